@@ -1,0 +1,1 @@
+//! An HTTP origin that does what a script says.
