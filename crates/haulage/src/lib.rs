@@ -1,1 +1,69 @@
-//! haulage
+//! A list of URLs, of one line or of a hundred million, becomes complete, verified files.
+//!
+//! ```no_run
+//! use haulage::{Options, source::Pattern};
+//!
+//! # async fn flags() -> Result<(), haulage::Error> {
+//! let flags = Pattern::parse("http://flupy.org/data/flags/{<cc>cn,in,us}/{<cc>}.gif")?;
+//! let mut outcomes = haulage::download(flags, Options::into("downloads"))?;
+//! while let Some(outcome) = outcomes.next().await {
+//!     println!("{}: {}", outcome.label, outcome.status.name());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`download`] is for a list that is known; [`Engine`] is the handle for one that grows while it is fetched, and for
+//! those who want every [`Event`]. Both are configured by [`Options`], take [`Request`]s from any iterator (see
+//! [`source`]), and give one [`Outcome`] for each. Neither needs a runtime of the caller's, prints anything, or touches
+//! signals.
+//!
+//! # The map
+//!
+//! An item goes `source → request → schedule → lane → fetch → plan → write → outcome`:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`source`] | lists and patterns, read lazily |
+//! | `schedule` | who may go now: hosts' queues, caps, turns, repetitions |
+//! | `fetch` | names, connections, TLS, one exchange |
+//! | `plan` | decisions, all pure: names, what a head claims |
+//! | `write` | parts, their verification, their final names |
+//! | `engine` | wires them; the lanes' loop |
+//!
+//! The nouns (`request`, `outcome`, `event`, `error`, `options`) are the ground floor.
+
+mod engine;
+mod error;
+mod event;
+mod fetch;
+mod options;
+mod outcome;
+mod plan;
+mod pool;
+mod request;
+mod schedule;
+pub mod source;
+mod write;
+
+pub use engine::{Engine, Events, Outcomes};
+pub use error::{Error, ErrorKind};
+pub use event::{Event, Transfer};
+pub use options::{Existing, Options, RetryPolicy, Roots, TlsOptions, Verification, Workspace};
+pub use outcome::{Outcome, Status, Verified};
+pub use request::{BadRow, Credentials, Place, Request, Row};
+
+/// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping them stops it.
+///
+/// # Errors
+/// As [`Engine::start`].
+pub fn download<S>(source: S, options: Options) -> Result<Outcomes, Error>
+where
+    S: IntoIterator<Item = Row>,
+    S::IntoIter: Send + 'static,
+{
+    let engine = Engine::start(options)?;
+    engine.feed(source);
+    engine.close();
+    Ok(engine.into_outcomes())
+}

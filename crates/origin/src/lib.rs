@@ -1,1 +1,53 @@
 //! An HTTP origin that does what a script says.
+//!
+//! ```
+//! use origin::{Body, Gate, Origin, Script};
+//!
+//! let origin = Origin::plain();
+//! let gate = Gate::new();
+//! let body = Body::seeded(7, 5 << 20);
+//! origin.on("/file", [
+//!     Script::status(503).header("retry-after", "1"),
+//!     Script::ok(body.clone()).reset_at(1 << 20),
+//!     Script::ok(body.clone()).hold(&gate),
+//! ]);
+//! origin.under("/many/", |request| {
+//!     let seed = request.path().len() as u64;
+//!     Script::ok(Body::seeded(seed, 1000))
+//! });
+//! // … let a client loose on `origin.url("/file")`, `gate.wait_reached(1)`, `gate.open()` …
+//! assert_eq!(origin.count("/file"), 0);
+//! assert!(origin.log().is_empty());
+//! ```
+//!
+//! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where a
+//! test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out, and
+//! `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections; `log`
+//! remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place in `play`.
+
+mod body;
+mod builder;
+mod demand;
+pub mod flags;
+mod gate;
+mod head;
+mod http1;
+mod http2;
+mod leash;
+mod log;
+mod origin;
+mod play;
+mod routes;
+mod script;
+mod server;
+mod signal;
+mod socket;
+mod tls;
+
+pub use body::Body;
+pub use builder::Builder;
+pub use gate::Gate;
+pub use log::{Asked, Tally};
+pub use origin::Origin;
+pub use routes::{Request, Sequence};
+pub use script::Script;

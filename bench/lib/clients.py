@@ -1,0 +1,135 @@
+"""The clients: how each is called, and what it is handed."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.server import which
+
+
+@dataclass
+class Job:
+    """What a client has to fetch, and into which folder."""
+
+    urls: list
+    out: Path
+    scratch: Path
+    connections: int
+    cacert: Path | None
+
+
+class Client:
+    """A way to fetch a list of URLs."""
+
+    name = ""
+    package = ""
+    version_flag = "--version"
+    # What to say of a client where it cannot do what the others do.
+    without_h2 = ""
+
+    def __init__(self, program=None):
+        self.program = program or which(self.name)
+
+    @property
+    def missing(self):
+        if self.program is None:
+            return f"{self.name} not found: install it, e.g. `apt-get install {self.package}`"
+        return None
+
+    def version(self):
+        done = subprocess.run(
+            [self.program, self.version_flag], capture_output=True, text=True, check=False
+        )
+        # curl goes on to name every library it was built with.
+        return (done.stdout.splitlines() or ["?"])[0].split(" (")[0].strip()
+
+    def list_line(self, url, job):
+        """How a URL stands in the list handed to the client."""
+        del job
+        return url
+
+    def arguments(self, listing, job):
+        raise NotImplementedError
+
+    def command(self, job):
+        listing = job.scratch / f"{self.name}.list"
+        listing.write_text("".join(f"{self.list_line(url, job)}\n" for url in job.urls))
+        return [self.program, *self.arguments(listing, job)]
+
+
+class Haul(Client):
+    def __init__(self, program, name="haul"):
+        self.name = name
+        super().__init__(str(Path(program).resolve()))
+
+    @property
+    def missing(self):
+        if not Path(self.program).is_file():
+            return f"{self.program} not found: `cargo build --release` makes it, --haul names another"
+        return None
+
+    def arguments(self, listing, job):
+        flags = ["-i", listing, "-d", job.out, "-j", job.connections]
+        flags += ["--per-host", job.connections, "--progress", "none", "-q"]
+        return flags + (["--cacert", job.cacert] if job.cacert else [])
+
+
+class Curl(Client):
+    name = package = "curl"
+
+    def list_line(self, url, job):
+        return f'url = "{url}"\noutput = "{job.out / Path(url).name}"'
+
+    def arguments(self, listing, job):
+        flags = ["-q", "-s", "-S", "-f", "-Z", "--parallel-max", job.connections, "-K", listing]
+        return flags + (["--cacert", job.cacert] if job.cacert else [])
+
+
+class Wget2(Client):
+    name = package = "wget2"
+
+    def arguments(self, listing, job):
+        flags = ["--no-config", "-q", "--no-hsts", "--no-ocsp", "--no-directories"]
+        flags += ["--max-threads", job.connections, "-P", job.out, "-i", listing]
+        return flags + ([f"--ca-certificate={job.cacert}"] if job.cacert else [])
+
+
+class Aria2(Client):
+    name = "aria2c"
+    package = "aria2"
+    without_h2 = "knows no HTTP/2 and spoke HTTP/1.1"
+
+    def list_line(self, url, job):
+        return f"{url}\n  out={Path(url).name}"
+
+    def arguments(self, listing, job):
+        # Without `--file-allocation=none` it would write every byte twice where the
+        # file system cannot set space aside.
+        flags = ["--no-conf", "--quiet", "--summary-interval=0", "--download-result=hide"]
+        flags += ["--file-allocation=none", "-x1", "-j", job.connections]
+        flags += ["-d", job.out, "-i", listing]
+        return flags + ([f"--ca-certificate={job.cacert}"] if job.cacert else [])
+
+
+NAMES = ("haul", "curl", "wget2", "aria2c")
+
+
+def choose(chosen, haul, before):
+    """The clients to run and, by name, why others are left out. `chosen` is None for all found."""
+    made = {"haul": lambda: Haul(haul), "curl": Curl, "wget2": Wget2, "aria2c": Aria2}
+    clients, left_out = [], {}
+    for name in chosen or NAMES:
+        client = made[name]()
+        # haul is what this is about: without it, only on purpose.
+        if client.missing and (chosen or name == "haul"):
+            raise FileNotFoundError(client.missing)
+        if client.missing:
+            left_out[name] = client.missing
+            continue
+        clients.append(client)
+    if before:
+        client = Haul(before, "haul-before")
+        if client.missing:
+            raise FileNotFoundError(client.missing)
+        clients.insert(1 if clients and clients[0].name == "haul" else 0, client)
+    return clients, left_out

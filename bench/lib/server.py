@@ -1,0 +1,191 @@
+"""An nginx of our own, on loopback, that serves one folder three ways."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+# Debian keeps nginx out of an ordinary user's PATH.
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+CERTIFICATE = """\
+[req]
+prompt = no
+distinguished_name = name
+x509_extensions = server
+[name]
+CN = localhost
+[server]
+basicConstraints = critical,CA:FALSE
+subjectAltName = DNS:localhost,IP:127.0.0.1
+extendedKeyUsage = serverAuth
+"""
+
+CONFIG = """\
+{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 8192;
+pid nginx.pid;
+error_log error.log;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_timeout 600s;
+    keepalive_requests 100000000;
+    types {{ }}
+    default_type application/octet-stream;
+    client_body_temp_path tmp;
+    proxy_temp_path tmp;
+    fastcgi_temp_path tmp;
+    uwsgi_temp_path tmp;
+    scgi_temp_path tmp;
+    ssl_certificate "{cert}";
+    ssl_certificate_key "{key}";
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:tls:10m;
+    root "{root}";
+    server {{
+        listen {host}:{plain};
+        location = /.ready {{ return 200 "{token}"; }}
+    }}
+    server {{ listen {host}:{tls} ssl; }}
+    server {{ listen {host}:{h2} ssl{h2_listen}; {h2_server} }}
+}}
+"""
+
+
+class ServerError(Exception):
+    """nginx is missing, or did not start."""
+
+
+def which(command):
+    path = os.environ.get("PATH", os.defpath)
+    return shutil.which(command, path=f"{path}:{SBIN}")
+
+
+def needs(command, package):
+    found = which(command)
+    if found is None:
+        raise ServerError(f"{command} not found: install it, e.g. `apt-get install {package}`")
+    return found
+
+
+class Server:
+    """`with Server(root, work) as server:` runs nginx; `server.url("tls", path)` names a file.
+
+    `plain` is HTTP/1.1, `tls` is HTTP/1.1 over TLS (h2 is not offered), `h2` offers both.
+    """
+
+    def __init__(self, root, work):
+        self.root = Path(root)
+        self.prefix = Path(work) / "nginx"
+        self.cert = self.prefix / "cert.pem"
+        self.ports = {}
+        self.process = None
+        self.nginx = needs("nginx", "nginx-light")
+        self.openssl = needs("openssl", "openssl")
+        text = subprocess.run([self.nginx, "-v"], capture_output=True, text=True, check=True).stderr
+        self.version = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+
+    def __enter__(self):
+        (self.prefix / "tmp").mkdir(parents=True)
+        self._make_certificate()
+        # A port found free may be taken before nginx binds it: then try others.
+        for attempt in range(5):
+            try:
+                self._start()
+                return self
+            except ServerError:
+                self._stop()
+                if attempt == 4:
+                    raise
+
+    def __exit__(self, *_):
+        self._stop()
+
+    def url(self, scheme, path):
+        return f"{'http' if scheme == 'plain' else 'https'}://{HOST}:{self.ports[scheme]}/{path}"
+
+    def _make_certificate(self):
+        config = self.prefix / "openssl.cnf"
+        config.write_text(CERTIFICATE)
+        command = [self.openssl, "req", "-x509", "-nodes", "-days", "30", "-config", config]
+        command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        command += ["-keyout", self.prefix / "key.pem", "-out", self.cert]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"openssl made no certificate: {done.stderr.strip()}")
+
+    def _start(self):
+        self.ports = dict(zip(("plain", "tls", "h2"), free_ports(3)))
+        token = secrets.token_hex(16)
+        # nginx 1.25.1 made `http2` a directive of its own.
+        modern = tuple(map(int, self.version.groups())) >= (1, 25, 1)
+        config = CONFIG.format(
+            user="user root;" if os.geteuid() == 0 else "",
+            host=HOST,
+            root=self.root,
+            cert=self.cert,
+            key=self.prefix / "key.pem",
+            token=token,
+            h2_listen="" if modern else " http2",
+            h2_server="http2 on;" if modern else "",
+            **self.ports,
+        )
+        (self.prefix / "nginx.conf").write_text(config)
+        log = self.prefix / "error.log"
+        command = [self.nginx, "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "error.log"]
+        with open(self.prefix / "output.log", "wb") as output:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if self._answers(token):
+                return
+            time.sleep(0.05)
+        reason = log.read_text().strip() if log.exists() else ""
+        reason = reason or (self.prefix / "output.log").read_text().strip()
+        raise ServerError(f"nginx did not start: {reason}")
+
+    def _answers(self, token):
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(self.url("plain", ".ready"), timeout=2) as answer:
+                return answer.read() == token.encode()
+        except OSError:
+            return False
+
+    def _stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

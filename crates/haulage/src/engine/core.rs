@@ -1,0 +1,220 @@
+//! What all threads of a run share, and how work is handed to lanes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::item::Item;
+use super::lane::LaneHandle;
+use super::window::Window;
+use super::worker::{OpenLane, Worker};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::fetch::connect::{Connector, Shared, check_tls};
+use crate::fetch::headers::Headers;
+use crate::fetch::origin;
+use crate::options::Options;
+use crate::plan::registry::{Key, Names};
+use crate::pool::BlockingPool;
+use crate::request::Request;
+use crate::schedule::{Caps, Grant, Schedule};
+use crate::write::{Disk, Writer};
+
+/// Most threads that wait for the disk, when it hangs.
+const DISK_THREADS: usize = 16;
+/// Most bytes that the read buffers of all lanes hold together.
+const READ_BUFFERS: usize = 16 << 20;
+/// The smallest and the largest read buffer: below the first each read costs more than its bytes, above the second nothing
+/// is gained.
+const READ_BUFFER: (usize, usize) = (64 << 10, 512 << 10);
+/// Idle connections kept, for each request that may be in flight.
+const IDLE_PER_JOB: usize = 2;
+
+pub(super) type Hosts = Schedule<Box<Item>, LaneHandle, Shared>;
+
+/// What all threads of a run share.
+pub(super) struct Core {
+    pub(super) options: Options,
+    pub(super) headers: Headers,
+    pub(super) connector: Connector,
+    pub(super) writer: Writer,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) window: Window,
+    pub(super) names: Mutex<Names>,
+    /// Rows that ask for the same as one which is under way.
+    pub(super) followers: Mutex<HashMap<Key, Vec<(u64, Request)>>>,
+    /// Nothing more is to be started.
+    pub(super) stopping: CancellationToken,
+    /// The run is over.
+    pub(super) over: CancellationToken,
+    /// An item may be due earlier than the clock thinks.
+    pub(super) clock: Notify,
+    pub(super) every_item_is_there: AtomicBool,
+    pub(super) stopped_by_disk: AtomicBool,
+    pub(super) next_row: AtomicU64,
+    schedule: Mutex<Hosts>,
+    workers: Vec<UnboundedSender<OpenLane>>,
+    next_worker: AtomicUsize,
+    pool: Arc<BlockingPool>,
+    events: UnboundedSender<Option<Event>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        options: Options,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Arc<Self>, Vec<Worker>, UnboundedReceiver<Option<Event>>), Error> {
+        check_tls(&options.tls)?;
+        let no_thread =
+            |cause| Error::new(ErrorKind::Disk, "the threads for the disk could not be started").caused_by(cause);
+        let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
+        let threads = options.threads.unwrap_or_else(default_threads);
+        let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
+        let (events, received) = unbounded_channel();
+        let core = Self {
+            headers: Headers::new(&options)?,
+            connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
+                .map_err(no_thread)?,
+            writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
+            disk,
+            window: Window::default(),
+            names: Mutex::default(),
+            followers: Mutex::default(),
+            stopping: CancellationToken::new(),
+            over: CancellationToken::new(),
+            clock: Notify::new(),
+            every_item_is_there: AtomicBool::new(true),
+            stopped_by_disk: AtomicBool::new(false),
+            next_row: AtomicU64::new(0),
+            schedule: Mutex::new(Schedule::new(Caps {
+                jobs: options.jobs,
+                per_host: options.per_host,
+                idle: options.jobs.saturating_mul(IDLE_PER_JOB),
+            })),
+            workers: lanes,
+            next_worker: AtomicUsize::new(0),
+            pool,
+            events,
+            options,
+        };
+        Ok((Arc::new(core), workers, received))
+    }
+
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {
+        lock(&self.schedule)
+    }
+
+    /// Queues an item at its host.
+    pub(super) fn queue(&self, item: Box<Item>) {
+        self.queue_or_cancel(item, |schedule, item| {
+            let (url, protocol) = (item.url().clone(), item.protocol());
+            schedule.push(origin::key(&url), protocol, item);
+        });
+    }
+
+    /// Queues an item at its host for later.
+    pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
+        self.queue_or_cancel(item, |schedule, item| {
+            let (url, protocol) = (item.url().clone(), item.protocol());
+            schedule.push_later(origin::key(&url), protocol, Instant::now() + wait, item);
+        });
+        self.clock.notify_one();
+    }
+
+    fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, Box<Item>)) {
+        let mut schedule = self.schedule();
+        // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
+        if self.stopping.is_cancelled() {
+            drop(schedule);
+            return self.cancelled(item);
+        }
+        push(&mut schedule, item);
+        self.hand_out(schedule);
+    }
+
+    /// Gives free slots to those whose turn it is.
+    pub(super) fn hand_out(&self, mut schedule: MutexGuard<'_, Hosts>) {
+        while let Some(grant) = schedule.grant() {
+            match grant {
+                Grant::Resume { lane, lease } => lane.give(lease),
+                Grant::Open { host, shared, lease } => {
+                    let worker = match &shared {
+                        Some(shared) => shared.worker,
+                        None => self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
+                    };
+                    // A worker ends only when the run is over.
+                    let _ = self.workers[worker].send(OpenLane { host, shared, lease });
+                }
+            }
+        }
+    }
+
+    /// Stops the run: nothing more is started.
+    pub(super) fn cancel(&self) {
+        self.stopping.cancel();
+        let waiting = self.schedule().drain();
+        for item in waiting {
+            self.cancelled(item);
+        }
+        if self.window.cancel() {
+            self.wrap_up();
+        }
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        let ended = matches!(event, Event::Ended(_));
+        if self.events.send(Some(event)).is_err() && ended {
+            self.received(1);
+        }
+    }
+
+    /// Outcomes have left the engine: there is room for as many rows.
+    pub(super) fn received(&self, outcomes: usize) {
+        if outcomes > 0 {
+            self.window.leave(outcomes);
+        }
+    }
+
+    /// The run is over: cleans up, off the network's threads, and says so.
+    pub(super) fn wrap_up(&self) {
+        let disk = Arc::clone(&self.disk);
+        let (events, over) = (self.events.clone(), self.over.clone());
+        let everything_is_there =
+            self.every_item_is_there.load(Ordering::Acquire) && !self.stopping.is_cancelled();
+        self.pool.call(move || {
+            disk.clean_up(everything_is_there);
+            // Nobody may listen any more.
+            let _ = events.send(None);
+            over.cancel();
+        });
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Core").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One network thread is the fastest for small files on two cores, where the server needs one as well (measured): half the
+/// cores, so that the disk and whoever listens have theirs.
+fn default_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 8)
+}
+
+/// The most that one read may bring: with few lanes large, since a read of 256 KiB costs half of four of 64 KiB for each
+/// byte; with many smaller, so that together they stay within bounds.
+fn read_buffer(jobs: usize) -> usize {
+    (READ_BUFFERS / jobs.max(1)).clamp(READ_BUFFER.0, READ_BUFFER.1)
+}

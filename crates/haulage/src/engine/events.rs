@@ -1,0 +1,128 @@
+//! What a run tells, as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Engine;
+use super::core::Core;
+use crate::event::Event;
+use crate::outcome::Outcome;
+
+/// The events of a run, in order. It ends when the run is over.
+///
+/// What waits in it is bounded by the engine's look-ahead. Works on any runtime.
+pub struct Events {
+    /// `None` comes last.
+    received: UnboundedReceiver<Option<Event>>,
+    core: Arc<Core>,
+    over: bool,
+}
+
+impl Events {
+    pub(super) fn new(received: UnboundedReceiver<Option<Event>>, core: Arc<Core>) -> Self {
+        Self {
+            received,
+            core,
+            over: false,
+        }
+    }
+
+    /// The next event; `None` when the run is over.
+    pub async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Adds what has happened to `buffer`, at least one event; the number of them, or 0 when the run is over.
+    pub async fn next_many(&mut self, buffer: &mut Vec<Event>) -> usize {
+        let Some(first) = self.next().await else {
+            return 0;
+        };
+        buffer.push(first);
+        let mut more = 1;
+        let mut ended = 0;
+        while let Ok(event) = self.received.try_recv() {
+            let Some(event) = event else {
+                self.over = true;
+                break;
+            };
+            ended += usize::from(matches!(event, Event::Ended(_)));
+            buffer.push(event);
+            more += 1;
+        }
+        self.core.received(ended);
+        more
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let event = ready!(self.received.poll_recv(context)).flatten();
+        match &event {
+            None => self.over = true,
+            Some(Event::Ended(_)) => self.core.received(1),
+            Some(_) => {}
+        }
+        Poll::Ready(event)
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Events").field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+/// The outcomes of a run, as its items end.
+#[derive(Debug)]
+pub struct Outcomes {
+    events: Events,
+    /// Stops the run when it is dropped.
+    _engine: Engine,
+}
+
+impl Outcomes {
+    pub(super) fn new(events: Events, engine: Engine) -> Self {
+        Self {
+            events,
+            _engine: engine,
+        }
+    }
+
+    /// The next outcome; `None` when the run is over.
+    pub async fn next(&mut self) -> Option<Outcome> {
+        loop {
+            if let Event::Ended(outcome) = self.events.next().await? {
+                return Some(outcome);
+            }
+        }
+    }
+}
+
+impl Stream for Outcomes {
+    type Item = Outcome;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let events = &mut self.get_mut().events;
+        loop {
+            match ready!(events.poll(context)) {
+                Some(Event::Ended(outcome)) => return Poll::Ready(Some(outcome)),
+                Some(_) => {}
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! An item on its way: a request, and what has become of it so far.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use url::Url;
+
+use crate::event::Transfer;
+use crate::fetch::origin;
+use crate::plan::name::TargetName;
+use crate::plan::registry::Key;
+use crate::request::{Credentials, Request};
+use crate::schedule::Protocol;
+
+/// What moves through the host queues.
+pub(super) struct Item {
+    pub(super) row: u64,
+    pub(super) request: Request,
+    pub(super) target: TargetName,
+    pub(super) key: Key,
+    /// Where redirects have led, and with which credentials of its own.
+    pub(super) hop: Option<(Url, Option<Credentials>)>,
+    pub(super) hops: u32,
+    pub(super) attempts: u32,
+    /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
+    pub(super) begins_attempt: bool,
+    pub(super) http_status: Option<u16>,
+    /// `None` until its first request.
+    pub(super) under_way: Option<UnderWay>,
+}
+
+/// An item whose first request has been sent.
+#[derive(Clone)]
+pub(super) struct UnderWay {
+    pub(super) transfer: Arc<Transfer>,
+    pub(super) at: SystemTime,
+    pub(super) clock: Instant,
+}
+
+impl Item {
+    pub(super) fn new(row: u64, request: Request, target: TargetName, key: Key) -> Self {
+        Self {
+            row,
+            request,
+            target,
+            key,
+            hop: None,
+            hops: 0,
+            attempts: 0,
+            begins_attempt: true,
+            http_status: None,
+            under_way: None,
+        }
+    }
+
+    /// Where its next request goes.
+    pub(super) fn url(&self) -> &Url {
+        self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
+    }
+
+    /// What is known of a host that was never connected to.
+    pub(super) fn protocol(&self) -> Protocol {
+        if origin::is_https(self.url()) {
+            Protocol::Unknown
+        } else {
+            Protocol::Exclusive
+        }
+    }
+
+    /// What people call it.
+    pub(super) fn label(&self) -> String {
+        label(&self.request, self.target.file())
+    }
+}
+
+/// What people call a request: its row's label, else the name of its file.
+pub(super) fn label(request: &Request, file: &str) -> String {
+    request.label.as_deref().unwrap_or(file).to_owned()
+}

@@ -1,0 +1,296 @@
+//! A lane: a connection that pulls. It takes the next piece of work of its host, and goes on until its turn is used up or
+//! the queue is dry; then it waits with its connection for a while.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use tokio::sync::Notify;
+use url::Url;
+
+use super::core::{Core, lock};
+use super::item::Item;
+use super::worker::OpenLane;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::connect::Connection;
+use crate::fetch::exchange::{self, Unanswered};
+use crate::fetch::idle::IdleTimer;
+use crate::fetch::origin::Origin;
+use crate::fetch::redirect;
+use crate::plan::head::{self, Answer, Entity};
+use crate::schedule::{HostId, Lease, Next, Protocol, Way};
+use crate::write::PartWriter;
+
+/// How many pieces of work make a turn, when other hosts wait for a slot.
+const TURN: u32 = 8;
+/// How long an idle connection is kept: most servers close theirs after 15 to 75 s.
+const KEEP_IDLE: Duration = Duration::from_secs(15);
+/// How long the rest of a body that nobody wants may take.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How an idle lane is called.
+#[derive(Clone)]
+pub(super) struct LaneHandle(Arc<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    lease: Mutex<Option<Lease<Box<Item>>>>,
+    given: Notify,
+}
+
+impl LaneHandle {
+    /// Gives an idle lane work.
+    pub(super) fn give(&self, lease: Lease<Box<Item>>) {
+        *lock(&self.0.lease) = Some(lease);
+        self.0.given.notify_one();
+    }
+}
+
+impl PartialEq for LaneHandle {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A lane, on the worker thread that it will never leave.
+pub(super) struct Lane {
+    core: Arc<Core>,
+    handle: LaneHandle,
+    host: HostId,
+    worker: usize,
+    connection: Option<Connection>,
+    /// A request has been answered on this connection, so the server may be closing it just now.
+    used: bool,
+    idle: IdleTimer,
+}
+
+/// What one piece of work came to.
+enum Step {
+    /// The body is whole, and waits to be committed.
+    Received(PartWriter, Entity),
+    /// The item goes on at another URL.
+    Redirected(Url),
+    Failed(Error),
+    /// There is no connection yet that it could use: it waits.
+    PutBack,
+}
+
+impl Lane {
+    pub(super) fn new(core: Arc<Core>, worker: usize, open: &OpenLane) -> Self {
+        Self {
+            handle: LaneHandle(Arc::default()),
+            host: open.host,
+            worker,
+            connection: open.shared.clone().map(Connection::Http2),
+            used: false,
+            idle: IdleTimer::new(core.options.timeout),
+            core,
+        }
+    }
+
+    /// Works until there is nothing more to do.
+    pub(super) async fn run(mut self, first: Lease<Box<Item>>) {
+        let mut lease = first;
+        let mut turn = 0;
+        loop {
+            turn += 1;
+            if self.work(lease).await.is_break() {
+                self.core.schedule().abandon(self.host);
+                return;
+            }
+            let next = {
+                let mut schedule = self.core.schedule();
+                let next = schedule.next(self.host, &self.handle, turn >= TURN);
+                if !matches!(next, Next::Work(_)) {
+                    self.core.hand_out(schedule);
+                }
+                next
+            };
+            lease = match next {
+                Next::Work(lease) => lease,
+                Next::Close => return,
+                Next::Idle => match self.wait().await {
+                    Some(lease) => {
+                        turn = 0;
+                        lease
+                    }
+                    None => return,
+                },
+            };
+        }
+    }
+
+    /// Waits to be called; `None` when nobody did.
+    async fn wait(&mut self) -> Option<Lease<Box<Item>>> {
+        let slot = Arc::clone(&self.handle.0);
+        tokio::select! {
+            () = slot.given.notified() => {}
+            () = tokio::time::sleep(KEEP_IDLE) => {
+                if self.core.schedule().leave(self.host, &self.handle) {
+                    return None;
+                }
+                // It was called in this very moment.
+                slot.given.notified().await;
+            }
+        }
+        lock(&slot.lease).take()
+    }
+
+    /// Does one piece of work. Breaks when the run is being stopped.
+    async fn work(&mut self, lease: Lease<Box<Item>>) -> ControlFlow<()> {
+        let core = Arc::clone(&self.core);
+        let Lease { work: mut item, connects } = lease;
+        let step = tokio::select! {
+            biased;
+            () = core.stopping.cancelled() => None,
+            step = self.fetch(&mut item, connects) => Some(step),
+        };
+        match step {
+            Some(Step::Received(part, entity)) => core.save(item, part, entity).await,
+            Some(Step::Redirected(to)) => core.redirected(item, to),
+            Some(Step::Failed(error)) => core.failed(item, error),
+            Some(Step::PutBack) => core.schedule().put_back(self.host, item),
+            None => {
+                core.cancelled(item);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
+        self.core.begin(item);
+        match self.exchange(item, connects).await {
+            Ok(step) => step,
+            Err(error) => {
+                // What is left on the connection is not the beginning of an answer.
+                self.connection = None;
+                Step::Failed(error)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+        let mut connects = connects;
+        let response = loop {
+            if !self.connected(item, connects).await? {
+                return Ok(Step::PutBack);
+            }
+            connects = false;
+            let Some(connection) = &mut self.connection else {
+                return Ok(Step::PutBack);
+            };
+            let hop = item.hop.as_ref().map(|(url, credentials)| (url, credentials.as_ref()));
+            let headers = self.core.headers.of(&item.request.url, hop, item.request.credentials.as_ref())?;
+            match exchange::send(connection, item.url(), headers, &mut self.idle).await {
+                Ok(response) => break response,
+                // The server closed it while it was idle: that says nothing about this request.
+                Err(Unanswered::NotSent) => self.disconnect(),
+                Err(Unanswered::Failed(error)) if self.used && error.kind() == ErrorKind::Reset => {
+                    self.disconnect();
+                }
+                Err(Unanswered::Failed(error)) => {
+                    self.disconnect();
+                    return Err(error);
+                }
+            }
+        };
+        self.used = true;
+        let (head, mut body) = response.into_parts();
+        item.http_status = Some(head.status.as_u16());
+        match head::read(head.status, head.version, &head.headers, body.size_hint().exact()) {
+            Answer::Save(entity) => self.receive(item, &mut body, entity).await,
+            Answer::Redirect => {
+                let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
+                self.put_aside(body).await;
+                Ok(to.map_or_else(Step::Failed, Step::Redirected))
+            }
+            Answer::Fail(error) => {
+                self.put_aside(body).await;
+                Ok(Step::Failed(error))
+            }
+        }
+    }
+
+    async fn receive(&mut self, item: &Item, body: &mut Incoming, entity: Entity) -> Result<Step, Error> {
+        let transfer = item.under_way.as_ref().map(|under_way| &under_way.transfer);
+        if let Some(transfer) = transfer {
+            transfer.begin(entity.length);
+        }
+        let mut part = self.core.writer.part();
+        while let Some(bytes) = exchange::next_bytes(body, &mut self.idle).await? {
+            if let Some(transfer) = transfer {
+                transfer.add(bytes.len() as u64);
+            }
+            part.write(bytes).await?;
+        }
+        Ok(Step::Received(part, entity))
+    }
+
+    /// Reads the rest of an answer that is no file, or gives its connection up.
+    async fn put_aside(&mut self, mut body: Incoming) {
+        if matches!(self.connection, Some(Connection::Http2(_))) {
+            // Dropping the body ends its stream, and no other.
+            return;
+        }
+        let drained = tokio::time::timeout(DRAIN, exchange::drain(&mut body, &mut self.idle)).await;
+        if drained != Ok(true) {
+            self.connection = None;
+        }
+    }
+
+    /// Makes sure of a connection. `false` when another lane is making the one that they will share.
+    async fn connected(&mut self, item: &Item, connects: bool) -> Result<bool, Error> {
+        if !connects && self.connection.as_ref().is_some_and(Connection::is_open) {
+            return Ok(true);
+        }
+        self.disconnect();
+        while !connects {
+            let way = self.core.schedule().way(self.host);
+            match way {
+                Way::Connect => break,
+                Way::Wait => return Ok(false),
+                Way::Share(shared) => {
+                    self.connection = Some(Connection::Http2(shared));
+                    if self.connection.as_ref().is_some_and(Connection::is_open) {
+                        return Ok(true);
+                    }
+                    // It has ended: this lane makes the next one, unless another does.
+                    self.disconnect();
+                }
+            }
+        }
+        let connected = self.core.connector.connect(&Origin::of(item.url()), self.worker).await;
+        let mut schedule = self.core.schedule();
+        let result = match connected {
+            Ok(connection) => {
+                match &connection {
+                    Connection::Http1(_) => schedule.learned(self.host, Protocol::Exclusive, None),
+                    Connection::Http2(shared) => {
+                        schedule.learned(self.host, Protocol::Shared, Some((shared.number, shared.clone())));
+                    }
+                }
+                self.connection = Some(connection);
+                self.used = false;
+                Ok(true)
+            }
+            Err(error) => {
+                schedule.could_not_connect(self.host);
+                Err(error)
+            }
+        };
+        self.core.hand_out(schedule);
+        result
+    }
+
+    /// Gives the connection up, for the host's other lanes too if they share it.
+    fn disconnect(&mut self) {
+        if let Some(Connection::Http2(shared)) = self.connection.take()
+            && shared.sender.is_closed()
+        {
+            self.core.schedule().lost_shared(self.host, shared.number);
+        }
+        self.used = false;
+    }
+}

@@ -1,0 +1,137 @@
+//! Wires the stations: the one place that knows them all, and the one loop there is. The head of a response can put more
+//! work back into a host's queue: a redirect's next hop, a repetition.
+
+mod core;
+mod events;
+mod intake;
+mod item;
+mod lane;
+mod settle;
+mod window;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use self::core::Core;
+use crate::error::{Error, ErrorKind};
+use crate::options::Options;
+use crate::request::Row;
+use crate::write::{Directory, Disk};
+
+pub use self::events::{Events, Outcomes};
+
+/// A run: fed with requests, it yields events, among them one outcome for each request.
+///
+/// It starts threads of its own and needs no runtime of its caller's. Dropping it stops what is under way.
+///
+/// ```
+/// use haulage::{Engine, Event, Options, Request};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let origin = origin::Origin::plain()?;
+/// # let url = origin.url("/bytes/4K?seed=1");
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let mut engine = Engine::start(Options::into(folder.path()))?;
+/// let mut events = engine.events();
+/// engine.feed([Ok(Request::new(&url)?.named("a.bin")?)]);
+/// engine.close();
+/// while let Some(event) = events.next().await {
+///     if let Event::Ended(outcome) = event {
+///         assert_eq!((outcome.status.name(), outcome.bytes), ("done", 4096));
+///     }
+/// }
+/// # Ok::<(), haulage::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    core: Arc<Core>,
+    sources: mpsc::Sender<intake::Source>,
+    events: Option<Events>,
+}
+
+impl Engine {
+    /// Starts a run: checks the options, opens the destination and keeps other runs out of it.
+    ///
+    /// # Errors
+    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        options.validate()?;
+        let directory = Directory::open(&options.directory, options.workspace)?;
+        Self::start_on(options, Arc::new(directory))
+    }
+
+    /// Starts a run that writes to `disk`.
+    pub(crate) fn start_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, Error> {
+        let (core, workers, events) = Core::new(options, disk)?;
+        for worker in workers {
+            worker.start(Arc::clone(&core)).map_err(no_thread)?;
+        }
+        let (sources, fed) = mpsc::channel();
+        let intake = Arc::clone(&core);
+        thread::Builder::new()
+            .name("haulage-intake".into())
+            .spawn(move || intake::read_all(&intake, &fed))
+            .map_err(no_thread)?;
+        Ok(Self {
+            events: Some(Events::new(events, Arc::clone(&core))),
+            core,
+            sources,
+        })
+    }
+
+    /// Adds rows, which are read lazily, on a thread of the engine's: as many as it needs to look ahead. Sources are read one
+    /// after another, in the order in which they were fed, at any time until [`close`](Self::close).
+    pub fn feed<S>(&self, source: S)
+    where
+        S: IntoIterator<Item = Row>,
+        S::IntoIter: Send + 'static,
+    {
+        // The intake thread ends only after this handle has gone.
+        let _ = self.sources.send(intake::Source::Rows(Box::new(source.into_iter())));
+    }
+
+    /// Says that nothing more will be fed: the events end when all is done.
+    pub fn close(&self) {
+        let _ = self.sources.send(intake::Source::End);
+    }
+
+    /// Stops: nothing more is started, what is in flight ends as `cancelled`, and the events end. Items that had not
+    /// started have no outcome.
+    pub fn cancel(&self) {
+        self.core.cancel();
+    }
+
+    /// What happens, from the beginning on. They must be received for the run to go on: the engine looks ahead only so far
+    /// beyond the last outcome that was.
+    ///
+    /// # Panics
+    /// When called twice.
+    pub fn events(&mut self) -> Events {
+        #[expect(clippy::expect_used, reason = "documented: a mistake in the caller's program")]
+        self.events.take().expect("the events of a run are taken once")
+    }
+
+    /// The outcomes of a run that nobody else steers: it lives as long as they do.
+    pub(crate) fn into_outcomes(mut self) -> Outcomes {
+        let events = self.events();
+        Outcomes::new(events, self)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.core.cancel();
+    }
+}
+
+fn no_thread(cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Disk, format!("no thread could be started: {cause}")).caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! What becomes of an item: saved, sent on, repeated, or ended.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use url::Url;
+
+use super::core::{Core, lock};
+use super::item::{Item, UnderWay, label};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Transfer};
+use crate::options::Existing;
+use crate::outcome::{Outcome, Status, Verified};
+use crate::plan::head::Entity;
+use crate::plan::name::TargetName;
+use crate::plan::registry::Settled;
+use crate::request::{Credentials, Request};
+use crate::schedule::retry::wait_before_retry;
+use crate::write::{PartWriter, Replace, Saving};
+
+impl Core {
+    /// An item's next request is about to be sent.
+    pub(super) fn begin(&self, item: &mut Item) {
+        item.attempts += u32::from(std::mem::take(&mut item.begins_attempt));
+        if item.under_way.is_none() {
+            let transfer = Arc::new(Transfer::new(item.row, item.label(), item.request.url().to_owned()));
+            item.under_way = Some(UnderWay {
+                transfer: Arc::clone(&transfer),
+                at: SystemTime::now(),
+                clock: Instant::now(),
+            });
+            self.tell(Event::Started(transfer));
+        }
+    }
+
+    /// An item's body is whole: gives it its name, and tells. Waits only for a place in memory.
+    pub(super) async fn save(self: &Arc<Self>, item: Box<Item>, part: PartWriter, entity: Entity) {
+        let core = Arc::clone(self);
+        let saving = Saving {
+            target: item.target.clone(),
+            replace: match self.options.existing {
+                Existing::Skip => Replace::Never,
+                Existing::Overwrite => Replace::Files,
+            },
+            promised: entity.length,
+            modified: entity.modified(),
+            done: Box::new(move |saved| match saved {
+                Ok(length) => core.done(&item, entity, length),
+                Err(error) => core.failed(item, error),
+            }),
+        };
+        part.commit(saving).await;
+    }
+
+    /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
+    pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
+        item.hops += 1;
+        if item.hops > self.options.max_redirects {
+            let error = Error::new(
+                ErrorKind::Redirect,
+                format!("more than {} redirects (--max-redirects); the last one leads to {to}", self.options.max_redirects),
+            );
+            return self.end_failed(&item, error);
+        }
+        let credentials = Credentials::take_from(&mut to);
+        if let Some(under_way) = &item.under_way {
+            self.tell(Event::Redirected {
+                transfer: Arc::clone(&under_way.transfer),
+                to: to.to_string(),
+            });
+        }
+        item.hop = Some((to, credentials));
+        self.queue(item);
+    }
+
+    /// An attempt failed: the item is tried again, or that was its last.
+    pub(super) fn failed(&self, mut item: Box<Item>, error: Error) {
+        if error.ends_the_run() {
+            let stopped = Error::new(error.kind(), error.to_string());
+            self.end_failed(&item, error);
+            return self.stop(stopped);
+        }
+        let wait = wait_before_retry(&self.options.retry, item.attempts, &error, fastrand::f64());
+        match wait {
+            Some(wait) if !self.stopping.is_cancelled() => {
+                if let Some(under_way) = &item.under_way {
+                    under_way.transfer.begin(None);
+                    self.tell(Event::Retrying {
+                        transfer: Arc::clone(&under_way.transfer),
+                        attempts: item.attempts,
+                        error,
+                        wait,
+                    });
+                }
+                // Where a redirect led may hold for that one time only: the URL as given is asked again.
+                item.hop = None;
+                item.hops = 0;
+                item.begins_attempt = true;
+                self.queue_after(item, wait);
+            }
+            _ => self.end_failed(&item, error),
+        }
+    }
+
+    /// The run is being stopped. An item that had started ends; of one that had not nothing is said.
+    pub(super) fn cancelled(&self, item: Box<Item>) {
+        if item.under_way.is_some() {
+            let error = Error::new(
+                ErrorKind::Cancelled,
+                "the run was stopped before the file was complete; run the same command again to fetch it",
+            );
+            self.end_failed(&item, error);
+        } else {
+            let followers = lock(&self.followers).remove(&item.key);
+            for _ in 0..=followers.map_or(0, |followers| followers.len()) {
+                self.forget();
+            }
+        }
+    }
+
+    /// A row ended without any request.
+    pub(super) fn end_without_request(&self, row: u64, request: &Request, target: &TargetName, ended: Status, bytes: u64) {
+        let there = !matches!(ended, Status::Failed(_));
+        let mut outcome = Outcome {
+            place: request.place.clone(),
+            url: request.url().to_owned(),
+            path: there.then(|| target.as_str().to_owned()),
+            bytes,
+            ..unstarted(row, label(request, target.file()))
+        };
+        outcome.status = ended;
+        self.end(outcome);
+    }
+
+    /// A row has ended: the only way out of a run.
+    pub(super) fn end(&self, outcome: Outcome) {
+        if outcome.error().is_some() {
+            self.every_item_is_there.store(false, Ordering::Release);
+        }
+        self.tell(Event::Ended(outcome));
+        if self.window.settle() {
+            self.wrap_up();
+        }
+    }
+
+    /// A row goes without a word: it had not started when the run was stopped.
+    fn forget(&self) {
+        self.every_item_is_there.store(false, Ordering::Release);
+        self.window.leave(1);
+        if self.window.settle() {
+            self.wrap_up();
+        }
+    }
+
+    fn done(&self, item: &Item, entity: Entity, length: u64) {
+        let outcome = Outcome {
+            status: Status::Done,
+            path: Some(item.target.as_str().to_owned()),
+            bytes: length,
+            etag: entity.etag,
+            last_modified: entity.last_modified,
+            content_type: entity.content_type,
+            verified: entity.framing,
+            ..under_way(item)
+        };
+        self.settle(item, Settled::Done, outcome);
+    }
+
+    fn end_failed(&self, item: &Item, error: Error) {
+        let kind = error.kind();
+        let outcome = Outcome {
+            status: Status::Failed(error),
+            ..under_way(item)
+        };
+        self.settle(item, Settled::Failed(kind), outcome);
+    }
+
+    /// Ends an item, and the rows that asked for the same.
+    fn settle(&self, item: &Item, settled: Settled, outcome: Outcome) {
+        let followers = {
+            // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
+            let mut names = lock(&self.names);
+            names.settle(item.key, settled);
+            lock(&self.followers).remove(&item.key)
+        };
+        let bytes = outcome.bytes;
+        self.end(outcome);
+        for (row, request) in followers.into_iter().flatten() {
+            self.end_as_same(row, &request, &item.target, settled, bytes);
+        }
+    }
+
+    /// A row that asks for the same as an earlier one ends as that did.
+    pub(super) fn end_as_same(&self, row: u64, request: &Request, target: &TargetName, settled: Settled, bytes: u64) {
+        let status = match settled {
+            Settled::Done | Settled::Pending => Status::Skipped,
+            Settled::Failed(kind) => Status::Failed(Error::new(
+                kind,
+                format!("an earlier row asks for the same file, {}, and failed", target.as_str()),
+            )),
+        };
+        self.end_without_request(row, request, target, status, bytes);
+    }
+
+    /// The destination is unusable: says so once, and stops.
+    fn stop(&self, error: Error) {
+        if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
+            self.tell(Event::Stopped(error));
+            self.cancel();
+        }
+    }
+}
+
+/// The outcome of an item as far as it has come; how it ended is for the caller to say.
+fn under_way(item: &Item) -> Outcome {
+    let mut final_url = item.url().clone();
+    final_url.set_fragment(None);
+    let (started, duration) = match &item.under_way {
+        Some(under_way) => (under_way.at, under_way.clock.elapsed()),
+        None => (SystemTime::now(), Duration::ZERO),
+    };
+    Outcome {
+        place: item.request.place.clone(),
+        url: item.request.url().to_owned(),
+        final_url: Some(final_url.into()),
+        http_status: item.http_status,
+        attempts: item.attempts,
+        started,
+        duration,
+        ..unstarted(item.row, item.label())
+    }
+}
+
+/// The outcome of a row of which nothing is known.
+pub(super) fn unstarted(row: u64, label: String) -> Outcome {
+    Outcome {
+        row,
+        place: None,
+        url: String::new(),
+        final_url: None,
+        label,
+        status: Status::Skipped,
+        path: None,
+        bytes: 0,
+        http_status: None,
+        attempts: 0,
+        started: SystemTime::now(),
+        duration: Duration::ZERO,
+        etag: None,
+        last_modified: None,
+        content_type: None,
+        verified: Verified::Nothing,
+    }
+}

@@ -1,0 +1,89 @@
+//! How far the engine looks ahead, and when a run is over.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that a list takes, however
+/// long it is.
+const LOOK_AHEAD: usize = 2048;
+
+/// Counts rows on their way.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    state: Mutex<State>,
+    room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Read, and their outcome not received.
+    open: usize,
+    /// Read, and without an outcome.
+    unsettled: usize,
+    /// All sources have been read to their end.
+    input_ended: bool,
+    cancelled: bool,
+    over: bool,
+    /// Somebody waits until there is room for many: waking them for each row would cost more than the row.
+    waiting: bool,
+}
+
+impl Window {
+    /// Takes a place for one row; waits for it. `false` when the run is being stopped.
+    pub(super) fn enter(&self) -> bool {
+        let mut state = self.lock();
+        while !state.cancelled && state.open >= LOOK_AHEAD {
+            state.waiting = true;
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.cancelled {
+            return false;
+        }
+        state.open += 1;
+        state.unsettled += 1;
+        true
+    }
+
+    /// A row has its outcome. `true` when that ends the run, which happens once.
+    pub(super) fn settle(&self) -> bool {
+        let mut state = self.lock();
+        state.unsettled -= 1;
+        state.ends()
+    }
+
+    /// Outcomes were received, or will never be.
+    pub(super) fn leave(&self, rows: usize) {
+        let mut state = self.lock();
+        state.open -= rows;
+        if state.waiting && state.open <= LOOK_AHEAD / 2 {
+            state.waiting = false;
+            self.room.notify_all();
+        }
+    }
+
+    /// No more rows will come. `true` when that ends the run.
+    pub(super) fn input_ended(&self) -> bool {
+        let mut state = self.lock();
+        state.input_ended = true;
+        state.ends()
+    }
+
+    /// Nothing more is to be started. `true` when that ends the run.
+    pub(super) fn cancel(&self) -> bool {
+        let mut state = self.lock();
+        state.cancelled = true;
+        self.room.notify_all();
+        state.ends()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn ends(&mut self) -> bool {
+        let ends = !self.over && self.unsettled == 0 && (self.input_ended || self.cancelled);
+        self.over |= ends;
+        ends
+    }
+}

@@ -1,0 +1,85 @@
+//! A network thread: a runtime of its own, on which lanes live and never leave.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::core::Core;
+use super::item::Item;
+use super::lane::Lane;
+use crate::fetch::connect::Shared;
+use crate::schedule::{HostId, Lease};
+
+/// A lane to be opened, with its first piece of work.
+pub(super) struct OpenLane {
+    pub(super) host: HostId,
+    pub(super) shared: Option<Shared>,
+    pub(super) lease: Lease<Box<Item>>,
+}
+
+/// A thread to be started.
+pub(super) struct Worker {
+    number: usize,
+    lanes: UnboundedReceiver<OpenLane>,
+}
+
+impl Worker {
+    /// A worker, and how lanes are opened on it.
+    pub(super) fn new(number: usize) -> (Self, UnboundedSender<OpenLane>) {
+        let (open, lanes) = unbounded_channel();
+        (Self { number, lanes }, open)
+    }
+
+    /// Starts its thread, which ends with the run.
+    pub(super) fn start(self, core: Arc<Core>) -> io::Result<()> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new()
+            .name(format!("haulage-net-{}", self.number))
+            .spawn(move || runtime.block_on(self.run(core)))?;
+        Ok(())
+    }
+
+    async fn run(mut self, core: Arc<Core>) {
+        if self.number == 0 {
+            tokio::spawn(keep_time(Arc::clone(&core)));
+        }
+        let over = core.over.clone();
+        loop {
+            tokio::select! {
+                () = over.cancelled() => return,
+                opened = self.lanes.recv() => match opened {
+                    Some(open) => {
+                        tokio::spawn(Lane::new(Arc::clone(&core), self.number, &open).run(open.lease));
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+/// Queues what was put aside when its time has come.
+async fn keep_time(core: Arc<Core>) {
+    loop {
+        let next = {
+            let mut schedule = core.schedule();
+            schedule.release_due(Instant::now());
+            let next = schedule.next_due();
+            core.hand_out(schedule);
+            next
+        };
+        match next {
+            None => core.clock.notified().await,
+            Some(next) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(next.into()) => {}
+                    () = core.clock.notified() => {}
+                }
+            }
+        }
+    }
+}

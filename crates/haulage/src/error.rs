@@ -1,0 +1,213 @@
+//! What can go wrong with an item or with a run: one small public kind, and a message for people.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// The kinds of failure, as results and events name them. The kind alone decides whether an attempt is worth repeating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A row, a URL or an option that cannot be used.
+    Input,
+    /// A name that cannot be a file below the destination.
+    Name,
+    /// The host's name has no address, or the resolver did not answer.
+    Dns,
+    /// No connection could be made.
+    Connect,
+    /// The TLS handshake failed: a bad certificate, no common version.
+    Tls,
+    /// Nothing was received for too long.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// What the server sent is not HTTP, or not allowed by it.
+    Protocol,
+    /// The body ended before its length (RFC 9112 §8).
+    Incomplete,
+    /// The server answered with a status that is not a file.
+    Http,
+    /// Too many redirects, or one that leads nowhere.
+    Redirect,
+    /// A policy of ours forbids it.
+    Refused,
+    /// The destination could not be written.
+    Disk,
+    /// Something stands where the file should go.
+    Exists,
+    /// The run was stopped.
+    Cancelled,
+}
+
+impl ErrorKind {
+    /// The kind's stable name, as results carry it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Name => "name",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::Protocol => "protocol",
+            Self::Incomplete => "incomplete",
+            Self::Http => "http",
+            Self::Redirect => "redirect",
+            Self::Refused => "refused",
+            Self::Disk => "disk",
+            Self::Exists => "exists",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A failure: its kind, one line for people that says what happened and what to do, and what caused it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: Box<str>,
+    transient: bool,
+    status: Option<u16>,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure of this kind, with a message of one line.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let transient = matches!(
+            kind,
+            ErrorKind::Connect | ErrorKind::Reset | ErrorKind::Timeout | ErrorKind::Incomplete
+        );
+        Self {
+            kind,
+            message: message.into().into_boxed_str(),
+            transient,
+            status: None,
+            source: None,
+        }
+    }
+
+    /// The same failure with what caused it, for those who want the whole chain.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// A failed file operation: `what` says which, in words that fit before a colon.
+    #[must_use]
+    pub(crate) fn disk(what: &str, cause: io::Error) -> Self {
+        let advice = match cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "; make room and run the same command again"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "; choose a folder that can be written with --dir"
+            }
+            _ => "",
+        };
+        Self::new(
+            ErrorKind::Disk,
+            format!("{what}: {}{advice}", plain_io(&cause)),
+        )
+        .caused_by(cause)
+    }
+
+    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9, §15.6; RFC 6585 §4).
+    pub(crate) fn http(status: http::StatusCode, message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Http, message);
+        error.transient = status == http::StatusCode::REQUEST_TIMEOUT
+            || status == http::StatusCode::TOO_MANY_REQUESTS
+            || status.is_server_error();
+        error.status = Some(status.as_u16());
+        error
+    }
+
+    /// Says whether trying again may help, where the kind alone does not.
+    #[must_use]
+    pub(crate) fn transient(mut self, transient: bool) -> Self {
+        self.transient = transient;
+        self
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the same request may well succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        self.transient
+    }
+
+    /// The status that the server answered with, where that is the failure.
+    #[must_use]
+    pub const fn http_status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Whether the destination itself is unusable, so that no other item could be saved either.
+    #[must_use]
+    pub(crate) fn ends_the_run(&self) -> bool {
+        self.kind == ErrorKind::Disk
+            && self
+                .source
+                .as_deref()
+                .and_then(|cause| cause.downcast_ref::<io::Error>())
+                .is_some_and(|cause| {
+                    matches!(
+                        cause.kind(),
+                        io::ErrorKind::StorageFull
+                            | io::ErrorKind::QuotaExceeded
+                            | io::ErrorKind::ReadOnlyFilesystem
+                    ) || cause.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+                })
+    }
+}
+
+/// The text of an I/O error without Rust's `(os error 28)`.
+fn plain_io(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_repeating_follows_from_the_kind_and_the_status() {
+        assert!(Error::new(ErrorKind::Reset, "x").is_transient());
+        assert!(!Error::new(ErrorKind::Tls, "x").is_transient());
+        for (status, again) in [(404, false), (403, false), (408, true), (429, true), (500, true), (503, true)] {
+            let status = http::StatusCode::from_u16(status).unwrap();
+            assert_eq!(Error::http(status, "x").is_transient(), again, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_run_and_says_what_to_do() {
+        let full = Error::disk("cannot write a.bin", io::Error::from_raw_os_error(28));
+        assert!(full.ends_the_run());
+        assert_eq!(
+            full.to_string(),
+            "cannot write a.bin: No space left on device; make room and run the same command again"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! What a run tells while it goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::outcome::Outcome;
+
+/// Something that happened. For one item they come in order: `Started`, any number of `Redirected` and `Retrying`,
+/// `Ended`; an item that needs no request only ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An item's first request is about to be sent.
+    Started(Arc<Transfer>),
+    /// The server sent an item elsewhere.
+    Redirected {
+        /// The item.
+        transfer: Arc<Transfer>,
+        /// Where to.
+        to: String,
+    },
+    /// An attempt failed and another will follow.
+    Retrying {
+        /// The item.
+        transfer: Arc<Transfer>,
+        /// How many attempts there were so far.
+        attempts: u32,
+        /// Why the last one failed.
+        error: Error,
+        /// How long it waits.
+        wait: Duration,
+    },
+    /// An item ended, well or not.
+    Ended(Outcome),
+    /// A list broke off: what was read of it goes on, the rest is unknown.
+    InputFailed(Error),
+    /// The destination became unusable: nothing more is started.
+    Stopped(Error),
+}
+
+/// An item under way. Its counters move while it is fetched, so a progress display reads them when it wants to.
+#[derive(Debug)]
+pub struct Transfer {
+    /// The row's ordinal, which names the item in this run.
+    pub row: u64,
+    /// What people call it.
+    pub label: String,
+    /// The URL as given, without userinfo.
+    pub url: String,
+    received: AtomicU64,
+    length: AtomicU64,
+}
+
+/// Stands for a length that the server did not say.
+const UNKNOWN: u64 = u64::MAX;
+
+impl Transfer {
+    pub(crate) fn new(row: u64, label: String, url: String) -> Self {
+        Self {
+            row,
+            label,
+            url,
+            received: AtomicU64::new(0),
+            length: AtomicU64::new(UNKNOWN),
+        }
+    }
+
+    /// Bytes of the body received in the present attempt.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the body will have, where the server said so.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
+    }
+
+    /// A new attempt begins, with a body of this length.
+    pub(crate) fn begin(&self, length: Option<u64>) {
+        self.received.store(0, Ordering::Relaxed);
+        self.length.store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    pub(crate) fn add(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+}

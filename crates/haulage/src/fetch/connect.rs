@@ -1,0 +1,203 @@
+//! From an origin to a connection that speaks HTTP.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{OnceCell, oneshot};
+use tokio_rustls::TlsConnector;
+
+use super::dns::Resolver;
+use super::origin::{Name, Origin};
+use super::{classify, happy_eyeballs, tls};
+use crate::error::{Error, ErrorKind};
+use crate::options::{Options, TlsOptions};
+use crate::pool::BlockingPool;
+
+pub(crate) use super::tls::check as check_tls;
+
+/// What every request of ours has for a body.
+pub(crate) type NoBody = Empty<Bytes>;
+
+/// Most headers of a response (RFC 9110 §5.4 lets a client bound them).
+const MOST_HEADERS: usize = 128;
+/// Most bytes of a response's head.
+const MOST_HEADER_BYTES: u32 = 64 << 10;
+/// HTTP/2 flow control: what a server may send ahead on one stream and on all of them (RFC 9113 §5.2).
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// A connection, or a handle of one that is shared.
+pub(crate) enum Connection {
+    Http1(http1::SendRequest<NoBody>),
+    Http2(Shared),
+}
+
+/// A handle of an HTTP/2 connection.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Tells one connection from the next to the same host.
+    pub(crate) number: u64,
+    /// The worker thread that it lives on.
+    pub(crate) worker: usize,
+    pub(crate) sender: http2::SendRequest<NoBody>,
+}
+
+/// Makes connections.
+pub(crate) struct Connector {
+    resolver: Resolver,
+    pool: Arc<BlockingPool>,
+    tls_options: TlsOptions,
+    /// Made when the first TLS connection needs it: reading the system's roots takes a while.
+    tls: OnceCell<Arc<ClientConfig>>,
+    connect_timeout: Duration,
+    read_buffer: usize,
+    numbers: AtomicU64,
+}
+
+impl Connector {
+    /// `read_buffer` is the most bytes that one read of a body brings.
+    pub(crate) fn new(
+        options: &Options,
+        read_buffer: usize,
+        pool: Arc<BlockingPool>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            resolver: Resolver::new()?,
+            pool,
+            tls_options: options.tls.clone(),
+            tls: OnceCell::new(),
+            connect_timeout: options.connect_timeout,
+            read_buffer,
+            numbers: AtomicU64::new(0),
+        })
+    }
+
+    /// Connects to an origin, on the worker thread that calls.
+    ///
+    /// # Errors
+    /// Of kind `dns`, `connect`, `tls` or `timeout`.
+    pub(crate) async fn connect(&self, origin: &Origin, worker: usize) -> Result<Connection, Error> {
+        let within = tokio::time::timeout(self.connect_timeout, self.connect_to(origin, worker));
+        within.await.unwrap_or_else(|_| {
+            let host = describe(origin);
+            let seconds = self.connect_timeout.as_secs_f64();
+            Err(Error::new(
+                ErrorKind::Timeout,
+                format!("no connection to {host} within {seconds} s (--connect-timeout)"),
+            ))
+        })
+    }
+
+    async fn connect_to(&self, origin: &Origin, worker: usize) -> Result<Connection, Error> {
+        let host = describe(origin);
+        let stream = match &origin.host {
+            Name::Address(address) => dial(&[*address], origin.port).await,
+            Name::Domain(name) => dial(&self.resolver.resolve(name).await?, origin.port).await,
+        }
+        .map_err(|cause| connect_failed(&host, cause))?;
+        if !origin.https {
+            return Ok(Connection::Http1(self.http1(stream).await?));
+        }
+        let name = match &origin.host {
+            Name::Address(address) => ServerName::IpAddress((*address).into()),
+            Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
+                Error::new(ErrorKind::Tls, format!("{name} cannot be the name in a certificate"))
+                    .caused_by(cause)
+            })?,
+        };
+        let stream = TlsConnector::from(self.tls_config().await?)
+            .connect(name, stream)
+            .await
+            .map_err(|cause| tls::failed(&host, cause))?;
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            Ok(Connection::Http2(Shared {
+                number: self.numbers.fetch_add(1, Ordering::Relaxed),
+                worker,
+                sender: self.http2(stream).await?,
+            }))
+        } else {
+            Ok(Connection::Http1(self.http1(stream).await?))
+        }
+    }
+
+    async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let config = self.tls.get_or_try_init(|| async {
+            let (tell, told) = oneshot::channel();
+            let options = self.tls_options.clone();
+            self.pool.call(move || {
+                // Nobody may wait any more.
+                let _ = tell.send(tls::client_config(&options));
+            });
+            told.await
+                .unwrap_or_else(|cause| Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause)))
+        });
+        config.await.cloned()
+    }
+
+    async fn http1(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<http1::SendRequest<NoBody>, Error> {
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(self.read_buffer)
+            .max_headers(MOST_HEADERS)
+            .max_header_size(MOST_HEADER_BYTES as usize)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|cause| classify::exchange(&cause))?;
+        // What the connection ends with is told to whoever has a request on it.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn http2(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<http2::SendRequest<NoBody>, Error> {
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MOST_HEADER_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|cause| classify::exchange(&cause))?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}
+
+async fn dial(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    let stream = happy_eyeballs::connect(addresses, port).await?;
+    // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged one).
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn connect_failed(host: &str, cause: io::Error) -> Error {
+    let message = match cause.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("{host} refused the connection: nothing listens on that port, or it is closed to us")
+        }
+        _ => format!("no connection to {host}: {cause}"),
+    };
+    Error::new(ErrorKind::Connect, message).caused_by(cause)
+}
+
+fn describe(origin: &Origin) -> String {
+    match &origin.host {
+        Name::Domain(name) => format!("{name}:{}", origin.port),
+        Name::Address(IpAddr::V6(address)) => format!("[{address}]:{}", origin.port),
+        Name::Address(address) => format!("{address}:{}", origin.port),
+    }
+}

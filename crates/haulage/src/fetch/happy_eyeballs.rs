@@ -1,0 +1,88 @@
+//! One connection from many addresses: they race, with a head start for the first (RFC 8305).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::net::TcpStream;
+
+/// How long an address has before the next one is tried beside it (RFC 8305 §5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Connects to whichever address answers first, trying them in turn, each a little later than the one before, or at once
+/// when that one fails.
+///
+/// # Errors
+/// What the last address said, when none answers.
+pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    let mut waiting = interleaved(addresses).into_iter();
+    let mut trying = FuturesUnordered::new();
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let start = |address| TcpStream::connect(SocketAddr::new(address, port));
+    loop {
+        match waiting.next() {
+            Some(address) => trying.push(start(address)),
+            None if trying.is_empty() => return Err(last),
+            None => {}
+        }
+        let more = waiting.len() > 0;
+        tokio::select! {
+            biased;
+            Some(result) = trying.next() => match result {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = tokio::time::sleep(HEAD_START), if more => {}
+        }
+    }
+}
+
+/// The addresses with the two families taking turns, the resolver's first choice first (RFC 8305 §4).
+fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let Some(first) = addresses.first() else {
+        return Vec::new();
+    };
+    let same = |address: &&IpAddr| address.is_ipv6() == first.is_ipv6();
+    let mut ours = addresses.iter().filter(same);
+    let mut others = addresses.iter().filter(|address| !same(address));
+    let mut order = Vec::with_capacity(addresses.len());
+    while order.len() < addresses.len() {
+        order.extend(ours.next());
+        order.extend(others.next());
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let addresses: Vec<IpAddr> = ["::1", "::2", "::3", "1.1.1.1"].map(|text| text.parse().unwrap()).into();
+        let order: Vec<_> = interleaved(&addresses).iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["::1", "1.1.1.1", "::2", "::3"]);
+        assert!(interleaved(&[]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_does_not_keep_from_a_live_one() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Nothing listens on the first, so it refuses at once.
+        let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
+        let stream = connect(&addresses, port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+    }
+
+    #[tokio::test]
+    async fn when_none_answers_the_last_one_says_why() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = connect(&["127.0.0.1".parse().unwrap()], port).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(connect(&[], port).await.is_err());
+    }
+}

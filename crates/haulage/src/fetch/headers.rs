@@ -1,0 +1,155 @@
+//! What a request says of us: pure decisions about headers and credentials.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use url::Url;
+
+use super::origin;
+use crate::error::{Error, ErrorKind};
+use crate::options::Options;
+use crate::request::Credentials;
+
+/// Headers that tell nothing about the user, so that any origin may have them. Whatever else was given with `-H` stays
+/// with the origin of the URL as given: a list of what is secret would never be complete (curl CVE-2018-1000007).
+const HARMLESS: [HeaderName; 6] = [
+    ACCEPT,
+    http::header::ACCEPT_LANGUAGE,
+    http::header::CACHE_CONTROL,
+    http::header::DNT,
+    http::header::PRAGMA,
+    USER_AGENT,
+];
+
+/// The headers of every request of a run.
+pub(crate) struct Headers {
+    /// For the origin of a URL as given.
+    own: HeaderMap,
+    /// For any other, where a redirect led.
+    elsewhere: HeaderMap,
+}
+
+impl Headers {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let mut own = HeaderMap::new();
+        own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(agent) = &options.user_agent {
+            own.insert(USER_AGENT, agent.clone());
+        }
+        if let Some(credentials) = &options.credentials {
+            own.insert(AUTHORIZATION, basic(credentials)?);
+        }
+        // What is given by hand replaces what is ours, and may itself be given twice.
+        for name in options.headers.keys() {
+            own.remove(name);
+        }
+        own.extend(options.headers.clone());
+        let elsewhere = own
+            .iter()
+            .filter(|(name, _)| HARMLESS.contains(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Ok(Self { own, elsewhere })
+    }
+
+    /// The headers of a request for `hop`, which a request for `given` has led to. `credentials` are those of the URL
+    /// as given, `hop_credentials` those that a redirect's own URL carried.
+    pub(crate) fn of(
+        &self,
+        given: &Url,
+        hop: Option<(&Url, Option<&Credentials>)>,
+        credentials: Option<&Credentials>,
+    ) -> Result<HeaderMap, Error> {
+        let (url, at_home, credentials) = match hop {
+            None => (given, true, credentials),
+            Some((hop, hop_credentials)) => {
+                let at_home = origin::key(hop) == origin::key(given);
+                (hop, at_home, hop_credentials.or(credentials.filter(|_| at_home)))
+            }
+        };
+        let mut headers = if at_home { &self.own } else { &self.elsewhere }.clone();
+        if let Some(credentials) = credentials {
+            headers.insert(AUTHORIZATION, basic(credentials)?);
+        }
+        let host = HeaderValue::from_str(origin::authority(url))
+            .map_err(|cause| Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause))?;
+        headers.insert(HOST, host);
+        Ok(headers)
+    }
+}
+
+/// RFC 7617 §2.
+fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
+    if credentials.user.contains(':') {
+        return Err(Error::new(ErrorKind::Input, "a user name cannot contain a colon"));
+    }
+    let pair = format!("{}:{}", credentials.user, credentials.password);
+    let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|cause| Error::new(ErrorKind::Input, "these credentials cannot be sent").caused_by(cause))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn secretive() -> Headers {
+        let mut options = Options::into(".");
+        options.credentials = Some(Credentials {
+            user: "me".into(),
+            password: "secret".into(),
+        });
+        options.headers.insert("x-api-key", HeaderValue::from_static("secret"));
+        options.headers.insert(http::header::COOKIE, HeaderValue::from_static("secret"));
+        options.headers.insert(http::header::ACCEPT_LANGUAGE, HeaderValue::from_static("zh"));
+        Headers::new(&options).unwrap()
+    }
+
+    #[test]
+    fn secrets_go_to_the_origin_of_the_url_as_given() {
+        let headers = secretive().of(&url("http://a.example/x"), None, None).unwrap();
+        assert_eq!(headers[AUTHORIZATION], "Basic bWU6c2VjcmV0");
+        assert_eq!(headers["x-api-key"], "secret");
+        assert_eq!(headers[HOST], "a.example");
+        assert_eq!(headers[ACCEPT], "*/*");
+    }
+
+    #[test]
+    fn another_scheme_host_or_port_gets_none_of_them() {
+        let given = url("http://a.example/x");
+        let own = Credentials { user: "u".into(), password: "p".into() };
+        for hop in ["https://a.example/x", "http://b.example/x", "http://a.example:81/x"] {
+            let headers = secretive().of(&given, Some((&url(hop), None)), Some(&own)).unwrap();
+            for name in ["authorization", "cookie", "x-api-key"] {
+                assert!(!headers.contains_key(name), "{hop} got {name}");
+            }
+            assert_eq!(headers["accept-language"], "zh");
+            assert!(headers.contains_key(USER_AGENT));
+        }
+    }
+
+    #[test]
+    fn back_home_they_are_sent_again_and_a_url_brings_its_own() {
+        let given = url("http://a.example/x");
+        let home = url("http://a.example/y");
+        let headers = secretive().of(&given, Some((&home, None)), None).unwrap();
+        assert!(headers.contains_key(AUTHORIZATION));
+        let own = Credentials { user: "u".into(), password: "p".into() };
+        let headers = secretive().of(&given, None, Some(&own)).unwrap();
+        assert_eq!(headers[AUTHORIZATION], "Basic dTpw");
+    }
+
+    #[test]
+    fn what_is_given_by_hand_replaces_what_is_ours() {
+        let mut options = Options::into(".");
+        options.headers.insert(USER_AGENT, HeaderValue::from_static("mine"));
+        let headers = Headers::new(&options).unwrap().of(&url("http://a/"), None, None).unwrap();
+        assert_eq!(headers.get_all(USER_AGENT).iter().collect::<Vec<_>>(), ["mine"]);
+    }
+}

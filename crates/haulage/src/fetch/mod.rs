@@ -1,0 +1,12 @@
+//! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or lists.
+
+pub(crate) mod classify;
+pub(crate) mod connect;
+pub(crate) mod dns;
+pub(crate) mod exchange;
+mod happy_eyeballs;
+pub(crate) mod headers;
+pub(crate) mod idle;
+pub(crate) mod origin;
+pub(crate) mod redirect;
+mod tls;

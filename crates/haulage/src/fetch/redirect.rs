@@ -1,0 +1,85 @@
+//! Where a redirect leads: pure.
+
+use http::header::HeaderValue;
+use percent_encoding::{AsciiSet, percent_encode};
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+
+/// Bytes of a `Location` that are no URL character and that servers send all the same.
+const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
+
+/// The URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`.
+///
+/// # Errors
+/// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http and https, and from
+/// https back to http.
+pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<Url, Error> {
+    let location = location.ok_or_else(|| {
+        Error::new(ErrorKind::Redirect, "the server sent a redirect without saying where to")
+    })?;
+    if location.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(Error::new(ErrorKind::Redirect, "the redirect's Location has a line break in it"));
+    }
+    let text = percent_encode(location.as_bytes(), RAW).to_string();
+    let mut next = current.join(&text).map_err(|cause| {
+        Error::new(ErrorKind::Redirect, format!("the redirect leads to {text:?}, which is no URL: {cause}"))
+            .caused_by(cause)
+    })?;
+    if next.fragment().is_none() {
+        // RFC 9110 §10.2.2: the fragment is inherited.
+        next.set_fragment(current.fragment());
+    }
+    match (current.scheme(), next.scheme()) {
+        ("https", "http") => Err(Error::new(
+            ErrorKind::Refused,
+            format!("the redirect leads from https to plain http ({next}), which anybody on the way could change"),
+        )),
+        (_, "http" | "https") => Ok(next),
+        (_, scheme) => Err(Error::new(
+            ErrorKind::Refused,
+            format!("the redirect leads to a {scheme} URL; only http and https are followed"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(current: &str, location: &[u8]) -> Result<String, ErrorKind> {
+        let location = HeaderValue::from_bytes(location).unwrap();
+        next_hop(&Url::parse(current).unwrap(), Some(&location))
+            .map(Into::into)
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn relative_and_absolute_locations_are_resolved() {
+        assert_eq!(hop("http://a/b/c", b"d").unwrap(), "http://a/b/d");
+        assert_eq!(hop("http://a/b/c", b"/d?e").unwrap(), "http://a/d?e");
+        assert_eq!(hop("http://a/b", b"//c/d").unwrap(), "http://c/d");
+        assert_eq!(hop("http://a/b", b"https://c/d").unwrap(), "https://c/d");
+    }
+
+    #[test]
+    fn raw_bytes_are_percent_encoded() {
+        assert_eq!(hop("http://a/", "/ü x".as_bytes()).unwrap(), "http://a/%C3%BC%20x");
+        assert_eq!(hop("http://a/", b"/\xff").unwrap(), "http://a/%FF");
+    }
+
+    #[test]
+    fn only_http_is_followed_and_never_back_from_https() {
+        for location in ["file:///etc/passwd", "ftp://a/b", "data:,x", "javascript:0"] {
+            assert_eq!(hop("http://a/", location.as_bytes()), Err(ErrorKind::Refused), "{location}");
+        }
+        assert_eq!(hop("https://a/", b"http://a/"), Err(ErrorKind::Refused));
+    }
+
+    #[test]
+    fn one_that_leads_nowhere_is_a_redirect_error() {
+        let nowhere = next_hop(&Url::parse("http://a/").unwrap(), None).unwrap_err();
+        assert_eq!(nowhere.kind(), ErrorKind::Redirect);
+        assert_eq!(hop("http://a/", b"http://"), Err(ErrorKind::Redirect));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a run may do, and how: one validated struct, whose defaults are the library's own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::error::{Error, ErrorKind};
+use crate::request::Credentials;
+
+/// Everything that can be chosen about a run. [`Engine::start`](crate::Engine::start) checks it.
+///
+/// ```
+/// use haulage::Options;
+///
+/// let mut options = Options::into("downloads");
+/// options.jobs = 4;
+/// assert_eq!(options.per_host, Options::DEFAULT_PER_HOST);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The destination, created when missing.
+    pub directory: PathBuf,
+    /// Most requests in flight at once, at least 1.
+    pub jobs: usize,
+    /// Most requests in flight to one host (scheme, name and port), and most HTTP/1 connections to it, idle ones
+    /// included; at least 1.
+    pub per_host: usize,
+    /// When an attempt is repeated.
+    pub retry: RetryPolicy,
+    /// To resolve a name, connect and shake hands.
+    pub connect_timeout: Duration,
+    /// Without a byte received.
+    pub timeout: Duration,
+    /// Most redirects that one item follows.
+    pub max_redirects: u32,
+    /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
+    /// the user go along.
+    pub headers: HeaderMap,
+    /// The `User-Agent` of each request; `None` sends none.
+    pub user_agent: Option<HeaderValue>,
+    /// Sent as HTTP Basic to the origin of each URL as given, unless the URL has its own.
+    pub credentials: Option<Credentials>,
+    /// Whom to trust.
+    pub tls: TlsOptions,
+    /// What happens when the target is there.
+    pub existing: Existing,
+    /// What happens to `.haul/` in the destination when all is done.
+    pub workspace: Workspace,
+    /// Network threads; `None` chooses by the machine.
+    pub threads: Option<usize>,
+}
+
+impl Options {
+    /// The default of [`jobs`](Self::jobs).
+    pub const DEFAULT_JOBS: usize = 64;
+    /// The default of [`per_host`](Self::per_host).
+    pub const DEFAULT_PER_HOST: usize = 16;
+    /// The default of [`connect_timeout`](Self::connect_timeout).
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default of [`timeout`](Self::timeout).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`max_redirects`](Self::max_redirects).
+    pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
+    /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
+    pub const DEFAULT_USER_AGENT: &str = concat!(
+        "haulage/",
+        env!("CARGO_PKG_VERSION"),
+        " (+",
+        env!("CARGO_PKG_REPOSITORY"),
+        ")"
+    );
+
+    /// The defaults, with this destination.
+    pub fn into(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            jobs: Self::DEFAULT_JOBS,
+            per_host: Self::DEFAULT_PER_HOST,
+            retry: RetryPolicy::default(),
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            timeout: Self::DEFAULT_TIMEOUT,
+            max_redirects: Self::DEFAULT_MAX_REDIRECTS,
+            headers: HeaderMap::new(),
+            user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
+            credentials: None,
+            tls: TlsOptions::default(),
+            existing: Existing::Skip,
+            workspace: Workspace::Keep,
+            threads: None,
+        }
+    }
+
+    /// Checks what the types leave open.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::Input, what));
+        if self.jobs == 0 {
+            return refuse("jobs must be at least 1");
+        }
+        if self.per_host == 0 {
+            return refuse("per-host must be at least 1");
+        }
+        if self.threads == Some(0) {
+            return refuse("threads must be at least 1");
+        }
+        if self.connect_timeout.is_zero() || self.timeout.is_zero() {
+            return refuse("a timeout of 0 leaves no time for anything; choose a longer one");
+        }
+        if let Some(name) = FRAMING.iter().find(|name| self.headers.contains_key(*name)) {
+            return Err(Error::new(
+                ErrorKind::Input,
+                format!("the header {name} is haul's own to send"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Headers that say how messages are framed or which parts are wanted: one given by hand would break both.
+const FRAMING: [HeaderName; 7] = [
+    http::header::CONNECTION,
+    http::header::CONTENT_LENGTH,
+    http::header::RANGE,
+    http::header::IF_RANGE,
+    http::header::TE,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+];
+
+/// When an attempt is repeated: after `base × 2ⁿ`, at most `cap`, times a random part of it ("full jitter").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Attempts after the first.
+    pub retries: u32,
+    /// The longest wait before the first repetition.
+    pub base: Duration,
+    /// The longest wait before any.
+    pub cap: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            retries: 5,
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Whom to trust over TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Which certificates may vouch for a server.
+    pub roots: Roots,
+    /// Whether they must.
+    pub verification: Verification,
+}
+
+/// Which certificates may vouch for a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Roots {
+    /// The system's; the ones built in where the system has none.
+    #[default]
+    System,
+    /// Those in this PEM file, and no others.
+    File(PathBuf),
+}
+
+/// Whether a server must prove who it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verification {
+    /// It must.
+    #[default]
+    Full,
+    /// It need not: anybody between here and there can read and change everything.
+    Insecure,
+}
+
+/// What happens when the target is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Existing {
+    /// It is taken as it is, and nothing is asked.
+    Skip,
+    /// It is fetched and replaced, atomically, once the new one is complete.
+    Overwrite,
+}
+
+/// What happens to `.haul/` in the destination when all items are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Workspace {
+    /// It stays for the next run.
+    Keep,
+    /// It goes, if this run made it and every item is there.
+    RemoveWhenDone,
+}

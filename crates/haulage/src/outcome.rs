@@ -1,0 +1,100 @@
+//! What became of one item.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::Error;
+use crate::request::Place;
+
+/// What became of one item: every row of the input gets exactly one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The row's ordinal in the input, from 0; bad rows count.
+    pub row: u64,
+    /// Where the row was read, if in a list.
+    pub place: Option<Place>,
+    /// The URL as given, without userinfo.
+    pub url: String,
+    /// The URL that answered, after redirects; `None` when no request was sent.
+    pub final_url: Option<String>,
+    /// What people call it: the row's label, else the file's name, else the URL.
+    pub label: String,
+    /// How it ended.
+    pub status: Status,
+    /// Where the file is, relative to the destination; `None` when it failed.
+    pub path: Option<String>,
+    /// The file's length in bytes; 0 when it failed.
+    pub bytes: u64,
+    /// The status of the last response.
+    pub http_status: Option<u16>,
+    /// Requests sent for it; redirects and silent re-sends on a stale connection are not counted.
+    pub attempts: u32,
+    /// When its first request was about to be sent (or it was looked at, where none was).
+    pub started: SystemTime,
+    /// From then until it ended.
+    pub duration: Duration,
+    /// The response's `ETag`.
+    pub etag: Option<String>,
+    /// The response's `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// The response's `Content-Type`.
+    pub content_type: Option<String>,
+    /// What vouches for the bytes.
+    pub verified: Verified,
+}
+
+impl Outcome {
+    /// The failure, if it is one.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        match &self.status {
+            Status::Failed(error) => Some(error),
+            Status::Done | Status::Skipped => None,
+        }
+    }
+}
+
+/// How an item ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// The file is there, complete and verified.
+    Done,
+    /// The file was there already, so nothing was asked.
+    Skipped,
+    /// There is no file, and this is why.
+    Failed(Error),
+}
+
+impl Status {
+    /// The status's stable name, as results carry it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Skipped => "skipped",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// What vouches for a file's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verified {
+    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`.
+    Length,
+    /// Nothing: the body ended where the connection did, or the file was there already.
+    Nothing,
+}
+
+impl Verified {
+    /// The stable name, as results carry it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Nothing => "none",
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the head of a response claims, as types.
+
+use std::time::SystemTime;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING};
+use http::{StatusCode, Version};
+
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Verified;
+
+/// The file that a response carries, as its head describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entity {
+    /// Bytes to come; `None` when the end of the body will tell.
+    pub(crate) length: Option<u64>,
+    /// What the end of the body will vouch for.
+    pub(crate) framing: Verified,
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
+    pub(crate) content_type: Option<String>,
+}
+
+/// What to do with a response.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Save its body.
+    Save(Entity),
+    /// Go where its Location points to.
+    Redirect,
+    /// There is no file.
+    Fail(Error),
+}
+
+/// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has applied).
+pub(crate) fn read(status: StatusCode, version: Version, headers: &HeaderMap, length: Option<u64>) -> Answer {
+    match status {
+        StatusCode::MOVED_PERMANENTLY
+        | StatusCode::FOUND
+        | StatusCode::SEE_OTHER
+        | StatusCode::TEMPORARY_REDIRECT
+        | StatusCode::PERMANENT_REDIRECT => Answer::Redirect,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {
+            Answer::Fail(Error::http(status, format!("the server answered {status}: there is nothing to save")))
+        }
+        StatusCode::PARTIAL_CONTENT => Answer::Fail(Error::new(
+            ErrorKind::Protocol,
+            "the server sent a part of the file, which was not asked for",
+        )),
+        status if status.is_success() => Answer::Save(Entity {
+            length,
+            framing: framing(version, headers),
+            etag: text(headers, &ETAG),
+            last_modified: text(headers, &LAST_MODIFIED),
+            content_type: text(headers, &CONTENT_TYPE),
+        }),
+        status => Answer::Fail(Error::http(status, format!("the server answered {status}"))),
+    }
+}
+
+impl Entity {
+    /// `Last-Modified` as a time (RFC 9110 §8.8.2).
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.last_modified.as_deref()?).ok()
+    }
+}
+
+/// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
+/// connection, nothing (RFC 9112 §8).
+fn framing(version: Version, headers: &HeaderMap) -> Verified {
+    if version == Version::HTTP_2
+        || headers.contains_key(CONTENT_LENGTH)
+        || headers.contains_key(TRANSFER_ENCODING)
+    {
+        Verified::Length
+    } else {
+        Verified::Nothing
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn of(status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        read(StatusCode::from_u16(status).unwrap(), Version::HTTP_11, &headers, None)
+    }
+
+    #[test]
+    fn a_success_with_a_body_is_saved_and_says_what_vouches_for_it() {
+        let Answer::Save(entity) = of(200, &[(CONTENT_LENGTH, "5"), (ETAG, "\"a\"")]) else {
+            panic!("a 200 is a file");
+        };
+        assert_eq!((entity.framing, entity.etag.as_deref()), (Verified::Length, Some("\"a\"")));
+        let Answer::Save(entity) = of(200, &[]) else {
+            panic!("a 200 is a file");
+        };
+        assert_eq!(entity.framing, Verified::Nothing);
+    }
+
+    #[test]
+    fn what_is_no_file_fails() {
+        for (status, kind) in [
+            (204, ErrorKind::Http),
+            (205, ErrorKind::Http),
+            (206, ErrorKind::Protocol),
+            (304, ErrorKind::Http),
+            (404, ErrorKind::Http),
+            (503, ErrorKind::Http),
+        ] {
+            let Answer::Fail(error) = of(status, &[]) else {
+                panic!("{status} is no file");
+            };
+            assert_eq!(error.kind(), kind, "{status}");
+        }
+        assert!(matches!(of(307, &[]), Answer::Redirect));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_read_is_none() {
+        let entity = |text: &'static str| match of(200, &[(LAST_MODIFIED, text)]) {
+            Answer::Save(entity) => entity,
+            other => panic!("{other:?}"),
+        };
+        assert!(entity("Sun, 06 Nov 1994 08:49:37 GMT").modified().is_some());
+        assert!(entity("yesterday").modified().is_none());
+    }
+}

@@ -1,0 +1,5 @@
+//! Decisions, all of them pure: the names of files, what the head of a response claims.
+
+pub(crate) mod head;
+pub(crate) mod name;
+pub(crate) mod registry;

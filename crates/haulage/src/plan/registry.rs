@@ -1,0 +1,470 @@
+//! Which names are taken: keeps rows apart that would be saved under one name, and finds those that are identical.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::error::ErrorKind;
+use crate::plan::name::{TargetName, fold_into};
+
+/// The names that rows have claimed so far, in input order.
+///
+/// A list may have 10⁸ rows, so that a row is 16 bytes here, with neither its name nor its URL: two hashes and how the
+/// item ended. They stand in 256 open-addressing tables, each of which grows by a quarter when it is 0.85 full. One map
+/// that doubles would be half empty after it grew, and hold the old table and the new one, three times what it needs,
+/// while it grows; here only one table in 256 is ever there twice. The tables start at slightly different sizes, so that
+/// they do not all grow at the same time. That makes some 21 bytes a row on average, at any length.
+///
+/// Two names with one hash of 64 bits (1 in 3000 for all of 10⁸ rows) only cost the later of them its plain name.
+#[derive(Debug)]
+pub(crate) struct Names {
+    shards: Vec<Shard>,
+    /// The folded name that is being looked up; kept for its room.
+    folded: String,
+}
+
+/// What a row gets for the name it wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// A name of its own: the one it wanted, or a distinct one.
+    Mine {
+        /// The name to save under.
+        name: TargetName,
+        /// To [`settle`](Names::settle) it with.
+        key: Key,
+    },
+    /// An earlier row has the same name and URL.
+    Same {
+        /// The earlier row's name.
+        name: TargetName,
+        /// The earlier row's key.
+        key: Key,
+        /// How the earlier row ended, if it did.
+        state: Settled,
+    },
+}
+
+/// How the row that has a name ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Not yet.
+    Pending,
+    /// Its file is there.
+    Done,
+    /// There is no file, for this reason.
+    Failed(ErrorKind),
+}
+
+/// Stands for a name that a row has: its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key(u64);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            folded: String::new(),
+        }
+    }
+}
+
+impl Names {
+    /// The name of a row that wants this one, and whose URL as given is this. The first row keeps what it wants; a later
+    /// one of another URL gets [`TargetName::distinct`], or that with a counter; an identical one learns of the first.
+    pub(crate) fn claim(&mut self, wanted: TargetName, given: &str) -> Claim {
+        let mut name = wanted;
+        let mut wanted = None;
+        let mut number = 1;
+        loop {
+            let key = self.key(&name);
+            let row = row_hash(&name, given);
+            let (shard, start) = self.shard(key);
+            match shard.find_or_insert(key, row, start) {
+                None => return Claim::Mine { name, key },
+                Some(entry) if entry.row() == row => {
+                    let state = entry.state();
+                    return Claim::Same { name, key, state };
+                }
+                // The first name already carries the hash when it had to be made safe, and `distinct` leaves it then.
+                Some(_) => {
+                    let wanted = wanted.get_or_insert_with(|| name.clone());
+                    name = match number {
+                        1 => wanted.distinct(given),
+                        _ => wanted.numbered(given, number),
+                    };
+                    number += 1;
+                }
+            }
+        }
+    }
+
+    /// Records how the row that has this name ended, for those identical to it.
+    pub(crate) fn settle(&mut self, key: Key, outcome: Settled) {
+        let (shard, start) = self.shard(key);
+        shard.settle(key, outcome, start);
+    }
+
+    /// Bytes that the tables have allocated.
+    #[cfg(test)]
+    fn allocated(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.entries.capacity() * size_of::<Entry>())
+            .sum()
+    }
+
+    fn key(&mut self, name: &TargetName) -> Key {
+        self.folded.clear();
+        fold_into(name.as_str(), &mut self.folded);
+        // Not random: a list has to give the same names on every run. Zero marks a free entry.
+        let mut hasher = DefaultHasher::new();
+        self.folded.hash(&mut hasher);
+        Key(hasher.finish().max(1))
+    }
+
+    /// The table that a key is in, and the size that table starts with.
+    fn shard(&mut self, key: Key) -> (&mut Shard, usize) {
+        let [index, ..] = key.0.to_be_bytes();
+        let index = usize::from(index);
+        (
+            &mut self.shards[index],
+            SMALLEST + index * SMALLEST / (4 * SHARDS),
+        )
+    }
+}
+
+/// Tables; a key's first byte says which is its own.
+const SHARDS: usize = 256;
+/// Entries in the smallest table; the largest new one has a quarter more.
+const SMALLEST: usize = 32;
+
+/// What tells rows of one name apart: the URL, and the name to the letter. Names that only fold to one are not
+/// identical, since their files are two where case matters. The low bits are free for the state.
+fn row_hash(name: &TargetName, given: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    given.hash(&mut hasher);
+    name.as_str().hash(&mut hasher);
+    hasher.finish() & !STATE
+}
+
+/// One open-addressing table with linear probing.
+#[derive(Debug, Default)]
+struct Shard {
+    entries: Vec<Entry>,
+    used: usize,
+}
+
+impl Shard {
+    /// The entry of a key, as it was before; `None` when there was none, and this made one.
+    fn find_or_insert(&mut self, key: Key, row: u64, start: usize) -> Option<Entry> {
+        // At 0.85 a search that fails looks at some 23 entries, which stand side by side.
+        if (self.used + 1) * 20 > self.entries.len() * 17 {
+            self.grow(start);
+        }
+        let at = self.position(key);
+        let entry = &mut self.entries[at];
+        if entry.name != 0 {
+            return Some(*entry);
+        }
+        *entry = Entry { name: key.0, row };
+        self.used += 1;
+        None
+    }
+
+    fn settle(&mut self, key: Key, outcome: Settled, start: usize) {
+        if self.entries.is_empty() {
+            self.grow(start);
+        }
+        let at = self.position(key);
+        let entry = &mut self.entries[at];
+        // A key is only ever made with its entry; a free one stays free.
+        if entry.name != 0 {
+            entry.row = entry.row() | code_of(outcome);
+        }
+    }
+
+    /// Where a key stands, or would.
+    fn position(&self, key: Key) -> usize {
+        let length = self.entries.len();
+        let mut at = home(key.0, length);
+        while !matches!(self.entries[at].name, name if name == 0 || name == key.0) {
+            at += 1;
+            if at == length {
+                at = 0;
+            }
+        }
+        at
+    }
+
+    fn grow(&mut self, start: usize) {
+        let length = match self.entries.len() {
+            0 => start,
+            length => length + length / 4,
+        };
+        let entries = std::mem::replace(&mut self.entries, vec![Entry::default(); length]);
+        for entry in entries.into_iter().filter(|entry| entry.name != 0) {
+            let at = self.position(Key(entry.name));
+            self.entries[at] = entry;
+        }
+    }
+}
+
+/// The first place to look for a name: its low 32 bits, scaled, since a table's length is no power of two.
+fn home(name: u64, length: usize) -> usize {
+    let low = u128::from(name << 32 >> 32);
+    let scaled = (low * length as u128) >> 32;
+    // Less than `length`, so it fits.
+    usize::try_from(scaled).unwrap_or(0)
+}
+
+/// A name that is taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    /// The hash of the folded name; 0 when the entry is free.
+    name: u64,
+    /// The row's hash above [`STATE`], and how it ended below.
+    row: u64,
+}
+
+impl Entry {
+    fn row(self) -> u64 {
+        self.row & !STATE
+    }
+
+    fn state(self) -> Settled {
+        match self.row & STATE {
+            PENDING => Settled::Pending,
+            DONE => Settled::Done,
+            // Only `code_of` writes these bits.
+            code => Settled::Failed(kind_of(code).unwrap_or(ErrorKind::Cancelled)),
+        }
+    }
+}
+
+/// The bits of [`Entry::row`] that say how it ended.
+const STATE: u64 = 0x3f;
+const PENDING: u64 = 0;
+const DONE: u64 = 1;
+
+fn code_of(state: Settled) -> u64 {
+    match state {
+        Settled::Pending => PENDING,
+        Settled::Done => DONE,
+        Settled::Failed(kind) => code_of_kind(kind),
+    }
+}
+
+/// Both directions from one list; a kind that is missing does not compile.
+macro_rules! codes {
+    ($($kind:ident = $code:literal),+ $(,)?) => {
+        fn code_of_kind(kind: ErrorKind) -> u64 {
+            match kind {
+                $(ErrorKind::$kind => $code,)+
+            }
+        }
+
+        fn kind_of(code: u64) -> Option<ErrorKind> {
+            match code {
+                $($code => Some(ErrorKind::$kind),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+codes! {
+    Input = 2, Name = 3, Dns = 4, Connect = 5, Tls = 6, Timeout = 7, Reset = 8, Protocol = 9, Incomplete = 10,
+    Http = 11, Redirect = 12, Refused = 13, Disk = 14, Exists = 15, Cancelled = 16,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::name::RelativeName;
+
+    fn target(name: &str, given: &str) -> TargetName {
+        TargetName::of_user(&RelativeName::from_user(name).unwrap(), given)
+    }
+
+    fn claim(names: &mut Names, name: &str, given: &str) -> Claim {
+        names.claim(target(name, given), given)
+    }
+
+    fn name_of(claim: &Claim) -> &str {
+        match claim {
+            Claim::Mine { name, .. } | Claim::Same { name, .. } => name.as_str(),
+        }
+    }
+
+    #[test]
+    fn of_three_rows_with_one_name_the_first_keeps_it() {
+        let mut names = Names::default();
+        let got: Vec<_> = ["http://a/", "http://b/", "http://c/"]
+            .map(|given| claim(&mut names, "d/x.gif", given))
+            .into();
+        assert!(got.iter().all(|claim| matches!(claim, Claim::Mine { .. })));
+        assert_eq!(name_of(&got[0]), "d/x.gif");
+        assert_eq!(
+            name_of(&got[1]),
+            target("d/x.gif", "").distinct("http://b/").as_str()
+        );
+        assert_eq!(
+            name_of(&got[2]),
+            target("d/x.gif", "").distinct("http://c/").as_str()
+        );
+    }
+
+    #[test]
+    fn an_identical_row_learns_how_the_first_ended() {
+        let mut names = Names::default();
+        for (wanted, given) in [("x", "http://a/"), ("x", "http://b/")] {
+            let Claim::Mine { name, key } = claim(&mut names, wanted, given) else {
+                panic!("the first of its URL");
+            };
+            for state in [
+                Settled::Pending,
+                Settled::Done,
+                Settled::Failed(ErrorKind::Input),
+                Settled::Failed(ErrorKind::Cancelled),
+                Settled::Failed(ErrorKind::Http),
+            ] {
+                names.settle(key, state);
+                let expected = Claim::Same {
+                    name: name.clone(),
+                    key,
+                    state,
+                };
+                assert_eq!(claim(&mut names, wanted, given), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn one_url_under_two_names_is_two_files() {
+        let mut names = Names::default();
+        for name in ["x", "y", "d/x"] {
+            let claim = claim(&mut names, name, "http://a/");
+            assert!(
+                matches!(&claim, Claim::Mine { name: mine, .. } if mine.as_str() == name),
+                "{claim:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_alike_but_for_case_or_normalisation_are_kept_apart() {
+        let mut names = Names::default();
+        assert_eq!(name_of(&claim(&mut names, "a.GIF", "http://a/1")), "a.GIF");
+        let other = claim(&mut names, "A.gif", "http://a/2");
+        assert_eq!(
+            name_of(&other),
+            target("A.gif", "").distinct("http://a/2").as_str()
+        );
+        // The same URL, too: where case matters, there is no file of this name yet.
+        let variant = claim(&mut names, "A.gif", "http://a/1");
+        assert_eq!(
+            name_of(&variant),
+            target("A.gif", "").distinct("http://a/1").as_str()
+        );
+        assert!(matches!(variant, Claim::Mine { .. }));
+        let composed = claim(&mut names, "\u{e4}", "http://a/3");
+        let apart = claim(&mut names, "A\u{308}", "http://a/4");
+        assert_eq!(name_of(&composed), "\u{e4}");
+        assert_eq!(
+            name_of(&apart),
+            target("A\u{308}", "").distinct("http://a/4").as_str()
+        );
+    }
+
+    #[test]
+    fn a_distinct_name_that_is_taken_gets_a_counter() {
+        let mut names = Names::default();
+        let distinct = target("x.gif", "").distinct("http://b/");
+        claim(&mut names, "x.gif", "http://a/");
+        claim(&mut names, distinct.as_str(), "http://a/2");
+        let second = target("x.gif", "").numbered("http://b/", 2);
+        claim(&mut names, second.as_str(), "http://a/3");
+        let third = claim(&mut names, "x.gif", "http://b/");
+        assert_eq!(
+            name_of(&third),
+            target("x.gif", "").numbered("http://b/", 3).as_str()
+        );
+        assert!(matches!(
+            claim(&mut names, "x.gif", "http://b/"),
+            Claim::Same { .. }
+        ));
+    }
+
+    #[test]
+    fn a_long_list_stays_small() {
+        let mut names = Names::default();
+        let (mut rows, mut most) = (0_usize, 0.0_f64);
+        while rows < 200_000 {
+            let given = format!("http://host.example/{rows}");
+            let name = target(&format!("{rows}.gif"), &given);
+            assert!(matches!(names.claim(name, &given), Claim::Mine { .. }));
+            rows += 1;
+            if rows >= 50_000 {
+                most = most.max(names.allocated() as f64 / rows as f64);
+            }
+        }
+        assert!(most <= 22.0, "{most} bytes a row");
+    }
+
+    #[test]
+    fn the_first_place_is_inside_the_table() {
+        for length in [1, 32, 33, 1_000_003] {
+            assert_eq!(home(0xffff_ffff_0000_0000, length), 0);
+            assert_eq!(home(0xffff_ffff, length), length - 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_map_of_whole_names_would(
+            rows in proptest::collection::vec(("[abABäÄ]{1,2}", 0..4_u8, 0..3_u8), 0..300),
+        ) {
+            let (mut names, mut again) = (Names::default(), Names::default());
+            let mut model: HashMap<String, (TargetName, u8, Key, Settled)> = HashMap::new();
+            for (wanted, url, end) in rows {
+                let given = format!("http://host.example/{url}");
+                let wanted = target(&wanted, &given);
+                let mut candidates = vec![wanted.clone(), wanted.distinct(&given)];
+                candidates.extend((2..30).map(|number| wanted.numbered(&given, number)));
+                let found = candidates.into_iter().find_map(|name| {
+                    match model.get(&name.as_str().to_lowercase()) {
+                        None => Some((name, None)),
+                        Some((taken, by, key, state)) if (taken, *by) == (&name, url) => {
+                            Some((name, Some((*key, *state))))
+                        }
+                        Some(_) => None,
+                    }
+                });
+                let (expected, first) = found.unwrap();
+                let claim = names.claim(wanted.clone(), &given);
+                prop_assert_eq!(&claim, &again.claim(wanted, &given));
+                let (name, key) = match claim {
+                    Claim::Mine { name, key } => {
+                        prop_assert_eq!(first, None);
+                        (name, key)
+                    }
+                    Claim::Same { name, key, state } => {
+                        prop_assert_eq!(first, Some((key, state)));
+                        (name, key)
+                    }
+                };
+                prop_assert_eq!(&name, &expected);
+                let state = match end {
+                    0 => Settled::Pending,
+                    1 => Settled::Done,
+                    _ => Settled::Failed(ErrorKind::Dns),
+                };
+                names.settle(key, state);
+                again.settle(key, state);
+                model.insert(name.as_str().to_lowercase(), (name, url, key, state));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Threads for calls that block: file operations and name look-ups. They never run on a network thread.
+//!
+//! Tokio's own pool starts a thread whenever none is idle, which for many small jobs is a crowd that fights over two
+//! cores. This one keeps to one thread as long as jobs get done, and adds another only when nothing has moved for
+//! [`STUCK`]: then a call hangs (a throttled disk, a dead mount), and the others must go on.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long nothing may move before another thread helps.
+const STUCK: Duration = Duration::from_millis(5);
+
+/// Something to be run, once for each time it is submitted.
+pub(crate) trait Job: Send + Sync {
+    fn run(self: Arc<Self>);
+}
+
+/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then ends them.
+pub(crate) struct BlockingPool {
+    shared: Arc<Shared>,
+    watcher: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    name: &'static str,
+    most_threads: usize,
+    state: Mutex<State>,
+    work: Condvar,
+    watch: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Arc<dyn Job>>,
+    /// Jobs begun so far: when it stands still while the queue does not, something hangs.
+    begun: u64,
+    idle: usize,
+    threads: Vec<JoinHandle<()>>,
+    /// The watcher sleeps until somebody calls it.
+    watcher_sleeps: bool,
+    closing: bool,
+}
+
+impl BlockingPool {
+    /// A pool with one thread now and at most `most_threads` when calls hang.
+    pub(crate) fn new(name: &'static str, most_threads: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            name,
+            most_threads,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            watch: Condvar::new(),
+        });
+        shared.add_thread(&mut shared.lock())?;
+        let watcher = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name(format!("{name}-watch"))
+                .spawn(move || shared.watch_over())?
+        };
+        Ok(Self {
+            shared,
+            watcher: Some(watcher),
+        })
+    }
+
+    /// Queues a job.
+    pub(crate) fn submit(&self, job: Arc<dyn Job>) {
+        let mut state = self.shared.lock();
+        state.queue.push_back(job);
+        if state.idle > 0 {
+            self.shared.work.notify_one();
+        } else if state.watcher_sleeps {
+            state.watcher_sleeps = false;
+            self.shared.watch.notify_one();
+        }
+    }
+
+    /// Queues a function.
+    pub(crate) fn call(&self, function: impl FnOnce() + Send + 'static) {
+        self.submit(Arc::new(Call(Mutex::new(Some(function)))));
+    }
+}
+
+impl Drop for BlockingPool {
+    fn drop(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.work.notify_all();
+        self.shared.watch.notify_all();
+        if let Some(watcher) = self.watcher.take() {
+            let _ = watcher.join();
+        }
+        // A job may hold the last handle of its own pool: a thread does not wait for itself.
+        let threads = std::mem::take(&mut self.shared.lock().threads);
+        for handle in threads {
+            if handle.thread().id() != thread::current().id() {
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        let name = format!("{}-{}", self.name, state.threads.len());
+        let handle = thread::Builder::new()
+            .name(name)
+            .spawn(move || shared.work_through())?;
+        state.threads.push(handle);
+        Ok(())
+    }
+
+    fn work_through(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                state.begun += 1;
+                drop(state);
+                job.run();
+                state = self.lock();
+            } else if state.closing {
+                return;
+            } else {
+                state.idle += 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+
+    fn watch_over(self: &Arc<Self>) {
+        let mut state = self.lock();
+        // What had begun at the last look; none after a sleep, so that a job has its time before it counts as stuck.
+        let mut begun = None;
+        while !state.closing {
+            if state.queue.is_empty() || state.threads.len() >= self.most_threads {
+                state.watcher_sleeps = true;
+                state = self.watch.wait(state).unwrap_or_else(PoisonError::into_inner);
+                begun = None;
+            } else {
+                if begun == Some(state.begun) && state.idle == 0 {
+                    // Without another thread things go on as they are: there is no one to tell.
+                    let _ = self.add_thread(&mut state);
+                }
+                begun = Some(state.begun);
+                state = self
+                    .watch
+                    .wait_timeout(state, STUCK)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            }
+        }
+    }
+}
+
+struct Call<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send> Job for Call<F> {
+    fn run(self: Arc<Self>) {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(function) = function {
+            function();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_job_that_hangs_holds_up_no_other() {
+        let pool = BlockingPool::new("test", 3).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        pool.call(move || {
+            let _ = released.recv();
+        });
+        pool.call(move || tell.send("went on").unwrap());
+        assert_eq!(told.recv().unwrap(), "went on");
+        drop(release);
+    }
+
+    #[test]
+    fn what_is_queued_when_it_ends_is_done() {
+        let (tell, told) = mpsc::channel();
+        let pool = BlockingPool::new("test", 1).unwrap();
+        for number in 0..100 {
+            let tell = tell.clone();
+            pool.call(move || tell.send(number).unwrap());
+        }
+        drop((pool, tell));
+        assert_eq!(told.iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    }
+}

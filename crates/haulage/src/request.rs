@@ -1,0 +1,193 @@
+//! One row of what is wanted: a URL, and what its row says of it.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::plan::name::RelativeName;
+
+/// A file that is wanted.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(crate) url: Url,
+    pub(crate) given: Box<str>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) name: Option<RelativeName>,
+    pub(crate) label: Option<Box<str>>,
+    pub(crate) place: Option<Place>,
+}
+
+impl Request {
+    /// A request for one `http` or `https` URL. Userinfo in it becomes Basic credentials for that origin and is seen
+    /// nowhere else.
+    ///
+    /// # Errors
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        if !url.contains("://") {
+            return Err(input(format!(
+                "{url:?} is not a URL: it has no scheme; write http:// or https:// before it"
+            )));
+        }
+        let mut parsed = Url::parse(url).map_err(|cause| {
+            input(format!("{:?} is not a URL: {cause}", without_userinfo(url))).caused_by(cause)
+        })?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(input(format!(
+                "{:?} cannot be fetched: only http and https can",
+                without_userinfo(url)
+            )));
+        }
+        let credentials = Credentials::take_from(&mut parsed);
+        let given = if credentials.is_some() {
+            without_userinfo(url).into()
+        } else {
+            url.into()
+        };
+        Ok(Self {
+            url: parsed,
+            given,
+            credentials,
+            name: None,
+            label: None,
+            place: None,
+        })
+    }
+
+    /// The same request, saved under this relative path.
+    ///
+    /// # Errors
+    /// Of kind `name`, for an absolute path, one with `..`, or an empty one.
+    pub fn named(mut self, name: &str) -> Result<Self, Error> {
+        self.name = Some(RelativeName::from_user(name)?);
+        Ok(self)
+    }
+
+    /// The same request, called this by whatever reports progress.
+    #[must_use]
+    pub fn labelled(mut self, label: &str) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// The same request, with the place where it was read.
+    #[must_use]
+    pub fn read_at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The URL as it was given, without userinfo.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.given
+    }
+}
+
+/// Where a row was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The list's name: a path, or `-`.
+    pub input: Arc<str>,
+    /// The line, from 1.
+    pub line: u64,
+}
+
+/// A row that is no request: it becomes a failed outcome of its own and stops no other.
+#[derive(Debug)]
+pub struct BadRow {
+    /// What stands there, as far as it can be shown.
+    pub text: String,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// Why it cannot be used.
+    pub error: Error,
+}
+
+/// What a source yields for each row.
+pub type Row = Result<Request, BadRow>;
+
+/// A user and a password for HTTP Basic authentication (RFC 7617). `Debug` does not show the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user, without a colon.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl Credentials {
+    /// Takes the userinfo out of a URL.
+    pub(crate) fn take_from(url: &mut Url) -> Option<Self> {
+        if url.username().is_empty() && url.password().is_none() {
+            return None;
+        }
+        let decode = |text: &str| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let credentials = Self {
+            user: decode(url.username()),
+            password: decode(url.password().unwrap_or_default()),
+        };
+        // Neither can fail: an http URL that has userinfo has a host.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Some(credentials)
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Credentials({:?}, …)", self.user)
+    }
+}
+
+fn input(message: String) -> Error {
+    Error::new(ErrorKind::Input, message)
+}
+
+/// The text of a URL without what stands before the `@` of its authority (RFC 3986 §3.2.1).
+pub(crate) fn without_userinfo(url: &str) -> String {
+    let Some(scheme_end) = url.find("://").map(|at| at + 3) else {
+        return url.to_owned();
+    };
+    let authority_end = url[scheme_end..]
+        .find(['/', '?', '#', '\\'])
+        .map_or(url.len(), |at| scheme_end + at);
+    match url[scheme_end..authority_end].rfind('@') {
+        Some(at) => format!("{}{}", &url[..scheme_end], &url[scheme_end + at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn userinfo_becomes_credentials_and_is_seen_nowhere() {
+        let request = Request::new("http://me:s%40crt@host.example/a@b?c").unwrap();
+        assert_eq!(request.url(), "http://host.example/a@b?c");
+        assert_eq!(request.url.as_str(), "http://host.example/a@b?c");
+        let credentials = request.credentials.clone().unwrap();
+        assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("me", "s@crt"));
+        assert!(!format!("{request:?}").contains("crt"));
+    }
+
+    #[test]
+    fn what_is_no_url_says_why_without_its_secrets() {
+        for (text, says) in [
+            ("example.org/a", "no scheme"),
+            ("ftp://u:secret@example.org/a", "only http and https"),
+            ("http://u:secret@exa mple.org/", "is not a URL"),
+            ("http://", "is not a URL"),
+        ] {
+            let message = Request::new(text).unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+}

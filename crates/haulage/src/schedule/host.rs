@@ -1,0 +1,123 @@
+//! One host: its queue, its lanes, what it speaks, and how much it may have in flight.
+
+use std::collections::VecDeque;
+
+use super::Lease;
+
+/// What a host speaks, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// The handshake will tell (ALPN, RFC 7301): until then one lane connects alone.
+    Unknown,
+    /// One request at a time on a connection (HTTP/1.1): each lane has its own.
+    Exclusive,
+    /// Many requests at a time on one connection (HTTP/2): the lanes share it.
+    Shared,
+}
+
+/// How a lane that has work but no connection gets one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Way<S> {
+    /// On this one.
+    Share(S),
+    /// It makes one, and tells what came of it.
+    Connect,
+    /// Another lane is making the one that they will share: its work goes back to the queue.
+    Wait,
+}
+
+pub(super) struct Host<W, L, S> {
+    pub(super) key: Box<str>,
+    pub(super) queue: VecDeque<W>,
+    /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open still.
+    pub(super) idle: Vec<L>,
+    /// Lanes in all.
+    pub(super) lanes: usize,
+    /// Work in flight.
+    pub(super) busy: usize,
+    /// Work that waits for its time.
+    pub(super) later: usize,
+    /// Whether it stands in the line for a turn.
+    pub(super) has_turn: bool,
+    /// Whether a lane is finding out what it speaks.
+    pub(super) connecting: bool,
+    protocol: Protocol,
+    /// The shared connection, and its number.
+    shared: Option<(u64, S)>,
+}
+
+impl<W, L, S> Host<W, L, S> {
+    pub(super) fn new(key: Box<str>, protocol: Protocol) -> Self {
+        Self {
+            key,
+            queue: VecDeque::new(),
+            idle: Vec::new(),
+            lanes: 0,
+            busy: 0,
+            later: 0,
+            has_turn: false,
+            connecting: false,
+            protocol,
+            shared: None,
+        }
+    }
+
+    /// Whether it has work and may have one more in flight, with `per_host` as its limit. Adapting to a server means
+    /// choosing a smaller limit here.
+    pub(super) fn could_start(&self, per_host: usize) -> bool {
+        !self.queue.is_empty()
+            && self.busy < per_host
+            && !(self.protocol == Protocol::Unknown && self.connecting)
+    }
+
+    /// Takes the next piece of work, which is in flight from now on.
+    pub(super) fn take(&mut self, per_host: usize) -> Option<Lease<W>> {
+        if !self.could_start(per_host) {
+            return None;
+        }
+        let work = self.queue.pop_front()?;
+        self.busy += 1;
+        let connects = self.protocol == Protocol::Unknown;
+        self.connecting = connects;
+        Some(Lease { work, connects })
+    }
+
+    pub(super) fn learned(&mut self, protocol: Protocol, shared: Option<(u64, S)>) {
+        self.connecting = false;
+        self.protocol = protocol;
+        self.shared = shared;
+    }
+
+    pub(super) fn lost_shared(&mut self, connection: u64) {
+        if self.shared.as_ref().is_some_and(|(current, _)| *current == connection) {
+            self.shared = None;
+            self.protocol = Protocol::Unknown;
+            self.connecting = false;
+        }
+    }
+
+    pub(super) fn shared(&self) -> Option<&S> {
+        self.shared.as_ref().map(|(_, shared)| shared)
+    }
+
+    pub(super) fn way(&mut self) -> Way<S>
+    where
+        S: Clone,
+    {
+        match (self.protocol, &self.shared) {
+            (_, Some((_, shared))) => Way::Share(shared.clone()),
+            (Protocol::Exclusive, None) => Way::Connect,
+            (Protocol::Unknown | Protocol::Shared, None) => {
+                if std::mem::replace(&mut self.connecting, true) {
+                    Way::Wait
+                } else {
+                    Way::Connect
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.lanes == 0 && self.queue.is_empty() && self.later == 0
+    }
+}

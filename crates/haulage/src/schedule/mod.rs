@@ -1,0 +1,276 @@
+//! Who may go now: hosts' queues of work, and the caps that hold at every instant.
+//!
+//! Everything that waits is a work item in its host's queue: a first request, a redirect's next hop, a repetition with
+//! its not-before time. So one rule, the host's, covers them all. This station knows nothing of HTTP or of files, holds
+//! no lock and no socket, and asks for the time as a parameter: it is a data structure, and tests drive it as one.
+
+mod host;
+mod later;
+pub(crate) mod retry;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use slab::Slab;
+
+use self::host::Host;
+use self::later::Later;
+
+pub(crate) use self::host::{Protocol, Way};
+
+/// A host (scheme, name and port) that has work, lanes, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct HostId(usize);
+
+/// The limits that hold at every instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caps {
+    /// Work in flight in all.
+    pub(crate) jobs: usize,
+    /// Work in flight at one host, and its lanes, idle ones included.
+    pub(crate) per_host: usize,
+    /// Idle lanes in all.
+    pub(crate) idle: usize,
+}
+
+/// Hosts, their queues and their lanes. `W` is what waits, `L` is how an idle lane is called, `S` is a connection that
+/// several lanes share.
+pub(crate) struct Schedule<W, L, S> {
+    caps: Caps,
+    hosts: Slab<Host<W, L, S>>,
+    by_key: HashMap<Box<str>, HostId>,
+    /// Hosts that could use another slot, in the order of their turns.
+    turns: VecDeque<HostId>,
+    later: Later<W>,
+    busy: usize,
+    idle: usize,
+}
+
+/// A slot given to a piece of work: it counts as in flight from now on.
+#[derive(Debug)]
+pub(crate) enum Grant<W, L, S> {
+    /// An idle lane goes on with it.
+    Resume { lane: L, lease: Lease<W> },
+    /// A new lane is needed; where the host has a shared connection, on that.
+    Open {
+        host: HostId,
+        shared: Option<S>,
+        lease: Lease<W>,
+    },
+}
+
+/// A piece of work whose time has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Lease<W> {
+    pub(crate) work: W,
+    /// Nobody knows yet what the host speaks: whoever has this lease connects and tells, and until then nobody else
+    /// gets one.
+    pub(crate) connects: bool,
+}
+
+/// What a lane does after a piece of work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<W> {
+    /// This.
+    Work(Lease<W>),
+    /// Wait, with its connection: it has been noted as idle.
+    Idle,
+    /// End: it has been forgotten.
+    Close,
+}
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    pub(crate) fn new(caps: Caps) -> Self {
+        Self {
+            caps,
+            hosts: Slab::new(),
+            by_key: HashMap::new(),
+            turns: VecDeque::new(),
+            later: Later::new(),
+            busy: 0,
+            idle: 0,
+        }
+    }
+
+    /// Puts work at the end of its host's queue. `protocol` is what is known of the host beforehand.
+    pub(crate) fn push(&mut self, key: &str, protocol: Protocol, work: W) {
+        let id = self.host_of(key, protocol);
+        self.hosts[id.0].queue.push_back(work);
+        self.offer(id);
+    }
+
+    /// Puts work aside until `at`; then it goes to the end of its host's queue.
+    pub(crate) fn push_later(&mut self, key: &str, protocol: Protocol, at: Instant, work: W) {
+        let id = self.host_of(key, protocol);
+        self.hosts[id.0].later += 1;
+        self.later.push(at, id, work);
+    }
+
+    /// When the next piece of work that was put aside is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.later.next()
+    }
+
+    /// Queues what was put aside until `now`.
+    pub(crate) fn release_due(&mut self, now: Instant) {
+        while let Some((id, work)) = self.later.pop_due(now) {
+            let host = &mut self.hosts[id.0];
+            host.later -= 1;
+            host.queue.push_back(work);
+            self.offer(id);
+        }
+    }
+
+    /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
+    /// anything that may have made room or brought work.
+    pub(crate) fn grant(&mut self) -> Option<Grant<W, L, S>> {
+        while self.busy < self.caps.jobs {
+            let id = self.turns.pop_front()?;
+            let per_host = self.caps.per_host;
+            let host = &mut self.hosts[id.0];
+            host.has_turn = false;
+            let Some(lease) = host.take(per_host) else {
+                continue;
+            };
+            self.busy += 1;
+            let grant = match host.idle.pop() {
+                Some(lane) => {
+                    self.idle -= 1;
+                    Grant::Resume { lane, lease }
+                }
+                None => {
+                    host.lanes += 1;
+                    Grant::Open {
+                        host: id,
+                        shared: host.shared().cloned(),
+                        lease,
+                    }
+                }
+            };
+            self.offer(id);
+            return Some(grant);
+        }
+        None
+    }
+
+    /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its turn is used up.
+    pub(crate) fn next(&mut self, id: HostId, lane: &L, turn_is_used_up: bool) -> Next<W> {
+        self.busy -= 1;
+        let others_wait = !self.turns.is_empty();
+        let host = &mut self.hosts[id.0];
+        host.busy -= 1;
+        if !(turn_is_used_up && others_wait)
+            && self.busy < self.caps.jobs
+            && let Some(lease) = host.take(self.caps.per_host)
+        {
+            self.busy += 1;
+            return Next::Work(lease);
+        }
+        if self.idle < self.caps.idle && host.lanes <= self.caps.per_host {
+            host.idle.push(lane.clone());
+            self.idle += 1;
+            self.offer(id);
+            Next::Idle
+        } else {
+            self.close_lane(id);
+            Next::Close
+        }
+    }
+
+    /// An idle lane wants to end. `false` when it was given work in the meantime.
+    pub(crate) fn leave(&mut self, id: HostId, lane: &L) -> bool {
+        // The id may have been given to another host if the lane is gone; a lane asks only while it is noted.
+        let Some(host) = self.hosts.get_mut(id.0) else {
+            return false;
+        };
+        let Some(at) = host.idle.iter().position(|idle| idle == lane) else {
+            return false;
+        };
+        host.idle.remove(at);
+        self.idle -= 1;
+        self.close_lane(id);
+        true
+    }
+
+    /// A busy lane ends together with its work.
+    pub(crate) fn abandon(&mut self, id: HostId) {
+        self.busy -= 1;
+        self.hosts[id.0].busy -= 1;
+        self.close_lane(id);
+    }
+
+    /// A connection has shown what the host speaks.
+    pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
+        let host = &mut self.hosts[id.0];
+        host.learned(protocol, shared);
+        self.offer(id);
+    }
+
+    /// The lane that was to find out what the host speaks could not connect: another may try.
+    pub(crate) fn could_not_connect(&mut self, id: HostId) {
+        self.hosts[id.0].connecting = false;
+        self.offer(id);
+    }
+
+    /// The shared connection with this number is of no more use.
+    pub(crate) fn lost_shared(&mut self, id: HostId, connection: u64) {
+        self.hosts[id.0].lost_shared(connection);
+    }
+
+    /// How a lane that has work but no connection gets one.
+    pub(crate) fn way(&mut self, id: HostId) -> Way<S> {
+        self.hosts[id.0].way()
+    }
+
+    /// Work goes back to the head of its host's queue; its lane then asks for the [`next`](Self::next).
+    pub(crate) fn put_back(&mut self, id: HostId, work: W) {
+        self.hosts[id.0].queue.push_front(work);
+    }
+
+    /// Takes out all that waits.
+    pub(crate) fn drain(&mut self) -> Vec<W> {
+        let mut waiting = self.later.drain();
+        for (_, host) in &mut self.hosts {
+            host.later = 0;
+            waiting.extend(host.queue.drain(..));
+        }
+        waiting
+    }
+
+    fn host_of(&mut self, key: &str, protocol: Protocol) -> HostId {
+        if let Some(&id) = self.by_key.get(key) {
+            return id;
+        }
+        let id = HostId(self.hosts.insert(Host::new(key.into(), protocol)));
+        self.by_key.insert(key.into(), id);
+        id
+    }
+
+    /// Lines a host up for a turn, if it could use one.
+    fn offer(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        if !host.has_turn && host.could_start(self.caps.per_host) {
+            host.has_turn = true;
+            self.turns.push_back(id);
+        }
+    }
+
+    fn close_lane(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        host.lanes -= 1;
+        if host.is_forgettable() {
+            // It may still stand in the line for a turn; with an empty queue that says nothing, but its number may be
+            // given to another host.
+            if host.has_turn {
+                self.turns.retain(|&other| other != id);
+            }
+            let host = self.hosts.remove(id.0);
+            self.by_key.remove(&host.key);
+        } else {
+            self.offer(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! The schedule as a data structure: caps, turns, time, and what is forgotten.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+type Plain = Schedule<u32, u32, ()>;
+
+fn caps(jobs: usize, per_host: usize) -> Caps {
+    Caps {
+        jobs,
+        per_host,
+        idle: 64,
+    }
+}
+
+/// Gives every slot away; new lanes get numbers from `lanes`.
+fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
+    std::iter::from_fn(|| schedule.grant()).collect()
+}
+
+fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
+    match grant {
+        Grant::Open { host, lease, .. } => (*host, lease.work),
+        Grant::Resume { .. } => panic!("{grant:?} should open a lane"),
+    }
+}
+
+#[test]
+fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
+    let mut schedule = Plain::new(caps(4, 3));
+    for work in 0..10 {
+        schedule.push("a", Protocol::Exclusive, work);
+    }
+    for work in 10..20 {
+        schedule.push("b", Protocol::Exclusive, work);
+    }
+    let works: Vec<_> = grants(&mut schedule).iter().map(|grant| opened(grant).1).collect();
+    assert_eq!(works, [0, 10, 1, 11]);
+}
+
+#[test]
+fn until_the_handshake_has_told_one_lane_connects_alone() {
+    let mut schedule = Plain::new(caps(8, 8));
+    for work in 0..4 {
+        schedule.push("a", Protocol::Unknown, work);
+    }
+    let first = grants(&mut schedule);
+    assert_eq!(first.len(), 1);
+    let (host, _) = opened(&first[0]);
+    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    assert_eq!(grants(&mut schedule).len(), 3);
+}
+
+#[test]
+fn when_the_one_that_connects_fails_another_may_try() {
+    let mut schedule = Plain::new(caps(8, 8));
+    schedule.push("a", Protocol::Unknown, 1);
+    schedule.push("a", Protocol::Unknown, 2);
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    schedule.could_not_connect(host);
+    assert_eq!(grants(&mut schedule).len(), 1);
+}
+
+#[test]
+fn after_a_lost_shared_connection_one_lane_makes_the_next() {
+    let mut schedule = Plain::new(caps(8, 8));
+    for work in 0..3 {
+        schedule.push("a", Protocol::Unknown, work);
+    }
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    grants(&mut schedule);
+    schedule.lost_shared(host, 1);
+    assert_eq!(schedule.way(host), Way::Connect);
+    assert_eq!(schedule.way(host), Way::Wait);
+    schedule.learned(host, Protocol::Shared, Some((2, ())));
+    schedule.lost_shared(host, 1);
+    assert_eq!(schedule.way(host), Way::Share(()), "an old loss says nothing of the new connection");
+}
+
+#[test]
+fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
+    let mut schedule = Plain::new(caps(1, 1));
+    schedule.push("a", Protocol::Exclusive, 1);
+    schedule.push("a", Protocol::Exclusive, 2);
+    schedule.push("a", Protocol::Exclusive, 3);
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    let lease = |work| Next::Work(Lease { work, connects: false });
+    assert_eq!(schedule.next(host, &1, true), lease(2), "nobody else waits");
+    schedule.push("b", Protocol::Exclusive, 10);
+    assert_eq!(schedule.next(host, &1, true), Next::Idle);
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
+}
+
+#[test]
+fn what_was_put_aside_comes_when_it_is_due() {
+    let mut schedule = Plain::new(caps(1, 1));
+    let start = Instant::now();
+    schedule.push_later("a", Protocol::Exclusive, start + Duration::from_secs(2), 2);
+    schedule.push_later("a", Protocol::Exclusive, start + Duration::from_secs(1), 1);
+    assert!(grants(&mut schedule).is_empty());
+    assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(1)));
+    schedule.release_due(start + Duration::from_secs(1));
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 1);
+    assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(2)));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Push(u8),
+    PushLater(u8, u8),
+    Pass(u8),
+    /// The n-th busy lane ends its work.
+    End(usize, bool),
+    /// The n-th busy lane ends with its work.
+    Abandon(usize),
+    /// The n-th idle lane has waited long enough.
+    Leave(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0u8..5).prop_map(Step::Push),
+        1 => (0u8..5, 0u8..20).prop_map(|(host, wait)| Step::PushLater(host, wait)),
+        1 => (0u8..20).prop_map(Step::Pass),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(lane, used)| Step::End(lane, used)),
+        1 => any::<usize>().prop_map(Step::Abandon),
+        1 => any::<usize>().prop_map(Step::Leave),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn caps_hold_at_every_instant_and_nothing_is_lost(
+        jobs in 1usize..6,
+        per_host in 1usize..4,
+        idle in 0usize..4,
+        steps in proptest::collection::vec(step(), 0..200),
+    ) {
+        let mut schedule = Plain::new(Caps { jobs, per_host, idle });
+        let mut now = Instant::now();
+        let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
+        let mut busy: Vec<(HostId, u32)> = Vec::new();
+        let mut resting: HashMap<u32, HostId> = HashMap::new();
+        let settle = |schedule: &mut Plain, busy: &mut Vec<(HostId, u32)>, resting: &mut HashMap<u32, HostId>, next_lane: &mut u32| {
+            for grant in grants(schedule) {
+                match grant {
+                    Grant::Open { host, .. } => {
+                        *next_lane += 1;
+                        busy.push((host, *next_lane));
+                    }
+                    Grant::Resume { lane, .. } => busy.push((resting.remove(&lane).unwrap(), lane)),
+                }
+            }
+        };
+        for step in steps {
+            match step {
+                Step::Push(host) => {
+                    schedule.push(&host.to_string(), Protocol::Exclusive, pushed);
+                    pushed += 1;
+                }
+                Step::PushLater(host, wait) => {
+                    let at = now + Duration::from_secs(wait.into());
+                    schedule.push_later(&host.to_string(), Protocol::Exclusive, at, pushed);
+                    pushed += 1;
+                }
+                Step::Pass(seconds) => {
+                    now += Duration::from_secs(seconds.into());
+                    schedule.release_due(now);
+                }
+                Step::End(lane, used) if !busy.is_empty() => {
+                    let at = lane % busy.len();
+                    let (host, lane) = busy[at];
+                    done += 1;
+                    match schedule.next(host, &lane, used) {
+                        Next::Work(_) => {}
+                        Next::Idle => { busy.remove(at); resting.insert(lane, host); }
+                        Next::Close => { busy.remove(at); }
+                    }
+                }
+                Step::Abandon(lane) if !busy.is_empty() => {
+                    let (host, _) = busy.remove(lane % busy.len());
+                    done += 1;
+                    schedule.abandon(host);
+                }
+                Step::Leave(lane) if !resting.is_empty() => {
+                    let lane = *resting.keys().nth(lane % resting.len()).unwrap();
+                    let host = resting.remove(&lane).unwrap();
+                    prop_assert!(schedule.leave(host, &lane));
+                }
+                Step::End(..) | Step::Abandon(_) | Step::Leave(_) => {}
+            }
+            settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
+            prop_assert!(busy.len() <= jobs);
+            prop_assert!(resting.len() <= idle);
+            let mut lanes: HashMap<HostId, usize> = HashMap::new();
+            for host in busy.iter().map(|(host, _)| host).chain(resting.values()) {
+                *lanes.entry(*host).or_default() += 1;
+            }
+            prop_assert!(lanes.values().all(|&lanes| lanes <= per_host));
+        }
+        // Then everything is done, in the end, and every host is forgotten.
+        schedule.release_due(now + Duration::from_secs(100));
+        settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
+        while let Some((host, _)) = busy.pop() {
+            schedule.abandon(host);
+            done += 1;
+            settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
+        }
+        prop_assert_eq!(done, pushed);
+        for (lane, host) in resting {
+            prop_assert!(schedule.leave(host, &lane));
+        }
+        prop_assert!(schedule.hosts.is_empty() && schedule.by_key.is_empty() && schedule.turns.is_empty());
+    }
+}

@@ -1,0 +1,553 @@
+//! Lists of text: one URL a line, its fields separated by TABs.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::iter::FusedIterator;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use crate::error::{Error, ErrorKind};
+use crate::request::{BadRow, Place, Request, Row};
+use crate::source::shown;
+
+/// Most bytes in a line, its end not included.
+const MAX_LINE: usize = 64 * 1024;
+/// Bytes in the buffer: a line that is almost too long, and room to read on.
+const BUFFER: usize = 2 * MAX_LINE;
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A list of text, read as its rows are asked for.
+///
+/// One URL a line; after it, separated by TABs, `out=NAME` and `label=TEXT`. Blank lines and lines that start with `#`
+/// are skipped. Any other line is one row, good or bad. A row is there as soon as its line is, however slowly they come.
+///
+/// ```
+/// use haulage::TextList;
+///
+/// let list = "# two files\nhttp://host.example/a\nhttp://host.example/b\tout=c/d\n";
+/// let rows: Result<Vec<_>, _> = TextList::new(list.as_bytes(), "-").collect();
+/// assert_eq!(rows.unwrap()[1].url(), "http://host.example/b");
+/// ```
+#[derive(Debug)]
+pub struct TextList<R> {
+    reader: R,
+    input: Arc<str>,
+    buffer: Box<[u8]>,
+    /// What has been read and not yet returned.
+    filled: Range<usize>,
+    /// How much of it is known to hold no end of a line.
+    scanned: usize,
+    /// The number of the last line, from 1.
+    line: u64,
+    phase: Phase,
+    error: Option<io::Error>,
+}
+
+/// Where in the list the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Lines,
+    /// In a line that was too long, and has been returned as such.
+    RestOfLine,
+    Ended,
+}
+
+impl TextList<File> {
+    /// Opens a list.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(File::open(path)?, path.to_string_lossy()))
+    }
+}
+
+impl<R: Read> TextList<R> {
+    /// The list that a reader brings. `input` is what its rows' places call it.
+    pub fn new(reader: R, input: impl Into<Arc<str>>) -> Self {
+        Self {
+            reader,
+            input: input.into(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            filled: 0..0,
+            scanned: 0,
+            line: 0,
+            phase: Phase::Lines,
+            error: None,
+        }
+    }
+
+    /// What ended the list before its end, if something did. A line that was cut off there is no row.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// The next line, without its LF; one that is too long as far as it has been read.
+    fn next_line(&mut self) -> Option<Range<usize>> {
+        while self.phase != Phase::Ended {
+            let unscanned = self.filled.start + self.scanned;
+            if let Some(at) = memchr(b'\n', &self.buffer[unscanned..self.filled.end]) {
+                let line = self.filled.start..unscanned + at;
+                self.filled.start = line.end + 1;
+                self.scanned = 0;
+                if self.phase == Phase::RestOfLine {
+                    self.phase = Phase::Lines;
+                    continue;
+                }
+                self.line += 1;
+                return Some(line);
+            }
+            if self.phase == Phase::RestOfLine {
+                self.filled.start = self.filled.end;
+            }
+            self.scanned = self.filled.len();
+            // One more byte may be the CR of a line that just fits.
+            if self.scanned > MAX_LINE + 1 {
+                self.phase = Phase::RestOfLine;
+                return Some(self.rest());
+            }
+            match self.fill() {
+                Ok(0) => {
+                    let within = self.phase == Phase::Lines && !self.filled.is_empty();
+                    self.phase = Phase::Ended;
+                    return within.then(|| self.rest());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.phase = Phase::Ended;
+                    self.error = Some(error);
+                }
+            }
+        }
+        None
+    }
+
+    /// All that has been read, as a line.
+    fn rest(&mut self) -> Range<usize> {
+        let line = self.filled.clone();
+        self.filled.start = line.end;
+        self.scanned = 0;
+        self.line += 1;
+        line
+    }
+
+    /// Reads once, whatever that brings: to wait for more would hold back lines that are there.
+    fn fill(&mut self) -> io::Result<usize> {
+        if self.filled.is_empty() {
+            self.filled = 0..0;
+        } else if self.filled.end == self.buffer.len() {
+            self.buffer.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+        }
+        let read = read_once(&mut self.reader, &mut self.buffer[self.filled.end..])?;
+        self.filled.end += read;
+        Ok(read)
+    }
+}
+
+impl<R: Read> Iterator for TextList<R> {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        loop {
+            let range = self.next_line()?;
+            let mut line = &self.buffer[range];
+            if self.line == 1 {
+                line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            }
+            line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.starts_with(b"#") {
+                continue;
+            }
+            let place = || Place {
+                input: Arc::clone(&self.input),
+                line: self.line,
+            };
+            let error = if line.len() > MAX_LINE {
+                input("the line is longer than 64 KiB; split it, or give one URL a line")
+            } else if line.trim_ascii().is_empty() {
+                continue;
+            } else {
+                match std::str::from_utf8(line)
+                    .map_err(not_utf8)
+                    .and_then(request_of)
+                {
+                    Ok(request) => return Some(Ok(request.read_at(place()))),
+                    Err(error) => error,
+                }
+            };
+            let url = line.split(|byte| *byte == b'\t').next().unwrap_or(line);
+            return Some(Err(BadRow {
+                text: shown(String::from_utf8_lossy(url).trim_ascii()),
+                place: Some(place()),
+                error,
+            }));
+        }
+    }
+}
+
+impl<R: Read> FusedIterator for TextList<R> {}
+
+/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them.
+pub fn count_rows(mut reader: impl Read) -> io::Result<u64> {
+    let mut counter = RowCounter {
+        rows: 0,
+        at: Within::Start,
+    };
+    let mut buffer = vec![0; BUFFER];
+    let (mut filled, mut read) = (0, usize::MAX);
+    // The first read may bring only a part of the byte-order mark.
+    while read > 0 && filled < BYTE_ORDER_MARK.len() {
+        read = read_once(&mut reader, &mut buffer[filled..])?;
+        filled += read;
+    }
+    let first = &buffer[..filled];
+    counter.take(first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(first));
+    while read > 0 {
+        read = read_once(&mut reader, &mut buffer)?;
+        counter.take(&buffer[..read]);
+    }
+    Ok(counter.rows)
+}
+
+/// Counts rows in chunks that may end anywhere.
+struct RowCounter {
+    rows: u64,
+    at: Within,
+}
+
+/// What is known of the line so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Nothing.
+    Start,
+    /// It begins with white space.
+    Blank,
+    /// Whether it is a row.
+    Known,
+}
+
+impl RowCounter {
+    fn take(&mut self, mut chunk: &[u8]) {
+        while let [first, rest @ ..] = chunk {
+            (self.at, chunk) = match (self.at, first) {
+                (Within::Known, _) => match memchr(b'\n', chunk) {
+                    Some(end) => (Within::Start, &chunk[end + 1..]),
+                    None => return,
+                },
+                (_, b'\n') => (Within::Start, rest),
+                (Within::Start, b'#') => (Within::Known, rest),
+                (_, byte) if byte.is_ascii_whitespace() => (Within::Blank, rest),
+                _ => {
+                    self.rows += 1;
+                    (Within::Known, rest)
+                }
+            };
+        }
+    }
+}
+
+/// The request that a line makes.
+fn request_of(line: &str) -> Result<Request, Error> {
+    let mut fields = line.split('\t');
+    let mut request = Request::new(fields.next().unwrap_or_default().trim_ascii())?;
+    // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
+    for field in fields.filter(|field| !field.is_empty()) {
+        request = match field.split_once('=') {
+            Some(("out", _)) if request.name.is_some() => {
+                return Err(input("the row has two names; leave one `out=`"));
+            }
+            Some(("out", name)) => request.named(name)?,
+            Some(("label", label)) => request.labelled(label),
+            Some((key, _)) if is_checksum(key) => {
+                return Err(input(format!(
+                    "the row has a checksum ({key}), which cannot be verified yet; remove it to fetch the file without"
+                )));
+            }
+            _ if field.contains("://") => {
+                return Err(input(format!(
+                    "the row has a mirror ({}), which cannot be used yet; give one URL a row",
+                    shown(field)
+                )));
+            }
+            _ => {
+                return Err(input(format!(
+                    "the field {:?} is unknown; after the URL may come out=NAME and label=TEXT, each after a TAB",
+                    shown(field)
+                )));
+            }
+        };
+    }
+    Ok(request)
+}
+
+/// Whether a field of this name is a checksum.
+fn is_checksum(key: &str) -> bool {
+    const ALGORITHMS: [&str; 6] = ["sha256", "sha512", "sha1", "md5", "blake3", "crc32c"];
+    ALGORITHMS
+        .iter()
+        .any(|algorithm| key.eq_ignore_ascii_case(algorithm))
+}
+
+fn not_utf8(_: std::str::Utf8Error) -> Error {
+    input("the line is not UTF-8; percent-encode its other bytes, or save the list as UTF-8")
+}
+
+fn input(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Input, message)
+}
+
+/// One successful `read`; a signal is no reason to fail.
+fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Brings these chunks, one a read, and then fails.
+    struct Chunks(VecDeque<Vec<u8>>);
+
+    impl Chunks {
+        fn new<const N: usize>(chunks: [&[u8]; N]) -> Self {
+            Self(chunks.map(<[u8]>::to_vec).into())
+        }
+    }
+
+    impl Read for Chunks {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let mut chunk = self
+                .0
+                .pop_front()
+                .ok_or_else(|| io::Error::other("no more"))?;
+            if chunk == b"signal" {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let taken = chunk.len().min(into.len());
+            into[..taken].copy_from_slice(&chunk[..taken]);
+            chunk.drain(..taken);
+            if !chunk.is_empty() {
+                self.0.push_front(chunk);
+            }
+            Ok(taken)
+        }
+    }
+
+    /// What can be told of each row: its line, and its URL or error.
+    fn rows(reader: impl Read) -> Vec<(u64, String)> {
+        TextList::new(reader, "list")
+            .map(|row| summary(&row))
+            .collect()
+    }
+
+    fn summary(row: &Row) -> (u64, String) {
+        match row {
+            Ok(request) => (
+                request.place.as_ref().unwrap().line,
+                request.url().to_owned(),
+            ),
+            Err(bad) => {
+                assert!(bad.text.chars().count() <= 200);
+                let message = bad.error.to_string();
+                assert!(!message.contains('\n'));
+                (
+                    bad.place.as_ref().unwrap().line,
+                    format!("{}: {message}", bad.text),
+                )
+            }
+        }
+    }
+
+    fn only(line: &str) -> Row {
+        let mut list = TextList::new(line.as_bytes(), "list");
+        let row = list.next().unwrap();
+        assert!(list.next().is_none());
+        row
+    }
+
+    #[test]
+    fn marks_line_ends_blanks_and_comments_are_read_as_people_write_them() {
+        let text = "\u{feff}# a list\r\nhttp://h/1\r\n\r\n \t \n#http://h/x\n  http://h/2 \nhttp://h/3\t\nhttp://h/4";
+        let found = rows(text.as_bytes());
+        let expected = [
+            (2, "http://h/1"),
+            (6, "http://h/2"),
+            (7, "http://h/3"),
+            (8, "http://h/4"),
+        ];
+        assert_eq!(found, expected.map(|(line, url)| (line, url.to_owned())));
+        assert_eq!(count_rows(text.as_bytes()).unwrap(), 4);
+        assert_eq!(
+            rows("\u{feff}http://h/1\r".as_bytes()),
+            [(1, "http://h/1".to_owned())]
+        );
+        assert!(rows(&b""[..]).is_empty() && rows(&b"\xEF\xBB\xBF"[..]).is_empty());
+    }
+
+    #[test]
+    fn fields_name_and_label_the_file() {
+        let request = only("http://h/1\tlabel=a = b\tout=d/e f.gif").unwrap();
+        assert_eq!(request.label.as_deref(), Some("a = b"));
+        assert_eq!(
+            request.name,
+            Request::new("http://h/1")
+                .unwrap()
+                .named("d/e f.gif")
+                .unwrap()
+                .name
+        );
+        assert_eq!(
+            request.place,
+            Some(Place {
+                input: "list".into(),
+                line: 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_used_fails_alone_and_says_why() {
+        for (line, kind, says) in [
+            (
+                "http://h/1\thttp://u:secret@mirror/1",
+                ErrorKind::Input,
+                "mirror (http://mirror/1)",
+            ),
+            (
+                "http://u:secret@h/1\tSHA256=00",
+                ErrorKind::Input,
+                "checksum (SHA256)",
+            ),
+            (
+                "http://h/1\tmd5=http://x",
+                ErrorKind::Input,
+                "checksum (md5)",
+            ),
+            (
+                "http://h/1\tdir=x",
+                ErrorKind::Input,
+                "\"dir=x\" is unknown",
+            ),
+            ("http://h/1\tx", ErrorKind::Input, "\"x\" is unknown"),
+            ("http://h/1\tout=a\tout=b", ErrorKind::Input, "two names"),
+            ("http://h/1\tout=", ErrorKind::Name, "names no file"),
+            ("http://h/1\tout=/etc/passwd", ErrorKind::Name, "absolute"),
+            ("http://h/1\tout=a/../b", ErrorKind::Name, "without `..`"),
+            ("\tout=a", ErrorKind::Input, "no scheme"),
+            (
+                "ftp://u:secret@h/1",
+                ErrorKind::Input,
+                "only http and https",
+            ),
+            ("http://[:::]/", ErrorKind::Input, "is not a URL"),
+        ] {
+            let bad = only(line).unwrap_err();
+            assert_eq!(bad.error.kind(), kind, "{line}");
+            let message = format!("{} {}", bad.text, bad.error);
+            assert!(message.contains(says), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_read_stop_no_other() {
+        let mut text = b"http://h/1\nhttp://u:secret@h/\xFF\xFE\n".to_vec();
+        text.extend(format!("http://u:secret@h/{}\r\n", "x".repeat(1 << 20)).bytes());
+        text.extend(b"#".repeat(300_000));
+        text.extend(b"\nhttp://h/5\n");
+        let found = rows(&text[..]);
+        let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [1, 2, 3, 5]);
+        assert!(
+            found[1]
+                .1
+                .starts_with("http://h/\u{fffd}\u{fffd}: the line is not UTF-8"),
+            "{}",
+            found[1].1
+        );
+        assert!(found[2].1.contains("longer than 64 KiB"), "{}", found[2].1);
+        assert!(found.iter().all(|(_, text)| !text.contains("secret")));
+        assert_eq!(count_rows(&text[..]).unwrap(), 4);
+        assert_eq!(TextList::new(&text[..], "list").map(drop).count(), 4);
+    }
+
+    #[test]
+    fn a_line_may_have_64_kib_and_no_more() {
+        let fits = format!("http://h/{}", "x".repeat(MAX_LINE - 9));
+        for end in ["", "\n", "\r\n"] {
+            let found = rows(format!("{fits}{end}").as_bytes());
+            assert_eq!(found, [(1, fits.clone())]);
+            let found = rows(format!("{fits}x{end}http://h/2").as_bytes());
+            assert!(found[0].1.contains("longer than 64 KiB"));
+        }
+    }
+
+    #[test]
+    fn a_row_is_there_with_its_line_and_a_read_error_ends_the_list() {
+        let mut list = TextList::new(
+            Chunks::new([
+                b"http://h/1\nhttp://h/2\nhttp",
+                b"signal",
+                b"://h/3\nhttp://h/cut",
+            ]),
+            "-",
+        );
+        assert_eq!(list.next().unwrap().unwrap().url(), "http://h/1");
+        assert_eq!(list.next().unwrap().unwrap().url(), "http://h/2");
+        assert_eq!(list.reader.0.len(), 2, "nothing was read ahead");
+        assert_eq!(list.next().unwrap().unwrap().url(), "http://h/3");
+        assert!(list.next().is_none());
+        assert_eq!(list.take_error().unwrap().to_string(), "no more");
+        assert!(list.next().is_none() && list.take_error().is_none());
+    }
+
+    #[test]
+    fn a_list_of_many_buffers_loses_nothing() {
+        let lines: Vec<_> = (0..50_000).map(|row| format!("http://h/{row}\n")).collect();
+        let text = lines.concat();
+        let found = rows(text.as_bytes());
+        assert_eq!(found.len(), 50_000);
+        assert!(found.iter().enumerate().all(|(row, (line, url))| {
+            *line == row as u64 + 1 && *url == format!("http://h/{row}")
+        }));
+    }
+
+    proptest! {
+        #[test]
+        fn where_a_read_ends_does_not_matter(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(vec![
+                        &b"\xEF\xBB\xBF"[..], b"\n", b"\r\n", b"\r", b"#", b" ", b"\t", b"http://h/1", b"out=a", b"\xFF", b"x",
+                    ]).prop_map(<[u8]>::to_vec),
+                    (1..150_000usize).prop_map(|length| vec![b'y'; length]),
+                ],
+                0..20,
+            ),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..10),
+        ) {
+            let text = pieces.concat();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let mut chunks: VecDeque<Vec<u8>> =
+                cuts.windows(2).map(|cut| text[cut[0]..cut[1]].to_vec()).filter(|chunk| !chunk.is_empty()).collect();
+            chunks.push_back(Vec::new());
+            let whole = rows(&text[..]);
+            let counted = count_rows(Chunks(chunks.clone())).unwrap();
+            prop_assert_eq!(counted, whole.len() as u64);
+            let chunked = rows(Chunks(chunks));
+            prop_assert_eq!(chunked, whole);
+        }
+    }
+}

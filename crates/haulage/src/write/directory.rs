@@ -1,0 +1,271 @@
+//! The destination as a directory: parts below `.haul/part/`, renamed to their final names.
+//!
+//! Everything goes through directory handles, so a folder that is moved or replaced by a link meanwhile leads nowhere
+//! else. A part has a short name in a small folder of its own, which is cheaper to rename from than a long name beside
+//! the target. `.haul/lock` keeps a second run out.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one module that creates and renames files"
+)]
+
+use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, futimens,
+    linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::disk::{Disk, PartFile, Present, Replace};
+use crate::error::{Error, ErrorKind};
+use crate::options::Workspace;
+use crate::plan::name::TargetName;
+
+/// The folder in which incomplete files and all that a later run needs are kept.
+const WORKSPACE: &str = ".haul";
+/// Open folders kept at hand.
+const FOLDERS: usize = 64;
+
+/// A destination directory, locked for this run.
+pub(crate) struct Directory {
+    path: PathBuf,
+    root: OwnedFd,
+    parts: OwnedFd,
+    folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
+    /// Held until the run ends.
+    _lock: File,
+    when_done: Workspace,
+    made_workspace: bool,
+}
+
+impl Directory {
+    /// Opens a destination, which is created when missing, and keeps other runs out of it.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when it cannot be made or written, or when another run has it.
+    pub(crate) fn open(path: &Path, when_done: Workspace) -> Result<Self, Error> {
+        let shown = path.display();
+        let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
+        fs::create_dir_all(path).map_err(failed)?;
+        let root = OwnedFd::from(File::open(path).map_err(failed)?);
+        let made_workspace = make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
+        let workspace = open_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
+        let lock = take_lock(&path.join(WORKSPACE).join("lock")).map_err(|error| {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                Error::new(
+                    ErrorKind::Disk,
+                    format!("another run is using the folder {shown}; wait for it, or choose another with --dir"),
+                )
+            } else {
+                failed(error)
+            }
+        })?;
+        make_folder(workspace.as_fd(), "part").map_err(failed)?;
+        let parts = open_folder(workspace.as_fd(), "part").map_err(failed)?;
+        remove_files(parts.as_fd()).map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            root,
+            parts,
+            folders: Mutex::default(),
+            _lock: lock,
+            when_done,
+            made_workspace,
+        })
+    }
+
+    /// A handle of a folder below the destination, made when missing. Links are not followed.
+    fn folder(&self, relative: &str) -> io::Result<Arc<OwnedFd>> {
+        let known = |folders: &HashMap<Box<str>, Arc<OwnedFd>>| folders.get(relative).cloned();
+        let folders = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = known(&folders()) {
+            return Ok(folder);
+        }
+        let mut folder: Option<OwnedFd> = None;
+        for component in relative.split('/') {
+            let parent = folder.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+            make_folder(parent, component)?;
+            folder = Some(open_folder(parent, component)?);
+        }
+        let folder = Arc::new(folder.ok_or(io::ErrorKind::InvalidInput)?);
+        let mut folders = folders();
+        if folders.len() >= FOLDERS {
+            folders.clear();
+        }
+        folders.insert(relative.into(), Arc::clone(&folder));
+        Ok(folder)
+    }
+
+    /// Runs a call with the handle of the folder that a target is in.
+    fn in_folder<T>(
+        &self,
+        target: &TargetName,
+        call: impl FnOnce(BorrowedFd<'_>, &str) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match target.folder() {
+            None => call(self.root.as_fd(), target.file()),
+            Some(folder) => call(self.folder(folder)?.as_fd(), target.file()),
+        }
+    }
+}
+
+impl Disk for Directory {
+    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        // Never executable (0o666 less the umask).
+        let mode = Mode::from_raw_mode(0o666);
+        let file = openat(&self.parts, part_name(part), flags, mode)?;
+        Ok(Box::new(OpenPart(file)))
+    }
+
+    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
+        let part = part_name(part);
+        self.in_folder(target, |folder, file| match replace {
+            Replace::Files => Ok(renameat(&self.parts, &part, folder, file)?),
+            Replace::Never => {
+                match renameat_with(&self.parts, &part, folder, file, RenameFlags::NOREPLACE) {
+                    // A file system that cannot: a link never replaces anything either.
+                    Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                        linkat(&self.parts, &part, folder, file, AtFlags::empty())?;
+                        unlinkat(&self.parts, &part, AtFlags::empty())?;
+                        Ok(())
+                    }
+                    other => Ok(other?),
+                }
+            }
+        })
+    }
+
+    fn remove_part(&self, part: u64) -> io::Result<()> {
+        Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)
+    }
+
+    fn present(&self, target: &TargetName) -> io::Result<Present> {
+        let path = target.as_str();
+        let found = match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
+                statat(&self.root, path, AtFlags::empty()).or(Ok(found))
+            }
+            other => other,
+        };
+        match found {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
+                Ok(Present::File(u64::try_from(found.st_size).unwrap_or(0)))
+            }
+            Ok(_) | Err(Errno::NOTDIR) => Ok(Present::Obstacle),
+            Err(Errno::NOENT) => Ok(Present::Nothing),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn clean_up(&self, everything_is_there: bool) {
+        // Best effort, all of it: what stays is found by the next run.
+        let _ = remove_files(self.parts.as_fd());
+        if everything_is_there && self.made_workspace && self.when_done == Workspace::RemoveWhenDone {
+            let workspace = self.path.join(WORKSPACE);
+            let _ = fs::remove_dir(workspace.join("part"));
+            let _ = fs::remove_file(workspace.join("lock"));
+            let _ = fs::remove_dir(workspace);
+        }
+    }
+}
+
+struct OpenPart(OwnedFd);
+
+impl PartFile for OpenPart {
+    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        // IOV_MAX is at least 1024 wherever this runs.
+        let bytes = &bytes[..bytes.len().min(1024)];
+        Ok(rustix::io::writev(&self.0, bytes)?)
+    }
+
+    fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
+        let since = time
+            .duration_since(UNIX_EPOCH)
+            .map_err(|_| io::ErrorKind::InvalidInput)?;
+        let times = Timestamps {
+            last_access: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            last_modification: Timespec {
+                tv_sec: i64::try_from(since.as_secs()).map_err(|_| io::ErrorKind::InvalidInput)?,
+                tv_nsec: since.subsec_nanos().into(),
+            },
+        };
+        Ok(futimens(&self.0, &times)?)
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        #[expect(unsafe_code, reason = "the one way to see what close says")]
+        // SAFETY: the descriptor was owned by `self`, which is gone, so nobody else has it or will close it again.
+        let closed = unsafe { rustix::io::try_close(self.0.into_raw_fd()) };
+        match closed {
+            // Interrupted or not, Linux has closed it; the bytes were taken by `write`.
+            Ok(()) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn part_name(part: u64) -> String {
+    part.to_string()
+}
+
+/// Makes a folder; `false` when it is there already.
+fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(parent, name, flags, Mode::empty())?)
+}
+
+/// Removes the files in a folder: parts that an earlier run left.
+fn remove_files(folder: BorrowedFd<'_>) -> io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        if entry.file_type() != FileType::Directory {
+            unlinkat(folder, entry.file_name(), AtFlags::empty())?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lock, or `WouldBlock`.
+fn take_lock(path: &Path) -> io::Result<File> {
+    loop {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            // A file system without locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // A run that ended in this instant may have removed the file that was just locked.
+        let (locked, now) = (file.metadata()?, fs::metadata(path));
+        if now.is_ok_and(|now| (now.dev(), now.ino()) == (locked.dev(), locked.ino())) {
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What writing needs of a disk: the seam at which tests put one that hangs or fails.
+
+use std::io::{self, IoSlice};
+use std::time::SystemTime;
+
+use crate::plan::name::TargetName;
+
+/// A destination's file operations, each of which may block.
+pub(crate) trait Disk: Send + Sync + 'static {
+    /// Makes a part that nobody else has.
+    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
+    /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when something stands there.
+    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
+    /// Removes a part.
+    fn remove_part(&self, part: u64) -> io::Result<()>;
+    /// What stands at a name.
+    fn present(&self, target: &TargetName) -> io::Result<Present>;
+    /// Removes what the run no longer needs.
+    fn clean_up(&self, everything_is_there: bool);
+}
+
+/// A part being written.
+pub(crate) trait PartFile: Send {
+    /// Writes some of the bytes at the end, as `write` does.
+    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Sets the modification time.
+    fn set_modified(&mut self, time: SystemTime) -> io::Result<()>;
+    /// Closes it; a file system may tell only now that a write failed.
+    fn close(self: Box<Self>) -> io::Result<()>;
+}
+
+/// What a commit may replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replace {
+    /// Nothing.
+    Never,
+    /// A file that stands there, or a link (itself, not what it points to).
+    Files,
+}
+
+/// What stands at a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Present {
+    Nothing,
+    /// A file of this length in bytes.
+    File(u64),
+    /// A folder, a pipe, a dangling link: nothing to take for the file, and nothing to replace.
+    Obstacle,
+}

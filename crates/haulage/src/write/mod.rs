@@ -1,0 +1,16 @@
+//! From bytes to a file: the one place that creates, writes and renames.
+//!
+//! A network thread hands bytes over and goes on; a pool of threads writes them, in order, to a part below `.haul/`.
+//! Memory between the two is bounded for each part and in all, so that a slow disk slows the network instead of
+//! filling the memory, and one part that hangs stalls its own item alone.
+
+mod directory;
+mod disk;
+mod part;
+mod verify;
+
+pub(crate) use self::directory::Directory;
+pub(crate) use self::disk::{Disk, Present, Replace};
+#[cfg(test)]
+pub(crate) use self::disk::PartFile;
+pub(crate) use self::part::{PartWriter, Saving, Writer};

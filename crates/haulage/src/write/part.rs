@@ -1,0 +1,324 @@
+//! A part: bytes go in on a network thread, and are written in order on the disk's threads.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, Semaphore};
+
+use super::disk::{Disk, PartFile, Replace};
+use super::verify;
+use crate::error::{Error, ErrorKind};
+use crate::plan::name::TargetName;
+use crate::pool::{BlockingPool, Job};
+
+/// Bytes that may wait for the disk in all.
+const BUDGET: usize = 12 << 20;
+/// Bytes of one part that may wait for the disk: one that hangs keeps no more from the others.
+const PART_BUDGET: usize = 1 << 20;
+/// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
+const BATCH: usize = 256 << 10;
+/// Bytes that one permit of the budget stands for.
+const PERMIT: usize = 1 << 10;
+
+/// Makes parts.
+pub(crate) struct Writer {
+    disk: Arc<dyn Disk>,
+    pool: Arc<BlockingPool>,
+    budget: Arc<Semaphore>,
+    parts: AtomicU64,
+}
+
+/// How a part becomes a file.
+pub(crate) struct Saving {
+    pub(crate) target: TargetName,
+    pub(crate) replace: Replace,
+    /// The length that the response promised.
+    pub(crate) promised: Option<u64>,
+    pub(crate) modified: Option<SystemTime>,
+    /// Told, on a thread of the disk's, once the file has its final name (with its length) or will not get it.
+    pub(crate) done: Box<dyn FnOnce(Result<u64, Error>) + Send>,
+}
+
+impl Writer {
+    pub(crate) fn new(disk: Arc<dyn Disk>, pool: Arc<BlockingPool>) -> Self {
+        Self {
+            disk,
+            pool,
+            budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
+            parts: AtomicU64::new(0),
+        }
+    }
+
+    /// A new part. Its file is created with its first bytes.
+    pub(crate) fn part(&self) -> PartWriter {
+        PartWriter {
+            part: Arc::new(Part {
+                number: self.parts.fetch_add(1, Ordering::Relaxed),
+                disk: Arc::clone(&self.disk),
+                budget: Arc::clone(&self.budget),
+                queue: Mutex::default(),
+                room: Notify::new(),
+                file: Mutex::default(),
+            }),
+            pool: Arc::clone(&self.pool),
+            pending: Vec::new(),
+            pending_bytes: 0,
+        }
+    }
+}
+
+/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it.
+pub(crate) struct PartWriter {
+    part: Arc<Part>,
+    pool: Arc<BlockingPool>,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+}
+
+impl PartWriter {
+    /// Adds bytes at the end. Waits while the disk is behind.
+    ///
+    /// # Errors
+    /// What an earlier write of this part met.
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        self.pending_bytes += bytes.len();
+        self.pending.push(bytes);
+        if self.pending_bytes < BATCH {
+            return Ok(());
+        }
+        self.part.wait_for_room().await?;
+        let write = self.take_pending().await;
+        self.part.push(&self.pool, Step::Write(write));
+        Ok(())
+    }
+
+    /// Says that these were all; `saving` is told what came of it.
+    pub(crate) async fn commit(mut self, saving: Saving) {
+        let rest = self.take_pending().await;
+        self.part.push(&self.pool, Step::Commit(rest, saving));
+    }
+
+    /// Takes what is pending, with its share of the budget.
+    async fn take_pending(&mut self) -> Batch {
+        let permits = (self.pending_bytes.div_ceil(PERMIT)).min(BUDGET / PERMIT);
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        if let Ok(share) = self.part.budget.acquire_many(permits).await {
+            share.forget();
+        }
+        Batch {
+            length: std::mem::take(&mut self.pending_bytes),
+            bytes: std::mem::take(&mut self.pending),
+            permits,
+        }
+    }
+}
+
+impl Drop for PartWriter {
+    fn drop(&mut self) {
+        // After a commit this finds nothing to do.
+        if self.part.lock().begun_and_open() {
+            self.part.push(&self.pool, Step::Abandon);
+        }
+    }
+}
+
+/// A part as its steps see it, on whichever of the disk's threads.
+struct Part {
+    number: u64,
+    disk: Arc<dyn Disk>,
+    budget: Arc<Semaphore>,
+    queue: Mutex<Queue>,
+    /// Told when the disk has caught up.
+    room: Notify,
+    file: Mutex<File>,
+}
+
+#[derive(Default)]
+struct Queue {
+    steps: VecDeque<Step>,
+    bytes: usize,
+    /// Whether it stands in the pool's queue or is being run: so its steps are never run side by side.
+    submitted: bool,
+    begun: bool,
+    /// A commit or an abandon was pushed.
+    ended: bool,
+    failed: Option<Error>,
+}
+
+impl Queue {
+    fn begun_and_open(&self) -> bool {
+        self.begun && !self.ended
+    }
+}
+
+enum Step {
+    Write(Batch),
+    Commit(Batch, Saving),
+    Abandon,
+}
+
+struct Batch {
+    bytes: Vec<Bytes>,
+    length: usize,
+    permits: u32,
+}
+
+#[derive(Default)]
+struct File {
+    open: Option<Box<dyn PartFile>>,
+    written: u64,
+    failed: bool,
+}
+
+impl Part {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait_for_room(&self) -> Result<(), Error> {
+        loop {
+            {
+                let mut queue = self.lock();
+                if let Some(error) = queue.failed.take() {
+                    return Err(error);
+                }
+                if queue.bytes < PART_BUDGET {
+                    return Ok(());
+                }
+            }
+            self.room.notified().await;
+        }
+    }
+
+    fn push(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
+        let mut queue = self.lock();
+        queue.begun = true;
+        queue.ended |= matches!(step, Step::Commit(..) | Step::Abandon);
+        queue.bytes += match &step {
+            Step::Write(batch) | Step::Commit(batch, _) => batch.length,
+            Step::Abandon => 0,
+        };
+        queue.steps.push_back(step);
+        if !std::mem::replace(&mut queue.submitted, true) {
+            drop(queue);
+            pool.submit(Arc::clone(self) as Arc<dyn Job>);
+        }
+    }
+
+    fn write(&self, file: &mut File, batch: &Batch) -> io::Result<()> {
+        let open = match &mut file.open {
+            Some(open) => open,
+            None => file.open.insert(self.disk.create_part(self.number)?),
+        };
+        let mut slices: Vec<IoSlice<'_>> = batch.bytes.iter().map(|bytes| IoSlice::new(bytes)).collect();
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            match open.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    file.written += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<u64, Error> {
+        let target = saving.target.as_str();
+        let failed = |error| Error::disk(&format!("cannot write {target}"), error);
+        if file.failed {
+            let earlier = self.lock().failed.take();
+            return Err(earlier.unwrap_or_else(|| failed(io::ErrorKind::Other.into())));
+        }
+        self.write(file, batch).map_err(failed)?;
+        let verified = verify::length(file.written, saving.promised)?;
+        if let Some(mut open) = file.open.take() {
+            if let Some(time) = saving.modified {
+                // A file system without times still has the file.
+                let _ = open.set_modified(time);
+            }
+            open.close().map_err(failed)?;
+        }
+        self.name(&verified, saving)?;
+        Ok(verified.length)
+    }
+
+    /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
+    fn name(&self, _: &verify::Verified, saving: &Saving) -> Result<(), Error> {
+        let target = saving.target.as_str();
+        self.disk
+            .commit(self.number, &saving.target, saving.replace)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => Error::new(
+                    ErrorKind::Exists,
+                    format!("{target} appeared while it was being fetched; move it away and run again"),
+                )
+                .caused_by(error),
+                _ => Error::disk(&format!("cannot give {target} its name"), error),
+            })
+    }
+
+    fn remove(&self, file: &mut File) {
+        drop(file.open.take());
+        // What cannot be removed now goes when the next run cleans up.
+        let _ = self.disk.remove_part(self.number);
+    }
+}
+
+impl Job for Part {
+    fn run(self: Arc<Self>) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let step = {
+                let mut queue = self.lock();
+                let Some(step) = queue.steps.pop_front() else {
+                    queue.submitted = false;
+                    return;
+                };
+                step
+            };
+            match step {
+                Step::Write(batch) => {
+                    let result = if file.failed { Ok(()) } else { self.write(&mut file, &batch) };
+                    let mut queue = self.lock();
+                    queue.bytes -= batch.length;
+                    if let Err(error) = result {
+                        file.failed = true;
+                        queue.failed = Some(Error::disk("cannot write", error));
+                    }
+                    drop(queue);
+                    self.release(batch);
+                    self.room.notify_one();
+                }
+                Step::Commit(batch, saving) => {
+                    let result = self.commit(&mut file, &batch, &saving);
+                    self.release(batch);
+                    if result.is_err() {
+                        self.remove(&mut file);
+                    }
+                    (saving.done)(result);
+                }
+                Step::Abandon => self.remove(&mut file),
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Gives a batch's memory back first, then its share of the budget.
+    fn release(&self, batch: Batch) {
+        drop(batch.bytes);
+        self.budget.add_permits(batch.permits as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Bodies: bytes that are a function of a seed and of their offset, so that any size costs no
+//! memory and any part can be checked alone.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// The content of a response.
+#[derive(Clone, Debug)]
+pub struct Body {
+    source: Source,
+    len: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Seeded(u64),
+    Given(Bytes),
+}
+
+impl Body {
+    /// `len` bytes that follow from `seed` and look random.
+    #[must_use]
+    pub fn seeded(seed: u64, len: u64) -> Self {
+        Self {
+            source: Source::Seeded(scatter(seed)),
+            len,
+        }
+    }
+
+    /// These very bytes.
+    #[must_use]
+    pub fn of(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            len: bytes.len() as u64,
+            source: Source::Given(bytes),
+        }
+    }
+
+    /// No bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Bytes::new())
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All its bytes: for bodies that fit into memory.
+    ///
+    /// # Panics
+    ///
+    /// When it has more than the address space.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; index(self.len)];
+        self.fill(0, &mut bytes);
+        bytes
+    }
+
+    /// Copies the bytes from `offset` on into `out`.
+    ///
+    /// # Panics
+    ///
+    /// When the body ends before `out` is full.
+    pub fn fill(&self, offset: u64, out: &mut [u8]) {
+        let end = offset.checked_add(out.len() as u64);
+        assert!(
+            end.is_some_and(|end| end <= self.len),
+            "{} bytes from {offset} of a body of {}",
+            out.len(),
+            self.len
+        );
+        match &self.source {
+            Source::Seeded(seed) => fill(*seed, offset, out),
+            Source::Given(bytes) => out.copy_from_slice(&bytes[index(offset)..][..out.len()]),
+        }
+    }
+
+    /// Whether `bytes` is what the body has from `offset` on: for bodies too large for
+    /// [`bytes`](Self::bytes).
+    #[must_use]
+    pub fn matches(&self, offset: u64, bytes: &[u8]) -> bool {
+        let mut expected = [0; 4096];
+        let fits = offset
+            .checked_add(bytes.len() as u64)
+            .is_some_and(|end| end <= self.len);
+        fits && bytes.chunks(expected.len()).zip(0..).all(|(part, nth)| {
+            let expected = &mut expected[..part.len()];
+            self.fill(offset + nth * 4096, expected);
+            expected == part
+        })
+    }
+
+    /// A part of it to hand on: given bytes are shared, not copied.
+    pub(crate) fn part(&self, range: Range<u64>) -> Bytes {
+        match &self.source {
+            Source::Given(bytes) => bytes.slice(index(range.start)..index(range.end)),
+            Source::Seeded(_) => {
+                let mut part = vec![0; index(range.end - range.start)];
+                self.fill(range.start, &mut part);
+                part.into()
+            }
+        }
+    }
+}
+
+fn fill(seed: u64, offset: u64, out: &mut [u8]) {
+    let mut nth = offset / 8;
+    let skipped = index(offset % 8);
+    let mut rest = out;
+    if skipped > 0 {
+        let (first, after) = rest.split_at_mut(rest.len().min(8 - skipped));
+        first.copy_from_slice(&word(seed, nth)[skipped..][..first.len()]);
+        rest = after;
+        nth += 1;
+    }
+    let (words, last) = rest.as_chunks_mut::<8>();
+    for out in words {
+        *out = word(seed, nth);
+        nth += 1;
+    }
+    last.copy_from_slice(&word(seed, nth)[..last.len()]);
+}
+
+/// wyrand, which is one multiplication per word, counted instead of stepped: any word can be had
+/// without those before it.
+#[inline]
+fn word(seed: u64, nth: u64) -> [u8; 8] {
+    let state = seed.wrapping_add(nth.wrapping_mul(0xa076_1d64_78bd_642f));
+    let (low, high) = state.carrying_mul(state ^ 0xe703_7ed1_a0b4_28db, 0);
+    (low ^ high).to_le_bytes()
+}
+
+/// The end of splitmix64: neighbouring seeds make bodies that have nothing in common.
+fn scatter(seed: u64) -> u64 {
+    let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    seed ^ (seed >> 31)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "what is indexed is in memory, or shall be"
+)]
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).expect("more than the address space")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_access_equals_sequential() {
+        let body = Body::seeded(7, 1003);
+        let all = body.bytes();
+        for start in 0..40 {
+            for len in 0..40 {
+                let mut part = vec![0; len];
+                body.fill(start as u64, &mut part);
+                assert_eq!(part, all[start..start + len], "{len} bytes from {start}");
+            }
+        }
+        assert!(body.matches(0, &all));
+        assert!(body.matches(500, &all[500..]));
+        assert!(!body.matches(499, &all[500..]));
+        assert!(!body.matches(501, &all[500..]), "past the end");
+        assert_eq!(body.part(3..77), all[3..77]);
+    }
+
+    #[test]
+    fn a_huge_one_costs_nothing() {
+        let body = Body::seeded(7, u64::MAX);
+        let mut last = [0; 20];
+        body.fill(u64::MAX - 20, &mut last);
+        assert_ne!(last, [0; 20]);
+    }
+
+    #[test]
+    fn seeds_differ() {
+        assert_ne!(Body::seeded(1, 64).bytes(), Body::seeded(2, 64).bytes());
+        assert_eq!(Body::seeded(1, 64).bytes(), Body::seeded(1, 64).bytes());
+        // A shorter one is the beginning of a longer one.
+        assert_eq!(
+            Body::seeded(1, 64).bytes()[..50],
+            Body::seeded(1, 50).bytes()
+        );
+    }
+
+    #[test]
+    fn given_bytes() {
+        let body = Body::of("hello, world");
+        assert_eq!(body.len(), 12);
+        assert_eq!(body.bytes(), b"hello, world");
+        assert_eq!(body.part(7..12), "world");
+        assert!(Body::empty().is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! How an origin is started.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::log::Log;
+use crate::origin::Origin;
+use crate::routes::Routes;
+use crate::server::{self, Shared};
+use crate::tls;
+
+/// How an origin is to be started; see [`Origin::builder`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    listen: SocketAddr,
+    tls: bool,
+    http1_only: bool,
+    quiet: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
+        Self {
+            listen,
+            tls: false,
+            http1_only: false,
+            quiet: false,
+        }
+    }
+}
+
+impl Builder {
+    /// Listens here instead of on a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(self, listen: impl Into<SocketAddr>) -> Self {
+        Self {
+            listen: listen.into(),
+            ..self
+        }
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
+    /// Does not offer HTTP/2.
+    #[must_use]
+    pub fn http1_only(self) -> Self {
+        Self {
+            http1_only: true,
+            ..self
+        }
+    }
+
+    /// Keeps no log, only the counters: for benches.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self {
+            quiet: true,
+            ..self
+        }
+    }
+
+    /// Starts it: when this returns it listens.
+    pub fn start(self) -> io::Result<Origin> {
+        let listener = TcpListener::bind(self.listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let log = Arc::new(Log::new(self.quiet));
+        let shared = Arc::new(Shared {
+            routes: Routes::default(),
+            log,
+        });
+        let protocols: &[&[u8]] = if self.http1_only {
+            &[b"http/1.1"]
+        } else {
+            &[b"h2", b"http/1.1"]
+        };
+        let acceptor = self.tls.then(|| tls::acceptor(address.ip(), protocols));
+
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = Arc::clone(&shared);
+        // A runtime must not be dropped within another one, which a test may well be in.
+        let thread = thread::Builder::new()
+            .name("origin".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                        return;
+                    };
+                    tokio::select! {
+                        () = server::run(listener, acceptor, serving) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Origin {
+            address,
+            tls: self.tls,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "a machine that cannot do this runs no tests"
+    )]
+    pub(crate) fn must_start(self) -> Origin {
+        self.start().expect("an origin on a free port")
+    }
+}

@@ -1,0 +1,121 @@
+//! A gate that a test holds shut in front of a response: it takes the place of sleeping.
+
+use std::sync::Arc;
+
+use crate::signal::Signal;
+
+/// Requests wait at it until the test lets them through. Clones are the same gate.
+///
+/// See [`Script::hold`](crate::Script::hold) and [`Script::hold_at`](crate::Script::hold_at).
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    state: Arc<Signal<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    /// How many may still pass although it is shut.
+    admitted: usize,
+    reached: usize,
+}
+
+impl Gate {
+    /// A shut gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets everyone through, now and from now on.
+    pub fn open(&self) {
+        self.state.change(|state| state.open = true);
+    }
+
+    /// Lets `count` more through, of those who wait or who come later.
+    pub fn admit(&self, count: usize) {
+        self.state.change(|state| state.admitted += count);
+    }
+
+    /// How many have come to the gate so far, whether or not they were let through.
+    #[must_use]
+    pub fn arrivals(&self) -> usize {
+        self.state.look(|state| state.reached)
+    }
+
+    /// Waits until `count` have come to the gate in all.
+    pub async fn reached(&self, count: usize) {
+        self.state.until(|state| state.reached >= count).await;
+    }
+
+    /// The same for a thread.
+    ///
+    /// # Panics
+    ///
+    /// When that has not happened within half a minute.
+    #[track_caller]
+    pub fn wait_reached(&self, count: usize) {
+        self.state.wait(|state| state.reached >= count);
+    }
+
+    /// Comes to the gate, and waits there.
+    pub(crate) async fn pass(&self) {
+        self.state.change(|state| state.reached += 1);
+        self.state
+            .until(|state| {
+                let admitted = state.open || state.admitted > 0;
+                if admitted && !state.open {
+                    state.admitted -= 1;
+                }
+                admitted
+            })
+            .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    #[test]
+    fn holds_until_opened() {
+        let gate = Gate::new();
+        let held = thread::spawn({
+            let gate = gate.clone();
+            move || block_on(gate.pass())
+        });
+        gate.wait_reached(1);
+        assert!(!held.is_finished());
+        gate.open();
+        held.join().unwrap();
+        block_on(gate.pass());
+        block_on(gate.reached(2));
+        assert_eq!(gate.arrivals(), 2);
+    }
+
+    #[test]
+    fn admits_as_many_as_it_was_told() {
+        let gate = Gate::new();
+        gate.admit(2);
+        block_on(async {
+            gate.pass().await;
+            gate.pass().await;
+            tokio::select! {
+                biased;
+                () = gate.pass() => panic!("a third was let through"),
+                () = gate.reached(3) => {}
+            }
+        });
+    }
+}

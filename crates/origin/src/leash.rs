@@ -1,0 +1,107 @@
+//! A socket lent to HTTP/2, which neither tells whether it has written everything nor gives it back.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// One end is the socket for whoever borrows it, the other end looks on and takes it back.
+pub(crate) struct Leash<S> {
+    // Never contended: both ends are in one task.
+    held: Arc<Mutex<Held<S>>>,
+}
+
+struct Held<S> {
+    socket: S,
+    /// Whether the last thing written is still on its way to the kernel.
+    blocked: bool,
+}
+
+impl<S> Leash<S> {
+    pub(crate) fn new(socket: S) -> Self {
+        Self {
+            held: Arc::new(Mutex::new(Held {
+                socket,
+                blocked: false,
+            })),
+        }
+    }
+
+    /// Whether the kernel did not take all that was written.
+    pub(crate) fn blocked(&self) -> bool {
+        self.held().blocked
+    }
+
+    /// Takes the socket back, if the borrower is gone.
+    pub(crate) fn slip(self) -> Option<S> {
+        let held = Arc::into_inner(self.held)?;
+        Some(
+            held.into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .socket,
+        )
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<S>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Clone for Leash<S> {
+    fn clone(&self) -> Self {
+        Self {
+            held: Arc::clone(&self.held),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Leash<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.held().socket).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Leash<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.held().note(|socket| socket.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.held()
+            .note(|socket| socket.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.held().socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held().note(|socket| socket.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held().note(|socket| socket.poll_shutdown(cx))
+    }
+}
+
+impl<S: Unpin> Held<S> {
+    fn note<T>(&mut self, write: impl FnOnce(Pin<&mut S>) -> Poll<T>) -> Poll<T> {
+        let written = write(Pin::new(&mut self.socket));
+        self.blocked = written.is_pending();
+        written
+    }
+}

@@ -1,0 +1,181 @@
+//! What was asked of the origin, and how much of it at once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderMap, Method, Version};
+
+use crate::routes::Request;
+use crate::signal::Signal;
+
+/// A request as the origin saw it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// When its head had been read.
+    pub at: Instant,
+    /// When it was no longer [in flight](Tally::in_flight).
+    pub ended: Option<Instant>,
+    /// Its method.
+    pub method: Method,
+    /// Its path, with the query.
+    pub path: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Which connection it came on: the first one is 1.
+    pub connection: u64,
+    /// The version of HTTP spoken there.
+    pub version: Version,
+    /// How many were in flight as it came, itself included.
+    pub in_flight: usize,
+}
+
+/// How much was asked of the origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections accepted so far.
+    pub connections: u64,
+    /// Connections open now: until just before the origin closes one, or until it learns that the
+    /// client has. So one that the client has closed may count for a moment longer than it knows.
+    pub open_connections: usize,
+    /// The most that were open at once.
+    pub peak_connections: usize,
+    /// Requests so far.
+    pub requests: u64,
+    /// Requests whose head has been read and whose response is not over.
+    ///
+    /// One counts until just before the last piece of its response (16 KiB at most, and with it the
+    /// last byte) is handed to the kernel, or to HTTP/2; or until the origin learns that its client
+    /// is gone. So a client that has received a whole response and sends its next request at once
+    /// is never counted twice, and a peak above a client's limit is always the client's fault.
+    pub in_flight: usize,
+    /// The most that were in flight at once.
+    pub peak_in_flight: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    state: Signal<State>,
+    quiet: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tally: Tally,
+    asked: Vec<Asked>,
+}
+
+impl Log {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            ..Self::default()
+        }
+    }
+
+    /// Notes a request, which is in flight as long as the ticket is neither ended nor dropped.
+    pub(crate) fn asked(self: &Arc<Self>, request: &Request) -> Ticket {
+        let entry = (!self.quiet).then(|| Asked {
+            at: Instant::now(),
+            ended: None,
+            method: request.method.clone(),
+            path: request.target.clone(),
+            headers: request.headers.clone(),
+            connection: request.connection,
+            version: request.version,
+            in_flight: 0,
+        });
+        let entry = self.state.change(|state| {
+            let tally = &mut state.tally;
+            tally.requests += 1;
+            tally.in_flight += 1;
+            tally.peak_in_flight = tally.peak_in_flight.max(tally.in_flight);
+            entry.map(|entry| {
+                state.asked.push(Asked {
+                    in_flight: tally.in_flight,
+                    ..entry
+                });
+                state.asked.len() - 1
+            })
+        });
+        Ticket {
+            log: Arc::clone(self),
+            entry,
+            ended: false,
+        }
+    }
+
+    /// Notes a connection, which is open as long as the guard lives.
+    pub(crate) fn accepted(self: &Arc<Self>) -> Connection {
+        let number = self.state.change(|State { tally, .. }| {
+            tally.connections += 1;
+            tally.open_connections += 1;
+            tally.peak_connections = tally.peak_connections.max(tally.open_connections);
+            tally.connections
+        });
+        Connection {
+            log: Arc::clone(self),
+            number,
+        }
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Asked> {
+        self.state.look(|state| state.asked.clone())
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.state.look(|state| state.tally)
+    }
+
+    pub(crate) async fn until(&self, done: impl Fn(&Tally) -> bool) {
+        self.state.until(|state| done(&state.tally)).await;
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(&self, done: impl Fn(&Tally) -> bool) {
+        self.state.wait(|state| done(&state.tally));
+    }
+}
+
+/// A request in flight.
+pub(crate) struct Ticket {
+    log: Arc<Log>,
+    entry: Option<usize>,
+    ended: bool,
+}
+
+impl Ticket {
+    /// To be called just before the last byte goes out.
+    pub(crate) fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        let now = self.entry.map(|entry| (entry, Instant::now()));
+        self.log.state.change(|state| {
+            state.tally.in_flight -= 1;
+            if let Some((entry, now)) = now {
+                state.asked[entry].ended = Some(now);
+            }
+        });
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// An open connection.
+pub(crate) struct Connection {
+    log: Arc<Log>,
+    pub(crate) number: u64,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.log
+            .state
+            .change(|state| state.tally.open_connections -= 1);
+    }
+}

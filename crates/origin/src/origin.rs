@@ -1,0 +1,205 @@
+//! The origin itself: started, told what to do, asked what it saw.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::body::Body;
+use crate::builder::Builder;
+use crate::flags;
+use crate::log::{Asked, Tally};
+use crate::routes::{Request, Sequence};
+use crate::script::Script;
+use crate::server::Shared;
+use crate::tls;
+
+/// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
+///
+/// Without any routes it serves `/bytes/SIZE`, with `?seed=7`, `delay=100ms`, `status=503`,
+/// `close_at=1M`, `reset_at=1M`, `chunked`, `without_length` and `redirect=URL`. Any other path is
+/// 404.
+pub struct Origin {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: bool,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) thread: Option<JoinHandle<()>>,
+}
+
+impl Origin {
+    /// HTTP/1.1 without TLS, on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, as with the two below.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::builder().must_start()
+    }
+
+    /// HTTP/1.1 and HTTP/2 over TLS, as the client prefers.
+    #[must_use]
+    pub fn tls() -> Self {
+        Self::builder().tls().must_start()
+    }
+
+    /// HTTP/1.1 over TLS.
+    #[must_use]
+    pub fn tls_http1() -> Self {
+        Self::builder().tls().http1_only().must_start()
+    }
+
+    /// An origin like [`plain`](Self::plain), to be told otherwise.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Does this for requests of this path (without query): one script always, or one after the
+    /// other, with the last for all that come after.
+    pub fn on(&self, path: &str, scripts: impl Into<Sequence>) {
+        self.shared.routes.on(path, scripts.into());
+    }
+
+    /// Does what the function says for paths that begin like this and have no script of their own.
+    /// Of several prefixes the longest counts.
+    pub fn under(&self, prefix: &str, script: impl Fn(&Request) -> Script + Send + Sync + 'static) {
+        self.shared.routes.under(prefix, script);
+    }
+
+    /// Serves `/data/flags/{cc}/{cc}.gif`, each after `latency`.
+    pub fn serve_flags(&self, latency: Duration) {
+        let flags = flags();
+        let prefix = "/data/flags/";
+        self.under(prefix, move |request| {
+            match request
+                .path()
+                .strip_prefix(prefix)
+                .and_then(|path| flags.get(path))
+            {
+                Some(gif) => Script::ok(Body::of(gif.clone())).header("content-type", "image/gif"),
+                None => Script::status(404),
+            }
+            .delay(latency)
+        });
+    }
+
+    /// The URL of a path here.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.authority())
+    }
+
+    /// Host and port: the name with TLS, where `localhost` means this address, else the number.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let ip = self.address.ip();
+        if self.tls && ip == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            format!("localhost:{}", self.address.port())
+        } else {
+            self.address.to_string()
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificate, in PEM, to verify this origin against: of an authority that all origins of
+    /// this process share.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        tls::ca_pem()
+    }
+
+    /// The requests so far, in the order in which they came; none when [quiet](Builder::quiet).
+    #[must_use]
+    pub fn log(&self) -> Vec<Asked> {
+        self.shared.log.entries()
+    }
+
+    /// How often a path has been asked for, with whatever query; given with a query, with just that.
+    #[must_use]
+    pub fn count(&self, path: &str) -> u64 {
+        self.shared.routes.count(path)
+    }
+
+    /// How much was asked of it.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.shared.log.tally()
+    }
+
+    /// How many connections it has accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.tally().connections
+    }
+
+    /// The most connections that were open at once.
+    #[must_use]
+    pub fn peak_connections(&self) -> usize {
+        self.tally().peak_connections
+    }
+
+    /// The most requests that were in flight at once; see [`Tally::in_flight`].
+    #[must_use]
+    pub fn peak_in_flight(&self) -> usize {
+        self.tally().peak_in_flight
+    }
+
+    /// Waits until the tally is as wanted, say `|tally| tally.in_flight == 0`.
+    pub async fn until(&self, wanted: impl Fn(&Tally) -> bool) {
+        self.shared.log.until(wanted).await;
+    }
+
+    /// The same for a thread.
+    ///
+    /// # Panics
+    ///
+    /// When that has not happened within half a minute.
+    #[track_caller]
+    pub fn wait_until(&self, wanted: impl Fn(&Tally) -> bool) {
+        self.shared.log.wait(wanted);
+    }
+}
+
+/// All of them by their path, drawn once.
+fn flags() -> &'static HashMap<String, Bytes> {
+    static FLAGS: OnceLock<HashMap<String, Bytes>> = OnceLock::new();
+    FLAGS.get_or_init(|| {
+        flags::CODES
+            .iter()
+            .filter_map(|code| Some((format!("{code}/{code}.gif"), flags::gif(code)?.into())))
+            .collect()
+    })
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, tls, .. } = self;
+        f.debug_struct("Origin")
+            .field("address", address)
+            .field("tls", tls)
+            .finish_non_exhaustive()
+    }
+}

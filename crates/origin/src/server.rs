@@ -1,0 +1,55 @@
+//! Listens, and hands each connection to the version of HTTP it speaks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time;
+use tokio_rustls::TlsAcceptor;
+
+use crate::log::{Log, Ticket};
+use crate::routes::{Request, Routes};
+use crate::script::Script;
+use crate::{http1, http2};
+
+/// What all connections of an origin have in common.
+pub(crate) struct Shared {
+    pub(crate) routes: Routes,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Shared {
+    /// Notes a request, and finds what to do for it.
+    pub(crate) fn asked(&self, request: &mut Request) -> (Arc<Script>, Ticket) {
+        let ticket = self.log.asked(request);
+        (self.routes.script(request), ticket)
+    }
+}
+
+/// Accepts connections for ever.
+pub(crate) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => drop(tokio::spawn(serve(tcp, tls.clone(), Arc::clone(&shared)))),
+            // Too many open files, perhaps: to try again at once would be to do nothing else.
+            Err(_) => time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let connection = shared.log.accepted();
+    // Otherwise a small last piece would wait for the client's acknowledgement.
+    let _ = tcp.set_nodelay(true);
+    let Some(tls) = tls else {
+        return http1::serve(tcp, shared, connection).await;
+    };
+    let Ok(socket) = tls.accept(tcp).await else {
+        return;
+    };
+    if socket.get_ref().1.alpn_protocol() == Some(b"h2") {
+        http2::serve(socket, shared, connection).await;
+    } else {
+        http1::serve(socket, shared, connection).await;
+    }
+}

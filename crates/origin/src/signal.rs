@@ -1,0 +1,83 @@
+//! A value under a lock that can be waited for, by a thread and by a task alike.
+
+use std::panic::Location;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// How long a thread waits: a test that waits for what never comes shall fail and say so, not hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(crate) struct Signal<T> {
+    value: Mutex<Watched<T>>,
+    threads: Condvar,
+    tasks: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Watched<T> {
+    value: T,
+    /// Threads in `wait`: waking a `Condvar` is a system call even when nobody listens.
+    threads: usize,
+}
+
+impl<T> Signal<T> {
+    /// Changes the value, and wakes whoever waits for such a change.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        let mut watched = self.lock();
+        let result = change(&mut watched.value);
+        let threads = watched.threads;
+        drop(watched);
+        self.tasks.notify_waiters();
+        if threads > 0 {
+            self.threads.notify_all();
+        }
+        result
+    }
+
+    /// Looks at the value.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&self.lock().value)
+    }
+
+    /// Waits until `done` says so; `done` may take its share from the value as it does.
+    pub(crate) async fn until(&self, mut done: impl FnMut(&mut T) -> bool) {
+        loop {
+            // Before looking, or a change made between the look and the wait would go unseen.
+            let changed = self.tasks.notified();
+            if done(&mut self.lock().value) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The same for a thread, which panics when it has waited for half a minute.
+    #[track_caller]
+    pub(crate) fn wait(&self, mut done: impl FnMut(&mut T) -> bool) {
+        let caller = Location::caller();
+        let deadline = Instant::now() + PATIENCE;
+        let mut watched = self.lock();
+        watched.threads += 1;
+        while !done(&mut watched.value) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "{caller} waited {PATIENCE:?} for what did not come"
+            );
+            watched = self
+                .threads
+                .wait_timeout(watched, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        watched.threads -= 1;
+    }
+
+    /// No change leaves the value half made, so that a panic elsewhere does no harm to it.
+    fn lock(&self) -> MutexGuard<'_, Watched<T>> {
+        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

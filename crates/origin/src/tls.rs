@@ -1,0 +1,74 @@
+//! The certificates: an authority for the whole process, and one it issues for each origin.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+
+/// The certificate, in PEM, of the authority that all origins of this process are verified against.
+pub(crate) fn ca_pem() -> &'static str {
+    &authority().pem
+}
+
+/// Speaks TLS as `localhost`, as the usual loopback addresses and as `ip`, and offers `protocols`.
+#[expect(
+    clippy::expect_used,
+    reason = "nothing in it depends on anything from outside"
+)]
+pub(crate) fn acceptor(ip: IpAddr, protocols: &[&[u8]]) -> TlsAcceptor {
+    let key = KeyPair::generate().expect("a key");
+    let names = ["localhost", "127.0.0.1", "::1", &ip.to_string()].map(str::to_owned);
+    let mut params = CertificateParams::new(names).expect("the names of an origin");
+    params.distinguished_name.push(DnType::CommonName, "origin");
+    params
+        .extended_key_usages
+        .push(ExtendedKeyUsagePurpose::ServerAuth);
+    params.use_authority_key_identifier_extension = true;
+    let certificate = params
+        .signed_by(&key, &authority().issuer)
+        .expect("a certificate");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key just made");
+
+    // Named, so that it does not matter whether the process has chosen a provider.
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS that the provider knows")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a certificate that goes with its key");
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Arc::new(config).into()
+}
+
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    pem: String,
+}
+
+/// rustls takes no authority for a server: hence two certificates.
+#[expect(
+    clippy::expect_used,
+    reason = "nothing in it depends on anything from outside"
+)]
+fn authority() -> &'static Authority {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "origin's authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages.push(KeyUsagePurpose::KeyCertSign);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
+        let pem = issuer.pem();
+        Authority { issuer, pem }
+    })
+}
