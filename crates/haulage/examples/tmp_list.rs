@@ -17,7 +17,7 @@ fn main() {
     engine.feed(rows);
     engine.close();
     let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (mut done, mut failed) = (0, 0);
+    let mut k = 0; let (mut done, mut failed) = (0, 0);
     rt.block_on(async {
         let mut buf = Vec::new();
         loop {
@@ -29,7 +29,7 @@ fn main() {
                     if let Some(e) = o.error() { failed += 1; if failed < 5 { eprintln!("{} {e}", o.url); } } else { done += 1; }
                 }
             }
-            if n > 16 { tokio::time::sleep(std::time::Duration::from_millis(10)).await; }
+            k += 1; if k > 32 { tokio::time::sleep(std::time::Duration::from_millis(10)).await; }
         }
     });
     eprintln!("{done} done {failed} failed");

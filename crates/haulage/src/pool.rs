@@ -11,7 +11,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long nothing may move before another thread helps.
-const STUCK: Duration = Duration::from_millis(5);
+const STUCK: Duration = Duration::from_millis(50);
+/// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it, since waking a thread
+/// costs about as much as writing a small file: under load it takes a whole batch at each look. One that found nothing
+/// sleeps until it is woken, so a lone job never waits.
+const NAP: Duration = Duration::from_micros(500);
+/// A nap ends early when so many jobs have come.
+const BATCH: usize = 64;
 
 /// Something to be run, once for each time it is submitted.
 pub(crate) trait Job: Send + Sync {
@@ -29,6 +35,7 @@ struct Shared {
     most_threads: usize,
     state: Mutex<State>,
     work: Condvar,
+    nap: Condvar,
     watch: Condvar,
 }
 
@@ -37,7 +44,10 @@ struct State {
     queue: VecDeque<Arc<dyn Job>>,
     /// Jobs begun so far: when it stands still while the queue does not, something hangs.
     begun: u64,
-    idle: usize,
+    /// Threads that sleep until they are woken.
+    asleep: usize,
+    /// Threads that will look by themselves, soon.
+    napping: usize,
     threads: Vec<JoinHandle<()>>,
     /// The watcher sleeps until somebody calls it.
     watcher_sleeps: bool,
@@ -52,6 +62,7 @@ impl BlockingPool {
             most_threads,
             state: Mutex::default(),
             work: Condvar::new(),
+            nap: Condvar::new(),
             watch: Condvar::new(),
         });
         shared.add_thread(&mut shared.lock())?;
@@ -71,7 +82,11 @@ impl BlockingPool {
     pub(crate) fn submit(&self, job: Arc<dyn Job>) {
         let mut state = self.shared.lock();
         state.queue.push_back(job);
-        if state.idle > 0 {
+        if state.napping > 0 {
+            if state.queue.len() == BATCH {
+                self.shared.nap.notify_one();
+            }
+        } else if state.asleep > 0 {
             self.shared.work.notify_one();
         } else if state.watcher_sleeps {
             state.watcher_sleeps = false;
@@ -89,6 +104,7 @@ impl Drop for BlockingPool {
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.work.notify_all();
+        self.shared.nap.notify_all();
         self.shared.watch.notify_all();
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
@@ -120,18 +136,28 @@ impl Shared {
 
     fn work_through(&self) {
         let mut state = self.lock();
+        let mut has_worked = false;
         loop {
             if let Some(job) = state.queue.pop_front() {
                 state.begun += 1;
                 drop(state);
                 job.run();
+                has_worked = true;
                 state = self.lock();
             } else if state.closing {
                 return;
+            } else if std::mem::take(&mut has_worked) && state.napping == 0 {
+                state.napping += 1;
+                state = self
+                    .nap
+                    .wait_timeout(state, NAP)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+                state.napping -= 1;
             } else {
-                state.idle += 1;
+                state.asleep += 1;
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
+                state.asleep -= 1;
             }
         }
     }
@@ -146,7 +172,7 @@ impl Shared {
                 state = self.watch.wait(state).unwrap_or_else(PoisonError::into_inner);
                 begun = None;
             } else {
-                if begun == Some(state.begun) && state.idle == 0 {
+                if begun == Some(state.begun) && state.asleep + state.napping == 0 {
                     // Without another thread things go on as they are: there is no one to tell.
                     let _ = self.add_thread(&mut state);
                 }
