@@ -33,7 +33,7 @@ pub enum Event {
         wait: Duration,
     },
     /// An item ended, well or not.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// A list broke off: what was read of it goes on, the rest is unknown.
     InputFailed(Error),
     /// The destination became unusable: nothing more is started.

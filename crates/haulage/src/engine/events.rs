@@ -106,7 +106,7 @@ impl Outcomes {
     pub async fn next(&mut self) -> Option<Outcome> {
         loop {
             if let Event::Ended(outcome) = self.events.next().await? {
-                return Some(outcome);
+                return Some(*outcome);
             }
         }
     }
@@ -119,7 +119,7 @@ impl Stream for Outcomes {
         let events = &mut self.get_mut().events;
         loop {
             match ready!(events.poll(context)) {
-                Some(Event::Ended(outcome)) => return Poll::Ready(Some(outcome)),
+                Some(Event::Ended(outcome)) => return Poll::Ready(Some(*outcome)),
                 Some(_) => {}
                 None => return Poll::Ready(None),
             }

@@ -2,6 +2,7 @@
 //! the queue is dry; then it waits with its connection for a while.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -91,11 +92,14 @@ impl Lane {
 
     /// Works until there is nothing more to do.
     pub(super) async fn run(mut self, first: Lease<Box<Item>>) {
+        let core = Arc::clone(&self.core);
+        // One for all pieces of work: to register anew with each would cost more than to look at it.
+        let mut stopping = pin!(core.stopping.cancelled());
         let mut lease = first;
         let mut turn = 0;
         loop {
             turn += 1;
-            if self.work(lease).await.is_break() {
+            if self.work(lease, stopping.as_mut()).await.is_break() {
                 self.core.schedule().abandon(self.host);
                 return;
             }
@@ -138,23 +142,25 @@ impl Lane {
     }
 
     /// Does one piece of work. Breaks when the run is being stopped.
-    async fn work(&mut self, lease: Lease<Box<Item>>) -> ControlFlow<()> {
-        let core = Arc::clone(&self.core);
+    async fn work(
+        &mut self,
+        lease: Lease<Box<Item>>,
+        stopping: impl Future<Output = ()>,
+    ) -> ControlFlow<()> {
         let Lease { work: mut item, connects } = lease;
         let step = tokio::select! {
             biased;
-            () = core.stopping.cancelled() => None,
-            step = self.fetch(&mut item, connects) => Some(step),
-        };
-        match step {
-            Some(Step::Received(part, entity)) => core.save(item, part, entity).await,
-            Some(Step::Redirected(to)) => core.redirected(item, to),
-            Some(Step::Failed(error)) => core.failed(item, error),
-            Some(Step::PutBack) => core.schedule().put_back(self.host, item),
-            None => {
-                core.cancelled(item);
+            () = stopping => {
+                self.core.cancelled(item);
                 return ControlFlow::Break(());
             }
+            step = self.fetch(&mut item, connects) => step,
+        };
+        match step {
+            Step::Received(part, entity) => self.core.save(item, part, entity).await,
+            Step::Redirected(to) => self.core.redirected(item, to),
+            Step::Failed(error) => self.core.failed(item, error),
+            Step::PutBack => self.core.schedule().put_back(self.host, item),
         }
         ControlFlow::Continue(())
     }

@@ -138,7 +138,7 @@ impl Core {
         if outcome.error().is_some() {
             self.every_item_is_there.store(false, Ordering::Release);
         }
-        self.tell(Event::Ended(outcome));
+        self.tell(Event::Ended(Box::new(outcome)));
         if self.window.settle() {
             self.wrap_up();
         }

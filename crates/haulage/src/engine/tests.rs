@@ -1,0 +1,107 @@
+//! The engine on a disk that hangs or fails.
+
+use origin::{Body, Origin, Script};
+
+use super::*;
+use crate::event::Event;
+use crate::outcome::Outcome;
+use crate::request::Request;
+use crate::write::fake::{FakeDisk, HANGS, Operation};
+
+const NO_SPACE: i32 = 28;
+const IO_ERROR: i32 = 5;
+
+fn options() -> Options {
+    let mut options = Options::into("not used");
+    options.retry.retries = 0;
+    options
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
+}
+
+/// All events of a run for these URLs.
+fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
+    let mut engine = Engine::start_on(options(), Arc::new(disk.clone())).unwrap();
+    let mut events = engine.events();
+    engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
+    engine.close();
+    runtime().block_on(async {
+        let mut all = Vec::new();
+        while events.next_many(&mut all).await > 0 {}
+        all
+    })
+}
+
+fn outcomes(events: Vec<Event>) -> Vec<Outcome> {
+    let outcome = |event| match event {
+        Event::Ended(outcome) => Some(*outcome),
+        _ => None,
+    };
+    events.into_iter().filter_map(outcome).collect()
+}
+
+#[test]
+fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
+    let origin = Origin::plain();
+    let mut hanging = HANGS.to_vec();
+    hanging.resize(4 << 20, 7);
+    origin.on("/hangs", Script::ok(Body::of(hanging.clone())));
+    origin.under("/goes-on/", |request| Script::ok(Body::seeded(request.path().len() as u64, 1 << 20)));
+    let disk = FakeDisk::default();
+    let mut engine = Engine::start_on(options(), Arc::new(disk.clone())).unwrap();
+    let mut events = engine.events();
+    engine.feed([Ok(Request::new(&origin.url("/hangs")).unwrap())]);
+    disk.wait_until_one_hangs();
+    let others: Vec<_> = (0..40).map(|number| origin.url(&format!("/goes-on/{number}"))).collect();
+    engine.feed(others.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
+    engine.close();
+    runtime().block_on(async {
+        let mut ended = 0;
+        while ended < 40 {
+            if let Event::Ended(outcome) = events.next().await.unwrap() {
+                assert_eq!(outcome.status.name(), "done");
+                assert_ne!(outcome.label, "hangs");
+                ended += 1;
+            }
+        }
+        assert_eq!(disk.file("hangs"), None);
+        disk.go_on();
+        while let Some(event) = events.next().await {
+            if let Event::Ended(outcome) = event {
+                assert_eq!((outcome.label.as_str(), outcome.status.name()), ("hangs", "done"));
+            }
+        }
+    });
+    assert!(disk.file("hangs").unwrap() == hanging);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_fails_alone_and_says_which() {
+    let origin = Origin::plain();
+    let disk = FakeDisk::default();
+    disk.fail(Operation::Close, IO_ERROR + 8);
+    let outcomes = outcomes(events(&disk, vec![origin.url("/bytes/10"), origin.url("/bytes/20")]));
+    assert_eq!(outcomes.len(), 2);
+    for outcome in outcomes {
+        let error = outcome.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Disk);
+        assert!(error.to_string().contains(&outcome.label), "{error}");
+        assert_eq!((outcome.path, outcome.bytes), (None, 0));
+    }
+}
+
+#[test]
+fn a_full_disk_stops_the_run_once() {
+    let origin = Origin::plain();
+    let disk = FakeDisk::default();
+    disk.fail(Operation::Write, NO_SPACE);
+    let urls = (0..200).map(|number| origin.url(&format!("/bytes/{}", number + 1))).collect();
+    let events = events(&disk, urls);
+    let stops = events.iter().filter(|event| matches!(event, Event::Stopped(_))).count();
+    assert_eq!(stops, 1);
+    let outcomes = outcomes(events);
+    assert!(!outcomes.is_empty());
+    assert!(outcomes.iter().all(|outcome| outcome.error().is_some()));
+}

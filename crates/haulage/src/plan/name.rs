@@ -132,11 +132,7 @@ impl TargetName {
         };
         match text {
             Cow::Borrowed(text) => Self(text.into()),
-            Cow::Owned(text) => {
-                let mut tagged = String::with_capacity(text.len() + Tag::LENGTH);
-                Tag::of(given).put_into(&text, "", &mut tagged);
-                Self(tagged.into())
-            }
+            Cow::Owned(text) => Self(text.into()).tagged(given, ""),
         }
     }
 

@@ -25,7 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// are skipped. Any other line is one row, good or bad. A row is there as soon as its line is, however slowly they come.
 ///
 /// ```
-/// use haulage::TextList;
+/// use haulage::source::TextList;
 ///
 /// let list = "# two files\nhttp://host.example/a\nhttp://host.example/b\tout=c/d\n";
 /// let rows: Result<Vec<_>, _> = TextList::new(list.as_bytes(), "-").collect();

@@ -6,11 +6,11 @@
 
 mod directory;
 mod disk;
+#[cfg(test)]
+pub(crate) mod fake;
 mod part;
 mod verify;
 
 pub(crate) use self::directory::Directory;
 pub(crate) use self::disk::{Disk, Present, Replace};
-#[cfg(test)]
-pub(crate) use self::disk::PartFile;
 pub(crate) use self::part::{PartWriter, Saving, Writer};

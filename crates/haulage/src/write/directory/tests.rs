@@ -1,0 +1,124 @@
+//! A destination as a directory: names, links, folders, locks.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::*;
+use crate::plan::name::RelativeName;
+
+fn target(name: &str) -> TargetName {
+    TargetName::of_user(&RelativeName::from_user(name).unwrap(), "http://host/x")
+}
+
+fn open(path: &Path) -> Directory {
+    Directory::open(path, Workspace::RemoveWhenDone).unwrap()
+}
+
+/// Saves `bytes` under `name`.
+fn save(directory: &Directory, part: u64, name: &str, bytes: &[u8], replace: Replace) -> io::Result<()> {
+    let mut file = directory.create_part(part)?;
+    assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
+    file.close()?;
+    directory.commit(part, &target(name), replace)
+}
+
+#[test]
+fn a_part_gets_its_name_and_folders_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    save(&directory, 1, "a/b/c.bin", b"one", Replace::Never).unwrap();
+    save(&directory, 2, "a/b/d.bin", b"two", Replace::Never).unwrap();
+    assert_eq!(fs::read(folder.path().join("a/b/c.bin")).unwrap(), b"one");
+    assert_eq!(directory.present(&target("a/b/d.bin")).unwrap(), Present::File(3));
+    assert_eq!(directory.present(&target("a/e/f")).unwrap(), Present::Nothing);
+    assert_eq!(directory.present(&target("a/b")).unwrap(), Present::Obstacle);
+    assert_eq!(directory.present(&target("a/b/c.bin/x")).unwrap(), Present::Obstacle);
+}
+
+#[test]
+fn a_file_is_never_executable() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&open(folder.path()), 1, "a.sh", b"#!", Replace::Never).unwrap();
+    let mode = fs::metadata(folder.path().join("a.sh")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0);
+}
+
+#[test]
+fn nothing_is_replaced_unless_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    save(&directory, 1, "a", b"old", Replace::Never).unwrap();
+    let error = save(&directory, 2, "a", b"new", Replace::Never).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    save(&directory, 3, "a", b"new", Replace::Files).unwrap();
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
+}
+
+#[test]
+fn a_link_at_the_target_is_replaced_and_never_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let precious = outside.path().join("precious");
+    save(&open(outside.path()), 1, "precious", b"precious", Replace::Never).unwrap();
+    symlink(&precious, folder.path().join("a")).unwrap();
+    let directory = open(folder.path());
+    save(&directory, 1, "a", b"new", Replace::Files).unwrap();
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
+    symlink("nowhere", folder.path().join("dangling")).unwrap();
+    assert_eq!(directory.present(&target("dangling")).unwrap(), Present::Obstacle);
+}
+
+#[test]
+fn a_folder_that_is_a_link_does_not_lead_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    symlink(outside.path(), folder.path().join("a")).unwrap();
+    assert!(save(&open(folder.path()), 1, "a/b", b"new", Replace::Never).is_err());
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_second_run_is_kept_out_until_the_first_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let Err(error) = Directory::open(folder.path(), Workspace::Keep) else {
+        panic!("the folder is locked");
+    };
+    assert_eq!(error.kind(), ErrorKind::Disk);
+    assert!(error.to_string().contains("another run"), "{error}");
+    drop(first);
+    open(folder.path());
+}
+
+#[test]
+fn parts_of_an_earlier_run_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    drop(directory.create_part(7).unwrap());
+    drop(directory);
+    let directory = open(folder.path());
+    drop(directory.create_part(7).unwrap());
+}
+
+#[test]
+fn the_workspace_goes_when_all_is_there_and_it_was_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = folder.path().join(WORKSPACE);
+    open(folder.path()).clean_up(false);
+    assert!(workspace.exists(), "something is missing: it stays");
+    open(folder.path()).clean_up(true);
+    assert!(workspace.exists(), "an earlier run made it: it stays");
+    fs::remove_dir_all(&workspace).unwrap();
+    open(folder.path()).clean_up(true);
+    assert!(!workspace.exists());
+}
+
+#[test]
+fn a_destination_that_cannot_be_used_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&open(folder.path()), 1, "file", b"", Replace::Never).unwrap();
+    let Err(error) = Directory::open(&folder.path().join("file"), Workspace::Keep) else {
+        panic!("a file is no folder");
+    };
+    assert!(error.to_string().contains("cannot use the folder"), "{error}");
+}

@@ -1,0 +1,154 @@
+//! A disk in memory, for tests: it hangs or fails where it is told to.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use super::disk::{Disk, PartFile, Present, Replace};
+use crate::plan::name::TargetName;
+
+/// A file operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    Create,
+    Write,
+    Close,
+    Commit,
+}
+
+/// Bytes that begin with this hang when they are written, until [`FakeDisk::go_on`].
+pub(crate) const HANGS: &[u8] = b"this write hangs";
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeDisk(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    parts: HashMap<u64, Vec<u8>>,
+    files: HashMap<String, Vec<u8>>,
+    /// What fails from now on, with which error number.
+    failing: HashMap<Operation, i32>,
+    /// Each write takes at most so many bytes.
+    short_writes: Option<usize>,
+    goes_on: bool,
+    hanging: usize,
+    closed: HashSet<u64>,
+}
+
+impl FakeDisk {
+    /// From now on this operation fails.
+    pub(crate) fn fail(&self, operation: Operation, error_number: i32) {
+        self.lock().failing.insert(operation, error_number);
+    }
+
+    /// From now on a write takes at most so many bytes.
+    pub(crate) fn write_at_most(&self, bytes: usize) {
+        self.lock().short_writes = Some(bytes);
+    }
+
+    /// Lets writes that hang go on.
+    pub(crate) fn go_on(&self) {
+        self.lock().goes_on = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until a write hangs.
+    pub(crate) fn wait_until_one_hangs(&self) {
+        let mut state = self.lock();
+        while state.hanging == 0 {
+            state = self.0.changed.wait(state).unwrap();
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
+        self.lock().files.get(name).cloned()
+    }
+
+    /// How many parts there are.
+    pub(crate) fn parts(&self) -> usize {
+        self.lock().parts.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+}
+
+impl State {
+    fn may(&self, operation: Operation) -> io::Result<()> {
+        match self.failing.get(&operation) {
+            Some(&number) => Err(io::Error::from_raw_os_error(number)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Disk for FakeDisk {
+    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+        let mut state = self.lock();
+        state.may(Operation::Create)?;
+        assert!(state.parts.insert(part, Vec::new()).is_none(), "part {part} was there");
+        Ok(Box::new(FakePart(self.clone(), part)))
+    }
+
+    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
+        let mut state = self.lock();
+        state.may(Operation::Commit)?;
+        assert!(state.closed.contains(&part), "part {part} is committed before it is closed");
+        if replace == Replace::Never && state.files.contains_key(target.as_str()) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(target.as_str().to_owned(), bytes);
+        Ok(())
+    }
+
+    fn remove_part(&self, part: u64) -> io::Result<()> {
+        self.lock().parts.remove(&part).map(drop).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn present(&self, target: &TargetName) -> io::Result<Present> {
+        let state = self.lock();
+        let file = state.files.get(target.as_str());
+        Ok(file.map_or(Present::Nothing, |bytes| Present::File(bytes.len() as u64)))
+    }
+
+    fn clean_up(&self, _everything_is_there: bool) {}
+}
+
+struct FakePart(FakeDisk, u64);
+
+impl PartFile for FakePart {
+    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.0.lock();
+        state.may(Operation::Write)?;
+        if bytes[0].starts_with(HANGS) {
+            state.hanging += 1;
+            self.0.0.changed.notify_all();
+            while !state.goes_on {
+                state = self.0.0.changed.wait(state).unwrap();
+            }
+        }
+        let all: Vec<u8> = bytes.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let taken = all.len().min(state.short_writes.unwrap_or(usize::MAX));
+        state.parts.get_mut(&self.1).unwrap().extend_from_slice(&all[..taken]);
+        Ok(taken)
+    }
+
+    fn set_modified(&mut self, _time: SystemTime) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.closed.insert(self.1);
+        state.may(Operation::Close)
+    }
+}
