@@ -1,1 +1,45 @@
-fn main() {}
+//! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files and networks is in
+//! the library `haulage`; what is here turns arguments into its options, and its events into something to look at.
+
+mod args;
+mod demo;
+mod exit;
+mod habits;
+mod input;
+mod manual;
+mod report;
+mod run;
+mod settings;
+mod signal;
+mod values;
+
+use std::process::ExitCode;
+
+use crate::args::Command;
+use crate::exit::{Exit, Problem};
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    let arguments = match args::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(stop) => return stop.show().into(),
+    };
+    let ended = match &arguments.command {
+        None => Settings::try_from(arguments.download).and_then(run::run),
+        Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Completions { shell }) => manual::completions(*shell),
+        Some(Command::Man) => manual::page(),
+    };
+    ended
+        .unwrap_or_else(|problem: Problem| {
+            report::show(&problem);
+            problem.exit
+        })
+        .into()
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -195,7 +195,14 @@ mod tests {
     fn what_is_worth_repeating_follows_from_the_kind_and_the_status() {
         assert!(Error::new(ErrorKind::Reset, "x").is_transient());
         assert!(!Error::new(ErrorKind::Tls, "x").is_transient());
-        for (status, again) in [(404, false), (403, false), (408, true), (429, true), (500, true), (503, true)] {
+        for (status, again) in [
+            (404, false),
+            (403, false),
+            (408, true),
+            (429, true),
+            (500, true),
+            (503, true),
+        ] {
             let status = http::StatusCode::from_u16(status).unwrap();
             assert_eq!(Error::http(status, "x").is_transient(), again, "{status}");
         }

@@ -82,7 +82,8 @@ impl Transfer {
     /// A new attempt begins, with a body of this length.
     pub(crate) fn begin(&self, length: Option<u64>) {
         self.received.store(0, Ordering::Relaxed);
-        self.length.store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        self.length
+            .store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, bytes: u64) {

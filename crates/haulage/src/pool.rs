@@ -156,7 +156,10 @@ impl Shared {
                 state.napping -= 1;
             } else {
                 state.asleep += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
                 state.asleep -= 1;
             }
         }
@@ -169,7 +172,10 @@ impl Shared {
         while !state.closing {
             if state.queue.is_empty() || state.threads.len() >= self.most_threads {
                 state.watcher_sleeps = true;
-                state = self.watch.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .watch
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
                 begun = None;
             } else {
                 if begun == Some(state.begun) && state.asleep + state.napping == 0 {
@@ -225,6 +231,9 @@ mod tests {
             pool.call(move || tell.send(number).unwrap());
         }
         drop((pool, tell));
-        assert_eq!(told.iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+        assert_eq!(
+            told.iter().collect::<Vec<_>>(),
+            (0..100).collect::<Vec<_>>()
+        );
     }
 }

@@ -27,16 +27,17 @@ impl Request {
     pub fn new(url: &str) -> Result<Self, Error> {
         if !url.contains("://") {
             return Err(input(format!(
-                "{url:?} is not a URL: it has no scheme; write http:// or https:// before it"
+                "{:?} is not a URL: it has no scheme; write http:// or https:// before it",
+                shown(url)
             )));
         }
         let mut parsed = Url::parse(url).map_err(|cause| {
-            input(format!("{:?} is not a URL: {cause}", without_userinfo(url))).caused_by(cause)
+            input(format!("{:?} is not a URL: {cause}", shown(url))).caused_by(cause)
         })?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(input(format!(
                 "{:?} cannot be fetched: only http and https can",
-                without_userinfo(url)
+                shown(url)
             )));
         }
         let credentials = Credentials::take_from(&mut parsed);
@@ -163,6 +164,21 @@ pub(crate) fn without_userinfo(url: &str) -> String {
     }
 }
 
+/// Most characters of a row that are shown of it.
+const SHOWN: usize = 200;
+
+/// What may be shown of a URL, or of what stands in its place: no userinfo, and no more than fits in a message.
+pub(crate) fn shown(url: &str) -> String {
+    let mut shown = without_userinfo(url);
+    if let Some((end, _)) = shown.char_indices().nth(SHOWN - 1)
+        && shown[end..].chars().nth(1).is_some()
+    {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +189,10 @@ mod tests {
         assert_eq!(request.url(), "http://host.example/a@b?c");
         assert_eq!(request.url.as_str(), "http://host.example/a@b?c");
         let credentials = request.credentials.clone().unwrap();
-        assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("me", "s@crt"));
+        assert_eq!(
+            (credentials.user.as_str(), credentials.password.as_str()),
+            ("me", "s@crt")
+        );
         assert!(!format!("{request:?}").contains("crt"));
     }
 

@@ -54,17 +54,17 @@ fn bytes(size: &str, query: &str) -> Result<Script, String> {
     Ok(script.body(Body::seeded(seed, len)))
 }
 
-/// `1500`, `5M`, `5MB` (decimal) or `5MiB`.
+/// `1500`, `5M` or `5MiB` (powers of 1024), `5MB` (of 1000).
 fn bytes_of(text: &str) -> Result<u64, String> {
     let (digits, unit) = split(text);
     let unit = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
-        "k" | "kb" => 1_000,
-        "m" | "mb" => 1_000_000,
-        "g" | "gb" => 1_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
+        "k" | "kib" => 1 << 10,
+        "kb" => 1_000,
+        "m" | "mib" => 1 << 20,
+        "mb" => 1_000_000,
+        "g" | "gib" => 1 << 30,
+        "gb" => 1_000_000_000,
         _ => return Err(format!("`{text}` is no size: 1500, 5M and 5MiB are")),
     };
     let size = number(digits)?.checked_mul(unit);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::item::Item;
@@ -35,6 +35,9 @@ const READ_BUFFERS: usize = 16 << 20;
 const READ_BUFFER: (usize, usize) = (64 << 10, 512 << 10);
 /// Idle connections kept, for each request that may be in flight.
 const IDLE_PER_JOB: usize = 2;
+
+/// What a run has told; `None` comes last.
+pub(super) type Told = UnboundedReceiver<Option<Event>>;
 
 pub(super) type Hosts = Schedule<Box<Item>, LaneHandle, Shared>;
 
@@ -69,10 +72,15 @@ impl Core {
     pub(super) fn new(
         options: Options,
         disk: Arc<dyn Disk>,
-    ) -> Result<(Arc<Self>, Vec<Worker>, UnboundedReceiver<Option<Event>>), Error> {
+    ) -> Result<(Arc<Self>, Vec<Worker>, Told), Error> {
         check_tls(&options.tls)?;
-        let no_thread =
-            |cause| Error::new(ErrorKind::Disk, "the threads for the disk could not be started").caused_by(cause);
+        let no_thread = |cause| {
+            Error::new(
+                ErrorKind::Disk,
+                "the threads for the disk could not be started",
+            )
+            .caused_by(cause)
+        };
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
@@ -132,7 +140,7 @@ impl Core {
         // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.cancelled(item);
+            return self.cancelled(&item);
         }
         push(&mut schedule, item);
         self.hand_out(schedule);
@@ -143,13 +151,23 @@ impl Core {
         while let Some(grant) = schedule.grant() {
             match grant {
                 Grant::Resume { lane, lease } => lane.give(lease),
-                Grant::Open { host, shared, lease } => {
+                Grant::Open {
+                    host,
+                    shared,
+                    lease,
+                } => {
                     let worker = match &shared {
                         Some(shared) => shared.worker,
-                        None => self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
+                        None => {
+                            self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len()
+                        }
                     };
                     // A worker ends only when the run is over.
-                    let _ = self.workers[worker].send(OpenLane { host, shared, lease });
+                    let _ = self.workers[worker].send(OpenLane {
+                        host,
+                        shared,
+                        lease,
+                    });
                 }
             }
         }
@@ -160,7 +178,7 @@ impl Core {
         self.stopping.cancel();
         let waiting = self.schedule().drain();
         for item in waiting {
-            self.cancelled(item);
+            self.cancelled(&item);
         }
         if self.window.cancel() {
             self.wrap_up();
@@ -188,7 +206,7 @@ impl Core {
         let everything_is_there =
             self.every_item_is_there.load(Ordering::Acquire) && !self.stopping.is_cancelled();
         self.pool.call(move || {
-            disk.clean_up(everything_is_there);
+            disk.close(everything_is_there);
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();
@@ -198,7 +216,10 @@ impl Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Core").field("options", &self.options).finish_non_exhaustive()
+        formatter
+            .debug_struct("Core")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Engine;
-use super::core::Core;
+use super::core::{Core, Told};
 use crate::event::Event;
 use crate::outcome::Outcome;
 
@@ -17,14 +16,13 @@ use crate::outcome::Outcome;
 ///
 /// What waits in it is bounded by the engine's look-ahead. Works on any runtime.
 pub struct Events {
-    /// `None` comes last.
-    received: UnboundedReceiver<Option<Event>>,
+    received: Told,
     core: Arc<Core>,
     over: bool,
 }
 
 impl Events {
-    pub(super) fn new(received: UnboundedReceiver<Option<Event>>, core: Arc<Core>) -> Self {
+    pub(super) fn new(received: Told, core: Arc<Core>) -> Self {
         Self {
             received,
             core,
@@ -82,7 +80,10 @@ impl Stream for Events {
 
 impl fmt::Debug for Events {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Events").field("over", &self.over).finish_non_exhaustive()
+        formatter
+            .debug_struct("Events")
+            .field("over", &self.over)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rows come in: each gets its number and its name, and is queued unless its file is there already.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::sync::Arc;
 
 use super::core::{Core, lock};
 use super::item::Item;
@@ -65,7 +65,10 @@ impl Core {
                 Claim::Mine { name, key } => (name, key),
                 Claim::Same { name, key, state } => {
                     if state == Settled::Pending {
-                        lock(&self.followers).entry(key).or_default().push((row, request));
+                        lock(&self.followers)
+                            .entry(key)
+                            .or_default()
+                            .push((row, request));
                     } else {
                         drop(names);
                         let bytes = self.length_of(&name);

@@ -147,11 +147,14 @@ impl Lane {
         lease: Lease<Box<Item>>,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<()> {
-        let Lease { work: mut item, connects } = lease;
+        let Lease {
+            work: mut item,
+            connects,
+        } = lease;
         let step = tokio::select! {
             biased;
             () = stopping => {
-                self.core.cancelled(item);
+                self.core.cancelled(&item);
                 return ControlFlow::Break(());
             }
             step = self.fetch(&mut item, connects) => step,
@@ -187,8 +190,14 @@ impl Lane {
             let Some(connection) = &mut self.connection else {
                 return Ok(Step::PutBack);
             };
-            let hop = item.hop.as_ref().map(|(url, credentials)| (url, credentials.as_ref()));
-            let headers = self.core.headers.of(&item.request.url, hop, item.request.credentials.as_ref())?;
+            let hop = item
+                .hop
+                .as_ref()
+                .map(|(url, credentials)| (url, credentials.as_ref()));
+            let headers =
+                self.core
+                    .headers
+                    .of(&item.request.url, hop, item.request.credentials.as_ref())?;
             match exchange::send(connection, item.url(), headers, &mut self.idle).await {
                 Ok(response) => break response,
                 // The server closed it while it was idle: that says nothing about this request.
@@ -205,7 +214,12 @@ impl Lane {
         self.used = true;
         let (head, mut body) = response.into_parts();
         item.http_status = Some(head.status.as_u16());
-        match head::read(head.status, head.version, &head.headers, body.size_hint().exact()) {
+        match head::read(
+            head.status,
+            head.version,
+            &head.headers,
+            body.size_hint().exact(),
+        ) {
             Answer::Save(entity) => self.receive(item, &mut body, entity).await,
             Answer::Redirect => {
                 let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
@@ -219,7 +233,12 @@ impl Lane {
         }
     }
 
-    async fn receive(&mut self, item: &Item, body: &mut Incoming, entity: Entity) -> Result<Step, Error> {
+    async fn receive(
+        &mut self,
+        item: &Item,
+        body: &mut Incoming,
+        entity: Entity,
+    ) -> Result<Step, Error> {
         let transfer = item.under_way.as_ref().map(|under_way| &under_way.transfer);
         if let Some(transfer) = transfer {
             transfer.begin(entity.length);
@@ -248,33 +267,32 @@ impl Lane {
 
     /// Makes sure of a connection. `false` when another lane is making the one that they will share.
     async fn connected(&mut self, item: &Item, connects: bool) -> Result<bool, Error> {
-        if !connects && self.connection.as_ref().is_some_and(Connection::is_open) {
-            return Ok(true);
-        }
-        self.disconnect();
-        while !connects {
-            let way = self.core.schedule().way(self.host);
-            match way {
-                Way::Connect => break,
-                Way::Wait => return Ok(false),
-                Way::Share(shared) => {
-                    self.connection = Some(Connection::Http2(shared));
-                    if self.connection.as_ref().is_some_and(Connection::is_open) {
-                        return Ok(true);
-                    }
-                    // It has ended: this lane makes the next one, unless another does.
-                    self.disconnect();
-                }
+        if !connects {
+            if self.connection.as_ref().is_some_and(Connection::is_open) {
+                return Ok(true);
+            }
+            match self.way_to_connect() {
+                ControlFlow::Break(connected) => return Ok(connected),
+                ControlFlow::Continue(()) => {}
             }
         }
-        let connected = self.core.connector.connect(&Origin::of(item.url()), self.worker).await;
+        self.disconnect();
+        let connected = self
+            .core
+            .connector
+            .connect(&Origin::of(item.url()), self.worker)
+            .await;
         let mut schedule = self.core.schedule();
         let result = match connected {
             Ok(connection) => {
                 match &connection {
                     Connection::Http1(_) => schedule.learned(self.host, Protocol::Exclusive, None),
                     Connection::Http2(shared) => {
-                        schedule.learned(self.host, Protocol::Shared, Some((shared.number, shared.clone())));
+                        schedule.learned(
+                            self.host,
+                            Protocol::Shared,
+                            Some((shared.number, shared.clone())),
+                        );
                     }
                 }
                 self.connection = Some(connection);
@@ -288,6 +306,26 @@ impl Lane {
         };
         self.core.hand_out(schedule);
         result
+    }
+
+    /// What a lane without a connection does: goes on when it is to make one; otherwise, says whether it has got one.
+    fn way_to_connect(&mut self) -> ControlFlow<bool> {
+        loop {
+            self.disconnect();
+            let way = self.core.schedule().way(self.host);
+            match way {
+                Way::Connect => return ControlFlow::Continue(()),
+                Way::Wait => return ControlFlow::Break(false),
+                Way::Share(shared) => {
+                    let shared = Connection::Http2(shared);
+                    let is_open = shared.is_open();
+                    self.connection = Some(shared);
+                    if is_open {
+                        return ControlFlow::Break(true);
+                    }
+                }
+            }
+        }
     }
 
     /// Gives the connection up, for the host's other lanes too if they share it.

@@ -30,7 +30,7 @@ pub use self::events::{Events, Outcomes};
 /// use haulage::{Engine, Event, Options, Request};
 ///
 /// # let folder = tempfile::tempdir()?;
-/// # let origin = origin::Origin::plain()?;
+/// # let origin = origin::Origin::plain();
 /// # let url = origin.url("/bytes/4K?seed=1");
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
@@ -92,7 +92,9 @@ impl Engine {
         S::IntoIter: Send + 'static,
     {
         // The intake thread ends only after this handle has gone.
-        let _ = self.sources.send(intake::Source::Rows(Box::new(source.into_iter())));
+        let _ = self
+            .sources
+            .send(intake::Source::Rows(Box::new(source.into_iter())));
     }
 
     /// Says that nothing more will be fed: the events end when all is done.
@@ -112,8 +114,13 @@ impl Engine {
     /// # Panics
     /// When called twice.
     pub fn events(&mut self) -> Events {
-        #[expect(clippy::expect_used, reason = "documented: a mistake in the caller's program")]
-        self.events.take().expect("the events of a run are taken once")
+        #[expect(
+            clippy::expect_used,
+            reason = "documented: a mistake in the caller's program"
+        )]
+        self.events
+            .take()
+            .expect("the events of a run are taken once")
     }
 
     /// The outcomes of a run that nobody else steers: it lives as long as they do.
@@ -130,7 +137,11 @@ impl Drop for Engine {
 }
 
 fn no_thread(cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Disk, format!("no thread could be started: {cause}")).caused_by(cause)
+    Error::new(
+        ErrorKind::Disk,
+        format!("no thread could be started: {cause}"),
+    )
+    .caused_by(cause)
 }
 
 #[cfg(test)]

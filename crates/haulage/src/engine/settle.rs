@@ -24,7 +24,11 @@ impl Core {
     pub(super) fn begin(&self, item: &mut Item) {
         item.attempts += u32::from(std::mem::take(&mut item.begins_attempt));
         if item.under_way.is_none() {
-            let transfer = Arc::new(Transfer::new(item.row, item.label(), item.request.url().to_owned()));
+            let transfer = Arc::new(Transfer::new(
+                item.row,
+                item.label(),
+                item.request.url().to_owned(),
+            ));
             item.under_way = Some(UnderWay {
                 transfer: Arc::clone(&transfer),
                 at: SystemTime::now(),
@@ -59,7 +63,10 @@ impl Core {
         if item.hops > self.options.max_redirects {
             let error = Error::new(
                 ErrorKind::Redirect,
-                format!("more than {} redirects (--max-redirects); the last one leads to {to}", self.options.max_redirects),
+                format!(
+                    "more than {} redirects (--max-redirects); the last one leads to {to}",
+                    self.options.max_redirects
+                ),
             );
             return self.end_failed(&item, error);
         }
@@ -104,13 +111,13 @@ impl Core {
     }
 
     /// The run is being stopped. An item that had started ends; of one that had not nothing is said.
-    pub(super) fn cancelled(&self, item: Box<Item>) {
+    pub(super) fn cancelled(&self, item: &Item) {
         if item.under_way.is_some() {
             let error = Error::new(
                 ErrorKind::Cancelled,
                 "the run was stopped before the file was complete; run the same command again to fetch it",
             );
-            self.end_failed(&item, error);
+            self.end_failed(item, error);
         } else {
             let followers = lock(&self.followers).remove(&item.key);
             for _ in 0..=followers.map_or(0, |followers| followers.len()) {
@@ -120,7 +127,14 @@ impl Core {
     }
 
     /// A row ended without any request.
-    pub(super) fn end_without_request(&self, row: u64, request: &Request, target: &TargetName, ended: Status, bytes: u64) {
+    pub(super) fn end_without_request(
+        &self,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        ended: Status,
+        bytes: u64,
+    ) {
         let there = !matches!(ended, Status::Failed(_));
         let mut outcome = Outcome {
             place: request.place.clone(),
@@ -192,12 +206,22 @@ impl Core {
     }
 
     /// A row that asks for the same as an earlier one ends as that did.
-    pub(super) fn end_as_same(&self, row: u64, request: &Request, target: &TargetName, settled: Settled, bytes: u64) {
+    pub(super) fn end_as_same(
+        &self,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        settled: Settled,
+        bytes: u64,
+    ) {
         let status = match settled {
             Settled::Done | Settled::Pending => Status::Skipped,
             Settled::Failed(kind) => Status::Failed(Error::new(
                 kind,
-                format!("an earlier row asks for the same file, {}, and failed", target.as_str()),
+                format!(
+                    "an earlier row asks for the same file, {}, and failed",
+                    target.as_str()
+                ),
             )),
         };
         self.end_without_request(row, request, target, status, bytes);

@@ -18,7 +18,9 @@ fn options() -> Options {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
 }
 
 /// All events of a run for these URLs.
@@ -48,14 +50,22 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
     let mut hanging = HANGS.to_vec();
     hanging.resize(4 << 20, 7);
     origin.on("/hangs", Script::ok(Body::of(hanging.clone())));
-    origin.under("/goes-on/", |request| Script::ok(Body::seeded(request.path().len() as u64, 1 << 20)));
+    origin.under("/goes-on/", |request| {
+        Script::ok(Body::seeded(request.path().len() as u64, 1 << 20))
+    });
     let disk = FakeDisk::default();
     let mut engine = Engine::start_on(options(), Arc::new(disk.clone())).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/hangs")).unwrap())]);
     disk.wait_until_one_hangs();
-    let others: Vec<_> = (0..40).map(|number| origin.url(&format!("/goes-on/{number}"))).collect();
-    engine.feed(others.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
+    let others: Vec<_> = (0..40)
+        .map(|number| origin.url(&format!("/goes-on/{number}")))
+        .collect();
+    engine.feed(
+        others
+            .into_iter()
+            .map(|url| Ok(Request::new(&url).unwrap())),
+    );
     engine.close();
     runtime().block_on(async {
         let mut ended = 0;
@@ -70,7 +80,10 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         disk.go_on();
         while let Some(event) = events.next().await {
             if let Event::Ended(outcome) = event {
-                assert_eq!((outcome.label.as_str(), outcome.status.name()), ("hangs", "done"));
+                assert_eq!(
+                    (outcome.label.as_str(), outcome.status.name()),
+                    ("hangs", "done")
+                );
             }
         }
     });
@@ -82,7 +95,10 @@ fn a_file_that_cannot_be_written_fails_alone_and_says_which() {
     let origin = Origin::plain();
     let disk = FakeDisk::default();
     disk.fail(Operation::Close, IO_ERROR + 8);
-    let outcomes = outcomes(events(&disk, vec![origin.url("/bytes/10"), origin.url("/bytes/20")]));
+    let outcomes = outcomes(events(
+        &disk,
+        vec![origin.url("/bytes/10"), origin.url("/bytes/20")],
+    ));
     assert_eq!(outcomes.len(), 2);
     for outcome in outcomes {
         let error = outcome.error().unwrap();
@@ -97,9 +113,14 @@ fn a_full_disk_stops_the_run_once() {
     let origin = Origin::plain();
     let disk = FakeDisk::default();
     disk.fail(Operation::Write, NO_SPACE);
-    let urls = (0..200).map(|number| origin.url(&format!("/bytes/{}", number + 1))).collect();
+    let urls = (0..200)
+        .map(|number| origin.url(&format!("/bytes/{}", number + 1)))
+        .collect();
     let events = events(&disk, urls);
-    let stops = events.iter().filter(|event| matches!(event, Event::Stopped(_))).count();
+    let stops = events
+        .iter()
+        .filter(|event| matches!(event, Event::Stopped(_)))
+        .count();
     assert_eq!(stops, 1);
     let outcomes = outcomes(events);
     assert!(!outcomes.is_empty());

@@ -19,23 +19,36 @@ struct State {
     open: usize,
     /// Read, and without an outcome.
     unsettled: usize,
-    /// All sources have been read to their end.
-    input_ended: bool,
-    cancelled: bool,
-    over: bool,
+    phase: Phase,
     /// Somebody waits until there is room for many: waking them for each row would cost more than the row.
     waiting: bool,
+}
+
+/// What a run still waits for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// More rows.
+    #[default]
+    Reading,
+    /// The outcomes of those that were read: there will be no others.
+    Ending,
+    /// The same, and nothing more is to be started.
+    Stopping,
+    Over,
 }
 
 impl Window {
     /// Takes a place for one row; waits for it. `false` when the run is being stopped.
     pub(super) fn enter(&self) -> bool {
         let mut state = self.lock();
-        while !state.cancelled && state.open >= LOOK_AHEAD {
+        while state.phase == Phase::Reading && state.open >= LOOK_AHEAD {
             state.waiting = true;
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .room
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.cancelled {
+        if state.phase != Phase::Reading {
             return false;
         }
         state.open += 1;
@@ -63,14 +76,18 @@ impl Window {
     /// No more rows will come. `true` when that ends the run.
     pub(super) fn input_ended(&self) -> bool {
         let mut state = self.lock();
-        state.input_ended = true;
+        if state.phase == Phase::Reading {
+            state.phase = Phase::Ending;
+        }
         state.ends()
     }
 
     /// Nothing more is to be started. `true` when that ends the run.
     pub(super) fn cancel(&self) -> bool {
         let mut state = self.lock();
-        state.cancelled = true;
+        if state.phase != Phase::Over {
+            state.phase = Phase::Stopping;
+        }
         self.room.notify_all();
         state.ends()
     }
@@ -82,8 +99,10 @@ impl Window {
 
 impl State {
     fn ends(&mut self) -> bool {
-        let ends = !self.over && self.unsettled == 0 && (self.input_ended || self.cancelled);
-        self.over |= ends;
+        let ends = self.unsettled == 0 && matches!(self.phase, Phase::Ending | Phase::Stopping);
+        if ends {
+            self.phase = Phase::Over;
+        }
         ends
     }
 }

@@ -36,7 +36,9 @@ impl Worker {
 
     /// Starts its thread, which ends with the run.
     pub(super) fn start(self, core: Arc<Core>) -> io::Result<()> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         thread::Builder::new()
             .name(format!("haulage-net-{}", self.number))
             .spawn(move || runtime.block_on(self.run(core)))?;

@@ -20,11 +20,11 @@ fn of(cause: &hyper::Error, broken_off: ErrorKind) -> Error {
     let chain = describe(cause);
     if let Some(http2) = find::<h2::Error>(cause) {
         let kind = match http2.reason() {
-            Some(h2::Reason::PROTOCOL_ERROR | h2::Reason::FRAME_SIZE_ERROR | h2::Reason::COMPRESSION_ERROR)
-                if !http2.is_remote() =>
-            {
-                ErrorKind::Protocol
-            }
+            Some(
+                h2::Reason::PROTOCOL_ERROR
+                | h2::Reason::FRAME_SIZE_ERROR
+                | h2::Reason::COMPRESSION_ERROR,
+            ) if !http2.is_remote() => ErrorKind::Protocol,
             _ => ErrorKind::Reset,
         };
         return Error::new(kind, format!("the HTTP/2 stream broke: {chain}"));
@@ -39,14 +39,23 @@ fn of(cause: &hyper::Error, broken_off: ErrorKind) -> Error {
         return Error::new(broken_off, early_end(broken_off));
     }
     if cause.is_parse() || cause.is_parse_status() {
-        return Error::new(ErrorKind::Protocol, format!("the answer is not HTTP: {chain}"));
+        return Error::new(
+            ErrorKind::Protocol,
+            format!("the answer is not HTTP: {chain}"),
+        );
     }
     if cause.is_user() {
-        return Error::new(ErrorKind::Protocol, format!("the exchange could not go on: {chain}"));
+        return Error::new(
+            ErrorKind::Protocol,
+            format!("the exchange could not go on: {chain}"),
+        );
     }
     if broken_off == ErrorKind::Incomplete && !cause.is_canceled() && !cause.is_closed() {
         // Chunks that cannot be read (RFC 9112 §7.1).
-        return Error::new(ErrorKind::Protocol, format!("the body is not framed as HTTP: {chain}"));
+        return Error::new(
+            ErrorKind::Protocol,
+            format!("the body is not framed as HTTP: {chain}"),
+        );
     }
     Error::new(ErrorKind::Reset, format!("the connection broke: {chain}"))
 }

@@ -87,7 +87,11 @@ impl Connector {
     ///
     /// # Errors
     /// Of kind `dns`, `connect`, `tls` or `timeout`.
-    pub(crate) async fn connect(&self, origin: &Origin, worker: usize) -> Result<Connection, Error> {
+    pub(crate) async fn connect(
+        &self,
+        origin: &Origin,
+        worker: usize,
+    ) -> Result<Connection, Error> {
         let within = tokio::time::timeout(self.connect_timeout, self.connect_to(origin, worker));
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
@@ -112,8 +116,11 @@ impl Connector {
         let name = match &origin.host {
             Name::Address(address) => ServerName::IpAddress((*address).into()),
             Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
-                Error::new(ErrorKind::Tls, format!("{name} cannot be the name in a certificate"))
-                    .caused_by(cause)
+                Error::new(
+                    ErrorKind::Tls,
+                    format!("{name} cannot be the name in a certificate"),
+                )
+                .caused_by(cause)
             })?,
         };
         let stream = TlsConnector::from(self.tls_config().await?)
@@ -139,8 +146,9 @@ impl Connector {
                 // Nobody may wait any more.
                 let _ = tell.send(tls::client_config(&options));
             });
-            told.await
-                .unwrap_or_else(|cause| Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause)))
+            told.await.unwrap_or_else(|cause| {
+                Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause))
+            })
         });
         config.await.cloned()
     }
@@ -187,7 +195,9 @@ async fn dial(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
 fn connect_failed(host: &str, cause: io::Error) -> Error {
     let message = match cause.kind() {
         io::ErrorKind::ConnectionRefused => {
-            format!("{host} refused the connection: nothing listens on that port, or it is closed to us")
+            format!(
+                "{host} refused the connection: nothing listens on that port, or it is closed to us"
+            )
         }
         _ => format!("no connection to {host}: {cause}"),
     };

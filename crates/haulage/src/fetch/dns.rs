@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pool::BlockingPool;
 
 /// How long an answer is used.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// How long a failure is used: long enough that rows which wait together ask once.
 const FAILURE_KEPT: Duration = Duration::from_secs(2);
 /// Most names kept.
@@ -70,11 +70,17 @@ impl Resolver {
                 if refusal.transient {
                     format!("the name {name} could not be looked up: {}", refusal.says)
                 } else {
-                    format!("no such host: {name} ({}); check its spelling", refusal.says)
+                    format!(
+                        "no such host: {name} ({}); check its spelling",
+                        refusal.says
+                    )
                 },
             )
             .transient(refusal.transient)),
-            None => Err(Error::new(ErrorKind::Dns, format!("the look-up of {name} was lost")).transient(true)),
+            None => Err(
+                Error::new(ErrorKind::Dns, format!("the look-up of {name} was lost"))
+                    .transient(true),
+            ),
         }
     }
 
@@ -93,7 +99,13 @@ impl Resolver {
         }
         let (tell, answer) = watch::channel(None);
         let until = now + KEPT;
-        names.insert(name.into(), Entry { answer: answer.clone(), until });
+        names.insert(
+            name.into(),
+            Entry {
+                answer: answer.clone(),
+                until,
+            },
+        );
         drop(names);
         let (name, names): (Box<str>, _) = (name.into(), Arc::clone(&self.names));
         self.pool.call(move || {
@@ -123,8 +135,10 @@ fn look_up(name: &str) -> Answer {
         transient,
         says: says.to_string().into(),
     };
-    let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints))
-        .map_err(|error: LookupError| refuse(is_transient(error.kind()), &std::io::Error::from(error)))?;
+    let found =
+        dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error: LookupError| {
+            refuse(is_transient(error.kind()), &std::io::Error::from(error))
+        })?;
     let addresses: Arc<[IpAddr]> = found
         .filter_map(|address| Some(address.ok()?.sockaddr.ip()))
         .collect();
@@ -137,7 +151,10 @@ fn look_up(name: &str) -> Answer {
 fn is_transient(kind: LookupErrorKind) -> bool {
     matches!(
         kind,
-        LookupErrorKind::Again | LookupErrorKind::Fail | LookupErrorKind::Memory | LookupErrorKind::System
+        LookupErrorKind::Again
+            | LookupErrorKind::Fail
+            | LookupErrorKind::Memory
+            | LookupErrorKind::System
     )
 }
 
@@ -151,7 +168,10 @@ mod tests {
         let first = resolver.resolve("localhost").await.unwrap();
         assert!(first.iter().all(IpAddr::is_loopback));
         let again = resolver.resolve("localhost").await.unwrap();
-        assert!(Arc::ptr_eq(&first, &again), "the second answer is the first one");
+        assert!(
+            Arc::ptr_eq(&first, &again),
+            "the second answer is the first one"
+        );
     }
 
     #[tokio::test]

@@ -45,13 +45,15 @@ pub(crate) async fn send(
             idle.guard(shared.sender.try_send_request(request)).await
         }
     };
-    answer.map_err(Unanswered::Failed)?.map_err(|mut error: TrySendError<_>| {
-        if error.take_message().is_some() {
-            Unanswered::NotSent
-        } else {
-            Unanswered::Failed(classify::exchange(error.error()))
-        }
-    })
+    answer
+        .map_err(Unanswered::Failed)?
+        .map_err(|mut error: TrySendError<_>| {
+            if error.take_message().is_some() {
+                Unanswered::NotSent
+            } else {
+                Unanswered::Failed(classify::exchange(error.error()))
+            }
+        })
 }
 
 impl Connection {
@@ -68,7 +70,10 @@ impl Connection {
 ///
 /// # Errors
 /// Of kind `timeout`, `incomplete`, `reset` or `protocol`.
-pub(crate) async fn next_bytes(body: &mut Incoming, idle: &mut IdleTimer) -> Result<Option<Bytes>, Error> {
+pub(crate) async fn next_bytes(
+    body: &mut Incoming,
+    idle: &mut IdleTimer,
+) -> Result<Option<Bytes>, Error> {
     loop {
         match idle.guard(body.frame()).await? {
             None => return Ok(None),
@@ -106,10 +111,17 @@ pub(crate) async fn drain(body: &mut Incoming, idle: &mut IdleTimer) -> bool {
     false
 }
 
-fn get(connection: &Connection, url: &Url, mut headers: HeaderMap) -> Result<Request<NoBody>, Error> {
+fn get(
+    connection: &Connection,
+    url: &Url,
+    mut headers: HeaderMap,
+) -> Result<Request<NoBody>, Error> {
     let (text, version) = match connection {
         // RFC 9112 §3.2.1: origin-form.
-        Connection::Http1(_) => (&url[Position::BeforePath..Position::AfterQuery], Version::HTTP_11),
+        Connection::Http1(_) => (
+            &url[Position::BeforePath..Position::AfterQuery],
+            Version::HTTP_11,
+        ),
         Connection::Http2(_) => {
             // RFC 9113 §8.3.1: `:authority` takes its place.
             headers.remove(http::header::HOST);
@@ -117,7 +129,11 @@ fn get(connection: &Connection, url: &Url, mut headers: HeaderMap) -> Result<Req
         }
     };
     let uri = Uri::try_from(text).map_err(|cause| {
-        Error::new(ErrorKind::Input, format!("{url} cannot be asked for: {cause}")).caused_by(cause)
+        Error::new(
+            ErrorKind::Input,
+            format!("{url} cannot be asked for: {cause}"),
+        )
+        .caused_by(cause)
     })?;
     let mut request = Request::new(NoBody::new());
     *request.method_mut() = Method::GET;

@@ -60,8 +60,13 @@ mod tests {
 
     #[test]
     fn families_take_turns() {
-        let addresses: Vec<IpAddr> = ["::1", "::2", "::3", "1.1.1.1"].map(|text| text.parse().unwrap()).into();
-        let order: Vec<_> = interleaved(&addresses).iter().map(ToString::to_string).collect();
+        let addresses: Vec<IpAddr> = ["::1", "::2", "::3", "1.1.1.1"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        let order: Vec<_> = interleaved(&addresses)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(order, ["::1", "1.1.1.1", "::2", "::3"]);
         assert!(interleaved(&[]).is_empty());
     }
@@ -81,7 +86,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let error = connect(&["127.0.0.1".parse().unwrap()], port).await.unwrap_err();
+        let error = connect(&["127.0.0.1".parse().unwrap()], port)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert!(connect(&[], port).await.is_err());
     }

@@ -64,15 +64,20 @@ impl Headers {
             None => (given, true, credentials),
             Some((hop, hop_credentials)) => {
                 let at_home = origin::key(hop) == origin::key(given);
-                (hop, at_home, hop_credentials.or(credentials.filter(|_| at_home)))
+                (
+                    hop,
+                    at_home,
+                    hop_credentials.or(credentials.filter(|_| at_home)),
+                )
             }
         };
         let mut headers = if at_home { &self.own } else { &self.elsewhere }.clone();
         if let Some(credentials) = credentials {
             headers.insert(AUTHORIZATION, basic(credentials)?);
         }
-        let host = HeaderValue::from_str(origin::authority(url))
-            .map_err(|cause| Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause))?;
+        let host = HeaderValue::from_str(origin::authority(url)).map_err(|cause| {
+            Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause)
+        })?;
         headers.insert(HOST, host);
         Ok(headers)
     }
@@ -81,12 +86,16 @@ impl Headers {
 /// RFC 7617 §2.
 fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
     if credentials.user.contains(':') {
-        return Err(Error::new(ErrorKind::Input, "a user name cannot contain a colon"));
+        return Err(Error::new(
+            ErrorKind::Input,
+            "a user name cannot contain a colon",
+        ));
     }
     let pair = format!("{}:{}", credentials.user, credentials.password);
     let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|cause| Error::new(ErrorKind::Input, "these credentials cannot be sent").caused_by(cause))?;
+    let mut value = HeaderValue::from_str(&text).map_err(|cause| {
+        Error::new(ErrorKind::Input, "these credentials cannot be sent").caused_by(cause)
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -105,15 +114,24 @@ mod tests {
             user: "me".into(),
             password: "secret".into(),
         });
-        options.headers.insert("x-api-key", HeaderValue::from_static("secret"));
-        options.headers.insert(http::header::COOKIE, HeaderValue::from_static("secret"));
-        options.headers.insert(http::header::ACCEPT_LANGUAGE, HeaderValue::from_static("zh"));
+        options
+            .headers
+            .insert("x-api-key", HeaderValue::from_static("secret"));
+        options
+            .headers
+            .insert(http::header::COOKIE, HeaderValue::from_static("secret"));
+        options.headers.insert(
+            http::header::ACCEPT_LANGUAGE,
+            HeaderValue::from_static("zh"),
+        );
         Headers::new(&options).unwrap()
     }
 
     #[test]
     fn secrets_go_to_the_origin_of_the_url_as_given() {
-        let headers = secretive().of(&url("http://a.example/x"), None, None).unwrap();
+        let headers = secretive()
+            .of(&url("http://a.example/x"), None, None)
+            .unwrap();
         assert_eq!(headers[AUTHORIZATION], "Basic bWU6c2VjcmV0");
         assert_eq!(headers["x-api-key"], "secret");
         assert_eq!(headers[HOST], "a.example");
@@ -123,9 +141,18 @@ mod tests {
     #[test]
     fn another_scheme_host_or_port_gets_none_of_them() {
         let given = url("http://a.example/x");
-        let own = Credentials { user: "u".into(), password: "p".into() };
-        for hop in ["https://a.example/x", "http://b.example/x", "http://a.example:81/x"] {
-            let headers = secretive().of(&given, Some((&url(hop), None)), Some(&own)).unwrap();
+        let own = Credentials {
+            user: "u".into(),
+            password: "p".into(),
+        };
+        for hop in [
+            "https://a.example/x",
+            "http://b.example/x",
+            "http://a.example:81/x",
+        ] {
+            let headers = secretive()
+                .of(&given, Some((&url(hop), None)), Some(&own))
+                .unwrap();
             for name in ["authorization", "cookie", "x-api-key"] {
                 assert!(!headers.contains_key(name), "{hop} got {name}");
             }
@@ -140,7 +167,10 @@ mod tests {
         let home = url("http://a.example/y");
         let headers = secretive().of(&given, Some((&home, None)), None).unwrap();
         assert!(headers.contains_key(AUTHORIZATION));
-        let own = Credentials { user: "u".into(), password: "p".into() };
+        let own = Credentials {
+            user: "u".into(),
+            password: "p".into(),
+        };
         let headers = secretive().of(&given, None, Some(&own)).unwrap();
         assert_eq!(headers[AUTHORIZATION], "Basic dTpw");
     }
@@ -148,8 +178,16 @@ mod tests {
     #[test]
     fn what_is_given_by_hand_replaces_what_is_ours() {
         let mut options = Options::into(".");
-        options.headers.insert(USER_AGENT, HeaderValue::from_static("mine"));
-        let headers = Headers::new(&options).unwrap().of(&url("http://a/"), None, None).unwrap();
-        assert_eq!(headers.get_all(USER_AGENT).iter().collect::<Vec<_>>(), ["mine"]);
+        options
+            .headers
+            .insert(USER_AGENT, HeaderValue::from_static("mine"));
+        let headers = Headers::new(&options)
+            .unwrap()
+            .of(&url("http://a/"), None, None)
+            .unwrap();
+        assert_eq!(
+            headers.get_all(USER_AGENT).iter().collect::<Vec<_>>(),
+            ["mine"]
+        );
     }
 }

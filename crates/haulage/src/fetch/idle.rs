@@ -66,7 +66,10 @@ mod tests {
         let mut timer = IdleTimer::new(Duration::from_secs(3));
         let start = Instant::now();
         for _ in 0..5 {
-            timer.guard(tokio::time::sleep(Duration::from_secs(2))).await.unwrap();
+            timer
+                .guard(tokio::time::sleep(Duration::from_secs(2)))
+                .await
+                .unwrap();
         }
         assert_eq!(start.elapsed().as_secs(), 10);
         let error = timer.guard(std::future::pending::<()>()).await.unwrap_err();

@@ -16,15 +16,28 @@ const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 /// https back to http.
 pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<Url, Error> {
     let location = location.ok_or_else(|| {
-        Error::new(ErrorKind::Redirect, "the server sent a redirect without saying where to")
+        Error::new(
+            ErrorKind::Redirect,
+            "the server sent a redirect without saying where to",
+        )
     })?;
-    if location.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(Error::new(ErrorKind::Redirect, "the redirect's Location has a line break in it"));
+    if location
+        .as_bytes()
+        .iter()
+        .any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+    {
+        return Err(Error::new(
+            ErrorKind::Redirect,
+            "the redirect's Location has a line break in it",
+        ));
     }
     let text = percent_encode(location.as_bytes(), RAW).to_string();
     let mut next = current.join(&text).map_err(|cause| {
-        Error::new(ErrorKind::Redirect, format!("the redirect leads to {text:?}, which is no URL: {cause}"))
-            .caused_by(cause)
+        Error::new(
+            ErrorKind::Redirect,
+            format!("the redirect leads to {text:?}, which is no URL: {cause}"),
+        )
+        .caused_by(cause)
     })?;
     if next.fragment().is_none() {
         // RFC 9110 §10.2.2: the fragment is inherited.
@@ -33,7 +46,9 @@ pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<
     match (current.scheme(), next.scheme()) {
         ("https", "http") => Err(Error::new(
             ErrorKind::Refused,
-            format!("the redirect leads from https to plain http ({next}), which anybody on the way could change"),
+            format!(
+                "the redirect leads from https to plain http ({next}), which anybody on the way could change"
+            ),
         )),
         (_, "http" | "https") => Ok(next),
         (_, scheme) => Err(Error::new(
@@ -64,14 +79,21 @@ mod tests {
 
     #[test]
     fn raw_bytes_are_percent_encoded() {
-        assert_eq!(hop("http://a/", "/ü x".as_bytes()).unwrap(), "http://a/%C3%BC%20x");
+        assert_eq!(
+            hop("http://a/", "/ü x".as_bytes()).unwrap(),
+            "http://a/%C3%BC%20x"
+        );
         assert_eq!(hop("http://a/", b"/\xff").unwrap(), "http://a/%FF");
     }
 
     #[test]
     fn only_http_is_followed_and_never_back_from_https() {
         for location in ["file:///etc/passwd", "ftp://a/b", "data:,x", "javascript:0"] {
-            assert_eq!(hop("http://a/", location.as_bytes()), Err(ErrorKind::Refused), "{location}");
+            assert_eq!(
+                hop("http://a/", location.as_bytes()),
+                Err(ErrorKind::Refused),
+                "{location}"
+            );
         }
         assert_eq!(hop("https://a/", b"http://a/"), Err(ErrorKind::Refused));
     }

@@ -52,7 +52,10 @@ fn roots(roots: &Roots) -> Result<RootCertStore, Error> {
         Roots::File(path) => {
             let unusable = |why: &str| {
                 let shown = path.display();
-                Error::new(ErrorKind::Input, format!("cannot use the certificates in {shown}: {why}"))
+                Error::new(
+                    ErrorKind::Input,
+                    format!("cannot use the certificates in {shown}: {why}"),
+                )
             };
             let certificates = CertificateDer::pem_file_iter(path)
                 .map_err(|cause| unusable(&cause.to_string()).caused_by(cause))?;

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING,
+};
 use http::{StatusCode, Version};
 
 use crate::error::{Error, ErrorKind};
@@ -32,16 +34,22 @@ pub(crate) enum Answer {
 }
 
 /// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has applied).
-pub(crate) fn read(status: StatusCode, version: Version, headers: &HeaderMap, length: Option<u64>) -> Answer {
+pub(crate) fn read(
+    status: StatusCode,
+    version: Version,
+    headers: &HeaderMap,
+    length: Option<u64>,
+) -> Answer {
     match status {
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT => Answer::Redirect,
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {
-            Answer::Fail(Error::http(status, format!("the server answered {status}: there is nothing to save")))
-        }
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Answer::Fail(Error::http(
+            status,
+            format!("the server answered {status}: there is nothing to save"),
+        )),
         StatusCode::PARTIAL_CONTENT => Answer::Fail(Error::new(
             ErrorKind::Protocol,
             "the server sent a part of the file, which was not asked for",
@@ -93,7 +101,12 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        read(StatusCode::from_u16(status).unwrap(), Version::HTTP_11, &headers, None)
+        read(
+            StatusCode::from_u16(status).unwrap(),
+            Version::HTTP_11,
+            &headers,
+            None,
+        )
     }
 
     #[test]
@@ -101,7 +114,10 @@ mod tests {
         let Answer::Save(entity) = of(200, &[(CONTENT_LENGTH, "5"), (ETAG, "\"a\"")]) else {
             panic!("a 200 is a file");
         };
-        assert_eq!((entity.framing, entity.etag.as_deref()), (Verified::Length, Some("\"a\"")));
+        assert_eq!(
+            (entity.framing, entity.etag.as_deref()),
+            (Verified::Length, Some("\"a\""))
+        );
         let Answer::Save(entity) = of(200, &[]) else {
             panic!("a 200 is a file");
         };

@@ -89,7 +89,11 @@ impl<W, L, S> Host<W, L, S> {
     }
 
     pub(super) fn lost_shared(&mut self, connection: u64) {
-        if self.shared.as_ref().is_some_and(|(current, _)| *current == connection) {
+        if self
+            .shared
+            .as_ref()
+            .is_some_and(|(current, _)| *current == connection)
+        {
             self.shared = None;
             self.protocol = Protocol::Unknown;
             self.connecting = false;

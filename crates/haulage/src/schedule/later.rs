@@ -51,7 +51,10 @@ impl<W> Later<W> {
     }
 
     pub(super) fn drain(&mut self) -> Vec<W> {
-        self.waiting.drain().map(|Reverse(entry)| entry.work).collect()
+        self.waiting
+            .drain()
+            .map(|Reverse(entry)| entry.work)
+            .collect()
     }
 }
 

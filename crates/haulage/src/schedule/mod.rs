@@ -133,18 +133,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 continue;
             };
             self.busy += 1;
-            let grant = match host.idle.pop() {
-                Some(lane) => {
-                    self.idle -= 1;
-                    Grant::Resume { lane, lease }
-                }
-                None => {
-                    host.lanes += 1;
-                    Grant::Open {
-                        host: id,
-                        shared: host.shared().cloned(),
-                        lease,
-                    }
+            let grant = if let Some(lane) = host.idle.pop() {
+                self.idle -= 1;
+                Grant::Resume { lane, lease }
+            } else {
+                host.lanes += 1;
+                Grant::Open {
+                    host: id,
+                    shared: host.shared().cloned(),
+                    lease,
                 }
             };
             self.offer(id);

@@ -38,7 +38,10 @@ fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
     for work in 10..20 {
         schedule.push("b", Protocol::Exclusive, work);
     }
-    let works: Vec<_> = grants(&mut schedule).iter().map(|grant| opened(grant).1).collect();
+    let works: Vec<_> = grants(&mut schedule)
+        .iter()
+        .map(|grant| opened(grant).1)
+        .collect();
     assert_eq!(works, [0, 10, 1, 11]);
 }
 
@@ -79,7 +82,11 @@ fn after_a_lost_shared_connection_one_lane_makes_the_next() {
     assert_eq!(schedule.way(host), Way::Wait);
     schedule.learned(host, Protocol::Shared, Some((2, ())));
     schedule.lost_shared(host, 1);
-    assert_eq!(schedule.way(host), Way::Share(()), "an old loss says nothing of the new connection");
+    assert_eq!(
+        schedule.way(host),
+        Way::Share(()),
+        "an old loss says nothing of the new connection"
+    );
 }
 
 #[test]
@@ -89,7 +96,12 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
     schedule.push("a", Protocol::Exclusive, 2);
     schedule.push("a", Protocol::Exclusive, 3);
     let (host, _) = opened(&grants(&mut schedule)[0]);
-    let lease = |work| Next::Work(Lease { work, connects: false });
+    let lease = |work| {
+        Next::Work(Lease {
+            work,
+            connects: false,
+        })
+    };
     assert_eq!(schedule.next(host, &1, true), lease(2), "nobody else waits");
     schedule.push("b", Protocol::Exclusive, 10);
     assert_eq!(schedule.next(host, &1, true), Next::Idle);

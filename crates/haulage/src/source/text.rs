@@ -10,8 +10,8 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::error::{Error, ErrorKind};
+use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
-use crate::source::shown;
 
 /// Most bytes in a line, its end not included.
 const MAX_LINE: usize = 64 * 1024;

@@ -40,7 +40,7 @@ pub(crate) struct Directory {
     parts: OwnedFd,
     folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
     /// Held until the run ends.
-    _lock: File,
+    lock: Mutex<Option<File>>,
     when_done: Workspace,
     made_workspace: bool,
 }
@@ -75,7 +75,7 @@ impl Directory {
             root,
             parts,
             folders: Mutex::default(),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
             when_done,
             made_workspace,
         })
@@ -165,15 +165,22 @@ impl Disk for Directory {
         }
     }
 
-    fn clean_up(&self, everything_is_there: bool) {
+    fn close(&self, everything_is_there: bool) {
         // Best effort, all of it: what stays is found by the next run.
         let _ = remove_files(self.parts.as_fd());
-        if everything_is_there && self.made_workspace && self.when_done == Workspace::RemoveWhenDone {
+        if everything_is_there && self.made_workspace && self.when_done == Workspace::RemoveWhenDone
+        {
             let workspace = self.path.join(WORKSPACE);
             let _ = fs::remove_dir(workspace.join("part"));
             let _ = fs::remove_file(workspace.join("lock"));
             let _ = fs::remove_dir(workspace);
         }
+        drop(
+            self.lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 }
 

@@ -15,8 +15,8 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn remove_part(&self, part: u64) -> io::Result<()>;
     /// What stands at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
-    /// Removes what the run no longer needs.
-    fn clean_up(&self, everything_is_there: bool);
+    /// The run is over: removes what nobody needs any more, and lets other runs in.
+    fn close(&self, everything_is_there: bool);
 }
 
 /// A part being written.

@@ -94,14 +94,20 @@ impl Disk for FakeDisk {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let mut state = self.lock();
         state.may(Operation::Create)?;
-        assert!(state.parts.insert(part, Vec::new()).is_none(), "part {part} was there");
+        assert!(
+            state.parts.insert(part, Vec::new()).is_none(),
+            "part {part} was there"
+        );
         Ok(Box::new(FakePart(self.clone(), part)))
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
         let mut state = self.lock();
         state.may(Operation::Commit)?;
-        assert!(state.closed.contains(&part), "part {part} is committed before it is closed");
+        assert!(
+            state.closed.contains(&part),
+            "part {part} is committed before it is closed"
+        );
         if replace == Replace::Never && state.files.contains_key(target.as_str()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -111,7 +117,11 @@ impl Disk for FakeDisk {
     }
 
     fn remove_part(&self, part: u64) -> io::Result<()> {
-        self.lock().parts.remove(&part).map(drop).ok_or(io::ErrorKind::NotFound.into())
+        self.lock()
+            .parts
+            .remove(&part)
+            .map(drop)
+            .ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
@@ -120,7 +130,7 @@ impl Disk for FakeDisk {
         Ok(file.map_or(Present::Nothing, |bytes| Present::File(bytes.len() as u64)))
     }
 
-    fn clean_up(&self, _everything_is_there: bool) {}
+    fn close(&self, _everything_is_there: bool) {}
 }
 
 struct FakePart(FakeDisk, u64);
@@ -136,9 +146,16 @@ impl PartFile for FakePart {
                 state = self.0.0.changed.wait(state).unwrap();
             }
         }
-        let all: Vec<u8> = bytes.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let all: Vec<u8> = bytes
+            .iter()
+            .flat_map(|slice| slice.iter().copied())
+            .collect();
         let taken = all.len().min(state.short_writes.unwrap_or(usize::MAX));
-        state.parts.get_mut(&self.1).unwrap().extend_from_slice(&all[..taken]);
+        state
+            .parts
+            .get_mut(&self.1)
+            .unwrap()
+            .extend_from_slice(&all[..taken]);
         Ok(taken)
     }
 

@@ -215,7 +215,11 @@ impl Part {
             Some(open) => open,
             None => file.open.insert(self.disk.create_part(self.number)?),
         };
-        let mut slices: Vec<IoSlice<'_>> = batch.bytes.iter().map(|bytes| IoSlice::new(bytes)).collect();
+        let mut slices: Vec<IoSlice<'_>> = batch
+            .bytes
+            .iter()
+            .map(|bytes| IoSlice::new(bytes))
+            .collect();
         let mut rest = &mut slices[..];
         while !rest.is_empty() {
             match open.write(rest) {
@@ -259,7 +263,9 @@ impl Part {
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => Error::new(
                     ErrorKind::Exists,
-                    format!("{target} appeared while it was being fetched; move it away and run again"),
+                    format!(
+                        "{target} appeared while it was being fetched; move it away and run again"
+                    ),
                 )
                 .caused_by(error),
                 _ => Error::disk(&format!("cannot give {target} its name"), error),
@@ -287,7 +293,11 @@ impl Job for Part {
             };
             match step {
                 Step::Write(batch) => {
-                    let result = if file.failed { Ok(()) } else { self.write(&mut file, &batch) };
+                    let result = if file.failed {
+                        Ok(())
+                    } else {
+                        self.write(&mut file, &batch)
+                    };
                     let mut queue = self.lock();
                     queue.bytes -= batch.length;
                     if let Err(error) = result {

@@ -14,7 +14,13 @@ fn open(path: &Path) -> Directory {
 }
 
 /// Saves `bytes` under `name`.
-fn save(directory: &Directory, part: u64, name: &str, bytes: &[u8], replace: Replace) -> io::Result<()> {
+fn save(
+    directory: &Directory,
+    part: u64,
+    name: &str,
+    bytes: &[u8],
+    replace: Replace,
+) -> io::Result<()> {
     let mut file = directory.create_part(part)?;
     assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
     file.close()?;
@@ -28,17 +34,32 @@ fn a_part_gets_its_name_and_folders_are_made() {
     save(&directory, 1, "a/b/c.bin", b"one", Replace::Never).unwrap();
     save(&directory, 2, "a/b/d.bin", b"two", Replace::Never).unwrap();
     assert_eq!(fs::read(folder.path().join("a/b/c.bin")).unwrap(), b"one");
-    assert_eq!(directory.present(&target("a/b/d.bin")).unwrap(), Present::File(3));
-    assert_eq!(directory.present(&target("a/e/f")).unwrap(), Present::Nothing);
-    assert_eq!(directory.present(&target("a/b")).unwrap(), Present::Obstacle);
-    assert_eq!(directory.present(&target("a/b/c.bin/x")).unwrap(), Present::Obstacle);
+    assert_eq!(
+        directory.present(&target("a/b/d.bin")).unwrap(),
+        Present::File(3)
+    );
+    assert_eq!(
+        directory.present(&target("a/e/f")).unwrap(),
+        Present::Nothing
+    );
+    assert_eq!(
+        directory.present(&target("a/b")).unwrap(),
+        Present::Obstacle
+    );
+    assert_eq!(
+        directory.present(&target("a/b/c.bin/x")).unwrap(),
+        Present::Obstacle
+    );
 }
 
 #[test]
 fn a_file_is_never_executable() {
     let folder = tempfile::tempdir().unwrap();
     save(&open(folder.path()), 1, "a.sh", b"#!", Replace::Never).unwrap();
-    let mode = fs::metadata(folder.path().join("a.sh")).unwrap().permissions().mode();
+    let mode = fs::metadata(folder.path().join("a.sh"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o111, 0);
 }
 
@@ -58,14 +79,24 @@ fn a_link_at_the_target_is_replaced_and_never_written_through() {
     let folder = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
     let precious = outside.path().join("precious");
-    save(&open(outside.path()), 1, "precious", b"precious", Replace::Never).unwrap();
+    save(
+        &open(outside.path()),
+        1,
+        "precious",
+        b"precious",
+        Replace::Never,
+    )
+    .unwrap();
     symlink(&precious, folder.path().join("a")).unwrap();
     let directory = open(folder.path());
     save(&directory, 1, "a", b"new", Replace::Files).unwrap();
     assert_eq!(fs::read(&precious).unwrap(), b"precious");
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
     symlink("nowhere", folder.path().join("dangling")).unwrap();
-    assert_eq!(directory.present(&target("dangling")).unwrap(), Present::Obstacle);
+    assert_eq!(
+        directory.present(&target("dangling")).unwrap(),
+        Present::Obstacle
+    );
 }
 
 #[test]
@@ -104,12 +135,12 @@ fn parts_of_an_earlier_run_are_removed() {
 fn the_workspace_goes_when_all_is_there_and_it_was_ours() {
     let folder = tempfile::tempdir().unwrap();
     let workspace = folder.path().join(WORKSPACE);
-    open(folder.path()).clean_up(false);
+    open(folder.path()).close(false);
     assert!(workspace.exists(), "something is missing: it stays");
-    open(folder.path()).clean_up(true);
+    open(folder.path()).close(true);
     assert!(workspace.exists(), "an earlier run made it: it stays");
     fs::remove_dir_all(&workspace).unwrap();
-    open(folder.path()).clean_up(true);
+    open(folder.path()).close(true);
     assert!(!workspace.exists());
 }
 
@@ -120,5 +151,8 @@ fn a_destination_that_cannot_be_used_says_so() {
     let Err(error) = Directory::open(&folder.path().join("file"), Workspace::Keep) else {
         panic!("a file is no folder");
     };
-    assert!(error.to_string().contains("cannot use the folder"), "{error}");
+    assert!(
+        error.to_string().contains("cannot use the folder"),
+        "{error}"
+    );
 }

@@ -35,7 +35,9 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<u64, Error>>)
 fn save(disk: &FakeDisk, chunks: &[Vec<u8>], promised: Option<u64>) -> Result<u64, Error> {
     let writer = writer(disk);
     let (saving, told) = saving(promised);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut part = writer.part();
         for chunk in chunks {
@@ -92,7 +94,12 @@ fn what_is_shorter_or_longer_than_promised_gets_no_name() {
 
 #[test]
 fn a_failure_of_any_operation_is_told_and_leaves_nothing() {
-    for operation in [Operation::Create, Operation::Write, Operation::Close, Operation::Commit] {
+    for operation in [
+        Operation::Create,
+        Operation::Write,
+        Operation::Close,
+        Operation::Commit,
+    ] {
         // A small body meets it when it is committed, a large one while it is written.
         for length in [5, 3 << 20] {
             let disk = FakeDisk::default();
@@ -111,7 +118,10 @@ fn no_room_says_what_to_do() {
     let disk = FakeDisk::default();
     disk.fail(Operation::Close, NO_SPACE);
     let error = save(&disk, &[vec![7; 5]], None).unwrap_err();
-    assert!(error.ends_the_run() && error.to_string().contains("make room"), "{error}");
+    assert!(
+        error.ends_the_run() && error.to_string().contains("make room"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -130,12 +140,19 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
             None => break,
         }
         accepted += length;
-        assert!(accepted <= 2 * PART_BUDGET, "{accepted} bytes wait for a disk that hangs");
+        assert!(
+            accepted <= 2 * PART_BUDGET,
+            "{accepted} bytes wait for a disk that hangs"
+        );
         chunk = Bytes::from(vec![1; 64 << 10]);
     }
     // Another part is not held back by it.
     let mut other = writer.part();
-    other.write(Bytes::from_static(&[2; 1000])).now_or_never().unwrap().unwrap();
+    other
+        .write(Bytes::from_static(&[2; 1000]))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     let (saving, told) = saving(Some(1000));
     other.commit(saving).now_or_never().unwrap();
     assert_eq!(told.recv().unwrap().unwrap(), 1000);
@@ -147,7 +164,10 @@ fn a_part_that_is_given_up_is_removed() {
     let disk = FakeDisk::default();
     let writer = writer(&disk);
     let mut part = writer.part();
-    part.write(Bytes::from(vec![1; BATCH])).now_or_never().unwrap().unwrap();
+    part.write(Bytes::from(vec![1; BATCH]))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     drop(part);
     // The pool does what is queued before it ends.
     drop(writer);

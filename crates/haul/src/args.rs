@@ -1,0 +1,310 @@
+//! The command line as clap reads it: a mirror of the contract, with nothing decided yet.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use haulage::{Options, RetryPolicy};
+
+use crate::exit::{Exit, Problem};
+use crate::habits::Habits;
+use crate::report;
+use crate::values::{Header, ResultsTarget, Span, User, at_least_one};
+
+/// Downloads URLs, and lists of URLs of any length, into complete files.
+///
+/// A file has its name only once it is complete; what is not lives in DIR/.haul, and running the same command again
+/// goes on where it stopped.
+#[derive(Debug, Parser)]
+#[command(
+    name = "haul",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    override_usage = "haul [OPTIONS] URL...\n       haul [OPTIONS] -i LIST\n       haul <COMMAND>",
+    after_long_help = EXIT_STATUS
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) download: Download,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+    0  every item is done, or was there already
+    1  the run finished, some items failed
+    2  the command line or a list could not be used
+    3  the destination could not be used; run the same command again to go on
+  130  interrupted; run the same command again to go on";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Download 20 flags from a server inside this program, to see it work
+    Demo(Demo),
+    /// Print completions for a shell
+    Completions { shell: Shell },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the flags go
+    #[arg(short, long = "dir", value_name = "DIR", default_value = "downloads")]
+    pub(crate) directory: PathBuf,
+}
+
+/// What a download takes.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches on a command line are either there or not"
+)]
+pub(crate) struct Download {
+    /// What to download
+    ///
+    /// A URL may be a pattern, as in curl: {a,b}, [1-20], [001-100:2], [a-z]. With a name, as in {<cc>cn,in,us},
+    /// {<cc>} repeats what that name stands for.
+    #[arg(value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+
+    /// Read URLs from this file, one a line; - is standard input
+    ///
+    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it. Blank lines and
+    /// lines that start with # are skipped. May be given several times.
+    #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// Take {} and [] in a URL as they are
+    #[arg(short, long, help_heading = "Input")]
+    pub(crate) globoff: bool,
+
+    /// Where the files go; created when missing
+    #[arg(
+        short,
+        long = "dir",
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = "Files"
+    )]
+    pub(crate) directory: PathBuf,
+
+    /// Save the one URL under this name
+    ///
+    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does.
+    #[arg(short, long, value_name = "NAME", help_heading = "Files")]
+    pub(crate) output: Option<String>,
+
+    /// When a file is there already
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
+    pub(crate) exists: Exists,
+
+    /// Most requests at once
+    #[arg(
+        short, long, value_name = "N", value_parser = at_least_one,
+        default_value_t = Options::DEFAULT_JOBS,
+        help_heading = "Pace"
+    )]
+    pub(crate) jobs: usize,
+
+    /// Most requests at once to one host
+    #[arg(
+        long, value_name = "N", value_parser = at_least_one,
+        default_value_t = Options::DEFAULT_PER_HOST,
+        help_heading = "Pace"
+    )]
+    pub(crate) per_host: usize,
+
+    /// Attempts after the first
+    #[arg(
+        long, value_name = "N",
+        default_value_t = RetryPolicy::default().retries,
+        help_heading = "Pace"
+    )]
+    pub(crate) retries: u32,
+
+    /// Longest time to connect: 500ms, 30s, 5m, 1h
+    #[arg(
+        long, value_name = "TIME",
+        default_value_t = Span(Options::DEFAULT_CONNECT_TIMEOUT),
+        help_heading = "Pace"
+    )]
+    pub(crate) connect_timeout: Span,
+
+    /// Longest time without a byte received
+    #[arg(
+        long, value_name = "TIME",
+        default_value_t = Span(Options::DEFAULT_TIMEOUT),
+        help_heading = "Pace"
+    )]
+    pub(crate) timeout: Span,
+
+    /// Most redirects that one item follows
+    #[arg(
+        long, value_name = "N",
+        default_value_t = Options::DEFAULT_MAX_REDIRECTS,
+        help_heading = "Requests"
+    )]
+    pub(crate) max_redirects: u32,
+
+    /// Send this header too; 'NAME;' sends one without a value
+    ///
+    /// A header that tells something about you goes only to the origin of the URL as given, not to where it redirects.
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "NAME: VALUE",
+        help_heading = "Requests"
+    )]
+    pub(crate) headers: Vec<Header>,
+
+    /// Say who asks; '' says nothing
+    #[arg(
+        short = 'A', long, value_name = "TEXT",
+        default_value = Options::DEFAULT_USER_AGENT,
+        help_heading = "Requests"
+    )]
+    pub(crate) user_agent: String,
+
+    /// Log in with HTTP Basic authentication
+    ///
+    /// Others on this machine may see the command line: in a list, USER:PASSWORD@ before the host of
+    /// a URL does the same unseen.
+    #[arg(short, long, value_name = "USER:PASSWORD", help_heading = "Requests")]
+    pub(crate) user: Option<User>,
+
+    /// Trust the certificates in this PEM file, and no others
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Trust any certificate: anybody on the way can read and change everything
+    #[arg(short = 'k', long, help_heading = "Requests")]
+    pub(crate) insecure: bool,
+
+    /// Write what became of each item to this file, which ends in .jsonl; - is standard output
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) results: Option<ResultsTarget>,
+
+    /// What to show meanwhile, on standard error
+    #[arg(
+        long, value_name = "HOW", value_enum,
+        default_value_t = Progress::Auto,
+        help_heading = "Reports"
+    )]
+    pub(crate) progress: Progress,
+
+    /// Only errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
+    pub(crate) quiet: bool,
+
+    /// Every attempt, every redirect, and what caused each failure
+    #[arg(short, long, help_heading = "Reports")]
+    pub(crate) verbose: bool,
+}
+
+/// What happens to a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exists {
+    /// Take it as it is
+    Skip,
+    /// Replace it, once the new one is complete
+    Overwrite,
+}
+
+/// What is shown while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A bar on a terminal, elsewhere none
+    Auto,
+    /// A bar, on a terminal
+    Bar,
+    /// A line as each item starts and ends
+    Plain,
+    /// Every event as JSON, one a line
+    Json,
+    /// Only failures, and a line at the end
+    None,
+}
+
+/// Reads the arguments of the process.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
+    let command = Habits::augment_args(Arguments::command());
+    let matches = command.try_get_matches_from(arguments)?;
+    Habits::from_arg_matches(&matches)?.refuse()?;
+    Ok(Arguments::from_arg_matches(&matches)?)
+}
+
+/// Why there are no arguments: a wrong one, or one such as `--help` that needs nothing further.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Clap(clap::Error),
+    Habit(Problem),
+}
+
+impl Stop {
+    /// Says it, and with which status to end.
+    pub(crate) fn show(&self) -> Exit {
+        match self {
+            Self::Habit(problem) => {
+                report::show(problem);
+                problem.exit
+            }
+            Self::Clap(error) => {
+                // Who asks for help and closes the pipe has seen enough.
+                let _ = error.print();
+                if error.use_stderr() {
+                    Exit::Usage
+                } else {
+                    Exit::Success
+                }
+            }
+        }
+    }
+}
+
+impl From<clap::Error> for Stop {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Habit(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_text(line: &str) -> Result<Arguments, Stop> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_definition() {
+        Habits::augment_args(Arguments::command()).debug_assert();
+    }
+
+    #[test]
+    fn urls_and_subcommands_live_together() {
+        let arguments = parse_text("haul -d x http://a/ http://b/").unwrap();
+        assert_eq!(arguments.download.urls, ["http://a/", "http://b/"]);
+        assert!(arguments.command.is_none());
+        let arguments = parse_text("haul demo -d x").unwrap();
+        assert!(matches!(arguments.command, Some(Command::Demo(_))));
+        assert!(parse_text("haul demo http://a/").is_err());
+    }
+
+    #[test]
+    fn the_library_owns_the_defaults() {
+        let download = parse_text("haul http://a/").unwrap().download;
+        assert_eq!(download.jobs, Options::DEFAULT_JOBS);
+        assert_eq!(download.per_host, Options::DEFAULT_PER_HOST);
+        assert_eq!(download.timeout.0, Options::DEFAULT_TIMEOUT);
+    }
+}

@@ -1,0 +1,125 @@
+//! How a run ended, as its exit status tells it, and the problems that end one before its time.
+
+use std::fmt;
+
+use haulage::{Error, ErrorKind};
+
+/// The exit status. Scripts rely on the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Every item is done or was there already.
+    Success = 0,
+    /// The run finished, and some items failed.
+    SomeFailed = 1,
+    /// The command line or a list could not be used.
+    Usage = 2,
+    /// The destination could not be used: the run stopped, and can be resumed.
+    Destination = 3,
+    /// A signal stopped it.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The stronger of the two: what to do about it comes before what else went wrong.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        if other.strength() > self.strength() {
+            other
+        } else {
+            self
+        }
+    }
+
+    const fn strength(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::SomeFailed => 1,
+            Self::Interrupted => 2,
+            Self::Usage => 3,
+            Self::Destination => 4,
+        }
+    }
+}
+
+/// Why the command cannot go on, in words for whoever typed it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The status that it ends with.
+    pub(crate) exit: Exit,
+    /// What is wrong, in one line.
+    pub(crate) message: String,
+    /// What to do about it, where that is known.
+    pub(crate) hint: Option<String>,
+}
+
+impl Problem {
+    /// Something that was asked for cannot be.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Something cannot be written.
+    pub(crate) fn destination(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Destination,
+            ..Self::usage(message)
+        }
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Disk => Self::destination(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_wins() {
+        let rising = [
+            Exit::Success,
+            Exit::SomeFailed,
+            Exit::Interrupted,
+            Exit::Usage,
+            Exit::Destination,
+        ];
+        for (at, weaker) in rising.into_iter().enumerate() {
+            for stronger in rising.into_iter().skip(at) {
+                assert_eq!(weaker.and(stronger), stronger);
+                assert_eq!(stronger.and(weaker), stronger);
+            }
+        }
+    }
+
+    #[test]
+    fn a_destination_that_cannot_be_used_is_not_a_usage_error() {
+        let problem = Problem::from(Error::new(ErrorKind::Disk, "full"));
+        assert_eq!(problem.exit, Exit::Destination);
+        let problem = Problem::from(Error::new(ErrorKind::Input, "jobs must be at least 1"));
+        assert_eq!(problem.exit, Exit::Usage);
+    }
+}

@@ -1,0 +1,182 @@
+//! Where rows come from: the URLs of the command line, and lists.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use haulage::source::{Pattern, TextList};
+use haulage::{Error, ErrorKind, Row};
+
+use crate::exit::Problem;
+
+/// One source of rows, still unread.
+pub(crate) struct Input {
+    pub(crate) rows: Box<dyn Iterator<Item = Row> + Send>,
+    pub(crate) count: Count,
+}
+
+/// How many rows there will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// This many.
+    Known(u64),
+    /// As many as this file turns out to have.
+    File(PathBuf),
+    /// Nobody knows before the end.
+    Unknown,
+}
+
+/// All of a run's input, in order.
+pub(crate) struct Inputs {
+    sources: Vec<Input>,
+    /// A run is given as a list when any of it is: then it can be long, and what is known of it is worth keeping.
+    pub(crate) given_as: GivenAs,
+    breaks: Sender<Error>,
+    broken: Receiver<Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenAs {
+    Urls,
+    List,
+}
+
+impl Inputs {
+    pub(crate) fn new() -> Self {
+        let (breaks, broken) = mpsc::channel();
+        Self {
+            sources: Vec::new(),
+            given_as: GivenAs::Urls,
+            breaks,
+            broken,
+        }
+    }
+
+    /// Adds what a pattern, or a plain URL, stands for.
+    pub(crate) fn add_pattern(&mut self, pattern: Pattern) {
+        let count = pattern.len().map_or(Count::Unknown, Count::Known);
+        self.add(Input {
+            rows: Box::new(pattern.into_iter()),
+            count,
+        });
+    }
+
+    /// Adds a list, which is opened now and read later; `-` is standard input.
+    pub(crate) fn add_list(&mut self, path: &Path) -> Result<(), Problem> {
+        self.given_as = GivenAs::List;
+        let name = path.display().to_string();
+        if name == "-" {
+            let list = TextList::new(io::stdin(), name.as_str());
+            let rows = self.until_broken(list, name);
+            self.add(Input {
+                rows,
+                count: Count::Unknown,
+            });
+            return Ok(());
+        }
+        let unusable = |cause: io::Error| Problem::usage(format!("cannot read {name}: {cause}"));
+        let file = File::open(path).map_err(unusable)?;
+        let about = file.metadata().map_err(unusable)?;
+        if about.is_dir() {
+            return Err(Problem::usage(format!(
+                "cannot read {name}: it is a folder"
+            )));
+        }
+        let count = if about.is_file() {
+            Count::File(path.to_owned())
+        } else {
+            Count::Unknown
+        };
+        let list = TextList::new(file, name.as_str());
+        let rows = self.until_broken(list, name);
+        self.add(Input { rows, count });
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, input: Input) {
+        self.sources.push(input);
+    }
+
+    /// The counts of all of them.
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        self.sources
+            .iter()
+            .map(|input| input.count.clone())
+            .collect()
+    }
+
+    /// The rows, source by source, and what tells of lists that break off while they are read.
+    pub(crate) fn into_parts(
+        self,
+    ) -> (
+        impl Iterator<Item = impl Iterator<Item = Row> + Send>,
+        Receiver<Error>,
+    ) {
+        (
+            self.sources.into_iter().map(|input| input.rows),
+            self.broken,
+        )
+    }
+
+    fn until_broken<R: Read + Send + 'static>(
+        &self,
+        mut list: TextList<R>,
+        name: String,
+    ) -> Box<dyn Iterator<Item = Row> + Send> {
+        let breaks = self.breaks.clone();
+        Box::new(std::iter::from_fn(move || {
+            let row = list.next();
+            if row.is_none()
+                && let Some(cause) = list.take_error()
+            {
+                let message = format!("cannot read all of {name}: {cause}");
+                // Nobody listens any more when the run has ended.
+                let _ = breaks.send(Error::new(ErrorKind::Input, message).caused_by(cause));
+            }
+            row
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Yields a row, and breaks.
+    struct Torn(bool);
+
+    impl Read for Torn {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let line = b"http://a.example/1\n";
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("the disk went away"));
+            }
+            buffer[..line.len()].copy_from_slice(line);
+            Ok(line.len())
+        }
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_is_told_of_and_what_was_read_stands() {
+        let mut inputs = Inputs::new();
+        let rows = inputs.until_broken(TextList::new(Torn(false), "torn"), "torn".to_owned());
+        inputs.add(Input {
+            rows,
+            count: Count::Unknown,
+        });
+        let (sources, broken) = inputs.into_parts();
+        assert_eq!(sources.flatten().flatten().count(), 1);
+        let error = broken.try_recv().unwrap();
+        assert!(error.to_string().contains("torn"), "{error}");
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_opened_is_a_usage_error() {
+        let mut inputs = Inputs::new();
+        let problem = inputs.add_list(Path::new("/nowhere/list.txt")).unwrap_err();
+        assert!(problem.message.contains("/nowhere/list.txt"), "{problem}");
+        let problem = inputs.add_list(Path::new("/")).unwrap_err();
+        assert!(problem.message.contains("folder"), "{problem}");
+    }
+}

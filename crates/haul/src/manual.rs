@@ -1,0 +1,33 @@
+//! What the command tells about itself to other programs: completions, and its manual page.
+
+use std::io::{self, Write as _};
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::args::Arguments;
+use crate::exit::{Exit, Problem};
+
+pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "haul", &mut text);
+    print(&text)
+}
+
+pub(crate) fn page() -> Result<Exit, Problem> {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = Man::new(Arguments::command()).render(&mut text);
+    print(&text)
+}
+
+/// To standard output in one go. (The generators themselves panic when a reader has left.)
+fn print(text: &[u8]) -> Result<Exit, Problem> {
+    match io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::destination(
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(Exit::Success),
+    }
+}

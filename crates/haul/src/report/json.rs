@@ -1,0 +1,171 @@
+//! Every event as a line of JSON on standard error, and nothing else there.
+
+use haulage::{Event, Status};
+use serde::Serialize;
+
+use crate::report::row::{Failure, ResultRow, write_line};
+use crate::report::summary::Figures;
+use crate::report::{Notice, Reporter, Summary, Volume, say};
+
+pub(crate) struct Json {
+    volume: Volume,
+    gathered: String,
+}
+
+/// What a line says. The field `event` names the variant.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    Started {
+        row: u64,
+        label: &'a str,
+        url: &'a str,
+    },
+    Redirected {
+        row: u64,
+        to: &'a str,
+    },
+    Retrying {
+        row: u64,
+        attempts: u32,
+        error: Failure,
+        wait_ms: u64,
+    },
+    Ended(Box<ResultRow<'a>>),
+    InputFailed {
+        error: Failure,
+    },
+    Stopped {
+        error: Failure,
+    },
+    Stopping,
+    Problem {
+        message: &'a str,
+        hint: Option<&'a str>,
+    },
+    Finished(Figures),
+}
+
+impl Json {
+    pub(crate) fn new(volume: Volume) -> Self {
+        Self {
+            volume,
+            gathered: String::new(),
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        write_line(line, &mut self.gathered);
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, event: &Event) {
+        let quiet = self.volume == Volume::Quiet;
+        let line = match event {
+            Event::InputFailed(error) => Line::InputFailed {
+                error: error.into(),
+            },
+            Event::Stopped(error) => Line::Stopped {
+                error: error.into(),
+            },
+            Event::Ended(outcome) if !quiet || matches!(outcome.status, Status::Failed(_)) => {
+                Line::Ended(Box::new(ResultRow::from(&**outcome)))
+            }
+            _ if quiet => return,
+            Event::Started(transfer) => Line::Started {
+                row: transfer.row,
+                label: &transfer.label,
+                url: &transfer.url,
+            },
+            Event::Redirected { transfer, to } => Line::Redirected {
+                row: transfer.row,
+                to,
+            },
+            Event::Retrying {
+                transfer,
+                attempts,
+                error,
+                wait,
+            } => Line::Retrying {
+                row: transfer.row,
+                attempts: *attempts,
+                error: error.into(),
+                wait_ms: super::millis(*wait),
+            },
+            _ => return,
+        };
+        self.line(&line);
+    }
+
+    fn notice(&mut self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Stopping if self.volume == Volume::Quiet => {}
+            Notice::Stopping => self.line(&Line::Stopping),
+            Notice::Problem(problem) => self.line(&Line::Problem {
+                message: &problem.message,
+                hint: problem.hint.as_deref(),
+            }),
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        say(&self.gathered);
+        self.gathered.clear();
+    }
+
+    fn finish(&mut self, summary: &Summary) {
+        if self.volume != Volume::Quiet {
+            self.line(&Line::Finished(summary.figures()));
+        }
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use haulage::{Error, ErrorKind};
+
+    use super::*;
+    use crate::exit::Problem;
+
+    #[test]
+    fn each_line_is_an_object_that_names_its_event() {
+        let mut json = Json::new(Volume::Normal);
+        json.event(&Event::Stopped(Error::new(
+            ErrorKind::Disk,
+            "full \u{202e}",
+        )));
+        json.line(&Line::Stopping);
+        let problem = Problem::usage("no");
+        json.line(&Line::Problem {
+            message: &problem.message,
+            hint: None,
+        });
+        assert_eq!(
+            json.gathered,
+            "{\"event\":\"stopped\",\"error\":{\"kind\":\"disk\",\"message\":\"full \\u202e\"}}\n\
+             {\"event\":\"stopping\"}\n\
+             {\"event\":\"problem\",\"message\":\"no\",\"hint\":null}\n"
+        );
+    }
+
+    #[test]
+    fn the_last_line_has_the_counts() {
+        let mut json = Json::new(Volume::Normal);
+        let summary = Summary {
+            done: 1,
+            bytes: 2,
+            elapsed: Duration::from_millis(3),
+            ..Summary::default()
+        };
+        json.line(&Line::Finished(summary.figures()));
+        assert_eq!(
+            json.gathered,
+            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"failed\":0,\"bytes\":2,\"elapsed_ms\":3}\n"
+        );
+    }
+}

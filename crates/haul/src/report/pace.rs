@@ -1,0 +1,77 @@
+//! How fast it goes: over the last seconds, so that the figure follows what happens.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Looks back this far.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What had been achieved, at some instants of the recent past.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    samples: VecDeque<Sample>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Instant,
+    bytes: u64,
+    files: u64,
+}
+
+impl Pace {
+    /// Takes note of the bytes received and the files fetched so far.
+    pub(crate) fn note(&mut self, at: Instant, bytes: u64, files: u64) {
+        while self.samples.len() > 1 && at.duration_since(self.samples[0].at) > WINDOW {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(Sample { at, bytes, files });
+    }
+
+    pub(crate) fn bytes_per_second(&self) -> f64 {
+        self.per_second(|sample| sample.bytes)
+    }
+
+    pub(crate) fn files_per_second(&self) -> f64 {
+        self.per_second(|sample| sample.files)
+    }
+
+    fn per_second(&self, what: impl Fn(&Sample) -> u64) -> f64 {
+        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
+            return 0.0;
+        };
+        let seconds = last.at.duration_since(first.at).as_secs_f64();
+        // An attempt that starts anew takes back what it had received.
+        let gained = what(last).saturating_sub(what(first));
+        if seconds > 0.0 {
+            gained as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_that_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        assert!(pace.bytes_per_second().abs() < f64::EPSILON);
+        for second in 0..60 {
+            // Fast for half a minute, then slow.
+            let bytes = if second < 30 {
+                second * 1000
+            } else {
+                30_000 + (second - 30) * 10
+            };
+            pace.note(start + Duration::from_secs(second), bytes, second * 2);
+        }
+        assert!((pace.bytes_per_second() - 10.0).abs() < 0.001);
+        assert!((pace.files_per_second() - 2.0).abs() < 0.001);
+        pace.note(start + Duration::from_mins(1), 0, 0);
+        assert!(pace.bytes_per_second().abs() < f64::EPSILON);
+    }
+}

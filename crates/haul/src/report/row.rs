@@ -1,0 +1,82 @@
+//! A row of results: one outcome, as programs read it. Field names and their meaning are stable.
+
+use haulage::{Error, Outcome, Status};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The fields of one row, in their order.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultRow<'a> {
+    row: u64,
+    input: Option<&'a str>,
+    line: Option<u64>,
+    url: &'a str,
+    final_url: Option<&'a str>,
+    status: &'static str,
+    path: Option<&'a str>,
+    bytes: u64,
+    http_status: Option<u16>,
+    error: Option<Failure>,
+    attempts: u32,
+    segments: u32,
+    started: String,
+    duration_ms: u64,
+    etag: Option<&'a str>,
+    last_modified: Option<&'a str>,
+    content_type: Option<&'a str>,
+    verified: &'static str,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+impl<'a> From<&'a Outcome> for ResultRow<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        Self {
+            row: outcome.row,
+            input: outcome.place.as_ref().map(|place| &*place.input),
+            line: outcome.place.as_ref().map(|place| place.line),
+            url: &outcome.url,
+            final_url: outcome.final_url.as_deref(),
+            status: outcome.status.name(),
+            path: outcome.path.as_deref(),
+            bytes: outcome.bytes,
+            http_status: outcome.http_status,
+            error: outcome.error().map(Failure::from),
+            attempts: outcome.attempts,
+            segments: u32::from(matches!(outcome.status, Status::Done)),
+            // A clock outside of the years -9999 to 9999 is not worth a failure.
+            started: format!(
+                "{:.3}",
+                Timestamp::try_from(outcome.started).unwrap_or_default()
+            ),
+            duration_ms: super::millis(outcome.duration),
+            etag: outcome.etag.as_deref(),
+            last_modified: outcome.last_modified.as_deref(),
+            content_type: outcome.content_type.as_deref(),
+            verified: outcome.verified.name(),
+        }
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind().name(),
+            message: error.to_string(),
+        }
+    }
+}
+
+/// The value as a line of JSON that does no harm to whoever prints it, added to `out`.
+pub(crate) fn write_line(value: &impl Serialize, out: &mut String) {
+    // Only maps with odd keys can fail, and there are none here.
+    if let Ok(text) = serde_json::to_string(value) {
+        out.push_str(&super::escape::json(&text));
+        out.push('\n');
+    }
+}

@@ -1,0 +1,213 @@
+//! A run: events go to the reporters, signals to the engine, until the events end.
+
+use std::future;
+use std::io;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use haulage::{Engine, Error, Event, Events};
+use tokio::runtime;
+use tokio::time::{self, Instant, Interval, MissedTickBehavior};
+
+use crate::exit::{Exit, Problem};
+use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary};
+use crate::settings::Settings;
+use crate::signal::Interrupts;
+
+/// Runs to the end, and says how that was. What goes wrong is shown on the way.
+pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
+    let mut display = settings.display.reporter(settings.inputs.counts());
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| no_system(&cause))?;
+    let exit = runtime.block_on(async {
+        match Run::start(settings) {
+            Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
+            Err(problem) => {
+                display.notice(&Notice::Problem(&problem));
+                problem.exit
+            }
+        }
+    });
+    Ok(exit)
+}
+
+/// A run under way.
+struct Run {
+    engine: Engine,
+    events: Events,
+    /// Lists that break off are told of here.
+    broken: Receiver<Error>,
+    results: Option<Results>,
+    summary: Summary,
+    started: Instant,
+    /// What makes it worse than its items alone.
+    exit: Exit,
+    state: State,
+}
+
+/// Whether it goes on, or else why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Going,
+    /// The results cannot be written.
+    Unwritable,
+    /// Whoever read our standard output has left. As with any other program in a pipe, that is how it is meant to end.
+    Unheard,
+    /// The first signal has come.
+    Interrupted,
+}
+
+/// A batch of more events than this is followed by a rest, in which the next one grows: waking up costs more than
+/// reporting does.
+const BUSY: usize = 16;
+const REST: Duration = Duration::from_millis(10);
+
+impl Run {
+    fn start(settings: Settings) -> Result<(Self, Interrupts), Problem> {
+        let results = settings.results.map(Results::open).transpose()?;
+        let mut engine = Engine::start(settings.options)?;
+        let results = results.map(Opened::begin).transpose()?;
+        let interrupts = Interrupts::listen().map_err(|cause| no_system(&cause))?;
+        let events = engine.events();
+        let (sources, broken) = settings.inputs.into_parts();
+        for rows in sources {
+            engine.feed(rows);
+        }
+        engine.close();
+        let run = Self {
+            engine,
+            events,
+            broken,
+            results,
+            summary: Summary::default(),
+            started: Instant::now(),
+            exit: Exit::Success,
+            state: State::Going,
+        };
+        Ok((run, interrupts))
+    }
+
+    async fn attend(mut self, mut interrupts: Interrupts, display: &mut dyn Reporter) -> Exit {
+        let mut redraws = display.redraws().map(redraws);
+        let mut resting_until = None;
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = interrupts.next() => self.interrupt(display),
+                () = tick(&mut redraws) => display.tick(),
+                () = until(resting_until), if resting_until.is_some() => resting_until = None,
+                count = self.events.next_many(&mut batch), if resting_until.is_none() => {
+                    self.report(&mut batch, display);
+                    match count {
+                        0 => break,
+                        1..=BUSY => {}
+                        _ => resting_until = Some(Instant::now() + REST),
+                    }
+                }
+            }
+        }
+        self.summary.elapsed = self.started.elapsed();
+        if self.state == State::Unheard {
+            display.leave();
+            return self.exit;
+        }
+        display.finish(&self.summary);
+        self.exit.and(self.summary.exit())
+    }
+
+    /// Passes a batch on, and writes what came of it.
+    fn report(&mut self, batch: &mut Vec<Event>, display: &mut dyn Reporter) {
+        let broken: Vec<Error> = self.broken.try_iter().collect();
+        for event in batch
+            .drain(..)
+            .chain(broken.into_iter().map(Event::InputFailed))
+        {
+            match &event {
+                Event::InputFailed(_) => self.exit = self.exit.and(Exit::Usage),
+                Event::Stopped(_) => self.exit = self.exit.and(Exit::Destination),
+                _ => {}
+            }
+            self.summary.count(&event);
+            display.event(&event);
+            self.keep(display, |results| results.event(&event));
+        }
+        display.flush();
+        self.keep(display, Results::flush);
+    }
+
+    /// Adds to the results, as long as they can be written.
+    fn keep(
+        &mut self,
+        display: &mut dyn Reporter,
+        what: impl FnOnce(&mut Results) -> Result<(), Lost>,
+    ) {
+        let Some(Err(lost)) = self.results.as_mut().map(what) else {
+            return;
+        };
+        self.results = None;
+        match lost {
+            Lost::ReaderLeft => self.stop(State::Unheard),
+            Lost::Unwritable(problem) => {
+                self.stop(State::Unwritable);
+                self.exit = self.exit.and(problem.exit);
+                display.notice(&Notice::Problem(&problem));
+            }
+        }
+    }
+
+    fn interrupt(&mut self, display: &mut dyn Reporter) {
+        if self.state == State::Interrupted {
+            display.leave();
+            at_once();
+        }
+        self.stop(State::Interrupted);
+        self.exit = self.exit.and(Exit::Interrupted);
+        display.notice(&Notice::Stopping);
+    }
+
+    fn stop(&mut self, why: State) {
+        self.state = why;
+        self.engine.cancel();
+    }
+}
+
+/// Ends the process without waiting for anything: what is on disk is good for a later run at any instant.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "a second signal asks for just that, and a source may be blocked in a read that nothing ends"
+)]
+fn at_once() -> ! {
+    std::process::exit(Exit::Interrupted as i32)
+}
+
+fn redraws(period: Duration) -> Interval {
+    let mut interval = time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Waits for the next redraw; for ever where there is none.
+async fn tick(redraws: &mut Option<Interval>) {
+    match redraws {
+        Some(redraws) => {
+            redraws.tick().await;
+        }
+        None => future::pending().await,
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    if let Some(instant) = instant {
+        time::sleep_until(instant).await;
+    }
+}
+
+fn no_system(cause: &io::Error) -> Problem {
+    Problem::destination(format!(
+        "the system does not give what a run needs: {cause}"
+    ))
+}

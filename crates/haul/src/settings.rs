@@ -1,0 +1,309 @@
+//! From arguments to what a run is made of: the only place that maps one to the other.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use haulage::source::Pattern;
+use haulage::{Existing, Options, Roots, TlsOptions, Verification, Workspace};
+use http::header::USER_AGENT;
+
+use crate::args::{Arguments, Download, Exists, Progress};
+use crate::exit::Problem;
+use crate::input::{GivenAs, Inputs};
+use crate::report::{Detail, Display, Items, Volume};
+use crate::values::{ResultsTarget, header_value};
+
+/// What a run is made of.
+pub(crate) struct Settings {
+    pub(crate) options: Options,
+    pub(crate) inputs: Inputs,
+    pub(crate) display: Display,
+    pub(crate) results: Option<ResultsTarget>,
+}
+
+impl TryFrom<Download> for Settings {
+    type Error = Problem;
+
+    fn try_from(download: Download) -> Result<Self, Problem> {
+        let inputs = inputs(&download)?;
+        let display = display(&download, Attended::now(download.results.as_ref()));
+        Ok(Self {
+            options: options(&download, inputs.given_as)?,
+            inputs,
+            display,
+            results: download.results,
+        })
+    }
+}
+
+fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
+    let mut options = Options::into(&download.directory);
+    options.jobs = download.jobs;
+    options.per_host = download.per_host;
+    options.retry.retries = download.retries;
+    options.connect_timeout = download.connect_timeout.0;
+    options.timeout = download.timeout.0;
+    options.max_redirects = download.max_redirects;
+    options.user_agent = match download.user_agent.as_str() {
+        "" => None,
+        text => {
+            Some(header_value(text).map_err(|why| Problem::usage(format!("--user-agent: {why}")))?)
+        }
+    };
+    for header in &download.headers {
+        if header.name == USER_AGENT {
+            options.user_agent = Some(header.value.clone());
+        } else {
+            options
+                .headers
+                .append(header.name.clone(), header.value.clone());
+        }
+    }
+    options.credentials = download.user.as_ref().map(|user| user.0.clone());
+    options.tls = TlsOptions {
+        roots: download.cacert.clone().map_or(Roots::System, Roots::File),
+        verification: if download.insecure {
+            Verification::Insecure
+        } else {
+            Verification::Full
+        },
+    };
+    options.existing = match download.exists {
+        Exists::Skip => Existing::Skip,
+        Exists::Overwrite => Existing::Overwrite,
+    };
+    options.workspace = match given_as {
+        GivenAs::Urls => Workspace::RemoveWhenDone,
+        GivenAs::List => Workspace::Keep,
+    };
+    Ok(options)
+}
+
+fn inputs(download: &Download) -> Result<Inputs, Problem> {
+    if download.urls.is_empty() && download.inputs.is_empty() {
+        return Err(Problem::usage("nothing to do: no URL was given")
+            .hint("give one, or a list with -i FILE; haul --help says more"));
+    }
+    if let Some(argument) = download.urls.iter().find(|url| !url.contains("://")) {
+        return Err(no_url(argument));
+    }
+    if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Problem::usage(
+            "standard input can be read only once: give -i - once",
+        ));
+    }
+    let name = output(download)?;
+    let mut inputs = Inputs::new();
+    for url in &download.urls {
+        let pattern = if download.globoff {
+            Pattern::literal(url)
+        } else {
+            Pattern::parse(url)?
+        };
+        inputs.add_pattern(match name {
+            Some(name) => pattern.output(name)?,
+            None => pattern,
+        });
+    }
+    for path in &download.inputs {
+        inputs.add_list(path)?;
+    }
+    Ok(inputs)
+}
+
+/// What `-o` says, where it can be used at all.
+fn output(download: &Download) -> Result<Option<&str>, Problem> {
+    let Some(name) = download.output.as_deref() else {
+        return Ok(None);
+    };
+    if name == "-" {
+        return Err(Problem::usage(
+            "-o - is not built yet: a file cannot go to standard output",
+        ));
+    }
+    if Path::new(name).is_absolute() {
+        return Err(
+            Problem::usage(format!("-o {name} is not below the destination"))
+                .hint("-o names the file, -d DIR is where it goes"),
+        );
+    }
+    if !download.inputs.is_empty() {
+        return Err(
+            Problem::usage("-o names the file of one URL, not those of a list")
+                .hint("in the list, after the URL and a tab, out=NAME does that"),
+        );
+    }
+    if download.urls.len() > 1 {
+        return Err(
+            Problem::usage("-o names the file of one URL, and there are several").hint(
+                "with a pattern in one URL, such as {a,b}, -o may have #1 for what it stands for",
+            ),
+        );
+    }
+    Ok(Some(name))
+}
+
+/// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
+fn no_url(argument: &str) -> Problem {
+    let problem = Problem::usage(format!("{argument} is not a URL: it has no ://"));
+    if Path::new(argument).exists() {
+        problem.hint(format!(
+            "there is a file of that name; to read URLs from it: -i {argument}"
+        ))
+    } else if argument == "help" {
+        problem.hint("did you mean haul --help?")
+    } else if Arguments::command().find_subcommand(argument).is_some() {
+        problem.hint(format!(
+            "a command comes first, and its options after it: haul {argument}"
+        ))
+    } else {
+        problem.hint(format!("did you mean https://{argument}?"))
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether somebody looks at a bar, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attended {
+    Yes,
+    No,
+}
+
+impl Attended {
+    /// A bar needs a terminal that can move its cursor, and that nothing else is written to.
+    pub(crate) fn now(results: Option<&ResultsTarget>) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let shared = results == Some(&ResultsTarget::Output) && std::io::stdout().is_terminal();
+        if std::io::stderr().is_terminal() && !dumb && !shared {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+}
+
+fn display(download: &Download, attended: Attended) -> Display {
+    let volume = match (download.quiet, download.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, true) => Volume::Verbose,
+        (false, false) => Volume::Normal,
+    };
+    let failures = Detail {
+        items: Items::Failures,
+        volume,
+    };
+    match download.progress {
+        Progress::Json => Display::Json(volume),
+        Progress::Auto | Progress::Bar if attended == Attended::Yes && volume != Volume::Quiet => {
+            Display::Bar(failures)
+        }
+        Progress::Auto | Progress::Bar | Progress::None => Display::Lines(failures),
+        Progress::Plain => Display::Lines(Detail {
+            items: Items::All,
+            volume,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::args;
+
+    fn download(line: &str) -> Download {
+        let words = std::iter::once("haul").chain(line.split(' '));
+        args::parse(words.map(OsString::from)).unwrap().download
+    }
+
+    fn refusal(line: &str) -> String {
+        let Err(problem) = inputs(&download(line)) else {
+            panic!("{line} was taken");
+        };
+        format!("{problem}; {}", problem.hint.as_deref().unwrap_or_default())
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --connect-timeout 1 --timeout 2m --max-redirects 4 \
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite";
+        let options = options(&download(line), GivenAs::Urls).unwrap();
+        assert_eq!(options.directory, Path::new("x"));
+        assert_eq!(
+            (options.jobs, options.per_host, options.retry.retries),
+            (3, 2, 1)
+        );
+        assert_eq!(
+            (options.connect_timeout.as_secs(), options.timeout.as_secs()),
+            (1, 120)
+        );
+        assert_eq!(options.max_redirects, 4);
+        assert_eq!(options.headers.get_all("x").iter().count(), 2);
+        assert_eq!(options.user_agent.unwrap(), "me");
+        assert_eq!(options.credentials.unwrap().user, "a");
+        assert_eq!(options.tls.roots, Roots::File("ca.pem".into()));
+        assert_eq!(options.tls.verification, Verification::Insecure);
+        assert_eq!(options.existing, Existing::Overwrite);
+        assert_eq!(options.workspace, Workspace::RemoveWhenDone);
+    }
+
+    #[test]
+    fn the_user_agent_can_be_changed_and_left_out() {
+        let agent = |line: &str| options(&download(line), GivenAs::List).unwrap().user_agent;
+        assert_eq!(agent("http://a/").unwrap(), Options::DEFAULT_USER_AGENT);
+        assert_eq!(agent("http://a/ -H User-Agent:me").unwrap(), "me");
+        assert_eq!(agent("http://a/ --user-agent="), None);
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_what_can() {
+        for (line, says) in [
+            ("example.org/a", "did you mean https://example.org/a?"),
+            ("http://a/ Cargo.toml", "-i Cargo.toml"),
+            ("help", "haul --help"),
+            ("-j 4 demo", "a command comes first"),
+            ("-j 4", "nothing to do"),
+            ("-i - -i -", "only once"),
+            ("http://a/ -o -", "not built"),
+            ("http://a/ -o /x", "-d DIR"),
+            ("http://a/ http://b/ -o x", "there are several"),
+            ("http://a/ -i Cargo.toml -o x", "out=NAME"),
+            ("http://a/{b", "--globoff"),
+        ] {
+            let refusal = refusal(line);
+            assert!(refusal.contains(says), "{line}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_bar_is_for_those_who_look() {
+        let display = |line: &str, attended| display(&download(line), attended);
+        assert!(matches!(
+            display("http://a/", Attended::Yes),
+            Display::Bar(_)
+        ));
+        for line in [
+            "http://a/ -q",
+            "http://a/ --progress none",
+            "http://a/ --progress plain",
+        ] {
+            assert!(
+                matches!(display(line, Attended::Yes), Display::Lines(_)),
+                "{line}"
+            );
+        }
+        assert!(matches!(
+            display("http://a/ --progress bar", Attended::No),
+            Display::Lines(_)
+        ));
+        assert!(matches!(
+            display("http://a/ --progress json", Attended::Yes),
+            Display::Json(_)
+        ));
+    }
+}

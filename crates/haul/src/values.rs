@@ -1,0 +1,251 @@
+//! What an option's value may look like, as types that parse and show themselves.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use haulage::Credentials;
+use http::{HeaderName, HeaderValue};
+
+/// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions are fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// Units and their seconds; `ms` stands before `s`, which is its end.
+const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, seconds) = UNITS
+            .iter()
+            .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?.trim_end(), *seconds)))
+            .unwrap_or((text, 1.0));
+        // Rust reads `inf` and `1e3` as numbers, people do not.
+        if !number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        {
+            return Err("write it as in 500ms, 30s, 5m or 1h".to_owned());
+        }
+        let number: f64 = number
+            .parse()
+            .map_err(|_| "write it as in 500ms, 30s, 5m or 1h".to_owned())?;
+        Duration::try_from_secs_f64(number * seconds)
+            .map(Self)
+            .map_err(|_| "that is too long".to_owned())
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match millis {
+            0 => write!(formatter, "0s"),
+            _ if !millis.is_multiple_of(1000) => write!(formatter, "{millis}ms"),
+            _ if !millis.is_multiple_of(60_000) => write!(formatter, "{}s", millis / 1000),
+            _ if !millis.is_multiple_of(3_600_000) => write!(formatter, "{}m", millis / 60_000),
+            _ => write!(formatter, "{}h", millis / 3_600_000),
+        }
+    }
+}
+
+/// How many at once.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it must be a whole number".to_owned()),
+    }
+}
+
+/// A header of a request, as curl takes it: `Name: value`, or `Name;` for one without a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) name: HeaderName,
+    pub(crate) value: HeaderValue,
+}
+
+impl FromStr for Header {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with('@') {
+            return Err("headers are not read from a file; give each with -H".to_owned());
+        }
+        let (name, value) = match (text.split_once(':'), text.strip_suffix(';')) {
+            (Some((name, value)), _) if value.trim().is_empty() => {
+                return Err(format!("to send it without a value, write '{name};'"));
+            }
+            (Some((name, value)), _) => (name, value.trim()),
+            (None, Some(name)) => (name, ""),
+            (None, None) => return Err("write it as 'Name: value'".to_owned()),
+        };
+        let name = HeaderName::from_str(name.trim())
+            .map_err(|_| format!("{:?} cannot be the name of a header", name.trim()))?;
+        if name == http::header::HOST {
+            return Err("the host follows from the URL: put its name there".to_owned());
+        }
+        let mut value = header_value(value)?;
+        value.set_sensitive(name == http::header::AUTHORIZATION || name == http::header::COOKIE);
+        Ok(Self { name, value })
+    }
+}
+
+/// Text that a header may carry.
+pub(crate) fn header_value(text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|_| "a header cannot carry control characters".to_owned())
+}
+
+/// `USER:PASSWORD`. A password may contain colons, a user cannot (RFC 7617 §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User(pub(crate) Credentials);
+
+impl FromStr for User {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (user, password) = text.split_once(':').ok_or(
+            "nothing asks for the password here: write USER:PASSWORD, or USER: for an empty one",
+        )?;
+        Ok(Self(Credentials {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }))
+    }
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResultsTarget {
+    /// Standard output.
+    Output,
+    /// This file.
+    File(PathBuf),
+}
+
+impl FromStr for ResultsTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::Output);
+        }
+        let path = PathBuf::from(text);
+        match path.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("jsonl") => Ok(Self::File(path)),
+            _ => Err("the name must end in .jsonl; - is standard output".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_they_are_written() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("7", 7000),
+            ("0", 0),
+            (".5", 500),
+            ("1.5s", 1500),
+            ("0.5h", 1_800_000),
+            ("2 s", 2000),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.0, Duration::from_millis(millis), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1e3",
+            "inf",
+            "nan",
+            "5d",
+            "1m30s",
+            "1..2",
+            "99999999999999999999h",
+        ] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_shows_as_what_parses_to_it() {
+        for (text, shown) in [
+            ("30", "30s"),
+            ("90s", "90s"),
+            ("600s", "10m"),
+            ("3600", "1h"),
+            (".25", "250ms"),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(span));
+        }
+    }
+
+    #[test]
+    fn nothing_is_done_by_none() {
+        assert_eq!(at_least_one("4"), Ok(4));
+        assert!(at_least_one("0").is_err());
+        assert!(at_least_one("-1").is_err());
+    }
+
+    #[test]
+    fn headers_as_in_curl() {
+        let header: Header = "X-Key:  a: b ".parse().unwrap();
+        assert_eq!(
+            (header.name.as_str(), header.value.to_str().unwrap()),
+            ("x-key", "a: b")
+        );
+        let header: Header = "X-Key;".parse().unwrap();
+        assert!(header.value.is_empty());
+        let header: Header = "Authorization: Bearer x".parse().unwrap();
+        assert!(header.value.is_sensitive());
+        for (text, says) in [
+            ("X-Key:", "'X-Key;'"),
+            ("X-Key", "Name: value"),
+            ("a b: c", "the name of a header"),
+            ("Host: example.org", "follows from the URL"),
+            ("@headers", "give each with -H"),
+            ("X-Key: a\nb", "control characters"),
+        ] {
+            let message = text.parse::<Header>().unwrap_err();
+            assert!(message.contains(says), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_user_comes_with_a_password() {
+        let user: User = "me:a:b".parse().unwrap();
+        assert_eq!(
+            (user.0.user.as_str(), user.0.password.as_str()),
+            ("me", "a:b")
+        );
+        assert!("me:".parse::<User>().is_ok());
+        assert!("me".parse::<User>().unwrap_err().contains("USER:PASSWORD"));
+    }
+
+    #[test]
+    fn the_ending_names_the_format_of_the_results() {
+        assert_eq!("-".parse(), Ok(ResultsTarget::Output));
+        assert_eq!("a.JSONL".parse(), Ok(ResultsTarget::File("a.JSONL".into())));
+        assert!(
+            "a.csv"
+                .parse::<ResultsTarget>()
+                .unwrap_err()
+                .contains(".jsonl")
+        );
+        assert!("jsonl".parse::<ResultsTarget>().is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! Downloads: what they leave on disk, and how they end.
+
+use origin::{Body, Origin, Script};
+
+use crate::Place;
+
+#[test]
+fn urls_become_files_and_the_workspace_goes() {
+    let origin = Origin::plain();
+    origin.on("/a.bin", Script::ok(Body::of("one")));
+    origin.on("/b.bin", Script::ok(Body::of("two")));
+    let place = Place::new();
+    let ran = place.haul(&[
+        "-d",
+        "new/out",
+        &origin.url("/a.bin"),
+        &origin.url("/b.bin"),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("new/out"), ["a.bin", "b.bin"]);
+    assert_eq!(place.read("new/out/b.bin"), "two");
+    assert!(
+        ran.stderr
+            .starts_with("2 done, 0 skipped, 0 failed · 6 B in "),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_is_there_is_skipped_unless_told_otherwise() {
+    let origin = Origin::plain();
+    origin.on(
+        "/a.bin",
+        [Script::ok(Body::of("one")), Script::ok(Body::of("two"))],
+    );
+    let (place, url) = (Place::new(), origin.url("/a.bin"));
+    place.haul(&[&url]);
+    let ran = place.haul(&[&url]);
+    assert!(
+        ran.stderr.starts_with("0 done, 1 skipped, 0 failed"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        (origin.count("/a.bin"), place.read("a.bin").as_str()),
+        (1, "one")
+    );
+    let ran = place.haul(&["--exists", "overwrite", &url]);
+    assert_eq!((ran.code, place.read("a.bin").as_str()), (Some(0), "two"));
+}
+
+#[test]
+fn one_url_can_be_named_and_so_can_a_pattern() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
+    let place = Place::new();
+    assert_eq!(
+        place.haul(&["-o", "x.bin", &origin.url("/a")]).code,
+        Some(0)
+    );
+    assert_eq!(place.read("x.bin"), "/a");
+    let ran = place.haul(&["-o", "#<n>-#1.bin", &origin.url("/{<n>b,c}")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("."), ["b-b.bin", "c-c.bin", "x.bin"]);
+    assert_eq!(place.haul(&["-g", &origin.url("/[1]")]).code, Some(0));
+    assert_eq!(origin.count("/[1]") + origin.count("/%5B1%5D"), 1);
+}
+
+#[test]
+fn lists_are_read_from_files_and_from_standard_input() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    place.write(
+        "list.txt",
+        &format!(
+            "# two\n{}\n\n{}\tout=sub/b.bin\n",
+            origin.url("/a"),
+            origin.url("/b")
+        ),
+    );
+    let mut command = place.command(&["-d", "out", "-i", "list.txt", "-i", "-", &origin.url("/c")]);
+    place.write("more.txt", &origin.url("/d"));
+    let stdin = std::fs::File::open(place.path().join("more.txt")).unwrap();
+    let ran: crate::Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        place.names("out"),
+        [".haul", "a", "c", "d", "sub"],
+        "after a list, the workspace stays"
+    );
+    assert!(place.has("out/sub/b.bin"));
+}
+
+#[test]
+fn a_bad_row_fails_alone_and_says_where_it_stands() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    place.write(
+        "list.txt",
+        &format!("nonsense\n{}\nftp://a.example/\n", origin.url("/a")),
+    );
+    let ran = place.haul(&["-i", "list.txt"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(place.has("a"));
+    for says in ["list.txt:1)", "list.txt:3)", "1 done, 0 skipped, 2 failed"] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn headers_users_and_agents_arrive() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::empty()));
+    let place = Place::new();
+    let ran = place.haul(&[
+        "-H",
+        "X-Key: 1",
+        "-H",
+        "X-None;",
+        "-A",
+        "me",
+        "-u",
+        "a:b",
+        &origin.url("/a"),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let log = origin.log();
+    let header = |name: &str| {
+        log[0]
+            .headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(header("x-key").as_deref(), Some("1"));
+    assert_eq!(header("x-none").as_deref(), Some(""));
+    assert_eq!(header("user-agent").as_deref(), Some("me"));
+    assert_eq!(header("authorization").as_deref(), Some("Basic YTpi"));
+}
+
+#[test]
+fn a_certificate_must_be_vouched_for() {
+    let origin = Origin::tls();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let (place, url) = (Place::new(), origin.url("/a"));
+    place.write("ca.pem", origin.ca_pem());
+    assert_eq!(place.haul(&["--retries", "0", &url]).code, Some(1));
+    assert!(!place.has("a"));
+    assert_eq!(place.haul(&["--cacert", "ca.pem", &url]).code, Some(0));
+    assert_eq!(place.haul(&["-k", "-o", "b", &url]).code, Some(0));
+}
+
+#[test]
+fn a_destination_that_cannot_be_made_ends_with_3() {
+    let place = Place::new();
+    place.write("file", "");
+    let ran = place.haul(&["-d", "file/out", "http://a.example/"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+}

@@ -1,0 +1,233 @@
+//! What is told of a run: to people, to programs, and after the run.
+
+use origin::{Body, Origin, Script};
+use serde_json::{Value, json};
+
+use crate::Place;
+
+#[test]
+fn each_item_has_one_row_of_results() {
+    let origin = Origin::plain();
+    let good = Script::ok(Body::of("hello"))
+        .header("etag", "\"one\"")
+        .header("content-type", "text/plain")
+        .header("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT");
+    origin.on("/good", good);
+    origin.on("/from", Script::redirect(302, "/good"));
+    let place = Place::new();
+    place.write("there", "old");
+    place.write(
+        "list.txt",
+        &format!("{}\n\nnonsense\n", origin.url("/from")),
+    );
+    let urls = [origin.url("/missing"), origin.url("/there")];
+    let arguments = [
+        "--results",
+        "r.jsonl",
+        "-j",
+        "1",
+        "-i",
+        "list.txt",
+        &urls[0],
+        &urls[1],
+    ];
+    assert_eq!(place.haul(&arguments).code, Some(1));
+
+    let mut rows = place.rows("r.jsonl");
+    rows.sort_by_key(|row| row["row"].as_u64());
+    assert_eq!(rows.len(), 4);
+    let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
+    assert_eq!(fields.len(), 18, "{fields:?}");
+
+    let [missing, there, done, nonsense] = rows.try_into().unwrap();
+    assert_eq!(missing["error"]["kind"], "http");
+    assert_eq!(
+        (&missing["http_status"], &missing["path"]),
+        (&json!(404), &Value::Null)
+    );
+    assert_eq!(
+        (&missing["status"], &missing["input"]),
+        (&json!("failed"), &Value::Null)
+    );
+    assert_eq!(
+        (&there["status"], &there["attempts"]),
+        (&json!("skipped"), &json!(0))
+    );
+    assert_eq!(
+        (&there["segments"], &there["verified"]),
+        (&json!(0), &json!("none"))
+    );
+    assert_eq!(
+        (&nonsense["line"], &nonsense["error"]["kind"]),
+        (&json!(3), &json!("input"))
+    );
+
+    for (field, value) in [
+        ("row", json!(2)),
+        ("input", json!("list.txt")),
+        ("line", json!(1)),
+        ("url", json!(origin.url("/from"))),
+        ("final_url", json!(origin.url("/good"))),
+        ("status", json!("done")),
+        ("path", json!("from")),
+        ("bytes", json!(5)),
+        ("http_status", json!(200)),
+        ("error", Value::Null),
+        ("attempts", json!(1)),
+        ("segments", json!(1)),
+        ("etag", json!("\"one\"")),
+        ("last_modified", json!("Wed, 21 Oct 2015 07:28:00 GMT")),
+        ("content_type", json!("text/plain")),
+        ("verified", json!("length")),
+    ] {
+        assert_eq!(done[field], value, "{field}");
+    }
+    let started = done["started"].as_str().unwrap();
+    assert!(
+        started.len() == 24 && started.ends_with('Z') && started.as_bytes()[19] == b'.',
+        "{started}"
+    );
+}
+
+#[test]
+fn results_on_standard_output_are_alone_there() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let ran = Place::new().haul(&["--results", "-", &origin.url("/a")]);
+    let row: Value = serde_json::from_str(ran.stdout.trim_end()).unwrap();
+    assert_eq!(row["status"], "done");
+}
+
+#[test]
+fn results_replace_those_of_the_last_run_but_not_before_there_is_one() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    place.write(
+        "r.jsonl",
+        "an older and longer line than any that will be written, so that it would show\n"
+            .repeat(20)
+            .as_str(),
+    );
+    place.write("file", "");
+    assert_eq!(
+        place
+            .haul(&["--results", "r.jsonl", "-d", "file/x", &origin.url("/a")])
+            .code,
+        Some(3)
+    );
+    assert!(place.read("r.jsonl").starts_with("an older"));
+    assert_eq!(
+        place
+            .haul(&["--results", "r.jsonl", &origin.url("/a")])
+            .code,
+        Some(0)
+    );
+    assert_eq!(place.rows("r.jsonl").len(), 1);
+}
+
+#[test]
+fn nothing_from_a_list_or_a_server_moves_the_cursor() {
+    let origin = Origin::plain();
+    origin.on(
+        "/a",
+        Script::ok(Body::of("x")).header("content-type", "a\u{9b}b"),
+    );
+    let place = Place::new();
+    let evil = "evil\u{1b}[2J\u{202e}";
+    place.write(
+        "list.txt",
+        &format!("{}\tlabel={evil}\n{evil}\n", origin.url("/a")),
+    );
+    for progress in ["plain", "json"] {
+        let arguments = [
+            "--progress",
+            progress,
+            "-v",
+            "--exists",
+            "overwrite",
+            "--results",
+            "-",
+            "-i",
+            "list.txt",
+        ];
+        let ran = place.haul(&arguments);
+        for text in [&ran.stderr, &ran.stdout] {
+            assert!(text.contains("evil"), "{text}");
+            let hazard = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(hazard), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn json_is_all_that_a_program_has_to_read() {
+    let origin = Origin::plain();
+    origin.on("/a", [Script::status(503), Script::ok(Body::of("x"))]);
+    origin.on("/b", Script::redirect(302, "/c"));
+    let place = Place::new();
+    let ran = place.haul(&[
+        "--progress",
+        "json",
+        "-j",
+        "1",
+        &origin.url("/a"),
+        &origin.url("/b"),
+    ]);
+    assert_eq!(ran.code, Some(1));
+    let events: Vec<Value> = ran
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |row: u64| {
+        let events = events.iter().filter(move |event| event["row"] == row);
+        events
+            .map(|event| event["event"].as_str().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(0), ["started", "retrying", "ended"]);
+    assert_eq!(of(1), ["started", "redirected", "ended"]);
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["event"], &last["done"], &last["failed"]),
+        (&json!("finished"), &json!(1), &json!(1))
+    );
+}
+
+#[test]
+fn plain_progress_has_a_line_for_each_start_and_end() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let (place, url) = (Place::new(), origin.url("/a"));
+    let ran = place.haul(&["--progress", "plain", &url]);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines[0], "start  a");
+    assert!(
+        lines[1].starts_with("done   a         1 B  "),
+        "{}",
+        lines[1]
+    );
+    let ran = place.haul(&["--progress", "plain", &url]);
+    assert!(
+        ran.stderr.starts_with("skipped a (already there)\n"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn quiet_is_quiet_but_for_failures() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    assert_eq!(place.haul(&["-q", &origin.url("/a")]).stderr, "");
+    let ran = place.haul(&["-q", &origin.url("/missing")]);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("failed: missing: "),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stderr.matches("/missing)").count(), 1, "{}", ran.stderr);
+}

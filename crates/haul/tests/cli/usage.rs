@@ -1,0 +1,110 @@
+//! What cannot be done ends with status 2 and says what can; what can is what the help says.
+
+use crate::Place;
+
+#[test]
+fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
+    let place = Place::new();
+    place.write("list.txt", "");
+    for (line, says) in [
+        ("", "nothing to do"),
+        ("example.org/a", "https://example.org/a"),
+        ("list.txt", "-i list.txt"),
+        ("-O http://a.example/", "-O is not needed"),
+        ("-L http://a.example/", "redirects are followed"),
+        ("-C - http://a.example/", "goes on where it stopped"),
+        ("-c http://a.example/", "goes on where it stopped"),
+        (
+            "-o x http://a.example/ http://b.example/",
+            "there are several",
+        ),
+        ("-o x -i list.txt", "out=NAME"),
+        ("-o - http://a.example/", "not built"),
+        ("-u me http://a.example/", "USER:PASSWORD"),
+        ("-H Host:x http://a.example/", "follows from the URL"),
+        ("-i missing.txt", "missing.txt"),
+        ("--results a.csv http://a.example/", ".jsonl"),
+        ("--timeout soon http://a.example/", "500ms"),
+        ("--cacert missing.pem http://a.example/", "missing.pem"),
+        ("-j 0 http://a.example/", "at least 1"),
+        ("--limit-rate 1M http://a.example/", "--limit-rate"),
+        ("http://a.example/{b", "--globoff"),
+    ] {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let ran = place.haul(&arguments);
+        assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{line}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{line}");
+    }
+    assert_eq!(
+        place.names("."),
+        ["list.txt"],
+        "something was made on the way"
+    );
+}
+
+#[test]
+fn the_help_has_the_options_that_there_are_and_no_others() {
+    let help = Place::new().haul(&["--help"]);
+    assert_eq!(help.code, Some(0));
+    let mut options: Vec<&str> = help
+        .stdout
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| line.starts_with('-') && !line.starts_with("- "))
+        .filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")))
+        .collect();
+    options.sort_unstable();
+    let expected = [
+        "--cacert",
+        "--connect-timeout",
+        "--dir",
+        "--exists",
+        "--globoff",
+        "--header",
+        "--help",
+        "--input",
+        "--insecure",
+        "--jobs",
+        "--max-redirects",
+        "--output",
+        "--per-host",
+        "--progress",
+        "--quiet",
+        "--results",
+        "--retries",
+        "--timeout",
+        "--user",
+        "--user-agent",
+        "--verbose",
+        "--version",
+    ];
+    assert_eq!(options, expected);
+}
+
+#[test]
+fn it_says_its_version_and_writes_its_manual_and_completions() {
+    let place = Place::new();
+    let version = place.haul(&["-V"]).stdout;
+    assert_eq!(version, format!("haul {}\n", env!("CARGO_PKG_VERSION")));
+    for arguments in [
+        ["man"].as_slice(),
+        &["completions", "bash"],
+        &["completions", "zsh"],
+    ] {
+        let ran = place.haul(arguments);
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+        assert!(
+            ran.stdout.contains("per-host") || ran.stdout.contains("per\\-host"),
+            "{arguments:?}"
+        );
+        assert!(
+            !ran.stdout.contains("no-clobber"),
+            "a habit is offered: {arguments:?}"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! What every test needs: a destination, a run, and its outcomes by name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use haulage::{Engine, Event, Options, Outcome, Request, Row};
+use tempfile::TempDir;
+
+/// A destination, and the options of the runs into it.
+pub(crate) struct Bench {
+    folder: TempDir,
+    pub(crate) options: Options,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::into(folder.path());
+        // A repetition follows at once, so that no test waits.
+        options.retry.base = Duration::ZERO;
+        Self { folder, options }
+    }
+
+    /// Runs these rows to their end.
+    pub(crate) fn run(
+        &self,
+        rows: impl IntoIterator<Item = Row, IntoIter: Send + 'static>,
+    ) -> Vec<Outcome> {
+        let mut outcomes = haulage::download(rows, self.options.clone()).unwrap();
+        block_on(async {
+            let mut all = Vec::new();
+            while let Some(outcome) = outcomes.next().await {
+                all.push(outcome);
+            }
+            all
+        })
+    }
+
+    /// Runs one URL to its end.
+    pub(crate) fn fetch(&self, url: &str) -> Outcome {
+        self.run([get(url)]).pop().unwrap()
+    }
+
+    /// Starts a run that is steered by hand.
+    pub(crate) fn start(&self) -> Engine {
+        Engine::start(self.options.clone()).unwrap()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Names in the destination, without `.haul`.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != ".haul")
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+pub(crate) fn get(url: &str) -> Row {
+    Ok(Request::new(url).unwrap())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+pub(crate) fn named(url: &str, name: &str) -> Row {
+    Ok(Request::new(url).unwrap().named(name).unwrap())
+}
+
+/// The kind of an outcome's failure.
+pub(crate) fn kind(outcome: &Outcome) -> &'static str {
+    outcome.error().map_or("none", |error| error.kind().name())
+}
+
+/// Asserts that an item is done.
+#[track_caller]
+pub(crate) fn assert_done(outcome: &Outcome) {
+    if let Some(error) = outcome.error() {
+        panic!("{}: {error}", outcome.url);
+    }
+    assert_eq!(outcome.status.name(), "done");
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// All that a run still tells.
+pub(crate) async fn rest(events: &mut haulage::Events) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    while let Some(event) = events.next().await {
+        if let Event::Ended(outcome) = event {
+            outcomes.push(*outcome);
+        }
+    }
+    outcomes
+}

@@ -1,0 +1,98 @@
+//! The caps hold at every instant, redirects and repetitions included.
+
+use std::sync::Arc;
+
+use origin::{Body, Origin, Request, Script};
+
+use crate::bench::{Bench, assert_done, get};
+
+/// A tenth redirects to the other host, a tenth fails once, the rest is a file.
+fn script(request: &Request, other: &Origin) -> Script {
+    let number: u64 = request.path().trim_start_matches("/file/").parse().unwrap();
+    let file = Script::ok(Body::seeded(number, 2000));
+    match number % 10 {
+        0 => Script::redirect(302, &other.url(&format!("/moved/{number}"))),
+        1 if request.nth == 1 => Script::status(503),
+        _ => file,
+    }
+}
+
+#[test]
+fn neither_host_ever_sees_more_than_its_cap() {
+    let (one, two) = (Arc::new(Origin::plain()), Arc::new(Origin::plain()));
+    for (here, there) in [(&one, &two), (&two, &one)] {
+        let other = Arc::clone(there);
+        here.under("/file/", move |request| script(request, &other));
+        here.under("/moved/", |_| Script::ok(Body::seeded(9, 3000)));
+    }
+    let mut bench = Bench::new();
+    bench.options.jobs = 50;
+    bench.options.per_host = 3;
+    let urls: Vec<_> = (0..2000)
+        .map(|number| get(&[&one, &two][number % 2].url(&format!("/file/{number}"))))
+        .collect();
+    let outcomes = bench.run(urls);
+    assert_eq!(outcomes.len(), 2000);
+    outcomes.iter().for_each(assert_done);
+    for origin in [&one, &two] {
+        assert!(
+            origin.peak_in_flight() <= 3,
+            "{} in flight",
+            origin.peak_in_flight()
+        );
+    }
+    assert_eq!(
+        one.tally().requests + two.tally().requests,
+        2000 + 200 + 200
+    );
+    // The origins know each other: let go of them.
+    one.under("/file/", |_| Script::status(404));
+    two.under("/file/", |_| Script::status(404));
+}
+
+#[test]
+fn the_total_cap_holds_over_all_hosts() {
+    let origins: Vec<_> = (0..6).map(|_| Origin::plain()).collect();
+    for origin in &origins {
+        origin.under("/", |_| Script::ok(Body::seeded(1, 2000)));
+    }
+    let mut bench = Bench::new();
+    bench.options.jobs = 1;
+    let urls: Vec<_> = (0..600)
+        .map(|number| get(&origins[number % origins.len()].url(&format!("/{number}"))))
+        .collect();
+    bench.run(urls).iter().for_each(assert_done);
+    let mut asked: Vec<_> = origins.iter().flat_map(Origin::log).collect();
+    asked.sort_by_key(|asked| asked.at);
+    for pair in asked.windows(2) {
+        assert!(
+            pair[0].ended.unwrap() <= pair[1].at,
+            "two requests were in flight at once"
+        );
+    }
+}
+
+#[test]
+fn hosts_share_the_slots_whatever_the_order_of_the_list() {
+    let origins = [Origin::plain(), Origin::plain()];
+    for origin in &origins {
+        origin.under("/", |_| Script::ok(Body::seeded(1, 2000)));
+    }
+    let mut bench = Bench::new();
+    bench.options.jobs = 2;
+    let urls: Vec<_> = (0..400)
+        .map(|number| get(&origins[number / 200].url(&format!("/{number}"))))
+        .collect();
+    bench.run(urls).iter().for_each(assert_done);
+    let first_of_second = origins[1].log()[0].at;
+    let after = origins[0]
+        .log()
+        .iter()
+        .filter(|asked| asked.at > first_of_second)
+        .count();
+    assert!(
+        after > 100,
+        "the second host waited until {} of 200 were done",
+        200 - after
+    );
+}

@@ -1,0 +1,171 @@
+//! One file: its bytes, over each transport, and what vouches for them.
+
+use std::path::PathBuf;
+
+use haulage::{Roots, Verification};
+use origin::{Body, Origin, Script};
+
+use crate::bench::{Bench, assert_done, get, kind};
+
+/// A bench that trusts this origin.
+fn trusting(origin: &Origin) -> Bench {
+    let mut bench = Bench::new();
+    let file: PathBuf = bench
+        .path("../")
+        .join(format!("{}-ca.pem", origin.address().port()));
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    std::fs::write(&file, origin.ca_pem()).unwrap();
+    bench.options.tls.roots = Roots::File(file);
+    bench
+}
+
+#[test]
+fn every_byte_arrives_over_every_transport() {
+    for origin in [Origin::plain(), Origin::tls_http1(), Origin::tls()] {
+        let bodies: Vec<_> = [0, 1, 4096, 65_537, 5 << 20]
+            .into_iter()
+            .enumerate()
+            .map(|(seed, length)| Body::seeded(seed as u64, length))
+            .collect();
+        for (number, body) in bodies.iter().enumerate() {
+            origin.on(&format!("/{number}"), Script::ok(body.clone()));
+        }
+        let bench = trusting(&origin);
+        let urls: Vec<_> = (0..bodies.len())
+            .map(|number| get(&origin.url(&format!("/{number}"))))
+            .collect();
+        for outcome in bench.run(urls) {
+            assert_done(&outcome);
+            assert_eq!(outcome.verified.name(), "length");
+            assert_eq!(outcome.attempts, 1);
+            let body = &bodies[outcome.label.parse::<usize>().unwrap()];
+            assert_eq!(outcome.bytes, body.len());
+            assert!(
+                bench.read(&outcome.label) == body.bytes(),
+                "{}",
+                outcome.url
+            );
+        }
+    }
+}
+
+#[test]
+fn many_requests_share_one_http2_connection() {
+    let origin = Origin::tls();
+    origin.under("/", |request| {
+        Script::ok(Body::seeded(request.path().len() as u64, 5000))
+    });
+    let bench = trusting(&origin);
+    let urls: Vec<_> = (0..300)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    bench.run(urls).iter().for_each(assert_done);
+    assert_eq!(origin.connections(), 1);
+    assert!(
+        origin
+            .log()
+            .iter()
+            .all(|asked| asked.version == http::Version::HTTP_2)
+    );
+}
+
+#[test]
+fn connections_are_kept_and_never_more_than_the_cap() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::seeded(1, 5000)));
+    let mut bench = Bench::new();
+    bench.options.per_host = 3;
+    let urls: Vec<_> = (0..300)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    bench.run(urls).iter().for_each(assert_done);
+    assert!(
+        origin.connections() <= 3,
+        "{} connections",
+        origin.connections()
+    );
+}
+
+#[test]
+fn a_body_that_ends_with_its_connection_is_taken_but_not_verified() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::seeded(1, 70_000)).without_length());
+    origin.on("/b", Script::ok(Body::seeded(1, 70_000)).chunked());
+    let bench = Bench::new();
+    for (path, verified) in [("/a", "none"), ("/b", "length")] {
+        let outcome = bench.fetch(&origin.url(path));
+        assert_done(&outcome);
+        assert_eq!((outcome.bytes, outcome.verified.name()), (70_000, verified));
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_at_once_and_for_good() {
+    let origin = Origin::tls();
+    origin.on("/a", Script::ok(Body::seeded(1, 10)));
+    let mut bench = Bench::new();
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1));
+    assert!(bench.names().is_empty());
+    bench.options.tls.verification = Verification::Insecure;
+    assert_done(&bench.fetch(&origin.url("/a")));
+}
+
+#[test]
+fn the_head_says_when_it_was_modified_and_what_it_is() {
+    let origin = Origin::plain();
+    let script = Script::ok(Body::seeded(1, 10))
+        .header("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .header("etag", "\"x\"")
+        .header("content-type", "image/gif");
+    origin.on("/a.gif", script);
+    let bench = Bench::new();
+    let outcome = bench.fetch(&origin.url("/a.gif"));
+    assert_eq!(outcome.etag.as_deref(), Some("\"x\""));
+    assert_eq!(outcome.content_type.as_deref(), Some("image/gif"));
+    let modified = std::fs::metadata(bench.path("a.gif"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(since.as_secs(), 784_111_777);
+}
+
+#[test]
+fn a_request_says_who_asks_and_what_was_given() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::empty()));
+    let mut bench = Bench::new();
+    bench
+        .options
+        .headers
+        .insert("x-mine", http::HeaderValue::from_static("1"));
+    let outcome = bench.fetch(&origin.url("/a").replace("http://", "http://me:secret@"));
+    assert_done(&outcome);
+    assert!(!format!("{outcome:?}").contains("secret"));
+    let asked = origin.log().pop().unwrap();
+    assert!(
+        asked.headers["user-agent"]
+            .to_str()
+            .unwrap()
+            .starts_with("haulage/")
+    );
+    assert_eq!(asked.headers["authorization"], "Basic bWU6c2VjcmV0");
+    assert_eq!(asked.headers["x-mine"], "1");
+    assert_eq!(asked.headers["host"], origin.authority());
+}
+
+#[test]
+fn a_host_that_does_not_exist_and_a_port_that_is_closed_say_so() {
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 1;
+    let outcome = bench.fetch("http://nowhere.invalid/a");
+    assert_eq!(kind(&outcome), "dns");
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let outcome = bench.fetch(&format!("http://127.0.0.1:{port}/a"));
+    assert_eq!((kind(&outcome), outcome.attempts), ("connect", 2));
+}

@@ -1,0 +1,211 @@
+//! Rows: names, what is there already, identical rows, rows that cannot be read.
+
+use haulage::source::{Pattern, TextList};
+use haulage::{Engine, Existing, Options, Workspace};
+use origin::{Body, Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
+
+fn files() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |request| Script::ok(Body::of(request.target.clone())));
+    origin
+}
+
+#[test]
+fn rows_that_cannot_be_read_fail_alone_with_their_line() {
+    let origin = files();
+    let text = format!(
+        "# a comment\n{}\nnonsense\n\nftp://host/x\n{}\tout=sub/b.bin\tlabel=二\n{}\tbogus\n{}",
+        origin.url("/a"),
+        origin.url("/b"),
+        origin.url("/c"),
+        origin.url("/d"),
+    );
+    let bench = Bench::new();
+    let mut outcomes = bench.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
+    outcomes.sort_by_key(|outcome| outcome.row);
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            (
+                outcome.row,
+                outcome.place.as_ref().unwrap().line,
+                kind(outcome),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0, 2, "none"),
+            (1, 3, "input"),
+            (2, 5, "input"),
+            (3, 6, "none"),
+            (4, 7, "input"),
+            (5, 8, "none")
+        ]
+    );
+    assert_eq!(outcomes[3].label, "二");
+    assert_eq!(bench.read("sub/b.bin"), b"/b");
+    assert_eq!(bench.names(), ["a", "d", "sub"]);
+}
+
+#[test]
+fn several_rows_of_one_name_are_all_kept_the_first_under_it() {
+    let origin = files();
+    let bench = Bench::new();
+    let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
+    let outcomes = bench.run(urls);
+    outcomes.iter().for_each(assert_done);
+    assert_eq!(bench.read("a.txt"), b"/x/a.txt");
+    assert_eq!(bench.names().len(), 3);
+    for outcome in &outcomes {
+        let name = outcome.path.clone().unwrap();
+        assert!(
+            outcome
+                .url
+                .ends_with(&String::from_utf8(bench.read(&name)).unwrap()),
+            "{name}"
+        );
+    }
+    // The same list gives the same names.
+    let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
+    assert!(
+        bench
+            .run(urls)
+            .iter()
+            .all(|outcome| outcome.status.name() == "skipped")
+    );
+}
+
+#[test]
+fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
+    let origin = files();
+    let gate = Gate::new();
+    origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
+    origin.on("/gone", Script::status(404));
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed(["/a", "/a", "/gone"].map(|path| get(&origin.url(path))));
+    gate.wait_reached(1);
+    gate.open();
+    engine.feed([get(&origin.url("/a"))]);
+    engine.feed([get(&origin.url("/gone"))]);
+    engine.close();
+    let mut outcomes = block_on(rest(&mut events));
+    outcomes.sort_by_key(|outcome| outcome.row);
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.status.name(), outcome.path.as_deref()))
+        .collect();
+    let (a, failed) = (Some("a"), ("failed", None));
+    assert_eq!(
+        told,
+        [("done", a), ("skipped", a), failed, ("skipped", a), failed]
+    );
+    assert_eq!(kind(&outcomes[4]), "http");
+    assert_eq!((origin.count("/a"), origin.count("/gone")), (1, 1));
+}
+
+#[test]
+fn what_is_there_is_taken_as_it_is_or_replaced() {
+    let origin = files();
+    let mut bench = Bench::new();
+    assert_done(&bench.fetch(&origin.url("/a?1")));
+    let skipped = bench.fetch(&origin.url("/a?2"));
+    assert_eq!(
+        (
+            skipped.status.name(),
+            skipped.bytes,
+            skipped.path.as_deref()
+        ),
+        ("skipped", 4, Some("a"))
+    );
+    assert_eq!(skipped.attempts, 0);
+    assert_eq!(bench.read("a"), b"/a?1");
+    bench.options.existing = Existing::Overwrite;
+    assert_done(&bench.fetch(&origin.url("/a?2")));
+    assert_eq!(bench.read("a"), b"/a?2");
+}
+
+#[test]
+fn a_folder_at_the_target_is_an_error_of_that_row() {
+    let origin = files();
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("a")).unwrap();
+    let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    assert_eq!(
+        outcomes.iter().map(kind).collect::<Vec<_>>(),
+        ["exists", "none"]
+    );
+}
+
+#[test]
+fn nothing_is_named_into_the_workspace() {
+    let origin = files();
+    let bench = Bench::new();
+    let rows = [
+        named(&origin.url("/a"), ".haul/lock"),
+        get(&origin.url("/.haul")),
+    ];
+    for outcome in bench.run(rows) {
+        assert_done(&outcome);
+        assert!(!outcome.path.unwrap().starts_with(".haul"));
+    }
+}
+
+#[test]
+fn a_pattern_names_its_files() {
+    let origin = files();
+    let bench = Bench::new();
+    let pattern = Pattern::parse(&origin.url("/{<cc>cn,in}/{<cc>}-[1-2].gif")).unwrap();
+    assert_eq!(pattern.len(), Some(4));
+    bench
+        .run(pattern.output("#<cc>/#2.gif").unwrap())
+        .iter()
+        .for_each(assert_done);
+    assert_eq!(bench.read("in/2.gif"), b"/in/in-2.gif");
+    assert_eq!(bench.names(), ["cn", "in"]);
+}
+
+#[test]
+fn a_long_list_is_read_no_further_than_the_outcomes_are() {
+    let origin = files();
+    let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (counter, base) = (std::sync::Arc::clone(&read), origin.url("/"));
+    let rows = (0..20_000).map(move |number| {
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        get(&format!("{base}{number}"))
+    });
+    let bench = Bench::new();
+    let mut outcomes = haulage::download(rows, bench.options.clone()).unwrap();
+    block_on(async {
+        for received in 0..5_000 {
+            assert_done(&outcomes.next().await.unwrap());
+            let ahead = read.load(std::sync::atomic::Ordering::Relaxed) - received;
+            assert!(ahead < 5_000, "{ahead} rows were read ahead");
+        }
+    });
+}
+
+#[test]
+fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
+    let bench = Bench::new();
+    let engine = bench.start();
+    let error = Engine::start(bench.options.clone()).unwrap_err();
+    assert_eq!(error.kind().name(), "disk");
+    drop(engine);
+    let origin = files();
+    let folder = bench.path("new");
+    let mut options = Options::into(&folder);
+    options.workspace = Workspace::RemoveWhenDone;
+    let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();
+    block_on(async { while outcomes.next().await.is_some() {} });
+    let names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["a"]);
+}

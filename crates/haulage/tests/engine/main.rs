@@ -1,0 +1,10 @@
+//! The engine against an origin that does what it is told, through the public API alone.
+#![expect(clippy::unwrap_used, reason = "a test may end so")]
+
+mod bench;
+mod caps;
+mod fetching;
+mod lists;
+mod redirects;
+mod repeating;
+mod stopping;

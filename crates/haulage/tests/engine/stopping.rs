@@ -1,0 +1,112 @@
+//! A run that is fed while it goes on, and one that is stopped.
+
+use haulage::Event;
+use origin::{Body, Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
+
+#[test]
+fn a_run_is_fed_while_it_goes_on() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    block_on(async {
+        for number in 0..5 {
+            engine.feed([get(&origin.url(&format!("/{number}")))]);
+            loop {
+                if let Event::Ended(outcome) = events.next().await.unwrap() {
+                    assert_done(&outcome);
+                    assert_eq!(outcome.row, number);
+                    break;
+                }
+            }
+        }
+        engine.close();
+        assert!(events.next().await.is_none());
+    });
+}
+
+#[test]
+fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
+    let origin = Origin::plain();
+    let (head, body) = (Gate::new(), Gate::new());
+    origin.on("/done", Script::ok(Body::seeded(1, 10)));
+    origin.on("/head", Script::ok(Body::seeded(1, 10)).hold(&head));
+    origin.on(
+        "/body",
+        Script::ok(Body::seeded(1, 100_000)).hold_at(50_000, &body),
+    );
+    origin.under("/later/", |_| Script::ok(Body::empty()));
+    let mut bench = Bench::new();
+    bench.options.jobs = 2;
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    let later: Vec<_> = (0..100)
+        .map(|number| get(&origin.url(&format!("/later/{number}"))))
+        .collect();
+    engine.feed(["/done", "/head", "/body"].map(|path| get(&origin.url(path))));
+    engine.feed(later);
+    engine.close();
+    let outcomes = block_on(async {
+        head.reached(1).await;
+        body.reached(1).await;
+        engine.cancel();
+        rest(&mut events).await
+    });
+    let mut ended: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.label.as_str(), kind(outcome)))
+        .collect();
+    ended.sort_unstable();
+    assert_eq!(
+        ended,
+        [
+            ("body", "cancelled"),
+            ("done", "none"),
+            ("head", "cancelled")
+        ]
+    );
+    assert_eq!(bench.names(), ["done"]);
+    assert_eq!(origin.count("/later/0"), 0);
+    // The next run finishes.
+    head.open();
+    body.open();
+    let urls = ["/done", "/head", "/body"].map(|path| get(&origin.url(path)));
+    assert!(
+        bench
+            .run(urls)
+            .iter()
+            .all(|outcome| outcome.error().is_none())
+    );
+}
+
+#[test]
+fn an_item_that_waits_for_its_repetition_is_cancelled_too() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::status(503));
+    let mut bench = Bench::new();
+    bench.options.retry.base = std::time::Duration::from_hours(1);
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/a"))]);
+    let outcomes = block_on(async {
+        while !matches!(events.next().await.unwrap(), Event::Retrying { .. }) {}
+        engine.cancel();
+        rest(&mut events).await
+    });
+    assert_eq!(outcomes.iter().map(kind).collect::<Vec<_>>(), ["cancelled"]);
+}
+
+#[test]
+fn dropping_the_outcomes_stops_the_run() {
+    let origin = Origin::plain();
+    let gate = Gate::new();
+    origin.on("/a", Script::ok(Body::empty()).hold(&gate));
+    let bench = Bench::new();
+    let outcomes = haulage::download([get(&origin.url("/a"))], bench.options.clone()).unwrap();
+    gate.wait_reached(1);
+    drop(outcomes);
+    origin.wait_until(|tally| tally.in_flight == 0);
+}
