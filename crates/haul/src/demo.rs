@@ -48,7 +48,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         count: Count::Known(CODES.len() as u64),
     });
     let detail = Detail {
-        items: Items::All,
+        items: Items::All { at_once: JOBS },
         volume: Volume::Normal,
     };
     Ok(Settings {

@@ -203,7 +203,9 @@ fn display(download: &Download, attended: Attended) -> Display {
         }
         Progress::Auto | Progress::Bar | Progress::None => Display::Lines(failures),
         Progress::Plain => Display::Lines(Detail {
-            items: Items::All,
+            items: Items::All {
+                at_once: download.jobs,
+            },
             volume,
         }),
     }

@@ -179,7 +179,7 @@ impl Error {
 }
 
 /// The text of an I/O error without Rust's `(os error 28)`.
-fn plain_io(error: &io::Error) -> String {
+pub(crate) fn plain_io(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_owned(),

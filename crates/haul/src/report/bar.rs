@@ -170,7 +170,7 @@ mod tests {
     fn bar(terminal: &InMemoryTerm) -> Bar {
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let detail = Detail {
-            items: Items::All,
+            items: Items::All { at_once: 4 },
             volume: Volume::Normal,
         };
         Bar::on(target, || 60, detail, Total::of(vec![Count::Known(4)]))

@@ -1,9 +1,11 @@
 //! Events as lines for people. Everything that a server or a list had a say in is made harmless on the way.
 
+use std::collections::{HashSet, VecDeque};
 use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use haulage::{Error, ErrorKind, Event, Outcome, Place, Status};
+use haulage::{Error, ErrorKind, Event, Outcome, Place, Status, Transfer};
 
 use crate::exit::Problem;
 use crate::report::escape::printable;
@@ -15,6 +17,10 @@ pub(crate) struct Lines {
     detail: Detail,
     /// The columns of the widest label so far.
     widest: usize,
+    /// Rows that are shown as under way.
+    shown: HashSet<u64>,
+    /// Items that have started, and will be shown as soon as another has ended.
+    held: VecDeque<Arc<Transfer>>,
 }
 
 /// Labels wider than this do not make the others' lines longer.
@@ -22,14 +28,23 @@ const WIDEST: usize = 40;
 
 impl Lines {
     pub(crate) fn new(detail: Detail) -> Self {
-        Self { detail, widest: 0 }
+        Self {
+            detail,
+            widest: 0,
+            shown: HashSet::new(),
+            held: VecDeque::new(),
+        }
     }
 
     /// The lines of an event, added to `out`.
     pub(crate) fn event(&mut self, event: &Event, out: &mut String) {
         let verbose = self.detail.volume == Volume::Verbose;
         match event {
-            Event::Started(transfer) => self.started(&transfer.label, out),
+            Event::Started(transfer) => self.started(transfer, out),
+            Event::Retrying { transfer, .. } if !verbose => {
+                // It waits, and others have its place.
+                self.shown.remove(&transfer.row);
+            }
             Event::Redirected { transfer, to } if verbose => {
                 line(out, &format!("moved  {} → {to}", transfer.label));
             }
@@ -38,7 +53,8 @@ impl Lines {
                 attempts,
                 error,
                 wait,
-            } if verbose => {
+            } => {
+                self.shown.remove(&transfer.row);
                 let wait = format::duration(*wait);
                 let next = attempts + 1;
                 line(
@@ -50,7 +66,11 @@ impl Lines {
                 );
                 causes(error, out);
             }
-            Event::Ended(outcome) => self.ended(outcome, out),
+            Event::Ended(outcome) => {
+                self.make_place(outcome.row, out);
+                self.ended(outcome, out);
+                self.show_next(out);
+            }
             Event::InputFailed(error) => {
                 line(out, &format!("error: {error}; what was read of it is done"));
             }
@@ -81,13 +101,39 @@ impl Lines {
         }
     }
 
-    fn started(&mut self, label: &str, out: &mut String) {
+    /// An item has started. The next request goes out while the last file is still being given its name; so that nobody
+    /// who counts lines finds more under way than were asked for, its line waits until that one's has come.
+    fn started(&mut self, transfer: &Arc<Transfer>, out: &mut String) {
         if self.lists_all() {
-            self.widest = self
-                .widest
-                .max(format::width(&printable(label)).min(WIDEST));
-            line(out, &format!("start  {label}"));
+            self.held.push_back(Arc::clone(transfer));
+            self.show_next(out);
         }
+    }
+
+    /// Shows what has started, as far as there is place.
+    fn show_next(&mut self, out: &mut String) {
+        while self.has_place()
+            && let Some(transfer) = self.held.pop_front()
+        {
+            self.shown.insert(transfer.row);
+            self.show_start(&transfer.label, out);
+        }
+    }
+
+    /// A row has ended, whether or not it was shown.
+    fn make_place(&mut self, row: u64, out: &mut String) {
+        self.shown.remove(&row);
+        if let Some(at) = self.held.iter().position(|transfer| transfer.row == row)
+            && let Some(transfer) = self.held.remove(at)
+        {
+            self.show_start(&transfer.label, out);
+        }
+    }
+
+    fn show_start(&mut self, label: &str, out: &mut String) {
+        let width = format::width(&printable(label)).min(WIDEST);
+        self.widest = self.widest.max(width);
+        line(out, &format!("start  {label}"));
     }
 
     fn ended(&self, outcome: &Outcome, out: &mut String) {
@@ -117,7 +163,12 @@ impl Lines {
     }
 
     fn lists_all(&self) -> bool {
-        self.detail.items == Items::All && self.detail.volume != Volume::Quiet
+        matches!(self.detail.items, Items::All { .. }) && self.detail.volume != Volume::Quiet
+    }
+
+    /// Whether one more may be shown as under way.
+    fn has_place(&self) -> bool {
+        matches!(self.detail.items, Items::All { at_once } if self.shown.len() < at_once)
     }
 }
 

@@ -43,7 +43,6 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
 }
 
 #[test]
-#[ignore = "the engine makes its workspace before it looks at the certificates"]
 fn certificates_that_cannot_be_read_leave_no_trace() {
     let place = Place::new();
     let ran = place.haul(&["--cacert", "missing.pem", "http://a.example/"]);

@@ -16,15 +16,15 @@ use super::window::Window;
 use super::worker::{OpenLane, Worker};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::fetch::connect::{Connector, Shared, check_tls};
+use crate::fetch::connect::{Connector, Shared};
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
-use crate::options::Options;
+use crate::options::{Existing, Options};
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, Schedule};
-use crate::write::{Disk, Writer};
+use crate::write::{Disk, Replace, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -48,6 +48,7 @@ pub(super) struct Core {
     pub(super) connector: Connector,
     pub(super) writer: Writer,
     pub(super) disk: Arc<dyn Disk>,
+    pub(super) replace: Replace,
     pub(super) window: Window,
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
@@ -73,7 +74,6 @@ impl Core {
         options: Options,
         disk: Arc<dyn Disk>,
     ) -> Result<(Arc<Self>, Vec<Worker>, Told), Error> {
-        check_tls(&options.tls)?;
         let no_thread = |cause| {
             Error::new(
                 ErrorKind::Disk,
@@ -91,6 +91,10 @@ impl Core {
                 .map_err(no_thread)?,
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
             disk,
+            replace: match options.existing {
+                Existing::Skip => Replace::Never,
+                Existing::Overwrite => Replace::Files,
+            },
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),

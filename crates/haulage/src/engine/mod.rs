@@ -16,6 +16,7 @@ use std::thread;
 
 use self::core::Core;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::connect::check_tls;
 use crate::options::Options;
 use crate::request::Row;
 use crate::write::{Directory, Disk};
@@ -61,6 +62,7 @@ impl Engine {
     /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot.
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
+        check_tls(&options.tls)?;
         let directory = Directory::open(&options.directory, options.workspace)?;
         Self::start_on(options, Arc::new(directory))
     }

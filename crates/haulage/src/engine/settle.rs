@@ -10,14 +10,13 @@ use super::core::{Core, lock};
 use super::item::{Item, UnderWay, label};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
-use crate::options::Existing;
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::{Credentials, Request};
 use crate::schedule::retry::wait_before_retry;
-use crate::write::{PartWriter, Replace, Saving};
+use crate::write::{PartWriter, Saving};
 
 impl Core {
     /// An item's next request is about to be sent.
@@ -43,10 +42,7 @@ impl Core {
         let core = Arc::clone(self);
         let saving = Saving {
             target: item.target.clone(),
-            replace: match self.options.existing {
-                Existing::Skip => Replace::Never,
-                Existing::Overwrite => Replace::Files,
-            },
+            replace: self.replace,
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
@@ -247,7 +243,7 @@ fn under_way(item: &Item) -> Outcome {
     Outcome {
         place: item.request.place.clone(),
         url: item.request.url().to_owned(),
-        final_url: Some(final_url.into()),
+        final_url: item.http_status.map(|_| final_url.into()),
         http_status: item.http_status,
         attempts: item.attempts,
         started,

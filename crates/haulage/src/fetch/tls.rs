@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, plain_io};
 use crate::options::{Roots, TlsOptions, Verification};
 
 /// The TLS settings of a run. Reads files: not for a network thread.
@@ -57,8 +57,9 @@ fn roots(roots: &Roots) -> Result<RootCertStore, Error> {
                     format!("cannot use the certificates in {shown}: {why}"),
                 )
             };
-            let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|cause| unusable(&cause.to_string()).caused_by(cause))?;
+            let text = std::fs::read(path)
+                .map_err(|cause| unusable(&plain_io(&cause)).caused_by(cause))?;
+            let certificates = CertificateDer::pem_slice_iter(&text);
             for certificate in certificates {
                 let certificate =
                     certificate.map_err(|cause| unusable(&cause.to_string()).caused_by(cause))?;
