@@ -59,9 +59,9 @@ enum State {
     Interrupted,
 }
 
-/// A batch of more events than this is followed by a rest, in which the next one grows: waking up costs more than
-/// reporting does.
-const BUSY: usize = 16;
+/// After so many batches of events, each is followed by a rest, in which the next one grows: waking up costs more than
+/// reporting does. A run of a few files is over before that, and is reported without delay.
+const AT_ONCE: usize = 32;
 const REST: Duration = Duration::from_millis(10);
 
 impl Run {
@@ -92,6 +92,7 @@ impl Run {
     async fn attend(mut self, mut interrupts: Interrupts, display: &mut dyn Reporter) -> Exit {
         let mut redraws = display.redraws().map(redraws);
         let mut resting_until = None;
+        let mut batches = 0;
         let mut batch = Vec::new();
         loop {
             tokio::select! {
@@ -101,11 +102,11 @@ impl Run {
                 () = until(resting_until), if resting_until.is_some() => resting_until = None,
                 count = self.events.next_many(&mut batch), if resting_until.is_none() => {
                     self.report(&mut batch, display);
-                    match count {
-                        0 => break,
-                        1..=BUSY => {}
-                        _ => resting_until = Some(Instant::now() + REST),
+                    if count == 0 {
+                        break;
                     }
+                    batches += 1;
+                    resting_until = (batches > AT_ONCE).then(|| Instant::now() + REST);
                 }
             }
         }

@@ -23,7 +23,7 @@ use crate::options::{Existing, Options};
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::schedule::{Caps, Grant, Schedule};
+use crate::schedule::{Caps, Grant, HostId, Schedule};
 use crate::write::{Disk, Replace, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
@@ -124,29 +124,26 @@ impl Core {
 
     /// Queues an item at its host.
     pub(super) fn queue(&self, item: Box<Item>) {
-        self.queue_or_cancel(item, |schedule, item| {
-            let (url, protocol) = (item.url().clone(), item.protocol());
-            schedule.push(origin::key(&url), protocol, item);
-        });
+        self.queue_or_cancel(item, Schedule::push);
     }
 
     /// Queues an item at its host for later.
     pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
-        self.queue_or_cancel(item, |schedule, item| {
-            let (url, protocol) = (item.url().clone(), item.protocol());
-            schedule.push_later(origin::key(&url), protocol, Instant::now() + wait, item);
+        self.queue_or_cancel(item, |schedule, host, item| {
+            schedule.push_later(host, Instant::now() + wait, item);
         });
         self.clock.notify_one();
     }
 
-    fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, Box<Item>)) {
+    fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, HostId, Box<Item>)) {
         let mut schedule = self.schedule();
         // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
         if self.stopping.is_cancelled() {
             drop(schedule);
             return self.cancelled(&item);
         }
-        push(&mut schedule, item);
+        let host = schedule.host(origin::key(item.url()), item.protocol());
+        push(&mut schedule, host, item);
         self.hand_out(schedule);
     }
 

@@ -92,16 +92,14 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Puts work at the end of its host's queue. `protocol` is what is known of the host beforehand.
-    pub(crate) fn push(&mut self, key: &str, protocol: Protocol, work: W) {
-        let id = self.host_of(key, protocol);
+    /// Puts work at the end of its host's queue.
+    pub(crate) fn push(&mut self, id: HostId, work: W) {
         self.hosts[id.0].queue.push_back(work);
         self.offer(id);
     }
 
     /// Puts work aside until `at`; then it goes to the end of its host's queue.
-    pub(crate) fn push_later(&mut self, key: &str, protocol: Protocol, at: Instant, work: W) {
-        let id = self.host_of(key, protocol);
+    pub(crate) fn push_later(&mut self, id: HostId, at: Instant, work: W) {
         self.hosts[id.0].later += 1;
         self.later.push(at, id, work);
     }
@@ -234,7 +232,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         waiting
     }
 
-    fn host_of(&mut self, key: &str, protocol: Protocol) -> HostId {
+    /// The host of this key, for the next push: one that is never pushed to is not forgotten. `protocol` is what is known
+    /// of it beforehand.
+    pub(crate) fn host(&mut self, key: &str, protocol: Protocol) -> HostId {
         if let Some(&id) = self.by_key.get(key) {
             return id;
         }

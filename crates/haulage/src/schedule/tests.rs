@@ -22,6 +22,18 @@ fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
     std::iter::from_fn(|| schedule.grant()).collect()
 }
 
+/// Queues work at the host of this name.
+fn push(schedule: &mut Plain, host: &str, protocol: Protocol, work: u32) {
+    let id = schedule.host(host, protocol);
+    schedule.push(id, work);
+}
+
+/// Queues work at the host of this name, for later.
+fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
+    let id = schedule.host(host, Protocol::Exclusive);
+    schedule.push_later(id, at, work);
+}
+
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     match grant {
         Grant::Open { host, lease, .. } => (*host, lease.work),
@@ -33,10 +45,10 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
 fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
     let mut schedule = Plain::new(caps(4, 3));
     for work in 0..10 {
-        schedule.push("a", Protocol::Exclusive, work);
+        push(&mut schedule, "a", Protocol::Exclusive, work);
     }
     for work in 10..20 {
-        schedule.push("b", Protocol::Exclusive, work);
+        push(&mut schedule, "b", Protocol::Exclusive, work);
     }
     let works: Vec<_> = grants(&mut schedule)
         .iter()
@@ -49,7 +61,7 @@ fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
 fn until_the_handshake_has_told_one_lane_connects_alone() {
     let mut schedule = Plain::new(caps(8, 8));
     for work in 0..4 {
-        schedule.push("a", Protocol::Unknown, work);
+        push(&mut schedule, "a", Protocol::Unknown, work);
     }
     let first = grants(&mut schedule);
     assert_eq!(first.len(), 1);
@@ -61,8 +73,8 @@ fn until_the_handshake_has_told_one_lane_connects_alone() {
 #[test]
 fn when_the_one_that_connects_fails_another_may_try() {
     let mut schedule = Plain::new(caps(8, 8));
-    schedule.push("a", Protocol::Unknown, 1);
-    schedule.push("a", Protocol::Unknown, 2);
+    push(&mut schedule, "a", Protocol::Unknown, 1);
+    push(&mut schedule, "a", Protocol::Unknown, 2);
     let (host, _) = opened(&grants(&mut schedule)[0]);
     schedule.could_not_connect(host);
     assert_eq!(grants(&mut schedule).len(), 1);
@@ -72,7 +84,7 @@ fn when_the_one_that_connects_fails_another_may_try() {
 fn after_a_lost_shared_connection_one_lane_makes_the_next() {
     let mut schedule = Plain::new(caps(8, 8));
     for work in 0..3 {
-        schedule.push("a", Protocol::Unknown, work);
+        push(&mut schedule, "a", Protocol::Unknown, work);
     }
     let (host, _) = opened(&grants(&mut schedule)[0]);
     schedule.learned(host, Protocol::Shared, Some((1, ())));
@@ -92,9 +104,9 @@ fn after_a_lost_shared_connection_one_lane_makes_the_next() {
 #[test]
 fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
     let mut schedule = Plain::new(caps(1, 1));
-    schedule.push("a", Protocol::Exclusive, 1);
-    schedule.push("a", Protocol::Exclusive, 2);
-    schedule.push("a", Protocol::Exclusive, 3);
+    push(&mut schedule, "a", Protocol::Exclusive, 1);
+    push(&mut schedule, "a", Protocol::Exclusive, 2);
+    push(&mut schedule, "a", Protocol::Exclusive, 3);
     let (host, _) = opened(&grants(&mut schedule)[0]);
     let lease = |work| {
         Next::Work(Lease {
@@ -103,7 +115,7 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
         })
     };
     assert_eq!(schedule.next(host, &1, true), lease(2), "nobody else waits");
-    schedule.push("b", Protocol::Exclusive, 10);
+    push(&mut schedule, "b", Protocol::Exclusive, 10);
     assert_eq!(schedule.next(host, &1, true), Next::Idle);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
 }
@@ -112,8 +124,8 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
 fn what_was_put_aside_comes_when_it_is_due() {
     let mut schedule = Plain::new(caps(1, 1));
     let start = Instant::now();
-    schedule.push_later("a", Protocol::Exclusive, start + Duration::from_secs(2), 2);
-    schedule.push_later("a", Protocol::Exclusive, start + Duration::from_secs(1), 1);
+    push_later(&mut schedule, "a", start + Duration::from_secs(2), 2);
+    push_later(&mut schedule, "a", start + Duration::from_secs(1), 1);
     assert!(grants(&mut schedule).is_empty());
     assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(1)));
     schedule.release_due(start + Duration::from_secs(1));
@@ -172,12 +184,12 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push(host) => {
-                    schedule.push(&host.to_string(), Protocol::Exclusive, pushed);
+                    push(&mut schedule, &host.to_string(), Protocol::Exclusive, pushed);
                     pushed += 1;
                 }
                 Step::PushLater(host, wait) => {
                     let at = now + Duration::from_secs(wait.into());
-                    schedule.push_later(&host.to_string(), Protocol::Exclusive, at, pushed);
+                    push_later(&mut schedule, &host.to_string(), at, pushed);
                     pushed += 1;
                 }
                 Step::Pass(seconds) => {
