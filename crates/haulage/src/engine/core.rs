@@ -32,7 +32,7 @@ const DISK_THREADS: usize = 16;
 const READ_BUFFERS: usize = 16 << 20;
 /// The smallest and the largest read buffer: below the first each read costs more than its bytes, above the second nothing
 /// is gained.
-const READ_BUFFER: (usize, usize) = (64 << 10, 512 << 10);
+const READ_BUFFER: (usize, usize) = (64 << 10, 256 << 10);
 /// Idle connections kept, for each request that may be in flight.
 const IDLE_PER_JOB: usize = 2;
 

@@ -16,11 +16,11 @@ use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
 
 /// Bytes that may wait for the disk in all.
-const BUDGET: usize = 12 << 20;
+const BUDGET: usize = 6 << 20;
 /// Bytes of one part that may wait for the disk: one that hangs keeps no more from the others.
-const PART_BUDGET: usize = 1 << 20;
+const PART_BUDGET: usize = 512 << 10;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
-const BATCH: usize = 256 << 10;
+const BATCH: usize = 128 << 10;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
