@@ -15,7 +15,7 @@ use crate::values::{Header, ResultsTarget, Span, User, at_least_one};
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
 /// A file has its name only once it is complete; what is not lives in DIR/.haul, and running the same command again
-/// goes on where it stopped.
+/// fetches what is not there yet.
 #[derive(Debug, Parser)]
 #[command(
     name = "haul",

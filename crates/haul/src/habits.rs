@@ -108,7 +108,8 @@ impl Habits {
     }
 }
 
-const CONTINUES: &str = "is not needed: running the same command again goes on where it stopped";
+const CONTINUES: &str =
+    "is not needed: running the same command again fetches what is not there yet";
 
 #[cfg(test)]
 mod tests {
@@ -123,8 +124,8 @@ mod tests {
             ("-LO http://a/", "-O is not needed"),
             ("-L http://a/", "redirects are followed"),
             ("--location http://a/", "redirects are followed"),
-            ("-C - http://a/", "goes on where it stopped"),
-            ("-c http://a/", "goes on where it stopped"),
+            ("-C - http://a/", "fetches what is not there yet"),
+            ("-c http://a/", "fetches what is not there yet"),
             ("-nc http://a/", "is skipped"),
             ("-P downloads http://a/", "-d DIR"),
             ("-sSL http://a/", "redirects are followed"),

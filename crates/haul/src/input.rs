@@ -9,6 +9,7 @@ use haulage::source::{Pattern, TextList};
 use haulage::{Error, ErrorKind, Row};
 
 use crate::exit::Problem;
+use crate::report::format;
 
 /// One source of rows, still unread.
 pub(crate) struct Input {
@@ -75,7 +76,9 @@ impl Inputs {
             });
             return Ok(());
         }
-        let unusable = |cause: io::Error| Problem::usage(format!("cannot read {name}: {cause}"));
+        let unusable = |cause: io::Error| {
+            Problem::usage(format!("cannot read {name}: {}", format::io(&cause)))
+        };
         let file = File::open(path).map_err(unusable)?;
         let about = file.metadata().map_err(unusable)?;
         if about.is_dir() {
@@ -130,7 +133,7 @@ impl Inputs {
             if row.is_none()
                 && let Some(cause) = list.take_error()
             {
-                let message = format!("cannot read all of {name}: {cause}");
+                let message = format!("cannot read all of {name}: {}", format::io(&cause));
                 // Nobody listens any more when the run has ended.
                 let _ = breaks.send(Error::new(ErrorKind::Input, message).caused_by(cause));
             }

@@ -197,6 +197,6 @@ pub enum Existing {
 pub enum Workspace {
     /// It stays for the next run.
     Keep,
-    /// It goes, if this run made it and every item is there.
+    /// It goes, if every item is there and nothing else is in it.
     RemoveWhenDone,
 }

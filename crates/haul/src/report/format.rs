@@ -1,8 +1,18 @@
 //! Numbers and names, as people read them.
 
+use std::io;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What an I/O error says, without Rust's `(os error 28)`.
+pub(crate) fn io(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
 
 /// `712 B`, `14.2 KiB`, `1.5 GiB`.
 pub(crate) fn bytes(count: u64) -> String {

@@ -2,7 +2,7 @@
 
 mod bar;
 mod escape;
-mod format;
+pub(crate) mod format;
 mod frame;
 mod json;
 mod lines;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use haulage::Event;
 
 use crate::exit::Problem;
+use crate::report::format;
 use crate::report::row::{ResultRow, write_line};
 use crate::values::ResultsTarget;
 
@@ -46,8 +47,9 @@ impl Results {
                     .open(path);
                 Some(file.map_err(|cause| {
                     Problem::usage(format!(
-                        "cannot write the results to {}: {cause}",
-                        path.display()
+                        "cannot write the results to {}: {}",
+                        path.display(),
+                        format::io(&cause)
                     ))
                 })?)
             }
@@ -80,11 +82,13 @@ impl Results {
         match &self.target {
             ResultsTarget::Output if cause.kind() == io::ErrorKind::BrokenPipe => Lost::ReaderLeft,
             ResultsTarget::Output => Lost::Unwritable(Problem::destination(format!(
-                "cannot write the results to standard output: {cause}"
+                "cannot write the results to standard output: {}",
+                format::io(cause)
             ))),
             ResultsTarget::File(path) => Lost::Unwritable(Problem::destination(format!(
-                "cannot write the results to {}: {cause}",
-                path.display()
+                "cannot write the results to {}: {}",
+                path.display(),
+                format::io(cause)
             ))),
         }
     }
@@ -106,7 +110,8 @@ impl Opened {
                 if file.metadata().is_ok_and(|about| about.is_file()) {
                     file.set_len(0).map_err(|cause| {
                         Problem::destination(format!(
-                            "cannot replace the results of the last run: {cause}"
+                            "cannot replace the results of the last run: {}",
+                            format::io(&cause)
                         ))
                     })?;
                 }

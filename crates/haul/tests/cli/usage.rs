@@ -12,8 +12,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("list.txt", "-i list.txt"),
         ("-O http://a.example/", "-O is not needed"),
         ("-L http://a.example/", "redirects are followed"),
-        ("-C - http://a.example/", "goes on where it stopped"),
-        ("-c http://a.example/", "goes on where it stopped"),
+        ("-C - http://a.example/", "fetches what is not there yet"),
+        ("-c http://a.example/", "fetches what is not there yet"),
         (
             "-o x http://a.example/ http://b.example/",
             "there are several",

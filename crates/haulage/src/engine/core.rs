@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
-use super::lane::LaneHandle;
+use super::lock;
 use super::window::Window;
-use super::worker::{OpenLane, Worker};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
@@ -73,7 +73,8 @@ impl Core {
     pub(super) fn new(
         options: Options,
         disk: Arc<dyn Disk>,
-    ) -> Result<(Arc<Self>, Vec<Worker>, Told), Error> {
+        workers: Vec<UnboundedSender<OpenLane>>,
+    ) -> Result<(Arc<Self>, Told), Error> {
         let no_thread = |cause| {
             Error::new(
                 ErrorKind::Disk,
@@ -82,8 +83,6 @@ impl Core {
             .caused_by(cause)
         };
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
-        let threads = options.threads.unwrap_or_else(default_threads);
-        let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
         let (events, received) = unbounded_channel();
         let core = Self {
             headers: Headers::new(&options)?,
@@ -109,13 +108,13 @@ impl Core {
                 per_host: options.per_host,
                 idle: options.jobs.saturating_mul(IDLE_PER_JOB),
             })),
-            workers: lanes,
+            workers,
             next_worker: AtomicUsize::new(0),
             pool,
             events,
             options,
         };
-        Ok((Arc::new(core), workers, received))
+        Ok((Arc::new(core), received))
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {
@@ -222,17 +221,6 @@ impl fmt::Debug for Core {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One network thread is the fastest for small files on two cores, where the server needs one as well (measured): half the
-/// cores, so that the disk and whoever listens have theirs.
-fn default_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (cores / 2).clamp(1, 8)
 }
 
 /// The most that one read may bring: with few lanes large, since a read of 256 KiB costs half of four of 64 KiB for each

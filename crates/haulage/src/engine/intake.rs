@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
-use super::core::{Core, lock};
+use super::core::Core;
 use super::item::Item;
+use super::lock;
 use super::settle::unstarted;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;

@@ -3,16 +3,15 @@
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
-use tokio::sync::Notify;
 use url::Url;
 
-use super::core::{Core, lock};
+use super::core::Core;
+use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
-use super::worker::OpenLane;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::exchange::{self, Unanswered};
@@ -29,30 +28,6 @@ const TURN: u32 = 8;
 const KEEP_IDLE: Duration = Duration::from_secs(15);
 /// How long the rest of a body that nobody wants may take.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// How an idle lane is called.
-#[derive(Clone)]
-pub(super) struct LaneHandle(Arc<Slot>);
-
-#[derive(Default)]
-struct Slot {
-    lease: Mutex<Option<Lease<Box<Item>>>>,
-    given: Notify,
-}
-
-impl LaneHandle {
-    /// Gives an idle lane work.
-    pub(super) fn give(&self, lease: Lease<Box<Item>>) {
-        *lock(&self.0.lease) = Some(lease);
-        self.0.given.notify_one();
-    }
-}
-
-impl PartialEq for LaneHandle {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
 
 /// A lane, on the worker thread that it will never leave.
 pub(super) struct Lane {
@@ -80,7 +55,7 @@ enum Step {
 impl Lane {
     pub(super) fn new(core: Arc<Core>, worker: usize, open: &OpenLane) -> Self {
         Self {
-            handle: LaneHandle(Arc::default()),
+            handle: LaneHandle::default(),
             host: open.host,
             worker,
             connection: open.shared.clone().map(Connection::Http2),
@@ -127,18 +102,17 @@ impl Lane {
 
     /// Waits to be called; `None` when nobody did.
     async fn wait(&mut self) -> Option<Lease<Box<Item>>> {
-        let slot = Arc::clone(&self.handle.0);
         tokio::select! {
-            () = slot.given.notified() => {}
+            () = self.handle.called() => {}
             () = tokio::time::sleep(KEEP_IDLE) => {
                 if self.core.schedule().leave(self.host, &self.handle) {
                     return None;
                 }
                 // It was called in this very moment.
-                slot.given.notified().await;
+                self.handle.called().await;
             }
         }
-        lock(&slot.lease).take()
+        self.handle.take()
     }
 
     /// Does one piece of work. Breaks when the run is being stopped.

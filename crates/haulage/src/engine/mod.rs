@@ -3,6 +3,7 @@
 
 mod core;
 mod events;
+mod handover;
 mod intake;
 mod item;
 mod lane;
@@ -10,11 +11,11 @@ mod settle;
 mod window;
 mod worker;
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use self::core::Core;
+use self::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::check_tls;
 use crate::options::Options;
@@ -69,7 +70,9 @@ impl Engine {
 
     /// Starts a run that writes to `disk`.
     pub(crate) fn start_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, Error> {
-        let (core, workers, events) = Core::new(options, disk)?;
+        let threads = options.threads.unwrap_or_else(default_threads);
+        let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
+        let (core, events) = Core::new(options, disk, lanes)?;
         for worker in workers {
             worker.start(Arc::clone(&core)).map_err(no_thread)?;
         }
@@ -136,6 +139,17 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.core.cancel();
     }
+}
+
+/// One network thread is the fastest for small files on two cores, where the server needs one as well (measured): half the
+/// cores, so that the disk and whoever listens have theirs.
+fn default_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 8)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_thread(cause: std::io::Error) -> Error {

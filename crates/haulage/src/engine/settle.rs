@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
-use super::core::{Core, lock};
+use super::core::Core;
 use super::item::{Item, UnderWay, label};
+use super::lock;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};

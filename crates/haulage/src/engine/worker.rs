@@ -9,17 +9,8 @@ use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::core::Core;
-use super::item::Item;
+use super::handover::OpenLane;
 use super::lane::Lane;
-use crate::fetch::connect::Shared;
-use crate::schedule::{HostId, Lease};
-
-/// A lane to be opened, with its first piece of work.
-pub(super) struct OpenLane {
-    pub(super) host: HostId,
-    pub(super) shared: Option<Shared>,
-    pub(super) lease: Lease<Box<Item>>,
-}
 
 /// A thread to be started.
 pub(super) struct Worker {

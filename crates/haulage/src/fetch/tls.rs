@@ -7,7 +7,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::options::{Roots, TlsOptions, Verification};
@@ -88,12 +90,34 @@ pub(super) fn failed(host: &str, error: io::Error) -> Error {
         .caused_by(error);
     };
     let message = match cause {
-        rustls::Error::InvalidCertificate(why) => format!(
-            "the certificate of {host} cannot be trusted: {why}; if it is your own authority's, name its file with --cacert"
-        ),
+        rustls::Error::InvalidCertificate(why) => {
+            format!(
+                "the certificate of {host} cannot be trusted: {}",
+                distrust(why)
+            )
+        }
         other => format!("no TLS connection with {host}: {other}"),
     };
     Error::new(ErrorKind::Tls, message).caused_by(error)
+}
+
+/// Why a certificate is not trusted, and what to do, for people.
+fn distrust(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "nobody whom we trust has signed it; if it is your own authority's, name its file with --cacert".into()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired; tell whoever runs the server".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name; check the URL".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; check this machine's clock".into()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// `--insecure`: any certificate will do. The handshake's signatures are still checked, so that a broken server shows.

@@ -42,7 +42,6 @@ pub(crate) struct Directory {
     /// Held until the run ends.
     lock: Mutex<Option<File>>,
     when_done: Workspace,
-    made_workspace: bool,
 }
 
 impl Directory {
@@ -53,9 +52,16 @@ impl Directory {
     pub(crate) fn open(path: &Path, when_done: Workspace) -> Result<Self, Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
-        fs::create_dir_all(path).map_err(failed)?;
+        fs::create_dir_all(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::new(
+                ErrorKind::Disk,
+                format!("{shown} is no folder, or lies below a file; choose another with --dir"),
+            )
+            .caused_by(error),
+            _ => failed(error),
+        })?;
         let root = OwnedFd::from(File::open(path).map_err(failed)?);
-        let made_workspace = make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
+        make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
         let workspace = open_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
         let lock = take_lock(&path.join(WORKSPACE).join("lock")).map_err(|error| {
             if error.kind() == io::ErrorKind::WouldBlock {
@@ -77,7 +83,6 @@ impl Directory {
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
             when_done,
-            made_workspace,
         })
     }
 
@@ -168,11 +173,11 @@ impl Disk for Directory {
     fn close(&self, everything_is_there: bool) {
         // Best effort, all of it: what stays is found by the next run.
         let _ = remove_files(self.parts.as_fd());
-        if everything_is_there && self.made_workspace && self.when_done == Workspace::RemoveWhenDone
-        {
+        if everything_is_there && self.when_done == Workspace::RemoveWhenDone {
             let workspace = self.path.join(WORKSPACE);
             let _ = fs::remove_dir(workspace.join("part"));
             let _ = fs::remove_file(workspace.join("lock"));
+            // What another run needs is in it as well, and keeps it.
             let _ = fs::remove_dir(workspace);
         }
         drop(

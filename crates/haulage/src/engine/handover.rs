@@ -1,0 +1,51 @@
+//! How work is handed to lanes: to one that waits, or to one that is opened for it.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::item::Item;
+use super::lock;
+use crate::fetch::connect::Shared;
+use crate::schedule::{HostId, Lease};
+
+/// A lane to be opened, with its first piece of work.
+pub(super) struct OpenLane {
+    pub(super) host: HostId,
+    pub(super) shared: Option<Shared>,
+    pub(super) lease: Lease<Box<Item>>,
+}
+
+/// How an idle lane is called.
+#[derive(Clone, Default)]
+pub(super) struct LaneHandle(Arc<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    lease: Mutex<Option<Lease<Box<Item>>>>,
+    given: Notify,
+}
+
+impl LaneHandle {
+    /// Waits to be called.
+    pub(super) async fn called(&self) {
+        self.0.given.notified().await;
+    }
+
+    /// Takes what it was called for.
+    pub(super) fn take(&self) -> Option<Lease<Box<Item>>> {
+        lock(&self.0.lease).take()
+    }
+
+    /// Gives an idle lane work.
+    pub(super) fn give(&self, lease: Lease<Box<Item>>) {
+        *lock(&self.0.lease) = Some(lease);
+        self.0.given.notify_one();
+    }
+}
+
+impl PartialEq for LaneHandle {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
