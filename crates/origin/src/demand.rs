@@ -122,13 +122,19 @@ mod tests {
         assert!(matches!(script.before[..], [Act::Delay(time)] if time.as_millis() == 100));
         assert!(matches!(
             script.during[..],
-            [(2, Act::Reset), (1000, Act::Close)]
+            [(2, Act::Reset), (1024, Act::Close)]
         ));
     }
 
     #[test]
     fn sizes() {
-        for (text, size) in [("0", 0), ("12", 12), ("3k", 3000), ("2G", 2_000_000_000)] {
+        for (text, size) in [
+            ("0", 0),
+            ("12", 12),
+            ("3k", 3 << 10),
+            ("3kb", 3000),
+            ("2G", 2 << 30),
+        ] {
             assert_eq!(bytes_of(text), Ok(size));
         }
         for text in ["", "x", "-1", "1.5M", "1Q", "99999999999G"] {
