@@ -1,5 +1,10 @@
 //! The command line as clap reads it: a mirror of the contract, with nothing decided yet.
 
+#![expect(
+    rustdoc::invalid_html_tags,
+    reason = "what documents an argument here is its help"
+)]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
