@@ -63,6 +63,8 @@ impl Options {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
+    /// The longest timeout or wait: beyond it, clocks overflow.
+    const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
     /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
     pub const DEFAULT_USER_AGENT: &str = concat!(
         "haulage/",
@@ -106,6 +108,15 @@ impl Options {
         }
         if self.connect_timeout.is_zero() || self.timeout.is_zero() {
             return refuse("a timeout of 0 leaves no time for anything; choose a longer one");
+        }
+        let waits = [
+            self.connect_timeout,
+            self.timeout,
+            self.retry.base,
+            self.retry.cap,
+        ];
+        if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
+            return refuse("a timeout of more than a year is none; choose a shorter one");
         }
         if let Some(name) = FRAMING.iter().find(|name| self.headers.contains_key(*name)) {
             return Err(Error::new(

@@ -78,6 +78,13 @@ impl BlockingPool {
         })
     }
 
+    /// Forgets what is queued, and does not wait for what is running: for calls that nobody needs any more.
+    pub(crate) fn abandon(&mut self) {
+        let mut state = self.shared.lock();
+        state.queue.clear();
+        state.threads.clear();
+    }
+
     /// Queues a job.
     pub(crate) fn submit(&self, job: Arc<dyn Job>) {
         let mut state = self.shared.lock();
@@ -140,6 +147,10 @@ impl Shared {
         loop {
             if let Some(job) = state.queue.pop_front() {
                 state.begun += 1;
+                // Whoever submitted the next one may have counted on this thread, and this job may hang.
+                if !state.queue.is_empty() && std::mem::take(&mut state.watcher_sleeps) {
+                    self.watch.notify_one();
+                }
                 drop(state);
                 job.run();
                 has_worked = true;
@@ -165,12 +176,22 @@ impl Shared {
         }
     }
 
+    /// Nothing has moved: somebody else goes on.
+    fn help(self: &Arc<Self>, state: &mut State) {
+        if state.asleep > 0 {
+            self.work.notify_one();
+        } else if state.threads.len() < self.most_threads {
+            // Without another thread things go on as they are: there is no one to tell.
+            let _ = self.add_thread(state);
+        }
+    }
+
     fn watch_over(self: &Arc<Self>) {
         let mut state = self.lock();
         // What had begun at the last look; none after a sleep, so that a job has its time before it counts as stuck.
         let mut begun = None;
         while !state.closing {
-            if state.queue.is_empty() || state.threads.len() >= self.most_threads {
+            if state.queue.is_empty() {
                 state.watcher_sleeps = true;
                 state = self
                     .watch
@@ -178,9 +199,8 @@ impl Shared {
                     .unwrap_or_else(PoisonError::into_inner);
                 begun = None;
             } else {
-                if begun == Some(state.begun) && state.asleep + state.napping == 0 {
-                    // Without another thread things go on as they are: there is no one to tell.
-                    let _ = self.add_thread(&mut state);
+                if begun == Some(state.begun) {
+                    self.help(&mut state);
                 }
                 begun = Some(state.begun);
                 state = self
@@ -218,6 +238,33 @@ mod tests {
             let _ = released.recv();
         });
         pool.call(move || tell.send("went on").unwrap());
+        assert_eq!(told.recv().unwrap(), "went on");
+        drop(release);
+    }
+
+    #[test]
+    fn jobs_that_count_on_one_thread_that_then_hangs_are_done_by_another() {
+        let pool = BlockingPool::new("test", 3).unwrap();
+        while pool.shared.lock().asleep == 0 {
+            thread::yield_now();
+        }
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        {
+            // Both are there before the thread wakes.
+            let mut state = pool.shared.lock();
+            let hang = move || {
+                let _ = released.recv();
+            };
+            state
+                .queue
+                .push_back(Arc::new(Call(Mutex::new(Some(hang)))));
+            let go_on = move || tell.send("went on").unwrap();
+            state
+                .queue
+                .push_back(Arc::new(Call(Mutex::new(Some(go_on)))));
+            pool.shared.work.notify_one();
+        }
         assert_eq!(told.recv().unwrap(), "went on");
         drop(release);
     }

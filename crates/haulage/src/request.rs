@@ -41,11 +41,14 @@ impl Request {
             )));
         }
         let credentials = Credentials::take_from(&mut parsed);
-        let given = if credentials.is_some() {
-            without_userinfo(url).into()
-        } else {
-            url.into()
-        };
+        let mut given: Box<str> = url.into();
+        if credentials.is_some() {
+            given = without_userinfo(url).into();
+            // However it was written: what is shown is known to be without them.
+            if Url::parse(&given).as_ref() != Ok(&parsed) {
+                given = parsed.as_str().into();
+            }
+        }
         Ok(Self {
             url: parsed,
             given,
@@ -150,16 +153,17 @@ fn input(message: String) -> Error {
     Error::new(ErrorKind::Input, message)
 }
 
-/// The text of a URL without what stands before the `@` of its authority (RFC 3986 §3.2.1).
+/// The text of a URL without what stands before the `@` of its authority (RFC 3986 §3.2.1), which begins where a browser's
+/// parser would find it: after the scheme and however many slashes of either kind. What has no scheme is taken for an authority.
 pub(crate) fn without_userinfo(url: &str) -> String {
-    let Some(scheme_end) = url.find("://").map(|at| at + 3) else {
-        return url.to_owned();
-    };
-    let authority_end = url[scheme_end..]
+    let after_scheme = url.find(':').map_or(0, |colon| colon + 1);
+    let slashes = url[after_scheme..].find(|letter| !matches!(letter, '/' | '\\'));
+    let start = after_scheme + slashes.unwrap_or(0);
+    let end = url[start..]
         .find(['/', '?', '#', '\\'])
-        .map_or(url.len(), |at| scheme_end + at);
-    match url[scheme_end..authority_end].rfind('@') {
-        Some(at) => format!("{}{}", &url[..scheme_end], &url[scheme_end + at + 1..]),
+        .map_or(url.len(), |at| start + at);
+    match url[start..end].rfind('@') {
+        Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
         None => url.to_owned(),
     }
 }
@@ -197,12 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn userinfo_is_found_wherever_the_parser_finds_it() {
+        for url in [
+            "http:///u:secret@h/x",
+            "http:/\\u:secret@h/x?://",
+            "http:\\\\u:secret@h/x?://",
+            "http://u:secr@et@h/x",
+        ] {
+            let request = Request::new(url).unwrap();
+            assert!(request.credentials.is_some(), "{url}");
+            assert!(!request.url().contains("secr"), "{}", request.url());
+            assert_eq!(request.url.host_str(), Some("h"));
+        }
+    }
+
+    #[test]
     fn what_is_no_url_says_why_without_its_secrets() {
         for (text, says) in [
             ("example.org/a", "no scheme"),
             ("ftp://u:secret@example.org/a", "only http and https"),
             ("http://u:secret@exa mple.org/", "is not a URL"),
             ("http://", "is not a URL"),
+            ("u:secret@example.org/a", "no scheme"),
+            ("http:///u:secret@exa mple/", "is not a URL"),
         ] {
             let message = Request::new(text).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");

@@ -30,7 +30,7 @@ pub(crate) enum Lost {
 const PIECE: usize = 256 << 10;
 
 impl Results {
-    /// Opens the target without touching what a former run left there: until [`begin`](Self::begin), this run may yet
+    /// Opens the target without touching what a former run left there: until [`begin`](Opened::begin), this run may yet
     /// turn out to be none.
     pub(crate) fn open(target: ResultsTarget) -> Result<Opened, Problem> {
         let file = match &target {

@@ -134,6 +134,16 @@ impl Core {
         self.clock.notify_one();
     }
 
+    /// A lane could not go on with an item yet: it goes back to the head of its host's queue.
+    pub(super) fn put_back(&self, host: HostId, item: Box<Item>) {
+        let mut schedule = self.schedule();
+        if self.stopping.is_cancelled() {
+            drop(schedule);
+            return self.cancelled(&item);
+        }
+        schedule.put_back(host, item);
+    }
+
     fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, HostId, Box<Item>)) {
         let mut schedule = self.schedule();
         // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
@@ -176,12 +186,13 @@ impl Core {
     /// Stops the run: nothing more is started.
     pub(super) fn cancel(&self) {
         self.stopping.cancel();
+        // In this order: no more rows come in while the queues are emptied.
+        if self.window.cancel() {
+            self.wrap_up();
+        }
         let waiting = self.schedule().drain();
         for item in waiting {
             self.cancelled(&item);
-        }
-        if self.window.cancel() {
-            self.wrap_up();
         }
     }
 

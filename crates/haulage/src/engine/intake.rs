@@ -70,6 +70,12 @@ impl Core {
                             .entry(key)
                             .or_default()
                             .push((row, request));
+                    } else if state == Settled::Failed(ErrorKind::Cancelled)
+                        && self.stopping.is_cancelled()
+                    {
+                        // The first one had not started, so this one has not either.
+                        drop(names);
+                        self.forget();
                     } else {
                         drop(names);
                         let bytes = self.length_of(&name);

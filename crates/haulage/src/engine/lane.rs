@@ -137,7 +137,7 @@ impl Lane {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Redirected(to) => self.core.redirected(item, to),
             Step::Failed(error) => self.core.failed(item, error),
-            Step::PutBack => self.core.schedule().put_back(self.host, item),
+            Step::PutBack => self.core.put_back(self.host, item),
         }
         ControlFlow::Continue(())
     }
@@ -147,8 +147,13 @@ impl Lane {
         match self.exchange(item, connects).await {
             Ok(step) => step,
             Err(error) => {
-                // What is left on the connection is not the beginning of an answer.
-                self.connection = None;
+                // What is left on the connection is not the beginning of an answer. One that is silent may be dead without
+                // knowing it (RFC 9113 has no word for that): the others leave it too.
+                if let Some(Connection::Http2(shared)) = self.connection.take()
+                    && error.kind() == ErrorKind::Timeout
+                {
+                    self.core.schedule().lost_shared(self.host, shared.number);
+                }
                 Step::Failed(error)
             }
         }
@@ -179,10 +184,7 @@ impl Lane {
                 Err(Unanswered::Failed(error)) if self.used && error.kind() == ErrorKind::Reset => {
                     self.disconnect();
                 }
-                Err(Unanswered::Failed(error)) => {
-                    self.disconnect();
-                    return Err(error);
-                }
+                Err(Unanswered::Failed(error)) => return Err(error),
             }
         };
         self.used = true;

@@ -73,20 +73,21 @@ impl Engine {
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
         let (core, events) = Core::new(options, disk, lanes)?;
+        let (sources, fed) = mpsc::channel();
+        // From here on, dropping it ends the threads that have started.
+        let engine = Self {
+            events: Some(Events::new(events, Arc::clone(&core))),
+            core: Arc::clone(&core),
+            sources,
+        };
         for worker in workers {
             worker.start(Arc::clone(&core)).map_err(no_thread)?;
         }
-        let (sources, fed) = mpsc::channel();
-        let intake = Arc::clone(&core);
         thread::Builder::new()
             .name("haulage-intake".into())
-            .spawn(move || intake::read_all(&intake, &fed))
+            .spawn(move || intake::read_all(&core, &fed))
             .map_err(no_thread)?;
-        Ok(Self {
-            events: Some(Events::new(events, Arc::clone(&core))),
-            core,
-            sources,
-        })
+        Ok(engine)
     }
 
     /// Adds rows, which are read lazily, on a thread of the engine's: as many as it needs to look ahead. Sources are read one

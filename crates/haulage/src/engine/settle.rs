@@ -14,7 +14,7 @@ use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
-use crate::plan::registry::Settled;
+use crate::plan::registry::{Key, Settled};
 use crate::request::{Credentials, Request};
 use crate::schedule::retry::wait_before_retry;
 use crate::write::{PartWriter, Saving};
@@ -56,6 +56,7 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
     pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
+        let credentials = Credentials::take_from(&mut to);
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(
@@ -67,7 +68,6 @@ impl Core {
             );
             return self.end_failed(&item, error);
         }
-        let credentials = Credentials::take_from(&mut to);
         if let Some(under_way) = &item.under_way {
             self.tell(Event::Redirected {
                 transfer: Arc::clone(&under_way.transfer),
@@ -116,7 +116,7 @@ impl Core {
             );
             self.end_failed(item, error);
         } else {
-            let followers = lock(&self.followers).remove(&item.key);
+            let followers = self.release(item.key, Settled::Failed(ErrorKind::Cancelled));
             for _ in 0..=followers.map_or(0, |followers| followers.len()) {
                 self.forget();
             }
@@ -156,7 +156,7 @@ impl Core {
     }
 
     /// A row goes without a word: it had not started when the run was stopped.
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.every_item_is_there.store(false, Ordering::Release);
         self.window.leave(1);
         if self.window.settle() {
@@ -189,17 +189,20 @@ impl Core {
 
     /// Ends an item, and the rows that asked for the same.
     fn settle(&self, item: &Item, settled: Settled, outcome: Outcome) {
-        let followers = {
-            // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
-            let mut names = lock(&self.names);
-            names.settle(item.key, settled);
-            lock(&self.followers).remove(&item.key)
-        };
+        let followers = self.release(item.key, settled);
         let bytes = outcome.bytes;
         self.end(outcome);
         for (row, request) in followers.into_iter().flatten() {
             self.end_as_same(row, &request, &item.target, settled, bytes);
         }
+    }
+
+    /// Notes how the item of this name ended, and gives the rows that waited for it.
+    fn release(&self, key: Key, settled: Settled) -> Option<Vec<(u64, Request)>> {
+        // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
+        let mut names = lock(&self.names);
+        names.settle(key, settled);
+        lock(&self.followers).remove(&key)
     }
 
     /// A row that asks for the same as an earlier one ends as that did.

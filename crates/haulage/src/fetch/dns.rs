@@ -30,6 +30,13 @@ pub(crate) struct Resolver {
     names: Arc<Mutex<HashMap<Box<str>, Entry>>>,
 }
 
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        // A look-up may take the resolver's own long time.
+        self.pool.abandon();
+    }
+}
+
 struct Entry {
     /// `None` until the look-up has ended.
     answer: watch::Receiver<Option<Answer>>,

@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, percent_encode};
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::request::shown;
 
 /// Bytes of a `Location` that are no URL character and that servers send all the same.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
@@ -35,7 +36,10 @@ pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<
     let mut next = current.join(&text).map_err(|cause| {
         Error::new(
             ErrorKind::Redirect,
-            format!("the redirect leads to {text:?}, which is no URL: {cause}"),
+            format!(
+                "the redirect leads to {:?}, which is no URL: {cause}",
+                shown(&text)
+            ),
         )
         .caused_by(cause)
     })?;
@@ -47,7 +51,8 @@ pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<
         ("https", "http") => Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "the redirect leads from https to plain http ({next}), which anybody on the way could change"
+                "the redirect leads from https to plain http ({}), which anybody on the way could change",
+                shown(next.as_str())
             ),
         )),
         (_, "http" | "https") => Ok(next),
@@ -96,6 +101,18 @@ mod tests {
             );
         }
         assert_eq!(hop("https://a/", b"http://a/"), Err(ErrorKind::Refused));
+    }
+
+    #[test]
+    fn what_a_redirect_says_of_users_is_not_repeated() {
+        for (current, location) in [
+            ("http://a/", "http://u:secret@b:99999/"),
+            ("https://a/", "http://u:secret@b/"),
+        ] {
+            let location = HeaderValue::from_static(location);
+            let error = next_hop(&Url::parse(current).unwrap(), Some(&location)).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -54,6 +54,12 @@ pub(crate) fn read(
             ErrorKind::Protocol,
             "the server sent a part of the file, which was not asked for",
         )),
+        status if status.is_success() && !framing_is_clear(version, headers) => {
+            Answer::Fail(Error::new(
+                ErrorKind::Protocol,
+                "the server sent a Transfer-Encoding other than chunked, so the end of the file cannot be told",
+            ))
+        }
         status if status.is_success() => Answer::Save(Entity {
             length,
             framing: framing(version, headers),
@@ -70,6 +76,18 @@ impl Entity {
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         httpdate::parse_http_date(self.last_modified.as_deref()?).ok()
     }
+}
+
+/// Whether the end of a body can be told: a transfer coding other than `chunked` overrides any Content-Length, and ends
+/// where the connection does (RFC 9112 §6.3), so that a body which was cut short looks whole.
+fn framing_is_clear(version: Version, headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    version == Version::HTTP_2
+        || last.is_none_or(|last| {
+            let codings = last.as_bytes();
+            let start = codings.len().saturating_sub(b"chunked".len());
+            codings[start..].eq_ignore_ascii_case(b"chunked")
+        })
 }
 
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
@@ -140,6 +158,19 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status}");
         }
         assert!(matches!(of(307, &[]), Answer::Redirect));
+    }
+
+    #[test]
+    fn a_coding_that_hides_the_end_is_no_http() {
+        for (coding, clear) in [
+            ("chunked", true),
+            ("gzip, Chunked", true),
+            ("identity", false),
+            ("chunked, gzip", false),
+        ] {
+            let answer = of(200, &[(TRANSFER_ENCODING, coding), (CONTENT_LENGTH, "5")]);
+            assert_eq!(matches!(answer, Answer::Save(_)), clear, "{coding}");
+        }
     }
 
     #[test]

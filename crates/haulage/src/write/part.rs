@@ -21,6 +21,8 @@ const BUDGET: usize = 6 << 20;
 const PART_BUDGET: usize = 512 << 10;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
 const BATCH: usize = 128 << 10;
+/// Pieces that go at once: a server that sends a byte at a time must not make a list of a million.
+const BATCH_PIECES: usize = 1024;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -87,7 +89,7 @@ impl PartWriter {
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.pending_bytes += bytes.len();
         self.pending.push(bytes);
-        if self.pending_bytes < BATCH {
+        if self.pending_bytes < BATCH && self.pending.len() < BATCH_PIECES {
             return Ok(());
         }
         self.part.wait_for_room().await?;
@@ -104,7 +106,10 @@ impl PartWriter {
 
     /// Takes what is pending, with its share of the budget.
     async fn take_pending(&mut self) -> Batch {
-        let permits = (self.pending_bytes.div_ceil(PERMIT)).min(BUDGET / PERMIT);
+        let held = self
+            .pending_bytes
+            .max(self.pending.len() * (BATCH / BATCH_PIECES));
+        let permits = (held.div_ceil(PERMIT)).min(BUDGET / PERMIT);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         if let Ok(share) = self.part.budget.acquire_many(permits).await {

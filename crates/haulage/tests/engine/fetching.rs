@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use haulage::{Roots, Verification};
-use origin::{Body, Origin, Script};
+use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
 
@@ -168,4 +168,37 @@ fn a_host_that_does_not_exist_and_a_port_that_is_closed_say_so() {
         .port();
     let outcome = bench.fetch(&format!("http://127.0.0.1:{port}/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("connect", 2));
+}
+
+#[test]
+fn a_coding_that_hides_the_end_does_not_make_half_a_file_whole() {
+    let origin = Origin::plain();
+    let script = Script::ok(Body::seeded(1, 100))
+        .header("transfer-encoding", "identity")
+        .header("content-length", "100");
+    origin.on("/a", script.close_at(10));
+    let bench = Bench::new();
+    assert_eq!(kind(&bench.fetch(&origin.url("/a"))), "protocol");
+    assert!(bench.names().is_empty());
+}
+
+#[test]
+fn an_http2_connection_that_is_silent_is_replaced() {
+    let origin = Origin::tls();
+    let never = Gate::new();
+    let file = Script::ok(Body::seeded(1, 10));
+    origin.on("/a", [file.clone().hold(&never), file]);
+    let mut bench = trusting(&origin);
+    bench.options.timeout = std::time::Duration::from_millis(100);
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert_eq!((outcome.attempts, origin.connections()), (2, 2));
+}
+
+#[test]
+fn a_timeout_that_no_clock_can_hold_is_refused() {
+    let mut bench = Bench::new();
+    bench.options.timeout = std::time::Duration::MAX;
+    let error = haulage::Engine::start(bench.options.clone()).unwrap_err();
+    assert_eq!(error.kind().name(), "input");
 }

@@ -110,3 +110,24 @@ fn dropping_the_outcomes_stops_the_run() {
     drop(outcomes);
     origin.wait_until(|tally| tally.in_flight == 0);
 }
+
+#[test]
+fn a_list_in_which_rows_come_again_and_again_is_stopped_too() {
+    let origin = Origin::plain();
+    let gate = Gate::new();
+    origin.under("/", {
+        let gate = gate.clone();
+        move |_| Script::ok(Body::empty()).hold(&gate)
+    });
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    let base = origin.url("/");
+    engine.feed((0..2_000_000).map(move |number| get(&format!("{base}{}", number / 2))));
+    let outcomes = block_on(async {
+        gate.reached(16).await;
+        engine.cancel();
+        rest(&mut events).await
+    });
+    assert!(outcomes.iter().all(|outcome| kind(outcome) == "cancelled"));
+}
