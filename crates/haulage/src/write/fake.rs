@@ -81,6 +81,15 @@ impl FakeDisk {
     }
 }
 
+/// Lets writes go on when it is dropped: a test that fails ends then, instead of waiting for one that hangs.
+pub(crate) struct GoesOn(pub(crate) FakeDisk);
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        self.0.go_on();
+    }
+}
+
 impl State {
     fn may(&self, operation: Operation) -> io::Result<()> {
         match self.failing.get(&operation) {

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
-use super::super::fake::{FakeDisk, HANGS, Operation};
+use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
 use super::*;
 use crate::plan::name::RelativeName;
 
@@ -128,6 +128,7 @@ fn no_room_says_what_to_do() {
 fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
     let disk = FakeDisk::default();
     let writer = writer(&disk);
+    let _in_the_end = GoesOn(disk.clone());
     let mut part = writer.part();
     let mut first = HANGS.to_vec();
     first.resize(BATCH, 0);
