@@ -142,8 +142,7 @@ impl Drop for Engine {
     }
 }
 
-/// One network thread is the fastest for small files on two cores, where the server needs one as well (measured): half the
-/// cores, so that the disk and whoever listens have theirs.
+/// Half the cores, so that the disk and whoever listens have theirs.
 fn default_threads() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)
