@@ -46,9 +46,9 @@ pub struct Transfer {
     /// The row's ordinal, which names the item in this run.
     pub row: u64,
     /// What people call it.
-    pub label: String,
+    pub label: Arc<str>,
     /// The URL as given, without userinfo.
-    pub url: String,
+    pub url: Arc<str>,
     received: AtomicU64,
     length: AtomicU64,
 }
@@ -57,7 +57,7 @@ pub struct Transfer {
 const UNKNOWN: u64 = u64::MAX;
 
 impl Transfer {
-    pub(crate) fn new(row: u64, label: String, url: String) -> Self {
+    pub(crate) fn new(row: u64, label: Arc<str>, url: Arc<str>) -> Self {
         Self {
             row,
             label,

@@ -1,5 +1,6 @@
 //! What became of one item.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
@@ -14,15 +15,15 @@ pub struct Outcome {
     /// Where the row was read, if in a list.
     pub place: Option<Place>,
     /// The URL as given, without userinfo.
-    pub url: String,
+    pub url: Arc<str>,
     /// The URL that answered, after redirects; `None` when no request was sent.
     pub final_url: Option<String>,
     /// What people call it: the row's label, else the file's name, else the URL.
-    pub label: String,
+    pub label: Arc<str>,
     /// How it ended.
     pub status: Status,
     /// Where the file is, relative to the destination; `None` when it failed.
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
     /// The file's length in bytes; 0 when it failed.
     pub bytes: u64,
     /// The status of the last response.

@@ -11,10 +11,10 @@ use crate::plan::name::RelativeName;
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(crate) url: Url,
-    pub(crate) given: Box<str>,
+    pub(crate) given: Arc<str>,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) name: Option<RelativeName>,
-    pub(crate) label: Option<Box<str>>,
+    pub(crate) label: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
 }
 
@@ -25,13 +25,21 @@ impl Request {
     /// # Errors
     /// Of kind `input`, when the text is no absolute `http` or `https` URL.
     pub fn new(url: &str) -> Result<Self, Error> {
+        Self::parsed_by(Url::parse, url)
+    }
+
+    /// The same, with a parser that reads URLs as [`Url::parse`] does.
+    pub(crate) fn parsed_by(
+        parse: impl FnOnce(&str) -> Result<Url, url::ParseError>,
+        url: &str,
+    ) -> Result<Self, Error> {
         if !url.contains("://") {
             return Err(input(format!(
                 "{:?} is not a URL: it has no scheme; write http:// or https:// before it",
                 shown(url)
             )));
         }
-        let mut parsed = Url::parse(url).map_err(|cause| {
+        let mut parsed = parse(url).map_err(|cause| {
             input(format!("{:?} is not a URL: {cause}", shown(url))).caused_by(cause)
         })?;
         if !matches!(parsed.scheme(), "http" | "https") {
@@ -41,7 +49,7 @@ impl Request {
             )));
         }
         let credentials = Credentials::take_from(&mut parsed);
-        let mut given: Box<str> = url.into();
+        let mut given: Arc<str> = url.into();
         if credentials.is_some() {
             given = without_userinfo(url).into();
             // However it was written: what is shown is known to be without them.

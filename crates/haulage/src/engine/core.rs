@@ -139,7 +139,7 @@ impl Core {
         let mut schedule = self.schedule();
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.cancelled(&item);
+            return self.cancelled(*item);
         }
         schedule.put_back(host, item);
     }
@@ -149,7 +149,7 @@ impl Core {
         // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.cancelled(&item);
+            return self.cancelled(*item);
         }
         let host = schedule.host(origin::key(item.url()), item.protocol());
         push(&mut schedule, host, item);
@@ -192,7 +192,7 @@ impl Core {
         }
         let waiting = self.schedule().drain();
         for item in waiting {
-            self.cancelled(&item);
+            self.cancelled(*item);
         }
     }
 

@@ -45,13 +45,11 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
 impl Core {
     /// A row that is no request fails alone.
     fn refuse(&self, row: u64, bad: BadRow) {
-        let mut outcome = Outcome {
+        self.end(Outcome {
             place: bad.place,
-            url: bad.text.clone(),
-            ..unstarted(row, bad.text)
-        };
-        outcome.status = Status::Failed(bad.error);
-        self.end(outcome);
+            status: Status::Failed(bad.error),
+            ..unstarted(row, bad.text.into())
+        });
     }
 
     /// A request gets its name, and goes to its host's queue if there is something to fetch.
@@ -100,6 +98,10 @@ impl Core {
 
     /// How a row ends when something stands at its name that is to stay.
     fn already_there(&self, target: &TargetName) -> Option<(Status, u64)> {
+        if self.disk.was_empty() {
+            // Names are given once each, and a commit looks once more: asking the disk costs as much as reading the row.
+            return None;
+        }
         match (self.disk.present(target), self.options.existing) {
             (Ok(Present::Nothing), _) | (Ok(Present::File(_)), Existing::Overwrite) => None,
             (Ok(Present::File(length)), Existing::Skip) => Some((Status::Skipped, length)),

@@ -68,12 +68,19 @@ impl Item {
     }
 
     /// What people call it.
-    pub(super) fn label(&self) -> String {
-        label(&self.request, self.target.file())
+    pub(super) fn label(&self) -> Arc<str> {
+        match &self.under_way {
+            Some(under_way) => Arc::clone(&under_way.transfer.label),
+            None => label(&self.request, &self.target),
+        }
     }
 }
 
 /// What people call a request: its row's label, else the name of its file.
-pub(super) fn label(request: &Request, file: &str) -> String {
-    request.label.as_deref().unwrap_or(file).to_owned()
+pub(super) fn label(request: &Request, target: &TargetName) -> Arc<str> {
+    match &request.label {
+        Some(label) => Arc::clone(label),
+        None if target.folder().is_none() => target.to_shared(),
+        None => target.file().into(),
+    }
 }

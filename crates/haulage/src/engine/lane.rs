@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::body::{Body, Incoming};
 use url::Url;
 
@@ -15,6 +16,7 @@ use super::item::Item;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::exchange::{self, Unanswered};
+use crate::fetch::headers;
 use crate::fetch::idle::IdleTimer;
 use crate::fetch::origin::Origin;
 use crate::fetch::redirect;
@@ -35,6 +37,8 @@ pub(super) struct Lane {
     handle: LaneHandle,
     host: HostId,
     worker: usize,
+    /// The `Host` of its requests, once there has been one: a lane serves one origin.
+    host_header: Option<HeaderValue>,
     connection: Option<Connection>,
     /// A request has been answered on this connection, so the server may be closing it just now.
     used: bool,
@@ -55,6 +59,7 @@ enum Step {
 impl Lane {
     pub(super) fn new(core: Arc<Core>, worker: usize, open: &OpenLane) -> Self {
         Self {
+            host_header: None,
             handle: LaneHandle::default(),
             host: open.host,
             worker,
@@ -128,7 +133,7 @@ impl Lane {
         let step = tokio::select! {
             biased;
             () = stopping => {
-                self.core.cancelled(&item);
+                self.core.cancelled(*item);
                 return ControlFlow::Break(());
             }
             step = self.fetch(&mut item, connects) => step,
@@ -173,10 +178,16 @@ impl Lane {
                 .hop
                 .as_ref()
                 .map(|(url, credentials)| (url, credentials.as_ref()));
-            let headers =
-                self.core
-                    .headers
-                    .of(&item.request.url, hop, item.request.credentials.as_ref())?;
+            let host = match &self.host_header {
+                Some(host) => host,
+                None => self.host_header.insert(headers::host(item.url())?),
+            };
+            let headers = self.core.headers.of(
+                host,
+                &item.request.url,
+                hop,
+                item.request.credentials.as_ref(),
+            )?;
             match exchange::send(connection, item.url(), headers, &mut self.idle).await {
                 Ok(response) => break response,
                 // The server closed it while it was idle: that says nothing about this request.

@@ -27,7 +27,7 @@ impl Core {
             let transfer = Arc::new(Transfer::new(
                 item.row,
                 item.label(),
-                item.request.url().to_owned(),
+                Arc::clone(&item.request.given),
             ));
             item.under_way = Some(UnderWay {
                 transfer: Arc::clone(&transfer),
@@ -47,7 +47,7 @@ impl Core {
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
-                Ok(length) => core.done(&item, entity, length),
+                Ok(length) => core.done(*item, entity, length),
                 Err(error) => core.failed(item, error),
             }),
         };
@@ -66,7 +66,7 @@ impl Core {
                     self.options.max_redirects
                 ),
             );
-            return self.end_failed(&item, error);
+            return self.end_failed(*item, error);
         }
         if let Some(under_way) = &item.under_way {
             self.tell(Event::Redirected {
@@ -82,7 +82,7 @@ impl Core {
     pub(super) fn failed(&self, mut item: Box<Item>, error: Error) {
         if error.ends_the_run() {
             let stopped = Error::new(error.kind(), error.to_string());
-            self.end_failed(&item, error);
+            self.end_failed(*item, error);
             return self.stop(stopped);
         }
         let wait = wait_before_retry(&self.options.retry, item.attempts, &error, fastrand::f64());
@@ -103,12 +103,12 @@ impl Core {
                 item.begins_attempt = true;
                 self.queue_after(item, wait);
             }
-            _ => self.end_failed(&item, error),
+            _ => self.end_failed(*item, error),
         }
     }
 
     /// The run is being stopped. An item that had started ends; of one that had not nothing is said.
-    pub(super) fn cancelled(&self, item: &Item) {
+    pub(super) fn cancelled(&self, item: Item) {
         if item.under_way.is_some() {
             let error = Error::new(
                 ErrorKind::Cancelled,
@@ -135,10 +135,10 @@ impl Core {
         let there = !matches!(ended, Status::Failed(_));
         let mut outcome = Outcome {
             place: request.place.clone(),
-            url: request.url().to_owned(),
-            path: there.then(|| target.as_str().to_owned()),
+            url: Arc::clone(&request.given),
+            path: there.then(|| target.to_shared()),
             bytes,
-            ..unstarted(row, label(request, target.file()))
+            ..unstarted(row, label(request, target))
         };
         outcome.status = ended;
         self.end(outcome);
@@ -164,10 +164,11 @@ impl Core {
         }
     }
 
-    fn done(&self, item: &Item, entity: Entity, length: u64) {
+    fn done(&self, item: Item, entity: Entity, length: u64) {
+        let (key, target) = (item.key, item.target.clone());
         let outcome = Outcome {
             status: Status::Done,
-            path: Some(item.target.as_str().to_owned()),
+            path: Some(target.to_shared()),
             bytes: length,
             etag: entity.etag,
             last_modified: entity.last_modified,
@@ -175,25 +176,26 @@ impl Core {
             verified: entity.framing,
             ..under_way(item)
         };
-        self.settle(item, Settled::Done, outcome);
+        self.settle(key, &target, Settled::Done, outcome);
     }
 
-    fn end_failed(&self, item: &Item, error: Error) {
+    fn end_failed(&self, item: Item, error: Error) {
         let kind = error.kind();
+        let (key, target) = (item.key, item.target.clone());
         let outcome = Outcome {
             status: Status::Failed(error),
             ..under_way(item)
         };
-        self.settle(item, Settled::Failed(kind), outcome);
+        self.settle(key, &target, Settled::Failed(kind), outcome);
     }
 
     /// Ends an item, and the rows that asked for the same.
-    fn settle(&self, item: &Item, settled: Settled, outcome: Outcome) {
-        let followers = self.release(item.key, settled);
+    fn settle(&self, key: Key, target: &TargetName, settled: Settled, outcome: Outcome) {
+        let followers = self.release(key, settled);
         let bytes = outcome.bytes;
         self.end(outcome);
         for (row, request) in followers.into_iter().flatten() {
-            self.end_as_same(row, &request, &item.target, settled, bytes);
+            self.end_as_same(row, &request, target, settled, bytes);
         }
     }
 
@@ -237,31 +239,35 @@ impl Core {
 }
 
 /// The outcome of an item as far as it has come; how it ended is for the caller to say.
-fn under_way(item: &Item) -> Outcome {
-    let mut final_url = item.url().clone();
-    final_url.set_fragment(None);
+fn under_way(item: Item) -> Outcome {
+    let label = item.label();
     let (started, duration) = match &item.under_way {
         Some(under_way) => (under_way.at, under_way.clock.elapsed()),
         None => (SystemTime::now(), Duration::ZERO),
     };
+    let final_url = item.http_status.map(|_| {
+        let mut url = item.hop.map_or(item.request.url, |(url, _)| url);
+        url.set_fragment(None);
+        url.into()
+    });
     Outcome {
-        place: item.request.place.clone(),
-        url: item.request.url().to_owned(),
-        final_url: item.http_status.map(|_| final_url.into()),
+        place: item.request.place,
+        url: item.request.given,
+        final_url,
         http_status: item.http_status,
         attempts: item.attempts,
         started,
         duration,
-        ..unstarted(item.row, item.label())
+        ..unstarted(item.row, label)
     }
 }
 
 /// The outcome of a row of which nothing is known.
-pub(super) fn unstarted(row: u64, label: String) -> Outcome {
+pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
     Outcome {
         row,
         place: None,
-        url: String::new(),
+        url: Arc::clone(&label),
         final_url: None,
         label,
         status: Status::Skipped,

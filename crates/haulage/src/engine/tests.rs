@@ -72,7 +72,7 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         while ended < 40 {
             if let Event::Ended(outcome) = events.next().await.unwrap() {
                 assert_eq!(outcome.status.name(), "done");
-                assert_ne!(outcome.label, "hangs");
+                assert_ne!(&*outcome.label, "hangs");
                 ended += 1;
             }
         }
@@ -80,10 +80,7 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         disk.go_on();
         while let Some(event) = events.next().await {
             if let Event::Ended(outcome) = event {
-                assert_eq!(
-                    (outcome.label.as_str(), outcome.status.name()),
-                    ("hangs", "done")
-                );
+                assert_eq!((&*outcome.label, outcome.status.name()), ("hangs", "done"));
             }
         }
     });
@@ -103,7 +100,7 @@ fn a_file_that_cannot_be_written_fails_alone_and_says_which() {
     for outcome in outcomes {
         let error = outcome.error().unwrap();
         assert_eq!(error.kind(), ErrorKind::Disk);
-        assert!(error.to_string().contains(&outcome.label), "{error}");
+        assert!(error.to_string().contains(&*outcome.label), "{error}");
         assert_eq!((outcome.path, outcome.bytes), (None, 0));
     }
 }

@@ -52,35 +52,36 @@ impl Headers {
         Ok(Self { own, elsewhere })
     }
 
-    /// The headers of a request for `hop`, which a request for `given` has led to. `credentials` are those of the URL
+    /// The headers of a request at `host` for `hop`, which a request for `given` has led to. `credentials` are those of the URL
     /// as given, `hop_credentials` those that a redirect's own URL carried.
     pub(crate) fn of(
         &self,
+        host: &HeaderValue,
         given: &Url,
         hop: Option<(&Url, Option<&Credentials>)>,
         credentials: Option<&Credentials>,
     ) -> Result<HeaderMap, Error> {
-        let (url, at_home, credentials) = match hop {
-            None => (given, true, credentials),
+        let (at_home, credentials) = match hop {
+            None => (true, credentials),
             Some((hop, hop_credentials)) => {
                 let at_home = origin::key(hop) == origin::key(given);
-                (
-                    hop,
-                    at_home,
-                    hop_credentials.or(credentials.filter(|_| at_home)),
-                )
+                (at_home, hop_credentials.or(credentials.filter(|_| at_home)))
             }
         };
         let mut headers = if at_home { &self.own } else { &self.elsewhere }.clone();
         if let Some(credentials) = credentials {
             headers.insert(AUTHORIZATION, basic(credentials)?);
         }
-        let host = HeaderValue::from_str(origin::authority(url)).map_err(|cause| {
-            Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause)
-        })?;
-        headers.insert(HOST, host);
+        headers.insert(HOST, host.clone());
         Ok(headers)
     }
+}
+
+/// The `Host` of requests to the origin of `url`: worked out once by whoever asks it for much.
+pub(crate) fn host(url: &Url) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(origin::authority(url)).map_err(|cause| {
+        Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause)
+    })
 }
 
 /// RFC 7617 §2.
@@ -103,6 +104,8 @@ fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ANY: HeaderValue = HeaderValue::from_static("any.example");
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -130,7 +133,12 @@ mod tests {
     #[test]
     fn secrets_go_to_the_origin_of_the_url_as_given() {
         let headers = secretive()
-            .of(&url("http://a.example/x"), None, None)
+            .of(
+                &HeaderValue::from_static("a.example"),
+                &url("http://a.example/x"),
+                None,
+                None,
+            )
             .unwrap();
         assert_eq!(headers[AUTHORIZATION], "Basic bWU6c2VjcmV0");
         assert_eq!(headers["x-api-key"], "secret");
@@ -151,7 +159,7 @@ mod tests {
             "http://a.example:81/x",
         ] {
             let headers = secretive()
-                .of(&given, Some((&url(hop), None)), Some(&own))
+                .of(&ANY, &given, Some((&url(hop), None)), Some(&own))
                 .unwrap();
             for name in ["authorization", "cookie", "x-api-key"] {
                 assert!(!headers.contains_key(name), "{hop} got {name}");
@@ -165,13 +173,15 @@ mod tests {
     fn back_home_they_are_sent_again_and_a_url_brings_its_own() {
         let given = url("http://a.example/x");
         let home = url("http://a.example/y");
-        let headers = secretive().of(&given, Some((&home, None)), None).unwrap();
+        let headers = secretive()
+            .of(&ANY, &given, Some((&home, None)), None)
+            .unwrap();
         assert!(headers.contains_key(AUTHORIZATION));
         let own = Credentials {
             user: "u".into(),
             password: "p".into(),
         };
-        let headers = secretive().of(&given, None, Some(&own)).unwrap();
+        let headers = secretive().of(&ANY, &given, None, Some(&own)).unwrap();
         assert_eq!(headers[AUTHORIZATION], "Basic dTpw");
     }
 
@@ -183,7 +193,7 @@ mod tests {
             .insert(USER_AGENT, HeaderValue::from_static("mine"));
         let headers = Headers::new(&options)
             .unwrap()
-            .of(&url("http://a/"), None, None)
+            .of(&ANY, &url("http://a/"), None, None)
             .unwrap();
         assert_eq!(
             headers.get_all(USER_AGENT).iter().collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
@@ -20,7 +21,7 @@ const INDEX: &str = "index.html";
 /// A relative path as a user wrote it, with `/` between its components: neither absolute, nor empty, nor upwards. What
 /// is in the components has not been looked at: [`TargetName::of_user`] makes them safe.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct RelativeName(Box<str>);
+pub(crate) struct RelativeName(Arc<str>);
 
 impl RelativeName {
     /// Takes what a user wrote; `.` and empty components are dropped.
@@ -55,7 +56,7 @@ impl RelativeName {
 /// A path below the destination that is safe to create: every component is one plain file name on every platform, and
 /// the first is not the state's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct TargetName(Box<str>);
+pub(crate) struct TargetName(Arc<str>);
 
 impl TargetName {
     /// The last path segment of a URL, percent-decoded once (RFC 3986 §2.4), without query and fragment. `given` is the
@@ -110,6 +111,11 @@ impl TargetName {
     /// The whole path, with `/` between components.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The whole path, to be kept.
+    pub(crate) fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The folders that the file stands in, if any.

@@ -5,6 +5,7 @@
 //! so that a list may be of any length, and a pipe that is still being written.
 
 mod pattern;
+mod prefix;
 mod text;
 
 pub use pattern::{Expansion, Pattern};

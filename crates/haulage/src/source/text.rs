@@ -12,6 +12,7 @@ use memchr::memchr;
 use crate::error::{Error, ErrorKind};
 use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
+use crate::source::prefix::UrlParser;
 
 /// Most bytes in a line, its end not included.
 const MAX_LINE: usize = 64 * 1024;
@@ -35,6 +36,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub struct TextList<R> {
     reader: R,
     input: Arc<str>,
+    urls: UrlParser,
     buffer: Box<[u8]>,
     /// What has been read and not yet returned.
     filled: Range<usize>,
@@ -68,6 +70,7 @@ impl<R: Read> TextList<R> {
         Self {
             reader,
             input: input.into(),
+            urls: UrlParser::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             filled: 0..0,
             scanned: 0,
@@ -170,7 +173,7 @@ impl<R: Read> Iterator for TextList<R> {
             } else {
                 match std::str::from_utf8(line)
                     .map_err(not_utf8)
-                    .and_then(request_of)
+                    .and_then(|line| request_of(line, &mut self.urls))
                 {
                     Ok(request) => return Some(Ok(request.read_at(place()))),
                     Err(error) => error,
@@ -248,9 +251,10 @@ impl RowCounter {
 }
 
 /// The request that a line makes.
-fn request_of(line: &str) -> Result<Request, Error> {
+fn request_of(line: &str, urls: &mut UrlParser) -> Result<Request, Error> {
     let mut fields = line.split('\t');
-    let mut request = Request::new(fields.next().unwrap_or_default().trim_ascii())?;
+    let url = fields.next().unwrap_or_default().trim_ascii();
+    let mut request = Request::parsed_by(|text| urls.parse(text), url)?;
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
     for field in fields.filter(|field| !field.is_empty()) {
         request = match field.split_once('=') {

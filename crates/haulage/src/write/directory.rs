@@ -22,6 +22,7 @@ use rustix::fs::{
     linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use super::disk::{Disk, PartFile, Present, Replace};
 use crate::error::{Error, ErrorKind};
@@ -42,6 +43,8 @@ pub(crate) struct Directory {
     /// Held until the run ends.
     lock: Mutex<Option<File>>,
     when_done: Workspace,
+    /// It held nothing when it was opened, so whatever is below it this run has put there.
+    was_empty: bool,
 }
 
 impl Directory {
@@ -61,6 +64,7 @@ impl Directory {
             _ => failed(error),
         })?;
         let root = OwnedFd::from(File::open(path).map_err(failed)?);
+        let was_empty = holds_no_files(root.as_fd()).map_err(failed)?;
         make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
         let workspace = open_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
         let lock = take_lock(&path.join(WORKSPACE).join("lock")).map_err(|error| {
@@ -83,6 +87,7 @@ impl Directory {
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
             when_done,
+            was_empty,
         })
     }
 
@@ -132,14 +137,15 @@ impl Disk for Directory {
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
         let part = part_name(part);
+        let part = part.as_c_str();
         self.in_folder(target, |folder, file| match replace {
-            Replace::Files => Ok(renameat(&self.parts, &part, folder, file)?),
+            Replace::Files => Ok(renameat(&self.parts, part, folder, file)?),
             Replace::Never => {
-                match renameat_with(&self.parts, &part, folder, file, RenameFlags::NOREPLACE) {
+                match renameat_with(&self.parts, part, folder, file, RenameFlags::NOREPLACE) {
                     // A file system that cannot: a link never replaces anything either.
                     Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                        linkat(&self.parts, &part, folder, file, AtFlags::empty())?;
-                        unlinkat(&self.parts, &part, AtFlags::empty())?;
+                        linkat(&self.parts, part, folder, file, AtFlags::empty())?;
+                        unlinkat(&self.parts, part, AtFlags::empty())?;
                         Ok(())
                     }
                     other => Ok(other?),
@@ -150,6 +156,10 @@ impl Disk for Directory {
 
     fn remove_part(&self, part: u64) -> io::Result<()> {
         Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)
+    }
+
+    fn was_empty(&self) -> bool {
+        self.was_empty
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
@@ -227,8 +237,8 @@ impl PartFile for OpenPart {
     }
 }
 
-fn part_name(part: u64) -> String {
-    part.to_string()
+fn part_name(part: u64) -> DecInt {
+    DecInt::new(part)
 }
 
 /// Makes a folder; `false` when it is there already.
@@ -254,6 +264,17 @@ fn remove_files(folder: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether nothing is in a folder but the workspace.
+fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<bool> {
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let name = entry?;
+        if ![&b"."[..], b"..", WORKSPACE.as_bytes()].contains(&name.file_name().to_bytes()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes the lock, or `WouldBlock`.

@@ -13,6 +13,9 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
     /// Removes a part.
     fn remove_part(&self, part: u64) -> io::Result<()>;
+    /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
+    /// given itself.
+    fn was_empty(&self) -> bool;
     /// What stands at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// The run is over: removes what nobody needs any more, and lets other runs in.

@@ -133,6 +133,10 @@ impl Disk for FakeDisk {
             .ok_or(io::ErrorKind::NotFound.into())
     }
 
+    fn was_empty(&self) -> bool {
+        false
+    }
+
     fn present(&self, target: &TargetName) -> io::Result<Present> {
         let state = self.lock();
         let file = state.files.get(target.as_str());

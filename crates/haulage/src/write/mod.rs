@@ -4,6 +4,7 @@
 //! Memory between the two is bounded for each part and in all, so that a slow disk slows the network instead of
 //! filling the memory, and one part that hangs stalls its own item alone.
 
+mod batch;
 mod directory;
 mod disk;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
 
+use super::batch::{Batch, Buffers};
 use super::disk::{Disk, PartFile, Replace};
 use super::verify;
 use crate::error::{Error, ErrorKind};
@@ -21,8 +22,6 @@ const BUDGET: usize = 6 << 20;
 const PART_BUDGET: usize = 512 << 10;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
 const BATCH: usize = 128 << 10;
-/// Pieces that go at once: a server that sends a byte at a time must not make a list of a million.
-const BATCH_PIECES: usize = 1024;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -31,6 +30,7 @@ pub(crate) struct Writer {
     disk: Arc<dyn Disk>,
     pool: Arc<BlockingPool>,
     budget: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
     parts: AtomicU64,
 }
 
@@ -51,6 +51,7 @@ impl Writer {
             disk,
             pool,
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
+            buffers: Arc::default(),
             parts: AtomicU64::new(0),
         }
     }
@@ -62,13 +63,13 @@ impl Writer {
                 number: self.parts.fetch_add(1, Ordering::Relaxed),
                 disk: Arc::clone(&self.disk),
                 budget: Arc::clone(&self.budget),
+                buffers: Arc::clone(&self.buffers),
                 queue: Mutex::default(),
                 room: Notify::new(),
                 file: Mutex::default(),
             }),
             pool: Arc::clone(&self.pool),
-            pending: Vec::new(),
-            pending_bytes: 0,
+            pending: Batch::default(),
         }
     }
 }
@@ -77,8 +78,7 @@ impl Writer {
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
-    pending: Vec<Bytes>,
-    pending_bytes: usize,
+    pending: Batch,
 }
 
 impl PartWriter {
@@ -87,39 +87,32 @@ impl PartWriter {
     /// # Errors
     /// What an earlier write of this part met.
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
-        self.pending_bytes += bytes.len();
-        self.pending.push(bytes);
-        if self.pending_bytes < BATCH && self.pending.len() < BATCH_PIECES {
+        self.pending.push(bytes, &self.part.buffers);
+        if self.pending.length() < BATCH {
             return Ok(());
         }
         self.part.wait_for_room().await?;
-        let write = self.take_pending().await;
-        self.part.push(&self.pool, Step::Write(write));
+        let (batch, permits) = self.take_pending().await;
+        self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
     }
 
     /// Says that these were all; `saving` is told what came of it.
     pub(crate) async fn commit(mut self, saving: Saving) {
-        let rest = self.take_pending().await;
-        self.part.push(&self.pool, Step::Commit(rest, saving));
+        let (rest, permits) = self.take_pending().await;
+        self.part
+            .push(&self.pool, Step::Commit(rest, permits, saving));
     }
 
     /// Takes what is pending, with its share of the budget.
-    async fn take_pending(&mut self) -> Batch {
-        let held = self
-            .pending_bytes
-            .max(self.pending.len() * (BATCH / BATCH_PIECES));
-        let permits = (held.div_ceil(PERMIT)).min(BUDGET / PERMIT);
+    async fn take_pending(&mut self) -> (Batch, u32) {
+        let permits = (self.pending.held().div_ceil(PERMIT)).min(BUDGET / PERMIT);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         if let Ok(share) = self.part.budget.acquire_many(permits).await {
             share.forget();
         }
-        Batch {
-            length: std::mem::take(&mut self.pending_bytes),
-            bytes: std::mem::take(&mut self.pending),
-            permits,
-        }
+        (std::mem::take(&mut self.pending), permits)
     }
 }
 
@@ -137,6 +130,7 @@ struct Part {
     number: u64,
     disk: Arc<dyn Disk>,
     budget: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
     queue: Mutex<Queue>,
     /// Told when the disk has caught up.
     room: Notify,
@@ -161,16 +155,11 @@ impl Queue {
     }
 }
 
+/// What is to be done with a part next. A batch comes with its permits of the budget.
 enum Step {
-    Write(Batch),
-    Commit(Batch, Saving),
+    Write(Batch, u32),
+    Commit(Batch, u32, Saving),
     Abandon,
-}
-
-struct Batch {
-    bytes: Vec<Bytes>,
-    length: usize,
-    permits: u32,
 }
 
 #[derive(Default)]
@@ -205,7 +194,7 @@ impl Part {
         queue.begun = true;
         queue.ended |= matches!(step, Step::Commit(..) | Step::Abandon);
         queue.bytes += match &step {
-            Step::Write(batch) | Step::Commit(batch, _) => batch.length,
+            Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
             Step::Abandon => 0,
         };
         queue.steps.push_back(step);
@@ -220,11 +209,7 @@ impl Part {
             Some(open) => open,
             None => file.open.insert(self.disk.create_part(self.number)?),
         };
-        let mut slices: Vec<IoSlice<'_>> = batch
-            .bytes
-            .iter()
-            .map(|bytes| IoSlice::new(bytes))
-            .collect();
+        let mut slices = batch.slices();
         let mut rest = &mut slices[..];
         while !rest.is_empty() {
             match open.write(rest) {
@@ -297,25 +282,25 @@ impl Job for Part {
                 step
             };
             match step {
-                Step::Write(batch) => {
+                Step::Write(batch, permits) => {
                     let result = if file.failed {
                         Ok(())
                     } else {
                         self.write(&mut file, &batch)
                     };
                     let mut queue = self.lock();
-                    queue.bytes -= batch.length;
+                    queue.bytes -= batch.length();
                     if let Err(error) = result {
                         file.failed = true;
                         queue.failed = Some(Error::disk("cannot write", error));
                     }
                     drop(queue);
-                    self.release(batch);
+                    self.release(batch, permits);
                     self.room.notify_one();
                 }
-                Step::Commit(batch, saving) => {
+                Step::Commit(batch, permits, saving) => {
                     let result = self.commit(&mut file, &batch, &saving);
-                    self.release(batch);
+                    self.release(batch, permits);
                     if result.is_err() {
                         self.remove(&mut file);
                     }
@@ -329,9 +314,9 @@ impl Job for Part {
 
 impl Part {
     /// Gives a batch's memory back first, then its share of the budget.
-    fn release(&self, batch: Batch) {
-        drop(batch.bytes);
-        self.budget.add_permits(batch.permits as usize);
+    fn release(&self, batch: Batch, permits: u32) {
+        batch.recycle(&self.buffers);
+        self.budget.add_permits(permits as usize);
     }
 }
 

@@ -46,7 +46,7 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
             (5, 8, "none")
         ]
     );
-    assert_eq!(outcomes[3].label, "二");
+    assert_eq!(&*outcomes[3].label, "二");
     assert_eq!(bench.read("sub/b.bin"), b"/b");
     assert_eq!(bench.names(), ["a", "d", "sub"]);
 }

@@ -57,7 +57,7 @@ fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
     });
     let mut ended: Vec<_> = outcomes
         .iter()
-        .map(|outcome| (outcome.label.as_str(), kind(outcome)))
+        .map(|outcome| (&*outcome.label, kind(outcome)))
         .collect();
     ended.sort_unstable();
     assert_eq!(
