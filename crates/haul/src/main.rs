@@ -15,9 +15,16 @@ mod values;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use crate::args::Command;
 use crate::exit::{Exit, Problem};
 use crate::settings::Settings;
+
+/// Much of what is allocated on one thread is given back on another (an item is read, fetched, written and reported by four),
+/// which the system's allocator does slowly: 10% of the CPU of a small file.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = match args::parse(std::env::args_os()) {

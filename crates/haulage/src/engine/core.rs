@@ -29,7 +29,7 @@ use crate::write::{Disk, Replace, Writer};
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
 /// Most bytes that the read buffers of all lanes hold together.
-const READ_BUFFERS: usize = 16 << 20;
+const READ_BUFFERS: usize = 8 << 20;
 /// The smallest and the largest read buffer: below the first each read costs more than its bytes, above the second nothing
 /// is gained.
 const READ_BUFFER: (usize, usize) = (64 << 10, 256 << 10);
