@@ -1,1 +1,1 @@
-"""What `bench/compare` and `bench/real-input` share."""
+"""What the commands in `bench/` share."""

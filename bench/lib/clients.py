@@ -1,6 +1,8 @@
 """The clients: how each is called, and what it is handed."""
 
+import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,8 @@ class Client:
     version_flag = "--version"
     # What to say of a client where it cannot do what the others do.
     without_h2 = ""
+    # Most rows of a long list, for a client that would take gigabytes or many minutes for all.
+    most_rows = None
 
     def __init__(self, program=None):
         self.program = program or which(self.name)
@@ -36,12 +40,16 @@ class Client:
             return f"{self.name} not found: install it, e.g. `apt-get install {self.package}`"
         return None
 
-    def version(self):
+    def says(self, *arguments):
+        """What it prints on standard output."""
         done = subprocess.run(
-            [self.program, self.version_flag], capture_output=True, text=True, check=False
+            [self.program, *arguments], capture_output=True, text=True, check=False
         )
+        return done.stdout
+
+    def version(self):
         # curl goes on to name every library it was built with.
-        return (done.stdout.splitlines() or ["?"])[0].split(" (")[0].strip()
+        return (self.says(self.version_flag).splitlines() or ["?"])[0].split(" (")[0].strip()
 
     def list_line(self, url, job):
         """How a URL stands in the list handed to the client."""
@@ -98,6 +106,7 @@ class Aria2(Client):
     name = "aria2c"
     package = "aria2"
     without_h2 = "knows no HTTP/2 and spoke HTTP/1.1"
+    most_rows = 200_000
 
     def list_line(self, url, job):
         return f"{url}\n  out={Path(url).name}"
@@ -111,17 +120,77 @@ class Aria2(Client):
         return flags + ([f"--ca-certificate={job.cacert}"] if job.cacert else [])
 
 
-NAMES = ("haul", "curl", "wget2", "aria2c")
+class Rclone(Client):
+    """`copyurl --urls` where there is one (1.72), else `copy` from a remote that is a web server."""
+
+    name = package = "rclone"
+    version_flag = "version"
+    most_rows = 200_000
+
+    def __init__(self):
+        super().__init__()
+        self.takes_urls = self.program is not None and "--urls" in self.says("copyurl", "--help")
+
+    def version(self):
+        return super().version() + (", copyurl --urls" if self.takes_urls else ", copy :http:")
+
+    def list_line(self, url, job):
+        return f"{url},{Path(url).name}" if self.takes_urls else Path(url).name
+
+    def arguments(self, listing, job):
+        flags = ["-q", "--transfers", job.connections]
+        flags += ["--ca-cert", job.cacert] if job.cacert else []
+        if self.takes_urls:
+            return ["copyurl", *flags, "--urls", listing, job.out]
+        # All that would be asked beyond one GET a file is turned off: the listing of the folder, the
+        # HEAD of each file, the look at the destination.
+        folder = job.urls[0].rpartition("/")[0]
+        flags += ["--checkers", job.connections, "--files-from-raw", listing]
+        flags += ["--no-traverse", "--no-check-dest", "--http-no-head", "--http-url", f"{folder}/"]
+        return ["copy", *flags, ":http:", job.out]
+
+
+class Aiohttp(Client):
+    """The script that people write; see `aiohttp_client.py`."""
+
+    name = "aiohttp"
+    without_h2 = "knows no HTTP/2 and spoke HTTP/1.1"
+    most_rows = 200_000
+    script = Path(__file__).resolve().parent / "aiohttp_client.py"
+    versions = (
+        "import aiohttp, platform, tqdm; "
+        "print(f'aiohttp {aiohttp.__version__}, tqdm {tqdm.__version__}, Python {platform.python_version()}')"
+    )
+
+    def __init__(self):
+        super().__init__(which(os.environ.get("BENCH_PYTHON", sys.executable)))
+        self.found = self.says("-c", self.versions) if self.program else ""
+
+    @property
+    def missing(self):
+        if not self.found:
+            return "aiohttp not found: `pip install aiohttp tqdm`, and let BENCH_PYTHON name that python3"
+        return None
+
+    def version(self):
+        return self.found.strip()
+
+    def arguments(self, listing, job):
+        flags = [self.script, listing, job.out, "--connections", job.connections]
+        return flags + (["--cacert", job.cacert] if job.cacert else [])
+
+
+PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp}
+NAMES = ("haul", *PEERS)
 
 
 def choose(chosen, haul, before):
     """The clients to run and, by name, why others are left out. `chosen` is None for all found."""
-    made = {"haul": lambda: Haul(haul), "curl": Curl, "wget2": Wget2, "aria2c": Aria2}
     clients, left_out = [], {}
     for name in chosen or NAMES:
-        client = made[name]()
-        # haul is what this is about: without it, only on purpose.
-        if client.missing and (chosen or name == "haul"):
+        client = Haul(haul) if name == "haul" else PEERS[name]()
+        # haul is what this is about: not without it.
+        if client.missing and name == "haul":
             raise FileNotFoundError(client.missing)
         if client.missing:
             left_out[name] = client.missing

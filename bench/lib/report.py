@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+from collections.abc import Callable
 from statistics import median
 
 
@@ -24,39 +25,86 @@ def heading(server_version, versions, rounds, left_out):
         f"- machine: {machine()}",
         f"- server: nginx {server_version}, one worker, on loopback",
         *(f"- {name}: {version}" for name, version in versions.items()),
-        *(f"- left out: {why}" for why in left_out.values()),
+        *(f"- {why}" for why in left_out.values()),
         f"- medians of {rounds} round{'s' if rounds > 1 else ''}, clients taking turns, after a warm-up round not counted",
     ]
     return "\n".join(lines) + "\n"
 
 
-def table(title, runs, remarks):
-    """`runs` is by client name, the first being what the others are measured against."""
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A figure of a run, and how it is shown."""
+
+    title: str
+    key: str
+    digits: int
+    figure: Callable
+
+
+COLUMNS = (
+    Column("CPU s", "cpu_s", 2, lambda use, rows: use.cpu),
+    Column("wall s", "wall_s", 2, lambda use, rows: use.wall),
+    Column("peak MiB", "peak_mib", 1, lambda use, rows: use.peak_mib),
+)
+# Of a long list, whose length need not be the same for every client.
+BY_ROW = (
+    Column("CPU µs a row", "cpu_us_a_row", 1, lambda use, rows: use.cpu / rows * 1e6),
+    Column("peak MiB", "peak_mib", 1, lambda use, rows: use.peak_mib),
+    Column("bytes a row", "peak_bytes_a_row", 0, lambda use, rows: use.peak_kib * 1024 / rows),
+)
+
+
+def medians(runs, rows=None):
+    """By client: each column's median, and what it is divided by haul's.
+
+    `runs` is by client name. `rows` is how many each was given, where that matters.
+    """
+    found = {}
+    for name, uses in runs.items():
+        count = rows[name] if rows else None
+        found[name] = {"rows": count} if rows else {}
+        for column in BY_ROW if rows else COLUMNS:
+            found[name][column.key] = median(column.figure(use, count) for use in uses)
+    base = dict(found[measure_of(runs)]) if runs else {}
+    for figures in found.values():
+        for column in BY_ROW if rows else COLUMNS:
+            key, against = column.key, base[column.key]
+            figures[f"{key}_ratio"] = figures[key] / against if against else None
+    return found
+
+
+def measure_of(runs):
+    """The client that the others are measured against."""
+    return "haul" if "haul" in runs else next(iter(runs))
+
+
+def table(title, runs, remarks, rows=None):
+    """What `medians` finds, as Markdown."""
+    columns = BY_ROW if rows else COLUMNS
     lines = [f"### {title}", ""]
     if runs:
-        base_name, base = next(iter(runs.items()))
-        columns = ("client", "CPU s", "CPU ratio", "wall s", "wall ratio", "peak MiB", "peak ratio")
-        lines += [f"| {' | '.join(columns)} |", "|:--|" + "--:|" * 6]
-        for name, uses in runs.items():
-            cells = [name]
-            for what, digits in (("cpu", 2), ("wall", 2), ("peak_mib", 1)):
-                mid = middle(uses, what)
-                cells += [f"{mid:.{digits}f}", ratio(mid, middle(base, what))]
+        heads = ["client"] + (["rows"] if rows else [])
+        for column in columns:
+            heads += [column.title, f"{column.title.split()[0]} ratio"]
+        lines += [f"| {' | '.join(heads)} |", "|:--|" + "--:|" * (len(heads) - 1)]
+        for name, figures in medians(runs, rows).items():
+            cells = [name] + ([f"{figures['rows']:,}"] if rows else [])
+            for column in columns:
+                cells += [f"{figures[column.key]:,.{column.digits}f}"]
+                cells += [ratio(figures[f"{column.key}_ratio"])]
             lines.append(f"| {' | '.join(cells)} |")
-        lines += ["", f"CPU from least to most: {'; '.join(spread(*each) for each in runs.items())}."]
-        if base_name != "haul":
-            lines += ["", f"Ratios are to {base_name}, for haul has no row."]
+        if not rows:
+            each = "; ".join(spread(*each) for each in runs.items())
+            lines += ["", f"CPU from least to most: {each}."]
+        if "haul" not in runs:
+            lines += ["", f"Ratios are to {measure_of(runs)}, for haul has no row."]
     for remark in remarks:
         lines += ["", f"Remark: {remark}"]
     return "\n".join(lines) + "\n"
 
 
-def middle(uses, what):
-    return median(getattr(use, what) for use in uses)
-
-
-def ratio(value, base):
-    return f"{value / base:.2f}" if base else "–"
+def ratio(value):
+    return "–" if value is None else f"{value:.2f}"
 
 
 def spread(name, uses):
@@ -76,7 +124,8 @@ def record(work, client, number, use, check):
     }
 
 
-def write_json(path, about, runs):
+def write_json(path, about, works, runs):
+    """`works` holds the medians and ratios of each work, `runs` every single run."""
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({**about, "machine": machine(), "runs": runs}, file, indent=1)
+        json.dump({**about, "machine": machine(), "works": works, "runs": runs}, file, indent=1)
         file.write("\n")

@@ -57,6 +57,7 @@ http {{
     server {{
         listen {host}:{plain};
         location = /.ready {{ return 200 "{token}"; }}
+        location /rows/ {{ try_files /rows/one =404; }}
     }}
     server {{ listen {host}:{tls} ssl; }}
     server {{ listen {host}:{h2} ssl{h2_listen}; {h2_server} }}
