@@ -103,6 +103,10 @@ pub(crate) struct Download {
     #[arg(short, long, value_name = "NAME", help_heading = "Files")]
     pub(crate) output: Option<String>,
 
+    /// How files are named that neither -o nor their row in a list names
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Layout::Flat, help_heading = "Files")]
+    pub(crate) layout: Layout,
+
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
@@ -208,6 +212,19 @@ pub(crate) struct Download {
     /// Every attempt, every redirect, and what caused each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
+}
+
+/// How files are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// The last part of the URL's path: b.gif
+    Flat,
+    /// Folders as on the server, under one for the host
+    Tree,
+    /// A hash of the URL: ab/cd/abcd….gif, for very many files
+    Hashed,
+    /// The row's number: 000000042.gif
+    Row,
 }
 
 /// What happens to a file that is there already.

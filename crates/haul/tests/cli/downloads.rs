@@ -71,6 +71,34 @@ fn one_url_can_be_named_and_so_can_a_pattern() {
 }
 
 #[test]
+fn a_layout_names_what_is_not_named() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
+    let place = Place::new();
+    let list = format!(
+        "{}\tout=named.bin\n{}\n",
+        origin.url("/a/b"),
+        origin.url("/a/c.gif")
+    );
+    place.write("list.txt", &list);
+    for (layout, file) in [
+        ("flat", "c.gif".to_owned()),
+        (
+            "tree",
+            format!("127.0.0.1_{}/a/c.gif", origin.address().port()),
+        ),
+        ("row", "000000001.gif".to_owned()),
+    ] {
+        let ran = place.haul(&["-d", layout, "--layout", layout, "-i", "list.txt"]);
+        assert_eq!(ran.code, Some(0), "{layout}: {}", ran.stderr);
+        assert_eq!(place.read(&format!("{layout}/{file}")), "/a/c.gif");
+        assert_eq!(place.read(&format!("{layout}/named.bin")), "/a/b");
+    }
+}
+
+#[test]
 fn lists_are_read_from_files_and_from_standard_input() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));

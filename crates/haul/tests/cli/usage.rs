@@ -74,6 +74,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--input",
         "--insecure",
         "--jobs",
+        "--layout",
         "--max-redirects",
         "--output",
         "--per-host",
