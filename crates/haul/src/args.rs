@@ -79,7 +79,8 @@ pub(crate) struct Download {
     /// Read URLs from this file, one a line; - is standard input
     ///
     /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it. Blank lines and
-    /// lines that start with # are skipped. May be given several times.
+    /// lines that start with # are skipped. A list compressed with gzip or zstd is read as it is. May be given several
+    /// times.
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{Pattern, TextList};
+use haulage::source::{Decompressed, Pattern, TextList};
 use haulage::{Error, ErrorKind, Row};
 
 use crate::exit::Problem;
@@ -68,7 +68,7 @@ impl Inputs {
         self.given_as = GivenAs::List;
         let name = path.display().to_string();
         if name == "-" {
-            let list = TextList::new(io::stdin(), name.as_str());
+            let list = TextList::new(Decompressed::new(io::stdin()), name.as_str());
             let rows = self.until_broken(list, name);
             self.add(Input {
                 rows,
@@ -91,7 +91,7 @@ impl Inputs {
         } else {
             Count::Unknown
         };
-        let list = TextList::new(file, name.as_str());
+        let list = TextList::new(Decompressed::new(file), name.as_str());
         let rows = self.until_broken(list, name);
         self.add(Input { rows, count });
         Ok(())

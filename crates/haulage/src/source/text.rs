@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use super::decompressed::{Decompressed, Format, Input, read_once};
 use crate::error::{Error, ErrorKind};
 use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
@@ -55,10 +56,11 @@ enum Phase {
     Ended,
 }
 
-impl TextList<File> {
-    /// Opens a list.
+impl TextList<Decompressed<File>> {
+    /// Opens a list, which may be compressed.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(File::open(path)?, path.to_string_lossy()))
+        let reader = Decompressed::new(File::open(path)?);
+        Ok(Self::new(reader, path.to_string_lossy()))
     }
 }
 
@@ -188,8 +190,13 @@ impl<R: Read> Iterator for TextList<R> {
 
 impl<R: Read> FusedIterator for TextList<R> {}
 
-/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them.
-pub fn count_rows(mut reader: impl Read) -> io::Result<u64> {
+/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them; `None` when they are
+/// compressed, since to decompress them twice costs more than the number is worth.
+pub fn count_rows(reader: impl Read) -> io::Result<Option<u64>> {
+    let mut reader = Input::new(reader);
+    if reader.format()? != Format::Plain {
+        return Ok(None);
+    }
     let mut counter = RowCounter {
         rows: 0,
         at: Within::Start,
@@ -198,16 +205,16 @@ pub fn count_rows(mut reader: impl Read) -> io::Result<u64> {
     let (mut filled, mut read) = (0, usize::MAX);
     // The first read may bring only a part of the byte-order mark.
     while read > 0 && filled < BYTE_ORDER_MARK.len() {
-        read = read_once(&mut reader, &mut buffer[filled..])?;
+        read = reader.read(&mut buffer[filled..])?;
         filled += read;
     }
     let first = &buffer[..filled];
     counter.take(first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(first));
     while read > 0 {
-        read = read_once(&mut reader, &mut buffer)?;
+        read = reader.read(&mut buffer)?;
         counter.take(&buffer[..read]);
     }
-    Ok(counter.rows)
+    Ok(Some(counter.rows))
 }
 
 /// Counts rows in chunks that may end anywhere.
@@ -297,16 +304,6 @@ fn input(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Input, message)
 }
 
-/// One successful `read`; a signal is no reason to fail.
-fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(into) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -386,7 +383,7 @@ mod tests {
             (8, "http://h/4"),
         ];
         assert_eq!(found, expected.map(|(line, url)| (line, url.to_owned())));
-        assert_eq!(count_rows(text.as_bytes()).unwrap(), 4);
+        assert_eq!(count_rows(text.as_bytes()).unwrap(), Some(4));
         assert_eq!(
             rows("\u{feff}http://h/1\r".as_bytes()),
             [(1, "http://h/1".to_owned())]
@@ -477,7 +474,7 @@ mod tests {
         );
         assert!(found[2].1.contains("longer than 64 KiB"), "{}", found[2].1);
         assert!(found.iter().all(|(_, text)| !text.contains("secret")));
-        assert_eq!(count_rows(&text[..]).unwrap(), 4);
+        assert_eq!(count_rows(&text[..]).unwrap(), Some(4));
         assert_eq!(TextList::new(&text[..], "list").map(drop).count(), 4);
     }
 
@@ -545,7 +542,7 @@ mod tests {
             chunks.push_back(Vec::new());
             let whole = rows(&text[..]);
             let counted = count_rows(Chunks(chunks.clone())).unwrap();
-            prop_assert_eq!(counted, whole.len() as u64);
+            prop_assert_eq!(counted, Some(whole.len() as u64));
             let chunked = rows(Chunks(chunks));
             prop_assert_eq!(chunked, whole);
         }
