@@ -84,6 +84,12 @@ pub(crate) struct Download {
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
 
+    /// What relative URLs in a list are relative to
+    ///
+    /// As for the links of a web page: its last part counts only when it ends with a slash.
+    #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
+    pub(crate) base_url: Option<String>,
+
     /// Take {} and [] in a URL as they are
     #[arg(short, long, help_heading = "Input")]
     pub(crate) globoff: bool,

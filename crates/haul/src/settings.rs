@@ -113,7 +113,7 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         });
     }
     for path in &download.inputs {
-        inputs.add_list(path)?;
+        inputs.add_list(path, download.base_url.as_deref())?;
     }
     Ok(inputs)
 }
@@ -281,6 +281,10 @@ mod tests {
             ("http://a/ -o /x", "-d DIR"),
             ("http://a/ http://b/ -o x", "there are several"),
             ("http://a/ -i Cargo.toml -o x", "out=NAME"),
+            (
+                "-i Cargo.toml --base-url a/b",
+                "--base-url: \"a/b\" is not a URL",
+            ),
             ("http://a/{b", "--globoff"),
         ] {
             let refusal = refusal(line);

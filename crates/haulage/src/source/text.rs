@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use super::base::{Base, request_for};
 use super::decompressed::{Decompressed, Format, Input, read_once};
 use crate::error::{Error, ErrorKind};
 use crate::request::shown;
@@ -45,6 +46,7 @@ pub struct TextList<R> {
     line: u64,
     phase: Phase,
     error: Option<io::Error>,
+    base: Option<Base>,
 }
 
 /// Where in the list the reader is.
@@ -76,7 +78,17 @@ impl<R: Read> TextList<R> {
             line: 0,
             phase: Phase::Lines,
             error: None,
+            base: None,
         }
+    }
+
+    /// The same list, whose relative URLs are relative to this one (RFC 3986 §5). Without it they are bad rows.
+    ///
+    /// # Errors
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    pub fn relative_to(mut self, base: &str) -> Result<Self, Error> {
+        self.base = Some(Base::parse(base)?);
+        Ok(self)
     }
 
     /// What ended the list before its end, if something did. A line that was cut off there is no row.
@@ -172,7 +184,7 @@ impl<R: Read> Iterator for TextList<R> {
             } else {
                 match std::str::from_utf8(line)
                     .map_err(not_utf8)
-                    .and_then(request_of)
+                    .and_then(|line| request_of(line, self.base.as_ref()))
                 {
                     Ok(request) => return Some(Ok(request.read_at(place()))),
                     Err(error) => error,
@@ -255,9 +267,9 @@ impl RowCounter {
 }
 
 /// The request that a line makes.
-fn request_of(line: &str) -> Result<Request, Error> {
+fn request_of(line: &str, base: Option<&Base>) -> Result<Request, Error> {
     let mut fields = line.split('\t');
-    let mut request = Request::new(fields.next().unwrap_or_default().trim_ascii())?;
+    let mut request = request_for(fields.next().unwrap_or_default().trim_ascii(), base)?;
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
     for field in fields.filter(|field| !field.is_empty()) {
         request = match field.split_once('=') {
@@ -410,6 +422,28 @@ mod tests {
                 line: 1
             })
         );
+    }
+
+    #[test]
+    fn relative_urls_need_something_to_be_relative_to() {
+        let text = "a.gif\tout=b.gif\nhttp://h/c\n//[\n";
+        let list = |text| TextList::new(text, "list");
+        let rows: Vec<_> = list(text.as_bytes())
+            .relative_to("http://base.example/d/")
+            .unwrap()
+            .collect();
+        let first = rows[0].as_ref().unwrap();
+        assert_eq!(first.url(), "http://base.example/d/a.gif");
+        assert!(first.name.is_some());
+        assert_eq!(rows[1].as_ref().unwrap().url(), "http://h/c");
+        assert_eq!(rows[2].as_ref().unwrap_err().text, "//[");
+        let bad = list(text.as_bytes()).next().unwrap().unwrap_err();
+        assert!(
+            bad.error.to_string().contains("--base-url"),
+            "{}",
+            bad.error
+        );
+        assert!(list(&b""[..]).relative_to("d/").is_err());
     }
 
     #[test]
