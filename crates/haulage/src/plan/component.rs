@@ -149,6 +149,13 @@ fn made_safe(component: &str, position: Position) -> Cow<'_, str> {
     }
 }
 
+/// Whether [`made_safe`] would leave nothing of a component.
+pub(super) fn is_blank(component: &str) -> bool {
+    component
+        .chars()
+        .all(|character| matches!(character, ' ' | '.') || is_invisible(character))
+}
+
 /// The common case, without an allocation: printable ASCII that [`made_safe`] would leave alone.
 fn is_plain_ascii(component: &[u8], position: Position) -> bool {
     let (Some(first), Some(last)) = (component.first(), component.last()) else {

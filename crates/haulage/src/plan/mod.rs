@@ -1,6 +1,7 @@
 //! Decisions, all of them pure: the names of files, what the head of a response claims.
 
 mod component;
+pub(crate) mod disposition;
 pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod name;

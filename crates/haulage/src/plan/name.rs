@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::ops::Range;
 
-use super::component::{Component, Position, Tag};
+use super::component::{self, Component, Position, Tag};
 use crate::error::{Error, ErrorKind};
 
 /// Most bytes of the folders in a path, each with its `/`. With the longest file name that is some 2,300, so that
@@ -116,6 +116,30 @@ impl TargetName {
         Tag::of(given).put_into(&self.0[folder.clone()], &counter(number), &mut path);
         path.push_str(&self.0[folder.end..]);
         Self(path.into())
+    }
+
+    /// The file in the same folder, under the name that its server proposes: one plain component, made of what stands
+    /// after the last separator of either kind (RFC 6266 §4.3). `None` when that is no name, such as `..`.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the engine does not ask for it yet")
+    )]
+    pub(crate) fn named_by_server(&self, proposed: &str, given: &str) -> Option<Self> {
+        let name = proposed.rsplit(['/', '\\']).next()?;
+        if component::is_blank(name) {
+            return None;
+        }
+        // No server can name a file `.haul`, in whatever folder.
+        let file = Component::of_text(name, Position::First);
+        let mut path = self
+            .folder()
+            .map_or_else(String::new, |folder| format!("{folder}/"));
+        if file.is_changed() {
+            Tag::of(given).put_into(file.as_str(), "", &mut path);
+        } else {
+            path.push_str(file.as_str());
+        }
+        Some(Self(path.into()))
     }
 
     /// The whole path, with `/` between components.
