@@ -142,6 +142,8 @@ mod tests {
         for (url, stem, extension) in [
             ("http://h/%2e%2e%2fetc%2Fpasswd", ".._etc_passwd", ""),
             ("http://h/..%5c..%5ca.exe", ".._.._a", ".exe"),
+            ("http://h/%5C%5Cserver%5Cshare", "__server_share", ""),
+            ("http://h/%2Fetc%2Fpasswd", "_etc_passwd", ""),
             ("http://h/a%00.gif", "a_", ".gif"),
             ("http://h/C:a%3Astream.txt", "C_a_stream", ".txt"),
             ("http://h/%3C%3E%22%7C%3F*", "______", ""),
@@ -211,6 +213,7 @@ mod tests {
                 "host.example/.haul/_nul~/a\u{fffd}~",
             ),
             ("http://con/a", "_con~/a~"),
+            ("http://.haul/a", "_haul~/a~"),
             ("http://host.example./a.b", "host~.example/a~.b"),
         ] {
             let name = named(Layout::Tree, url, 0);

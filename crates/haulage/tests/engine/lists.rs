@@ -119,6 +119,65 @@ fn each_layout_gives_the_same_names_on_every_run() {
 }
 
 #[test]
+fn hostile_urls_become_plain_files_below_the_destination() {
+    let origin = files();
+    let long = format!("/{}.gif", "x".repeat(300));
+    let deep = format!("{}/a", "/d".repeat(3_000));
+    let paths = [
+        "/%2e%2e%2f%2e%2e%2fetc",
+        "/..%5Ca",
+        "/%2Fetc%2Fpasswd",
+        "/C:a",
+        "/a%00b",
+        "/%1B%5B2J",
+        "/a%E2%80%AEb",
+        "/CON",
+        "/a%20.",
+        "/.haul",
+        "/.haul/lock",
+        "/a%FF",
+        "/a/b",
+        "/a",
+        "/A",
+        "/%C3%A4",
+        "/a%CC%88",
+        &long,
+        &deep,
+    ];
+    for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
+        let mut bench = Bench::new();
+        bench.options.layout = layout;
+        let outcomes = bench.run(paths.map(|path| get(&origin.url(path))));
+        let mut files = Vec::new();
+        for outcome in &outcomes {
+            assert_done(outcome);
+            let path = outcome.path.clone().unwrap();
+            assert!(
+                !path.starts_with('/') && !path.starts_with(".haul"),
+                "{path}"
+            );
+            assert!(
+                path.split('/')
+                    .all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255),
+                "{path}"
+            );
+            assert!(
+                bench.path(&path).symlink_metadata().unwrap().is_file(),
+                "{path}"
+            );
+            files.push(path.to_lowercase());
+        }
+        files.sort();
+        files.dedup();
+        assert_eq!(
+            files.len(),
+            paths.len(),
+            "{layout:?}: two rows have one file"
+        );
+    }
+}
+
+#[test]
 fn in_a_tree_a_file_and_a_folder_of_one_name_are_both_kept() {
     let origin = files();
     for paths in [["/a", "/a/b"], ["/a/b", "/a"]] {
