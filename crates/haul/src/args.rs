@@ -79,9 +79,16 @@ pub(crate) struct Download {
     /// Read URLs from this file, one a line; - is standard input
     ///
     /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it. Blank lines and
-    /// lines that start with # are skipped. May be given several times.
+    /// lines that start with # are skipped. A list compressed with gzip or zstd is read as it is. May be given several
+    /// times.
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
+
+    /// What relative URLs in a list are relative to
+    ///
+    /// As for the links of a web page: its last part counts only when it ends with a slash.
+    #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
+    pub(crate) base_url: Option<String>,
 
     /// Take {} and [] in a URL as they are
     #[arg(short, long, help_heading = "Input")]
@@ -102,6 +109,10 @@ pub(crate) struct Download {
     /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does.
     #[arg(short, long, value_name = "NAME", help_heading = "Files")]
     pub(crate) output: Option<String>,
+
+    /// How files are named that neither -o nor their row in a list names
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Layout::Flat, help_heading = "Files")]
+    pub(crate) layout: Layout,
 
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
@@ -208,6 +219,19 @@ pub(crate) struct Download {
     /// Every attempt, every redirect, and what caused each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
+}
+
+/// How files are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// The last part of the URL's path: b.gif
+    Flat,
+    /// Folders as on the server, under one for the host
+    Tree,
+    /// A hash of the URL: ab/cd/abcd….gif, for very many files
+    Hashed,
+    /// The row's number: 000000042.gif
+    Row,
 }
 
 /// What happens to a file that is there already.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{Pattern, TextList};
+use haulage::source::{Decompressed, Pattern, TextList};
 use haulage::{Error, ErrorKind, Row};
 
 use crate::exit::Problem;
@@ -63,13 +63,12 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input.
-    pub(crate) fn add_list(&mut self, path: &Path) -> Result<(), Problem> {
+    /// Adds a list, which is opened now and read later; `-` is standard input. Relative URLs in it are relative to `base`.
+    pub(crate) fn add_list(&mut self, path: &Path, base: Option<&str>) -> Result<(), Problem> {
         self.given_as = GivenAs::List;
         let name = path.display().to_string();
         if name == "-" {
-            let list = TextList::new(io::stdin(), name.as_str());
-            let rows = self.until_broken(list, name);
+            let rows = self.rows_of(io::stdin(), name, base)?;
             self.add(Input {
                 rows,
                 count: Count::Unknown,
@@ -91,8 +90,7 @@ impl Inputs {
         } else {
             Count::Unknown
         };
-        let list = TextList::new(file, name.as_str());
-        let rows = self.until_broken(list, name);
+        let rows = self.rows_of(file, name, base)?;
         self.add(Input { rows, count });
         Ok(())
     }
@@ -120,6 +118,21 @@ impl Inputs {
             self.sources.into_iter().map(|input| input.rows),
             self.broken,
         )
+    }
+
+    fn rows_of<R: Read + Send + 'static>(
+        &self,
+        reader: R,
+        name: String,
+        base: Option<&str>,
+    ) -> Result<Box<dyn Iterator<Item = Row> + Send>, Problem> {
+        let mut list = TextList::new(Decompressed::new(reader), name.as_str());
+        if let Some(base) = base {
+            list = list
+                .relative_to(base)
+                .map_err(|error| Problem::usage(format!("--base-url: {error}")))?;
+        }
+        Ok(self.until_broken(list, name))
     }
 
     fn until_broken<R: Read + Send + 'static>(
@@ -177,9 +190,11 @@ mod tests {
     #[test]
     fn a_list_that_cannot_be_opened_is_a_usage_error() {
         let mut inputs = Inputs::new();
-        let problem = inputs.add_list(Path::new("/nowhere/list.txt")).unwrap_err();
+        let problem = inputs
+            .add_list(Path::new("/nowhere/list.txt"), None)
+            .unwrap_err();
         assert!(problem.message.contains("/nowhere/list.txt"), "{problem}");
-        let problem = inputs.add_list(Path::new("/")).unwrap_err();
+        let problem = inputs.add_list(Path::new("/"), None).unwrap_err();
         assert!(problem.message.contains("folder"), "{problem}");
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
-use haulage::{Existing, Options, Roots, TlsOptions, Verification, Workspace};
+use haulage::{Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace};
 use http::header::USER_AGENT;
 
-use crate::args::{Arguments, Download, Exists, Progress};
+use crate::args::{self, Arguments, Download, Exists, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::report::{Detail, Display, Items, Volume};
@@ -69,6 +69,12 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
             Verification::Full
         },
     };
+    options.layout = match download.layout {
+        args::Layout::Flat => Layout::Flat,
+        args::Layout::Tree => Layout::Tree,
+        args::Layout::Hashed => Layout::Hashed,
+        args::Layout::Row => Layout::Row,
+    };
     options.existing = match download.exists {
         Exists::Skip => Existing::Skip,
         Exists::Overwrite => Existing::Overwrite,
@@ -107,7 +113,7 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         });
     }
     for path in &download.inputs {
-        inputs.add_list(path)?;
+        inputs.add_list(path, download.base_url.as_deref())?;
     }
     Ok(inputs)
 }
@@ -216,7 +222,6 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::args;
 
     fn download(line: &str) -> Download {
         let words = std::iter::once("haul").chain(line.split(' '));
@@ -233,7 +238,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
         assert_eq!(
@@ -250,6 +255,7 @@ mod tests {
         assert_eq!(options.credentials.unwrap().user, "a");
         assert_eq!(options.tls.roots, Roots::File("ca.pem".into()));
         assert_eq!(options.tls.verification, Verification::Insecure);
+        assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
     }
@@ -275,6 +281,10 @@ mod tests {
             ("http://a/ -o /x", "-d DIR"),
             ("http://a/ http://b/ -o x", "there are several"),
             ("http://a/ -i Cargo.toml -o x", "out=NAME"),
+            (
+                "-i Cargo.toml --base-url a/b",
+                "--base-url: \"a/b\" is not a URL",
+            ),
             ("http://a/{b", "--globoff"),
         ] {
             let refusal = refusal(line);

@@ -32,6 +32,10 @@ pub enum ErrorKind {
     Redirect,
     /// A policy of ours forbids it.
     Refused,
+    /// The bytes are not those whose checksum was expected.
+    Checksum,
+    /// A content coding could not be undone.
+    Decode,
     /// The destination could not be written.
     Disk,
     /// Something stands where the file should go.
@@ -57,6 +61,8 @@ impl ErrorKind {
             Self::Http => "http",
             Self::Redirect => "redirect",
             Self::Refused => "refused",
+            Self::Checksum => "checksum",
+            Self::Decode => "decode",
             Self::Disk => "disk",
             Self::Exists => "exists",
             Self::Cancelled => "cancelled",

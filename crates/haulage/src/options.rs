@@ -44,6 +44,8 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// Whom to trust.
     pub tls: TlsOptions,
+    /// How files are named that their rows do not name.
+    pub layout: Layout,
     /// What happens when the target is there.
     pub existing: Existing,
     /// What happens to `.haul/` in the destination when all is done.
@@ -88,6 +90,7 @@ impl Options {
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
             tls: TlsOptions::default(),
+            layout: Layout::Flat,
             existing: Existing::Skip,
             workspace: Workspace::Keep,
             threads: None,
@@ -190,6 +193,21 @@ pub enum Verification {
     Full,
     /// It need not: anybody between here and there can read and change everything.
     Insecure,
+}
+
+/// How files are named that their rows do not name. Each gives the same names on every run of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// By the last segment of the URL's path: `b.gif`.
+    #[default]
+    Flat,
+    /// By the host, with its port where it is not the scheme's own, and the path: `host_8080/a/b.gif`.
+    Tree,
+    /// By a hash of the URL as given, in 65,536 folders: `ab/cd/abcd….gif` (the first 32 hex digits of its SHA-256).
+    Hashed,
+    /// By the row's number: `000000042.gif`.
+    Row,
 }
 
 /// What happens when the target is there already.

@@ -38,7 +38,7 @@ impl Total {
     fn count(&self, counts: &[Count]) {
         let sum = counts.iter().try_fold(0_u64, |sum, count| match count {
             Count::Known(rows) => Some(sum.saturating_add(*rows)),
-            Count::File(path) => Some(sum.saturating_add(rows_of(path).ok()?)),
+            Count::File(path) => Some(sum.saturating_add(rows_of(path).ok()??)),
             Count::Unknown => None,
         });
         if let Some(sum) = sum {
@@ -47,7 +47,7 @@ impl Total {
     }
 }
 
-fn rows_of(path: &Path) -> io::Result<u64> {
+fn rows_of(path: &Path) -> io::Result<Option<u64>> {
     haulage::source::count_rows(File::open(path)?)
 }
 

@@ -71,45 +71,30 @@ fn one_url_can_be_named_and_so_can_a_pattern() {
 }
 
 #[test]
-fn lists_are_read_from_files_and_from_standard_input() {
+fn a_layout_names_what_is_not_named() {
     let origin = Origin::plain();
-    origin.under("/", |_| Script::ok(Body::of("x")));
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
     let place = Place::new();
-    place.write(
-        "list.txt",
-        &format!(
-            "# two\n{}\n\n{}\tout=sub/b.bin\n",
-            origin.url("/a"),
-            origin.url("/b")
+    let list = format!(
+        "{}\tout=named.bin\n{}\n",
+        origin.url("/a/b"),
+        origin.url("/a/c.gif")
+    );
+    place.write("list.txt", &list);
+    for (layout, file) in [
+        ("flat", "c.gif".to_owned()),
+        (
+            "tree",
+            format!("127.0.0.1_{}/a/c.gif", origin.address().port()),
         ),
-    );
-    let mut command = place.command(&["-d", "out", "-i", "list.txt", "-i", "-", &origin.url("/c")]);
-    place.write("more.txt", &origin.url("/d"));
-    let stdin = std::fs::File::open(place.path().join("more.txt")).unwrap();
-    let ran: crate::Ran = command.stdin(stdin).output().unwrap().into();
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(
-        place.names("out"),
-        [".haul", "a", "c", "d", "sub"],
-        "after a list, the workspace stays"
-    );
-    assert!(place.has("out/sub/b.bin"));
-}
-
-#[test]
-fn a_bad_row_fails_alone_and_says_where_it_stands() {
-    let origin = Origin::plain();
-    origin.on("/a", Script::ok(Body::of("x")));
-    let place = Place::new();
-    place.write(
-        "list.txt",
-        &format!("nonsense\n{}\nftp://a.example/\n", origin.url("/a")),
-    );
-    let ran = place.haul(&["-i", "list.txt"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(place.has("a"));
-    for says in ["list.txt:1)", "list.txt:3)", "1 done, 0 skipped, 2 failed"] {
-        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+        ("row", "000000001.gif".to_owned()),
+    ] {
+        let ran = place.haul(&["-d", layout, "--layout", layout, "-i", "list.txt"]);
+        assert_eq!(ran.code, Some(0), "{layout}: {}", ran.stderr);
+        assert_eq!(place.read(&format!("{layout}/{file}")), "/a/c.gif");
+        assert_eq!(place.read(&format!("{layout}/named.bin")), "/a/b");
     }
 }
 

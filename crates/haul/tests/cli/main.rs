@@ -8,6 +8,7 @@
 mod demo;
 mod downloads;
 mod interruptions;
+mod lists;
 mod reports;
 mod usage;
 
@@ -40,12 +41,16 @@ impl Place {
     }
 
     /// Writes a file, such as a list.
+    fn write(&self, name: &str, text: &str) {
+        self.write_bytes(name, text.as_bytes());
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "a test makes the files that it needs"
     )]
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).unwrap();
+    fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path().join(name), bytes).unwrap();
     }
 
     fn read(&self, name: &str) -> String {

@@ -23,6 +23,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("-u me http://a.example/", "USER:PASSWORD"),
         ("-H Host:x http://a.example/", "follows from the URL"),
         ("-i missing.txt", "missing.txt"),
+        ("-i list.txt --base-url host/a", "no scheme"),
+        ("--base-url http://a.example/ http://b.example/", "--input"),
         ("--results a.csv http://a.example/", ".jsonl"),
         ("--timeout soon http://a.example/", "500ms"),
         ("-j 0 http://a.example/", "at least 1"),
@@ -64,6 +66,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         .collect();
     options.sort_unstable();
     let expected = [
+        "--base-url",
         "--cacert",
         "--connect-timeout",
         "--dir",
@@ -74,6 +77,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--input",
         "--insecure",
         "--jobs",
+        "--layout",
         "--max-redirects",
         "--output",
         "--per-host",

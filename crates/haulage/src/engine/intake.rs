@@ -11,6 +11,7 @@ use super::settle::unstarted;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
 use crate::outcome::{Outcome, Status};
+use crate::plan::layout;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
 use crate::request::{BadRow, Request, Row};
@@ -56,7 +57,7 @@ impl Core {
     fn admit(&self, row: u64, request: Request) {
         let wanted = match &request.name {
             Some(name) => TargetName::of_user(name, request.url()),
-            None => TargetName::flat(&request.url, request.url()),
+            None => layout::name(self.options.layout, &request.url, request.url(), row),
         };
         let (target, key) = {
             let mut names = lock(&self.names);

@@ -1,5 +1,8 @@
 //! Decisions, all of them pure: the names of files, what the head of a response claims.
 
+mod component;
+pub(crate) mod disposition;
 pub(crate) mod head;
+pub(crate) mod layout;
 pub(crate) mod name;
 pub(crate) mod registry;

@@ -3,7 +3,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::error::ErrorKind;
-use crate::plan::name::{TargetName, fold_into};
+use crate::plan::component::fold_into;
+use crate::plan::name::TargetName;
 
 /// The names that rows have claimed so far, in input order.
 ///
@@ -19,6 +20,8 @@ pub(crate) struct Names {
     shards: Vec<Shard>,
     /// The folded name that is being looked up; kept for its room.
     folded: String,
+    /// The folder that was last taken: most rows stand in the same as the row before.
+    folder: String,
 }
 
 /// What a row gets for the name it wanted.
@@ -62,6 +65,7 @@ impl Default for Names {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             folded: String::new(),
+            folder: String::new(),
         }
     }
 }
@@ -69,12 +73,13 @@ impl Default for Names {
 impl Names {
     /// The name of a row that wants this one, and whose URL as given is this. The first row keeps what it wants; a later
     /// one of another URL gets [`TargetName::distinct`], or that with a counter; an identical one learns of the first.
+    /// A folder is a name as well: where a file has it, the later row's folder gets the distinct one.
     pub(crate) fn claim(&mut self, wanted: TargetName, given: &str) -> Claim {
-        let mut name = wanted;
+        let mut name = self.in_folders(wanted, given);
         let mut wanted = None;
         let mut number = 1;
         loop {
-            let key = self.key(&name);
+            let key = self.key(name.as_str());
             let row = row_hash(&name, given);
             let (shard, start) = self.shard(key);
             match shard.find_or_insert(key, row, start) {
@@ -101,6 +106,38 @@ impl Names {
         self.shard(key).0.settle(key, outcome);
     }
 
+    /// The same name in folders that no file has, which are taken.
+    fn in_folders(&mut self, mut name: TargetName, given: &str) -> TargetName {
+        if name.folder().is_none_or(|folder| folder == self.folder) {
+            return name;
+        }
+        let mut start = 0;
+        while let Some(length) = name.as_str()[start..].find('/') {
+            let wanted = name.clone();
+            let component = start..start + length;
+            let after = wanted.as_str().len() - component.end;
+            let mut end = component.end;
+            let mut number = 1;
+            while !self.take_folder(&name.as_str()[..end]) {
+                name = wanted.with_distinct_folder(component.clone(), given, number);
+                end = name.as_str().len() - after;
+                number += 1;
+            }
+            start = end + 1;
+        }
+        self.folder.clear();
+        self.folder.push_str(name.folder().unwrap_or_default());
+        name
+    }
+
+    /// Takes the name of a folder, unless a file has it.
+    fn take_folder(&mut self, path: &str) -> bool {
+        let key = self.key(path);
+        let (shard, start) = self.shard(key);
+        let taken = shard.find_or_insert(key, FOLDER, start);
+        taken.is_none_or(|entry| entry.row() == FOLDER)
+    }
+
     /// Bytes that the tables have allocated.
     #[cfg(test)]
     fn allocated(&self) -> usize {
@@ -110,9 +147,9 @@ impl Names {
             .sum()
     }
 
-    fn key(&mut self, name: &TargetName) -> Key {
+    fn key(&mut self, name: &str) -> Key {
         self.folded.clear();
-        fold_into(name.as_str(), &mut self.folded);
+        fold_into(name, &mut self.folded);
         // Not random: a list has to give the same names on every run. Zero marks a free entry.
         let mut hasher = DefaultHasher::new();
         self.folded.hash(&mut hasher);
@@ -143,6 +180,9 @@ fn row_hash(name: &TargetName, given: &str) -> u64 {
     name.as_str().hash(&mut hasher);
     hasher.finish() & !STATE
 }
+
+/// What stands in place of a row's hash where the name is a folder's.
+const FOLDER: u64 = !STATE;
 
 /// One open-addressing table with linear probing.
 #[derive(Debug, Default)]
@@ -272,11 +312,12 @@ macro_rules! codes {
 codes! {
     Input = 2, Name = 3, Dns = 4, Connect = 5, Tls = 6, Timeout = 7, Reset = 8, Protocol = 9, Incomplete = 10,
     Http = 11, Redirect = 12, Refused = 13, Disk = 14, Exists = 15, Cancelled = 16,
+    Checksum = 17, Decode = 18,
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     use proptest::prelude::*;
 
@@ -378,6 +419,44 @@ mod tests {
     }
 
     #[test]
+    fn a_file_and_a_folder_of_one_name_are_kept_apart_in_input_order() {
+        let mut names = Names::default();
+        let mut get = |name: &str, given: &str| claim(&mut names, name, given);
+        let distinct =
+            |name: &str, given: &str| target(name, "").distinct(given).as_str().to_owned();
+        assert_eq!(name_of(&get("a", "http://h/1")), "a");
+        let folder = distinct("a", "http://h/2");
+        assert_eq!(
+            name_of(&get("a/b/c", "http://h/2")),
+            format!("{folder}/b/c")
+        );
+        // An identical row finds the first, and a folder that folds to a file's name is taken too.
+        assert!(matches!(get("a/b/c", "http://h/2"), Claim::Same { .. }));
+        assert_eq!(
+            name_of(&get("A/b", "http://h/3")),
+            distinct("A", "http://h/3") + "/b"
+        );
+        // The other way round: the folder was there first.
+        assert_eq!(name_of(&get("d/e/f", "http://h/4")), "d/e/f");
+        assert_eq!(name_of(&get("d/e/g", "http://h/5")), "d/e/g");
+        assert_eq!(
+            name_of(&get("D/E", "http://h/6")),
+            format!("D/{}", distinct("E", "http://h/6"))
+        );
+        // Both are taken: the folder's name, and its distinct one.
+        let tagged = distinct("d", "http://h/9");
+        assert_eq!(name_of(&get("x", "http://h/7")), "x");
+        let taken = distinct("x", "http://h/9");
+        assert_eq!(name_of(&get(&taken, "http://h/8")), taken);
+        let second = target("x", "").numbered("http://h/9", 2);
+        assert_eq!(
+            name_of(&get("x/y", "http://h/9")),
+            format!("{}/y", second.as_str())
+        );
+        assert_eq!(name_of(&get("d", "http://h/9")), tagged);
+    }
+
+    #[test]
     fn a_distinct_name_that_is_taken_gets_a_counter() {
         let mut names = Names::default();
         let distinct = target("x.gif", "").distinct("http://b/");
@@ -421,6 +500,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_name_is_a_file_and_a_folder_and_no_file_is_two(
+            rows in proptest::collection::vec(("[abA]{1,2}(/[abA]){0,3}", 0..9_u8), 0..60),
+        ) {
+            let (mut names, mut again) = (Names::default(), Names::default());
+            let (mut files, mut folders) = (HashMap::new(), HashSet::new());
+            for (wanted, url) in rows {
+                let given = format!("http://host.example/{url}");
+                let claim = claim(&mut names, &wanted, &given);
+                prop_assert_eq!(&claim, &again.claim(target(&wanted, &given), &given));
+                let path = name_of(&claim).to_lowercase();
+                folders.extend(path.match_indices('/').map(|(end, _)| path[..end].to_owned()));
+                let is_new = files.insert(path, (name_of(&claim).to_owned(), url)).is_none();
+                prop_assert_eq!(is_new, matches!(claim, Claim::Mine { .. }));
+            }
+            prop_assert!(folders.iter().all(|folder| !files.contains_key(folder)));
+        }
+
         #[test]
         fn it_does_what_a_map_of_whole_names_would(
             rows in proptest::collection::vec(("[abABäÄ]{1,2}", 0..4_u8, 0..3_u8), 0..100),

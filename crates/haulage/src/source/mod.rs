@@ -4,9 +4,12 @@
 //! be used is a [`BadRow`](crate::BadRow) rather than the end. Nothing is read or made before it is asked for,
 //! so that a list may be of any length, and a pipe that is still being written.
 
+mod base;
+mod decompressed;
 mod pattern;
 mod prefix;
 mod text;
 
+pub use decompressed::Decompressed;
 pub use pattern::{Expansion, Pattern};
 pub use text::{TextList, count_rows};

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use super::base::{Base, request_for};
+use super::decompressed::{Decompressed, Format, Input, read_once};
 use crate::error::{Error, ErrorKind};
 use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
@@ -46,6 +48,7 @@ pub struct TextList<R> {
     line: u64,
     phase: Phase,
     error: Option<io::Error>,
+    base: Option<Base>,
 }
 
 /// Where in the list the reader is.
@@ -57,10 +60,11 @@ enum Phase {
     Ended,
 }
 
-impl TextList<File> {
-    /// Opens a list.
+impl TextList<Decompressed<File>> {
+    /// Opens a list, which may be compressed.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(File::open(path)?, path.to_string_lossy()))
+        let reader = Decompressed::new(File::open(path)?);
+        Ok(Self::new(reader, path.to_string_lossy()))
     }
 }
 
@@ -77,7 +81,17 @@ impl<R: Read> TextList<R> {
             line: 0,
             phase: Phase::Lines,
             error: None,
+            base: None,
         }
+    }
+
+    /// The same list, whose relative URLs are relative to this one (RFC 3986 §5). Without it they are bad rows.
+    ///
+    /// # Errors
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    pub fn relative_to(mut self, base: &str) -> Result<Self, Error> {
+        self.base = Some(Base::parse(base)?);
+        Ok(self)
     }
 
     /// What ended the list before its end, if something did. A line that was cut off there is no row.
@@ -173,7 +187,7 @@ impl<R: Read> Iterator for TextList<R> {
             } else {
                 match std::str::from_utf8(line)
                     .map_err(not_utf8)
-                    .and_then(|line| request_of(line, &mut self.urls))
+                    .and_then(|line| request_of(line, self.base.as_ref(), &mut self.urls))
                 {
                     Ok(request) => return Some(Ok(request.read_at(place()))),
                     Err(error) => error,
@@ -191,8 +205,13 @@ impl<R: Read> Iterator for TextList<R> {
 
 impl<R: Read> FusedIterator for TextList<R> {}
 
-/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them.
-pub fn count_rows(mut reader: impl Read) -> io::Result<u64> {
+/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them; `None` when they are
+/// compressed, since to decompress them twice costs more than the number is worth.
+pub fn count_rows(reader: impl Read) -> io::Result<Option<u64>> {
+    let mut reader = Input::new(reader);
+    if reader.format()? != Format::Plain {
+        return Ok(None);
+    }
     let mut counter = RowCounter {
         rows: 0,
         at: Within::Start,
@@ -201,16 +220,16 @@ pub fn count_rows(mut reader: impl Read) -> io::Result<u64> {
     let (mut filled, mut read) = (0, usize::MAX);
     // The first read may bring only a part of the byte-order mark.
     while read > 0 && filled < BYTE_ORDER_MARK.len() {
-        read = read_once(&mut reader, &mut buffer[filled..])?;
+        read = reader.read(&mut buffer[filled..])?;
         filled += read;
     }
     let first = &buffer[..filled];
     counter.take(first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(first));
     while read > 0 {
-        read = read_once(&mut reader, &mut buffer)?;
+        read = reader.read(&mut buffer)?;
         counter.take(&buffer[..read]);
     }
-    Ok(counter.rows)
+    Ok(Some(counter.rows))
 }
 
 /// Counts rows in chunks that may end anywhere.
@@ -251,10 +270,10 @@ impl RowCounter {
 }
 
 /// The request that a line makes.
-fn request_of(line: &str, urls: &mut UrlParser) -> Result<Request, Error> {
+fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<Request, Error> {
     let mut fields = line.split('\t');
     let url = fields.next().unwrap_or_default().trim_ascii();
-    let mut request = Request::parsed_by(|text| urls.parse(text), url)?;
+    let mut request = request_for(url, base, urls)?;
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
     for field in fields.filter(|field| !field.is_empty()) {
         request = match field.split_once('=') {
@@ -299,16 +318,6 @@ fn not_utf8(_: std::str::Utf8Error) -> Error {
 
 fn input(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Input, message)
-}
-
-/// One successful `read`; a signal is no reason to fail.
-fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(into) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -390,7 +399,7 @@ mod tests {
             (8, "http://h/4"),
         ];
         assert_eq!(found, expected.map(|(line, url)| (line, url.to_owned())));
-        assert_eq!(count_rows(text.as_bytes()).unwrap(), 4);
+        assert_eq!(count_rows(text.as_bytes()).unwrap(), Some(4));
         assert_eq!(
             rows("\u{feff}http://h/1\r".as_bytes()),
             [(1, "http://h/1".to_owned())]
@@ -417,6 +426,28 @@ mod tests {
                 line: 1
             })
         );
+    }
+
+    #[test]
+    fn relative_urls_need_something_to_be_relative_to() {
+        let text = "a.gif\tout=b.gif\nhttp://h/c\n//[\n";
+        let list = |text| TextList::new(text, "list");
+        let rows: Vec<_> = list(text.as_bytes())
+            .relative_to("http://base.example/d/")
+            .unwrap()
+            .collect();
+        let first = rows[0].as_ref().unwrap();
+        assert_eq!(first.url(), "http://base.example/d/a.gif");
+        assert!(first.name.is_some());
+        assert_eq!(rows[1].as_ref().unwrap().url(), "http://h/c");
+        assert_eq!(rows[2].as_ref().unwrap_err().text, "//[");
+        let bad = list(text.as_bytes()).next().unwrap().unwrap_err();
+        assert!(
+            bad.error.to_string().contains("--base-url"),
+            "{}",
+            bad.error
+        );
+        assert!(list(&b""[..]).relative_to("d/").is_err());
     }
 
     #[test]
@@ -481,7 +512,7 @@ mod tests {
         );
         assert!(found[2].1.contains("longer than 64 KiB"), "{}", found[2].1);
         assert!(found.iter().all(|(_, text)| !text.contains("secret")));
-        assert_eq!(count_rows(&text[..]).unwrap(), 4);
+        assert_eq!(count_rows(&text[..]).unwrap(), Some(4));
         assert_eq!(TextList::new(&text[..], "list").map(drop).count(), 4);
     }
 
@@ -549,7 +580,7 @@ mod tests {
             chunks.push_back(Vec::new());
             let whole = rows(&text[..]);
             let counted = count_rows(Chunks(chunks.clone())).unwrap();
-            prop_assert_eq!(counted, whole.len() as u64);
+            prop_assert_eq!(counted, Some(whole.len() as u64));
             let chunked = rows(Chunks(chunks));
             prop_assert_eq!(chunked, whole);
         }

@@ -1,7 +1,7 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Engine, Existing, Options, Workspace};
+use haulage::{Engine, Existing, Layout, Options, Outcome, Workspace};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
@@ -77,6 +77,121 @@ fn several_rows_of_one_name_are_all_kept_the_first_under_it() {
             .iter()
             .all(|outcome| outcome.status.name() == "skipped")
     );
+}
+
+#[test]
+fn each_layout_gives_the_same_names_on_every_run() {
+    let origin = files();
+    let rows = || ["/x/a.txt", "/y/a.txt", "/x", "/x/a.txt"].map(|path| get(&origin.url(path)));
+    for (layout, ends) in [
+        (Layout::Flat, ["done", "done", "done", "skipped"]),
+        (Layout::Tree, ["done", "done", "done", "skipped"]),
+        (Layout::Hashed, ["done", "done", "done", "skipped"]),
+        (Layout::Row, ["done", "done", "done", "done"]),
+    ] {
+        let mut bench = Bench::new();
+        bench.options.layout = layout;
+        let told = |run: Vec<Outcome>| {
+            let mut told: Vec<_> = run
+                .into_iter()
+                .map(|end| (end.row, end.status.name(), end.path.unwrap(), end.url))
+                .collect();
+            told.sort();
+            told
+        };
+        let first = told(bench.run(rows()));
+        assert_eq!(
+            first.iter().map(|row| row.1).collect::<Vec<_>>(),
+            ends,
+            "{layout:?}"
+        );
+        for (_, _, path, url) in &first {
+            assert!(
+                url.ends_with(&String::from_utf8(bench.read(path)).unwrap()),
+                "{path}"
+            );
+        }
+        let again = told(bench.run(rows()));
+        for (one, other) in first.iter().zip(&again) {
+            assert_eq!((&one.2, "skipped"), (&other.2, other.1), "{layout:?}");
+        }
+    }
+}
+
+#[test]
+fn hostile_urls_become_plain_files_below_the_destination() {
+    let origin = files();
+    let long = format!("/{}.gif", "x".repeat(300));
+    let deep = format!("{}/a", "/d".repeat(3_000));
+    let paths = [
+        "/%2e%2e%2f%2e%2e%2fetc",
+        "/..%5Ca",
+        "/%2Fetc%2Fpasswd",
+        "/C:a",
+        "/a%00b",
+        "/%1B%5B2J",
+        "/a%E2%80%AEb",
+        "/CON",
+        "/a%20.",
+        "/.haul",
+        "/.haul/lock",
+        "/a%FF",
+        "/a/b",
+        "/a",
+        "/A",
+        "/%C3%A4",
+        "/a%CC%88",
+        &long,
+        &deep,
+    ];
+    for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
+        let mut bench = Bench::new();
+        bench.options.layout = layout;
+        let outcomes = bench.run(paths.map(|path| get(&origin.url(path))));
+        let mut files = Vec::new();
+        for outcome in &outcomes {
+            assert_done(outcome);
+            let path = outcome.path.clone().unwrap();
+            assert!(
+                !path.starts_with('/') && !path.starts_with(".haul"),
+                "{path}"
+            );
+            assert!(
+                path.split('/')
+                    .all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255),
+                "{path}"
+            );
+            assert!(
+                bench.path(&path).symlink_metadata().unwrap().is_file(),
+                "{path}"
+            );
+            files.push(path.to_lowercase());
+        }
+        files.sort();
+        files.dedup();
+        assert_eq!(
+            files.len(),
+            paths.len(),
+            "{layout:?}: two rows have one file"
+        );
+    }
+}
+
+#[test]
+fn in_a_tree_a_file_and_a_folder_of_one_name_are_both_kept() {
+    let origin = files();
+    for paths in [["/a", "/a/b"], ["/a/b", "/a"]] {
+        let mut bench = Bench::new();
+        bench.options.layout = Layout::Tree;
+        let outcomes = bench.run(paths.map(|path| get(&origin.url(path))));
+        outcomes.iter().for_each(assert_done);
+        let first = outcomes.iter().find(|outcome| outcome.row == 0).unwrap();
+        let path = first.path.as_deref().unwrap();
+        assert!(
+            path.ends_with(paths[0]),
+            "the first row keeps its name: {path}"
+        );
+    }
 }
 
 #[test]

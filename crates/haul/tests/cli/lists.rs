@@ -1,0 +1,162 @@
+//! Lists: what is read of them, and when.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use origin::{Body, Origin, Script};
+
+use crate::{Place, Ran};
+
+#[test]
+fn lists_are_read_from_files_and_from_standard_input() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    place.write(
+        "list.txt",
+        &format!(
+            "# two\n{}\n\n{}\tout=sub/b.bin\n",
+            origin.url("/a"),
+            origin.url("/b")
+        ),
+    );
+    let mut command = place.command(&["-d", "out", "-i", "list.txt", "-i", "-", &origin.url("/c")]);
+    place.write("more.txt", &origin.url("/d"));
+    let stdin = std::fs::File::open(place.path().join("more.txt")).unwrap();
+    let ran: Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        place.names("out"),
+        [".haul", "a", "c", "d", "sub"],
+        "after a list, the workspace stays"
+    );
+    assert!(place.has("out/sub/b.bin"));
+}
+
+#[test]
+fn a_bad_row_fails_alone_and_says_where_it_stands() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    place.write(
+        "list.txt",
+        &format!("nonsense\n{}\nftp://a.example/\n", origin.url("/a")),
+    );
+    let ran = place.haul(&["-i", "list.txt"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(place.has("a"));
+    for says in ["list.txt:1)", "list.txt:3)", "1 done, 0 skipped, 2 failed"] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn relative_urls_are_relative_to_the_base_url() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
+    let place = Place::new();
+    place.write(
+        "list.txt",
+        &format!("x/b\n../c\n/d?e\n{}\n", origin.url("/f/g")),
+    );
+    let ran = place.haul(&["-d", "none", "-i", "list.txt"]);
+    assert_eq!(ran.code, Some(1));
+    for says in ["list.txt:1)", "--base-url", "1 done, 0 skipped, 3 failed"] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+    let base = origin.url("/a/");
+    let ran = place.haul(&[
+        "-d",
+        "out",
+        "-i",
+        "list.txt",
+        "--base-url",
+        &base,
+        "--results",
+        "r.jsonl",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for (name, path) in [("b", "/a/x/b"), ("c", "/c"), ("d", "/d"), ("g", "/f/g")] {
+        assert_eq!(place.read(&format!("out/{name}")), path);
+    }
+    let first = place
+        .rows("r.jsonl")
+        .into_iter()
+        .find(|row| row["row"] == 0)
+        .unwrap();
+    assert_eq!(first["url"], origin.url("/a/x/b"));
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(text: &str) -> Vec<u8> {
+    zstd::encode_all(text.as_bytes(), 1).unwrap()
+}
+
+#[test]
+fn compressed_lists_are_read_as_they_are_whatever_they_are_called() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let line = |path: &str| format!("{}\n", origin.url(path));
+    let place = Place::new();
+    place.write_bytes("a.gz", &[gzip(&line("/a")), gzip(&line("/b"))].concat());
+    place.write_bytes("c.txt", &zstd(&line("/c")));
+    place.write_bytes("stdin", &zstd(&line("/d")));
+    let mut command = place.command(&["-d", "out", "-i", "a.gz", "-i", "c.txt", "-i", "-"]);
+    let stdin = std::fs::File::open(place.path().join("stdin")).unwrap();
+    let ran: Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("out"), [".haul", "a", "b", "c", "d"]);
+}
+
+#[test]
+fn a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let urls: Vec<String> = (0..30).map(|row| origin.url(&format!("/{row}"))).collect();
+    let lines = urls.join("\n") + "\n";
+    for (name, mut list) in [("list.gz", gzip(&lines)), ("list.zst", zstd(&lines))] {
+        let place = Place::new();
+        // Of gzip, all but a line of the text and its sum; of zstd, which was one block, nothing.
+        list.truncate(list.len() - 12);
+        place.write_bytes(name, &list);
+        let ran = place.haul(&["-d", "out", "-i", name, "--results", "results.jsonl"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let says = format!("cannot read all of {name}: its ");
+        assert!(
+            ran.stderr.contains(&says) && ran.stderr.contains("ends too early"),
+            "{}",
+            ran.stderr
+        );
+        let rows = place.rows("results.jsonl");
+        assert!(
+            rows.iter().all(|row| row["status"] == "done"),
+            "a cut-off line became a row"
+        );
+        assert_eq!(rows.len() >= 20, name == "list.gz", "{} rows", rows.len());
+    }
+}
+
+#[test]
+fn a_line_on_standard_input_is_fetched_before_the_next_one_comes() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    let mut command = place.command(&["-i", "-", "--progress", "plain"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for (number, path) in ["/a", "/b", "/c"].into_iter().enumerate() {
+        writeln!(stdin, "{}", origin.url(path)).unwrap();
+        origin.wait_until(|tally| tally.requests > number as u64);
+    }
+    drop(stdin);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 done"), "{}", ran.stderr);
+}

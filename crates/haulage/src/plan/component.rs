@@ -1,0 +1,353 @@
+//! One component of a path: any text becomes a plain file name, the same on every run and on every platform.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// Most bytes in one component: what ext4, XFS and Btrfs hold, and no more than APFS and NTFS do.
+pub(super) const MAX_COMPONENT: usize = 255;
+/// Most bytes of what still counts as an extension, the dot not included.
+const MAX_EXTENSION: usize = 16;
+
+/// Where a component stands: the state's folder is only in the way of the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    First,
+    Later,
+}
+
+impl Position {
+    pub(super) fn of(index: usize) -> Self {
+        if index == 0 { Self::First } else { Self::Later }
+    }
+}
+
+/// A component that is safe to create.
+pub(super) struct Component<'a> {
+    text: Cow<'a, str>,
+    /// Whether it is another than what was asked for.
+    changed: bool,
+}
+
+impl<'a> Component<'a> {
+    /// A name as somebody wrote it.
+    pub(super) fn of_text(text: &'a str, position: Position) -> Self {
+        let text = if is_plain_ascii(text.as_bytes(), position) {
+            Cow::Borrowed(text)
+        } else {
+            made_safe(text, position)
+        };
+        Self {
+            changed: matches!(text, Cow::Owned(_)),
+            text,
+        }
+    }
+
+    /// A segment of a URL's path, percent-decoded once (RFC 3986 §2.4). Bytes that are no UTF-8 are replaced.
+    pub(super) fn of_segment(segment: &'a str, position: Position) -> Self {
+        let bytes = match Cow::from(percent_decode_str(segment)) {
+            Cow::Borrowed(_) => return Self::of_text(segment, position),
+            Cow::Owned(bytes) => bytes,
+        };
+        let (text, lossy) = match String::from_utf8(bytes) {
+            Ok(text) => (text, false),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+        };
+        let safe = Component::of_text(&text, position);
+        Self {
+            changed: lossy || safe.changed,
+            text: Cow::Owned(safe.text.into_owned()),
+        }
+    }
+
+    /// The same one, as another than what was asked for.
+    pub(super) fn changed(self) -> Self {
+        Self {
+            changed: true,
+            ..self
+        }
+    }
+
+    /// The safe name itself.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed
+    }
+}
+
+/// `~HHHHHHHH`, which tells names apart.
+pub(super) struct Tag(String);
+
+impl Tag {
+    pub(super) const LENGTH: usize = 9;
+
+    pub(super) fn of(given: &str) -> Self {
+        let digest = Sha256::digest(given.as_bytes());
+        Self(format!("~{}", hex(&digest[..4])))
+    }
+
+    /// `~HHHHHHHH`.
+    #[cfg(test)]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Appends `stem~HHHHHHHH.ext`, with `counter` after the digits, to a path; the stem is cut where the whole would
+    /// be too long. A component that has the digits already gets no second ones.
+    pub(super) fn put_into(&self, component: &str, counter: &str, path: &mut String) {
+        let (stem, extension) = split_extension(component);
+        // A long stem that was cut may end in what looks like an extension.
+        if counter.is_empty() && component.len() <= MAX_COMPONENT && component.ends_with(&*self.0) {
+            path.push_str(component);
+            return;
+        }
+        let stem = stem.strip_suffix(&*self.0).unwrap_or(stem);
+        let room = MAX_COMPONENT - self.0.len() - counter.len() - extension.len();
+        path.push_str(&stem[..stem.floor_char_boundary(room)]);
+        path.push_str(&self.0);
+        path.push_str(counter);
+        path.push_str(extension);
+    }
+}
+
+/// One component that is a plain file name everywhere; borrowed when it was one already.
+fn made_safe(component: &str, position: Position) -> Cow<'_, str> {
+    let mut safe: String = component
+        .chars()
+        .filter(|&character| !is_invisible(character))
+        .map(|character| {
+            if is_forbidden(character) {
+                '_'
+            } else {
+                character
+            }
+        })
+        .collect();
+    // Windows drops trailing dots and spaces, so that the file would be another than the one that was checked.
+    safe.truncate(safe.trim_end_matches([' ', '.']).len());
+    let leading = safe.len() - safe.trim_start_matches(' ').len();
+    safe.drain(..leading);
+    if safe.is_empty() {
+        safe.push('_');
+    }
+    if is_device(&safe) {
+        safe.insert(0, '_');
+    }
+    if position == Position::First && is_state_folder(&safe) {
+        safe.replace_range(..usize::from(safe.starts_with('.')), "_");
+    }
+    if safe == component && safe.len() <= MAX_COMPONENT {
+        Cow::Borrowed(component)
+    } else {
+        Cow::Owned(safe)
+    }
+}
+
+/// Whether [`made_safe`] would leave nothing of a component.
+pub(super) fn is_blank(component: &str) -> bool {
+    component
+        .chars()
+        .all(|character| matches!(character, ' ' | '.') || is_invisible(character))
+}
+
+/// The common case, without an allocation: printable ASCII that [`made_safe`] would leave alone.
+fn is_plain_ascii(component: &[u8], position: Position) -> bool {
+    let (Some(first), Some(last)) = (component.first(), component.last()) else {
+        return false;
+    };
+    component.len() <= MAX_COMPONENT
+        && *first != b' '
+        && !matches!(last, b' ' | b'.')
+        && component
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~') && !is_forbidden(char::from(*byte)))
+        && std::str::from_utf8(component).is_ok_and(|text| {
+            !(is_device(text) || position == Position::First && is_state_folder(text))
+        })
+}
+
+/// What no file name may contain on some platform.
+const fn is_forbidden(character: char) -> bool {
+    matches!(
+        character,
+        '/' | '\\' | '\0' | '<' | '>' | ':' | '"' | '|' | '?' | '*'
+    )
+}
+
+/// Characters that are not seen, or that change how others are seen: control characters (NUL is replaced instead, as a
+/// separator would be), bidi controls, fillers and other format characters. Variation selectors stay: emoji need them.
+const fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}'
+        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Names that Windows keeps for devices, whatever their case and whatever follows a dot.
+fn is_device(component: &str) -> bool {
+    let base = component
+        .find('.')
+        .map_or(component, |dot| &component[..dot])
+        .trim_end_matches(' ');
+    let is = |name: &str| base.eq_ignore_ascii_case(name);
+    match base.len() {
+        3 => is("con") || is("prn") || is("aux") || is("nul"),
+        // `COM1`, and `COM¹` with the superscript digits of Latin-1.
+        4 | 5 => base.split_at_checked(3).is_some_and(|(port, digit)| {
+            (port.eq_ignore_ascii_case("com") || port.eq_ignore_ascii_case("lpt"))
+                && matches!(
+                    digit,
+                    "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+                )
+        }),
+        6 => is("conin$"),
+        7 => is("conout$"),
+        _ => false,
+    }
+}
+
+/// The folder of the run's state, or its short name on Windows. No letter outside ASCII folds to one of these, so this
+/// needs no [`fold_into`].
+fn is_state_folder(component: &str) -> bool {
+    component.eq_ignore_ascii_case(".haul") || component.eq_ignore_ascii_case("haul~1")
+}
+
+/// A name's stem, and its extension with the dot: what follows the last dot, if it is short, has no space, and the stem
+/// is more than dots.
+pub(super) fn split_extension(component: &str) -> (&str, &str) {
+    component
+        .rfind('.')
+        .map(|dot| component.split_at(dot))
+        .filter(|(stem, extension)| {
+            (2..=MAX_EXTENSION + 1).contains(&extension.len())
+                && !extension.contains(' ')
+                && !stem.trim_start_matches('.').is_empty()
+        })
+        .unwrap_or((component, ""))
+}
+
+/// Appends what two names have in common when a file system that ignores case or normalisation takes them for one.
+/// Upper case first, because some letters (`ς` and `σ`) differ in lower case only.
+pub(super) fn fold_into(name: &str, folded: &mut String) {
+    let start = folded.len();
+    if name.is_ascii() {
+        folded.push_str(name);
+        folded[start..].make_ascii_lowercase();
+        return;
+    }
+    folded.extend(
+        name.nfc()
+            .flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase),
+    );
+    // Changing the case can leave a letter and its accent apart.
+    if !is_nfc(&folded[start..]) {
+        let again: String = folded[start..].nfc().collect();
+        folded.truncate(start);
+        folded.push_str(&again);
+    }
+}
+
+/// Bytes as hexadecimal digits, in lower case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::{self, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_alike_but_for_case_or_normalisation_fold_to_one() {
+        let fold = |name: &str| {
+            let mut folded = String::new();
+            fold_into(name, &mut folded);
+            folded
+        };
+        for (one, other) in [
+            ("a.GIF", "A.gif"),
+            ("\u{e4}.png", "A\u{308}.png"),
+            ("σας", "ΣΑΣ"),
+            ("\u{212a}", "k"),
+            ("\u{c5}", "\u{212b}"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+        assert_ne!(fold("a"), fold("ä"));
+    }
+
+    /// Asserts that a text is one plain file name everywhere.
+    #[track_caller]
+    pub(in crate::plan) fn assert_plain(name: &str) {
+        let mut components = Path::new(name).components();
+        assert!(
+            matches!(components.next(), Some(path::Component::Normal(only)) if only == name),
+            "{name:?}"
+        );
+        assert!(components.next().is_none(), "{name:?}");
+        assert!(name.len() <= MAX_COMPONENT, "{name:?}");
+        assert!(!name.contains(is_forbidden), "{name:?}");
+        assert!(
+            !name.contains(is_invisible) && !name.contains(char::is_control),
+            "{name:?}"
+        );
+        assert!(
+            !name.starts_with(' ') && !name.ends_with([' ', '.']),
+            "{name:?}"
+        );
+        assert!(!is_device(name), "{name:?}");
+    }
+
+    /// Asserts that a path is safe to create below the destination.
+    #[track_caller]
+    pub(in crate::plan) fn assert_safe_path(path: &str) {
+        path.split('/').for_each(assert_plain);
+        assert!(path.len() < 2_400, "{} bytes", path.len());
+        let first = path.split('/').next().unwrap_or_default();
+        assert!(!is_state_folder(first), "{path:?}");
+    }
+
+    /// Bytes in which the awkward ones are frequent.
+    pub(in crate::plan) fn awkward() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            any::<u8>().prop_map(|byte| vec![byte]),
+            proptest::sample::select(vec![
+                ".", "..", " ", "/", "\\", ":", "~", "con", "COM1", ".haul", "haul~1", "\u{202e}",
+                "\u{feff}", "ä", "x.gif", "\0", "%2f", "𝕏", "²",
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
+            (any::<char>(), 1..200usize).prop_map(|(character, times)| {
+                character.to_string().repeat(times).into_bytes()
+            }),
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_agrees_with_the_slow_one(text in "[ -~]{0,12}|(con|COM1|\\.haul|nul)[ .a]{0,3}") {
+            for position in [Position::First, Position::Later] {
+                let slow = matches!(made_safe(&text, position), Cow::Borrowed(_));
+                prop_assert_eq!(is_plain_ascii(text.as_bytes(), position), slow);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the relative URLs of a list are relative to.
+
+use std::fmt;
+
+use url::{ParseError, Url};
+
+use crate::error::{Error, ErrorKind};
+use crate::request::{Request, shown};
+use crate::source::prefix::UrlParser;
+
+/// An absolute URL that completes relative ones (RFC 3986 §5).
+pub(super) struct Base(Url);
+
+impl Base {
+    /// # Errors
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        Request::new(text)?;
+        // With its userinfo, which goes to the requests of the same origin.
+        Url::parse(text)
+            .map(Self)
+            .map_err(|cause| not_a_url(text, cause))
+    }
+}
+
+impl fmt::Debug for Base {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&shown(self.0.as_str()))
+    }
+}
+
+/// The request for a URL of a list: an absolute one as it is, a relative one as its base completes it.
+pub(super) fn request_for(
+    text: &str,
+    base: Option<&Base>,
+    urls: &mut UrlParser,
+) -> Result<Request, Error> {
+    if has_scheme(text) {
+        return Request::parsed_by(|text| urls.parse(text), text);
+    }
+    // An empty one would be the base itself, which nobody means.
+    let is_relative =
+        || !text.is_empty() && Url::parse(text) == Err(ParseError::RelativeUrlWithoutBase);
+    match base {
+        Some(Base(base)) if is_relative() => {
+            let url = base.join(text).map_err(|cause| not_a_url(text, cause))?;
+            Request::new(url.as_str())
+        }
+        None if is_relative() => Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "{:?} is not a URL: it has no scheme; write http:// or https:// before it, or say with --base-url what \
+                 it is relative to",
+                shown(text)
+            ),
+        )),
+        _ => Request::new(text),
+    }
+}
+
+/// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing can complete it.
+fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty()
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+fn not_a_url(text: &str, cause: ParseError) -> Error {
+    Error::new(
+        ErrorKind::Input,
+        format!("{:?} is not a URL: {cause}", shown(text)),
+    )
+    .caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(text: &str, base: Option<&Base>) -> Result<Request, Error> {
+        request_for(text, base, &mut UrlParser::default())
+    }
+
+    fn url(text: &str, base: &str) -> String {
+        let base = Base::parse(base).unwrap();
+        completed(text, Some(&base)).unwrap().url().to_owned()
+    }
+
+    #[test]
+    fn relative_urls_are_completed_and_absolute_ones_stay() {
+        let base = "http://host.example/a/b?c#d";
+        for (text, expected) in [
+            ("x.gif", "http://host.example/a/x.gif"),
+            ("../x", "http://host.example/x"),
+            ("../../../x", "http://host.example/x"),
+            ("/x", "http://host.example/x"),
+            ("?q", "http://host.example/a/b?q"),
+            (
+                "x?u=http://other.example/",
+                "http://host.example/a/x?u=http://other.example/",
+            ),
+            ("//other.example/x", "http://other.example/x"),
+            ("http://HOST.example/x", "http://HOST.example/x"),
+            ("https://other.example/%61", "https://other.example/%61"),
+        ] {
+            assert_eq!(url(text, base), expected, "{text}");
+        }
+        assert_eq!(
+            url("x", "https://host.example/a/"),
+            "https://host.example/a/x"
+        );
+    }
+
+    #[test]
+    fn a_password_of_the_base_goes_to_its_own_host_and_is_not_seen() {
+        let base = Base::parse("http://u:secret@host.example/a/").unwrap();
+        assert!(!format!("{base:?}").contains("secret"));
+        let request = completed("x", Some(&base)).unwrap();
+        assert_eq!(request.url(), "http://host.example/a/x");
+        assert_eq!(request.credentials.unwrap().password, "secret");
+        for elsewhere in ["//other.example/x", "http://host.example/x"] {
+            let request = completed(elsewhere, Some(&base)).unwrap();
+            assert!(request.credentials.is_none(), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn without_a_base_a_relative_url_says_what_it_needs() {
+        for text in [
+            "../x",
+            "/x",
+            "x.gif",
+            "?q",
+            "//u:secret@host/x",
+            "example.org/x",
+            "x?http://h/",
+        ] {
+            let error = completed(text, None).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Input);
+            let message = error.to_string();
+            assert!(
+                message.contains("no scheme") && message.contains("--base-url"),
+                "{message}"
+            );
+            assert!(!message.contains("secret"), "{message}");
+        }
+        for text in ["", "ftp://h/x", "http://[:::]/", "localhost:80/x"] {
+            let message = completed(text, None).unwrap_err().to_string();
+            assert!(!message.contains("--base-url"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_completed_fails() {
+        let base = Base::parse("http://host.example/").unwrap();
+        for text in ["", "//u:secret@[:::]/", "ftp://h/x", "mailto:u"] {
+            let error = completed(text, Some(&base)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Input, "{text}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        for text in ["", "a", "/a", "ftp://h/", "file:///a", "http://"] {
+            assert_eq!(
+                Base::parse(text).unwrap_err().kind(),
+                ErrorKind::Input,
+                "{text}"
+            );
+        }
+    }
+}
