@@ -78,7 +78,8 @@ pub(crate) struct Download {
 
     /// Read URLs from this file, one a line; - is standard input
     ///
-    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it. Blank lines and
+    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it, and further URLs
+    /// are mirrors, each asked when those before it have failed. Blank lines and
     /// lines that start with # are skipped. A list compressed with gzip or zstd is read as it is. May be given several
     /// times.
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
@@ -141,6 +142,17 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) retries: u32,
+
+    /// Stop retrying one item after this
+    ///
+    /// A server that asks for a longer wait (Retry-After) fails its item at once. A host that has been in trouble for so
+    /// long fails all that waits for it.
+    #[arg(
+        long, value_name = "TIME",
+        default_value_t = Span(RetryPolicy::default().max_time),
+        help_heading = "Pace"
+    )]
+    pub(crate) retry_max_time: Span,
 
     /// Longest time to connect: 500ms, 30s, 5m, 1h
     #[arg(

@@ -42,6 +42,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.jobs = download.jobs;
     options.per_host = download.per_host;
     options.retry.retries = download.retries;
+    options.retry.max_time = download.retry_max_time.0;
     options.connect_timeout = download.connect_timeout.0;
     options.timeout = download.timeout.0;
     options.max_redirects = download.max_redirects;
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn every_option_arrives() {
-        let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --connect-timeout 1 --timeout 2m --max-redirects 4 \
+        let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
@@ -249,6 +250,7 @@ mod tests {
             (options.connect_timeout.as_secs(), options.timeout.as_secs()),
             (1, 120)
         );
+        assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");

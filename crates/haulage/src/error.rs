@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// The kinds of failure, as results and events name them. The kind alone decides whether an attempt is worth repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +85,7 @@ pub struct Error {
     message: Box<str>,
     transient: bool,
     status: Option<u16>,
+    retry_after: Option<Duration>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -100,6 +102,7 @@ impl Error {
             message: message.into().into_boxed_str(),
             transient,
             status: None,
+            retry_after: None,
             source: None,
         }
     }
@@ -138,6 +141,33 @@ impl Error {
             || status.is_server_error();
         error.status = Some(status.as_u16());
         error
+    }
+
+    /// The same failure of a server that asks to be left alone for so long (RFC 9110 §10.2.3).
+    #[must_use]
+    pub(crate) fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// How long the server asks to wait.
+    pub(crate) const fn asked_wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The same failure with more to say.
+    #[must_use]
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        self.message = format!("{}; {more}", self.message).into_boxed_str();
+        self
+    }
+
+    /// Whether the failure is of this side: no mirror could do better.
+    pub(crate) const fn is_ours(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Disk | ErrorKind::Exists | ErrorKind::Name | ErrorKind::Cancelled
+        )
     }
 
     /// Says whether trying again may help, where the kind alone does not.

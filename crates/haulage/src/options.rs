@@ -117,6 +117,7 @@ impl Options {
             self.timeout,
             self.retry.base,
             self.retry.cap,
+            self.retry.max_time,
         ];
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
             return refuse("a timeout of more than a year is none; choose a shorter one");
@@ -152,6 +153,8 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// The longest wait before any.
     pub cap: Duration,
+    /// How long an item is tried, from its first request on; a host that has answered nothing for so long is given up.
+    pub max_time: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -160,6 +163,7 @@ impl Default for RetryPolicy {
             retries: 5,
             base: Duration::from_secs(1),
             cap: Duration::from_mins(1),
+            max_time: Duration::from_mins(10),
         }
     }
 }

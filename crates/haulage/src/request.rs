@@ -13,6 +13,8 @@ pub struct Request {
     pub(crate) url: Url,
     pub(crate) given: Arc<str>,
     pub(crate) credentials: Option<Credentials>,
+    /// Other URLs of the same file, each with its own credentials.
+    pub(crate) mirrors: Vec<(Url, Option<Credentials>)>,
     pub(crate) name: Option<RelativeName>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
@@ -61,10 +63,22 @@ impl Request {
             url: parsed,
             given,
             credentials,
+            mirrors: Vec::new(),
             name: None,
             label: None,
             place: None,
         })
+    }
+
+    /// The same request, with another URL of the same file: it is asked when those before it have failed. Nothing that was given
+    /// for the first URL's origin is sent to it (`-u`, headers that tell something of the user), unless it is there too.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn mirror(mut self, url: &str) -> Result<Self, Error> {
+        let mirror = Self::new(url)?;
+        self.mirrors.push((mirror.url, mirror.credentials));
+        Ok(self)
     }
 
     /// The same request, saved under this relative path.

@@ -1,12 +1,14 @@
 //! An item on its way: a request, and what has become of it so far.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
+use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::origin;
+use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
 use crate::request::{Credentials, Request};
@@ -18,7 +20,11 @@ pub(super) struct Item {
     pub(super) request: Request,
     pub(super) target: TargetName,
     pub(super) key: Key,
-    /// Where redirects have led, and with which credentials of its own.
+    /// Which of its URLs is asked.
+    pub(super) mirrors: Mirrors,
+    /// How often all of them have failed.
+    pub(super) rounds: u32,
+    /// Where another of its URLs is, or where redirects have led; and with which credentials of its own.
     pub(super) hop: Option<(Url, Option<Credentials>)>,
     pub(super) hops: u32,
     pub(super) attempts: u32,
@@ -44,6 +50,8 @@ impl Item {
             request,
             target,
             key,
+            mirrors: Mirrors::default(),
+            rounds: 0,
             hop: None,
             hops: 0,
             attempts: 0,
@@ -56,6 +64,26 @@ impl Item {
     /// Where its next request goes.
     pub(super) fn url(&self) -> &Url {
         self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
+    }
+
+    /// The URL that it asks has failed: which comes next. Where a redirect led may hold for that one time only, so it begins at
+    /// one of its own.
+    pub(super) fn next_source(&mut self, error: &Error) -> mirrors::Next {
+        let count = 1 + self.request.mirrors.len();
+        let next = self.mirrors.failed(count, error.is_transient());
+        self.hop = match self.mirrors.at() {
+            0 => None,
+            nth => Some(self.request.mirrors[nth - 1].clone()),
+        };
+        self.hops = 0;
+        self.begins_attempt = true;
+        next
+    }
+
+    /// How long it has been under way.
+    pub(super) fn elapsed(&self) -> Duration {
+        let under_way = self.under_way.as_ref();
+        under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
     }
 
     /// What is known of a host that was never connected to.

@@ -42,6 +42,8 @@ pub(super) struct Lane {
     connection: Option<Connection>,
     /// A request has been answered on this connection, so the server may be closing it just now.
     used: bool,
+    /// The present request has got the head of a response.
+    answered: bool,
     idle: IdleTimer,
 }
 
@@ -65,6 +67,7 @@ impl Lane {
             worker,
             connection: open.shared.clone().map(Connection::Http2),
             used: false,
+            answered: false,
             idle: IdleTimer::new(core.options.timeout),
             core,
         }
@@ -79,16 +82,14 @@ impl Lane {
         let mut turn = 0;
         loop {
             turn += 1;
-            if self.work(lease, stopping.as_mut()).await.is_break() {
+            let ControlFlow::Continue(fine) = self.work(lease, stopping.as_mut()).await else {
                 self.core.schedule().abandon(self.host);
                 return;
-            }
+            };
             let next = {
                 let mut schedule = self.core.schedule();
-                let next = schedule.next(self.host, &self.handle, turn >= TURN);
-                if !matches!(next, Next::Work(_)) {
-                    self.core.hand_out(schedule);
-                }
+                let next = schedule.next(self.host, &self.handle, turn >= TURN, fine);
+                self.core.hand_out(schedule);
                 next
             };
             lease = match next {
@@ -120,12 +121,12 @@ impl Lane {
         self.handle.take()
     }
 
-    /// Does one piece of work. Breaks when the run is being stopped.
+    /// Does one piece of work, and says whether the host has answered as it should. Breaks when the run is being stopped.
     async fn work(
         &mut self,
         lease: Lease<Box<Item>>,
         stopping: impl Future<Output = ()>,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), bool> {
         let Lease {
             work: mut item,
             connects,
@@ -138,16 +139,45 @@ impl Lane {
             }
             step = self.fetch(&mut item, connects) => step,
         };
+        let mut fine = true;
         match step {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Redirected(to) => self.core.redirected(item, to),
-            Step::Failed(error) => self.core.failed(item, error),
-            Step::PutBack => self.core.put_back(self.host, item),
+            Step::Failed(mut error) => {
+                if self.is_trouble(&error) {
+                    fine = false;
+                    if !self.core.host_failed(self.host, &error) {
+                        error = error.transient(false);
+                    }
+                }
+                self.core.failed(item, error);
+            }
+            Step::PutBack => {
+                fine = false;
+                self.core.put_back(self.host, item);
+            }
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(fine)
+    }
+
+    /// Whether a failure is a sign that the host is in trouble.
+    fn is_trouble(&self, error: &Error) -> bool {
+        if self.answered {
+            return error.is_transient();
+        }
+        matches!(
+            error.kind(),
+            ErrorKind::Dns
+                | ErrorKind::Connect
+                | ErrorKind::Tls
+                | ErrorKind::Timeout
+                | ErrorKind::Reset
+                | ErrorKind::Protocol
+        )
     }
 
     async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
+        self.answered = false;
         self.core.begin(item);
         match self.exchange(item, connects).await {
             Ok(step) => step,
@@ -199,6 +229,7 @@ impl Lane {
             }
         };
         self.used = true;
+        self.answered = true;
         let (head, mut body) = response.into_parts();
         item.http_status = Some(head.status.as_u16());
         match head::read(

@@ -13,9 +13,11 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::head::Entity;
+use crate::plan::mirrors;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::{Credentials, Request};
+use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
 use crate::write::{PartWriter, Saving};
 
@@ -66,7 +68,7 @@ impl Core {
                     self.options.max_redirects
                 ),
             );
-            return self.end_failed(*item, error);
+            return self.failed(item, error);
         }
         if let Some(under_way) = &item.under_way {
             self.tell(Event::Redirected {
@@ -85,8 +87,10 @@ impl Core {
             self.end_failed(*item, error);
             return self.stop(stopped);
         }
-        let wait = wait_before_retry(&self.options.retry, item.attempts, &error, fastrand::f64());
-        match wait {
+        if error.is_ours() {
+            return self.end_failed(*item, error);
+        }
+        match self.wait_for_next(&mut item, &error) {
             Some(wait) if !self.stopping.is_cancelled() => {
                 if let Some(under_way) = &item.under_way {
                     under_way.transfer.begin(None);
@@ -97,14 +101,69 @@ impl Core {
                         wait,
                     });
                 }
-                // Where a redirect led may hold for that one time only: the URL as given is asked again.
-                item.hop = None;
-                item.hops = 0;
-                item.begins_attempt = true;
-                self.queue_after(item, wait);
+                if wait.is_zero() {
+                    self.queue(item);
+                } else {
+                    self.queue_after(item, wait);
+                }
             }
-            _ => self.end_failed(*item, error),
+            _ => {
+                let error = self.explained(error);
+                self.end_failed(*item, error);
+            }
         }
+    }
+
+    /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
+    fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
+        match item.next_source(error) {
+            mirrors::Next::Nothing => None,
+            mirrors::Next::Other => {
+                (item.elapsed() < self.options.retry.max_time).then_some(Duration::ZERO)
+            }
+            mirrors::Next::Round => {
+                item.rounds += 1;
+                let (policy, asked) = (&self.options.retry, error.asked_wait());
+                wait_before_retry(policy, item.rounds, item.elapsed(), asked, fastrand::f64())
+            }
+        }
+    }
+
+    /// A failure with what a policy of ours has to do with it.
+    fn explained(&self, error: Error) -> Error {
+        let longest = self.options.retry.max_time;
+        match error.asked_wait() {
+            Some(asked) if asked > longest => {
+                let (asked, longest) = (asked.as_secs(), longest.as_secs_f64());
+                error.and(&format!(
+                    "it asks to wait {asked} s, and --retry-max-time allows {longest} s"
+                ))
+            }
+            _ => error,
+        }
+    }
+
+    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `false` when it is given up.
+    pub(super) fn host_failed(&self, host: HostId, error: &Error) -> bool {
+        let (now, policy) = (Instant::now(), &self.options.retry);
+        let mut schedule = self.schedule();
+        if let Some(asked) = error.asked_wait().filter(|asked| *asked <= policy.max_time) {
+            schedule.close(host, now + asked);
+        }
+        let given_up = schedule.failed(host, now, policy, fastrand::f64());
+        drop(schedule);
+        self.clock.notify_one();
+        let Some(waiting) = given_up else {
+            return true;
+        };
+        for item in waiting {
+            let error = Error::new(error.kind(), error.to_string()).and(&format!(
+                "its host has been in trouble for {} s (--retry-max-time)",
+                policy.max_time.as_secs_f64()
+            ));
+            self.failed(item, error.transient(false));
+        }
+        false
     }
 
     /// The run is being stopped. An item that had started ends; of one that had not nothing is said.

@@ -1,10 +1,16 @@
 //! How far the engine looks ahead, and when a run is over.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that a list takes, however
 /// long it is.
 const LOOK_AHEAD: usize = 2048;
+/// The most that this becomes when the rows that were read leave slots free: they are of hosts that are slow, or dead, and those
+/// further down may be of others.
+const FARTHEST: usize = 5 * LOOK_AHEAD;
+/// How long the reader waits for room before it asks whether slots are free.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Counts rows on their way.
 #[derive(Debug, Default)]
@@ -19,6 +25,8 @@ struct State {
     open: usize,
     /// Read, and without an outcome.
     unsettled: usize,
+    /// How far it looks beyond [`LOOK_AHEAD`].
+    farther: usize,
     phase: Phase,
     /// Somebody waits until there is room for many: waking them for each row would cost more than the row.
     waiting: bool,
@@ -38,15 +46,20 @@ enum Phase {
 }
 
 impl Window {
-    /// Takes a place for one row; waits for it. `false` when the run is being stopped.
-    pub(super) fn enter(&self) -> bool {
+    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`. `false` when the run is being
+    /// stopped.
+    pub(super) fn enter(&self, slots_are_free: impl Fn() -> bool) -> bool {
         let mut state = self.lock();
-        while state.phase == Phase::Reading && state.open >= LOOK_AHEAD {
+        while state.phase == Phase::Reading && state.open >= LOOK_AHEAD + state.farther {
             state.waiting = true;
-            state = self
+            let (woken, waited) = self
                 .room
-                .wait(state)
+                .wait_timeout(state, PATIENCE)
                 .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if waited.timed_out() && state.waits_for_hosts() && slots_are_free() {
+                state.farther += LOOK_AHEAD / 2;
+            }
         }
         if state.phase != Phase::Reading {
             return false;
@@ -98,6 +111,11 @@ impl Window {
 }
 
 impl State {
+    /// Whether most rows that were read wait for their hosts, rather than for somebody to receive their outcomes.
+    fn waits_for_hosts(&self) -> bool {
+        self.unsettled > self.open / 2 && LOOK_AHEAD + self.farther < FARTHEST
+    }
+
     fn ends(&mut self) -> bool {
         let ends = self.unsettled == 0 && matches!(self.phase, Phase::Ending | Phase::Stopping);
         if ends {

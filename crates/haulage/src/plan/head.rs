@@ -9,6 +9,7 @@ use http::{StatusCode, Version};
 
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
+use crate::plan::retry_after;
 
 /// The file that a response carries, as its head describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,10 @@ pub(crate) fn read(
             last_modified: text(headers, &LAST_MODIFIED),
             content_type: text(headers, &CONTENT_TYPE),
         }),
-        status => Answer::Fail(Error::http(status, format!("the server answered {status}"))),
+        status => Answer::Fail(
+            Error::http(status, format!("the server answered {status}"))
+                .retry_after(retry_after::wait(headers, SystemTime::now())),
+        ),
     }
 }
 

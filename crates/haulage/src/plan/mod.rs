@@ -4,5 +4,7 @@ mod component;
 pub(crate) mod disposition;
 pub(crate) mod head;
 pub(crate) mod layout;
+pub(crate) mod mirrors;
 pub(crate) mod name;
 pub(crate) mod registry;
+pub(crate) mod retry_after;

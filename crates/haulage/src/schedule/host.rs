@@ -1,8 +1,10 @@
 //! One host: its queue, its lanes, what it speaks, and how much it may have in flight.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Lease;
+use super::health::Health;
 
 /// What a host speaks, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub(super) struct Host<W, L, S> {
     pub(super) busy: usize,
     /// Work that waits for its time.
     pub(super) later: usize,
+    pub(super) health: Health,
+    /// Nothing is started before this.
+    pub(super) closed_until: Option<Instant>,
     /// Whether it stands in the line for a turn.
     pub(super) has_turn: bool,
     /// Whether a lane is finding out what it speaks.
@@ -55,6 +60,8 @@ impl<W, L, S> Host<W, L, S> {
             lanes: 0,
             busy: 0,
             later: 0,
+            health: Health::default(),
+            closed_until: None,
             has_turn: false,
             connecting: false,
             protocol,
@@ -66,7 +73,8 @@ impl<W, L, S> Host<W, L, S> {
     /// choosing a smaller limit here.
     pub(super) fn could_start(&self, per_host: usize) -> bool {
         !self.queue.is_empty()
-            && self.busy < per_host
+            && self.closed_until.is_none()
+            && self.busy < self.health.limit(per_host)
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
@@ -122,6 +130,7 @@ impl<W, L, S> Host<W, L, S> {
     }
 
     pub(super) fn is_forgettable(&self) -> bool {
-        self.lanes == 0 && self.queue.is_empty() && self.later == 0
+        // What is known against it is kept: rows that come later are to find it.
+        self.lanes == 0 && self.queue.is_empty() && self.later == 0 && self.health.is_good()
     }
 }

@@ -6,6 +6,14 @@ use std::time::Instant;
 
 use super::HostId;
 
+/// What happens when a time has come.
+pub(super) enum Due<W> {
+    /// This goes to its host's queue.
+    Work(W),
+    /// A host that was closed may be asked again.
+    Reopen,
+}
+
 pub(super) struct Later<W> {
     waiting: BinaryHeap<Reverse<Entry<W>>>,
     pushed: u64,
@@ -16,7 +24,7 @@ struct Entry<W> {
     /// Keeps what is due at one instant in the order in which it came.
     order: u64,
     host: HostId,
-    work: W,
+    due: Due<W>,
 }
 
 impl<W> Later<W> {
@@ -27,13 +35,13 @@ impl<W> Later<W> {
         }
     }
 
-    pub(super) fn push(&mut self, at: Instant, host: HostId, work: W) {
+    pub(super) fn push(&mut self, at: Instant, host: HostId, due: Due<W>) {
         self.pushed += 1;
         self.waiting.push(Reverse(Entry {
             at,
             order: self.pushed,
             host,
-            work,
+            due,
         }));
     }
 
@@ -41,20 +49,37 @@ impl<W> Later<W> {
         self.waiting.peek().map(|Reverse(entry)| entry.at)
     }
 
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(HostId, W)> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(HostId, Due<W>)> {
         if self.next()? > now {
             return None;
         }
         self.waiting
             .pop()
-            .map(|Reverse(entry)| (entry.host, entry.work))
+            .map(|Reverse(entry)| (entry.host, entry.due))
     }
 
+    /// Takes everything out, and gives the work in it.
     pub(super) fn drain(&mut self) -> Vec<W> {
-        self.waiting
+        let work = self
+            .waiting
             .drain()
-            .map(|Reverse(entry)| entry.work)
-            .collect()
+            .filter_map(|Reverse(entry)| match entry.due {
+                Due::Work(work) => Some(work),
+                Due::Reopen => None,
+            });
+        work.collect()
+    }
+
+    /// Takes the work of one host out.
+    pub(super) fn take(&mut self, host: HostId) -> Vec<W> {
+        let mut taken = Vec::new();
+        for Reverse(entry) in std::mem::take(&mut self.waiting) {
+            match entry.due {
+                Due::Work(work) if entry.host == host => taken.push(work),
+                due => self.waiting.push(Reverse(Entry { due, ..entry })),
+            }
+        }
+        taken
     }
 }
 

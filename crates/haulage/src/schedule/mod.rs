@@ -4,6 +4,7 @@
 //! its not-before time. So one rule, the host's, covers them all. This station knows nothing of HTTP or of files, holds
 //! no lock and no socket, and asks for the time as a parameter: it is a data structure, and tests drive it as one.
 
+mod health;
 mod host;
 mod later;
 pub(crate) mod retry;
@@ -13,8 +14,10 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use self::health::Verdict;
 use self::host::Host;
-use self::later::Later;
+use self::later::{Due, Later};
+use crate::options::RetryPolicy;
 
 pub(crate) use self::host::{Protocol, Way};
 
@@ -101,7 +104,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Puts work aside until `at`; then it goes to the end of its host's queue.
     pub(crate) fn push_later(&mut self, id: HostId, at: Instant, work: W) {
         self.hosts[id.0].later += 1;
-        self.later.push(at, id, work);
+        self.later.push(at, id, Due::Work(work));
+    }
+
+    /// Starts nothing at a host until `until`; what waits for it waits on.
+    pub(crate) fn close(&mut self, id: HostId, until: Instant) {
+        let host = &mut self.hosts[id.0];
+        host.closed_until = host.closed_until.max(Some(until));
+        host.later += 1;
+        self.later.push(until, id, Due::Reopen);
     }
 
     /// When the next piece of work that was put aside is due.
@@ -111,12 +122,54 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Queues what was put aside until `now`.
     pub(crate) fn release_due(&mut self, now: Instant) {
-        while let Some((id, work)) = self.later.pop_due(now) {
+        while let Some((id, due)) = self.later.pop_due(now) {
             let host = &mut self.hosts[id.0];
             host.later -= 1;
-            host.queue.push_back(work);
+            match due {
+                Due::Work(work) => host.queue.push_back(work),
+                Due::Reopen => {
+                    host.closed_until = host.closed_until.filter(|&until| until > now);
+                }
+            }
             self.offer(id);
+            self.forget_if_unused(id);
         }
+    }
+
+    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
+    /// that is given up. `random` is uniform in `[0, 1)`.
+    pub(crate) fn failed(
+        &mut self,
+        id: HostId,
+        now: Instant,
+        policy: &RetryPolicy,
+        random: f64,
+    ) -> Option<Vec<W>> {
+        let per_host = self.caps.per_host;
+        let host = &mut self.hosts[id.0];
+        match host.health.failed(per_host, now, policy, random) {
+            Verdict::GoOn => None,
+            // One pause for all that failed together.
+            Verdict::Pause(_) if host.closed_until.is_some() => None,
+            Verdict::Pause(pause) => {
+                self.close(id, now + pause);
+                None
+            }
+            Verdict::GiveUp => {
+                let mut waiting: Vec<W> = host.queue.drain(..).collect();
+                let later = self.later.take(id);
+                host.later -= later.len();
+                waiting.extend(later);
+                // Rows that come later wait together for one probe.
+                self.close(id, now + retry::backoff(policy, 1, random));
+                Some(waiting)
+            }
+        }
+    }
+
+    /// Whether more could be in flight, if there were work for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.busy < self.caps.jobs
     }
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
@@ -149,11 +202,23 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its turn is used up.
-    pub(crate) fn next(&mut self, id: HostId, lane: &L, turn_is_used_up: bool) -> Next<W> {
+    /// `fine`: its host has answered as it should.
+    pub(crate) fn next(
+        &mut self,
+        id: HostId,
+        lane: &L,
+        turn_is_used_up: bool,
+        fine: bool,
+    ) -> Next<W> {
         self.busy -= 1;
         let others_wait = !self.turns.is_empty();
         let host = &mut self.hosts[id.0];
         host.busy -= 1;
+        if fine && !host.health.is_good() {
+            host.health.fine();
+            self.offer(id);
+        }
+        let host = &mut self.hosts[id.0];
         if !(turn_is_used_up && others_wait)
             && self.busy < self.caps.jobs
             && let Some(lease) = host.take(self.caps.per_host)
@@ -227,6 +292,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let mut waiting = self.later.drain();
         for (_, host) in &mut self.hosts {
             host.later = 0;
+            host.closed_until = None;
             waiting.extend(host.queue.drain(..));
         }
         waiting
@@ -253,9 +319,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     fn close_lane(&mut self, id: HostId) {
+        self.hosts[id.0].lanes -= 1;
+        if !self.forget_if_unused(id) {
+            self.offer(id);
+        }
+    }
+
+    fn forget_if_unused(&mut self, id: HostId) -> bool {
         let host = &mut self.hosts[id.0];
-        host.lanes -= 1;
-        if host.is_forgettable() {
+        let unused = host.is_forgettable();
+        if unused {
             // It may still stand in the line for a turn; with an empty queue that says nothing, but its number may be
             // given to another host.
             if host.has_turn {
@@ -263,9 +336,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             }
             let host = self.hosts.remove(id.0);
             self.by_key.remove(&host.key);
-        } else {
-            self.offer(id);
         }
+        unused
     }
 }
 

@@ -114,9 +114,13 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
             connects: false,
         })
     };
-    assert_eq!(schedule.next(host, &1, true), lease(2), "nobody else waits");
+    assert_eq!(
+        schedule.next(host, &1, true, true),
+        lease(2),
+        "nobody else waits"
+    );
     push(&mut schedule, "b", Protocol::Exclusive, 10);
-    assert_eq!(schedule.next(host, &1, true), Next::Idle);
+    assert_eq!(schedule.next(host, &1, true, true), Next::Idle);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
 }
 
@@ -133,6 +137,57 @@ fn what_was_put_aside_comes_when_it_is_due() {
     assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(2)));
 }
 
+#[test]
+fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
+    let mut schedule = Plain::new(caps(4, 4));
+    let start = Instant::now();
+    push(&mut schedule, "a", Protocol::Exclusive, 1);
+    push(&mut schedule, "a", Protocol::Exclusive, 2);
+    let (host, _) = opened(&schedule.grant().unwrap());
+    schedule.close(host, start + Duration::from_secs(3));
+    schedule.close(host, start + Duration::from_secs(1));
+    push(&mut schedule, "b", Protocol::Exclusive, 3);
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 3);
+    assert_eq!(schedule.next(host, &1, false, false), Next::Idle);
+    schedule.release_due(start + Duration::from_secs(2));
+    assert!(grants(&mut schedule).is_empty(), "the later end counts");
+    schedule.release_due(start + Duration::from_secs(3));
+    assert!(matches!(
+        grants(&mut schedule)[..],
+        [Grant::Resume {
+            lease: Lease { work: 2, .. },
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn what_waits_for_a_host_that_is_given_up_is_given_back() {
+    let mut schedule = Plain::new(caps(1, 1));
+    let start = Instant::now();
+    for work in 1..4 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    push_later(&mut schedule, "a", start + Duration::from_hours(1), 4);
+    push_later(&mut schedule, "b", start, 5);
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    assert_eq!(
+        schedule.failed(host, start, &policy(false), 0.5),
+        Some(vec![2, 3, 4])
+    );
+    assert_eq!(schedule.next(host, &1, false, false), Next::Idle);
+    schedule.release_due(start + Duration::from_secs(100));
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
+}
+
+/// One that gives a host up at its first failure, unless it is patient.
+fn policy(patient: bool) -> RetryPolicy {
+    RetryPolicy {
+        max_time: Duration::from_mins(if patient { 1 } else { 0 }),
+        ..RetryPolicy::default()
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),
@@ -140,6 +195,8 @@ enum Step {
     Pass(u8),
     /// The n-th busy lane ends its work.
     End(usize, bool),
+    /// The n-th busy lane has seen its host in trouble, and ends its work.
+    Fail(usize),
     /// The n-th busy lane ends with its work.
     Abandon(usize),
     /// The n-th idle lane has waited long enough.
@@ -152,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..5, 0u8..20).prop_map(|(host, wait)| Step::PushLater(host, wait)),
         1 => (0u8..20).prop_map(Step::Pass),
         4 => (any::<usize>(), any::<bool>()).prop_map(|(lane, used)| Step::End(lane, used)),
+        2 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Abandon),
         1 => any::<usize>().prop_map(Step::Leave),
     ]
@@ -164,6 +222,7 @@ proptest! {
         per_host in 1usize..4,
         idle in 0usize..4,
         steps in proptest::collection::vec(step(), 0..200),
+        patient in any::<bool>(),
     ) {
         let mut schedule = Plain::new(Caps { jobs, per_host, idle });
         let mut now = Instant::now();
@@ -200,7 +259,19 @@ proptest! {
                     let at = lane % busy.len();
                     let (host, lane) = busy[at];
                     done += 1;
-                    match schedule.next(host, &lane, used) {
+                    match schedule.next(host, &lane, used, used) {
+                        Next::Work(_) => {}
+                        Next::Idle => { busy.remove(at); resting.insert(lane, host); }
+                        Next::Close => { busy.remove(at); }
+                    }
+                }
+                Step::Fail(lane) if !busy.is_empty() => {
+                    let at = lane % busy.len();
+                    let (host, lane) = busy[at];
+                    done += 1;
+                    let waiting = schedule.failed(host, now, &policy(patient), 0.5);
+                    done += u32::try_from(waiting.map_or(0, |waiting| waiting.len())).unwrap();
+                    match schedule.next(host, &lane, false, false) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -216,7 +287,7 @@ proptest! {
                     let host = resting.remove(&lane).unwrap();
                     prop_assert!(schedule.leave(host, &lane));
                 }
-                Step::End(..) | Step::Abandon(_) | Step::Leave(_) => {}
+                Step::End(..) | Step::Fail(_) | Step::Abandon(_) | Step::Leave(_) => {}
             }
             settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
             prop_assert!(busy.len() <= jobs);
@@ -227,7 +298,7 @@ proptest! {
             }
             prop_assert!(lanes.values().all(|&lanes| lanes <= per_host));
         }
-        // Then everything is done, in the end, and every host is forgotten.
+        // Then everything is done, in the end, and every host is forgotten of which nothing bad is known.
         schedule.release_due(now + Duration::from_secs(100));
         settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
         while let Some((host, _)) = busy.pop() {
@@ -239,6 +310,10 @@ proptest! {
         for (lane, host) in resting {
             prop_assert!(schedule.leave(host, &lane));
         }
-        prop_assert!(schedule.hosts.is_empty() && schedule.by_key.is_empty() && schedule.turns.is_empty());
+        let rests = schedule.hosts.iter().all(|(_, host)| {
+            host.lanes == 0 && host.queue.is_empty() && host.later == 0 && !host.health.is_good()
+        });
+        prop_assert!(rests);
+        prop_assert!(schedule.by_key.len() == schedule.hosts.len() && schedule.turns.is_empty());
     }
 }

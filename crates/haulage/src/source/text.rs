@@ -24,7 +24,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A list of text, read as its rows are asked for.
 ///
-/// One URL a line; after it, separated by TABs, `out=NAME` and `label=TEXT`. Blank lines and lines that start with `#`
+/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, and URLs of mirrors. Blank lines and lines that start with `#`
 /// are skipped. Any other line is one row, good or bad. A row is there as soon as its line is, however slowly they come.
 ///
 /// ```
@@ -287,12 +287,7 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
                     "the row has a checksum ({key}), which cannot be verified yet; remove it to fetch the file without"
                 )));
             }
-            _ if field.contains("://") => {
-                return Err(input(format!(
-                    "the row has a mirror ({}), which cannot be used yet; give one URL a row",
-                    shown(field)
-                )));
-            }
+            _ if field.contains("://") => request.mirror(field)?,
             _ => {
                 return Err(input(format!(
                     "the field {:?} is unknown; after the URL may come out=NAME and label=TEXT, each after a TAB",
@@ -451,12 +446,23 @@ mod tests {
     }
 
     #[test]
+    fn further_urls_are_mirrors() {
+        let request = only("http://h/1\thttp://u:p@m/1\tout=x\thttps://n/1").unwrap();
+        let mirrors: Vec<_> = request
+            .mirrors
+            .iter()
+            .map(|(url, credentials)| (url.as_str(), credentials.is_some()))
+            .collect();
+        assert_eq!(mirrors, [("http://m/1", true), ("https://n/1", false)]);
+    }
+
+    #[test]
     fn a_row_that_cannot_be_used_fails_alone_and_says_why() {
         for (line, kind, says) in [
             (
-                "http://h/1\thttp://u:secret@mirror/1",
+                "http://h/1\tftp://u:secret@mirror/1",
                 ErrorKind::Input,
-                "mirror (http://mirror/1)",
+                "only http and https",
             ),
             (
                 "http://u:secret@h/1\tSHA256=00",

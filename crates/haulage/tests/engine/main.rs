@@ -5,6 +5,7 @@ mod bench;
 mod caps;
 mod fetching;
 mod lists;
+mod patience;
 mod redirects;
 mod repeating;
 mod stopping;

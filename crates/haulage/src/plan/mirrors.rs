@@ -1,0 +1,79 @@
+//! Which of an item's URLs is asked next: the URL as given, then its mirrors, the next one at the first failure. Pure.
+
+/// Where an item stands among its URLs.
+#[derive(Debug, Default)]
+pub(crate) struct Mirrors {
+    at: usize,
+    /// Those that will not be asked again; what is beyond its end may be.
+    gone: Vec<bool>,
+}
+
+/// What comes after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another one, at once.
+    Other,
+    /// All have failed: the first that may be asked again is, after a wait.
+    Round,
+    /// None is left.
+    Nothing,
+}
+
+impl Mirrors {
+    /// Which one is asked: 0 is the URL as given.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The one that was asked has failed; `count` is how many there are. One whose failure is not `transient` is left out from
+    /// now on.
+    pub(crate) fn failed(&mut self, count: usize, transient: bool) -> Next {
+        if !transient {
+            self.gone.resize(self.gone.len().max(self.at + 1), false);
+            self.gone[self.at] = true;
+        }
+        let usable = |place: &usize| !self.gone.get(*place).copied().unwrap_or(false);
+        if let Some(other) = (self.at + 1..count).find(usable) {
+            self.at = other;
+            Next::Other
+        } else if let Some(first) = (0..count).find(usable) {
+            self.at = first;
+            Next::Round
+        } else {
+            Next::Nothing
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_mirrors_what_may_pass_is_asked_again() {
+        assert_eq!(Mirrors::default().failed(1, true), Next::Round);
+        assert_eq!(Mirrors::default().failed(1, false), Next::Nothing);
+    }
+
+    #[test]
+    fn each_is_asked_in_turn_and_those_that_are_gone_are_left_out() {
+        let mut mirrors = Mirrors::default();
+        let mut steps = Vec::new();
+        for transient in [true, false, true, true, true, false, false] {
+            let next = mirrors.failed(3, transient);
+            steps.push((mirrors.at(), next));
+        }
+        assert_eq!(
+            steps,
+            [
+                (1, Next::Other),
+                (2, Next::Other),
+                (0, Next::Round),
+                (2, Next::Other),
+                (0, Next::Round),
+                (2, Next::Other),
+                (2, Next::Nothing),
+            ]
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! One host's health: how often it has failed in a row, and what follows. Pure: time and chance come in as parameters.
+
+use std::time::{Duration, Instant};
+
+use super::retry::backoff;
+use crate::options::RetryPolicy;
+
+/// Failures in a row after which a host is asked by one lane at a time, with growing pauses; not fewer than it may have in
+/// flight, since those fail together.
+const PATIENCE: usize = 16;
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    GoOn,
+    /// Nothing is to be sent for so long.
+    Pause(Duration),
+    /// It has been in trouble for longer than anybody would wait: what waits for it fails.
+    GiveUp,
+}
+
+/// How a host has behaved lately.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    failures: usize,
+    pauses: u32,
+    /// When the trouble began: at the first failure after its last good answer.
+    since: Option<Instant>,
+}
+
+impl Health {
+    /// Nothing is known against it.
+    pub(super) fn is_good(&self) -> bool {
+        self.failures == 0
+    }
+
+    /// It has answered as it should.
+    pub(super) fn fine(&mut self) {
+        *self = Self::default();
+    }
+
+    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429, 5xx). `random` is uniform in
+    /// `[0, 1)`.
+    pub(super) fn failed(
+        &mut self,
+        per_host: usize,
+        now: Instant,
+        policy: &RetryPolicy,
+        random: f64,
+    ) -> Verdict {
+        self.failures = self.failures.saturating_add(1);
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= policy.max_time {
+            return Verdict::GiveUp;
+        }
+        if !self.is_probed(per_host) {
+            return Verdict::GoOn;
+        }
+        self.pauses = self.pauses.saturating_add(1);
+        Verdict::Pause(backoff(policy, self.pauses, random))
+    }
+
+    /// How much may be in flight to it.
+    pub(super) fn limit(&self, per_host: usize) -> usize {
+        if self.is_probed(per_host) {
+            1
+        } else {
+            per_host
+        }
+    }
+
+    fn is_probed(&self, per_host: usize) -> bool {
+        self.failures >= PATIENCE.max(per_host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy::default()
+    }
+
+    #[test]
+    fn an_outage_is_probed_with_growing_pauses_until_an_answer() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        let fail = |health: &mut Health| health.failed(8, now, &policy(), 1.0);
+        for _ in 1..PATIENCE {
+            assert_eq!(fail(&mut health), Verdict::GoOn);
+        }
+        assert_eq!(health.limit(8), 8);
+        let pauses: Vec<_> = (0..8).map(|_| fail(&mut health)).collect();
+        let expected = [1, 2, 4, 8, 16, 32, 60, 60]
+            .map(|seconds| Verdict::Pause(Duration::from_secs(seconds)));
+        assert_eq!(pauses, expected);
+        assert_eq!(health.limit(8), 1);
+        health.fine();
+        assert_eq!((health.limit(8), health.is_good()), (8, true));
+    }
+
+    #[test]
+    fn requests_that_fail_together_count_as_one_sign() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        for _ in 1..100 {
+            assert_eq!(health.failed(100, now, &policy(), 0.5), Verdict::GoOn);
+        }
+    }
+
+    #[test]
+    fn a_host_that_stays_in_trouble_is_given_up() {
+        let (mut health, start) = (Health::default(), Instant::now());
+        let late = start + policy().max_time;
+        assert_eq!(health.failed(8, start, &policy(), 0.0), Verdict::GoOn);
+        assert_eq!(health.failed(8, late, &policy(), 0.0), Verdict::GiveUp);
+        health.fine();
+        assert_eq!(health.failed(8, late, &policy(), 0.0), Verdict::GoOn);
+    }
+}

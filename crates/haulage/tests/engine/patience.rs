@@ -1,0 +1,243 @@
+//! Servers that ask for patience, hosts in trouble, and mirrors.
+
+use std::time::Duration;
+
+use haulage::{Credentials, Request};
+use origin::{Body, Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done, get, kind};
+
+fn file() -> Script {
+    Script::ok(Body::seeded(3, 1000))
+}
+
+#[test]
+fn retry_after_closes_the_host_and_no_other() {
+    let busy = Origin::plain();
+    let other = Origin::plain();
+    busy.on(
+        "/0",
+        [Script::status(429).header("retry-after", "1"), file()],
+    );
+    busy.under("/", |_| file());
+    other.under("/", |_| file());
+    let mut bench = Bench::new();
+    bench.options.per_host = 1;
+    let rows: Vec<_> = (0..5)
+        .flat_map(|number| {
+            let path = format!("/{number}");
+            [get(&busy.url(&path)), get(&other.url(&format!("{path}o")))]
+        })
+        .collect();
+    let outcomes = bench.run(rows);
+    outcomes.iter().for_each(assert_done);
+    let (busy, other) = (busy.log(), other.log());
+    let refused = busy[0].at;
+    assert!(
+        busy[1..]
+            .iter()
+            .all(|asked| asked.at - refused >= Duration::from_secs(1)),
+        "the host is left alone for as long as it asked"
+    );
+    assert!(
+        other.iter().all(|asked| asked.at < busy[1].at),
+        "the other one is not"
+    );
+}
+
+#[test]
+fn a_wait_that_is_longer_than_allowed_ends_the_item_at_once() {
+    let origin = Origin::plain();
+    for (path, wait) in [
+        ("/a", "86400"),
+        ("/b", "99999999999999999999"),
+        ("/c", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ] {
+        origin.on(path, Script::status(503).header("retry-after", wait));
+        let outcome = Bench::new().fetch(&origin.url(path));
+        assert_eq!((kind(&outcome), outcome.attempts), ("http", 1), "{wait}");
+        let message = outcome.error().unwrap().to_string();
+        assert!(message.contains("--retry-max-time"), "{message}");
+    }
+}
+
+#[test]
+fn a_wait_that_has_passed_or_cannot_be_read_is_none() {
+    let origin = Origin::plain();
+    for (path, wait) in [
+        ("/a", "0"),
+        ("/b", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("/c", "soon"),
+    ] {
+        origin.on(
+            path,
+            [Script::status(503).header("retry-after", wait), file()],
+        );
+        let outcome = Bench::new().fetch(&origin.url(path));
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 2, "{wait}");
+    }
+}
+
+#[test]
+fn an_outage_is_probed_one_request_at_a_time() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        let failing = Script::status(503).delay(Duration::from_millis(1));
+        if request.nth == 1 { failing } else { file() }
+    });
+    let mut bench = Bench::new();
+    bench.options.per_host = 4;
+    let rows: Vec<_> = (0..100)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    bench.run(rows).iter().for_each(assert_done);
+    let log = origin.log();
+    // Sixteen failures and what was in flight with them; then one at a time, until the first that is fine.
+    let first_fine = log
+        .iter()
+        .position(|asked| {
+            let earlier = log.iter().take_while(|other| other.at < asked.at);
+            earlier.filter(|other| other.path == asked.path).count() == 1
+        })
+        .unwrap();
+    assert!(
+        log[..first_fine]
+            .iter()
+            .skip(20)
+            .all(|asked| asked.in_flight == 1)
+    );
+}
+
+#[test]
+fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::empty()).close());
+    let mut bench = Bench::new();
+    bench.options.per_host = 1;
+    bench.options.retry.base = Duration::from_millis(200);
+    bench.options.retry.max_time = Duration::from_millis(20);
+    let rows: Vec<_> = (0..1000)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    let outcomes = bench.run(rows);
+    assert_eq!(outcomes.len(), 1000);
+    assert!(outcomes.iter().all(|outcome| kind(outcome) == "reset"));
+    let asked = origin.tally().requests;
+    assert!(asked < 200, "{asked} requests to a host that is dead");
+    let given_up = |outcome: &&haulage::Outcome| {
+        let message = outcome.error().unwrap().to_string();
+        message.contains("in trouble")
+    };
+    assert!(outcomes.iter().filter(given_up).count() > 700);
+}
+
+#[test]
+fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
+    let slow = Origin::plain();
+    let quick = Origin::plain();
+    let gate = Gate::new();
+    let held = gate.clone();
+    slow.under("/", move |_| file().hold(&held));
+    quick.under("/", |_| file());
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    let mut rows: Vec<_> = (0..5000)
+        .map(|number| get(&slow.url(&format!("/s{number}"))))
+        .collect();
+    rows.extend((0..50).map(|number| get(&quick.url(&format!("/q{number}")))));
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed(rows);
+    engine.close();
+    crate::bench::block_on(async {
+        let mut quick_ones = 0;
+        while quick_ones < 50 {
+            if let haulage::Event::Ended(outcome) = events.next().await.unwrap() {
+                assert_done(&outcome);
+                quick_ones += 1;
+            }
+        }
+    });
+    gate.open();
+}
+
+fn with_mirrors(url: &str, mirrors: &[String]) -> haulage::Row {
+    Ok(mirrors
+        .iter()
+        .fold(Request::new(url).unwrap(), |request, mirror| {
+            request.mirror(mirror).unwrap()
+        }))
+}
+
+#[test]
+fn a_mirror_is_asked_at_the_first_failure() {
+    let first = Origin::plain();
+    let second = Origin::plain();
+    second.on("/b", file());
+    for failure in [
+        Script::status(404),
+        Script::status(503).header("retry-after", "3600"),
+        Script::ok(Body::seeded(1, 500)).close_at(100),
+        Script::redirect(302, "ftp://elsewhere/"),
+        Script::ok(Body::empty()).reset(),
+    ] {
+        first.on("/a", failure);
+        let bench = Bench::new();
+        let row = with_mirrors(&first.url("/a"), &[second.url("/b")]);
+        let outcome = bench.run([row]).pop().unwrap();
+        assert_done(&outcome);
+        assert_eq!((outcome.attempts, outcome.path.as_deref()), (2, Some("a")));
+        assert_eq!(outcome.final_url, Some(second.url("/b")));
+        assert!(bench.read("a") == Body::seeded(3, 1000).bytes());
+    }
+}
+
+#[test]
+fn when_all_have_failed_those_that_may_pass_are_asked_again() {
+    let (first, second, third) = (Origin::plain(), Origin::plain(), Origin::plain());
+    first.on("/a", [Script::status(500), file()]);
+    second.on("/a", Script::status(404));
+    third.on("/a", Script::status(503));
+    let row = with_mirrors(&first.url("/a"), &[second.url("/a"), third.url("/a")]);
+    let outcome = Bench::new().run([row]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!(outcome.attempts, 4);
+    assert_eq!(second.count("/a"), 1);
+}
+
+#[test]
+fn when_no_mirror_has_it_the_item_fails() {
+    let (first, second) = (Origin::plain(), Origin::plain());
+    let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
+    let outcome = Bench::new().run([row]).pop().unwrap();
+    assert_eq!((kind(&outcome), outcome.attempts), ("http", 2));
+}
+
+#[test]
+fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
+    let (first, second) = (Origin::plain(), Origin::plain());
+    second.on("/a", Script::status(404));
+    second.on("/b", file());
+    let mut bench = Bench::new();
+    bench.options.credentials = Some(Credentials {
+        user: "me".into(),
+        password: "secret".into(),
+    });
+    let own = second.url("/b").replace("http://", "http://mirror:own@");
+    let row = with_mirrors(&first.url("/a"), &[second.url("/a"), own]);
+    assert_done(&bench.run([row]).pop().unwrap());
+    let authorization = |asked: &origin::Asked| {
+        asked
+            .headers
+            .get("authorization")
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert!(authorization(&first.log()[0]).is_some());
+    let log = second.log();
+    assert_eq!(authorization(&log[0]), None);
+    assert_eq!(
+        authorization(&log[1]).as_deref(),
+        Some("Basic bWlycm9yOm93bg==")
+    );
+}
