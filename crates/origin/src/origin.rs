@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::body::Body;
 use crate::builder::Builder;
 use crate::flags;
+use crate::limit::Limit;
 use crate::log::{Asked, Tally};
 use crate::routes::{Request, Sequence};
 use crate::script::Script;
@@ -71,6 +72,12 @@ impl Origin {
     /// Of several prefixes the longest counts.
     pub fn under(&self, prefix: &str, script: impl Fn(&Request) -> Script + Send + Sync + 'static) {
         self.shared.routes.under(prefix, script);
+    }
+
+    /// Holds all paths that begin like this to a limit, together, whatever their scripts say. Of several
+    /// limits all count. A request that is refused does not use up a script of its path.
+    pub fn limit(&self, prefix: &str, limit: Limit) {
+        self.shared.limits.add(prefix, limit);
     }
 
     /// Serves `/data/flags/{cc}/{cc}.gif`, each after `latency`.

@@ -103,7 +103,7 @@ fn split(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
     use crate::routes::tests::request;
-    use crate::script::{Act, Framing};
+    use crate::script::{Act, Ending, Framing};
 
     fn demand(target: &str) -> Script {
         script(&request(target)).unwrap()
@@ -122,7 +122,10 @@ mod tests {
         assert!(matches!(script.before[..], [Act::Delay(time)] if time.as_millis() == 100));
         assert!(matches!(
             script.during[..],
-            [(2, Act::Reset), (1024, Act::Close)]
+            [
+                (2, Act::End(Ending::Reset(_))),
+                (1024, Act::End(Ending::Close))
+            ]
         ));
     }
 
