@@ -27,6 +27,7 @@
 
 mod body;
 mod builder;
+mod chaos;
 mod conditions;
 mod demand;
 pub mod flags;

@@ -23,8 +23,8 @@ use crate::tls;
 /// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
 ///
 /// Without any routes it serves `/bytes/SIZE`, with `?seed=7`, `delay=100ms`, `status=503`,
-/// `close_at=1M`, `reset_at=1M`, `chunked`, `without_length` and `redirect=URL`. Any other path is
-/// 404.
+/// `close_at=1M` and whatever else a [`Script`] can do; the program's `--help` lists it. Any other path
+/// is 404.
 pub struct Origin {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,

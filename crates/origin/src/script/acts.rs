@@ -49,13 +49,13 @@ pub(crate) struct Drip {
 }
 
 impl Act {
-    /// Whether a body that it happens in is no longer whole.
+    /// Whether a body that it happens in is no longer whole, in whichever version of HTTP.
     pub(crate) fn spoils(&self) -> bool {
         match self {
-            Self::Delay(_) | Self::Hold(_) | Self::LastCall => false,
+            // Frames are nothing to HTTP/1.1.
+            Self::Delay(_) | Self::Hold(_) | Self::LastCall | Self::Flood(..) => false,
             Self::Stall | Self::End(_) | Self::Say(_) => true,
             Self::Early(_, times) => *times == u64::MAX,
-            Self::Flood(frames, times) => frames.take_over() || *times == u64::MAX,
         }
     }
 }

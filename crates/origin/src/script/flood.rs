@@ -18,13 +18,6 @@ pub enum Frames {
     Continuation,
 }
 
-impl Frames {
-    /// Whether no response can follow: `h2` knows nothing of what these begin.
-    pub(crate) fn take_over(self) -> bool {
-        matches!(self, Self::Settings | Self::Continuation)
-    }
-}
-
 /// A number of `u64::MAX` is endless.
 impl Script {
     /// With so many headers more. HTTP/2 sends 30,000 at most.

@@ -132,9 +132,13 @@ impl Script {
     /// The connection stays open: `raw(…).close_at(u64::MAX)` closes it behind them.
     #[must_use]
     pub fn raw(bytes: impl Into<bytes::Bytes>) -> Self {
-        let mut script = Self::ok(Body::of(bytes));
-        script.framing = Framing::Raw;
-        script
+        Self::ok(Body::empty()).unframed(bytes)
+    }
+
+    /// With these bytes in place of both head and body.
+    pub(crate) fn unframed(mut self, bytes: impl Into<bytes::Bytes>) -> Self {
+        self.framing = Framing::Raw;
+        self.body(Body::of(bytes))
     }
 
     /// With this body.
@@ -192,8 +196,9 @@ impl Script {
 
     /// Whether a client that follows HTTP can get the whole body from this response to a plain `GET`.
     ///
-    /// When not, no client may claim to have it, whatever it does: the response says so, ends too
-    /// early, or never ends. When it can, a client may still refuse it, for a flood say.
+    /// When not, no client may claim to have it, over whichever version of HTTP: the response says so,
+    /// ends too early, or never ends. When it can, a client may still refuse it, for a flood say; and
+    /// over HTTP/2 it may fail in ways that HTTP/1.1 does not have.
     #[must_use]
     pub fn may_deliver(&self) -> bool {
         self.status == StatusCode::OK
@@ -217,10 +222,12 @@ impl Script {
     /// Whether this keeps a client from the end of the body.
     fn cuts(&self, (offset, act): &(u64, Act)) -> bool {
         let inside = *offset < self.body.len();
+        let ends = matches!(act, Act::End(Ending::Close | Ending::Truncate));
         match self.framing {
             Framing::Length => inside && act.spoils(),
+            Framing::Close if self.headers.contains_key("content-length") => inside && act.spoils(),
             // Such a body ends like that anyway.
-            Framing::Close if matches!(act, Act::End(Ending::Close | Ending::Truncate)) => inside,
+            Framing::Close if ends => inside,
             Framing::Close | Framing::Chunked | Framing::Raw => act.spoils(),
         }
     }
@@ -247,6 +254,9 @@ mod tests {
             ok().header("content-length", "3")
                 .header("content-length", "3"),
             ok().without_length().close_at(3),
+            ok().without_length()
+                .header("content-length", "3")
+                .reset_at(3),
             ok().stall_at(3),
             ok().raw_at(3, "more"),
             ok().delay_at(1, Duration::ZERO)

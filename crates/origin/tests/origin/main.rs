@@ -1,5 +1,6 @@
 //! The origin as its clients see it.
 
+mod chaos;
 mod client;
 mod endings;
 mod floods;
