@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use origin::{Body, Origin, Script};
+use tokio::time;
+
+use crate::client::{ask, http2_client, read};
 
 type Reader = BufReader<TcpStream>;
 
@@ -92,4 +95,29 @@ fn what_looks_whole_is_whole() {
         assert_eq!(fetched.is_some(), may_deliver, "{shown}");
         assert!(fetched.is_none_or(|bytes| bytes == body.bytes()), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn what_looks_whole_on_http2_is_whole() {
+    let origin = Origin::tls();
+    let body = Body::seeded(1, 20_000);
+    let fetch = async |path| {
+        let mut client = http2_client(&origin).await;
+        let response = ask(&mut client, &origin, path).await.await.ok()?;
+        let status = response.status();
+        let (body, error) = read(response).await;
+        (status == 200 && error.is_none()).then_some(body)
+    };
+    for seed in 0..200 {
+        let script = Script::random(seed, body.clone());
+        let may_deliver = script.may_deliver();
+        let shown = format!("seed {seed}: {script:?}");
+        origin.on("/a", script);
+        // What is late is as good as failed here.
+        let fetched = time::timeout(Duration::from_millis(20), fetch("/a")).await;
+        if let Ok(Some(bytes)) = fetched {
+            assert!(may_deliver && bytes == body.bytes(), "{shown}");
+        }
+    }
+    origin.until(|tally| tally.in_flight == 0).await;
 }
