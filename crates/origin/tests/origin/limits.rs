@@ -8,7 +8,8 @@ use crate::client::Client;
 fn who_comes_beyond_the_limit_is_refused() {
     let origin = Origin::plain();
     let gate = Gate::new();
-    let held = Script::ok(Body::of("abc")).hold(&gate);
+    // Silent behind its last byte, when it is no longer in flight.
+    let held = Script::ok(Body::of("abc")).hold(&gate).stall_at(3);
     origin.on("/slow/a", [held, Script::ok(Body::of("def"))]);
     let busy = Script::status(429).header("retry-after", "1");
     origin.limit("/slow/", Limit::at_once(1, busy));
