@@ -8,6 +8,7 @@ use std::thread;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::limit::Limits;
 use crate::log::Log;
 use crate::origin::Origin;
 use crate::routes::Routes;
@@ -77,6 +78,7 @@ impl Builder {
         let log = Arc::new(Log::new(self.quiet));
         let shared = Arc::new(Shared {
             routes: Routes::default(),
+            limits: Limits::default(),
             log,
         });
         let protocols: &[&[u8]] = if self.http1_only {

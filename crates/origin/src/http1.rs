@@ -4,7 +4,7 @@ use std::future;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::head::{Head, parse};
 use crate::log::Connection;
 use crate::play::{Over, Wire, bodiless, lengthless, play};
-use crate::script::{Framing, Script};
+use crate::script::{Ending, Frames, Framing, Script};
 use crate::server::Shared;
 use crate::socket::{self, Socket};
 
@@ -21,6 +21,7 @@ use crate::socket::{self, Socket};
 const HEAD_LIMIT: usize = 64 << 10;
 /// How much of a body is written at once.
 const BLOCK: u64 = 128 << 10;
+const FLOOD_BLOCK: usize = 128 << 10;
 
 /// Answers the requests of one connection until either side has enough.
 pub(crate) async fn serve(socket: impl Socket, shared: Arc<Shared>, connection: Connection) {
@@ -31,19 +32,19 @@ pub(crate) async fn serve(socket: impl Socket, shared: Arc<Shared>, connection: 
         framing: Framing::Length,
         keep_alive: true,
         bodiless: false,
+        trailers: 0,
+        on_reuse: None,
     };
     let over = loop {
         match wire.answer(&shared, connection.number).await {
             Ok(()) if wire.keep_alive => {}
-            Ok(()) => break Over::Close,
+            Ok(()) => break Over::Ended(Ending::Close),
             Err(over) => break over,
         }
     };
     drop(connection);
-    match over {
-        Over::Gone => {}
-        Over::Close => socket::close(wire.socket).await,
-        Over::Reset => socket::reset(wire.socket).await,
+    if let Over::Ended(ending) = over {
+        socket::end(wire.socket, ending).await;
     }
 }
 
@@ -56,16 +57,24 @@ struct Http1<S> {
     framing: Framing,
     keep_alive: bool,
     bodiless: bool,
+    trailers: u64,
+    on_reuse: Option<Ending>,
 }
 
 impl<S: Socket> Http1<S> {
     async fn answer(&mut self, shared: &Shared, connection: u64) -> Result<(), Over> {
+        if let Some(ending) = self.on_reuse {
+            if self.inbox.is_empty() {
+                self.read().await?;
+            }
+            return Err(Over::Ended(ending));
+        }
         let head = match self.read_head(connection).await? {
             Ok(head) => head,
             Err(refusal) => {
                 self.keep_alive = false;
                 self.framing = Framing::Length;
-                self.write_head(&Script::status(refusal.as_u16()));
+                self.write_head(&Script::status(refusal.as_u16())).await?;
                 return self.flush().await;
             }
         };
@@ -78,6 +87,8 @@ impl<S: Socket> Http1<S> {
             None => self.keep_alive = false,
         }
         self.framing = script.framing;
+        self.trailers = script.trailers;
+        self.on_reuse = script.on_reuse;
         self.bodiless = bodiless(script.status, &request);
         play(&script, &request, self, ticket).await
     }
@@ -120,7 +131,7 @@ impl<S: Socket> Http1<S> {
         }
     }
 
-    fn write_head(&mut self, script: &Script) {
+    async fn write_head(&mut self, script: &Script) -> Result<(), Over> {
         let status = script.status;
         let reason = status.canonical_reason().unwrap_or("");
         self.out
@@ -128,27 +139,80 @@ impl<S: Socket> Http1<S> {
         for (name, value) in &script.headers {
             self.write_header(name, value);
         }
-        let length = script.body.len().into();
-        let unsaid = |name| !script.headers.contains_key(name);
-        if !lengthless(status) && unsaid(CONTENT_LENGTH) && unsaid(TRANSFER_ENCODING) {
-            match self.framing {
-                Framing::Length => self.write_header(&CONTENT_LENGTH, &length),
-                Framing::Chunked => {
-                    self.write_header(&TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
-                }
-                Framing::Close => {}
-            }
-        }
-        if !self.keep_alive && unsaid(CONNECTION) {
+        self.write_framing(script);
+        if !self.keep_alive && !script.headers.contains_key(CONNECTION) {
             self.write_header(&CONNECTION, &HeaderValue::from_static("close"));
         }
+        self.write_fields("x-flood", script.headers_more).await?;
+        self.write_long_header(script.header_bytes).await?;
         self.out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// How the end of the body is told, unless the script has told it.
+    fn write_framing(&mut self, script: &Script) {
+        let unsaid = |name| !script.headers.contains_key(name);
+        if lengthless(script.status) || !unsaid(TRANSFER_ENCODING) {
+            return;
+        }
+        match self.framing {
+            Framing::Length if unsaid(CONTENT_LENGTH) => {
+                self.write_header(&CONTENT_LENGTH, &script.body.len().into());
+            }
+            Framing::Chunked => {
+                self.write_header(&TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
+            }
+            Framing::Length | Framing::Close | Framing::Raw => {}
+        }
     }
 
     fn write_header(&mut self, name: &HeaderName, value: &HeaderValue) {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             self.out.extend_from_slice(part);
         }
+    }
+
+    /// So many headers or trailers, written as they come: there may be no end of them.
+    async fn write_fields(&mut self, name: &str, number: u64) -> Result<(), Over> {
+        for nth in 0..number {
+            self.out
+                .extend_from_slice(format!("{name}-{nth}: {nth}\r\n").as_bytes());
+            self.drain().await?;
+        }
+        Ok(())
+    }
+
+    async fn write_long_header(&mut self, bytes: u64) -> Result<(), Over> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.out.extend_from_slice(b"x-long: ");
+        let mut left = bytes;
+        while left > 0 {
+            let block = left.min(BLOCK);
+            let len = self.out.len() + usize::try_from(block).unwrap_or(0);
+            self.out.resize(len, b'x');
+            self.drain().await?;
+            left -= block;
+        }
+        self.out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Writes what waits, if it is much.
+    async fn drain(&mut self) -> Result<(), Over> {
+        if self.out.len() < FLOOD_BLOCK {
+            return Ok(());
+        }
+        self.write().await
+    }
+
+    /// The end of a body in chunks; RFC 9112 §7.1.
+    async fn write_last_chunk(&mut self) -> Result<(), Over> {
+        self.out.extend_from_slice(b"0\r\n");
+        self.write_fields("x-trailer", self.trailers).await?;
+        self.out.extend_from_slice(b"\r\n");
+        Ok(())
     }
 
     /// Puts a part of the body behind what is to be written.
@@ -177,14 +241,27 @@ impl<S: Socket> Http1<S> {
 
 impl<S: Socket> Wire for Http1<S> {
     async fn head(&mut self, script: &Script, over: bool) -> Result<(), Over> {
-        self.write_head(script);
-        if !over {
+        if self.framing == Framing::Raw {
             return Ok(());
         }
-        if self.framing == Framing::Chunked && !self.bodiless {
-            self.out.extend_from_slice(b"0\r\n\r\n");
+        self.write_head(script).await?;
+        if over && self.framing == Framing::Chunked && !self.bodiless {
+            self.write_last_chunk().await?;
         }
-        self.flush().await
+        Ok(())
+    }
+
+    fn head_is_bytes(&self) -> bool {
+        true
+    }
+
+    async fn release(&mut self, bytes: u64) -> Result<u64, Over> {
+        let here = self.out.len();
+        let part = usize::try_from(bytes).unwrap_or(here).min(here);
+        let rest = self.out.split_off(part);
+        self.flush().await?;
+        self.out = rest;
+        Ok(part as u64)
     }
 
     async fn send(&mut self, body: &Body, part: Range<u64>) -> Result<(), Over> {
@@ -201,7 +278,7 @@ impl<S: Socket> Wire for Http1<S> {
     async fn finish(&mut self, body: &Body, part: Range<u64>) -> Result<(), Over> {
         self.append(body, &part);
         if self.framing == Framing::Chunked {
-            self.out.extend_from_slice(b"0\r\n\r\n");
+            self.write_last_chunk().await?;
         }
         self.flush().await
     }
@@ -223,5 +300,28 @@ impl<S: Socket> Wire for Http1<S> {
 
     fn counted(&self) -> bool {
         self.framing == Framing::Length
+    }
+
+    async fn say(&mut self, bytes: &Bytes) -> Result<(), Over> {
+        self.out.extend_from_slice(bytes);
+        self.flush().await
+    }
+
+    async fn early(&mut self, status: StatusCode, number: u64) -> Result<(), Over> {
+        let reason = status.canonical_reason().unwrap_or("");
+        let response = format!("HTTP/1.1 {} {reason}\r\n\r\n", status.as_str());
+        for _ in 0..number {
+            self.out.extend_from_slice(response.as_bytes());
+            self.drain().await?;
+        }
+        self.flush().await
+    }
+
+    async fn flood(&mut self, _: Frames, _: u64) -> Result<(), Over> {
+        Ok(())
+    }
+
+    async fn last_call(&mut self) -> Result<(), Over> {
+        Ok(())
     }
 }

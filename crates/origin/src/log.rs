@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Method, Version};
 
+use crate::limit::Permit;
 use crate::routes::Request;
 use crate::signal::Signal;
 
@@ -100,6 +101,7 @@ impl Log {
         Ticket {
             log: Arc::clone(self),
             entry,
+            permit: Permit::default(),
             ended: false,
         }
     }
@@ -140,6 +142,8 @@ impl Log {
 pub(crate) struct Ticket {
     log: Arc<Log>,
     entry: Option<usize>,
+    /// That limits count it, too.
+    pub(crate) permit: Permit,
     ended: bool,
 }
 
@@ -150,6 +154,7 @@ impl Ticket {
             return;
         }
         self.ended = true;
+        self.permit = Permit::default();
         let now = self.entry.map(|entry| (entry, Instant::now()));
         self.log.state.change(|state| {
             state.tally.in_flight -= 1;

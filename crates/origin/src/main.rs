@@ -8,21 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use origin::Origin;
+use origin::{Limit, Origin, Script};
 
 /// What can be asked for.
-const PATHS: &str = "\
-What is served is said by the path:
-  /bytes/5MiB           that many bytes, with any of
-    ?seed=7               other bytes
-    &delay=100ms          after that time
-    &status=503           with this status
-    &redirect=URL         sending the client there
-    &chunked              in chunks, without their length
-    &without_length       until the connection closes
-    &close_at=1M          closing the connection after so many
-    &reset_at=1M          resetting it
-  /data/flags/CC/CC.gif a country's flag, such as /data/flags/fr/fr.gif";
+const PATHS: &str = include_str!("demand/help.txt");
+/// Under which paths the limits hold.
+const LIMITED: &str = "/bytes/";
 
 /// Serves bytes over HTTP, and misbehaves on demand.
 #[derive(Parser)]
@@ -43,6 +34,12 @@ struct Args {
     /// Milliseconds to wait before each flag
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flag_latency: u64,
+    /// Answer 429 to requests below /bytes/ beyond so many at once
+    #[arg(long, value_name = "N")]
+    at_once: Option<usize>,
+    /// Answer 429 to requests below /bytes/ beyond so many within a second
+    #[arg(long, value_name = "N")]
+    per_second: Option<usize>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a certificate is no download")]
@@ -57,6 +54,13 @@ fn main() -> io::Result<()> {
     }
     let origin = builder.start()?;
     origin.serve_flags(Duration::from_millis(args.flag_latency));
+    let busy = Script::status(429).header("retry-after", "1");
+    if let Some(most) = args.at_once {
+        origin.limit(LIMITED, Limit::at_once(most, busy.clone()));
+    }
+    if let Some(most) = args.per_second {
+        origin.limit(LIMITED, Limit::per_second(most, busy));
+    }
     if let Some(file) = args.cert_out {
         fs::write(file, origin.ca_pem())?;
     }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::body::Body;
 use crate::builder::Builder;
 use crate::flags;
+use crate::limit::Limit;
 use crate::log::{Asked, Tally};
 use crate::routes::{Request, Sequence};
 use crate::script::Script;
@@ -22,8 +23,8 @@ use crate::tls;
 /// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
 ///
 /// Without any routes it serves `/bytes/SIZE`, with `?seed=7`, `delay=100ms`, `status=503`,
-/// `close_at=1M`, `reset_at=1M`, `chunked`, `without_length` and `redirect=URL`. Any other path is
-/// 404.
+/// `close_at=1M` and whatever else a [`Script`] can do; the program's `--help` lists it. Any other path
+/// is 404.
 pub struct Origin {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
@@ -71,6 +72,12 @@ impl Origin {
     /// Of several prefixes the longest counts.
     pub fn under(&self, prefix: &str, script: impl Fn(&Request) -> Script + Send + Sync + 'static) {
         self.shared.routes.under(prefix, script);
+    }
+
+    /// Holds all paths that begin like this to a limit, together, whatever their scripts say. Of several
+    /// limits all count. A request that is refused does not use up a script of its path.
+    pub fn limit(&self, prefix: &str, limit: Limit) {
+        self.shared.limits.add(prefix, limit);
     }
 
     /// Serves `/data/flags/{cc}/{cc}.gif`, each after `latency`.

@@ -1,14 +1,16 @@
 //! Plays a script: what happens, and in which order, whichever version of HTTP it is told in.
 
+use std::future;
 use std::ops::Range;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::time;
 
 use crate::body::Body;
 use crate::log::Ticket;
 use crate::routes::Request;
-use crate::script::{Act, Script};
+use crate::script::{Act, Drip, Ending, Frames, Framing, Script};
 
 /// The most that is sent after a request has ceased to count as in flight.
 const LAST_PIECE: u64 = 16 << 10;
@@ -21,6 +23,12 @@ pub(crate) trait Wire: Send {
         script: &Script,
         over: bool,
     ) -> impl Future<Output = Result<(), Over>> + Send;
+
+    /// Whether a head consists of bytes, to be released one by one.
+    fn head_is_bytes(&self) -> bool;
+
+    /// Sends so many bytes of the head that was begun. Says how many there were.
+    fn release(&mut self, bytes: u64) -> impl Future<Output = Result<u64, Over>> + Send;
 
     /// Sends a part of the body.
     fn send(
@@ -44,17 +52,35 @@ pub(crate) trait Wire: Send {
 
     /// Whether the client knows the end of the body by counting, so that nothing marks it.
     fn counted(&self) -> bool;
+
+    /// Sends these very bytes.
+    fn say(&mut self, bytes: &Bytes) -> impl Future<Output = Result<(), Over>> + Send;
+
+    /// Sends so many responses of this status, which are not the last.
+    fn early(
+        &mut self,
+        status: StatusCode,
+        number: u64,
+    ) -> impl Future<Output = Result<(), Over>> + Send;
+
+    /// Sends so many of these frames, if it has frames.
+    fn flood(
+        &mut self,
+        frames: Frames,
+        number: u64,
+    ) -> impl Future<Output = Result<(), Over>> + Send;
+
+    /// Tells the client that no later request will be answered, if there is a way to tell.
+    fn last_call(&mut self) -> impl Future<Output = Result<(), Over>> + Send;
 }
 
 /// Why a response ended before its end.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     /// The client is gone.
     Gone,
-    /// The script has the connection closed.
-    Close,
-    /// The script has it reset.
-    Reset,
+    /// The script has it end like that.
+    Ended(Ending),
 }
 
 /// Plays it to its end, and ends the ticket just before the last byte.
@@ -67,34 +93,97 @@ pub(crate) async fn play(
     for act in &script.before {
         perform(act, wire).await?;
     }
-    // Whoever teaches the origin ranges: here is where it is decided what is sent of the body.
+    let over = ends_with_its_head(script, request);
+    if wire.head_is_bytes() {
+        wire.head(script, over).await?;
+        within_head(script, wire).await?;
+        if over {
+            ticket.end();
+            return wire.flush().await;
+        }
+    } else {
+        within_head(script, wire).await?;
+        if over {
+            ticket.end();
+            return wire.head(script, over).await;
+        }
+        wire.head(script, over).await?;
+    }
+    body(script, wire, ticket).await
+}
+
+/// What happens within the head, which is sent as far as anything happens.
+async fn within_head(script: &Script, wire: &mut impl Wire) -> Result<(), Over> {
+    let mut sent = 0;
+    for (offset, act) in &script.within_head {
+        sent += release(script.drip_head, offset.saturating_sub(sent), wire).await?;
+        perform(act, wire).await?;
+    }
+    if let Some(drip) = script.drip_head {
+        // Frames are not released, but shall be late too.
+        perform(&Act::Delay(drip.every), wire).await?;
+        release(script.drip_head, u64::MAX, wire).await?;
+    }
+    Ok(())
+}
+
+/// Sends so many bytes of the head, drop by drop if need be, and says how many there were.
+async fn release(drip: Option<Drip>, bytes: u64, wire: &mut impl Wire) -> Result<u64, Over> {
+    let Some(drip) = drip else {
+        return wire.release(bytes).await;
+    };
+    let mut sent = 0;
+    while sent < bytes {
+        let released = wire.release(drip.bytes.min(bytes - sent)).await?;
+        if released == 0 {
+            break;
+        }
+        sent += released;
+        perform(&Act::Delay(drip.every), wire).await?;
+    }
+    Ok(sent)
+}
+
+/// What happens within the body, which is sent in between.
+async fn body(script: &Script, wire: &mut impl Wire, mut ticket: Ticket) -> Result<(), Over> {
     let body = &script.body;
     let (mut sent, end) = (0, body.len());
-    let over = bodiless(script.status, request) || (end == 0 && script.during.is_empty());
-    if over {
-        ticket.end();
-    }
-    wire.head(script, over).await?;
-    if over {
-        return Ok(());
-    }
+    let piece = script
+        .drip
+        .map_or(LAST_PIECE, |drip| drip.bytes.min(LAST_PIECE));
     for (offset, act) in &script.during {
         let next = sent.max(end.min(*offset));
         if next == end && wire.counted() {
-            let last = next - LAST_PIECE.min(next - sent);
-            wire.send(body, sent..last).await?;
+            let last = next - piece.min(next - sent);
+            pour(script, sent..last, wire).await?;
             ticket.end();
             sent = last;
         }
-        wire.send(body, sent..next).await?;
+        pour(script, sent..next, wire).await?;
         wire.flush().await?;
         sent = next;
         perform(act, wire).await?;
     }
-    let last = end - LAST_PIECE.min(end - sent);
-    wire.send(body, sent..last).await?;
+    let last = end - piece.min(end - sent);
+    pour(script, sent..last, wire).await?;
     ticket.end();
     wire.finish(body, last..end).await
+}
+
+/// Sends a part of the body, drop by drop if the script says so.
+async fn pour(script: &Script, part: Range<u64>, wire: &mut impl Wire) -> Result<(), Over> {
+    let Some(Drip { bytes, every }) = script.drip else {
+        return wire.send(&script.body, part).await;
+    };
+    let mut start = part.start;
+    while start < part.end {
+        let end = part.end.min(start.saturating_add(bytes));
+        wire.send(&script.body, start..end).await?;
+        wire.flush().await?;
+        perform(&Act::Delay(every), wire).await?;
+        start = end;
+    }
+    Ok(())
 }
 
 async fn perform(act: &Act, wire: &mut impl Wire) -> Result<(), Over> {
@@ -103,8 +192,12 @@ async fn perform(act: &Act, wire: &mut impl Wire) -> Result<(), Over> {
         Act::Delay(time) if time.is_zero() => Ok(()),
         Act::Delay(time) => wait(time::sleep(*time), wire).await,
         Act::Hold(gate) => wait(gate.pass(), wire).await,
-        Act::Close => Err(Over::Close),
-        Act::Reset => Err(Over::Reset),
+        Act::Stall => wait(future::pending(), wire).await,
+        Act::End(ending) => Err(Over::Ended(*ending)),
+        Act::LastCall => wire.last_call().await,
+        Act::Early(status, number) => wire.early(*status, *number).await,
+        Act::Flood(frames, number) => wire.flood(*frames, *number).await,
+        Act::Say(bytes) => wire.say(bytes).await,
     }
 }
 
@@ -114,6 +207,11 @@ async fn wait(what: impl Future<Output = ()>, wire: &mut impl Wire) -> Result<()
         () = what => Ok(()),
         () = wire.gone() => Err(Over::Gone),
     }
+}
+
+fn ends_with_its_head(script: &Script, request: &Request) -> bool {
+    let nothing = script.body.is_empty() && script.during.is_empty() && script.trailers == 0;
+    script.framing != Framing::Raw && (nothing || bodiless(script.status, request))
 }
 
 /// Whether the response ends with its head.

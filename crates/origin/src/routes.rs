@@ -139,13 +139,18 @@ impl Routes {
         self.table().asked.get(target).copied().unwrap_or(0)
     }
 
-    /// Counts the request, and finds what to do for it.
-    pub(crate) fn script(&self, request: &mut Request) -> Arc<Script> {
+    /// Counts the request.
+    pub(crate) fn note(&self, request: &mut Request) {
         let mut table = self.table();
         if request.path().len() < request.target.len() {
             table.count(&request.target);
         }
         request.nth = table.count(request.path());
+    }
+
+    /// Finds what to do for it.
+    pub(crate) fn script(&self, request: &Request) -> Arc<Script> {
+        let mut table = self.table();
         if let Some(route) = table.exact.get_mut(request.path()) {
             return route.next();
         }
@@ -214,7 +219,9 @@ pub(crate) mod tests {
     }
 
     fn status(routes: &Routes, target: &str) -> u16 {
-        routes.script(&mut request(target)).status.as_u16()
+        let mut request = request(target);
+        routes.note(&mut request);
+        routes.script(&request).status.as_u16()
     }
 
     #[test]

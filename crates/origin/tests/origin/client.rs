@@ -37,6 +37,14 @@ impl Client<TcpStream> {
             socket: connect(origin.address()),
         }
     }
+
+    /// Nothing has arrived that was not read.
+    pub(crate) fn hears_nothing(&mut self) {
+        self.socket.set_nonblocking(true).unwrap();
+        let error = self.rest().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        self.socket.set_nonblocking(false).unwrap();
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -56,6 +64,13 @@ impl Client<TcpStream> {
 impl<S: Read + Write> Client<S> {
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path);
+        self.head()
+    }
+
+    /// With these headers, each with its line break.
+    pub(crate) fn get_with(&mut self, path: &str, headers: &str) -> Answer {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
+        self.socket.write_all(head.as_bytes()).unwrap();
         self.head()
     }
 
@@ -92,6 +107,16 @@ impl<S: Read + Write> Client<S> {
         let mut read = vec![0; len];
         self.socket.read_exact(&mut read).unwrap();
         read
+    }
+
+    /// As many bytes as the head says, none if it says nothing.
+    pub(crate) fn body_as_text(&mut self, answer: &Answer) -> String {
+        let length = answer.header("content-length").unwrap_or("0");
+        String::from_utf8(self.read(length.parse().unwrap())).unwrap()
+    }
+
+    pub(crate) fn rest_as_text(&mut self) -> String {
+        String::from_utf8(self.rest().unwrap()).unwrap()
     }
 
     pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
@@ -148,6 +173,43 @@ fn tls_config(origin: &Origin) -> Arc<ClientConfig> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Arc::new(config)
+}
+
+/// A connection on which a path has been asked for in HTTP/2, byte by byte.
+pub(crate) fn tls_http2(origin: &Origin, path: &str) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut socket = tls_client(origin).socket;
+    let mut block = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend_from_slice(path.as_bytes());
+    block.extend_from_slice(b"\x01\x09localhost");
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    // HEADERS of stream 1 that end both themselves and it.
+    sent.extend([0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    sent.extend(block);
+    socket.write_all(&sent).unwrap();
+    socket
+}
+
+/// A frame of HTTP/2.
+pub(crate) struct Received {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The next frame, if there is one.
+pub(crate) fn frame(socket: &mut impl Read) -> Option<Received> {
+    let mut head = [0; 9];
+    socket.read_exact(&mut head).ok()?;
+    let [a, b, c, kind, flags, stream @ ..] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+    socket.read_exact(&mut payload).ok()?;
+    Some(Received {
+        kind,
+        flags,
+        stream: u32::from_be_bytes(stream),
+        payload,
+    })
 }
 
 pub(crate) async fn http2_client(origin: &Origin) -> SendRequest<Bytes> {

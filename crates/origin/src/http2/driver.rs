@@ -1,0 +1,173 @@
+//! Drives a connection, and does what its streams ask for.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use h2::server::{Connection, SendResponse};
+use http::request;
+use tokio::io::AsyncWrite;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::http2::torrent::Torrent;
+use crate::leash::Leash;
+use crate::script::Ending;
+use crate::socket::Socket;
+
+/// What a stream asks of its connection.
+pub(super) enum Order {
+    /// What is to be done when everything handed over so far has been written.
+    Between(Between),
+    /// Answer no more requests than there are, and close when those have been. First comes this frame;
+    /// the stream, if there is one, is not answered.
+    LastCall(Bytes, Option<SendResponse<Bytes>>),
+    /// Nothing more is to come of this stream, which was answered without `h2`.
+    Keep(SendResponse<Bytes>),
+    /// End the connection under all streams.
+    End(Ending),
+}
+
+/// What is done between frames.
+pub(super) enum Between {
+    /// Say that it has come to that.
+    Flush(oneshot::Sender<()>),
+    /// Write these frames, and say so.
+    Write(Bytes, Option<oneshot::Sender<()>>),
+    /// Give the connection away to this.
+    Torrent(Torrent),
+}
+
+/// What a connection comes back with.
+pub(super) enum Next {
+    /// With the way to give orders.
+    Request(
+        Box<request::Parts>,
+        SendResponse<Bytes>,
+        mpsc::UnboundedSender<Order>,
+    ),
+    /// The connection is over.
+    End(Ending),
+    /// All that is left of the connection is this.
+    Torrent(Torrent),
+}
+
+pub(super) struct Driver<S: Socket> {
+    h2: Connection<Leash<S>, Bytes>,
+    leash: Leash<S>,
+    /// To be handed to the streams, as long as there may be more of them.
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    inbox: mpsc::UnboundedReceiver<Order>,
+    between: VecDeque<Between>,
+    /// What was begun between frames has to be written before `h2` has another turn.
+    begun: bool,
+    /// Those that shall not be answered: `h2` would reset them if they were dropped.
+    unanswered: Vec<SendResponse<Bytes>>,
+    /// No stream is left to give orders.
+    alone: bool,
+}
+
+impl<S: Socket> Driver<S> {
+    pub(super) fn new(h2: Connection<Leash<S>, Bytes>, leash: Leash<S>) -> Self {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        Self {
+            h2,
+            leash,
+            orders: Some(orders),
+            inbox,
+            between: VecDeque::new(),
+            begun: false,
+            unanswered: Vec::new(),
+            alone: false,
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            // Before h2 has its turn: whatever was handed to h2 before the order is what is meant by it.
+            if let Some(ending) = self.take_orders(cx) {
+                return Poll::Ready(Next::End(ending));
+            }
+            if self.begun
+                && let Some(next) = ready!(self.between_frames(cx))
+            {
+                return Poll::Ready(next);
+            }
+            // While h2 has nothing for us it writes all it can. Only the socket makes it stop sooner.
+            match self.h2.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => match &self.orders {
+                    Some(orders) => {
+                        let head = Box::new(request.into_parts().0);
+                        return Poll::Ready(Next::Request(head, respond, orders.clone()));
+                    }
+                    None => self.unanswered.push(respond),
+                },
+                Poll::Ready(_) => return Poll::Ready(Next::End(Ending::Close)),
+                Poll::Pending if self.leash.blocked() => return Poll::Pending,
+                Poll::Pending => match ready!(self.between_frames(cx)) {
+                    Some(next) => return Poll::Ready(next),
+                    None => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn take_orders(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
+        while let Poll::Ready(order) = self.inbox.poll_recv(cx) {
+            match order {
+                Some(Order::Between(between)) => self.between.push_back(between),
+                Some(Order::LastCall(frame, unanswered)) => {
+                    self.orders = None;
+                    self.between.push_back(Between::Write(frame, None));
+                    self.unanswered.extend(unanswered);
+                }
+                Some(Order::Keep(respond)) => self.unanswered.push(respond),
+                Some(Order::End(ending)) => return Some(ending),
+                None => {
+                    self.alone = true;
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Does what waits for the moment between frames, which is now.
+    fn between_frames(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+        while let Some(between) = self.between.pop_front() {
+            match between {
+                // A stream that has died meanwhile does not mind.
+                Between::Flush(done) => drop(done.send(())),
+                Between::Torrent(torrent) => return Poll::Ready(Some(Next::Torrent(torrent))),
+                Between::Write(mut bytes, done) => {
+                    let written = write(&mut self.leash, &mut bytes, cx);
+                    self.begun = written.is_pending();
+                    match written {
+                        Poll::Ready(true) => drop(done.map(|done| done.send(()))),
+                        Poll::Ready(false) => {
+                            return Poll::Ready(Some(Next::End(Ending::Close)));
+                        }
+                        Poll::Pending => {
+                            self.between.push_front(Between::Write(bytes, done));
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+        }
+        Poll::Ready(self.alone.then_some(Next::End(Ending::Close)))
+    }
+}
+
+/// Whether all of it could be written.
+fn write<S: Socket>(socket: &mut Leash<S>, bytes: &mut Bytes, cx: &mut Context<'_>) -> Poll<bool> {
+    while bytes.has_remaining() {
+        match ready!(Pin::new(&mut *socket).poll_write(cx, bytes)) {
+            Ok(written) if written > 0 => bytes.advance(written),
+            _ => return Poll::Ready(false),
+        }
+    }
+    Pin::new(socket)
+        .poll_flush(cx)
+        .map(|flushed| flushed.is_ok())
+}

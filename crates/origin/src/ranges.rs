@@ -1,0 +1,166 @@
+//! What a script that knows ranges comes to for one request; RFC 9110 §14, or a lie.
+
+use std::ops::Range;
+
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::body::Body;
+use crate::conditions::{self, Condition};
+use crate::routes::Request;
+use crate::script::{RangeLie, Script};
+
+const BOUNDARY: &str = "origin-part";
+/// The most that is put into `multipart/byteranges`.
+const PART_LIMIT: u64 = 64 << 10;
+
+/// What is asked of a body.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Whole,
+    Part(Range<u64>),
+    Unsatisfiable,
+}
+
+/// The script that answers this request.
+pub(crate) fn answer(mut script: Script, request: &Request) -> Script {
+    let reading = [Method::GET, Method::HEAD].contains(&request.method);
+    if script.status != StatusCode::OK || !reading {
+        return script;
+    }
+    match conditions::check(&script.headers, &request.headers) {
+        Condition::Holds => {}
+        Condition::NotModified => return refusal(script, StatusCode::NOT_MODIFIED),
+        Condition::Failed => return refusal(script, StatusCode::PRECONDITION_FAILED),
+    }
+    if !script.headers.contains_key(ACCEPT_RANGES) {
+        set(&mut script, ACCEPT_RANGES, "bytes");
+    }
+    let may_range = script.range_lie == Some(RangeLie::IgnoresIfRange)
+        || conditions::range_holds(&script.headers, &request.headers);
+    let asked = if request.method == Method::GET && may_range {
+        asked(&request.headers, script.body.len())
+    } else {
+        Asked::Whole
+    };
+    respond(script, asked)
+}
+
+fn respond(script: Script, asked: Asked) -> Script {
+    let len = script.body.len();
+    match (asked, script.range_lie) {
+        (Asked::Whole, Some(RangeLie::Unasked)) if len > 1 => part(script, 0..len / 2),
+        (Asked::Whole, _) | (_, Some(RangeLie::Ignore)) => script,
+        (Asked::Unsatisfiable, _) | (_, Some(RangeLie::Unsatisfiable)) => {
+            let mut script = refusal(script, StatusCode::RANGE_NOT_SATISFIABLE);
+            set(&mut script, CONTENT_RANGE, &format!("bytes */{len}"));
+            script
+        }
+        (Asked::Part(range), Some(RangeLie::WrongStart)) => {
+            let start = range.start.checked_sub(1).unwrap_or(1).min(range.end - 1);
+            part(script, start..range.end)
+        }
+        (Asked::Part(range), Some(RangeLie::Shorter)) => {
+            let half = (range.end - range.start).div_ceil(2);
+            part(script, range.start..range.start + half)
+        }
+        (Asked::Part(range), Some(RangeLie::Multipart)) => multipart(script, range),
+        (Asked::Part(range), _) => part(script, range),
+    }
+}
+
+/// 206, labelled as the script pleases.
+fn part(mut script: Script, range: Range<u64>) -> Script {
+    let (mut last, mut total, mut unit) = (range.end - 1, script.body.len(), "bytes");
+    match script.range_lie {
+        Some(RangeLie::WrongEnd) => last += 1,
+        Some(RangeLie::WrongTotal) => total += 1,
+        Some(RangeLie::UnknownUnit) => unit = "items",
+        _ => {}
+    }
+    if script.range_lie != Some(RangeLie::Unlabelled) {
+        let label = format!("{unit} {}-{last}/{total}", range.start);
+        set(&mut script, CONTENT_RANGE, &label);
+    }
+    script.status = StatusCode::PARTIAL_CONTENT;
+    script.body = script.body.slice(range);
+    script
+}
+
+/// RFC 9110 §14.6, with a single part.
+fn multipart(mut script: Script, range: Range<u64>) -> Script {
+    let range = range.start..range.end.min(range.start + PART_LIMIT);
+    let (first, last, total) = (range.start, range.end - 1, script.body.len());
+    let head = format!("--{BOUNDARY}\r\nContent-Range: bytes {first}-{last}/{total}\r\n\r\n");
+    let end = format!("\r\n--{BOUNDARY}--\r\n");
+    let bytes = script.body.slice(range).bytes();
+    let kind = format!("multipart/byteranges; boundary={BOUNDARY}");
+    set(&mut script, CONTENT_TYPE, &kind);
+    script.status = StatusCode::PARTIAL_CONTENT;
+    script.body = Body::of([head.as_bytes(), &bytes, end.as_bytes()].concat());
+    script
+}
+
+/// Without a body there is nothing to happen in it.
+fn refusal(mut script: Script, status: StatusCode) -> Script {
+    script.status = status;
+    script.body = Body::empty();
+    script.during.clear();
+    script
+}
+
+fn set(script: &mut Script, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        script.headers.insert(name, value);
+    }
+}
+
+/// Several ranges, other units and nonsense are ignored, as §14.2 allows.
+fn asked(headers: &HeaderMap, len: u64) -> Asked {
+    let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let Some((first, last)) = range
+        .and_then(|range| range.trim().strip_prefix("bytes="))
+        .and_then(|range| range.split_once('-'))
+    else {
+        return Asked::Whole;
+    };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let range = match (first.is_empty(), number(first), number(last)) {
+        (true, _, Some(suffix)) => len.saturating_sub(suffix)..len,
+        (false, Some(first), _) if last.is_empty() => first..len,
+        (false, Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(len),
+        _ => return Asked::Whole,
+    };
+    if range.start < range.end {
+        Asked::Part(range)
+    } else {
+        Asked::Unsatisfiable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        for (text, expected) in [
+            ("bytes=0-0", Asked::Part(0..1)),
+            ("bytes=3-", Asked::Part(3..10)),
+            ("bytes=3-99", Asked::Part(3..10)),
+            ("bytes=-4", Asked::Part(6..10)),
+            ("bytes=-40", Asked::Part(0..10)),
+            ("bytes=10-", Asked::Unsatisfiable),
+            ("bytes=-0", Asked::Unsatisfiable),
+            ("bytes=4-3", Asked::Whole),
+            ("bytes=0-1,3-4", Asked::Whole),
+            ("bytes=-", Asked::Whole),
+            ("bytes=x-3", Asked::Whole),
+            ("items=0-3", Asked::Whole),
+        ] {
+            let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(text))]);
+            assert_eq!(asked(&headers, 10), expected, "{text}");
+        }
+        assert_eq!(asked(&HeaderMap::new(), 10), Asked::Whole);
+    }
+}

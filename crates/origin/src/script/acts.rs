@@ -1,0 +1,285 @@
+//! What happens at a point of a response: waiting, ending, saying what nobody expects.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::Reason;
+use http::StatusCode;
+
+use crate::gate::Gate;
+use crate::script::{Frames, Script};
+
+/// Something that happens at a point of the response.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Delay(Duration),
+    Hold(Gate),
+    Stall,
+    End(Ending),
+    /// GOAWAY, after which this response still comes to its end.
+    LastCall,
+    /// So many responses of this status, 1xx.
+    Early(StatusCode, u64),
+    /// So many of these frames.
+    Flood(Frames, u64),
+    /// These bytes, as they are.
+    Say(Bytes),
+}
+
+/// How a script ends a response before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// FIN, after TLS's own farewell.
+    Close,
+    /// FIN alone.
+    Truncate,
+    /// RST; on HTTP/2 `RST_STREAM`.
+    Reset(Reason),
+    /// GOAWAY with an error, and the end of the connection.
+    Abandon(Reason),
+    /// GOAWAY that does not cover this request, so that it may go again elsewhere.
+    Refuse,
+}
+
+/// So many bytes at once, and then this pause.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drip {
+    pub(crate) bytes: u64,
+    pub(crate) every: Duration,
+}
+
+impl Act {
+    /// Whether a body that it happens in is no longer whole, in whichever version of HTTP.
+    pub(crate) fn spoils(&self) -> bool {
+        match self {
+            // Frames are nothing to HTTP/1.1.
+            Self::Delay(_) | Self::Hold(_) | Self::LastCall | Self::Flood(..) => false,
+            Self::Stall | Self::End(_) | Self::Say(_) => true,
+            Self::Early(_, times) => *times == u64::MAX,
+        }
+    }
+}
+
+/// Waiting.
+impl Script {
+    /// Waits before the head.
+    #[must_use]
+    pub fn delay(self, time: Duration) -> Self {
+        self.before(Act::Delay(time))
+    }
+
+    /// Waits within the body.
+    #[must_use]
+    pub fn delay_at(self, offset: u64, time: Duration) -> Self {
+        self.during(offset, Act::Delay(time))
+    }
+
+    /// Waits before the head until the test opens the gate.
+    #[must_use]
+    pub fn hold(self, gate: &Gate) -> Self {
+        self.before(Act::Hold(gate.clone()))
+    }
+
+    /// Waits within the body until the test opens the gate.
+    #[must_use]
+    pub fn hold_at(self, offset: u64, gate: &Gate) -> Self {
+        self.during(offset, Act::Hold(gate.clone()))
+    }
+
+    /// Says nothing at all until the client leaves.
+    #[must_use]
+    pub fn stall(self) -> Self {
+        self.before(Act::Stall)
+    }
+
+    /// Falls silent within the head until the client leaves.
+    #[must_use]
+    pub fn stall_head_at(self, offset: u64) -> Self {
+        self.within_head(offset, Act::Stall)
+    }
+
+    /// Falls silent within the body until the client leaves.
+    #[must_use]
+    pub fn stall_at(self, offset: u64) -> Self {
+        self.during(offset, Act::Stall)
+    }
+
+    /// Sends the body drop by drop: so many bytes at once, one at least, with this pause after each.
+    #[must_use]
+    pub fn drip(mut self, bytes: u64, every: Duration) -> Self {
+        let bytes = bytes.max(1);
+        self.drip = Some(Drip { bytes, every });
+        self
+    }
+
+    /// Sends the head drop by drop. On HTTP/2 it waits once, before the head.
+    #[must_use]
+    pub fn drip_head(mut self, bytes: u64, every: Duration) -> Self {
+        let bytes = bytes.max(1);
+        self.drip_head = Some(Drip { bytes, every });
+        self
+    }
+}
+
+/// Ending too early.
+impl Script {
+    /// Closes the connection cleanly instead of answering.
+    #[must_use]
+    pub fn close(self) -> Self {
+        self.before(Act::End(Ending::Close))
+    }
+
+    /// Closes the connection cleanly within the head.
+    #[must_use]
+    pub fn close_head_at(self, offset: u64) -> Self {
+        self.within_head(offset, Act::End(Ending::Close))
+    }
+
+    /// Closes the connection cleanly within the body: with FIN, after TLS's own farewell. On HTTP/2
+    /// that ends the other streams too.
+    #[must_use]
+    pub fn close_at(self, offset: u64) -> Self {
+        self.during(offset, Act::End(Ending::Close))
+    }
+
+    /// Closes the connection within the head as a middleman would: with FIN, without TLS's farewell.
+    #[must_use]
+    pub fn truncate_head_at(self, offset: u64) -> Self {
+        self.within_head(offset, Act::End(Ending::Truncate))
+    }
+
+    /// Closes the connection within the body as a middleman would: with FIN, without TLS's farewell
+    /// (`close_notify`). At the end of a body [without length](Self::without_length) that is all that
+    /// tells the two apart (RFC 9112 §9.8).
+    #[must_use]
+    pub fn truncate_at(self, offset: u64) -> Self {
+        self.during(offset, Act::End(Ending::Truncate))
+    }
+
+    /// Resets the connection instead of answering; on HTTP/2 the stream alone.
+    #[must_use]
+    pub fn reset(self) -> Self {
+        self.reset_stream(Reason::INTERNAL_ERROR)
+    }
+
+    /// Resets the connection within the head: with RST.
+    #[must_use]
+    pub fn reset_head_at(self, offset: u64) -> Self {
+        self.within_head(offset, Act::End(Ending::Reset(Reason::INTERNAL_ERROR)))
+    }
+
+    /// Resets the connection within the body: with RST. On HTTP/2 the stream alone, with
+    /// `RST_STREAM`.
+    ///
+    /// The bytes before it have arrived at the client's kernel by then (on Linux; elsewhere a client
+    /// that reads slowly may get fewer).
+    #[must_use]
+    pub fn reset_at(self, offset: u64) -> Self {
+        self.reset_stream_at(offset, Reason::INTERNAL_ERROR)
+    }
+
+    /// Like [`reset`](Self::reset), with a reason that HTTP/2 gives.
+    #[must_use]
+    pub fn reset_stream(self, reason: Reason) -> Self {
+        self.before(Act::End(Ending::Reset(reason)))
+    }
+
+    /// Like [`reset_at`](Self::reset_at), with a reason that HTTP/2 gives.
+    #[must_use]
+    pub fn reset_stream_at(self, offset: u64, reason: Reason) -> Self {
+        self.during(offset, Act::End(Ending::Reset(reason)))
+    }
+
+    /// HTTP/2: refuses this request and all later ones with GOAWAY, without an error, so that they may
+    /// go again elsewhere (RFC 9113 §6.8). Earlier ones come to their end, then the connection closes.
+    /// HTTP/1.1: closes the connection instead of answering.
+    #[must_use]
+    pub fn goaway(self) -> Self {
+        self.before(Act::End(Ending::Refuse))
+    }
+
+    /// HTTP/2: says GOAWAY within the body. This response and earlier ones still come to their end,
+    /// later requests are refused. HTTP/1.1: nothing happens.
+    #[must_use]
+    pub fn goaway_at(self, offset: u64) -> Self {
+        self.during(offset, Act::LastCall)
+    }
+
+    /// HTTP/2: says GOAWAY with an error instead of answering, and closes the connection. HTTP/1.1:
+    /// closes it.
+    #[must_use]
+    pub fn abandon(self, reason: Reason) -> Self {
+        self.before(Act::End(Ending::Abandon(reason)))
+    }
+
+    /// The same within the body.
+    #[must_use]
+    pub fn abandon_at(self, offset: u64, reason: Reason) -> Self {
+        self.during(offset, Act::End(Ending::Abandon(reason)))
+    }
+
+    /// Answers, keeps the connection, and closes it as the first byte of the next request arrives on
+    /// it, which gets no answer: the race that each client of a kept connection loses now and then.
+    /// On HTTP/2 it is the head of the next request, even when this response is not over.
+    #[must_use]
+    pub fn close_on_reuse(mut self) -> Self {
+        self.on_reuse = Some(Ending::Close);
+        self
+    }
+
+    /// The same with RST, on HTTP/2 too.
+    #[must_use]
+    pub fn reset_on_reuse(mut self) -> Self {
+        self.on_reuse = Some(Ending::Reset(Reason::INTERNAL_ERROR));
+        self
+    }
+}
+
+/// Saying what nobody expects.
+impl Script {
+    /// Puts these bytes, as they are, into the body: no chunk on HTTP/1.1, frames on HTTP/2. At
+    /// `u64::MAX` they follow the body.
+    #[must_use]
+    pub fn raw_at(self, offset: u64, bytes: impl Into<Bytes>) -> Self {
+        self.during(offset, Act::Say(bytes.into()))
+    }
+
+    pub(crate) fn before(mut self, act: Act) -> Self {
+        self.before.push(act);
+        self
+    }
+
+    fn within_head(mut self, offset: u64, act: Act) -> Self {
+        insert(&mut self.within_head, offset, act);
+        self
+    }
+
+    pub(crate) fn during(mut self, offset: u64, act: Act) -> Self {
+        insert(&mut self.during, offset, act);
+        self
+    }
+}
+
+/// Behind whatever happens at the same offset.
+fn insert(acts: &mut Vec<(u64, Act)>, offset: u64, act: Act) {
+    let place = acts.partition_point(|(earlier, _)| *earlier <= offset);
+    acts.insert(place, (offset, act));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Body;
+
+    #[test]
+    fn what_happens_within_the_body_is_in_order() {
+        let script = Script::ok(Body::empty())
+            .reset_at(9)
+            .delay_at(3, Duration::ZERO)
+            .hold_at(3, &Gate::new())
+            .close_at(0);
+        let offsets: Vec<u64> = script.during.iter().map(|(offset, _)| *offset).collect();
+        assert_eq!(offsets, [0, 3, 3, 9]);
+        assert!(matches!(script.during[1].1, Act::Delay(_)));
+    }
+}

@@ -1,0 +1,74 @@
+//! Too much of what a client has to read before, beside or after a body.
+
+use http::StatusCode;
+
+use crate::script::{Act, Framing, Script};
+
+/// Frames of HTTP/2 that carry nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frames {
+    /// PING, each of which the client has to answer.
+    Ping,
+    /// SETTINGS, each of which the client has to acknowledge. The connection closes after them.
+    Settings,
+    /// DATA without a byte, on this stream: within the body.
+    Data,
+    /// HEADERS of this stream whose CONTINUATION does not end, in place of the head. The connection
+    /// closes after them.
+    Continuation,
+}
+
+/// A number of `u64::MAX` is endless.
+impl Script {
+    /// With so many headers more. HTTP/2 sends 30,000 at most.
+    #[must_use]
+    pub fn flood_headers(mut self, number: u64) -> Self {
+        self.headers_more = number;
+        self
+    }
+
+    /// With one header more, whose value has so many bytes. HTTP/2 sends 16 MiB at most.
+    #[must_use]
+    pub fn flood_header(mut self, bytes: u64) -> Self {
+        self.header_bytes = bytes;
+        self
+    }
+
+    /// With so many trailers after the body, which HTTP/1.1 sends in chunks for that. HTTP/2 sends
+    /// 30,000 at most.
+    #[must_use]
+    pub fn flood_trailers(mut self, number: u64) -> Self {
+        self.trailers = number;
+        self.framing = Framing::Chunked;
+        self
+    }
+
+    /// Sends so many responses of this status (100, 102 or 103) before the final one.
+    ///
+    /// # Panics
+    ///
+    /// When `status` is not between 100 and 199.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "a script is written by whoever reads the panic"
+    )]
+    pub fn early(self, status: u16, number: u64) -> Self {
+        let status = StatusCode::from_u16(status)
+            .ok()
+            .filter(StatusCode::is_informational);
+        self.before(Act::Early(status.expect("a status of 1xx"), number))
+    }
+
+    /// HTTP/2: sends so many of these frames before the head. HTTP/1.1: nothing happens.
+    #[must_use]
+    pub fn flood(self, frames: Frames, number: u64) -> Self {
+        self.before(Act::Flood(frames, number))
+    }
+
+    /// The same within the body.
+    #[must_use]
+    pub fn flood_at(self, offset: u64, frames: Frames, number: u64) -> Self {
+        self.during(offset, Act::Flood(frames, number))
+    }
+}

@@ -1,0 +1,88 @@
+//! Validators and ranges, as a script says them.
+
+use crate::script::Script;
+
+/// How the origin deceives those who ask for a range. All but [`Unasked`](Self::Unasked) behave well
+/// towards everyone else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeLie {
+    /// 200 with the whole body.
+    Ignore,
+    /// 206 that begins one byte before what was asked for, or after it when that is the first one; it
+    /// says so.
+    WrongStart,
+    /// 206 that says that it ends one byte later than it does.
+    WrongEnd,
+    /// 206 that says that the whole has one byte more.
+    WrongTotal,
+    /// 206 with the first half of what was asked for, which is legal (RFC 9110 §15.3.7).
+    Shorter,
+    /// 206 with the first half of the body for a `GET` without Range.
+    Unasked,
+    /// 206 in `multipart/byteranges` for a single range: its first 64 KiB.
+    Multipart,
+    /// 206 whose range is of `items`.
+    UnknownUnit,
+    /// 206 without `Content-Range`.
+    Unlabelled,
+    /// 206 although `If-Range` names another entity.
+    IgnoresIfRange,
+    /// 416 for whatever range, with the true length.
+    Unsatisfiable,
+}
+
+impl RangeLie {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Ignore,
+        Self::WrongStart,
+        Self::WrongEnd,
+        Self::WrongTotal,
+        Self::Shorter,
+        Self::Unasked,
+        Self::Multipart,
+        Self::UnknownUnit,
+        Self::Unlabelled,
+        Self::IgnoresIfRange,
+        Self::Unsatisfiable,
+    ];
+}
+
+impl Script {
+    /// With this `ETag`, as it is sent: `"strong"` or `W/"weak"`, quotes included.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot stand in a response.
+    #[must_use]
+    pub fn etag(self, tag: &str) -> Self {
+        self.header("etag", tag)
+    }
+
+    /// With this `Last-Modified`, as it is sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot stand in a response.
+    #[must_use]
+    pub fn last_modified(self, date: &str) -> Self {
+        self.header("last-modified", date)
+    }
+
+    /// Understands Range, and the conditions that go with the validators above (RFC 9110 §13, §14):
+    /// answers 206, 304, 412 or 416 where this is due.
+    ///
+    /// Offsets count what is sent: for a range from 1000 on `close_at(500)` closes after the byte 1499.
+    #[must_use]
+    pub fn ranges(mut self) -> Self {
+        self.ranges = true;
+        self
+    }
+
+    /// Understands Range and its conditions, but does not answer as it should.
+    #[must_use]
+    pub fn range_lie(mut self, lie: RangeLie) -> Self {
+        self.range_lie = Some(lie);
+        self.ranges()
+    }
+}
