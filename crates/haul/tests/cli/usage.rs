@@ -85,6 +85,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--quiet",
         "--results",
         "--retries",
+        "--retry-max-time",
         "--timeout",
         "--user",
         "--user-agent",

@@ -183,7 +183,7 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
 /// One that gives a host up at its first failure, unless it is patient.
 fn policy(patient: bool) -> RetryPolicy {
     RetryPolicy {
-        max_time: Duration::from_mins(if patient { 1 } else { 0 }),
+        max_time: Duration::from_mins(patient.into()),
         ..RetryPolicy::default()
     }
 }

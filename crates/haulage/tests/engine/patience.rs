@@ -162,6 +162,7 @@ fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
     gate.open();
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
 fn with_mirrors(url: &str, mirrors: &[String]) -> haulage::Row {
     Ok(mirrors
         .iter()
