@@ -3,6 +3,7 @@
 
 mod bench;
 mod caps;
+mod chaos;
 mod fetching;
 mod lists;
 mod patience;

@@ -1,0 +1,106 @@
+//! Whatever an origin does, an item ends as the right bytes or as one failure, in bounded time, and the engine goes on.
+
+use std::time::{Duration, Instant};
+
+use origin::{Body, Origin, Script};
+use proptest::prelude::*;
+
+use crate::bench::{Bench, assert_done, get, kind};
+
+/// Kinds of failure that a server can be the cause of.
+const ITS_FAULT: [&str; 8] = [
+    "http",
+    "incomplete",
+    "protocol",
+    "redirect",
+    "refused",
+    "reset",
+    "timeout",
+    "tls",
+];
+/// Far more than the rows of a case should take; what hangs would take for ever.
+const BOUND: Duration = Duration::from_secs(60);
+
+fn file(seed: u64) -> Body {
+    Body::seeded(seed, 20_000)
+}
+
+fn survives(origin: &Origin, seeds: &[u64]) -> Result<(), TestCaseError> {
+    for seed in seeds {
+        origin.on(&format!("/{seed}"), Script::random(*seed, file(*seed)));
+    }
+    // Elsewhere, since what breaks an HTTP/2 connection breaks all that is on it.
+    let elsewhere = Origin::plain();
+    elsewhere.on("/good", Script::ok(file(0)));
+    let mut bench = Bench::new();
+    bench.options.timeout = Duration::from_millis(150);
+    bench.options.retry.retries = 1;
+    bench.options.tls.verification = haulage::Verification::Insecure;
+    let rows: Vec<_> = seeds
+        .iter()
+        .map(|seed| get(&origin.url(&format!("/{seed}"))))
+        .chain([get(&elsewhere.url("/good"))])
+        .collect();
+    let start = Instant::now();
+    let outcomes = bench.run(rows);
+    prop_assert!(start.elapsed() < BOUND, "it took {:?}", start.elapsed());
+    prop_assert_eq!(outcomes.len(), seeds.len() + 1);
+    let mut names = vec!["good".to_owned()];
+    for outcome in outcomes {
+        let Some(seed) = outcome
+            .url
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.parse().ok())
+        else {
+            assert_done(&outcome);
+            continue;
+        };
+        let shown = || format!("{:?}", Script::random(seed, file(seed)));
+        match outcome.error() {
+            None => {
+                names.push(seed.to_string());
+                prop_assert!(
+                    bench.read(&seed.to_string()) == file(seed).bytes(),
+                    "{}",
+                    shown()
+                );
+            }
+            Some(error) => {
+                let kind = kind(&outcome);
+                prop_assert!(ITS_FAULT.contains(&kind), "{kind}: {error}: {}", shown());
+                let message = error.to_string();
+                prop_assert!(
+                    !message.is_empty() && !message.contains('\n'),
+                    "{message:?}"
+                );
+            }
+        }
+    }
+    names.sort();
+    prop_assert_eq!(bench.names(), names, "nothing else is left");
+    Ok(())
+}
+
+fn seeds() -> impl Strategy<Value = Vec<u64>> {
+    proptest::collection::hash_set(1..u64::MAX, 1..12).prop_map(|seeds| seeds.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn over_http1(seeds in seeds()) {
+        survives(&Origin::plain(), &seeds)?;
+    }
+
+    #[test]
+    fn over_tls(seeds in seeds()) {
+        survives(&Origin::tls_http1(), &seeds)?;
+    }
+
+    #[test]
+    fn over_http2(seeds in seeds()) {
+        survives(&Origin::tls(), &seeds)?;
+    }
+}
