@@ -22,7 +22,7 @@ use crate::fetch::origin::Origin;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Entity};
 use crate::schedule::{HostId, Lease, Next, Protocol, Way};
-use crate::write::PartWriter;
+use crate::write::{Pace, PartWriter};
 
 /// How many pieces of work make a turn, when other hosts wait for a slot.
 const TURN: u32 = 8;
@@ -39,12 +39,12 @@ pub(super) struct Lane {
     worker: usize,
     /// The `Host` of its requests, once there has been one: a lane serves one origin.
     host_header: Option<HeaderValue>,
-    connection: Option<Connection>,
+    pub(super) connection: Option<Connection>,
     /// A request has been answered on this connection, so the server may be closing it just now.
     used: bool,
     /// The present request has got the head of a response.
     answered: bool,
-    idle: IdleTimer,
+    pub(super) idle: IdleTimer,
 }
 
 /// What one piece of work came to.
@@ -262,6 +262,12 @@ impl Lane {
             transfer.begin(entity.length);
         }
         let mut part = self.core.writer.part();
+        if self
+            .receive_directly(item, body, &entity, &mut part)
+            .await?
+        {
+            return Ok(Step::Received(part, entity));
+        }
         while let Some(bytes) = exchange::next_bytes(body, &mut self.idle).await? {
             if let Some(transfer) = transfer {
                 transfer.add(bytes.len() as u64);
@@ -269,6 +275,14 @@ impl Lane {
             part.write(bytes).await?;
         }
         Ok(Step::Received(part, entity))
+    }
+
+    /// How slow a server may be.
+    pub(super) fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.core.options.timeout,
+            lowest: 1,
+        }
     }
 
     /// Reads the rest of an answer that is no file, or gives its connection up.

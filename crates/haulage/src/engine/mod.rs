@@ -3,6 +3,7 @@
 
 mod core;
 mod events;
+mod flow;
 mod handover;
 mod intake;
 mod item;

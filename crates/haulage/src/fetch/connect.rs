@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::dns::Resolver;
 use super::origin::{Name, Origin};
+use super::recall::{self, Recall};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{Options, TlsOptions};
@@ -28,6 +29,12 @@ pub(crate) use super::tls::check as check_tls;
 
 /// What every request of ours has for a body.
 pub(crate) type NoBody = Empty<Bytes>;
+
+/// What asks on a connection, and what drives it.
+type Http1Pair<S> = (
+    http1::SendRequest<NoBody>,
+    http1::Connection<TokioIo<S>, NoBody>,
+);
 
 /// Most headers of a response (RFC 9110 §5.4 lets a client bound them).
 const MOST_HEADERS: usize = 128;
@@ -39,8 +46,15 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// A connection, or a handle of one that is shared.
 pub(crate) enum Connection {
-    Http1(http1::SendRequest<NoBody>),
+    Http1(Http1),
     Http2(Shared),
+}
+
+/// An HTTP/1 connection.
+pub(crate) struct Http1 {
+    pub(crate) sender: http1::SendRequest<NoBody>,
+    /// Takes it back in the middle of a body; not over TLS, where what comes from the socket is no body.
+    pub(crate) recall: Option<Recall>,
 }
 
 /// A handle of an HTTP/2 connection.
@@ -111,7 +125,9 @@ impl Connector {
         }
         .map_err(|cause| connect_failed(&host, cause))?;
         if !origin.https {
-            return Ok(Connection::Http1(self.http1(stream).await?));
+            let (sender, connection) = self.http1(stream).await?;
+            let recall = Some(recall::drive(connection));
+            return Ok(Connection::Http1(Http1 { sender, recall }));
         }
         let name = match &origin.host {
             Name::Address(address) => ServerName::IpAddress((*address).into()),
@@ -134,7 +150,13 @@ impl Connector {
                 sender: self.http2(stream).await?,
             }))
         } else {
-            Ok(Connection::Http1(self.http1(stream).await?))
+            let (sender, connection) = self.http1(stream).await?;
+            // What the connection ends with is told to whoever has a request on it.
+            tokio::spawn(connection);
+            Ok(Connection::Http1(Http1 {
+                sender,
+                recall: None,
+            }))
         }
     }
 
@@ -153,20 +175,17 @@ impl Connector {
         config.await.cloned()
     }
 
-    async fn http1(
+    async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<http1::SendRequest<NoBody>, Error> {
-        let (sender, connection) = http1::Builder::new()
+        stream: S,
+    ) -> Result<Http1Pair<S>, Error> {
+        http1::Builder::new()
             .max_buf_size(self.read_buffer)
             .max_headers(MOST_HEADERS)
             .max_header_size(MOST_HEADER_BYTES as usize)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|cause| classify::exchange(&cause))?;
-        // What the connection ends with is told to whoever has a request on it.
-        tokio::spawn(connection);
-        Ok(sender)
+            .map_err(|cause| classify::exchange(&cause))
     }
 
     async fn http2(

@@ -8,7 +8,7 @@ use hyper::client::conn::TrySendError;
 use url::{Position, Url};
 
 use super::classify;
-use super::connect::{Connection, NoBody};
+use super::connect::{Connection, Http1, NoBody};
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 
@@ -32,7 +32,7 @@ pub(crate) async fn send(
 ) -> Result<Response<Incoming>, Unanswered> {
     let request = get(connection, url, headers).map_err(Unanswered::Failed)?;
     let answer = match connection {
-        Connection::Http1(sender) => {
+        Connection::Http1(Http1 { sender, .. }) => {
             if sender.ready().await.is_err() {
                 return Err(Unanswered::NotSent);
             }
@@ -60,7 +60,7 @@ impl Connection {
     /// Whether a request could still be sent.
     pub(crate) fn is_open(&self) -> bool {
         match self {
-            Self::Http1(sender) => !sender.is_closed(),
+            Self::Http1(connection) => !connection.sender.is_closed(),
             Self::Http2(shared) => !shared.sender.is_closed(),
         }
     }

@@ -48,7 +48,8 @@ impl IdleTimer {
         .await
     }
 
-    fn error(&self) -> Error {
+    /// The failure of who was silent for too long.
+    pub(crate) fn error(&self) -> Error {
         let seconds = self.timeout.as_secs_f64();
         Error::new(
             ErrorKind::Timeout,

@@ -8,5 +8,6 @@ mod happy_eyeballs;
 pub(crate) mod headers;
 pub(crate) mod idle;
 pub(crate) mod origin;
+pub(crate) mod recall;
 pub(crate) mod redirect;
 mod tls;

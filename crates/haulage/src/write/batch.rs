@@ -33,6 +33,10 @@ pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
 impl Batch {
     /// Adds bytes at the end.
     pub(super) fn push(&mut self, bytes: Bytes, buffers: &Buffers) {
+        if bytes.is_empty() {
+            // It would look like a disk that takes nothing.
+            return;
+        }
         self.length += bytes.len();
         if bytes.len() > COPIED {
             return self.pieces.push(Piece::Shared(bytes));
@@ -118,7 +122,15 @@ mod tests {
         let buffers = Buffers::default();
         let mut batch = Batch::default();
         let mut expected = Vec::new();
-        for (value, length) in [(1, 3), (2, COPIED + 1), (3, COPIED), (4, 1), (5, 9), (6, 0)] {
+        for (value, length) in [
+            (0, 0),
+            (1, 3),
+            (2, COPIED + 1),
+            (3, COPIED),
+            (4, 1),
+            (5, 9),
+            (6, 0),
+        ] {
             let piece = vec![value; length];
             expected.extend_from_slice(&piece);
             batch.push(piece.into(), &buffers);

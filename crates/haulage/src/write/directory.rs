@@ -154,6 +154,10 @@ impl Disk for Directory {
         })
     }
 
+    fn takes_flows(&self) -> bool {
+        true
+    }
+
     fn remove_part(&self, part: u64) -> io::Result<()> {
         Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)
     }
@@ -206,6 +210,10 @@ impl PartFile for OpenPart {
         // IOV_MAX is at least 1024 wherever this runs.
         let bytes = &bytes[..bytes.len().min(1024)];
         Ok(rustix::io::writev(&self.0, bytes)?)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
     }
 
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What writing needs of a disk: the seam at which tests put one that hangs or fails.
 
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
 use crate::plan::name::TargetName;
@@ -11,6 +12,10 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
     /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when something stands there.
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
+    /// Whether its parts can be written to by the kernel alone.
+    fn takes_flows(&self) -> bool {
+        false
+    }
     /// Removes a part.
     fn remove_part(&self, part: u64) -> io::Result<()>;
     /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
@@ -26,6 +31,10 @@ pub(crate) trait Disk: Send + Sync + 'static {
 pub(crate) trait PartFile: Send {
     /// Writes some of the bytes at the end, as `write` does.
     fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// What a flow can be written to; only where [`Disk::takes_flows`] says so.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
     /// Sets the modification time.
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()>;
     /// Closes it; a file system may tell only now that a write failed.

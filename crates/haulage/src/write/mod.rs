@@ -9,9 +9,13 @@ mod directory;
 mod disk;
 #[cfg(test)]
 pub(crate) mod fake;
+mod flow;
 mod part;
+mod pump;
 mod verify;
 
 pub(crate) use self::directory::Directory;
 pub(crate) use self::disk::{Disk, Present, Replace};
+pub(crate) use self::flow::Flow;
 pub(crate) use self::part::{PartWriter, Saving, Writer};
+pub(crate) use self::pump::{Broken, Pace};

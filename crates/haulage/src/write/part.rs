@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::batch::{Batch, Buffers};
 use super::disk::{Disk, PartFile, Replace};
+use super::flow::{self, Flow};
+use super::pump::Broken;
 use super::verify;
 use crate::error::{Error, ErrorKind};
 use crate::plan::name::TargetName;
@@ -22,6 +25,8 @@ const BUDGET: usize = 6 << 20;
 const PART_BUDGET: usize = 512 << 10;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
 const BATCH: usize = 128 << 10;
+/// Most bodies that flow to their files directly at once, each with a thread of its own.
+const FLOWS: usize = 8;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -31,6 +36,7 @@ pub(crate) struct Writer {
     pool: Arc<BlockingPool>,
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
+    flows: Arc<Semaphore>,
     parts: AtomicU64,
 }
 
@@ -52,6 +58,7 @@ impl Writer {
             pool,
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::default(),
+            flows: Arc::new(Semaphore::new(FLOWS)),
             parts: AtomicU64::new(0),
         }
     }
@@ -69,6 +76,7 @@ impl Writer {
                 file: Mutex::default(),
             }),
             pool: Arc::clone(&self.pool),
+            flows: Arc::clone(&self.flows),
             pending: Batch::default(),
         }
     }
@@ -78,6 +86,7 @@ impl Writer {
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
+    flows: Arc<Semaphore>,
     pending: Batch,
 }
 
@@ -95,6 +104,35 @@ impl PartWriter {
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
+    }
+
+    /// A place for a body that is to flow to its file directly, where the disk can take one and not too many do so already.
+    pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
+        if !self.part.disk.takes_flows() {
+            return None;
+        }
+        Arc::clone(&self.flows).try_acquire_owned().ok()
+    }
+
+    /// Adds what comes from a socket, after what has been added so far. It goes to the file on a thread of its own.
+    ///
+    /// # Errors
+    /// What an earlier write of this part met.
+    pub(crate) async fn flow(
+        &mut self,
+        flow: Flow,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Result<(), Broken>, Error> {
+        let (batch, permits) = self.take_pending().await;
+        self.part.push(&self.pool, Step::Write(batch, permits));
+        self.part.wait_until_idle().await?;
+        match flow::order(flow, place) {
+            Ok((order, mut told)) => {
+                self.part.push_to_own_thread(&self.pool, Step::Flow(order));
+                Ok(told.result().await)
+            }
+            Err(broken) => Ok(Err(broken)),
+        }
     }
 
     /// Says that these were all; `saving` is told what came of it.
@@ -159,6 +197,7 @@ impl Queue {
 enum Step {
     Write(Batch, u32),
     Commit(Batch, u32, Saving),
+    Flow(flow::Order),
     Abandon,
 }
 
@@ -189,13 +228,44 @@ impl Part {
         }
     }
 
+    /// Waits until all its steps have been done.
+    async fn wait_until_idle(&self) -> Result<(), Error> {
+        loop {
+            {
+                let mut queue = self.lock();
+                if let Some(error) = queue.failed.take() {
+                    return Err(error);
+                }
+                if !queue.submitted {
+                    return Ok(());
+                }
+            }
+            self.room.notified().await;
+        }
+    }
+
+    /// The same as [`push`](Self::push) for a part that is idle, and for a step that takes long.
+    fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
+        let mut queue = self.lock();
+        queue.steps.push_back(step);
+        queue.submitted = true;
+        drop(queue);
+        let part = Arc::clone(self);
+        let name = format!("haulage-flow-{}", self.number);
+        let thread = thread::Builder::new().name(name);
+        if thread.spawn(move || part.run()).is_err() {
+            // No more threads: one of the pool's then, which gets help when it is needed.
+            pool.submit(Arc::clone(self) as Arc<dyn Job>);
+        }
+    }
+
     fn push(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
         let mut queue = self.lock();
         queue.begun = true;
         queue.ended |= matches!(step, Step::Commit(..) | Step::Abandon);
         queue.bytes += match &step {
             Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
-            Step::Abandon => 0,
+            Step::Flow(_) | Step::Abandon => 0,
         };
         queue.steps.push_back(step);
         if !std::mem::replace(&mut queue.submitted, true) {
@@ -245,6 +315,13 @@ impl Part {
         Ok(verified.length)
     }
 
+    fn flow(&self, file: &mut File, order: flow::Order) {
+        match &mut file.open {
+            Some(open) => file.written += order.run(&mut **open),
+            None => order.refuse(),
+        }
+    }
+
     /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
     fn name(&self, _: &verify::Verified, saving: &Saving) -> Result<(), Error> {
         let target = saving.target.as_str();
@@ -277,6 +354,8 @@ impl Job for Part {
                 let mut queue = self.lock();
                 let Some(step) = queue.steps.pop_front() else {
                     queue.submitted = false;
+                    drop(queue);
+                    self.room.notify_one();
                     return;
                 };
                 step
@@ -306,6 +385,8 @@ impl Job for Part {
                     }
                     (saving.done)(result);
                 }
+                Step::Flow(order) if file.failed => order.refuse(),
+                Step::Flow(order) => self.flow(&mut file, order),
                 Step::Abandon => self.remove(&mut file),
             }
         }

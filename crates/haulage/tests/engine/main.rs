@@ -5,6 +5,7 @@ mod bench;
 mod caps;
 mod chaos;
 mod fetching;
+mod large;
 mod lists;
 mod patience;
 mod redirects;

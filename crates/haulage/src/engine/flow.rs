@@ -1,0 +1,81 @@
+//! A large body goes from its socket to its file directly: decides for which, and takes the connection for it.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+
+use super::item::Item;
+use super::lane::Lane;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::connect::Connection;
+use crate::fetch::recall::Rest;
+use crate::plan::head::Entity;
+use crate::write::{Broken, Flow, PartWriter};
+
+/// What is shorter is over before a thread of its own would pay, and would lose its connection, which others could use.
+const LARGE: u64 = 32 << 20;
+
+impl Lane {
+    /// Receives a body past HTTP, where that can be and is worth it. `false` when it has to be received the other way.
+    pub(super) async fn receive_directly(
+        &mut self,
+        item: &Item,
+        body: &mut Incoming,
+        entity: &Entity,
+        part: &mut PartWriter,
+    ) -> Result<bool, Error> {
+        let Some(length) = entity.length.filter(|length| *length >= LARGE) else {
+            return Ok(false);
+        };
+        let (Some(Connection::Http1(connection)), Some(under_way)) =
+            (&mut self.connection, &item.under_way)
+        else {
+            return Ok(false);
+        };
+        if connection.recall.is_none() {
+            return Ok(false);
+        }
+        let Some(place) = part.place_for_flow() else {
+            return Ok(false);
+        };
+        let Some(recall) = connection.recall.take() else {
+            return Ok(false);
+        };
+        let Some(Rest { read, socket }) = recall.take(body).await else {
+            return Ok(false);
+        };
+        self.connection = None;
+        let mut left = length;
+        for mut bytes in read {
+            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= bytes.len() as u64;
+            under_way.transfer.add(bytes.len() as u64);
+            part.write(bytes).await?;
+        }
+        let flow = Flow {
+            socket,
+            bytes: left,
+            pace: self.pace(),
+            transfer: Arc::clone(&under_way.transfer),
+        };
+        part.flow(flow, place)
+            .await?
+            .map_err(|broken| self.explain(broken))?;
+        Ok(true)
+    }
+
+    fn explain(&self, broken: Broken) -> Error {
+        match broken {
+            Broken::Ended => Error::new(
+                ErrorKind::Incomplete,
+                "the server closed the connection before the file was complete",
+            ),
+            Broken::Stalled => self.idle.error(),
+            Broken::Socket(cause) => {
+                Error::new(ErrorKind::Reset, format!("the connection broke: {cause}"))
+                    .caused_by(cause)
+            }
+            Broken::File(cause) => Error::disk("cannot write", cause),
+        }
+    }
+}

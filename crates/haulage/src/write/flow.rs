@@ -1,0 +1,95 @@
+//! The step in which a part takes the rest of a body from its socket by itself.
+
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::disk::PartFile;
+use super::pump::{self, Broken, Pace};
+use crate::event::Transfer;
+
+/// The rest of a body that is to go to a part.
+pub(crate) struct Flow {
+    /// At the first of its bytes.
+    pub(crate) socket: TcpStream,
+    /// How many there are.
+    pub(crate) bytes: u64,
+    pub(crate) pace: Pace,
+    /// Told how far it has come.
+    pub(crate) transfer: Arc<Transfer>,
+}
+
+/// A flow on its way to the thread that it will have.
+pub(super) struct Order {
+    flow: Flow,
+    tell: oneshot::Sender<Result<(), Broken>>,
+    /// There are only so many of these threads.
+    _place: OwnedSemaphorePermit,
+}
+
+/// Tells what came of a flow. Dropping it stops the flow.
+pub(super) struct Told {
+    result: oneshot::Receiver<Result<(), Broken>>,
+    socket: TcpStream,
+}
+
+/// A flow as an order, and how one hears of it.
+pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, Told), Broken> {
+    flow.socket.set_nonblocking(false).map_err(Broken::Socket)?;
+    let socket = flow.socket.try_clone().map_err(Broken::Socket)?;
+    let (tell, result) = oneshot::channel();
+    let order = Order {
+        flow,
+        tell,
+        _place: place,
+    };
+    Ok((order, Told { result, socket }))
+}
+
+impl Order {
+    /// Does it, and tells; how many bytes have come to the file.
+    pub(super) fn run(self, file: &mut dyn PartFile) -> u64 {
+        let flow = &self.flow;
+        let mut moved = 0;
+        let result = match file.descriptor() {
+            Some(descriptor) => pump::run(
+                &pump::Flow {
+                    socket: &flow.socket,
+                    file: descriptor.as_fd(),
+                    bytes: flow.bytes,
+                    pace: flow.pace,
+                },
+                |bytes| {
+                    moved += bytes;
+                    flow.transfer.add(bytes);
+                },
+            ),
+            None => Err(Broken::File(std::io::ErrorKind::Unsupported.into())),
+        };
+        // Whoever waited may have been stopped.
+        let _ = self.tell.send(result);
+        moved
+    }
+
+    /// It cannot be done: the part has failed already, and says why itself.
+    pub(super) fn refuse(self) {
+        drop(self.tell);
+    }
+}
+
+impl Told {
+    /// What came of it.
+    pub(super) async fn result(&mut self) -> Result<(), Broken> {
+        let told = (&mut self.result).await;
+        told.unwrap_or_else(|_| Err(Broken::File(std::io::ErrorKind::Other.into())))
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // It may be over, and the socket closed by the other side.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
