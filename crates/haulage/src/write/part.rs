@@ -208,6 +208,16 @@ struct File {
     failed: bool,
 }
 
+impl File {
+    /// Lets a flow add what it brings.
+    fn take(&mut self, order: flow::Order) {
+        match &mut self.open {
+            Some(open) if !self.failed => self.written += order.run(&mut **open),
+            _ => order.refuse(),
+        }
+    }
+}
+
 impl Part {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -315,13 +325,6 @@ impl Part {
         Ok(verified.length)
     }
 
-    fn flow(&self, file: &mut File, order: flow::Order) {
-        match &mut file.open {
-            Some(open) => file.written += order.run(&mut **open),
-            None => order.refuse(),
-        }
-    }
-
     /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
     fn name(&self, _: &verify::Verified, saving: &Saving) -> Result<(), Error> {
         let target = saving.target.as_str();
@@ -385,8 +388,7 @@ impl Job for Part {
                     }
                     (saving.done)(result);
                 }
-                Step::Flow(order) if file.failed => order.refuse(),
-                Step::Flow(order) => self.flow(&mut file, order),
+                Step::Flow(order) => file.take(order),
                 Step::Abandon => self.remove(&mut file),
             }
         }
