@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::checksum::Algorithm;
 use crate::error::{Error, ErrorKind};
 use crate::request::Credentials;
 
@@ -48,6 +49,8 @@ pub struct Options {
     pub layout: Layout,
     /// What happens when the target is there.
     pub existing: Existing,
+    /// Computed for every file, and put into its outcome.
+    pub hashes: Vec<Algorithm>,
     /// What happens to `.haul/` in the destination when all is done.
     pub workspace: Workspace,
     /// Network threads; `None` chooses by the machine.
@@ -92,6 +95,7 @@ impl Options {
             tls: TlsOptions::default(),
             layout: Layout::Flat,
             existing: Existing::Skip,
+            hashes: Vec::new(),
             workspace: Workspace::Keep,
             threads: None,
         }

@@ -24,7 +24,7 @@ use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
-use crate::write::{Disk, Replace, Writer};
+use crate::write::{Content, Disk, Rechecks, Replace, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -47,6 +47,7 @@ pub(super) struct Core {
     pub(super) headers: Headers,
     pub(super) connector: Connector,
     pub(super) writer: Writer,
+    pub(super) rechecks: Arc<Rechecks>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) replace: Replace,
     pub(super) window: Window,
@@ -84,11 +85,13 @@ impl Core {
         };
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
         let (events, received) = unbounded_channel();
+        let stopping = CancellationToken::new();
         let core = Self {
             headers: Headers::new(&options)?,
             connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
                 .map_err(no_thread)?,
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
+            rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
             replace: match options.existing {
                 Existing::Skip => Replace::Never,
@@ -97,7 +100,7 @@ impl Core {
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),
-            stopping: CancellationToken::new(),
+            stopping,
             over: CancellationToken::new(),
             clock: Notify::new(),
             every_item_is_there: AtomicBool::new(true),
@@ -115,6 +118,11 @@ impl Core {
             options,
         };
         Ok((Arc::new(core), received))
+    }
+
+    /// What is asked of a request's bytes besides saving them.
+    pub(super) fn content_of(&self, request: &Request) -> Option<Box<Content>> {
+        Content::asked(&self.options.hashes, &request.checksums)
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {

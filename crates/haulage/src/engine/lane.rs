@@ -230,7 +230,7 @@ impl Lane {
         if let Some(transfer) = transfer {
             transfer.begin(entity.length);
         }
-        let mut part = self.core.writer.part();
+        let mut part = self.core.writer.part(self.core.content_of(&item.request));
         while let Some(bytes) = exchange::next_bytes(body, &mut self.idle).await? {
             if let Some(transfer) = transfer {
                 transfer.add(bytes.len() as u64);

@@ -8,3 +8,4 @@ mod lists;
 mod redirects;
 mod repeating;
 mod stopping;
+mod verifying;
