@@ -190,6 +190,13 @@ pub(crate) struct Download {
     )]
     pub(crate) headers: Vec<Header>,
 
+    /// Let the server compress what it sends (gzip, br, zstd), and save what that was
+    ///
+    /// Without this, bytes are saved as they were sent. What a compression stands for is limited to 64 MiB and 250 times
+    /// what was received; beyond that the file fails. Checksums and hashes are those of the file as it is saved.
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) compressed: bool,
+
     /// Say who asks; '' says nothing
     #[arg(
         short = 'A', long, value_name = "TEXT",

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
-use haulage::{Checksum, Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace};
+use haulage::{
+    Checksum, Codings, Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace,
+};
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, Progress};
@@ -79,6 +81,9 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         Exists::Skip => Existing::Skip,
         Exists::Overwrite => Existing::Overwrite,
     };
+    if download.compressed {
+        options.codings = Codings::Undone;
+    }
     options.hashes.clone_from(&download.hashes);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
         assert_eq!(
@@ -297,6 +302,7 @@ mod tests {
         assert_eq!(options.tls.verification, Verification::Insecure);
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
+        assert_eq!(options.codings, Codings::Undone);
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
     }

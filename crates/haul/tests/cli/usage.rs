@@ -71,6 +71,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--base-url",
         "--cacert",
         "--checksum",
+        "--compressed",
         "--connect-timeout",
         "--dir",
         "--exists",

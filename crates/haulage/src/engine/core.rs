@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -19,12 +20,13 @@ use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
-use crate::options::{Existing, Options};
+use crate::options::{Codings, Existing, Options};
+use crate::plan::coding;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
-use crate::write::{Content, Disk, Rechecks, Replace, Writer};
+use crate::write::{Content, Disk, Hashes, Rechecks, Replace, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -120,9 +122,23 @@ impl Core {
         Ok((Arc::new(core), received))
     }
 
-    /// What is asked of a request's bytes besides saving them.
-    pub(super) fn content_of(&self, request: &Request) -> Option<Box<Content>> {
-        Content::asked(&self.options.hashes, &request.checksums)
+    /// What is asked of the bytes of a response with these headers besides saving them.
+    pub(super) fn content_of(
+        &self,
+        request: &Request,
+        headers: &HeaderMap,
+    ) -> Result<Option<Box<Content>>, Error> {
+        let codings = match self.options.codings {
+            Codings::AsSent => Vec::new(),
+            Codings::Undone => coding::to_undo(headers)?,
+        };
+        let most = self.options.max_size;
+        Content::asked(&codings, most, self.hashes_of(request), &request.checksums)
+    }
+
+    /// What a request's file is to be hashed with.
+    pub(super) fn hashes_of(&self, request: &Request) -> Hashes {
+        Hashes::new(&self.options.hashes, &request.checksums)
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body, Incoming};
 use url::Url;
 
@@ -207,7 +207,7 @@ impl Lane {
             &head.headers,
             body.size_hint().exact(),
         ) {
-            Answer::Save(entity) => self.receive(item, &mut body, entity).await,
+            Answer::Save(entity) => self.receive(item, &head.headers, &mut body, entity).await,
             Answer::Redirect => {
                 let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
                 self.put_aside(body).await;
@@ -223,6 +223,7 @@ impl Lane {
     async fn receive(
         &mut self,
         item: &Item,
+        headers: &HeaderMap,
         body: &mut Incoming,
         entity: Entity,
     ) -> Result<Step, Error> {
@@ -230,7 +231,8 @@ impl Lane {
         if let Some(transfer) = transfer {
             transfer.begin(entity.length);
         }
-        let mut part = self.core.writer.part(self.core.content_of(&item.request));
+        let content = self.core.content_of(&item.request, headers)?;
+        let mut part = self.core.writer.part(content);
         while let Some(bytes) = exchange::next_bytes(body, &mut self.idle).await? {
             if let Some(transfer) = transfer {
                 transfer.add(bytes.len() as u64);

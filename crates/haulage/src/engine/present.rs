@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
-use crate::write::{Hashes, Present, Rechecked, differing};
+use crate::write::{Present, Rechecked, differing};
 
 /// What is known of a file that is there.
 #[derive(Clone)]
@@ -177,10 +177,6 @@ impl Core {
             };
             core.end_as_same(row, &request, &target, Settled::Done, found);
         });
-    }
-
-    fn hashes_of(&self, request: &Request) -> Hashes {
-        Hashes::new(&self.options.hashes, &request.checksums)
     }
 
     fn length_of(&self, target: &TargetName) -> u64 {

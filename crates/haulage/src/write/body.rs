@@ -83,16 +83,7 @@ impl Body {
         promised: Option<u64>,
         modified: Option<SystemTime>,
     ) -> Result<Verified, Trouble> {
-        let (hashes, expected) = match self.content.take() {
-            Some(content) => content.end(),
-            None => Default::default(),
-        };
-        let arrived = Arrived {
-            received: self.received,
-            length: self.written,
-            hashes,
-        };
-        let verified = verify::verify(arrived, promised, &expected).map_err(Trouble::Body)?;
+        let verified = self.verify(promised).map_err(Trouble::Body)?;
         if let Some(mut file) = self.file.take() {
             if let Some(time) = modified {
                 // A file system without times still has the file.
@@ -101,6 +92,21 @@ impl Body {
             file.close()?;
         }
         Ok(verified)
+    }
+
+    /// The framing comes first: of a body that was cut short, nothing else needs to be right.
+    fn verify(&mut self, promised: Option<u64>) -> Result<Verified, Error> {
+        verify::length(self.received, promised)?;
+        let (hashes, expected) = match self.content.take() {
+            Some(content) => content.end()?,
+            None => Default::default(),
+        };
+        let arrived = Arrived {
+            received: self.received,
+            length: self.written,
+            hashes,
+        };
+        verify::verify(arrived, promised, &expected)
     }
 
     /// Lets go of the file, whatever is in it.

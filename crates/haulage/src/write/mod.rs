@@ -7,6 +7,7 @@
 mod batch;
 mod body;
 mod content;
+mod decode;
 mod directory;
 mod disk;
 #[cfg(test)]

@@ -25,22 +25,13 @@ impl Verified {
     }
 }
 
-/// Compares what arrived with the length that the response promised, if it did (RFC 9112 §8), and with the checksums that
-/// its row came with.
+/// Compares what arrived with the length that the response promised, and with the checksums that its row came with.
 pub(super) fn verify(
     arrived: Arrived,
     promised: Option<u64>,
     expected: &[Checksum],
 ) -> Result<Verified, Error> {
-    if let Some(promised) = promised.filter(|promised| *promised != arrived.received) {
-        return Err(Error::new(
-            ErrorKind::Incomplete,
-            format!(
-                "the server promised {promised} bytes and sent {}",
-                arrived.received
-            ),
-        ));
-    }
+    length(arrived.received, promised)?;
     match differing(&arrived.hashes, expected) {
         Some((found, expected)) => Err(Error::new(
             ErrorKind::Checksum,
@@ -52,6 +43,17 @@ pub(super) fn verify(
             ),
         )),
         None => Ok(Verified(arrived)),
+    }
+}
+
+/// Compares what was received with the length that the response promised, if it did (RFC 9112 §8).
+pub(super) fn length(received: u64, promised: Option<u64>) -> Result<(), Error> {
+    match promised {
+        Some(promised) if promised != received => Err(Error::new(
+            ErrorKind::Incomplete,
+            format!("the server promised {promised} bytes and sent {received}"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bench;
 mod caps;
+mod codings;
 mod fetching;
 mod lists;
 mod redirects;
