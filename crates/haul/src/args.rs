@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use haulage::{Options, RetryPolicy};
+use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
@@ -78,8 +78,8 @@ pub(crate) struct Download {
 
     /// Read URLs from this file, one a line; - is standard input
     ///
-    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it, and further URLs
-    /// are mirrors, each asked when those before it have failed. Blank lines and
+    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it, ALGO=HEX (as in
+    /// sha256=…) is its checksum, and further URLs are mirrors, each asked when those before it have failed. Blank lines and
     /// lines that start with # are skipped. A list compressed with gzip or zstd is read as it is. May be given several
     /// times.
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
@@ -118,6 +118,19 @@ pub(crate) struct Download {
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
+
+    /// Keep the one URL's file only if it has this checksum: sha256=HEX
+    ///
+    /// Or one of sha512, sha1, md5, blake3, crc32c; may be given once for each. In a list, ALGO=HEX after the URL and a
+    /// tab does the same for its row. A file that is there already is read and held against it.
+    #[arg(long = "checksum", value_name = "ALGO=HEX", help_heading = "Files")]
+    pub(crate) checksums: Vec<Checksum>,
+
+    /// Compute this of every file, and put it into the results: sha256, sha512, sha1, md5, blake3, crc32c
+    ///
+    /// Files that are there already are read for it. May be given several times.
+    #[arg(long = "hash", value_name = "ALGO", help_heading = "Files")]
+    pub(crate) hashes: Vec<Algorithm>,
 
     /// Most requests at once
     #[arg(
@@ -188,6 +201,13 @@ pub(crate) struct Download {
         help_heading = "Requests"
     )]
     pub(crate) headers: Vec<Header>,
+
+    /// Let the server compress what it sends (gzip, br, zstd), and save what that was
+    ///
+    /// Without this, bytes are saved as they were sent. What a compression stands for is limited to 64 MiB and 250 times
+    /// what was received; beyond that the file fails. Checksums and hashes are those of the file as it is saved.
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) compressed: bool,
 
     /// Say who asks; '' says nothing
     #[arg(

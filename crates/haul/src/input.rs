@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use haulage::source::{Decompressed, Pattern, TextList};
-use haulage::{Error, ErrorKind, Row};
+use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
 use crate::exit::Problem;
 use crate::report::format;
@@ -54,11 +54,24 @@ impl Inputs {
         }
     }
 
-    /// Adds what a pattern, or a plain URL, stands for.
-    pub(crate) fn add_pattern(&mut self, pattern: Pattern) {
+    /// Adds what a pattern, or a plain URL, stands for; each file of it must have these checksums.
+    pub(crate) fn add_pattern(&mut self, pattern: Pattern, checksums: &[Checksum]) {
         let count = pattern.len().map_or(Count::Unknown, Count::Known);
+        let checksums = checksums.to_vec();
+        let rows = pattern.into_iter().map(move |row| {
+            let request = row?;
+            let url = request.url().to_owned();
+            let expecting =
+                |request: Request, checksum: &Checksum| request.checksum(checksum.clone());
+            let request = checksums.iter().try_fold(request, expecting);
+            request.map_err(|error| BadRow {
+                text: url,
+                place: None,
+                error,
+            })
+        });
         self.add(Input {
-            rows: Box::new(pattern.into_iter()),
+            rows: Box::new(rows),
             count,
         });
     }

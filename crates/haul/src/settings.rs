@@ -5,7 +5,9 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
-use haulage::{Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace};
+use haulage::{
+    Checksum, Codings, Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace,
+};
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, Progress};
@@ -80,6 +82,10 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         Exists::Skip => Existing::Skip,
         Exists::Overwrite => Existing::Overwrite,
     };
+    if download.compressed {
+        options.codings = Codings::Undone;
+    }
+    options.hashes.clone_from(&download.hashes);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
         GivenAs::List => Workspace::Keep,
@@ -101,6 +107,7 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         ));
     }
     let name = output(download)?;
+    check_checksums(download)?;
     let mut inputs = Inputs::new();
     for url in &download.urls {
         let pattern = if download.globoff {
@@ -108,10 +115,14 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         } else {
             Pattern::parse(url)?
         };
-        inputs.add_pattern(match name {
+        let pattern = match name {
             Some(name) => pattern.output(name)?,
             None => pattern,
-        });
+        };
+        if !download.checksums.is_empty() && pattern.len() != Some(1) {
+            return Err(one_checksum("a pattern that stands for several"));
+        }
+        inputs.add_pattern(pattern, &download.checksums);
     }
     for path in &download.inputs {
         inputs.add_list(path, download.base_url.as_deref())?;
@@ -149,6 +160,38 @@ fn output(download: &Download) -> Result<Option<&str>, Problem> {
         );
     }
     Ok(Some(name))
+}
+
+/// Checksums are those of one file, and of one algorithm there is one.
+fn check_checksums(download: &Download) -> Result<(), Problem> {
+    let checksums = &download.checksums;
+    if checksums.is_empty() {
+        return Ok(());
+    }
+    if !download.inputs.is_empty() {
+        return Err(one_checksum("a list"));
+    }
+    if download.urls.len() > 1 {
+        return Err(one_checksum("several"));
+    }
+    let twice = |checksum: &&Checksum| {
+        let same = |other: &&Checksum| other.algorithm() == checksum.algorithm();
+        checksums.iter().filter(same).count() > 1
+    };
+    match checksums.iter().find(twice) {
+        Some(checksum) => Err(Problem::usage(format!(
+            "--checksum was given twice for {}; leave the right one",
+            checksum.algorithm()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn one_checksum(but: &str) -> Problem {
+    Problem::usage(format!(
+        "--checksum is for the file of one URL, and there is {but}"
+    ))
+    .hint("in a list, after each URL and a tab, sha256=HEX does that")
 }
 
 /// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
@@ -222,6 +265,8 @@ fn display(download: &Download, attended: Attended) -> Display {
 mod tests {
     use std::ffi::OsString;
 
+    use haulage::Algorithm;
+
     use super::*;
 
     fn download(line: &str) -> Download {
@@ -239,7 +284,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
         assert_eq!(
@@ -259,6 +304,8 @@ mod tests {
         assert_eq!(options.tls.verification, Verification::Insecure);
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
+        assert_eq!(options.codings, Codings::Undone);
+        assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
     }
 
@@ -288,6 +335,13 @@ mod tests {
                 "--base-url: \"a/b\" is not a URL",
             ),
             ("http://a/{b", "--globoff"),
+            ("http://a/{b,c} --checksum crc32c=00000000", "sha256=HEX"),
+            ("http://a/ http://b/ --checksum crc32c=00000000", "several"),
+            ("-i Cargo.toml --checksum crc32c=00000000", "a list"),
+            (
+                "http://a/ --checksum crc32c=00000000 --checksum CRC32C=1a1a1a1a",
+                "twice",
+            ),
         ] {
             let refusal = refusal(line);
             assert!(refusal.contains(says), "{line}: {refusal}");

@@ -31,8 +31,9 @@
 //! | `write` | parts, their verification, their final names |
 //! | `engine` | wires them; the lanes' loop |
 //!
-//! The nouns (`request`, `outcome`, `event`, `error`, `options`) are the ground floor.
+//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor.
 
+mod checksum;
 mod engine;
 mod error;
 mod event;
@@ -46,11 +47,12 @@ mod schedule;
 pub mod source;
 mod write;
 
+pub use checksum::{Algorithm, Checksum};
 pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
-    Existing, Layout, Options, RetryPolicy, Roots, TlsOptions, Verification, Workspace,
+    Codings, Existing, Layout, Options, RetryPolicy, Roots, TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::checksum::Algorithm;
 use crate::error::{Error, ErrorKind};
 use crate::request::Credentials;
 
@@ -48,6 +49,12 @@ pub struct Options {
     pub layout: Layout,
     /// What happens when the target is there.
     pub existing: Existing,
+    /// What becomes of the content codings that a file comes in.
+    pub codings: Codings,
+    /// Most bytes of one file, as saved.
+    pub max_size: Option<u64>,
+    /// Computed for every file, and put into its outcome.
+    pub hashes: Vec<Algorithm>,
     /// What happens to `.haul/` in the destination when all is done.
     pub workspace: Workspace,
     /// Network threads; `None` chooses by the machine.
@@ -92,6 +99,9 @@ impl Options {
             tls: TlsOptions::default(),
             layout: Layout::Flat,
             existing: Existing::Skip,
+            codings: Codings::AsSent,
+            max_size: None,
+            hashes: Vec::new(),
             workspace: Workspace::Keep,
             threads: None,
         }
@@ -222,6 +232,18 @@ pub enum Existing {
     Skip,
     /// It is fetched and replaced, atomically, once the new one is complete.
     Overwrite,
+}
+
+/// What becomes of content codings (RFC 9110 §8.4): compression that is the server's own, not the file's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Codings {
+    /// None is asked for, and bytes are saved as they were sent, whatever their coding.
+    #[default]
+    AsSent,
+    /// gzip, br and zstd are asked for, and undone (`deflate` too), at most five on top of one another. Each may stand for
+    /// 64 MiB and for 250 times what was received, no more. Hashes and checksums are those of the file as it is saved.
+    Undone,
 }
 
 /// What happens to `.haul/` in the destination when all items are done.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::request::Place;
 
@@ -42,6 +43,8 @@ pub struct Outcome {
     pub content_type: Option<String>,
     /// What vouches for the bytes.
     pub verified: Verified,
+    /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
+    pub hashes: Vec<Checksum>,
 }
 
 impl Outcome {
@@ -83,6 +86,8 @@ impl Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verified {
+    /// The checksums that came with its row.
+    Checksum,
     /// The message's framing: Content-Length, a last chunk, or `END_STREAM`.
     Length,
     /// Nothing: the body ended where the connection did, or the file was there already.
@@ -94,6 +99,7 @@ impl Verified {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Checksum => "checksum",
             Self::Length => "length",
             Self::Nothing => "none",
         }

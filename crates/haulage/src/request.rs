@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::name::RelativeName;
 
@@ -18,6 +19,8 @@ pub struct Request {
     pub(crate) name: Option<RelativeName>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
+    /// One for each algorithm, in order.
+    pub(crate) checksums: Vec<Checksum>,
 }
 
 impl Request {
@@ -67,6 +70,7 @@ impl Request {
             name: None,
             label: None,
             place: None,
+            checksums: Vec::new(),
         })
     }
 
@@ -87,6 +91,25 @@ impl Request {
     /// Of kind `name`, for an absolute path, one with `..`, or an empty one.
     pub fn named(mut self, name: &str) -> Result<Self, Error> {
         self.name = Some(RelativeName::from_user(name)?);
+        Ok(self)
+    }
+
+    /// The same request, whose file must have this checksum too.
+    ///
+    /// # Errors
+    /// Of kind `input`, when it has another one of the same algorithm.
+    pub fn checksum(mut self, checksum: Checksum) -> Result<Self, Error> {
+        let key = |known: &Checksum| known.algorithm().cmp(&checksum.algorithm());
+        match self.checksums.binary_search_by(key) {
+            Ok(at) if self.checksums[at] == checksum => {}
+            Ok(_) => {
+                return Err(input(format!(
+                    "there are two different checksums {}; leave the right one",
+                    checksum.algorithm()
+                )));
+            }
+            Err(at) => self.checksums.insert(at, checksum),
+        }
         Ok(self)
     }
 

@@ -1,8 +1,8 @@
 //! A row of results: one outcome, as programs read it. Field names and their meaning are stable.
 
-use haulage::{Error, Outcome, Status};
+use haulage::{Checksum, Error, Outcome, Status};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The fields of one row, in their order.
 #[derive(Debug, Serialize)]
@@ -25,6 +25,23 @@ pub(crate) struct ResultRow<'a> {
     last_modified: Option<&'a str>,
     content_type: Option<&'a str>,
     verified: &'static str,
+    /// Where they were asked for.
+    #[serde(flatten)]
+    hashes: Hashes<'a>,
+}
+
+/// Each hash under its algorithm's name.
+#[derive(Debug)]
+struct Hashes<'a>(&'a [Checksum]);
+
+impl Serialize for Hashes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|hash| (hash.algorithm().name(), hash.hex())),
+        )
+    }
 }
 
 /// What went wrong.
@@ -59,6 +76,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             last_modified: outcome.last_modified.as_deref(),
             content_type: outcome.content_type.as_deref(),
             verified: outcome.verified.name(),
+            hashes: Hashes(&outcome.hashes),
         }
     }
 }

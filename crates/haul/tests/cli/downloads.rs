@@ -148,3 +148,22 @@ fn a_destination_that_cannot_be_made_ends_with_3() {
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
 }
+
+#[test]
+fn a_file_that_was_compressed_for_the_way_is_saved_as_it_was() {
+    let origin = Origin::plain();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, &b"hello ".repeat(1000)).unwrap();
+    let body = encoder.finish().unwrap();
+    let script = Script::ok(Body::of(body.clone())).header("content-encoding", "gzip");
+    origin.on("/a", script);
+    let place = Place::new();
+    let run = |arguments: &[&str]| {
+        let ran = place.haul(&[arguments, &[&origin.url("/a")]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    };
+    run(&["--compressed"]);
+    assert_eq!(place.read("a"), "hello ".repeat(1000));
+    run(&["-o", "as-sent"]);
+    assert_eq!(std::fs::read(place.path().join("as-sent")).unwrap(), body);
+}

@@ -231,3 +231,39 @@ fn quiet_is_quiet_but_for_failures() {
     );
     assert_eq!(ran.stderr.matches("/missing)").count(), 1, "{}", ran.stderr);
 }
+
+#[test]
+fn hashes_that_were_asked_for_stand_in_the_results() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("hello")));
+    let place = Place::new();
+    let (md5, sha1) = (
+        "5d41402abc4b2a76b9719d911017c592",
+        "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+    );
+    let arguments = ["--results", "r.jsonl", "--hash", "md5", "--checksum"];
+    let run = |checksum: &str| {
+        let checksum = format!("sha1={checksum}");
+        let ran = place.haul(&[&arguments[..], &[&checksum, &origin.url("/a")]].concat());
+        (ran, place.rows("r.jsonl").pop().unwrap())
+    };
+    let (ran, row) = run(&sha1.replace('a', "b"));
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(row["error"]["kind"], "checksum");
+    assert_eq!(row.get("md5"), None);
+    assert!(!place.has("a"));
+    // Fetched, and then found there.
+    for status in ["done", "skipped"] {
+        let (ran, row) = run(sha1);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(
+            (&row["status"], &row["verified"]),
+            (&json!(status), &json!("checksum"))
+        );
+        assert_eq!((&row["md5"], &row["sha1"]), (&json!(md5), &json!(sha1)));
+        assert_eq!(row.get("sha256"), None);
+    }
+    let (ran, row) = run(&sha1.replace('a', "b"));
+    assert!(ran.stderr.contains("--exists overwrite"), "{}", ran.stderr);
+    assert_eq!(row["error"]["kind"], "exists");
+}

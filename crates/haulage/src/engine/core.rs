@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -19,12 +20,13 @@ use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
-use crate::options::{Existing, Options};
+use crate::options::{Codings, Existing, Options};
+use crate::plan::coding;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
-use crate::write::{Disk, Replace, Writer};
+use crate::write::{Content, Disk, Hashes, Rechecks, Replace, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -47,6 +49,7 @@ pub(super) struct Core {
     pub(super) headers: Headers,
     pub(super) connector: Connector,
     pub(super) writer: Writer,
+    pub(super) rechecks: Arc<Rechecks>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) replace: Replace,
     pub(super) window: Window,
@@ -84,11 +87,13 @@ impl Core {
         };
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
         let (events, received) = unbounded_channel();
+        let stopping = CancellationToken::new();
         let core = Self {
             headers: Headers::new(&options)?,
             connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
                 .map_err(no_thread)?,
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
+            rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
             replace: match options.existing {
                 Existing::Skip => Replace::Never,
@@ -97,7 +102,7 @@ impl Core {
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),
-            stopping: CancellationToken::new(),
+            stopping,
             over: CancellationToken::new(),
             clock: Notify::new(),
             every_item_is_there: AtomicBool::new(true),
@@ -115,6 +120,25 @@ impl Core {
             options,
         };
         Ok((Arc::new(core), received))
+    }
+
+    /// What is asked of the bytes of a response with these headers besides saving them.
+    pub(super) fn content_of(
+        &self,
+        request: &Request,
+        headers: &HeaderMap,
+    ) -> Result<Option<Box<Content>>, Error> {
+        let codings = match self.options.codings {
+            Codings::AsSent => Vec::new(),
+            Codings::Undone => coding::to_undo(headers)?,
+        };
+        let most = self.options.max_size;
+        Content::asked(&codings, most, self.hashes_of(request), &request.checksums)
+    }
+
+    /// What a request's file is to be hashed with.
+    pub(super) fn hashes_of(&self, request: &Request) -> Hashes {
+        Hashes::new(&self.options.hashes, &request.checksums)
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {

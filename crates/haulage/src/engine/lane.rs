@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body, Incoming};
 use url::Url;
 
@@ -238,7 +238,7 @@ impl Lane {
             &head.headers,
             body.size_hint().exact(),
         ) {
-            Answer::Save(entity) => self.receive(item, &mut body, entity).await,
+            Answer::Save(entity) => self.receive(item, &head.headers, &mut body, entity).await,
             Answer::Redirect => {
                 let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
                 self.put_aside(body).await;
@@ -254,6 +254,7 @@ impl Lane {
     async fn receive(
         &mut self,
         item: &Item,
+        headers: &HeaderMap,
         body: &mut Incoming,
         entity: Entity,
     ) -> Result<Step, Error> {
@@ -261,7 +262,8 @@ impl Lane {
         if let Some(transfer) = transfer {
             transfer.begin(entity.length);
         }
-        let mut part = self.core.writer.part();
+        let content = self.core.content_of(&item.request, headers)?;
+        let mut part = self.core.writer.part(content);
         if self
             .receive_directly(item, body, &entity, &mut part)
             .await?
@@ -274,6 +276,7 @@ impl Lane {
             }
             part.write(bytes).await?;
         }
+        exchange::check_end(self.connection.as_ref(), body)?;
         Ok(Step::Received(part, entity))
     }
 

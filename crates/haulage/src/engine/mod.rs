@@ -8,6 +8,7 @@ mod handover;
 mod intake;
 mod item;
 mod lane;
+mod present;
 mod settle;
 mod window;
 mod worker;

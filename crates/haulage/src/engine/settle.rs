@@ -9,6 +9,7 @@ use url::Url;
 use super::core::Core;
 use super::item::{Item, UnderWay, label};
 use super::lock;
+use super::present::Found;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};
@@ -19,7 +20,7 @@ use crate::plan::registry::{Key, Settled};
 use crate::request::{Credentials, Request};
 use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
-use crate::write::{PartWriter, Saving};
+use crate::write::{PartWriter, Saved, Saving};
 
 impl Core {
     /// An item's next request is about to be sent.
@@ -49,7 +50,7 @@ impl Core {
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
-                Ok(length) => core.done(*item, entity, length),
+                Ok(saved) => core.done(*item, entity, saved),
                 Err(error) => core.failed(item, error),
             }),
         };
@@ -189,14 +190,17 @@ impl Core {
         request: &Request,
         target: &TargetName,
         ended: Status,
-        bytes: u64,
+        found: Found,
     ) {
         let there = !matches!(ended, Status::Failed(_));
+        let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
             place: request.place.clone(),
             url: Arc::clone(&request.given),
-            path: there.then(|| target.to_shared()),
-            bytes,
+            path: there.then_some(path),
+            bytes: found.bytes,
+            verified: found.verified,
+            hashes: found.hashes,
             ..unstarted(row, label(request, target))
         };
         outcome.status = ended;
@@ -223,16 +227,21 @@ impl Core {
         }
     }
 
-    fn done(&self, item: Item, entity: Entity, length: u64) {
+    fn done(&self, item: Item, entity: Entity, saved: Saved) {
         let (key, target) = (item.key, item.target.clone());
         let outcome = Outcome {
             status: Status::Done,
             path: Some(target.to_shared()),
-            bytes: length,
+            bytes: saved.length,
             etag: entity.etag,
             last_modified: entity.last_modified,
             content_type: entity.content_type,
-            verified: entity.framing,
+            verified: if item.request.checksums.is_empty() {
+                entity.framing
+            } else {
+                Verified::Checksum
+            },
+            hashes: saved.hashes,
             ..under_way(item)
         };
         self.settle(key, &target, Settled::Done, outcome);
@@ -250,16 +259,18 @@ impl Core {
 
     /// Ends an item, and the rows that asked for the same.
     fn settle(&self, key: Key, target: &TargetName, settled: Settled, outcome: Outcome) {
-        let followers = self.release(key, settled);
-        let bytes = outcome.bytes;
+        let Some(followers) = self.release(key, settled) else {
+            return self.end(outcome);
+        };
+        let found = Found::same_as(&outcome);
         self.end(outcome);
-        for (row, request) in followers.into_iter().flatten() {
-            self.end_as_same(row, &request, target, settled, bytes);
+        for (row, request) in followers {
+            self.end_as_same(row, &request, target, settled, found.clone());
         }
     }
 
     /// Notes how the item of this name ended, and gives the rows that waited for it.
-    fn release(&self, key: Key, settled: Settled) -> Option<Vec<(u64, Request)>> {
+    pub(super) fn release(&self, key: Key, settled: Settled) -> Option<Vec<(u64, Request)>> {
         // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
         let mut names = lock(&self.names);
         names.settle(key, settled);
@@ -273,7 +284,7 @@ impl Core {
         request: &Request,
         target: &TargetName,
         settled: Settled,
-        bytes: u64,
+        found: Found,
     ) {
         let status = match settled {
             Settled::Done | Settled::Pending => Status::Skipped,
@@ -285,7 +296,7 @@ impl Core {
                 ),
             )),
         };
-        self.end_without_request(row, request, target, status, bytes);
+        self.end_without_request(row, request, target, status, found);
     }
 
     /// The destination is unusable: says so once, and stops.
@@ -340,5 +351,6 @@ pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
         last_modified: None,
         content_type: None,
         verified: Verified::Nothing,
+        hashes: Vec::new(),
     }
 }

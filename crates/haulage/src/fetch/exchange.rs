@@ -88,6 +88,22 @@ pub(crate) async fn next_bytes(
     }
 }
 
+/// Whether a body that has ended is one that its server has ended. Over HTTP/2 only `END_STREAM` says so (RFC 9113 §8.1); hyper also
+/// takes a stream that was reset with `NO_ERROR` or `CANCEL` for the end, and without a length that would look like the whole.
+///
+/// # Errors
+/// Of kind `incomplete`.
+pub(crate) fn check_end(connection: Option<&Connection>, body: &Incoming) -> Result<(), Error> {
+    use hyper::body::Body as _;
+    match connection {
+        Some(Connection::Http2(_)) if !body.is_end_stream() => Err(Error::new(
+            ErrorKind::Incomplete,
+            "the server broke the HTTP/2 stream off before the file was complete",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the rest of a body that nobody wants, if it is short; says whether it came to its end, so that its connection can
 /// be used again.
 pub(crate) async fn drain(body: &mut Incoming, idle: &mut IdleTimer) -> bool {

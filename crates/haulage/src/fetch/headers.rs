@@ -2,18 +2,22 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use url::Url;
 
 use super::origin;
 use crate::error::{Error, ErrorKind};
-use crate::options::Options;
+use crate::options::{Codings, Options};
+use crate::plan::coding::ACCEPTED;
 use crate::request::Credentials;
 
 /// Headers that tell nothing about the user, so that any origin may have them. Whatever else was given with `-H` stays
 /// with the origin of the URL as given: a list of what is secret would never be complete (curl CVE-2018-1000007).
-const HARMLESS: [HeaderName; 6] = [
+const HARMLESS: [HeaderName; 7] = [
     ACCEPT,
+    ACCEPT_ENCODING,
     http::header::ACCEPT_LANGUAGE,
     http::header::CACHE_CONTROL,
     http::header::DNT,
@@ -33,6 +37,9 @@ impl Headers {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         let mut own = HeaderMap::new();
         own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if options.codings == Codings::Undone {
+            own.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+        }
         if let Some(agent) = &options.user_agent {
             own.insert(USER_AGENT, agent.clone());
         }

@@ -1,5 +1,6 @@
 //! Decisions, all of them pure: the names of files, what the head of a response claims.
 
+pub(crate) mod coding;
 mod component;
 pub(crate) mod disposition;
 pub(crate) mod head;

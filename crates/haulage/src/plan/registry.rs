@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::plan::component::fold_into;
 use crate::plan::name::TargetName;
@@ -34,7 +35,7 @@ pub(crate) enum Claim {
         /// To [`settle`](Names::settle) it with.
         key: Key,
     },
-    /// An earlier row has the same name and URL.
+    /// An earlier row has the same name, URL and checksums.
     Same {
         /// The earlier row's name.
         name: TargetName,
@@ -71,16 +72,21 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The name of a row that wants this one, and whose URL as given is this. The first row keeps what it wants; a later
+    /// The name of a row that wants this one, and whose URL as given and checksums are these. The first row keeps what it wants; a later
     /// one of another URL gets [`TargetName::distinct`], or that with a counter; an identical one learns of the first.
     /// A folder is a name as well: where a file has it, the later row's folder gets the distinct one.
-    pub(crate) fn claim(&mut self, wanted: TargetName, given: &str) -> Claim {
+    pub(crate) fn claim(
+        &mut self,
+        wanted: TargetName,
+        given: &str,
+        checksums: &[Checksum],
+    ) -> Claim {
         let mut name = self.in_folders(wanted, given);
         let mut wanted = None;
         let mut number = 1;
         loop {
             let key = self.key(name.as_str());
-            let row = row_hash(&name, given);
+            let row = row_hash(&name, given, checksums);
             let (shard, start) = self.shard(key);
             match shard.find_or_insert(key, row, start) {
                 None => return Claim::Mine { name, key },
@@ -172,11 +178,12 @@ const SHARDS: usize = 256;
 /// Entries in the smallest table; the largest new one has a quarter more.
 const SMALLEST: usize = 32;
 
-/// What tells rows of one name apart: the URL, and the name to the letter. Names that only fold to one are not
+/// What tells rows of one name apart: the URL, the checksums, and the name to the letter. Names that only fold to one are not
 /// identical, since their files are two where case matters. The low bits are free for the state.
-fn row_hash(name: &TargetName, given: &str) -> u64 {
+fn row_hash(name: &TargetName, given: &str, checksums: &[Checksum]) -> u64 {
     let mut hasher = DefaultHasher::new();
     given.hash(&mut hasher);
+    checksums.hash(&mut hasher);
     name.as_str().hash(&mut hasher);
     hasher.finish() & !STATE
 }
@@ -329,7 +336,7 @@ mod tests {
     }
 
     fn claim(names: &mut Names, name: &str, given: &str) -> Claim {
-        names.claim(target(name, given), given)
+        names.claim(target(name, given), given, &[])
     }
 
     fn name_of(claim: &Claim) -> &str {
@@ -419,6 +426,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_differ_in_their_checksum_are_not_identical() {
+        let mut names = Names::default();
+        let given = "http://h/1";
+        let one: Checksum = "crc32c=00000001".parse().unwrap();
+        let other: Checksum = "crc32c=00000002".parse().unwrap();
+        let mut claim = |checksum: &Checksum| {
+            names.claim(target("a", given), given, std::slice::from_ref(checksum))
+        };
+        assert!(matches!(claim(&one), Claim::Mine { .. }));
+        assert!(matches!(claim(&one), Claim::Same { .. }));
+        let Claim::Mine { name, .. } = claim(&other) else {
+            panic!("another checksum is another file");
+        };
+        assert_eq!(name, target("a", given).distinct(given));
+    }
+
+    #[test]
     fn a_file_and_a_folder_of_one_name_are_kept_apart_in_input_order() {
         let mut names = Names::default();
         let mut get = |name: &str, given: &str| claim(&mut names, name, given);
@@ -482,7 +506,7 @@ mod tests {
         while rows < 200_000 {
             let given = format!("http://host.example/{rows}");
             let name = target(&format!("{rows}.gif"), &given);
-            assert!(matches!(names.claim(name, &given), Claim::Mine { .. }));
+            assert!(matches!(names.claim(name, &given, &[]), Claim::Mine { .. }));
             rows += 1;
             if rows >= 50_000 {
                 most = most.max(names.allocated() as f64 / rows as f64);
@@ -509,7 +533,7 @@ mod tests {
             for (wanted, url) in rows {
                 let given = format!("http://host.example/{url}");
                 let claim = claim(&mut names, &wanted, &given);
-                prop_assert_eq!(&claim, &again.claim(target(&wanted, &given), &given));
+                prop_assert_eq!(&claim, &again.claim(target(&wanted, &given), &given, &[]));
                 let path = name_of(&claim).to_lowercase();
                 folders.extend(path.match_indices('/').map(|(end, _)| path[..end].to_owned()));
                 let is_new = files.insert(path, (name_of(&claim).to_owned(), url)).is_none();
@@ -542,8 +566,8 @@ mod tests {
                     }
                 });
                 let (expected, first) = found.unwrap();
-                let claim = names.claim(wanted.clone(), &given);
-                prop_assert_eq!(&claim, &again.claim(wanted, &given));
+                let claim = names.claim(wanted.clone(), &given, &[]);
+                prop_assert_eq!(&claim, &again.claim(wanted, &given, &[]));
                 let (name, key) = match claim {
                     Claim::Mine { name, key } => {
                         prop_assert_eq!(first, None);

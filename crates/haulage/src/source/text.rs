@@ -11,6 +11,7 @@ use memchr::memchr;
 
 use super::base::{Base, request_for};
 use super::decompressed::{Decompressed, Format, Input, read_once};
+use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
 use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
@@ -24,7 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A list of text, read as its rows are asked for.
 ///
-/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, and URLs of mirrors. Blank lines and lines that start with `#`
+/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, checksums as `ALGO=HEX`, and URLs of mirrors. Blank lines and lines that start with `#`
 /// are skipped. Any other line is one row, good or bad. A row is there as soon as its line is, however slowly they come.
 ///
 /// ```
@@ -282,29 +283,19 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
             }
             Some(("out", name)) => request.named(name)?,
             Some(("label", label)) => request.labelled(label),
-            Some((key, _)) if is_checksum(key) => {
-                return Err(input(format!(
-                    "the row has a checksum ({key}), which cannot be verified yet; remove it to fetch the file without"
-                )));
+            Some((key, hex)) if let Some(algorithm) = Algorithm::named(key) => {
+                request.checksum(Checksum::from_hex(algorithm, hex)?)?
             }
             _ if field.contains("://") => request.mirror(field)?,
             _ => {
                 return Err(input(format!(
-                    "the field {:?} is unknown; after the URL may come out=NAME and label=TEXT, each after a TAB",
+                    "the field {:?} is unknown; after the URL may come out=NAME, label=TEXT and ALGO=HEX (a checksum), each after a TAB",
                     shown(field)
                 )));
             }
         };
     }
     Ok(request)
-}
-
-/// Whether a field of this name is a checksum.
-fn is_checksum(key: &str) -> bool {
-    const ALGORITHMS: [&str; 6] = ["sha256", "sha512", "sha1", "md5", "blake3", "crc32c"];
-    ALGORITHMS
-        .iter()
-        .any(|algorithm| key.eq_ignore_ascii_case(algorithm))
 }
 
 fn not_utf8(_: std::str::Utf8Error) -> Error {
@@ -457,6 +448,18 @@ mod tests {
     }
 
     #[test]
+    fn a_row_may_have_checksums_of_several_algorithms() {
+        let row =
+            "http://h/1\tmd5=d41d8cd98f00b204e9800998ecf8427e\tCRC32C=0000000A\tcrc32c=0000000a";
+        let request = only(row).unwrap();
+        let shown: Vec<_> = request.checksums.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            ["md5=d41d8cd98f00b204e9800998ecf8427e", "crc32c=0000000a"]
+        );
+    }
+
+    #[test]
     fn a_row_that_cannot_be_used_fails_alone_and_says_why() {
         for (line, kind, says) in [
             (
@@ -467,12 +470,17 @@ mod tests {
             (
                 "http://u:secret@h/1\tSHA256=00",
                 ErrorKind::Input,
-                "checksum (SHA256)",
+                "\"00\" is no sha256: that is 64 hex digits",
             ),
             (
-                "http://h/1\tmd5=http://x",
+                "http://h/1\tmd5=http://u:secret@x",
                 ErrorKind::Input,
-                "checksum (md5)",
+                "is no md5",
+            ),
+            (
+                "http://h/1\tcrc32c=00000000\tCRC32C=00000001",
+                ErrorKind::Input,
+                "two different checksums crc32c",
             ),
             (
                 "http://h/1\tdir=x",

@@ -1,6 +1,6 @@
 //! What writing needs of a disk: the seam at which tests put one that hangs or fails.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
@@ -23,6 +23,8 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn was_empty(&self) -> bool;
     /// What stands at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
+    /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
+    fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
     /// The run is over: removes what nobody needs any more, and lets other runs in.
     fn close(&self, everything_is_there: bool);
 }

@@ -1,7 +1,7 @@
 //! A disk in memory, for tests: it hangs or fails where it is told to.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -65,6 +65,11 @@ impl FakeDisk {
         while state.hanging == 0 {
             state = self.0.changed.wait(state).unwrap();
         }
+    }
+
+    /// Puts a file there.
+    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) {
+        self.lock().files.insert(name.to_owned(), bytes);
     }
 
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
@@ -141,6 +146,11 @@ impl Disk for FakeDisk {
         let state = self.lock();
         let file = state.files.get(target.as_str());
         Ok(file.map_or(Present::Nothing, |bytes| Present::File(bytes.len() as u64)))
+    }
+
+    fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
+        let file = self.file(target.as_str()).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(io::Cursor::new(file)))
     }
 
     fn close(&self, _everything_is_there: bool) {}

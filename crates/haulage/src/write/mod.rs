@@ -5,17 +5,26 @@
 //! filling the memory, and one part that hangs stalls its own item alone.
 
 mod batch;
+mod body;
+mod content;
+mod decode;
 mod directory;
 mod disk;
 #[cfg(test)]
 pub(crate) mod fake;
 mod flow;
+mod hash;
 mod part;
 mod pump;
+mod recheck;
 mod verify;
 
+pub(crate) use self::content::Content;
 pub(crate) use self::directory::Directory;
 pub(crate) use self::disk::{Disk, Present, Replace};
 pub(crate) use self::flow::Flow;
-pub(crate) use self::part::{PartWriter, Saving, Writer};
+pub(crate) use self::hash::Hashes;
+pub(crate) use self::part::{PartWriter, Saved, Saving, Writer};
 pub(crate) use self::pump::{Broken, Pace};
+pub(crate) use self::recheck::{Rechecked, Rechecks};
+pub(crate) use self::verify::differing;

@@ -1,7 +1,7 @@
 //! A part: bytes go in on a network thread, and are written in order on the disk's threads.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,10 +11,13 @@ use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::batch::{Batch, Buffers};
-use super::disk::{Disk, PartFile, Replace};
+use super::body::{Body, Trouble};
+use super::content::Content;
+use super::disk::{Disk, Replace};
 use super::flow::{self, Flow};
 use super::pump::Broken;
-use super::verify;
+use super::verify::Verified;
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
@@ -47,8 +50,17 @@ pub(crate) struct Saving {
     /// The length that the response promised.
     pub(crate) promised: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
-    /// Told, on a thread of the disk's, once the file has its final name (with its length) or will not get it.
-    pub(crate) done: Box<dyn FnOnce(Result<u64, Error>) + Send>,
+    /// Told, on a thread of the disk's, once the file has its final name or will not get it.
+    pub(crate) done: Box<dyn FnOnce(Result<Saved, Error>) + Send>,
+}
+
+/// What became of a part that has its final name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Saved {
+    /// The file's length in bytes.
+    pub(crate) length: u64,
+    /// What it hashes to, by each algorithm that was asked for.
+    pub(crate) hashes: Vec<Checksum>,
 }
 
 impl Writer {
@@ -63,9 +75,10 @@ impl Writer {
         }
     }
 
-    /// A new part. Its file is created with its first bytes.
-    pub(crate) fn part(&self) -> PartWriter {
+    /// A new part, of whose bytes this is asked. Its file is created with its first bytes.
+    pub(crate) fn part(&self, content: Option<Box<Content>>) -> PartWriter {
         PartWriter {
+            saved_as_it_is: content.is_none(),
             part: Arc::new(Part {
                 number: self.parts.fetch_add(1, Ordering::Relaxed),
                 disk: Arc::clone(&self.disk),
@@ -73,7 +86,10 @@ impl Writer {
                 buffers: Arc::clone(&self.buffers),
                 queue: Mutex::default(),
                 room: Notify::new(),
-                file: Mutex::default(),
+                file: Mutex::new(File {
+                    body: Body::new(content),
+                    failed: false,
+                }),
             }),
             pool: Arc::clone(&self.pool),
             flows: Arc::clone(&self.flows),
@@ -87,6 +103,8 @@ pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
     flows: Arc<Semaphore>,
+    /// Nothing is asked of its bytes.
+    saved_as_it_is: bool,
     pending: Batch,
 }
 
@@ -108,7 +126,7 @@ impl PartWriter {
 
     /// A place for a body that is to flow to its file directly, where the disk can take one and not too many do so already.
     pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
-        if !self.part.disk.takes_flows() {
+        if !self.saved_as_it_is || !self.part.disk.takes_flows() {
             return None;
         }
         Arc::clone(&self.flows).try_acquire_owned().ok()
@@ -201,19 +219,18 @@ enum Step {
     Abandon,
 }
 
-#[derive(Default)]
 struct File {
-    open: Option<Box<dyn PartFile>>,
-    written: u64,
+    body: Body,
     failed: bool,
 }
 
 impl File {
     /// Lets a flow add what it brings.
     fn take(&mut self, order: flow::Order) {
-        match &mut self.open {
-            Some(open) if !self.failed => self.written += order.run(&mut **open),
-            _ => order.refuse(),
+        if self.failed {
+            order.refuse();
+        } else {
+            self.body.take(order);
         }
     }
 }
@@ -284,49 +301,27 @@ impl Part {
         }
     }
 
-    fn write(&self, file: &mut File, batch: &Batch) -> io::Result<()> {
-        let open = match &mut file.open {
-            Some(open) => open,
-            None => file.open.insert(self.disk.create_part(self.number)?),
-        };
-        let mut slices = batch.slices();
-        let mut rest = &mut slices[..];
-        while !rest.is_empty() {
-            match open.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    file.written += written as u64;
-                    IoSlice::advance_slices(&mut rest, written);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn write(&self, file: &mut File, batch: &Batch) -> Result<(), Trouble> {
+        file.body.write(batch, &*self.disk, self.number)
     }
 
-    fn commit(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<u64, Error> {
-        let target = saving.target.as_str();
-        let failed = |error| Error::disk(&format!("cannot write {target}"), error);
+    fn commit(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<Saved, Error> {
+        let what = || format!("cannot write {}", saving.target.as_str());
         if file.failed {
             let earlier = self.lock().failed.take();
-            return Err(earlier.unwrap_or_else(|| failed(io::ErrorKind::Other.into())));
+            return Err(
+                earlier.unwrap_or_else(|| Error::disk(&what(), io::ErrorKind::Other.into()))
+            );
         }
-        self.write(file, batch).map_err(failed)?;
-        let verified = verify::length(file.written, saving.promised)?;
-        if let Some(mut open) = file.open.take() {
-            if let Some(time) = saving.modified {
-                // A file system without times still has the file.
-                let _ = open.set_modified(time);
-            }
-            open.close().map_err(failed)?;
-        }
-        self.name(&verified, saving)?;
-        Ok(verified.length)
+        let verified = self
+            .write(file, batch)
+            .and_then(|()| file.body.finish(saving.promised, saving.modified))
+            .map_err(|trouble| trouble.on(&what()))?;
+        self.name(verified, saving)
     }
 
     /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
-    fn name(&self, _: &verify::Verified, saving: &Saving) -> Result<(), Error> {
+    fn name(&self, verified: Verified, saving: &Saving) -> Result<Saved, Error> {
         let target = saving.target.as_str();
         self.disk
             .commit(self.number, &saving.target, saving.replace)
@@ -339,11 +334,16 @@ impl Part {
                 )
                 .caused_by(error),
                 _ => Error::disk(&format!("cannot give {target} its name"), error),
-            })
+            })?;
+        let arrived = verified.into_inner();
+        Ok(Saved {
+            length: arrived.length,
+            hashes: arrived.hashes,
+        })
     }
 
     fn remove(&self, file: &mut File) {
-        drop(file.open.take());
+        file.body.give_up();
         // What cannot be removed now goes when the next run cleans up.
         let _ = self.disk.remove_part(self.number);
     }
@@ -372,9 +372,9 @@ impl Job for Part {
                     };
                     let mut queue = self.lock();
                     queue.bytes -= batch.length();
-                    if let Err(error) = result {
+                    if let Err(trouble) = result {
                         file.failed = true;
-                        queue.failed = Some(Error::disk("cannot write", error));
+                        queue.failed = Some(trouble.on("cannot write"));
                     }
                     drop(queue);
                     self.release(batch, permits);

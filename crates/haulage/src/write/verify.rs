@@ -1,36 +1,112 @@
 //! Only what was verified can be committed.
 
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+
+/// What arrived.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    /// Bytes received.
+    pub(super) received: u64,
+    /// Bytes of the file.
+    pub(super) length: u64,
+    /// What they hash to, by each algorithm that was asked for.
+    pub(super) hashes: Vec<Checksum>,
+}
 
 /// A part whose bytes are all that they should be. Nothing else makes one.
 #[derive(Debug)]
-pub(super) struct Verified {
-    /// Length in bytes.
-    pub(super) length: u64,
+pub(super) struct Verified(Arrived);
+
+impl Verified {
+    /// What the file is.
+    pub(super) fn into_inner(self) -> Arrived {
+        self.0
+    }
 }
 
-/// Compares what was written with the length that the response promised, if it did (RFC 9112 §8).
-pub(super) fn length(written: u64, promised: Option<u64>) -> Result<Verified, Error> {
-    match promised {
-        Some(promised) if promised != written => Err(Error::new(
-            ErrorKind::Incomplete,
-            format!("the server promised {promised} bytes and sent {written}"),
+/// Compares what arrived with the length that the response promised, and with the checksums that its row came with.
+pub(super) fn verify(
+    arrived: Arrived,
+    promised: Option<u64>,
+    expected: &[Checksum],
+) -> Result<Verified, Error> {
+    length(arrived.received, promised)?;
+    match differing(&arrived.hashes, expected) {
+        Some((found, expected)) => Err(Error::new(
+            ErrorKind::Checksum,
+            format!(
+                "what the server sent has the {} {}, not {}; it is another file, or the checksum is wrong: compare both with their source",
+                found.algorithm(),
+                found.hex(),
+                expected.hex()
+            ),
         )),
-        _ => Ok(Verified { length: written }),
+        None => Ok(Verified(arrived)),
     }
+}
+
+/// Compares what was received with the length that the response promised, if it did (RFC 9112 §8).
+pub(super) fn length(received: u64, promised: Option<u64>) -> Result<(), Error> {
+    match promised {
+        Some(promised) if promised != received => Err(Error::new(
+            ErrorKind::Incomplete,
+            format!("the server promised {promised} bytes and sent {received}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The first of the expected checksums that is another than the one found.
+pub(crate) fn differing<'a>(
+    found: &'a [Checksum],
+    expected: &'a [Checksum],
+) -> Option<(&'a Checksum, &'a Checksum)> {
+    expected.iter().find_map(|expected| {
+        let same_algorithm = |found: &&Checksum| found.algorithm() == expected.algorithm();
+        let found = found.iter().find(same_algorithm)?;
+        (found != expected).then_some((found, expected))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn arrived(received: u64) -> Arrived {
+        Arrived {
+            received,
+            length: received,
+            hashes: vec!["crc32c=00000001".parse().unwrap()],
+        }
+    }
+
     #[test]
     fn a_body_of_another_length_than_promised_is_not_verified() {
-        assert_eq!(length(5, Some(5)).unwrap().length, 5);
-        assert_eq!(length(5, None).unwrap().length, 5);
+        for promised in [Some(5), None] {
+            let verified = verify(arrived(5), promised, &[]).unwrap();
+            assert_eq!(verified.into_inner().length, 5);
+        }
         for promised in [4, 6] {
-            let error = length(5, Some(promised)).unwrap_err();
+            let error = verify(arrived(5), Some(promised), &[]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Incomplete);
         }
+    }
+
+    #[test]
+    fn a_body_of_another_checksum_is_not_verified_and_both_are_told() {
+        let right = "crc32c=00000001".parse().unwrap();
+        let wrong = "crc32c=00000002".parse().unwrap();
+        assert!(verify(arrived(5), None, &[right]).is_ok());
+        let error = verify(arrived(5), None, &[wrong]).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.is_transient()),
+            (ErrorKind::Checksum, false)
+        );
+        let message = error.to_string();
+        assert!(
+            message.contains("crc32c 00000001, not 00000002;"),
+            "{message}"
+        );
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod caps;
 mod chaos;
+mod codings;
 mod fetching;
 mod large;
 mod lists;
@@ -11,3 +12,4 @@ mod patience;
 mod redirects;
 mod repeating;
 mod stopping;
+mod verifying;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use origin::{Body, Gate, Origin, Script};
+use haulage::Verification;
+use origin::{Body, Gate, Origin, Reason, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
 
@@ -65,6 +66,24 @@ fn a_body_that_is_cut_short_is_incomplete_and_leaves_no_file() {
         std::fs::read_dir(bench.path(".haul/part")).unwrap().count(),
         0
     );
+}
+
+#[test]
+fn a_stream_that_was_reset_is_no_whole_body_whatever_the_reason() {
+    let origin = Origin::tls();
+    let reasons = [Reason::NO_ERROR, Reason::CANCEL, Reason::INTERNAL_ERROR];
+    for (path, reason) in ["/a", "/b", "/c"].into_iter().zip(reasons) {
+        let cut = Script::ok(file())
+            .without_length()
+            .reset_stream_at(100_000, reason);
+        origin.on(path, [cut, Script::ok(file()).without_length()]);
+        let mut bench = Bench::new();
+        bench.options.tls.verification = Verification::Insecure;
+        let outcome = bench.fetch(&origin.url(path));
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 2, "{reason:?}");
+        assert!(bench.read(&path[1..]) == file().bytes(), "{reason:?}");
+    }
 }
 
 #[test]

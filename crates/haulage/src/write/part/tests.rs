@@ -18,7 +18,7 @@ fn writer(disk: &FakeDisk) -> Writer {
 }
 
 /// How a part becomes the file `a`, and what came of it.
-fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<u64, Error>>) {
+fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>>) {
     let (tell, told) = mpsc::channel();
     let name = RelativeName::from_user("a").unwrap();
     let saving = Saving {
@@ -39,14 +39,14 @@ fn save(disk: &FakeDisk, chunks: &[Vec<u8>], promised: Option<u64>) -> Result<u6
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut part = writer.part();
+        let mut part = writer.part(None);
         for chunk in chunks {
             part.write(Bytes::from(chunk.clone())).await?;
         }
         part.commit(saving).await;
         Ok::<(), Error>(())
     })?;
-    told.recv().unwrap()
+    told.recv().unwrap().map(|saved| saved.length)
 }
 
 proptest! {
@@ -129,7 +129,7 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
     let disk = FakeDisk::default();
     let writer = writer(&disk);
     let _in_the_end = GoesOn(disk.clone());
-    let mut part = writer.part();
+    let mut part = writer.part(None);
     let mut first = HANGS.to_vec();
     first.resize(BATCH, 0);
     let mut accepted = 0;
@@ -148,7 +148,7 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
         chunk = Bytes::from(vec![1; 64 << 10]);
     }
     // Another part is not held back by it.
-    let mut other = writer.part();
+    let mut other = writer.part(None);
     other
         .write(Bytes::from_static(&[2; 1000]))
         .now_or_never()
@@ -156,7 +156,7 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
         .unwrap();
     let (saving, told) = saving(Some(1000));
     other.commit(saving).now_or_never().unwrap();
-    assert_eq!(told.recv().unwrap().unwrap(), 1000);
+    assert_eq!(told.recv().unwrap().unwrap().length, 1000);
     disk.go_on();
 }
 
@@ -164,7 +164,7 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
 fn a_part_that_is_given_up_is_removed() {
     let disk = FakeDisk::default();
     let writer = writer(&disk);
-    let mut part = writer.part();
+    let mut part = writer.part(None);
     part.write(Bytes::from(vec![1; BATCH]))
         .now_or_never()
         .unwrap()

@@ -1,0 +1,208 @@
+//! What stands at a row's name already, and what becomes of the row then.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::item::Item;
+use super::lock;
+use crate::checksum::Checksum;
+use crate::error::{Error, ErrorKind};
+use crate::options::Existing;
+use crate::outcome::{Outcome, Status, Verified};
+use crate::plan::name::TargetName;
+use crate::plan::registry::{Key, Settled};
+use crate::request::Request;
+use crate::write::{Present, Rechecked, differing};
+
+/// What is known of a file that is there.
+#[derive(Clone)]
+pub(super) struct Found {
+    /// Where it is, if not at the row's own name.
+    pub(super) path: Option<Arc<str>>,
+    pub(super) bytes: u64,
+    pub(super) verified: Verified,
+    pub(super) hashes: Vec<Checksum>,
+}
+
+impl Found {
+    /// A file of this length.
+    pub(super) fn of(bytes: u64) -> Self {
+        Self::hashed(bytes, Vec::new(), &[])
+    }
+
+    /// One that was read, and whose hashes agree with what was expected.
+    fn hashed(bytes: u64, hashes: Vec<Checksum>, expected: &[Checksum]) -> Self {
+        Self {
+            path: None,
+            bytes,
+            verified: if expected.is_empty() {
+                Verified::Nothing
+            } else {
+                Verified::Checksum
+            },
+            hashes,
+        }
+    }
+
+    /// What became of an identical row.
+    pub(super) fn same_as(outcome: &Outcome) -> Self {
+        Self {
+            path: outcome.path.clone(),
+            bytes: outcome.bytes,
+            verified: match outcome.verified {
+                Verified::Checksum => Verified::Checksum,
+                _ => Verified::Nothing,
+            },
+            hashes: outcome.hashes.clone(),
+        }
+    }
+}
+
+/// What the disk says of a row.
+enum There {
+    /// Its file is to be fetched.
+    Nothing,
+    /// A file that is to be read first.
+    Unread,
+    /// The row ends so, with a file of this length.
+    Ends(Status, u64),
+}
+
+impl Core {
+    /// A row has its name: queues it, unless what stands there ends it.
+    pub(super) fn fetch_or_end(
+        self: &Arc<Self>,
+        row: u64,
+        request: Request,
+        target: TargetName,
+        key: Key,
+    ) {
+        match self.there(&target, &request) {
+            There::Nothing => self.queue(Box::new(Item::new(row, request, target, key))),
+            There::Unread => self.read_first(Item::new(row, request, target, key)),
+            There::Ends(status, bytes) => {
+                lock(&self.names).settle(key, settled(&status));
+                self.end_without_request(row, &request, &target, status, Found::of(bytes));
+            }
+        }
+    }
+
+    fn there(&self, target: &TargetName, request: &Request) -> There {
+        if self.disk.was_empty() {
+            // Names are given once each, and a commit looks once more: asking the disk costs as much as reading the row.
+            return There::Nothing;
+        }
+        match (self.disk.present(target), self.options.existing) {
+            (Ok(Present::Nothing), _) | (Ok(Present::File(_)), Existing::Overwrite) => {
+                There::Nothing
+            }
+            (Ok(Present::File(_)), Existing::Skip) if !self.hashes_of(request).is_empty() => {
+                There::Unread
+            }
+            (Ok(Present::File(length)), Existing::Skip) => There::Ends(Status::Skipped, length),
+            (Ok(Present::Obstacle), _) => {
+                let error = Error::new(
+                    ErrorKind::Exists,
+                    format!("{} is there and is no file; move it away", target.as_str()),
+                );
+                There::Ends(Status::Failed(error), 0)
+            }
+            (Err(error), _) => {
+                let what = format!("cannot see whether {} is there", target.as_str());
+                There::Ends(Status::Failed(Error::disk(&what, error)), 0)
+            }
+        }
+    }
+
+    /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone meanwhile.
+    fn read_first(self: &Arc<Self>, item: Item) {
+        let core = Arc::clone(self);
+        let (target, hashes) = (item.target.clone(), self.hashes_of(&item.request));
+        let then = move |checked| {
+            let (status, found) = match checked {
+                Rechecked::Hashed(bytes, hashes) => {
+                    match differing(&hashes, &item.request.checksums) {
+                        None => {
+                            let expected = &item.request.checksums;
+                            (Status::Skipped, Found::hashed(bytes, hashes, expected))
+                        }
+                        Some((found, expected)) => {
+                            let error = another_file(&item.target, found, expected);
+                            (Status::Failed(error), Found::of(0))
+                        }
+                    }
+                }
+                Rechecked::Stopped => return core.cancelled(item),
+                Rechecked::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return core.queue(Box::new(item));
+                }
+                Rechecked::Unreadable(error) => {
+                    let what = format!("{} is there, but cannot be read", item.target.as_str());
+                    (Status::Failed(Error::disk(&what, error)), Found::of(0))
+                }
+            };
+            core.end_as_found(&item, status, &found);
+        };
+        self.rechecks.add(target, hashes, then);
+    }
+
+    /// An item ends without any request, and so do the rows that asked for the same.
+    fn end_as_found(&self, item: &Item, status: Status, found: &Found) {
+        let Item {
+            request, target, ..
+        } = item;
+        let settled = settled(&status);
+        let followers = self.release(item.key, settled).unwrap_or_default();
+        self.end_without_request(item.row, request, target, status, found.clone());
+        for (row, request) in followers {
+            self.end_as_same(row, &request, target, settled, found.clone());
+        }
+    }
+
+    /// A row asks for the same as one that has ended, and whose file is there.
+    pub(super) fn end_as_done(self: &Arc<Self>, row: u64, request: Request, target: TargetName) {
+        let hashes = self.hashes_of(&request);
+        if hashes.is_empty() {
+            let found = Found::of(self.length_of(&target));
+            return self.end_as_same(row, &request, &target, Settled::Done, found);
+        }
+        let core = Arc::clone(self);
+        self.rechecks.add(target.clone(), hashes, move |checked| {
+            let found = match checked {
+                Rechecked::Hashed(bytes, hashes) => {
+                    Found::hashed(bytes, hashes, &request.checksums)
+                }
+                Rechecked::Unreadable(_) => Found::of(0),
+                Rechecked::Stopped => return core.forget(),
+            };
+            core.end_as_same(row, &request, &target, Settled::Done, found);
+        });
+    }
+
+    fn length_of(&self, target: &TargetName) -> u64 {
+        match self.disk.present(target) {
+            Ok(Present::File(length)) => length,
+            _ => 0,
+        }
+    }
+}
+
+fn settled(status: &Status) -> Settled {
+    match status {
+        Status::Failed(error) => Settled::Failed(error.kind()),
+        Status::Done | Status::Skipped => Settled::Done,
+    }
+}
+
+fn another_file(target: &TargetName, found: &Checksum, expected: &Checksum) -> Error {
+    Error::new(
+        ErrorKind::Exists,
+        format!(
+            "{} is there with the {} {}, not {}; --exists overwrite replaces it",
+            target.as_str(),
+            found.algorithm(),
+            found.hex(),
+            expected.hex()
+        ),
+    )
+}

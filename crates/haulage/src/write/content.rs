@@ -1,0 +1,90 @@
+//! What a body's bytes go through on their way to the file, where anything was asked of them.
+
+use super::body::Trouble;
+use super::decode::Decoder;
+use super::hash::Hashes;
+use crate::checksum::Checksum;
+use crate::error::{Error, ErrorKind};
+use crate::plan::coding::Coding;
+
+/// What is asked of a body's bytes besides saving them: its codings are undone, and the file that this makes is measured and
+/// hashed. Most bodies have none of it.
+pub(crate) struct Content {
+    decoder: Option<Decoder>,
+    file: File,
+    expected: Vec<Checksum>,
+}
+
+/// The file, as far as it has gone by.
+struct File {
+    length: u64,
+    most: Option<u64>,
+    hashes: Hashes,
+}
+
+impl Content {
+    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file against these checksums;
+    /// `None` where that is nothing.
+    pub(crate) fn asked(
+        codings: &[Coding],
+        most: Option<u64>,
+        hashes: Hashes,
+        expected: &[Checksum],
+    ) -> Result<Option<Box<Self>>, Error> {
+        if codings.is_empty() && most.is_none() && hashes.is_empty() {
+            return Ok(None);
+        }
+        let decoder = match codings {
+            [] => None,
+            codings => Some(Decoder::new(codings)?),
+        };
+        Ok(Some(Box::new(Self {
+            decoder,
+            file: File {
+                length: 0,
+                most,
+                hashes,
+            },
+            expected: expected.to_vec(),
+        })))
+    }
+
+    /// Takes the next bytes of the body, and gives those of the file to `save`.
+    pub(super) fn pass(
+        &mut self,
+        bytes: &[u8],
+        save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let Self { decoder, file, .. } = self;
+        let mut save = |bytes: &[u8]| {
+            file.pass(bytes).map_err(Trouble::Body)?;
+            save(bytes)
+        };
+        match decoder {
+            Some(decoder) => decoder.pass(bytes, &mut save),
+            None => save(bytes),
+        }
+    }
+
+    /// The body is whole: what the file's bytes hash to, and what they should.
+    pub(super) fn end(self) -> Result<(Vec<Checksum>, Vec<Checksum>), Error> {
+        if let Some(decoder) = self.decoder {
+            decoder.end()?;
+        }
+        Ok((self.file.hashes.finish(), self.expected))
+    }
+}
+
+impl File {
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.length += bytes.len() as u64;
+        if let Some(most) = self.most.filter(|most| self.length > *most) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the file is longer than {most} bytes (--max-size)"),
+            ));
+        }
+        self.hashes.update(bytes);
+        Ok(())
+    }
+}

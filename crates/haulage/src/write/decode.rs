@@ -1,0 +1,445 @@
+//! Content codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more of it is ever
+//! in memory than a buffer for each coding, and the whole may not be too many times what was received.
+
+use std::io;
+
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use flate2::{Decompress, FlushDecompress, Status};
+use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
+
+use super::body::Trouble;
+use crate::error::Error;
+use crate::plan::coding::{Coding, refused};
+
+/// Bytes that one step gives at most.
+const STEP: usize = 64 << 10;
+/// The largest window that zstd data may ask for, as a power of two: 8 MiB, the most that the content coding may use (RFC
+/// 9659 §3). Brotli's is 16 MiB at most (RFC 7932 §9.1; not the larger ones of its later extension), gzip's 32 KiB.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// What each coding may give: so much, however little was received…
+const FREE: u64 = 64 << 20;
+/// …and so many times what was received. Logs and markup come to 10 or 30, the most that such text gets to is some 100;
+/// a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
+const RATIO: u64 = 250;
+
+/// Takes what was received, and gives what stood there before the codings.
+pub(super) struct Decoder {
+    stages: Vec<Stage>,
+    received: u64,
+}
+
+impl Decoder {
+    /// Undoes these codings, in this order.
+    pub(super) fn new(codings: &[Coding]) -> Result<Self, Error> {
+        let stages = codings.iter().map(|coding| Stage::new(*coding));
+        Ok(Self {
+            stages: stages.collect::<Result<_, _>>()?,
+            received: 0,
+        })
+    }
+
+    /// Takes the next bytes that were received, and gives all that they stand for.
+    pub(super) fn pass(
+        &mut self,
+        bytes: &[u8],
+        save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        self.received += bytes.len() as u64;
+        let most = self.received.saturating_mul(RATIO).saturating_add(FREE);
+        pass(&mut self.stages, bytes, most, save)
+    }
+
+    /// That was all: says whether it was whole. Servers call nothing at all gzip, too.
+    pub(super) fn end(&self) -> Result<(), Error> {
+        match self.stages.iter().find(|stage| !stage.is_whole()) {
+            Some(stage) if self.received > 0 => Err(broken(stage.coding, "it ends too early")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn pass(
+    stages: &mut [Stage],
+    mut bytes: &[u8],
+    most: u64,
+    save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let Some((stage, later)) = stages.split_first_mut() else {
+        return save(bytes);
+    };
+    loop {
+        let (read, written) = stage.step(bytes).map_err(Trouble::Body)?;
+        bytes = &bytes[read..];
+        stage.given += written as u64;
+        if stage.given > most {
+            return Err(Trouble::Body(bomb(stage.coding)));
+        }
+        if written > 0 {
+            pass(later, &stage.buffer[..written], most, save)?;
+        }
+        if bytes.is_empty() && written < stage.buffer.len() {
+            return Ok(());
+        }
+        if (read, written) == (0, 0) {
+            return Err(Trouble::Body(broken(stage.coding, "it is corrupt")));
+        }
+    }
+}
+
+/// One coding.
+struct Stage {
+    coding: Coding,
+    codec: Codec,
+    at: At,
+    given: u64,
+    buffer: Box<[u8]>,
+}
+
+/// Where a stage stands in its data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Start,
+    Within,
+    /// At an end, after which gzip and zstd may begin again.
+    End,
+}
+
+enum Codec {
+    Zlib(Decompress),
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Zstd(ZstdDecoder<'static>),
+}
+
+/// What one step came to: bytes read, bytes written, and whether the data has come to an end.
+type Step = (usize, usize, bool);
+
+impl Stage {
+    fn new(coding: Coding) -> Result<Self, Error> {
+        Ok(Self {
+            coding,
+            codec: Codec::new(coding)
+                .map_err(|cause| broken(coding, "there is no memory for it").caused_by(cause))?,
+            at: At::Start,
+            given: 0,
+            buffer: vec![0; STEP].into_boxed_slice(),
+        })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.at == At::End
+    }
+
+    /// Reads some of the bytes and writes into the buffer: how many of each.
+    fn step(&mut self, bytes: &[u8]) -> Result<(usize, usize), Error> {
+        if bytes.is_empty() && self.at != At::Within {
+            return Ok((0, 0));
+        }
+        if self.at == At::End {
+            // RFC 1952 §2.2: members follow one another. RFC 8878 §3: so do frames, as the decoder knows by itself.
+            match self.coding {
+                Coding::Gzip => self.codec = Codec::Zlib(gunzip()),
+                Coding::Zstd => {}
+                Coding::Zlib | Coding::Brotli => {
+                    return Err(broken(self.coding, "more bytes follow its end"));
+                }
+            }
+        }
+        let (read, written, ended) = self
+            .codec
+            .step(bytes, &mut self.buffer)
+            .map_err(|cause| broken(self.coding, "it is corrupt").caused_by(cause))?;
+        self.at = if ended { At::End } else { At::Within };
+        Ok((read, written))
+    }
+}
+
+fn gunzip() -> Decompress {
+    const WINDOW_BITS: u8 = 15;
+    Decompress::new_gzip(WINDOW_BITS)
+}
+
+impl Codec {
+    fn new(coding: Coding) -> io::Result<Self> {
+        Ok(match coding {
+            Coding::Gzip => Self::Zlib(gunzip()),
+            Coding::Zlib => Self::Zlib(Decompress::new(true)),
+            Coding::Brotli => Self::Brotli(Box::new(BrotliState::new_strict(
+                StandardAlloc::default(),
+                StandardAlloc::default(),
+                StandardAlloc::default(),
+            ))),
+            Coding::Zstd => {
+                let mut decoder = ZstdDecoder::new()?;
+                decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+                Self::Zstd(decoder)
+            }
+        })
+    }
+
+    fn step(&mut self, bytes: &[u8], into: &mut [u8]) -> io::Result<Step> {
+        match self {
+            Self::Zlib(decoder) => inflate(decoder, bytes, into),
+            Self::Brotli(decoder) => unbrotli(decoder, bytes, into),
+            Self::Zstd(decoder) => {
+                let status = decoder.run_on_buffers(bytes, into)?;
+                let ended = status.remaining == 0;
+                Ok((status.bytes_read, status.bytes_written, ended))
+            }
+        }
+    }
+}
+
+fn inflate(decoder: &mut Decompress, bytes: &[u8], into: &mut [u8]) -> io::Result<Step> {
+    let (read, written) = (decoder.total_in(), decoder.total_out());
+    let status = decoder.decompress(bytes, into, FlushDecompress::None)?;
+    let count = |total: u64, before: u64| usize::try_from(total - before).unwrap_or(usize::MAX);
+    Ok((
+        count(decoder.total_in(), read),
+        count(decoder.total_out(), written),
+        status == Status::StreamEnd,
+    ))
+}
+
+fn unbrotli(
+    decoder: &mut BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    bytes: &[u8],
+    into: &mut [u8],
+) -> io::Result<Step> {
+    let (mut left, mut read) = (bytes.len(), 0);
+    let (mut room, mut written) = (into.len(), 0);
+    let mut total = 0;
+    let result = BrotliDecompressStream(
+        &mut left,
+        &mut read,
+        bytes,
+        &mut room,
+        &mut written,
+        into,
+        &mut total,
+        decoder,
+    );
+    match result {
+        BrotliResult::ResultFailure => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{:?}", decoder.error_code),
+        )),
+        BrotliResult::ResultSuccess => Ok((read, written, true)),
+        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok((read, written, false)),
+    }
+}
+
+fn broken(coding: Coding, why: &str) -> Error {
+    let name = coding.name();
+    refused(format!("the file's {name} coding cannot be undone: {why}"))
+}
+
+fn bomb(coding: Coding) -> Error {
+    let name = coding.name();
+    refused(format!(
+        "the file's {name} coding stands for more than {RATIO} times what was received"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const ALL: [Coding; 4] = [Coding::Gzip, Coding::Zlib, Coding::Brotli, Coding::Zstd];
+
+    fn encode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+        match coding {
+            Coding::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+                encoder.write_all(bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            Coding::Zlib => {
+                let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+                encoder.write_all(bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            Coding::Brotli => {
+                let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+                encoder.write_all(bytes).unwrap();
+                encoder.into_inner()
+            }
+            Coding::Zstd => zstd::encode_all(bytes, 3).unwrap(),
+        }
+    }
+
+    /// Undoes codings of a body that comes in pieces of this size; what it was, and the most that came at once.
+    fn decode(codings: &[Coding], body: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Error> {
+        let mut decoder = Decoder::new(codings)?;
+        let (mut all, mut most) = (Vec::new(), 0);
+        for piece in body.chunks(piece.max(1)) {
+            let taken = decoder.pass(piece, &mut |bytes| {
+                most = most.max(bytes.len());
+                all.extend_from_slice(bytes);
+                Ok(())
+            });
+            taken.map_err(|trouble| trouble.on("cannot happen"))?;
+        }
+        decoder.end()?;
+        Ok((all, most))
+    }
+
+    /// Text that compresses as text does.
+    fn text() -> Vec<u8> {
+        let lines = (0..30_000_u64).map(|line| {
+            let number = line.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            format!("GET /{number:x} 200 {line}\n")
+        });
+        lines.collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn each_coding_is_undone_however_its_bytes_come() {
+        let text = text();
+        for coding in ALL {
+            let body = encode(coding, &text);
+            for piece in [7, 1000, body.len()] {
+                let (found, most) = decode(&[coding], &body, piece).unwrap();
+                assert!(found == text && most <= STEP, "{coding:?} {piece}");
+            }
+            assert_eq!(decode(&[coding], &encode(coding, b""), 1).unwrap().0, b"");
+            // Nothing at all, as some servers send it.
+            assert_eq!(decode(&[coding], b"", 1).unwrap().0, b"");
+        }
+    }
+
+    #[test]
+    fn stacked_codings_are_undone_one_after_another() {
+        let text = text();
+        let order = [
+            Coding::Zstd,
+            Coding::Gzip,
+            Coding::Brotli,
+            Coding::Zlib,
+            Coding::Gzip,
+        ];
+        let body = order
+            .iter()
+            .rev()
+            .fold(text.clone(), |body, coding| encode(*coding, &body));
+        assert!(decode(&order, &body, 5000).unwrap().0 == text);
+    }
+
+    #[test]
+    fn gzip_members_and_zstd_frames_may_follow_one_another() {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let body = [&b"one "[..], b"", b"two"].map(|text| encode(coding, text));
+            for piece in [1, 1000] {
+                let found = decode(&[coding], &body.concat(), piece).unwrap().0;
+                assert_eq!(found, b"one two", "{coding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_corrupt_or_followed_by_more_is_an_error() {
+        let text = &text()[..20_000];
+        for coding in ALL {
+            let body = encode(coding, text);
+            for cut in [1, 2, 5, 11, body.len() / 2, body.len() - 1] {
+                let error = decode(&[coding], &body[..cut], 1000).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Decode);
+                let message = error.to_string();
+                assert!(
+                    message.contains("ends too early"),
+                    "{coding:?} {cut}: {message}"
+                );
+            }
+            for rubbish in [&b"\0"[..], b"rubbish and more of it"] {
+                let more = [&body[..], rubbish].concat();
+                for piece in [body.len(), 1000] {
+                    let error = decode(&[coding], &more, piece).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Decode, "{coding:?}");
+                }
+            }
+            let error = decode(&[coding], b"no such thing at all", 1000).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{coding:?}");
+            assert!(error.to_string().contains("--compressed"), "{error}");
+        }
+        // Those that have a sum of their own see a single bit.
+        for coding in [Coding::Gzip, Coding::Zlib] {
+            let mut body = encode(coding, text);
+            let sum = body.len() - 5;
+            body[sum] ^= 1;
+            assert!(decode(&[coding], &body, 1000).is_err(), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_too_much_is_refused_long_before_its_end() {
+        let zeros = vec![0; 96 << 20];
+        for coding in ALL {
+            let body = encode(coding, &zeros);
+            let mut given = 0;
+            let mut decoder = Decoder::new(&[coding]).unwrap();
+            let result = decoder.pass(&body, &mut |bytes| {
+                given += bytes.len() as u64;
+                Ok(())
+            });
+            let Err(Trouble::Body(error)) = result else {
+                panic!("{coding:?} took all of it");
+            };
+            assert_eq!(error.kind(), ErrorKind::Decode);
+            assert!(error.to_string().contains("250 times"), "{error}");
+            assert!(given <= FREE + RATIO * body.len() as u64, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_within_a_coding_is_refused_though_nothing_of_it_is_saved() {
+        // Frames that zstd skips, so that nothing comes of them; they compress well, and so does what they become.
+        let mut skipped = vec![0x50, 0x2a, 0x4d, 0x18];
+        skipped.extend_from_slice(&(70_u32 << 20).to_le_bytes());
+        skipped.resize(8 + (70 << 20), 0);
+        let body = encode(Coding::Gzip, &encode(Coding::Gzip, &skipped));
+        let codings = [Coding::Gzip, Coding::Gzip, Coding::Zstd];
+        let error = decode(&codings, &body, 64 << 10).unwrap_err();
+        assert!(error.to_string().contains("250 times"), "{error}");
+    }
+
+    #[test]
+    fn a_window_that_would_fill_the_memory_is_refused() {
+        // RFC 8878 §3.1.1: magic, no content size, window descriptor, one raw block of one byte, the last.
+        let frame = |window_log: u8| {
+            let window = (window_log - 10) << 3;
+            vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, window, 0x09, 0x00, 0x00, b'x']
+        };
+        assert_eq!(decode(&[Coding::Zstd], &frame(23), 100).unwrap().0, b"x");
+        assert!(decode(&[Coding::Zstd], &frame(24), 100).is_err());
+        // The extension of RFC 7932 for windows up to 1 GiB begins with this byte, which is no window otherwise.
+        assert!(decode(&[Coding::Brotli], &[0x11, 0x1e, 0x03], 100).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_bytes_make_it_panic_or_go_on_for_ever(
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+            flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
+            piece in 1_usize..50,
+        ) {
+            for coding in ALL {
+                let _ = decode(&[coding], &body, piece);
+                let mut near = encode(coding, &body);
+                for (at, value) in &flips {
+                    let at = at.index(near.len());
+                    near[at] ^= value;
+                }
+                let _ = decode(&[coding, Coding::Gzip], &near, piece);
+                let _ = decode(&[coding], &near, piece);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Files that are there already are hashed on the disk's threads: one after another, and a slice at a time, so that what
+//! is being fetched meanwhile is written in between.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::disk::Disk;
+use super::hash::Hashes;
+use crate::checksum::Checksum;
+use crate::plan::name::TargetName;
+use crate::pool::{BlockingPool, Job};
+
+/// Bytes that one read may bring.
+const BUFFER: usize = 256 << 10;
+/// Bytes after which what waits for the disk has its turn.
+const SLICE: usize = 4 << 20;
+/// Files after which it has: each costs about as much as a few hundred kilobytes.
+const FILES: usize = 16;
+
+/// Files to be hashed, in order.
+pub(crate) struct Rechecks {
+    disk: Arc<dyn Disk>,
+    pool: Arc<BlockingPool>,
+    stopping: CancellationToken,
+    queue: Mutex<Queue>,
+    work: Mutex<Work>,
+}
+
+/// What came of one.
+#[derive(Debug)]
+pub(crate) enum Rechecked {
+    /// Its length in bytes, and what it hashes to.
+    Hashed(u64, Vec<Checksum>),
+    /// It could not be read.
+    Unreadable(io::Error),
+    /// The run is being stopped.
+    Stopped,
+}
+
+/// Told, on a thread of the disk's.
+type Done = Box<dyn FnOnce(Rechecked) + Send>;
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(TargetName, Hashes, Done)>,
+    /// Whether they stand in the pool's queue or are being worked on.
+    submitted: bool,
+}
+
+/// The file that is being read.
+#[derive(Default)]
+struct Work {
+    open: Option<(Box<dyn Read + Send>, Hashes, u64, Done)>,
+    buffer: Vec<u8>,
+}
+
+impl Rechecks {
+    /// Nothing yet. Once `stopping` is cancelled, what waits is given back at once.
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        pool: Arc<BlockingPool>,
+        stopping: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            disk,
+            pool,
+            stopping,
+            queue: Mutex::default(),
+            work: Mutex::default(),
+        })
+    }
+
+    /// Hashes a file, when its turn comes.
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        target: TargetName,
+        hashes: Hashes,
+        done: impl FnOnce(Rechecked) + Send + 'static,
+    ) {
+        let mut queue = self.queue();
+        queue.waiting.push_back((target, hashes, Box::new(done)));
+        if !std::mem::replace(&mut queue.submitted, true) {
+            drop(queue);
+            self.pool.submit(Arc::clone(self) as Arc<dyn Job>);
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job for Rechecks {
+    fn run(self: Arc<Self>) {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut bytes, mut files) = (0, 0);
+        while bytes < SLICE && files < FILES {
+            if work.open.is_none() {
+                let next = {
+                    let mut queue = self.queue();
+                    let next = queue.waiting.pop_front();
+                    queue.submitted = next.is_some();
+                    next
+                };
+                let Some((target, hashes, done)) = next else {
+                    return;
+                };
+                if self.stopping.is_cancelled() {
+                    done(Rechecked::Stopped);
+                    continue;
+                }
+                files += 1;
+                match self.disk.read(&target) {
+                    Ok(file) => work.open = Some((file, hashes, 0, done)),
+                    Err(error) => done(Rechecked::Unreadable(error)),
+                }
+            }
+            bytes += work.read_on(self.stopping.is_cancelled());
+        }
+        drop(work);
+        self.pool.submit(Arc::clone(&self) as Arc<dyn Job>);
+    }
+}
+
+impl Work {
+    /// Reads once, and tells when that was the end; how many bytes it brought.
+    fn read_on(&mut self, stopping: bool) -> usize {
+        let Some((mut file, mut hashes, length, done)) = self.open.take() else {
+            return 0;
+        };
+        if stopping {
+            done(Rechecked::Stopped);
+            return 0;
+        }
+        self.buffer.resize(BUFFER, 0);
+        match file.read(&mut self.buffer) {
+            Ok(0) => done(Rechecked::Hashed(length, hashes.finish())),
+            Ok(read) => {
+                hashes.update(&self.buffer[..read]);
+                self.open = Some((file, hashes, length + read as u64, done));
+                return read;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.open = Some((file, hashes, length, done));
+            }
+            Err(error) => done(Rechecked::Unreadable(error)),
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::super::fake::FakeDisk;
+    use super::*;
+    use crate::checksum::Algorithm;
+    use crate::plan::name::RelativeName;
+
+    fn target(name: &str) -> TargetName {
+        TargetName::of_user(&RelativeName::from_user(name).unwrap(), "http://host/x")
+    }
+
+    fn crc32c() -> Hashes {
+        Hashes::new(&[Algorithm::Crc32c], &[])
+    }
+
+    /// Files on a disk, a pool with one thread, and what starts it.
+    fn bench(stopping: &CancellationToken) -> (Arc<Rechecks>, Arc<BlockingPool>, mpsc::Sender<()>) {
+        let disk = FakeDisk::default();
+        disk.put("large", vec![7; 3 * SLICE]);
+        disk.put("small", b"123456789".to_vec());
+        let pool = Arc::new(BlockingPool::new("test-disk", 1).unwrap());
+        let (start, started) = mpsc::channel::<()>();
+        pool.call(move || {
+            let _ = started.recv();
+        });
+        let rechecks = Rechecks::new(Arc::new(disk), Arc::clone(&pool), stopping.clone());
+        (rechecks, pool, start)
+    }
+
+    #[test]
+    fn what_waits_for_the_disk_has_its_turn_within_a_large_file() {
+        let (rechecks, pool, start) = bench(&CancellationToken::new());
+        let (tell, told) = mpsc::channel();
+        for name in ["large", "small", "missing"] {
+            let tell = tell.clone();
+            rechecks.add(target(name), crc32c(), move |checked| {
+                let what = match checked {
+                    Rechecked::Hashed(length, hashes) => format!("{length} {}", hashes[0]),
+                    Rechecked::Unreadable(error) => error.kind().to_string(),
+                    Rechecked::Stopped => "stopped".to_owned(),
+                };
+                tell.send(what).unwrap();
+            });
+        }
+        pool.call(move || tell.send("between".to_owned()).unwrap());
+        drop(start);
+        let all: Vec<String> = told.iter().collect();
+        assert_eq!(all[0], "between");
+        assert!(all[1].starts_with("12582912 crc32c="), "{all:?}");
+        assert_eq!(all[2..], ["9 crc32c=e3069283", "entity not found"]);
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_reads_no_further() {
+        let stopping = CancellationToken::new();
+        let (rechecks, _pool, start) = bench(&stopping);
+        let (tell, told) = mpsc::channel();
+        for name in ["large", "small"] {
+            let tell = tell.clone();
+            rechecks.add(target(name), crc32c(), move |checked| {
+                tell.send(matches!(checked, Rechecked::Stopped)).unwrap();
+            });
+        }
+        stopping.cancel();
+        drop((start, tell));
+        assert_eq!(told.iter().collect::<Vec<_>>(), [true, true]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Checksums: what they let through, what they keep out, and what is told of them.
+
+use haulage::{Algorithm, Checksum, Existing, Request, Row};
+use origin::{Body, Origin, Script};
+
+use crate::bench::{Bench, assert_done, get, kind};
+
+const HELLO: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+const OTHER: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9825";
+const HELLO_MD5: &str = "md5=5d41402abc4b2a76b9719d911017c592";
+
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+fn expecting(url: &str, checksums: &[&str]) -> Row {
+    let mut request = Request::new(url).unwrap();
+    for checksum in checksums {
+        request = request.checksum(checksum.parse().unwrap()).unwrap();
+    }
+    Ok(request)
+}
+
+fn hello() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("hello")));
+    origin
+}
+
+fn shown(hashes: &[Checksum]) -> Vec<String> {
+    hashes.iter().map(ToString::to_string).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn write(bench: &Bench, name: &str, text: &str) {
+    std::fs::write(bench.path(name), text).unwrap();
+}
+
+#[test]
+fn a_file_with_the_right_checksums_is_named_and_vouched_for() {
+    let (origin, bench) = (hello(), Bench::new());
+    let row = expecting(&origin.url("/a"), &[HELLO, HELLO_MD5]);
+    let outcome = bench.run([row]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!(outcome.verified.name(), "checksum");
+    assert_eq!(shown(&outcome.hashes), [HELLO, HELLO_MD5]);
+}
+
+#[test]
+fn a_file_with_a_wrong_checksum_gets_no_name_and_is_asked_for_once() {
+    let (origin, bench) = (hello(), Bench::new());
+    // One of several is enough.
+    let row = expecting(&origin.url("/a"), &[OTHER, HELLO_MD5]);
+    let outcome = bench.run([row]).pop().unwrap();
+    assert_eq!((kind(&outcome), outcome.attempts), ("checksum", 1));
+    let message = outcome.error().unwrap().to_string();
+    for checksum in [HELLO, OTHER] {
+        let hex = checksum.strip_prefix("sha256=").unwrap();
+        assert!(message.contains(hex), "{message}");
+    }
+    assert!(outcome.hashes.is_empty() && bench.names().is_empty());
+    assert_eq!(
+        std::fs::read_dir(bench.path(".haul/part")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn large_bodies_are_hashed_in_order() {
+    let origin = Origin::plain();
+    let body = Body::seeded(7, 9_000_001);
+    origin.on("/a", Script::ok(body.clone()));
+    let mut bench = Bench::new();
+    bench.options.hashes = Algorithm::ALL.to_vec();
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert_eq!(outcome.hashes.len(), Algorithm::ALL.len());
+    // A hash that was only computed verifies nothing.
+    assert_eq!(outcome.verified.name(), "length");
+    let all: Vec<String> = shown(&outcome.hashes);
+    let row = expecting(
+        &origin.url("/a"),
+        &all.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let again = Bench::new().run([row]).pop().unwrap();
+    assert_eq!(again.verified.name(), "checksum");
+    // Known from elsewhere: the body is what it was, so this one is right.
+    assert!(all.contains(&format!("crc32c={:08x}", crc32c(&body.bytes()))));
+}
+
+/// CRC-32C a bit at a time (RFC 9260 appendix A).
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ (0x82f6_3b78 & (sum & 1).wrapping_neg())
+        })
+    };
+    !bytes.iter().fold(!0, step)
+}
+
+#[test]
+fn nothing_is_computed_that_nobody_asked_for() {
+    let (origin, bench) = (hello(), Bench::new());
+    assert!(bench.fetch(&origin.url("/a")).hashes.is_empty());
+}
+
+#[test]
+fn a_file_that_is_there_is_held_against_its_checksum() {
+    let (origin, bench) = (hello(), Bench::new());
+    write(&bench, "right", "hello");
+    write(&bench, "wrong", "hellO");
+    let rows = [
+        expecting(&origin.url("/right"), &[HELLO]),
+        expecting(&origin.url("/wrong"), &[HELLO]),
+        expecting(&origin.url("/missing"), &[HELLO]),
+        get(&origin.url("/?none")),
+    ];
+    write(&bench, "index.html", "anything");
+    for outcome in bench.run(rows) {
+        let status = (outcome.status.name(), outcome.verified.name());
+        match outcome.row {
+            0 => {
+                assert_eq!(status, ("skipped", "checksum"));
+                assert_eq!(
+                    (outcome.bytes, shown(&outcome.hashes)),
+                    (5, vec![HELLO.to_owned()])
+                );
+            }
+            1 => {
+                assert_eq!(kind(&outcome), "exists");
+                let message = outcome.error().unwrap().to_string();
+                assert!(message.contains("--exists overwrite"), "{message}");
+            }
+            2 => assert_eq!(status, ("done", "checksum")),
+            _ => assert_eq!(status, ("skipped", "none")),
+        }
+    }
+    assert_eq!(origin.log().len(), 1, "only what is missing was asked for");
+    assert_eq!(bench.read("wrong"), b"hellO");
+}
+
+#[test]
+fn overwriting_puts_the_right_file_in_the_place_of_a_wrong_one() {
+    let (origin, mut bench) = (hello(), Bench::new());
+    bench.options.existing = Existing::Overwrite;
+    write(&bench, "a", "hellO");
+    let row = || expecting(&origin.url("/a"), &[HELLO]);
+    assert_done(&bench.run([row()])[0]);
+    assert_eq!(bench.read("a"), b"hello");
+    let wrong = expecting(&origin.url("/a"), &[OTHER]);
+    assert_eq!(kind(&bench.run([wrong])[0]), "checksum");
+    assert_eq!(bench.read("a"), b"hello");
+}
+
+#[test]
+fn what_is_there_is_hashed_for_the_results_too_and_for_identical_rows() {
+    let (origin, mut bench) = (hello(), Bench::new());
+    bench.options.hashes = vec![Algorithm::Md5];
+    write(&bench, "there", "hello");
+    let rows = ["/there", "/there", "/new", "/new"].map(|path| get(&origin.url(path)));
+    for outcome in bench.run(rows) {
+        assert_eq!(shown(&outcome.hashes), [HELLO_MD5], "row {}", outcome.row);
+        assert_ne!(outcome.verified.name(), "checksum");
+    }
+    assert_eq!(origin.log().len(), 1);
+}
+
+#[test]
+fn a_row_with_another_checksum_is_another_file() {
+    let (origin, bench) = (hello(), Bench::new());
+    let url = origin.url("/a.txt");
+    let rows = [
+        expecting(&url, &[HELLO]),
+        expecting(&url, &[HELLO]),
+        expecting(&url, &[OTHER]),
+    ];
+    let mut outcomes = bench.run(rows);
+    outcomes.sort_by_key(|outcome| outcome.row);
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.status.name(), outcome.path.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("done", Some("a.txt")),
+            ("skipped", Some("a.txt")),
+            ("failed", None)
+        ]
+    );
+    assert_eq!(outcomes[1].verified.name(), "checksum");
+    assert_eq!(kind(&outcomes[2]), "checksum");
+}
