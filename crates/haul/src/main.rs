@@ -1,6 +1,7 @@
 //! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files and networks is in
 //! the library `haulage`; what is here turns arguments into its options, and its events into something to look at.
 
+mod allocator;
 mod args;
 mod demo;
 mod exit;
@@ -15,18 +16,12 @@ mod values;
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
-
 use crate::args::Command;
 use crate::exit::{Exit, Problem};
 use crate::settings::Settings;
 
-/// Much of what is allocated on one thread is given back on another (an item is read, fetched, written and reported by four),
-/// which the system's allocator does slowly: 10% of the CPU of a small file.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::tune();
     let arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(stop) => return stop.show().into(),
