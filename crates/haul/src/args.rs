@@ -261,6 +261,10 @@ pub(crate) enum Exists {
     Skip,
     /// Replace it, once the new one is complete
     Overwrite,
+    /// Keep it, and give the new one another name: a.1.gif
+    Rename,
+    /// Keep it, and count the item as failed
+    Fail,
 }
 
 /// What is shown while a run goes on.

@@ -80,6 +80,8 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.existing = match download.exists {
         Exists::Skip => Existing::Skip,
         Exists::Overwrite => Existing::Overwrite,
+        Exists::Rename => Existing::Rename,
+        Exists::Fail => Existing::Fail,
     };
     if download.compressed {
         options.codings = Codings::Undone;

@@ -224,10 +224,14 @@ pub enum Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Existing {
-    /// It is taken as it is, and nothing is asked.
+    /// It is taken as it is, and nothing is asked; where its row has a checksum, it is read and held against that first.
     Skip,
-    /// It is fetched and replaced, atomically, once the new one is complete.
+    /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced itself, not what it leads to.
     Overwrite,
+    /// It stays, and the new one gets a free name: `a.1.gif`, `a.2.gif`, …
+    Rename,
+    /// It stays, and its row fails before anything is asked.
+    Fail,
 }
 
 /// What becomes of content codings (RFC 9110 §8.4): compression that is the server's own, not the file's.

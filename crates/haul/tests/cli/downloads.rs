@@ -167,3 +167,21 @@ fn a_file_that_was_compressed_for_the_way_is_saved_as_it_was() {
     run(&["-o", "as-sent"]);
     assert_eq!(std::fs::read(place.path().join("as-sent")).unwrap(), body);
 }
+
+#[test]
+fn a_file_that_is_there_is_kept_beside_the_new_one_or_counts_as_failed() {
+    let origin = Origin::plain();
+    origin.on("/a.gif", Script::ok(Body::of("new")));
+    let place = Place::new();
+    place.write("a.gif", "old");
+    let ran = place.haul(&["--exists", "fail", &origin.url("/a.gif")]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("overwrite or rename"), "{}", ran.stderr);
+    assert!(origin.log().is_empty());
+    let ran = place.haul(&["--exists", "rename", &origin.url("/a.gif")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        (place.read("a.gif"), place.read("a.1.gif")),
+        ("old".into(), "new".into())
+    );
+}

@@ -44,7 +44,7 @@ impl Core {
         let core = Arc::clone(self);
         let saving = Saving {
             target: item.target.clone(),
-            replace: self.replace,
+            existing: self.options.existing,
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
@@ -172,7 +172,7 @@ impl Core {
         let (key, target) = (item.key, item.target.clone());
         let outcome = Outcome {
             status: Status::Done,
-            path: Some(target.to_shared()),
+            path: Some(saved.renamed.as_ref().unwrap_or(&target).to_shared()),
             bytes: saved.length,
             etag: entity.etag,
             last_modified: entity.last_modified,

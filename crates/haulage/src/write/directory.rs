@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, futimens,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, futimens,
     linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
@@ -164,18 +164,19 @@ impl Disk for Directory {
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
         let path = target.as_str();
-        let found = match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
-                statat(&self.root, path, AtFlags::empty()).or(Ok(found))
-            }
-            other => other,
-        };
-        match found {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
-                Ok(Present::File(u64::try_from(found.st_size).unwrap_or(0)))
-            }
-            Ok(_) | Err(Errno::NOTDIR) => Ok(Present::Obstacle),
+        let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
+        let file = |found: &Stat| Present::File(u64::try_from(found.st_size).unwrap_or(0));
+        match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(match type_of(&found) {
+                FileType::RegularFile => file(&found),
+                FileType::Symlink => match statat(&self.root, path, AtFlags::empty()) {
+                    Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
+                    _ => Present::Link,
+                },
+                _ => Present::Obstacle,
+            }),
             Err(Errno::NOENT) => Ok(Present::Nothing),
+            Err(Errno::NOTDIR) => Ok(Present::NoFolder),
             Err(error) => Err(error.into()),
         }
     }

@@ -49,6 +49,10 @@ pub(crate) enum Present {
     Nothing,
     /// A file of this length in bytes.
     File(u64),
-    /// A folder, a pipe, a dangling link: nothing to take for the file, and nothing to replace.
+    /// A link that leads to no file: nothing to take for the file, but it can itself be replaced.
+    Link,
+    /// A folder, a pipe, a device: nothing to take for the file, and nothing to replace.
     Obstacle,
+    /// A file stands where one of its folders should.
+    NoFolder,
 }

@@ -19,7 +19,7 @@ mod verify;
 
 pub(crate) use self::content::Content;
 pub(crate) use self::directory::Directory;
-pub(crate) use self::disk::{Disk, Present, Replace};
+pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::part::{PartWriter, Saved, Saving, Writer};
 pub(crate) use self::recheck::{Rechecked, Rechecks};

@@ -16,6 +16,7 @@ use super::disk::{Disk, Replace};
 use super::verify::Verified;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::options::Existing;
 use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
 
@@ -25,6 +26,8 @@ const BUDGET: usize = 6 << 20;
 const PART_BUDGET: usize = 512 << 10;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
 const BATCH: usize = 128 << 10;
+/// Most copies of one name, as in aria2.
+const COPIES: u32 = 9999;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -40,7 +43,7 @@ pub(crate) struct Writer {
 /// How a part becomes a file.
 pub(crate) struct Saving {
     pub(crate) target: TargetName,
-    pub(crate) replace: Replace,
+    pub(crate) existing: Existing,
     /// The length that the response promised.
     pub(crate) promised: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
@@ -53,6 +56,8 @@ pub(crate) struct Saving {
 pub(crate) struct Saved {
     /// The file's length in bytes.
     pub(crate) length: u64,
+    /// The name it got, where its own was taken.
+    pub(crate) renamed: Option<TargetName>,
     /// What it hashes to, by each algorithm that was asked for.
     pub(crate) hashes: Vec<Checksum>,
 }
@@ -238,22 +243,26 @@ impl Part {
 
     /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
     fn name(&self, verified: Verified, saving: &Saving) -> Result<Saved, Error> {
-        let target = saving.target.as_str();
-        self.disk
-            .commit(self.number, &saving.target, saving.replace)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => Error::new(
-                    ErrorKind::Exists,
-                    format!(
-                        "{target} appeared while it was being fetched; move it away and run again"
-                    ),
-                )
-                .caused_by(error),
-                _ => Error::disk(&format!("cannot give {target} its name"), error),
-            })?;
+        let replace = match saving.existing {
+            Existing::Overwrite => Replace::Files,
+            Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
+        };
+        let commit = |target: &TargetName| self.disk.commit(self.number, target, replace);
+        let mut renamed = None;
+        let mut named = commit(&saving.target);
+        let mut copies = 0;
+        while saving.existing == Existing::Rename
+            && copies < COPIES
+            && named.as_ref().is_err_and(is_taken)
+        {
+            copies += 1;
+            named = commit(renamed.insert(saving.target.copy(copies)));
+        }
+        named.map_err(|cause| unnamed(&saving.target, cause))?;
         let arrived = verified.into_inner();
         Ok(Saved {
             length: arrived.length,
+            renamed,
             hashes: arrived.hashes,
         })
     }
@@ -262,6 +271,30 @@ impl Part {
         file.body.give_up();
         // What cannot be removed now goes when the next run cleans up.
         let _ = self.disk.remove_part(self.number);
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory
+    )
+}
+
+/// Why a part did not get its name.
+fn unnamed(target: &TargetName, cause: io::Error) -> Error {
+    let target = target.as_str();
+    let exists = |what: String| Error::new(ErrorKind::Exists, what);
+    match cause.kind() {
+        _ if is_taken(&cause) => exists(format!(
+            "{target} appeared while it was being fetched; move it away and run again"
+        ))
+        .caused_by(cause),
+        io::ErrorKind::NotADirectory => exists(format!(
+            "a file or a link stands where a folder of {target} should; move it away and run again"
+        ))
+        .caused_by(cause),
+        _ => Error::disk(&format!("cannot give {target} its name"), cause),
     }
 }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod caps;
 mod codings;
+mod existing;
 mod fetching;
 mod lists;
 mod redirects;

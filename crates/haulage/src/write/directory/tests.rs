@@ -48,7 +48,7 @@ fn a_part_gets_its_name_and_folders_are_made() {
     );
     assert_eq!(
         directory.present(&target("a/b/c.bin/x")).unwrap(),
-        Present::Obstacle
+        Present::NoFolder
     );
 }
 
@@ -95,7 +95,7 @@ fn a_link_at_the_target_is_replaced_and_never_written_through() {
     symlink("nowhere", folder.path().join("dangling")).unwrap();
     assert_eq!(
         directory.present(&target("dangling")).unwrap(),
-        Present::Obstacle
+        Present::Link
     );
 }
 
