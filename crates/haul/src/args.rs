@@ -106,7 +106,9 @@ pub(crate) struct Download {
 
     /// Save the one URL under this name
     ///
-    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does.
+    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does. - is standard
+    /// output: the bytes go out as they come, so an attempt that fails half-way is the last, and a wrong checksum is told of
+    /// by the exit status alone.
     #[arg(short, long, value_name = "NAME", help_heading = "Files")]
     pub(crate) output: Option<String>,
 

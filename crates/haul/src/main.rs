@@ -7,6 +7,7 @@ mod exit;
 mod habits;
 mod input;
 mod manual;
+mod output;
 mod report;
 mod run;
 mod settings;

@@ -147,6 +147,20 @@ impl Error {
         self
     }
 
+    /// The same failure, of a file of which something has been given away that cannot be taken back.
+    #[must_use]
+    pub(crate) fn after_giving_away(mut self) -> Self {
+        // Of what could not be written, nothing can be said.
+        if self.kind != ErrorKind::Disk {
+            self.message = format!(
+                "{}; what was written out is incomplete or wrong, and it cannot be taken back to try again",
+                self.message
+            )
+            .into_boxed_str();
+        }
+        self.transient(false)
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

@@ -13,6 +13,11 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
     /// Removes a part.
     fn remove_part(&self, part: u64) -> io::Result<()>;
+    /// Whether it keeps files, which can be found again under their names, and parts, which can be removed. What keeps
+    /// none has given away for good what was written to it.
+    fn keeps_files(&self) -> bool {
+        true
+    }
     /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
     /// given itself.
     fn was_empty(&self) -> bool;

@@ -13,6 +13,7 @@ mod disk;
 #[cfg(test)]
 pub(crate) mod fake;
 mod hash;
+mod output;
 mod part;
 mod recheck;
 mod verify;
@@ -21,6 +22,7 @@ pub(crate) use self::content::Content;
 pub(crate) use self::directory::Directory;
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::hash::Hashes;
+pub(crate) use self::output::Stream;
 pub(crate) use self::part::{PartWriter, Saved, Saving, Writer};
 pub(crate) use self::recheck::{Rechecked, Rechecks};
 pub(crate) use self::verify::differing;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -38,6 +38,8 @@ pub(crate) struct Writer {
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
     parts: AtomicU64,
+    /// Bytes were handed over that can never be taken back.
+    given_away: Arc<AtomicBool>,
 }
 
 /// How a part becomes a file.
@@ -70,7 +72,14 @@ impl Writer {
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::default(),
             parts: AtomicU64::new(0),
+            given_away: Arc::default(),
         }
+    }
+
+    /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be begun again. True as soon as
+    /// they were handed over.
+    pub(crate) fn has_given_away(&self) -> bool {
+        self.given_away.load(Ordering::Acquire)
     }
 
     /// A new part, of whose bytes this is asked. Its file is created with its first bytes.
@@ -90,6 +99,7 @@ impl Writer {
             }),
             pool: Arc::clone(&self.pool),
             pending: Batch::default(),
+            given_away: (!self.disk.keeps_files()).then(|| Arc::clone(&self.given_away)),
         }
     }
 }
@@ -99,6 +109,8 @@ pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
     pending: Batch,
+    /// Where the destination keeps nothing: told before anything is handed over.
+    given_away: Option<Arc<AtomicBool>>,
 }
 
 impl PartWriter {
@@ -108,10 +120,12 @@ impl PartWriter {
     /// What an earlier write of this part met.
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.pending.push(bytes, &self.part.buffers);
-        if self.pending.length() < BATCH {
+        // Whoever reads a stream has each byte as soon as it is there.
+        if self.pending.length() < BATCH && self.given_away.is_none() {
             return Ok(());
         }
         self.part.wait_for_room().await?;
+        self.give_away();
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
@@ -119,9 +133,16 @@ impl PartWriter {
 
     /// Says that these were all; `saving` is told what came of it.
     pub(crate) async fn commit(mut self, saving: Saving) {
+        self.give_away();
         let (rest, permits) = self.take_pending().await;
         self.part
             .push(&self.pool, Step::Commit(rest, permits, saving));
+    }
+
+    fn give_away(&self) {
+        if let Some(given_away) = &self.given_away {
+            given_away.store(true, Ordering::Release);
+        }
     }
 
     /// Takes what is pending, with its share of the budget.

@@ -7,6 +7,7 @@ mod codings;
 mod existing;
 mod fetching;
 mod lists;
+mod output;
 mod redirects;
 mod repeating;
 mod stopping;
