@@ -15,7 +15,7 @@ use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, ResultsTarget, Span, User, at_least_one};
+use crate::values::{Header, ResultsTarget, Size, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -119,6 +119,16 @@ pub(crate) struct Download {
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
+
+    /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that off
+    ///
+    /// The run ends with status 3, and the same command goes on once there is room.
+    #[arg(
+        long, value_name = "SIZE",
+        default_value_t = Size(Options::DEFAULT_MIN_FREE),
+        help_heading = "Files"
+    )]
+    pub(crate) min_free: Size,
 
     /// Keep the one URL's file only if it has this checksum: sha256=HEX
     ///

@@ -100,6 +100,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     if download.compressed {
         options.codings = Codings::Undone;
     }
+    options.min_free = download.min_free.0;
     options.hashes.clone_from(&download.hashes);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -330,7 +331,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -350,6 +351,7 @@ mod tests {
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.codings, Codings::Undone);
+        assert_eq!(options.min_free, 2 << 30);
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
     }

@@ -121,6 +121,9 @@ impl Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "; choose a folder that can be written with --dir"
             }
+            io::ErrorKind::FileTooLarge => {
+                "; the file system, or a limit of this process (ulimit -f), allows no larger one"
+            }
             _ => "",
         };
         Self::new(

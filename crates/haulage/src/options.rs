@@ -56,6 +56,9 @@ pub struct Options {
     pub codings: Codings,
     /// Most bytes of one file, as saved.
     pub max_size: Option<u64>,
+    /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
+    /// resumed. 0 turns that off.
+    pub min_free: u64,
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
     /// What happens to `.haul/` in the destination when all is done.
@@ -75,6 +78,8 @@ impl Options {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
+    /// The default of [`min_free`](Self::min_free), 64 MiB.
+    pub const DEFAULT_MIN_FREE: u64 = 64 << 20;
     /// The longest timeout or wait: beyond it, clocks overflow.
     const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
     /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
@@ -104,6 +109,7 @@ impl Options {
             existing: Existing::Skip,
             codings: Codings::AsSent,
             max_size: None,
+            min_free: Self::DEFAULT_MIN_FREE,
             hashes: Vec::new(),
             workspace: Workspace::Keep,
             threads: None,

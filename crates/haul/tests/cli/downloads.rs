@@ -185,3 +185,35 @@ fn a_file_that_is_there_is_kept_beside_the_new_one_or_counts_as_failed() {
         ("old".into(), "new".into())
     );
 }
+
+#[test]
+fn a_disk_without_enough_room_ends_with_3_before_anything_is_asked() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    let ran = place.haul(&["--min-free", "8000T", "-d", "new", &origin.url("/a")]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("MiB are free"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("make room"), "{}", ran.stderr);
+    assert!(origin.log().is_empty() && place.names("new").is_empty());
+}
+
+#[test]
+fn a_file_that_outgrows_a_limit_fails_alone_and_leaves_nothing() {
+    let origin = Origin::plain();
+    origin.on("/large", Script::ok(Body::seeded(1, 3 << 20)));
+    origin.on("/small", Script::ok(Body::of("x")));
+    let place = Place::new();
+    let mut command = std::process::Command::new("sh");
+    // In blocks of 512 bytes.
+    command
+        .args(["-c", "ulimit -f 1000; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_haul"))
+        .args([origin.url("/large"), origin.url("/small")])
+        .current_dir(place.path());
+    let ran: crate::Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ulimit -f"), "{}", ran.stderr);
+    assert_eq!(place.names("."), [".haul", "small"]);
+    assert!(place.names(".haul/part").is_empty());
+}

@@ -66,7 +66,9 @@ impl Engine {
         options.validate()?;
         check_tls(&options.tls)?;
         let disk: Arc<dyn Disk> = match &options.destination {
-            Destination::Directory(path) => Arc::new(Directory::open(path, options.workspace)?),
+            Destination::Directory(path) => {
+                Arc::new(Directory::open(path, options.workspace, options.min_free)?)
+            }
             Destination::Output(output) => Arc::new(Stream::new(output.clone())),
         };
         Self::start_on(options, disk)

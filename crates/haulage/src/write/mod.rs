@@ -16,6 +16,7 @@ mod hash;
 mod output;
 mod part;
 mod recheck;
+mod room;
 mod verify;
 
 pub(crate) use self::content::Content;
