@@ -13,7 +13,10 @@ const PURGE_DELAY: mi_option_t = 15;
 /// Gives free memory back sooner than the allocator's own second: what a run needs changes faster than that, and a list of a
 /// million rows takes 4 MiB less at its peak, for no time that could be told from noise. To be called before there are threads.
 pub(crate) fn tune() {
-    #[expect(unsafe_code, reason = "the allocator's options have no other interface")]
+    #[expect(
+        unsafe_code,
+        reason = "the allocator's options have no other interface"
+    )]
     // SAFETY: it takes any option and any value, and is to be called by one thread at a time: there is only one yet.
     unsafe {
         mi_option_set(PURGE_DELAY, 20);

@@ -15,7 +15,7 @@ use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, ResultsTarget, Span, User, at_least_one};
+use crate::values::{Header, ResultsTarget, Size, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -107,7 +107,9 @@ pub(crate) struct Download {
 
     /// Save the one URL under this name
     ///
-    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does.
+    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does. - is standard
+    /// output: the bytes go out as they come, so an attempt that fails half-way is the last, and a wrong checksum is told of
+    /// by the exit status alone.
     #[arg(short, long, value_name = "NAME", help_heading = "Files")]
     pub(crate) output: Option<String>,
 
@@ -118,6 +120,16 @@ pub(crate) struct Download {
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
+
+    /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that off
+    ///
+    /// The run ends with status 3, and the same command goes on once there is room.
+    #[arg(
+        long, value_name = "SIZE",
+        default_value_t = Size(Options::DEFAULT_MIN_FREE),
+        help_heading = "Files"
+    )]
+    pub(crate) min_free: Size,
 
     /// Keep the one URL's file only if it has this checksum: sha256=HEX
     ///
@@ -273,6 +285,10 @@ pub(crate) enum Exists {
     Skip,
     /// Replace it, once the new one is complete
     Overwrite,
+    /// Keep it, and give the new one another name: a.1.gif
+    Rename,
+    /// Keep it, and count the item as failed
+    Fail,
 }
 
 /// What is shown while a run goes on.

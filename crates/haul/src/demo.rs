@@ -54,11 +54,12 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
     Ok(Settings {
         options,
         inputs,
-        display: match Attended::now(None) {
+        display: match Attended::now(false) {
             Attended::Yes => Display::Bar(detail),
             Attended::No => Display::Lines(detail),
         },
         results: None,
+        reader: None,
     })
 }
 

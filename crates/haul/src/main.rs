@@ -8,6 +8,7 @@ mod exit;
 mod habits;
 mod input;
 mod manual;
+mod output;
 mod report;
 mod run;
 mod settings;

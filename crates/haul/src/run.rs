@@ -10,6 +10,7 @@ use tokio::runtime;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
 use crate::exit::{Exit, Problem};
+use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary};
 use crate::settings::Settings;
 use crate::signal::Interrupts;
@@ -40,6 +41,8 @@ struct Run {
     /// Lists that break off are told of here.
     broken: Receiver<Error>,
     results: Option<Results>,
+    /// Who reads the file that goes to standard output.
+    reader: Option<Reader>,
     summary: Summary,
     started: Instant,
     /// What makes it worse than its items alone.
@@ -81,6 +84,7 @@ impl Run {
             events,
             broken,
             results,
+            reader: settings.reader,
             summary: Summary::default(),
             started: Instant::now(),
             exit: Exit::Success,
@@ -121,6 +125,9 @@ impl Run {
 
     /// Passes a batch on, and writes what came of it.
     fn report(&mut self, batch: &mut Vec<Event>, display: &mut dyn Reporter) {
+        if self.state == State::Going && self.reader.as_ref().is_some_and(Reader::has_left) {
+            self.stop(State::Unheard);
+        }
         let broken: Vec<Error> = self.broken.try_iter().collect();
         for event in batch
             .drain(..)
@@ -132,7 +139,9 @@ impl Run {
                 _ => {}
             }
             self.summary.count(&event);
-            display.event(&event);
+            if self.state != State::Unheard {
+                display.event(&event);
+            }
             self.keep(display, |results| results.event(&event));
         }
         display.flush();

@@ -6,13 +6,15 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
-    Checksum, Codings, Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace,
+    Checksum, Codings, Destination, Existing, Layout, Options, Roots, TlsOptions, Verification,
+    Workspace,
 };
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
+use crate::output::{self, Reader};
 use crate::report::{Detail, Display, Items, Volume};
 use crate::values::{ResultsTarget, header_value};
 
@@ -22,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) inputs: Inputs,
     pub(crate) display: Display,
     pub(crate) results: Option<ResultsTarget>,
+    /// Who reads the file that goes to standard output.
+    pub(crate) reader: Option<Reader>,
 }
 
 impl TryFrom<Download> for Settings {
@@ -29,12 +33,22 @@ impl TryFrom<Download> for Settings {
 
     fn try_from(download: Download) -> Result<Self, Problem> {
         let inputs = inputs(&download)?;
-        let display = display(&download, Attended::now(download.results.as_ref()));
+        let mut options = options(&download, inputs.given_as)?;
+        let mut reader = None;
+        if output(&download)? == Some(Named::StandardOutput) {
+            let (output, its_reader) = output::standard().map_err(|cause| {
+                Problem::destination(format!("standard output cannot be used: {cause}"))
+            })?;
+            options.destination = Destination::Output(output);
+            reader = Some(its_reader);
+        }
+        let uses_stdout = reader.is_some() || download.results == Some(ResultsTarget::Output);
         Ok(Self {
-            options: options(&download, inputs.given_as)?,
+            options,
             inputs,
-            display,
+            display: display(&download, Attended::now(uses_stdout)),
             results: download.results,
+            reader,
         })
     }
 }
@@ -81,10 +95,13 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.existing = match download.exists {
         Exists::Skip => Existing::Skip,
         Exists::Overwrite => Existing::Overwrite,
+        Exists::Rename => Existing::Rename,
+        Exists::Fail => Existing::Fail,
     };
     if download.compressed {
         options.codings = Codings::Undone;
     }
+    options.min_free = download.min_free.0;
     options.hashes.clone_from(&download.hashes);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -106,7 +123,7 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
             "standard input can be read only once: give -i - once",
         ));
     }
-    let name = output(download)?;
+    let output = output(download)?;
     check_checksums(download)?;
     let mut inputs = Inputs::new();
     for url in &download.urls {
@@ -115,13 +132,16 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         } else {
             Pattern::parse(url)?
         };
-        let pattern = match name {
-            Some(name) => pattern.output(name)?,
-            None => pattern,
-        };
         if !download.checksums.is_empty() && pattern.len() != Some(1) {
             return Err(one_checksum("a pattern that stands for several"));
         }
+        let pattern = match output {
+            Some(Named::As(name)) => pattern.output(name)?,
+            Some(Named::StandardOutput) if pattern.len() != Some(1) => {
+                return Err(one_output("a pattern that stands for several"));
+            }
+            Some(Named::StandardOutput) | None => pattern,
+        };
         inputs.add_pattern(pattern, &download.checksums);
     }
     for path in &download.inputs {
@@ -130,15 +150,20 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
     Ok(inputs)
 }
 
+/// What `-o` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named<'a> {
+    As(&'a str),
+    StandardOutput,
+}
+
 /// What `-o` says, where it can be used at all.
-fn output(download: &Download) -> Result<Option<&str>, Problem> {
+fn output(download: &Download) -> Result<Option<Named<'_>>, Problem> {
     let Some(name) = download.output.as_deref() else {
         return Ok(None);
     };
     if name == "-" {
-        return Err(Problem::usage(
-            "-o - is not built yet: a file cannot go to standard output",
-        ));
+        return standard_output(download).map(Some);
     }
     if Path::new(name).is_absolute() {
         return Err(
@@ -159,7 +184,30 @@ fn output(download: &Download) -> Result<Option<&str>, Problem> {
             ),
         );
     }
-    Ok(Some(name))
+    Ok(Some(Named::As(name)))
+}
+
+fn standard_output(download: &Download) -> Result<Named<'_>, Problem> {
+    if !download.inputs.is_empty() {
+        return Err(one_output("a list"));
+    }
+    if download.urls.len() > 1 {
+        return Err(one_output("several"));
+    }
+    if download.results == Some(ResultsTarget::Output) {
+        return Err(
+            Problem::usage("standard output can have the file or the results, not both")
+                .hint("--results FILE.jsonl writes the results to a file"),
+        );
+    }
+    Ok(Named::StandardOutput)
+}
+
+fn one_output(but: &str) -> Problem {
+    Problem::usage(format!(
+        "-o - writes the file of one URL to standard output, and there is {but}"
+    ))
+    .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
 
 /// Checksums are those of one file, and of one algorithm there is one.
@@ -225,9 +273,9 @@ pub(crate) enum Attended {
 
 impl Attended {
     /// A bar needs a terminal that can move its cursor, and that nothing else is written to.
-    pub(crate) fn now(results: Option<&ResultsTarget>) -> Self {
+    pub(crate) fn now(uses_stdout: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        let shared = results == Some(&ResultsTarget::Output) && std::io::stdout().is_terminal();
+        let shared = uses_stdout && std::io::stdout().is_terminal();
         if std::io::stderr().is_terminal() && !dumb && !shared {
             Self::Yes
         } else {
@@ -284,9 +332,9 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G";
         let options = options(&download(line), GivenAs::Urls).unwrap();
-        assert_eq!(options.directory, Path::new("x"));
+        assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
             (options.jobs, options.per_host, options.retry.retries),
             (3, 2, 1)
@@ -305,6 +353,7 @@ mod tests {
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.codings, Codings::Undone);
+        assert_eq!(options.min_free, 2 << 30);
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
     }
@@ -326,7 +375,10 @@ mod tests {
             ("-j 4 demo", "a command comes first"),
             ("-j 4", "nothing to do"),
             ("-i - -i -", "only once"),
-            ("http://a/ -o -", "not built"),
+            ("http://a/ http://b/ -o -", "give one URL"),
+            ("http://a/{b,c} -o -", "give one URL"),
+            ("-i Cargo.toml -o -", "-d DIR"),
+            ("http://a/ -o - --results -", "--results FILE.jsonl"),
             ("http://a/ -o /x", "-d DIR"),
             ("http://a/ http://b/ -o x", "there are several"),
             ("http://a/ -i Cargo.toml -o x", "out=NAME"),

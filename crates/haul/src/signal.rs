@@ -13,6 +13,10 @@ pub(crate) struct Interrupts {
 impl Interrupts {
     /// From now on they no longer end the process by themselves. Needs a Tokio runtime around it.
     pub(crate) fn listen() -> io::Result<Self> {
+        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then its write fails, and it alone.
+        drop(signal(SignalKind::from_raw(
+            rustix::process::Signal::XFSZ.as_raw(),
+        ))?);
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -52,6 +52,60 @@ impl fmt::Display for Span {
     }
 }
 
+/// A size as it is written: `500`, `64K`, `1.5M` (powers of 1024, as `KiB` is), `64KB` (powers of 1000).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// Letters, each 1024 times the one before.
+const SIZES: [char; 4] = ['K', 'M', 'G', 'T'];
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "write it as in 500K, 64M, 1G, 1.5GiB or 2GB".to_owned();
+        let end = text
+            .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit = unit.trim_start().to_ascii_uppercase();
+        let power = SIZES.iter().position(|letter| unit.starts_with(*letter));
+        let rest = if power.is_some() { &unit[1..] } else { &unit };
+        let base: f64 = match (power, rest) {
+            (Some(_), "" | "IB") | (None, "" | "B") => 1024.0,
+            (Some(_), "B") => 1000.0,
+            _ => return Err(wrong()),
+        };
+        let power = power.map_or(0, |at| at + 1);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let bytes = (0..power).fold(number, |bytes, _| bytes * base);
+        // Up to here every whole number of bytes is a float of its own.
+        if bytes > 9e15 {
+            return Err("that is too much".to_owned());
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "neither negative nor too large, and no byte is split"
+        )]
+        Ok(Self(bytes as u64))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut number, mut unit) = (self.0, None);
+        for letter in SIZES {
+            if number == 0 || !number.is_multiple_of(1024) {
+                break;
+            }
+            (number, unit) = (number / 1024, Some(letter));
+        }
+        write!(formatter, "{number}")?;
+        unit.map_or(Ok(()), |unit| write!(formatter, "{unit}"))
+    }
+}
+
 /// How many at once.
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -192,6 +246,41 @@ mod tests {
             assert_eq!(span.to_string(), shown);
             assert_eq!(shown.parse(), Ok(span));
         }
+    }
+
+    #[test]
+    fn sizes_as_they_are_written() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("500", 500),
+            ("500B", 500),
+            ("64K", 64 << 10),
+            ("64k", 64 << 10),
+            ("1.5M", 3 << 19),
+            ("2GiB", 2 << 30),
+            ("2 gb", 2_000_000_000),
+            ("1T", 1 << 40),
+        ] {
+            let size: Size = text.parse().unwrap();
+            assert_eq!(size.0, bytes, "{text}");
+            assert_eq!(size.to_string().parse(), Ok(size), "{size}");
+        }
+        for text in [
+            "",
+            "K",
+            "-1",
+            "1e3",
+            "inf",
+            "1X",
+            "1KX",
+            "1iB",
+            "1..2",
+            "1KiBs",
+            "99999999T",
+        ] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+        assert_eq!(Size(64 << 20).to_string(), "64M");
     }
 
     #[test]

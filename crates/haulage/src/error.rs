@@ -124,6 +124,9 @@ impl Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "; choose a folder that can be written with --dir"
             }
+            io::ErrorKind::FileTooLarge => {
+                "; the file system, or a limit of this process (ulimit -f), allows no larger one"
+            }
             _ => "",
         };
         Self::new(
@@ -175,6 +178,20 @@ impl Error {
     pub(crate) fn transient(mut self, transient: bool) -> Self {
         self.transient = transient;
         self
+    }
+
+    /// The same failure, of a file of which something has been given away that cannot be taken back.
+    #[must_use]
+    pub(crate) fn after_giving_away(mut self) -> Self {
+        // Of what could not be written, nothing can be said.
+        if self.kind != ErrorKind::Disk {
+            self.message = format!(
+                "{}; what was written out is incomplete or wrong, and it cannot be taken back to try again",
+                self.message
+            )
+            .into_boxed_str();
+        }
+        self.transient(false)
     }
 
     /// Its kind.

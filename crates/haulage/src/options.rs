@@ -1,6 +1,9 @@
 //! What a run may do, and how: one validated struct, whose defaults are the library's own.
 
+use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,8 +24,8 @@ use crate::request::Credentials;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The destination, created when missing.
-    pub directory: PathBuf,
+    /// Where the files go.
+    pub destination: Destination,
     /// Most requests in flight at once, at least 1.
     pub jobs: usize,
     /// Most requests in flight to one host (scheme, name and port), and most HTTP/1 connections to it, idle ones
@@ -53,6 +56,9 @@ pub struct Options {
     pub codings: Codings,
     /// Most bytes of one file, as saved.
     pub max_size: Option<u64>,
+    /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
+    /// resumed. 0 turns that off.
+    pub min_free: u64,
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
     /// What happens to `.haul/` in the destination when all is done.
@@ -72,6 +78,8 @@ impl Options {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
+    /// The default of [`min_free`](Self::min_free), 64 MiB.
+    pub const DEFAULT_MIN_FREE: u64 = 64 << 20;
     /// The longest timeout or wait: beyond it, clocks overflow.
     const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
     /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
@@ -83,10 +91,10 @@ impl Options {
         ")"
     );
 
-    /// The defaults, with this destination.
+    /// The defaults, with this folder as the destination, created when missing.
     pub fn into(directory: impl Into<PathBuf>) -> Self {
         Self {
-            directory: directory.into(),
+            destination: Destination::Directory(directory.into()),
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
             retry: RetryPolicy::default(),
@@ -101,6 +109,7 @@ impl Options {
             existing: Existing::Skip,
             codings: Codings::AsSent,
             max_size: None,
+            min_free: Self::DEFAULT_MIN_FREE,
             hashes: Vec::new(),
             workspace: Workspace::Keep,
             threads: None,
@@ -228,10 +237,53 @@ pub enum Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Existing {
-    /// It is taken as it is, and nothing is asked.
+    /// It is taken as it is, and nothing is asked; where its row has a checksum, it is read and held against that first.
     Skip,
-    /// It is fetched and replaced, atomically, once the new one is complete.
+    /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced itself, not what it leads to.
     Overwrite,
+    /// It stays, and the new one gets a free name: `a.1.gif`, `a.2.gif`, …
+    Rename,
+    /// It stays, and its row fails before anything is asked.
+    Fail,
+}
+
+/// Where files go.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Destination {
+    /// A folder, created when missing, in which each file has its name.
+    Directory(PathBuf),
+    /// A stream, which takes the bytes of one file. They go out as they come, so that an attempt which fails after the first
+    /// of them is the last one, and a checksum that is wrong is found out too late. Further files fail.
+    Output(Output),
+}
+
+/// Something that bytes are written to, on a thread that may wait for it.
+///
+/// ```
+/// use haulage::{Destination, Options, Output};
+///
+/// let mut options = Options::into(".");
+/// options.destination = Destination::Output(Output::new(std::io::sink()));
+/// ```
+#[derive(Clone)]
+pub struct Output(Arc<Mutex<dyn Write + Send>>);
+
+impl Output {
+    /// Writes to this.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Write + Send + 'static> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Output(…)")
+    }
 }
 
 /// What becomes of content codings (RFC 9110 §8.4): compression that is the server's own, not the file's.

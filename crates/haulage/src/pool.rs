@@ -16,6 +16,9 @@ const STUCK: Duration = Duration::from_millis(50);
 /// costs about as much as writing a small file: under load it takes a whole batch at each look. One that found nothing
 /// sleeps until it is woken, so a lone job never waits.
 const NAP: Duration = Duration::from_micros(500);
+/// How long a pool that is dropped waits for its jobs. One that still hangs then (a dead mount, a pipe that nobody reads)
+/// would keep the process from ending.
+const GRACE: Duration = Duration::from_secs(1);
 /// A nap ends early when so many jobs have come.
 const BATCH: usize = 64;
 
@@ -24,7 +27,8 @@ pub(crate) trait Job: Send + Sync {
     fn run(self: Arc<Self>);
 }
 
-/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then ends them.
+/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then ends them, except those
+/// that hang.
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
     watcher: Option<JoinHandle<()>>,
@@ -37,6 +41,7 @@ struct Shared {
     work: Condvar,
     nap: Condvar,
     watch: Condvar,
+    ended: Condvar,
 }
 
 #[derive(Default)]
@@ -49,6 +54,8 @@ struct State {
     /// Threads that will look by themselves, soon.
     napping: usize,
     threads: Vec<JoinHandle<()>>,
+    /// Those of them that have not ended.
+    alive: usize,
     /// The watcher sleeps until somebody calls it.
     watcher_sleeps: bool,
     closing: bool,
@@ -64,6 +71,7 @@ impl BlockingPool {
             work: Condvar::new(),
             nap: Condvar::new(),
             watch: Condvar::new(),
+            ended: Condvar::new(),
         });
         shared.add_thread(&mut shared.lock())?;
         let watcher = {
@@ -116,13 +124,15 @@ impl Drop for BlockingPool {
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
         }
+        let mut state = self.shared.lock();
+        let threads = std::mem::take(&mut state.threads);
         // A job may hold the last handle of its own pool: a thread does not wait for itself.
-        let threads = std::mem::take(&mut self.shared.lock().threads);
-        for handle in threads {
-            if handle.thread().id() != thread::current().id() {
-                let _ = handle.join();
-            }
-        }
+        let own = |handle: &JoinHandle<()>| handle.thread().id() == thread::current().id();
+        let rest = usize::from(threads.iter().any(own));
+        let _ = self
+            .shared
+            .ended
+            .wait_timeout_while(state, GRACE, |state| state.alive > rest);
     }
 }
 
@@ -134,9 +144,12 @@ impl Shared {
     fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let shared = Arc::clone(self);
         let name = format!("{}-{}", self.name, state.threads.len());
-        let handle = thread::Builder::new()
-            .name(name)
-            .spawn(move || shared.work_through())?;
+        let handle = thread::Builder::new().name(name).spawn(move || {
+            shared.work_through();
+            shared.lock().alive -= 1;
+            shared.ended.notify_all();
+        })?;
+        state.alive += 1;
         state.threads.push(handle);
         Ok(())
     }
@@ -266,6 +279,20 @@ mod tests {
             pool.shared.work.notify_one();
         }
         assert_eq!(told.recv().unwrap(), "went on");
+        drop(release);
+    }
+
+    #[test]
+    fn a_job_that_hangs_does_not_keep_the_pool_from_ending() {
+        let pool = BlockingPool::new("test", 3).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (hang, hangs) = mpsc::channel();
+        pool.call(move || {
+            hang.send(()).unwrap();
+            let _ = released.recv();
+        });
+        hangs.recv().unwrap();
+        drop(pool);
         drop(release);
     }
 

@@ -167,3 +167,53 @@ fn a_file_that_was_compressed_for_the_way_is_saved_as_it_was() {
     run(&["-o", "as-sent"]);
     assert_eq!(std::fs::read(place.path().join("as-sent")).unwrap(), body);
 }
+
+#[test]
+fn a_file_that_is_there_is_kept_beside_the_new_one_or_counts_as_failed() {
+    let origin = Origin::plain();
+    origin.on("/a.gif", Script::ok(Body::of("new")));
+    let place = Place::new();
+    place.write("a.gif", "old");
+    let ran = place.haul(&["--exists", "fail", &origin.url("/a.gif")]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("overwrite or rename"), "{}", ran.stderr);
+    assert!(origin.log().is_empty());
+    let ran = place.haul(&["--exists", "rename", &origin.url("/a.gif")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        (place.read("a.gif"), place.read("a.1.gif")),
+        ("old".into(), "new".into())
+    );
+}
+
+#[test]
+fn a_disk_without_enough_room_ends_with_3_before_anything_is_asked() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    let ran = place.haul(&["--min-free", "8000T", "-d", "new", &origin.url("/a")]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("MiB are free"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("make room"), "{}", ran.stderr);
+    assert!(origin.log().is_empty() && place.names("new").is_empty());
+}
+
+#[test]
+fn a_file_that_outgrows_a_limit_fails_alone_and_leaves_nothing() {
+    let origin = Origin::plain();
+    origin.on("/large", Script::ok(Body::seeded(1, 3 << 20)));
+    origin.on("/small", Script::ok(Body::of("x")));
+    let place = Place::new();
+    let mut command = std::process::Command::new("sh");
+    // In blocks of 512 bytes.
+    command
+        .args(["-c", "ulimit -f 1000; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_haul"))
+        .args([origin.url("/large"), origin.url("/small")])
+        .current_dir(place.path());
+    let ran: crate::Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ulimit -f"), "{}", ran.stderr);
+    assert_eq!(place.names("."), [".haul", "small"]);
+    assert!(place.names(".haul/part").is_empty());
+}

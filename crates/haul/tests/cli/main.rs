@@ -9,6 +9,7 @@ mod demo;
 mod downloads;
 mod interruptions;
 mod lists;
+mod output;
 mod reports;
 mod usage;
 

@@ -20,13 +20,13 @@ use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
-use crate::options::{Codings, Existing, Options};
+use crate::options::{Codings, Options};
 use crate::plan::coding;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
-use crate::write::{Content, Disk, Hashes, Rechecks, Replace, Writer};
+use crate::write::{Content, Disk, Hashes, Rechecks, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -51,7 +51,6 @@ pub(super) struct Core {
     pub(super) writer: Writer,
     pub(super) rechecks: Arc<Rechecks>,
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) replace: Replace,
     pub(super) window: Window,
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
@@ -95,10 +94,6 @@ impl Core {
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
-            replace: match options.existing {
-                Existing::Skip => Replace::Never,
-                Existing::Overwrite => Replace::Files,
-            },
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),

@@ -20,9 +20,9 @@ use self::core::Core;
 use self::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::check_tls;
-use crate::options::Options;
+use crate::options::{Destination, Options};
 use crate::request::Row;
-use crate::write::{Directory, Disk};
+use crate::write::{Directory, Disk, Stream};
 
 pub use self::events::{Events, Outcomes};
 
@@ -66,8 +66,13 @@ impl Engine {
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
-        let directory = Directory::open(&options.directory, options.workspace)?;
-        Self::start_on(options, Arc::new(directory))
+        let disk: Arc<dyn Disk> = match &options.destination {
+            Destination::Directory(path) => {
+                Arc::new(Directory::open(path, options.workspace, options.min_free)?)
+            }
+            Destination::Output(output) => Arc::new(Stream::new(output.clone())),
+        };
+        Self::start_on(options, disk)
     }
 
     /// Starts a run that writes to `disk`.

@@ -92,24 +92,21 @@ impl Core {
             // Names are given once each, and a commit looks once more: asking the disk costs as much as reading the row.
             return There::Nothing;
         }
-        match (self.disk.present(target), self.options.existing) {
-            (Ok(Present::Nothing), _) | (Ok(Present::File(_)), Existing::Overwrite) => {
-                There::Nothing
-            }
-            (Ok(Present::File(_)), Existing::Skip) if !self.hashes_of(request).is_empty() => {
-                There::Unread
-            }
-            (Ok(Present::File(length)), Existing::Skip) => There::Ends(Status::Skipped, length),
-            (Ok(Present::Obstacle), _) => {
-                let error = Error::new(
-                    ErrorKind::Exists,
-                    format!("{} is there and is no file; move it away", target.as_str()),
-                );
-                There::Ends(Status::Failed(error), 0)
-            }
-            (Err(error), _) => {
+        let failed = |error| There::Ends(Status::Failed(error), 0);
+        let present = match self.disk.present(target) {
+            Ok(present) => present,
+            Err(cause) => {
                 let what = format!("cannot see whether {} is there", target.as_str());
-                There::Ends(Status::Failed(Error::disk(&what, error)), 0)
+                return failed(Error::disk(&what, cause));
+            }
+        };
+        match verdict(present, self.options.existing) {
+            Verdict::Fetch => There::Nothing,
+            Verdict::Take(_) if !self.hashes_of(request).is_empty() => There::Unread,
+            Verdict::Take(length) => There::Ends(Status::Skipped, length),
+            Verdict::Fail(why) => {
+                let message = format!("{} {why}", target.as_str());
+                failed(Error::new(ErrorKind::Exists, message))
             }
         }
     }
@@ -183,6 +180,33 @@ impl Core {
         match self.disk.present(target) {
             Ok(Present::File(length)) => length,
             _ => 0,
+        }
+    }
+}
+
+/// What is done about what stands at a name.
+enum Verdict {
+    Fetch,
+    /// A file of this length is the row's.
+    Take(u64),
+    /// What stands there is in the way; why, in words that fit after its name.
+    Fail(&'static str),
+}
+
+fn verdict(present: Present, existing: Existing) -> Verdict {
+    match (present, existing) {
+        (Present::NoFolder, _) => {
+            Verdict::Fail("cannot be made: a file stands where a folder of it should; move it away")
+        }
+        (Present::Nothing, _)
+        | (_, Existing::Rename)
+        | (Present::File(_) | Present::Link, Existing::Overwrite) => Verdict::Fetch,
+        (_, Existing::Fail) => Verdict::Fail(
+            "is there already; move it away, or choose what is done with --exists skip, overwrite or rename",
+        ),
+        (Present::File(length), Existing::Skip) => Verdict::Take(length),
+        (Present::Link | Present::Obstacle, _) => {
+            Verdict::Fail("is there and is no file; move it away")
         }
     }
 }

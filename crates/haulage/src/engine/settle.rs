@@ -46,7 +46,7 @@ impl Core {
         let core = Arc::clone(self);
         let saving = Saving {
             target: item.target.clone(),
-            replace: self.replace,
+            existing: self.options.existing,
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
@@ -82,7 +82,10 @@ impl Core {
     }
 
     /// An attempt failed: the item is tried again, or that was its last.
-    pub(super) fn failed(&self, mut item: Box<Item>, error: Error) {
+    pub(super) fn failed(&self, mut item: Box<Item>, mut error: Error) {
+        if self.writer.has_given_away() {
+            error = error.after_giving_away();
+        }
         if error.ends_the_run() {
             let stopped = Error::new(error.kind(), error.to_string());
             self.end_failed(*item, error);
@@ -231,7 +234,10 @@ impl Core {
         let (key, target) = (item.key, item.target.clone());
         let outcome = Outcome {
             status: Status::Done,
-            path: Some(target.to_shared()),
+            path: self
+                .disk
+                .keeps_files()
+                .then(|| saved.renamed.as_ref().unwrap_or(&target).to_shared()),
             bytes: saved.length,
             etag: entity.etag,
             last_modified: entity.last_modified,

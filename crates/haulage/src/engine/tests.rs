@@ -107,19 +107,26 @@ fn a_file_that_cannot_be_written_fails_alone_and_says_which() {
 
 #[test]
 fn a_full_disk_stops_the_run_once() {
-    let origin = Origin::plain();
-    let disk = FakeDisk::default();
-    disk.fail(Operation::Write, NO_SPACE);
-    let urls = (0..200)
-        .map(|number| origin.url(&format!("/bytes/{}", number + 1)))
-        .collect();
-    let events = events(&disk, urls);
-    let stops = events
-        .iter()
-        .filter(|event| matches!(event, Event::Stopped(_)))
-        .count();
-    assert_eq!(stops, 1);
-    let outcomes = outcomes(events);
-    assert!(!outcomes.is_empty());
-    assert!(outcomes.iter().all(|outcome| outcome.error().is_some()));
+    for operation in [
+        Operation::Create,
+        Operation::Write,
+        Operation::Close,
+        Operation::Commit,
+    ] {
+        let origin = Origin::plain();
+        let disk = FakeDisk::default();
+        disk.fail(operation, NO_SPACE);
+        let urls = (0..200)
+            .map(|number| origin.url(&format!("/bytes/{}", number + 1)))
+            .collect();
+        let events = events(&disk, urls);
+        let stops = events
+            .iter()
+            .filter(|event| matches!(event, Event::Stopped(_)))
+            .count();
+        assert_eq!(stops, 1, "{operation:?}");
+        let outcomes = outcomes(events);
+        assert!(!outcomes.is_empty());
+        assert!(outcomes.iter().all(|outcome| outcome.error().is_some()));
+    }
 }

@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::component::{self, Component, Position, Tag};
+use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
 use crate::error::{Error, ErrorKind};
 
 /// Most bytes of the folders in a path, each with its `/`. With the longest file name that is some 2,300, so that
@@ -104,6 +104,17 @@ impl TargetName {
     /// The name of the `number`th row whose names are otherwise the same: `stem~HHHHHHHH-2.ext`.
     pub(crate) fn numbered(&self, given: &str, number: u64) -> Self {
         self.tagged(given, &counter(number))
+    }
+
+    /// The name of the `number`th copy of a file whose name is taken, as aria2 makes it: `stem.1.ext`. The stem is cut where
+    /// the whole would be too long.
+    pub(crate) fn copy(&self, number: u32) -> Self {
+        let (stem, extension) = split_extension(self.file());
+        let counter = format!(".{number}");
+        let room = MAX_COMPONENT - counter.len() - extension.len();
+        let stem = &stem[..stem.floor_char_boundary(room)];
+        let folder = &self.0[..self.0.len() - self.file().len()];
+        Self(format!("{folder}{stem}{counter}{extension}").into())
     }
 
     /// The same file in another folder: the component at `folder` is made distinct as a file's name would be.
@@ -227,6 +238,23 @@ mod tests {
         );
         assert_eq!((distinct.folder(), name.file()), (Some("a"), "b.tar.gz"));
         assert_eq!(TargetName("x".into()).folder(), None);
+    }
+
+    #[test]
+    fn a_copy_has_its_number_before_the_extension() {
+        for (name, copy) in [
+            ("a/b.gif", "a/b.1.gif"),
+            ("b.tar.gz", "b.tar.1.gz"),
+            ("b", "b.1"),
+            (".bashrc", ".bashrc.1"),
+            ("b.1.gif", "b.1.1.gif"),
+        ] {
+            assert_eq!(TargetName(name.into()).copy(1).as_str(), copy);
+        }
+        let long = TargetName(format!("a/{}ä.gif", "x".repeat(249)).into());
+        let copy = long.copy(9999);
+        assert_eq!(copy.file(), format!("{}.9999.gif", "x".repeat(246)));
+        assert_safe_path(copy.as_str());
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Body {
     pub(super) fn take(&mut self, order: flow::Order) {
         match &mut self.file {
             Some(file) if self.content.is_none() => {
-                let moved = order.run(file.as_mut());
+                let moved = order.run(file.as_ref());
                 self.received += moved;
                 self.written += moved;
             }

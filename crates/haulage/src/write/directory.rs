@@ -18,13 +18,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, futimens,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, futimens,
     linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
 use super::disk::{Disk, PartFile, Present, Replace};
+use super::room::Room;
 use crate::error::{Error, ErrorKind};
 use crate::options::Workspace;
 use crate::plan::name::TargetName;
@@ -39,6 +40,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     root: OwnedFd,
     parts: OwnedFd,
+    room: Arc<Room>,
     folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
     /// Held until the run ends.
     lock: Mutex<Option<File>>,
@@ -51,8 +53,9 @@ impl Directory {
     /// Opens a destination, which is created when missing, and keeps other runs out of it.
     ///
     /// # Errors
-    /// Of kind `disk`, when it cannot be made or written, or when another run has it.
-    pub(crate) fn open(path: &Path, when_done: Workspace) -> Result<Self, Error> {
+    /// Of kind `disk`, when it cannot be made or written, when another run has it, or when its file system has fewer bytes than
+    /// are to stay free.
+    pub(crate) fn open(path: &Path, when_done: Workspace, min_free: u64) -> Result<Self, Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
         fs::create_dir_all(path).map_err(|error| match error.kind() {
@@ -64,6 +67,8 @@ impl Directory {
             _ => failed(error),
         })?;
         let root = OwnedFd::from(File::open(path).map_err(failed)?);
+        let reserve = Room::of(min_free);
+        reserve.look(root.as_fd()).map_err(failed)?;
         let was_empty = holds_no_files(root.as_fd()).map_err(failed)?;
         make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
         let workspace = open_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
@@ -84,6 +89,7 @@ impl Directory {
             path: path.to_owned(),
             root,
             parts,
+            room: Arc::new(reserve),
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
             when_done,
@@ -132,7 +138,10 @@ impl Disk for Directory {
         // Never executable (0o666 less the umask).
         let mode = Mode::from_raw_mode(0o666);
         let file = openat(&self.parts, part_name(part), flags, mode)?;
-        Ok(Box::new(OpenPart(file)))
+        Ok(Box::new(OpenPart {
+            file,
+            room: Arc::clone(&self.room),
+        }))
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
@@ -168,18 +177,19 @@ impl Disk for Directory {
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
         let path = target.as_str();
-        let found = match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
-                statat(&self.root, path, AtFlags::empty()).or(Ok(found))
-            }
-            other => other,
-        };
-        match found {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
-                Ok(Present::File(u64::try_from(found.st_size).unwrap_or(0)))
-            }
-            Ok(_) | Err(Errno::NOTDIR) => Ok(Present::Obstacle),
+        let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
+        let file = |found: &Stat| Present::File(u64::try_from(found.st_size).unwrap_or(0));
+        match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(match type_of(&found) {
+                FileType::RegularFile => file(&found),
+                FileType::Symlink => match statat(&self.root, path, AtFlags::empty()) {
+                    Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
+                    _ => Present::Link,
+                },
+                _ => Present::Obstacle,
+            }),
             Err(Errno::NOENT) => Ok(Present::Nothing),
+            Err(Errno::NOTDIR) => Ok(Present::NoFolder),
             Err(error) => Err(error.into()),
         }
     }
@@ -213,17 +223,26 @@ impl Disk for Directory {
     }
 }
 
-struct OpenPart(OwnedFd);
+struct OpenPart {
+    file: OwnedFd,
+    room: Arc<Room>,
+}
 
 impl PartFile for OpenPart {
     fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         // IOV_MAX is at least 1024 wherever this runs.
         let bytes = &bytes[..bytes.len().min(1024)];
-        Ok(rustix::io::writev(&self.0, bytes)?)
+        let written = rustix::io::writev(&self.file, bytes)?;
+        self.room.took(written as u64, self.file.as_fd())?;
+        Ok(written)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        Some(self.file.as_fd())
+    }
+
+    fn flowed(&self, bytes: u64) -> io::Result<()> {
+        self.room.took(bytes, self.file.as_fd())
     }
 
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
@@ -240,13 +259,13 @@ impl PartFile for OpenPart {
                 tv_nsec: since.subsec_nanos().into(),
             },
         };
-        Ok(futimens(&self.0, &times)?)
+        Ok(futimens(&self.file, &times)?)
     }
 
     fn close(self: Box<Self>) -> io::Result<()> {
         #[expect(unsafe_code, reason = "the one way to see what close says")]
         // SAFETY: the descriptor was owned by `self`, which is gone, so nobody else has it or will close it again.
-        let closed = unsafe { rustix::io::try_close(self.0.into_raw_fd()) };
+        let closed = unsafe { rustix::io::try_close(self.file.into_raw_fd()) };
         match closed {
             // Interrupted or not, Linux has closed it; the bytes were taken by `write`.
             Ok(()) | Err(Errno::INTR) => Ok(()),

@@ -18,6 +18,11 @@ pub(crate) trait Disk: Send + Sync + 'static {
     }
     /// Removes a part.
     fn remove_part(&self, part: u64) -> io::Result<()>;
+    /// Whether it keeps files, which can be found again under their names, and parts, which can be removed. What keeps
+    /// none has given away for good what was written to it.
+    fn keeps_files(&self) -> bool {
+        true
+    }
     /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
     /// given itself.
     fn was_empty(&self) -> bool;
@@ -36,6 +41,10 @@ pub(crate) trait PartFile: Send {
     /// What a flow can be written to; only where [`Disk::takes_flows`] says so.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+    /// So many bytes have been written to its descriptor.
+    fn flowed(&self, _bytes: u64) -> io::Result<()> {
+        Ok(())
     }
     /// Sets the modification time.
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()>;
@@ -58,6 +67,10 @@ pub(crate) enum Present {
     Nothing,
     /// A file of this length in bytes.
     File(u64),
-    /// A folder, a pipe, a dangling link: nothing to take for the file, and nothing to replace.
+    /// A link that leads to no file: nothing to take for the file, but it can itself be replaced.
+    Link,
+    /// A folder, a pipe, a device: nothing to take for the file, and nothing to replace.
     Obstacle,
+    /// A file stands where one of its folders should.
+    NoFolder,
 }

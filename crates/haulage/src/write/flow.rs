@@ -50,7 +50,7 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 
 impl Order {
     /// Does it, and tells; how many bytes have come to the file.
-    pub(super) fn run(self, file: &mut dyn PartFile) -> u64 {
+    pub(super) fn run(self, file: &dyn PartFile) -> u64 {
         let flow = &self.flow;
         let mut moved = 0;
         let result = match file.descriptor() {
@@ -64,6 +64,7 @@ impl Order {
                 |bytes| {
                     moved += bytes;
                     flow.transfer.add(bytes);
+                    file.flowed(bytes)
                 },
             ),
             None => Err(Broken::File(std::io::ErrorKind::Unsupported.into())),

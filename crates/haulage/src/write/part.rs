@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::SystemTime;
@@ -19,6 +19,7 @@ use super::pump::Broken;
 use super::verify::Verified;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::options::Existing;
 use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
 
@@ -30,6 +31,8 @@ const PART_BUDGET: usize = 512 << 10;
 const BATCH: usize = 128 << 10;
 /// Most bodies that flow to their files directly at once, each with a thread of its own.
 const FLOWS: usize = 8;
+/// Most copies of one name, as in aria2.
+const COPIES: u32 = 9999;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -41,12 +44,14 @@ pub(crate) struct Writer {
     buffers: Arc<Buffers>,
     flows: Arc<Semaphore>,
     parts: AtomicU64,
+    /// Bytes were handed over that can never be taken back.
+    given_away: Arc<AtomicBool>,
 }
 
 /// How a part becomes a file.
 pub(crate) struct Saving {
     pub(crate) target: TargetName,
-    pub(crate) replace: Replace,
+    pub(crate) existing: Existing,
     /// The length that the response promised.
     pub(crate) promised: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
@@ -59,6 +64,8 @@ pub(crate) struct Saving {
 pub(crate) struct Saved {
     /// The file's length in bytes.
     pub(crate) length: u64,
+    /// The name it got, where its own was taken.
+    pub(crate) renamed: Option<TargetName>,
     /// What it hashes to, by each algorithm that was asked for.
     pub(crate) hashes: Vec<Checksum>,
 }
@@ -72,7 +79,14 @@ impl Writer {
             buffers: Arc::default(),
             flows: Arc::new(Semaphore::new(FLOWS)),
             parts: AtomicU64::new(0),
+            given_away: Arc::default(),
         }
+    }
+
+    /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be begun again. True as soon as
+    /// they were handed over.
+    pub(crate) fn has_given_away(&self) -> bool {
+        self.given_away.load(Ordering::Acquire)
     }
 
     /// A new part, of whose bytes this is asked. Its file is created with its first bytes.
@@ -94,6 +108,7 @@ impl Writer {
             pool: Arc::clone(&self.pool),
             flows: Arc::clone(&self.flows),
             pending: Batch::default(),
+            given_away: (!self.disk.keeps_files()).then(|| Arc::clone(&self.given_away)),
         }
     }
 }
@@ -106,6 +121,8 @@ pub(crate) struct PartWriter {
     /// Nothing is asked of its bytes.
     saved_as_it_is: bool,
     pending: Batch,
+    /// Where the destination keeps nothing: told before anything is handed over.
+    given_away: Option<Arc<AtomicBool>>,
 }
 
 impl PartWriter {
@@ -115,10 +132,12 @@ impl PartWriter {
     /// What an earlier write of this part met.
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.pending.push(bytes, &self.part.buffers);
-        if self.pending.length() < BATCH {
+        // Whoever reads a stream has each byte as soon as it is there.
+        if self.pending.length() < BATCH && self.given_away.is_none() {
             return Ok(());
         }
         self.part.wait_for_room().await?;
+        self.give_away();
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
@@ -155,9 +174,16 @@ impl PartWriter {
 
     /// Says that these were all; `saving` is told what came of it.
     pub(crate) async fn commit(mut self, saving: Saving) {
+        self.give_away();
         let (rest, permits) = self.take_pending().await;
         self.part
             .push(&self.pool, Step::Commit(rest, permits, saving));
+    }
+
+    fn give_away(&self) {
+        if let Some(given_away) = &self.given_away {
+            given_away.store(true, Ordering::Release);
+        }
     }
 
     /// Takes what is pending, with its share of the budget.
@@ -322,22 +348,26 @@ impl Part {
 
     /// Gives the part its final name: takes a `Verified`, so nothing else gets one.
     fn name(&self, verified: Verified, saving: &Saving) -> Result<Saved, Error> {
-        let target = saving.target.as_str();
-        self.disk
-            .commit(self.number, &saving.target, saving.replace)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => Error::new(
-                    ErrorKind::Exists,
-                    format!(
-                        "{target} appeared while it was being fetched; move it away and run again"
-                    ),
-                )
-                .caused_by(error),
-                _ => Error::disk(&format!("cannot give {target} its name"), error),
-            })?;
+        let replace = match saving.existing {
+            Existing::Overwrite => Replace::Files,
+            Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
+        };
+        let commit = |target: &TargetName| self.disk.commit(self.number, target, replace);
+        let mut renamed = None;
+        let mut named = commit(&saving.target);
+        let mut copies = 0;
+        while saving.existing == Existing::Rename
+            && copies < COPIES
+            && named.as_ref().is_err_and(is_taken)
+        {
+            copies += 1;
+            named = commit(renamed.insert(saving.target.copy(copies)));
+        }
+        named.map_err(|cause| unnamed(&saving.target, cause))?;
         let arrived = verified.into_inner();
         Ok(Saved {
             length: arrived.length,
+            renamed,
             hashes: arrived.hashes,
         })
     }
@@ -346,6 +376,30 @@ impl Part {
         file.body.give_up();
         // What cannot be removed now goes when the next run cleans up.
         let _ = self.disk.remove_part(self.number);
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory
+    )
+}
+
+/// Why a part did not get its name.
+fn unnamed(target: &TargetName, cause: io::Error) -> Error {
+    let target = target.as_str();
+    let exists = |what: String| Error::new(ErrorKind::Exists, what);
+    match cause.kind() {
+        _ if is_taken(&cause) => exists(format!(
+            "{target} appeared while it was being fetched; move it away and run again"
+        ))
+        .caused_by(cause),
+        io::ErrorKind::NotADirectory => exists(format!(
+            "a file or a link stands where a folder of {target} should; move it away and run again"
+        ))
+        .caused_by(cause),
+        _ => Error::disk(&format!("cannot give {target} its name"), cause),
     }
 }
 

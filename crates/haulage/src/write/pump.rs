@@ -46,8 +46,11 @@ pub(crate) enum Broken {
     File(io::Error),
 }
 
-/// Moves all of it. `moved` is told how many bytes have been, again and again.
-pub(super) fn run(flow: &Flow<'_>, mut moved: impl FnMut(u64)) -> Result<(), Broken> {
+/// Moves all of it. `moved` is told how many bytes have been, again and again, and may say that the disk is to take no more.
+pub(super) fn run(
+    flow: &Flow<'_>,
+    mut moved: impl FnMut(u64) -> io::Result<()>,
+) -> Result<(), Broken> {
     flow.socket
         .set_read_timeout(Some(flow.pace.timeout))
         .map_err(Broken::Socket)?;
@@ -69,7 +72,7 @@ pub(super) fn run(flow: &Flow<'_>, mut moved: impl FnMut(u64)) -> Result<(), Bro
         }
         carrier.put(flow.file, taken).map_err(Broken::File)?;
         left -= taken as u64;
-        moved(taken as u64);
+        moved(taken as u64).map_err(Broken::File)?;
     }
     Ok(())
 }
@@ -238,7 +241,10 @@ mod tests {
             bytes,
             pace,
         };
-        let result = run(&flow, |bytes| told += bytes);
+        let result = run(&flow, |bytes| {
+            told += bytes;
+            Ok(())
+        });
         let mut content = Vec::new();
         file.rewind().unwrap();
         file.read_to_end(&mut content).unwrap();
@@ -288,7 +294,7 @@ mod tests {
             bytes: 1000,
             pace: PACE,
         };
-        let result = run(&flow, |_| {});
+        let result = run(&flow, |_| Ok(()));
         assert!(matches!(result, Err(Broken::File(_))), "{result:?}");
     }
 

@@ -54,6 +54,12 @@ impl Bench {
         std::fs::read(self.path(name)).unwrap()
     }
 
+    /// Puts a file into the destination.
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
     /// Names in the destination, without `.haul`.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(self.folder.path())

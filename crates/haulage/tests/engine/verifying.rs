@@ -28,11 +28,6 @@ fn shown(hashes: &[Checksum]) -> Vec<String> {
     hashes.iter().map(ToString::to_string).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own file")]
-fn write(bench: &Bench, name: &str, text: &str) {
-    std::fs::write(bench.path(name), text).unwrap();
-}
-
 #[test]
 fn a_file_with_the_right_checksums_is_named_and_vouched_for() {
     let (origin, bench) = (hello(), Bench::new());
@@ -104,15 +99,15 @@ fn nothing_is_computed_that_nobody_asked_for() {
 #[test]
 fn a_file_that_is_there_is_held_against_its_checksum() {
     let (origin, bench) = (hello(), Bench::new());
-    write(&bench, "right", "hello");
-    write(&bench, "wrong", "hellO");
+    bench.write("right", "hello");
+    bench.write("wrong", "hellO");
     let rows = [
         expecting(&origin.url("/right"), &[HELLO]),
         expecting(&origin.url("/wrong"), &[HELLO]),
         expecting(&origin.url("/missing"), &[HELLO]),
         get(&origin.url("/?none")),
     ];
-    write(&bench, "index.html", "anything");
+    bench.write("index.html", "anything");
     for outcome in bench.run(rows) {
         let status = (outcome.status.name(), outcome.verified.name());
         match outcome.row {
@@ -140,7 +135,7 @@ fn a_file_that_is_there_is_held_against_its_checksum() {
 fn overwriting_puts_the_right_file_in_the_place_of_a_wrong_one() {
     let (origin, mut bench) = (hello(), Bench::new());
     bench.options.existing = Existing::Overwrite;
-    write(&bench, "a", "hellO");
+    bench.write("a", "hellO");
     let row = || expecting(&origin.url("/a"), &[HELLO]);
     assert_done(&bench.run([row()])[0]);
     assert_eq!(bench.read("a"), b"hello");
@@ -153,7 +148,7 @@ fn overwriting_puts_the_right_file_in_the_place_of_a_wrong_one() {
 fn what_is_there_is_hashed_for_the_results_too_and_for_identical_rows() {
     let (origin, mut bench) = (hello(), Bench::new());
     bench.options.hashes = vec![Algorithm::Md5];
-    write(&bench, "there", "hello");
+    bench.write("there", "hello");
     let rows = ["/there", "/there", "/new", "/new"].map(|path| get(&origin.url(path)));
     for outcome in bench.run(rows) {
         assert_eq!(shown(&outcome.hashes), [HELLO_MD5], "row {}", outcome.row);

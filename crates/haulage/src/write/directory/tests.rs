@@ -10,7 +10,7 @@ fn target(name: &str) -> TargetName {
 }
 
 fn open(path: &Path) -> Directory {
-    Directory::open(path, Workspace::RemoveWhenDone).unwrap()
+    Directory::open(path, Workspace::RemoveWhenDone, 0).unwrap()
 }
 
 /// Saves `bytes` under `name`.
@@ -48,7 +48,7 @@ fn a_part_gets_its_name_and_folders_are_made() {
     );
     assert_eq!(
         directory.present(&target("a/b/c.bin/x")).unwrap(),
-        Present::Obstacle
+        Present::NoFolder
     );
 }
 
@@ -95,7 +95,7 @@ fn a_link_at_the_target_is_replaced_and_never_written_through() {
     symlink("nowhere", folder.path().join("dangling")).unwrap();
     assert_eq!(
         directory.present(&target("dangling")).unwrap(),
-        Present::Obstacle
+        Present::Link
     );
 }
 
@@ -112,7 +112,7 @@ fn a_folder_that_is_a_link_does_not_lead_out() {
 fn a_second_run_is_kept_out_until_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path());
-    let Err(error) = Directory::open(folder.path(), Workspace::Keep) else {
+    let Err(error) = Directory::open(folder.path(), Workspace::Keep, 0) else {
         panic!("the folder is locked");
     };
     assert_eq!(error.kind(), ErrorKind::Disk);
@@ -149,8 +149,25 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
 fn a_destination_that_cannot_be_used_says_so() {
     let folder = tempfile::tempdir().unwrap();
     save(&open(folder.path()), 1, "file", b"", Replace::Never).unwrap();
-    let Err(error) = Directory::open(&folder.path().join("file"), Workspace::Keep) else {
+    let Err(error) = Directory::open(&folder.path().join("file"), Workspace::Keep, 0) else {
         panic!("a file is no folder");
     };
     assert!(error.to_string().contains("is no folder"), "{error}");
+}
+
+#[test]
+fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let Err(error) = Directory::open(folder.path(), Workspace::Keep, u64::MAX) else {
+        panic!("nobody has so much");
+    };
+    assert!(error.ends_the_run(), "{error}");
+    assert!(error.to_string().contains("--min-free"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let mut directory = open(folder.path());
+    directory.room = Arc::new(Room::of(1).seen_by(|_| Some(1)));
+    save(&directory, 1, "small", b"small", Replace::Never).unwrap();
+    let error = save(&directory, 2, "large", &vec![0; 5 << 20], Replace::Never).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }

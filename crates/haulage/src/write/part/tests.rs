@@ -23,7 +23,7 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>
     let name = RelativeName::from_user("a").unwrap();
     let saving = Saving {
         target: TargetName::of_user(&name, "http://host/a"),
-        replace: Replace::Never,
+        existing: Existing::Skip,
         promised,
         modified: None,
         done: Box::new(move |result| tell.send(result).unwrap()),

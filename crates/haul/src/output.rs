@@ -1,0 +1,64 @@
+//! Standard output as the destination of one file: `-o -`.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use haulage::Output;
+
+/// Whoever reads it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reader(Arc<AtomicBool>);
+
+impl Reader {
+    /// Whether they have enough.
+    pub(crate) fn has_left(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Standard output without the buffer that Rust puts before it, and who reads it.
+pub(crate) fn standard() -> io::Result<(Output, Reader)> {
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let reader = Reader::default();
+    let output = Output::new(Watched {
+        file,
+        reader: reader.clone(),
+    });
+    Ok((output, reader))
+}
+
+/// Takes note when the reader leaves.
+struct Watched {
+    file: File,
+    reader: Reader,
+}
+
+impl Watched {
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(cause) = &result
+            && cause.kind() == io::ErrorKind::BrokenPipe
+        {
+            self.reader.0.store(true, Ordering::Release);
+        }
+        result
+    }
+}
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.note(written)
+    }
+
+    fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = self.file.write_vectored(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,137 @@
+//! Room on the destination's file system that is to stay free: a run stops, and can be resumed, before it takes that too.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::fstatvfs;
+
+/// Bytes written between two looks, each of which costs about as much as writing a few kilobytes.
+const STEP: u64 = 4 << 20;
+
+/// How much is to stay free, and how much was written since the last look.
+pub(super) struct Room {
+    least: u64,
+    written: AtomicU64,
+    free: fn(BorrowedFd<'_>) -> Option<u64>,
+}
+
+impl Room {
+    /// So many bytes are to stay free; none turns it off.
+    pub(super) fn of(least: u64) -> Self {
+        Self {
+            least,
+            written: AtomicU64::new(0),
+            free,
+        }
+    }
+
+    /// The same, with another way to see how much is free.
+    #[cfg(test)]
+    pub(super) fn seen_by(self, free: fn(BorrowedFd<'_>) -> Option<u64>) -> Self {
+        Self { free, ..self }
+    }
+
+    /// Looks whether there is enough to begin with.
+    ///
+    /// # Errors
+    /// `StorageFull`, when there is not.
+    pub(super) fn look(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        self.ask(file, self.least)
+    }
+
+    /// Bytes were written: looks again, when they are many.
+    ///
+    /// # Errors
+    /// `StorageFull`, when what may be written until the next look would not leave enough.
+    pub(super) fn took(&self, bytes: u64, file: BorrowedFd<'_>) -> io::Result<()> {
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        if before / STEP == (before + bytes) / STEP {
+            return Ok(());
+        }
+        self.ask(file, self.least.saturating_add(STEP))
+    }
+
+    fn ask(&self, file: BorrowedFd<'_>, least: u64) -> io::Result<()> {
+        if self.least == 0 {
+            return Ok(());
+        }
+        match (self.free)(file) {
+            Some(free) if free < least => Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                Scarce {
+                    free,
+                    least: self.least,
+                },
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Bytes that are free for everybody; `None` where the file system does not say.
+fn free(file: BorrowedFd<'_>) -> Option<u64> {
+    let about = fstatvfs(file).ok().filter(|about| about.f_blocks > 0)?;
+    Some(about.f_bavail.saturating_mul(about.f_frsize))
+}
+
+/// Too little is free.
+#[derive(Debug)]
+struct Scarce {
+    free: u64,
+    least: u64,
+}
+
+impl fmt::Display for Scarce {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        write!(
+            formatter,
+            "{:.1} MiB are free, and {:.1} MiB are to stay so (--min-free; 0 turns that off)",
+            mebibytes(self.free),
+            mebibytes(self.least)
+        )
+    }
+}
+
+impl StdError for Scarce {}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[test]
+    fn it_is_looked_at_in_the_beginning_and_after_so_many_bytes() {
+        let folder = std::fs::File::open("/").unwrap();
+        let is_full = |result: io::Result<()>| {
+            result.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        };
+        let room = Room::of(100).seen_by(|_| Some(99));
+        assert!(is_full(room.look(folder.as_fd())));
+        assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
+        assert!(is_full(room.took(1, folder.as_fd())));
+        assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
+        assert!(is_full(room.took(STEP, folder.as_fd())));
+        // Enough to begin with, but not for as much again as was written until this look.
+        let room = Room::of(100).seen_by(|_| Some(100));
+        assert!(!is_full(room.look(folder.as_fd())));
+        assert!(is_full(room.took(STEP, folder.as_fd())));
+    }
+
+    #[test]
+    fn none_is_asked_for_and_what_nobody_knows_is_enough() {
+        let folder = std::fs::File::open("/").unwrap();
+        for room in [
+            Room::of(0).seen_by(|_| Some(0)),
+            Room::of(100).seen_by(|_| None),
+        ] {
+            room.look(folder.as_fd()).unwrap();
+            room.took(2 * STEP, folder.as_fd()).unwrap();
+        }
+        assert!(free(folder.as_fd()).is_some());
+    }
+}

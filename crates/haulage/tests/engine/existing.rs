@@ -1,0 +1,198 @@
+//! What stands at a target already, and what each policy does about it. Nothing is ever written through it.
+
+use std::os::unix::fs::{FileTypeExt as _, symlink};
+use std::path::Path;
+
+use haulage::{Existing, Outcome};
+use origin::{Body, Gate, Origin, Script};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
+
+const PRECIOUS: &[u8] = b"precious";
+const POLICIES: [Existing; 4] = [
+    Existing::Skip,
+    Existing::Overwrite,
+    Existing::Rename,
+    Existing::Fail,
+];
+
+/// What stands at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    File,
+    /// One file of two names.
+    HardLink,
+    LinkToFile,
+    LinkToNothing,
+    LinkToFolder,
+    LinkToDevice,
+    Folder,
+    Pipe,
+}
+
+const ALL: [Stands; 8] = [
+    Stands::File,
+    Stands::HardLink,
+    Stands::LinkToFile,
+    Stands::LinkToNothing,
+    Stands::LinkToFolder,
+    Stands::LinkToDevice,
+    Stands::Folder,
+    Stands::Pipe,
+];
+
+impl Stands {
+    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
+    fn put(self, at: &Path, outside: &Path) {
+        let file = outside.join("file");
+        std::fs::write(&file, PRECIOUS).unwrap();
+        std::fs::create_dir(outside.join("folder")).unwrap();
+        match self {
+            Self::File => std::fs::write(at, PRECIOUS).unwrap(),
+            Self::HardLink => std::fs::hard_link(file, at).unwrap(),
+            Self::LinkToFile => symlink(file, at).unwrap(),
+            Self::LinkToNothing => symlink(outside.join("nothing"), at).unwrap(),
+            Self::LinkToFolder => symlink(outside.join("folder"), at).unwrap(),
+            Self::LinkToDevice => symlink("/dev/full", at).unwrap(),
+            Self::Folder => std::fs::create_dir(at).unwrap(),
+            Self::Pipe => mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+        }
+    }
+
+    /// Whether it still stands there as it did.
+    fn stands(self, at: &Path) -> bool {
+        let about = std::fs::symlink_metadata(at).unwrap();
+        match self {
+            Self::File | Self::HardLink => std::fs::read(at).unwrap() == PRECIOUS,
+            Self::Folder => about.is_dir() && std::fs::read_dir(at).unwrap().count() == 0,
+            Self::Pipe => about.file_type().is_fifo(),
+            _ => about.is_symlink(),
+        }
+    }
+
+    fn is_a_file(self) -> bool {
+        matches!(self, Self::File | Self::HardLink | Self::LinkToFile)
+    }
+}
+
+fn fetch(stands: Stands, policy: Existing, origin: &Origin) -> (Bench, Outcome, bool) {
+    let outside = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new();
+    bench.options.existing = policy;
+    stands.put(&bench.path("a.gif"), outside.path());
+    let outcome = bench.fetch(&origin.url("/a.gif"));
+    let file = std::fs::read(outside.path().join("file")).unwrap();
+    assert_eq!(file, PRECIOUS, "{stands:?} {policy:?}: written through");
+    let folder = std::fs::read_dir(outside.path().join("folder")).unwrap();
+    assert_eq!(folder.count(), 0, "{stands:?} {policy:?}: written through");
+    assert!(!outside.path().join("nothing").exists());
+    let untouched = stands.stands(&bench.path("a.gif"));
+    (bench, outcome, untouched)
+}
+
+#[test]
+fn each_policy_does_what_it_says_whatever_stands_there() {
+    for policy in POLICIES {
+        for stands in ALL {
+            let origin = Origin::plain();
+            origin.on("/a.gif", Script::ok(Body::of("new")));
+            let (bench, outcome, untouched) = fetch(stands, policy, &origin);
+            let case = format!("{policy:?} {stands:?}");
+            let path = outcome.path.as_deref();
+            match policy {
+                Existing::Skip if stands.is_a_file() => {
+                    assert_eq!((outcome.status.name(), path), ("skipped", Some("a.gif")));
+                    assert_eq!(outcome.bytes, PRECIOUS.len() as u64, "{case}");
+                }
+                Existing::Overwrite if !matches!(stands, Stands::Folder | Stands::Pipe) => {
+                    assert_done(&outcome);
+                    assert_eq!(path, Some("a.gif"), "{case}");
+                    assert_eq!(bench.read("a.gif"), b"new", "{case}");
+                    let about = std::fs::symlink_metadata(bench.path("a.gif")).unwrap();
+                    assert!(about.is_file(), "{case}");
+                    continue;
+                }
+                Existing::Rename => {
+                    assert_done(&outcome);
+                    assert_eq!(path, Some("a.1.gif"), "{case}");
+                    assert_eq!(bench.read("a.1.gif"), b"new", "{case}");
+                }
+                _ => {
+                    assert_eq!(kind(&outcome), "exists", "{case}");
+                    assert!(origin.log().is_empty(), "{case}: something was asked");
+                }
+            }
+            assert!(untouched, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_gets_the_first_free_number() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("new")));
+    let mut bench = Bench::new();
+    bench.options.existing = Existing::Rename;
+    for name in ["a.gif", "a.1.gif", "a.3.gif"] {
+        bench.write(name, "old");
+    }
+    for copy in ["a.2.gif", "a.4.gif"] {
+        let outcome = bench.fetch(&origin.url("/a.gif"));
+        assert_eq!(outcome.path.as_deref(), Some(copy));
+        assert_eq!(bench.read(copy), b"new");
+    }
+    let outcome = bench.fetch(&origin.url("/b.gif"));
+    assert_eq!(outcome.path.as_deref(), Some("b.gif"));
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_not_replaced() {
+    for policy in [Existing::Skip, Existing::Fail, Existing::Rename] {
+        let origin = Origin::plain();
+        let gate = Gate::new();
+        origin.on("/a.gif", Script::ok(Body::of("new")).hold(&gate));
+        let mut bench = Bench::new();
+        bench.options.existing = policy;
+        let mut engine = bench.start();
+        let mut events = engine.events();
+        // An identical row has the path of the first.
+        engine.feed([get(&origin.url("/a.gif")), get(&origin.url("/a.gif"))]);
+        engine.close();
+        gate.wait_reached(1);
+        bench.write("a.gif", "old");
+        gate.open();
+        let outcomes = block_on(rest(&mut events));
+        assert_eq!(bench.read("a.gif"), b"old");
+        if policy == Existing::Rename {
+            for outcome in &outcomes {
+                assert_eq!(outcome.path.as_deref(), Some("a.1.gif"));
+            }
+        } else {
+            assert_eq!(kind(&outcomes[0]), "exists", "{policy:?}");
+            assert_eq!(bench.names(), ["a.gif"]);
+        }
+    }
+}
+
+#[test]
+fn a_file_or_a_link_in_the_place_of_a_folder_is_in_the_way_whatever_the_policy() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("new")));
+    let outside = tempfile::tempdir().unwrap();
+    for policy in POLICIES {
+        let mut bench = Bench::new();
+        bench.options.existing = policy;
+        bench.write("file", "old");
+        symlink(outside.path(), bench.path("link")).unwrap();
+        for name in ["file/a", "link/a"] {
+            let row = crate::bench::named(&origin.url("/a"), name);
+            let outcome = bench.run([row]).pop().unwrap();
+            assert_eq!(kind(&outcome), "exists", "{policy:?} {name}");
+            let message = outcome.error().unwrap().to_string();
+            assert!(message.contains("move it away"), "{message}");
+        }
+        assert_eq!(bench.read("file"), b"old");
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
