@@ -91,6 +91,12 @@ pub(crate) struct Download {
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
 
+    /// Say what would be fetched, and to which name; ask for nothing, make nothing
+    ///
+    /// Each item is a line on standard output, as -i reads it: the URL, a tab, out=NAME.
+    #[arg(long, conflicts_with = "results", help_heading = "Input")]
+    pub(crate) dry_run: bool,
+
     /// Take {} and [] in a URL as they are
     #[arg(short, long, help_heading = "Input")]
     pub(crate) globoff: bool,
@@ -167,6 +173,14 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) retries: u32,
+
+    /// Stop at the first item that fails
+    #[arg(long, conflicts_with = "max_errors", help_heading = "Pace")]
+    pub(crate) fail_early: bool,
+
+    /// Stop when so many items have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Pace")]
+    pub(crate) max_errors: Option<u64>,
 
     /// Stop retrying one item after this
     ///

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
-    Checksum, Codings, Destination, Existing, Layout, Options, Roots, TlsOptions, Verification,
-    Workspace,
+    Checksum, Codings, Destination, Existing, Layout, Options, Purpose, Roots, TlsOptions,
+    Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -15,7 +15,7 @@ use crate::args::{self, Arguments, Download, Exists, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
-use crate::report::{Detail, Display, Items, Volume};
+use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::values::{ResultsTarget, header_value};
 
 /// What a run is made of.
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) options: Options,
     pub(crate) inputs: Inputs,
     pub(crate) display: Display,
-    pub(crate) results: Option<ResultsTarget>,
+    pub(crate) results: Option<(ResultsTarget, Form)>,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
 }
@@ -42,12 +42,18 @@ impl TryFrom<Download> for Settings {
             options.destination = Destination::Output(output);
             reader = Some(its_reader);
         }
-        let uses_stdout = reader.is_some() || download.results == Some(ResultsTarget::Output);
+        let results = if download.dry_run {
+            Some((ResultsTarget::Output, Form::Plan))
+        } else {
+            download.results.clone().map(|target| (target, Form::Rows))
+        };
+        let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
+        let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         Ok(Self {
             options,
             inputs,
             display: display(&download, Attended::now(uses_stdout)),
-            results: download.results,
+            results,
             reader,
         })
     }
@@ -59,6 +65,16 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.per_host = download.per_host;
     options.retry.retries = download.retries;
     options.retry.max_time = download.retry_max_time.0;
+    options.max_errors = if download.fail_early {
+        Some(1)
+    } else {
+        download.max_errors
+    };
+    options.purpose = if download.dry_run {
+        Purpose::Plan
+    } else {
+        Purpose::Download
+    };
     options.connect_timeout = download.connect_timeout.0;
     options.timeout = download.timeout.0;
     options.max_redirects = download.max_redirects;
@@ -332,7 +348,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -344,6 +360,8 @@ mod tests {
             (1, 120)
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
+        assert_eq!(options.max_errors, Some(7));
+        assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");

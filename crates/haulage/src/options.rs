@@ -24,6 +24,8 @@ use crate::request::Credentials;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
+    /// Whether anything is fetched at all.
+    pub purpose: Purpose,
     /// Where the files go.
     pub destination: Destination,
     /// Most requests in flight at once, at least 1.
@@ -33,6 +35,8 @@ pub struct Options {
     pub per_host: usize,
     /// When an attempt is repeated.
     pub retry: RetryPolicy,
+    /// The run stops, as if it were cancelled, when so many items have failed; `None` lets any number fail.
+    pub max_errors: Option<u64>,
     /// To resolve a name, connect and shake hands.
     pub connect_timeout: Duration,
     /// Without a byte received.
@@ -94,10 +98,12 @@ impl Options {
     /// The defaults, with this folder as the destination, created when missing.
     pub fn into(directory: impl Into<PathBuf>) -> Self {
         Self {
+            purpose: Purpose::Download,
             destination: Destination::Directory(directory.into()),
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
             retry: RetryPolicy::default(),
+            max_errors: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
@@ -125,6 +131,9 @@ impl Options {
         if self.per_host == 0 {
             return refuse("per-host must be at least 1");
         }
+        if self.max_errors == Some(0) {
+            return refuse("max-errors must be at least 1");
+        }
         if self.threads == Some(0) {
             return refuse("threads must be at least 1");
         }
@@ -149,6 +158,17 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether anything is fetched at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Files are fetched and saved.
+    Download,
+    /// Each item that would be fetched ends as [`Status::Planned`](crate::Status::Planned), with the path that it would have. No
+    /// request is sent, and nothing is made: not even the destination.
+    Plan,
 }
 
 /// Headers that say how messages are framed or which parts are wanted: one given by hand would break both.

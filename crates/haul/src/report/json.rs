@@ -35,6 +35,9 @@ enum Line<'a> {
     InputFailed {
         error: Failure,
     },
+    TooManyErrors {
+        failed: u64,
+    },
     Stopped {
         error: Failure,
     },
@@ -66,6 +69,7 @@ impl Reporter for Json {
             Event::InputFailed(error) => Line::InputFailed {
                 error: error.into(),
             },
+            Event::TooManyErrors(failed) => Line::TooManyErrors { failed: *failed },
             Event::Stopped(error) => Line::Stopped {
                 error: error.into(),
             },

@@ -74,6 +74,19 @@ impl Lines {
             Event::InputFailed(error) => {
                 line(out, &format!("error: {error}; what was read of it is done"));
             }
+            Event::TooManyErrors(failed) => {
+                let items = if *failed == 1 {
+                    "an item has"
+                } else {
+                    "items have"
+                };
+                let count = if *failed == 1 {
+                    String::new()
+                } else {
+                    format!("{failed} ")
+                };
+                line(out, &format!("stopping: {count}{items} failed"));
+            }
             Event::Stopped(error) => {
                 line(out, &format!("error: {error}"));
                 line(

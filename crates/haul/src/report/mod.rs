@@ -21,7 +21,7 @@ use haulage::Event;
 use crate::exit::Problem;
 use crate::input::Count;
 
-pub(crate) use self::results::{Lost, Opened, Results};
+pub(crate) use self::results::{Form, Lost, Opened, Results};
 pub(crate) use self::summary::Summary;
 
 /// Shows a run to somebody.

@@ -1,18 +1,30 @@
 //! The results: one row for each item, written as it ends.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 
-use haulage::Event;
+use haulage::{Event, Outcome, Status};
 
 use crate::exit::Problem;
+use crate::report::escape::printable;
 use crate::report::format;
 use crate::report::row::{ResultRow, write_line};
 use crate::values::ResultsTarget;
 
+/// What is written of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A row that says all that is known of it, as JSON.
+    Rows,
+    /// Where it would be fetched from and to, as a list that can be read again; nothing of one that would not be.
+    Plan,
+}
+
 /// Where rows go, and those that are still to be written.
 pub(crate) struct Results {
     target: ResultsTarget,
+    form: Form,
     out: Box<dyn Write>,
     gathered: String,
 }
@@ -32,7 +44,7 @@ const PIECE: usize = 256 << 10;
 impl Results {
     /// Opens the target without touching what a former run left there: until [`begin`](Opened::begin), this run may yet
     /// turn out to be none.
-    pub(crate) fn open(target: ResultsTarget) -> Result<Opened, Problem> {
+    pub(crate) fn open((target, form): (ResultsTarget, Form)) -> Result<Opened, Problem> {
         let file = match &target {
             ResultsTarget::Output => None,
             ResultsTarget::File(path) => {
@@ -54,13 +66,16 @@ impl Results {
                 })?)
             }
         };
-        Ok(Opened { target, file })
+        Ok(Opened { target, form, file })
     }
 
     /// Takes note of an event.
     pub(crate) fn event(&mut self, event: &Event) -> Result<(), Lost> {
         if let Event::Ended(outcome) = event {
-            write_line(&ResultRow::from(&**outcome), &mut self.gathered);
+            match self.form {
+                Form::Rows => write_line(&ResultRow::from(&**outcome), &mut self.gathered),
+                Form::Plan => plan_line(outcome, &mut self.gathered),
+            }
             if self.gathered.len() >= PIECE {
                 return self.flush();
             }
@@ -94,9 +109,19 @@ impl Results {
     }
 }
 
+/// The line of an item that would be fetched.
+fn plan_line(outcome: &Outcome, out: &mut String) {
+    if let (Status::Planned, Some(path)) = (&outcome.status, &outcome.path) {
+        // What a list has a say in may end on a terminal.
+        let (url, path) = (printable(&outcome.url), printable(path));
+        let _ = writeln!(out, "{url}\tout={path}");
+    }
+}
+
 /// A target that can be written to.
 pub(crate) struct Opened {
     target: ResultsTarget,
+    form: Form,
     file: Option<File>,
 }
 
@@ -119,6 +144,7 @@ impl Opened {
             }
         };
         Ok(Results {
+            form: self.form,
             target: self.target,
             out,
             gathered: String::new(),
@@ -139,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, "a former run\n").unwrap();
-        let opened = Results::open(ResultsTarget::File(path.clone())).unwrap();
+        let opened = Results::open((ResultsTarget::File(path.clone()), Form::Rows)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a former run\n");
         opened.begin().unwrap().flush().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
@@ -148,7 +174,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_a_usage_error() {
         let target = ResultsTarget::File("/nowhere/a.jsonl".into());
-        let Err(problem) = Results::open(target) else {
+        let Err(problem) = Results::open((target, Form::Rows)) else {
             panic!("it was opened");
         };
         assert!(problem.message.contains("/nowhere/a.jsonl"), "{problem}");
@@ -157,6 +183,7 @@ mod tests {
     #[test]
     fn a_full_device_ends_the_run() {
         let mut results = Results {
+            form: Form::Rows,
             target: ResultsTarget::File("/dev/full".into()),
             out: Box::new(OpenOptions::new().write(true).open("/dev/full").unwrap()),
             gathered: "{}\n".to_owned(),

@@ -14,6 +14,8 @@ use crate::report::format;
 pub(crate) struct Summary {
     pub(crate) done: u64,
     pub(crate) skipped: u64,
+    /// Those that would be fetched, in a run that only plans.
+    pub(crate) planned: u64,
     pub(crate) failed: u64,
     /// Those of the failed that were under way when the run was stopped.
     pub(crate) cancelled: u64,
@@ -32,6 +34,7 @@ impl Summary {
                 self.bytes += outcome.bytes;
             }
             Status::Skipped => self.skipped += 1,
+            Status::Planned => self.planned += 1,
             Status::Failed(error) => {
                 self.failed += 1;
                 self.cancelled += u64::from(error.kind() == ErrorKind::Cancelled);
@@ -74,6 +77,13 @@ pub(crate) struct Figures {
 /// The closing line: `20 done, 0 skipped, 0 failed · 14.2 KiB in 0.74 s · 19.2 KiB/s`.
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.planned > 0 {
+            return write!(
+                formatter,
+                "{} to fetch, {} skipped, {} failed",
+                self.planned, self.skipped, self.failed
+            );
+        }
         write!(
             formatter,
             "{} done, {} skipped, {} failed",

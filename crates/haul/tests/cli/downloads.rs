@@ -52,6 +52,53 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_fetched_as_a_list_that_can_be_read() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("one")));
+    let place = Place::new();
+    let (first, second) = (origin.url("/a.bin"), origin.url("/x/a.bin"));
+    let plan = place.haul(&["-d", "out", "--dry-run", &first, &second]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    assert!(
+        plan.stderr.starts_with("2 to fetch, 0 skipped, 0 failed"),
+        "{}",
+        plan.stderr
+    );
+    assert!(
+        plan.stdout
+            .starts_with(&format!("{first}\tout=a.bin\n{second}\tout=a~")),
+        "{}",
+        plan.stdout
+    );
+    assert_eq!(origin.tally().requests, 0);
+    assert!(place.names(".").is_empty());
+    place.write("plan.tsv", &plan.stdout);
+    let ran = place.haul(&["-d", "out", "-i", "plan.tsv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("out").len(), 3);
+    let bad = place.haul(&["-d", "out", "--dry-run", &first, "http://a.example:99999/"]);
+    assert_eq!((bad.code, bad.stdout.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_run_may_end_at_the_first_failure() {
+    let origin = Origin::plain();
+    let place = Place::new();
+    let urls = ["/a", "/b", "/c"].map(|path| origin.url(path));
+    for (option, failed) in [("--fail-early", 1), ("--max-errors=2", 2)] {
+        let ran = place.haul(&["-j", "1", option, &urls[0], &urls[1], &urls[2]]);
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.contains("stopping: "), "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains(&format!("0 done, 0 skipped, {failed} failed")),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn one_url_can_be_named_and_so_can_a_pattern() {
     let origin = Origin::plain();
     origin.under("/", |request| {

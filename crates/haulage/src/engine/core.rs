@@ -62,6 +62,8 @@ pub(super) struct Core {
     /// An item may be due earlier than the clock thinks.
     pub(super) clock: Notify,
     pub(super) every_item_is_there: AtomicBool,
+    /// Items that have failed.
+    pub(super) failures: AtomicU64,
     pub(super) stopped_by_disk: AtomicBool,
     pub(super) next_row: AtomicU64,
     schedule: Mutex<Hosts>,
@@ -101,6 +103,7 @@ impl Core {
             over: CancellationToken::new(),
             clock: Notify::new(),
             every_item_is_there: AtomicBool::new(true),
+            failures: AtomicU64::new(0),
             stopped_by_disk: AtomicBool::new(false),
             next_row: AtomicU64::new(0),
             schedule: Mutex::new(Schedule::new(Caps {

@@ -20,9 +20,9 @@ use self::core::Core;
 use self::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::check_tls;
-use crate::options::{Destination, Options};
+use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
-use crate::write::{Directory, Disk, Stream};
+use crate::write::{Directory, Disk, Preview, Stream};
 
 pub use self::events::{Events, Outcomes};
 
@@ -66,11 +66,12 @@ impl Engine {
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
-        let disk: Arc<dyn Disk> = match &options.destination {
-            Destination::Directory(path) => {
+        let disk: Arc<dyn Disk> = match (&options.destination, options.purpose) {
+            (Destination::Directory(path), Purpose::Plan) => Arc::new(Preview::of(path)?),
+            (Destination::Directory(path), Purpose::Download) => {
                 Arc::new(Directory::open(path, options.workspace, options.min_free)?)
             }
-            Destination::Output(output) => Arc::new(Stream::new(output.clone())),
+            (Destination::Output(output), _) => Arc::new(Stream::new(output.clone())),
         };
         Self::start_on(options, disk)
     }

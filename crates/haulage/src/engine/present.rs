@@ -7,7 +7,7 @@ use super::item::Item;
 use super::lock;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
-use crate::options::Existing;
+use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
@@ -78,12 +78,20 @@ impl Core {
         key: Key,
     ) {
         match self.there(&target, &request) {
-            There::Nothing => self.queue(Box::new(Item::new(row, request, target, key))),
+            There::Nothing => self.fetch(Item::new(row, request, target, key)),
             There::Unread => self.read_first(Item::new(row, request, target, key)),
             There::Ends(status, bytes) => {
                 lock(&self.names).settle(key, settled(&status));
                 self.end_without_request(row, &request, &target, status, Found::of(bytes));
             }
+        }
+    }
+
+    /// An item's file is to be fetched; in a run that only plans, that ends it.
+    fn fetch(&self, item: Item) {
+        match self.options.purpose {
+            Purpose::Download => self.queue(Box::new(item)),
+            Purpose::Plan => self.end_as_found(&item, Status::Planned, &Found::of(0)),
         }
     }
 
@@ -131,7 +139,7 @@ impl Core {
                 }
                 Rechecked::Stopped => return core.cancelled(item),
                 Rechecked::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return core.queue(Box::new(item));
+                    return core.fetch(item);
                 }
                 Rechecked::Unreadable(error) => {
                     let what = format!("{} is there, but cannot be read", item.target.as_str());
@@ -214,7 +222,7 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
 fn settled(status: &Status) -> Settled {
     match status {
         Status::Failed(error) => Settled::Failed(error.kind()),
-        Status::Done | Status::Skipped => Settled::Done,
+        Status::Done | Status::Skipped | Status::Planned => Settled::Done,
     }
 }
 

@@ -212,12 +212,25 @@ impl Core {
 
     /// A row has ended: the only way out of a run.
     pub(super) fn end(&self, outcome: Outcome) {
-        if outcome.error().is_some() {
+        let failed = outcome.error().is_some();
+        if failed {
             self.every_item_is_there.store(false, Ordering::Release);
         }
         self.tell(Event::Ended(Box::new(outcome)));
+        if failed {
+            self.count_failure();
+        }
         if self.window.settle() {
             self.wrap_up();
+        }
+    }
+
+    /// One more item has failed: that may be enough.
+    fn count_failure(&self) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        if Some(failures) == self.options.max_errors && !self.stopping.is_cancelled() {
+            self.tell(Event::TooManyErrors(failures));
+            self.cancel();
         }
     }
 

@@ -176,32 +176,11 @@ impl Disk for Directory {
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
-        let path = target.as_str();
-        let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
-        let file = |found: &Stat| Present::File(u64::try_from(found.st_size).unwrap_or(0));
-        match statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Ok(match type_of(&found) {
-                FileType::RegularFile => file(&found),
-                FileType::Symlink => match statat(&self.root, path, AtFlags::empty()) {
-                    Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
-                    _ => Present::Link,
-                },
-                _ => Present::Obstacle,
-            }),
-            Err(Errno::NOENT) => Ok(Present::Nothing),
-            Err(Errno::NOTDIR) => Ok(Present::NoFolder),
-            Err(error) => Err(error.into()),
-        }
+        present(self.root.as_fd(), target)
     }
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
-        // A pipe that has taken the file's place meanwhile does not block.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.root, target.as_str(), flags, Mode::empty())?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no file any more"));
-        }
-        Ok(Box::new(file))
+        read(self.root.as_fd(), target)
     }
 
     fn close(&self, everything_is_there: bool) {
@@ -221,6 +200,37 @@ impl Disk for Directory {
                 .take(),
         );
     }
+}
+
+/// What stands at a name below a folder.
+pub(super) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {
+    let path = target.as_str();
+    let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
+    let file = |found: &Stat| Present::File(u64::try_from(found.st_size).unwrap_or(0));
+    match statat(root, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) => Ok(match type_of(&found) {
+            FileType::RegularFile => file(&found),
+            FileType::Symlink => match statat(root, path, AtFlags::empty()) {
+                Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
+                _ => Present::Link,
+            },
+            _ => Present::Obstacle,
+        }),
+        Err(Errno::NOENT) => Ok(Present::Nothing),
+        Err(Errno::NOTDIR) => Ok(Present::NoFolder),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens a file below a folder.
+pub(super) fn read(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
+    // A pipe that has taken the file's place meanwhile does not block.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(root, target.as_str(), flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file any more"));
+    }
+    Ok(Box::new(file))
 }
 
 struct OpenPart {
@@ -304,7 +314,7 @@ fn remove_files(folder: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Whether nothing is in a folder but the workspace.
-fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<bool> {
+pub(super) fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<bool> {
     for entry in rustix::fs::Dir::read_from(folder)? {
         let name = entry?;
         if ![&b"."[..], b"..", WORKSPACE.as_bytes()].contains(&name.file_name().to_bytes()) {

@@ -1,7 +1,7 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Engine, Existing, Layout, Options, Outcome, Workspace};
+use haulage::{Engine, Existing, Layout, Options, Outcome, Purpose, Workspace};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
@@ -269,6 +269,38 @@ fn nothing_is_named_into_the_workspace() {
         assert_done(&outcome);
         assert!(!outcome.path.unwrap().starts_with(".haul"));
     }
+}
+
+#[test]
+fn a_plan_asks_for_nothing_and_makes_nothing() {
+    let origin = files();
+    let mut bench = Bench::new();
+    assert_done(&bench.fetch(&origin.url("/there")));
+    let asked = origin.tally().requests;
+    bench.options.purpose = Purpose::Plan;
+    let rows = ["/there", "/new", "/new"].map(|path| get(&origin.url(path)));
+    let mut outcomes = bench.run(rows);
+    outcomes.sort_by_key(|outcome| outcome.row);
+    let ended: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.status.name(), outcome.path.as_deref()))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            ("skipped", Some("there")),
+            ("planned", Some("new")),
+            ("skipped", Some("new")),
+        ]
+    );
+    assert_eq!(origin.tally().requests, asked);
+    assert_eq!(bench.names(), ["there"]);
+    let nowhere = bench.path("nowhere");
+    let mut options = Options::into(&nowhere);
+    options.purpose = Purpose::Plan;
+    let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
+    block_on(async { while outcomes.next().await.is_some() {} });
+    assert!(!nowhere.exists());
 }
 
 #[test]

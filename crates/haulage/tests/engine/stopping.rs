@@ -6,6 +6,47 @@ use origin::{Body, Gate, Origin, Script};
 use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
 
 #[test]
+fn a_run_stops_when_so_many_items_have_failed() {
+    let origin = Origin::plain();
+    let gate = Gate::new();
+    origin.on("/held", Script::ok(Body::seeded(1, 10)).hold(&gate));
+    let mut bench = Bench::new();
+    bench.options.per_host = 2;
+    bench.options.max_errors = Some(3);
+    let paths = ["/held", "/404", "/404b", "/404c", "/404d", "/404e"];
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed(paths.map(|path| get(&origin.url(path))));
+    engine.close();
+    let (mut failed, mut told) = (Vec::new(), None);
+    block_on(async {
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Ended(outcome) => failed.push(kind(&outcome)),
+                Event::TooManyErrors(failures) => told = Some(failures),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(told, Some(3));
+    // What was under way is stopped; what was not is not begun.
+    assert_eq!(failed, ["http", "http", "http", "cancelled"]);
+    assert_eq!(origin.tally().requests, 4);
+}
+
+#[test]
+fn a_bad_row_counts_as_one_that_failed() {
+    let origin = Origin::plain();
+    let bad = haulage::source::TextList::new(&b"nonsense\n"[..], "list");
+    let mut bench = Bench::new();
+    bench.options.max_errors = Some(1);
+    let rows: Vec<_> = bad.chain([get(&origin.url("/a"))]).collect();
+    let outcomes = bench.run(rows);
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(origin.tally().requests, 0);
+}
+
+#[test]
 fn a_run_is_fed_while_it_goes_on() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));

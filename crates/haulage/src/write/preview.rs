@@ -1,0 +1,85 @@
+//! The destination of a run that only plans: it is looked at, and nothing is made.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use super::directory::{holds_no_files, present, read};
+use super::disk::{Disk, PartFile, Present, Replace};
+use crate::error::{Error, ErrorKind};
+use crate::plan::name::TargetName;
+
+/// A folder that may or may not be there.
+pub(crate) struct Preview {
+    root: Option<OwnedFd>,
+    was_empty: bool,
+}
+
+impl Preview {
+    /// # Errors
+    /// Of kind `disk`, when something else stands where the folder should.
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+        let failed = |cause: io::Error| {
+            let shown = path.display();
+            match cause.kind() {
+                io::ErrorKind::NotADirectory => Error::new(
+                    ErrorKind::Disk,
+                    format!(
+                        "{shown} is no folder, or lies below a file; choose another with --dir"
+                    ),
+                )
+                .caused_by(cause),
+                _ => Error::disk(&format!("cannot look into the folder {shown}"), cause),
+            }
+        };
+        let root = match File::open(path.join(".")) {
+            Ok(folder) => Some(OwnedFd::from(folder)),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(failed(cause)),
+        };
+        let was_empty = match &root {
+            Some(root) => holds_no_files(root.as_fd()).map_err(failed)?,
+            None => true,
+        };
+        Ok(Self { root, was_empty })
+    }
+}
+
+impl Disk for Preview {
+    fn create_part(&self, _part: u64) -> io::Result<Box<dyn PartFile>> {
+        nothing_is_written()
+    }
+
+    fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
+        nothing_is_written()
+    }
+
+    fn remove_part(&self, _part: u64) -> io::Result<()> {
+        nothing_is_written()
+    }
+
+    fn was_empty(&self) -> bool {
+        self.was_empty
+    }
+
+    fn present(&self, target: &TargetName) -> io::Result<Present> {
+        match &self.root {
+            Some(root) => present(root.as_fd(), target),
+            None => Ok(Present::Nothing),
+        }
+    }
+
+    fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
+        match &self.root {
+            Some(root) => read(root.as_fd(), target),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn close(&self, _everything_is_there: bool) {}
+}
+
+fn nothing_is_written<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
