@@ -123,6 +123,13 @@ pub(crate) struct Download {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Layout::Flat, help_heading = "Files")]
     pub(crate) layout: Layout,
 
+    /// Let the server name the file (Content-Disposition)
+    ///
+    /// The name is made safe, and known only when the server has answered: a file that is there already costs a request.
+    /// -o and out= in a list win.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) content_disposition: bool,
+
     /// When a file is there already
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,

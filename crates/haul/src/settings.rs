@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
-    Checksum, Codings, Destination, Existing, Layout, Options, Purpose, Roots, TlsOptions,
+    Checksum, Codings, Destination, Existing, Layout, Naming, Options, Purpose, Roots, TlsOptions,
     Verification, Workspace,
 };
 use http::header::USER_AGENT;
@@ -101,6 +101,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         } else {
             Verification::Full
         },
+    };
+    options.naming = if download.content_disposition {
+        Naming::ByServer
+    } else {
+        Naming::ByUrl
     };
     options.layout = match download.layout {
         args::Layout::Flat => Layout::Flat,
@@ -348,7 +353,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -362,6 +367,7 @@ mod tests {
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
+        assert_eq!(options.naming, Naming::ByServer);
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");

@@ -52,7 +52,7 @@ pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
-    Codings, Destination, Existing, Layout, Options, Output, Purpose, RetryPolicy, Roots,
+    Codings, Destination, Existing, Layout, Naming, Options, Output, Purpose, RetryPolicy, Roots,
     TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};

@@ -54,6 +54,8 @@ pub struct Options {
     pub tls: TlsOptions,
     /// How files are named that their rows do not name.
     pub layout: Layout,
+    /// Whether servers have a say in that.
+    pub naming: Naming,
     /// What happens when the target is there.
     pub existing: Existing,
     /// What becomes of the content codings that a file comes in.
@@ -112,6 +114,7 @@ impl Options {
             credentials: None,
             tls: TlsOptions::default(),
             layout: Layout::Flat,
+            naming: Naming::ByUrl,
             existing: Existing::Skip,
             codings: Codings::AsSent,
             max_size: None,
@@ -169,6 +172,17 @@ pub enum Purpose {
     /// Each item that would be fetched ends as [`Status::Planned`](crate::Status::Planned), with the path that it would have. No
     /// request is sent, and nothing is made: not even the destination.
     Plan,
+}
+
+/// Whether a server has a say in how its file is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Naming {
+    /// The URL as given alone decides.
+    ByUrl,
+    /// The name in `Content-Disposition` (RFC 6266), made safe, takes the place of the file's own, within the layout's folders. So
+    /// it is known only when the server has answered: a row whose file is there already costs a request, though not its body.
+    ByServer,
 }
 
 /// Headers that say how messages are framed or which parts are wanted: one given by hand would break both.

@@ -75,6 +75,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--checksum",
         "--compressed",
         "--connect-timeout",
+        "--content-disposition",
         "--dir",
         "--dry-run",
         "--exists",

@@ -19,7 +19,7 @@ pub(super) struct Item {
     pub(super) row: u64,
     pub(super) request: Request,
     pub(super) target: TargetName,
-    pub(super) key: Key,
+    pub(super) keys: Keys,
     /// Which of its URLs is asked.
     pub(super) mirrors: Mirrors,
     /// How often all of them have failed.
@@ -33,6 +33,14 @@ pub(super) struct Item {
     pub(super) http_status: Option<u16>,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
+}
+
+/// The names that an item has claimed.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) own: Key,
+    /// The one that its server has given it.
+    pub(super) by_server: Option<Key>,
 }
 
 /// An item whose first request has been sent.
@@ -49,7 +57,10 @@ impl Item {
             row,
             request,
             target,
-            key,
+            keys: Keys {
+                own: key,
+                by_server: None,
+            },
             mirrors: Mirrors::default(),
             rounds: 0,
             hop: None,

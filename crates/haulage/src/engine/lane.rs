@@ -13,6 +13,7 @@ use url::Url;
 use super::core::Core;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
+use super::present::There;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::exchange::{self, Unanswered};
@@ -51,6 +52,8 @@ pub(super) struct Lane {
 enum Step {
     /// The body is whole, and waits to be committed.
     Received(PartWriter, Entity),
+    /// What stands at the name that the server has given ends it.
+    Found(There),
     /// The item goes on at another URL.
     Redirected(Url),
     Failed(Error),
@@ -142,6 +145,7 @@ impl Lane {
         let mut fine = true;
         match step {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
+            Step::Found(there) => self.core.end_unread(*item, there),
             Step::Redirected(to) => self.core.redirected(item, to),
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {
@@ -238,7 +242,13 @@ impl Lane {
             &head.headers,
             body.size_hint().exact(),
         ) {
-            Answer::Save(entity) => self.receive(item, &head.headers, &mut body, entity).await,
+            Answer::Save(entity) => match self.core.name_by_server(item, &head.headers) {
+                There::Nothing => self.receive(item, &head.headers, &mut body, entity).await,
+                there => {
+                    self.put_aside(body).await;
+                    Ok(Step::Found(there))
+                }
+            },
             Answer::Redirect => {
                 let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
                 self.put_aside(body).await;

@@ -9,6 +9,7 @@ mod intake;
 mod item;
 mod lane;
 mod present;
+mod server_name;
 mod settle;
 mod window;
 mod worker;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::core::Core;
 use super::item::Item;
 use super::lock;
+use super::settle::under_way;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Existing, Purpose};
@@ -59,7 +60,7 @@ impl Found {
 }
 
 /// What the disk says of a row.
-enum There {
+pub(super) enum There {
     /// Its file is to be fetched.
     Nothing,
     /// A file that is to be read first.
@@ -77,7 +78,12 @@ impl Core {
         target: TargetName,
         key: Key,
     ) {
-        match self.there(&target, &request) {
+        let there = if self.is_named_later(&request) {
+            There::Nothing
+        } else {
+            self.there(&target, &request)
+        };
+        match there {
             There::Nothing => self.fetch(Item::new(row, request, target, key)),
             There::Unread => self.read_first(Item::new(row, request, target, key)),
             There::Ends(status, bytes) => {
@@ -91,11 +97,11 @@ impl Core {
     fn fetch(&self, item: Item) {
         match self.options.purpose {
             Purpose::Download => self.queue(Box::new(item)),
-            Purpose::Plan => self.end_as_found(&item, Status::Planned, &Found::of(0)),
+            Purpose::Plan => self.end_as_found(item, Status::Planned, Found::of(0)),
         }
     }
 
-    fn there(&self, target: &TargetName, request: &Request) -> There {
+    pub(super) fn there(&self, target: &TargetName, request: &Request) -> There {
         if self.disk.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as much as reading the row.
             return There::Nothing;
@@ -146,21 +152,39 @@ impl Core {
                     (Status::Failed(Error::disk(&what, error)), Found::of(0))
                 }
             };
-            core.end_as_found(&item, status, &found);
+            core.end_as_found(item, status, found);
         };
         self.rechecks.add(target, hashes, then);
     }
 
-    /// An item ends without any request, and so do the rows that asked for the same.
-    fn end_as_found(&self, item: &Item, status: Status, found: &Found) {
-        let Item {
-            request, target, ..
-        } = item;
-        let settled = settled(&status);
-        let followers = self.release(item.key, settled).unwrap_or_default();
-        self.end_without_request(item.row, request, target, status, found.clone());
+    /// An item ends without its body, and so do the rows that asked for the same.
+    fn end_as_found(&self, item: Item, status: Status, found: Found) {
+        let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
+        if item.under_way.is_some() {
+            let there = !matches!(status, Status::Failed(_));
+            let outcome = Outcome {
+                status,
+                path: there.then(|| target.to_shared()),
+                bytes: found.bytes,
+                verified: found.verified,
+                hashes: found.hashes,
+                ..under_way(item)
+            };
+            return self.settle(keys, &target, settled, outcome);
+        }
+        let followers = self.release(keys, settled);
+        self.end_without_request(item.row, &item.request, &target, status, found.clone());
         for (row, request) in followers {
-            self.end_as_same(row, &request, target, settled, found.clone());
+            self.end_as_same(row, &request, &target, settled, found.clone());
+        }
+    }
+
+    /// An item whose request was answered ends, or has its file read first, since that is there.
+    pub(super) fn end_unread(self: &Arc<Self>, item: Item, there: There) {
+        match there {
+            There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
+            There::Unread => self.read_first(item),
+            There::Nothing => self.fetch(item),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 use super::core::Core;
-use super::item::{Item, UnderWay, label};
+use super::item::{Item, Keys, UnderWay, label};
 use super::lock;
 use super::present::Found;
 use crate::error::{Error, ErrorKind};
@@ -16,7 +16,7 @@ use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Key, Settled};
+use crate::plan::registry::Settled;
 use crate::request::{Credentials, Request};
 use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
@@ -179,8 +179,8 @@ impl Core {
             );
             self.end_failed(item, error);
         } else {
-            let followers = self.release(item.key, Settled::Failed(ErrorKind::Cancelled));
-            for _ in 0..=followers.map_or(0, |followers| followers.len()) {
+            let followers = self.release(item.keys, Settled::Failed(ErrorKind::Cancelled));
+            for _ in 0..=followers.len() {
                 self.forget();
             }
         }
@@ -244,7 +244,7 @@ impl Core {
     }
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
-        let (key, target) = (item.key, item.target.clone());
+        let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
             status: Status::Done,
             path: self
@@ -263,24 +263,31 @@ impl Core {
             hashes: saved.hashes,
             ..under_way(item)
         };
-        self.settle(key, &target, Settled::Done, outcome);
+        self.settle(keys, &target, Settled::Done, outcome);
     }
 
     fn end_failed(&self, item: Item, error: Error) {
         let kind = error.kind();
-        let (key, target) = (item.key, item.target.clone());
+        let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
             status: Status::Failed(error),
             ..under_way(item)
         };
-        self.settle(key, &target, Settled::Failed(kind), outcome);
+        self.settle(keys, &target, Settled::Failed(kind), outcome);
     }
 
     /// Ends an item, and the rows that asked for the same.
-    fn settle(&self, key: Key, target: &TargetName, settled: Settled, outcome: Outcome) {
-        let Some(followers) = self.release(key, settled) else {
+    pub(super) fn settle(
+        &self,
+        keys: Keys,
+        target: &TargetName,
+        settled: Settled,
+        outcome: Outcome,
+    ) {
+        let followers = self.release(keys, settled);
+        if followers.is_empty() {
             return self.end(outcome);
-        };
+        }
         let found = Found::same_as(&outcome);
         self.end(outcome);
         for (row, request) in followers {
@@ -288,12 +295,17 @@ impl Core {
         }
     }
 
-    /// Notes how the item of this name ended, and gives the rows that waited for it.
-    pub(super) fn release(&self, key: Key, settled: Settled) -> Option<Vec<(u64, Request)>> {
+    /// Notes how the item of these names ended, and gives the rows that waited for it.
+    pub(super) fn release(&self, keys: Keys, settled: Settled) -> Vec<(u64, Request)> {
         // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
         let mut names = lock(&self.names);
-        names.settle(key, settled);
-        lock(&self.followers).remove(&key)
+        let mut followers = lock(&self.followers);
+        let mut released = Vec::new();
+        for key in [Some(keys.own), keys.by_server].into_iter().flatten() {
+            names.settle(key, settled);
+            released.extend(followers.remove(&key).into_iter().flatten());
+        }
+        released
     }
 
     /// A row that asks for the same as an earlier one ends as that did.
@@ -328,7 +340,7 @@ impl Core {
 }
 
 /// The outcome of an item as far as it has come; how it ended is for the caller to say.
-fn under_way(item: Item) -> Outcome {
+pub(super) fn under_way(item: Item) -> Outcome {
     let label = item.label();
     let (started, duration) = match &item.under_way {
         Some(under_way) => (under_way.at, under_way.clock.elapsed()),

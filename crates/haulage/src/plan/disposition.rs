@@ -1,10 +1,5 @@
 //! The name that a server proposes for a file: Content-Disposition (RFC 6266).
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the engine does not ask for it yet")
-)]
-
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;

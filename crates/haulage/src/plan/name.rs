@@ -132,10 +132,6 @@ impl TargetName {
 
     /// The file in the same folder, under the name that its server proposes: one plain component, made of what stands
     /// after the last separator of either kind (RFC 6266 §4.3). `None` when that is no name, such as `..`.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the engine does not ask for it yet")
-    )]
     pub(crate) fn named_by_server(&self, proposed: &str, given: &str) -> Option<Self> {
         let name = proposed.rsplit(['/', '\\']).next()?;
         if component::is_blank(name) {

@@ -13,5 +13,6 @@ mod output;
 mod patience;
 mod redirects;
 mod repeating;
+mod server_names;
 mod stopping;
 mod verifying;
