@@ -418,8 +418,19 @@ mod tests {
         };
         assert_eq!(decode(&[Coding::Zstd], &frame(23), 100).unwrap().0, b"x");
         assert!(decode(&[Coding::Zstd], &frame(24), 100).is_err());
-        // The extension of RFC 7932 for windows up to 1 GiB begins with this byte, which is no window otherwise.
-        assert!(decode(&[Coding::Brotli], &[0x11, 0x1e, 0x03], 100).is_err());
+        // Brotli's windows beyond 16 MiB are an extension, which the coding `br` does not have.
+        let brotli = |large_window| {
+            let params = brotli::enc::BrotliEncoderParams {
+                large_window,
+                lgwin: if large_window { 26 } else { 24 },
+                ..Default::default()
+            };
+            let mut body = Vec::new();
+            brotli::BrotliCompress(&mut &text()[..], &mut body, &params).unwrap();
+            decode(&[Coding::Brotli], &body, 1000)
+        };
+        assert!(brotli(false).unwrap().0 == text());
+        assert!(brotli(true).is_err());
     }
 
     proptest! {

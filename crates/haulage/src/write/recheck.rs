@@ -207,7 +207,21 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_stopped_reads_no_further() {
+    fn a_run_that_is_stopped_reads_no_further_in_a_large_file() {
+        let stopping = CancellationToken::new();
+        let (rechecks, pool, start) = bench(&stopping);
+        let (tell, told) = mpsc::channel();
+        rechecks.add(target("large"), crc32c(), move |checked| {
+            tell.send(matches!(checked, Rechecked::Stopped)).unwrap();
+        });
+        // It has its turn after the first slice.
+        pool.call(move || stopping.cancel());
+        drop(start);
+        assert_eq!(told.recv(), Ok(true));
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_begins_no_other_file() {
         let stopping = CancellationToken::new();
         let (rechecks, _pool, start) = bench(&stopping);
         let (tell, told) = mpsc::channel();

@@ -6,7 +6,9 @@ use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
+use super::super::hash::Hashes;
 use super::*;
+use crate::plan::coding::Coding;
 use crate::plan::name::RelativeName;
 
 const NO_SPACE: i32 = 28;
@@ -88,6 +90,26 @@ fn what_is_shorter_or_longer_than_promised_gets_no_name() {
         let disk = FakeDisk::default();
         let error = save(&disk, &[vec![7; 5]], Some(promised)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Incomplete);
+        assert_eq!((disk.file("a"), disk.parts()), (None, 0));
+    }
+}
+
+#[test]
+fn of_a_coding_that_was_cut_short_the_framing_is_told() {
+    let body = zstd::encode_all(&[7; 1000][..], 3).unwrap();
+    for (promised, kind) in [
+        (Some(body.len() as u64), ErrorKind::Incomplete),
+        (None, ErrorKind::Decode),
+    ] {
+        let disk = FakeDisk::default();
+        let writer = writer(&disk);
+        let (saving, told) = saving(promised);
+        let content = Content::asked(&[Coding::Zstd], None, Hashes::default(), &[]).unwrap();
+        let mut part = writer.part(content);
+        let cut = Bytes::copy_from_slice(&body[..body.len() - 1]);
+        part.write(cut).now_or_never().unwrap().unwrap();
+        part.commit(saving).now_or_never().unwrap();
+        assert_eq!(told.recv().unwrap().unwrap_err().kind(), kind);
         assert_eq!((disk.file("a"), disk.parts()), (None, 0));
     }
 }
