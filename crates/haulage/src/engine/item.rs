@@ -30,6 +30,8 @@ pub(super) struct Item {
     pub(super) attempts: u32,
     /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
     pub(super) begins_attempt: bool,
+    /// How often a request of it went again at once, since a connection was of no use.
+    pub(super) resends: u32,
     pub(super) http_status: Option<u16>,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
@@ -56,6 +58,7 @@ impl Item {
             hops: 0,
             attempts: 0,
             begins_attempt: true,
+            resends: 0,
             http_status: None,
             under_way: None,
         }

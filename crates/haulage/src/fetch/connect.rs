@@ -18,6 +18,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
 use super::dns::Resolver;
+use super::flood::{Bounded, HeadAllowance};
 use super::origin::{Name, Origin};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
@@ -29,9 +30,9 @@ pub(crate) use super::tls::check as check_tls;
 /// What every request of ours has for a body.
 pub(crate) type NoBody = Empty<Bytes>;
 
-/// Most headers of a response (RFC 9110 §5.4 lets a client bound them).
+/// Most headers of a response, and most trailers (RFC 9110 §5.4 lets a client bound them).
 const MOST_HEADERS: usize = 128;
-/// Most bytes of a response's head.
+/// Most bytes of a response's head, and of its trailers.
 const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// HTTP/2 flow control: what a server may send ahead on one stream and on all of them (RFC 9113 §5.2).
 const STREAM_WINDOW: u32 = 2 << 20;
@@ -39,8 +40,14 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// A connection, or a handle of one that is shared.
 pub(crate) enum Connection {
-    Http1(http1::SendRequest<NoBody>),
+    Http1(Http1),
     Http2(Shared),
+}
+
+/// A connection for one request at a time.
+pub(crate) struct Http1 {
+    pub(super) sender: http1::SendRequest<NoBody>,
+    pub(super) allowance: HeadAllowance,
 }
 
 /// A handle of an HTTP/2 connection.
@@ -156,17 +163,18 @@ impl Connector {
     async fn http1(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<http1::SendRequest<NoBody>, Error> {
+    ) -> Result<Http1, Error> {
+        let (stream, allowance) = Bounded::http1(stream);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(self.read_buffer)
             .max_headers(MOST_HEADERS)
             .max_header_size(MOST_HEADER_BYTES as usize)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|cause| classify::exchange(&cause))?;
+            .map_err(classify::exchange)?;
         // What the connection ends with is told to whoever has a request on it.
         tokio::spawn(connection);
-        Ok(sender)
+        Ok(Http1 { sender, allowance })
     }
 
     async fn http2(
@@ -177,9 +185,9 @@ impl Connector {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MOST_HEADER_BYTES)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Bounded::http2(stream)))
             .await
-            .map_err(|cause| classify::exchange(&cause))?;
+            .map_err(classify::exchange)?;
         tokio::spawn(connection);
         Ok(sender)
     }

@@ -19,7 +19,7 @@ const ITS_FAULT: [&str; 8] = [
     "tls",
 ];
 /// Far more than the rows of a case should take; what hangs would take for ever.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 
 fn file(seed: u64) -> Body {
     Body::seeded(seed, 20_000)
