@@ -15,7 +15,7 @@ use haulage::{Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, ResultsTarget, Span, User, at_least_one};
+use crate::values::{Header, Rate, ResultsTarget, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -169,6 +169,16 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) timeout: Span,
+
+    /// Bytes per second: a file that comes more slowly for --timeout has stalled
+    ///
+    /// As for --max-size: 500, 10K, 1.5M. 0 waits for any that comes at all.
+    #[arg(
+        long, value_name = "RATE",
+        default_value_t = Rate(Options::DEFAULT_LOWEST_SPEED),
+        help_heading = "Pace"
+    )]
+    pub(crate) lowest_speed: Rate,
 
     /// Most redirects that one item follows
     #[arg(

@@ -31,8 +31,11 @@ pub struct Options {
     pub retry: RetryPolicy,
     /// To resolve a name, connect and shake hands.
     pub connect_timeout: Duration,
-    /// Without a byte received.
+    /// Without a byte received; also for the head of a response as a whole.
     pub timeout: Duration,
+    /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout) fails as one that does
+    /// not come. Time in which the disk is behind does not count.
+    pub lowest_speed: u64,
     /// Most redirects that one item follows.
     pub max_redirects: u32,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
@@ -63,6 +66,8 @@ impl Options {
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// The default of [`timeout`](Self::timeout).
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`lowest_speed`](Self::lowest_speed).
+    pub const DEFAULT_LOWEST_SPEED: u64 = 1;
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
     /// The longest timeout or wait: beyond it, clocks overflow.
@@ -85,6 +90,7 @@ impl Options {
             retry: RetryPolicy::default(),
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
+            lowest_speed: Self::DEFAULT_LOWEST_SPEED,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),

@@ -78,6 +78,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--insecure",
         "--jobs",
         "--layout",
+        "--lowest-speed",
         "--max-redirects",
         "--output",
         "--per-host",

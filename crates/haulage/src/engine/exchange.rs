@@ -46,6 +46,7 @@ impl Lane {
         };
         self.used = true;
         self.answered = true;
+        self.idle.begin_body();
         let (head, body) = response.into_parts();
         let mut body = ResponseBody::new(body, head.version);
         item.http_status = Some(head.status.as_u16());
@@ -150,7 +151,7 @@ impl Lane {
             if let Some(transfer) = transfer {
                 transfer.add(bytes.len() as u64);
             }
-            part.write(bytes).await?;
+            self.idle.aside(part.write(bytes)).await?;
         }
         Ok(Step::Received(part, entity))
     }

@@ -62,7 +62,7 @@ impl Lane {
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
             answered: false,
-            idle: IdleTimer::new(core.options.timeout),
+            idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
         }
     }

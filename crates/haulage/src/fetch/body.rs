@@ -35,7 +35,7 @@ impl ResponseBody {
     /// Of kind `timeout`, `incomplete`, `reset`, `protocol` or `tls`.
     pub(crate) async fn next(&mut self, idle: &mut IdleTimer) -> Result<Option<Bytes>, Error> {
         loop {
-            match idle.guard(self.incoming.frame()).await? {
+            match idle.guard_body(self.incoming.frame()).await? {
                 None if self.is_cut_off() => {
                     return Err(Error::new(
                         ErrorKind::Incomplete,
@@ -46,7 +46,10 @@ impl ResponseBody {
                 // Trailers say nothing that is used.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(bytes) if bytes.is_empty() => {}
-                    Ok(bytes) => return Ok(Some(bytes)),
+                    Ok(bytes) => {
+                        idle.received(bytes.len());
+                        return Ok(Some(bytes));
+                    }
                     Err(_) => {}
                 },
                 Some(Err(cause)) => {

@@ -12,4 +12,5 @@ mod patience;
 mod redirects;
 mod repeating;
 mod resending;
+mod slowness;
 mod stopping;
