@@ -15,7 +15,7 @@ use haulage::{Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, Rate, ResultsTarget, Span, User, at_least_one};
+use crate::values::{Header, Rate, ResultsTarget, Size, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -169,6 +169,12 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) timeout: Span,
+
+    /// Most bytes of one file: 500, 10K, 1.5M, 2G; a larger one fails
+    ///
+    /// K, M, G and T, or KiB and so on, are powers of 1024; KB and so on are powers of 1000.
+    #[arg(long, value_name = "SIZE", help_heading = "Files")]
+    pub(crate) max_size: Option<Size>,
 
     /// Bytes per second: a file that comes more slowly for --timeout has stalled
     ///

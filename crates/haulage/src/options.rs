@@ -36,6 +36,8 @@ pub struct Options {
     /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout) fails as one that does
     /// not come. Time in which the disk is behind does not count.
     pub lowest_speed: u64,
+    /// Bytes of one file, as saved; a larger one fails. `None` sets no limit.
+    pub max_size: Option<u64>,
     /// Most redirects that one item follows.
     pub max_redirects: u32,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
@@ -91,6 +93,7 @@ impl Options {
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
             lowest_speed: Self::DEFAULT_LOWEST_SPEED,
+            max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),

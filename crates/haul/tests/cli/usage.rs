@@ -80,6 +80,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--layout",
         "--lowest-speed",
         "--max-redirects",
+        "--max-size",
         "--output",
         "--per-host",
         "--progress",

@@ -15,6 +15,7 @@ use crate::fetch::exchange::{self, Unanswered};
 use crate::fetch::headers;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Entity};
+use crate::plan::size;
 
 /// How long the rest of a body that nobody wants may take.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -52,7 +53,13 @@ impl Lane {
         item.http_status = Some(head.status.as_u16());
         let answer = head::read(head.status, head.version, &head.headers, body.length());
         let step = match answer {
-            Answer::Save(entity) => self.receive(item, &mut body, entity).await?,
+            Answer::Save(entity) => match self.may_be_saved(&entity) {
+                Ok(()) => self.receive(item, &mut body, entity).await?,
+                Err(error) => {
+                    self.put_aside(&mut body).await;
+                    Step::Failed(error)
+                }
+            },
             Answer::Redirect => {
                 let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
                 self.put_aside(&mut body).await;
@@ -136,6 +143,11 @@ impl Lane {
         Ok(())
     }
 
+    /// What can be said of a file before its first byte.
+    fn may_be_saved(&self, entity: &Entity) -> Result<(), Error> {
+        size::check(entity.length.unwrap_or(0), self.core.options.max_size)
+    }
+
     async fn receive(
         &mut self,
         item: &Item,
@@ -147,7 +159,10 @@ impl Lane {
             transfer.begin(entity.length);
         }
         let mut part = self.core.writer.part();
+        let mut received = 0;
         while let Some(bytes) = body.next(&mut self.idle).await? {
+            received += bytes.len() as u64;
+            size::check(received, self.core.options.max_size)?;
             if let Some(transfer) = transfer {
                 transfer.add(bytes.len() as u64);
             }

@@ -7,6 +7,7 @@ mod chaos;
 mod fetching;
 mod floods;
 mod framing;
+mod limits;
 mod lists;
 mod patience;
 mod redirects;
