@@ -176,6 +176,10 @@ pub(crate) struct Download {
     #[arg(long, value_name = "SIZE", help_heading = "Files")]
     pub(crate) max_size: Option<Size>,
 
+    /// Longest time for one item, all its attempts and waits included; then it fails
+    #[arg(long, value_name = "TIME", help_heading = "Pace")]
+    pub(crate) max_time: Option<Span>,
+
     /// Bytes per second: a file that comes more slowly for --timeout has stalled
     ///
     /// As for --max-size: 500, 10K, 1.5M. 0 waits for any that comes at all.

@@ -46,6 +46,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.connect_timeout = download.connect_timeout.0;
     options.timeout = download.timeout.0;
     options.lowest_speed = download.lowest_speed.0;
+    options.max_time = download.max_time.map(|time| time.0);
     options.max_size = download.max_size.map(|size| size.0);
     options.max_redirects = download.max_redirects;
     options.user_agent = match download.user_agent.as_str() {
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
-                    --lowest-speed 2K/s --max-size 1G \
+                    --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
@@ -255,6 +256,7 @@ mod tests {
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.lowest_speed, 2048);
+        assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);

@@ -36,6 +36,9 @@ pub struct Options {
     /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout) fails as one that does
     /// not come. Time in which the disk is behind does not count.
     pub lowest_speed: u64,
+    /// The most that one item may take, from its first request on: attempts, redirects and waits included. `None` sets no
+    /// limit.
+    pub max_time: Option<Duration>,
     /// Bytes of one file, as saved; a larger one fails. `None` sets no limit.
     pub max_size: Option<u64>,
     /// Most redirects that one item follows.
@@ -93,6 +96,7 @@ impl Options {
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
             lowest_speed: Self::DEFAULT_LOWEST_SPEED,
+            max_time: None,
             max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             headers: HeaderMap::new(),
@@ -118,7 +122,10 @@ impl Options {
         if self.threads == Some(0) {
             return refuse("threads must be at least 1");
         }
-        if self.connect_timeout.is_zero() || self.timeout.is_zero() {
+        if self.connect_timeout.is_zero()
+            || self.timeout.is_zero()
+            || self.max_time.is_some_and(|time| time.is_zero())
+        {
             return refuse("a timeout of 0 leaves no time for anything; choose a longer one");
         }
         let waits = [
@@ -127,6 +134,7 @@ impl Options {
             self.retry.base,
             self.retry.cap,
             self.retry.max_time,
+            self.max_time.unwrap_or_default(),
         ];
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
             return refuse("a timeout of more than a year is none; choose a shorter one");

@@ -81,6 +81,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--lowest-speed",
         "--max-redirects",
         "--max-size",
+        "--max-time",
         "--output",
         "--per-host",
         "--progress",

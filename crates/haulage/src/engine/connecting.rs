@@ -22,11 +22,13 @@ impl Lane {
             }
         }
         self.disconnect();
+        self.connecting = true;
         let connected = self
             .core
             .connector
             .connect(&Origin::of(item.url()), self.worker)
             .await;
+        self.connecting = false;
         let mut schedule = self.core.schedule();
         let result = match connected {
             Ok(connection) => {
@@ -51,6 +53,15 @@ impl Lane {
         };
         self.core.hand_out(schedule);
         result
+    }
+
+    /// Gives up making a connection, if that is what the lane was at.
+    pub(super) fn stop_connecting(&mut self) {
+        if std::mem::take(&mut self.connecting) {
+            let mut schedule = self.core.schedule();
+            schedule.could_not_connect(self.host);
+            self.core.hand_out(schedule);
+        }
     }
 
     /// What a lane without a connection does: goes on when it is to make one; otherwise, says whether it has got one.

@@ -26,13 +26,25 @@ const MOST_RESENDS: u32 = 5;
 impl Lane {
     pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
         self.answered = false;
-        self.core.begin(item);
-        match self.exchange(item, connects).await {
+        self.connecting = connects;
+        let result = match self.core.options.max_time {
+            None => self.exchange(item, connects).await,
+            Some(most) => match item.time_left(most) {
+                Duration::ZERO => Err(time_is_over(most)),
+                left => {
+                    let exchange = tokio::time::timeout(left, self.exchange(item, connects));
+                    exchange.await.unwrap_or_else(|_| Err(time_is_over(most)))
+                }
+            },
+        };
+        match result {
             Ok(step) => step,
             Err(error) => {
+                // Where its time was over, it may have been at anything.
+                self.stop_connecting();
                 // What is left on the connection is not the beginning of an answer. One that is silent may be dead without
                 // knowing it (RFC 9113 has no word for that): the others leave it too.
-                if error.kind() == ErrorKind::Timeout {
+                if error.kind() == ErrorKind::Timeout && error.is_transient() {
                     self.leave();
                 }
                 self.connection = None;
@@ -42,6 +54,7 @@ impl Lane {
     }
 
     async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+        self.core.begin(item);
         let Some(response) = self.answer(item, connects).await? else {
             return Ok(Step::PutBack);
         };
@@ -182,4 +195,12 @@ impl Lane {
             self.connection = None;
         }
     }
+}
+
+fn time_is_over(most: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("it took longer than {} s (--max-time)", most.as_secs_f64()),
+    )
+    .transient(false)
 }

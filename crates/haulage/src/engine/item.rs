@@ -89,6 +89,11 @@ impl Item {
         under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
     }
 
+    /// How much is left of the most time that it may take, from its first request on.
+    pub(super) fn time_left(&self, most: Duration) -> Duration {
+        most.saturating_sub(self.elapsed())
+    }
+
     /// What is known of a host that was never connected to.
     pub(super) fn protocol(&self) -> Protocol {
         if origin::is_https(self.url()) {

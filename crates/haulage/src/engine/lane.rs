@@ -36,6 +36,8 @@ pub(super) struct Lane {
     /// The connection is not of today: others made it, or a request has been answered on it. So the server may be closing it
     /// just now.
     pub(super) used: bool,
+    /// Others wait for the connection that this lane is making.
+    pub(super) connecting: bool,
     /// The present request has got the head of a response.
     pub(super) answered: bool,
     pub(super) idle: IdleTimer,
@@ -61,6 +63,7 @@ impl Lane {
             worker,
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
+            connecting: false,
             answered: false,
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
@@ -159,14 +162,15 @@ impl Lane {
         if self.answered {
             return error.is_transient();
         }
-        matches!(
-            error.kind(),
+        match error.kind() {
+            // An item whose time is over says nothing of its host.
+            ErrorKind::Timeout => error.is_transient(),
             ErrorKind::Dns
-                | ErrorKind::Connect
-                | ErrorKind::Tls
-                | ErrorKind::Timeout
-                | ErrorKind::Reset
-                | ErrorKind::Protocol
-        )
+            | ErrorKind::Connect
+            | ErrorKind::Tls
+            | ErrorKind::Reset
+            | ErrorKind::Protocol => true,
+            _ => false,
+        }
     }
 }
