@@ -198,6 +198,14 @@ pub(crate) struct Download {
     )]
     pub(crate) max_redirects: u32,
 
+    /// Refuse plain http: URLs, and redirects to them
+    #[arg(long, conflicts_with = "allow_downgrade", help_heading = "Requests")]
+    pub(crate) https_only: bool,
+
+    /// Follow redirects from https to plain http, which anybody on the way can change
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) allow_downgrade: bool,
+
     /// Send this header too; 'NAME;' sends one without a value
     ///
     /// A header that tells something about you goes only to the origin of the URL as given, not to where it redirects.

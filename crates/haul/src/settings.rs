@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
-use haulage::{Existing, Layout, Options, Roots, TlsOptions, Verification, Workspace};
+use haulage::{Existing, Layout, Options, PlainHttp, Roots, TlsOptions, Verification, Workspace};
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, Progress};
@@ -49,6 +49,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.max_time = download.max_time.map(|time| time.0);
     options.max_size = download.max_size.map(|size| size.0);
     options.max_redirects = download.max_redirects;
+    options.plain_http = match (download.https_only, download.allow_downgrade) {
+        (true, _) => PlainHttp::Never,
+        (false, false) => PlainHttp::AsGiven,
+        (false, true) => PlainHttp::Anywhere,
+    };
     options.user_agent = match download.user_agent.as_str() {
         "" => None,
         text => {
@@ -243,6 +248,7 @@ mod tests {
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
+                    --https-only \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
@@ -256,6 +262,7 @@ mod tests {
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.lowest_speed, 2048);
+        assert_eq!(options.plain_http, PlainHttp::Never);
         assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
@@ -267,6 +274,14 @@ mod tests {
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
+    }
+
+    #[test]
+    fn what_excludes_the_other_arrives_too() {
+        let options = |line: &str| options(&download(line), GivenAs::Urls).unwrap();
+        let plain_http = options("http://a/ --allow-downgrade").plain_http;
+        assert_eq!(plain_http, PlainHttp::Anywhere);
+        assert_eq!(options("http://a/").plain_http, PlainHttp::AsGiven);
     }
 
     #[test]

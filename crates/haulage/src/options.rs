@@ -43,6 +43,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// Most redirects that one item follows.
     pub max_redirects: u32,
+    /// Where plain http may be spoken.
+    pub plain_http: PlainHttp,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
     /// the user go along.
     pub headers: HeaderMap,
@@ -99,6 +101,7 @@ impl Options {
             max_time: None,
             max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
+            plain_http: PlainHttp::AsGiven,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
@@ -183,6 +186,19 @@ impl Default for RetryPolicy {
             max_time: Duration::from_mins(10),
         }
     }
+}
+
+/// Where plain http may be spoken, which anybody on the way can read and change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlainHttp {
+    /// Nowhere: http URLs, and redirects to them, are refused.
+    Never,
+    /// Where a URL as given says so. A redirect from https to http is refused.
+    #[default]
+    AsGiven,
+    /// Wherever a redirect leads, too.
+    Anywhere,
 }
 
 /// Whom to trust over TLS.

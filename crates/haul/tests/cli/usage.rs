@@ -28,6 +28,11 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("--results a.csv http://a.example/", ".jsonl"),
         ("--timeout soon http://a.example/", "500ms"),
         ("-j 0 http://a.example/", "at least 1"),
+        ("--max-size much http://a.example/", "1.5M"),
+        (
+            "--https-only --allow-downgrade http://a.example/",
+            "cannot be used with",
+        ),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
@@ -66,6 +71,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         .collect();
     options.sort_unstable();
     let expected = [
+        "--allow-downgrade",
         "--base-url",
         "--cacert",
         "--connect-timeout",
@@ -74,6 +80,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--globoff",
         "--header",
         "--help",
+        "--https-only",
         "--input",
         "--insecure",
         "--jobs",

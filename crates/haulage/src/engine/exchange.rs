@@ -54,6 +54,7 @@ impl Lane {
     }
 
     async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+        redirect::check_scheme(item.url(), self.core.options.plain_http)?;
         self.core.begin(item);
         let Some(response) = self.answer(item, connects).await? else {
             return Ok(Step::PutBack);
@@ -74,7 +75,8 @@ impl Lane {
                 }
             },
             Answer::Redirect => {
-                let to = redirect::next_hop(item.url(), head.headers.get(http::header::LOCATION));
+                let location = head.headers.get(http::header::LOCATION);
+                let to = redirect::next_hop(item.url(), location, self.core.options.plain_http);
                 self.put_aside(&mut body).await;
                 to.map_or_else(Step::Failed, Step::Redirected)
             }
