@@ -198,6 +198,18 @@ pub(crate) struct Download {
     )]
     pub(crate) max_redirects: u32,
 
+    /// Speak HTTP/1.1 where HTTP/2 could be negotiated
+    #[arg(
+        long = "http1.1",
+        conflicts_with = "http2_prior_knowledge",
+        help_heading = "Requests"
+    )]
+    pub(crate) http1: bool,
+
+    /// Speak HTTP/2, without TLS too; a server that does not fails
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) http2_prior_knowledge: bool,
+
     /// Refuse plain http: URLs, and redirects to them
     #[arg(long, conflicts_with = "allow_downgrade", help_heading = "Requests")]
     pub(crate) https_only: bool,

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
-use haulage::{Existing, Layout, Options, PlainHttp, Roots, TlsOptions, Verification, Workspace};
+use haulage::{
+    Existing, HttpVersion, Layout, Options, PlainHttp, Roots, TlsOptions, Verification, Workspace,
+};
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, Progress};
@@ -53,6 +55,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         (true, _) => PlainHttp::Never,
         (false, false) => PlainHttp::AsGiven,
         (false, true) => PlainHttp::Anywhere,
+    };
+    options.http = match (download.http1, download.http2_prior_knowledge) {
+        (true, _) => HttpVersion::Http1,
+        (false, false) => HttpVersion::Negotiated,
+        (false, true) => HttpVersion::Http2PriorKnowledge,
     };
     options.user_agent = match download.user_agent.as_str() {
         "" => None,
@@ -248,7 +255,7 @@ mod tests {
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
-                    --https-only \
+                    --https-only --http1.1 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert_eq!(options.directory, Path::new("x"));
@@ -263,6 +270,7 @@ mod tests {
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
+        assert_eq!(options.http, HttpVersion::Http1);
         assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
@@ -282,6 +290,9 @@ mod tests {
         let plain_http = options("http://a/ --allow-downgrade").plain_http;
         assert_eq!(plain_http, PlainHttp::Anywhere);
         assert_eq!(options("http://a/").plain_http, PlainHttp::AsGiven);
+        let http = options("http://a/ --http2-prior-knowledge").http;
+        assert_eq!(http, HttpVersion::Http2PriorKnowledge);
+        assert_eq!(options("http://a/").http, HttpVersion::Negotiated);
     }
 
     #[test]

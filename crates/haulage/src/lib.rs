@@ -50,7 +50,8 @@ pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
-    Existing, Layout, Options, PlainHttp, RetryPolicy, Roots, TlsOptions, Verification, Workspace,
+    Existing, HttpVersion, Layout, Options, PlainHttp, RetryPolicy, Roots, TlsOptions,
+    Verification, Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};

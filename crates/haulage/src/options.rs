@@ -45,6 +45,8 @@ pub struct Options {
     pub max_redirects: u32,
     /// Where plain http may be spoken.
     pub plain_http: PlainHttp,
+    /// Which version of HTTP is spoken.
+    pub http: HttpVersion,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
     /// the user go along.
     pub headers: HeaderMap,
@@ -102,6 +104,7 @@ impl Options {
             max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             plain_http: PlainHttp::AsGiven,
+            http: HttpVersion::Negotiated,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
@@ -199,6 +202,19 @@ pub enum PlainHttp {
     AsGiven,
     /// Wherever a redirect leads, too.
     Anywhere,
+}
+
+/// Which version of HTTP is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpVersion {
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1 (ALPN, RFC 7301), and HTTP/1.1 without.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, with and without TLS (RFC 9113 §3.3). A server that does not speak it fails.
+    Http2PriorKnowledge,
 }
 
 /// Whom to trust over TLS.

@@ -33,6 +33,10 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "--https-only --allow-downgrade http://a.example/",
             "cannot be used with",
         ),
+        (
+            "--http1.1 --http2-prior-knowledge http://a.example/",
+            "cannot be used with",
+        ),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
@@ -80,6 +84,8 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--globoff",
         "--header",
         "--help",
+        "--http1.1",
+        "--http2-prior-knowledge",
         "--https-only",
         "--input",
         "--insecure",

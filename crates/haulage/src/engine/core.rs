@@ -151,7 +151,7 @@ impl Core {
             drop(schedule);
             return self.cancelled(*item);
         }
-        let host = schedule.host(origin::key(item.url()), item.protocol());
+        let host = schedule.host(origin::key(item.url()), item.protocol(self.options.http));
         push(&mut schedule, host, item);
         self.hand_out(schedule);
     }

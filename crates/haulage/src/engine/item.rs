@@ -8,6 +8,7 @@ use url::Url;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::origin;
+use crate::options::HttpVersion;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
@@ -95,11 +96,11 @@ impl Item {
     }
 
     /// What is known of a host that was never connected to.
-    pub(super) fn protocol(&self) -> Protocol {
-        if origin::is_https(self.url()) {
-            Protocol::Unknown
-        } else {
-            Protocol::Exclusive
+    pub(super) fn protocol(&self, http: HttpVersion) -> Protocol {
+        match http {
+            HttpVersion::Negotiated if origin::is_https(self.url()) => Protocol::Unknown,
+            HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
+            HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         }
     }
 

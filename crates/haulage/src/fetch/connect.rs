@@ -16,13 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::dns::Resolver;
 use super::flood::{Bounded, HeadAllowance};
 use super::origin::{Name, Origin};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
-use crate::options::{Options, TlsOptions};
+use crate::options::{HttpVersion, Options, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
 pub(crate) struct Connector {
     resolver: Resolver,
     pool: Arc<BlockingPool>,
+    http: HttpVersion,
     tls_options: TlsOptions,
     /// Made when the first TLS connection needs it: reading the system's roots takes a while.
     tls: OnceCell<Arc<ClientConfig>>,
@@ -82,6 +84,7 @@ impl Connector {
         Ok(Self {
             resolver: Resolver::new()?,
             pool,
+            http: options.http,
             tls_options: options.tls.clone(),
             tls: OnceCell::new(),
             connect_timeout: options.connect_timeout,
@@ -118,8 +121,30 @@ impl Connector {
         }
         .map_err(|cause| connect_failed(&host, cause))?;
         if !origin.https {
-            return Ok(Connection::Http1(self.http1(stream).await?));
+            return match self.http {
+                HttpVersion::Negotiated | HttpVersion::Http1 => self.http1(stream).await,
+                HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
+            };
         }
+        let stream = self.shake_hands(&host, origin, stream).await?;
+        if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
+            return self.http2(stream, worker).await;
+        }
+        if self.http == HttpVersion::Http2PriorKnowledge {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
+            ));
+        }
+        self.http1(stream).await
+    }
+
+    async fn shake_hands(
+        &self,
+        host: &str,
+        origin: &Origin,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Error> {
         let name = match &origin.host {
             Name::Address(address) => ServerName::IpAddress((*address).into()),
             Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
@@ -130,28 +155,19 @@ impl Connector {
                 .caused_by(cause)
             })?,
         };
-        let stream = TlsConnector::from(self.tls_config().await?)
+        TlsConnector::from(self.tls_config().await?)
             .connect(name, stream)
             .await
-            .map_err(|cause| tls::failed(&host, cause))?;
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            Ok(Connection::Http2(Shared {
-                number: self.numbers.fetch_add(1, Ordering::Relaxed),
-                worker,
-                sender: self.http2(stream).await?,
-            }))
-        } else {
-            Ok(Connection::Http1(self.http1(stream).await?))
-        }
+            .map_err(|cause| tls::failed(host, cause))
     }
 
     async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
         let config = self.tls.get_or_try_init(|| async {
             let (tell, told) = oneshot::channel();
-            let options = self.tls_options.clone();
+            let (options, http) = (self.tls_options.clone(), self.http);
             self.pool.call(move || {
                 // Nobody may wait any more.
-                let _ = tell.send(tls::client_config(&options));
+                let _ = tell.send(tls::client_config(&options, http));
             });
             told.await.unwrap_or_else(|cause| {
                 Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause))
@@ -163,7 +179,7 @@ impl Connector {
     async fn http1(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<Http1, Error> {
+    ) -> Result<Connection, Error> {
         let (stream, allowance) = Bounded::http1(stream);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(self.read_buffer)
@@ -174,13 +190,14 @@ impl Connector {
             .map_err(classify::exchange)?;
         // What the connection ends with is told to whoever has a request on it.
         tokio::spawn(connection);
-        Ok(Http1 { sender, allowance })
+        Ok(Connection::Http1(Http1 { sender, allowance }))
     }
 
     async fn http2(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<http2::SendRequest<NoBody>, Error> {
+        worker: usize,
+    ) -> Result<Connection, Error> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -189,7 +206,11 @@ impl Connector {
             .await
             .map_err(classify::exchange)?;
         tokio::spawn(connection);
-        Ok(sender)
+        Ok(Connection::Http2(Shared {
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            worker,
+            sender,
+        }))
     }
 }
 

@@ -15,3 +15,4 @@ mod repeating;
 mod resending;
 mod slowness;
 mod stopping;
+mod versions;
