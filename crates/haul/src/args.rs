@@ -15,7 +15,7 @@ use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, ResultsTarget, Size, Span, User, at_least_one};
+use crate::values::{Header, Rate, ResultsTarget, Size, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -216,6 +216,26 @@ pub(crate) struct Download {
     )]
     pub(crate) timeout: Span,
 
+    /// Most bytes of one file: 500, 10K, 1.5M, 2G; a larger one fails
+    ///
+    /// K, M, G and T, or KiB and so on, are powers of 1024; KB and so on are powers of 1000.
+    #[arg(long, value_name = "SIZE", help_heading = "Files")]
+    pub(crate) max_size: Option<Size>,
+
+    /// Longest time for one item, all its attempts and waits included; then it fails
+    #[arg(long, value_name = "TIME", help_heading = "Pace")]
+    pub(crate) max_time: Option<Span>,
+
+    /// Bytes per second: a file that comes more slowly for --timeout has stalled
+    ///
+    /// As for --max-size: 500, 10K, 1.5M. 0 waits for any that comes at all.
+    #[arg(
+        long, value_name = "RATE",
+        default_value_t = Rate(Options::DEFAULT_LOWEST_SPEED),
+        help_heading = "Pace"
+    )]
+    pub(crate) lowest_speed: Rate,
+
     /// Most redirects that one item follows
     #[arg(
         long, value_name = "N",
@@ -223,6 +243,26 @@ pub(crate) struct Download {
         help_heading = "Requests"
     )]
     pub(crate) max_redirects: u32,
+
+    /// Speak HTTP/1.1 where HTTP/2 could be negotiated
+    #[arg(
+        long = "http1.1",
+        conflicts_with = "http2_prior_knowledge",
+        help_heading = "Requests"
+    )]
+    pub(crate) http1: bool,
+
+    /// Speak HTTP/2, without TLS too; a server that does not fails
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) http2_prior_knowledge: bool,
+
+    /// Refuse plain http: URLs, and redirects to them
+    #[arg(long, conflicts_with = "allow_downgrade", help_heading = "Requests")]
+    pub(crate) https_only: bool,
+
+    /// Follow redirects from https to plain http, which anybody on the way can change
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) allow_downgrade: bool,
 
     /// Send this header too; 'NAME;' sends one without a value
     ///

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
-    Checksum, Codings, Destination, Existing, Layout, Naming, Options, Purpose, Roots, TlsOptions,
-    Verification, Workspace,
+    Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options, PlainHttp,
+    Purpose, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -77,7 +77,20 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     };
     options.connect_timeout = download.connect_timeout.0;
     options.timeout = download.timeout.0;
+    options.lowest_speed = download.lowest_speed.0;
+    options.max_time = download.max_time.map(|time| time.0);
+    options.max_size = download.max_size.map(|size| size.0);
     options.max_redirects = download.max_redirects;
+    options.plain_http = match (download.https_only, download.allow_downgrade) {
+        (true, _) => PlainHttp::Never,
+        (false, false) => PlainHttp::AsGiven,
+        (false, true) => PlainHttp::Anywhere,
+    };
+    options.http = match (download.http1, download.http2_prior_knowledge) {
+        (true, _) => HttpVersion::Http1,
+        (false, false) => HttpVersion::Negotiated,
+        (false, true) => HttpVersion::Http2PriorKnowledge,
+    };
     options.user_agent = match download.user_agent.as_str() {
         "" => None,
         text => {
@@ -353,6 +366,8 @@ mod tests {
     #[test]
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
+                    --lowest-speed 2K/s --max-size 1G --max-time 1h \
+                    --https-only --http1.1 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
@@ -368,6 +383,11 @@ mod tests {
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.naming, Naming::ByServer);
+        assert_eq!(options.lowest_speed, 2048);
+        assert_eq!(options.plain_http, PlainHttp::Never);
+        assert_eq!(options.http, HttpVersion::Http1);
+        assert_eq!(options.max_time.unwrap().as_secs(), 3600);
+        assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");
@@ -380,6 +400,17 @@ mod tests {
         assert_eq!(options.min_free, 2 << 30);
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
+    }
+
+    #[test]
+    fn what_excludes_the_other_arrives_too() {
+        let options = |line: &str| options(&download(line), GivenAs::Urls).unwrap();
+        let plain_http = options("http://a/ --allow-downgrade").plain_http;
+        assert_eq!(plain_http, PlainHttp::Anywhere);
+        assert_eq!(options("http://a/").plain_http, PlainHttp::AsGiven);
+        let http = options("http://a/ --http2-prior-knowledge").http;
+        assert_eq!(http, HttpVersion::Http2PriorKnowledge);
+        assert_eq!(options("http://a/").http, HttpVersion::Negotiated);
     }
 
     #[test]

@@ -52,58 +52,90 @@ impl fmt::Display for Span {
     }
 }
 
-/// A size as it is written: `500`, `64K`, `1.5M` (powers of 1024, as `KiB` is), `64KB` (powers of 1000).
+/// A size as it is written, in bytes: `500`, `10K`, `1.5M`, `2G`, with powers of 1024; `KiB` and the like are the same, `KB` and
+/// the like are powers of 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) u64);
 
-/// Letters, each 1024 times the one before.
-const SIZES: [char; 4] = ['K', 'M', 'G', 'T'];
+/// What stands for the powers of 1024, or of 1000, from the first.
+const PREFIXES: &str = "KMGT";
 
 impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "write it as in 500K, 64M, 1G, 1.5GiB or 2GB".to_owned();
-        let end = text
-            .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let unit = unit.trim_start().to_ascii_uppercase();
-        let power = SIZES.iter().position(|letter| unit.starts_with(*letter));
-        let rest = if power.is_some() { &unit[1..] } else { &unit };
-        let base: f64 = match (power, rest) {
-            (Some(_), "" | "IB") | (None, "" | "B") => 1024.0,
-            (Some(_), "B") => 1000.0,
-            _ => return Err(wrong()),
-        };
-        let power = power.map_or(0, |at| at + 1);
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let bytes = (0..power).fold(number, |bytes, _| bytes * base);
-        // Up to here every whole number of bytes is a float of its own.
-        if bytes > 9e15 {
-            return Err("that is too much".to_owned());
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "neither negative nor too large, and no byte is split"
-        )]
-        Ok(Self(bytes as u64))
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+        unit_of_size(unit.trim_start())
+            .and_then(|unit| scaled(number, unit))
+            .map(Self)
+            .ok_or_else(|| "write it as in 500, 10K, 1.5M or 2G".to_owned())
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut number, mut unit) = (self.0, None);
-        for letter in SIZES {
-            if number == 0 || !number.is_multiple_of(1024) {
-                break;
+        let (mut number, mut unit) = (self.0, "");
+        for (at, _) in PREFIXES.char_indices() {
+            if number != 0 && number.is_multiple_of(1024) {
+                number /= 1024;
+                unit = &PREFIXES[at..=at];
             }
-            (number, unit) = (number / 1024, Some(letter));
         }
-        write!(formatter, "{number}")?;
-        unit.map_or(Ok(()), |unit| write!(formatter, "{unit}"))
+        write!(formatter, "{number}{unit}")
     }
+}
+
+/// The bytes of `K`, `KiB`, `KB` and so on.
+fn unit_of_size(text: &str) -> Option<u64> {
+    let text = text.to_ascii_uppercase();
+    let Some(prefix) = text.chars().next().filter(|_| text != "B") else {
+        return Some(1);
+    };
+    let power = u32::try_from(PREFIXES.find(prefix)? + 1).ok()?;
+    match &text[1..] {
+        "" | "IB" => Some(1024_u64.pow(power)),
+        "B" => Some(1000_u64.pow(power)),
+        _ => None,
+    }
+}
+
+/// Bytes per second, written as a size; `/s` may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate(pub(crate) u64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size = text.strip_suffix("/s").unwrap_or(text);
+        size.parse()
+            .map(|Size(bytes)| Self(bytes))
+            .map_err(|_| "write it as in 500, 10K or 1.5M, in bytes per second".to_owned())
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Size(self.0).fmt(formatter)
+    }
+}
+
+/// A decimal number times a unit, rounded down; `None` when it is no such number, or too large.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    // An empty string stands for 0, and what comes after these digits for less than anybody means.
+    let fraction = &fraction[..fraction.len().min(9)];
+    let parse = |digits: &str| format!("0{digits}").parse::<u64>().ok();
+    let parts = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    let part = u128::from(unit) * u128::from(parse(fraction)?) / parts;
+    parse(whole)?
+        .checked_mul(unit)?
+        .checked_add(u64::try_from(part).ok()?)
 }
 
 /// How many at once.
@@ -254,33 +286,51 @@ mod tests {
             ("0", 0),
             ("500", 500),
             ("500B", 500),
-            ("64K", 64 << 10),
-            ("64k", 64 << 10),
+            ("10K", 10 << 10),
+            ("10k", 10 << 10),
             ("1.5M", 3 << 19),
-            ("2GiB", 2 << 30),
-            ("2 gb", 2_000_000_000),
-            ("1T", 1 << 40),
+            (".5G", 1 << 29),
+            ("2 GiB", 2 << 30),
+            ("2GB", 2_000_000_000),
+            ("1.0000000001K", 1024),
+            ("16383T", 16383 << 40),
         ] {
-            let size: Size = text.parse().unwrap();
-            assert_eq!(size.0, bytes, "{text}");
-            assert_eq!(size.to_string().parse(), Ok(size), "{size}");
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+            assert_eq!(format!("{text}/s").parse(), Ok(Rate(bytes)), "{text}");
         }
         for text in [
             "",
             "K",
+            ".",
             "-1",
             "1e3",
-            "inf",
-            "1X",
-            "1KX",
-            "1iB",
             "1..2",
-            "1KiBs",
-            "99999999T",
+            "1.2.3",
+            "5iB",
+            "5KK",
+            "5P",
+            "5 é",
+            "16777216T",
+            "99999999999999999999",
         ] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+            assert!(text.parse::<Rate>().is_err(), "{text}");
         }
-        assert_eq!(Size(64 << 20).to_string(), "64M");
+    }
+
+    #[test]
+    fn a_size_shows_as_what_parses_to_it() {
+        for (bytes, shown) in [
+            (0, "0"),
+            (1, "1"),
+            (1000, "1000"),
+            (1 << 20, "1M"),
+            (3 << 19, "1536K"),
+            (1 << 50, "1024T"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), shown);
+            assert_eq!(shown.parse(), Ok(Size(bytes)));
+        }
     }
 
     #[test]

@@ -39,10 +39,22 @@ pub struct Options {
     pub max_errors: Option<u64>,
     /// To resolve a name, connect and shake hands.
     pub connect_timeout: Duration,
-    /// Without a byte received.
+    /// Without a byte received; also for the head of a response as a whole.
     pub timeout: Duration,
+    /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout) fails as one that does
+    /// not come. Time in which the disk is behind does not count.
+    pub lowest_speed: u64,
+    /// The most that one item may take, from its first request on: attempts, redirects and waits included. `None` sets no
+    /// limit.
+    pub max_time: Option<Duration>,
+    /// Bytes of one file, as saved; a larger one fails. `None` sets no limit.
+    pub max_size: Option<u64>,
     /// Most redirects that one item follows.
     pub max_redirects: u32,
+    /// Where plain http may be spoken.
+    pub plain_http: PlainHttp,
+    /// Which version of HTTP is spoken.
+    pub http: HttpVersion,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
     /// the user go along.
     pub headers: HeaderMap,
@@ -60,8 +72,6 @@ pub struct Options {
     pub existing: Existing,
     /// What becomes of the content codings that a file comes in.
     pub codings: Codings,
-    /// Most bytes of one file, as saved.
-    pub max_size: Option<u64>,
     /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
     /// resumed. 0 turns that off.
     pub min_free: u64,
@@ -82,6 +92,8 @@ impl Options {
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// The default of [`timeout`](Self::timeout).
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`lowest_speed`](Self::lowest_speed).
+    pub const DEFAULT_LOWEST_SPEED: u64 = 1;
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
     /// The default of [`min_free`](Self::min_free), 64 MiB.
@@ -108,7 +120,12 @@ impl Options {
             max_errors: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
+            lowest_speed: Self::DEFAULT_LOWEST_SPEED,
+            max_time: None,
+            max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
+            plain_http: PlainHttp::AsGiven,
+            http: HttpVersion::Negotiated,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
@@ -117,7 +134,6 @@ impl Options {
             naming: Naming::ByUrl,
             existing: Existing::Skip,
             codings: Codings::AsSent,
-            max_size: None,
             min_free: Self::DEFAULT_MIN_FREE,
             hashes: Vec::new(),
             workspace: Workspace::Keep,
@@ -140,7 +156,10 @@ impl Options {
         if self.threads == Some(0) {
             return refuse("threads must be at least 1");
         }
-        if self.connect_timeout.is_zero() || self.timeout.is_zero() {
+        if self.connect_timeout.is_zero()
+            || self.timeout.is_zero()
+            || self.max_time.is_some_and(|time| time.is_zero())
+        {
             return refuse("a timeout of 0 leaves no time for anything; choose a longer one");
         }
         let waits = [
@@ -149,6 +168,7 @@ impl Options {
             self.retry.base,
             self.retry.cap,
             self.retry.max_time,
+            self.max_time.unwrap_or_default(),
         ];
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
             return refuse("a timeout of more than a year is none; choose a shorter one");
@@ -219,6 +239,32 @@ impl Default for RetryPolicy {
             max_time: Duration::from_mins(10),
         }
     }
+}
+
+/// Where plain http may be spoken, which anybody on the way can read and change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlainHttp {
+    /// Nowhere: http URLs, and redirects to them, are refused.
+    Never,
+    /// Where a URL as given says so. A redirect from https to http is refused.
+    #[default]
+    AsGiven,
+    /// Wherever a redirect leads, too.
+    Anywhere,
+}
+
+/// Which version of HTTP is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpVersion {
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1 (ALPN, RFC 7301), and HTTP/1.1 without.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, with and without TLS (RFC 9113 §3.3). A server that does not speak it fails.
+    Http2PriorKnowledge,
 }
 
 /// Whom to trust over TLS.

@@ -20,8 +20,18 @@ use crate::tls;
 pub struct Builder {
     listen: SocketAddr,
     tls: bool,
-    http1_only: bool,
+    versions: Versions,
     quiet: bool,
+}
+
+/// What it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// Over TLS what the client prefers, and HTTP/1.1 without.
+    Both,
+    Http1,
+    /// Without TLS with prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
 impl Default for Builder {
@@ -30,7 +40,7 @@ impl Default for Builder {
         Self {
             listen,
             tls: false,
-            http1_only: false,
+            versions: Versions::Both,
             quiet: false,
         }
     }
@@ -55,10 +65,15 @@ impl Builder {
     /// Does not offer HTTP/2.
     #[must_use]
     pub fn http1_only(self) -> Self {
-        Self {
-            http1_only: true,
-            ..self
-        }
+        let versions = Versions::Http1;
+        Self { versions, ..self }
+    }
+
+    /// Speaks HTTP/2 alone, without TLS too.
+    #[must_use]
+    pub fn http2_only(self) -> Self {
+        let versions = Versions::Http2;
+        Self { versions, ..self }
     }
 
     /// Keeps no log, only the counters: for benches.
@@ -80,11 +95,12 @@ impl Builder {
             routes: Routes::default(),
             limits: Limits::default(),
             log,
+            versions: self.versions,
         });
-        let protocols: &[&[u8]] = if self.http1_only {
-            &[b"http/1.1"]
-        } else {
-            &[b"h2", b"http/1.1"]
+        let protocols: &[&[u8]] = match self.versions {
+            Versions::Both => &[b"h2", b"http/1.1"],
+            Versions::Http1 => &[b"http/1.1"],
+            Versions::Http2 => &[b"h2"],
         };
         let acceptor = self.tls.then(|| tls::acceptor(address.ip(), protocols));
 

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 
+use crate::builder::Versions;
 use crate::limit::Limits;
 use crate::log::{Log, Ticket};
 use crate::routes::{Request, Routes};
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<Log>,
+    pub(crate) versions: Versions,
 }
 
 impl Shared {
@@ -56,7 +58,10 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     // Otherwise a small last piece would wait for the client's acknowledgement.
     let _ = tcp.set_nodelay(true);
     let Some(tls) = tls else {
-        return http1::serve(tcp, shared, connection).await;
+        return match shared.versions {
+            Versions::Both | Versions::Http1 => http1::serve(tcp, shared, connection).await,
+            Versions::Http2 => http2::serve(tcp, shared, connection).await,
+        };
     };
     let Ok(socket) = tls.accept(tcp).await else {
         return;

@@ -28,10 +28,19 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("--base-url http://a.example/ http://b.example/", "--input"),
         ("--checksum sha256=12 http://a.example/", "64 hex digits"),
         ("--hash md4 http://a.example/", "there are sha256"),
-        ("--min-free much http://a.example/", "64M"),
+        ("--min-free much http://a.example/", "1.5M"),
         ("--results a.csv http://a.example/", ".jsonl"),
         ("--timeout soon http://a.example/", "500ms"),
         ("-j 0 http://a.example/", "at least 1"),
+        ("--max-size much http://a.example/", "1.5M"),
+        (
+            "--https-only --allow-downgrade http://a.example/",
+            "cannot be used with",
+        ),
+        (
+            "--http1.1 --http2-prior-knowledge http://a.example/",
+            "cannot be used with",
+        ),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
@@ -70,6 +79,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         .collect();
     options.sort_unstable();
     let expected = [
+        "--allow-downgrade",
         "--base-url",
         "--cacert",
         "--checksum",
@@ -84,12 +94,18 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--hash",
         "--header",
         "--help",
+        "--http1.1",
+        "--http2-prior-knowledge",
+        "--https-only",
         "--input",
         "--insecure",
         "--jobs",
         "--layout",
+        "--lowest-speed",
         "--max-errors",
         "--max-redirects",
+        "--max-size",
+        "--max-time",
         "--min-free",
         "--output",
         "--per-host",

@@ -130,7 +130,8 @@ impl Core {
             Codings::AsSent => Vec::new(),
             Codings::Undone => coding::to_undo(headers)?,
         };
-        let most = self.options.max_size;
+        // What is saved as it was sent is measured as it comes in.
+        let most = self.options.max_size.filter(|_| !codings.is_empty());
         Content::asked(&codings, most, self.hashes_of(request), &request.checksums)
     }
 
@@ -173,7 +174,7 @@ impl Core {
             drop(schedule);
             return self.cancelled(*item);
         }
-        let host = schedule.host(origin::key(item.url()), item.protocol());
+        let host = schedule.host(origin::key(item.url()), item.protocol(self.options.http));
         push(&mut schedule, host, item);
         self.hand_out(schedule);
     }

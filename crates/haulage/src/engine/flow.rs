@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-
 use super::item::Item;
 use super::lane::Lane;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::body::ResponseBody;
 use crate::fetch::connect::Connection;
 use crate::fetch::recall::Rest;
 use crate::plan::head::Entity;
@@ -20,7 +19,7 @@ impl Lane {
     pub(super) async fn receive_directly(
         &mut self,
         item: &Item,
-        body: &mut Incoming,
+        body: &mut ResponseBody,
         entity: &Entity,
         part: &mut PartWriter,
     ) -> Result<bool, Error> {
@@ -70,7 +69,8 @@ impl Lane {
                 ErrorKind::Incomplete,
                 "the server closed the connection before the file was complete",
             ),
-            Broken::Stalled => self.idle.error(),
+            Broken::Silent => self.idle.silent(),
+            Broken::Slow => self.idle.slow(),
             Broken::Socket(cause) => {
                 Error::new(ErrorKind::Reset, format!("the connection broke: {cause}"))
                     .caused_by(cause)

@@ -8,6 +8,7 @@ use url::Url;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::origin;
+use crate::options::HttpVersion;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
@@ -30,6 +31,8 @@ pub(super) struct Item {
     pub(super) attempts: u32,
     /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
     pub(super) begins_attempt: bool,
+    /// How often a request of it went again at once, since a connection was of no use.
+    pub(super) resends: u32,
     pub(super) http_status: Option<u16>,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
@@ -67,6 +70,7 @@ impl Item {
             hops: 0,
             attempts: 0,
             begins_attempt: true,
+            resends: 0,
             http_status: None,
             under_way: None,
         }
@@ -97,12 +101,17 @@ impl Item {
         under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
     }
 
+    /// How much is left of the most time that it may take, from its first request on.
+    pub(super) fn time_left(&self, most: Duration) -> Duration {
+        most.saturating_sub(self.elapsed())
+    }
+
     /// What is known of a host that was never connected to.
-    pub(super) fn protocol(&self) -> Protocol {
-        if origin::is_https(self.url()) {
-            Protocol::Unknown
-        } else {
-            Protocol::Exclusive
+    pub(super) fn protocol(&self, http: HttpVersion) -> Protocol {
+        match http {
+            HttpVersion::Negotiated if origin::is_https(self.url()) => Protocol::Unknown,
+            HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
+            HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         }
     }
 

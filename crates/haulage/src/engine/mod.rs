@@ -1,8 +1,10 @@
 //! Wires the stations: the one place that knows them all, and the one loop there is. The head of a response can put more
 //! work back into a host's queue: a redirect's next hop, a repetition.
 
+mod connecting;
 mod core;
 mod events;
+mod exchange;
 mod flow;
 mod handover;
 mod intake;

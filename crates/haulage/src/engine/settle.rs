@@ -94,7 +94,12 @@ impl Core {
         if error.is_ours() {
             return self.end_failed(*item, error);
         }
-        match self.wait_for_next(&mut item, &error) {
+        let wait = self.wait_for_next(&mut item, &error);
+        if wait.is_some_and(|wait| !self.is_time_left(&item, wait)) {
+            let error = error.and("there is no time for another attempt (--max-time)");
+            return self.end_failed(*item, error);
+        }
+        match wait {
             Some(wait) if !self.stopping.is_cancelled() => {
                 if let Some(under_way) = &item.under_way {
                     under_way.transfer.begin(None);
@@ -131,6 +136,12 @@ impl Core {
                 wait_before_retry(policy, item.rounds, item.elapsed(), asked, fastrand::f64())
             }
         }
+    }
+
+    /// Whether an item that waits for so long has time for what it waits for.
+    fn is_time_left(&self, item: &Item, wait: Duration) -> bool {
+        let most = self.options.max_time;
+        most.is_none_or(|most| item.time_left(most) > wait)
     }
 
     /// A failure with what a policy of ours has to do with it.

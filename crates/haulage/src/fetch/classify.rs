@@ -3,93 +3,196 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use h2::Reason;
+use rustls::AlertDescription as Alert;
+
+use super::flood::FLOOD;
+use crate::error::{Error, ErrorKind, plain_io};
 
 /// A failure before the response's head was complete.
-pub(crate) fn exchange(cause: &hyper::Error) -> Error {
-    of(cause, ErrorKind::Reset)
+pub(crate) fn exchange(cause: hyper::Error) -> Error {
+    of(cause, Phase::Head)
 }
 
-/// A failure in the response's body.
-pub(crate) fn body(cause: &hyper::Error) -> Error {
-    of(cause, ErrorKind::Incomplete)
+/// A failure in the response's body; `lacking` when it has a length and not all of it has come.
+pub(crate) fn body(cause: hyper::Error, lacking: bool) -> Error {
+    of(cause, Phase::Body { lacking })
 }
 
-/// `broken_off` is the kind of an end that came too early.
-fn of(cause: &hyper::Error, broken_off: ErrorKind) -> Error {
-    let chain = describe(cause);
+/// Whether the server says that it has not begun to process a request, so that it can go again as if nothing had been
+/// (RFC 9113 §8.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unprocessed {
+    /// This one (`REFUSED_STREAM`): the connection is as good as it was.
+    Stream,
+    /// This one and all later ones on the same connection (GOAWAY, RFC 9113 §6.8).
+    Connection,
+}
+
+/// What the server says of a request that failed before its response's head was complete; `None` when it says nothing.
+pub(crate) fn unprocessed(cause: &hyper::Error) -> Option<Unprocessed> {
+    let http2 = find::<h2::Error>(cause).filter(|http2| http2.is_remote())?;
+    if http2.is_go_away() {
+        // The streams that a GOAWAY covers go on: one that it ends is none of them.
+        return Some(Unprocessed::Connection);
+    }
+    (http2.reason() == Some(Reason::REFUSED_STREAM)).then_some(Unprocessed::Stream)
+}
+
+/// How far the response had come.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Head,
+    Body { lacking: bool },
+}
+
+fn of(cause: hyper::Error, phase: Phase) -> Error {
+    let (kind, message) = judge(&cause, phase);
+    Error::new(kind, message).caused_by(cause)
+}
+
+fn judge(cause: &hyper::Error, phase: Phase) -> (ErrorKind, String) {
     if let Some(http2) = find::<h2::Error>(cause) {
-        let kind = match http2.reason() {
-            Some(
-                h2::Reason::PROTOCOL_ERROR
-                | h2::Reason::FRAME_SIZE_ERROR
-                | h2::Reason::COMPRESSION_ERROR,
-            ) if !http2.is_remote() => ErrorKind::Protocol,
-            _ => ErrorKind::Reset,
+        return match http2.get_io() {
+            Some(io) => judge_io(io, phase),
+            None => judge_http2(http2, phase),
         };
-        return Error::new(kind, format!("the HTTP/2 stream broke: {chain}"));
     }
     if let Some(io) = find::<io::Error>(cause) {
-        return match io.kind() {
-            io::ErrorKind::UnexpectedEof => Error::new(broken_off, early_end(broken_off)),
-            _ => Error::new(ErrorKind::Reset, format!("the connection broke: {chain}")),
-        };
+        return judge_io(io, phase);
     }
     if cause.is_incomplete_message() {
-        return Error::new(broken_off, early_end(broken_off));
+        return phase.broken_off("the server closed the connection");
     }
-    if cause.is_parse() || cause.is_parse_status() {
-        return Error::new(
+    if cause.is_parse() {
+        // Its first word is that of the place where it was noticed, the last that of what is wrong.
+        let why = innermost(cause);
+        return (
             ErrorKind::Protocol,
-            format!("the answer is not HTTP: {chain}"),
+            format!("the answer is not HTTP: {why}"),
         );
     }
     if cause.is_user() {
-        return Error::new(
+        let why = innermost(cause);
+        return (
             ErrorKind::Protocol,
-            format!("the exchange could not go on: {chain}"),
+            format!("the exchange could not go on: {why}"),
         );
     }
-    if broken_off == ErrorKind::Incomplete && !cause.is_canceled() && !cause.is_closed() {
-        // Chunks that cannot be read (RFC 9112 §7.1).
-        return Error::new(
-            ErrorKind::Protocol,
-            format!("the body is not framed as HTTP: {chain}"),
-        );
-    }
-    Error::new(ErrorKind::Reset, format!("the connection broke: {chain}"))
+    phase.broken_off("the connection broke")
 }
 
-fn early_end(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Incomplete => "the server closed the connection before the file was complete",
-        _ => "the server closed the connection before it answered",
+fn judge_io(io: &io::Error, phase: Phase) -> (ErrorKind, String) {
+    if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return judge_tls(tls);
+    }
+    match io.kind() {
+        FLOOD => (
+            ErrorKind::Protocol,
+            "the server sends no end of what is no answer".into(),
+        ),
+        // Chunks and trailers that cannot be read, or are too many (RFC 9112 §7.1).
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (
+            ErrorKind::Protocol,
+            format!("the body is not framed as HTTP: {io}"),
+        ),
+        io::ErrorKind::UnexpectedEof => phase.broken_off("the server closed the connection"),
+        _ => {
+            let (kind, message) = phase.broken_off("the connection broke");
+            (kind, format!("{message}: {}", plain_io(io)))
+        }
+    }
+}
+
+fn judge_http2(http2: &h2::Error, phase: Phase) -> (ErrorKind, String) {
+    let reason = http2.reason().unwrap_or(Reason::INTERNAL_ERROR);
+    if !http2.is_remote() {
+        return match phase {
+            // The stream's end says that it is whole, and it has not the length that was promised (RFC 9113 §8.1.1).
+            Phase::Body { lacking: true }
+                if http2.is_reset() && reason == Reason::PROTOCOL_ERROR =>
+            {
+                phase.broken_off("the server ended the stream")
+            }
+            _ => (
+                ErrorKind::Protocol,
+                format!("the server broke the rules of HTTP/2: {http2}"),
+            ),
+        };
+    }
+    if reason == Reason::HTTP_1_1_REQUIRED {
+        return (
+            ErrorKind::Protocol,
+            "the server wants HTTP/1.1 for this; give --http1.1".into(),
+        );
+    }
+    let what = if http2.is_go_away() {
+        "connection"
+    } else {
+        "stream"
+    };
+    (
+        ErrorKind::Reset,
+        format!(
+            "the server broke the HTTP/2 {what} off: {}",
+            reason.description()
+        ),
+    )
+}
+
+fn judge_tls(tls: &rustls::Error) -> (ErrorKind, String) {
+    match tls {
+        // In TLS 1.3 the server judges the client's certificate after the client's side of the handshake is over.
+        rustls::Error::AlertReceived(
+            alert @ (Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied),
+        ) => (
+            ErrorKind::Tls,
+            format!("the server wants another certificate of ours, or one at all: {alert:?}"),
+        ),
+        other => (
+            ErrorKind::Reset,
+            format!("the TLS connection broke: {other}"),
+        ),
+    }
+}
+
+impl Phase {
+    /// The end came too early.
+    fn broken_off(self, how: &str) -> (ErrorKind, String) {
+        match self {
+            Self::Head => (
+                ErrorKind::Reset,
+                format!("{how} before there was an answer"),
+            ),
+            Self::Body { .. } => (
+                ErrorKind::Incomplete,
+                format!("{how} before the file was complete"),
+            ),
+        }
     }
 }
 
 /// The first error of this type in a chain of causes.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+    chain(error).find_map(<dyn StdError>::downcast_ref)
 }
 
-/// A chain of causes as one line.
-fn describe(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
+/// What lies at the end of a chain of causes.
+fn innermost(error: &hyper::Error) -> String {
+    chain(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -16,13 +16,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::dns::Resolver;
+use super::flood::{Bounded, HeadAllowance};
 use super::origin::{Name, Origin};
 use super::recall::{self, Recall};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
-use crate::options::{Options, TlsOptions};
+use crate::options::{HttpVersion, Options, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
@@ -30,15 +32,9 @@ pub(crate) use super::tls::check as check_tls;
 /// What every request of ours has for a body.
 pub(crate) type NoBody = Empty<Bytes>;
 
-/// What asks on a connection, and what drives it.
-type Http1Pair<S> = (
-    http1::SendRequest<NoBody>,
-    http1::Connection<TokioIo<S>, NoBody>,
-);
-
-/// Most headers of a response (RFC 9110 §5.4 lets a client bound them).
+/// Most headers of a response, and most trailers (RFC 9110 §5.4 lets a client bound them).
 const MOST_HEADERS: usize = 128;
-/// Most bytes of a response's head.
+/// Most bytes of a response's head, and of its trailers.
 const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// HTTP/2 flow control: what a server may send ahead on one stream and on all of them (RFC 9113 §5.2).
 const STREAM_WINDOW: u32 = 2 << 20;
@@ -50,9 +46,10 @@ pub(crate) enum Connection {
     Http2(Shared),
 }
 
-/// An HTTP/1 connection.
+/// A connection for one request at a time.
 pub(crate) struct Http1 {
-    pub(crate) sender: http1::SendRequest<NoBody>,
+    pub(super) sender: http1::SendRequest<NoBody>,
+    pub(super) allowance: HeadAllowance,
     /// Takes it back in the middle of a body; not over TLS, where what comes from the socket is no body.
     pub(crate) recall: Option<Recall>,
 }
@@ -71,6 +68,7 @@ pub(crate) struct Shared {
 pub(crate) struct Connector {
     resolver: Resolver,
     pool: Arc<BlockingPool>,
+    http: HttpVersion,
     tls_options: TlsOptions,
     /// Made when the first TLS connection needs it: reading the system's roots takes a while.
     tls: OnceCell<Arc<ClientConfig>>,
@@ -89,6 +87,7 @@ impl Connector {
         Ok(Self {
             resolver: Resolver::new()?,
             pool,
+            http: options.http,
             tls_options: options.tls.clone(),
             tls: OnceCell::new(),
             connect_timeout: options.connect_timeout,
@@ -125,10 +124,40 @@ impl Connector {
         }
         .map_err(|cause| connect_failed(&host, cause))?;
         if !origin.https {
-            let (sender, connection) = self.http1(stream).await?;
-            let recall = Some(recall::drive(connection));
-            return Ok(Connection::Http1(Http1 { sender, recall }));
+            return match self.http {
+                HttpVersion::Negotiated | HttpVersion::Http1 => {
+                    let (connection, driver) = self.http1(stream).await?;
+                    let recall = Some(recall::drive(driver));
+                    Ok(Connection::Http1(Http1 {
+                        recall,
+                        ..connection
+                    }))
+                }
+                HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
+            };
         }
+        let stream = self.shake_hands(&host, origin, stream).await?;
+        if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
+            return self.http2(stream, worker).await;
+        }
+        if self.http == HttpVersion::Http2PriorKnowledge {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
+            ));
+        }
+        let (connection, driver) = self.http1(stream).await?;
+        // What the connection ends with is told to whoever has a request on it.
+        tokio::spawn(driver);
+        Ok(Connection::Http1(connection))
+    }
+
+    async fn shake_hands(
+        &self,
+        host: &str,
+        origin: &Origin,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Error> {
         let name = match &origin.host {
             Name::Address(address) => ServerName::IpAddress((*address).into()),
             Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
@@ -139,34 +168,19 @@ impl Connector {
                 .caused_by(cause)
             })?,
         };
-        let stream = TlsConnector::from(self.tls_config().await?)
+        TlsConnector::from(self.tls_config().await?)
             .connect(name, stream)
             .await
-            .map_err(|cause| tls::failed(&host, cause))?;
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            Ok(Connection::Http2(Shared {
-                number: self.numbers.fetch_add(1, Ordering::Relaxed),
-                worker,
-                sender: self.http2(stream).await?,
-            }))
-        } else {
-            let (sender, connection) = self.http1(stream).await?;
-            // What the connection ends with is told to whoever has a request on it.
-            tokio::spawn(connection);
-            Ok(Connection::Http1(Http1 {
-                sender,
-                recall: None,
-            }))
-        }
+            .map_err(|cause| tls::failed(host, cause))
     }
 
     async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
         let config = self.tls.get_or_try_init(|| async {
             let (tell, told) = oneshot::channel();
-            let options = self.tls_options.clone();
+            let (options, http) = (self.tls_options.clone(), self.http);
             self.pool.call(move || {
                 // Nobody may wait any more.
-                let _ = tell.send(tls::client_config(&options));
+                let _ = tell.send(tls::client_config(&options, http));
             });
             told.await.unwrap_or_else(|cause| {
                 Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause))
@@ -178,29 +192,41 @@ impl Connector {
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: S,
-    ) -> Result<Http1Pair<S>, Error> {
-        http1::Builder::new()
+    ) -> Result<(Http1, http1::Connection<TokioIo<Bounded<S>>, NoBody>), Error> {
+        let (stream, allowance) = Bounded::http1(stream);
+        let (sender, connection) = http1::Builder::new()
             .max_buf_size(self.read_buffer)
             .max_headers(MOST_HEADERS)
             .max_header_size(MOST_HEADER_BYTES as usize)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|cause| classify::exchange(&cause))
+            .map_err(classify::exchange)?;
+        let http1 = Http1 {
+            sender,
+            allowance,
+            recall: None,
+        };
+        Ok((http1, connection))
     }
 
     async fn http2(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<http2::SendRequest<NoBody>, Error> {
+        worker: usize,
+    ) -> Result<Connection, Error> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MOST_HEADER_BYTES)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Bounded::http2(stream)))
             .await
-            .map_err(|cause| classify::exchange(&cause))?;
+            .map_err(classify::exchange)?;
         tokio::spawn(connection);
-        Ok(sender)
+        Ok(Connection::Http2(Shared {
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            worker,
+            sender,
+        }))
     }
 }
 

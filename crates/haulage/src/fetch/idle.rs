@@ -1,8 +1,8 @@
-//! How long nothing may be received.
+//! How long nothing may be received, and how slowly something.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
@@ -10,17 +10,32 @@ use tokio::time::{Instant, Sleep};
 use crate::error::{Error, ErrorKind};
 
 /// A timer that a lane keeps: it is armed once in a while, not once for each read, since moving it costs as much as
-/// reading a small body.
+/// reading a small body. For the same reason the clock is read only where a wait begins.
 pub(crate) struct IdleTimer {
     timeout: Duration,
+    /// Bytes per second.
+    lowest_speed: u64,
+    /// Whatever it is set for is never later than what is waited for: deadlines only move on.
     alarm: Pin<Box<Sleep>>,
+    /// What the present body has brought of late; `None` until it has kept somebody waiting.
+    window: Option<Window>,
+}
+
+/// A stretch of a body's time, as long as the timeout, in which it must bring enough.
+struct Window {
+    /// Later than it began by as long as the server was not asked for bytes.
+    ends: Instant,
+    bytes: u64,
 }
 
 impl IdleTimer {
-    pub(crate) fn new(timeout: Duration) -> Self {
+    /// `lowest_speed` is in bytes per second.
+    pub(crate) fn new(timeout: Duration, lowest_speed: u64) -> Self {
         Self {
             timeout,
+            lowest_speed,
             alarm: Box::pin(tokio::time::sleep(timeout)),
+            window: None,
         }
     }
 
@@ -29,52 +44,244 @@ impl IdleTimer {
     /// # Errors
     /// Of kind `timeout`.
     pub(crate) async fn guard<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Error> {
+        self.window = None;
         let mut future = pin!(future);
-        let mut deadline = None;
+        let mut silent_until = None;
         poll_fn(|context| {
             if let Poll::Ready(value) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(value));
             }
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.timeout);
-            // The alarm was set for an earlier wait: it may ring too early, then it is set for this one.
-            while self.alarm.as_mut().poll(context).is_ready() {
-                if Instant::now() >= deadline {
-                    return Poll::Ready(Err(self.error()));
-                }
-                self.alarm.as_mut().reset(deadline);
-            }
-            Poll::Pending
+            let until = *silent_until.get_or_insert_with(|| Instant::now() + self.timeout);
+            ready!(self.rings(until, context));
+            Poll::Ready(Err(self.silent()))
         })
         .await
     }
 
+    /// A body begins.
+    pub(crate) fn begin_body(&mut self) {
+        self.window = None;
+    }
+
+    /// Waits for more of a body, but not longer than the timeout, nor when it has come too slowly for that long.
+    ///
+    /// # Errors
+    /// Of kind `timeout`.
+    pub(crate) async fn guard_body<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let mut future = pin!(future);
+        let mut silent_until = None;
+        poll_fn(|context| {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            let until = *silent_until.get_or_insert_with(|| Instant::now() + self.timeout);
+            loop {
+                let window = self.window.get_or_insert(Window {
+                    ends: until,
+                    bytes: 0,
+                });
+                let window_ends = window.ends;
+                ready!(self.rings(until.min(window_ends), context));
+                if until <= window_ends {
+                    return Poll::Ready(Err(self.silent()));
+                }
+                self.next_window(until - self.timeout)?;
+            }
+        })
+        .await
+    }
+
+    /// Bytes of the body have come.
+    pub(crate) fn received(&mut self, bytes: usize) {
+        if let Some(window) = &mut self.window {
+            window.bytes += bytes as u64;
+        }
+    }
+
+    /// Waits for what is not the server's to do, such as the disk: the time does not count.
+    pub(crate) async fn aside<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let mut began = None;
+        poll_fn(|context| {
+            let Poll::Ready(value) = future.as_mut().poll(context) else {
+                began.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            };
+            if let (Some(window), Some(began)) = (&mut self.window, began) {
+                window.ends += began.elapsed();
+            }
+            Poll::Ready(value)
+        })
+        .await
+    }
+
+    /// A window is over: judges it, and begins the next one. It was longer than others when the body kept nobody waiting meanwhile.
+    fn next_window(&mut self, wait_began: Instant) -> Result<(), Error> {
+        if let Some(window) = &mut self.window {
+            if window.bytes < bytes_in(self.lowest_speed, self.timeout) {
+                return Err(self.slow());
+            }
+            *window = Window {
+                ends: window.ends.max(wait_began) + self.timeout,
+                bytes: 0,
+            };
+        }
+        Ok(())
+    }
+
+    /// Ready at this time. The alarm was set for an earlier wait: it may ring too early, then it is set for this one.
+    fn rings(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        while self.alarm.as_mut().poll(context).is_ready() {
+            if Instant::now() >= at {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(at);
+        }
+        Poll::Pending
+    }
+
     /// The failure of who was silent for too long.
-    pub(crate) fn error(&self) -> Error {
+    pub(crate) fn silent(&self) -> Error {
         let seconds = self.timeout.as_secs_f64();
         Error::new(
             ErrorKind::Timeout,
             format!("nothing was received for {seconds} s (--timeout)"),
         )
     }
+
+    /// The failure of who was too slow for too long.
+    pub(crate) fn slow(&self) -> Error {
+        let (speed, seconds) = (self.lowest_speed, self.timeout.as_secs_f64());
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "less than {speed} bytes per second came for {seconds} s (--lowest-speed, --timeout)"
+            ),
+        )
+    }
+}
+
+/// What this speed, in bytes per second, brings in that time.
+fn bytes_in(speed: u64, time: Duration) -> u64 {
+    let bytes = u128::from(speed) * time.as_millis() / 1000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn timer(lowest_speed: u64) -> IdleTimer {
+        IdleTimer::new(3 * SECOND, lowest_speed)
+    }
+
+    /// A body that brings so many bytes after each of these waits, in milliseconds: when it fails, if it does.
+    async fn fails(timer: &mut IdleTimer, bytes: usize, waits: &[u64]) -> Option<u128> {
+        let start = Instant::now();
+        timer.begin_body();
+        for wait in waits {
+            let wait = tokio::time::sleep(Duration::from_millis(*wait));
+            if let Err(error) = timer.guard_body(wait).await {
+                assert_eq!(error.kind(), ErrorKind::Timeout);
+                return Some(start.elapsed().as_millis());
+            }
+            timer.received(bytes);
+        }
+        None
+    }
+
     #[tokio::test(start_paused = true)]
     async fn each_wait_has_its_own_time() {
-        let mut timer = IdleTimer::new(Duration::from_secs(3));
+        let mut timer = timer(0);
         let start = Instant::now();
         for _ in 0..5 {
-            timer
-                .guard(tokio::time::sleep(Duration::from_secs(2)))
-                .await
-                .unwrap();
+            timer.guard(tokio::time::sleep(2 * SECOND)).await.unwrap();
         }
         assert_eq!(start.elapsed().as_secs(), 10);
         let error = timer.guard(std::future::pending::<()>()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(start.elapsed().as_secs(), 13);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_in_a_body_counts_from_its_last_byte() {
+        for lowest_speed in [0, 1] {
+            let waits = [1000, 1000, 1000, 1000, 9999];
+            let failed = fails(&mut timer(lowest_speed), 100, &waits).await;
+            assert_eq!(failed, Some(7000));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_too_slowly_fails_after_the_timeout() {
+        let drip = [100; 100];
+        // These are 100 bytes per second.
+        assert_eq!(fails(&mut timer(101), 10, &drip).await, Some(3000));
+        assert_eq!(fails(&mut timer(99), 10, &drip).await, None);
+        assert_eq!(fails(&mut timer(0), 10, &drip).await, None);
+        // One that does not drip often is noticed at the same time.
+        assert_eq!(fails(&mut timer(101), 10, &[2900; 5]).await, Some(3000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_stretch_of_a_body_must_bring_enough() {
+        let mut timer = timer(1000);
+        let start = Instant::now();
+        timer.begin_body();
+        for bytes in [9_000_000, 4000, 0] {
+            timer.guard_body(tokio::time::sleep(SECOND)).await.unwrap();
+            timer.received(bytes);
+            for _ in 0..2 {
+                let wait = timer.guard_body(tokio::time::sleep(SECOND)).await;
+                if wait.is_err() {
+                    assert_eq!((bytes, start.elapsed().as_secs()), (0, 9));
+                    return;
+                }
+            }
+        }
+        timer
+            .guard_body(tokio::time::sleep(SECOND))
+            .await
+            .unwrap_err();
+        assert_eq!(start.elapsed().as_secs(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_the_disk_takes_is_not_the_servers() {
+        let mut timer = timer(1000);
+        timer.begin_body();
+        for _ in 0..10 {
+            timer.guard_body(tokio::time::sleep(SECOND)).await.unwrap();
+            timer.received(1100);
+            timer.aside(tokio::time::sleep(60 * SECOND)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_kept_nobody_waiting_for_long_is_not_slow_after_that() {
+        let mut timer = timer(1000);
+        timer.begin_body();
+        timer.guard_body(tokio::time::sleep(SECOND)).await.unwrap();
+        for _ in 0..100 {
+            tokio::time::advance(SECOND).await;
+            timer.guard_body(std::future::ready(())).await.unwrap();
+            timer.received(1000);
+        }
+        timer.guard_body(tokio::time::sleep(SECOND)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_a_head_has_no_speed() {
+        let mut timer = timer(1000);
+        assert_eq!(fails(&mut timer, 2000, &[1000, 1000]).await, None);
+        for _ in 0..3 {
+            timer.guard(tokio::time::sleep(2 * SECOND)).await.unwrap();
+        }
+        assert_eq!(fails(&mut timer, 2000, &[1000, 1000]).await, None);
     }
 }

@@ -1,9 +1,11 @@
 //! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or lists.
 
+pub(crate) mod body;
 pub(crate) mod classify;
 pub(crate) mod connect;
 pub(crate) mod dns;
 pub(crate) mod exchange;
+pub(crate) mod flood;
 mod happy_eyeballs;
 pub(crate) mod headers;
 pub(crate) mod idle;

@@ -4,16 +4,16 @@
 use std::net::TcpStream as Socket;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use super::body::ResponseBody;
 use super::connect::NoBody;
+use super::flood::Bounded;
 
-type Plain = TokioIo<TcpStream>;
+type Plain = TokioIo<Bounded<TcpStream>>;
 type Parts = http1::Parts<Plain>;
 
 /// Recalls one connection.
@@ -46,17 +46,17 @@ pub(super) fn drive(connection: http1::Connection<Plain, NoBody>) -> Recall {
 
 impl Recall {
     /// Takes the connection from under a body. `None` when it has just ended; the body then says how.
-    pub(crate) async fn take(self, body: &mut Incoming) -> Option<Rest> {
+    pub(crate) async fn take(self, body: &mut ResponseBody) -> Option<Rest> {
         let (answer, parts) = oneshot::channel();
         self.0.send(answer).ok()?;
         let parts = parts.await.ok()?;
         let mut read = Vec::new();
         // What hyper had handed over before it was stopped; then the body ends, since nobody feeds it any more.
-        while let Some(Ok(frame)) = body.frame().await {
-            read.extend(frame.into_data());
+        while let Some(bytes) = body.handed_over().await {
+            read.push(bytes);
         }
         read.push(parts.read_buf);
-        let socket = parts.io.into_inner().into_std().ok()?;
+        let socket = parts.io.into_inner().into_inner().into_std().ok()?;
         Some(Rest { read, socket })
     }
 }

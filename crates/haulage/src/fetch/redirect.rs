@@ -5,17 +5,36 @@ use percent_encoding::{AsciiSet, percent_encode};
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::options::PlainHttp;
 use crate::request::shown;
 
 /// Bytes of a `Location` that are no URL character and that servers send all the same.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 
+/// Whether a URL may be asked at all.
+///
+/// # Errors
+/// Of kind `refused`, for plain http where that is not to be spoken.
+pub(crate) fn check_scheme(url: &Url, plain_http: PlainHttp) -> Result<(), Error> {
+    if plain_http == PlainHttp::Never && url.scheme() == "http" {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!("{url} is plain http (--https-only)"),
+        ));
+    }
+    Ok(())
+}
+
 /// The URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`.
 ///
 /// # Errors
 /// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http and https, and from
-/// https back to http.
-pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<Url, Error> {
+/// https back to http where that is not allowed.
+pub(crate) fn next_hop(
+    current: &Url,
+    location: Option<&HeaderValue>,
+    plain_http: PlainHttp,
+) -> Result<Url, Error> {
     let location = location.ok_or_else(|| {
         Error::new(
             ErrorKind::Redirect,
@@ -48,10 +67,11 @@ pub(crate) fn next_hop(current: &Url, location: Option<&HeaderValue>) -> Result<
         next.set_fragment(current.fragment());
     }
     match (current.scheme(), next.scheme()) {
-        ("https", "http") => Err(Error::new(
+        ("https", "http") if plain_http != PlainHttp::Anywhere => Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "the redirect leads from https to plain http ({}), which anybody on the way could change",
+                "the redirect leads from https to plain http ({}), which anybody on the way could change; \
+                 --allow-downgrade follows it",
                 shown(next.as_str())
             ),
         )),
@@ -69,9 +89,13 @@ mod tests {
 
     fn hop(current: &str, location: &[u8]) -> Result<String, ErrorKind> {
         let location = HeaderValue::from_bytes(location).unwrap();
-        next_hop(&Url::parse(current).unwrap(), Some(&location))
-            .map(Into::into)
-            .map_err(|error| error.kind())
+        next_hop(
+            &Url::parse(current).unwrap(),
+            Some(&location),
+            PlainHttp::AsGiven,
+        )
+        .map(Into::into)
+        .map_err(|error| error.kind())
     }
 
     #[test]
@@ -104,20 +128,41 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_is_spoken_where_it_may_be() {
+        let (http, https) = (
+            Url::parse("http://a/").unwrap(),
+            Url::parse("https://a/").unwrap(),
+        );
+        let location = HeaderValue::from_static("http://b/");
+        for (plain_http, given, downgraded) in [
+            (PlainHttp::Never, false, false),
+            (PlainHttp::AsGiven, true, false),
+            (PlainHttp::Anywhere, true, true),
+        ] {
+            assert_eq!(check_scheme(&http, plain_http).is_ok(), given);
+            assert!(check_scheme(&https, plain_http).is_ok());
+            let hop = next_hop(&https, Some(&location), plain_http);
+            assert_eq!(hop.is_ok(), downgraded, "{plain_http:?}");
+        }
+    }
+
+    #[test]
     fn what_a_redirect_says_of_users_is_not_repeated() {
         for (current, location) in [
             ("http://a/", "http://u:secret@b:99999/"),
             ("https://a/", "http://u:secret@b/"),
         ] {
             let location = HeaderValue::from_static(location);
-            let error = next_hop(&Url::parse(current).unwrap(), Some(&location)).unwrap_err();
+            let current = Url::parse(current).unwrap();
+            let error = next_hop(&current, Some(&location), PlainHttp::Never).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 
     #[test]
     fn one_that_leads_nowhere_is_a_redirect_error() {
-        let nowhere = next_hop(&Url::parse("http://a/").unwrap(), None).unwrap_err();
+        let nowhere =
+            next_hop(&Url::parse("http://a/").unwrap(), None, PlainHttp::AsGiven).unwrap_err();
         assert_eq!(nowhere.kind(), ErrorKind::Redirect);
         assert_eq!(hop("http://a/", b"http://"), Err(ErrorKind::Redirect));
     }

@@ -8,17 +8,25 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 
 use crate::error::{Error, ErrorKind, plain_io};
-use crate::options::{Roots, TlsOptions, Verification};
+use crate::options::{HttpVersion, Roots, TlsOptions, Verification};
+
+/// What the versions of HTTP are called in the handshake (ALPN, RFC 9113 §3.1 and RFC 7301 §6).
+pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// The TLS settings of a run. Reads files: not for a network thread.
 ///
 /// # Errors
 /// Of kind `input`, for a file of certificates that cannot be used.
-pub(super) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, Error> {
+pub(super) fn client_config(
+    options: &TlsOptions,
+    http: HttpVersion,
+) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -30,7 +38,12 @@ pub(super) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, E
         Verification::Full => builder.with_root_certificates(roots(&options.roots)?),
     };
     let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let protocols: &[&[u8]] = match http {
+        HttpVersion::Negotiated => &[HTTP2, HTTP1],
+        HttpVersion::Http1 => &[HTTP1],
+        HttpVersion::Http2PriorKnowledge => &[HTTP2],
+    };
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 
@@ -94,6 +107,11 @@ pub(super) fn failed(host: &str, error: io::Error) -> Error {
             format!(
                 "the certificate of {host} cannot be trusted: {}",
                 distrust(why)
+            )
+        }
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            format!(
+                "{host} does not speak the version of HTTP that was asked for; leave out --http1.1 and --http2-prior-knowledge"
             )
         }
         other => format!("no TLS connection with {host}: {other}"),

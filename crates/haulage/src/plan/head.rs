@@ -94,6 +94,12 @@ fn framing_is_clear(version: Version, headers: &HeaderMap) -> bool {
         })
 }
 
+/// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection must be closed, since
+/// somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
+pub(crate) fn is_framed_twice(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+}
+
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
 /// connection, nothing (RFC 9112 §8).
 fn framing(version: Version, headers: &HeaderMap) -> Verified {

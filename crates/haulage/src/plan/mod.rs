@@ -9,3 +9,4 @@ pub(crate) mod mirrors;
 pub(crate) mod name;
 pub(crate) mod registry;
 pub(crate) mod retry_after;
+pub(crate) mod size;

@@ -40,8 +40,10 @@ pub(crate) struct Pace {
 pub(crate) enum Broken {
     /// The server closed the connection.
     Ended,
-    /// It sent nothing, or too little, for too long.
-    Stalled,
+    /// It sent nothing for too long.
+    Silent,
+    /// It sent too little for too long.
+    Slow,
     Socket(io::Error),
     File(io::Error),
 }
@@ -64,11 +66,11 @@ pub(super) fn run(
             Ok(0) => return Err(Broken::Ended),
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if is_timeout(&error) => return Err(Broken::Stalled),
+            Err(error) if is_timeout(&error) => return Err(Broken::Silent),
             Err(error) => return Err(Broken::Socket(error)),
         };
         if !window.is_fast_enough(taken, before.elapsed()) {
-            return Err(Broken::Stalled);
+            return Err(Broken::Slow);
         }
         carrier.put(flow.file, taken).map_err(Broken::File)?;
         left -= taken as u64;
@@ -278,7 +280,7 @@ mod tests {
             let _ = (&stream).read(&mut [0]);
         });
         let (result, _) = moved(&silent, 1001, pace);
-        assert!(matches!(result, Err(Broken::Stalled)), "{result:?}");
+        assert!(matches!(result, Err(Broken::Silent)), "{result:?}");
     }
 
     #[test]

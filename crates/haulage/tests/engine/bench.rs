@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use haulage::{Engine, Event, Options, Outcome, Request, Row};
+use haulage::{Engine, Event, Options, Outcome, Request, Roots, Row};
+use origin::Origin;
 use tempfile::TempDir;
 
 /// A destination, and the options of the runs into it.
@@ -19,6 +20,23 @@ impl Bench {
         // A repetition follows at once, so that no test waits.
         options.retry.base = Duration::ZERO;
         Self { folder, options }
+    }
+
+    /// A bench that trusts this origin.
+    pub(crate) fn trusting(origin: &Origin) -> Self {
+        let mut bench = Self::new();
+        bench.trust(origin);
+        bench
+    }
+
+    /// Trusts this origin and no other, but those of the same process.
+    pub(crate) fn trust(&mut self, origin: &Origin) {
+        let file = self
+            .path("../")
+            .join(format!("{}-ca.pem", origin.address().port()));
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(&file, origin.ca_pem()).unwrap();
+        self.options.tls.roots = Roots::File(file);
     }
 
     /// Runs these rows to their end.

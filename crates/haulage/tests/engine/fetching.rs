@@ -1,23 +1,9 @@
 //! One file: its bytes, over each transport, and what vouches for them.
 
-use std::path::PathBuf;
-
-use haulage::{Roots, Verification};
+use haulage::Verification;
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
-
-/// A bench that trusts this origin.
-fn trusting(origin: &Origin) -> Bench {
-    let mut bench = Bench::new();
-    let file: PathBuf = bench
-        .path("../")
-        .join(format!("{}-ca.pem", origin.address().port()));
-    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    std::fs::write(&file, origin.ca_pem()).unwrap();
-    bench.options.tls.roots = Roots::File(file);
-    bench
-}
 
 #[test]
 fn every_byte_arrives_over_every_transport() {
@@ -30,7 +16,7 @@ fn every_byte_arrives_over_every_transport() {
         for (number, body) in bodies.iter().enumerate() {
             origin.on(&format!("/{number}"), Script::ok(body.clone()));
         }
-        let bench = trusting(&origin);
+        let bench = Bench::trusting(&origin);
         let urls: Vec<_> = (0..bodies.len())
             .map(|number| get(&origin.url(&format!("/{number}"))))
             .collect();
@@ -55,7 +41,7 @@ fn many_requests_share_one_http2_connection() {
     origin.under("/", |request| {
         Script::ok(Body::seeded(request.path().len() as u64, 5000))
     });
-    let bench = trusting(&origin);
+    let bench = Bench::trusting(&origin);
     let urls: Vec<_> = (0..300)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
@@ -188,7 +174,7 @@ fn an_http2_connection_that_is_silent_is_replaced() {
     let never = Gate::new();
     let file = Script::ok(Body::seeded(1, 10));
     origin.on("/a", [file.clone().hold(&never), file]);
-    let mut bench = trusting(&origin);
+    let mut bench = Bench::trusting(&origin);
     bench.options.timeout = std::time::Duration::from_secs(1);
     let outcome = bench.fetch(&origin.url("/a"));
     assert_done(&outcome);

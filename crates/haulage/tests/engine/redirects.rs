@@ -1,6 +1,6 @@
 //! Redirects: where they lead, what goes along, and when they end.
 
-use haulage::Credentials;
+use haulage::{Credentials, PlainHttp, Request};
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, kind};
@@ -65,6 +65,38 @@ fn a_redirect_to_another_scheme_is_refused() {
     let origin = Origin::plain();
     origin.on("/a", Script::redirect(302, "file:///etc/passwd"));
     assert_eq!(kind(&Bench::new().fetch(&origin.url("/a"))), "refused");
+}
+
+#[test]
+fn plain_http_is_spoken_only_where_it_is_allowed() {
+    let secure = Origin::tls();
+    let plain = Origin::plain();
+    secure.on("/down", Script::redirect(302, &plain.url("/a")));
+    plain.on("/a", Script::ok(Body::seeded(1, 10)));
+    for (plain_http, given, downgraded) in [
+        (PlainHttp::Never, "refused", "refused"),
+        (PlainHttp::AsGiven, "none", "refused"),
+        (PlainHttp::Anywhere, "none", "none"),
+    ] {
+        let mut bench = Bench::trusting(&secure);
+        bench.options.plain_http = plain_http;
+        assert_eq!(kind(&bench.fetch(&plain.url("/a"))), given);
+        assert_eq!(kind(&bench.fetch(&secure.url("/down"))), downgraded);
+    }
+    assert_eq!(plain.count("/a"), 3, "what is refused is not asked for");
+}
+
+#[test]
+fn a_mirror_takes_the_place_of_a_url_that_is_refused() {
+    let (secure, plain) = (Origin::tls(), Origin::plain());
+    secure.on("/a", Script::ok(Body::seeded(1, 10)));
+    let mut bench = Bench::trusting(&secure);
+    bench.options.plain_http = PlainHttp::Never;
+    let request = Request::new(&plain.url("/a")).unwrap();
+    let request = request.mirror(&secure.url("/a")).unwrap();
+    let outcomes = bench.run([Ok(request)]);
+    assert_done(&outcomes[0]);
+    assert_eq!((outcomes[0].attempts, plain.count("/a")), (1, 0));
 }
 
 #[test]

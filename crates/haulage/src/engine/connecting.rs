@@ -1,0 +1,106 @@
+//! How a lane gets its connection, and how it gives it up.
+
+use std::ops::ControlFlow;
+
+use super::item::Item;
+use super::lane::Lane;
+use crate::error::Error;
+use crate::fetch::connect::Connection;
+use crate::fetch::origin::Origin;
+use crate::schedule::{Protocol, Way};
+
+impl Lane {
+    /// Makes sure of a connection. `false` when another lane is making the one that they will share.
+    pub(super) async fn connected(&mut self, item: &Item, connects: bool) -> Result<bool, Error> {
+        if !connects {
+            if self.connection.as_ref().is_some_and(Connection::is_open) {
+                return Ok(true);
+            }
+            match self.way_to_connect() {
+                ControlFlow::Break(connected) => return Ok(connected),
+                ControlFlow::Continue(()) => {}
+            }
+        }
+        self.disconnect();
+        self.connecting = true;
+        let connected = self
+            .core
+            .connector
+            .connect(&Origin::of(item.url()), self.worker)
+            .await;
+        self.connecting = false;
+        let mut schedule = self.core.schedule();
+        let result = match connected {
+            Ok(connection) => {
+                match &connection {
+                    Connection::Http1(_) => schedule.learned(self.host, Protocol::Exclusive, None),
+                    Connection::Http2(shared) => {
+                        schedule.learned(
+                            self.host,
+                            Protocol::Shared,
+                            Some((shared.number, shared.clone())),
+                        );
+                    }
+                }
+                self.connection = Some(connection);
+                self.used = false;
+                Ok(true)
+            }
+            Err(error) => {
+                schedule.could_not_connect(self.host);
+                Err(error)
+            }
+        };
+        self.core.hand_out(schedule);
+        result
+    }
+
+    /// Gives up making a connection, if that is what the lane was at.
+    pub(super) fn stop_connecting(&mut self) {
+        if std::mem::take(&mut self.connecting) {
+            let mut schedule = self.core.schedule();
+            schedule.could_not_connect(self.host);
+            self.core.hand_out(schedule);
+        }
+    }
+
+    /// What a lane without a connection does: goes on when it is to make one; otherwise, says whether it has got one.
+    fn way_to_connect(&mut self) -> ControlFlow<bool> {
+        loop {
+            self.disconnect();
+            let way = self.core.schedule().way(self.host);
+            match way {
+                Way::Connect => return ControlFlow::Continue(()),
+                Way::Wait => return ControlFlow::Break(false),
+                Way::Share(shared) => {
+                    let shared = Connection::Http2(shared);
+                    let is_open = shared.is_open();
+                    self.connection = Some(shared);
+                    self.used = true;
+                    if is_open {
+                        return ControlFlow::Break(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the connection up; if it is no longer of use to anybody, for the host's other lanes too.
+    fn disconnect(&mut self) {
+        if self.connection.as_ref().is_some_and(Connection::is_open) {
+            self.connection = None;
+            self.used = false;
+        } else {
+            self.leave();
+        }
+    }
+
+    /// Gives the connection up, for the host's other lanes too if they share it: they go on elsewhere once what they have on
+    /// it has ended.
+    pub(super) fn leave(&mut self) {
+        if let Some(Connection::Http2(shared)) = self.connection.take() {
+            self.core.schedule().lost_shared(self.host, shared.number);
+        }
+        self.used = false;
+    }
+}

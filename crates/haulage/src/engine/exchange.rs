@@ -1,0 +1,247 @@
+//! One piece of work on a lane: a request, as often as it takes to get an answer, and what is done with that.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use hyper::Response;
+use hyper::body::Incoming;
+
+use super::item::Item;
+use super::lane::{Lane, Step};
+use super::present::There;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::body::ResponseBody;
+use crate::fetch::classify::Unprocessed;
+use crate::fetch::connect::Connection;
+use crate::fetch::exchange::{self, Unanswered};
+use crate::fetch::headers;
+use crate::fetch::redirect;
+use crate::plan::head::{self, Answer, Entity};
+use crate::plan::size;
+use crate::write::Pace;
+
+/// How long the rest of a body that nobody wants may take.
+const DRAIN: Duration = Duration::from_secs(1);
+/// How often an item's requests go again at once because a connection was no longer of use. Further ones are failures, so
+/// that a server that refuses everything is left alone for a while, and in the end for good.
+const MOST_RESENDS: u32 = 5;
+
+impl Lane {
+    pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
+        self.answered = false;
+        self.connecting = connects;
+        let result = match self.core.options.max_time {
+            None => self.exchange(item, connects).await,
+            Some(most) => match item.time_left(most) {
+                Duration::ZERO => Err(time_is_over(most)),
+                left => {
+                    let exchange = tokio::time::timeout(left, self.exchange(item, connects));
+                    exchange.await.unwrap_or_else(|_| Err(time_is_over(most)))
+                }
+            },
+        };
+        match result {
+            Ok(step) => step,
+            Err(error) => {
+                // Where its time was over, it may have been at anything.
+                self.stop_connecting();
+                // What is left on the connection is not the beginning of an answer. One that is silent may be dead without
+                // knowing it (RFC 9113 has no word for that): the others leave it too.
+                if error.kind() == ErrorKind::Timeout && error.is_transient() {
+                    self.leave();
+                }
+                self.connection = None;
+                Step::Failed(error)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+        redirect::check_scheme(item.url(), self.core.options.plain_http)?;
+        self.core.begin(item);
+        let Some(response) = self.answer(item, connects).await? else {
+            return Ok(Step::PutBack);
+        };
+        self.used = true;
+        self.answered = true;
+        self.idle.begin_body();
+        let (head, body) = response.into_parts();
+        let mut body = ResponseBody::new(body, head.version);
+        item.http_status = Some(head.status.as_u16());
+        let answer = head::read(head.status, head.version, &head.headers, body.length());
+        let step = match answer {
+            Answer::Save(entity) => match self.may_be_saved(&entity) {
+                Ok(()) => {
+                    self.save_as_named(item, &head.headers, &mut body, entity)
+                        .await?
+                }
+                Err(error) => {
+                    self.put_aside(&mut body).await;
+                    Step::Failed(error)
+                }
+            },
+            Answer::Redirect => {
+                let location = head.headers.get(http::header::LOCATION);
+                let to = redirect::next_hop(item.url(), location, self.core.options.plain_http);
+                self.put_aside(&mut body).await;
+                to.map_or_else(Step::Failed, Step::Redirected)
+            }
+            Answer::Fail(error) => {
+                self.put_aside(&mut body).await;
+                Step::Failed(error)
+            }
+        };
+        if head::is_framed_twice(&head.headers) {
+            self.connection = None;
+        }
+        Ok(step)
+    }
+
+    /// The head of the answer to an item's next request, and the body to come; `None` when the item waits for a connection that
+    /// another lane makes.
+    async fn answer(
+        &mut self,
+        item: &mut Item,
+        mut connects: bool,
+    ) -> Result<Option<Response<Incoming>>, Error> {
+        loop {
+            if !self.connected(item, connects).await? {
+                return Ok(None);
+            }
+            connects = false;
+            match self.send(item).await {
+                Ok(response) => return Ok(Some(response)),
+                Err(unanswered) => self.make_way(item, unanswered)?,
+            }
+        }
+    }
+
+    async fn send(&mut self, item: &Item) -> Result<Response<Incoming>, Unanswered> {
+        let host = if let Some(host) = &self.host_header {
+            host
+        } else {
+            let host = headers::host(item.url()).map_err(Unanswered::Failed)?;
+            self.host_header.insert(host)
+        };
+        let hop = item
+            .hop
+            .as_ref()
+            .map(|(url, credentials)| (url, credentials.as_ref()));
+        let credentials = item.request.credentials.as_ref();
+        let headers = self
+            .core
+            .headers
+            .of(host, &item.request.url, hop, credentials)
+            .map_err(Unanswered::Failed)?;
+        let Some(connection) = &mut self.connection else {
+            return Err(exchange::closed());
+        };
+        exchange::send(connection, item.url(), headers, &mut self.idle).await
+    }
+
+    /// A request has no answer: gives the connection up where that is the reason, so that it can go again at once.
+    ///
+    /// # Errors
+    /// When it is to be a failure.
+    fn make_way(&mut self, item: &mut Item, unanswered: Unanswered) -> Result<(), Error> {
+        let (unprocessed, error) = match unanswered {
+            Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
+            // Closed while it was idle, most likely: that says nothing about this request (RFC 9112 §9.3.1).
+            Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Reset => {
+                (None, error)
+            }
+            Unanswered::Failed(error) => return Err(error),
+        };
+        let is_new = !self.used && !matches!(self.connection, Some(Connection::Http2(_)));
+        if is_new || item.resends == MOST_RESENDS {
+            return Err(error);
+        }
+        // The first refusal may only mean that more was asked at once than the server allows, which is known by now.
+        if unprocessed != Some(Unprocessed::Stream) || item.resends > 0 {
+            self.leave();
+        }
+        item.resends += 1;
+        Ok(())
+    }
+
+    /// What can be said of a file before its first byte.
+    fn may_be_saved(&self, entity: &Entity) -> Result<(), Error> {
+        size::check(entity.length.unwrap_or(0), self.core.options.max_size)
+    }
+
+    /// Receives a file, unless the name that its server gives is taken by one that is to stay.
+    async fn save_as_named(
+        &mut self,
+        item: &mut Item,
+        headers: &HeaderMap,
+        body: &mut ResponseBody,
+        entity: Entity,
+    ) -> Result<Step, Error> {
+        match self.core.name_by_server(item, headers) {
+            There::Nothing => self.receive(item, headers, body, entity).await,
+            there => {
+                self.put_aside(body).await;
+                Ok(Step::Found(there))
+            }
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        item: &Item,
+        headers: &HeaderMap,
+        body: &mut ResponseBody,
+        entity: Entity,
+    ) -> Result<Step, Error> {
+        let transfer = item.under_way.as_ref().map(|under_way| &under_way.transfer);
+        if let Some(transfer) = transfer {
+            transfer.begin(entity.length);
+        }
+        let content = self.core.content_of(&item.request, headers)?;
+        let mut part = self.core.writer.part(content);
+        if self
+            .receive_directly(item, body, &entity, &mut part)
+            .await?
+        {
+            return Ok(Step::Received(part, entity));
+        }
+        let mut received = 0;
+        while let Some(bytes) = body.next(&mut self.idle).await? {
+            received += bytes.len() as u64;
+            size::check(received, self.core.options.max_size)?;
+            if let Some(transfer) = transfer {
+                transfer.add(bytes.len() as u64);
+            }
+            self.idle.aside(part.write(bytes)).await?;
+        }
+        Ok(Step::Received(part, entity))
+    }
+
+    /// How slow a server may be.
+    pub(super) fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.core.options.timeout,
+            lowest: self.core.options.lowest_speed,
+        }
+    }
+
+    /// Reads the rest of an answer that is no file, or gives its connection up.
+    async fn put_aside(&mut self, body: &mut ResponseBody) {
+        if matches!(self.connection, Some(Connection::Http2(_))) {
+            // Dropping the body ends its stream, and no other.
+            return;
+        }
+        let drained = tokio::time::timeout(DRAIN, body.drain(&mut self.idle)).await;
+        if drained != Ok(true) {
+            self.connection = None;
+        }
+    }
+}
+
+fn time_is_over(most: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("it took longer than {} s (--max-time)", most.as_secs_f64()),
+    )
+    .transient(false)
+}

@@ -1,0 +1,251 @@
+//! How much a server may send beside its answers: a stream that breaks off where there is no end of it.
+//!
+//! The transport bounds each head, each set of trailers (see `connect`), and in HTTP/2 the continuations of a head (h2 allows as
+//! many as its size needs, and a quarter more), empty DATA frames (100 in a row) and small ones (a budget that large ones
+//! fill). It answers each PING and SETTINGS before it reads on, but counts neither them nor responses of 1xx (RFC 9110
+//! §15.2), which do not end a wait for an answer. So that is done here, on the bytes that come in.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The kind of error that a flood breaks its stream off with. No socket ever says that, and HTTP/2 carries kinds alone from a
+/// connection to its streams.
+pub(crate) const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
+
+/// Most bytes on HTTP/1.1 from a request until its answer's head is whole: those of the longest head, twice over, and what
+/// one read may bring of the body.
+pub(super) const BEFORE_AN_ANSWER: usize = 512 << 10;
+/// Most frames of HTTP/2 in a row that bring no answer further. It is far more than the streams of a connection, which
+/// may all be reset at once.
+const FRAMES_FOR_NOTHING: u32 = 4096;
+
+/// A stream whose reads are bounded.
+pub(super) struct Bounded<S> {
+    stream: S,
+    bound: Bound,
+}
+
+enum Bound {
+    Head(HeadAllowance),
+    Frames(Frames),
+}
+
+/// Bytes of HTTP/1.1 that may still come before the head of an answer is whole. Whoever sends a request renews it, and lifts
+/// it when the head has come.
+#[derive(Clone)]
+pub(crate) struct HeadAllowance(Arc<AtomicUsize>);
+
+const NO_BOUND: usize = usize::MAX;
+
+impl HeadAllowance {
+    fn new() -> Self {
+        Self(Arc::new(AtomicUsize::new(NO_BOUND)))
+    }
+
+    /// A request is about to be sent.
+    pub(super) fn renew(&self) {
+        self.0.store(BEFORE_AN_ANSWER, Ordering::Relaxed);
+    }
+
+    /// It has been answered: what comes now is a body.
+    pub(super) fn lift(&self) {
+        self.0.store(NO_BOUND, Ordering::Relaxed);
+    }
+
+    /// Takes what has come in; `false` when it is more than there may be.
+    fn take(&self, bytes: usize) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        if left == NO_BOUND {
+            return true;
+        }
+        // Only the thread that both live on changes it.
+        self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
+        bytes <= left
+    }
+}
+
+impl<S> Bounded<S> {
+    /// A stream of HTTP/1.1, and its allowance.
+    pub(super) fn http1(stream: S) -> (Self, HeadAllowance) {
+        let allowance = HeadAllowance::new();
+        let bound = Bound::Head(allowance.clone());
+        (Self { stream, bound }, allowance)
+    }
+
+    /// The stream itself.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// A stream of HTTP/2.
+    pub(super) fn http2(stream: S) -> Self {
+        let bound = Bound::Frames(Frames::default());
+        Self { stream, bound }
+    }
+}
+
+/// The frames of HTTP/2 that pass by (RFC 9113 §4.1), as far as it takes to tell those that bring an answer further.
+#[derive(Default)]
+struct Frames {
+    /// The header of the next frame, as far as it has come.
+    header: [u8; HEADER],
+    come: usize,
+    /// Bytes to come of the last frame's payload.
+    payload: usize,
+    /// Frames that brought nothing since the last one that did.
+    for_nothing: u32,
+}
+
+/// Bytes of a frame's header.
+const HEADER: usize = 9;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const END_STREAM: u8 = 1;
+
+impl Frames {
+    /// Takes what has come in; `false` when too many frames bring nothing.
+    fn take(&mut self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let skipped = self.payload.min(bytes.len());
+            self.payload -= skipped;
+            bytes = &bytes[skipped..];
+            let wanted = (HEADER - self.come).min(bytes.len());
+            self.header[self.come..self.come + wanted].copy_from_slice(&bytes[..wanted]);
+            self.come += wanted;
+            bytes = &bytes[wanted..];
+            if self.come == HEADER {
+                self.come = 0;
+                self.begin();
+            }
+        }
+        self.for_nothing <= FRAMES_FOR_NOTHING
+    }
+
+    /// A frame's header is whole.
+    fn begin(&mut self) {
+        let [high, middle, low, kind, flags, ..] = self.header;
+        self.payload = u32::from_be_bytes([0, high, middle, low]) as usize;
+        // A stream ends but once.
+        let ends = flags & END_STREAM != 0;
+        if kind == DATA && (ends || self.payload > 0) || kind == HEADERS && ends {
+            self.for_nothing = 0;
+        } else {
+            self.for_nothing += 1;
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, bound } = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(Pin::new(stream).poll_read(context, buffer))?;
+        let read = &buffer.filled()[before..];
+        let within = match bound {
+            Bound::Head(allowance) => allowance.take(read.len()),
+            Bound::Frames(frames) => frames.take(read),
+        };
+        Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) })
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    const PING: u8 = 6;
+
+    fn frame(kind: u8, flags: u8, payload: usize) -> Vec<u8> {
+        let length = u32::try_from(payload).unwrap().to_be_bytes();
+        let mut frame = length[1..].to_vec();
+        frame.extend([kind, flags, 0, 0, 0, 1]);
+        frame.resize(HEADER + payload, 0xff);
+        frame
+    }
+
+    #[test]
+    fn frames_that_bring_nothing_are_too_many_at_some_point() {
+        for nothing in [
+            frame(PING, 0, 8),
+            frame(DATA, 0, 0),
+            frame(HEADERS, 4, 20),
+            frame(200, 0, 3),
+        ] {
+            let mut frames = Frames::default();
+            let most = FRAMES_FOR_NOTHING as usize;
+            assert!(frames.take(&nothing.repeat(most)));
+            assert!(!frames.take(&nothing));
+        }
+    }
+
+    #[test]
+    fn what_brings_an_answer_further_makes_up_for_them_however_the_bytes_are_cut() {
+        for something in [
+            frame(DATA, 0, 1),
+            frame(DATA, END_STREAM, 0),
+            frame(HEADERS, END_STREAM | 4, 20),
+        ] {
+            let mut bytes = frame(PING, 0, 8).repeat(FRAMES_FOR_NOTHING as usize - 1);
+            bytes.extend(something);
+            let bytes = bytes.repeat(3);
+            for size in [1, 7, HEADER, 1000, bytes.len()] {
+                let mut frames = Frames::default();
+                assert!(bytes.chunks(size).all(|chunk| frames.take(chunk)), "{size}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_an_answer_is_bounded_and_a_body_is_not() {
+        let (mut stream, allowance) = Bounded::http1(tokio::io::repeat(0));
+        let mut buffer = vec![0; BEFORE_AN_ANSWER];
+        stream.read_exact(&mut buffer).await.unwrap();
+        allowance.renew();
+        stream.read_exact(&mut buffer).await.unwrap();
+        let error = stream.read_exact(&mut buffer).await.unwrap_err();
+        assert_eq!(error.kind(), FLOOD);
+        allowance.lift();
+        stream.read_exact(&mut buffer).await.unwrap();
+    }
+}

@@ -1,0 +1,135 @@
+//! Requests that go again at once, since the server has certainly not begun to process them, or most likely not.
+
+use origin::{Body, Origin, Reason, Script};
+
+use crate::bench::{Bench, assert_done, get, kind};
+
+fn file() -> Script {
+    Script::ok(Body::seeded(1, 1000))
+}
+
+/// One row after another, each of them on the connection of the one before.
+fn one_at_a_time(origin: &Origin) -> Bench {
+    let mut bench = Bench::trusting(origin);
+    bench.options.jobs = 1;
+    bench
+}
+
+#[test]
+fn a_connection_that_ends_as_it_is_used_again_costs_no_attempt() {
+    for origin in [Origin::plain(), Origin::tls_http1(), Origin::tls()] {
+        for (folder, first) in [
+            ("fin", file().close_on_reuse()),
+            ("rst", file().reset_on_reuse()),
+        ] {
+            let paths = [format!("/{folder}/1"), format!("/{folder}/2")];
+            origin.on(&paths[0], first);
+            origin.on(&paths[1], file());
+            let rows = paths.map(|path| get(&origin.url(&path)));
+            for outcome in one_at_a_time(&origin).run(rows) {
+                assert_done(&outcome);
+                assert_eq!(outcome.attempts, 1, "{}", outcome.url);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_connection_that_ends_the_same_way_is_a_failure() {
+    for origin in [Origin::plain(), Origin::tls_http1()] {
+        origin.on("/1", file());
+        origin.on("/2", file().close());
+        let mut bench = one_at_a_time(&origin);
+        bench.options.retry.retries = 1;
+        let mut outcomes = bench.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+        outcomes.sort_by_key(|outcome| outcome.row);
+        assert_done(&outcomes[0]);
+        assert_eq!((kind(&outcomes[1]), outcomes[1].attempts), ("reset", 2));
+        assert_eq!(origin.count("/2"), 3, "one on the connection of /1");
+    }
+}
+
+#[test]
+fn a_server_that_closes_each_connection_at_once_is_left_alone_in_the_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 2;
+    let outcome = bench.fetch(&format!("http://127.0.0.1:{port}/a"));
+    assert_eq!((kind(&outcome), outcome.attempts), ("reset", 3));
+}
+
+#[test]
+fn http2_streams_that_were_not_processed_go_again() {
+    let origin = Origin::tls();
+    let refused = || file().reset_stream(Reason::REFUSED_STREAM);
+    for (path, scripts) in [
+        ("/goaway", vec![file().goaway(), file()]),
+        ("/goaways", vec![file().goaway(), file().goaway(), file()]),
+        ("/refused", vec![refused(), file()]),
+        ("/refused-twice", vec![refused(), refused(), file()]),
+    ] {
+        let requests = scripts.len() as u64;
+        origin.on(path, scripts);
+        let outcome = Bench::trusting(&origin).fetch(&origin.url(path));
+        assert_done(&outcome);
+        assert_eq!((outcome.attempts, origin.count(path)), (1, requests));
+    }
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_left_alone_in_the_end() {
+    for script in [file().goaway(), file().reset_stream(Reason::REFUSED_STREAM)] {
+        let origin = Origin::tls();
+        origin.on("/a", script);
+        let mut bench = Bench::trusting(&origin);
+        bench.options.retry.retries = 1;
+        let outcome = bench.fetch(&origin.url("/a"));
+        assert_eq!((kind(&outcome), outcome.attempts), ("reset", 2));
+        assert!(origin.count("/a") < 10, "{} requests", origin.count("/a"));
+    }
+}
+
+#[test]
+fn other_resets_are_failures_that_may_pass() {
+    let origin = Origin::tls();
+    for (reason, abandon) in [
+        (Reason::INTERNAL_ERROR, false),
+        (Reason::CANCEL, false),
+        (Reason::PROTOCOL_ERROR, false),
+        (Reason::ENHANCE_YOUR_CALM, false),
+        (Reason::INTERNAL_ERROR, true),
+    ] {
+        let broken = if abandon {
+            file().abandon(reason)
+        } else {
+            file().reset_stream(reason)
+        };
+        let path = format!("/{reason:?}/{abandon}");
+        origin.on(&path, [broken, file()]);
+        let outcome = Bench::trusting(&origin).fetch(&origin.url(&path));
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 2, "{path}");
+    }
+}
+
+#[test]
+fn many_streams_survive_a_connection_that_says_goodbye() {
+    let origin = Origin::tls();
+    origin.under("/", |request| {
+        let number: u64 = request.path()[1..].parse().unwrap();
+        // Farther apart than requests are in flight: a connection says goodbye once.
+        match number % 60 {
+            20 if request.nth == 1 => file().goaway(),
+            50 => file().goaway_at(500),
+            _ => file(),
+        }
+    });
+    let rows: Vec<_> = (0..200)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    for outcome in Bench::trusting(&origin).run(rows) {
+        assert_done(&outcome);
+    }
+}

@@ -1,0 +1,61 @@
+//! Servers that take their time: silence, drips, and limits on the whole.
+
+use std::time::Duration;
+
+use origin::{Body, Origin, Script};
+
+use crate::bench::{Bench, assert_done, kind};
+
+const SOON: Duration = Duration::from_millis(200);
+
+fn file() -> Script {
+    Script::ok(Body::seeded(1, 10_000))
+}
+
+/// A bench on which nothing is repeated, and little time is given.
+fn impatient(origin: &Origin) -> Bench {
+    let mut bench = Bench::trusting(origin);
+    bench.options.retry.retries = 0;
+    bench.options.timeout = SOON;
+    bench
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_has_no_more_time_than_one_that_does_not() {
+    for origin in [Origin::plain(), Origin::tls_http1()] {
+        let dripping = file().drip_head(1, Duration::from_millis(20));
+        origin.on("/drips", dripping);
+        origin.on("/stalls", file().stall_head_at(10));
+        for path in ["/drips", "/stalls"] {
+            let outcome = impatient(&origin).fetch(&origin.url(path));
+            assert_eq!(kind(&outcome), "timeout", "{}", origin.url(path));
+            assert!(outcome.error().unwrap().is_transient());
+        }
+    }
+}
+
+#[test]
+fn a_body_that_drips_is_a_stalled_one_below_the_lowest_speed() {
+    for origin in [Origin::plain(), Origin::tls()] {
+        // 1,000 bytes per second.
+        origin.on("/a", file().drip(10, Duration::from_millis(10)));
+        let mut bench = impatient(&origin);
+        bench.options.lowest_speed = 50_000;
+        let outcome = bench.fetch(&origin.url("/a"));
+        assert_eq!(kind(&outcome), "timeout");
+        let message = outcome.error().unwrap().to_string();
+        assert!(message.contains("--lowest-speed"), "{message}");
+        assert!(bench.names().is_empty());
+    }
+}
+
+#[test]
+fn a_body_that_drips_fast_enough_is_waited_for() {
+    let origin = Origin::plain();
+    origin.on("/a", file().drip(500, Duration::from_millis(25)));
+    let mut bench = impatient(&origin);
+    bench.options.lowest_speed = 1000;
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert!(outcome.duration > SOON, "{:?}", outcome.duration);
+}
