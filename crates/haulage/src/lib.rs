@@ -50,8 +50,8 @@ pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
-    Existing, HttpVersion, Layout, Options, PlainHttp, RetryPolicy, Roots, TlsOptions,
-    Verification, Workspace,
+    AddressFamily, Existing, HttpVersion, Layout, Options, PlainHttp, Resolve, RetryPolicy, Roots,
+    TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};
