@@ -15,7 +15,7 @@ use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, Rate, ResultsTarget, Size, Span, User, at_least_one};
+use crate::values::{Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -243,6 +243,22 @@ pub(crate) struct Download {
         help_heading = "Requests"
     )]
     pub(crate) max_redirects: u32,
+
+    /// Connect to these addresses for this host and port, without looking it up; * is any host
+    #[arg(
+        long,
+        value_name = "HOST:PORT:ADDRESS[,ADDRESS]...",
+        help_heading = "Requests"
+    )]
+    pub(crate) resolve: Vec<HostAddresses>,
+
+    /// Connect to IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Requests")]
+    pub(crate) ipv4: bool,
+
+    /// Connect to IPv6 addresses only
+    #[arg(short = '6', long, help_heading = "Requests")]
+    pub(crate) ipv6: bool,
 
     /// Speak HTTP/1.1 where HTTP/2 could be negotiated
     #[arg(

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
-    Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options, PlainHttp,
-    Purpose, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options,
+    PlainHttp, Purpose, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -90,6 +90,16 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         (true, _) => HttpVersion::Http1,
         (false, false) => HttpVersion::Negotiated,
         (false, true) => HttpVersion::Http2PriorKnowledge,
+    };
+    options.resolve = download
+        .resolve
+        .iter()
+        .map(|given| given.0.clone())
+        .collect();
+    options.addresses = match (download.ipv4, download.ipv6) {
+        (true, _) => AddressFamily::Ipv4,
+        (false, false) => AddressFamily::Any,
+        (false, true) => AddressFamily::Ipv6,
     };
     options.user_agent = match download.user_agent.as_str() {
         "" => None,
@@ -367,7 +377,7 @@ mod tests {
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
-                    --https-only --http1.1 \
+                    --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
@@ -386,6 +396,8 @@ mod tests {
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
         assert_eq!(options.http, HttpVersion::Http1);
+        assert_eq!(options.resolve.len(), 2);
+        assert_eq!(options.addresses, AddressFamily::Ipv4);
         assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
@@ -411,6 +423,9 @@ mod tests {
         let http = options("http://a/ --http2-prior-knowledge").http;
         assert_eq!(http, HttpVersion::Http2PriorKnowledge);
         assert_eq!(options("http://a/").http, HttpVersion::Negotiated);
+        let addresses = options("http://a/ -6").addresses;
+        assert_eq!(addresses, AddressFamily::Ipv6);
+        assert_eq!(options("http://a/").addresses, AddressFamily::Any);
     }
 
     #[test]

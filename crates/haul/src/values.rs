@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use haulage::Credentials;
+use haulage::{Credentials, Resolve};
 use http::{HeaderName, HeaderValue};
 
 /// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions are fine.
@@ -204,6 +204,36 @@ impl FromStr for User {
     }
 }
 
+/// `HOST:PORT:ADDRESS[,ADDRESS]...`, as curl takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostAddresses(pub(crate) Resolve);
+
+impl FromStr for HostAddresses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let how = || "write it as in example.org:443:192.0.2.1,[2001:db8::1]".to_owned();
+        let (host, rest) = text.split_once(':').ok_or_else(how)?;
+        let (port, addresses) = rest.split_once(':').ok_or_else(how)?;
+        let port = port
+            .parse()
+            .map_err(|_| format!("{port:?} is not a port"))?;
+        let addresses = addresses
+            .split(',')
+            .map(|text| {
+                let bare = text
+                    .strip_prefix('[')
+                    .and_then(|text| text.strip_suffix(']'));
+                let address = bare.unwrap_or(text).parse();
+                address.map_err(|_| format!("{text:?} is not an address"))
+            })
+            .collect::<Result<_, _>>()?;
+        Resolve::new(host, port, addresses)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+}
+
 /// Where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ResultsTarget {
@@ -373,6 +403,27 @@ mod tests {
         );
         assert!("me:".parse::<User>().is_ok());
         assert!("me".parse::<User>().unwrap_err().contains("USER:PASSWORD"));
+    }
+
+    #[test]
+    fn addresses_of_hosts_as_in_curl() {
+        let addresses = ["10.0.0.1", "::1", "::2"].map(|text| text.parse().unwrap());
+        let expected = Resolve::new("a.example", 443, addresses.into()).unwrap();
+        let text = "A.example:443:10.0.0.1,[::1],::2";
+        assert_eq!(text.parse(), Ok(HostAddresses(expected)));
+        assert!("*:80:10.0.0.1".parse::<HostAddresses>().is_ok());
+        for (text, says) in [
+            ("a.example", "write it as"),
+            ("a.example:443", "write it as"),
+            ("a.example:443:", "not an address"),
+            ("a.example:443:b.example", "not an address"),
+            ("a.example:x:10.0.0.1", "not a port"),
+            ("10.0.0.1:443:10.0.0.2", "an address already"),
+            ("a b:443:10.0.0.2", "not the name of a host"),
+        ] {
+            let message = text.parse::<HostAddresses>().unwrap_err();
+            assert!(message.contains(says), "{text}: {message}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,6 +56,10 @@ pub struct Options {
     pub plain_http: PlainHttp,
     /// Which version of HTTP is spoken.
     pub http: HttpVersion,
+    /// Addresses for names that are not to be looked up; of several for one name and port the last counts.
+    pub resolve: Vec<Resolve>,
+    /// Which addresses may be connected to.
+    pub addresses: AddressFamily,
     /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
     /// the user go along.
     pub headers: HeaderMap,
@@ -126,6 +131,8 @@ impl Options {
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             plain_http: PlainHttp::AsGiven,
             http: HttpVersion::Negotiated,
+            resolve: Vec::new(),
+            addresses: AddressFamily::Any,
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
@@ -265,6 +272,64 @@ pub enum HttpVersion {
     Http1,
     /// HTTP/2, with and without TLS (RFC 9113 §3.3). A server that does not speak it fails.
     Http2PriorKnowledge,
+}
+
+/// The addresses of a host, in place of a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// As it stands in a URL; `None` for any.
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) port: u16,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl Resolve {
+    /// These addresses for a host and port; `*` is any host that has none of its own.
+    ///
+    /// # Errors
+    /// Of kind `input`, when this is no name of a host, or there is no address.
+    pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Result<Self, Error> {
+        let refuse = |why: String| Error::new(ErrorKind::Input, why);
+        if addresses.is_empty() {
+            return Err(refuse(format!(
+                "there is no address for {host:?}; give one"
+            )));
+        }
+        let host = match host {
+            "*" => None,
+            // As in a URL: in lower case, and in ASCII.
+            name => match url::Host::parse(name) {
+                Ok(url::Host::Domain(name)) => Some(name.into_boxed_str()),
+                Ok(_) => {
+                    return Err(refuse(format!(
+                        "{name:?} is an address already; write the name that is in the URL"
+                    )));
+                }
+                Err(cause) => {
+                    let error = refuse(format!("{name:?} is not the name of a host: {cause}"));
+                    return Err(error.caused_by(cause));
+                }
+            },
+        };
+        Ok(Self {
+            host,
+            port,
+            addresses,
+        })
+    }
+}
+
+/// Which addresses may be connected to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressFamily {
+    /// All.
+    #[default]
+    Any,
+    /// IPv4 alone.
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
 }
 
 /// Whom to trust over TLS.

@@ -18,6 +18,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::addresses::Addresses;
 use super::dns::Resolver;
 use super::flood::{Bounded, HeadAllowance};
 use super::origin::{Name, Origin};
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
 /// Makes connections.
 pub(crate) struct Connector {
     resolver: Resolver,
+    addresses: Addresses,
     pool: Arc<BlockingPool>,
     http: HttpVersion,
     tls_options: TlsOptions,
@@ -86,6 +88,7 @@ impl Connector {
     ) -> io::Result<Self> {
         Ok(Self {
             resolver: Resolver::new()?,
+            addresses: Addresses::new(options),
             pool,
             http: options.http,
             tls_options: options.tls.clone(),
@@ -118,11 +121,10 @@ impl Connector {
 
     async fn connect_to(&self, origin: &Origin, worker: usize) -> Result<Connection, Error> {
         let host = describe(origin);
-        let stream = match &origin.host {
-            Name::Address(address) => dial(&[*address], origin.port).await,
-            Name::Domain(name) => dial(&self.resolver.resolve(name).await?, origin.port).await,
-        }
-        .map_err(|cause| connect_failed(&host, cause))?;
+        let addresses = self.addresses_of(origin, &host).await?;
+        let stream = dial(&addresses, origin.port)
+            .await
+            .map_err(|cause| connect_failed(&host, cause))?;
         if !origin.https {
             return match self.http {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
@@ -150,6 +152,14 @@ impl Connector {
         // What the connection ends with is told to whoever has a request on it.
         tokio::spawn(driver);
         Ok(Connection::Http1(connection))
+    }
+
+    async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
+        let all = match (self.addresses.known(origin), &origin.host) {
+            (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
+            (known, _) => known.unwrap_or_default(),
+        };
+        self.addresses.allowed(host, all)
     }
 
     async fn shake_hands(

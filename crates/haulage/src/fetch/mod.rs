@@ -1,5 +1,6 @@
 //! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or lists.
 
+mod addresses;
 pub(crate) mod body;
 pub(crate) mod classify;
 pub(crate) mod connect;

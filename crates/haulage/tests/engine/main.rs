@@ -1,6 +1,7 @@
 //! The engine against an origin that does what it is told, through the public API alone.
 #![expect(clippy::unwrap_used, reason = "a test may end so")]
 
+mod addresses;
 mod bench;
 mod caps;
 mod chaos;
