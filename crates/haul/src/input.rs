@@ -89,7 +89,16 @@ impl Inputs {
             return Ok(());
         }
         let unusable = |cause: io::Error| {
-            Problem::usage(format!("cannot read {name}: {}", format::io(&cause)))
+            let problem = Problem::usage(format!("cannot read {name}: {}", format::io(&cause)));
+            match cause.kind() {
+                io::ErrorKind::NotFound if name.contains("://") => {
+                    problem.hint("-i reads a list from a file; a URL stands alone, without -i")
+                }
+                io::ErrorKind::NotFound => {
+                    problem.hint("check the name of the list; - is standard input")
+                }
+                _ => problem,
+            }
         };
         let file = File::open(path).map_err(unusable)?;
         let about = file.metadata().map_err(unusable)?;

@@ -251,7 +251,7 @@ fn connect_failed(host: &str, cause: io::Error) -> Error {
     let message = match cause.kind() {
         io::ErrorKind::ConnectionRefused => {
             format!(
-                "{host} refused the connection: nothing listens on that port, or it is closed to us"
+                "{host} refused the connection: nothing listens on that port, or it is closed to us; check the host and the port"
             )
         }
         _ => format!("no connection to {host}: {cause}"),

@@ -69,9 +69,24 @@ pub(crate) fn read(
             content_type: text(headers, &CONTENT_TYPE),
         }),
         status => Answer::Fail(
-            Error::http(status, format!("the server answered {status}"))
-                .retry_after(retry_after::wait(headers, SystemTime::now())),
+            Error::http(
+                status,
+                format!("the server answered {status}{}", advice(status)),
+            )
+            .retry_after(retry_after::wait(headers, SystemTime::now())),
         ),
+    }
+}
+
+/// What whoever asked can do about a status, in words that fit after it.
+fn advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "; it asks who you are: give a name and a password with --user",
+        StatusCode::FORBIDDEN => "; it does not let this be fetched by whoever asks so",
+        StatusCode::NOT_FOUND | StatusCode::GONE => "; check the URL",
+        StatusCode::TOO_MANY_REQUESTS => "; ask for less at once with --per-host",
+        status if status.is_server_error() => "; it is in trouble: try again later",
+        _ => "",
     }
 }
 
