@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::origin::Origin;
 use crate::routes::Routes;
 use crate::server::{self, Shared};
-use crate::tls;
+use crate::tls::{self, Certificate};
 
 /// How an origin is to be started; see [`Origin::builder`].
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub struct Builder {
     listen: SocketAddr,
     tls: bool,
     versions: Versions,
+    certificate: Certificate,
     quiet: bool,
 }
 
@@ -41,6 +42,7 @@ impl Default for Builder {
             listen,
             tls: false,
             versions: Versions::Both,
+            certificate: Certificate::Good,
             quiet: false,
         }
     }
@@ -60,6 +62,15 @@ impl Builder {
     #[must_use]
     pub fn tls(self) -> Self {
         Self { tls: true, ..self }
+    }
+
+    /// Shows this certificate for itself.
+    #[must_use]
+    pub fn certificate(self, certificate: Certificate) -> Self {
+        Self {
+            certificate,
+            ..self
+        }
     }
 
     /// Does not offer HTTP/2.
@@ -102,7 +113,9 @@ impl Builder {
             Versions::Http1 => &[b"http/1.1"],
             Versions::Http2 => &[b"h2"],
         };
-        let acceptor = self.tls.then(|| tls::acceptor(address.ip(), protocols));
+        let acceptor = self
+            .tls
+            .then(|| tls::acceptor(address.ip(), self.certificate, protocols));
 
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -58,3 +58,4 @@ pub use log::{Asked, Tally};
 pub use origin::Origin;
 pub use routes::{Request, Sequence};
 pub use script::{Frames, RangeLie, Script};
+pub use tls::Certificate;

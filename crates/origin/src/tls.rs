@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -17,23 +17,51 @@ pub(crate) fn ca_pem() -> &'static str {
     &authority().pem
 }
 
+/// What an origin shows for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// One that the authority vouches for, and whose time it is.
+    #[default]
+    Good,
+    /// One whose time is over.
+    Expired,
+    /// One whose time has not come.
+    NotYetValid,
+    /// One that names another host.
+    OtherHost,
+    /// One that nobody vouches for but itself.
+    SelfSigned,
+}
+
 /// Speaks TLS as `localhost`, as the usual loopback addresses and as `ip`, and offers `protocols`.
 #[expect(
     clippy::expect_used,
     reason = "nothing in it depends on anything from outside"
 )]
-pub(crate) fn acceptor(ip: IpAddr, protocols: &[&[u8]]) -> TlsAcceptor {
+pub(crate) fn acceptor(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]) -> TlsAcceptor {
     let key = KeyPair::generate().expect("a key");
-    let names = ["localhost", "127.0.0.1", "::1", &ip.to_string()].map(str::to_owned);
+    let names = match certificate {
+        Certificate::OtherHost => vec!["other.example".to_owned()],
+        _ => ["localhost", "127.0.0.1", "::1", &ip.to_string()]
+            .map(str::to_owned)
+            .into(),
+    };
     let mut params = CertificateParams::new(names).expect("the names of an origin");
+    match certificate {
+        Certificate::Expired => params.not_after = date_time_ymd(2000, 1, 1),
+        Certificate::NotYetValid => params.not_before = date_time_ymd(3000, 1, 1),
+        Certificate::Good | Certificate::OtherHost | Certificate::SelfSigned => {}
+    }
     params.distinguished_name.push(DnType::CommonName, "origin");
     params
         .extended_key_usages
         .push(ExtendedKeyUsagePurpose::ServerAuth);
     params.use_authority_key_identifier_extension = true;
-    let certificate = params
-        .signed_by(&key, &authority().issuer)
-        .expect("a certificate");
+    let certificate = match certificate {
+        Certificate::SelfSigned => params.self_signed(&key),
+        _ => params.signed_by(&key, &authority().issuer),
+    };
+    let certificate = certificate.expect("a certificate");
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key just made");
 
     // Named, so that it does not matter whether the process has chosen a provider.

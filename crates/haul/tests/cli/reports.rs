@@ -267,3 +267,21 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
     assert!(ran.stderr.contains("--exists overwrite"), "{}", ran.stderr);
     assert_eq!(row["error"]["kind"], "exists");
 }
+
+#[test]
+fn a_failure_is_one_line_and_its_causes_are_for_who_asks() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")).close());
+    let place = Place::new();
+    let url = origin.url("/a");
+    let ran = place.haul(&["--retries", "0", &url]);
+    assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("failed: a: "), "{}", ran.stderr);
+    let ran = place.haul(&["--retries", "1", "-v", &url]);
+    let causes = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("    caused by: "));
+    assert_eq!(causes.count(), 2, "of each attempt: {}", ran.stderr);
+    assert!(ran.stderr.contains("retry  a: "), "{}", ran.stderr);
+}

@@ -65,7 +65,6 @@ fn judge(cause: &hyper::Error, phase: Phase) -> (ErrorKind, String) {
         return phase.broken_off("the server closed the connection");
     }
     if cause.is_parse() {
-        // Its first word is that of the place where it was noticed, the last that of what is wrong.
         let why = innermost(cause);
         return (
             ErrorKind::Protocol,
@@ -96,7 +95,10 @@ fn judge_io(io: &io::Error, phase: Phase) -> (ErrorKind, String) {
             ErrorKind::Protocol,
             format!("the body is not framed as HTTP: {io}"),
         ),
-        io::ErrorKind::UnexpectedEof => phase.broken_off("the server closed the connection"),
+        // The second is h2's word for it.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            phase.broken_off("the server closed the connection")
+        }
         _ => {
             let (kind, message) = phase.broken_off("the connection broke");
             (kind, format!("{message}: {}", plain_io(io)))

@@ -4,6 +4,7 @@
 mod addresses;
 mod bench;
 mod caps;
+mod certificates;
 mod chaos;
 mod codings;
 mod existing;

@@ -20,7 +20,7 @@ use crate::script::{Ending, Frames, Framing, Script};
 /// How much of a body is handed to a stream at once.
 const BLOCK: u64 = 64 << 10;
 /// A map of headers holds hardly more.
-const HEADER_LIMIT: u64 = 30_000;
+const HEADER_LIMIT: u64 = 20_000;
 const VALUE_LIMIT: u64 = 16 << 20;
 
 pub(super) struct Http2 {

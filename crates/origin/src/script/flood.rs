@@ -20,7 +20,7 @@ pub enum Frames {
 
 /// A number of `u64::MAX` is endless.
 impl Script {
-    /// With so many headers more. HTTP/2 sends 30,000 at most.
+    /// With so many headers more. HTTP/2 sends 20,000 at most.
     #[must_use]
     pub fn flood_headers(mut self, number: u64) -> Self {
         self.headers_more = number;
@@ -35,7 +35,7 @@ impl Script {
     }
 
     /// With so many trailers after the body, which HTTP/1.1 sends in chunks for that. HTTP/2 sends
-    /// 30,000 at most.
+    /// 20,000 at most.
     #[must_use]
     pub fn flood_trailers(mut self, number: u64) -> Self {
         self.trailers = number;
