@@ -41,7 +41,7 @@ fn replace(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
 /// Control characters (C0, DEL, C1), line separators, and what Unicode calls bidirectional controls, format characters
 /// and default ignorables, as far as they are invisible. (Variation selectors of the first block stay: they choose how
 /// a character before them looks.)
-fn is_hazard(character: char) -> bool {
+pub(crate) fn is_hazard(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
     }

@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod pace;
 mod plain;
+mod plan;
 mod results;
 mod row;
 mod summary;

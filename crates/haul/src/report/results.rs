@@ -1,14 +1,13 @@
 //! The results: one row for each item, written as it ends.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 
-use haulage::{Event, Outcome, Status};
+use haulage::Event;
 
 use crate::exit::Problem;
-use crate::report::escape::printable;
 use crate::report::format;
+use crate::report::plan;
 use crate::report::row::{ResultRow, write_line};
 use crate::values::ResultsTarget;
 
@@ -74,7 +73,7 @@ impl Results {
         if let Event::Ended(outcome) = event {
             match self.form {
                 Form::Rows => write_line(&ResultRow::from(&**outcome), &mut self.gathered),
-                Form::Plan => plan_line(outcome, &mut self.gathered),
+                Form::Plan => plan::write_line(outcome, &mut self.gathered),
             }
             if self.gathered.len() >= PIECE {
                 return self.flush();
@@ -106,15 +105,6 @@ impl Results {
                 format::io(cause)
             ))),
         }
-    }
-}
-
-/// The line of an item that would be fetched.
-fn plan_line(outcome: &Outcome, out: &mut String) {
-    if let (Status::Planned, Some(path)) = (&outcome.status, &outcome.path) {
-        // What a list has a say in may end on a terminal.
-        let (url, path) = (printable(&outcome.url), printable(path));
-        let _ = writeln!(out, "{url}\tout={path}");
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) struct Core {
     schedule: Mutex<Hosts>,
     workers: Vec<UnboundedSender<OpenLane>>,
     next_worker: AtomicUsize,
-    pool: Arc<BlockingPool>,
+    pub(super) pool: Arc<BlockingPool>,
     events: UnboundedSender<Option<Event>>,
 }
 

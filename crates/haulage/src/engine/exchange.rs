@@ -70,16 +70,10 @@ impl Lane {
         item.http_status = Some(head.status.as_u16());
         let answer = head::read(head.status, head.version, &head.headers, body.length());
         let step = match answer {
-            Answer::Save(entity) => match self.may_be_saved(&entity) {
-                Ok(()) => {
-                    self.save_as_named(item, &head.headers, &mut body, entity)
-                        .await?
-                }
-                Err(error) => {
-                    self.put_aside(&mut body).await;
-                    Step::Failed(error)
-                }
-            },
+            Answer::Save(entity) => {
+                self.save_as_named(item, &head.headers, &mut body, entity)
+                    .await?
+            }
             Answer::Redirect => {
                 let location = head.headers.get(http::header::LOCATION);
                 let to = redirect::next_hop(item.url(), location, self.core.options.plain_http);
@@ -177,13 +171,16 @@ impl Lane {
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
-        match self.core.name_by_server(item, headers) {
-            There::Nothing => self.receive(item, headers, body, entity).await,
-            there => {
-                self.put_aside(body).await;
-                Ok(Step::Found(there))
-            }
+        let there = self.core.name_by_server(item, headers).await;
+        if !matches!(there, There::Nothing) {
+            self.put_aside(body).await;
+            return Ok(Step::Found(there));
         }
+        if let Err(error) = self.may_be_saved(&entity) {
+            self.put_aside(body).await;
+            return Ok(Step::Failed(error));
+        }
+        self.receive(item, headers, body, entity).await
     }
 
     async fn receive(

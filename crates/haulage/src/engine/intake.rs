@@ -9,6 +9,7 @@ use super::lock;
 use super::present::Found;
 use super::settle::unstarted;
 use crate::error::ErrorKind;
+use crate::options::Purpose;
 use crate::outcome::{Outcome, Status};
 use crate::plan::layout;
 use crate::plan::name::TargetName;
@@ -61,6 +62,14 @@ impl Core {
             let mut names = lock(&self.names);
             match names.claim(wanted, request.url(), &request.checksums) {
                 Claim::Mine { name, key } => (name, key),
+                // Under which name the first one's file was saved its server has to say once more.
+                Claim::Same {
+                    name,
+                    key,
+                    state: Settled::Done,
+                } if self.is_named_later(&request) && self.options.purpose == Purpose::Download => {
+                    (name, key)
+                }
                 Claim::Same { name, key, state } => {
                     if state == Settled::Pending {
                         lock(&self.followers)

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::core::Core;
 use super::item::Item;
 use super::lock;
 use super::settle::under_way;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::redirect;
 use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::name::TargetName;
@@ -97,7 +100,20 @@ impl Core {
     fn fetch(&self, item: Item) {
         match self.options.purpose {
             Purpose::Download => self.queue(Box::new(item)),
-            Purpose::Plan => self.end_as_found(item, Status::Planned, Found::of(0)),
+            Purpose::Plan => {
+                let status = self.planned(&item.request);
+                self.end_as_found(item, status, Found::of(0));
+            }
+        }
+    }
+
+    /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is refused.
+    fn planned(&self, request: &Request) -> Status {
+        let allowed = |url: &Url| redirect::check_scheme(url, self.options.plain_http);
+        let mut mirrors = request.mirrors.iter();
+        match allowed(&request.url) {
+            Err(error) if !mirrors.any(|(url, _)| allowed(url).is_ok()) => Status::Failed(error),
+            _ => Status::Planned,
         }
     }
 
@@ -122,6 +138,15 @@ impl Core {
                 let message = format!("{} {why}", target.as_str());
                 failed(Error::new(ErrorKind::Exists, message))
             }
+        }
+    }
+
+    /// The same for a row whose file an identical one has saved.
+    pub(super) fn there_already(&self, target: &TargetName, request: &Request) -> There {
+        if self.hashes_of(request).is_empty() {
+            There::Ends(Status::Skipped, self.length_of(target))
+        } else {
+            There::Unread
         }
     }
 

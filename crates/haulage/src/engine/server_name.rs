@@ -1,6 +1,9 @@
 //! The name that a server gives a file (`Content-Disposition`, RFC 6266): known only with the head of its response.
 
+use std::sync::Arc;
+
 use http::header::{CONTENT_DISPOSITION, HeaderMap};
+use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::item::Item;
@@ -9,7 +12,7 @@ use super::present::There;
 use crate::options::Naming;
 use crate::plan::disposition;
 use crate::plan::name::TargetName;
-use crate::plan::registry::Claim;
+use crate::plan::registry::{Claim, Settled};
 use crate::request::Request;
 
 impl Core {
@@ -20,30 +23,59 @@ impl Core {
 
     /// An item's response has this head: the item gets the name that its server proposes, if that is one, and what stands at
     /// whichever name it has now decides whether the body is wanted.
-    pub(super) fn name_by_server(&self, item: &mut Item, headers: &HeaderMap) -> There {
+    pub(super) async fn name_by_server(
+        self: &Arc<Self>,
+        item: &mut Item,
+        headers: &HeaderMap,
+    ) -> There {
         if !self.is_named_later(&item.request) {
             return There::Nothing;
         }
+        let is_done = self.claim(item, headers);
+        let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
+        let (tell, told) = oneshot::channel();
+        self.pool.call(move || {
+            let there = if is_done {
+                core.there_already(&target, &request)
+            } else {
+                core.there(&target, &request)
+            };
+            // Nobody may wait any more.
+            let _ = tell.send(there);
+        });
+        told.await.unwrap_or(There::Nothing)
+    }
+
+    /// Claims the name that an item is to have; says whether an identical row has saved its file under it.
+    fn claim(&self, item: &mut Item, headers: &HeaderMap) -> bool {
         // Once: what another attempt proposes would leave the first name taken by nobody.
-        if item.keys.by_server.is_none()
-            && let Some(wanted) = proposed(item, headers)
-        {
-            let claim =
-                lock(&self.names).claim(wanted, item.request.url(), &item.request.checksums);
-            // The same name for the same URL, by an earlier row: this one keeps the URL's own name.
-            if let Claim::Mine { name, key } = claim {
+        if item.keys.by_server.is_some() {
+            return false;
+        }
+        let wanted = proposed(item, headers).unwrap_or_else(|| item.target.clone());
+        let (url, checksums) = (item.request.url(), &item.request.checksums);
+        match lock(&self.names).claim(wanted, url, checksums) {
+            Claim::Mine { name, key } => {
                 item.target = name;
                 item.keys.by_server = Some(key);
+                false
             }
+            Claim::Same {
+                name,
+                state: Settled::Done,
+                ..
+            } => {
+                item.target = name;
+                true
+            }
+            // Its own name; or that of an identical row which is under way, and then this one keeps the URL's own.
+            Claim::Same { .. } => false,
         }
-        self.there(&item.target, &item.request)
     }
 }
 
 fn proposed(item: &Item, headers: &HeaderMap) -> Option<TargetName> {
     let field = headers.get(CONTENT_DISPOSITION)?;
     let proposed = disposition::file_name(field.as_bytes())?;
-    item.target
-        .named_by_server(&proposed, item.request.url())
-        .filter(|name| *name != item.target)
+    item.target.named_by_server(&proposed, item.request.url())
 }

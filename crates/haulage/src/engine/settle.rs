@@ -87,9 +87,9 @@ impl Core {
             error = error.after_giving_away();
         }
         if error.ends_the_run() {
-            let stopped = Error::new(error.kind(), error.to_string());
-            self.end_failed(*item, error);
-            return self.stop(stopped);
+            // In this order: with this item's end the run may be over.
+            self.stop(Error::new(error.kind(), error.to_string()));
+            return self.end_failed(*item, error);
         }
         if error.is_ours() {
             return self.end_failed(*item, error);
@@ -206,7 +206,11 @@ impl Core {
         ended: Status,
         found: Found,
     ) {
-        let there = !matches!(ended, Status::Failed(_));
+        let there = match ended {
+            Status::Failed(_) => false,
+            Status::Planned => !self.is_named_later(request),
+            Status::Done | Status::Skipped => true,
+        };
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
             place: request.place.clone(),

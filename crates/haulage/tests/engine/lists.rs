@@ -1,7 +1,7 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Engine, Existing, Layout, Options, Outcome, Purpose, Workspace};
+use haulage::{Engine, Existing, Layout, Options, Outcome, PlainHttp, Purpose, Request, Workspace};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
@@ -301,6 +301,18 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
     let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });
     assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_plan_refuses_what_a_real_run_would() {
+    let mut bench = Bench::new();
+    bench.options.purpose = Purpose::Plan;
+    bench.options.plain_http = PlainHttp::Never;
+    let mirrored = Request::new("http://a.invalid/b").unwrap();
+    let mirrored = mirrored.mirror("https://a.invalid/b").unwrap();
+    let outcomes = bench.run([get("http://a.invalid/a"), Ok(mirrored)]);
+    let kinds: Vec<_> = outcomes.iter().map(kind).collect();
+    assert_eq!(kinds, ["refused", "none"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Names that servers give (Content-Disposition).
 
-use haulage::{Existing, Naming, Outcome};
-use origin::{Body, Origin, Script};
+use haulage::{Existing, Naming, Outcome, Purpose};
+use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, named};
 
@@ -105,4 +105,90 @@ fn a_row_that_asks_for_the_same_waits_for_the_name_that_the_server_gives() {
     let outcomes = bench.run([get(&url), named(&url, "a.txt"), get(&url)]);
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes.iter().all(|outcome| outcome.error().is_none()));
+}
+
+#[test]
+fn no_two_rows_get_one_file() {
+    let origin = Origin::plain();
+    for number in 0..20 {
+        let body = number.to_string();
+        origin.on(
+            &format!("/{number}"),
+            disposed("attachment; filename=same", &body),
+        );
+    }
+    // What a server calls a file may be what another row's URL does.
+    origin.on("/same", Script::ok(Body::of("same")));
+    let bench = bench();
+    let rows = (0..20).map(|number| get(&origin.url(&format!("/{number}"))));
+    let rows: Vec<_> = rows.chain([get(&origin.url("/same"))]).collect();
+    for outcome in bench.run(rows) {
+        let said = outcome.url.rsplit('/').next().unwrap();
+        assert_eq!(bench.read(path(&outcome)), said.as_bytes());
+    }
+    assert_eq!(bench.names().len(), 21);
+}
+
+#[test]
+fn identical_rows_are_fetched_once_and_know_the_name_however_late_they_come() {
+    let origin = Origin::plain();
+    origin.on("/a", disposed("attachment; filename=report.pdf", "x"));
+    origin.on("/b", Script::ok(Body::empty()));
+    for (url, name) in [("/a", "report.pdf"), ("/b", "b")] {
+        let bench = bench();
+        let url = origin.url(url);
+        // Some of them are read when the first one has ended.
+        let outcomes = bench.run((0..2500).map(move |_| get(&url)));
+        let done = outcomes
+            .iter()
+            .filter(|outcome| outcome.status.name() == "done");
+        assert_eq!(done.count(), 1);
+        for outcome in &outcomes {
+            assert_eq!(outcome.path.as_deref(), Some(name));
+        }
+        assert_eq!(bench.names(), [name]);
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_seen_before_its_body_however_long_that_is() {
+    let never = Gate::new();
+    for origin in [Origin::plain(), Origin::tls()] {
+        let long = || Script::ok(Body::seeded(1, 1 << 20)).hold_at(0, &never);
+        let field = "attachment; filename=report.pdf";
+        origin.on("/a", long().header("content-disposition", field));
+        origin.on("/report.pdf", long());
+        let mut bench = Bench::trusting(&origin);
+        bench.options.naming = Naming::ByServer;
+        bench.options.max_size = Some(1000);
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(bench.path("report.pdf"), "there").unwrap();
+        for url in ["/a", "/report.pdf"] {
+            let outcome = bench.fetch(&origin.url(url));
+            assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
+            let path = outcome.path.as_deref();
+            assert_eq!((path, outcome.bytes), (Some("report.pdf"), 5));
+        }
+        assert_eq!(bench.read("report.pdf"), b"there");
+    }
+}
+
+#[test]
+fn the_name_of_the_first_answer_stays() {
+    let origin = Origin::plain();
+    let called = |name: &str| disposed(&format!("attachment; filename={name}"), "0123456789");
+    origin.on("/a", [called("one").reset_at(5), called("two")]);
+    let outcome = bench().fetch(&origin.url("/a"));
+    assert_eq!((path(&outcome), outcome.attempts), ("one", 2));
+}
+
+#[test]
+fn a_run_that_only_plans_does_not_claim_to_know_the_name() {
+    let origin = Origin::plain();
+    let mut bench = bench();
+    bench.options.purpose = Purpose::Plan;
+    let rows = [get(&origin.url("/a")), named(&origin.url("/b"), "mine")];
+    let outcomes = bench.run(rows);
+    let paths = outcomes.iter().map(|outcome| outcome.path.as_deref());
+    assert_eq!(paths.collect::<Vec<_>>(), [None, Some("mine")]);
 }

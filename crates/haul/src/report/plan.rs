@@ -1,0 +1,57 @@
+//! What a dry run would fetch, as a list that `-i` reads.
+
+use std::fmt::Write as _;
+
+use haulage::{Outcome, Status};
+
+use crate::report::escape::{is_hazard, printable};
+
+/// The line of a row that would be fetched, added to `out`: its URL, and its name where that is known.
+pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
+    if !matches!(outcome.status, Status::Planned) {
+        return;
+    }
+    write_url(&outcome.url, out);
+    if let Some(path) = &outcome.path {
+        out.push_str("\tout=");
+        out.push_str(&printable(path));
+    }
+    out.push('\n');
+}
+
+/// A URL as given, without what could do harm to a terminal or end the line: it is left out or percent-encoded, as whoever reads
+/// a URL does (WHATWG URL, "basic URL parser").
+fn write_url(url: &str, out: &mut String) {
+    for character in url.chars() {
+        if matches!(character, '\t' | '\n' | '\r') {
+            continue;
+        }
+        if is_hazard(character) {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to memory does not fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_harmless_and_means_the_same() {
+        for (url, written) in [
+            ("http://a/b?c#d", "http://a/b?c#d"),
+            ("http://a/\tb\nc", "http://a/bc"),
+            ("http://a/\u{1b}[2J", "http://a/%1B[2J"),
+            ("http://a/ü\u{202e}", "http://a/ü%E2%80%AE"),
+        ] {
+            let mut out = String::new();
+            write_url(url, &mut out);
+            assert_eq!(out, written);
+        }
+    }
+}
