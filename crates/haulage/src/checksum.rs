@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
-use crate::request::shown;
+use crate::shown::shown;
 
 /// How bytes are hashed. SHA-1, MD5 and CRC-32C tell damage from the file; against malice use one of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

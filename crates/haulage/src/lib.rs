@@ -44,6 +44,7 @@ mod plan;
 mod pool;
 mod request;
 mod schedule;
+mod shown;
 pub mod source;
 mod write;
 

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use super::core::Core;
+use super::ended::unstarted;
 use super::lock;
 use super::present::Found;
-use super::settle::unstarted;
 use crate::error::ErrorKind;
 use crate::options::Purpose;
 use crate::outcome::{Outcome, Status};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use url::Url;
 
 use super::core::Core;
+use super::ended::under_way;
 use super::item::Item;
 use super::lock;
-use super::settle::under_way;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 use super::core::Core;
+use super::ended::{under_way, unstarted};
 use super::item::{Item, Keys, UnderWay, label};
 use super::lock;
 use super::present::Found;
@@ -351,52 +352,5 @@ impl Core {
             self.tell(Event::Stopped(error));
             self.cancel();
         }
-    }
-}
-
-/// The outcome of an item as far as it has come; how it ended is for the caller to say.
-pub(super) fn under_way(item: Item) -> Outcome {
-    let label = item.label();
-    let (started, duration) = match &item.under_way {
-        Some(under_way) => (under_way.at, under_way.clock.elapsed()),
-        None => (SystemTime::now(), Duration::ZERO),
-    };
-    let final_url = item.http_status.map(|_| {
-        let mut url = item.hop.map_or(item.request.url, |(url, _)| url);
-        url.set_fragment(None);
-        url.into()
-    });
-    Outcome {
-        place: item.request.place,
-        url: item.request.given,
-        final_url,
-        http_status: item.http_status,
-        attempts: item.attempts,
-        started,
-        duration,
-        ..unstarted(item.row, label)
-    }
-}
-
-/// The outcome of a row of which nothing is known.
-pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
-    Outcome {
-        row,
-        place: None,
-        url: Arc::clone(&label),
-        final_url: None,
-        label,
-        status: Status::Skipped,
-        path: None,
-        bytes: 0,
-        http_status: None,
-        attempts: 0,
-        started: SystemTime::now(),
-        duration: Duration::ZERO,
-        etag: None,
-        last_modified: None,
-        content_type: None,
-        verified: Verified::Nothing,
-        hashes: Vec::new(),
     }
 }

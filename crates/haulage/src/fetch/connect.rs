@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
@@ -22,16 +20,13 @@ use super::addresses::Addresses;
 use super::dns::Resolver;
 use super::flood::{Bounded, HeadAllowance};
 use super::origin::{Name, Origin};
-use super::recall::{self, Recall};
+use super::recall::{self, NoBody, Recall};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{HttpVersion, Options, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
-
-/// What every request of ours has for a body.
-pub(crate) type NoBody = Empty<Bytes>;
 
 /// Most headers of a response, and most trailers (RFC 9110 §5.4 lets a client bound them).
 const MOST_HEADERS: usize = 128;

@@ -6,8 +6,9 @@ use hyper::client::conn::TrySendError;
 use url::{Position, Url};
 
 use super::classify::{self, Unprocessed};
-use super::connect::{Connection, NoBody};
+use super::connect::Connection;
 use super::idle::IdleTimer;
+use super::recall::NoBody;
 use crate::error::{Error, ErrorKind};
 
 /// Why there is no response.

@@ -4,14 +4,17 @@
 use std::net::TcpStream as Socket;
 
 use bytes::Bytes;
+use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::body::ResponseBody;
-use super::connect::NoBody;
 use super::flood::Bounded;
+
+/// What every request of ours has for a body.
+pub(super) type NoBody = Empty<Bytes>;
 
 type Plain = TokioIo<Bounded<TcpStream>>;
 type Parts = http1::Parts<Plain>;

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::options::PlainHttp;
-use crate::request::shown;
+use crate::shown::shown;
 
 /// Bytes of a `Location` that are no URL character and that servers send all the same.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');

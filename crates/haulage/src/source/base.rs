@@ -5,7 +5,8 @@ use std::fmt;
 use url::{ParseError, Url};
 
 use crate::error::{Error, ErrorKind};
-use crate::request::{Request, shown};
+use crate::request::Request;
+use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
 /// An absolute URL that completes relative ones (RFC 3986 §5).

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind};
-use crate::request::shown;
 use crate::request::{BadRow, Request, Row};
+use crate::shown::shown;
 
 /// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the rightmost varies
 /// fastest. The grammar is curl's; `{<name>}` alone, which repeats what that name stands for, is not.

@@ -13,8 +13,8 @@ use super::base::{Base, request_for};
 use super::decompressed::{Decompressed, Format, Input, read_once};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
-use crate::request::shown;
 use crate::request::{BadRow, Place, Request, Row};
+use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
 /// Most bytes in a line, its end not included.

@@ -7,6 +7,7 @@ use super::batch::Batch;
 use super::content::Content;
 use super::disk::{Disk, PartFile};
 use super::flow;
+use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
 use crate::error::Error;
 
@@ -16,30 +17,6 @@ pub(super) struct Body {
     file: Option<Box<dyn PartFile>>,
     received: u64,
     written: u64,
-}
-
-/// Why no more of a body can be written.
-pub(super) enum Trouble {
-    /// The disk.
-    Disk(io::Error),
-    /// The body itself.
-    Body(Error),
-}
-
-impl Trouble {
-    /// As an error; `what` is the operation of the disk's, in words that fit before a colon.
-    pub(super) fn on(self, what: &str) -> Error {
-        match self {
-            Self::Disk(cause) => Error::disk(what, cause),
-            Self::Body(error) => error,
-        }
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(cause: io::Error) -> Self {
-        Self::Disk(cause)
-    }
 }
 
 impl Body {

@@ -1,8 +1,8 @@
 //! What a body's bytes go through on their way to the file, where anything was asked of them.
 
-use super::body::Trouble;
 use super::decode::Decoder;
 use super::hash::Hashes;
+use super::trouble::Trouble;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::Coding;

@@ -7,7 +7,7 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
 
-use super::body::Trouble;
+use super::trouble::Trouble;
 use crate::error::Error;
 use crate::plan::coding::{Coding, refused};
 

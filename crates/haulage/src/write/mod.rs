@@ -20,6 +20,7 @@ mod preview;
 mod pump;
 mod recheck;
 mod room;
+mod trouble;
 mod verify;
 
 pub(crate) use self::content::Content;

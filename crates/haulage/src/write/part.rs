@@ -11,11 +11,12 @@ use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::batch::{Batch, Buffers};
-use super::body::{Body, Trouble};
+use super::body::Body;
 use super::content::Content;
 use super::disk::{Disk, Replace};
 use super::flow::{self, Flow};
 use super::pump::Broken;
+use super::trouble::Trouble;
 use super::verify::Verified;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};

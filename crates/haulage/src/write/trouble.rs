@@ -1,0 +1,29 @@
+//! Why no more of a body can be written: the disk, or the body itself.
+
+use std::io;
+
+use crate::error::Error;
+
+/// Why no more of a body can be written.
+pub(super) enum Trouble {
+    /// The disk.
+    Disk(io::Error),
+    /// The body itself.
+    Body(Error),
+}
+
+impl Trouble {
+    /// As an error; `what` is the operation of the disk's, in words that fit before a colon.
+    pub(super) fn on(self, what: &str) -> Error {
+        match self {
+            Self::Disk(cause) => Error::disk(what, cause),
+            Self::Body(error) => error,
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(cause: io::Error) -> Self {
+        Self::Disk(cause)
+    }
+}
