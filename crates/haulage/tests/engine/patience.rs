@@ -133,6 +133,29 @@ fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
 }
 
 #[test]
+fn a_host_whose_long_body_breaks_off_has_not_been_in_trouble_all_the_while() {
+    let origin = Origin::plain();
+    let slow = (1..=10).fold(Script::ok(Body::seeded(1, 100)), |script, number| {
+        script.delay_at(number, Duration::from_millis(250))
+    });
+    origin.on("/0", Script::ok(Body::empty()).close());
+    origin.on("/1", slow.close_at(50));
+    origin.on("/2", file());
+    let mut bench = Bench::new();
+    bench.options.per_host = 1;
+    bench.options.timeout = Duration::from_secs(1);
+    bench.options.retry.retries = 0;
+    bench.options.retry.max_time = Duration::from_millis(20);
+    let rows: Vec<_> = (0..3)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    let outcomes = bench.run(rows);
+    let kinds: Vec<_> = outcomes[..2].iter().map(kind).collect();
+    assert_eq!(kinds, ["reset", "incomplete"]);
+    assert_done(&outcomes[2]);
+}
+
+#[test]
 fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
     let slow = Origin::plain();
     let quick = Origin::plain();
