@@ -91,7 +91,8 @@ impl Core {
             self.end_failed(*item, error);
             return self.stop(stopped);
         }
-        if error.is_ours() {
+        // What was given away cannot be taken back for a mirror either.
+        if error.is_ours() || self.writer.has_given_away() {
             return self.end_failed(*item, error);
         }
         let wait = self.wait_for_next(&mut item, &error);
