@@ -126,14 +126,19 @@ impl Core {
 
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
     fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
-        match item.next_source(error) {
+        let (policy, asked) = (&self.options.retry, error.asked_wait());
+        // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
+        let may_pass = error.is_transient() && asked.is_none_or(|asked| asked <= policy.max_time);
+        let failed = item.mirrors.at();
+        match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,
             mirrors::Next::Other => {
                 (item.elapsed() < self.options.retry.max_time).then_some(Duration::ZERO)
             }
             mirrors::Next::Round => {
                 item.rounds += 1;
-                let (policy, asked) = (&self.options.retry, error.asked_wait());
+                // The wait is for the server that asked for it.
+                let asked = asked.filter(|_| item.mirrors.at() == failed);
                 wait_before_retry(policy, item.rounds, item.elapsed(), asked, fastrand::f64())
             }
         }

@@ -231,6 +231,21 @@ fn when_all_have_failed_those_that_may_pass_are_asked_again() {
 }
 
 #[test]
+fn a_mirror_that_asks_to_wait_holds_up_itself_alone() {
+    for (wait, attempts) in [("2", 3), ("3600", 3)] {
+        let (first, second) = (Origin::plain(), Origin::plain());
+        first.on("/a", [Script::status(500), file()]);
+        second.on("/a", Script::status(503).header("retry-after", wait));
+        let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
+        let outcome = Bench::new().run([row]).pop().unwrap();
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, attempts);
+        let log = first.log();
+        assert!(log[1].at - log[0].at < Duration::from_secs(2), "{wait}");
+    }
+}
+
+#[test]
 fn when_no_mirror_has_it_the_item_fails() {
     let (first, second) = (Origin::plain(), Origin::plain());
     let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
