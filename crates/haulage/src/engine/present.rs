@@ -160,6 +160,7 @@ impl Core {
     /// An item ends without its body, and so do the rows that asked for the same.
     fn end_as_found(&self, item: Item, status: Status, found: Found) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
+        self.note_place(keys, &target, None);
         if item.under_way.is_some() {
             let there = !matches!(status, Status::Failed(_));
             let outcome = Outcome {
@@ -198,8 +199,13 @@ impl Core {
         let core = Arc::clone(self);
         self.rechecks.add(target.clone(), hashes, move |checked| {
             let found = match checked {
+                // Somebody else may have replaced it since.
                 Rechecked::Hashed(bytes, hashes) => {
-                    Found::hashed(bytes, hashes, &request.checksums)
+                    let expected = match differing(&hashes, &request.checksums) {
+                        None => &request.checksums[..],
+                        Some(_) => &[],
+                    };
+                    Found::hashed(bytes, hashes, expected)
                 }
                 Rechecked::Unreadable(_) => Found::of(0),
                 Rechecked::Stopped => return core.forget(),

@@ -132,9 +132,7 @@ impl Core {
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,
-            mirrors::Next::Other => {
-                (item.elapsed() < self.options.retry.max_time).then_some(Duration::ZERO)
-            }
+            mirrors::Next::Other => (item.elapsed() < policy.max_time).then_some(Duration::ZERO),
             mirrors::Next::Round => {
                 item.rounds += 1;
                 // The wait is for the server that asked for it.
@@ -262,6 +260,7 @@ impl Core {
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
         let (keys, target) = (item.keys, item.target.clone());
+        self.note_place(keys, &target, saved.renamed.as_ref());
         let outcome = Outcome {
             status: Status::Done,
             path: self
@@ -309,6 +308,20 @@ impl Core {
         self.end(outcome);
         for (row, request) in followers {
             self.end_as_same(row, &request, target, settled, found.clone());
+        }
+    }
+
+    /// Notes where an item's file is, for rows that ask for the same once it has ended: under a name that its server gave, or that
+    /// of a copy.
+    pub(super) fn note_place(&self, keys: Keys, target: &TargetName, copy: Option<&TargetName>) {
+        if copy.is_none() && keys.by_server.is_none() {
+            return;
+        }
+        let place = copy.unwrap_or(target);
+        let mut names = lock(&self.names);
+        names.moved(keys.own, place.clone());
+        if let Some(key) = keys.by_server.filter(|_| copy.is_some()) {
+            names.moved(key, place.clone());
         }
     }
 

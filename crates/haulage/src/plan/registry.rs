@@ -1,5 +1,6 @@
 //! Which names are taken: keeps rows apart that would be saved under one name, and finds those that are identical.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::checksum::Checksum;
@@ -19,6 +20,8 @@ use crate::plan::name::TargetName;
 #[derive(Debug)]
 pub(crate) struct Names {
     shards: Vec<Shard>,
+    /// Where the files are that are not at the name that their row has claimed: few, as a rule.
+    moved: HashMap<Key, TargetName>,
     /// The folded name that is being looked up; kept for its room.
     folded: String,
     /// The folder that was last taken: most rows stand in the same as the row before.
@@ -65,6 +68,7 @@ impl Default for Names {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            moved: HashMap::new(),
             folded: String::new(),
             folder: String::new(),
         }
@@ -110,6 +114,16 @@ impl Names {
     /// Records how the row that has this name ended, for those identical to it.
     pub(crate) fn settle(&mut self, key: Key, outcome: Settled) {
         self.shard(key).0.settle(key, outcome);
+    }
+
+    /// Notes that the file of the row that has this name is at another one, for those identical to it.
+    pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
+        self.moved.insert(key, to);
+    }
+
+    /// Where the file is of the row that has this name, if not there.
+    pub(crate) fn place(&self, key: Key) -> Option<&TargetName> {
+        self.moved.get(&key)
     }
 
     /// The same name in folders that no file has, which are taken.

@@ -3,7 +3,7 @@
 use haulage::{Existing, Naming, Outcome};
 use origin::{Body, Origin, Script};
 
-use crate::bench::{Bench, assert_done, get, named};
+use crate::bench::{Bench, assert_done, block_on, get, named, next_outcome, rest};
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -105,4 +105,24 @@ fn a_row_that_asks_for_the_same_waits_for_the_name_that_the_server_gives() {
     let outcomes = bench.run([get(&url), named(&url, "a.txt"), get(&url)]);
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes.iter().all(|outcome| outcome.error().is_none()));
+}
+
+#[test]
+fn a_row_that_asks_for_the_same_later_has_the_name_that_the_server_gave() {
+    let origin = Origin::plain();
+    origin.on("/1", disposed("attachment; filename=a.txt", "one"));
+    let bench = bench();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/1"))]);
+    let first = block_on(next_outcome(&mut events));
+    engine.feed([get(&origin.url("/1"))]);
+    engine.close();
+    let again = block_on(rest(&mut events)).pop().unwrap();
+    assert_eq!(path(&first), "a.txt");
+    assert_eq!(
+        (again.status.name(), again.path.as_deref(), again.bytes),
+        ("skipped", Some("a.txt"), 3)
+    );
+    assert_eq!(origin.count("/1"), 1);
 }
