@@ -80,6 +80,13 @@ impl Item {
         self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
     }
 
+    /// Credentials of the mirror, or of the redirect, that has led to this URL: they are good for its origin alone.
+    pub(super) fn credentials_at(&self, url: &Url) -> Option<Credentials> {
+        let (hop, credentials) = self.hop.as_ref()?;
+        let credentials = credentials.as_ref()?;
+        (origin::key(hop) == origin::key(url)).then(|| credentials.clone())
+    }
+
     /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led may hold for that one time only, so it begins at
     /// one of its own.
     pub(super) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {

@@ -59,7 +59,7 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
     pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
-        let credentials = Credentials::take_from(&mut to);
+        let credentials = Credentials::take_from(&mut to).or_else(|| item.credentials_at(&to));
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(

@@ -254,6 +254,20 @@ fn when_no_mirror_has_it_the_item_fails() {
 }
 
 #[test]
+fn a_mirrors_own_credentials_follow_a_redirect_within_its_origin_and_no_further() {
+    let (first, second, third) = (Origin::plain(), Origin::plain(), Origin::plain());
+    second.on("/a", Script::redirect(302, "/b"));
+    second.on("/b", Script::redirect(302, &third.url("/c")));
+    third.on("/c", file());
+    let own = second.url("/a").replace("http://", "http://mirror:own@");
+    let row = with_mirrors(&first.url("/a"), &[own]);
+    assert_done(&Bench::new().run([row]).pop().unwrap());
+    let is_told = |asked: &origin::Asked| asked.headers.contains_key("authorization");
+    assert!(second.log().iter().all(is_told));
+    assert!(!is_told(&third.log()[0]));
+}
+
+#[test]
 fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
     let (first, second) = (Origin::plain(), Origin::plain());
     second.on("/a", Script::status(404));
