@@ -1,6 +1,6 @@
 //! One piece of work on a lane: a request, as often as it takes to get an answer, and what is done with that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use hyper::Response;
@@ -28,7 +28,7 @@ const MOST_RESENDS: u32 = 5;
 
 impl Lane {
     pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
-        self.answered = false;
+        self.answered = None;
         self.connecting = connects;
         let result = match self.core.options.max_time {
             None => self.exchange(item, connects).await,
@@ -63,7 +63,7 @@ impl Lane {
             return Ok(Step::PutBack);
         };
         self.used = true;
-        self.answered = true;
+        self.answered = Some(Instant::now());
         self.idle.begin_body();
         let (head, body) = response.into_parts();
         let mut body = ResponseBody::new(body, head.version);

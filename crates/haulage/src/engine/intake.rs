@@ -83,12 +83,13 @@ impl Core {
                         drop(names);
                         self.forget();
                     } else {
+                        let place = names.place(key).cloned();
                         drop(names);
                         match state {
                             Settled::Failed(_) => {
                                 self.end_as_same(row, &request, &name, state, Found::of(0));
                             }
-                            _ => self.end_as_done(row, request, name),
+                            _ => self.end_as_done(row, request, place.unwrap_or(name)),
                         }
                     }
                     return;

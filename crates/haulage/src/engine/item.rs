@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
-use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::options::HttpVersion;
@@ -81,11 +80,18 @@ impl Item {
         self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
     }
 
-    /// The URL that it asks has failed: which comes next. Where a redirect led may hold for that one time only, so it begins at
+    /// Credentials of the mirror, or of the redirect, that has led to this URL: they are good for its origin alone.
+    pub(super) fn credentials_at(&self, url: &Url) -> Option<Credentials> {
+        let (hop, credentials) = self.hop.as_ref()?;
+        let credentials = credentials.as_ref()?;
+        (origin::key(hop) == origin::key(url)).then(|| credentials.clone())
+    }
+
+    /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led may hold for that one time only, so it begins at
     /// one of its own.
-    pub(super) fn next_source(&mut self, error: &Error) -> mirrors::Next {
+    pub(super) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
         let count = 1 + self.request.mirrors.len();
-        let next = self.mirrors.failed(count, error.is_transient());
+        let next = self.mirrors.failed(count, may_pass);
         self.hop = match self.mirrors.at() {
             0 => None,
             nth => Some(self.request.mirrors[nth - 1].clone()),

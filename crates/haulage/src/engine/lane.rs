@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use url::Url;
@@ -39,8 +39,8 @@ pub(super) struct Lane {
     pub(super) used: bool,
     /// Others wait for the connection that this lane is making.
     pub(super) connecting: bool,
-    /// The present request has got the head of a response.
-    pub(super) answered: bool,
+    /// When the present request got the head of a response, if it did.
+    pub(super) answered: Option<Instant>,
     pub(super) idle: IdleTimer,
 }
 
@@ -67,7 +67,7 @@ impl Lane {
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
             connecting: false,
-            answered: false,
+            answered: None,
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
         }
@@ -147,6 +147,9 @@ impl Lane {
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {
                     fine = false;
+                    if self.has_answered_for_long() {
+                        self.core.schedule().answered(self.host);
+                    }
                     if !self.core.host_failed(self.host, &error) {
                         error = error.transient(false);
                     }
@@ -161,9 +164,17 @@ impl Lane {
         ControlFlow::Continue(fine)
     }
 
+    /// Whether a body came for so long before it broke off that it cannot have been silent, or too slow, all the time: then the
+    /// trouble is not older than that.
+    fn has_answered_for_long(&self) -> bool {
+        let silence = self.core.options.timeout;
+        self.answered
+            .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
+    }
+
     /// Whether a failure is a sign that the host is in trouble.
     fn is_trouble(&self, error: &Error) -> bool {
-        if self.answered {
+        if self.answered.is_some() {
             return error.is_transient();
         }
         match error.kind() {

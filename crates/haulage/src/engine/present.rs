@@ -223,8 +223,13 @@ impl Core {
         let core = Arc::clone(self);
         self.rechecks.add(target.clone(), hashes, move |checked| {
             let found = match checked {
+                // Somebody else may have replaced it since.
                 Rechecked::Hashed(bytes, hashes) => {
-                    Found::hashed(bytes, hashes, &request.checksums)
+                    let expected = match differing(&hashes, &request.checksums) {
+                        None => &request.checksums[..],
+                        Some(_) => &[],
+                    };
+                    Found::hashed(bytes, hashes, expected)
                 }
                 Rechecked::Unreadable(_) => Found::of(0),
                 Rechecked::Stopped => return core.forget(),

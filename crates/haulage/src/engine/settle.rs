@@ -60,7 +60,7 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
     pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
-        let credentials = Credentials::take_from(&mut to);
+        let credentials = Credentials::take_from(&mut to).or_else(|| item.credentials_at(&to));
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(
@@ -84,6 +84,8 @@ impl Core {
 
     /// An attempt failed: the item is tried again, or that was its last.
     pub(super) fn failed(&self, mut item: Box<Item>, mut error: Error) {
+        // What was given away cannot be taken back, for another attempt or for a mirror.
+        let is_final = error.is_ours() || self.writer.has_given_away();
         if self.writer.has_given_away() {
             error = error.after_giving_away();
         }
@@ -92,7 +94,7 @@ impl Core {
             self.stop(Error::new(error.kind(), error.to_string()));
             return self.end_failed(*item, error);
         }
-        if error.is_ours() {
+        if is_final {
             return self.end_failed(*item, error);
         }
         let wait = self.wait_for_next(&mut item, &error);
@@ -126,14 +128,17 @@ impl Core {
 
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
     fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
-        match item.next_source(error) {
+        let (policy, asked) = (&self.options.retry, error.asked_wait());
+        // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
+        let may_pass = error.is_transient() && asked.is_none_or(|asked| asked <= policy.max_time);
+        let failed = item.mirrors.at();
+        match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,
-            mirrors::Next::Other => {
-                (item.elapsed() < self.options.retry.max_time).then_some(Duration::ZERO)
-            }
+            mirrors::Next::Other => (item.elapsed() < policy.max_time).then_some(Duration::ZERO),
             mirrors::Next::Round => {
                 item.rounds += 1;
-                let (policy, asked) = (&self.options.retry, error.asked_wait());
+                // The wait is for the server that asked for it.
+                let asked = asked.filter(|_| item.mirrors.at() == failed);
                 wait_before_retry(policy, item.rounds, item.elapsed(), asked, fastrand::f64())
             }
         }
@@ -261,6 +266,9 @@ impl Core {
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
         let (keys, target) = (item.keys, item.target.clone());
+        if let Some(copy) = &saved.renamed {
+            lock(&self.names).moved(keys.own, copy.clone());
+        }
         let outcome = Outcome {
             status: Status::Done,
             path: self

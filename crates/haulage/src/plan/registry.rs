@@ -1,5 +1,6 @@
 //! Which names are taken: keeps rows apart that would be saved under one name, and finds those that are identical.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::checksum::Checksum;
@@ -19,6 +20,8 @@ use crate::plan::name::TargetName;
 #[derive(Debug)]
 pub(crate) struct Names {
     shards: Vec<Shard>,
+    /// Where the files are that were saved as copies, beside what stood at the name that their row has claimed.
+    moved: HashMap<Key, TargetName>,
     /// The folded name that is being looked up; kept for its room.
     folded: String,
     /// The folder that was last taken: most rows stand in the same as the row before.
@@ -65,6 +68,7 @@ impl Default for Names {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            moved: HashMap::new(),
             folded: String::new(),
             folder: String::new(),
         }
@@ -110,6 +114,19 @@ impl Names {
     /// Records how the row that has this name ended, for those identical to it.
     pub(crate) fn settle(&mut self, key: Key, outcome: Settled) {
         self.shard(key).0.settle(key, outcome);
+    }
+
+    /// Notes that the file of the row that has this name is at another one, for those identical to it. Only so many are noted, so
+    /// that a list of any length takes no more room for it.
+    pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
+        if self.moved.len() < MOST_MOVED {
+            self.moved.insert(key, to);
+        }
+    }
+
+    /// Where the file is of the row that has this name, if not there.
+    pub(crate) fn place(&self, key: Key) -> Option<&TargetName> {
+        self.moved.get(&key)
     }
 
     /// The same name in folders that no file has, which are taken.
@@ -173,6 +190,8 @@ impl Names {
     }
 }
 
+/// Most copies whose names are kept.
+const MOST_MOVED: usize = 10_000;
 /// Tables; a key's first byte says which is its own.
 const SHARDS: usize = 256;
 /// Entries in the smallest table; the largest new one has a quarter more.

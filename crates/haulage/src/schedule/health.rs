@@ -39,18 +39,19 @@ impl Health {
         *self = Self::default();
     }
 
-    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429, 5xx). `random` is uniform in
-    /// `[0, 1)`.
+    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429, 5xx). `alone`: nothing else is
+    /// in flight to it, which it may be answering just now. `random` is uniform in `[0, 1)`.
     pub(super) fn failed(
         &mut self,
         per_host: usize,
+        alone: bool,
         now: Instant,
         policy: &RetryPolicy,
         random: f64,
     ) -> Verdict {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= policy.max_time {
+        if alone && now.saturating_duration_since(since) >= policy.max_time {
             return Verdict::GiveUp;
         }
         if !self.is_probed(per_host) {
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn an_outage_is_probed_with_growing_pauses_until_an_answer() {
         let (mut health, now) = (Health::default(), Instant::now());
-        let fail = |health: &mut Health| health.failed(8, now, &policy(), 1.0);
+        let fail = |health: &mut Health| health.failed(8, true, now, &policy(), 1.0);
         for _ in 1..PATIENCE {
             assert_eq!(fail(&mut health), Verdict::GoOn);
         }
@@ -103,7 +104,7 @@ mod tests {
     fn requests_that_fail_together_count_as_one_sign() {
         let (mut health, now) = (Health::default(), Instant::now());
         for _ in 1..100 {
-            assert_eq!(health.failed(100, now, &policy(), 0.5), Verdict::GoOn);
+            assert_eq!(health.failed(100, true, now, &policy(), 0.5), Verdict::GoOn);
         }
     }
 
@@ -111,9 +112,11 @@ mod tests {
     fn a_host_that_stays_in_trouble_is_given_up() {
         let (mut health, start) = (Health::default(), Instant::now());
         let late = start + policy().max_time;
-        assert_eq!(health.failed(8, start, &policy(), 0.0), Verdict::GoOn);
-        assert_eq!(health.failed(8, late, &policy(), 0.0), Verdict::GiveUp);
+        let mut fail = |alone, now| health.failed(8, alone, now, &policy(), 0.0);
+        assert_eq!(fail(true, start), Verdict::GoOn);
+        assert_eq!(fail(false, late), Verdict::GoOn);
+        assert_eq!(fail(true, late), Verdict::GiveUp);
         health.fine();
-        assert_eq!(health.failed(8, late, &policy(), 0.0), Verdict::GoOn);
+        assert_eq!(health.failed(8, true, late, &policy(), 0.0), Verdict::GoOn);
     }
 }

@@ -136,6 +136,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
+    /// A lane has seen its host answer as it should, though its work has not ended so.
+    pub(crate) fn answered(&mut self, id: HostId) {
+        self.hosts[id.0].health.fine();
+        self.offer(id);
+    }
+
     /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
     /// that is given up. `random` is uniform in `[0, 1)`.
     pub(crate) fn failed(
@@ -147,7 +153,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     ) -> Option<Vec<W>> {
         let per_host = self.caps.per_host;
         let host = &mut self.hosts[id.0];
-        match host.health.failed(per_host, now, policy, random) {
+        let alone = host.busy <= 1;
+        match host.health.failed(per_host, alone, now, policy, random) {
             Verdict::GoOn => None,
             // One pause for all that failed together.
             Verdict::Pause(_) if host.closed_until.is_some() => None,

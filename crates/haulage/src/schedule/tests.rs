@@ -180,6 +180,17 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
 }
 
+#[test]
+fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
+    let mut schedule = Plain::new(caps(2, 2));
+    let start = Instant::now();
+    for work in 1..4 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    assert_eq!(schedule.failed(host, start, &policy(false), 0.5), None);
+}
+
 /// One that gives a host up at its first failure, unless it is patient.
 fn policy(patient: bool) -> RetryPolicy {
     RetryPolicy {

@@ -122,6 +122,15 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
+/// The next outcome there is.
+pub(crate) async fn next_outcome(events: &mut haulage::Events) -> Outcome {
+    loop {
+        if let Event::Ended(outcome) = events.next().await.unwrap() {
+            return *outcome;
+        }
+    }
+}
+
 /// All that a run still tells.
 pub(crate) async fn rest(events: &mut haulage::Events) -> Vec<Outcome> {
     let mut outcomes = Vec::new();

@@ -7,7 +7,7 @@ use haulage::{Existing, Outcome};
 use origin::{Body, Gate, Origin, Script};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
+use crate::bench::{Bench, assert_done, block_on, get, kind, next_outcome, rest};
 
 const PRECIOUS: &[u8] = b"precious";
 const POLICIES: [Existing; 4] = [
@@ -144,6 +144,27 @@ fn a_copy_gets_the_first_free_number() {
     }
     let outcome = bench.fetch(&origin.url("/b.gif"));
     assert_eq!(outcome.path.as_deref(), Some("b.gif"));
+}
+
+#[test]
+fn a_row_that_asks_for_the_same_later_has_the_name_of_the_copy() {
+    let origin = Origin::plain();
+    origin.on("/a.gif", Script::ok(Body::of("new one")));
+    let mut bench = Bench::new();
+    bench.options.existing = Existing::Rename;
+    bench.write("a.gif", "old");
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/a.gif"))]);
+    let first = block_on(next_outcome(&mut events));
+    engine.feed([get(&origin.url("/a.gif"))]);
+    engine.close();
+    let again = block_on(rest(&mut events)).pop().unwrap();
+    assert_eq!(first.path.as_deref(), Some("a.1.gif"));
+    assert_eq!(
+        (again.status.name(), again.path.as_deref(), again.bytes),
+        ("skipped", Some("a.1.gif"), 7)
+    );
 }
 
 #[test]

@@ -142,3 +142,18 @@ fn a_second_file_is_not_mixed_with_the_first() {
     );
     assert_eq!(all(bench, &received), b"file");
 }
+
+#[test]
+fn once_bytes_have_gone_out_no_mirror_is_asked() {
+    let (first, second) = (Origin::plain(), Origin::plain());
+    let file = Script::ok(Body::seeded(1, 300_000));
+    first.on("/a", file.clone().close_at(100_000));
+    second.on("/a", file);
+    let (bench, received) = piped(1 << 20);
+    let request = Request::new(&first.url("/a")).unwrap();
+    let request = request.mirror(&second.url("/a")).unwrap();
+    let outcome = bench.run([Ok(request)]).pop().unwrap();
+    assert_eq!((kind(&outcome), outcome.attempts), ("incomplete", 1));
+    assert_eq!(second.count("/a"), 0);
+    assert!(all(bench, &received).len() <= 100_000);
+}

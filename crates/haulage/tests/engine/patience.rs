@@ -133,6 +133,29 @@ fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
 }
 
 #[test]
+fn a_host_whose_long_body_breaks_off_has_not_been_in_trouble_all_the_while() {
+    let origin = Origin::plain();
+    let slow = (1..=10).fold(Script::ok(Body::seeded(1, 100)), |script, number| {
+        script.delay_at(number, Duration::from_millis(250))
+    });
+    origin.on("/0", Script::ok(Body::empty()).close());
+    origin.on("/1", slow.close_at(50));
+    origin.on("/2", file());
+    let mut bench = Bench::new();
+    bench.options.per_host = 1;
+    bench.options.timeout = Duration::from_secs(1);
+    bench.options.retry.retries = 0;
+    bench.options.retry.max_time = Duration::from_millis(20);
+    let rows: Vec<_> = (0..3)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect();
+    let outcomes = bench.run(rows);
+    let kinds: Vec<_> = outcomes[..2].iter().map(kind).collect();
+    assert_eq!(kinds, ["reset", "incomplete"]);
+    assert_done(&outcomes[2]);
+}
+
+#[test]
 fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
     let slow = Origin::plain();
     let quick = Origin::plain();
@@ -208,11 +231,40 @@ fn when_all_have_failed_those_that_may_pass_are_asked_again() {
 }
 
 #[test]
+fn a_mirror_that_asks_to_wait_holds_up_itself_alone() {
+    for (wait, attempts) in [("2", 3), ("3600", 3)] {
+        let (first, second) = (Origin::plain(), Origin::plain());
+        first.on("/a", [Script::status(500), file()]);
+        second.on("/a", Script::status(503).header("retry-after", wait));
+        let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
+        let outcome = Bench::new().run([row]).pop().unwrap();
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, attempts);
+        let log = first.log();
+        assert!(log[1].at - log[0].at < Duration::from_secs(2), "{wait}");
+    }
+}
+
+#[test]
 fn when_no_mirror_has_it_the_item_fails() {
     let (first, second) = (Origin::plain(), Origin::plain());
     let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
     let outcome = Bench::new().run([row]).pop().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 2));
+}
+
+#[test]
+fn a_mirrors_own_credentials_follow_a_redirect_within_its_origin_and_no_further() {
+    let (first, second, third) = (Origin::plain(), Origin::plain(), Origin::plain());
+    second.on("/a", Script::redirect(302, "/b"));
+    second.on("/b", Script::redirect(302, &third.url("/c")));
+    third.on("/c", file());
+    let own = second.url("/a").replace("http://", "http://mirror:own@");
+    let row = with_mirrors(&first.url("/a"), &[own]);
+    assert_done(&Bench::new().run([row]).pop().unwrap());
+    let is_told = |asked: &origin::Asked| asked.headers.contains_key("authorization");
+    assert!(second.log().iter().all(is_told));
+    assert!(!is_told(&third.log()[0]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use haulage::{Algorithm, Checksum, Existing, Request, Row};
 use origin::{Body, Origin, Script};
 
-use crate::bench::{Bench, assert_done, get, kind};
+use crate::bench::{Bench, assert_done, block_on, get, kind, next_outcome, rest};
 
 const HELLO: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const OTHER: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9825";
@@ -182,4 +182,22 @@ fn a_row_with_another_checksum_is_another_file() {
     );
     assert_eq!(outcomes[1].verified.name(), "checksum");
     assert_eq!(kind(&outcomes[2]), "checksum");
+}
+
+#[test]
+fn a_file_that_somebody_has_replaced_is_not_vouched_for() {
+    let (origin, bench) = (hello(), Bench::new());
+    let row = || expecting(&origin.url("/a"), &[HELLO]);
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([row()]);
+    assert_done(&block_on(next_outcome(&mut events)));
+    bench.write("a", "other");
+    engine.feed([row()]);
+    engine.close();
+    let again = block_on(rest(&mut events)).pop().unwrap();
+    assert_eq!(
+        (again.status.name(), again.verified.name()),
+        ("skipped", "none")
+    );
 }
