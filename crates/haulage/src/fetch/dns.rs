@@ -182,6 +182,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_more_names_are_kept_than_there_is_room_for() {
+        let resolver = Resolver::new().unwrap();
+        let (_, answer) = watch::channel(None);
+        let (now, later) = (Instant::now(), Instant::now() + KEPT);
+        for stale in [0, MOST_NAMES - 1] {
+            *lock(&resolver.names) = (0..MOST_NAMES)
+                .map(|number| {
+                    let until = if number < stale { now } else { later };
+                    let answer = answer.clone();
+                    (number.to_string().into(), Entry { answer, until })
+                })
+                .collect();
+            resolver.resolve("localhost").await.unwrap();
+            let kept = lock(&resolver.names).len();
+            assert_eq!(kept, if stale == 0 { 1 } else { 2 });
+        }
+    }
+
+    #[tokio::test]
     async fn a_name_that_cannot_be_looked_up_is_a_dns_error() {
         let resolver = Resolver::new().unwrap();
         let error = resolver.resolve("nowhere.invalid").await.unwrap_err();

@@ -82,6 +82,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_silent_address_does_not_keep_from_a_live_one() {
+        let live = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = live.local_addr().unwrap().port();
+        let silent = SocketAddr::from(([127, 0, 0, 2], port));
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(silent).unwrap();
+        // Where the queue is full and nobody takes from it, the kernel lets further ones wait.
+        let _full = socket.listen(0).unwrap();
+        let _first = TcpStream::connect(silent).await.unwrap();
+        let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
+        let connected = tokio::time::timeout(Duration::from_secs(10), connect(&addresses, port));
+        let stream = connected.await.expect("it waits for the silent one");
+        assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), addresses[1]);
+    }
+
+    #[tokio::test]
     async fn when_none_answers_the_last_one_says_why() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

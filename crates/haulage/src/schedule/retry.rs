@@ -66,6 +66,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_drawn_from_all_of_its_length() {
+        let wait = |random| wait_before_retry(&policy(7), 4, NOW, None, random);
+        for (random, seconds) in [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)] {
+            assert_eq!(wait(random), Some(Duration::from_secs(seconds)));
+        }
+    }
+
+    #[test]
     fn what_the_server_asks_for_is_kept_to_or_ends_it() {
         let wait = |asked| wait_before_retry(&policy(5), 1, NOW, Some(asked), 0.0);
         assert_eq!(wait(Duration::from_secs(30)), Some(Duration::from_secs(30)));

@@ -390,6 +390,8 @@ mod tests {
             rows("\u{feff}http://h/1\r".as_bytes()),
             [(1, "http://h/1".to_owned())]
         );
+        let fielded = only("http://h/1\tlabel=two words\r\n").unwrap();
+        assert_eq!(fielded.label.as_deref(), Some("two words"));
         assert!(rows(&b""[..]).is_empty() && rows(&b"\xEF\xBB\xBF"[..]).is_empty());
     }
 

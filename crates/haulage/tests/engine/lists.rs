@@ -119,6 +119,46 @@ fn each_layout_gives_the_same_names_on_every_run() {
 }
 
 #[test]
+fn a_list_that_has_changed_finds_its_files_again() {
+    for layout in [Layout::Flat, Layout::Tree, Layout::Hashed] {
+        let origin = files();
+        let mut bench = Bench::new();
+        bench.options.layout = layout;
+        let run = |paths: &[&str]| {
+            let rows: Vec<_> = paths.iter().map(|path| get(&origin.url(path))).collect();
+            for outcome in bench.run(rows) {
+                assert!(outcome.error().is_none(), "{layout:?}: {outcome:?}");
+                let file = bench.read(outcome.path.as_deref().unwrap());
+                let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
+                assert!(is_its_own, "{layout:?}: {outcome:?}");
+            }
+        };
+        run(&["/a", "/b", "/c"]);
+        run(&["/new", "/c", "/a"]);
+        let asked: Vec<_> = origin.log().into_iter().map(|asked| asked.path).collect();
+        assert_eq!(asked.len(), 4, "{layout:?}: {asked:?}");
+        assert_eq!(asked[3], "/new", "{layout:?}");
+    }
+}
+
+#[test]
+fn where_names_come_from_whole_urls_rows_of_one_name_may_change_places() {
+    for layout in [Layout::Tree, Layout::Hashed] {
+        let origin = files();
+        let mut bench = Bench::new();
+        bench.options.layout = layout;
+        for paths in [["/x/a", "/y/a"], ["/y/a", "/x/a"]] {
+            for outcome in bench.run(paths.map(|path| get(&origin.url(path)))) {
+                let file = bench.read(outcome.path.as_deref().unwrap());
+                let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
+                assert!(is_its_own, "{layout:?}: {outcome:?}");
+            }
+        }
+        assert_eq!(origin.tally().requests, 2, "{layout:?}");
+    }
+}
+
+#[test]
 fn hostile_urls_become_plain_files_below_the_destination() {
     let origin = files();
     let long = format!("/{}.gif", "x".repeat(300));

@@ -68,6 +68,42 @@ fn a_redirect_to_another_scheme_is_refused() {
 }
 
 #[test]
+fn a_location_that_breaks_its_line_is_not_followed() {
+    // LF alone ends the line, and with it the Location (RFC 9112 §2.2).
+    let origin = Origin::plain();
+    origin.under("/b", |_| Script::ok(Body::empty()));
+    for (path, location) in [
+        ("/cr", "/b\rX-Evil: 1"),
+        ("/folded", "/b\r\n c"),
+        ("/nul", "/b\0c"),
+    ] {
+        let head =
+            format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n");
+        origin.on(path, Script::raw(head));
+        let bench = Bench::new();
+        let outcome = bench.fetch(&origin.url(path));
+        assert_eq!(kind(&outcome), "protocol", "{path}");
+        assert!(bench.names().is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn other_bytes_of_a_location_are_percent_encoded() {
+    let origin = Origin::plain();
+    for (path, location, led_to) in [
+        ("/utf8", &b"/caf\xc3\xa9"[..], "/caf%C3%A9"),
+        ("/latin1", b"/caf\xe9", "/caf%E9"),
+        ("/blank", b"/a b", "/a%20b"),
+    ] {
+        origin.on(path, Script::status(302).header_raw("location", location));
+        origin.on(led_to, Script::ok(Body::empty()));
+        let outcome = Bench::new().fetch(&origin.url(path));
+        assert_done(&outcome);
+        assert_eq!(origin.count(led_to), 1, "{path}");
+    }
+}
+
+#[test]
 fn plain_http_is_spoken_only_where_it_is_allowed() {
     let secure = Origin::tls();
     let plain = Origin::plain();

@@ -129,7 +129,10 @@ fn many_streams_survive_a_connection_that_says_goodbye() {
     let rows: Vec<_> = (0..200)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    for outcome in Bench::trusting(&origin).run(rows) {
+    let mut bench = Bench::trusting(&origin);
+    bench.options.retry.retries = 0;
+    for outcome in bench.run(rows) {
         assert_done(&outcome);
+        assert_eq!(outcome.attempts, 1, "{outcome:?}");
     }
 }
