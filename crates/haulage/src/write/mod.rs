@@ -6,6 +6,7 @@
 
 mod batch;
 mod body;
+mod commit;
 mod content;
 mod decode;
 mod directory;
@@ -22,15 +23,17 @@ mod recheck;
 mod room;
 mod trouble;
 mod verify;
+mod writer;
 
+pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::Content;
 pub(crate) use self::directory::Directory;
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;
-pub(crate) use self::part::{PartWriter, Saved, Saving, Writer};
 pub(crate) use self::preview::Preview;
 pub(crate) use self::pump::{Broken, Pace};
 pub(crate) use self::recheck::{Rechecked, Rechecks};
 pub(crate) use self::verify::differing;
+pub(crate) use self::writer::{PartWriter, Writer};

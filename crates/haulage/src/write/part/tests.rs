@@ -2,14 +2,18 @@
 
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
 use super::super::hash::Hashes;
+use super::super::writer::{BATCH, Writer};
 use super::*;
+use crate::error::ErrorKind;
+use crate::options::Existing;
 use crate::plan::coding::Coding;
-use crate::plan::name::RelativeName;
+use crate::plan::name::{RelativeName, TargetName};
 
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;

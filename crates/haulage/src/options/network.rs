@@ -1,0 +1,121 @@
+//! How the network is spoken to: which protocols, addresses and certificates are good enough.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind};
+
+/// Where plain http may be spoken, which anybody on the way can read and change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlainHttp {
+    /// Nowhere: http URLs, and redirects to them, are refused.
+    Never,
+    /// Where a URL as given says so. A redirect from https to http is refused.
+    #[default]
+    AsGiven,
+    /// Wherever a redirect leads, too.
+    Anywhere,
+}
+
+/// Which version of HTTP is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpVersion {
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1 (ALPN, RFC 7301), and HTTP/1.1 without.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, with and without TLS (RFC 9113 §3.3). A server that does not speak it fails.
+    Http2PriorKnowledge,
+}
+
+/// The addresses of a host, in place of a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// As it stands in a URL; `None` for any.
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) port: u16,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl Resolve {
+    /// These addresses for a host and port; `*` is any host that has none of its own.
+    ///
+    /// # Errors
+    /// Of kind `input`, when this is no name of a host, or there is no address.
+    pub fn new(host: &str, port: u16, addresses: Vec<IpAddr>) -> Result<Self, Error> {
+        let refuse = |why: String| Error::new(ErrorKind::Input, why);
+        if addresses.is_empty() {
+            return Err(refuse(format!(
+                "there is no address for {host:?}; give one"
+            )));
+        }
+        let host = match host {
+            "*" => None,
+            // As in a URL: in lower case, and in ASCII.
+            name => match url::Host::parse(name) {
+                Ok(url::Host::Domain(name)) => Some(name.into_boxed_str()),
+                Ok(_) => {
+                    return Err(refuse(format!(
+                        "{name:?} is an address already; write the name that is in the URL"
+                    )));
+                }
+                Err(cause) => {
+                    let error = refuse(format!("{name:?} is not the name of a host: {cause}"));
+                    return Err(error.caused_by(cause));
+                }
+            },
+        };
+        Ok(Self {
+            host,
+            port,
+            addresses,
+        })
+    }
+}
+
+/// Which addresses may be connected to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressFamily {
+    /// All.
+    #[default]
+    Any,
+    /// IPv4 alone.
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
+}
+
+/// Whom to trust over TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Which certificates may vouch for a server.
+    pub roots: Roots,
+    /// Whether they must.
+    pub verification: Verification,
+}
+
+/// Which certificates may vouch for a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Roots {
+    /// The system's; the ones built in where the system has none.
+    #[default]
+    System,
+    /// Those in this PEM file, and no others.
+    File(PathBuf),
+}
+
+/// Whether a server must prove who it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verification {
+    /// It must.
+    #[default]
+    Full,
+    /// It need not: anybody between here and there can read and change everything.
+    Insecure,
+}
