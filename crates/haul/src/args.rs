@@ -49,6 +49,11 @@ Exit status:
 pub(crate) enum Command {
     /// Download 20 flags from a server inside this program, to see it work
     Demo(Demo),
+    /// Print what became of each item, from what is recorded in a folder
+    ///
+    /// As JSON, one row a line, with the fields of --results; or as a list that -i reads, so that what failed can be tried by itself:
+    /// haul results DIR --status failed --format text > failed.txt
+    Results(Recorded),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page
@@ -60,6 +65,39 @@ pub(crate) struct Demo {
     /// Where the flags go
     #[arg(short, long = "dir", value_name = "DIR", default_value = "downloads")]
     pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recorded {
+    /// The folder that a list was downloaded to
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Only those that ended so; may be given several times
+    #[arg(long = "status", value_name = "STATUS", value_enum)]
+    pub(crate) statuses: Vec<Ended>,
+    /// How they are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = RowFormat::Jsonl)]
+    pub(crate) format: RowFormat,
+}
+
+/// How an item ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ended {
+    /// Its file was fetched
+    Done,
+    /// Its file was there already
+    Skipped,
+    /// There is no file
+    Failed,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A JSON object a line
+    Jsonl,
+    /// A list: the URL and what its row said of it
+    Text,
 }
 
 /// What a download takes.
@@ -180,6 +218,10 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) retries: u32,
+
+    /// Which of the items that failed in an earlier run are tried again
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = RetryFailed::Transient, help_heading = "Pace")]
+    pub(crate) retry_failed: RetryFailed,
 
     /// Stop at the first item that fails
     #[arg(long, conflicts_with = "max_errors", help_heading = "Pace")]
@@ -366,6 +408,16 @@ pub(crate) enum Exists {
     Rename,
     /// Keep it, and count the item as failed
     Fail,
+}
+
+/// Which failures of an earlier run are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetryFailed {
+    All,
+    /// Those that may have passed: a silent host, a status 503, but not a 404
+    Transient,
+    /// They fail again, without a request
+    None,
 }
 
 /// What is shown while a run goes on.

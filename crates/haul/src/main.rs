@@ -9,6 +9,7 @@ mod habits;
 mod input;
 mod manual;
 mod output;
+mod recorded;
 mod report;
 mod run;
 mod settings;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => Settings::try_from(arguments.download).and_then(run::run),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Results(recorded)) => recorded::print(recorded),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
     };

@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use haulage::source::Pattern;
 use haulage::{
     AddressFamily, Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options,
-    PlainHttp, Purpose, Roots, TlsOptions, Verification, Workspace,
+    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -141,6 +141,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         Exists::Overwrite => Existing::Overwrite,
         Exists::Rename => Existing::Rename,
         Exists::Fail => Existing::Fail,
+    };
+    options.retry_failed = match download.retry_failed {
+        args::RetryFailed::All => RetryFailed::All,
+        args::RetryFailed::Transient => RetryFailed::Transient,
+        args::RetryFailed::None => RetryFailed::None,
     };
     if download.compressed {
         options.codings = Codings::Undone;

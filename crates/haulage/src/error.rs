@@ -46,6 +46,32 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them.
+    const ALL: [Self; 17] = [
+        Self::Input,
+        Self::Name,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Reset,
+        Self::Protocol,
+        Self::Incomplete,
+        Self::Http,
+        Self::Redirect,
+        Self::Refused,
+        Self::Checksum,
+        Self::Decode,
+        Self::Disk,
+        Self::Exists,
+        Self::Cancelled,
+    ];
+
+    /// The kind of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The kind's stable name, as results carry it.
     #[must_use]
     pub const fn name(self) -> &'static str {

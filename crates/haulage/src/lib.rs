@@ -29,6 +29,7 @@
 //! | `fetch` | names, connections, TLS, one exchange |
 //! | `plan` | decisions, all pure: names, what a head claims |
 //! | `write` | parts, their verification, their final names |
+//! | `state` | what a later run needs to know; see [`results`] |
 //! | `engine` | wires them; the lanes' loop |
 //!
 //! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor.
@@ -46,6 +47,7 @@ mod request;
 mod schedule;
 mod shown;
 pub mod source;
+mod state;
 mod write;
 
 pub use checksum::{Algorithm, Checksum};
@@ -54,10 +56,12 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
     AddressFamily, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options, Output,
-    PlainHttp, Purpose, Resolve, RetryPolicy, Roots, TlsOptions, Verification, Workspace,
+    PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions, Verification,
+    Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};
+pub use state::{Results, results};
 
 /// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping them stops it.
 ///

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::request::Place;
+use crate::state::Ask;
 
 /// What became of one item: every row of the input gets exactly one.
 #[derive(Debug)]
@@ -45,9 +46,18 @@ pub struct Outcome {
     pub verified: Verified,
     /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
     pub hashes: Vec<Checksum>,
+    /// What the row asks for, where that is to be recorded for later runs.
+    pub(crate) ask: Option<Ask>,
 }
 
 impl Outcome {
+    /// What stands after the URL, each field after a TAB, in a text list that asks for the same: mirrors, the name, checksums, the label,
+    /// without any secret. Known of recorded outcomes ([`results`](crate::results)).
+    #[must_use]
+    pub fn fields(&self) -> Option<&str> {
+        self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
+    }
+
     /// The failure, if it is one.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
@@ -98,6 +108,13 @@ pub enum Verified {
 }
 
 impl Verified {
+    /// What has this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Checksum, Self::Length, Self::Nothing]
+            .into_iter()
+            .find(|verified| verified.name() == name)
+    }
+
     /// The stable name, as results carry it.
     #[must_use]
     pub const fn name(self) -> &'static str {

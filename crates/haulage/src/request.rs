@@ -8,6 +8,7 @@ use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::name::RelativeName;
 use crate::shown::{shown, without_userinfo};
+use crate::state::Ask;
 
 /// A file that is wanted.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Request {
     pub(crate) place: Option<Place>,
     /// One for each algorithm, in order.
     pub(crate) checksums: Vec<Checksum>,
+    /// What it asks for, where that is to be recorded for later runs.
+    pub(crate) ask: Option<Ask>,
 }
 
 impl Request {
@@ -72,6 +75,7 @@ impl Request {
             label: None,
             place: None,
             checksums: Vec::new(),
+            ask: None,
         })
     }
 

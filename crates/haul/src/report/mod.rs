@@ -1,16 +1,16 @@
 //! What people and programs get to see of a run. Reporters listen to events; nothing here changes what happens.
 
 mod bar;
-mod escape;
+pub(crate) mod escape;
 pub(crate) mod format;
 mod frame;
 mod json;
 mod lines;
 mod pace;
 mod plain;
-mod plan;
+pub(crate) mod plan;
 mod results;
-mod row;
+pub(crate) mod row;
 mod summary;
 mod total;
 

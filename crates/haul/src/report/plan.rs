@@ -11,7 +11,7 @@ pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     if !matches!(outcome.status, Status::Planned) {
         return;
     }
-    write_url(&outcome.url, out);
+    url(&outcome.url, out);
     if let Some(path) = &outcome.path {
         out.push_str("\tout=");
         out.push_str(&printable(path));
@@ -21,7 +21,7 @@ pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
 
 /// A URL as given, without what could do harm to a terminal or end the line: it is left out or percent-encoded, as whoever reads
 /// a URL does (WHATWG URL, "basic URL parser").
-fn write_url(url: &str, out: &mut String) {
+pub(crate) fn url(url: &str, out: &mut String) {
     for character in url.chars() {
         if matches!(character, '\t' | '\n' | '\r') {
             continue;
@@ -39,8 +39,6 @@ fn write_url(url: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn a_url_is_harmless_and_means_the_same() {
         for (url, written) in [
@@ -50,7 +48,7 @@ mod tests {
             ("http://a/ü\u{202e}", "http://a/ü%E2%80%AE"),
         ] {
             let mut out = String::new();
-            write_url(url, &mut out);
+            super::url(url, &mut out);
             assert_eq!(out, written);
         }
     }

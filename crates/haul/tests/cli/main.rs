@@ -10,6 +10,7 @@ mod downloads;
 mod interruptions;
 mod lists;
 mod output;
+mod recorded;
 mod reports;
 mod usage;
 

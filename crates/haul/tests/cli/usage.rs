@@ -118,6 +118,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--resolve",
         "--results",
         "--retries",
+        "--retry-failed",
         "--retry-max-time",
         "--timeout",
         "--user",

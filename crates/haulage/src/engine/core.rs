@@ -26,6 +26,7 @@ use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
+use crate::state::{Ending, State};
 use crate::write::{Content, Disk, Hashes, Rechecks, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
@@ -51,6 +52,8 @@ pub(super) struct Core {
     pub(super) writer: Writer,
     pub(super) rechecks: Arc<Rechecks>,
     pub(super) disk: Arc<dyn Disk>,
+    /// What earlier runs have recorded, and later ones need to know.
+    pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
@@ -77,6 +80,7 @@ impl Core {
     pub(super) fn new(
         options: Options,
         disk: Arc<dyn Disk>,
+        state: Option<Arc<State>>,
         workers: Vec<UnboundedSender<OpenLane>>,
     ) -> Result<(Arc<Self>, Told), Error> {
         let no_thread = |cause| {
@@ -96,6 +100,7 @@ impl Core {
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
+            state,
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),
@@ -235,12 +240,25 @@ impl Core {
 
     /// The run is over: cleans up, off the network's threads, and says so.
     pub(super) fn wrap_up(&self) {
-        let disk = Arc::clone(&self.disk);
+        let (disk, state) = (Arc::clone(&self.disk), self.state.clone());
         let (events, over) = (self.events.clone(), self.over.clone());
-        let everything_is_there =
-            self.every_item_is_there.load(Ordering::Acquire) && !self.stopping.is_cancelled();
+        let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
+        let complete = !self.stopping.is_cancelled();
+        let ending = Ending {
+            complete,
+            everything_is_there: complete && self.every_item_is_there.load(Ordering::Acquire),
+        };
         self.pool.call(move || {
-            disk.close(everything_is_there);
+            let is_needed = match state.map(|state| state.close(ending)).transpose() {
+                Ok(is_needed) => is_needed.unwrap_or(false),
+                Err(error) => {
+                    if !has_stopped {
+                        let _ = events.send(Some(Event::Stopped(error)));
+                    }
+                    true
+                }
+            };
+            disk.close(ending.everything_is_there && !is_needed);
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();

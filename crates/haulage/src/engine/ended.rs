@@ -20,6 +20,7 @@ pub(super) fn under_way(item: Item) -> Outcome {
     });
     Outcome {
         place: item.request.place,
+        ask: item.request.ask,
         url: item.request.given,
         final_url,
         http_status: item.http_status,
@@ -50,5 +51,6 @@ pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
         content_type: None,
         verified: Verified::Nothing,
         hashes: Vec::new(),
+        ask: None,
     }
 }

@@ -15,6 +15,7 @@ use crate::plan::layout;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
 use crate::request::{BadRow, Request, Row};
+use crate::state::Ask;
 
 /// Something to be read.
 pub(super) enum Source {
@@ -30,12 +31,18 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
             if !core.window.enter(|| core.schedule().has_room()) {
                 return;
             }
+            if let Some(state) = &core.state {
+                state.wait_for_room();
+            }
             let number = core.next_row.fetch_add(1, Ordering::Relaxed);
             match row {
                 Ok(request) => core.admit(number, request),
                 Err(bad) => core.refuse(number, bad),
             }
         }
+    }
+    if let Some(state) = &core.state {
+        state.input_ended();
     }
     if core.window.input_ended() {
         core.wrap_up();
@@ -45,7 +52,18 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
 impl Core {
     /// A row that is no request fails alone.
     fn refuse(&self, row: u64, bad: BadRow) {
+        let mut ask = self.state.is_some().then(|| Ask::of_bad_row(&bad.text));
+        match self.recall(row, bad.place.as_ref(), ask.as_ref(), &bad.text) {
+            // It is recorded as it is.
+            Ok(Some(known)) => ask = known.as_recorded(ask),
+            Ok(None) => {}
+            Err(error) => {
+                self.stop(error);
+                return self.forget();
+            }
+        }
         self.end(Outcome {
+            ask,
             place: bad.place,
             status: Status::Failed(bad.error),
             ..unstarted(row, bad.text.into())
@@ -53,7 +71,18 @@ impl Core {
     }
 
     /// A request gets its name, and goes to its host's queue if there is something to fetch.
-    fn admit(self: &Arc<Self>, row: u64, request: Request) {
+    fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
+        if self.state.is_some() {
+            request.ask = Some(Ask::of(&request, self.options.layout, self.options.naming));
+        }
+        let (place, ask) = (request.place.as_ref(), request.ask.as_ref());
+        let known = match self.recall(row, place, ask, request.url()) {
+            Ok(known) => known,
+            Err(error) => {
+                self.stop(error);
+                return self.forget();
+            }
+        };
         let wanted = match &request.name {
             Some(name) => TargetName::of_user(name, request.url()),
             None => layout::name(self.options.layout, &request.url, request.url(), row),
@@ -96,6 +125,15 @@ impl Core {
                 }
             }
         };
-        self.fetch_or_end(row, request, target, key);
+        match known {
+            Some(known) => self.go_on(row, request, target, key, known),
+            None => match self.apart(target, key, &request) {
+                Ok(target) => self.fetch_or_end(row, request, target, key),
+                Err(error) => {
+                    self.stop(error);
+                    self.forget();
+                }
+            },
+        }
     }
 }

@@ -10,6 +10,7 @@ mod flow;
 mod handover;
 mod intake;
 mod item;
+mod known;
 mod lane;
 mod present;
 mod server_name;
@@ -26,6 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
+use crate::state::State;
 use crate::write::{Directory, Disk, Preview, Stream};
 
 pub use self::events::{Events, Outcomes};
@@ -70,21 +72,34 @@ impl Engine {
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
-        let disk: Arc<dyn Disk> = match (&options.destination, options.purpose) {
-            (Destination::Directory(path), Purpose::Plan) => Arc::new(Preview::of(path)?),
-            (Destination::Directory(path), Purpose::Download) => {
-                Arc::new(Directory::open(path, options.workspace, options.min_free)?)
+        match (&options.destination, options.purpose) {
+            (Destination::Directory(path), Purpose::Plan) => {
+                let preview = Preview::of(path)?;
+                Self::start_on(options, Arc::new(preview), None)
             }
-            (Destination::Output(output), _) => Arc::new(Stream::new(output.clone())),
-        };
-        Self::start_on(options, disk)
+            (Destination::Directory(path), Purpose::Download) => {
+                let directory = Directory::open(path, options.workspace, options.min_free)?;
+                let (database, alone) = (directory.state(), directory.is_remote());
+                let disk: Arc<dyn Disk> = Arc::new(directory);
+                let state = State::open(database, alone, &options, Arc::clone(&disk))?;
+                Self::start_on(options, disk, Some(Arc::new(state)))
+            }
+            (Destination::Output(output), _) => {
+                let stream = Stream::new(output.clone());
+                Self::start_on(options, Arc::new(stream), None)
+            }
+        }
     }
 
-    /// Starts a run that writes to `disk`.
-    pub(crate) fn start_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, Error> {
+    /// Starts a run that writes to `disk`, and records in `state` what became of its rows.
+    pub(crate) fn start_on(
+        options: Options,
+        disk: Arc<dyn Disk>,
+        state: Option<Arc<State>>,
+    ) -> Result<Self, Error> {
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
-        let (core, events) = Core::new(options, disk, lanes)?;
+        let (core, events) = Core::new(options, disk, state, lanes)?;
         let (sources, fed) = mpsc::channel();
         // From here on, dropping it ends the threads that have started.
         let engine = Self {
@@ -94,6 +109,12 @@ impl Engine {
         };
         for worker in workers {
             worker.start(Arc::clone(&core)).map_err(no_thread)?;
+        }
+        if let Some(state) = &core.state {
+            let core = Arc::clone(&core);
+            state
+                .start(move |error| core.stop(error))
+                .map_err(no_thread)?;
         }
         thread::Builder::new()
             .name("haulage-intake".into())

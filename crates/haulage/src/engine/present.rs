@@ -151,7 +151,7 @@ impl Core {
     }
 
     /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone meanwhile.
-    fn read_first(self: &Arc<Self>, item: Item) {
+    pub(super) fn read_first(self: &Arc<Self>, item: Item) {
         let core = Arc::clone(self);
         let (target, hashes) = (item.target.clone(), self.hashes_of(&item.request));
         let then = move |checked| {
@@ -273,7 +273,7 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
     }
 }
 
-fn settled(status: &Status) -> Settled {
+pub(super) fn settled(status: &Status) -> Settled {
     match status {
         Status::Failed(error) => Settled::Failed(error.kind()),
         Status::Done | Status::Skipped | Status::Planned => Settled::Done,

@@ -220,6 +220,7 @@ impl Core {
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
             place: request.place.clone(),
+            ask: request.ask.clone(),
             url: Arc::clone(&request.given),
             path: there.then_some(path),
             bytes: found.bytes,
@@ -234,6 +235,9 @@ impl Core {
     /// A row has ended: the only way out of a run.
     pub(super) fn end(&self, outcome: Outcome) {
         let failed = outcome.error().is_some();
+        if let Some(state) = &self.state {
+            state.add(&outcome);
+        }
         if failed {
             self.every_item_is_there.store(false, Ordering::Release);
         }
@@ -355,7 +359,7 @@ impl Core {
     }
 
     /// The destination is unusable: says so once, and stops.
-    fn stop(&self, error: Error) {
+    pub(super) fn stop(&self, error: Error) {
         if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
             self.tell(Event::Stopped(error));
             self.cancel();

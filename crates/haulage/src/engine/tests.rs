@@ -25,7 +25,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// All events of a run for these URLs.
 fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
-    let mut engine = Engine::start_on(options(), Arc::new(disk.clone())).unwrap();
+    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
     let mut events = engine.events();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
     engine.close();
@@ -54,7 +54,7 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         Script::ok(Body::seeded(request.path().len() as u64, 1 << 20))
     });
     let disk = FakeDisk::default();
-    let mut engine = Engine::start_on(options(), Arc::new(disk.clone())).unwrap();
+    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/hangs")).unwrap())]);
     disk.wait_until_one_hangs();

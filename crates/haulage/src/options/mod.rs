@@ -80,6 +80,8 @@ pub struct Options {
     pub naming: Naming,
     /// What happens when the target is there.
     pub existing: Existing,
+    /// Which of the rows that have failed in an earlier run are tried again.
+    pub retry_failed: RetryFailed,
     /// What becomes of the content codings that a file comes in.
     pub codings: Codings,
     /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
@@ -145,6 +147,7 @@ impl Options {
             layout: Layout::Flat,
             naming: Naming::ByUrl,
             existing: Existing::Skip,
+            retry_failed: RetryFailed::Transient,
             codings: Codings::AsSent,
             min_free: Self::DEFAULT_MIN_FREE,
             hashes: Vec::new(),
@@ -280,6 +283,20 @@ pub enum Existing {
     Rename,
     /// It stays, and its row fails before anything is asked.
     Fail,
+}
+
+/// Which of the rows that have failed in an earlier run a later one tries again. What this side may have changed meanwhile (a name, the
+/// disk, what stands there, a policy) is looked at again in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetryFailed {
+    /// All of them.
+    All,
+    /// Those whose failure may have passed: a host that was silent, a status 503, but not a 404.
+    #[default]
+    Transient,
+    /// None: they fail again as they did, without a request.
+    None,
 }
 
 /// Where files go.

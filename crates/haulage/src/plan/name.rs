@@ -45,6 +45,11 @@ impl RelativeName {
         let components: Vec<&str> = text.split('/').filter(is_kept).collect();
         Ok(Self(components.join("/").into()))
     }
+
+    /// The path.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A path below the destination that is safe to create: every component is one plain file name on every platform, and
@@ -58,6 +63,12 @@ impl TargetName {
         let components = name.0.split('/').enumerate();
         let safe = components.map(|(index, text)| Component::of_text(text, Position::of(index)));
         Self::of_components(safe, given)
+    }
+
+    /// A path as it was recorded, if it is one that a row could have: whoever can write there may have changed it.
+    pub(crate) fn of_recorded(path: &str) -> Option<Self> {
+        let name = RelativeName::from_user(path).ok()?;
+        Some(Self::of_user(&name, "")).filter(|name| name.as_str() == path)
     }
 
     /// The path that these components make. One that had to be made safe gets the first 8 hex digits of the SHA-256 of

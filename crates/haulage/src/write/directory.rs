@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, futimens,
-    linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::DecInt;
@@ -32,6 +32,22 @@ use crate::plan::name::TargetName;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
 const WORKSPACE: &str = ".haul";
+/// The database in it.
+const STATE: &str = "state.db";
+/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE (sshfs and many others), 9P, AFS, Ceph,
+/// Lustre, GPFS.
+const REMOTE: [u32; 10] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x6573_5546,
+    0x0102_1997,
+    0x5346_414f,
+    0x00c3_6400,
+    0x0bd0_0bd0,
+    0x4750_4653,
+];
 /// Open folders kept at hand.
 const FOLDERS: usize = 64;
 
@@ -94,6 +110,19 @@ impl Directory {
             lock: Mutex::new(Some(lock)),
             when_done,
             was_empty,
+        })
+    }
+
+    /// Where what a later run needs to know is kept.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path.join(WORKSPACE).join(STATE)
+    }
+
+    /// Whether its file system is one that other machines may have open too, so that processes cannot share memory through its files.
+    pub(crate) fn is_remote(&self) -> bool {
+        rustix::fs::fstatfs(&self.root).is_ok_and(|about| {
+            let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
+            REMOTE.contains(&kind)
         })
     }
 
@@ -183,12 +212,19 @@ impl Disk for Directory {
         read(self.root.as_fd(), target)
     }
 
+    fn sync(&self) -> io::Result<()> {
+        Ok(syncfs(&self.root)?)
+    }
+
     fn close(&self, everything_is_there: bool) {
         // Best effort, all of it: what stays is found by the next run.
         let _ = remove_files(self.parts.as_fd());
         if everything_is_there && self.when_done == Workspace::RemoveWhenDone {
             let workspace = self.path.join(WORKSPACE);
             let _ = fs::remove_dir(workspace.join("part"));
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = fs::remove_file(workspace.join(format!("{STATE}{suffix}")));
+            }
             let _ = fs::remove_file(workspace.join("lock"));
             // What another run needs is in it as well, and keeps it.
             let _ = fs::remove_dir(workspace);

@@ -30,6 +30,10 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
+    /// Makes all that was written and named so far survive a power cut.
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// The run is over: removes what nobody needs any more, and lets other runs in.
     fn close(&self, everything_is_there: bool);
 }

@@ -29,6 +29,11 @@ impl Hashes {
         Self(algorithms.into_iter().map(Hash::new).collect())
     }
 
+    /// By which algorithms.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.0.iter().map(Hash::algorithm)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -55,6 +60,17 @@ impl Hash {
             Algorithm::Md5 => Self::Md5(Md5::new()),
             Algorithm::Blake3 => Self::Blake3(Box::default()),
             Algorithm::Crc32c => Self::Crc32c(0),
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Sha256(_) => Algorithm::Sha256,
+            Self::Sha512(_) => Algorithm::Sha512,
+            Self::Sha1(_) => Algorithm::Sha1,
+            Self::Md5(_) => Algorithm::Md5,
+            Self::Blake3(_) => Algorithm::Blake3,
+            Self::Crc32c(_) => Algorithm::Crc32c,
         }
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end so")]
 
 mod addresses;
+mod again;
 mod bench;
 mod caps;
 mod certificates;

@@ -1,0 +1,67 @@
+//! `haul results`: what became of each item, from what is recorded in its destination.
+
+use std::io::{self, BufWriter, Write as _};
+
+use haulage::{Outcome, Status};
+
+use crate::args::{Ended, Recorded, RowFormat};
+use crate::exit::{Exit, Problem};
+use crate::report::escape::printable;
+use crate::report::{format, plan, row};
+
+/// Prints them to standard output. Whoever reads that and leaves has seen enough.
+pub(crate) fn print(recorded: &Recorded) -> Result<Exit, Problem> {
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let mut line = String::new();
+    for outcome in haulage::results(&recorded.directory)? {
+        let outcome = outcome?;
+        if !is_asked_for(&outcome, &recorded.statuses) {
+            continue;
+        }
+        line.clear();
+        match recorded.format {
+            RowFormat::Jsonl => row::write_line(&row::ResultRow::from(&outcome), &mut line),
+            RowFormat::Text => list_line(&outcome, &mut line),
+        }
+        if let Err(cause) = out.write_all(line.as_bytes()) {
+            return unwritten(&cause);
+        }
+    }
+    match out.flush() {
+        Ok(()) => Ok(Exit::Success),
+        Err(cause) => unwritten(&cause),
+    }
+}
+
+fn is_asked_for(outcome: &Outcome, statuses: &[Ended]) -> bool {
+    let ended = match outcome.status {
+        Status::Failed(_) => Ended::Failed,
+        Status::Done => Ended::Done,
+        _ => Ended::Skipped,
+    };
+    statuses.is_empty() || statuses.contains(&ended)
+}
+
+/// The item as its line in a list.
+fn list_line(outcome: &Outcome, out: &mut String) {
+    plan::url(&outcome.url, out);
+    for field in outcome
+        .fields()
+        .into_iter()
+        .flat_map(|fields| fields.split('\t'))
+    {
+        out.push('\t');
+        out.push_str(&printable(field));
+    }
+    out.push('\n');
+}
+
+fn unwritten(cause: &io::Error) -> Result<Exit, Problem> {
+    if cause.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(Exit::Success);
+    }
+    Err(Problem::destination(format!(
+        "cannot write to standard output: {}",
+        format::io(cause)
+    )))
+}

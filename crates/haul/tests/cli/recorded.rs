@@ -1,0 +1,97 @@
+//! `haul results`, and lists that are run again.
+
+use origin::{Body, Origin, Script};
+
+use crate::Place;
+
+/// A list of three of which one is not there, and one is no URL, downloaded to `d`.
+fn downloaded(origin: &Origin) -> Place {
+    origin.on("/a", Script::ok(Body::of("aaa")));
+    origin.on("/no", Script::status(404));
+    let place = Place::new();
+    let list = format!(
+        "{}\tout=x/a.bin\nnonsense\n{}\tlabel=gone\thttp://u:secret@127.0.0.1:1/m\n",
+        origin.url("/a"),
+        origin.url("/no"),
+    );
+    place.write("list.txt", &list);
+    let ran = place.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    place
+}
+
+#[test]
+fn what_became_of_each_item_can_be_asked_for_later() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    let ran = place.haul(&["results", "d"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let rows: Vec<serde_json::Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let ended: Vec<_> = rows
+        .iter()
+        .map(|row| (row["status"].as_str().unwrap(), row["line"].as_u64()))
+        .collect();
+    assert_eq!(
+        ended,
+        [("done", Some(1)), ("failed", Some(2)), ("failed", Some(3))]
+    );
+    assert_eq!(rows[0]["path"], "x/a.bin");
+    assert_eq!(rows[0]["bytes"], 3);
+    assert_eq!(rows[1]["error"]["kind"], "input");
+    let ran = place.haul(&["results", "d", "--status", "done", "--status", "skipped"]);
+    assert_eq!(ran.stdout.lines().count(), 1);
+}
+
+#[test]
+fn what_failed_is_a_list_that_can_be_run_by_itself() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    let arguments = ["results", "d", "--status", "failed", "--format", "text"];
+    let ran = place.haul(&arguments);
+    let expected = format!(
+        "nonsense\n{}\thttp://127.0.0.1:1/m\tlabel=gone\n",
+        origin.url("/no")
+    );
+    assert_eq!(ran.stdout, expected);
+    origin.on("/no", Script::ok(Body::of("now it is")));
+    place.write("failed.txt", &ran.stdout);
+    let ran = place.haul(&["-i", "failed.txt", "-d", "d", "--retry-failed", "all"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(place.read("d/no"), "now it is");
+}
+
+#[test]
+fn nothing_recorded_is_a_usage_error() {
+    let place = Place::new();
+    let ran = place.haul(&["results", "."]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("nothing is recorded"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_file_from_one_url_leaves_no_state() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("aaa")));
+    let place = Place::new();
+    let ran = place.haul(&[&origin.url("/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("."), ["a"]);
+}
+
+#[test]
+fn a_state_that_is_damaged_is_left_alone_and_says_what_to_do() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    let damaged = "no database at all, and so long that it could be one ".repeat(100);
+    place.write("d/.haul/state.db", &damaged);
+    for arguments in [&["-i", "list.txt", "-d", "d"][..], &["results", "d"]] {
+        let ran = place.haul(arguments);
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        assert!(ran.stderr.contains("move it away"), "{}", ran.stderr);
+    }
+    assert_eq!(place.read("d/.haul/state.db"), damaged);
+}

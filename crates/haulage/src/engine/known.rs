@@ -1,0 +1,145 @@
+//! What earlier runs know of a row, and what becomes of it then.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::item::Item;
+use super::lock;
+use super::present::{Found, settled};
+use crate::error::{Error, ErrorKind};
+use crate::options::Existing;
+use crate::outcome::Status;
+use crate::plan::name::TargetName;
+use crate::plan::registry::{Claim, Key};
+use crate::request::{Place, Request};
+use crate::state::{Ask, Known};
+use crate::write::Present;
+
+impl Core {
+    /// What earlier runs know of the next row.
+    pub(super) fn recall(
+        &self,
+        row: u64,
+        place: Option<&Place>,
+        ask: Option<&Ask>,
+        url: &str,
+    ) -> Result<Option<Known>, Error> {
+        match (&self.state, ask) {
+            (Some(state), Some(ask)) => state.recall(row, place, ask, url),
+            _ => Ok(None),
+        }
+    }
+
+    /// A row of which something is known has its name: it ends as it did, or is fetched.
+    pub(super) fn go_on(
+        self: &Arc<Self>,
+        row: u64,
+        mut request: Request,
+        target: TargetName,
+        key: Key,
+        known: Known,
+    ) {
+        if let Some(failure) = known.is_final(self.options.retry_failed) {
+            let error = failure
+                .to_error()
+                .and("it failed so before, and is not tried again (--retry-failed)");
+            request.ask = known.as_recorded(request.ask);
+            return self.end_known(row, &request, &target, key, Status::Failed(error));
+        }
+        let Some(path) = known.file() else {
+            return self.fetch_or_end(row, request, target, key);
+        };
+        let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
+        let error = match self.disk.present(&place) {
+            Ok(Present::File(length)) if length == known.bytes => {
+                return self.take_as_it_is(row, request, (&target, place), key, known);
+            }
+            Ok(Present::Nothing) => return self.fetch_or_end(row, request, target, key),
+            Ok(_) if self.options.existing != Existing::Skip => {
+                return self.fetch_or_end(row, request, target, key);
+            }
+            Ok(present) => changed(&place, present, known.bytes),
+            Err(cause) => {
+                let what = format!("cannot see whether {} is there", place.as_str());
+                Error::disk(&what, cause)
+            }
+        };
+        self.end_known(row, &request, &target, key, Status::Failed(error));
+    }
+
+    fn end_known(&self, row: u64, request: &Request, target: &TargetName, key: Key, ended: Status) {
+        lock(&self.names).settle(key, settled(&ended));
+        self.end_without_request(row, request, target, ended, Found::of(0));
+    }
+
+    /// The name of a row of which nothing is known: another one where the file that stands there was saved for another row, of another
+    /// list or of this one as it was.
+    pub(super) fn apart(
+        &self,
+        target: TargetName,
+        key: Key,
+        request: &Request,
+    ) -> Result<TargetName, Error> {
+        let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
+            return Ok(target);
+        };
+        if !state.knows()
+            || !matches!(self.disk.present(&target), Ok(Present::File(_)))
+            || !state.is_of_another(target.as_str(), ask, request.url())?
+        {
+            return Ok(target);
+        }
+        let wanted = target.distinct(request.url());
+        let mut names = lock(&self.names);
+        let (Claim::Mine { name, .. } | Claim::Same { name, .. }) =
+            names.claim(wanted, request.url(), &request.checksums);
+        names.moved(key, name.clone());
+        Ok(name)
+    }
+
+    /// The file that was saved for a row is there, of its length.
+    fn take_as_it_is(
+        self: &Arc<Self>,
+        row: u64,
+        mut request: Request,
+        (target, place): (&TargetName, TargetName),
+        key: Key,
+        known: Known,
+    ) {
+        if place != *target {
+            lock(&self.names).moved(key, place.clone());
+        }
+        let is_known = |algorithm| {
+            let mut hashes = known.hashes.iter();
+            hashes.any(|hash| hash.algorithm() == algorithm)
+        };
+        let wanted = self.hashes_of(&request);
+        if !wanted.algorithms().all(is_known) {
+            return self.read_first(Item::new(row, request, place, key));
+        }
+        request.ask = known.as_recorded(request.ask);
+        let found = Found {
+            path: Some(place.to_shared()),
+            bytes: known.bytes,
+            verified: known.verified,
+            hashes: known.hashes,
+        };
+        lock(&self.names).settle(key, settled(&Status::Skipped));
+        self.end_without_request(row, &request, target, Status::Skipped, found);
+    }
+}
+
+/// What stands there is not what was saved.
+fn changed(place: &TargetName, present: Present, saved: u64) -> Error {
+    let place = place.as_str();
+    let what = match present {
+        Present::File(length) => format!(
+            "{place} has {length} bytes, not the {saved} that were saved: somebody has changed it"
+        ),
+        _ => format!("{place} was saved, and something that is no file stands there now"),
+    };
+    Error::new(
+        ErrorKind::Exists,
+        format!("{what}; move it away, or replace it with --exists overwrite"),
+    )
+}

@@ -1,0 +1,126 @@
+//! What a row asks for: the same in every run, wherever it stands in its list.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::options::{Layout, Naming};
+use crate::request::Request;
+
+/// What a row asks for, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// Stands for its URL as given, its name, its checksums, and how files are named: the first 8 bytes of a SHA-256.
+    pub(crate) key: i64,
+    /// What stands after its URL in a text list, without secrets.
+    pub(crate) fields: Option<Box<str>>,
+    /// The row is as it was recorded at another place, which is this one.
+    pub(crate) recorded: Option<Recorded>,
+}
+
+/// Where something is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(super) list: i64,
+    pub(super) row: i64,
+}
+
+impl Ask {
+    pub(crate) fn of(request: &Request, layout: Layout, naming: Naming) -> Self {
+        let mut hasher = Sha256::new();
+        let mut part = |text: &str| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        part(&request.given);
+        part(match layout {
+            Layout::Flat => "flat",
+            Layout::Tree => "tree",
+            Layout::Hashed => "hashed",
+            Layout::Row => "row",
+        });
+        part(match naming {
+            Naming::ByUrl => "by url",
+            Naming::ByServer => "by server",
+        });
+        part(request.name.as_ref().map_or("", |name| name.as_str()));
+        for checksum in &request.checksums {
+            part(&checksum.to_string());
+        }
+        Self {
+            key: key(hasher),
+            fields: fields(request),
+            recorded: None,
+        }
+    }
+
+    /// The same for a row that is no request.
+    pub(crate) fn of_bad_row(text: &str) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(text);
+        Self {
+            key: key(hasher),
+            fields: None,
+            recorded: None,
+        }
+    }
+}
+
+fn key(hasher: Sha256) -> i64 {
+    let digest = hasher.finalize();
+    digest[..8]
+        .iter()
+        .fold(0, |key, byte| key << 8 | i64::from(*byte))
+}
+
+fn fields(request: &Request) -> Option<Box<str>> {
+    let mirrors = request.mirrors.iter().map(|(url, _)| url.to_string());
+    let name = request
+        .name
+        .iter()
+        .map(|name| format!("out={}", name.as_str()));
+    let checksums = request.checksums.iter().map(ToString::to_string);
+    let is_field = |label: &&Arc<str>| !label.contains(['\t', '\n', '\r']);
+    let label = request.label.iter().filter(is_field);
+    let label = label.map(|label| format!("label={label}"));
+    let fields: Vec<_> = mirrors.chain(name).chain(checksums).chain(label).collect();
+    (!fields.is_empty()).then(|| fields.join("\t").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(request: &Request) -> Ask {
+        Ask::of(request, Layout::Flat, Naming::ByUrl)
+    }
+
+    #[test]
+    fn it_is_the_same_for_ever_and_another_for_all_that_matters() {
+        let request = || Request::new("http://u:secret@host/a").unwrap();
+        let plain = ask(&request());
+        assert_eq!(plain, ask(&Request::new("http://host/a").unwrap()));
+        assert_eq!((plain.key, plain.fields), (KEY, None));
+        let sum = "crc32c=00000001".parse().unwrap();
+        for other in [
+            ask(&request().named("b").unwrap()),
+            ask(&request().checksum(sum).unwrap()),
+            Ask::of(&request(), Layout::Tree, Naming::ByUrl),
+            Ask::of(&request(), Layout::Flat, Naming::ByServer),
+        ] {
+            assert_ne!(other.key, KEY);
+        }
+    }
+
+    /// What the databases that are out there have.
+    const KEY: i64 = -7_814_428_072_815_931_641;
+
+    #[test]
+    fn its_fields_are_those_of_a_list_without_secrets() {
+        let request = Request::new("http://h/a").unwrap();
+        let request = request.mirror("http://u:secret@m/a").unwrap();
+        let request = request.named("x/b").unwrap().labelled("two words");
+        let fields = ask(&request).fields.unwrap();
+        assert_eq!(&*fields, "http://m/a\tout=x/b\tlabel=two words");
+    }
+}

@@ -1,0 +1,295 @@
+//! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::ask::Ask;
+use super::known::Known;
+use super::lookup::Lookup;
+use super::record::Record;
+use super::store::{self, Access, Pass, Store};
+use crate::error::Error;
+use crate::options::{Existing, Options, Workspace};
+use crate::outcome::Outcome;
+use crate::request::Place;
+use crate::write::Disk;
+
+/// How long a group gathers.
+const GATHER: Duration = Duration::from_secs(1);
+/// A group of so many is recorded at once.
+const GROUP: usize = 4096;
+/// When so many wait, since the disk is behind, no more rows are begun.
+const MOST: usize = 4 * GROUP;
+
+/// What is known of all rows, and what is to be recorded of them.
+pub(crate) struct State {
+    path: PathBuf,
+    access: Access,
+    workspace: Workspace,
+    disk: Arc<dyn Disk>,
+    /// Taken before `store`.
+    lookup: Mutex<Lookup>,
+    store: Mutex<Option<Store>>,
+    /// Earlier runs have recorded something.
+    knows: bool,
+    pending: Mutex<Pending>,
+    changed: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// All rows of all inputs have been looked up.
+    input_ended: AtomicBool,
+}
+
+#[derive(Default)]
+struct Pending {
+    records: Vec<Record>,
+    closed: bool,
+}
+
+/// How a run was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// It was not stopped.
+    pub(crate) complete: bool,
+    /// Every item's file is there.
+    pub(crate) everything_is_there: bool,
+}
+
+impl State {
+    /// The state of a destination, which is locked for this run; its database is made when there is something to record. Where it
+    /// stands `alone`, nobody else can look into it meanwhile.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when there is one that cannot be used.
+    pub(crate) fn open(
+        path: PathBuf,
+        alone: bool,
+        options: &Options,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, Error> {
+        let access = Access::Write { alone };
+        let store = match path.symlink_metadata() {
+            Ok(_) => Some(Store::open(&path, access)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Error::disk(
+                    &format!("cannot use {}", path.display()),
+                    error,
+                ));
+            }
+        };
+        let knows = match &store {
+            Some(store) => !store.is_empty().map_err(unreadable)?,
+            None => false,
+        };
+        let pass = match options.existing {
+            Existing::Skip => Pass::GoOn,
+            Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
+        };
+        Ok(Self {
+            path,
+            access,
+            workspace: options.workspace,
+            disk,
+            lookup: Mutex::new(Lookup::new(pass)),
+            store: Mutex::new(store),
+            knows,
+            pending: Mutex::default(),
+            changed: Condvar::new(),
+            thread: Mutex::default(),
+            input_ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether earlier runs have recorded anything.
+    pub(crate) fn knows(&self) -> bool {
+        self.knows
+    }
+
+    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        failed: impl FnOnce(Error) + Send + 'static,
+    ) -> io::Result<()> {
+        let state = Arc::clone(self);
+        let thread = thread::Builder::new()
+            .name("haulage-state".into())
+            .spawn(move || {
+                if let Err(error) = state.keep() {
+                    lock(&state.pending).closed = true;
+                    state.changed.notify_all();
+                    failed(error);
+                }
+            })?;
+        *lock(&self.thread) = Some(thread);
+        Ok(())
+    }
+
+    fn keep(&self) -> Result<(), Error> {
+        loop {
+            let mut pending = lock(&self.pending);
+            while pending.records.is_empty() && !pending.closed {
+                pending = wait(&self.changed, pending);
+            }
+            let due = Instant::now() + GATHER;
+            while pending.records.len() < GROUP && !pending.closed {
+                let left = due.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                (pending, _) = self
+                    .changed
+                    .wait_timeout(pending, left)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if pending.closed {
+                return Ok(());
+            }
+            let group = std::mem::take(&mut pending.records);
+            drop(pending);
+            self.record(&group)?;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Records a group, once it would survive a power cut.
+    fn record(&self, group: &[Record]) -> Result<(), Error> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        self.disk
+            .sync()
+            .map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
+        let mut store = lock(&self.store);
+        let store = match &mut *store {
+            Some(store) => store,
+            none => none.insert(Store::open(&self.path, self.access)?),
+        };
+        store.record(group).map_err(unwritable)
+    }
+
+    /// Adds an outcome to the next group.
+    pub(crate) fn add(&self, outcome: &Outcome) {
+        let Some(record) = Record::of(outcome) else {
+            return;
+        };
+        let mut pending = lock(&self.pending);
+        if !pending.closed {
+            pending.records.push(record);
+            // The thread looks once a second, unless this is the first one, or makes a group.
+            if matches!(pending.records.len(), 1 | GROUP) {
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    /// Waits while the disk is so far behind that no more rows should be begun.
+    pub(crate) fn wait_for_room(&self) {
+        let mut pending = lock(&self.pending);
+        while pending.records.len() >= MOST && !pending.closed {
+            pending = wait(&self.changed, pending);
+        }
+    }
+
+    /// What is known of the next row. Rows are looked up in their order.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when what was recorded cannot be read.
+    pub(crate) fn recall(
+        &self,
+        row: u64,
+        place: Option<&Place>,
+        ask: &Ask,
+        url: &str,
+    ) -> Result<Option<Known>, Error> {
+        let input = place.map_or("", |place| &place.input);
+        let mut lookup = lock(&self.lookup);
+        if !self.knows {
+            lookup.pass_by(input, row);
+            return Ok(None);
+        }
+        match &mut *lock(&self.store) {
+            Some(store) => lookup
+                .recall(store, input, row, ask.key, url)
+                .map_err(unreadable),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a file is recorded for a row that asks for something else.
+    ///
+    /// # Errors
+    /// As [`recall`](Self::recall).
+    pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
+        match &*lock(&self.store) {
+            Some(store) if self.knows => {
+                store.is_of_another(path, ask.key, url).map_err(unreadable)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// There are no more rows: what is recorded of others can go.
+    pub(crate) fn input_ended(&self) {
+        self.input_ended.store(true, Ordering::Release);
+    }
+
+    /// The run is over: records the rest. Whether a later run needs what is recorded.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when the rest could not be recorded.
+    pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
+        let rest = {
+            let mut pending = lock(&self.pending);
+            pending.closed = true;
+            self.changed.notify_all();
+            std::mem::take(&mut pending.records)
+        };
+        if let Some(thread) = lock(&self.thread).take() {
+            // Should it have panicked, what it had in hand is looked at again by the next run.
+            let _ = thread.join();
+        }
+        let goes_when_done = self.workspace == Workspace::RemoveWhenDone;
+        if goes_when_done && lock(&self.store).is_none() {
+            // Nothing of it would be missed: a run again finds the files that are there, and asks for the others.
+            let is_worth_it = rest.iter().any(Record::is_done);
+            if ending.everything_is_there || !is_worth_it {
+                return Ok(false);
+            }
+        }
+        self.record(&rest)?;
+        let Some(mut store) = lock(&self.store).take() else {
+            return Ok(false);
+        };
+        if self.input_ended.load(Ordering::Acquire) {
+            store
+                .tidy(lock(&self.lookup).lasts(), ending.complete)
+                .map_err(unwritable)?;
+        }
+        if goes_when_done && ending.everything_is_there {
+            return Ok(!store.is_done_with().map_err(unreadable)?);
+        }
+        Ok(true)
+    }
+}
+
+fn unreadable(cause: rusqlite::Error) -> Error {
+    store::failed("cannot read what was recorded", cause)
+}
+
+fn unwritable(cause: rusqlite::Error) -> Error {
+    store::failed("cannot record what was done", cause)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condition
+        .wait(guard)
+        .unwrap_or_else(PoisonError::into_inner)
+}

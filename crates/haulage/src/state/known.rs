@@ -1,0 +1,92 @@
+//! What an earlier run knows of a row, and what follows from it.
+
+use std::sync::Arc;
+
+use super::ask::{Ask, Recorded};
+use super::record::{Ended, Failure};
+use crate::checksum::Checksum;
+use crate::error::ErrorKind;
+use crate::options::RetryFailed;
+use crate::outcome::Verified;
+
+/// What is known of a row from an earlier run.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(super) row: u64,
+    pub(super) ask: i64,
+    pub(super) url: Box<str>,
+    pub(super) ended: Ended,
+    pub(crate) path: Option<Arc<str>>,
+    pub(crate) bytes: u64,
+    pub(crate) verified: Verified,
+    pub(crate) hashes: Vec<Checksum>,
+    /// Where it was recorded, if not at the row's own place.
+    pub(crate) from_elsewhere: Option<Recorded>,
+}
+
+impl Known {
+    /// The file that the row has, relative to the destination.
+    pub(crate) fn file(&self) -> Option<&Arc<str>> {
+        match self.ended {
+            Ended::Done | Ended::Skipped => self.path.as_ref(),
+            Ended::Failed(_) => None,
+        }
+    }
+
+    /// What is to be recorded of the row when it ends as it did: nothing where it stands where it stood, else that it does now.
+    pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
+        let recorded = Some(self.from_elsewhere?);
+        ask.map(|ask| Ask { recorded, ..ask })
+    }
+
+    /// The failure that the row is not tried again after.
+    pub(crate) fn is_final(&self, policy: RetryFailed) -> Option<&Failure> {
+        match &self.ended {
+            Ended::Failed(failure) if !is_tried_again(failure, policy) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a later run tries again what failed so. What is ours to change (a name, the disk, a policy) costs no request, or may
+/// have been changed: it is always looked at again.
+fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
+    let is_ours = matches!(
+        failure.kind,
+        ErrorKind::Input
+            | ErrorKind::Name
+            | ErrorKind::Disk
+            | ErrorKind::Exists
+            | ErrorKind::Refused
+            | ErrorKind::Cancelled
+    );
+    match policy {
+        RetryFailed::All => true,
+        RetryFailed::Transient => failure.transient || is_ours,
+        RetryFailed::None => is_ours,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_is_ours_to_change() {
+        let failure = |kind, transient| Failure {
+            kind,
+            message: "".into(),
+            transient,
+        };
+        for (failure, all, transient, none) in [
+            (failure(ErrorKind::Http, false), true, false, false),
+            (failure(ErrorKind::Http, true), true, true, false),
+            (failure(ErrorKind::Exists, false), true, true, true),
+        ] {
+            let tried = |policy| is_tried_again(&failure, policy);
+            assert_eq!(tried(RetryFailed::All), all);
+            assert_eq!(tried(RetryFailed::Transient), transient);
+            assert_eq!(tried(RetryFailed::None), none);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What a later run needs to know: what became of each row, in an `SQLite` database below `.haul/`.
+//!
+//! Rows are recorded in groups, about once a second, by one thread: first everything that was written is synced, then the
+//! group is committed, so that what is recorded as done would survive a power cut. The next run finds a row by its place in
+//! its list, which is how they were recorded, and where that has another row now, by what it asks for.
+
+mod ask;
+mod keeper;
+mod known;
+mod lookup;
+mod record;
+mod results;
+mod schema;
+mod store;
+
+pub(crate) use self::ask::Ask;
+pub(crate) use self::keeper::{Ending, State};
+pub(crate) use self::known::Known;
+pub use self::results::{Results, results};

@@ -1,0 +1,141 @@
+//! What is recorded of a row.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::ask::Ask;
+use crate::checksum::Checksum;
+use crate::error::{Error, ErrorKind};
+use crate::outcome::{Outcome, Status, Verified};
+use crate::request::Place;
+
+/// What became of a row, with what it takes to ask again.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(super) row: u64,
+    pub(super) place: Option<Place>,
+    pub(super) ask: Ask,
+    pub(super) url: Arc<str>,
+    pub(super) final_url: Option<Box<str>>,
+    pub(super) ended: Ended,
+    pub(super) path: Option<Arc<str>>,
+    pub(super) bytes: u64,
+    pub(super) http_status: Option<u16>,
+    pub(super) attempts: u32,
+    pub(super) started: SystemTime,
+    pub(super) duration: Duration,
+    pub(super) etag: Option<Box<str>>,
+    pub(super) last_modified: Option<Box<str>>,
+    pub(super) content_type: Option<Box<str>>,
+    pub(super) verified: Verified,
+    pub(super) hashes: Vec<Checksum>,
+}
+
+/// How a row ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its file was fetched.
+    Done,
+    /// Its file was there already.
+    Skipped,
+    Failed(Failure),
+}
+
+/// Why there is no file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: Box<str>,
+    /// It may pass.
+    pub(crate) transient: bool,
+}
+
+impl Failure {
+    pub(crate) fn to_error(&self) -> Error {
+        Error::new(self.kind, &*self.message).transient(self.transient)
+    }
+}
+
+impl Record {
+    /// Whether there is a file that would have to be fetched again.
+    pub(super) fn is_done(&self) -> bool {
+        self.ended == Ended::Done
+    }
+
+    /// What is to be recorded of an outcome, if anything: a row that was only interrupted is as it was.
+    pub(super) fn of(outcome: &Outcome) -> Option<Self> {
+        let ask = outcome.ask.clone()?;
+        let ended = match &outcome.status {
+            Status::Done => Ended::Done,
+            Status::Skipped => Ended::Skipped,
+            Status::Planned => return None,
+            Status::Failed(error) if error.kind() == ErrorKind::Cancelled => return None,
+            Status::Failed(error) => Ended::Failed(Failure {
+                kind: error.kind(),
+                message: error.to_string().into(),
+                transient: error.is_transient(),
+            }),
+        };
+        let text = |text: &Option<String>| text.as_deref().map(Into::into);
+        Some(Self {
+            row: outcome.row,
+            place: outcome.place.clone(),
+            ask,
+            url: Arc::clone(&outcome.url),
+            // Most are answered where they were asked.
+            final_url: text(&outcome.final_url).filter(|url: &Box<_>| **url != *outcome.url),
+            ended,
+            path: outcome.path.clone(),
+            bytes: outcome.bytes,
+            http_status: outcome.http_status,
+            attempts: outcome.attempts,
+            started: outcome.started,
+            duration: outcome.duration,
+            etag: text(&outcome.etag),
+            last_modified: text(&outcome.last_modified),
+            content_type: text(&outcome.content_type),
+            verified: outcome.verified,
+            hashes: outcome.hashes.clone(),
+        })
+    }
+
+    /// The outcome as it was.
+    pub(super) fn into_outcome(self) -> Outcome {
+        let answered = self.http_status.is_some();
+        let final_url = self.final_url.map(String::from);
+        Outcome {
+            row: self.row,
+            place: self.place,
+            final_url: final_url.or_else(|| answered.then(|| self.url.to_string())),
+            label: self.path.clone().unwrap_or_else(|| Arc::clone(&self.url)),
+            url: self.url,
+            status: match self.ended {
+                Ended::Done => Status::Done,
+                Ended::Skipped => Status::Skipped,
+                Ended::Failed(failure) => Status::Failed(failure.to_error()),
+            },
+            path: self.path,
+            bytes: self.bytes,
+            http_status: self.http_status,
+            attempts: self.attempts,
+            started: self.started,
+            duration: self.duration,
+            etag: self.etag.map(Into::into),
+            last_modified: self.last_modified.map(Into::into),
+            content_type: self.content_type.map(Into::into),
+            verified: self.verified,
+            hashes: self.hashes,
+            ask: Some(self.ask),
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn to_millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn of_millis(millis: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}

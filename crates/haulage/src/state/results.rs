@@ -1,0 +1,75 @@
+//! What became of each row, as it is recorded in a destination.
+
+use std::path::Path;
+
+use super::record::Record;
+use super::store::{self, Access, Store};
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Outcome;
+
+/// Rows read at once.
+const CHUNK: usize = 1024;
+
+/// What became of each row that is recorded in a destination, list by list, in the order of their rows.
+///
+/// # Errors
+/// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.
+pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
+    let directory = directory.as_ref();
+    let path = directory.join(".haul").join(store::FILE);
+    if !path.is_file() {
+        return Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "nothing is recorded in {}: no list was downloaded to it",
+                directory.display()
+            ),
+        ));
+    }
+    Ok(Results {
+        store: Store::open(&path, Access::Read)?,
+        read: Vec::new().into_iter(),
+        last: (i64::MIN, i64::MIN),
+        over: false,
+    })
+}
+
+/// The recorded outcomes of a destination; see [`results`].
+pub struct Results {
+    store: Store,
+    read: std::vec::IntoIter<(i64, Record)>,
+    last: (i64, i64),
+    over: bool,
+}
+
+impl Iterator for Results {
+    type Item = Result<Outcome, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((list, record)) = self.read.next() {
+                self.last = (list, i64::try_from(record.row).unwrap_or(i64::MAX));
+                return Some(Ok(record.into_outcome()));
+            }
+            if self.over {
+                return None;
+            }
+            match self.store.records(self.last, CHUNK) {
+                Ok(read) => {
+                    self.over = read.len() < CHUNK;
+                    self.read = read.into_iter();
+                }
+                Err(cause) => {
+                    self.over = true;
+                    return Some(Err(store::failed("cannot read what was recorded", cause)));
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Results {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Results").finish_non_exhaustive()
+    }
+}

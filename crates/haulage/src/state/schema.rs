@@ -1,0 +1,95 @@
+//! The tables, and how those of an older version become the present ones.
+
+use rusqlite::{Connection, Transaction};
+
+/// Says that a database is ours: "haul".
+const APPLICATION: i32 = 0x6861_756c;
+
+/// What each version changed, the first one first; the database's `user_version` says how many of them it has.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE list (
+    id INTEGER PRIMARY KEY,
+    -- Its path as given; empty for the URLs of a command line.
+    input TEXT NOT NULL,
+    -- Whether a run has come to its end.
+    finished INTEGER NOT NULL DEFAULT 0
+);
+-- Keyed so that a list's rows are appended.
+CREATE TABLE item (
+    list INTEGER NOT NULL,
+    row INTEGER NOT NULL,
+    line INTEGER,
+    -- Stands for what the row asks for.
+    ask INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    -- What stands after the URL in a text list.
+    fields TEXT,
+    -- done, skipped, failed
+    status TEXT NOT NULL,
+    -- Below the destination.
+    path TEXT,
+    bytes INTEGER NOT NULL,
+    error TEXT,
+    message TEXT,
+    transient INTEGER,
+    http_status INTEGER,
+    attempts INTEGER NOT NULL,
+    -- Milliseconds since 1970, and milliseconds.
+    started INTEGER NOT NULL,
+    duration INTEGER NOT NULL,
+    -- Where it is not the URL.
+    final_url TEXT,
+    etag TEXT,
+    last_modified TEXT,
+    content_type TEXT,
+    -- checksum, length, none
+    verified TEXT NOT NULL,
+    -- ALGO=HEX, separated by blanks
+    hashes TEXT,
+    PRIMARY KEY (list, row)
+) WITHOUT ROWID;
+"];
+
+/// Why a database is not opened.
+pub(super) enum Unfit {
+    /// It is not one of ours.
+    Foreign,
+    /// A newer haul has made it.
+    Newer,
+    Broken(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Unfit {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Brings a database to the present version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
+    let have = version(connection)?;
+    for (version, change) in (1..).zip(MIGRATIONS).skip(have) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(change)?;
+        mark(&transaction, version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn mark(transaction: &Transaction<'_>, version: u32) -> rusqlite::Result<()> {
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", version)
+}
+
+/// How many of the changes a database has.
+pub(super) fn version(connection: &Connection) -> Result<usize, Unfit> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    match usize::try_from(version) {
+        Ok(0) if application == 0 => Ok(0),
+        _ if application != i64::from(APPLICATION) => Err(Unfit::Foreign),
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(Unfit::Newer),
+    }
+}

@@ -1,0 +1,169 @@
+use std::time::SystemTime;
+
+use super::*;
+
+fn place(input: &str, line: u64) -> Place {
+    Place {
+        input: input.into(),
+        line,
+    }
+}
+
+fn record(input: &str, row: u64, url: &str, ended: Ended) -> Record {
+    Record {
+        row,
+        place: Some(place(input, row + 1)),
+        ask: Ask {
+            key: i64::try_from(url.len()).unwrap(),
+            fields: Some("label=x".into()),
+            recorded: None,
+        },
+        url: url.into(),
+        final_url: Some("http://elsewhere/".into()),
+        path: matches!(ended, Ended::Done).then(|| "a/b".into()),
+        ended,
+        bytes: 7,
+        http_status: Some(200),
+        attempts: 2,
+        started: of_millis(to_millis(SystemTime::now())),
+        duration: Duration::from_millis(12),
+        etag: Some("\"e\"".into()),
+        last_modified: Some("Sun, 06 Nov 1994 08:49:37 GMT".into()),
+        content_type: None,
+        verified: Verified::Checksum,
+        hashes: vec![
+            "md5=25f9e794323b453885f5181f1b624d0b".parse().unwrap(),
+            "crc32c=e3069283".parse().unwrap(),
+        ],
+    }
+}
+
+fn failed_with(kind: ErrorKind) -> Ended {
+    Ended::Failed(Failure {
+        kind,
+        message: "it failed".into(),
+        transient: true,
+    })
+}
+
+fn store(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join(FILE), Access::Write { alone: false }).unwrap()
+}
+
+fn rows(store: &Store) -> Vec<String> {
+    let records = store.records((i64::MIN, i64::MIN), 100).unwrap();
+    records
+        .iter()
+        .map(|(list, record)| format!("{list} {} {}", record.row, record.url))
+        .collect()
+}
+
+#[test]
+fn a_record_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for alone in [false, true] {
+        let path = folder.path().join(format!("{alone}.db"));
+        let mut store = Store::open(&path, Access::Write { alone }).unwrap();
+        let group = [
+            record("l", 0, "http://h/", Ended::Done),
+            record("l", 1, "http://h/1", failed_with(ErrorKind::Http)),
+            record("l", 2, "http://h/22", Ended::Skipped),
+        ];
+        store.record(&group).unwrap();
+        drop(store);
+        let store = Store::open(&path, Access::Read).unwrap();
+        let records = store.records((i64::MIN, i64::MIN), 100).unwrap();
+        let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
+        assert_eq!(format!("{records:?}"), format!("{:?}", group));
+    }
+}
+
+#[test]
+fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let urls = ["xxxxx", "xxxxxx", "xxxxxxx"];
+    let group: Vec<_> = (0..)
+        .zip(urls)
+        .map(|(row, url)| record("l", row, url, Ended::Done))
+        .collect();
+    store.record(&group).unwrap();
+    let list = store.list("l", Pass::GoOn).unwrap().unwrap();
+    store.renew("l", list, 1).unwrap();
+    store.index().unwrap();
+    let found = |store: &Store, key| store.find(key, "xxxxxxx", Pass::GoOn).unwrap();
+    assert!(found(&store, 7).is_some_and(|known| known.from_elsewhere.is_some()));
+    assert!(found(&store, 8).is_none());
+    assert!(store.has_older("l").unwrap());
+    store
+        .record(&[record("l", 1, "xxxxxxx", Ended::Done)])
+        .unwrap();
+    store.tidy([("l", 1)].into_iter(), true).unwrap();
+    assert_eq!(rows(&store), ["2 0 xxxxx", "2 1 xxxxxxx"]);
+    assert!(!store.has_older("l").unwrap());
+}
+
+#[test]
+fn rows_after_the_last_one_go_and_other_lists_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    for input in ["a", "b"] {
+        let group: Vec<_> = (0..3)
+            .map(|row| record(input, row, "u", Ended::Done))
+            .collect();
+        store.record(&group).unwrap();
+    }
+    store.tidy([("a", 0)].into_iter(), false).unwrap();
+    assert_eq!(rows(&store), ["1 0 u", "2 0 u", "2 1 u", "2 2 u"]);
+}
+
+#[test]
+fn what_a_finished_run_has_done_counts_for_nothing_in_a_new_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    store.record(&[record("l", 0, "u", Ended::Done)]).unwrap();
+    let first = store.list("l", Pass::Anew).unwrap();
+    assert_eq!(first, Some(1));
+    store.tidy([("l", 0)].into_iter(), true).unwrap();
+    assert_eq!(store.list("l", Pass::GoOn).unwrap(), Some(1));
+    assert_eq!(store.list("l", Pass::Anew).unwrap(), Some(2));
+    assert!(store.find(1, "u", Pass::Anew).unwrap().is_none());
+    assert!(store.find(1, "u", Pass::GoOn).unwrap().is_some());
+}
+
+#[test]
+fn another_rows_file_is_told_from_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    store.record(&[record("l", 0, "u", Ended::Done)]).unwrap();
+    assert!(store.is_of_another("a/b", 1, "v").unwrap());
+    assert!(!store.is_of_another("a/b", 1, "u").unwrap());
+    assert!(!store.is_of_another("a/c", 1, "v").unwrap());
+}
+
+#[test]
+fn what_is_not_ours_or_newer_or_broken_is_left_as_it_is_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let message = || {
+        let opened = Store::open(&path, Access::Write { alone: false });
+        opened.err().unwrap().to_string()
+    };
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE t (x)")
+        .unwrap();
+    assert!(message().contains("another program's"), "{}", message());
+    other
+        .execute_batch("PRAGMA application_id = 1751217516; PRAGMA user_version = 99")
+        .unwrap();
+    assert!(message().contains("newer"), "{}", message());
+    drop(other);
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    std::fs::write(
+        &path,
+        "no database at all, but long enough to be taken for one",
+    )
+    .unwrap();
+    assert!(message().contains("damaged"), "{}", message());
+}

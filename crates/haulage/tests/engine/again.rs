@@ -1,0 +1,261 @@
+//! A list is run again: what is known of its rows from earlier runs, wherever they stand in it now.
+
+use haulage::{Existing, Outcome, Place, Request, RetryFailed, Row};
+use origin::{Body, Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, kind, next_outcome, rest};
+
+/// A row of a list.
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+fn row(list: &str, line: u64, url: &str) -> Row {
+    let input = list.into();
+    Ok(Request::new(url).unwrap().read_at(Place { input, line }))
+}
+
+fn list(name: &str, urls: &[String]) -> Vec<Row> {
+    (1..)
+        .zip(urls)
+        .map(|(line, url)| row(name, line, url))
+        .collect()
+}
+
+/// An origin whose files say their path, and whose `/no…` are not there.
+fn origin() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        if request.target.starts_with("/no") {
+            Script::status(404)
+        } else {
+            Script::ok(Body::of(request.target.clone()))
+        }
+    });
+    origin
+}
+
+fn urls(origin: &Origin, paths: &[&str]) -> Vec<String> {
+    paths.iter().map(|path| origin.url(path)).collect()
+}
+
+/// `path status bytes`, in the order of the rows.
+fn ended(mut outcomes: Vec<Outcome>) -> Vec<String> {
+    outcomes.sort_by_key(|outcome| outcome.row);
+    outcomes
+        .iter()
+        .map(|outcome| {
+            let path = outcome.path.as_deref().unwrap_or("-");
+            let verified = outcome.verified.name();
+            format!("{path} {} {verified}", outcome.status.name())
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_done_or_failed_for_good_is_not_asked_for_again() {
+    let origin = origin();
+    let mut bench = Bench::new();
+    let urls = urls(&origin, &["/a", "/no", "/b"]);
+    bench.run(list("l", &urls));
+    let asked = origin.log().len();
+    let again = bench.run(list("l", &urls));
+    let error = again[1].error().unwrap().to_string();
+    assert!(
+        error.contains("404") && error.contains("--retry-failed"),
+        "{error}"
+    );
+    assert_eq!(
+        ended(again),
+        ["a skipped length", "- failed none", "b skipped length"]
+    );
+    assert_eq!(origin.log().len(), asked);
+    bench.options.retry_failed = RetryFailed::All;
+    bench.run(list("l", &urls));
+    assert_eq!(origin.log().len(), asked + 1);
+}
+
+#[test]
+fn what_may_have_passed_is_tried_again() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::status(503));
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    let urls = urls(&origin, &["/a"]);
+    assert_eq!(kind(&bench.run(list("l", &urls))[0]), "http");
+    origin.on("/a", Script::ok(Body::of("a")));
+    bench.options.retry_failed = RetryFailed::None;
+    assert_eq!(kind(&bench.run(list("l", &urls))[0]), "http");
+    bench.options.retry_failed = RetryFailed::Transient;
+    assert_done(&bench.run(list("l", &urls))[0]);
+}
+
+#[test]
+fn a_file_that_vanished_is_fetched_again_and_one_that_was_changed_is_not_taken() {
+    let origin = origin();
+    let mut bench = Bench::new();
+    let urls = urls(&origin, &["/a", "/b"]);
+    bench.run(list("l", &urls));
+    std::fs::remove_file(bench.path("a")).unwrap();
+    bench.write("b", "longer than it was");
+    let again = bench.run(list("l", &urls));
+    let changed = again.iter().find(|outcome| outcome.row == 1).unwrap();
+    assert_eq!(kind(changed), "exists");
+    assert_eq!(ended(again), ["a done length", "- failed none"]);
+    bench.options.existing = Existing::Overwrite;
+    bench.run(list("l", &urls));
+    assert_eq!(bench.read("b"), b"/b");
+}
+
+#[test]
+fn rows_of_a_list_that_changed_are_found_wherever_they_stand() {
+    let origin = origin();
+    let bench = Bench::new();
+    bench.run(list("l", &urls(&origin, &["/a", "/b", "/no", "/c"])));
+    let asked = origin.log().len();
+    let changed = urls(&origin, &["/c", "/new", "/no", "/a"]);
+    let again = bench.run(list("l", &changed));
+    assert_eq!(
+        ended(again),
+        [
+            "c skipped length",
+            "new done length",
+            "- failed none",
+            "a skipped length"
+        ]
+    );
+    assert_eq!(origin.log().len(), asked + 1);
+    // Now this is the list, and another run finds its rows where they stand.
+    bench.run(list("l", &changed));
+    assert_eq!(origin.log().len(), asked + 1);
+    let recorded = recorded(&bench);
+    assert_eq!(recorded, ["c done", "new done", "no failed", "a done"]);
+}
+
+/// `last part of the URL, status` of each row that is recorded.
+fn recorded(bench: &Bench) -> Vec<String> {
+    let results = haulage::results(bench.path("")).unwrap();
+    results
+        .map(|outcome| {
+            let outcome = outcome.unwrap();
+            let name = outcome.url.rsplit('/').next().unwrap().to_owned();
+            format!("{name} {}", outcome.status.name())
+        })
+        .collect()
+}
+
+#[test]
+fn two_lists_in_one_destination_know_nothing_of_one_another_but_their_names() {
+    let origin = origin();
+    let bench = Bench::new();
+    bench.run(list("l", &urls(&origin, &["/1/a", "/b"])));
+    // Another file of the same name, and the same one as in the other list.
+    let other = list("m", &urls(&origin, &["/2/a", "/b"]));
+    let outcomes = bench.run(other);
+    let path = outcomes
+        .iter()
+        .find(|outcome| outcome.row == 0)
+        .and_then(|outcome| outcome.path.clone())
+        .unwrap();
+    assert!(path.starts_with("a~"), "{path}");
+    assert_eq!(bench.read("a"), b"/1/a");
+    assert_eq!(bench.read(&path), b"/2/a");
+    let asked = origin.log().len();
+    assert_eq!(asked, 3);
+    bench.run(list("m", &urls(&origin, &["/2/a", "/b"])));
+    bench.run(list("l", &urls(&origin, &["/1/a", "/b"])));
+    assert_eq!(origin.log().len(), asked);
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_whatever_is_done_with_what_is_there() {
+    for existing in [Existing::Overwrite, Existing::Rename, Existing::Fail] {
+        let origin = Origin::plain();
+        let gate = Gate::new();
+        origin.on("/a", Script::ok(Body::of("a")));
+        origin.on("/b", Script::ok(Body::of("bb")).hold_at(1, &gate));
+        let mut bench = Bench::new();
+        bench.options.existing = existing;
+        let rows = || list("l", &urls(&origin, &["/a", "/b"]));
+        block_on(async {
+            let mut engine = bench.start();
+            let mut events = engine.events();
+            engine.feed(rows());
+            engine.close();
+            assert_done(&next_outcome(&mut events).await);
+            gate.wait_reached(1);
+            engine.cancel();
+            assert_eq!(kind(&rest(&mut events).await[0]), "cancelled");
+        });
+        gate.open();
+        let asked = |path: &str| origin.count(path);
+        assert_eq!(
+            ended(bench.run(rows())),
+            ["a skipped length", "b done length"]
+        );
+        assert_eq!(asked("/a"), 1, "{existing:?}");
+        // That run came to its end: the next one is another.
+        let third = ended(bench.run(rows()));
+        match existing {
+            Existing::Overwrite => assert_eq!(third, ["a done length", "b done length"]),
+            Existing::Rename => assert_eq!(third, ["a.1 done length", "b.1 done length"]),
+            _ => assert_eq!(third, ["- failed none", "- failed none"]),
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_row_is_neither_done_nor_failed_for_the_next_run() {
+    let origin = Origin::plain();
+    let gate = Gate::new();
+    origin.on("/a", Script::ok(Body::of("a")));
+    origin.on("/b", Script::ok(Body::of("bb")).hold_at(1, &gate));
+    let bench = Bench::new();
+    block_on(async {
+        let mut engine = bench.start();
+        let mut events = engine.events();
+        engine.feed(list("l", &urls(&origin, &["/a", "/b"])));
+        engine.close();
+        assert_done(&next_outcome(&mut events).await);
+        gate.wait_reached(1);
+        engine.cancel();
+        rest(&mut events).await;
+    });
+    assert_eq!(recorded(&bench), ["a done"]);
+}
+
+#[test]
+fn a_hash_that_was_computed_is_not_computed_again_and_another_one_is() {
+    let origin = origin();
+    let mut bench = Bench::new();
+    let urls = urls(&origin, &["/a"]);
+    bench.options.hashes = vec!["crc32c".parse().unwrap()];
+    let first = bench.run(list("l", &urls)).remove(0);
+    let again = bench.run(list("l", &urls)).remove(0);
+    assert_eq!(
+        (again.status.name(), &again.hashes),
+        ("skipped", &first.hashes)
+    );
+    bench.options.hashes = vec!["md5".parse().unwrap()];
+    let other = bench.run(list("l", &urls)).remove(0);
+    assert_eq!(other.hashes[0].algorithm().name(), "md5");
+    assert_eq!(origin.log().len(), 1);
+}
+
+#[test]
+fn bad_rows_are_recorded_too() {
+    let origin = origin();
+    let bench = Bench::new();
+    let rows = || {
+        let bad = haulage::BadRow {
+            text: "nonsense".to_owned(),
+            place: Some(Place {
+                input: "l".into(),
+                line: 1,
+            }),
+            error: haulage::Error::new(haulage::ErrorKind::Input, "it is nonsense"),
+        };
+        vec![Err(bad), row("l", 2, &origin.url("/a"))]
+    };
+    for _ in 0..2 {
+        assert_eq!(bench.run(rows()).len(), 2);
+        assert_eq!(recorded(&bench), ["nonsense failed", "a done"]);
+    }
+}
