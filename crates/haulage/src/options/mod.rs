@@ -292,7 +292,8 @@ pub enum Existing {
 pub enum RetryFailed {
     /// All of them.
     All,
-    /// Those whose failure may have passed: a host that was silent, a status 503, but not a 404.
+    /// Those whose failure may have passed, or may have to do with an option that is another one now: a host that was silent, a status
+    /// 503, a certificate that could not be trusted, but not a 404.
     #[default]
     Transient,
     /// None: they fail again as they did, without a request.

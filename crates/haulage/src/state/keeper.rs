@@ -219,7 +219,7 @@ impl State {
         }
     }
 
-    /// Whether a file is recorded for a row that asks for something else.
+    /// Whether a file was fetched for a row that asks for something else.
     ///
     /// # Errors
     /// As [`recall`](Self::recall).

@@ -60,9 +60,14 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Refused
             | ErrorKind::Cancelled
     );
+    // Other options may help (--cacert, --max-redirects, --compressed), for the price of a request.
+    let may_be_ours = matches!(
+        failure.kind,
+        ErrorKind::Tls | ErrorKind::Redirect | ErrorKind::Decode
+    );
     match policy {
         RetryFailed::All => true,
-        RetryFailed::Transient => failure.transient || is_ours,
+        RetryFailed::Transient => failure.transient || is_ours || may_be_ours,
         RetryFailed::None => is_ours,
     }
 }
@@ -81,6 +86,7 @@ mod tests {
         for (failure, all, transient, none) in [
             (failure(ErrorKind::Http, false), true, false, false),
             (failure(ErrorKind::Http, true), true, true, false),
+            (failure(ErrorKind::Tls, false), true, true, false),
             (failure(ErrorKind::Exists, false), true, true, true),
         ] {
             let tried = |policy| is_tried_again(&failure, policy);

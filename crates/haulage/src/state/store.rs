@@ -137,13 +137,13 @@ impl Store {
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 
-    /// Whether a file is recorded for a row that asks for something else.
+    /// Whether a file was fetched for a row that asks for something else.
     pub(super) fn is_of_another(&self, path: &str, ask: i64, url: &str) -> rusqlite::Result<bool> {
         self.connection
             .execute_batch("CREATE INDEX IF NOT EXISTS item_path ON item (path)")?;
         self.connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND NOT (ask = ?2 AND url = ?3))",
+                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND status = 'done' AND NOT (ask = ?2 AND url = ?3))",
             )?
             .query_row(params![path, ask, url], |row| row.get(0))
     }
