@@ -37,11 +37,11 @@ pub struct Outcome {
     /// From then until it ended.
     pub duration: Duration,
     /// The response's `ETag`.
-    pub etag: Option<String>,
+    pub etag: Option<Arc<str>>,
     /// The response's `Last-Modified`.
-    pub last_modified: Option<String>,
+    pub last_modified: Option<Arc<str>>,
     /// The response's `Content-Type`.
-    pub content_type: Option<String>,
+    pub content_type: Option<Arc<str>>,
     /// What vouches for the bytes.
     pub verified: Verified,
     /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.

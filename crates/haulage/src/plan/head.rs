@@ -1,5 +1,6 @@
 //! What the head of a response claims, as types.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{
@@ -18,9 +19,9 @@ pub(crate) struct Entity {
     pub(crate) length: Option<u64>,
     /// What the end of the body will vouch for.
     pub(crate) framing: Verified,
-    pub(crate) etag: Option<String>,
-    pub(crate) last_modified: Option<String>,
-    pub(crate) content_type: Option<String>,
+    pub(crate) etag: Option<Arc<str>>,
+    pub(crate) last_modified: Option<Arc<str>>,
+    pub(crate) content_type: Option<Arc<str>>,
 }
 
 /// What to do with a response.
@@ -128,10 +129,10 @@ fn framing(version: Version, headers: &HeaderMap) -> Verified {
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
     headers.get(name).map(|value| match value.to_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).into(),
     })
 }
 

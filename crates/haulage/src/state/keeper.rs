@@ -21,9 +21,9 @@ use crate::write::Disk;
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
 /// A group of so many is recorded at once.
-const GROUP: usize = 4096;
+const GROUP: usize = 1536;
 /// When so many wait, since the disk is behind, no more rows are begun.
-const MOST: usize = 4 * GROUP;
+const MOST: usize = 8 * GROUP;
 
 /// What is known of all rows, and what is to be recorded of them.
 pub(crate) struct State {
@@ -129,6 +129,7 @@ impl State {
     }
 
     fn keep(&self) -> Result<(), Error> {
+        let mut group = Vec::new();
         loop {
             let mut pending = lock(&self.pending);
             while pending.records.is_empty() && !pending.closed {
@@ -148,21 +149,25 @@ impl State {
             if pending.closed {
                 return Ok(());
             }
-            let group = std::mem::take(&mut pending.records);
+            // The memory of the one before is used again.
+            std::mem::swap(&mut pending.records, &mut group);
             drop(pending);
-            self.record(&group)?;
+            self.record(&mut group)?;
+            group.clear();
             self.changed.notify_all();
         }
     }
 
     /// Records a group, once it would survive a power cut.
-    fn record(&self, group: &[Record]) -> Result<(), Error> {
+    fn record(&self, group: &mut [Record]) -> Result<(), Error> {
         if group.is_empty() {
             return Ok(());
         }
         self.disk
             .sync()
             .map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
+        // Most of them are appended then.
+        group.sort_unstable_by_key(|record| record.row);
         let mut store = lock(&self.store);
         let store = match &mut *store {
             Some(store) => store,
@@ -242,7 +247,7 @@ impl State {
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
     pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
-        let rest = {
+        let mut rest = {
             let mut pending = lock(&self.pending);
             pending.closed = true;
             self.changed.notify_all();
@@ -260,7 +265,7 @@ impl State {
                 return Ok(false);
             }
         }
-        self.record(&rest)?;
+        self.record(&mut rest)?;
         let Some(mut store) = lock(&self.store).take() else {
             return Ok(false);
         };

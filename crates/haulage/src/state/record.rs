@@ -24,9 +24,9 @@ pub(crate) struct Record {
     pub(super) attempts: u32,
     pub(super) started: SystemTime,
     pub(super) duration: Duration,
-    pub(super) etag: Option<Box<str>>,
-    pub(super) last_modified: Option<Box<str>>,
-    pub(super) content_type: Option<Box<str>>,
+    pub(super) etag: Option<Arc<str>>,
+    pub(super) last_modified: Option<Arc<str>>,
+    pub(super) content_type: Option<Arc<str>>,
     pub(super) verified: Verified,
     pub(super) hashes: Vec<Checksum>,
 }
@@ -76,14 +76,17 @@ impl Record {
                 transient: error.is_transient(),
             }),
         };
-        let text = |text: &Option<String>| text.as_deref().map(Into::into);
         Some(Self {
             row: outcome.row,
             place: outcome.place.clone(),
             ask,
             url: Arc::clone(&outcome.url),
             // Most are answered where they were asked.
-            final_url: text(&outcome.final_url).filter(|url: &Box<_>| **url != *outcome.url),
+            final_url: outcome
+                .final_url
+                .as_deref()
+                .filter(|url| *url != &*outcome.url)
+                .map(Into::into),
             ended,
             path: outcome.path.clone(),
             bytes: outcome.bytes,
@@ -91,9 +94,9 @@ impl Record {
             attempts: outcome.attempts,
             started: outcome.started,
             duration: outcome.duration,
-            etag: text(&outcome.etag),
-            last_modified: text(&outcome.last_modified),
-            content_type: text(&outcome.content_type),
+            etag: outcome.etag.clone(),
+            last_modified: outcome.last_modified.clone(),
+            content_type: outcome.content_type.clone(),
             verified: outcome.verified,
             hashes: outcome.hashes.clone(),
         })
@@ -120,9 +123,9 @@ impl Record {
             attempts: self.attempts,
             started: self.started,
             duration: self.duration,
-            etag: self.etag.map(Into::into),
-            last_modified: self.last_modified.map(Into::into),
-            content_type: self.content_type.map(Into::into),
+            etag: self.etag,
+            last_modified: self.last_modified,
+            content_type: self.content_type,
             verified: self.verified,
             hashes: self.hashes,
             ask: Some(self.ask),
