@@ -127,13 +127,7 @@ impl Core {
         };
         match known {
             Some(known) => self.go_on(row, request, target, key, known),
-            None => match self.apart(target, key, &request) {
-                Ok(target) => self.fetch_or_end(row, request, target, key),
-                Err(error) => {
-                    self.stop(error);
-                    self.forget();
-                }
-            },
+            None => self.fetch_apart(row, request, target, key),
         }
     }
 }

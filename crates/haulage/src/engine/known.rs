@@ -47,7 +47,7 @@ impl Core {
             return self.end_known(row, &request, &target, key, Status::Failed(error));
         }
         let Some(path) = known.file() else {
-            return self.fetch_or_end(row, request, target, key);
+            return self.fetch_apart(row, request, target, key);
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
         let error = match self.disk.present(&place) {
@@ -72,14 +72,26 @@ impl Core {
         self.end_without_request(row, request, target, ended, Found::of(0));
     }
 
-    /// The name of a row of which nothing is known: another one where the file that stands there was saved for another row, of another
-    /// list or of this one as it was.
-    pub(super) fn apart(
-        &self,
+    /// A row that has no file yet goes on, under a name whose file is no other row's.
+    pub(super) fn fetch_apart(
+        self: &Arc<Self>,
+        row: u64,
+        request: Request,
         target: TargetName,
         key: Key,
-        request: &Request,
-    ) -> Result<TargetName, Error> {
+    ) {
+        match self.apart(target, key, &request) {
+            Ok(target) => self.fetch_or_end(row, request, target, key),
+            Err(error) => {
+                self.stop(error);
+                self.forget();
+            }
+        }
+    }
+
+    /// The name of a row that has no file: another one where the file that stands there was saved for another row, of another
+    /// list or of this one as it was.
+    fn apart(&self, target: TargetName, key: Key, request: &Request) -> Result<TargetName, Error> {
         let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
             return Ok(target);
         };

@@ -259,3 +259,18 @@ fn bad_rows_are_recorded_too() {
         assert_eq!(recorded(&bench), ["nonsense failed", "a done"]);
     }
 }
+
+#[test]
+fn a_failed_row_that_comes_again_in_another_list_does_not_take_another_rows_file() {
+    let origin = origin();
+    let mut bench = Bench::new();
+    bench.run(list("l", &urls(&origin, &["/1/a", "/no/a"])));
+    origin.on("/no/a", Script::ok(Body::of("now it is")));
+    bench.options.retry_failed = RetryFailed::All;
+    let outcome = bench
+        .run(list("failed", &urls(&origin, &["/no/a"])))
+        .remove(0);
+    assert_done(&outcome);
+    assert_eq!(bench.read(outcome.path.as_deref().unwrap()), b"now it is");
+    assert_eq!(bench.read("a"), b"/1/a");
+}
