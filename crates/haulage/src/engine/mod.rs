@@ -12,6 +12,7 @@ mod intake;
 mod item;
 mod lane;
 mod present;
+mod refresh;
 mod server_name;
 mod settle;
 mod window;
