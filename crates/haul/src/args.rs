@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 const EXIT_STATUS: &str = "\
 Exit status:
-    0  every item is done, or was there already
+    0  every item is done, was there already, or has not changed
     1  the run finished, some items failed
     2  the command line or a list could not be used
     3  the destination could not be used; run the same command again to go on
@@ -131,6 +131,11 @@ pub(crate) struct Download {
     pub(crate) content_disposition: bool,
 
     /// When a file is there already
+    ///
+    /// What refresh asks about is the file's modification time, which is the server's where the server said one
+    /// (Last-Modified). So a file that was written to here since is taken for the server's, unless its row has another
+    /// checksum. Mirrors are asked for the whole file; so is a server that names the file (--content-disposition), but its
+    /// body is received only if it has changed.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
 
@@ -360,6 +365,8 @@ pub(crate) enum Layout {
 pub(crate) enum Exists {
     /// Take it as it is
     Skip,
+    /// Ask the server whether it has changed (If-Modified-Since), and replace it if so, once the new one is complete
+    Refresh,
     /// Replace it, once the new one is complete
     Overwrite,
     /// Keep it, and give the new one another name: a.1.gif

@@ -138,6 +138,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     };
     options.existing = match download.exists {
         Exists::Skip => Existing::Skip,
+        Exists::Refresh => Existing::Refresh,
         Exists::Overwrite => Existing::Overwrite,
         Exists::Rename => Existing::Rename,
         Exists::Fail => Existing::Fail,
@@ -426,6 +427,15 @@ mod tests {
         let addresses = options("http://a/ -6").addresses;
         assert_eq!(addresses, AddressFamily::Ipv6);
         assert_eq!(options("http://a/").addresses, AddressFamily::Any);
+        for (word, existing) in [
+            ("skip", Existing::Skip),
+            ("refresh", Existing::Refresh),
+            ("rename", Existing::Rename),
+            ("fail", Existing::Fail),
+        ] {
+            let line = format!("http://a/ --exists {word}");
+            assert_eq!(options(&line).existing, existing);
+        }
     }
 
     #[test]

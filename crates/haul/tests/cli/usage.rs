@@ -43,6 +43,10 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "--http1.1 --http2-prior-knowledge http://a.example/",
             "cannot be used with",
         ),
+        (
+            "--exists refresh -H If-None-Match:x http://a.example/",
+            "haul's own to send",
+        ),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
