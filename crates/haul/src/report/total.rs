@@ -48,7 +48,7 @@ impl Total {
 }
 
 fn rows_of(path: &Path) -> io::Result<Option<u64>> {
-    haulage::source::count_rows(File::open(path)?)
+    haulage::source::count_rows(File::open(path)?, haulage::source::ListFormat::Text)
 }
 
 #[cfg(test)]
