@@ -85,9 +85,21 @@ pub(crate) struct Download {
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// What relative URLs in a list are relative to
+    /// What the lines of the lists are
     ///
-    /// As for the links of a web page: its last part counts only when it ends with a slash.
+    /// A list of checksums is what sha256sum and its like write: HEX, two spaces, NAME; or SHA256 (NAME) = HEX. Each name is
+    /// where the file is, seen from --base-url, and what it is called here. Without a tag 32 digits are MD5, 40 SHA-1, 64
+    /// SHA-256 (in a list called B3SUMS or ….b3 BLAKE3), 128 SHA-512. A PGP signature is passed over, not checked.
+    #[arg(
+        long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto,
+        requires = "inputs", help_heading = "Input"
+    )]
+    pub(crate) input_format: InputFormat,
+
+    /// What relative URLs in a list, and the names in one of checksums, are relative to
+    ///
+    /// As for the links of a web page: its last part counts only when it ends with a slash. So for a list of checksums it
+    /// may be the URL of the list itself.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
 
@@ -345,6 +357,17 @@ pub(crate) struct Download {
     /// Every attempt, every redirect, and what caused each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
+}
+
+/// What the lines of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// What its name says (SHA256SUMS, MD5SUMS, x.iso.sha256 and the like), or else its first line
+    Auto,
+    /// URLs
+    Text,
+    /// Checksums and names
+    Checksums,
 }
 
 /// How files are named.

@@ -4,14 +4,14 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use haulage::source::Pattern;
+use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options,
     PlainHttp, Purpose, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
-use crate::args::{self, Arguments, Download, Exists, Progress};
+use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
@@ -189,8 +189,13 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         };
         inputs.add_pattern(pattern, &download.checksums);
     }
+    let format = match download.input_format {
+        InputFormat::Auto => None,
+        InputFormat::Text => Some(ListFormat::Text),
+        InputFormat::Checksums => Some(ListFormat::Checksums),
+    };
     for path in &download.inputs {
-        inputs.add_list(path, download.base_url.as_deref())?;
+        inputs.add_list(path, format, download.base_url.as_deref())?;
     }
     Ok(inputs)
 }
@@ -465,6 +470,10 @@ mod tests {
             (
                 "-i Cargo.toml --base-url a/b",
                 "--base-url: \"a/b\" is not a URL",
+            ),
+            (
+                "-i Cargo.toml --input-format checksums",
+                "--base-url URL says what the names",
             ),
             ("http://a/{b", "--globoff"),
             ("http://a/{b,c} --checksum crc32c=00000000", "sha256=HEX"),
