@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 const EXIT_STATUS: &str = "\
 Exit status:
-    0  every item is done, or was there already
+    0  every item is done, was there already, or has not changed
     1  the run finished, some items failed
     2  the command line or a list could not be used
     3  the destination could not be used; run the same command again to go on
@@ -87,6 +87,8 @@ pub(crate) enum Ended {
     Done,
     /// Its file was there already
     Skipped,
+    /// Its file was there already, and has not changed
+    Unchanged,
     /// There is no file
     Failed,
 }
@@ -123,9 +125,21 @@ pub(crate) struct Download {
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// What relative URLs in a list are relative to
+    /// What the lines of the lists are
     ///
-    /// As for the links of a web page: its last part counts only when it ends with a slash.
+    /// A list of checksums is what sha256sum and its like write: HEX, two spaces, NAME; or SHA256 (NAME) = HEX. Each name is
+    /// where the file is, seen from --base-url, and what it is called here. Without a tag 32 digits are MD5, 40 SHA-1, 64
+    /// SHA-256 (in a list called B3SUMS or ….b3 BLAKE3), 128 SHA-512. A PGP signature is passed over, not checked.
+    #[arg(
+        long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto,
+        requires = "inputs", help_heading = "Input"
+    )]
+    pub(crate) input_format: InputFormat,
+
+    /// What relative URLs in a list, and the names in one of checksums, are relative to
+    ///
+    /// As for the links of a web page: its last part counts only when it ends with a slash. So for a list of checksums it
+    /// may be the URL of the list itself.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
 
@@ -169,6 +183,11 @@ pub(crate) struct Download {
     pub(crate) content_disposition: bool,
 
     /// When a file is there already
+    ///
+    /// What refresh asks about is the file's modification time, which is the server's where the server said one
+    /// (Last-Modified). So a file that was written to here since is taken for the server's, unless its row has another
+    /// checksum. Mirrors are asked for the whole file; so is a server that names the file (--content-disposition), but its
+    /// body is received only if it has changed.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
     pub(crate) exists: Exists,
 
@@ -384,6 +403,17 @@ pub(crate) struct Download {
     pub(crate) verbose: bool,
 }
 
+/// What the lines of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// What its name says (SHA256SUMS, MD5SUMS, x.iso.sha256 and the like), or else its first line
+    Auto,
+    /// URLs
+    Text,
+    /// Checksums and names
+    Checksums,
+}
+
 /// How files are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Layout {
@@ -402,6 +432,8 @@ pub(crate) enum Layout {
 pub(crate) enum Exists {
     /// Take it as it is
     Skip,
+    /// Ask the server whether it has changed (If-Modified-Since), and replace it if so, once the new one is complete
+    Refresh,
     /// Replace it, once the new one is complete
     Overwrite,
     /// Keep it, and give the new one another name: a.1.gif

@@ -8,7 +8,7 @@ use haulage::{Error, ErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Every item is done or was there already.
+    /// Every item is done, was there already, or has not changed.
     Success = 0,
     /// The run finished, and some items failed.
     SomeFailed = 1,

@@ -30,6 +30,9 @@ pub(crate) struct Habits {
     /// wget: `-nc`, which clap reads as `-n -c`.
     #[arg(short = 'n', long = "no-clobber", action = ArgAction::Count, hide = true)]
     no_clobber: u8,
+    /// wget.
+    #[arg(short = 'N', long, action = ArgAction::Count, hide = true)]
+    timestamping: u8,
     /// curl.
     #[arg(short, long, alias = "no-progress-meter", action = ArgAction::Count, hide = true)]
     silent: u8,
@@ -68,6 +71,11 @@ impl Habits {
                 "is not needed: a file that is there already is skipped",
             ),
             (self.continue_ > 0, "-c", CONTINUES),
+            (
+                self.timestamping > 0,
+                "-N",
+                "is --exists refresh here: it asks for what has changed",
+            ),
             (
                 self.directory_prefix.is_some(),
                 "-P",
@@ -127,6 +135,7 @@ mod tests {
             ("-C - http://a/", "fetches what is not there yet"),
             ("-c http://a/", "fetches what is not there yet"),
             ("-nc http://a/", "is skipped"),
+            ("-N http://a/", "--exists refresh"),
             ("-P downloads http://a/", "-d DIR"),
             ("-sSL http://a/", "redirects are followed"),
             ("-Z http://a/", "-j N"),

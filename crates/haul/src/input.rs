@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{Decompressed, Pattern, TextList};
+use haulage::source::{Decompressed, List, ListFormat, Pattern};
 use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
 use crate::exit::Problem;
@@ -22,8 +22,8 @@ pub(crate) struct Input {
 pub(crate) enum Count {
     /// This many.
     Known(u64),
-    /// As many as this file turns out to have.
-    File(PathBuf),
+    /// As many as this list turns out to have.
+    File(PathBuf, ListFormat),
     /// Nobody knows before the end.
     Unknown,
 }
@@ -76,12 +76,18 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input. Relative URLs in it are relative to `base`.
-    pub(crate) fn add_list(&mut self, path: &Path, base: Option<&str>) -> Result<(), Problem> {
+    /// Adds a list, which is opened now and read later; `-` is standard input. What is relative in it is relative to `base`;
+    /// with `None` as its format its name tells it, or else its first line.
+    pub(crate) fn add_list(
+        &mut self,
+        path: &Path,
+        format: Option<ListFormat>,
+        base: Option<&str>,
+    ) -> Result<(), Problem> {
         self.given_as = GivenAs::List;
         let name = path.display().to_string();
         if name == "-" {
-            let rows = self.rows_of(io::stdin(), name, base)?;
+            let rows = self.rows_of(io::stdin(), name, format, base)?;
             self.add(Input {
                 rows,
                 count: Count::Unknown,
@@ -107,12 +113,15 @@ impl Inputs {
                 "cannot read {name}: it is a folder"
             )));
         }
-        let count = if about.is_file() {
-            Count::File(path.to_owned())
+        let format = format.or_else(|| ListFormat::of_name(&name));
+        let (format, count) = if about.is_file() {
+            // Looked at beforehand, so that what cannot be used is known before anything is made.
+            let format = format.unwrap_or_else(|| format_of(path));
+            (Some(format), Count::File(path.to_owned(), format))
         } else {
-            Count::Unknown
+            (format, Count::Unknown)
         };
-        let rows = self.rows_of(file, name, base)?;
+        let rows = self.rows_of(file, name, format, base)?;
         self.add(Input { rows, count });
         Ok(())
     }
@@ -146,20 +155,22 @@ impl Inputs {
         &self,
         reader: R,
         name: String,
+        format: Option<ListFormat>,
         base: Option<&str>,
     ) -> Result<Box<dyn Iterator<Item = Row> + Send>, Problem> {
-        let mut list = TextList::new(Decompressed::new(reader), name.as_str());
-        if let Some(base) = base {
-            list = list
-                .relative_to(base)
-                .map_err(|error| Problem::usage(format!("--base-url: {error}")))?;
-        }
+        let list = List::new(Decompressed::new(reader), name.as_str(), format, base);
+        let list = list.map_err(|error| match base {
+            Some(_) => Problem::usage(format!("--base-url: {error}")),
+            None => Problem::usage(format!("{name} is a list of checksums and names")).hint(
+                "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
+            ),
+        })?;
         Ok(self.until_broken(list, name))
     }
 
     fn until_broken<R: Read + Send + 'static>(
         &self,
-        mut list: TextList<R>,
+        mut list: List<R>,
         name: String,
     ) -> Box<dyn Iterator<Item = Row> + Send> {
         let breaks = self.breaks.clone();
@@ -175,6 +186,13 @@ impl Inputs {
             row
         }))
     }
+}
+
+/// The format of a file, as its first line tells it. What cannot be read is told of when the list is.
+fn format_of(path: &Path) -> ListFormat {
+    File::open(path)
+        .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
+        .unwrap_or(ListFormat::Text)
 }
 
 #[cfg(test)]
@@ -198,7 +216,8 @@ mod tests {
     #[test]
     fn a_list_that_breaks_off_is_told_of_and_what_was_read_stands() {
         let mut inputs = Inputs::new();
-        let rows = inputs.until_broken(TextList::new(Torn(false), "torn"), "torn".to_owned());
+        let list = List::new(Torn(false), "torn", None, None).unwrap();
+        let rows = inputs.until_broken(list, "torn".to_owned());
         inputs.add(Input {
             rows,
             count: Count::Unknown,
@@ -213,10 +232,10 @@ mod tests {
     fn a_list_that_cannot_be_opened_is_a_usage_error() {
         let mut inputs = Inputs::new();
         let problem = inputs
-            .add_list(Path::new("/nowhere/list.txt"), None)
+            .add_list(Path::new("/nowhere/list.txt"), None, None)
             .unwrap_err();
         assert!(problem.message.contains("/nowhere/list.txt"), "{problem}");
-        let problem = inputs.add_list(Path::new("/"), None).unwrap_err();
+        let problem = inputs.add_list(Path::new("/"), None, None).unwrap_err();
         assert!(problem.message.contains("folder"), "{problem}");
     }
 }

@@ -37,6 +37,7 @@ fn is_asked_for(outcome: &Outcome, statuses: &[Ended]) -> bool {
     let ended = match outcome.status {
         Status::Failed(_) => Ended::Failed,
         Status::Done => Ended::Done,
+        Status::Unchanged => Ended::Unchanged,
         _ => Ended::Skipped,
     };
     statuses.is_empty() || statuses.contains(&ended)

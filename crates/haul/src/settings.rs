@@ -4,14 +4,14 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use haulage::source::Pattern;
+use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options,
     PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
-use crate::args::{self, Arguments, Download, Exists, Progress};
+use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
@@ -138,6 +138,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     };
     options.existing = match download.exists {
         Exists::Skip => Existing::Skip,
+        Exists::Refresh => Existing::Refresh,
         Exists::Overwrite => Existing::Overwrite,
         Exists::Rename => Existing::Rename,
         Exists::Fail => Existing::Fail,
@@ -193,8 +194,13 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         };
         inputs.add_pattern(pattern, &download.checksums);
     }
+    let format = match download.input_format {
+        InputFormat::Auto => None,
+        InputFormat::Text => Some(ListFormat::Text),
+        InputFormat::Checksums => Some(ListFormat::Checksums),
+    };
     for path in &download.inputs {
-        inputs.add_list(path, download.base_url.as_deref())?;
+        inputs.add_list(path, format, download.base_url.as_deref())?;
     }
     Ok(inputs)
 }
@@ -431,6 +437,15 @@ mod tests {
         let addresses = options("http://a/ -6").addresses;
         assert_eq!(addresses, AddressFamily::Ipv6);
         assert_eq!(options("http://a/").addresses, AddressFamily::Any);
+        for (word, existing) in [
+            ("skip", Existing::Skip),
+            ("refresh", Existing::Refresh),
+            ("rename", Existing::Rename),
+            ("fail", Existing::Fail),
+        ] {
+            let line = format!("http://a/ --exists {word}");
+            assert_eq!(options(&line).existing, existing);
+        }
     }
 
     #[test]
@@ -460,6 +475,10 @@ mod tests {
             (
                 "-i Cargo.toml --base-url a/b",
                 "--base-url: \"a/b\" is not a URL",
+            ),
+            (
+                "-i Cargo.toml --input-format checksums",
+                "--base-url URL says what the names",
             ),
             ("http://a/{b", "--globoff"),
             ("http://a/{b,c} --checksum crc32c=00000000", "sha256=HEX"),

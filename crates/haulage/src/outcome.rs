@@ -63,7 +63,7 @@ impl Outcome {
     pub fn error(&self) -> Option<&Error> {
         match &self.status {
             Status::Failed(error) => Some(error),
-            Status::Done | Status::Skipped | Status::Planned => None,
+            Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => None,
         }
     }
 }
@@ -76,6 +76,8 @@ pub enum Status {
     Done,
     /// The file was there already, so nothing was asked.
     Skipped,
+    /// The file was there already, and its server says that it has not changed.
+    Unchanged,
     /// It would be fetched, in a run that is for planning alone.
     Planned,
     /// There is no file, and this is why.
@@ -89,6 +91,7 @@ impl Status {
         match self {
             Self::Done => "done",
             Self::Skipped => "skipped",
+            Self::Unchanged => "unchanged",
             Self::Planned => "planned",
             Self::Failed(_) => "failed",
         }

@@ -26,7 +26,7 @@ pub(crate) struct Bar {
     flights: BTreeMap<u64, Arc<Transfer>>,
     ended: u64,
     failed: u64,
-    /// Items done and their bytes.
+    /// Items that took a request and came to a good end, and the bytes of those that brought some.
     fetched: u64,
     bytes: u64,
     pace: Pace,
@@ -104,6 +104,7 @@ impl Reporter for Bar {
                         self.fetched += 1;
                         self.bytes += outcome.bytes;
                     }
+                    Status::Unchanged => self.fetched += 1,
                     Status::Failed(_) => self.failed += 1,
                     _ => {}
                 }

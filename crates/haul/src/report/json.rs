@@ -169,7 +169,7 @@ mod tests {
         json.line(&Line::Finished(summary.figures()));
         assert_eq!(
             json.gathered,
-            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"failed\":0,\"bytes\":2,\"elapsed_ms\":3}\n"
+            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"unchanged\":0,\"failed\":0,\"bytes\":2,\"elapsed_ms\":3}\n"
         );
     }
 }

@@ -168,6 +168,9 @@ impl Lines {
                 let time = format::duration(outcome.duration);
                 line(out, &format!("done   {label}  {size:>10}  {time:>8}"));
             }
+            Status::Unchanged if self.lists_all() => {
+                line(out, &format!("unchanged {}", outcome.label));
+            }
             Status::Skipped if self.lists_all() => {
                 line(out, &format!("skipped {} (already there)", outcome.label));
             }

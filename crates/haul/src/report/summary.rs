@@ -14,6 +14,8 @@ use crate::report::format;
 pub(crate) struct Summary {
     pub(crate) done: u64,
     pub(crate) skipped: u64,
+    /// Those of which their servers say that they are there already.
+    pub(crate) unchanged: u64,
     /// Those that would be fetched, in a run that only plans.
     pub(crate) planned: u64,
     pub(crate) failed: u64,
@@ -34,6 +36,7 @@ impl Summary {
                 self.bytes += outcome.bytes;
             }
             Status::Skipped => self.skipped += 1,
+            Status::Unchanged => self.unchanged += 1,
             Status::Planned => self.planned += 1,
             Status::Failed(error) => {
                 self.failed += 1;
@@ -57,6 +60,7 @@ impl Summary {
         Figures {
             done: self.done,
             skipped: self.skipped,
+            unchanged: self.unchanged,
             failed: self.failed,
             bytes: self.bytes,
             elapsed_ms: super::millis(self.elapsed),
@@ -69,6 +73,7 @@ impl Summary {
 pub(crate) struct Figures {
     done: u64,
     skipped: u64,
+    unchanged: u64,
     failed: u64,
     bytes: u64,
     elapsed_ms: u64,
@@ -84,10 +89,14 @@ impl fmt::Display for Summary {
                 self.planned, self.skipped, self.failed
             );
         }
+        write!(formatter, "{} done, ", self.done)?;
+        if self.unchanged > 0 {
+            write!(formatter, "{} unchanged, ", self.unchanged)?;
+        }
         write!(
             formatter,
-            "{} done, {} skipped, {} failed",
-            self.done, self.skipped, self.failed
+            "{} skipped, {} failed",
+            self.skipped, self.failed
         )?;
         if self.cancelled > 0 {
             write!(formatter, " ({} of them stopped half-way)", self.cancelled)?;
@@ -117,6 +126,21 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "20 done, 0 skipped, 0 failed · 14.2 KiB in 0.74 s · 19.2 KiB/s"
+        );
+        assert_eq!(summary.exit(), Exit::Success);
+    }
+
+    #[test]
+    fn what_has_not_changed_is_told_where_there_is_any() {
+        let summary = Summary {
+            done: 1,
+            unchanged: 2,
+            ..Summary::default()
+        };
+        assert!(
+            summary
+                .to_string()
+                .starts_with("1 done, 2 unchanged, 0 skipped, 0 failed · ")
         );
         assert_eq!(summary.exit(), Exit::Success);
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use haulage::source::ListFormat;
+
 use crate::input::Count;
 
 /// The number of items in all of the input. Lists are counted on the side, so it may come late or never.
@@ -38,7 +40,7 @@ impl Total {
     fn count(&self, counts: &[Count]) {
         let sum = counts.iter().try_fold(0_u64, |sum, count| match count {
             Count::Known(rows) => Some(sum.saturating_add(*rows)),
-            Count::File(path) => Some(sum.saturating_add(rows_of(path).ok()??)),
+            Count::File(path, format) => Some(sum.saturating_add(rows_of(path, *format).ok()??)),
             Count::Unknown => None,
         });
         if let Some(sum) = sum {
@@ -47,8 +49,8 @@ impl Total {
     }
 }
 
-fn rows_of(path: &Path) -> io::Result<Option<u64>> {
-    haulage::source::count_rows(File::open(path)?)
+fn rows_of(path: &Path, format: ListFormat) -> io::Result<Option<u64>> {
+    haulage::source::count_rows(File::open(path)?, format)
 }
 
 #[cfg(test)]
@@ -63,7 +65,10 @@ mod tests {
         );
         assert_eq!(Total::of(vec![Count::Known(2), Count::Unknown]).get(), None);
         let total = Total::default();
-        total.count(&[Count::Known(1), Count::File("/nowhere".into())]);
+        total.count(&[
+            Count::Known(1),
+            Count::File("/nowhere".into(), ListFormat::Text),
+        ]);
         assert_eq!(total.get(), None);
     }
 
@@ -72,7 +77,10 @@ mod tests {
         let list = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut list.as_file(), b"http://a/1\n\n# no\nhttp://a/2\n").unwrap();
         let total = Total::default();
-        total.count(&[Count::Known(1), Count::File(list.path().to_owned())]);
+        total.count(&[
+            Count::Known(1),
+            Count::File(list.path().to_owned(), ListFormat::Text),
+        ]);
         assert_eq!(total.get(), Some(3));
     }
 }

@@ -1,6 +1,7 @@
 //! Downloads: what they leave on disk, and how they end.
 
 use origin::{Body, Origin, Script};
+use serde_json::json;
 
 use crate::Place;
 
@@ -26,6 +27,52 @@ fn urls_become_files_and_the_workspace_goes() {
         ran.stderr
     );
     assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_is_there_can_be_refreshed() {
+    let origin = Origin::plain();
+    let file = |text: &'static str, date: &str| {
+        Script::ok(Body::of(text))
+            .last_modified(&format!("{date} Nov 1994 08:49:37 GMT"))
+            .ranges()
+    };
+    let (old, new) = (file("one", "Sun, 06"), file("two!", "Mon, 07"));
+    origin.on("/a.bin", [old.clone(), old, new]);
+    let (place, url) = (Place::new(), origin.url("/a.bin"));
+    let arguments = [
+        "--exists",
+        "refresh",
+        "--progress",
+        "plain",
+        "--results",
+        "r.jsonl",
+        &url,
+    ];
+    for (line, status, code, text) in [
+        ("1 done, 0 skipped, 0 failed", "done", 200, "one"),
+        (
+            "unchanged a.bin\n0 done, 1 unchanged, 0 skipped, 0 failed",
+            "unchanged",
+            304,
+            "one",
+        ),
+        ("1 done, 0 skipped, 0 failed", "done", 200, "two!"),
+    ] {
+        let ran = place.haul(&arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains(line), "{}", ran.stderr);
+        let row = place.rows("r.jsonl").pop().unwrap();
+        assert_eq!(
+            (&row["status"], &row["http_status"]),
+            (&json!(status), &json!(code))
+        );
+        assert_eq!(
+            (&row["path"], &row["bytes"]),
+            (&json!("a.bin"), &json!(text.len()))
+        );
+        assert_eq!(place.read("a.bin"), text);
+    }
 }
 
 #[test]

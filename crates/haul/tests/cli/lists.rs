@@ -115,6 +115,94 @@ fn compressed_lists_are_read_as_they_are_whatever_they_are_called() {
     assert_eq!(place.names("out"), [".haul", "a", "b", "c", "d"]);
 }
 
+/// What `hello` comes to.
+const MD5: &str = "5d41402abc4b2a76b9719d911017c592";
+const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+const BLAKE3: &str = "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f";
+
+#[test]
+fn a_list_of_checksums_fetches_what_stands_beside_it_and_keeps_what_is_right() {
+    let origin = Origin::plain();
+    origin.under("/d/", |request| match request.path() {
+        "/d/wrong" => Script::ok(Body::of("hellO")),
+        _ => Script::ok(Body::of("hello")),
+    });
+    let base = origin.url("/d/SHA256SUMS");
+    let text = format!(
+        "# sums\n{SHA256}  sub/a b.bin\n{SHA256} *wrong\n{SHA256}  ../up\nSHA256 (c#d) = {SHA256}\nnonsense\n{MD5}  e\n"
+    );
+    let place = Place::new();
+    place.write("SHA256SUMS", &text);
+    place.write_bytes("list", &gzip(&text));
+    place.write("x.b3", &format!("{BLAKE3}  f\n"));
+    place.write("list.txt", &format!("{}\n", origin.url("/d/g")));
+    for list in ["SHA256SUMS", "list", "-"] {
+        let folder = format!("from {list}");
+        let mut command = place.command(&[
+            "-d",
+            &folder,
+            "-i",
+            list,
+            "-i",
+            "x.b3",
+            "-i",
+            "list.txt",
+            "--base-url",
+            &base,
+            "--results",
+            "r.jsonl",
+        ]);
+        let stdin = std::fs::File::open(place.path().join("list")).unwrap();
+        let ran: Ran = command.stdin(stdin).output().unwrap().into();
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        for says in [
+            format!("({list}:4)"),
+            format!("({list}:6)"),
+            "failed: wrong: what the server sent has the sha256".into(),
+            "5 done, 0 skipped, 3 failed".into(),
+        ] {
+            assert!(ran.stderr.contains(&says), "{says}: {}", ran.stderr);
+        }
+        let mut rows = place.rows("r.jsonl");
+        rows.sort_by_key(|row| row["row"].as_u64());
+        assert_eq!(rows[0]["url"], origin.url("/d/sub/a%20b.bin"));
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row["path"].as_str(), row["verified"].as_str().unwrap()))
+            .collect();
+        let failed = (None, "none");
+        assert_eq!(
+            told,
+            [
+                (Some("sub/a b.bin"), "checksum"),
+                failed,
+                failed,
+                (Some("c#d"), "checksum"),
+                failed,
+                (Some("e"), "checksum"),
+                (Some("f"), "checksum"),
+                (Some("g"), "length"),
+            ]
+        );
+        assert_eq!(place.read(&format!("{folder}/sub/a b.bin")), "hello");
+    }
+}
+
+#[test]
+fn checksums_on_standard_input_without_a_base_are_no_list() {
+    let place = Place::new();
+    place.write("sums", &format!("{MD5}  a\n"));
+    let mut command = place.command(&["-d", "out", "-i", "-"]);
+    let stdin = std::fs::File::open(place.path().join("sums")).unwrap();
+    let ran: Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("say with --base-url"), "{}", ran.stderr);
+    let mut command = place.command(&["-d", "out", "-i", "-", "--input-format", "text"]);
+    let stdin = std::fs::File::open(place.path().join("sums")).unwrap();
+    let ran: Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+}
+
 #[test]
 fn a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2() {
     let origin = Origin::plain();

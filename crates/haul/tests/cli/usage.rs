@@ -6,6 +6,8 @@ use crate::Place;
 fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
     let place = Place::new();
     place.write("list.txt", "");
+    place.write("SHA256SUMS", "");
+    place.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
     for (line, says) in [
         ("", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
@@ -26,6 +28,14 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("-i missing.txt", "missing.txt"),
         ("-i list.txt --base-url host/a", "no scheme"),
         ("--base-url http://a.example/ http://b.example/", "--input"),
+        ("-i SHA256SUMS", "--base-url URL says"),
+        ("-i sums", "--base-url URL says"),
+        (
+            "-i list.txt --input-format checksums",
+            "--base-url URL says",
+        ),
+        ("-i list.txt --input-format csv", "text, checksums"),
+        ("--input-format text http://a.example/", "--input"),
         ("--checksum sha256=12 http://a.example/", "64 hex digits"),
         ("--hash md4 http://a.example/", "there are sha256"),
         ("--min-free much http://a.example/", "1.5M"),
@@ -43,6 +53,10 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "--http1.1 --http2-prior-knowledge http://a.example/",
             "cannot be used with",
         ),
+        (
+            "--exists refresh -H If-None-Match:x http://a.example/",
+            "haul's own to send",
+        ),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
@@ -54,7 +68,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
     }
     assert_eq!(
         place.names("."),
-        ["list.txt"],
+        ["SHA256SUMS", "list.txt", "sums"],
         "something was made on the way"
     );
 }
@@ -100,6 +114,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--http2-prior-knowledge",
         "--https-only",
         "--input",
+        "--input-format",
         "--insecure",
         "--ipv4",
         "--ipv6",

@@ -16,7 +16,7 @@ use crate::fetch::connect::Connection;
 use crate::fetch::exchange::{self, Unanswered};
 use crate::fetch::headers;
 use crate::fetch::redirect;
-use crate::plan::head::{self, Answer, Entity};
+use crate::plan::head::{self, Answer, Asked, Entity};
 use crate::plan::size;
 use crate::write::Pace;
 
@@ -59,7 +59,8 @@ impl Lane {
     async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
         redirect::check_scheme(item.url(), self.core.options.plain_http)?;
         self.core.begin(item);
-        let Some(response) = self.answer(item, connects).await? else {
+        let conditions = item.conditions();
+        let Some(response) = self.answer(item, &conditions, connects).await? else {
             return Ok(Step::PutBack);
         };
         self.used = true;
@@ -68,11 +69,26 @@ impl Lane {
         let (head, body) = response.into_parts();
         let mut body = ResponseBody::new(body, head.version);
         item.http_status = Some(head.status.as_u16());
-        let answer = head::read(head.status, head.version, &head.headers, body.length());
+        let asked = if conditions.is_empty() {
+            Asked::Always
+        } else {
+            Asked::IfChanged
+        };
+        let answer = head::read(
+            head.status,
+            head.version,
+            &head.headers,
+            body.length(),
+            asked,
+        );
         let step = match answer {
             Answer::Save(entity) => {
                 self.save_as_named(item, &head.headers, &mut body, entity)
                     .await?
+            }
+            Answer::Unchanged(entity) => {
+                self.put_aside(&mut body).await;
+                Step::Unchanged(entity)
             }
             Answer::Redirect => {
                 let location = head.headers.get(http::header::LOCATION);
@@ -96,6 +112,7 @@ impl Lane {
     async fn answer(
         &mut self,
         item: &mut Item,
+        conditions: &HeaderMap,
         mut connects: bool,
     ) -> Result<Option<Response<Incoming>>, Error> {
         loop {
@@ -103,14 +120,18 @@ impl Lane {
                 return Ok(None);
             }
             connects = false;
-            match self.send(item).await {
+            match self.send(item, conditions).await {
                 Ok(response) => return Ok(Some(response)),
                 Err(unanswered) => self.make_way(item, unanswered)?,
             }
         }
     }
 
-    async fn send(&mut self, item: &Item) -> Result<Response<Incoming>, Unanswered> {
+    async fn send(
+        &mut self,
+        item: &Item,
+        conditions: &HeaderMap,
+    ) -> Result<Response<Incoming>, Unanswered> {
         let host = if let Some(host) = &self.host_header {
             host
         } else {
@@ -122,11 +143,14 @@ impl Lane {
             .as_ref()
             .map(|(url, credentials)| (url, credentials.as_ref()));
         let credentials = item.request.credentials.as_ref();
-        let headers = self
+        let mut headers = self
             .core
             .headers
             .of(host, &item.request.url, hop, credentials)
             .map_err(Unanswered::Failed)?;
+        for (name, value) in conditions {
+            headers.insert(name, value.clone());
+        }
         let Some(connection) = &mut self.connection else {
             return Err(exchange::closed());
         };
@@ -171,10 +195,18 @@ impl Lane {
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
-        let there = self.core.name_by_server(item, headers).await;
-        if !matches!(there, There::Nothing) {
-            self.put_aside(body).await;
-            return Ok(Step::Found(there));
+        match self.core.name_by_server(item, headers).await {
+            There::Nothing => {}
+            There::Known(known) => {
+                if item.has_it_already(&known, &entity) {
+                    self.put_aside(body).await;
+                    return Ok(Step::Unchanged(entity));
+                }
+            }
+            there => {
+                self.put_aside(body).await;
+                return Ok(Step::Found(there));
+            }
         }
         if let Err(error) = self.may_be_saved(&entity) {
             self.put_aside(body).await;

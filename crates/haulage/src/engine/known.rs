@@ -1,6 +1,7 @@
 //! What earlier runs know of a row, and what becomes of it then.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::core::Core;
 use super::item::Item;
@@ -9,6 +10,7 @@ use super::present::{Found, settled};
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
 use crate::outcome::Status;
+use crate::plan::known;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Key};
 use crate::request::{Place, Request};
@@ -39,7 +41,7 @@ impl Core {
         key: Key,
         known: Known,
     ) {
-        if let Some(failure) = known.is_final(self.options.retry_failed) {
+        if let Some(failure) = known.is_final(self.options.retry_failed, request.ask.as_ref()) {
             let error = failure
                 .to_error()
                 .and("it failed so before, and is not tried again (--retry-failed)");
@@ -51,10 +53,19 @@ impl Core {
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
         let error = match self.disk.present(&place) {
-            Ok(Present::File(length)) if length == known.bytes => {
+            Ok(Present::File { length, modified }) if length == known.bytes => {
+                if self.options.existing == Existing::Refresh {
+                    let mut item = Item::new(row, request, place, key);
+                    item.known = validators(&known, modified);
+                    return self.fetch(item);
+                }
                 return self.take_as_it_is(row, request, (&target, place), key, known);
             }
             Ok(Present::Nothing) => return self.fetch_or_end(row, request, target, key),
+            Ok(Present::File { .. }) if self.options.existing == Existing::Refresh => {
+                // What was saved is not what is there: nothing that is known of it holds.
+                return self.fetch(Item::new(row, request, place, key));
+            }
             Ok(_) if self.options.existing != Existing::Skip => {
                 return self.fetch_or_end(row, request, target, key);
             }
@@ -96,7 +107,7 @@ impl Core {
             return Ok(target);
         };
         if !state.knows()
-            || !matches!(self.disk.present(&target), Ok(Present::File(_)))
+            || !matches!(self.disk.present(&target), Ok(Present::File { .. }))
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
             return Ok(target);
@@ -141,11 +152,24 @@ impl Core {
     }
 }
 
+/// What is known of a file that is there, with this modification time. Its tag counts only while it is the file that came with it, as far
+/// as its time tells.
+fn validators(known: &Known, modified: Option<SystemTime>) -> known::Known {
+    let came = known.last_modified.as_deref();
+    let came = came.and_then(|text| httpdate::parse_http_date(text).ok());
+    let is_as_it_came = came.is_none_or(|came| modified == Some(came));
+    let etag = known.etag.as_deref().filter(|_| is_as_it_came);
+    known::Known {
+        etag: etag.map(Into::into),
+        ..Core::known(modified)
+    }
+}
+
 /// What stands there is not what was saved.
 fn changed(place: &TargetName, present: Present, saved: u64) -> Error {
     let place = place.as_str();
     let what = match present {
-        Present::File(length) => format!(
+        Present::File { length, .. } => format!(
             "{place} has {length} bytes, not the {saved} that were saved: somebody has changed it"
         ),
         _ => format!("{place} was saved, and something that is no file stands there now"),

@@ -50,6 +50,8 @@ pub(super) enum Step {
     Received(PartWriter, Entity),
     /// What stands at the name that the server has given ends it.
     Found(There),
+    /// What is there already is the file that this describes.
+    Unchanged(Entity),
     /// The item goes on at another URL.
     Redirected(Url),
     Failed(Error),
@@ -143,6 +145,7 @@ impl Lane {
         match step {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Found(there) => self.core.end_unread(*item, there),
+            Step::Unchanged(entity) => self.core.unchanged(item, entity),
             Step::Redirected(to) => self.core.redirected(item, to),
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {

@@ -13,6 +13,7 @@ mod item;
 mod known;
 mod lane;
 mod present;
+mod refresh;
 mod server_name;
 mod settle;
 mod window;

@@ -1,6 +1,7 @@
 //! What stands at a row's name already, and what becomes of the row then.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use url::Url;
 
@@ -13,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
 use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Status, Verified};
+use crate::plan::known::Known;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
@@ -35,7 +37,7 @@ impl Found {
     }
 
     /// One that was read, and whose hashes agree with what was expected.
-    fn hashed(bytes: u64, hashes: Vec<Checksum>, expected: &[Checksum]) -> Self {
+    pub(super) fn hashed(bytes: u64, hashes: Vec<Checksum>, expected: &[Checksum]) -> Self {
         Self {
             path: None,
             bytes,
@@ -68,6 +70,8 @@ pub(super) enum There {
     Nothing,
     /// A file that is to be read first.
     Unread,
+    /// A file of which this is known: whether it is the server's is the server's to say.
+    Known(Known),
     /// The row ends so, with a file of this length.
     Ends(Status, u64),
 }
@@ -88,6 +92,11 @@ impl Core {
         };
         match there {
             There::Nothing => self.fetch(Item::new(row, request, target, key)),
+            There::Known(known) => {
+                let mut item = Item::new(row, request, target, key);
+                item.known = known;
+                self.fetch(item);
+            }
             There::Unread => self.read_first(Item::new(row, request, target, key)),
             There::Ends(status, bytes) => {
                 lock(&self.names).settle(key, settled(&status));
@@ -97,7 +106,7 @@ impl Core {
     }
 
     /// An item's file is to be fetched; in a run that only plans, that ends it.
-    fn fetch(&self, item: Item) {
+    pub(super) fn fetch(&self, item: Item) {
         match self.options.purpose {
             Purpose::Download => self.queue(Box::new(item)),
             Purpose::Plan => {
@@ -132,6 +141,7 @@ impl Core {
         };
         match verdict(present, self.options.existing) {
             Verdict::Fetch => There::Nothing,
+            Verdict::Ask(modified) => There::Known(Self::known(modified)),
             Verdict::Take(_) if !self.hashes_of(request).is_empty() => There::Unread,
             Verdict::Take(length) => There::Ends(Status::Skipped, length),
             Verdict::Fail(why) => {
@@ -209,7 +219,7 @@ impl Core {
         match there {
             There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
             There::Unread => self.read_first(item),
-            There::Nothing => self.fetch(item),
+            There::Nothing | There::Known(_) => self.fetch(item),
         }
     }
 
@@ -240,7 +250,7 @@ impl Core {
 
     fn length_of(&self, target: &TargetName) -> u64 {
         match self.disk.present(target) {
-            Ok(Present::File(length)) => length,
+            Ok(Present::File { length, .. }) => length,
             _ => 0,
         }
     }
@@ -249,6 +259,8 @@ impl Core {
 /// What is done about what stands at a name.
 enum Verdict {
     Fetch,
+    /// The server is asked about a file that was last modified then.
+    Ask(Option<SystemTime>),
     /// A file of this length is the row's.
     Take(u64),
     /// What stands there is in the way; why, in words that fit after its name.
@@ -262,11 +274,13 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
         }
         (Present::Nothing, _)
         | (_, Existing::Rename)
-        | (Present::File(_) | Present::Link, Existing::Overwrite) => Verdict::Fetch,
+        | (Present::File { .. } | Present::Link, Existing::Overwrite)
+        | (Present::Link, Existing::Refresh) => Verdict::Fetch,
+        (Present::File { modified, .. }, Existing::Refresh) => Verdict::Ask(modified),
         (_, Existing::Fail) => Verdict::Fail(
-            "is there already; move it away, or choose what is done with --exists skip, overwrite or rename",
+            "is there already; move it away, or choose what is done with --exists skip, refresh, overwrite or rename",
         ),
-        (Present::File(length), Existing::Skip) => Verdict::Take(length),
+        (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),
         (Present::Link | Present::Obstacle, _) => {
             Verdict::Fail("is there and is no file; move it away")
         }
@@ -276,7 +290,7 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
 pub(super) fn settled(status: &Status) -> Settled {
     match status {
         Status::Failed(error) => Settled::Failed(error.kind()),
-        Status::Done | Status::Skipped | Status::Planned => Settled::Done,
+        Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => Settled::Done,
     }
 }
 

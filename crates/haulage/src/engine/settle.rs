@@ -215,7 +215,7 @@ impl Core {
         let there = match ended {
             Status::Failed(_) => false,
             Status::Planned => !self.is_named_later(request),
-            Status::Done | Status::Skipped => true,
+            Status::Done | Status::Skipped | Status::Unchanged => true,
         };
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {

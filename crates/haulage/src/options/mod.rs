@@ -188,7 +188,16 @@ impl Options {
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
             return refuse("a timeout of more than a year is none; choose a shorter one");
         }
-        if let Some(name) = FRAMING.iter().find(|name| self.headers.contains_key(*name)) {
+        let is_given = |name: &&HeaderName| self.headers.contains_key(*name);
+        if self.existing == Existing::Refresh
+            && let Some(name) = CONDITIONS.iter().find(is_given)
+        {
+            return Err(Error::new(
+                ErrorKind::Input,
+                format!("the header {name} is haul's own to send with --exists refresh"),
+            ));
+        }
+        if let Some(name) = FRAMING.iter().find(is_given) {
             return Err(Error::new(
                 ErrorKind::Input,
                 format!("the header {name} is haul's own to send"),
@@ -230,6 +239,9 @@ const FRAMING: [HeaderName; 7] = [
     http::header::TRANSFER_ENCODING,
     http::header::UPGRADE,
 ];
+
+/// Headers that ask whether a file has changed (RFC 9110 §13.1): the answer to one given by hand is not about the file that is there.
+const CONDITIONS: [HeaderName; 2] = [http::header::IF_NONE_MATCH, http::header::IF_MODIFIED_SINCE];
 
 /// When an attempt is repeated: after `base × 2ⁿ`, at most `cap`, times a random part of it ("full jitter").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,6 +289,12 @@ pub enum Layout {
 pub enum Existing {
     /// It is taken as it is, and nothing is asked; where its row has a checksum, it is read and held against that first.
     Skip,
+    /// Its server is asked whether it has changed since (RFC 9110 §13.1), and it is replaced if so, atomically, once the new one
+    /// is complete. What is known of it is its modification time, which is the server's `Last-Modified` where the file came
+    /// with one; a file that was written to here since is taken for the server's as long as that one is older. Where its row has
+    /// a checksum, it is read and held against that, and fetched if it is another one. A mirror is asked for it whole. What is no
+    /// file is dealt with as by [`Overwrite`](Self::Overwrite).
+    Refresh,
     /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced itself, not what it leads to.
     Overwrite,
     /// It stays, and the new one gets a free name: `a.1.gif`, `a.2.gif`, …

@@ -31,8 +31,18 @@ pub(crate) enum Answer {
     Save(Entity),
     /// Go where its Location points to.
     Redirect,
+    /// What is there already is the file: so it described it, without its body.
+    Unchanged(Entity),
     /// There is no file.
     Fail(Error),
+}
+
+/// How a file was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Always,
+    /// Only if it is another one than is there already.
+    IfChanged,
 }
 
 /// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has applied).
@@ -41,6 +51,7 @@ pub(crate) fn read(
     version: Version,
     headers: &HeaderMap,
     length: Option<u64>,
+    asked: Asked,
 ) -> Answer {
     match status {
         StatusCode::MOVED_PERMANENTLY
@@ -48,6 +59,10 @@ pub(crate) fn read(
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT => Answer::Redirect,
+        // RFC 9110 §15.4.5. To a request without conditions it says nothing.
+        StatusCode::NOT_MODIFIED if asked == Asked::IfChanged => {
+            Answer::Unchanged(Entity::described(headers, None, Verified::Nothing))
+        }
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Answer::Fail(Error::http(
             status,
             format!("the server answered {status}: there is nothing to save"),
@@ -62,13 +77,11 @@ pub(crate) fn read(
                 "the server sent a Transfer-Encoding other than chunked, so the end of the file cannot be told",
             ))
         }
-        status if status.is_success() => Answer::Save(Entity {
+        status if status.is_success() => Answer::Save(Entity::described(
+            headers,
             length,
-            framing: framing(version, headers),
-            etag: text(headers, &ETAG),
-            last_modified: text(headers, &LAST_MODIFIED),
-            content_type: text(headers, &CONTENT_TYPE),
-        }),
+            framing(version, headers),
+        )),
         status => Answer::Fail(
             Error::http(
                 status,
@@ -92,6 +105,16 @@ fn advice(status: StatusCode) -> &'static str {
 }
 
 impl Entity {
+    fn described(headers: &HeaderMap, length: Option<u64>, framing: Verified) -> Self {
+        Self {
+            length,
+            framing,
+            etag: text(headers, &ETAG),
+            last_modified: text(headers, &LAST_MODIFIED),
+            content_type: text(headers, &CONTENT_TYPE),
+        }
+    }
+
     /// `Last-Modified` as a time (RFC 9110 §8.8.2).
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         httpdate::parse_http_date(self.last_modified.as_deref()?).ok()
@@ -142,6 +165,10 @@ mod tests {
     use http::HeaderValue;
 
     fn of(status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
+        asked(Asked::Always, status, headers)
+    }
+
+    fn asked(asked: Asked, status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
@@ -151,6 +178,7 @@ mod tests {
             Version::HTTP_11,
             &headers,
             None,
+            asked,
         )
     }
 
@@ -185,6 +213,18 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status}");
         }
         assert!(matches!(of(307, &[]), Answer::Redirect));
+    }
+
+    #[test]
+    fn unchanged_is_an_answer_to_those_alone_who_asked_for_changes() {
+        let Answer::Unchanged(entity) = asked(Asked::IfChanged, 304, &[(ETAG, "\"a\"")]) else {
+            panic!("a 304 is what was asked for");
+        };
+        assert_eq!(entity.etag.as_deref(), Some("\"a\""));
+        for status in [200, 302, 404] {
+            let answer = asked(Asked::IfChanged, status, &[]);
+            assert!(!matches!(answer, Answer::Unchanged(_)), "{status}");
+        }
     }
 
     #[test]

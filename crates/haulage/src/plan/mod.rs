@@ -1,9 +1,10 @@
-//! Decisions, all of them pure: the names of files, what the head of a response claims.
+//! Decisions, all of them pure: the names of files, what the head of a response claims, what is known of a file.
 
 pub(crate) mod coding;
 mod component;
 pub(crate) mod disposition;
 pub(crate) mod head;
+pub(crate) mod known;
 pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;

@@ -2,12 +2,21 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{ParseError, Url};
 
 use crate::error::{Error, ErrorKind};
 use crate::request::Request;
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
+
+/// What is percent-encoded in a path: all but the unreserved characters (RFC 3986 §2.3) and what separates its components.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 /// An absolute URL that completes relative ones (RFC 3986 §5).
 pub(super) struct Base(Url);
@@ -21,6 +30,18 @@ impl Base {
         Url::parse(text)
             .map(Self)
             .map_err(|cause| not_a_url(text, cause))
+    }
+}
+
+impl Base {
+    /// The request for the file at this path, seen from here: every character of it stands for itself.
+    pub(super) fn file(&self, path: &str) -> Result<Request, Error> {
+        let path = utf8_percent_encode(path, IN_PATH).to_string();
+        let url = self
+            .0
+            .join(&path)
+            .map_err(|cause| not_a_url(&path, cause))?;
+        Request::new(url.as_str())
     }
 }
 

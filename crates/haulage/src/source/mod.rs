@@ -4,12 +4,19 @@
 //! be used is a [`BadRow`](crate::BadRow) rather than the end. Nothing is read or made before it is asked for,
 //! so that a list may be of any length, and a pipe that is still being written.
 
+mod armour;
 mod base;
+mod checksums;
 mod decompressed;
+mod lines;
+mod list;
+mod list_name;
 mod pattern;
 mod prefix;
 mod text;
 
+pub use checksums::ChecksumList;
 pub use decompressed::Decompressed;
+pub use list::{List, ListFormat, count_rows};
 pub use pattern::{Expansion, Pattern};
-pub use text::{TextList, count_rows};
+pub use text::TextList;

@@ -3,25 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::iter::FusedIterator;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use memchr::memchr;
 
 use super::base::{Base, request_for};
-use super::decompressed::{Decompressed, Format, Input, read_once};
+use super::decompressed::Decompressed;
+use super::lines::{BUFFER, BYTE_ORDER_MARK, Lines};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
-use crate::request::{BadRow, Place, Request, Row};
+use crate::request::{Request, Row};
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
-
-/// Most bytes in a line, its end not included.
-const MAX_LINE: usize = 64 * 1024;
-/// Bytes in the buffer: a line that is almost too long, and room to read on.
-const BUFFER: usize = 2 * MAX_LINE;
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A list of text, read as its rows are asked for.
 ///
@@ -37,28 +31,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// ```
 #[derive(Debug)]
 pub struct TextList<R> {
-    reader: R,
-    input: Arc<str>,
+    lines: Lines<R>,
     urls: UrlParser,
-    buffer: Box<[u8]>,
-    /// What has been read and not yet returned.
-    filled: Range<usize>,
-    /// How much of it is known to hold no end of a line.
-    scanned: usize,
-    /// The number of the last line, from 1.
-    line: u64,
-    phase: Phase,
-    error: Option<io::Error>,
     base: Option<Base>,
-}
-
-/// Where in the list the reader is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Lines,
-    /// In a line that was too long, and has been returned as such.
-    RestOfLine,
-    Ended,
 }
 
 impl TextList<Decompressed<File>> {
@@ -72,17 +47,15 @@ impl TextList<Decompressed<File>> {
 impl<R: Read> TextList<R> {
     /// The list that a reader brings. `input` is what its rows' places call it.
     pub fn new(reader: R, input: impl Into<Arc<str>>) -> Self {
+        Self::of(Lines::new(reader, input.into()), None)
+    }
+
+    /// What is left of these lines.
+    pub(super) fn of(lines: Lines<R>, base: Option<Base>) -> Self {
         Self {
-            reader,
-            input: input.into(),
+            lines,
             urls: UrlParser::default(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            filled: 0..0,
-            scanned: 0,
-            line: 0,
-            phase: Phase::Lines,
-            error: None,
-            base: None,
+            base,
         }
     }
 
@@ -97,69 +70,7 @@ impl<R: Read> TextList<R> {
 
     /// What ended the list before its end, if something did. A line that was cut off there is no row.
     pub fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
-    }
-
-    /// The next line, without its LF; one that is too long as far as it has been read.
-    fn next_line(&mut self) -> Option<Range<usize>> {
-        while self.phase != Phase::Ended {
-            let unscanned = self.filled.start + self.scanned;
-            if let Some(at) = memchr(b'\n', &self.buffer[unscanned..self.filled.end]) {
-                let line = self.filled.start..unscanned + at;
-                self.filled.start = line.end + 1;
-                self.scanned = 0;
-                if self.phase == Phase::RestOfLine {
-                    self.phase = Phase::Lines;
-                    continue;
-                }
-                self.line += 1;
-                return Some(line);
-            }
-            if self.phase == Phase::RestOfLine {
-                self.filled.start = self.filled.end;
-            }
-            self.scanned = self.filled.len();
-            // One more byte may be the CR of a line that just fits.
-            if self.scanned > MAX_LINE + 1 {
-                self.phase = Phase::RestOfLine;
-                return Some(self.rest());
-            }
-            match self.fill() {
-                Ok(0) => {
-                    let within = self.phase == Phase::Lines && !self.filled.is_empty();
-                    self.phase = Phase::Ended;
-                    return within.then(|| self.rest());
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    self.phase = Phase::Ended;
-                    self.error = Some(error);
-                }
-            }
-        }
-        None
-    }
-
-    /// All that has been read, as a line.
-    fn rest(&mut self) -> Range<usize> {
-        let line = self.filled.clone();
-        self.filled.start = line.end;
-        self.scanned = 0;
-        self.line += 1;
-        line
-    }
-
-    /// Reads once, whatever that brings: to wait for more would hold back lines that are there.
-    fn fill(&mut self) -> io::Result<usize> {
-        if self.filled.is_empty() {
-            self.filled = 0..0;
-        } else if self.filled.end == self.buffer.len() {
-            self.buffer.copy_within(self.filled.clone(), 0);
-            self.filled = 0..self.filled.len();
-        }
-        let read = read_once(&mut self.reader, &mut self.buffer[self.filled.end..])?;
-        self.filled.end += read;
-        Ok(read)
+        self.lines.take_error()
     }
 }
 
@@ -167,52 +78,24 @@ impl<R: Read> Iterator for TextList<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        loop {
-            let range = self.next_line()?;
-            let mut line = &self.buffer[range];
-            if self.line == 1 {
-                line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        let line = self.lines.next()?;
+        let request = line
+            .text()
+            .and_then(|text| request_of(text, self.base.as_ref(), &mut self.urls));
+        Some(match request {
+            Ok(request) => Ok(request.read_at(line.place())),
+            Err(error) => {
+                let url = line.bytes.split(|byte| *byte == b'\t').next();
+                Err(line.refused(url.unwrap_or_default(), error))
             }
-            line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.starts_with(b"#") {
-                continue;
-            }
-            let place = || Place {
-                input: Arc::clone(&self.input),
-                line: self.line,
-            };
-            let error = if line.len() > MAX_LINE {
-                input("the line is longer than 64 KiB; split it, or give one URL a line")
-            } else if line.trim_ascii().is_empty() {
-                continue;
-            } else {
-                match std::str::from_utf8(line)
-                    .map_err(not_utf8)
-                    .and_then(|line| request_of(line, self.base.as_ref(), &mut self.urls))
-                {
-                    Ok(request) => return Some(Ok(request.read_at(place()))),
-                    Err(error) => error,
-                }
-            };
-            let url = line.split(|byte| *byte == b'\t').next().unwrap_or(line);
-            return Some(Err(BadRow {
-                text: shown(String::from_utf8_lossy(url).trim_ascii()),
-                place: Some(place()),
-                error,
-            }));
-        }
+        })
     }
 }
 
 impl<R: Read> FusedIterator for TextList<R> {}
 
-/// How many rows a [`TextList`] of the same bytes has, good and bad ones, without looking into them; `None` when they are
-/// compressed, since to decompress them twice costs more than the number is worth.
-pub fn count_rows(reader: impl Read) -> io::Result<Option<u64>> {
-    let mut reader = Input::new(reader);
-    if reader.format()? != Format::Plain {
-        return Ok(None);
-    }
+/// How many rows a list of these bytes has, without looking into them.
+pub(super) fn count(mut reader: impl Read) -> io::Result<u64> {
     let mut counter = RowCounter {
         rows: 0,
         at: Within::Start,
@@ -230,7 +113,7 @@ pub fn count_rows(reader: impl Read) -> io::Result<Option<u64>> {
         read = reader.read(&mut buffer)?;
         counter.take(&buffer[..read]);
     }
-    Ok(Some(counter.rows))
+    Ok(counter.rows)
 }
 
 /// Counts rows in chunks that may end anywhere.
@@ -298,10 +181,6 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
     Ok(request)
 }
 
-fn not_utf8(_: std::str::Utf8Error) -> Error {
-    input("the line is not UTF-8; percent-encode its other bytes, or save the list as UTF-8")
-}
-
 fn input(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Input, message)
 }
@@ -312,7 +191,10 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::lines::MAX_LINE;
     use super::*;
+    use crate::request::Place;
+    use crate::source::ListFormat;
 
     /// Brings these chunks, one a read, and then fails.
     struct Chunks(VecDeque<Vec<u8>>);
@@ -340,6 +222,10 @@ mod tests {
             }
             Ok(taken)
         }
+    }
+
+    fn count_rows(reader: impl Read) -> io::Result<Option<u64>> {
+        crate::source::count_rows(reader, ListFormat::Text)
     }
 
     /// What can be told of each row: its line, and its URL or error.
@@ -555,7 +441,7 @@ mod tests {
         );
         assert_eq!(list.next().unwrap().unwrap().url(), "http://h/1");
         assert_eq!(list.next().unwrap().unwrap().url(), "http://h/2");
-        assert_eq!(list.reader.0.len(), 2, "nothing was read ahead");
+        assert_eq!(list.lines.reader().0.len(), 2, "nothing was read ahead");
         assert_eq!(list.next().unwrap().unwrap().url(), "http://h/3");
         assert!(list.next().is_none());
         assert_eq!(list.take_error().unwrap().to_string(), "no more");

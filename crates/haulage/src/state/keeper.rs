@@ -86,7 +86,7 @@ impl State {
             None => false,
         };
         let pass = match options.existing {
-            Existing::Skip => Pass::GoOn,
+            Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
         Ok(Self {

@@ -20,6 +20,9 @@ pub(crate) struct Known {
     pub(crate) bytes: u64,
     pub(crate) verified: Verified,
     pub(crate) hashes: Vec<Checksum>,
+    pub(super) fields: Option<Box<str>>,
+    pub(crate) etag: Option<Box<str>>,
+    pub(crate) last_modified: Option<Box<str>>,
     /// Where it was recorded, if not at the row's own place.
     pub(crate) from_elsewhere: Option<Recorded>,
 }
@@ -28,7 +31,7 @@ impl Known {
     /// The file that the row has, relative to the destination.
     pub(crate) fn file(&self) -> Option<&Arc<str>> {
         match self.ended {
-            Ended::Done | Ended::Skipped => self.path.as_ref(),
+            Ended::Done | Ended::Skipped | Ended::Unchanged => self.path.as_ref(),
             Ended::Failed(_) => None,
         }
     }
@@ -40,9 +43,13 @@ impl Known {
     }
 
     /// The failure that the row is not tried again after.
-    pub(crate) fn is_final(&self, policy: RetryFailed) -> Option<&Failure> {
+    pub(crate) fn is_final(&self, policy: RetryFailed, ask: Option<&Ask>) -> Option<&Failure> {
+        // With another mirror it may be another story.
+        let is_as_it_was = ask.is_some_and(|ask| ask.fields == self.fields);
         match &self.ended {
-            Ended::Failed(failure) if !is_tried_again(failure, policy) => Some(failure),
+            Ended::Failed(failure) if is_as_it_was && !is_tried_again(failure, policy) => {
+                Some(failure)
+            }
             _ => None,
         }
     }

@@ -38,6 +38,8 @@ pub(crate) enum Ended {
     Done,
     /// Its file was there already.
     Skipped,
+    /// It was there already, and its server said that it has not changed.
+    Unchanged,
     Failed(Failure),
 }
 
@@ -68,6 +70,7 @@ impl Record {
         let ended = match &outcome.status {
             Status::Done => Ended::Done,
             Status::Skipped => Ended::Skipped,
+            Status::Unchanged => Ended::Unchanged,
             Status::Planned => return None,
             Status::Failed(error) if error.kind() == ErrorKind::Cancelled => return None,
             Status::Failed(error) => Ended::Failed(Failure {
@@ -115,6 +118,7 @@ impl Record {
             status: match self.ended {
                 Ended::Done => Status::Done,
                 Ended::Skipped => Status::Skipped,
+                Ended::Unchanged => Status::Unchanged,
                 Ended::Failed(failure) => Status::Failed(failure.to_error()),
             },
             path: self.path,

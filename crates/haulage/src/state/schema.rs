@@ -24,7 +24,7 @@ CREATE TABLE item (
     url TEXT NOT NULL,
     -- What stands after the URL in a text list.
     fields TEXT,
-    -- done, skipped, failed
+    -- done, skipped, unchanged, failed
     status TEXT NOT NULL,
     -- Below the destination.
     path TEXT,

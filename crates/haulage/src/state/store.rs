@@ -145,7 +145,7 @@ impl Store {
             .execute_batch("CREATE INDEX IF NOT EXISTS item_path ON item (path)")?;
         self.connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND status = 'done' AND NOT (ask = ?2 AND url = ?3))",
+                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND status IN ('done', 'unchanged') AND NOT (ask = ?2 AND url = ?3))",
             )?
             .query_row(params![path, ask, url], |row| row.get(0))
     }
@@ -295,6 +295,7 @@ fn execute(
     let (status, failure) = match &record.ended {
         Ended::Done => ("done", None),
         Ended::Skipped => ("skipped", None),
+        Ended::Unchanged => ("unchanged", None),
         Ended::Failed(failure) => ("failed", Some(failure)),
     };
     let hashes: Vec<_> = record.hashes.iter().map(ToString::to_string).collect();
@@ -354,8 +355,8 @@ fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {
 }
 
 /// What [`known`] reads, in this order: by position, since to look names up costs as much as a tenth of a row that is known.
-const KNOWN: &str =
-    "row, ask, url, status, path, bytes, verified, hashes, error, message, transient";
+const KNOWN: &str = "row, ask, url, status, path, bytes, verified, hashes, etag, last_modified, fields, \
+     error, message, transient";
 
 fn known(row: &Row<'_>, from_elsewhere: Option<Recorded>) -> rusqlite::Result<Known> {
     Ok(Known {
@@ -367,6 +368,9 @@ fn known(row: &Row<'_>, from_elsewhere: Option<Recorded>) -> rusqlite::Result<Kn
         bytes: unsigned(row, 5)?,
         verified: verified(row, 6)?,
         hashes: hashes(row, 7)?,
+        etag: row.get(8)?,
+        last_modified: row.get(9)?,
+        fields: row.get(10)?,
         from_elsewhere,
     })
 }
@@ -412,6 +416,7 @@ fn ended(row: &Row<'_>, status: impl RowIndex) -> rusqlite::Result<Ended> {
     match status {
         "done" => Ok(Ended::Done),
         "skipped" => Ok(Ended::Skipped),
+        "unchanged" => Ok(Ended::Unchanged),
         "failed" => {
             let kind: String = row.get("error")?;
             Ok(Ended::Failed(Failure {

@@ -43,7 +43,7 @@ pub(super) fn name(
     saving: &Saving,
 ) -> Result<Saved, Error> {
     let replace = match saving.existing {
-        Existing::Overwrite => Replace::Files,
+        Existing::Refresh | Existing::Overwrite => Replace::Files,
         Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
     };
     let commit = |target: &TargetName| disk.commit(part, target, replace);

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, futimens,
@@ -242,7 +242,10 @@ impl Disk for Directory {
 pub(super) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {
     let path = target.as_str();
     let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
-    let file = |found: &Stat| Present::File(u64::try_from(found.st_size).unwrap_or(0));
+    let file = |found: &Stat| Present::File {
+        length: u64::try_from(found.st_size).unwrap_or(0),
+        modified: modified(found),
+    };
     match statat(root, path, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(found) => Ok(match type_of(&found) {
             FileType::RegularFile => file(&found),
@@ -256,6 +259,13 @@ pub(super) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<P
         Err(Errno::NOTDIR) => Ok(Present::NoFolder),
         Err(error) => Err(error.into()),
     }
+}
+
+/// When a file was last modified; `None` before 1970.
+fn modified(found: &Stat) -> Option<SystemTime> {
+    let seconds = u64::try_from(found.st_mtime).ok()?;
+    let nanos = u32::try_from(found.st_mtime_nsec).ok()?;
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
 /// Opens a file below a folder.

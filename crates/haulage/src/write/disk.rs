@@ -69,8 +69,12 @@ pub(crate) enum Replace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Present {
     Nothing,
-    /// A file of this length in bytes.
-    File(u64),
+    File {
+        /// In bytes.
+        length: u64,
+        /// When it was last modified, where that can be told.
+        modified: Option<SystemTime>,
+    },
     /// A link that leads to no file: nothing to take for the file, but it can itself be replaced.
     Link,
     /// A folder, a pipe, a device: nothing to take for the file, and nothing to replace.

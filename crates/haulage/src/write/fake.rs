@@ -145,7 +145,10 @@ impl Disk for FakeDisk {
     fn present(&self, target: &TargetName) -> io::Result<Present> {
         let state = self.lock();
         let file = state.files.get(target.as_str());
-        Ok(file.map_or(Present::Nothing, |bytes| Present::File(bytes.len() as u64)))
+        Ok(file.map_or(Present::Nothing, |bytes| Present::File {
+            length: bytes.len() as u64,
+            modified: None,
+        }))
     }
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {

@@ -274,3 +274,26 @@ fn a_failed_row_that_comes_again_in_another_list_does_not_take_another_rows_file
     assert_eq!(bench.read(outcome.path.as_deref().unwrap()), b"now it is");
     assert_eq!(bench.read("a"), b"/1/a");
 }
+
+#[test]
+fn a_tag_that_is_recorded_is_what_a_file_is_asked_again_by() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::entity(Body::of("as it was"), "\"one\""));
+    let mut bench = Bench::new();
+    let urls = urls(&origin, &["/a"]);
+    bench.run(list("l", &urls));
+    bench.options.existing = Existing::Refresh;
+    assert_eq!(ended(bench.run(list("l", &urls))), ["a unchanged none"]);
+    let asked = origin.log().pop().unwrap();
+    assert_eq!(asked.headers.get("if-none-match").unwrap(), "\"one\"");
+    // Of the same length, so that only its tag tells.
+    origin.on("/a", Script::entity(Body::of("as it is."), "\"two\""));
+    assert_eq!(ended(bench.run(list("l", &urls))), ["a done length"]);
+    assert_eq!(bench.read("a"), b"as it is.");
+    // What somebody has changed here is not the file that was saved, however new it is.
+    bench.write("a", "something longer");
+    bench.run(list("l", &urls));
+    assert_eq!(bench.read("a"), b"as it is.");
+    let headers = origin.log().pop().unwrap().headers;
+    assert!(!headers.contains_key("if-none-match") && !headers.contains_key("if-modified-since"));
+}

@@ -100,6 +100,16 @@ pub(crate) fn named(url: &str, name: &str) -> Row {
     Ok(Request::new(url).unwrap().named(name).unwrap())
 }
 
+/// A row whose file must have these checksums.
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+pub(crate) fn expecting(url: &str, checksums: &[&str]) -> Row {
+    let mut request = Request::new(url).unwrap();
+    for checksum in checksums {
+        request = request.checksum(checksum.parse().unwrap()).unwrap();
+    }
+    Ok(request)
+}
+
 /// The kind of an outcome's failure.
 pub(crate) fn kind(outcome: &Outcome) -> &'static str {
     outcome.error().map_or("none", |error| error.kind().name())

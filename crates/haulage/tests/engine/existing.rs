@@ -10,8 +10,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::bench::{Bench, assert_done, block_on, get, kind, next_outcome, rest};
 
 const PRECIOUS: &[u8] = b"precious";
-const POLICIES: [Existing; 4] = [
+const POLICIES: [Existing; 5] = [
     Existing::Skip,
+    Existing::Refresh,
     Existing::Overwrite,
     Existing::Rename,
     Existing::Fail,
@@ -105,7 +106,9 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
                     assert_eq!((outcome.status.name(), path), ("skipped", Some("a.gif")));
                     assert_eq!(outcome.bytes, PRECIOUS.len() as u64, "{case}");
                 }
-                Existing::Overwrite if !matches!(stands, Stands::Folder | Stands::Pipe) => {
+                Existing::Refresh | Existing::Overwrite
+                    if !matches!(stands, Stands::Folder | Stands::Pipe) =>
+                {
                     assert_done(&outcome);
                     assert_eq!(path, Some("a.gif"), "{case}");
                     assert_eq!(bench.read("a.gif"), b"new", "{case}");

@@ -18,6 +18,7 @@ mod lists;
 mod output;
 mod patience;
 mod redirects;
+mod refreshing;
 mod repeating;
 mod resending;
 mod server_names;

@@ -1,22 +1,13 @@
 //! Checksums: what they let through, what they keep out, and what is told of them.
 
-use haulage::{Algorithm, Checksum, Existing, Request, Row};
+use haulage::{Algorithm, Checksum, Existing};
 use origin::{Body, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, next_outcome, rest};
+use crate::bench::{Bench, assert_done, block_on, expecting, get, kind, next_outcome, rest};
 
 const HELLO: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const OTHER: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9825";
 const HELLO_MD5: &str = "md5=5d41402abc4b2a76b9719d911017c592";
-
-#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
-fn expecting(url: &str, checksums: &[&str]) -> Row {
-    let mut request = Request::new(url).unwrap();
-    for checksum in checksums {
-        request = request.checksum(checksum.parse().unwrap()).unwrap();
-    }
-    Ok(request)
-}
 
 fn hello() -> Origin {
     let origin = Origin::plain();

@@ -34,9 +34,16 @@ fn a_part_gets_its_name_and_folders_are_made() {
     save(&directory, 1, "a/b/c.bin", b"one", Replace::Never).unwrap();
     save(&directory, 2, "a/b/d.bin", b"two", Replace::Never).unwrap();
     assert_eq!(fs::read(folder.path().join("a/b/c.bin")).unwrap(), b"one");
+    let found = directory.present(&target("a/b/d.bin")).unwrap();
+    let modified = fs::metadata(folder.path().join("a/b/d.bin"))
+        .and_then(|about| about.modified())
+        .ok();
     assert_eq!(
-        directory.present(&target("a/b/d.bin")).unwrap(),
-        Present::File(3)
+        found,
+        Present::File {
+            length: 3,
+            modified
+        }
     );
     assert_eq!(
         directory.present(&target("a/e/f")).unwrap(),

@@ -1,0 +1,192 @@
+//! What is known of a file that is there: the conditions that its request has, and whether an answer agrees.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+
+use super::head::Entity;
+
+/// Seconds from 1970 to the year 10000, which an HTTP date cannot tell any more (RFC 9110 §5.6.7).
+const LAST_DATE: u64 = 253_402_300_800;
+
+/// What tells whether a file that is there is still its server's: its validators (RFC 9110 §8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The `ETag` with which it came, as its server wrote it.
+    pub(crate) etag: Option<String>,
+    /// Its modification time. It is `Last-Modified` where its server said one, else when it was saved; and if anybody has
+    /// written to it since, when that was. So a file may have a later time than its server's without being newer.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// What an answer says of a file that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// It is what the server has.
+    Same,
+    /// The server has another one.
+    Other,
+    Nothing,
+}
+
+impl Known {
+    /// What its time alone tells of a file. One that is still to come is no server's (RFC 9110 §8.8.2.1), and would hold
+    /// off every change until then.
+    pub(crate) fn by_time(modified: Option<SystemTime>, now: SystemTime) -> Self {
+        Self {
+            etag: None,
+            modified: modified.filter(|time| *time <= now),
+        }
+    }
+
+    /// The conditions of a request that wants the file only if it is another one: `If-None-Match` (RFC 9110 §13.1.2), and for
+    /// servers that know no tags `If-Modified-Since` (§13.1.3). Empty where nothing is known that can be sent.
+    pub(crate) fn conditions(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let tag = self.etag.as_deref().filter(|tag| is_entity_tag(tag));
+        if let Some(Ok(value)) = tag.map(HeaderValue::from_str) {
+            headers.insert(IF_NONE_MATCH, value);
+        }
+        if let Some(value) = self.modified.and_then(http_date) {
+            headers.insert(IF_MODIFIED_SINCE, value);
+        }
+        headers
+    }
+
+    /// What a head says of the file. A tag goes before a time, as where conditions are evaluated (RFC 9110 §13.2.2).
+    pub(crate) fn compare(&self, entity: &Entity) -> Says {
+        let is_same = match (&self.etag, &entity.etag) {
+            (Some(mine), Some(theirs)) => Some(opaque(mine) == opaque(theirs)),
+            _ => self
+                .modified
+                .zip(entity.modified())
+                .map(|(mine, theirs)| theirs <= mine),
+        };
+        match is_same {
+            Some(true) => Says::Same,
+            Some(false) => Says::Other,
+            None => Says::Nothing,
+        }
+    }
+}
+
+/// Whether a text is one entity tag (RFC 9110 §8.8.3). Anything else might be read as a list, or as `*`, which every file
+/// matches.
+fn is_entity_tag(text: &str) -> bool {
+    opaque(text)
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .is_some_and(|tag| tag.chars().all(|c| c > ' ' && c != '"' && c != '\u{7f}'))
+}
+
+/// A tag as the weak comparison sees it (RFC 9110 §8.8.3.2): whether two files are as good as one another is all that is asked.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// A time as HTTP writes it, in whole seconds; `None` where it cannot.
+fn http_date(time: SystemTime) -> Option<HeaderValue> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    if since >= Duration::from_secs(LAST_DATE) {
+        return None;
+    }
+    HeaderValue::from_str(&httpdate::fmt_http_date(time)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Verified;
+
+    const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const NEW: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
+
+    fn time(text: &str) -> SystemTime {
+        httpdate::parse_http_date(text).unwrap()
+    }
+
+    fn known(etag: Option<&str>, modified: Option<SystemTime>) -> Known {
+        Known {
+            etag: etag.map(str::to_owned),
+            modified,
+        }
+    }
+
+    fn sent(known: &Known) -> (Option<String>, Option<String>) {
+        let conditions = known.conditions();
+        let text = |name| {
+            let value: &HeaderValue = conditions.get(name)?;
+            Some(String::from_utf8(value.as_bytes().to_vec()).unwrap())
+        };
+        (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE))
+    }
+
+    #[test]
+    fn what_is_known_becomes_conditions() {
+        let within = time(OLD) + Duration::from_millis(999);
+        let both = known(Some("W/\"a,b\""), Some(within));
+        assert_eq!(sent(&both), (Some("W/\"a,b\"".into()), Some(OLD.into())));
+        assert_eq!(sent(&Known::default()), (None, None));
+    }
+
+    #[test]
+    fn a_tag_that_is_none_is_not_sent() {
+        for tag in [
+            "*",
+            "",
+            "a",
+            "\"",
+            "W/",
+            "\"a\", \"b\"",
+            "\"a\" \"",
+            "\"a\n\"",
+            "w/\"a\"",
+        ] {
+            assert_eq!(sent(&known(Some(tag), None)), (None, None), "{tag:?}");
+        }
+        for tag in ["\"\"", "W/\"\"", "\"é\""] {
+            assert_eq!(sent(&known(Some(tag), None)).0.as_deref(), Some(tag));
+        }
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_sent_is_not() {
+        let last = UNIX_EPOCH + Duration::from_secs(LAST_DATE - 1);
+        let sent = |time| sent(&known(None, Some(time))).1;
+        assert_eq!(sent(last).unwrap(), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(sent(UNIX_EPOCH).unwrap(), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(sent(last + Duration::from_secs(1)), None);
+        assert_eq!(sent(UNIX_EPOCH - Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_time_that_is_still_to_come_tells_nothing() {
+        let (now, second) = (time(OLD), Duration::from_secs(1));
+        assert_eq!(Known::by_time(Some(now), now).modified, Some(now));
+        assert_eq!(Known::by_time(Some(now + second), now).modified, None);
+    }
+
+    #[test]
+    fn an_answer_is_held_against_the_tag_and_else_against_the_time() {
+        let entity = |etag: Option<&str>, modified: Option<&str>| Entity {
+            length: None,
+            framing: Verified::Nothing,
+            etag: etag.map(Into::into),
+            last_modified: modified.map(Into::into),
+            content_type: None,
+        };
+        let (a, old) = (Some("\"a\""), Some(time(OLD)));
+        for (known, entity, says) in [
+            (known(a, None), entity(Some("W/\"a\""), None), Says::Same),
+            (known(a, old), entity(Some("\"b\""), Some(OLD)), Says::Other),
+            (known(a, old), entity(a, Some(NEW)), Says::Same),
+            (known(a, old), entity(None, Some(NEW)), Says::Other),
+            (known(None, old), entity(a, Some(OLD)), Says::Same),
+            (known(None, old), entity(a, Some("soon")), Says::Nothing),
+            (known(a, None), entity(None, Some(OLD)), Says::Nothing),
+            (known(None, None), entity(a, Some(OLD)), Says::Nothing),
+        ] {
+            assert_eq!(known.compare(&entity), says, "{known:?} {entity:?}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The lines of a list, as they come: bounded, without their ends, and with a number.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use super::decompressed::read_once;
+use crate::error::{Error, ErrorKind};
+use crate::request::{BadRow, Place};
+use crate::shown::shown;
+
+/// Most bytes in a line, its end not included.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+/// Bytes in the buffer: a line that is almost too long, and room to read on.
+pub(super) const BUFFER: usize = 2 * MAX_LINE;
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A list's lines, read as they are asked for. Each is there as soon as it is whole, however slowly they come.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    reader: R,
+    input: Arc<str>,
+    buffer: Box<[u8]>,
+    /// What has been read and not yet returned.
+    filled: Range<usize>,
+    /// How much of it is known to hold no end of a line.
+    scanned: usize,
+    /// The number of the last line, from 1.
+    number: u64,
+    phase: Phase,
+    /// Where the last line is, and whether it comes again.
+    last: Range<usize>,
+    again: bool,
+    error: Option<io::Error>,
+}
+
+/// Where in the list the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Lines,
+    /// In a line that was too long, and has been returned as such.
+    RestOfLine,
+    Ended,
+}
+
+/// One line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// Without its end (LF or CRLF) and a byte-order mark; of one that is too long, as far as it has been read.
+    pub(super) bytes: &'a [u8],
+    number: u64,
+    input: &'a Arc<str>,
+}
+
+impl<R: Read> Lines<R> {
+    /// What a reader brings. `input` is what its rows' places call it.
+    pub(super) fn new(reader: R, input: Arc<str>) -> Self {
+        Self {
+            reader,
+            input,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            filled: 0..0,
+            scanned: 0,
+            number: 0,
+            last: 0..0,
+            again: false,
+            phase: Phase::Lines,
+            error: None,
+        }
+    }
+
+    /// What its rows' places call the list.
+    pub(super) fn input(&self) -> &str {
+        &self.input
+    }
+
+    #[cfg(test)]
+    pub(super) fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// The next line that is neither blank nor a comment.
+    pub(super) fn next(&mut self) -> Option<Line<'_>> {
+        loop {
+            if !std::mem::take(&mut self.again) {
+                self.last = self.next_range()?;
+            }
+            // Looked at twice: a loop cannot give away what it has borrowed.
+            if self.line().says_something() {
+                return Some(self.line());
+            }
+        }
+    }
+
+    /// The next line, whatever it says.
+    pub(super) fn next_of_any_kind(&mut self) -> Option<Line<'_>> {
+        if !std::mem::take(&mut self.again) {
+            self.last = self.next_range()?;
+        }
+        Some(self.line())
+    }
+
+    /// The last line comes again.
+    pub(super) fn put_back(&mut self) {
+        self.again = true;
+    }
+
+    /// What ended the list before its end, if something did. A line that was cut off there is none.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    fn line(&self) -> Line<'_> {
+        let mut bytes = &self.buffer[self.last.clone()];
+        if self.number == 1 {
+            bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        }
+        Line {
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            number: self.number,
+            input: &self.input,
+        }
+    }
+
+    /// Where the next line is, without its LF; one that is too long as far as it has been read.
+    fn next_range(&mut self) -> Option<Range<usize>> {
+        while self.phase != Phase::Ended {
+            let unscanned = self.filled.start + self.scanned;
+            if let Some(at) = memchr(b'\n', &self.buffer[unscanned..self.filled.end]) {
+                let line = self.filled.start..unscanned + at;
+                self.filled.start = line.end + 1;
+                self.scanned = 0;
+                if self.phase == Phase::RestOfLine {
+                    self.phase = Phase::Lines;
+                    continue;
+                }
+                self.number += 1;
+                return Some(line);
+            }
+            if self.phase == Phase::RestOfLine {
+                self.filled.start = self.filled.end;
+            }
+            self.scanned = self.filled.len();
+            // One more byte may be the CR of a line that just fits.
+            if self.scanned > MAX_LINE + 1 {
+                self.phase = Phase::RestOfLine;
+                return Some(self.rest());
+            }
+            match self.fill() {
+                Ok(0) => {
+                    let within = self.phase == Phase::Lines && !self.filled.is_empty();
+                    self.phase = Phase::Ended;
+                    return within.then(|| self.rest());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.phase = Phase::Ended;
+                    self.error = Some(error);
+                }
+            }
+        }
+        None
+    }
+
+    /// All that has been read, as a line.
+    fn rest(&mut self) -> Range<usize> {
+        let line = self.filled.clone();
+        self.filled.start = line.end;
+        self.scanned = 0;
+        self.number += 1;
+        line
+    }
+
+    /// Reads once, whatever that brings: to wait for more would hold back lines that are there.
+    fn fill(&mut self) -> io::Result<usize> {
+        if self.filled.is_empty() {
+            self.filled = 0..0;
+        } else if self.filled.end == self.buffer.len() {
+            self.buffer.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+        }
+        let read = read_once(&mut self.reader, &mut self.buffer[self.filled.end..])?;
+        self.filled.end += read;
+        Ok(read)
+    }
+}
+
+impl<'a> Line<'a> {
+    /// The same line with this in it.
+    pub(super) fn with(self, bytes: &'a [u8]) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Whether it is neither blank nor a comment.
+    pub(super) fn says_something(&self) -> bool {
+        !self.bytes.starts_with(b"#") && (self.is_too_long() || !self.bytes.trim_ascii().is_empty())
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.bytes.len() > MAX_LINE
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// Of kind `input`, when it is too long or no UTF-8.
+    pub(super) fn text(&self) -> Result<&'a str, Error> {
+        let input = |message| Error::new(ErrorKind::Input, message);
+        if self.is_too_long() {
+            return Err(input(
+                "the line is longer than 64 KiB; split it, or give one row a line",
+            ));
+        }
+        std::str::from_utf8(self.bytes).map_err(|_| {
+            input(
+                "the line is not UTF-8; percent-encode its other bytes in a URL, or save the list as UTF-8",
+            )
+        })
+    }
+
+    /// Where it stands.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            input: Arc::clone(self.input),
+            line: self.number,
+        }
+    }
+
+    /// The row of a line that is none, of which `part` is shown.
+    pub(super) fn refused(&self, part: &[u8], error: Error) -> BadRow {
+        BadRow {
+            text: shown(String::from_utf8_lossy(part).trim_ascii()),
+            place: Some(self.place()),
+            error,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the name of a list tells of what is in it.
+
+/// How the names of checksum lists call algorithms, known here or not.
+const ALGORITHMS: [&str; 9] = [
+    "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "b2", "b3", "blake3",
+];
+
+/// Whether a list of this name has checksums in it: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `x.iso.sha256`, compressed or signed
+/// or not.
+pub(super) fn is_of_checksums(name: &str) -> bool {
+    about(name).is_some()
+}
+
+/// Whether the checksums in a list of this name are BLAKE3's: `B3SUMS`, `x.iso.b3`.
+pub(super) fn is_of_blake3(name: &str) -> bool {
+    about(name).is_some_and(|word| matches!(&*word, "b3" | "blake3"))
+}
+
+/// What a checksum list's name says that its checksums are: an algorithm, or just `check`.
+fn about(name: &str) -> Option<String> {
+    let name = name.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
+    let mut stem = &*name;
+    for ending in [".gz", ".zst", ".asc"] {
+        stem = stem.strip_suffix(ending).unwrap_or(stem);
+    }
+    let without_sums = |word: &str| {
+        let stem = word.strip_suffix("sums").or(word.strip_suffix("sum"))?;
+        Some(stem.to_owned())
+    };
+    // What only ends so, as in `urls-with-md5sums.txt`, may have anything in it.
+    let whole = without_sums(stem.strip_suffix(".txt").unwrap_or(stem));
+    let ending = stem
+        .rsplit_once('.')
+        .map(|(_, ending)| without_sums(ending).unwrap_or_else(|| ending.to_owned()));
+    let is_known = |word: &String| ALGORITHMS.contains(&&**word);
+    whole
+        .filter(|word| word == "check" || is_known(word))
+        .or(ending.filter(is_known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_checksum_lists() {
+        for name in [
+            "SHA256SUMS",
+            "d/SHA512SUMS.gz",
+            "MD5SUMS",
+            "SHA1SUMS.asc",
+            "md5sum.txt",
+            "sha256sums.txt.zst",
+            "CHECKSUMS",
+            "CHECKSUM",
+            "x.iso.sha256",
+            "x.tar.gz.md5",
+            "x.SHA512SUM",
+            "B3SUMS",
+        ] {
+            assert!(is_of_checksums(name), "{name}");
+        }
+        for name in [
+            "",
+            "-",
+            "list.txt",
+            "urls.gz",
+            "sha256",
+            "sums",
+            "SUMS.txt",
+            "x.sha256.txt",
+            "urls-with-md5sums.txt",
+            "sha256sums/urls",
+            "x.checksum",
+        ] {
+            assert!(!is_of_checksums(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_blake3_lists() {
+        for (name, is) in [
+            ("B3SUMS", true),
+            ("x.b3", true),
+            ("x.b3sum.gz", true),
+            ("blake3sums.txt", true),
+            ("SHA256SUMS", false),
+            ("CHECKSUMS", false),
+            ("b3", false),
+        ] {
+            assert_eq!(is_of_blake3(name), is, "{name}");
+        }
+    }
+}
