@@ -95,3 +95,31 @@ fn a_state_that_is_damaged_is_left_alone_and_says_what_to_do() {
     }
     assert_eq!(place.read("d/.haul/state.db"), damaged);
 }
+
+#[test]
+fn a_destination_behind_a_link_is_like_any_other() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    std::os::unix::fs::symlink("d", place.path().join("link")).unwrap();
+    let ran = place.haul(&["results", "link"]);
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stderr);
+    let ran = place.haul(&["-i", "list.txt", "-d", "link", "--retries", "0"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("0 done, 1 skipped, 2 failed"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_state_that_is_a_link_is_not_followed() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    let database = place.path().join("d/.haul/state.db");
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    std::fs::rename(&database, place.path().join("elsewhere.db")).unwrap();
+    std::os::unix::fs::symlink("../../elsewhere.db", &database).unwrap();
+    let ran = place.haul(&["-i", "list.txt", "-d", "d"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+}

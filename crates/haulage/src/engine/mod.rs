@@ -80,7 +80,7 @@ impl Engine {
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let directory = Directory::open(path, options.workspace, options.min_free)?;
-                let (database, alone) = (directory.state(), directory.is_remote());
+                let (database, alone) = (directory.state()?, directory.is_remote());
                 let disk: Arc<dyn Disk> = Arc::new(directory);
                 let state = State::open(database, alone, &options, Arc::clone(&disk))?;
                 Self::start_on(options, disk, Some(Arc::new(state)))

@@ -6,6 +6,7 @@ use super::record::Record;
 use super::store::{self, Access, Store};
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
+use crate::write::state_in;
 
 /// Rows read at once.
 const CHUNK: usize = 1024;
@@ -16,16 +17,12 @@ const CHUNK: usize = 1024;
 /// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.
 pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
     let directory = directory.as_ref();
-    let path = directory.join(".haul").join(store::FILE);
-    if !path.is_file() {
-        return Err(Error::new(
-            ErrorKind::Input,
-            format!(
-                "nothing is recorded in {}: no list was downloaded to it",
-                directory.display()
-            ),
-        ));
-    }
+    let path = state_in(directory).ok().filter(|path| path.is_file());
+    let path = path.ok_or_else(|| {
+        let directory = directory.display();
+        let message = format!("nothing is recorded in {directory}: no list was downloaded to it");
+        Error::new(ErrorKind::Input, message)
+    })?;
     Ok(Results {
         store: Store::open(&path, Access::Read)?,
         read: Vec::new().into_iter(),

@@ -16,8 +16,6 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
 use crate::request::Place;
 
-/// Its name below `.haul/`.
-pub(crate) const FILE: &str = "state.db";
 /// How long somebody else may have it, who looks into it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,6 +46,7 @@ pub(super) enum Access {
 }
 
 impl Store {
+    /// Opens a database at a path in which nothing is a link: one is not followed.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, Error> {
         Self::try_open(path, access).map_err(|unfit| unfit_error(path, unfit))
     }

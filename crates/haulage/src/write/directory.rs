@@ -113,9 +113,13 @@ impl Directory {
         })
     }
 
-    /// Where what a later run needs to know is kept.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.path.join(WORKSPACE).join(STATE)
+    /// Where what a later run needs to know is kept; see [`state_in`].
+    ///
+    /// # Errors
+    /// Of kind `disk`, when the folder has gone.
+    pub(crate) fn state(&self) -> Result<PathBuf, Error> {
+        let what = || format!("cannot use the folder {}", self.path.display());
+        state_in(&self.path).map_err(|cause| Error::disk(&what(), cause))
     }
 
     /// Whether its file system is one that other machines may have open too, so that processes cannot share memory through its files.
@@ -236,6 +240,12 @@ impl Disk for Directory {
                 .take(),
         );
     }
+}
+
+/// Where what a later run into a folder needs to know is kept: a path without links, as far as the folder goes. What is in the workspace may
+/// be none either, but whoever opens it has to see to that.
+pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
+    Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
 }
 
 /// What stands at a name below a folder.

@@ -27,7 +27,7 @@ mod writer;
 
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::Content;
-pub(crate) use self::directory::Directory;
+pub(crate) use self::directory::{Directory, state_in};
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;

@@ -2,6 +2,8 @@ use std::time::SystemTime;
 
 use super::*;
 
+const FILE: &str = "state.db";
+
 fn place(input: &str, line: u64) -> Place {
     Place {
         input: input.into(),
