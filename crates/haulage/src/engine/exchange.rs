@@ -197,8 +197,8 @@ impl Lane {
     ) -> Result<Step, Error> {
         match self.core.name_by_server(item, headers).await {
             There::Nothing => {}
-            There::Known(known) => {
-                if item.has_it_already(&known, &entity) {
+            There::Stored(stored) => {
+                if item.has_it_already(&stored, &entity) {
                     self.put_aside(body).await;
                     return Ok(Step::Unchanged(entity));
                 }

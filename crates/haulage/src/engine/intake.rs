@@ -28,11 +28,11 @@ pub(super) enum Source {
 pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
     while let Ok(Source::Rows(rows)) = sources.recv() {
         for row in rows {
-            if !core.window.enter(|| core.schedule().has_room()) {
-                return;
-            }
             if let Some(state) = &core.state {
                 state.wait_for_room();
+            }
+            if !core.window.enter(|| core.schedule().has_room()) {
+                return;
             }
             let number = core.next_row.fetch_add(1, Ordering::Relaxed);
             match row {

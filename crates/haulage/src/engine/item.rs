@@ -8,7 +8,7 @@ use url::Url;
 use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::options::HttpVersion;
-use crate::plan::known::Known;
+use crate::plan::conditional::Stored;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
@@ -35,7 +35,7 @@ pub(super) struct Item {
     pub(super) resends: u32,
     pub(super) http_status: Option<u16>,
     /// What is known of the file that stands at its name: its requests are conditional on that.
-    pub(super) known: Known,
+    pub(super) stored: Stored,
     /// What stands at its name was found to be another file than its server said: it is replaced, whatever the server says next.
     pub(super) replaces: bool,
     /// `None` until its first request.
@@ -76,7 +76,7 @@ impl Item {
             begins_attempt: true,
             resends: 0,
             http_status: None,
-            known: Known::default(),
+            stored: Stored::default(),
             replaces: false,
             under_way: None,
         }

@@ -10,9 +10,9 @@ use super::present::{Found, settled};
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
 use crate::outcome::Status;
-use crate::plan::known;
+use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Claim, Key};
+use crate::plan::registry::{Claim, Key, Settled};
 use crate::request::{Place, Request};
 use crate::state::{Ask, Known};
 use crate::write::Present;
@@ -52,30 +52,38 @@ impl Core {
             return self.fetch_apart(row, request, target, key);
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
-        let error = match self.disk.present(&place) {
-            Ok(Present::File { length, modified }) if length == known.bytes => {
-                if self.options.existing == Existing::Refresh {
-                    let mut item = Item::new(row, request, place, key);
-                    item.known = validators(&known, modified);
-                    return self.fetch(item);
+        let error = match (self.disk.present(&place), self.options.existing) {
+            (Ok(Present::File { length, modified }), Existing::Refresh) => {
+                self.stands_at(key, &target, &place);
+                let mut item = Item::new(row, request, place, key);
+                // What was changed here is no file that the server knows.
+                if length == known.bytes {
+                    item.stored = stored(&known, modified);
                 }
-                return self.take_as_it_is(row, request, (&target, place), key, known);
+                return self.fetch(item);
             }
-            Ok(Present::Nothing) => return self.fetch_or_end(row, request, target, key),
-            Ok(Present::File { .. }) if self.options.existing == Existing::Refresh => {
-                // What was saved is not what is there: nothing that is known of it holds.
-                return self.fetch(Item::new(row, request, place, key));
+            (Ok(Present::File { length, .. }), _) if length == known.bytes => {
+                self.stands_at(key, &target, &place);
+                return self.take_as_it_is(row, request, place, key, known);
             }
-            Ok(_) if self.options.existing != Existing::Skip => {
-                return self.fetch_or_end(row, request, target, key);
-            }
-            Ok(present) => changed(&place, present, known.bytes),
-            Err(cause) => {
+            (Ok(Present::Nothing), _) => return self.fetch_apart(row, request, target, key),
+            (Ok(present), Existing::Skip) => changed(&place, present, known.bytes),
+            (Ok(_), _) => return self.fetch_apart(row, request, target, key),
+            (Err(cause), _) => {
                 let what = format!("cannot see whether {} is there", place.as_str());
                 Error::disk(&what, cause)
             }
         };
+        // What was saved once is to be known as long as something else is there.
+        request.ask = known.as_recorded(request.ask);
         self.end_known(row, &request, &target, key, Status::Failed(error));
+    }
+
+    /// Tells identical rows where the file is.
+    fn stands_at(&self, key: Key, target: &TargetName, place: &TargetName) {
+        if place != target {
+            lock(&self.names).moved(key, place.clone());
+        }
     }
 
     fn end_known(&self, row: u64, request: &Request, target: &TargetName, key: Key, ended: Status) {
@@ -106,7 +114,10 @@ impl Core {
         let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
             return Ok(target);
         };
-        if !state.knows()
+        // Otherwise whoever asks has said what becomes of a file that is in the way.
+        let keeps_it = matches!(self.options.existing, Existing::Skip | Existing::Refresh);
+        if !keeps_it
+            || !state.knows()
             || !matches!(self.disk.present(&target), Ok(Present::File { .. }))
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
@@ -125,43 +136,41 @@ impl Core {
         self: &Arc<Self>,
         row: u64,
         mut request: Request,
-        (target, place): (&TargetName, TargetName),
+        place: TargetName,
         key: Key,
         known: Known,
     ) {
-        if place != *target {
-            lock(&self.names).moved(key, place.clone());
-        }
         let is_known = |algorithm| {
             let mut hashes = known.hashes.iter();
             hashes.any(|hash| hash.algorithm() == algorithm)
         };
         let wanted = self.hashes_of(&request);
         if !wanted.algorithms().all(is_known) {
+            request.ask = request.ask.map(|ask| known.with_other_hashes(ask));
             return self.read_first(Item::new(row, request, place, key));
         }
         request.ask = known.as_recorded(request.ask);
         let found = Found {
-            path: Some(place.to_shared()),
+            path: None,
             bytes: known.bytes,
             verified: known.verified,
             hashes: known.hashes,
         };
-        lock(&self.names).settle(key, settled(&Status::Skipped));
-        self.end_without_request(row, &request, target, Status::Skipped, found);
+        lock(&self.names).settle(key, Settled::Done);
+        self.end_without_request(row, &request, &place, Status::Skipped, found);
     }
 }
 
 /// What is known of a file that is there, with this modification time. Its tag counts only while it is the file that came with it, as far
 /// as its time tells.
-fn validators(known: &Known, modified: Option<SystemTime>) -> known::Known {
+fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
     let came = known.last_modified.as_deref();
     let came = came.and_then(|text| httpdate::parse_http_date(text).ok());
     let is_as_it_came = came.is_none_or(|came| modified == Some(came));
     let etag = known.etag.as_deref().filter(|_| is_as_it_came);
-    known::Known {
+    Stored {
         etag: etag.map(Into::into),
-        ..Core::known(modified)
+        ..Core::stored(modified)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
 use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Status, Verified};
-use crate::plan::known::Known;
+use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
@@ -71,7 +71,7 @@ pub(super) enum There {
     /// A file that is to be read first.
     Unread,
     /// A file of which this is known: whether it is the server's is the server's to say.
-    Known(Known),
+    Stored(Stored),
     /// The row ends so, with a file of this length.
     Ends(Status, u64),
 }
@@ -92,9 +92,9 @@ impl Core {
         };
         match there {
             There::Nothing => self.fetch(Item::new(row, request, target, key)),
-            There::Known(known) => {
+            There::Stored(stored) => {
                 let mut item = Item::new(row, request, target, key);
-                item.known = known;
+                item.stored = stored;
                 self.fetch(item);
             }
             There::Unread => self.read_first(Item::new(row, request, target, key)),
@@ -141,7 +141,7 @@ impl Core {
         };
         match verdict(present, self.options.existing) {
             Verdict::Fetch => There::Nothing,
-            Verdict::Ask(modified) => There::Known(Self::known(modified)),
+            Verdict::Ask(modified) => There::Stored(Self::stored(modified)),
             Verdict::Take(_) if !self.hashes_of(request).is_empty() => There::Unread,
             Verdict::Take(length) => There::Ends(Status::Skipped, length),
             Verdict::Fail(why) => {
@@ -219,7 +219,7 @@ impl Core {
         match there {
             There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
             There::Unread => self.read_first(item),
-            There::Nothing | There::Known(_) => self.fetch(item),
+            There::Nothing | There::Stored(_) => self.fetch(item),
         }
     }
 

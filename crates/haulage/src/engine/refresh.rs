@@ -14,8 +14,8 @@ use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::outcome::{Outcome, Status};
+use crate::plan::conditional::{Says, Stored};
 use crate::plan::head::Entity;
-use crate::plan::known::{Known, Says};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::write::{Present, Rechecked, differing};
@@ -25,22 +25,22 @@ impl Item {
     /// mirror is not: its tags and times are its own, and say nothing of a file that came from elsewhere.
     pub(super) fn conditions(&self) -> HeaderMap {
         if self.mirrors.at() == 0 {
-            self.known.conditions()
+            self.stored.conditions()
         } else {
             HeaderMap::new()
         }
     }
 
-    /// Whether a whole response need not be received, since what is `known` of the file at its name is what the response
+    /// Whether a whole response need not be received, since what is `stored` of the file at its name is what the response
     /// describes.
-    pub(super) fn has_it_already(&self, known: &Known, entity: &Entity) -> bool {
-        self.mirrors.at() == 0 && !self.replaces && known.compare(entity) == Says::Same
+    pub(super) fn has_it_already(&self, stored: &Stored, entity: &Entity) -> bool {
+        self.mirrors.at() == 0 && !self.replaces && stored.compare(entity) == Says::Same
     }
 
     /// From now on it asks for its file whatever stands at its name, beginning at its own URL. So it is only once that what is
     /// there is found to be another file than its server has said.
     fn replace_anyway(&mut self) {
-        self.known = Known::default();
+        self.stored = Stored::default();
         self.replaces = true;
         self.hop = None;
         self.hops = 0;
@@ -50,14 +50,14 @@ impl Item {
 
 impl Core {
     /// What is known of the file that stands at a row's name, if nothing is recorded of it.
-    pub(super) fn known(modified: Option<SystemTime>) -> Known {
-        Known::by_time(modified, SystemTime::now())
+    pub(super) fn stored(modified: Option<SystemTime>) -> Stored {
+        Stored::by_time(modified, SystemTime::now())
     }
 
     /// The server says that an item's file has not changed: it ends so, unless what is there turns out to be another one after
     /// all. Looks at the disk on its own threads.
     pub(super) fn unchanged(self: &Arc<Self>, item: Box<Item>, entity: Entity) {
-        if item.known.compare(&entity) == Says::Other {
+        if item.stored.compare(&entity) == Says::Other {
             let error = Error::new(
                 ErrorKind::Protocol,
                 "the server said that the file has not changed, but described another one",

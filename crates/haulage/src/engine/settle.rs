@@ -26,6 +26,10 @@ use crate::write::{PartWriter, Saved, Saving};
 impl Core {
     /// An item's next request is about to be sent.
     pub(super) fn begin(&self, item: &mut Item) {
+        // Whatever comes of it is to be recorded anew.
+        if let Some(ask) = &mut item.request.ask {
+            ask.recorded = None;
+        }
         item.attempts += u32::from(std::mem::take(&mut item.begins_attempt));
         if item.under_way.is_none() {
             let transfer = Arc::new(Transfer::new(

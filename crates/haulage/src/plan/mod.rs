@@ -2,9 +2,9 @@
 
 pub(crate) mod coding;
 mod component;
+pub(crate) mod conditional;
 pub(crate) mod disposition;
 pub(crate) mod head;
-pub(crate) mod known;
 pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;

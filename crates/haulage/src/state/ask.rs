@@ -14,7 +14,7 @@ pub(crate) struct Ask {
     pub(crate) key: i64,
     /// What stands after its URL in a text list, without secrets.
     pub(crate) fields: Option<Box<str>>,
-    /// The row is as it was recorded at another place, which is this one.
+    /// The row is as it was recorded there, at its own place or at another: but for its hashes, nothing of it is new.
     pub(crate) recorded: Option<Recorded>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(super) list: i64,
-    pub(super) row: i64,
+    pub(super) row: u64,
 }
 
 impl Ask {

@@ -229,7 +229,7 @@ impl State {
     /// # Errors
     /// As [`recall`](Self::recall).
     pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
-        match &*lock(&self.store) {
+        match &mut *lock(&self.store) {
             Some(store) if self.knows => {
                 store.is_of_another(path, ask.key, url).map_err(unreadable)
             }

@@ -12,7 +12,6 @@ use crate::outcome::Verified;
 /// What is known of a row from an earlier run.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
-    pub(super) row: u64,
     pub(super) ask: i64,
     pub(super) url: Box<str>,
     pub(super) ended: Ended,
@@ -23,8 +22,9 @@ pub(crate) struct Known {
     pub(super) fields: Option<Box<str>>,
     pub(crate) etag: Option<Box<str>>,
     pub(crate) last_modified: Option<Box<str>>,
-    /// Where it was recorded, if not at the row's own place.
-    pub(crate) from_elsewhere: Option<Recorded>,
+    pub(super) recorded: Recorded,
+    /// That is not the row's own place.
+    pub(super) is_elsewhere: bool,
 }
 
 impl Known {
@@ -38,8 +38,16 @@ impl Known {
 
     /// What is to be recorded of the row when it ends as it did: nothing where it stands where it stood, else that it does now.
     pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
-        let recorded = Some(self.from_elsewhere?);
-        ask.map(|ask| Ask { recorded, ..ask })
+        ask.filter(|_| self.is_elsewhere)
+            .map(|ask| self.with_other_hashes(ask))
+    }
+
+    /// What is to be recorded of the row when nothing of it is new but its hashes.
+    pub(crate) fn with_other_hashes(&self, ask: Ask) -> Ask {
+        Ask {
+            recorded: Some(self.recorded),
+            ..ask
+        }
     }
 
     /// The failure that the row is not tried again after.

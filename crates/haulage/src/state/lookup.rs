@@ -81,7 +81,6 @@ impl Lookup {
         if !cursor.searches {
             return Ok(None);
         }
-        store.index()?;
         store.find(ask, url, pass)
     }
 
@@ -100,10 +99,10 @@ impl Cursor {
         };
         loop {
             while let Some(known) = self.ahead.pop_front() {
-                if known.row == row {
+                if known.recorded.row == row {
                     return Ok(Some(known));
                 }
-                if known.row > row {
+                if known.recorded.row > row {
                     self.ahead.push_front(known);
                     return Ok(None);
                 }

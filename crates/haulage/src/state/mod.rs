@@ -5,6 +5,7 @@
 //! its list, which is how they were recorded, and where that has another row now, by what it asks for.
 
 mod ask;
+mod columns;
 mod keeper;
 mod known;
 mod lookup;

@@ -1,20 +1,17 @@
-//! The database: every statement that is ever sent to it.
+//! The database: what is asked of it, and recorded in it.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, RowIndex, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::ask::{Ask, Recorded};
+use super::ask::Recorded;
+use super::columns::{self, hashes_of, known, line, number, record};
 use super::known::Known;
-use super::record::{Ended, Failure, Record, of_millis, to_millis};
+use super::record::Record;
 use super::schema::{self, Unfit};
 use crate::error::{Error, ErrorKind};
-use crate::outcome::Verified;
-use crate::request::Place;
 
 /// How long somebody else may have it, who looks into it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,6 +21,8 @@ pub(super) struct Store {
     connection: Connection,
     /// The lists that are being read, by their inputs.
     lists: HashMap<Box<str>, i64>,
+    /// Those that are there for this run alone.
+    indices: Vec<&'static str>,
 }
 
 /// Whether what earlier runs have done counts.
@@ -84,6 +83,7 @@ impl Store {
         Ok(Self {
             connection,
             lists: HashMap::new(),
+            indices: Vec::new(),
         })
     }
 
@@ -91,8 +91,10 @@ impl Store {
     pub(super) fn record(&mut self, group: &[Record]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
-            let mut insert = transaction.prepare_cached(INSERT)?;
-            let mut copy = transaction.prepare_cached(&copy())?;
+            let mut insert = transaction.prepare_cached(columns::INSERT)?;
+            let mut copy = transaction.prepare_cached(columns::COPY)?;
+            let mut rehash = transaction
+                .prepare_cached("UPDATE item SET hashes = ?3 WHERE list = ?1 AND row = ?2")?;
             for record in group {
                 let input = record.place.as_ref().map_or("", |place| &place.input);
                 let list = if let Some(list) = self.lists.get(input) {
@@ -102,15 +104,22 @@ impl Store {
                     self.lists.insert(input.into(), list);
                     list
                 };
-                let copied = match record.ask.recorded {
-                    Some(from) => {
-                        let line = line(record);
-                        copy.execute(params![list, number(record.row), line, from.list, from.row])?
-                    }
-                    None => 0,
+                let row = number(record.row);
+                let is_there = match record.ask.recorded {
+                    None => false,
+                    Some(Recorded {
+                        list: from,
+                        row: at,
+                    }) if (from, at) == (list, record.row) => true,
+                    Some(Recorded {
+                        list: from,
+                        row: at,
+                    }) => copy.execute(params![list, row, line(record), from, number(at)])? > 0,
                 };
-                if copied == 0 {
-                    execute(&mut insert, list, record)?;
+                if !is_there {
+                    columns::insert(&mut insert, list, record)?;
+                } else if let Some(hashes) = hashes_of(record) {
+                    rehash.execute(params![list, row, hashes])?;
                 }
             }
         }
@@ -139,9 +148,13 @@ impl Store {
     }
 
     /// Whether a file was fetched for a row that asks for something else.
-    pub(super) fn is_of_another(&self, path: &str, ask: i64, url: &str) -> rusqlite::Result<bool> {
-        self.connection
-            .execute_batch("CREATE INDEX IF NOT EXISTS item_path ON item (path)")?;
+    pub(super) fn is_of_another(
+        &mut self,
+        path: &str,
+        ask: i64,
+        url: &str,
+    ) -> rusqlite::Result<bool> {
+        self.index("item_path", "path")?;
         self.connection
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND status IN ('done', 'unchanged') AND NOT (ask = ?2 AND url = ?3))",
@@ -155,13 +168,7 @@ impl Store {
         let transaction = self.connection.transaction()?;
         transaction.execute("INSERT INTO list (input) VALUES (?1)", [input])?;
         let new = transaction.last_insert_rowid();
-        let columns = COLUMNS;
-        transaction.execute(
-            &format!(
-                "INSERT INTO item (list, {columns}) SELECT ?1, {columns} FROM item WHERE list = ?2 AND row < ?3"
-            ),
-            params![new, old, number(from)],
-        )?;
+        transaction.execute(columns::COPY_FIRST, params![new, old, number(from)])?;
         transaction.commit()?;
         self.lists.insert(input.into(), new);
         Ok(())
@@ -170,34 +177,39 @@ impl Store {
     /// What is known of the rows of a list from this one on, so many of them.
     pub(super) fn known(&self, list: i64, from: u64, most: usize) -> rusqlite::Result<Vec<Known>> {
         self.connection
-            .prepare_cached(&format!(
-                "SELECT {KNOWN} FROM item WHERE list = ?1 AND row >= ?2 ORDER BY row LIMIT ?3"
-            ))?
+            .prepare_cached(columns::KNOWN_FROM)?
             .query_map(params![list, number(from), number(most as u64)], |row| {
-                known(row, None)
+                known(row, false)
             })?
             .collect()
     }
 
     /// What is known of a row that asks for this, wherever it stood.
-    pub(super) fn find(&self, ask: i64, url: &str, pass: Pass) -> rusqlite::Result<Option<Known>> {
+    pub(super) fn find(
+        &mut self,
+        ask: i64,
+        url: &str,
+        pass: Pass,
+    ) -> rusqlite::Result<Option<Known>> {
+        // Rows are appended without it, which is much cheaper.
+        self.index("item_ask", "ask")?;
         self.connection
-            .prepare_cached(
-                &format!(
-                "SELECT {KNOWN}, list FROM item JOIN list ON id = list
-                 WHERE ask = ?1 AND url = ?2 AND finished <= ?3 ORDER BY status = 'failed', list DESC LIMIT 1"
-            ))?
+            .prepare_cached(columns::KNOWN_BY_ASK)?
             .query_row(params![ask, url, pass == Pass::GoOn], |row| {
-                let (list, at) = (row.get("list")?, row.get("row")?);
-                known(row, Some(Recorded { list, row: at }))
+                known(row, true)
             })
             .optional()
     }
 
-    /// Lets rows be found by what they ask for. Rows are appended without that, which is much cheaper.
-    pub(super) fn index(&self) -> rusqlite::Result<()> {
-        self.connection
-            .execute_batch("CREATE INDEX IF NOT EXISTS item_ask ON item (ask)")
+    /// Makes an index over a column, until all rows have been looked up.
+    fn index(&mut self, name: &'static str, column: &str) -> rusqlite::Result<()> {
+        if !self.indices.contains(&name) {
+            self.connection.execute_batch(&format!(
+                "CREATE INDEX IF NOT EXISTS {name} ON item ({column})"
+            ))?;
+            self.indices.push(name);
+        }
+        Ok(())
     }
 
     pub(super) fn is_empty(&self) -> rusqlite::Result<bool> {
@@ -256,79 +268,12 @@ impl Store {
         most: usize,
     ) -> rusqlite::Result<Vec<(i64, Record)>> {
         self.connection
-            .prepare_cached(&format!(
-                "SELECT list, {COLUMNS}, input FROM item JOIN list ON id = list
-                 WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input)
-                 ORDER BY list, row LIMIT ?3"
-            ))?
+            .prepare_cached(columns::RECORDS)?
             .query_map(params![list, row, number(most as u64)], |row| {
                 Ok((row.get("list")?, record(row)?))
             })?
             .collect()
     }
-}
-
-const COLUMNS: &str = "row, line, ask, url, fields, status, path, bytes, error, message, transient, http_status, attempts, \
-     started, duration, final_url, etag, last_modified, content_type, verified, hashes";
-const INSERT: &str = "INSERT OR REPLACE INTO item (list, row, line, ask, url, fields, status, path, bytes, error, message, \
-     transient, http_status, attempts, started, duration, final_url, etag, last_modified, content_type, verified, hashes) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// Copies a row from one place to another.
-fn copy() -> String {
-    let same = COLUMNS.trim_start_matches("row, line, ");
-    format!(
-        "INSERT OR REPLACE INTO item (list, {COLUMNS}) SELECT ?1, ?2, ?3, {same} FROM item WHERE list = ?4 AND row = ?5"
-    )
-}
-
-fn line(record: &Record) -> Option<i64> {
-    record.place.as_ref().map(|place| number(place.line))
-}
-
-fn execute(
-    insert: &mut rusqlite::CachedStatement<'_>,
-    list: i64,
-    record: &Record,
-) -> rusqlite::Result<()> {
-    let (status, failure) = match &record.ended {
-        Ended::Done => ("done", None),
-        Ended::Skipped => ("skipped", None),
-        Ended::Unchanged => ("unchanged", None),
-        Ended::Failed(failure) => ("failed", Some(failure)),
-    };
-    let hashes: Vec<_> = record.hashes.iter().map(ToString::to_string).collect();
-    // By position: to look names up costs as much as a third of the row.
-    insert.execute(params![
-        list,
-        number(record.row),
-        line(record),
-        record.ask.key,
-        record.url,
-        record.ask.fields,
-        status,
-        record.path,
-        number(record.bytes),
-        failure.map(|failure| failure.kind.name()),
-        failure.map(|failure| &failure.message),
-        failure.map(|failure| failure.transient),
-        record.http_status,
-        record.attempts,
-        to_millis(record.started),
-        i64::try_from(record.duration.as_millis()).unwrap_or(i64::MAX),
-        record.final_url,
-        record.etag,
-        record.last_modified,
-        record.content_type,
-        record.verified.name(),
-        (!hashes.is_empty()).then(|| hashes.join(" ")),
-    ])?;
-    Ok(())
-}
-
-/// The database's integers have a sign.
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn newest(connection: &Connection, input: &str) -> rusqlite::Result<Option<i64>> {
@@ -351,104 +296,6 @@ fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {
     }
     connection.execute("INSERT INTO list (input) VALUES (?1)", [input])?;
     Ok(connection.last_insert_rowid())
-}
-
-/// What [`known`] reads, in this order: by position, since to look names up costs as much as a tenth of a row that is known.
-const KNOWN: &str = "row, ask, url, status, path, bytes, verified, hashes, etag, last_modified, fields, \
-     error, message, transient";
-
-fn known(row: &Row<'_>, from_elsewhere: Option<Recorded>) -> rusqlite::Result<Known> {
-    Ok(Known {
-        row: unsigned(row, 0)?,
-        ask: row.get(1)?,
-        url: row.get(2)?,
-        ended: ended(row, 3)?,
-        path: row.get::<_, Option<Arc<str>>>(4)?,
-        bytes: unsigned(row, 5)?,
-        verified: verified(row, 6)?,
-        hashes: hashes(row, 7)?,
-        etag: row.get(8)?,
-        last_modified: row.get(9)?,
-        fields: row.get(10)?,
-        from_elsewhere,
-    })
-}
-
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let input: Arc<str> = row.get("input")?;
-    let line: Option<i64> = row.get("line")?;
-    Ok(Record {
-        row: unsigned(row, "row")?,
-        place: line.map(|line| Place {
-            input,
-            line: line.unsigned_abs(),
-        }),
-        ask: Ask {
-            key: row.get("ask")?,
-            fields: row.get("fields")?,
-            recorded: None,
-        },
-        url: row.get("url")?,
-        final_url: row.get("final_url")?,
-        ended: ended(row, "status")?,
-        path: row.get("path")?,
-        bytes: unsigned(row, "bytes")?,
-        http_status: row.get("http_status")?,
-        attempts: row.get("attempts")?,
-        started: of_millis(row.get("started")?),
-        duration: Duration::from_millis(unsigned(row, "duration")?),
-        etag: row.get("etag")?,
-        last_modified: row.get("last_modified")?,
-        content_type: row.get("content_type")?,
-        verified: verified(row, "verified")?,
-        hashes: hashes(row, "hashes")?,
-    })
-}
-
-fn unsigned(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column)
-        .map(|number| u64::try_from(number).unwrap_or_default())
-}
-
-fn ended(row: &Row<'_>, status: impl RowIndex) -> rusqlite::Result<Ended> {
-    let status = row.get_ref(status)?.as_str()?;
-    match status {
-        "done" => Ok(Ended::Done),
-        "skipped" => Ok(Ended::Skipped),
-        "unchanged" => Ok(Ended::Unchanged),
-        "failed" => {
-            let kind: String = row.get("error")?;
-            Ok(Ended::Failed(Failure {
-                kind: ErrorKind::named(&kind).ok_or_else(|| strange(&kind))?,
-                message: row.get("message")?,
-                transient: row.get("transient")?,
-            }))
-        }
-        other => Err(strange(other)),
-    }
-}
-
-fn verified(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Verified> {
-    let name = row.get_ref(column)?.as_str()?;
-    Verified::named(name).ok_or_else(|| strange(name))
-}
-
-fn hashes(
-    row: &Row<'_>,
-    column: impl RowIndex,
-) -> rusqlite::Result<Vec<crate::checksum::Checksum>> {
-    let Some(text) = row.get_ref(column)?.as_str_or_null()? else {
-        return Ok(Vec::new());
-    };
-    text.split(' ')
-        .map(|hash| hash.parse().map_err(|_| strange(hash)))
-        .collect()
-}
-
-/// Something that we never write.
-fn strange(text: &str) -> rusqlite::Error {
-    let what = format!("{text:?} means nothing here");
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, what.into())
 }
 
 /// A statement that failed; `what` was to be done, in words that fit before a colon.

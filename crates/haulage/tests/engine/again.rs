@@ -297,3 +297,77 @@ fn a_tag_that_is_recorded_is_what_a_file_is_asked_again_by() {
     let headers = origin.log().pop().unwrap().headers;
     assert!(!headers.contains_key("if-none-match") && !headers.contains_key("if-modified-since"));
 }
+
+#[test]
+fn a_file_that_was_changed_is_not_taken_however_often_the_list_is_run() {
+    let origin = origin();
+    let bench = Bench::new();
+    let urls = urls(&origin, &["/a"]);
+    bench.run(list("l", &urls));
+    bench.write("a", "longer than it was");
+    for _ in 0..3 {
+        assert_eq!(kind(&bench.run(list("l", &urls))[0]), "exists");
+    }
+}
+
+#[test]
+fn a_file_that_is_hashed_later_is_still_known_for_what_it_is() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::entity(Body::of("a"), "\"one\""));
+    let mut bench = Bench::new();
+    let urls = urls(&origin, &["/a"]);
+    bench.run(list("l", &urls));
+    bench.options.hashes = vec!["crc32c".parse().unwrap()];
+    bench.run(list("l", &urls));
+    let results = haulage::results(bench.path("")).unwrap();
+    let known = results.last().unwrap().unwrap();
+    assert_eq!(
+        (
+            known.status.name(),
+            known.etag.as_deref(),
+            known.hashes.len()
+        ),
+        ("done", Some("\"one\""), 1)
+    );
+}
+
+#[test]
+fn a_file_that_vanished_from_a_row_that_has_moved_is_recorded_anew() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("as it was")));
+    let mut bench = Bench::new();
+    let paths = urls(&origin, &["/b", "/a"]);
+    bench.run(list("l", &paths[1..]));
+    origin.on("/a", Script::ok(Body::of("new")));
+    origin.on("/b", Script::ok(Body::of("b")));
+    std::fs::remove_file(bench.path("a")).unwrap();
+    bench.options.hashes = vec!["crc32c".parse().unwrap()];
+    bench.run(list("l", &paths));
+    let results = haulage::results(bench.path("")).unwrap();
+    let lengths: Vec<u64> = results.map(|outcome| outcome.unwrap().bytes).collect();
+    assert_eq!(lengths, [1, 3]);
+}
+
+#[test]
+fn a_new_file_of_an_old_name_replaces_it_where_that_was_asked_for() {
+    let origin = origin();
+    for (existing, name) in [
+        (Existing::Skip, "a~"),
+        (Existing::Refresh, "a~"),
+        (Existing::Overwrite, "a"),
+        (Existing::Rename, "a.1"),
+    ] {
+        let mut bench = Bench::new();
+        bench.run(list("l", &urls(&origin, &["/1/a"])));
+        bench.options.existing = existing;
+        let outcome = bench.run(list("l", &urls(&origin, &["/2/a"]))).remove(0);
+        let path = outcome.path.unwrap();
+        assert!(path.starts_with(name), "{existing:?}: {path}");
+        assert_eq!(
+            path.contains('~'),
+            name.contains('~'),
+            "{existing:?}: {path}"
+        );
+        assert_eq!(bench.read(&path), b"/2/a");
+    }
+}

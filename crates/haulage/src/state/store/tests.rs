@@ -1,6 +1,10 @@
 use std::time::SystemTime;
 
+use super::super::ask::Ask;
+use super::super::record::{Ended, Failure, of_millis, to_millis};
 use super::*;
+use crate::outcome::Verified;
+use crate::request::Place;
 
 const FILE: &str = "state.db";
 
@@ -92,10 +96,9 @@ fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looke
     store.record(&group).unwrap();
     let list = store.list("l", Pass::GoOn).unwrap().unwrap();
     store.renew("l", list, 1).unwrap();
-    store.index().unwrap();
-    let found = |store: &Store, key| store.find(key, "xxxxxxx", Pass::GoOn).unwrap();
-    assert!(found(&store, 7).is_some_and(|known| known.from_elsewhere.is_some()));
-    assert!(found(&store, 8).is_none());
+    let found = |store: &mut Store, key| store.find(key, "xxxxxxx", Pass::GoOn).unwrap();
+    assert!(found(&mut store, 7).is_some_and(|known| known.is_elsewhere));
+    assert!(found(&mut store, 8).is_none());
     assert!(store.has_older("l").unwrap());
     store
         .record(&[record("l", 1, "xxxxxxx", Ended::Done)])

@@ -1,4 +1,4 @@
-//! What is known of a file that is there: the conditions that its request has, and whether an answer agrees.
+//! Conditional requests (RFC 9110 §13): what is asked of a file that is there, and whether an answer agrees with it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ const LAST_DATE: u64 = 253_402_300_800;
 
 /// What tells whether a file that is there is still its server's: its validators (RFC 9110 §8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct Stored {
     /// The `ETag` with which it came, as its server wrote it.
     pub(crate) etag: Option<String>,
     /// Its modification time. It is `Last-Modified` where its server said one, else when it was saved; and if anybody has
@@ -29,7 +29,7 @@ pub(crate) enum Says {
     Nothing,
 }
 
-impl Known {
+impl Stored {
     /// What its time alone tells of a file. One that is still to come is no server's (RFC 9110 §8.8.2.1), and would hold
     /// off every change until then.
     pub(crate) fn by_time(modified: Option<SystemTime>, now: SystemTime) -> Self {
@@ -105,15 +105,15 @@ mod tests {
         httpdate::parse_http_date(text).unwrap()
     }
 
-    fn known(etag: Option<&str>, modified: Option<SystemTime>) -> Known {
-        Known {
+    fn stored(etag: Option<&str>, modified: Option<SystemTime>) -> Stored {
+        Stored {
             etag: etag.map(str::to_owned),
             modified,
         }
     }
 
-    fn sent(known: &Known) -> (Option<String>, Option<String>) {
-        let conditions = known.conditions();
+    fn sent(stored: &Stored) -> (Option<String>, Option<String>) {
+        let conditions = stored.conditions();
         let text = |name| {
             let value: &HeaderValue = conditions.get(name)?;
             Some(String::from_utf8(value.as_bytes().to_vec()).unwrap())
@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn what_is_known_becomes_conditions() {
         let within = time(OLD) + Duration::from_millis(999);
-        let both = known(Some("W/\"a,b\""), Some(within));
+        let both = stored(Some("W/\"a,b\""), Some(within));
         assert_eq!(sent(&both), (Some("W/\"a,b\"".into()), Some(OLD.into())));
-        assert_eq!(sent(&Known::default()), (None, None));
+        assert_eq!(sent(&Stored::default()), (None, None));
     }
 
     #[test]
@@ -142,17 +142,17 @@ mod tests {
             "\"a\n\"",
             "w/\"a\"",
         ] {
-            assert_eq!(sent(&known(Some(tag), None)), (None, None), "{tag:?}");
+            assert_eq!(sent(&stored(Some(tag), None)), (None, None), "{tag:?}");
         }
         for tag in ["\"\"", "W/\"\"", "\"é\""] {
-            assert_eq!(sent(&known(Some(tag), None)).0.as_deref(), Some(tag));
+            assert_eq!(sent(&stored(Some(tag), None)).0.as_deref(), Some(tag));
         }
     }
 
     #[test]
     fn a_time_that_cannot_be_sent_is_not() {
         let last = UNIX_EPOCH + Duration::from_secs(LAST_DATE - 1);
-        let sent = |time| sent(&known(None, Some(time))).1;
+        let sent = |time| sent(&stored(None, Some(time))).1;
         assert_eq!(sent(last).unwrap(), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(sent(UNIX_EPOCH).unwrap(), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(sent(last + Duration::from_secs(1)), None);
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn a_time_that_is_still_to_come_tells_nothing() {
         let (now, second) = (time(OLD), Duration::from_secs(1));
-        assert_eq!(Known::by_time(Some(now), now).modified, Some(now));
-        assert_eq!(Known::by_time(Some(now + second), now).modified, None);
+        assert_eq!(Stored::by_time(Some(now), now).modified, Some(now));
+        assert_eq!(Stored::by_time(Some(now + second), now).modified, None);
     }
 
     #[test]
@@ -176,17 +176,21 @@ mod tests {
             content_type: None,
         };
         let (a, old) = (Some("\"a\""), Some(time(OLD)));
-        for (known, entity, says) in [
-            (known(a, None), entity(Some("W/\"a\""), None), Says::Same),
-            (known(a, old), entity(Some("\"b\""), Some(OLD)), Says::Other),
-            (known(a, old), entity(a, Some(NEW)), Says::Same),
-            (known(a, old), entity(None, Some(NEW)), Says::Other),
-            (known(None, old), entity(a, Some(OLD)), Says::Same),
-            (known(None, old), entity(a, Some("soon")), Says::Nothing),
-            (known(a, None), entity(None, Some(OLD)), Says::Nothing),
-            (known(None, None), entity(a, Some(OLD)), Says::Nothing),
+        for (stored, entity, says) in [
+            (stored(a, None), entity(Some("W/\"a\""), None), Says::Same),
+            (
+                stored(a, old),
+                entity(Some("\"b\""), Some(OLD)),
+                Says::Other,
+            ),
+            (stored(a, old), entity(a, Some(NEW)), Says::Same),
+            (stored(a, old), entity(None, Some(NEW)), Says::Other),
+            (stored(None, old), entity(a, Some(OLD)), Says::Same),
+            (stored(None, old), entity(a, Some("soon")), Says::Nothing),
+            (stored(a, None), entity(None, Some(OLD)), Says::Nothing),
+            (stored(None, None), entity(a, Some(OLD)), Says::Nothing),
         ] {
-            assert_eq!(known.compare(&entity), says, "{known:?} {entity:?}");
+            assert_eq!(stored.compare(&entity), says, "{stored:?} {entity:?}");
         }
     }
 }
