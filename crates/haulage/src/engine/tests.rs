@@ -25,7 +25,11 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// All events of a run for these URLs.
 fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
-    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    let engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    events_of(engine, urls)
+}
+
+fn events_of(mut engine: Engine, urls: Vec<String>) -> Vec<Event> {
     let mut events = engine.events();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
     engine.close();
@@ -34,6 +38,31 @@ fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
         while events.next_many(&mut all).await > 0 {}
         all
     })
+}
+
+#[test]
+fn nothing_is_recorded_that_was_not_synced_before() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("a")));
+    let folder = tempfile::tempdir().unwrap();
+    for syncs in [false, true] {
+        let database = folder.path().join(format!("{syncs}.db"));
+        let disk = FakeDisk::default();
+        if !syncs {
+            disk.fail(Operation::Sync, IO_ERROR);
+        }
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let state = State::open(database.clone(), false, &options(), Arc::clone(&disk)).unwrap();
+        let engine = Engine::start_on(options(), disk, Some(Arc::new(state))).unwrap();
+        let events = events_of(engine, vec![origin.url("/a")]);
+        let stopped = |event: &Event| matches!(event, Event::Stopped(error) if error.to_string().contains("cannot sync"));
+        assert_eq!(
+            events.iter().filter(|event| stopped(event)).count(),
+            usize::from(!syncs)
+        );
+        assert_eq!(outcomes(events).len(), 1);
+        assert_eq!(database.exists(), syncs);
+    }
 }
 
 fn outcomes(events: Vec<Event>) -> Vec<Outcome> {

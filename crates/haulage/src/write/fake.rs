@@ -15,6 +15,7 @@ pub(crate) enum Operation {
     Write,
     Close,
     Commit,
+    Sync,
 }
 
 /// Bytes that begin with this hang when they are written, until [`FakeDisk::go_on`].
@@ -154,6 +155,10 @@ impl Disk for FakeDisk {
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
         let file = self.file(target.as_str()).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(io::Cursor::new(file)))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.lock().may(Operation::Sync)
     }
 
     fn close(&self, _everything_is_there: bool) {}

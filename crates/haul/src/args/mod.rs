@@ -5,13 +5,18 @@
     reason = "what documents an argument here is its help"
 )]
 
+mod choices;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
+pub(crate) use self::choices::{
+    Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
+};
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
@@ -78,28 +83,6 @@ pub(crate) struct Recorded {
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = RowFormat::Jsonl)]
     pub(crate) format: RowFormat,
-}
-
-/// How an item ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ended {
-    /// Its file was fetched
-    Done,
-    /// Its file was there already
-    Skipped,
-    /// Its file was there already, and has not changed
-    Unchanged,
-    /// There is no file
-    Failed,
-}
-
-/// How rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RowFormat {
-    /// A JSON object a line
-    Jsonl,
-    /// A list: the URL and what its row said of it
-    Text,
 }
 
 /// What a download takes.
@@ -401,70 +384,6 @@ pub(crate) struct Download {
     /// Every attempt, every redirect, and what caused each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
-}
-
-/// What the lines of a list are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InputFormat {
-    /// What its name says (SHA256SUMS, MD5SUMS, x.iso.sha256 and the like), or else its first line
-    Auto,
-    /// URLs
-    Text,
-    /// Checksums and names
-    Checksums,
-}
-
-/// How files are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Layout {
-    /// The last part of the URL's path: b.gif
-    Flat,
-    /// Folders as on the server, under one for the host
-    Tree,
-    /// A hash of the URL: ab/cd/abcd….gif, for very many files
-    Hashed,
-    /// The row's number: 000000042.gif
-    Row,
-}
-
-/// What happens to a file that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Exists {
-    /// Take it as it is
-    Skip,
-    /// Ask the server whether it has changed (If-Modified-Since), and replace it if so, once the new one is complete
-    Refresh,
-    /// Replace it, once the new one is complete
-    Overwrite,
-    /// Keep it, and give the new one another name: a.1.gif
-    Rename,
-    /// Keep it, and count the item as failed
-    Fail,
-}
-
-/// Which failures of an earlier run are tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RetryFailed {
-    All,
-    /// Those that may have passed: a silent host, a status 503, but not a 404
-    Transient,
-    /// They fail again, without a request
-    None,
-}
-
-/// What is shown while a run goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Progress {
-    /// A bar on a terminal, elsewhere none
-    Auto,
-    /// A bar, on a terminal
-    Bar,
-    /// A line as each item starts and ends
-    Plain,
-    /// Every event as JSON, one a line
-    Json,
-    /// Only failures, and a line at the end
-    None,
 }
 
 /// Reads the arguments of the process.
