@@ -123,3 +123,17 @@ fn a_state_that_is_a_link_is_not_followed() {
     let ran = place.haul(&["-i", "list.txt", "-d", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
 }
+
+#[test]
+fn a_url_that_is_done_leaves_what_is_recorded_of_a_list() {
+    let origin = Origin::plain();
+    let place = Place::new();
+    origin.on("/a", Script::ok(Body::of("aaa")));
+    origin.on("/b", Script::ok(Body::of("b")));
+    place.write("list.txt", &origin.url("/a"));
+    place.haul(&["-i", "list.txt", "-d", "d"]);
+    let ran = place.haul(&[&origin.url("/b"), "-d", "d"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = place.haul(&["results", "d", "--format", "text"]);
+    assert!(ran.stdout.contains(&origin.url("/a")), "{}", ran.stdout);
+}

@@ -65,6 +65,45 @@ fn nothing_is_recorded_that_was_not_synced_before() {
     }
 }
 
+#[test]
+fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fetched_then() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("as it was")));
+    origin.on("/b", Script::ok(Body::of("b")));
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("state.db");
+    let disk = FakeDisk::default();
+    let run = |options: Options, urls: &[&str]| {
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let state = State::open(database.clone(), false, &options, Arc::clone(&disk)).unwrap();
+        let engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
+        outcomes(events_of(
+            engine,
+            urls.iter().map(|url| origin.url(url)).collect(),
+        ))
+    };
+    run(options(), &["/a"]);
+    origin.on("/a", Script::ok(Body::of("new")));
+    disk.let_files_vanish();
+    let mut hashing = options();
+    hashing.hashes = vec![crate::Algorithm::Crc32c];
+    // At another place now, from which it would be copied.
+    let fetched = run(hashing, &["/b", "/a"]);
+    assert!(
+        fetched
+            .iter()
+            .all(|outcome| outcome.status.name() == "done")
+    );
+    // Known of its own length, it is not said to have been changed.
+    let mut again = run(options(), &["/b", "/a"]);
+    again.sort_by_key(|outcome| outcome.row);
+    let lengths: Vec<_> = again
+        .iter()
+        .map(|outcome| (outcome.status.name(), outcome.bytes))
+        .collect();
+    assert_eq!(lengths, [("skipped", 1), ("skipped", 3)]);
+}
+
 fn outcomes(events: Vec<Event>) -> Vec<Outcome> {
     let outcome = |event| match event {
         Event::Ended(outcome) => Some(*outcome),

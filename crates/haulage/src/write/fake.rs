@@ -38,6 +38,8 @@ struct State {
     failing: HashMap<Operation, i32>,
     /// Each write takes at most so many bytes.
     short_writes: Option<usize>,
+    /// A file is gone just when it is to be read.
+    vanishing: bool,
     goes_on: bool,
     hanging: usize,
     closed: HashSet<u64>,
@@ -52,6 +54,11 @@ impl FakeDisk {
     /// From now on a write takes at most so many bytes.
     pub(crate) fn write_at_most(&self, bytes: usize) {
         self.lock().short_writes = Some(bytes);
+    }
+
+    /// From now on a file is gone just when it is to be read.
+    pub(crate) fn let_files_vanish(&self) {
+        self.lock().vanishing = true;
     }
 
     /// Lets writes that hang go on.
@@ -153,6 +160,11 @@ impl Disk for FakeDisk {
     }
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
+        let mut state = self.lock();
+        if state.vanishing {
+            state.files.remove(target.as_str());
+        }
+        drop(state);
         let file = self.file(target.as_str()).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(io::Cursor::new(file)))
     }

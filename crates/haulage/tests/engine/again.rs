@@ -371,3 +371,27 @@ fn a_new_file_of_an_old_name_replaces_it_where_that_was_asked_for() {
         assert_eq!(bench.read(&path), b"/2/a");
     }
 }
+
+#[test]
+fn a_list_under_another_name_is_known_for_what_it_asks() {
+    let origin = origin();
+    let bench = Bench::new();
+    let urls = urls(&origin, &["/a", "/no"]);
+    bench.run(list("l", &urls));
+    let again = bench.run(list("renamed", &urls));
+    assert_eq!(ended(again), ["a skipped length", "- failed none"]);
+    assert_eq!(origin.log().len(), 2);
+}
+
+#[test]
+fn an_identical_row_learns_where_the_file_is_that_was_saved_under_another_name() {
+    let origin = origin();
+    let bench = Bench::new();
+    bench.run(list("l", &urls(&origin, &["/1/a", "/2/a"])));
+    let changed = urls(&origin, &["/2/a", "/1/a", "/2/a"]);
+    let again = ended(bench.run(list("l", &changed)));
+    assert!(again[0].starts_with("a~"), "{again:?}");
+    let path = |ended: &str| ended.split(' ').next().unwrap().to_owned();
+    assert_eq!(path(&again[2]), path(&again[0]));
+    assert_eq!(path(&again[1]), "a");
+}
