@@ -7,6 +7,11 @@ pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod pieces;
 pub(crate) mod registry;
 pub(crate) mod retry_after;
 pub(crate) mod size;
