@@ -20,3 +20,8 @@ pub(crate) mod pieces;
 pub(crate) mod registry;
 pub(crate) mod retry_after;
 pub(crate) mod size;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod validator;
