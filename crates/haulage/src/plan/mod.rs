@@ -18,6 +18,11 @@ pub(crate) mod name;
 )]
 pub(crate) mod pieces;
 pub(crate) mod registry;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod resume;
 pub(crate) mod retry_after;
 pub(crate) mod size;
 #[cfg_attr(
