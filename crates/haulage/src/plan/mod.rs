@@ -1,4 +1,4 @@
-//! Decisions, all of them pure: the names of files, what the head of a response claims.
+//! Decisions, all of them pure: the names of files, what the head of a response claims, which bytes may be joined.
 
 pub(crate) mod coding;
 mod component;
@@ -30,3 +30,8 @@ pub(crate) mod size;
     expect(dead_code, reason = "what resumes and splits files comes next")
 )]
 pub(crate) mod validator;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what verifies files by it comes next")
+)]
+pub(crate) mod vouched;
