@@ -1,13 +1,39 @@
-//! Decisions, all of them pure: the names of files, what the head of a response claims, what is known of a file.
+//! Decisions, all of them pure: the names of files, what the head of a response claims, what is known of a file, which bytes
+//! may be joined.
 
 pub(crate) mod coding;
 mod component;
 pub(crate) mod conditional;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod content_range;
 pub(crate) mod disposition;
 pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod pieces;
 pub(crate) mod registry;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod resume;
 pub(crate) mod retry_after;
 pub(crate) mod size;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what resumes and splits files comes next")
+)]
+pub(crate) mod validator;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "what verifies files by it comes next")
+)]
+pub(crate) mod vouched;

@@ -1,0 +1,351 @@
+//! Which bytes of a file are here: ranges, and how they are written down for a later run. Pure.
+
+use std::ops::Range;
+
+/// Most pieces that are written down or read back. Segments are some dozens; a record of more than this is damaged.
+const MOST: usize = 4096;
+/// The first byte of what [`Pieces::encode`] gives, so that another way to write it can be told apart.
+const VERSION: u8 = 1;
+
+/// Bytes of a file: half-open ranges that are in order, not empty, and neither overlap nor touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Pieces(Vec<Range<u64>>);
+
+impl Pieces {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// These bytes are here, whether or not some of them were before.
+    pub(crate) fn add(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        // Those that overlap it or touch it become one with it.
+        let first = self.0.partition_point(|piece| piece.end < range.start);
+        let after = self.0.partition_point(|piece| piece.start <= range.end);
+        let joined = match (self.0.get(first), after.checked_sub(1)) {
+            (Some(one), Some(last)) if first <= last => {
+                one.start.min(range.start)..self.0[last].end.max(range.end)
+            }
+            _ => range,
+        };
+        self.0.splice(first..after, [joined]);
+    }
+
+    /// These bytes are not here, whether or not some of them were.
+    pub(crate) fn remove(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let first = self.0.partition_point(|piece| piece.end <= range.start);
+        let after = self.0.partition_point(|piece| piece.start < range.end);
+        let hit = &self.0[first..after];
+        let left = hit.first().map(|piece| piece.start..range.start);
+        let right = hit.last().map(|piece| range.end..piece.end);
+        let rest = [left, right].into_iter().flatten();
+        self.0
+            .splice(first..after, rest.filter(|piece| !piece.is_empty()));
+    }
+
+    /// Whether all of these bytes are here; of no bytes, all are.
+    pub(crate) fn contains(&self, range: Range<u64>) -> bool {
+        let at = self.0.partition_point(|piece| piece.end <= range.start);
+        let piece = self.0.get(at);
+        range.is_empty()
+            || piece.is_some_and(|piece| piece.start <= range.start && range.end <= piece.end)
+    }
+
+    /// How many bytes are here.
+    pub(crate) fn covered(&self) -> u64 {
+        self.iter().map(|piece| piece.end - piece.start).sum()
+    }
+
+    /// The pieces, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
+        self.0.iter().cloned()
+    }
+
+    /// What is missing of a file of `total` bytes, in order.
+    pub(crate) fn gaps(&self, total: u64) -> impl Iterator<Item = Range<u64>> {
+        let starts = [0].into_iter().chain(self.0.iter().map(|piece| piece.end));
+        let ends = self.0.iter().map(|piece| piece.start).chain([total]);
+        starts
+            .zip(ends)
+            .map(move |(start, end)| start..end.min(total))
+            .filter(|gap| !gap.is_empty())
+    }
+
+    pub(crate) fn first_gap(&self, total: u64) -> Option<Range<u64>> {
+        self.gaps(total).next()
+    }
+
+    /// How many bytes are here from the first one on without a gap.
+    pub(crate) fn prefix(&self) -> u64 {
+        self.0
+            .first()
+            .map_or(0, |piece| if piece.start == 0 { piece.end } else { 0 })
+    }
+
+    /// Whether a file of `total` bytes is here: all of it, and nothing beyond its end.
+    pub(crate) fn is_whole(&self, total: u64) -> bool {
+        self.0.last().map_or(0, |piece| piece.end) == total && self.prefix() == total
+    }
+
+    /// The pieces as a few bytes: [`VERSION`], then for each piece how far it is from the one before, and how long. Of more
+    /// than [`MOST`] pieces the rest is left out: to claim less than what is here is safe.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        let mut at = 0;
+        for piece in self.iter().take(MOST) {
+            put(piece.start - at, &mut bytes);
+            put(piece.end - piece.start, &mut bytes);
+            at = piece.end;
+        }
+        bytes
+    }
+
+    /// What [`Pieces::encode`] wrote; `None` for anything that it would not have written.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(&[VERSION])?;
+        let mut pieces = Vec::new();
+        let mut at = 0_u64;
+        while !rest.is_empty() {
+            let distance = take(&mut rest)?;
+            let length = take(&mut rest)?;
+            if pieces.len() == MOST || length == 0 || distance == 0 && !pieces.is_empty() {
+                return None;
+            }
+            let start = at.checked_add(distance)?;
+            at = start.checked_add(length)?;
+            pieces.push(start..at);
+        }
+        Some(Self(pieces))
+    }
+}
+
+/// Appends a number in groups of seven bits, the lowest first; all bytes but the last have their highest bit set (LEB128).
+fn put(mut number: u64, bytes: &mut Vec<u8>) {
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low & 0x7f);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+/// Takes off a number that [`put`] wrote; `None` where it is cut short, too large, or longer than it need be.
+fn take(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        number |= bits.checked_mul(1 << shift)?;
+        if byte & 0x80 == 0 {
+            return (*byte != 0 || shift == 0).then_some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one range is meant")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(ranges: &[Range<u64>]) -> Pieces {
+        let mut pieces = Pieces::new();
+        for range in ranges {
+            pieces.add(range.clone());
+        }
+        pieces
+    }
+
+    #[test]
+    fn what_overlaps_or_touches_becomes_one() {
+        for (ranges, pieces) in [
+            (&[][..], &[][..]),
+            (&[5..5], &[]),
+            (&[0..1, 2..3], &[0..1, 2..3]),
+            (&[2..3, 0..1, 1..2], &[0..3]),
+            (&[0..9, 3..4], &[0..9]),
+            (&[3..4, 6..7, 0..9], &[0..9]),
+            (&[0..2, 4..6, 8..10, 1..9], &[0..10]),
+            (&[4..6, 0..4], &[0..6]),
+            (&[0..4, 4..6], &[0..6]),
+            (&[0..u64::MAX, 7..8], &[0..u64::MAX]),
+            (
+                &[u64::MAX - 1..u64::MAX, 0..1],
+                &[0..1, u64::MAX - 1..u64::MAX],
+            ),
+        ] {
+            assert_eq!(of(ranges).0, pieces, "{ranges:?}");
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "it is no range at all")]
+        let backwards = of(&[9..3]);
+        assert_eq!(backwards, Pieces::new());
+    }
+
+    #[test]
+    fn what_is_removed_may_leave_two() {
+        let mut pieces = of(&[0..10, 20..30, 40..50]);
+        pieces.remove(3..3);
+        pieces.remove(10..20);
+        assert_eq!(pieces, of(&[0..10, 20..30, 40..50]));
+        pieces.remove(3..5);
+        assert_eq!(pieces, of(&[0..3, 5..10, 20..30, 40..50]));
+        pieces.remove(8..45);
+        assert_eq!(pieces, of(&[0..3, 5..8, 45..50]));
+        pieces.remove(0..u64::MAX);
+        assert_eq!(pieces, Pieces::new());
+    }
+
+    #[test]
+    fn a_file_is_whole_when_it_has_neither_too_little_nor_too_much() {
+        assert!(Pieces::new().is_whole(0));
+        assert!(of(&[0..5]).is_whole(5));
+        for (ranges, total) in [
+            (&[][..], 5),
+            (&[0..4], 5),
+            (&[1..5], 5),
+            (&[0..6], 5),
+            (&[0..5, 7..9], 5),
+            (&[0..5, 7..9], 9),
+            (&[0..5], 0),
+        ] {
+            assert!(!of(ranges).is_whole(total), "{ranges:?} of {total}");
+        }
+    }
+
+    #[test]
+    fn gaps_end_where_the_file_does() {
+        let pieces = of(&[2..4, 6..8, 20..30]);
+        let gaps = |total| pieces.gaps(total).collect::<Vec<_>>();
+        assert_eq!(gaps(10), [0..2, 4..6, 8..10]);
+        assert_eq!(gaps(5), [0..2, 4..5]);
+        assert_eq!(gaps(3), [0..2]);
+        assert_eq!(gaps(0), []);
+        assert_eq!(pieces.first_gap(10), Some(0..2));
+        assert_eq!(of(&[0..10]).first_gap(10), None);
+        assert_eq!(of(&[0..4]).first_gap(10), Some(4..10));
+    }
+
+    #[test]
+    fn a_prefix_begins_at_the_first_byte() {
+        assert_eq!(Pieces::new().prefix(), 0);
+        assert_eq!(of(&[1..5]).prefix(), 0);
+        assert_eq!(of(&[0..5, 6..9]).prefix(), 5);
+    }
+
+    #[test]
+    fn what_was_not_written_so_is_not_read() {
+        const LARGEST: [u8; 10] = [255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
+        let record = |parts: &[&[u8]]| Pieces::decode(&parts.concat());
+        assert_eq!(record(&[&[1]]), Some(Pieces::new()));
+        assert_eq!(record(&[&[1, 0, 5, 1, 2]]), Some(of(&[0..5, 6..8])));
+        assert_eq!(record(&[&[1, 0], &LARGEST]), Some(of(&[0..u64::MAX])));
+        for (what, parts) in [
+            ("nothing", &[&[][..]][..]),
+            ("another version", &[&[2]]),
+            ("half a piece", &[&[1, 0]]),
+            ("half a number", &[&[1, 0, 0x80]]),
+            ("an empty piece", &[&[1, 3, 0]]),
+            ("pieces that touch", &[&[1, 0, 5, 0, 2]]),
+            ("a number that is padded", &[&[1, 0, 0x85, 0]]),
+            ("an end that is too far", &[&[1, 1], &LARGEST]),
+            (
+                "a number that is too large",
+                &[&[1, 0], &LARGEST[..9], &[2]],
+            ),
+            (
+                "a number that is too long",
+                &[&[1, 0], &LARGEST[..9], &[0x81, 0]],
+            ),
+        ] {
+            assert_eq!(record(parts), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_bounded() {
+        let mut many = Pieces::new();
+        for number in 0..=MOST as u64 {
+            many.add(2 * number..2 * number + 1);
+        }
+        let record = many.encode();
+        let back = Pieces::decode(&record).unwrap();
+        many.remove(2 * MOST as u64..u64::MAX);
+        assert_eq!(back, many);
+        assert_eq!(Pieces::decode(&[&record[..], &[1, 1]].concat()), None);
+    }
+
+    /// Mostly small numbers, so that pieces meet; some at the end of what there is.
+    fn range() -> impl Strategy<Value = Range<u64>> {
+        (0..40_u64, 0..12_u64).prop_map(|(start, length)| start..start + length)
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_set_of_bytes_would(
+            steps in proptest::collection::vec((range(), proptest::bool::weighted(0.7)), 0..40),
+            asked in range(),
+            total in 0..60_u64,
+        ) {
+            let (mut pieces, mut model) = (Pieces::new(), BTreeSet::new());
+            for (range, is_added) in steps {
+                if is_added {
+                    pieces.add(range.clone());
+                    model.extend(range);
+                } else {
+                    pieces.remove(range.clone());
+                    model.retain(|byte| !range.contains(byte));
+                }
+                let listed: Vec<_> = pieces.iter().collect();
+                prop_assert!(listed.iter().all(|piece| piece.start < piece.end));
+                prop_assert!(listed.is_sorted_by(|one, next| one.end < next.start));
+                prop_assert!(listed.into_iter().flatten().eq(model.iter().copied()));
+                prop_assert_eq!(pieces.covered(), model.len() as u64);
+                let here = |byte: &u64| model.contains(byte);
+                prop_assert_eq!(pieces.contains(asked.clone()), asked.clone().all(|byte| here(&byte)));
+                let missing = (0..total).filter(|byte| !here(byte));
+                prop_assert!(pieces.gaps(total).flatten().eq(missing));
+                prop_assert_eq!(pieces.prefix(), (0..100).take_while(here).count() as u64);
+                let is_whole = model.iter().copied().eq(0..total);
+                prop_assert_eq!(pieces.is_whole(total), is_whole);
+                prop_assert_eq!(Pieces::decode(&pieces.encode()), Some(pieces.clone()));
+            }
+        }
+
+        #[test]
+        fn large_ones_are_written_and_read_back(
+            ranges in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..20),
+        ) {
+            let mut pieces = Pieces::new();
+            for (one, other) in ranges {
+                pieces.add(one.min(other)..one.max(other));
+                prop_assert_eq!(Pieces::decode(&pieces.encode()), Some(pieces.clone()));
+            }
+        }
+
+        #[test]
+        fn of_any_bytes_only_what_was_written_is_read(
+            mut bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0..4_u8, 0x7e..0x83_u8], 0..60),
+            is_ours: bool,
+        ) {
+            if is_ours {
+                bytes.insert(0, VERSION);
+            }
+            if let Some(pieces) = Pieces::decode(&bytes) {
+                prop_assert_eq!(pieces.encode(), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,822 @@
+//! Whether bytes that are here may be joined to those that an answer brings (RFC 9110 §14, §15.3.7). Pure.
+//!
+//! Bytes of two entities are never joined. So a file is gone on with only where its answers share a strong validator, or
+//! where the whole is held against an expected digest, and where the answer says itself what it is a part of. Whatever is
+//! missing, unclear or contradictory means to start again, which costs time and never a file.
+
+use std::ops::Range;
+
+use http::header::{ACCEPT_RANGES, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::{HeaderValue, StatusCode};
+
+use crate::plan::coding;
+use crate::plan::content_range::{Asked, ContentRange, Fault};
+use crate::plan::pieces::Pieces;
+use crate::plan::validator::{Agreement, Validator};
+
+/// What tells an entity from any other. It is recorded before the first of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The URL as it was given. Where it leads to may differ each time, as with signed URLs.
+    pub(crate) url: String,
+    /// It holds for the server that it came from: another one, as a mirror, is asked without.
+    pub(crate) validator: Option<Validator>,
+    pub(crate) total: u64,
+    /// Whether the whole is held against an expected digest in the end, so that no mixture passes.
+    pub(crate) is_checked: bool,
+}
+
+/// What is to be asked for, given what is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All of it, with nothing that is here.
+    Whole,
+    /// The first bytes that are missing, up to the next that are here.
+    Rest(Asked),
+    /// Nothing: all of it is here.
+    Nothing,
+}
+
+/// What an answer to a request with Range is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its body is these bytes of the same entity. They may be fewer than were asked for (§15.3.7), but begin where they
+    /// should.
+    Continue(Range<u64>),
+    /// Its body is a whole file, from the first byte: Range was not heard, or does not hold any more (§14.2, §13.1.5). Nothing
+    /// that is here belongs to it. Whether it is a new entity is for people to know.
+    StartAgain(Agreement),
+    /// There is nothing from there on: what is here is the whole.
+    Complete,
+    /// There is another entity now: what is here is of no use, and is to be fetched anew without Range.
+    Changed,
+    /// It is no part that could be used: the file is to be fetched anew without Range.
+    Refused(Refusal),
+    /// It says nothing about ranges: what it means is not decided here.
+    NotAnAnswer,
+}
+
+/// Why a part cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Unasked,
+    Encoded,
+    Multipart,
+    Unnamed,
+    OtherUnit,
+    Malformed,
+    OtherStart,
+    OtherEnd,
+    OtherTotal,
+    OtherLength,
+    Unproven,
+    Unsatisfied,
+}
+
+impl Identity {
+    /// The identity of a file that is about to be saved, where it could be gone on with later: it is a 200 that says how long
+    /// it is, is not encoded, and has a strong validator unless it `is_checked`. `length` is what the framing says.
+    ///
+    /// An encoded body could not: ranges count encoded bytes (§14.1.2), but the rest is asked for without a coding, and so is
+    /// of another representation. `Accept-Ranges: none` is taken at its word (§14.3); without Accept-Ranges it is worth a try.
+    pub(crate) fn of(
+        url: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        length: Option<u64>,
+        is_checked: bool,
+    ) -> Option<Self> {
+        let identity = Self {
+            url: url.to_owned(),
+            validator: Validator::of(headers),
+            total: length?,
+            is_checked,
+        };
+        let may_be_resumed = status == StatusCode::OK
+            && identity.tells_apart()
+            && !is_encoded(headers)
+            && !refuses_ranges(headers);
+        may_be_resumed.then_some(identity)
+    }
+
+    /// What is to be asked for next. What is here beyond the end, nobody knows how: then none of it is used.
+    pub(crate) fn step(&self, here: &Pieces) -> Step {
+        if here.is_whole(self.total) {
+            return Step::Nothing;
+        }
+        let is_within = here.iter().all(|piece| piece.end <= self.total);
+        match here.first_gap(self.total) {
+            Some(gap) if self.tells_apart() && is_within && here.covered() > 0 => {
+                let end = (gap.end < self.total).then_some(gap.end);
+                let start = gap.start;
+                Step::Rest(Asked { start, end })
+            }
+            _ => Step::Whole,
+        }
+    }
+
+    /// Judges the answer to a request for `asked`, which had the validator, if there is one, in If-Range. `length` is what the
+    /// framing says.
+    pub(crate) fn judge(
+        &self,
+        asked: Option<Asked>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        length: Option<u64>,
+    ) -> Verdict {
+        let Some(asked) = asked else {
+            return match status {
+                StatusCode::PARTIAL_CONTENT => Verdict::Refused(Refusal::Unasked),
+                _ => Verdict::NotAnAnswer,
+            };
+        };
+        match status {
+            StatusCode::PARTIAL_CONTENT => self
+                .part(asked, headers, length)
+                .unwrap_or_else(Verdict::Refused),
+            StatusCode::RANGE_NOT_SATISFIABLE => self.unsatisfied(asked, headers),
+            // Only a condition that the request had can have failed, and it had none but this entity's.
+            StatusCode::PRECONDITION_FAILED => Verdict::Changed,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Verdict::NotAnAnswer,
+            status if status.is_success() => Verdict::StartAgain(self.whole(headers, length)),
+            _ => Verdict::NotAnAnswer,
+        }
+    }
+
+    /// Judges a 206, the only answer that is ever joined to anything.
+    fn part(
+        &self,
+        asked: Asked,
+        headers: &HeaderMap,
+        length: Option<u64>,
+    ) -> Result<Verdict, Refusal> {
+        if is_encoded(headers) {
+            return Err(Refusal::Encoded);
+        }
+        // Never an answer to a request for one range (§15.3.7.2).
+        if is_multipart(headers) {
+            return Err(Refusal::Multipart);
+        }
+        let (range, total) = match ContentRange::of(headers) {
+            Ok(ContentRange::Part { range, total }) => (range, total),
+            Err(Fault::Missing) => return Err(Refusal::Unnamed),
+            Err(Fault::OtherUnit) => return Err(Refusal::OtherUnit),
+            Ok(ContentRange::Unsatisfied { .. }) | Err(Fault::Malformed) => {
+                return Err(Refusal::Malformed);
+            }
+        };
+        // `*` leaves the total open (§14.4), and contradicts nothing.
+        let is_other_total = total.is_some_and(|total| total != self.total);
+        match self.agreement(headers) {
+            Agreement::Different => return Ok(Verdict::Changed),
+            // What shares a strong validator has one length: whoever says this is to be believed in nothing.
+            Agreement::Same if is_other_total => return Err(Refusal::OtherTotal),
+            Agreement::Unknown if is_other_total => return Ok(Verdict::Changed),
+            // A 206 must have the ETag that a 200 would have (§15.3.7): without one, it is not known to be of that entity.
+            // Last-Modified may be left out of the answer to If-Range, which would not be a 206 if the date were another;
+            // but a server that knows no If-Range can send the same. Bytes are joined where a validator is shared
+            // (§15.3.7.3), and here none is, in either case.
+            Agreement::Unknown if !self.is_checked => return Err(Refusal::Unproven),
+            Agreement::Same | Agreement::Unknown => {}
+        }
+        if range.start != asked.start {
+            return Err(Refusal::OtherStart);
+        }
+        if range.end > asked.end.unwrap_or(self.total).min(self.total) {
+            return Err(Refusal::OtherEnd);
+        }
+        if length.is_some_and(|length| length != range.end - range.start) {
+            return Err(Refusal::OtherLength);
+        }
+        Ok(Verdict::Continue(range))
+    }
+
+    /// Judges a 416 (§15.5.17).
+    fn unsatisfied(&self, asked: Asked, headers: &HeaderMap) -> Verdict {
+        let agreement = self.agreement(headers);
+        match ContentRange::of(headers) {
+            _ if agreement == Agreement::Different => Verdict::Changed,
+            Ok(ContentRange::Unsatisfied { total }) if total != self.total => Verdict::Changed,
+            Ok(ContentRange::Unsatisfied { total }) if total == asked.start => {
+                if agreement == Agreement::Same || self.is_checked {
+                    Verdict::Complete
+                } else {
+                    Verdict::Refused(Refusal::Unproven)
+                }
+            }
+            _ => Verdict::Refused(Refusal::Unsatisfied),
+        }
+    }
+
+    /// Whether a whole file that came instead of a part is of the same entity.
+    fn whole(&self, headers: &HeaderMap, length: Option<u64>) -> Agreement {
+        let is_other_total = length.is_some_and(|length| length != self.total);
+        if is_other_total && !is_encoded(headers) {
+            Agreement::Different
+        } else {
+            self.agreement(headers)
+        }
+    }
+
+    fn agreement(&self, headers: &HeaderMap) -> Agreement {
+        let validator = self.validator.as_ref();
+        validator.map_or(Agreement::Unknown, |own| own.agrees_with(headers))
+    }
+
+    /// Whether there is anything that would tell a mixture from the file.
+    fn tells_apart(&self) -> bool {
+        self.validator.is_some() || self.is_checked
+    }
+}
+
+impl Refusal {
+    /// What the server did, in words that fit after "the server".
+    pub(crate) const fn what(self) -> &'static str {
+        match self {
+            Self::Unasked => "sent a part of the file, which was not asked for",
+            Self::Encoded => "sent a part of the file in a coding, which was not asked for",
+            Self::Multipart => "sent several parts of the file where one was asked for",
+            Self::Unnamed => "sent a part of the file without saying which",
+            Self::OtherUnit => "sent a part of the file that is not counted in bytes",
+            Self::Malformed => "sent a part of the file without saying clearly which",
+            Self::OtherStart => "sent a part of the file that begins elsewhere than asked for",
+            Self::OtherEnd => "sent a part of the file that ends beyond what was asked for",
+            Self::OtherTotal => "calls the file unchanged but gives it another length",
+            Self::OtherLength => "sent a part of the file that is not as long as it says",
+            Self::Unproven => "did not say whether the file is still the same",
+            Self::Unsatisfied => "has nothing to send from where the rest of the file begins",
+        }
+    }
+}
+
+/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer (RFC 9112 §7).
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_chunked = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    };
+    !coding::to_undo(headers).is_ok_and(|codings| codings.is_empty())
+        || !headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked)
+}
+
+/// Whether a body is of type `multipart/byteranges` (§14.6).
+fn is_multipart(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next();
+        essence.is_some_and(|essence| {
+            essence
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"multipart/byteranges")
+        })
+    })
+}
+
+/// Whether a server says that it has no ranges.
+fn refuses_ranges(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_RANGES).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use http::header::{CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, LAST_MODIFIED};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const URL: &str = "http://host.example/a";
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const A_DAY_LATER: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
+    /// From byte 40 of 100 on.
+    const REST: Asked = Asked {
+        start: 40,
+        end: None,
+    };
+
+    type Fields<'a> = &'a [(HeaderName, &'a str)];
+
+    fn head(fields: Fields<'_>) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    /// A file of 100 bytes that is known by its entity tag.
+    fn known() -> Identity {
+        Identity {
+            url: URL.to_owned(),
+            validator: Validator::from_text("\"a\""),
+            total: 100,
+            is_checked: false,
+        }
+    }
+
+    fn judged(known: &Identity, asked: Asked, status: u16, fields: Fields<'_>) -> Verdict {
+        let status = StatusCode::from_u16(status).unwrap();
+        known.judge(Some(asked), status, &head(fields), None)
+    }
+
+    /// A 206 with one more field beside its Content-Range.
+    fn part(range: &'static str, name: HeaderName, value: &'static str) -> Verdict {
+        judged(
+            &known(),
+            REST,
+            206,
+            &[(CONTENT_RANGE, range), (name, value)],
+        )
+    }
+
+    fn same(range: &'static str) -> Verdict {
+        part(range, ETAG, "\"a\"")
+    }
+
+    fn pieces(ranges: &[(u64, u64)]) -> Pieces {
+        let mut pieces = Pieces::new();
+        for (start, end) in ranges {
+            pieces.add(*start..*end);
+        }
+        pieces
+    }
+
+    #[test]
+    fn what_is_strong_long_and_plain_may_be_resumed() {
+        let of = |status: u16, fields: Fields<'_>, length, is_checked| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Identity::of(URL, status, &head(fields), length, is_checked)
+        };
+        let none = (ACCEPT_RANGES, "none");
+        for (fields, may) in [
+            (&[][..], false),
+            (&[(ETAG, "\"a\"")], true),
+            (&[(ETAG, "W/\"a\"")], false),
+            (&[(LAST_MODIFIED, THEN), (DATE, A_DAY_LATER)], true),
+            (&[(LAST_MODIFIED, THEN), (DATE, THEN)], false),
+            (&[(ETAG, "\"a\""), (ACCEPT_RANGES, "bytes")], true),
+            (&[(ETAG, "\"a\""), none.clone()], false),
+            (&[(ETAG, "\"a\""), (ACCEPT_RANGES, "bytes, NONE")], false),
+            (&[(ETAG, "\"a\""), (CONTENT_ENCODING, "gzip")], false),
+            (&[(ETAG, "\"a\""), (CONTENT_ENCODING, "unheard-of")], false),
+            (&[(ETAG, "\"a\""), (CONTENT_ENCODING, "identity")], true),
+            (&[(ETAG, "\"a\""), (TRANSFER_ENCODING, "Chunked")], true),
+            (
+                &[(ETAG, "\"a\""), (TRANSFER_ENCODING, "gzip, chunked")],
+                false,
+            ),
+        ] {
+            let identity = of(200, fields, Some(100), false);
+            assert_eq!(identity.is_some(), may, "{fields:?}");
+        }
+        assert_eq!(of(200, &[(ETAG, "\"a\"")], Some(100), false), Some(known()));
+        assert_eq!(of(200, &[(ETAG, "\"a\"")], None, false), None);
+        assert_eq!(of(206, &[(ETAG, "\"a\"")], Some(100), false), None);
+        assert_eq!(of(203, &[(ETAG, "\"a\"")], Some(100), false), None);
+        // An expected digest makes up for a validator, and for nothing else.
+        assert!(of(200, &[], Some(100), true).is_some());
+        assert_eq!(of(200, &[none], Some(100), true), None);
+        assert_eq!(of(200, &[], None, true), None);
+    }
+
+    #[test]
+    fn the_first_gap_is_asked_for() {
+        let rest = |start, end| Step::Rest(Asked { start, end });
+        for (here, step) in [
+            (&[][..], Step::Whole),
+            (&[(0, 40)], rest(40, None)),
+            (&[(0, 40), (60, 100)], rest(40, Some(60))),
+            (&[(0, 40), (60, 90)], rest(40, Some(60))),
+            (&[(60, 100)], rest(0, Some(60))),
+            (&[(0, 99)], rest(99, None)),
+            (&[(0, 100)], Step::Nothing),
+            (&[(0, 101)], Step::Whole),
+            (&[(0, 40), (99, 101)], Step::Whole),
+            (&[(200, 300)], Step::Whole),
+        ] {
+            assert_eq!(known().step(&pieces(here)), step, "{here:?}");
+        }
+        let unproven = Identity {
+            validator: None,
+            ..known()
+        };
+        assert_eq!(unproven.step(&pieces(&[(0, 40)])), Step::Whole);
+        let checked = Identity {
+            is_checked: true,
+            ..unproven
+        };
+        assert_eq!(checked.step(&pieces(&[(0, 40)])), rest(40, None));
+        let empty = Identity {
+            total: 0,
+            ..known()
+        };
+        assert_eq!(empty.step(&Pieces::new()), Step::Nothing);
+    }
+
+    #[test]
+    fn a_part_of_the_same_entity_is_joined_and_may_be_short() {
+        assert_eq!(same("bytes 40-99/100"), Verdict::Continue(40..100));
+        assert_eq!(same("bytes 40-40/100"), Verdict::Continue(40..41));
+        assert_eq!(same("bytes 40-99/*"), Verdict::Continue(40..100));
+        let middle = Asked::from(40..60);
+        for (range, sent) in [("bytes 40-59/100", 40..60), ("bytes 40-50/100", 40..51)] {
+            let fields = [(CONTENT_RANGE, range), (ETAG, "\"a\"")];
+            let verdict = judged(&known(), middle, 206, &fields);
+            assert_eq!(verdict, Verdict::Continue(sent));
+        }
+        let dated = Identity {
+            validator: Validator::from_text(THEN),
+            ..known()
+        };
+        let fields = [(CONTENT_RANGE, "bytes 40-99/100"), (LAST_MODIFIED, THEN)];
+        assert_eq!(
+            judged(&dated, REST, 206, &fields),
+            Verdict::Continue(40..100)
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_not_what_was_asked_for_is_refused() {
+        use Refusal::{
+            Encoded, Malformed, Multipart, OtherEnd, OtherStart, OtherTotal, OtherUnit, Unnamed,
+        };
+        for (range, refusal) in [
+            ("bytes 0-99/100", OtherStart),
+            ("bytes 39-99/100", OtherStart),
+            ("bytes 41-99/100", OtherStart),
+            ("bytes 40-100/*", OtherEnd),
+            ("bytes 40-99/101", OtherTotal),
+            ("bytes 40-89/90", OtherTotal),
+            ("bytes 40-99/99", Malformed),
+            ("bytes 40-39/100", Malformed),
+            ("bytes */100", Malformed),
+            ("40-99/100", Malformed),
+            ("items 40-99/100", OtherUnit),
+        ] {
+            assert_eq!(same(range), Verdict::Refused(refusal), "{range}");
+        }
+        for (asked, range) in [(40..60, "bytes 40-60/100"), (40..200, "bytes 40-149/*")] {
+            let fields = [(CONTENT_RANGE, range), (ETAG, "\"a\"")];
+            let beyond = judged(&known(), Asked::from(asked), 206, &fields);
+            assert_eq!(beyond, Verdict::Refused(OtherEnd), "{range}");
+        }
+        let unnamed = judged(&known(), REST, 206, &[(ETAG, "\"a\"")]);
+        assert_eq!(unnamed, Verdict::Refused(Unnamed));
+        let fields = [
+            (CONTENT_RANGE, "bytes 40-99/100"),
+            (CONTENT_RANGE, "bytes 40-99/100"),
+            (ETAG, "\"a\""),
+        ];
+        let twice = judged(&known(), REST, 206, &fields);
+        assert_eq!(twice, Verdict::Refused(Malformed));
+        for (name, value, refusal) in [
+            (CONTENT_ENCODING, "gzip", Encoded),
+            (CONTENT_ENCODING, "unheard-of", Encoded),
+            (TRANSFER_ENCODING, "gzip, chunked", Encoded),
+            (CONTENT_TYPE, "multipart/byteranges; boundary=x", Multipart),
+            (CONTENT_TYPE, "Multipart/ByteRanges", Multipart),
+        ] {
+            let fields = [
+                (CONTENT_RANGE, "bytes 40-99/100"),
+                (ETAG, "\"a\""),
+                (name, value),
+            ];
+            let verdict = judged(&known(), REST, 206, &fields);
+            assert_eq!(verdict, Verdict::Refused(refusal), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_length_that_it_says() {
+        let headers = head(&[(CONTENT_RANGE, "bytes 40-99/100"), (ETAG, "\"a\"")]);
+        let verdict =
+            |length| known().judge(Some(REST), StatusCode::PARTIAL_CONTENT, &headers, length);
+        assert_eq!(verdict(Some(60)), Verdict::Continue(40..100));
+        for length in [0, 59, 61, 100] {
+            let refused = Verdict::Refused(Refusal::OtherLength);
+            assert_eq!(verdict(Some(length)), refused, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_another_entity_is_seen_though_if_range_was_not() {
+        let other = part("bytes 40-99/100", ETAG, "\"b\"");
+        assert_eq!(other, Verdict::Changed);
+        let other = part("bytes 40-119/120", ETAG, "\"b\"");
+        assert_eq!(other, Verdict::Changed);
+        let longer = part("bytes 40-119/120", DATE, THEN);
+        assert_eq!(longer, Verdict::Changed);
+        let dated = Identity {
+            validator: Validator::from_text(THEN),
+            ..known()
+        };
+        let fields = [
+            (CONTENT_RANGE, "bytes 40-99/100"),
+            (LAST_MODIFIED, A_DAY_LATER),
+        ];
+        assert_eq!(judged(&dated, REST, 206, &fields), Verdict::Changed);
+    }
+
+    #[test]
+    fn without_proof_nothing_is_joined_unless_the_whole_is_checked() {
+        let unproven = Verdict::Refused(Refusal::Unproven);
+        for (name, value) in [
+            (DATE, THEN),
+            (ETAG, "W/\"a\""),
+            (ETAG, "a"),
+            (LAST_MODIFIED, THEN),
+        ] {
+            let verdict = part("bytes 40-99/100", name, value);
+            assert_eq!(verdict, unproven, "{value}");
+        }
+        let range = [(CONTENT_RANGE, "bytes 40-99/100")];
+        let dated = Identity {
+            validator: Validator::from_text(THEN),
+            ..known()
+        };
+        assert_eq!(judged(&dated, REST, 206, &range), unproven);
+        // A mirror: whatever its entity tag is, it is not that of the server before.
+        let checked = Identity {
+            validator: None,
+            is_checked: true,
+            ..known()
+        };
+        let fields = [(CONTENT_RANGE, "bytes 40-99/100"), (ETAG, "\"b\"")];
+        let verdict = judged(&checked, REST, 206, &fields);
+        assert_eq!(verdict, Verdict::Continue(40..100));
+        let fields = [(CONTENT_RANGE, "bytes 40-99/101"), (ETAG, "\"b\"")];
+        assert_eq!(judged(&checked, REST, 206, &fields), Verdict::Changed);
+        let unchecked = Identity {
+            is_checked: false,
+            ..checked
+        };
+        assert_eq!(judged(&unchecked, REST, 206, &range), unproven);
+    }
+
+    #[test]
+    fn a_whole_file_is_never_appended() {
+        use Agreement::{Different, Same, Unknown};
+        let whole = |fields: Fields<'_>, length| {
+            known().judge(Some(REST), StatusCode::OK, &head(fields), length)
+        };
+        for (fields, length, agreement) in [
+            (&[(ETAG, "\"a\"")][..], Some(100), Same),
+            (&[(ETAG, "\"a\"")], None, Same),
+            (&[(ETAG, "\"a\"")], Some(60), Different),
+            (&[(ETAG, "\"b\"")], Some(100), Different),
+            (&[], Some(100), Unknown),
+            (&[], Some(99), Different),
+            (&[(CONTENT_ENCODING, "gzip")], Some(50), Unknown),
+            // A range has no meaning in it (§14.4).
+            (&[(CONTENT_RANGE, "bytes 40-99/100")], None, Unknown),
+        ] {
+            let verdict = whole(fields, length);
+            assert_eq!(verdict, Verdict::StartAgain(agreement), "{fields:?}");
+        }
+        let verdict = judged(&known(), REST, 203, &[]);
+        assert_eq!(verdict, Verdict::StartAgain(Unknown));
+    }
+
+    #[test]
+    fn what_cannot_be_satisfied_is_complete_only_where_all_is_here_and_the_same() {
+        let end = Asked {
+            start: 100,
+            end: None,
+        };
+        let fields = |range| [(CONTENT_RANGE, range), (ETAG, "\"a\"")];
+        let says = |asked, range| judged(&known(), asked, 416, &fields(range));
+        let unsatisfied = Verdict::Refused(Refusal::Unsatisfied);
+        assert_eq!(says(end, "bytes */100"), Verdict::Complete);
+        assert_eq!(says(end, "bytes */90"), Verdict::Changed);
+        assert_eq!(says(end, "bytes */101"), Verdict::Changed);
+        assert_eq!(says(end, "bytes */*"), unsatisfied);
+        assert_eq!(says(end, "items */100"), unsatisfied);
+        assert_eq!(says(end, "bytes 0-99/100"), unsatisfied);
+        assert_eq!(says(REST, "bytes */100"), unsatisfied);
+        assert_eq!(says(REST, "bytes */30"), Verdict::Changed);
+        let nothing = judged(&known(), end, 416, &[]);
+        assert_eq!(nothing, unsatisfied);
+        let other = [(CONTENT_RANGE, "bytes */100"), (ETAG, "\"b\"")];
+        assert_eq!(judged(&known(), end, 416, &other), Verdict::Changed);
+        let range = [(CONTENT_RANGE, "bytes */100")];
+        let unproven = judged(&known(), end, 416, &range);
+        assert_eq!(unproven, Verdict::Refused(Refusal::Unproven));
+        let checked = Identity {
+            is_checked: true,
+            ..known()
+        };
+        assert_eq!(judged(&checked, end, 416, &range), Verdict::Complete);
+    }
+
+    #[test]
+    fn the_rest_is_not_about_ranges() {
+        for status in [204, 205, 301, 302, 304, 401, 403, 404, 429, 500, 503] {
+            let verdict = judged(&known(), REST, status, &[(ETAG, "\"a\"")]);
+            assert_eq!(verdict, Verdict::NotAnAnswer, "{status}");
+        }
+        assert_eq!(judged(&known(), REST, 412, &[]), Verdict::Changed);
+        let unasked = |status| {
+            let fields = [(CONTENT_RANGE, "bytes 40-99/100"), (ETAG, "\"a\"")];
+            known().judge(None, status, &head(&fields), None)
+        };
+        let part = unasked(StatusCode::PARTIAL_CONTENT);
+        assert_eq!(part, Verdict::Refused(Refusal::Unasked));
+        for status in [200, 404, 412, 416] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(unasked(status), Verdict::NotAnAnswer);
+        }
+    }
+
+    #[test]
+    fn each_refusal_says_something_else() {
+        use Refusal::{
+            Encoded, Malformed, Multipart, OtherEnd, OtherLength, OtherStart, OtherTotal,
+            OtherUnit, Unasked, Unnamed, Unproven, Unsatisfied,
+        };
+        let all = [
+            Unasked,
+            Encoded,
+            Multipart,
+            Unnamed,
+            OtherUnit,
+            Malformed,
+            OtherStart,
+            OtherEnd,
+            OtherTotal,
+            OtherLength,
+            Unproven,
+            Unsatisfied,
+        ];
+        let words: HashSet<_> = all.map(Refusal::what).into();
+        assert_eq!(words.len(), all.len());
+    }
+
+    /// What a server that tells no lies does with one request.
+    #[derive(Debug, Clone)]
+    #[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
+    struct Mood {
+        /// The file is replaced before it answers.
+        changes: bool,
+        hears_range: bool,
+        hears_if_range: bool,
+        names_the_entity: bool,
+        names_the_total: bool,
+        /// Where its part begins, beside where it should.
+        shift: i64,
+        /// The most that it sends.
+        most: u64,
+    }
+
+    fn mood() -> impl Strategy<Value = Mood> {
+        let often = || proptest::bool::weighted(0.6);
+        let shift = prop_oneof![8 => Just(0_i64), 1 => -3..4_i64];
+        (
+            proptest::bool::weighted(0.3),
+            (often(), often(), often(), often()),
+            shift,
+            1..30_u64,
+        )
+            .prop_map(|(changes, hears, shift, most)| Mood {
+                changes,
+                hears_range: hears.0,
+                hears_if_range: hears.1,
+                names_the_entity: hears.2,
+                names_the_total: hears.3,
+                shift,
+                most,
+            })
+    }
+
+    /// What the server has: a version of a file, all of whose bytes are its number.
+    struct Server {
+        version: u8,
+        lengths: Vec<u64>,
+    }
+
+    impl Server {
+        fn answer(
+            &mut self,
+            mood: &Mood,
+            asked: Option<(Asked, &str)>,
+        ) -> (StatusCode, HeaderMap, u64) {
+            self.version += u8::from(mood.changes);
+            let total = self.lengths[usize::from(self.version) % self.lengths.len()];
+            let tag = format!("\"{}\"", self.version);
+            let mut headers = HeaderMap::new();
+            if mood.names_the_entity || asked.is_none() {
+                headers.insert(ETAG, HeaderValue::from_str(&tag).unwrap());
+            }
+            let asked = asked.filter(|(_, condition)| {
+                mood.hears_range && (!mood.hears_if_range || *condition == tag)
+            });
+            let Some((asked, _)) = asked else {
+                return (StatusCode::OK, headers, total);
+            };
+            let start = asked.start.saturating_add_signed(mood.shift);
+            let end = asked.end.unwrap_or(total).min(total).min(start + mood.most);
+            let shown = if mood.names_the_total {
+                total.to_string()
+            } else {
+                "*".to_owned()
+            };
+            if start >= end {
+                let range = format!("bytes */{total}");
+                headers.insert(CONTENT_RANGE, HeaderValue::from_str(&range).unwrap());
+                return (StatusCode::RANGE_NOT_SATISFIABLE, headers, 0);
+            }
+            let range = format!("bytes {start}-{}/{shown}", end - 1);
+            headers.insert(CONTENT_RANGE, HeaderValue::from_str(&range).unwrap());
+            (StatusCode::PARTIAL_CONTENT, headers, end - start)
+        }
+    }
+
+    proptest! {
+        /// Each connection breaks somewhere; whatever the server does, what is whole in the end is one version of the file.
+        #[test]
+        fn bytes_of_two_entities_are_never_joined(
+            steps in proptest::collection::vec((mood(), 0..40_u64), 1..30),
+            lengths in proptest::collection::vec(20..40_u64, 1..3),
+        ) {
+            let mut server = Server { version: 0, lengths };
+            let mut known: Option<Identity> = None;
+            let (mut here, mut file) = (Pieces::new(), Vec::new());
+            for (mood, most) in steps {
+                let step = known.as_ref().map_or(Step::Whole, |known| known.step(&here));
+                let asked = match step {
+                    Step::Nothing => break,
+                    Step::Whole => None,
+                    Step::Rest(asked) => Some(asked),
+                };
+                let condition = known.iter().find_map(|known| known.validator.as_ref());
+                let condition = condition.map(|validator| validator.if_range().to_owned());
+                let (status, headers, length) =
+                    server.answer(&mood, asked.zip(condition.as_deref()));
+                let verdict = match &known {
+                    Some(known) if asked.is_some() => known.judge(asked, status, &headers, Some(length)),
+                    _ => Verdict::StartAgain(Agreement::Unknown),
+                };
+                let arrived = match verdict {
+                    Verdict::Continue(range) => range.start..range.end.min(range.start + most),
+                    Verdict::StartAgain(_) => {
+                        known = Identity::of(URL, status, &headers, Some(length), false);
+                        (here, file) = (Pieces::new(), vec![u8::MAX; 100]);
+                        0..length.min(most)
+                    }
+                    Verdict::Changed | Verdict::Refused(_) => {
+                        known = None;
+                        continue;
+                    }
+                    verdict => panic!("{verdict:?} of a rest"),
+                };
+                for at in arrived.clone() {
+                    file[usize::try_from(at).unwrap()] = server.version;
+                }
+                here.add(arrived);
+            }
+            if let Some(known) = known.filter(|known| here.is_whole(known.total)) {
+                let file = &file[..usize::try_from(known.total).unwrap()];
+                let tag = format!("\"{}\"", file[0]);
+                prop_assert!(file.iter().all(|version| *version == file[0]));
+                prop_assert_eq!(known.validator, Validator::from_text(&tag));
+            }
+        }
+
+        #[test]
+        fn nothing_is_joined_beyond_what_was_asked_for(
+            start in 0..120_u64,
+            length in proptest::option::of(1..50_u64),
+            status in prop_oneof![Just(206_u16), Just(416), Just(200), 200..600_u16],
+            range in "(bytes|items) ([0-9]{1,2}-[0-9]{1,3}|\\*)/(100|101|\\*)",
+            tag in "(W/)?\"?[ab]\"?",
+            framed in proptest::option::of(0..120_u64),
+            is_checked: bool,
+            is_known: bool,
+        ) {
+            let mut known = Identity { is_checked, ..known() };
+            if !is_known {
+                known.validator = None;
+            }
+            let asked = Asked { start, end: length.map(|length| start + length) };
+            let status = StatusCode::from_u16(status).unwrap();
+            let headers = head(&[(CONTENT_RANGE, &range), (ETAG, &tag)]);
+            match known.judge(Some(asked), status, &headers, framed) {
+                Verdict::Continue(range) => {
+                    prop_assert_eq!(status, StatusCode::PARTIAL_CONTENT);
+                    prop_assert_eq!(range.start, start);
+                    prop_assert!(range.end <= asked.end.unwrap_or(100).min(100));
+                    prop_assert!(framed.is_none_or(|framed| framed == range.end - range.start));
+                    prop_assert!(is_checked || is_known && tag == "\"a\"");
+                }
+                Verdict::Complete => {
+                    prop_assert_eq!((status.as_u16(), start), (416, 100));
+                    prop_assert!(is_checked || is_known && tag == "\"a\"");
+                }
+                _ => {}
+            }
+        }
+    }
+}
