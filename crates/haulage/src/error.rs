@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Redirect,
     /// A policy of ours forbids it.
     Refused,
+    /// The file on the server is another one than before.
+    Changed,
     /// The bytes are not those whose checksum was expected.
     Checksum,
     /// A content coding could not be undone.
@@ -47,7 +49,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Input,
         Self::Name,
         Self::Dns,
@@ -60,6 +62,7 @@ impl ErrorKind {
         Self::Http,
         Self::Redirect,
         Self::Refused,
+        Self::Changed,
         Self::Checksum,
         Self::Decode,
         Self::Disk,
@@ -88,6 +91,7 @@ impl ErrorKind {
             Self::Http => "http",
             Self::Redirect => "redirect",
             Self::Refused => "refused",
+            Self::Changed => "changed",
             Self::Checksum => "checksum",
             Self::Decode => "decode",
             Self::Disk => "disk",

@@ -46,6 +46,10 @@ pub struct Outcome {
     pub verified: Verified,
     /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
     pub hashes: Vec<Checksum>,
+    /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched again.
+    pub resumed: u64,
+    /// Why what an earlier attempt or run had brought was of no use, so that the file was begun again.
+    pub restarted: Option<Box<str>>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
 }

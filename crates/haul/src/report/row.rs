@@ -19,6 +19,8 @@ pub(crate) struct ResultRow<'a> {
     error: Option<Failure>,
     attempts: u32,
     segments: u32,
+    resumed: u64,
+    restarted: Option<&'a str>,
     started: String,
     duration_ms: u64,
     etag: Option<&'a str>,
@@ -66,6 +68,8 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             error: outcome.error().map(Failure::from),
             attempts: outcome.attempts,
             segments: u32::from(matches!(outcome.status, Status::Done)),
+            resumed: outcome.resumed,
+            restarted: outcome.restarted.as_deref(),
             // A clock outside of the years -9999 to 9999 is not worth a failure.
             started: format!(
                 "{:.3}",

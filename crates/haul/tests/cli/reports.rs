@@ -37,7 +37,7 @@ fn each_item_has_one_row_of_results() {
     rows.sort_by_key(|row| row["row"].as_u64());
     assert_eq!(rows.len(), 4);
     let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
-    assert_eq!(fields.len(), 18, "{fields:?}");
+    assert_eq!(fields.len(), 20, "{fields:?}");
 
     let [missing, there, done, nonsense] = rows.try_into().unwrap();
     assert_eq!(missing["error"]["kind"], "http");
@@ -75,6 +75,8 @@ fn each_item_has_one_row_of_results() {
         ("error", Value::Null),
         ("attempts", json!(1)),
         ("segments", json!(1)),
+        ("resumed", json!(0)),
+        ("restarted", Value::Null),
         ("etag", json!("\"one\"")),
         ("last_modified", json!("Wed, 21 Oct 2015 07:28:00 GMT")),
         ("content_type", json!("text/plain")),

@@ -27,7 +27,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
 use crate::state::{Ending, State};
-use crate::write::{Content, Disk, Hashes, Rechecks, Writer};
+use crate::write::{Assemblies, Content, Disk, Hashes, Rechecks, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -50,6 +50,8 @@ pub(super) struct Core {
     pub(super) headers: Headers,
     pub(super) connector: Connector,
     pub(super) writer: Writer,
+    /// The parts with which this run, or a later one, can go on.
+    pub(super) assemblies: Arc<Assemblies>,
     pub(super) rechecks: Arc<Rechecks>,
     pub(super) disk: Arc<dyn Disk>,
     /// What earlier runs have recorded, and later ones need to know.
@@ -97,6 +99,10 @@ impl Core {
             headers: Headers::new(&options)?,
             connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
                 .map_err(no_thread)?,
+            assemblies: state
+                .as_ref()
+                .map(|state| state.assemblies())
+                .unwrap_or_default(),
             writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
@@ -138,6 +144,14 @@ impl Core {
         // What is saved as it was sent is measured as it comes in.
         let most = self.options.max_size.filter(|_| !codings.is_empty());
         Content::asked(&codings, most, self.hashes_of(request), &request.checksums)
+    }
+
+    /// The same for bytes that are those of the file.
+    pub(super) fn plain_content(
+        hashes: Hashes,
+        request: &Request,
+    ) -> Result<Option<Box<Content>>, Error> {
+        Content::asked(&[], None, hashes, &request.checksums)
     }
 
     /// What a request's file is to be hashed with.

@@ -25,6 +25,8 @@ pub(super) fn under_way(item: Item) -> Outcome {
         final_url,
         http_status: item.http_status,
         attempts: item.attempts,
+        resumed: item.resumed,
+        restarted: item.restarted,
         started,
         duration,
         ..unstarted(item.row, label)
@@ -51,6 +53,8 @@ pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
         content_type: None,
         verified: Verified::Nothing,
         hashes: Vec::new(),
+        resumed: 0,
+        restarted: None,
         ask: None,
     }
 }

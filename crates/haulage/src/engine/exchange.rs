@@ -1,8 +1,10 @@
 //! One piece of work on a lane: a request, as often as it takes to get an answer, and what is done with that.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use http::response::Parts;
 use hyper::Response;
 use hyper::body::Incoming;
 
@@ -18,7 +20,7 @@ use crate::fetch::headers;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Asked, Entity};
 use crate::plan::size;
-use crate::write::Pace;
+use crate::write::{Pace, PartWriter};
 
 /// How long the rest of a body that nobody wants may take.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -57,9 +59,17 @@ impl Lane {
     }
 
     async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+        if let Some(step) = self.whole_already(item) {
+            return Ok(step);
+        }
         redirect::check_scheme(item.url(), self.core.options.plain_http)?;
         self.core.begin(item);
-        let conditions = item.conditions();
+        let mut conditions = item.conditions();
+        let is_conditional = !conditions.is_empty();
+        let rest = item.rest();
+        if let Some(rest) = &rest {
+            rest.ask(&mut conditions);
+        }
         let Some(response) = self.answer(item, &conditions, connects).await? else {
             return Ok(Step::PutBack);
         };
@@ -69,10 +79,16 @@ impl Lane {
         let (head, body) = response.into_parts();
         let mut body = ResponseBody::new(body, head.version);
         item.http_status = Some(head.status.as_u16());
-        let asked = if conditions.is_empty() {
-            Asked::Always
-        } else {
+        if let Some(rest) = rest {
+            match self.judge(item, rest, &head, &mut body).await {
+                ControlFlow::Break(step) => return step,
+                ControlFlow::Continue(()) => {}
+            }
+        }
+        let asked = if is_conditional {
             Asked::IfChanged
+        } else {
+            Asked::Always
         };
         let answer = head::read(
             head.status,
@@ -82,10 +98,7 @@ impl Lane {
             asked,
         );
         let step = match answer {
-            Answer::Save(entity) => {
-                self.save_as_named(item, &head.headers, &mut body, entity)
-                    .await?
-            }
+            Answer::Save(entity) => self.save_as_named(item, &head, &mut body, entity).await?,
             Answer::Unchanged(entity) => {
                 self.put_aside(&mut body).await;
                 Step::Unchanged(entity)
@@ -191,11 +204,11 @@ impl Lane {
     async fn save_as_named(
         &mut self,
         item: &mut Item,
-        headers: &HeaderMap,
+        head: &Parts,
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
-        match self.core.name_by_server(item, headers).await {
+        match self.core.name_by_server(item, &head.headers).await {
             There::Nothing => {}
             There::Stored(stored) => {
                 if item.has_it_already(&stored, &entity) {
@@ -212,38 +225,83 @@ impl Lane {
             self.put_aside(body).await;
             return Ok(Step::Failed(error));
         }
-        self.receive(item, headers, body, entity).await
+        self.receive_whole(item, head, body, entity).await
     }
 
-    async fn receive(
+    /// Receives a file from its first byte on.
+    async fn receive_whole(
         &mut self,
-        item: &Item,
-        headers: &HeaderMap,
+        item: &mut Item,
+        head: &Parts,
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
+        // Nothing of what there was belongs to this response.
+        self.core.discard(item);
+        if let Some(under_way) = &item.under_way {
+            under_way.transfer.begin(entity.length);
+        }
+        let content = self.core.content_of(&item.request, &head.headers)?;
+        item.kept = self.core.assembly(item, head, &entity);
+        let part = match &item.kept {
+            Some(kept) => self
+                .core
+                .writer
+                .bring(0..kept.identity.total, kept, content),
+            None => self.core.writer.part(content),
+        };
+        let part = self.receive(item, body, entity.length, part).await?;
+        Ok(Step::Received(part, entity))
+    }
+
+    /// Receives a body, of which so many bytes are to come, or as many of them as its part still takes.
+    ///
+    /// # Errors
+    /// A part with which others can go on is kept then.
+    pub(super) async fn receive(
+        &mut self,
+        item: &Item,
+        body: &mut ResponseBody,
+        length: Option<u64>,
+        mut part: PartWriter,
+    ) -> Result<PartWriter, Error> {
+        let received = self.receive_into(item, body, length, &mut part).await;
+        match received {
+            Ok(()) => Ok(part),
+            Err(error) => {
+                part.keep_if_shared().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn receive_into(
+        &mut self,
+        item: &Item,
+        body: &mut ResponseBody,
+        length: Option<u64>,
+        part: &mut PartWriter,
+    ) -> Result<(), Error> {
+        if self.receive_directly(item, body, length, part).await? {
+            return Ok(());
+        }
         let transfer = item.under_way.as_ref().map(|under_way| &under_way.transfer);
-        if let Some(transfer) = transfer {
-            transfer.begin(entity.length);
-        }
-        let content = self.core.content_of(&item.request, headers)?;
-        let mut part = self.core.writer.part(content);
-        if self
-            .receive_directly(item, body, &entity, &mut part)
-            .await?
-        {
-            return Ok(Step::Received(part, entity));
-        }
         let mut received = 0;
-        while let Some(bytes) = body.next(&mut self.idle).await? {
+        while part.left() != Some(0) {
+            let Some(bytes) = body.next(&mut self.idle).await? else {
+                return Ok(());
+            };
             received += bytes.len() as u64;
             size::check(received, self.core.options.max_size)?;
-            if let Some(transfer) = transfer {
-                transfer.add(bytes.len() as u64);
-            }
+            let length = bytes.len() as u64;
             self.idle.aside(part.write(bytes)).await?;
+            if let Some(transfer) = transfer {
+                transfer.add(length);
+            }
         }
-        Ok(Step::Received(part, entity))
+        // What is left of it belongs to others.
+        self.put_aside(body).await;
+        Ok(())
     }
 
     /// How slow a server may be.
@@ -255,7 +313,7 @@ impl Lane {
     }
 
     /// Reads the rest of an answer that is no file, or gives its connection up.
-    async fn put_aside(&mut self, body: &mut ResponseBody) {
+    pub(super) async fn put_aside(&mut self, body: &mut ResponseBody) {
         if matches!(self.connection, Some(Connection::Http2(_))) {
             // Dropping the body ends its stream, and no other.
             return;

@@ -8,7 +8,6 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::connect::Connection;
 use crate::fetch::recall::Rest;
-use crate::plan::head::Entity;
 use crate::write::{Broken, Flow, PartWriter};
 
 /// What is shorter is over before a thread of its own would pay, and would lose its connection, which others could use.
@@ -20,10 +19,10 @@ impl Lane {
         &mut self,
         item: &Item,
         body: &mut ResponseBody,
-        entity: &Entity,
+        length: Option<u64>,
         part: &mut PartWriter,
     ) -> Result<bool, Error> {
-        let Some(length) = entity.length.filter(|length| *length >= LARGE) else {
+        let Some(length) = length.filter(|length| *length >= LARGE) else {
             return Ok(false);
         };
         let (Some(Connection::Http1(connection)), Some(under_way)) =

@@ -14,6 +14,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
 use crate::request::{Credentials, Request};
 use crate::schedule::Protocol;
+use crate::write::Assembly;
 
 /// What moves through the host queues.
 pub(super) struct Item {
@@ -38,6 +39,16 @@ pub(super) struct Item {
     pub(super) stored: Stored,
     /// What stands at its name was found to be another file than its server said: it is replaced, whatever the server says next.
     pub(super) replaces: bool,
+    /// What has been brought of its file, with which its next request can go on.
+    pub(super) kept: Option<Arc<Assembly>>,
+    /// Bytes of it that its last request did not have to bring.
+    pub(super) resumed: u64,
+    /// How many of the responses that it went on with brought very little.
+    pub(super) short: u32,
+    /// Why what had been brought was of no use.
+    pub(super) restarted: Option<Box<str>>,
+    /// What came was not what its checksum, or its server, had said: it is begun again once.
+    pub(super) has_mismatched: bool,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
 }
@@ -78,6 +89,11 @@ impl Item {
             http_status: None,
             stored: Stored::default(),
             replaces: false,
+            kept: None,
+            resumed: 0,
+            short: 0,
+            restarted: None,
+            has_mismatched: false,
             under_way: None,
         }
     }

@@ -54,6 +54,10 @@ pub(super) enum Step {
     Unchanged(Entity),
     /// The item goes on at another URL.
     Redirected(Url),
+    /// What has been brought of its file can be gone on with: the next request asks for the rest.
+    More,
+    /// What has been brought is of no use, for this reason: the file is begun again.
+    Again(Error),
     Failed(Error),
     /// There is no connection yet that it could use: it waits.
     PutBack,
@@ -146,6 +150,8 @@ impl Lane {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Found(there) => self.core.end_unread(*item, there),
             Step::Unchanged(entity) => self.core.unchanged(item, entity),
+            Step::More => self.core.go_on_with(item),
+            Step::Again(why) => self.core.begin_again(item, why),
             Step::Redirected(to) => self.core.redirected(item, to),
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {

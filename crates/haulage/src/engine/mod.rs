@@ -14,6 +14,7 @@ mod known;
 mod lane;
 mod present;
 mod refresh;
+mod resume;
 mod server_name;
 mod settle;
 mod window;

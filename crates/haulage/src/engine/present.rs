@@ -106,9 +106,12 @@ impl Core {
     }
 
     /// An item's file is to be fetched; in a run that only plans, that ends it.
-    pub(super) fn fetch(&self, item: Item) {
+    pub(super) fn fetch(&self, mut item: Item) {
         match self.options.purpose {
-            Purpose::Download => self.queue(Box::new(item)),
+            Purpose::Download => {
+                self.take_up(&mut item);
+                self.queue(Box::new(item));
+            }
             Purpose::Plan => {
                 let status = self.planned(&item.request);
                 self.end_as_found(item, status, Found::of(0));

@@ -55,8 +55,20 @@ impl Core {
             promised: entity.length,
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
-                Ok(saved) => core.done(*item, entity, saved),
-                Err(error) => core.failed(item, error),
+                Ok(saved) => {
+                    if let Some(kept) = &item.kept {
+                        core.assemblies.forget(kept);
+                    }
+                    core.done(*item, entity, saved);
+                }
+                Err(error) => {
+                    let mut item = item;
+                    // What the disk has not taken yet may go on in a later run.
+                    if error.kind() != ErrorKind::Disk {
+                        core.discard(&mut item);
+                    }
+                    core.failed(item, error);
+                }
             }),
         };
         part.commit(saving).await;
@@ -134,7 +146,10 @@ impl Core {
     fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
         // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
-        let may_pass = error.is_transient() && asked.is_none_or(|asked| asked <= policy.max_time);
+        let is_begun_again = error.kind() == ErrorKind::Checksum
+            && !std::mem::replace(&mut item.has_mismatched, true);
+        let may_pass = (error.is_transient() || is_begun_again)
+            && asked.is_none_or(|asked| asked <= policy.max_time);
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,

@@ -4,33 +4,17 @@
 pub(crate) mod coding;
 mod component;
 pub(crate) mod conditional;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what resumes and splits files comes next")
-)]
 pub(crate) mod content_range;
 pub(crate) mod disposition;
 pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what resumes and splits files comes next")
-)]
 pub(crate) mod pieces;
 pub(crate) mod registry;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what resumes and splits files comes next")
-)]
 pub(crate) mod resume;
 pub(crate) mod retry_after;
 pub(crate) mod size;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what resumes and splits files comes next")
-)]
 pub(crate) mod validator;
 #[cfg_attr(
     not(test),

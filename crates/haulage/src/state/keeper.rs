@@ -1,5 +1,6 @@
 //! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,20 +11,26 @@ use std::time::{Duration, Instant};
 use super::ask::Ask;
 use super::known::Known;
 use super::lookup::Lookup;
+use super::parts::{Recorded, Unfinished};
 use super::record::Record;
 use super::store::{self, Access, Pass, Store};
 use crate::error::Error;
 use crate::options::{Existing, Options, Workspace};
 use crate::outcome::Outcome;
 use crate::request::Place;
-use crate::write::Disk;
+use crate::write::{Assemblies, Assembly, Disk};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
 /// A group of so many is recorded at once.
 const GROUP: usize = 1536;
+/// How often the progress of parts is recorded when nothing else is. A power cut, or kill -9, costs at most what came since.
+const PROGRESS: Duration = Duration::from_secs(2);
 /// When so many wait, since the disk is behind, no more rows are begun.
 const MOST: usize = 8 * GROUP;
+
+/// How long a run that is over waits for what was handed to the disk.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What is known of all rows, and what is to be recorded of them.
 pub(crate) struct State {
@@ -36,6 +43,11 @@ pub(crate) struct State {
     store: Mutex<Option<Store>>,
     /// Earlier runs have recorded something.
     knows: bool,
+    /// The parts with which this run, or a later one, can go on.
+    assemblies: Arc<Assemblies>,
+    /// Those that earlier runs have left and nobody has taken up, by what their rows ask for.
+    unfinished: Mutex<HashMap<i64, Unfinished>>,
+    recorded: Mutex<Recorded>,
     pending: Mutex<Pending>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -71,7 +83,7 @@ impl State {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, Error> {
         let access = Access::Write { alone };
-        let store = match path.symlink_metadata() {
+        let mut store = match path.symlink_metadata() {
             Ok(_) => Some(Store::open(&path, access)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -81,6 +93,7 @@ impl State {
                 ));
             }
         };
+        let unfinished = unfinished(store.as_mut(), &*disk)?;
         let knows = match &store {
             Some(store) => !store.is_empty().map_err(unreadable)?,
             None => false,
@@ -97,6 +110,9 @@ impl State {
             lookup: Mutex::new(Lookup::new(pass)),
             store: Mutex::new(store),
             knows,
+            assemblies: Arc::default(),
+            unfinished: Mutex::new(unfinished),
+            recorded: Mutex::default(),
             pending: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
@@ -107,6 +123,23 @@ impl State {
     /// Whether earlier runs have recorded anything.
     pub(crate) fn knows(&self) -> bool {
         self.knows
+    }
+
+    /// The parts with which this run, or a later one, can go on.
+    pub(crate) fn assemblies(&self) -> Arc<Assemblies> {
+        Arc::clone(&self.assemblies)
+    }
+
+    /// Takes up the part that an earlier run has left of what a row asks for. `is_checked`: the row has a checksum.
+    pub(crate) fn take_up(&self, ask: &Ask, url: &str, is_checked: bool) -> Option<Arc<Assembly>> {
+        let mut unfinished = lock(&self.unfinished);
+        let same = unfinished.get(&ask.key)?.owner.url.as_ref() == url;
+        let found = same.then(|| unfinished.remove(&ask.key)).flatten()?;
+        drop(unfinished);
+        let assembly = Arc::new(found.into_assembly(is_checked));
+        lock(&self.recorded).know(&assembly);
+        self.assemblies.add(&assembly);
+        Some(assembly)
     }
 
     /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot.
@@ -132,11 +165,19 @@ impl State {
         let mut group = Vec::new();
         loop {
             let mut pending = lock(&self.pending);
+            let progress_is_due = Instant::now() + PROGRESS;
             while pending.records.is_empty() && !pending.closed {
-                pending = wait(&self.changed, pending);
+                let left = progress_is_due.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                (pending, _) = self
+                    .changed
+                    .wait_timeout(pending, left)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             let due = Instant::now() + GATHER;
-            while pending.records.len() < GROUP && !pending.closed {
+            while (1..GROUP).contains(&pending.records.len()) && !pending.closed {
                 let left = due.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     break;
@@ -160,7 +201,9 @@ impl State {
 
     /// Records a group, once it would survive a power cut.
     fn record(&self, group: &mut [Record]) -> Result<(), Error> {
-        if group.is_empty() {
+        // In this order: what was written before the sync is durable after it.
+        let progress = lock(&self.recorded).progress(&self.assemblies.all());
+        if group.is_empty() && progress.is_empty() {
             return Ok(());
         }
         self.disk
@@ -173,7 +216,9 @@ impl State {
             Some(store) => store,
             none => none.insert(Store::open(&self.path, self.access)?),
         };
-        store.record(group).map_err(unwritable)
+        store.record(group, &progress).map_err(unwritable)?;
+        lock(&self.recorded).note(progress);
+        Ok(())
     }
 
     /// Adds an outcome to the next group.
@@ -242,6 +287,14 @@ impl State {
         self.input_ended.store(true, Ordering::Release);
     }
 
+    /// The numbers of all parts that may be of use still.
+    fn parts_in_hand(&self) -> Vec<u64> {
+        let unfinished = lock(&self.unfinished);
+        let earlier = unfinished.values().map(|part| part.number);
+        let ours = self.assemblies.all();
+        earlier.chain(ours.iter().map(|part| part.number)).collect()
+    }
+
     /// The run is over: records the rest. Whether a later run needs what is recorded.
     ///
     /// # Errors
@@ -257,11 +310,19 @@ impl State {
             // Should it have panicked, what it had in hand is looked at again by the next run.
             let _ = thread.join();
         }
+        self.assemblies.wait_until_idle(GRACE);
+        // Should it not be possible to record them, the next run may know what to do with them.
+        self.disk.leave_parts(self.parts_in_hand());
         let goes_when_done = self.workspace == Workspace::RemoveWhenDone;
         if goes_when_done && lock(&self.store).is_none() {
             // Nothing of it would be missed: a run again finds the files that are there, and asks for the others.
-            let is_worth_it = rest.iter().any(Record::is_done);
+            let is_worth_it = rest.iter().any(Record::is_done)
+                || !lock(&self.recorded)
+                    .progress(&self.assemblies.all())
+                    .moved
+                    .is_empty();
             if ending.everything_is_there || !is_worth_it {
+                self.disk.leave_parts(Vec::new());
                 return Ok(false);
             }
         }
@@ -270,15 +331,54 @@ impl State {
             return Ok(false);
         };
         if self.input_ended.load(Ordering::Acquire) {
+            let in_use: HashSet<u64> = self
+                .assemblies
+                .all()
+                .iter()
+                .map(|part| part.number)
+                .collect();
             store
-                .tidy(lock(&self.lookup).lasts(), ending.complete)
+                .tidy(lock(&self.lookup).lasts(), ending.complete, &in_use)
                 .map_err(unwritable)?;
         }
+        self.disk.leave_parts(store.parts().map_err(unreadable)?);
         if goes_when_done && ending.everything_is_there {
             return Ok(!store.is_done_with().map_err(unreadable)?);
         }
         Ok(true)
     }
+}
+
+/// The parts that earlier runs have left, and that are there; all others go.
+fn unfinished(
+    store: Option<&mut Store>,
+    disk: &dyn Disk,
+) -> Result<HashMap<i64, Unfinished>, Error> {
+    let mut recorded = match &store {
+        Some(store) => store.unfinished().map_err(unreadable)?,
+        None => Vec::new(),
+    };
+    let parts: Vec<_> = recorded
+        .iter()
+        .map(|part| (part.number, part.end()))
+        .collect();
+    let kept: HashSet<u64> = disk
+        .keep_parts(&parts)
+        .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
+        .into_iter()
+        .collect();
+    recorded.retain(|part| kept.contains(&part.number));
+    if let Some(store) = store {
+        let numbers = store.parts().map_err(unreadable)?.into_iter();
+        let gone: Vec<_> = numbers.filter(|part| !kept.contains(part)).collect();
+        if !gone.is_empty() {
+            store.forget_parts(&gone).map_err(unwritable)?;
+        }
+    }
+    Ok(recorded
+        .into_iter()
+        .map(|part| (part.owner.ask, part))
+        .collect())
 }
 
 fn unreadable(cause: rusqlite::Error) -> Error {

@@ -9,6 +9,7 @@ mod columns;
 mod keeper;
 mod known;
 mod lookup;
+mod parts;
 mod record;
 mod results;
 mod schema;

@@ -132,6 +132,9 @@ impl Record {
             content_type: self.content_type,
             verified: self.verified,
             hashes: self.hashes,
+            // They are of the run alone.
+            resumed: 0,
+            restarted: None,
             ask: Some(self.ask),
         }
     }

@@ -6,7 +6,8 @@ use rusqlite::{Connection, Transaction};
 const APPLICATION: i32 = 0x6861_756c;
 
 /// What each version changed, the first one first; the database's `user_version` says how many of them it has.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE list (
     id INTEGER PRIMARY KEY,
     -- Its path as given; empty for the URLs of a command line.
@@ -48,7 +49,28 @@ CREATE TABLE item (
     hashes TEXT,
     PRIMARY KEY (list, row)
 ) WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE part (
+    -- Its file's name below .haul/part.
+    number INTEGER PRIMARY KEY,
+    -- The row that it is for: its list, what it asks for, its URL.
+    input TEXT NOT NULL,
+    ask INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    -- Where its bytes came from: the URL, or a mirror.
+    source TEXT NOT NULL,
+    -- A strong ETag, with its quotes, or a Last-Modified that is as good.
+    validator TEXT,
+    total INTEGER NOT NULL,
+    -- Which bytes are here: 1, then for each piece how far it is from the one before, and how long (LEB128).
+    pieces BLOB NOT NULL,
+    etag TEXT,
+    last_modified TEXT,
+    content_type TEXT
+);
+",
+];
 
 /// Why a database is not opened.
 pub(super) enum Unfit {

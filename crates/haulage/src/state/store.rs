@@ -1,6 +1,6 @@
 //! The database: what is asked of it, and recorded in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use super::ask::Recorded;
 use super::columns::{self, hashes_of, known, line, number, record};
 use super::known::Known;
+use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
 use crate::error::{Error, ErrorKind};
@@ -87,8 +88,8 @@ impl Store {
         })
     }
 
-    /// Records a group, all or nothing.
-    pub(super) fn record(&mut self, group: &[Record]) -> rusqlite::Result<()> {
+    /// Records a group, and what has become of parts, all or nothing.
+    pub(super) fn record(&mut self, group: &[Record], progress: &Progress) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(columns::INSERT)?;
@@ -123,6 +124,24 @@ impl Store {
                 }
             }
         }
+        parts::record(&transaction, progress)?;
+        transaction.commit()
+    }
+
+    /// The parts that earlier runs have left.
+    pub(super) fn unfinished(&self) -> rusqlite::Result<Vec<Unfinished>> {
+        parts::all(&self.connection)
+    }
+
+    /// The numbers of all parts that are recorded.
+    pub(super) fn parts(&self) -> rusqlite::Result<Vec<u64>> {
+        parts::numbers(&self.connection)
+    }
+
+    /// These parts are not there any more.
+    pub(super) fn forget_parts(&mut self, gone: &[u64]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        parts::forget(&transaction, gone)?;
         transaction.commit()
     }
 
@@ -219,11 +238,12 @@ impl Store {
             .map(|any: bool| !any)
     }
 
-    /// All rows of these inputs have been seen, this one the last: forgets those that are in them no more.
+    /// All rows of these inputs have been seen, this one the last: forgets those that are in them no more. These parts are `in_use`.
     pub(super) fn tidy<'a>(
         &mut self,
         lasts: impl Iterator<Item = (&'a str, u64)>,
         is_finished: bool,
+        in_use: &HashSet<u64>,
     ) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         for (input, last) in lasts {
@@ -243,6 +263,11 @@ impl Store {
                 params![input, list],
             )?;
             if is_finished {
+                // Those that were not taken up: nobody asks for them any more.
+                let left = parts::numbers_of(&transaction, input)?;
+                let is_left = |part: &u64| !in_use.contains(part);
+                let left: Vec<_> = left.into_iter().filter(is_left).collect();
+                parts::forget(&transaction, &left)?;
                 transaction.execute("UPDATE list SET finished = 1 WHERE id = ?1", [list])?;
             }
         }
@@ -253,6 +278,9 @@ impl Store {
 
     /// Whether only URLs of a command line are in it, and all of them are there.
     pub(super) fn is_done_with(&self) -> rusqlite::Result<bool> {
+        if parts::is_any(&self.connection)? {
+            return Ok(false);
+        }
         self.connection.query_row(
             "SELECT NOT EXISTS (SELECT 1 FROM list WHERE input <> '')
                     AND NOT EXISTS (SELECT 1 FROM item WHERE status = 'failed')",

@@ -1,15 +1,18 @@
 //! A body as it is written: its bytes, through what was asked of them, into a part's file.
 
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::assembly::Assembly;
 use super::batch::Batch;
 use super::content::Content;
 use super::disk::{Disk, PartFile};
 use super::flow;
+use super::stretch::Stretch;
 use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A body, as far as it has been written.
 pub(super) struct Body {
@@ -17,15 +20,25 @@ pub(super) struct Body {
     file: Option<Box<dyn PartFile>>,
     received: u64,
     written: u64,
+    place: Option<Place>,
+}
+
+/// Where a body goes in a part that others may write to.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) assembly: Arc<Assembly>,
+    pub(super) stretch: Arc<Stretch>,
 }
 
 impl Body {
-    pub(super) fn new(content: Option<Box<Content>>) -> Self {
+    /// A body of whose bytes this is asked; it goes into a part of its own, or to its place in another.
+    pub(super) fn new(content: Option<Box<Content>>, place: Option<Place>) -> Self {
         Self {
             content,
             file: None,
             received: 0,
             written: 0,
+            place,
         }
     }
 
@@ -38,13 +51,23 @@ impl Body {
     ) -> Result<(), Trouble> {
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(disk.create_part(part)?),
+            None => self.file.insert(match &self.place {
+                None => disk.create_part(part)?,
+                Some(place) => place.assembly.open(disk, place.stretch.start())?,
+            }),
         };
         self.received += batch.length() as u64;
         let mut slices = batch.slices();
-        let Some(content) = &mut self.content else {
+        let content = match &self.place {
+            // What begins elsewhere is read once more in the end.
+            Some(place) if place.stretch.start() > 0 => None,
+            _ => self.content.as_mut(),
+        };
+        let Some(content) = content else {
+            write_all(file.as_mut(), &mut slices)?;
             self.written += batch.length() as u64;
-            return Ok(write_all(file.as_mut(), &mut slices)?);
+            self.tell(batch.length() as u64);
+            return Ok(());
         };
         for slice in &slices {
             content.pass(slice, &mut |bytes| {
@@ -52,18 +75,27 @@ impl Body {
                 Ok(write_all(file.as_mut(), &mut [IoSlice::new(bytes)])?)
             })?;
         }
+        self.tell(batch.length() as u64);
         Ok(())
     }
 
-    /// Lets a flow add what it brings: for a body of which nothing is asked, and whose file is there.
+    /// Tells those who share the part that so many bytes more have been written.
+    fn tell(&self, bytes: u64) {
+        if let Some(place) = &self.place {
+            place.stretch.wrote(bytes);
+        }
+    }
+
+    /// Lets a flow add what it brings: for a body of which nothing is asked as it goes by, and whose file is there.
     pub(super) fn take(&mut self, order: flow::Order) {
         match &mut self.file {
-            Some(file) if self.content.is_none() => {
-                let moved = order.run(file.as_ref());
+            Some(file) => {
+                let stretch = self.place.as_ref().map(|place| &*place.stretch);
+                let moved = order.run(file.as_ref(), stretch);
                 self.received += moved;
                 self.written += moved;
             }
-            _ => order.refuse(),
+            None => order.refuse(),
         }
     }
 
@@ -72,8 +104,12 @@ impl Body {
         &mut self,
         promised: Option<u64>,
         modified: Option<SystemTime>,
+        disk: &dyn Disk,
     ) -> Result<Verified, Trouble> {
-        let verified = self.verify(promised).map_err(Trouble::Body)?;
+        let verified = match self.place.clone() {
+            None => self.verify(promised).map_err(Trouble::Body)?,
+            Some(place) => self.verify_assembly(&place.assembly, disk)?,
+        };
         if let Some(mut file) = self.file.take() {
             if let Some(time) = modified {
                 // A file system without times still has the file.
@@ -81,6 +117,7 @@ impl Body {
             }
             file.close()?;
         }
+        self.give_up();
         Ok(verified)
     }
 
@@ -99,9 +136,55 @@ impl Body {
         verify::verify(arrived, promised, &expected)
     }
 
+    /// The same for a part that others have written to as well. Its bytes have gone by in order only where one body has brought them all.
+    fn verify_assembly(
+        &mut self,
+        assembly: &Assembly,
+        disk: &dyn Disk,
+    ) -> Result<Verified, Trouble> {
+        let total = assembly.identity.total;
+        if !assembly.is_whole() {
+            return Err(Trouble::Body(Error::new(
+                ErrorKind::Incomplete,
+                format!("of {total} bytes some are missing"),
+            )));
+        }
+        let (hashes, expected) = match self.content.take() {
+            None => Default::default(),
+            Some(content) if self.written == total => content.end().map_err(Trouble::Body)?,
+            Some(content) => content.of_file(disk.read_part(assembly.number)?.as_mut())?,
+        };
+        let arrived = Arrived {
+            received: total,
+            length: total,
+            hashes,
+        };
+        verify::verify(arrived, Some(total), &expected).map_err(Trouble::Body)
+    }
+
+    /// Whether the part is one with which others can go on.
+    pub(super) fn is_shared(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Lets go of the file, whatever is in it.
     pub(super) fn give_up(&mut self) {
         self.file = None;
+        if let Some(place) = self.place.take() {
+            place.assembly.end(&place.stretch);
+        }
+    }
+
+    /// Lets go of the file, with which others may go on.
+    pub(super) fn keep(&mut self) {
+        let closed = self.file.take().map(PartFile::close);
+        if let Some(place) = &self.place
+            && closed.is_some_and(|closed| closed.is_err())
+        {
+            // Which of the writes have failed nobody says.
+            place.stretch.void();
+        }
+        self.give_up();
     }
 }
 

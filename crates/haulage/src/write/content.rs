@@ -1,11 +1,16 @@
 //! What a body's bytes go through on their way to the file, where anything was asked of them.
 
+use std::io::{self, Read};
+
 use super::decode::Decoder;
 use super::hash::Hashes;
 use super::trouble::Trouble;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::Coding;
+
+/// Bytes that one read may bring.
+const READ: usize = 256 << 10;
 
 /// What is asked of a body's bytes besides saving them: its codings are undone, and the file that this makes is measured and
 /// hashed. Most bodies have none of it.
@@ -63,6 +68,20 @@ impl Content {
         match decoder {
             Some(decoder) => decoder.pass(bytes, &mut save),
             None => save(bytes),
+        }
+    }
+
+    /// What the bytes of a file hash to that did not go by in order, and what they should.
+    pub(super) fn of_file(self, file: &mut dyn Read) -> io::Result<(Vec<Checksum>, Vec<Checksum>)> {
+        let mut buffer = vec![0; READ].into_boxed_slice();
+        let mut hashes = self.file.hashes.anew();
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok((hashes.finish(), self.expected)),
+                Ok(read) => hashes.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -9,17 +9,19 @@
 )]
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, IoSlice, Read};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, futimens,
-    linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, SeekFrom, Stat, Timespec, Timestamps, UTIME_OMIT,
+    futimens, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::DecInt;
@@ -61,6 +63,10 @@ pub(crate) struct Directory {
     /// Held until the run ends.
     lock: Mutex<Option<File>>,
     when_done: Workspace,
+    /// The number of the next part.
+    first_part: AtomicU64,
+    /// Parts that a later run may go on with.
+    left: Mutex<Vec<u64>>,
     /// It held nothing when it was opened, so whatever is below it this run has put there.
     was_empty: bool,
 }
@@ -100,7 +106,6 @@ impl Directory {
         })?;
         make_folder(workspace.as_fd(), "part").map_err(failed)?;
         let parts = open_folder(workspace.as_fd(), "part").map_err(failed)?;
-        remove_files(parts.as_fd()).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             root,
@@ -109,6 +114,8 @@ impl Directory {
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
             when_done,
+            first_part: AtomicU64::new(0),
+            left: Mutex::default(),
             was_empty,
         })
     }
@@ -177,6 +184,51 @@ impl Disk for Directory {
         }))
     }
 
+    fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
+        rustix::fs::seek(&file, SeekFrom::Start(at))?;
+        Ok(Box::new(OpenPart {
+            file,
+            room: Arc::clone(&self.room),
+        }))
+    }
+
+    fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
+        Ok(Box::new(File::from(file)))
+    }
+
+    fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        let after = recorded.iter().map(|(part, _)| part + 1).max();
+        self.first_part
+            .fetch_max(after.unwrap_or(0), Ordering::Relaxed);
+        let recorded: HashMap<_, _> = recorded.iter().copied().collect();
+        let mut kept = Vec::new();
+        remove_files(self.parts.as_fd(), |name| {
+            let part = number_of(name);
+            if let Some(part) = part {
+                self.first_part.fetch_max(part + 1, Ordering::Relaxed);
+            }
+            let fits = part.filter(|part| {
+                let least = recorded.get(part);
+                least.is_some_and(|least| is_ours(&self.parts, *part, *least))
+            });
+            kept.extend(fits);
+            fits.is_some()
+        })?;
+        Ok(kept)
+    }
+
+    fn first_part(&self) -> u64 {
+        self.first_part.load(Ordering::Relaxed)
+    }
+
+    fn leave_parts(&self, parts: Vec<u64>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
         let part = part_name(part);
         let part = part.as_c_str();
@@ -222,7 +274,9 @@ impl Disk for Directory {
 
     fn close(&self, everything_is_there: bool) {
         // Best effort, all of it: what stays is found by the next run.
-        let _ = remove_files(self.parts.as_fd());
+        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_left = |name: &CStr| number_of(name).is_some_and(|part| left.contains(&part));
+        let _ = remove_files(self.parts.as_fd(), is_left);
         if everything_is_there && self.when_done == Workspace::RemoveWhenDone {
             let workspace = self.path.join(WORKSPACE);
             let _ = fs::remove_dir(workspace.join("part"));
@@ -344,6 +398,23 @@ fn part_name(part: u64) -> DecInt {
     DecInt::new(part)
 }
 
+/// The part that has this name.
+fn number_of(name: &CStr) -> Option<u64> {
+    let number = name.to_str().ok()?.parse().ok()?;
+    (part_name(number).as_c_str() == name).then_some(number)
+}
+
+/// Whether a part is a file that we have made, and nobody else can have written to under another name, with at least so many bytes.
+fn is_ours(parts: &OwnedFd, part: u64, least: u64) -> bool {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    statat(parts, part_name(part), flags).is_ok_and(|found| {
+        FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
+            && found.st_uid == rustix::process::geteuid().as_raw()
+            && found.st_nlink == 1
+            && u64::try_from(found.st_size).is_ok_and(|length| length >= least)
+    })
+}
+
 /// Makes a folder; `false` when it is there already.
 fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
@@ -358,11 +429,11 @@ fn open_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     Ok(openat(parent, name, flags, Mode::empty())?)
 }
 
-/// Removes the files in a folder: parts that an earlier run left.
-fn remove_files(folder: BorrowedFd<'_>) -> io::Result<()> {
+/// Removes the files in a folder, but for those that are to stay.
+fn remove_files(folder: BorrowedFd<'_>, mut stays: impl FnMut(&CStr) -> bool) -> io::Result<()> {
     for entry in rustix::fs::Dir::read_from(folder)? {
         let entry = entry?;
-        if entry.file_type() != FileType::Directory {
+        if entry.file_type() != FileType::Directory && !stays(entry.file_name()) {
             unlinkat(folder, entry.file_name(), AtFlags::empty())?;
         }
     }

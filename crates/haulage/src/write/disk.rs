@@ -10,6 +10,21 @@ use crate::plan::name::TargetName;
 pub(crate) trait Disk: Send + Sync + 'static {
     /// Makes a part that nobody else has.
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
+    /// Opens a part to write from a byte on.
+    fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>>;
+    /// Opens a part to read it.
+    fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>>;
+    /// Of the parts that earlier runs have left, those that are recorded stay, each with at least so many bytes; all others go. Which of
+    /// them are there, and fit to go on with. Before anything is written.
+    fn keep_parts(&self, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        Ok(Vec::new())
+    }
+    /// The number from which on those of this run's parts are free.
+    fn first_part(&self) -> u64 {
+        0
+    }
+    /// When the run is over, these parts are to stay: a later run may go on with them.
+    fn leave_parts(&self, _parts: Vec<u64>) {}
     /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when something stands there.
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
     /// Whether its parts can be written to by the kernel alone.

@@ -33,6 +33,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     parts: HashMap<u64, Vec<u8>>,
+    first_part: u64,
     files: HashMap<String, Vec<u8>>,
     /// What fails from now on, with which error number.
     failing: HashMap<Operation, i32>,
@@ -120,7 +121,40 @@ impl Disk for FakeDisk {
             state.parts.insert(part, Vec::new()).is_none(),
             "part {part} was there"
         );
-        Ok(Box::new(FakePart(self.clone(), part)))
+        Ok(Box::new(FakePart(self.clone(), part, 0)))
+    }
+
+    fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
+        let mut state = self.lock();
+        state.may(Operation::Create)?;
+        let bytes = state.parts.get_mut(&part).ok_or(io::ErrorKind::NotFound)?;
+        let at = usize::try_from(at).unwrap();
+        bytes.resize(bytes.len().max(at), 0);
+        Ok(Box::new(FakePart(self.clone(), part, at)))
+    }
+
+    fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
+        let bytes = self.lock().parts.get(&part).cloned();
+        Ok(Box::new(io::Cursor::new(
+            bytes.ok_or(io::ErrorKind::NotFound)?,
+        )))
+    }
+
+    fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        let mut state = self.lock();
+        let is_recorded = |part: &u64, bytes: &[u8]| {
+            recorded
+                .iter()
+                .any(|(kept, least)| kept == part && *least <= bytes.len() as u64)
+        };
+        state.parts.retain(|part, bytes| is_recorded(part, bytes));
+        let after = recorded.iter().map(|(part, _)| part + 1).max();
+        state.first_part = state.first_part.max(after.unwrap_or(0));
+        Ok(state.parts.keys().copied().collect())
+    }
+
+    fn first_part(&self) -> u64 {
+        self.lock().first_part
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
@@ -176,7 +210,8 @@ impl Disk for FakeDisk {
     fn close(&self, _everything_is_there: bool) {}
 }
 
-struct FakePart(FakeDisk, u64);
+/// A part, and where the next bytes go.
+struct FakePart(FakeDisk, u64, usize);
 
 impl PartFile for FakePart {
     fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -194,11 +229,12 @@ impl PartFile for FakePart {
             .flat_map(|slice| slice.iter().copied())
             .collect();
         let taken = all.len().min(state.short_writes.unwrap_or(usize::MAX));
-        state
-            .parts
-            .get_mut(&self.1)
-            .unwrap()
-            .extend_from_slice(&all[..taken]);
+        let part = state.parts.get_mut(&self.1).unwrap();
+        let end = self.2 + taken;
+        part.resize(part.len().max(end), 0);
+        part[self.2..end].copy_from_slice(&all[..taken]);
+        drop(state);
+        self.2 = end;
         Ok(taken)
     }
 

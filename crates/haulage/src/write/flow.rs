@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::disk::PartFile;
 use super::pump::{self, Broken, Pace};
+use super::stretch::Stretch;
 use crate::event::Transfer;
 
 /// The rest of a body that is to go to a part.
@@ -49,8 +50,8 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 }
 
 impl Order {
-    /// Does it, and tells; how many bytes have come to the file.
-    pub(super) fn run(self, file: &dyn PartFile) -> u64 {
+    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than its stretch has left.
+    pub(super) fn run(self, file: &dyn PartFile, stretch: Option<&Stretch>) -> u64 {
         let flow = &self.flow;
         let mut moved = 0;
         let result = match file.descriptor() {
@@ -60,9 +61,13 @@ impl Order {
                     file: descriptor.as_fd(),
                     bytes: flow.bytes,
                     pace: flow.pace,
+                    stretch,
                 },
                 |bytes| {
                     moved += bytes;
+                    if let Some(stretch) = stretch {
+                        stretch.wrote(bytes);
+                    }
                     flow.transfer.add(bytes);
                     file.flowed(bytes)
                 },

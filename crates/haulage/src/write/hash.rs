@@ -29,6 +29,11 @@ impl Hashes {
         Self(algorithms.into_iter().map(Hash::new).collect())
     }
 
+    /// The same algorithms, which have seen nothing yet.
+    pub(crate) fn anew(&self) -> Self {
+        Self(self.algorithms().map(Hash::new).collect())
+    }
+
     /// By which algorithms.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.0.iter().map(Hash::algorithm)

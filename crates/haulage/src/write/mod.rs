@@ -4,6 +4,8 @@
 //! Memory between the two is bounded for each part and in all, so that a slow disk slows the network instead of
 //! filling the memory, and one part that hangs stalls its own item alone.
 
+mod assemblies;
+mod assembly;
 mod batch;
 mod body;
 mod commit;
@@ -21,10 +23,13 @@ mod preview;
 mod pump;
 mod recheck;
 mod room;
+mod stretch;
 mod trouble;
 mod verify;
 mod writer;
 
+pub(crate) use self::assemblies::Assemblies;
+pub(crate) use self::assembly::{Assembly, Owner};
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::Content;
 pub(crate) use self::directory::{Directory, state_in};

@@ -32,6 +32,14 @@ impl Disk for Stream {
         Ok(Box::new(OutputPart(self.output.clone())))
     }
 
+    fn open_part(&self, _part: u64, _at: u64) -> io::Result<Box<dyn PartFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn read_part(&self, _part: u64) -> io::Result<Box<dyn Read + Send>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
         Ok(())
     }

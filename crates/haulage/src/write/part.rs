@@ -8,7 +8,7 @@ use std::thread;
 use tokio::sync::{Notify, Semaphore};
 
 use super::batch::{Batch, Buffers};
-use super::body::Body;
+use super::body::{Body, Place};
 use super::commit::{self, Saved, Saving};
 use super::content::Content;
 use super::disk::Disk;
@@ -48,6 +48,8 @@ pub(super) enum Step {
     Write(Batch, u32),
     Commit(Batch, u32, Saving),
     Flow(flow::Order),
+    /// It is closed, and stays.
+    Keep,
     Abandon,
 }
 
@@ -74,6 +76,7 @@ impl Part {
         budget: Arc<Semaphore>,
         buffers: Arc<Buffers>,
         content: Option<Box<Content>>,
+        place: Option<Place>,
     ) -> Self {
         Self {
             number,
@@ -83,7 +86,7 @@ impl Part {
             queue: Mutex::default(),
             room: Notify::new(),
             file: Mutex::new(File {
-                body: Body::new(content),
+                body: Body::new(content, place),
                 failed: false,
             }),
         }
@@ -160,16 +163,21 @@ impl Part {
     pub(super) fn push(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
         let mut queue = self.lock();
         queue.begun = true;
-        queue.ended |= matches!(step, Step::Commit(..) | Step::Abandon);
+        queue.ended |= matches!(step, Step::Commit(..) | Step::Keep | Step::Abandon);
         queue.bytes += match &step {
             Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
-            Step::Flow(_) | Step::Abandon => 0,
+            Step::Flow(_) | Step::Keep | Step::Abandon => 0,
         };
         queue.steps.push_back(step);
         if !std::mem::replace(&mut queue.submitted, true) {
             drop(queue);
             pool.submit(Arc::clone(self) as Arc<dyn Job>);
         }
+    }
+
+    /// Whether something has been pushed that ends it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().ended
     }
 
     fn write(&self, file: &mut File, batch: &Batch) -> Result<(), Trouble> {
@@ -186,7 +194,10 @@ impl Part {
         }
         let verified = self
             .write(file, batch)
-            .and_then(|()| file.body.finish(saving.promised, saving.modified))
+            .and_then(|()| {
+                file.body
+                    .finish(saving.promised, saving.modified, &*self.disk)
+            })
             .map_err(|trouble| trouble.on(&what()))?;
         commit::name(&*self.disk, self.number, verified, saving)
     }
@@ -232,12 +243,16 @@ impl Job for Part {
                 Step::Commit(batch, permits, saving) => {
                     let result = self.commit(&mut file, &batch, &saving);
                     self.release(batch, permits);
-                    if result.is_err() {
-                        self.remove(&mut file);
+                    match &result {
+                        Ok(_) => {}
+                        // Whoever has it knows whether it is of use still.
+                        Err(_) if file.body.is_shared() => file.body.keep(),
+                        Err(_) => self.remove(&mut file),
                     }
                     (saving.done)(result);
                 }
                 Step::Flow(order) => file.take(order),
+                Step::Keep => file.body.keep(),
                 Step::Abandon => self.remove(&mut file),
             }
         }

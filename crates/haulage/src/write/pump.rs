@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
+use super::stretch::Stretch;
+
 /// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
 const PIPE: usize = 256 << 10;
 
@@ -24,6 +26,8 @@ pub(super) struct Flow<'a> {
     /// How many there are.
     pub(super) bytes: u64,
     pub(super) pace: Pace,
+    /// What may make them fewer while they come.
+    pub(super) stretch: Option<&'a Stretch>,
 }
 
 /// How slow a server may be.
@@ -60,6 +64,12 @@ pub(super) fn run(
     let mut carrier = Carrier::new();
     let mut left = flow.bytes;
     while left > 0 {
+        if let Some(stretch) = flow.stretch {
+            left = left.min(stretch.left());
+            if left == 0 {
+                break;
+            }
+        }
         let most = usize::try_from(left).unwrap_or(PIPE).min(PIPE);
         let before = Instant::now();
         let taken = match carrier.take(flow.socket, most) {
@@ -242,6 +252,7 @@ mod tests {
             file: file.as_fd(),
             bytes,
             pace,
+            stretch: None,
         };
         let result = run(&flow, |bytes| {
             told += bytes;
@@ -295,6 +306,7 @@ mod tests {
             file: full.as_fd(),
             bytes: 1000,
             pace: PACE,
+            stretch: None,
         };
         let result = run(&flow, |_| Ok(()));
         assert!(matches!(result, Err(Broken::File(_))), "{result:?}");

@@ -1,12 +1,15 @@
 //! The network's end of a part: bytes go in on a network thread, which goes on.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::assembly::Assembly;
 use super::batch::{Batch, Buffers};
+use super::body::Place;
 use super::commit::Saving;
 use super::content::Content;
 use super::disk::Disk;
@@ -40,13 +43,13 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(disk: Arc<dyn Disk>, pool: Arc<BlockingPool>) -> Self {
         Self {
-            disk,
             pool,
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::default(),
             flows: Arc::new(Semaphore::new(FLOWS)),
-            parts: AtomicU64::new(0),
+            parts: AtomicU64::new(disk.first_part()),
             given_away: Arc::default(),
+            disk,
         }
     }
 
@@ -58,14 +61,44 @@ impl Writer {
 
     /// A new part, of whose bytes this is asked. Its file is created with its first bytes.
     pub(crate) fn part(&self, content: Option<Box<Content>>) -> PartWriter {
+        self.open(self.next_number(), content, None)
+    }
+
+    /// The number of a part that nobody has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.parts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Brings bytes of a part that others may bring bytes of too.
+    pub(crate) fn bring(
+        &self,
+        range: Range<u64>,
+        assembly: &Arc<Assembly>,
+        content: Option<Box<Content>>,
+    ) -> PartWriter {
+        let place = Place {
+            assembly: Arc::clone(assembly),
+            stretch: assembly.begin(range),
+        };
+        self.open(assembly.number, content, Some(place))
+    }
+
+    fn open(&self, number: u64, content: Option<Box<Content>>, place: Option<Place>) -> PartWriter {
         PartWriter {
-            saved_as_it_is: content.is_none(),
+            // What does not begin the file is read once more in the end.
+            saved_as_it_is: content.is_none()
+                || place
+                    .as_ref()
+                    .is_some_and(|place| place.stretch.start() > 0),
+            place: place.clone(),
+            sent: 0,
             part: Arc::new(Part::new(
-                self.parts.fetch_add(1, Ordering::Relaxed),
+                number,
                 Arc::clone(&self.disk),
                 Arc::clone(&self.budget),
                 Arc::clone(&self.buffers),
                 content,
+                place,
             )),
             pool: Arc::clone(&self.pool),
             flows: Arc::clone(&self.flows),
@@ -75,7 +108,7 @@ impl Writer {
     }
 }
 
-/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it.
+/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it, unless others can go on with that.
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
@@ -83,16 +116,23 @@ pub(crate) struct PartWriter {
     /// Nothing is asked of its bytes.
     saved_as_it_is: bool,
     pending: Batch,
+    place: Option<Place>,
+    /// Bytes that were added.
+    sent: u64,
     /// Where the destination keeps nothing: told before anything is handed over.
     given_away: Option<Arc<AtomicBool>>,
 }
 
 impl PartWriter {
-    /// Adds bytes at the end. Waits while the disk is behind.
+    /// Adds bytes at the end, but none beyond the end of its stretch. Waits while the disk is behind.
     ///
     /// # Errors
     /// What an earlier write of this part met.
-    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+    pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<(), Error> {
+        if let Some(left) = self.left() {
+            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            self.sent += bytes.len() as u64;
+        }
         self.pending.push(bytes, self.part.buffers());
         // Whoever reads a stream has each byte as soon as it is there.
         if self.pending.length() < BATCH && self.given_away.is_none() {
@@ -103,6 +143,24 @@ impl PartWriter {
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
+    }
+
+    /// How many bytes its stretch still takes, if it has one.
+    pub(crate) fn left(&self) -> Option<u64> {
+        let stretch = &self.place.as_ref()?.stretch;
+        Some(stretch.end().saturating_sub(stretch.start() + self.sent))
+    }
+
+    /// Closes a part with which others can go on, once all that was added is written; any other goes.
+    pub(crate) async fn keep_if_shared(mut self) {
+        if self.place.is_none() {
+            return;
+        }
+        let (rest, permits) = self.take_pending().await;
+        self.part.push(&self.pool, Step::Write(rest, permits));
+        self.part.push(&self.pool, Step::Keep);
+        // Whatever the disk has said of a write, what has been written is known then.
+        while self.part.wait_until_idle().await.is_err() {}
     }
 
     /// A place for a body that is to flow to its file directly, where the disk can take one and not too many do so already.
@@ -163,7 +221,12 @@ impl PartWriter {
 impl Drop for PartWriter {
     fn drop(&mut self) {
         // After a commit this finds nothing to do.
-        if self.part.is_open() {
+        if self.place.is_some() && !self.part.has_ended() {
+            // It is too late to wait for a place in memory.
+            let rest = std::mem::take(&mut self.pending);
+            self.part.push(&self.pool, Step::Write(rest, 0));
+            self.part.push(&self.pool, Step::Keep);
+        } else if self.part.is_open() {
             self.part.push(&self.pool, Step::Abandon);
         }
     }

@@ -21,6 +21,7 @@ mod redirects;
 mod refreshing;
 mod repeating;
 mod resending;
+mod resuming;
 mod server_names;
 mod slowness;
 mod stopping;

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::super::ask::Ask;
@@ -75,7 +76,7 @@ fn a_record_comes_back_as_it_was() {
             record("l", 1, "http://h/1", failed_with(ErrorKind::Http)),
             record("l", 2, "http://h/22", Ended::Skipped),
         ];
-        store.record(&group).unwrap();
+        store.record(&group, &Progress::default()).unwrap();
         drop(store);
         let store = Store::open(&path, Access::Read).unwrap();
         let records = store.records((i64::MIN, i64::MIN), 100).unwrap();
@@ -93,7 +94,7 @@ fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looke
         .zip(urls)
         .map(|(row, url)| record("l", row, url, Ended::Done))
         .collect();
-    store.record(&group).unwrap();
+    store.record(&group, &Progress::default()).unwrap();
     let list = store.list("l", Pass::GoOn).unwrap().unwrap();
     store.renew("l", list, 1).unwrap();
     let found = |store: &mut Store, key| store.find(key, "xxxxxxx", Pass::GoOn).unwrap();
@@ -101,9 +102,14 @@ fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looke
     assert!(found(&mut store, 8).is_none());
     assert!(store.has_older("l").unwrap());
     store
-        .record(&[record("l", 1, "xxxxxxx", Ended::Done)])
+        .record(
+            &[record("l", 1, "xxxxxxx", Ended::Done)],
+            &Progress::default(),
+        )
         .unwrap();
-    store.tidy([("l", 1)].into_iter(), true).unwrap();
+    store
+        .tidy([("l", 1)].into_iter(), true, &HashSet::new())
+        .unwrap();
     assert_eq!(rows(&store), ["2 0 xxxxx", "2 1 xxxxxxx"]);
     assert!(!store.has_older("l").unwrap());
 }
@@ -116,9 +122,11 @@ fn rows_after_the_last_one_go_and_other_lists_stay() {
         let group: Vec<_> = (0..3)
             .map(|row| record(input, row, "u", Ended::Done))
             .collect();
-        store.record(&group).unwrap();
+        store.record(&group, &Progress::default()).unwrap();
     }
-    store.tidy([("a", 0)].into_iter(), false).unwrap();
+    store
+        .tidy([("a", 0)].into_iter(), false, &HashSet::new())
+        .unwrap();
     assert_eq!(rows(&store), ["1 0 u", "2 0 u", "2 1 u", "2 2 u"]);
 }
 
@@ -126,10 +134,14 @@ fn rows_after_the_last_one_go_and_other_lists_stay() {
 fn what_a_finished_run_has_done_counts_for_nothing_in_a_new_pass() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
-    store.record(&[record("l", 0, "u", Ended::Done)]).unwrap();
+    store
+        .record(&[record("l", 0, "u", Ended::Done)], &Progress::default())
+        .unwrap();
     let first = store.list("l", Pass::Anew).unwrap();
     assert_eq!(first, Some(1));
-    store.tidy([("l", 0)].into_iter(), true).unwrap();
+    store
+        .tidy([("l", 0)].into_iter(), true, &HashSet::new())
+        .unwrap();
     assert_eq!(store.list("l", Pass::GoOn).unwrap(), Some(1));
     assert_eq!(store.list("l", Pass::Anew).unwrap(), Some(2));
     assert!(store.find(1, "u", Pass::Anew).unwrap().is_none());
@@ -140,7 +152,9 @@ fn what_a_finished_run_has_done_counts_for_nothing_in_a_new_pass() {
 fn another_rows_file_is_told_from_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
-    store.record(&[record("l", 0, "u", Ended::Done)]).unwrap();
+    store
+        .record(&[record("l", 0, "u", Ended::Done)], &Progress::default())
+        .unwrap();
     assert!(store.is_of_another("a/b", 1, "v").unwrap());
     assert!(!store.is_of_another("a/b", 1, "u").unwrap());
     assert!(!store.is_of_another("a/c", 1, "v").unwrap());

@@ -129,13 +129,27 @@ fn a_second_run_is_kept_out_until_the_first_has_ended() {
 }
 
 #[test]
-fn parts_of_an_earlier_run_are_removed() {
+fn parts_of_an_earlier_run_are_removed_unless_they_are_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let directory = open(folder.path());
-    drop(directory.create_part(7).unwrap());
+    for part in [3, 7, 8] {
+        let mut file = directory.create_part(part).unwrap();
+        file.write(&[IoSlice::new(b"0123456789")]).unwrap();
+    }
     drop(directory);
     let directory = open(folder.path());
-    drop(directory.create_part(7).unwrap());
+    // The last is shorter than it should be, and one is not there.
+    let kept = directory.keep_parts(&[(7, 10), (8, 11), (9, 1)]).unwrap();
+    assert_eq!(kept, [7]);
+    assert_eq!(directory.first_part(), 10);
+    drop(directory.create_part(3).unwrap());
+    let mut file = directory.open_part(7, 4).unwrap();
+    file.write(&[IoSlice::new(b"---")]).unwrap();
+    drop(file);
+    let mut text = String::new();
+    let mut part = directory.read_part(7).unwrap();
+    part.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "0123---789");
 }
 
 #[test]

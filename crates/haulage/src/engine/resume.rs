@@ -1,0 +1,292 @@
+//! How an item goes on with what an earlier request of it, or an earlier run, has brought; and how it begins again where that is of no use.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use http::response::Parts;
+
+use super::core::Core;
+use super::item::Item;
+use super::lane::{Lane, Step};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::fetch::body::ResponseBody;
+use crate::options::Naming;
+use crate::plan::content_range::Asked;
+use crate::plan::head::{self, Entity};
+use crate::plan::resume::{self, Identity, Verdict};
+use crate::plan::size;
+use crate::plan::validator::Agreement;
+use crate::write::{Assembly, Owner};
+
+/// What is shorter is fetched again in about the time that it takes to ask for the rest.
+const WORTH_KEEPING: u64 = 256 << 10;
+/// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this is short.
+const SHORT: u64 = 64 << 10;
+/// How many short responses one item may have: a server that sends a few bytes at a time would be asked for ever.
+const MOST_SHORT: u32 = 64;
+
+/// What an item's next request asks for: the rest of a file.
+pub(super) struct Rest {
+    pub(super) kept: Arc<Assembly>,
+    /// As far as the server that is asked can know it.
+    identity: Identity,
+    asked: Asked,
+}
+
+impl Rest {
+    /// Adds what makes a request one for the rest, as long as the file is the same.
+    pub(super) fn ask(&self, headers: &mut HeaderMap) {
+        let range = self.asked.header();
+        let validator = self.identity.validator.as_ref();
+        let if_range = validator.and_then(|own| HeaderValue::from_str(own.if_range()).ok());
+        headers.extend(range.map(|range| (RANGE, range)));
+        headers.extend(if_range.map(|if_range| (IF_RANGE, if_range)));
+        // Ranges count encoded bytes (RFC 9110 §14.1.2).
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+}
+
+impl Item {
+    /// What is asked for next, where something has been brought that the server which is asked can go on with.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        let kept = self.kept.as_ref()?;
+        let identity = self.identity_here(kept)?;
+        match identity.step(&kept.pieces()) {
+            resume::Step::Rest(asked) => Some(Rest {
+                kept: Arc::clone(kept),
+                identity,
+                asked,
+            }),
+            resume::Step::Whole | resume::Step::Nothing => None,
+        }
+    }
+
+    /// The identity of what was brought, in the eyes of the server that is asked. What another one says of its copy means nothing
+    /// to it: there, only a checksum tells a mixture from the file.
+    fn identity_here(&self, kept: &Assembly) -> Option<Identity> {
+        let identity = kept.identity.clone();
+        if identity.url == self.source() {
+            return Some(identity);
+        }
+        let without = Identity {
+            validator: None,
+            ..identity
+        };
+        without.is_checked.then_some(without)
+    }
+
+    /// Which of its URLs it asks, however that redirects.
+    fn source(&self) -> &str {
+        match self.mirrors.at() {
+            0 => self.request.url.as_str(),
+            nth => self.request.mirrors[nth - 1].0.as_str(),
+        }
+    }
+}
+
+impl Lane {
+    /// An item whose bytes have all been brought, by a run that ended before it could name them, needs no request.
+    pub(super) fn whole_already(&self, item: &mut Item) -> Option<Step> {
+        let kept = item.kept.clone().filter(|kept| kept.is_whole())?;
+        if let Some(ask) = &mut item.request.ask {
+            ask.recorded = None;
+        }
+        Some(self.complete(item, &kept))
+    }
+
+    fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> Step {
+        let total = kept.identity.total;
+        item.resumed = total;
+        let hashes = self.core.hashes_of(&item.request);
+        match Core::plain_content(hashes, &item.request) {
+            Ok(content) => {
+                let part = self.core.writer.bring(total..total, kept, content);
+                Step::Received(part, kept.entity.clone())
+            }
+            Err(error) => Step::Failed(error),
+        }
+    }
+
+    /// Looks at the answer to a request for the rest of a file. Continues where it is to be read like any other.
+    pub(super) async fn judge(
+        &mut self,
+        item: &mut Item,
+        rest: Rest,
+        head: &Parts,
+        body: &mut ResponseBody,
+    ) -> ControlFlow<Result<Step, Error>> {
+        let Rest {
+            kept,
+            identity,
+            asked,
+        } = rest;
+        let verdict = identity.judge(Some(asked), head.status, &head.headers, body.length());
+        let step = match verdict {
+            Verdict::Continue(range) => self.go_on(item, kept, range, body).await,
+            Verdict::Complete => {
+                self.put_aside(body).await;
+                Ok(self.complete(item, &kept))
+            }
+            Verdict::StartAgain(agreement) => {
+                item.restarted = Some(why_whole(agreement).into());
+                return ControlFlow::Continue(());
+            }
+            Verdict::Changed => {
+                self.put_aside(body).await;
+                Ok(Step::Again(Error::new(ErrorKind::Changed, CHANGED)))
+            }
+            Verdict::Refused(refusal) => {
+                self.put_aside(body).await;
+                let why = format!("the server {}", refusal.what());
+                Ok(Step::Again(Error::new(ErrorKind::Protocol, why)))
+            }
+            Verdict::NotAnAnswer => return ControlFlow::Continue(()),
+        };
+        if head::is_framed_twice(&head.headers) {
+            self.connection = None;
+        }
+        ControlFlow::Break(step)
+    }
+
+    /// Receives these bytes of a file of which others are here.
+    async fn go_on(
+        &mut self,
+        item: &mut Item,
+        kept: Arc<Assembly>,
+        range: Range<u64>,
+        body: &mut ResponseBody,
+    ) -> Result<Step, Error> {
+        if let Err(error) = size::check(kept.identity.total, self.core.options.max_size) {
+            self.put_aside(body).await;
+            return Ok(Step::Failed(error));
+        }
+        let here = kept.pieces();
+        item.resumed = here.covered();
+        if let Some(under_way) = &item.under_way {
+            under_way.transfer.begin(Some(kept.identity.total));
+            under_way.transfer.add(here.covered());
+        }
+        let length = range.end - range.start;
+        let hashes = self.core.hashes_of(&item.request);
+        let content = Core::plain_content(hashes, &item.request)?;
+        let part = self.core.writer.bring(range.clone(), &kept, content);
+        let part = self.receive(item, body, Some(length), part).await?;
+        let missing = part.left();
+        let mut after = here;
+        after.add(range);
+        if missing == Some(0) && after.is_whole(kept.identity.total) {
+            return Ok(Step::Received(part, kept.entity.clone()));
+        }
+        part.keep_if_shared().await;
+        item.short += u32::from(length < SHORT);
+        if missing == Some(0) && item.short <= MOST_SHORT {
+            return Ok(Step::More);
+        }
+        Err(Error::new(
+            ErrorKind::Incomplete,
+            format!(
+                "the server sent {} bytes of the {length} that it had announced, and more are missing",
+                length - missing.unwrap_or(0)
+            ),
+        ))
+    }
+}
+
+impl Core {
+    /// Takes up what an earlier run has brought of an item's file.
+    pub(super) fn take_up(&self, item: &mut Item) {
+        let (Some(state), Some(ask), None) = (&self.state, &item.request.ask, &item.kept) else {
+            return;
+        };
+        let is_checked = !item.request.checksums.is_empty();
+        item.kept = state.take_up(ask, item.request.url(), is_checked);
+    }
+
+    /// The part for a file which this response begins, if another one could go on with it.
+    pub(super) fn assembly(
+        &self,
+        item: &Item,
+        head: &Parts,
+        entity: &Entity,
+    ) -> Option<Arc<Assembly>> {
+        let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
+        if !self.disk.keeps_files() {
+            return None;
+        }
+        let is_checked = !item.request.checksums.is_empty();
+        let identity = Identity::of(
+            item.source(),
+            head.status,
+            &head.headers,
+            Some(length),
+            is_checked,
+        )?;
+        // A name that its server gives is not known to the next run before it is asked.
+        let ask = item.request.ask.as_ref();
+        let ask = ask.filter(|_| self.options.naming == Naming::ByUrl);
+        let owner = ask.map(|ask| Owner {
+            input: match &item.request.place {
+                Some(place) => Arc::clone(&place.input),
+                None => "".into(),
+            },
+            ask: ask.key,
+            url: Arc::clone(&item.request.given),
+        });
+        let number = self.writer.next_number();
+        let assembly = Arc::new(Assembly::new(number, identity, entity.clone(), owner));
+        self.assemblies.add(&assembly);
+        Some(assembly)
+    }
+
+    /// What was brought of an item's file is of no use.
+    pub(super) fn discard(&self, item: &mut Item) {
+        let Some(kept) = item.kept.take() else {
+            return;
+        };
+        item.resumed = 0;
+        self.assemblies.forget(&kept);
+        let disk = Arc::clone(&self.disk);
+        // What cannot be removed now goes when the next run cleans up.
+        self.pool.call(move || drop(disk.remove_part(kept.number)));
+    }
+
+    /// More is to be brought of an item's file.
+    pub(super) fn go_on_with(&self, mut item: Box<Item>) {
+        item.begins_attempt = true;
+        self.queue(item);
+    }
+
+    /// What was brought of an item's file is of no use, for this reason: asks for all of it, at its own URL. That is an attempt of its own,
+    /// but not one of the repetitions that are counted: without anything that is here it is not asked so again.
+    pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
+        self.discard(&mut item);
+        item.restarted = Some(why.to_string().into());
+        item.begins_attempt = true;
+        if let Some(under_way) = &item.under_way {
+            under_way.transfer.begin(None);
+            self.tell(Event::Retrying {
+                transfer: Arc::clone(&under_way.transfer),
+                attempts: item.attempts,
+                error: why,
+                wait: Duration::ZERO,
+            });
+        }
+        self.queue(item);
+    }
+}
+
+const CHANGED: &str = "the file has changed on the server, so it is fetched from its beginning";
+
+/// Why a file came whole though only its rest was asked for.
+fn why_whole(agreement: Agreement) -> &'static str {
+    match agreement {
+        Agreement::Different => CHANGED,
+        Agreement::Same => "the server sends no part of the file, so it came from its beginning",
+        Agreement::Unknown => {
+            "the server did not say whether the file is still the same, so it came from its beginning"
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is recorded of parts that a later run can go on with: of which entity they are, and which of its bytes they have.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::columns::number;
+use crate::outcome::Verified;
+use crate::plan::head::Entity;
+use crate::plan::pieces::Pieces;
+use crate::plan::resume::Identity;
+use crate::plan::validator::Validator;
+use crate::write::{Assembly, Owner};
+
+/// A part of which fewer bytes are here is fetched again in less time than it takes to record it.
+const WORTH_RECORDING: u64 = 256 << 10;
+
+/// What has become of parts since they were recorded.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Those that have other bytes now.
+    pub(super) moved: Vec<(Arc<Assembly>, Pieces)>,
+    /// Those that are parts no more.
+    pub(super) gone: Vec<u64>,
+}
+
+impl Progress {
+    pub(super) fn is_empty(&self) -> bool {
+        self.moved.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// What this run knows to be recorded.
+#[derive(Default)]
+pub(super) struct Recorded(HashMap<u64, Pieces>);
+
+impl Recorded {
+    /// What has to be recorded, given all parts there are. The bytes that it names have been written, and nobody has synced them yet.
+    pub(super) fn progress(&self, parts: &[Arc<Assembly>]) -> Progress {
+        let moved = parts.iter().filter_map(|part| {
+            part.owner.as_ref()?;
+            let pieces = part.pieces();
+            let is_new = match self.0.get(&part.number) {
+                Some(recorded) => *recorded != pieces,
+                None => pieces.covered() >= WORTH_RECORDING,
+            };
+            is_new.then(|| (Arc::clone(part), pieces))
+        });
+        let is_there = |number: &u64| {
+            let found = parts.binary_search_by_key(number, |part| part.number);
+            found.is_ok()
+        };
+        Progress {
+            moved: moved.collect(),
+            gone: self
+                .0
+                .keys()
+                .copied()
+                .filter(|part| !is_there(part))
+                .collect(),
+        }
+    }
+
+    /// It has been recorded.
+    pub(super) fn note(&mut self, progress: Progress) {
+        for (part, pieces) in progress.moved {
+            self.0.insert(part.number, pieces);
+        }
+        for part in progress.gone {
+            self.0.remove(&part);
+        }
+    }
+
+    /// An earlier run has recorded this.
+    pub(super) fn know(&mut self, assembly: &Assembly) {
+        self.0.insert(assembly.number, assembly.pieces());
+    }
+}
+
+/// A part as an earlier run has recorded it.
+pub(super) struct Unfinished {
+    pub(super) number: u64,
+    pub(super) owner: Owner,
+    /// The URL that its bytes came from.
+    source: String,
+    validator: Option<Validator>,
+    total: u64,
+    pub(super) pieces: Pieces,
+    etag: Option<Arc<str>>,
+    last_modified: Option<Arc<str>>,
+    content_type: Option<Arc<str>>,
+}
+
+impl Unfinished {
+    /// The last of its bytes, from which on its file may be shorter.
+    pub(super) fn end(&self) -> u64 {
+        self.pieces.iter().last().map_or(0, |piece| piece.end)
+    }
+
+    /// The part itself, for a row whose file `is_checked` in the end.
+    pub(super) fn into_assembly(self, is_checked: bool) -> Assembly {
+        let identity = Identity {
+            url: self.source,
+            validator: self.validator,
+            total: self.total,
+            is_checked,
+        };
+        let entity = Entity {
+            length: Some(self.total),
+            framing: Verified::Length,
+            etag: self.etag,
+            last_modified: self.last_modified,
+            content_type: self.content_type,
+        };
+        Assembly::new(self.number, identity, entity, Some(self.owner)).with(self.pieces)
+    }
+}
+
+pub(super) fn record(connection: &Connection, progress: &Progress) -> rusqlite::Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for (part, pieces) in &progress.moved {
+        let Some(owner) = &part.owner else { continue };
+        let (identity, entity) = (&part.identity, &part.entity);
+        insert.execute(params![
+            number(part.number),
+            owner.input,
+            owner.ask,
+            owner.url,
+            identity.url,
+            identity.validator.as_ref().map(Validator::to_text),
+            number(identity.total),
+            pieces.encode(),
+            entity.etag,
+            entity.last_modified,
+            entity.content_type,
+        ])?;
+    }
+    forget(connection, &progress.gone)
+}
+
+pub(super) fn forget(connection: &Connection, parts: &[u64]) -> rusqlite::Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM part WHERE number = ?")?;
+    for part in parts {
+        delete.execute([number(*part)])?;
+    }
+    Ok(())
+}
+
+/// Those of these lists that nobody has taken up: their rows are gone, or have their files.
+pub(super) fn numbers_of(connection: &Connection, input: &str) -> rusqlite::Result<Vec<u64>> {
+    connection
+        .prepare_cached("SELECT number FROM part WHERE input = ?")?
+        .query_map([input], |row| unsigned(row, 0))?
+        .collect()
+}
+
+/// All that are recorded; what is damaged is left out.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
+    let mut statement = connection.prepare(
+        "SELECT number, input, ask, url, source, validator, total, pieces, etag, last_modified, \
+         content_type FROM part",
+    )?;
+    let parts = statement.query_map([], unfinished)?;
+    parts.filter_map(Result::transpose).collect()
+}
+
+/// All their numbers.
+pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<Vec<u64>> {
+    connection
+        .prepare("SELECT number FROM part")?
+        .query_map([], |row| unsigned(row, 0))?
+        .collect()
+}
+
+pub(super) fn is_any(connection: &Connection) -> rusqlite::Result<bool> {
+    let any = connection
+        .query_row("SELECT 1 FROM part LIMIT 1", [], |_| Ok(()))
+        .optional()?;
+    Ok(any.is_some())
+}
+
+fn unfinished(row: &Row<'_>) -> rusqlite::Result<Option<Unfinished>> {
+    let validator: Option<String> = row.get(5)?;
+    let pieces: Vec<u8> = row.get(7)?;
+    let is_validator = validator.is_some();
+    let validator = validator.and_then(|text| Validator::from_text(&text));
+    let Some(pieces) = Pieces::decode(&pieces).filter(|_| is_validator == validator.is_some())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Unfinished {
+        number: unsigned(row, 0)?,
+        owner: Owner {
+            input: row.get(1)?,
+            ask: row.get(2)?,
+            url: row.get(3)?,
+        },
+        source: row.get(4)?,
+        validator,
+        total: unsigned(row, 6)?,
+        pieces,
+        etag: row.get(8)?,
+        last_modified: row.get(9)?,
+        content_type: row.get(10)?,
+    }))
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    Ok(u64::try_from(number).unwrap_or_default())
+}

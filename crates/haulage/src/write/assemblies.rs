@@ -1,0 +1,39 @@
+//! All parts with which another response could go on: what is recorded of them is taken from here.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::assembly::Assembly;
+
+/// Those parts of a run that can be gone on with, by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Assemblies(Mutex<BTreeMap<u64, Arc<Assembly>>>);
+
+impl Assemblies {
+    pub(crate) fn add(&self, assembly: &Arc<Assembly>) {
+        self.lock().insert(assembly.number, Arc::clone(assembly));
+    }
+
+    /// It has become a file, or is of no use any more.
+    pub(crate) fn forget(&self, assembly: &Assembly) {
+        self.lock().remove(&assembly.number);
+    }
+
+    /// All of them, in order.
+    pub(crate) fn all(&self) -> Vec<Arc<Assembly>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The run is over: waits until what was handed over has been written, but not for a disk that hangs.
+    pub(crate) fn wait_until_idle(&self, most: Duration) {
+        let until = Instant::now() + most;
+        for assembly in self.all() {
+            assembly.wait_until_idle(until);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Assembly>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
