@@ -33,8 +33,8 @@ pub(crate) struct Habits {
     /// wget.
     #[arg(short = 'N', long, action = ArgAction::Count, hide = true)]
     timestamping: u8,
-    /// curl.
-    #[arg(short, long, alias = "no-progress-meter", action = ArgAction::Count, hide = true)]
+    /// curl; its `-s` is `--split` here, which says so.
+    #[arg(long, alias = "no-progress-meter", action = ArgAction::Count, hide = true)]
     silent: u8,
     /// curl.
     #[arg(short = 'S', long, action = ArgAction::Count, hide = true)]
@@ -86,7 +86,11 @@ impl Habits {
                 "--output-dir",
                 "is -d here: -d DIR is where the files go",
             ),
-            (self.silent > 0, "-s", "is -q here: it shows only errors"),
+            (
+                self.silent > 0,
+                "--silent",
+                "is -q here: it shows only errors",
+            ),
             (
                 self.show_error > 0,
                 "-S",
@@ -117,7 +121,7 @@ impl Habits {
 }
 
 const CONTINUES: &str =
-    "is not needed: running the same command again fetches what is not there yet";
+    "is not needed: running the same command again goes on with what is not there yet";
 
 #[cfg(test)]
 mod tests {
@@ -132,12 +136,13 @@ mod tests {
             ("-LO http://a/", "-O is not needed"),
             ("-L http://a/", "redirects are followed"),
             ("--location http://a/", "redirects are followed"),
-            ("-C - http://a/", "fetches what is not there yet"),
-            ("-c http://a/", "fetches what is not there yet"),
+            ("-C - http://a/", "goes on with what is not there yet"),
+            ("-c http://a/", "goes on with what is not there yet"),
             ("-nc http://a/", "is skipped"),
             ("-N http://a/", "--exists refresh"),
             ("-P downloads http://a/", "-d DIR"),
-            ("-sSL http://a/", "redirects are followed"),
+            ("-SL http://a/", "redirects are followed"),
+            ("--silent http://a/", "is -q here"),
             ("-Z http://a/", "-j N"),
         ] {
             let arguments = format!("haul {typed}");

@@ -63,6 +63,8 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     let mut options = Options::into(&download.directory);
     options.jobs = download.jobs;
     options.per_host = download.per_host;
+    options.split = download.split;
+    options.min_split_size = download.min_split_size.0;
     options.retry.retries = download.retries;
     options.retry.max_time = download.retry_max_time.0;
     options.max_errors = if download.fail_early {

@@ -46,6 +46,8 @@ pub struct Outcome {
     pub verified: Verified,
     /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
     pub hashes: Vec<Checksum>,
+    /// How many requests of this run have brought bytes of the file; 0 when there is none, or it was there.
+    pub segments: u32,
     /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched again.
     pub resumed: u64,
     /// Why what an earlier attempt or run had brought was of no use, so that the file was begun again.

@@ -20,7 +20,9 @@ pub(crate) use self::choices::{
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
 use crate::report;
-use crate::values::{Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one};
+use crate::values::{
+    Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
+};
 
 /// Downloads URLs, and lists of URLs of any length, into complete files.
 ///
@@ -212,6 +214,26 @@ pub(crate) struct Download {
         help_heading = "Pace"
     )]
     pub(crate) per_host: usize,
+
+    /// Most segments of one file at once; 1 lets each file come as one
+    ///
+    /// A large file begins as one request. When what is left of it would take more than a second, idle connections to its host
+    /// take the second half of the largest remainder. They count as requests to it (--per-host, -j). A server that does not want
+    /// them, or is no faster with them, gets one request.
+    #[arg(
+        short, long, value_name = "N", value_parser = segments,
+        default_value_t = Options::DEFAULT_SPLIT,
+        help_heading = "Pace"
+    )]
+    pub(crate) split: usize,
+
+    /// Never split a remainder smaller than this: 500K, 16M, 1G
+    #[arg(
+        long, value_name = "SIZE",
+        default_value_t = Size(Options::DEFAULT_MIN_SPLIT_SIZE),
+        help_heading = "Pace"
+    )]
+    pub(crate) min_split_size: Size,
 
     /// Attempts after the first
     #[arg(

@@ -1,6 +1,6 @@
 //! A row of results: one outcome, as programs read it. Field names and their meaning are stable.
 
-use haulage::{Checksum, Error, Outcome, Status};
+use haulage::{Checksum, Error, Outcome};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -67,7 +67,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             http_status: outcome.http_status,
             error: outcome.error().map(Failure::from),
             attempts: outcome.attempts,
-            segments: u32::from(matches!(outcome.status, Status::Done)),
+            segments: outcome.segments,
             resumed: outcome.resumed,
             restarted: outcome.restarted.as_deref(),
             // A clock outside of the years -9999 to 9999 is not worth a failure.

@@ -14,8 +14,11 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("list.txt", "-i list.txt"),
         ("-O http://a.example/", "-O is not needed"),
         ("-L http://a.example/", "redirects are followed"),
-        ("-C - http://a.example/", "fetches what is not there yet"),
-        ("-c http://a.example/", "fetches what is not there yet"),
+        (
+            "-C - http://a.example/",
+            "goes on with what is not there yet",
+        ),
+        ("-c http://a.example/", "goes on with what is not there yet"),
         (
             "-o x http://a.example/ http://b.example/",
             "there are several",
@@ -57,6 +60,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "--exists refresh -H If-None-Match:x http://a.example/",
             "haul's own to send",
         ),
+        ("-sS http://a.example/", "curl's -s is -q here"),
         ("--limit-rate 1M http://a.example/", "--limit-rate"),
         ("http://a.example/{b", "--globoff"),
     ] {
@@ -126,6 +130,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--max-size",
         "--max-time",
         "--min-free",
+        "--min-split-size",
         "--output",
         "--per-host",
         "--progress",
@@ -135,6 +140,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--retries",
         "--retry-failed",
         "--retry-max-time",
+        "--split",
         "--timeout",
         "--user",
         "--user-agent",

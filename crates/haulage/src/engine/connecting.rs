@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::item::Item;
+use url::Url;
+
 use super::lane::Lane;
 use crate::error::Error;
 use crate::fetch::connect::Connection;
@@ -11,7 +12,7 @@ use crate::schedule::{Protocol, Way};
 
 impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will share.
-    pub(super) async fn connected(&mut self, item: &Item, connects: bool) -> Result<bool, Error> {
+    pub(super) async fn connected(&mut self, url: &Url, connects: bool) -> Result<bool, Error> {
         if !connects {
             if self.connection.as_ref().is_some_and(Connection::is_open) {
                 return Ok(true);
@@ -26,7 +27,7 @@ impl Lane {
         let connected = self
             .core
             .connector
-            .connect(&Origin::of(item.url()), self.worker)
+            .connect(&Origin::of(url), self.worker)
             .await;
         self.connecting = false;
         let mut schedule = self.core.schedule();

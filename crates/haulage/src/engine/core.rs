@@ -1,6 +1,6 @@
 //! What all threads of a run share, and how work is handed to lanes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,6 +15,7 @@ use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::lock;
 use super::window::Window;
+use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
@@ -42,7 +43,7 @@ const IDLE_PER_JOB: usize = 2;
 /// What a run has told; `None` comes last.
 pub(super) type Told = UnboundedReceiver<Option<Event>>;
 
-pub(super) type Hosts = Schedule<Box<Item>, LaneHandle, Shared>;
+pub(super) type Hosts = Schedule<Work, LaneHandle, Shared>;
 
 /// What all threads of a run share.
 pub(super) struct Core {
@@ -60,6 +61,8 @@ pub(super) struct Core {
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
     pub(super) followers: Mutex<HashMap<Key, Vec<(u64, Request)>>>,
+    /// Origins that do not want several requests for one file: scheme, host and port.
+    pub(super) unsplit: Mutex<HashSet<Box<str>>>,
     /// Nothing more is to be started.
     pub(super) stopping: CancellationToken,
     /// The run is over.
@@ -110,6 +113,7 @@ impl Core {
             window: Window::default(),
             names: Mutex::default(),
             followers: Mutex::default(),
+            unsplit: Mutex::default(),
             stopping,
             over: CancellationToken::new(),
             clock: Notify::new(),
@@ -165,13 +169,15 @@ impl Core {
 
     /// Queues an item at its host.
     pub(super) fn queue(&self, item: Box<Item>) {
-        self.queue_or_cancel(item, Schedule::push);
+        self.queue_or_cancel(item, |schedule, host, item| {
+            schedule.push(host, Work::Item(item));
+        });
     }
 
     /// Queues an item at its host for later.
     pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
         self.queue_or_cancel(item, |schedule, host, item| {
-            schedule.push_later(host, Instant::now() + wait, item);
+            schedule.push_later(host, Instant::now() + wait, Work::Item(item));
         });
         self.clock.notify_one();
     }
@@ -183,7 +189,7 @@ impl Core {
             drop(schedule);
             return self.cancelled(*item);
         }
-        schedule.put_back(host, item);
+        schedule.put_back(host, Work::Item(item));
     }
 
     fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, HostId, Box<Item>)) {
@@ -233,8 +239,11 @@ impl Core {
             self.wrap_up();
         }
         let waiting = self.schedule().drain();
-        for item in waiting {
-            self.cancelled(*item);
+        for work in waiting {
+            match work {
+                Work::Item(item) => self.cancelled(*item),
+                Work::Share(split) => self.drop_share(&split),
+            }
         }
     }
 

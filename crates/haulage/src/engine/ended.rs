@@ -53,6 +53,7 @@ pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
         content_type: None,
         verified: Verified::Nothing,
         hashes: Vec::new(),
+        segments: 0,
         resumed: 0,
         restarted: None,
         ask: None,

@@ -11,6 +11,8 @@ use hyper::body::Incoming;
 use super::item::Item;
 use super::lane::{Lane, Step};
 use super::present::There;
+use super::watch::Whose;
+use super::work::To;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify::Unprocessed;
@@ -70,12 +72,14 @@ impl Lane {
         if let Some(rest) = &rest {
             rest.ask(&mut conditions);
         }
-        let Some(response) = self.answer(item, &conditions, connects).await? else {
+        let mut resends = item.resends;
+        let answer = self
+            .answer(item.to(), &conditions, &mut resends, connects)
+            .await;
+        item.resends = resends;
+        let Some(response) = answer? else {
             return Ok(Step::PutBack);
         };
-        self.used = true;
-        self.answered = Some(Instant::now());
-        self.idle.begin_body();
         let (head, body) = response.into_parts();
         let mut body = ResponseBody::new(body, head.version);
         item.http_status = Some(head.status.as_u16());
@@ -120,46 +124,47 @@ impl Lane {
         Ok(step)
     }
 
-    /// The head of the answer to an item's next request, and the body to come; `None` when the item waits for a connection that
-    /// another lane makes.
-    async fn answer(
+    /// The head of the answer to a request, and the body to come; `None` when it waits for a connection that another lane makes.
+    pub(super) async fn answer(
         &mut self,
-        item: &mut Item,
+        to: To<'_>,
         conditions: &HeaderMap,
+        resends: &mut u32,
         mut connects: bool,
     ) -> Result<Option<Response<Incoming>>, Error> {
         loop {
-            if !self.connected(item, connects).await? {
+            if !self.connected(to.url(), connects).await? {
                 return Ok(None);
             }
             connects = false;
-            match self.send(item, conditions).await {
-                Ok(response) => return Ok(Some(response)),
-                Err(unanswered) => self.make_way(item, unanswered)?,
+            match self.send(to, conditions).await {
+                Ok(response) => {
+                    self.used = true;
+                    self.answered = Some(Instant::now());
+                    self.idle.begin_body();
+                    return Ok(Some(response));
+                }
+                Err(unanswered) => self.make_way(resends, unanswered)?,
             }
         }
     }
 
     async fn send(
         &mut self,
-        item: &Item,
+        to: To<'_>,
         conditions: &HeaderMap,
     ) -> Result<Response<Incoming>, Unanswered> {
         let host = if let Some(host) = &self.host_header {
             host
         } else {
-            let host = headers::host(item.url()).map_err(Unanswered::Failed)?;
+            let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
             self.host_header.insert(host)
         };
-        let hop = item
-            .hop
-            .as_ref()
-            .map(|(url, credentials)| (url, credentials.as_ref()));
-        let credentials = item.request.credentials.as_ref();
+        let hop = to.hop.map(|(url, credentials)| (url, credentials.as_ref()));
         let mut headers = self
             .core
             .headers
-            .of(host, &item.request.url, hop, credentials)
+            .of(host, to.given, hop, to.credentials)
             .map_err(Unanswered::Failed)?;
         for (name, value) in conditions {
             headers.insert(name, value.clone());
@@ -167,14 +172,14 @@ impl Lane {
         let Some(connection) = &mut self.connection else {
             return Err(exchange::closed());
         };
-        exchange::send(connection, item.url(), headers, &mut self.idle).await
+        exchange::send(connection, to.url(), headers, &mut self.idle).await
     }
 
     /// A request has no answer: gives the connection up where that is the reason, so that it can go again at once.
     ///
     /// # Errors
     /// When it is to be a failure.
-    fn make_way(&mut self, item: &mut Item, unanswered: Unanswered) -> Result<(), Error> {
+    fn make_way(&mut self, resends: &mut u32, unanswered: Unanswered) -> Result<(), Error> {
         let (unprocessed, error) = match unanswered {
             Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
             // Closed while it was idle, most likely: that says nothing about this request (RFC 9112 §9.3.1).
@@ -184,14 +189,14 @@ impl Lane {
             Unanswered::Failed(error) => return Err(error),
         };
         let is_new = !self.used && !matches!(self.connection, Some(Connection::Http2(_)));
-        if is_new || item.resends == MOST_RESENDS {
+        if is_new || *resends == MOST_RESENDS {
             return Err(error);
         }
         // The first refusal may only mean that more was asked at once than the server allows, which is known by now.
-        if unprocessed != Some(Unprocessed::Stream) || item.resends > 0 {
+        if unprocessed != Some(Unprocessed::Stream) || *resends > 0 {
             self.leave();
         }
-        item.resends += 1;
+        *resends += 1;
         Ok(())
     }
 
@@ -250,8 +255,16 @@ impl Lane {
                 .bring(0..kept.identity.total, kept, content),
             None => self.core.writer.part(content),
         };
-        let part = self.receive(item, body, entity.length, part).await?;
-        Ok(Step::Received(part, entity))
+        let part = self
+            .receive(Whose::Item(item), body, entity.length, part)
+            .await?;
+        match item.split.clone() {
+            Some(split) => {
+                part.keep_if_shared().await;
+                Ok(Step::Shared(split))
+            }
+            None => Ok(Step::Received(part, entity)),
+        }
     }
 
     /// Receives a body, of which so many bytes are to come, or as many of them as its part still takes.
@@ -260,12 +273,12 @@ impl Lane {
     /// A part with which others can go on is kept then.
     pub(super) async fn receive(
         &mut self,
-        item: &Item,
+        whose: Whose<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         mut part: PartWriter,
     ) -> Result<PartWriter, Error> {
-        let received = self.receive_into(item, body, length, &mut part).await;
+        let received = self.receive_into(whose, body, length, &mut part).await;
         match received {
             Ok(()) => Ok(part),
             Err(error) => {
@@ -277,25 +290,41 @@ impl Lane {
 
     async fn receive_into(
         &mut self,
-        item: &Item,
+        mut whose: Whose<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         part: &mut PartWriter,
     ) -> Result<(), Error> {
-        if self.receive_directly(item, body, length, part).await? {
+        let mut watch = self.watch(part);
+        if self
+            .receive_directly(&mut whose, body, length, part, &mut watch)
+            .await?
+        {
             return Ok(());
         }
-        let transfer = item.under_way.as_ref().map(|under_way| &under_way.transfer);
         let mut received = 0;
         while part.left() != Some(0) {
-            let Some(bytes) = body.next(&mut self.idle).await? else {
+            let next = match &mut watch {
+                None => body.next(&mut self.idle).await?,
+                Some(watch) => {
+                    let next = tokio::select! {
+                        next = body.next(&mut self.idle) => next?,
+                        () = watch.due() => {
+                            watch.look(&self.core, &mut whose);
+                            continue;
+                        }
+                    };
+                    next
+                }
+            };
+            let Some(bytes) = next else {
                 return Ok(());
             };
             received += bytes.len() as u64;
             size::check(received, self.core.options.max_size)?;
             let length = bytes.len() as u64;
             self.idle.aside(part.write(bytes)).await?;
-            if let Some(transfer) = transfer {
+            if let Some(transfer) = whose.transfer() {
                 transfer.add(length);
             }
         }

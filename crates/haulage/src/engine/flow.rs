@@ -1,9 +1,9 @@
 //! A large body goes from its socket to its file directly: decides for which, and takes the connection for it.
 
-use std::sync::Arc;
+use std::pin::pin;
 
-use super::item::Item;
 use super::lane::Lane;
+use super::watch::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::connect::Connection;
@@ -17,16 +17,17 @@ impl Lane {
     /// Receives a body past HTTP, where that can be and is worth it. `false` when it has to be received the other way.
     pub(super) async fn receive_directly(
         &mut self,
-        item: &Item,
+        whose: &mut Whose<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         part: &mut PartWriter,
+        watch: &mut Option<Watch>,
     ) -> Result<bool, Error> {
         let Some(length) = length.filter(|length| *length >= LARGE) else {
             return Ok(false);
         };
-        let (Some(Connection::Http1(connection)), Some(under_way)) =
-            (&mut self.connection, &item.under_way)
+        let (Some(Connection::Http1(connection)), Some(transfer)) =
+            (&mut self.connection, whose.transfer().cloned())
         else {
             return Ok(false);
         };
@@ -47,18 +48,31 @@ impl Lane {
         for mut bytes in read {
             bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             left -= bytes.len() as u64;
-            under_way.transfer.add(bytes.len() as u64);
+            transfer.add(bytes.len() as u64);
             part.write(bytes).await?;
         }
         let flow = Flow {
             socket,
             bytes: left,
             pace: self.pace(),
-            transfer: Arc::clone(&under_way.transfer),
+            transfer,
         };
-        part.flow(flow, place)
-            .await?
-            .map_err(|broken| self.explain(broken))?;
+        let stretch = part.stretch();
+        let mut flowing = pin!(part.flow(flow, place));
+        let flowed = loop {
+            let Some(watch) = watch else {
+                break flowing.await?;
+            };
+            tokio::select! {
+                flowed = &mut flowing => break flowed?,
+                () = watch.due() => watch.look(&self.core, whose),
+            }
+            // Others have taken over what it still had to bring, which may never come.
+            if stretch.as_ref().is_some_and(|stretch| stretch.left() == 0) {
+                return Ok(true);
+            }
+        };
+        flowed.map_err(|broken| self.explain(broken))?;
         Ok(true)
     }
 

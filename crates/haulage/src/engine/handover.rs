@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::item::Item;
 use super::lock;
+use super::work::Work;
 use crate::fetch::connect::Shared;
 use crate::schedule::{HostId, Lease};
 
@@ -13,7 +13,7 @@ use crate::schedule::{HostId, Lease};
 pub(super) struct OpenLane {
     pub(super) host: HostId,
     pub(super) shared: Option<Shared>,
-    pub(super) lease: Lease<Box<Item>>,
+    pub(super) lease: Lease<Work>,
 }
 
 /// How an idle lane is called.
@@ -22,7 +22,7 @@ pub(super) struct LaneHandle(Arc<Slot>);
 
 #[derive(Default)]
 struct Slot {
-    lease: Mutex<Option<Lease<Box<Item>>>>,
+    lease: Mutex<Option<Lease<Work>>>,
     given: Notify,
 }
 
@@ -33,12 +33,12 @@ impl LaneHandle {
     }
 
     /// Takes what it was called for.
-    pub(super) fn take(&self) -> Option<Lease<Box<Item>>> {
+    pub(super) fn take(&self) -> Option<Lease<Work>> {
         lock(&self.0.lease).take()
     }
 
     /// Gives an idle lane work.
-    pub(super) fn give(&self, lease: Lease<Box<Item>>) {
+    pub(super) fn give(&self, lease: Lease<Work>) {
         *lock(&self.0.lease) = Some(lease);
         self.0.given.notify_one();
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
+use super::split::Split;
+use super::work::To;
 use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::options::HttpVersion;
@@ -41,6 +43,12 @@ pub(super) struct Item {
     pub(super) replaces: bool,
     /// What has been brought of its file, with which its next request can go on.
     pub(super) kept: Option<Arc<Assembly>>,
+    /// Whatever has been brought of its file, the server is to send all of it.
+    pub(super) asks_whole: bool,
+    /// Those who fetch it too, while its own response goes on.
+    pub(super) split: Option<Arc<Split>>,
+    /// How many may be at it at once, as far as its server has shown.
+    pub(super) most_shares: usize,
     /// Bytes of it that its last request did not have to bring.
     pub(super) resumed: u64,
     /// How many of the responses that it went on with brought very little.
@@ -90,11 +98,23 @@ impl Item {
             stored: Stored::default(),
             replaces: false,
             kept: None,
+            asks_whole: false,
+            split: None,
+            most_shares: usize::MAX,
             resumed: 0,
             short: 0,
             restarted: None,
             has_mismatched: false,
             under_way: None,
+        }
+    }
+
+    /// Where its next request goes, and on whose behalf.
+    pub(super) fn to(&self) -> To<'_> {
+        To {
+            given: &self.request.url,
+            credentials: self.request.credentials.as_ref(),
+            hop: self.hop.as_ref(),
         }
     }
 

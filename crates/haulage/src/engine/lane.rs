@@ -13,6 +13,8 @@ use super::core::Core;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::present::There;
+use super::split::Split;
+use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
@@ -54,6 +56,8 @@ pub(super) enum Step {
     Unchanged(Entity),
     /// The item goes on at another URL.
     Redirected(Url),
+    /// Its response has brought what it was to bring; others bring the rest.
+    Shared(Arc<Split>),
     /// What has been brought of its file can be gone on with: the next request asks for the rest.
     More,
     /// What has been brought is of no use, for this reason: the file is begun again.
@@ -80,7 +84,7 @@ impl Lane {
     }
 
     /// Works until there is nothing more to do.
-    pub(super) async fn run(mut self, first: Lease<Box<Item>>) {
+    pub(super) async fn run(mut self, first: Lease<Work>) {
         let core = Arc::clone(&self.core);
         // One for all pieces of work: to register anew with each would cost more than to look at it.
         let mut stopping = pin!(core.stopping.cancelled());
@@ -113,7 +117,7 @@ impl Lane {
     }
 
     /// Waits to be called; `None` when nobody did.
-    async fn wait(&mut self) -> Option<Lease<Box<Item>>> {
+    async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
             () = self.handle.called() => {}
             () = tokio::time::sleep(KEEP_IDLE) => {
@@ -130,13 +134,21 @@ impl Lane {
     /// Does one piece of work, and says whether the host has answered as it should. Breaks when the run is being stopped.
     async fn work(
         &mut self,
-        lease: Lease<Box<Item>>,
+        lease: Lease<Work>,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
-        let Lease {
-            work: mut item,
-            connects,
-        } = lease;
+        match lease.work {
+            Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
+            Work::Share(split) => self.share(&split, lease.connects, stopping).await,
+        }
+    }
+
+    async fn work_on(
+        &mut self,
+        mut item: Box<Item>,
+        connects: bool,
+        stopping: impl Future<Output = ()>,
+    ) -> ControlFlow<(), bool> {
         let step = tokio::select! {
             biased;
             () = stopping => {
@@ -153,6 +165,7 @@ impl Lane {
             Step::More => self.core.go_on_with(item),
             Step::Again(why) => self.core.begin_again(item, why),
             Step::Redirected(to) => self.core.redirected(item, to),
+            Step::Shared(split) => self.core.leave(&split, Some(item), None).await,
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {
                     fine = false;
@@ -163,7 +176,11 @@ impl Lane {
                         error = error.transient(false);
                     }
                 }
-                self.core.failed(item, error);
+                match item.split.clone() {
+                    // The others may do without it.
+                    Some(split) => self.core.leave(&split, Some(item), Some(error)).await,
+                    None => self.core.failed(item, error),
+                }
             }
             Step::PutBack => {
                 fine = false;

@@ -17,7 +17,11 @@ mod refresh;
 mod resume;
 mod server_name;
 mod settle;
+mod share;
+mod split;
+mod watch;
 mod window;
+mod work;
 mod worker;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};

@@ -4,12 +4,14 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use http::response::Parts;
 
 use super::core::Core;
 use super::item::Item;
 use super::lane::{Lane, Step};
+use super::watch::Whose;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::body::ResponseBody;
@@ -39,22 +41,26 @@ pub(super) struct Rest {
 impl Rest {
     /// Adds what makes a request one for the rest, as long as the file is the same.
     pub(super) fn ask(&self, headers: &mut HeaderMap) {
-        let range = self.asked.header();
-        let validator = self.identity.validator.as_ref();
-        let if_range = validator.and_then(|own| HeaderValue::from_str(own.if_range()).ok());
-        headers.extend(range.map(|range| (RANGE, range)));
-        headers.extend(if_range.map(|if_range| (IF_RANGE, if_range)));
-        // Ranges count encoded bytes (RFC 9110 §14.1.2).
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        ask_for(self.asked, &self.identity, headers);
     }
+}
+
+/// Adds what makes a request one for these bytes, as long as the file is the same.
+pub(super) fn ask_for(asked: Asked, identity: &Identity, headers: &mut HeaderMap) {
+    let validator = identity.validator.as_ref();
+    let if_range = validator.and_then(|own| HeaderValue::from_str(own.if_range()).ok());
+    headers.extend(asked.header().map(|range| (RANGE, range)));
+    headers.extend(if_range.map(|if_range| (IF_RANGE, if_range)));
+    // Ranges count encoded bytes (RFC 9110 §14.1.2).
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 impl Item {
     /// What is asked for next, where something has been brought that the server which is asked can go on with.
     pub(super) fn rest(&self) -> Option<Rest> {
-        let kept = self.kept.as_ref()?;
+        let kept = self.kept.as_ref().filter(|_| !self.asks_whole)?;
         let identity = self.identity_here(kept)?;
-        match identity.step(&kept.pieces()) {
+        match identity.step(&kept.taken()) {
             resume::Step::Rest(asked) => Some(Rest {
                 kept: Arc::clone(kept),
                 identity,
@@ -143,6 +149,11 @@ impl Lane {
                 let why = format!("the server {}", refusal.what());
                 Ok(Step::Again(Error::new(ErrorKind::Protocol, why)))
             }
+            Verdict::NotAnAnswer if may_refuse_ranges(head.status) => {
+                self.put_aside(body).await;
+                item.asks_whole = true;
+                Ok(Step::More)
+            }
             Verdict::NotAnAnswer => return ControlFlow::Continue(()),
         };
         if head::is_framed_twice(&head.headers) {
@@ -173,7 +184,13 @@ impl Lane {
         let hashes = self.core.hashes_of(&item.request);
         let content = Core::plain_content(hashes, &item.request)?;
         let part = self.core.writer.bring(range.clone(), &kept, content);
-        let part = self.receive(item, body, Some(length), part).await?;
+        let part = self
+            .receive(Whose::Item(item), body, Some(length), part)
+            .await?;
+        if let Some(split) = item.split.clone() {
+            part.keep_if_shared().await;
+            return Ok(Step::Shared(split));
+        }
         let missing = part.left();
         let mut after = here;
         after.add(range);
@@ -247,6 +264,7 @@ impl Core {
             return;
         };
         item.resumed = 0;
+        item.asks_whole = false;
         self.assemblies.forget(&kept);
         let disk = Arc::clone(&self.disk);
         // What cannot be removed now goes when the next run cleans up.
@@ -276,6 +294,15 @@ impl Core {
         }
         self.queue(item);
     }
+}
+
+/// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a nuisance. The whole file tells: what is here
+/// is kept until that comes.
+fn may_refuse_ranges(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 const CHANGED: &str = "the file has changed on the server, so it is fetched from its beginning";

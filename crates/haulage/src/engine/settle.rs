@@ -11,6 +11,7 @@ use super::ended::{under_way, unstarted};
 use super::item::{Item, Keys, UnderWay, label};
 use super::lock;
 use super::present::Found;
+use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};
@@ -72,6 +73,22 @@ impl Core {
             }),
         };
         part.commit(saving).await;
+    }
+
+    /// All bytes of an item's file have been brought: the same.
+    pub(super) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
+        // Nobody comes here without.
+        let Some(kept) = item.kept.clone() else {
+            return self.go_on_with(item);
+        };
+        match Self::plain_content(self.hashes_of(&item.request), &item.request) {
+            Ok(content) => {
+                let total = kept.identity.total;
+                let part = self.writer.bring(total..total, &kept, content);
+                self.save(item, part, kept.entity.clone()).await;
+            }
+            Err(error) => self.failed(item, error),
+        }
     }
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
@@ -196,7 +213,14 @@ impl Core {
         let Some(waiting) = given_up else {
             return true;
         };
-        for item in waiting {
+        for work in waiting {
+            let item = match work {
+                Work::Item(item) => item,
+                Work::Share(split) => {
+                    self.drop_share(&split);
+                    continue;
+                }
+            };
             let error = Error::new(error.kind(), error.to_string()).and(&format!(
                 "its host has been in trouble for {} s (--retry-max-time)",
                 policy.max_time.as_secs_f64()
@@ -289,6 +313,7 @@ impl Core {
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
         let (keys, target) = (item.keys, item.target.clone());
+        let segments = item.kept.as_ref().map_or(1, |kept| kept.brought_by());
         if let Some(copy) = &saved.renamed {
             lock(&self.names).moved(keys.own, copy.clone());
         }
@@ -308,6 +333,7 @@ impl Core {
                 Verified::Checksum
             },
             hashes: saved.hashes,
+            segments,
             ..under_way(item)
         };
         self.settle(keys, &target, Settled::Done, outcome);

@@ -39,6 +39,10 @@ pub struct Options {
     /// Most requests in flight to one host (scheme, name and port), and most HTTP/1 connections to it, idle ones
     /// included; at least 1.
     pub per_host: usize,
+    /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first count as requests to its host.
+    pub split: usize,
+    /// Bytes: of a file, a remainder that is smaller is not split.
+    pub min_split_size: u64,
     /// When an attempt is repeated.
     pub retry: RetryPolicy,
     /// The run stops, as if it were cancelled, when so many items have failed; `None` lets any number fail.
@@ -100,6 +104,10 @@ impl Options {
     pub const DEFAULT_JOBS: usize = 64;
     /// The default of [`per_host`](Self::per_host).
     pub const DEFAULT_PER_HOST: usize = 16;
+    /// The default of [`split`](Self::split).
+    pub const DEFAULT_SPLIT: usize = 4;
+    /// The default of [`min_split_size`](Self::min_split_size), 16 MiB.
+    pub const DEFAULT_MIN_SPLIT_SIZE: u64 = 16 << 20;
     /// The default of [`connect_timeout`](Self::connect_timeout).
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// The default of [`timeout`](Self::timeout).
@@ -128,6 +136,8 @@ impl Options {
             destination: Destination::Directory(directory.into()),
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
+            split: Self::DEFAULT_SPLIT,
+            min_split_size: Self::DEFAULT_MIN_SPLIT_SIZE,
             retry: RetryPolicy::default(),
             max_errors: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
@@ -164,6 +174,9 @@ impl Options {
         }
         if self.per_host == 0 {
             return refuse("per-host must be at least 1");
+        }
+        if self.split == 0 {
+            return refuse("split must be at least 1, which lets each file come as one");
         }
         if self.max_errors == Some(0) {
             return refuse("max-errors must be at least 1");

@@ -338,7 +338,7 @@ mod tests {
     }
 
     fn pieces(ranges: &[(u64, u64)]) -> Pieces {
-        let mut pieces = Pieces::new();
+        let mut pieces = Pieces::default();
         for (start, end) in ranges {
             pieces.add(*start..*end);
         }
@@ -414,7 +414,7 @@ mod tests {
             total: 0,
             ..known()
         };
-        assert_eq!(empty.step(&Pieces::new()), Step::Nothing);
+        assert_eq!(empty.step(&Pieces::default()), Step::Nothing);
     }
 
     #[test]
@@ -743,7 +743,7 @@ mod tests {
         ) {
             let mut server = Server { version: 0, lengths };
             let mut known: Option<Identity> = None;
-            let (mut here, mut file) = (Pieces::new(), Vec::new());
+            let (mut here, mut file) = (Pieces::default(), Vec::new());
             for (mood, most) in steps {
                 let step = known.as_ref().map_or(Step::Whole, |known| known.step(&here));
                 let asked = match step {
@@ -763,7 +763,7 @@ mod tests {
                     Verdict::Continue(range) => range.start..range.end.min(range.start + most),
                     Verdict::StartAgain(_) => {
                         known = Identity::of(URL, status, &headers, Some(length), false);
-                        (here, file) = (Pieces::new(), vec![u8::MAX; 100]);
+                        (here, file) = (Pieces::default(), vec![u8::MAX; 100]);
                         0..length.min(most)
                     }
                     Verdict::Changed | Verdict::Refused(_) => {

@@ -78,6 +78,14 @@ impl<W, L, S> Host<W, L, S> {
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
+    /// How many more it may have in flight, if nothing waits.
+    pub(super) fn spare(&self, per_host: usize) -> usize {
+        if !self.queue.is_empty() || self.closed_until.is_some() {
+            return 0;
+        }
+        self.health.limit(per_host).saturating_sub(self.busy)
+    }
+
     /// Takes the next piece of work, which is in flight from now on.
     pub(super) fn take(&mut self, per_host: usize) -> Option<Lease<W>> {
         if !self.could_start(per_host) {

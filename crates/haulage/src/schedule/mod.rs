@@ -174,6 +174,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
+    /// How many more pieces of work a host could have in flight that nobody else waits for.
+    pub(crate) fn spare(&self, id: HostId) -> usize {
+        if !self.turns.is_empty() {
+            return 0;
+        }
+        let slots = self.caps.jobs.saturating_sub(self.busy);
+        self.hosts[id.0].spare(self.caps.per_host).min(slots)
+    }
+
     /// Whether more could be in flight, if there were work for it.
     pub(crate) fn has_room(&self) -> bool {
         self.busy < self.caps.jobs

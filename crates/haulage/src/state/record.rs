@@ -107,7 +107,7 @@ impl Record {
 
     /// The outcome as it was.
     pub(super) fn into_outcome(self) -> Outcome {
-        let answered = self.http_status.is_some();
+        let (answered, is_done) = (self.http_status.is_some(), self.is_done());
         let final_url = self.final_url.map(String::from);
         Outcome {
             row: self.row,
@@ -132,7 +132,8 @@ impl Record {
             content_type: self.content_type,
             verified: self.verified,
             hashes: self.hashes,
-            // They are of the run alone.
+            // These are of the run alone.
+            segments: u32::from(is_done),
             resumed: 0,
             restarted: None,
             ask: Some(self.ask),

@@ -10,6 +10,7 @@ use super::stretch::Stretch;
 use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
+use crate::plan::segments::{self, Rules, Running};
 
 /// A part with which another response can go on.
 #[derive(Debug)]
@@ -44,6 +45,74 @@ struct Bytes {
     here: Pieces,
     /// What is being brought.
     stretches: Vec<Arc<Stretch>>,
+    /// How many have brought something, and bring no more.
+    brought_by: u32,
+}
+
+/// Bytes that somebody is to bring. Dropped before anything was brought, it gives them back.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(super) assembly: Arc<Assembly>,
+    stretch: Option<Arc<Stretch>>,
+}
+
+impl Share {
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.stretch
+            .as_ref()
+            .map_or(0..0, |stretch| stretch.start()..stretch.end())
+    }
+
+    /// No more than this is brought by the one response to it.
+    pub(crate) fn ends_at(&self, end: u64) {
+        if let Some(stretch) = &self.stretch {
+            stretch.stop_at(end);
+        }
+    }
+
+    /// It is being brought.
+    pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
+        self.stretch.take()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(stretch) = self.stretch.take() {
+            self.assembly.give_back(&stretch);
+        }
+    }
+}
+
+impl Bytes {
+    /// The first bytes that are neither here nor being brought.
+    fn free(&self, total: u64) -> Option<Range<u64>> {
+        let mut taken = self.here.clone();
+        for stretch in &self.stretches {
+            taken.add(stretch.written());
+            taken.add(stretch.rest());
+        }
+        taken.first_gap(total)
+    }
+
+    fn others(&self) -> Vec<Running> {
+        let running = self.stretches.iter().map(|stretch| Running {
+            rest: stretch.rest(),
+            speed: stretch.settled_speed(),
+        });
+        running.collect()
+    }
+
+    /// Takes a share out of what others bring, or of what nobody does.
+    fn share(&mut self, total: u64, rules: &Rules) -> Option<Range<u64>> {
+        match segments::share(self.free(total), &self.others(), rules)? {
+            segments::Share::Free(range) => Some(range),
+            segments::Share::Of(nth, range) => {
+                self.stretches[nth].stop_at(range.start);
+                Some(range)
+            }
+        }
+    }
 }
 
 impl Assembly {
@@ -70,6 +139,7 @@ impl Assembly {
             is_made: true,
             here,
             stretches: Vec::new(),
+            brought_by: 0,
         });
         self
     }
@@ -88,11 +158,76 @@ impl Assembly {
         self.pieces().is_whole(self.identity.total)
     }
 
+    /// What is here, and what is being brought.
+    pub(crate) fn taken(&self) -> Pieces {
+        let bytes = self.lock();
+        let mut taken = bytes.here.clone();
+        for stretch in &bytes.stretches {
+            taken.add(stretch.written());
+            taken.add(stretch.rest());
+        }
+        taken
+    }
+
     /// Somebody begins to bring these bytes.
     pub(super) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
         let stretch = Arc::new(Stretch::new(range));
         self.lock().stretches.push(Arc::clone(&stretch));
         stretch
+    }
+
+    /// Somebody who has nothing to do brings what nobody else does, or a share of what somebody else has left to bring.
+    pub(crate) fn share(self: &Arc<Self>, rules: &Rules) -> Option<Share> {
+        let mut bytes = self.lock();
+        let range = bytes.share(self.identity.total, rules)?;
+        let stretch = Arc::new(Stretch::new(range));
+        bytes.stretches.push(Arc::clone(&stretch));
+        Some(Share {
+            assembly: Arc::clone(self),
+            stretch: Some(stretch),
+        })
+    }
+
+    /// Whether there would be something to share.
+    pub(crate) fn is_shareable(&self, rules: &Rules) -> bool {
+        let bytes = self.lock();
+        let others = bytes.others();
+        let free = bytes.free(self.identity.total);
+        segments::share(free, &others, rules).is_some()
+    }
+
+    /// Others than this one stop where they are.
+    pub(crate) fn stop_all_but(&self, one: &Stretch) {
+        for stretch in &self.lock().stretches {
+            if !std::ptr::eq(Arc::as_ptr(stretch), one) {
+                stretch.stop_at(stretch.written().end);
+            }
+        }
+    }
+
+    /// How many responses have brought some of its bytes in this run.
+    pub(crate) fn brought_by(&self) -> u32 {
+        let bytes = self.lock();
+        let under_way = bytes
+            .stretches
+            .iter()
+            .filter(|own| !own.written().is_empty());
+        bytes.brought_by + u32::try_from(under_way.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whoever was to bring these bytes cannot: another one goes on with them, if its response brings them anyway.
+    fn give_back(&self, given: &Arc<Stretch>) {
+        let mut bytes = self.lock();
+        bytes
+            .stretches
+            .retain(|stretch| !Arc::ptr_eq(stretch, given));
+        let before = bytes
+            .stretches
+            .iter()
+            .find(|stretch| stretch.end() == given.start());
+        if let Some(before) = before {
+            before.goes_on_to(given.end());
+        }
     }
 
     /// Whoever brought these bytes writes no more.
@@ -104,6 +239,7 @@ impl Assembly {
             .retain(|stretch| !Arc::ptr_eq(stretch, ended));
         if bytes.stretches.len() < before {
             bytes.here.add(ended.written());
+            bytes.brought_by += u32::from(!ended.written().is_empty());
         }
         if bytes.stretches.is_empty() {
             self.idle.notify_all();

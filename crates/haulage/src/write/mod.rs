@@ -29,7 +29,7 @@ mod verify;
 mod writer;
 
 pub(crate) use self::assemblies::Assemblies;
-pub(crate) use self::assembly::{Assembly, Owner};
+pub(crate) use self::assembly::{Assembly, Owner, Share};
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::Content;
 pub(crate) use self::directory::{Directory, state_in};
@@ -40,5 +40,6 @@ pub(crate) use self::output::Stream;
 pub(crate) use self::preview::Preview;
 pub(crate) use self::pump::{Broken, Pace};
 pub(crate) use self::recheck::{Rechecked, Rechecks};
+pub(crate) use self::stretch::Stretch;
 pub(crate) use self::verify::differing;
 pub(crate) use self::writer::{PartWriter, Writer};

@@ -2,6 +2,13 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Speeds are told as of about this time.
+const LATELY: Duration = Duration::from_secs(1);
+/// What has come in less time says little.
+const SOON: Duration = Duration::from_millis(50);
 
 /// The bytes that one response brings, one after another: how far it has come, and where it is to stop. Read by others while it
 /// goes on.
@@ -11,6 +18,19 @@ pub(crate) struct Stretch {
     /// All before this, from the start on, has been written.
     at: AtomicU64,
     end: AtomicU64,
+    /// How far its response goes, whatever others have taken over meanwhile.
+    most: u64,
+    began: Instant,
+    pace: Mutex<Pace>,
+}
+
+/// How fast it comes.
+#[derive(Debug)]
+struct Pace {
+    looked: Instant,
+    at: u64,
+    /// Bytes per second; `None` before anybody has looked.
+    speed: Option<f64>,
 }
 
 impl Stretch {
@@ -19,6 +39,13 @@ impl Stretch {
             start: range.start,
             at: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
+            most: range.end,
+            began: Instant::now(),
+            pace: Mutex::new(Pace {
+                looked: Instant::now(),
+                at: range.start,
+                speed: None,
+            }),
         }
     }
 
@@ -45,8 +72,96 @@ impl Stretch {
         self.end().saturating_sub(self.at.load(Ordering::Acquire))
     }
 
+    /// What is still to be written.
+    pub(super) fn rest(&self) -> Range<u64> {
+        self.at.load(Ordering::Acquire)..self.end()
+    }
+
+    /// From there on others bring it: it stops soon after. What both bring is the same.
+    pub(super) fn stop_at(&self, end: u64) {
+        self.end.fetch_min(end, Ordering::AcqRel);
+    }
+
+    /// It brings this too, if its response goes so far: nobody else does.
+    pub(super) fn goes_on_to(&self, end: u64) -> bool {
+        let can = end <= self.most;
+        if can {
+            self.end.fetch_max(end, Ordering::AcqRel);
+        }
+        can
+    }
+
+    /// Its speed, once it has had the time to show that: connections begin slowly.
+    pub(super) fn settled_speed(&self) -> Option<f64> {
+        (self.began.elapsed() >= LATELY).then(|| self.speed())
+    }
+
+    /// Bytes per second, lately.
+    pub(crate) fn speed(&self) -> f64 {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.look(self.written().end, Instant::now());
+        pace.speed.unwrap_or(0.0)
+    }
+
     /// Nothing of it counts: what was written may not be there.
     pub(super) fn void(&self) {
         self.at.store(self.start, Ordering::Release);
+    }
+}
+
+impl Pace {
+    fn look(&mut self, at: u64, now: Instant) {
+        let passed = now.saturating_duration_since(self.looked);
+        if passed < SOON {
+            return;
+        }
+        let speed = at.saturating_sub(self.at) as f64 / passed.as_secs_f64();
+        // The older, the less it counts.
+        let weight = 1.0 - (-passed.as_secs_f64() / LATELY.as_secs_f64()).exp();
+        let before = self.speed.unwrap_or(speed);
+        self.speed = Some(before + weight * (speed - before));
+        (self.looked, self.at) = (now, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_end_moves_both_ways_but_never_beyond_its_response() {
+        let stretch = Stretch::new(10..100);
+        stretch.wrote(20);
+        assert_eq!((stretch.written(), stretch.rest()), (10..30, 30..100));
+        stretch.stop_at(60);
+        stretch.stop_at(80);
+        assert_eq!((stretch.end(), stretch.left()), (60, 30));
+        assert!(!stretch.goes_on_to(101));
+        assert!(stretch.goes_on_to(100));
+        assert_eq!(stretch.end(), 100);
+        // What was brought beyond it all the same is not minus.
+        stretch.stop_at(25);
+        assert_eq!(stretch.left(), 0);
+    }
+
+    #[test]
+    fn its_speed_is_that_of_late() {
+        let start = Instant::now();
+        let mut pace = Pace {
+            looked: start,
+            at: 0,
+            speed: None,
+        };
+        pace.look(10, start + SOON / 2);
+        assert_eq!(pace.speed, None);
+        pace.look(1000, start + LATELY);
+        assert_eq!(pace.speed, Some(1000.0));
+        pace.look(1000, start + 2 * LATELY);
+        assert!(
+            pace.speed
+                .is_some_and(|speed| (300.0..400.0).contains(&speed))
+        );
+        pace.look(1000, start + 9 * LATELY);
+        assert!(pace.speed.is_some_and(|speed| speed < 1.0));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Share};
 use super::batch::{Batch, Buffers};
 use super::body::Place;
 use super::commit::Saving;
@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
 use super::pump::Broken;
+use super::stretch::Stretch;
 use crate::error::Error;
 use crate::pool::BlockingPool;
 
@@ -83,6 +84,16 @@ impl Writer {
         self.open(assembly.number, content, Some(place))
     }
 
+    /// Brings a share of a part; `None` if nothing is left of it.
+    pub(crate) fn bring_share(&self, share: Share) -> Option<PartWriter> {
+        let assembly = Arc::clone(&share.assembly);
+        let place = Place {
+            stretch: share.take()?,
+            assembly,
+        };
+        Some(self.open(place.assembly.number, None, Some(place)))
+    }
+
     fn open(&self, number: u64, content: Option<Box<Content>>, place: Option<Place>) -> PartWriter {
         PartWriter {
             // What does not begin the file is read once more in the end.
@@ -143,6 +154,11 @@ impl PartWriter {
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
+    }
+
+    /// The bytes that it brings of a part that others may bring bytes of too.
+    pub(crate) fn stretch(&self) -> Option<Arc<Stretch>> {
+        self.place.as_ref().map(|place| Arc::clone(&place.stretch))
     }
 
     /// How many bytes its stretch still takes, if it has one.

@@ -24,6 +24,7 @@ mod resending;
 mod resuming;
 mod server_names;
 mod slowness;
+mod splitting;
 mod stopping;
 mod verifying;
 mod versions;

@@ -1,0 +1,354 @@
+//! A file that several lanes fetch at once: who is at it, and what becomes of its item when they are done.
+//!
+//! It begins as one request. While that goes on, idle lanes of its host take shares of what it has left (see
+//! [`plan::segments`](crate::plan::segments)), as work items of the host's queue. Whoever ends makes room for another share; whoever
+//! ends last gives the item on. What a share meets is never the item's failure: what it was to bring is free again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::core::Core;
+use super::item::Item;
+use super::lock;
+use super::work::{To, Work};
+use crate::error::{Error, ErrorKind};
+use crate::event::Transfer;
+use crate::fetch::origin;
+use crate::plan::segments::Rules;
+use crate::request::Credentials;
+use crate::schedule::{HostId, Protocol};
+use crate::write::{Assembly, Share, Stretch};
+
+/// Seconds that a remainder must take for others to begin with it: below, a connection is not worth its making.
+const PAYS_AFTER: f64 = 1.0;
+/// The same once they are at it: a connection is there.
+const PAYS_AGAIN_AFTER: f64 = 0.1;
+/// How long the shares have to show that they are of use.
+const TRIAL: Duration = Duration::from_secs(2);
+/// They are, where all together bring so many times what the first response brought alone.
+const GAIN: f64 = 1.1;
+
+/// A file that several lanes fetch at once.
+pub(super) struct Split {
+    pub(super) kept: Arc<Assembly>,
+    given: Url,
+    credentials: Option<Credentials>,
+    hop: Option<(Url, Option<Credentials>)>,
+    pub(super) transfer: Arc<Transfer>,
+    /// When the item's time is over.
+    pub(super) deadline: Option<Instant>,
+    /// Bytes: what is smaller is not split.
+    least: u64,
+    /// Requests for shares.
+    pub(super) requests: AtomicU32,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The item, once its own response has ended before the others.
+    item: Option<Box<Item>>,
+    /// Why it has, if it did not end well.
+    failure: Option<Error>,
+    /// Lanes that bring something.
+    active: usize,
+    /// Shares that wait for a lane.
+    queued: usize,
+    /// How many may be at it at once.
+    most: usize,
+    /// Bytes per second of the fastest lane so far.
+    usual: f64,
+    trial: Trial,
+}
+
+/// Whether the others are of use: that is tried out once.
+enum Trial {
+    /// They are at it since then, when so many bytes were here; the first response brought so many bytes per second alone.
+    Together {
+        since: Instant,
+        covered: u64,
+        alone: f64,
+    },
+    /// They did not bring more, so the first response goes on alone since then; all together brought so many bytes per second. What
+    /// it brought alone before may have been what servers give to begin with.
+    Alone {
+        since: Instant,
+        together: f64,
+    },
+    Over,
+}
+
+/// What follows when somebody is done.
+enum Next {
+    /// All of it is here.
+    Whole(Box<Item>),
+    /// Nobody is at it any more, and some of it is missing: the item goes on alone.
+    Alone(Box<Item>, Option<Error>),
+    /// Another one may take a share.
+    Share,
+    Nothing,
+}
+
+impl Split {
+    pub(super) fn to(&self) -> To<'_> {
+        To {
+            given: &self.given,
+            credentials: self.credentials.as_ref(),
+            hop: self.hop.as_ref(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn rules(&self, state: &State) -> Rules {
+        Rules {
+            least: self.least,
+            pays_after: PAYS_AGAIN_AFTER,
+            usual: state.usual,
+        }
+    }
+
+    /// A share that waited has its lane: what it is to bring, if there is still something.
+    pub(super) fn take_share(&self) -> Option<Share> {
+        let mut state = self.lock();
+        if state.active >= state.most {
+            return None;
+        }
+        let share = self.kept.share(&self.rules(&state))?;
+        state.queued -= 1;
+        state.active += 1;
+        Some(share)
+    }
+
+    /// Somebody brings so much.
+    pub(super) fn is_brought_at(&self, speed: f64) {
+        let mut state = self.lock();
+        state.usual = state.usual.max(speed);
+    }
+
+    /// The server does not want so many at once: no more than those that are at it without this one.
+    pub(super) fn refuse(&self) {
+        let mut state = self.lock();
+        state.most = state.active.saturating_sub(1).max(1);
+    }
+
+    /// Whether the others have been of use to what the `first` response brings; `most` of them may be at it if they are. If not,
+    /// what they have not brought is free again, and the first goes on alone.
+    fn try_out(&self, first: &Stretch, most: usize) {
+        let mut state = self.lock();
+        match state.trial {
+            Trial::Together {
+                since,
+                covered,
+                alone,
+            } if since.elapsed() >= TRIAL => {
+                let brought = self.kept.pieces().covered().saturating_sub(covered);
+                let together = brought as f64 / since.elapsed().as_secs_f64();
+                state.trial = Trial::Over;
+                if together < alone * GAIN {
+                    state.most = 1;
+                    self.kept.stop_all_but(first);
+                    let since = Instant::now();
+                    state.trial = Trial::Alone { since, together };
+                }
+            }
+            Trial::Alone { since, together } if since.elapsed() >= TRIAL => {
+                state.trial = Trial::Over;
+                if first.speed() * GAIN < together {
+                    state.most = most;
+                }
+            }
+            Trial::Together { .. } | Trial::Alone { .. } | Trial::Over => {}
+        }
+    }
+
+    /// Somebody is done; with the item, if it was the one that had it.
+    fn leave(&self, item: Option<Box<Item>>, failure: Option<Error>, was_active: bool) -> Next {
+        let mut state = self.lock();
+        if was_active {
+            state.active -= 1;
+        } else {
+            state.queued -= 1;
+        }
+        if item.is_some() {
+            state.item = item;
+            state.failure = failure;
+        }
+        if self.kept.is_whole() {
+            return state.item.take().map_or(Next::Nothing, Next::Whole);
+        }
+        if state.active + state.queued == 0 {
+            let failure = state.failure.take();
+            return match state.item.take() {
+                Some(item) => Next::Alone(item, failure),
+                None => Next::Nothing,
+            };
+        }
+        let has_room = was_active && state.active + state.queued < state.most;
+        if has_room && self.kept.is_shareable(&self.rules(&state)) {
+            state.queued += 1;
+            return Next::Share;
+        }
+        Next::Nothing
+    }
+}
+
+impl Core {
+    /// An item's own response goes on: whether others are to take shares of it, or are of use.
+    pub(super) fn watch(&self, item: &mut Item, host: HostId, first: &Stretch) {
+        let most = self.options.split.min(item.most_shares);
+        if let Some(split) = &item.split {
+            split.is_brought_at(first.speed());
+            split.try_out(first, most);
+            return self.invite(split, host);
+        }
+        let (Some(kept), Some(under_way)) = (&item.kept, &item.under_way) else {
+            return;
+        };
+        let alone = first.speed();
+        let rules = Rules {
+            least: self.options.min_split_size,
+            pays_after: PAYS_AFTER,
+            usual: alone,
+        };
+        if most <= 1
+            || kept.identity.validator.is_none()
+            || !kept.is_shareable(&rules)
+            || self.schedule().spare(host) == 0
+            || lock(&self.unsplit).contains(origin::key(item.url()))
+        {
+            return;
+        }
+        let time_left = self.options.max_time.map(|most| item.time_left(most));
+        let split = Arc::new(Split {
+            kept: Arc::clone(kept),
+            given: item.request.url.clone(),
+            credentials: item.request.credentials.clone(),
+            hop: item.hop.clone(),
+            transfer: Arc::clone(&under_way.transfer),
+            deadline: time_left.map(|left| Instant::now() + left),
+            least: self.options.min_split_size,
+            requests: AtomicU32::new(0),
+            state: Mutex::new(State {
+                item: None,
+                failure: None,
+                active: 1,
+                queued: 0,
+                most,
+                usual: alone,
+                trial: Trial::Together {
+                    since: Instant::now(),
+                    covered: kept.pieces().covered(),
+                    alone,
+                },
+            }),
+        });
+        self.invite(&split, host);
+        item.split = Some(split);
+    }
+
+    /// Somebody brings a share of a file, at this speed.
+    pub(super) fn watch_share(&self, split: &Arc<Split>, host: HostId, speed: f64) {
+        split.is_brought_at(speed);
+        self.invite(split, host);
+    }
+
+    /// Lets as many more take shares as there may be, and as the host has room for.
+    fn invite(&self, split: &Arc<Split>, host: HostId) {
+        let spare = self.schedule().spare(host);
+        let more = {
+            let mut state = split.lock();
+            let room = state.most.saturating_sub(state.active + state.queued);
+            let is_there = room > 0 && spare > 0 && split.kept.is_shareable(&split.rules(&state));
+            let more = if is_there { room.min(spare) } else { 0 };
+            state.queued += more;
+            more
+        };
+        for _ in 0..more {
+            self.queue_share(split);
+        }
+    }
+
+    /// Queues a share, which has been counted.
+    fn queue_share(&self, split: &Arc<Split>) {
+        let mut schedule = self.schedule();
+        if self.stopping.is_cancelled() {
+            drop(schedule);
+            return self.drop_share(split);
+        }
+        let host = schedule.host(origin::key(split.to().url()), Protocol::Exclusive);
+        schedule.push(host, Work::Share(Arc::clone(split)));
+        self.hand_out(schedule);
+    }
+
+    /// A share that waited is not taken.
+    pub(super) fn drop_share(&self, split: &Arc<Split>) {
+        match split.leave(None, None, false) {
+            Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
+            // Whoever brought the last of it has seen to that, and nothing was made room for.
+            Next::Whole(item) => self.go_on_alone(split, item, None),
+            Next::Share | Next::Nothing => {}
+        }
+    }
+
+    /// Somebody who was at a file is done: the item's own response with the item, and with why it has ended if not well.
+    pub(super) async fn leave(
+        self: &Arc<Self>,
+        split: &Arc<Split>,
+        item: Option<Box<Item>>,
+        failure: Option<Error>,
+    ) {
+        match split.leave(item, failure, true) {
+            Next::Whole(mut item) => {
+                join(split, &mut item);
+                self.save_kept(item).await;
+            }
+            Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
+            Next::Share => self.queue_share(split),
+            Next::Nothing => {}
+        }
+    }
+
+    fn go_on_alone(&self, split: &Split, mut item: Box<Item>, failure: Option<Error>) {
+        join(split, &mut item);
+        match failure {
+            Some(failure) => self.failed(item, failure),
+            None => self.go_on_with(item),
+        }
+    }
+
+    /// A lane of the run that is being stopped had a share.
+    pub(super) fn leave_stopped(&self, split: &Arc<Split>) {
+        match split.leave(None, None, true) {
+            Next::Whole(item) | Next::Alone(item, _) => self.cancelled(*item),
+            Next::Share => self.drop_share(split),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Why a share of an item cannot be had.
+    pub(super) fn no_share(&self, split: &Split, host: HostId, why: &Error) {
+        split.refuse();
+        let longest = self.options.retry.max_time;
+        if let Some(asked) = why.asked_wait().filter(|asked| *asked <= longest) {
+            self.schedule().close(host, Instant::now() + asked);
+            self.clock.notify_one();
+        }
+        if split.kept.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
+            // It does not want more than one connection, or has no parts: it is not asked again.
+            let key = origin::key(split.to().url());
+            lock(&self.unsplit).insert(key.into());
+        }
+    }
+}
+
+/// What an item has got from the shares of its file.
+fn join(split: &Split, item: &mut Item) {
+    item.split = None;
+    item.attempts += split.requests.load(Ordering::Relaxed);
+    item.most_shares = item.most_shares.min(split.lock().most);
+}

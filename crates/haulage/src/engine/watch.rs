@@ -1,0 +1,76 @@
+//! Looks from time to time at how a large file comes, and lets others take shares of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use super::core::Core;
+use super::item::Item;
+use super::lane::Lane;
+use super::split::Split;
+use crate::event::Transfer;
+use crate::fetch::connect::Connection;
+use crate::schedule::HostId;
+use crate::write::{PartWriter, Stretch};
+
+/// Before this, what has come says little of how fast it comes.
+const FIRST: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(100);
+
+/// For whom a body is received.
+pub(super) enum Whose<'a> {
+    Item(&'a mut Item),
+    /// As a share of what others fetch too.
+    Share(&'a Arc<Split>),
+}
+
+impl Whose<'_> {
+    pub(super) fn transfer(&self) -> Option<&Arc<Transfer>> {
+        match self {
+            Self::Item(item) => item.under_way.as_ref().map(|under_way| &under_way.transfer),
+            Self::Share(split) => Some(&split.transfer),
+        }
+    }
+}
+
+/// How one response of a large file comes.
+pub(super) struct Watch {
+    host: HostId,
+    stretch: Arc<Stretch>,
+    interval: Interval,
+}
+
+impl Lane {
+    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2 connection share what it can bring:
+    /// that is left as it is.
+    pub(super) fn watch(&self, part: &PartWriter) -> Option<Watch> {
+        let options = &self.core.options;
+        let is_alone = matches!(self.connection, Some(Connection::Http1(_)));
+        let stretch = part.stretch().filter(|stretch| {
+            let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
+            options.split > 1 && is_alone && is_large
+        })?;
+        let mut interval = tokio::time::interval_at(Instant::now() + FIRST, EVERY);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Some(Watch {
+            host: self.host,
+            stretch,
+            interval,
+        })
+    }
+}
+
+impl Watch {
+    /// Waits until it is time to look.
+    pub(super) async fn due(&mut self) {
+        self.interval.tick().await;
+    }
+
+    pub(super) fn look(&self, core: &Core, whose: &mut Whose<'_>) {
+        match whose {
+            Whose::Item(item) => core.watch(item, self.host, &self.stretch),
+            Whose::Share(split) => core.watch_share(split, self.host, self.stretch.speed()),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! A large file is fetched by several lanes of its host where that is safe, and of use. Rows 16, 22, 23 and 25 of docs/faults.md.
+
+use haulage::{Engine, Options, Outcome, Place, Request};
+use origin::{Asked, Body, Gate, Limit, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
+
+const LENGTH: u64 = 4 << 20;
+/// Where the first response waits.
+const WAITS: u64 = 1 << 20;
+
+fn a() -> Body {
+    Body::seeded(1, LENGTH)
+}
+
+fn b() -> Body {
+    Body::seeded(2, LENGTH)
+}
+
+fn entity() -> Script {
+    Script::entity(a(), "\"a\"")
+}
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.options.min_split_size = 256 << 10;
+    bench
+}
+
+fn header<'a>(asked: &'a Asked, name: &str) -> &'a str {
+    let value = asked.headers.get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+/// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a Range.
+fn waiting(shares: impl Fn(u64) -> Script + Send + Sync + 'static) -> (Origin, Gate) {
+    let (origin, gate) = (Origin::plain(), Gate::new());
+    let held = gate.clone();
+    let shares_before = std::sync::atomic::AtomicU64::new(0);
+    origin.under("/file", move |request| {
+        if request.headers.contains_key("range") {
+            shares(1 + shares_before.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        } else {
+            entity().hold_at(WAITS, &held)
+        }
+    });
+    (origin, gate)
+}
+
+fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
+    let mut engine = bench.start();
+    let events = engine.events();
+    engine.feed([row]);
+    engine.close();
+    (engine, events)
+}
+
+fn end(mut events: haulage::Events) -> Outcome {
+    block_on(rest(&mut events)).pop().unwrap()
+}
+
+#[track_caller]
+fn assert_is(bench: &Bench, body: &Body) {
+    assert!(
+        bench.read("file") == body.bytes(),
+        "the file is another one"
+    );
+    assert_eq!(bench.names(), ["file"]);
+}
+
+#[test]
+fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
+    let (origin, gate) = waiting(|_| entity());
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    origin.wait_until(|tally| tally.requests >= 4);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    let log = origin.log();
+    assert_eq!(header(&log[0], "range"), "");
+    // What has come but is not written yet counts as missing.
+    let range = header(&log[1], "range").strip_prefix("bytes=").unwrap();
+    let (start, end) = range.split_once('-').unwrap();
+    let start: u64 = start.parse().unwrap();
+    assert!(
+        (LENGTH / 2..=(LENGTH + WAITS) / 2).contains(&start),
+        "{range}"
+    );
+    assert_eq!(end, (LENGTH - 1).to_string());
+    for share in &log[1..] {
+        assert_eq!(header(share, "if-range"), "\"a\"");
+        assert_eq!(header(share, "if-match"), "\"a\"");
+        assert_eq!(header(share, "accept-encoding"), "identity");
+    }
+    assert_eq!(outcome.attempts, u32::try_from(log.len()).unwrap());
+    assert!(outcome.segments >= 3, "{}", outcome.segments);
+    assert_eq!(
+        (outcome.http_status, outcome.verified.name()),
+        (Some(200), "length")
+    );
+    assert!(origin.peak_in_flight() <= Options::DEFAULT_SPLIT);
+}
+
+#[test]
+fn they_count_as_requests_to_the_host() {
+    let (origin, gate) = waiting(|_| entity());
+    let mut bench = bench();
+    bench.options.per_host = 2;
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    origin.wait_until(|tally| tally.requests >= 3);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+    assert!(origin.peak_in_flight() <= 2 && origin.peak_connections() <= 2);
+}
+
+#[test]
+fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
+    let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
+    let (origin, gate) = waiting(|_| entity());
+    let bench = bench();
+    let (_engine, events) = begin(&bench, expecting(&origin.url("/file"), &[&sum]));
+    origin.wait_until(|tally| tally.requests >= 2);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_eq!(outcome.verified.name(), "checksum");
+    assert_eq!(outcome.hashes[0].to_string(), sum);
+    assert_is(&bench, &a());
+}
+
+#[test]
+fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
+    let at = |byte: u64| usize::try_from(byte).unwrap();
+    let part = move |range: std::ops::Range<u64>, tag: &str| {
+        let label = format!("bytes {}-{}/{LENGTH}", range.start, range.end - 1);
+        Script::status(206)
+            .header("content-range", &label)
+            .etag(tag)
+            .body(Body::of(
+                b().bytes()[at(range.start)..at(range.end)].to_vec(),
+            ))
+    };
+    let half = (LENGTH + WAITS) / 2;
+    let answers: [Box<dyn Fn(u64) -> Script + Send + Sync>; 4] = [
+        // 412.
+        Box::new(|_| Script::entity(b(), "\"b\"")),
+        // It takes no notice of If-Match.
+        Box::new(|_| Script::ok(b()).etag("\"b\"")),
+        // Nor of If-Range.
+        Box::new(move |_| part(half..LENGTH, "\"b\"")),
+        Box::new(move |_| part(half..LENGTH, "W/\"a\"")),
+    ];
+    for answer in answers {
+        let (origin, gate) = waiting(answer);
+        let bench = bench();
+        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        origin.wait_until(|tally| tally.requests >= 2);
+        gate.open();
+        let outcome = end(events);
+        assert_done(&outcome);
+        // Whichever it is, it is that one alone.
+        let file = bench.read("file");
+        assert!(
+            file == a().bytes() || file == b().bytes(),
+            "it is a mixture"
+        );
+        assert_eq!(bench.names(), ["file"]);
+    }
+}
+
+#[test]
+fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
+    for refusal in [429, 503, 403] {
+        let (origin, gate) = waiting(|_| entity());
+        origin.limit("/file", Limit::at_once(1, Script::status(refusal)));
+        let bench = bench();
+        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        origin.wait_until(|tally| tally.requests >= 2);
+        gate.open();
+        let outcome = end(events);
+        assert_done(&outcome);
+        assert_is(&bench, &a());
+        assert!(outcome.attempts <= 2 + 3, "{}", outcome.attempts);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
+    for refusal in [400, 403, 501] {
+        let (origin, gate) = waiting(move |_| Script::status(refusal));
+        let bench = bench();
+        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        origin.wait_until(|tally| tally.requests >= 2);
+        gate.open();
+        assert_done(&end(events));
+        assert_is(&bench, &a());
+    }
+}
+
+#[test]
+fn a_share_that_breaks_off_is_brought_by_others() {
+    let (origin, gate) = waiting(|nth| {
+        if nth <= 2 {
+            entity().close_at(100_000)
+        } else {
+            entity()
+        }
+    });
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    origin.wait_until(|tally| tally.requests >= 2);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+}
+
+#[test]
+fn the_others_go_on_when_the_first_response_breaks_off() {
+    let (gate, shares) = (Gate::new(), Gate::new());
+    let origin = Origin::plain();
+    let (first, held) = (gate.clone(), shares.clone());
+    origin.under("/file", move |request| {
+        if request.headers.contains_key("range") {
+            entity().hold_at(1, &held)
+        } else {
+            entity().hold_at(WAITS, &first).close_at(WAITS)
+        }
+    });
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    shares.wait_reached(1);
+    gate.open();
+    // It has gone.
+    origin.wait_until(|tally| tally.in_flight < usize::try_from(tally.requests).unwrap());
+    shares.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    let whole = origin
+        .log()
+        .iter()
+        .filter(|asked| header(asked, "range").is_empty())
+        .count();
+    assert_eq!(whole, 1, "it was begun again");
+}
+
+#[test]
+fn row_25_what_crawls_in_the_end_is_taken_over() {
+    // The gate is never opened: what the first response does not bring, others do, to the last byte.
+    let (origin, _gate) = waiting(|_| entity());
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+}
+
+#[test]
+fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
+    let (gate, shares) = (Gate::new(), Gate::new());
+    let origin = Origin::plain();
+    let (first, held) = (gate.clone(), shares.clone());
+    origin.under("/file", move |request| {
+        if request.headers.contains_key("range") {
+            entity().hold_at(200_000, &held)
+        } else {
+            entity().hold_at(WAITS, &first)
+        }
+    });
+    let row = |url: &str| {
+        let input = "list".into();
+        Ok(Request::new(url).unwrap().read_at(Place { input, line: 1 }))
+    };
+    let bench = bench();
+    let (engine, mut events) = begin(&bench, row(&origin.url("/file")));
+    shares.wait_reached(3);
+    engine.cancel();
+    block_on(rest(&mut events));
+    assert!(bench.names().is_empty());
+    drop((engine, events));
+    origin.under("/file", |_| entity());
+    let outcome = bench.run([row(&origin.url("/file"))]).pop().unwrap();
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    assert!(outcome.resumed > WAITS, "{}", outcome.resumed);
+}
+
+/// A file that takes a second and a half, so that it would be split if anything spoke for it.
+fn slow(script: Script) -> Script {
+    script.drip(LENGTH / 32, std::time::Duration::from_millis(50))
+}
+
+#[test]
+fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one() {
+    let cases: [(Script, usize); 4] = [
+        (Script::ok(a()).ranges(), 4),
+        (Script::entity(a(), "W/\"a\""), 4),
+        (entity().header("accept-ranges", "none"), 4),
+        (entity(), 1),
+    ];
+    std::thread::scope(|scope| {
+        for (script, split) in cases {
+            scope.spawn(move || {
+                let origin = Origin::plain();
+                origin.on("/file", slow(script));
+                let mut bench = bench();
+                bench.options.split = split;
+                let outcome = bench.fetch(&origin.url("/file"));
+                assert_done(&outcome);
+                assert_eq!(origin.log().len(), 1);
+            });
+        }
+    });
+}
+
+#[test]
+fn on_one_http2_connection_a_file_comes_as_one() {
+    let origin = Origin::tls();
+    origin.on("/file", slow(entity()));
+    let mut bench = Bench::trusting(&origin);
+    bench.options.min_split_size = 256 << 10;
+    let outcome = bench.fetch(&origin.url("/file"));
+    assert_done(&outcome);
+    assert_eq!(origin.log().len(), 1);
+}
