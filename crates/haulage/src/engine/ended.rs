@@ -25,8 +25,8 @@ pub(super) fn under_way(item: Item) -> Outcome {
         final_url,
         http_status: item.http_status,
         attempts: item.attempts,
-        resumed: item.resumed,
-        restarted: item.restarted,
+        resumed: item.brought.resumed,
+        restarted: item.brought.restarted,
         started,
         duration,
         ..unstarted(item.row, label)

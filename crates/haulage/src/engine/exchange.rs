@@ -247,8 +247,8 @@ impl Lane {
             under_way.transfer.begin(entity.length);
         }
         let content = self.core.content_of(&item.request, &head.headers)?;
-        item.kept = self.core.assembly(item, head, &entity);
-        let part = match &item.kept {
+        item.brought.kept = self.core.assembly(item, head, &entity);
+        let part = match &item.brought.kept {
             Some(kept) => self
                 .core
                 .writer
@@ -258,7 +258,7 @@ impl Lane {
         let part = self
             .receive(Whose::Item(item), body, entity.length, part)
             .await?;
-        match item.split.clone() {
+        match item.brought.split.clone() {
             Some(split) => {
                 part.keep_if_shared().await;
                 Ok(Step::Shared(split))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
-use super::split::Split;
+use super::resume::Brought;
 use super::work::To;
 use crate::event::Transfer;
 use crate::fetch::origin;
@@ -16,7 +16,6 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
 use crate::request::{Credentials, Request};
 use crate::schedule::Protocol;
-use crate::write::Assembly;
 
 /// What moves through the host queues.
 pub(super) struct Item {
@@ -41,20 +40,8 @@ pub(super) struct Item {
     pub(super) stored: Stored,
     /// What stands at its name was found to be another file than its server said: it is replaced, whatever the server says next.
     pub(super) replaces: bool,
-    /// What has been brought of its file, with which its next request can go on.
-    pub(super) kept: Option<Arc<Assembly>>,
-    /// Whatever has been brought of its file, the server is to send all of it.
-    pub(super) asks_whole: bool,
-    /// Those who fetch it too, while its own response goes on.
-    pub(super) split: Option<Arc<Split>>,
-    /// How many may be at it at once, as far as its server has shown.
-    pub(super) most_shares: usize,
-    /// Bytes of it that its last request did not have to bring.
-    pub(super) resumed: u64,
-    /// How many of the responses that it went on with brought very little.
-    pub(super) short: u32,
-    /// Why what had been brought was of no use.
-    pub(super) restarted: Option<Box<str>>,
+    /// What has been brought of its file.
+    pub(super) brought: Brought,
     /// What came was not what its checksum, or its server, had said: it is begun again once.
     pub(super) has_mismatched: bool,
     /// `None` until its first request.
@@ -97,13 +84,7 @@ impl Item {
             http_status: None,
             stored: Stored::default(),
             replaces: false,
-            kept: None,
-            asks_whole: false,
-            split: None,
-            most_shares: usize::MAX,
-            resumed: 0,
-            short: 0,
-            restarted: None,
+            brought: Brought::default(),
             has_mismatched: false,
             under_way: None,
         }

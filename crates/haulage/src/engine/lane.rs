@@ -176,7 +176,7 @@ impl Lane {
                         error = error.transient(false);
                     }
                 }
-                match item.split.clone() {
+                match item.brought.split.clone() {
                     // The others may do without it.
                     Some(split) => self.core.leave(&split, Some(item), Some(error)).await,
                     None => self.core.failed(item, error),

@@ -11,6 +11,7 @@ use http::response::Parts;
 use super::core::Core;
 use super::item::Item;
 use super::lane::{Lane, Step};
+use super::split::Split;
 use super::watch::Whose;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -29,6 +30,25 @@ const WORTH_KEEPING: u64 = 256 << 10;
 const SHORT: u64 = 64 << 10;
 /// How many short responses one item may have: a server that sends a few bytes at a time would be asked for ever.
 const MOST_SHORT: u32 = 64;
+
+/// What has been brought of an item's file.
+#[derive(Default)]
+pub(super) struct Brought {
+    /// With which its next request can go on.
+    pub(super) kept: Option<Arc<Assembly>>,
+    /// Whatever there is, the server is to send all of the file.
+    pub(super) asks_whole: bool,
+    /// Those who fetch it too, while its own response goes on.
+    pub(super) split: Option<Arc<Split>>,
+    /// How many may be at it at once, where its server has shown that.
+    pub(super) most_shares: Option<usize>,
+    /// Bytes of it that its last request did not have to bring.
+    pub(super) resumed: u64,
+    /// How many of the responses that it went on with brought very little.
+    pub(super) short: u32,
+    /// Why what had been brought was of no use.
+    pub(super) restarted: Option<Box<str>>,
+}
 
 /// What an item's next request asks for: the rest of a file.
 pub(super) struct Rest {
@@ -58,7 +78,11 @@ pub(super) fn ask_for(asked: Asked, identity: &Identity, headers: &mut HeaderMap
 impl Item {
     /// What is asked for next, where something has been brought that the server which is asked can go on with.
     pub(super) fn rest(&self) -> Option<Rest> {
-        let kept = self.kept.as_ref().filter(|_| !self.asks_whole)?;
+        let kept = self
+            .brought
+            .kept
+            .as_ref()
+            .filter(|_| !self.brought.asks_whole)?;
         let identity = self.identity_here(kept)?;
         match identity.step(&kept.taken()) {
             resume::Step::Rest(asked) => Some(Rest {
@@ -96,7 +120,7 @@ impl Item {
 impl Lane {
     /// An item whose bytes have all been brought, by a run that ended before it could name them, needs no request.
     pub(super) fn whole_already(&self, item: &mut Item) -> Option<Step> {
-        let kept = item.kept.clone().filter(|kept| kept.is_whole())?;
+        let kept = item.brought.kept.clone().filter(|kept| kept.is_whole())?;
         if let Some(ask) = &mut item.request.ask {
             ask.recorded = None;
         }
@@ -105,7 +129,7 @@ impl Lane {
 
     fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> Step {
         let total = kept.identity.total;
-        item.resumed = total;
+        item.brought.resumed = total;
         let hashes = self.core.hashes_of(&item.request);
         match Core::plain_content(hashes, &item.request) {
             Ok(content) => {
@@ -137,7 +161,7 @@ impl Lane {
                 Ok(self.complete(item, &kept))
             }
             Verdict::StartAgain(agreement) => {
-                item.restarted = Some(why_whole(agreement).into());
+                item.brought.restarted = Some(why_whole(agreement).into());
                 return ControlFlow::Continue(());
             }
             Verdict::Changed => {
@@ -151,7 +175,7 @@ impl Lane {
             }
             Verdict::NotAnAnswer if may_refuse_ranges(head.status) => {
                 self.put_aside(body).await;
-                item.asks_whole = true;
+                item.brought.asks_whole = true;
                 Ok(Step::More)
             }
             Verdict::NotAnAnswer => return ControlFlow::Continue(()),
@@ -175,7 +199,7 @@ impl Lane {
             return Ok(Step::Failed(error));
         }
         let here = kept.pieces();
-        item.resumed = here.covered();
+        item.brought.resumed = here.covered();
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(Some(kept.identity.total));
             under_way.transfer.add(here.covered());
@@ -187,7 +211,7 @@ impl Lane {
         let part = self
             .receive(Whose::Item(item), body, Some(length), part)
             .await?;
-        if let Some(split) = item.split.clone() {
+        if let Some(split) = item.brought.split.clone() {
             part.keep_if_shared().await;
             return Ok(Step::Shared(split));
         }
@@ -198,8 +222,8 @@ impl Lane {
             return Ok(Step::Received(part, kept.entity.clone()));
         }
         part.keep_if_shared().await;
-        item.short += u32::from(length < SHORT);
-        if missing == Some(0) && item.short <= MOST_SHORT {
+        item.brought.short += u32::from(length < SHORT);
+        if missing == Some(0) && item.brought.short <= MOST_SHORT {
             return Ok(Step::More);
         }
         Err(Error::new(
@@ -215,11 +239,12 @@ impl Lane {
 impl Core {
     /// Takes up what an earlier run has brought of an item's file.
     pub(super) fn take_up(&self, item: &mut Item) {
-        let (Some(state), Some(ask), None) = (&self.state, &item.request.ask, &item.kept) else {
+        let (Some(state), Some(ask), None) = (&self.state, &item.request.ask, &item.brought.kept)
+        else {
             return;
         };
         let is_checked = !item.request.checksums.is_empty();
-        item.kept = state.take_up(ask, item.request.url(), is_checked);
+        item.brought.kept = state.take_up(ask, item.request.url(), is_checked);
     }
 
     /// The part for a file which this response begins, if another one could go on with it.
@@ -260,11 +285,11 @@ impl Core {
 
     /// What was brought of an item's file is of no use.
     pub(super) fn discard(&self, item: &mut Item) {
-        let Some(kept) = item.kept.take() else {
+        let Some(kept) = item.brought.kept.take() else {
             return;
         };
-        item.resumed = 0;
-        item.asks_whole = false;
+        item.brought.resumed = 0;
+        item.brought.asks_whole = false;
         self.assemblies.forget(&kept);
         let disk = Arc::clone(&self.disk);
         // What cannot be removed now goes when the next run cleans up.
@@ -281,7 +306,7 @@ impl Core {
     /// but not one of the repetitions that are counted: without anything that is here it is not asked so again.
     pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
         self.discard(&mut item);
-        item.restarted = Some(why.to_string().into());
+        item.brought.restarted = Some(why.to_string().into());
         item.begins_attempt = true;
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(None);

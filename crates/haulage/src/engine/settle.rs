@@ -57,7 +57,7 @@ impl Core {
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
-                    if let Some(kept) = &item.kept {
+                    if let Some(kept) = &item.brought.kept {
                         core.assemblies.forget(kept);
                     }
                     core.done(*item, entity, saved);
@@ -78,7 +78,7 @@ impl Core {
     /// All bytes of an item's file have been brought: the same.
     pub(super) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
         // Nobody comes here without.
-        let Some(kept) = item.kept.clone() else {
+        let Some(kept) = item.brought.kept.clone() else {
             return self.go_on_with(item);
         };
         match Self::plain_content(self.hashes_of(&item.request), &item.request) {
@@ -313,7 +313,11 @@ impl Core {
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
         let (keys, target) = (item.keys, item.target.clone());
-        let segments = item.kept.as_ref().map_or(1, |kept| kept.brought_by());
+        let segments = item
+            .brought
+            .kept
+            .as_ref()
+            .map_or(1, |kept| kept.brought_by());
         if let Some(copy) = &saved.renamed {
             lock(&self.names).moved(keys.own, copy.clone());
         }

@@ -200,13 +200,13 @@ impl Split {
 impl Core {
     /// An item's own response goes on: whether others are to take shares of it, or are of use.
     pub(super) fn watch(&self, item: &mut Item, host: HostId, first: &Stretch) {
-        let most = self.options.split.min(item.most_shares);
-        if let Some(split) = &item.split {
+        let most = item.brought.most_shares.unwrap_or(self.options.split);
+        if let Some(split) = &item.brought.split {
             split.is_brought_at(first.speed());
             split.try_out(first, most);
             return self.invite(split, host);
         }
-        let (Some(kept), Some(under_way)) = (&item.kept, &item.under_way) else {
+        let (Some(kept), Some(under_way)) = (&item.brought.kept, &item.under_way) else {
             return;
         };
         let alone = first.speed();
@@ -248,7 +248,7 @@ impl Core {
             }),
         });
         self.invite(&split, host);
-        item.split = Some(split);
+        item.brought.split = Some(split);
     }
 
     /// Somebody brings a share of a file, at this speed.
@@ -348,7 +348,7 @@ impl Core {
 
 /// What an item has got from the shares of its file.
 fn join(split: &Split, item: &mut Item) {
-    item.split = None;
+    item.brought.split = None;
     item.attempts += split.requests.load(Ordering::Relaxed);
-    item.most_shares = item.most_shares.min(split.lock().most);
+    item.brought.most_shares = Some(split.lock().most);
 }

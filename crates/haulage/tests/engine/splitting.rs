@@ -1,6 +1,6 @@
 //! A large file is fetched by several lanes of its host where that is safe, and of use. Rows 16, 22, 23 and 25 of docs/faults.md.
 
-use haulage::{Engine, Options, Outcome, Place, Request};
+use haulage::{Engine, Event, Options, Outcome, Place, Request};
 use origin::{Asked, Body, Gate, Limit, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
@@ -8,6 +8,8 @@ use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
 const LENGTH: u64 = 4 << 20;
 /// Where the first response waits.
 const WAITS: u64 = 1 << 20;
+/// Where the second half of what it leaves begins.
+const HALF: u64 = u64::midpoint(WAITS, LENGTH);
 
 fn a() -> Body {
     Body::seeded(1, LENGTH)
@@ -80,15 +82,22 @@ fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
     assert_is(&bench, &a());
     let log = origin.log();
     assert_eq!(header(&log[0], "range"), "");
-    // What has come but is not written yet counts as missing.
-    let range = header(&log[1], "range").strip_prefix("bytes=").unwrap();
-    let (start, end) = range.split_once('-').unwrap();
-    let start: u64 = start.parse().unwrap();
+    let mut ranges: Vec<(u64, u64)> = log[1..]
+        .iter()
+        .map(|share| {
+            let range = header(share, "range").strip_prefix("bytes=").unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            (start.parse().unwrap(), end.parse().unwrap())
+        })
+        .collect();
+    ranges.sort_unstable();
+    assert_eq!(ranges.last().unwrap().1, LENGTH - 1);
     assert!(
-        (LENGTH / 2..=(LENGTH + WAITS) / 2).contains(&start),
-        "{range}"
+        ranges
+            .iter()
+            .any(|range| (LENGTH / 2..=HALF).contains(&range.0)),
+        "{ranges:?}"
     );
-    assert_eq!(end, (LENGTH - 1).to_string());
     for share in &log[1..] {
         assert_eq!(header(share, "if-range"), "\"a\"");
         assert_eq!(header(share, "if-match"), "\"a\"");
@@ -143,7 +152,7 @@ fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
                 b().bytes()[at(range.start)..at(range.end)].to_vec(),
             ))
     };
-    let half = (LENGTH + WAITS) / 2;
+    let half = HALF;
     let answers: [Box<dyn Fn(u64) -> Script + Send + Sync>; 4] = [
         // 412.
         Box::new(|_| Script::entity(b(), "\"b\"")),
@@ -183,7 +192,6 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
         let outcome = end(events);
         assert_done(&outcome);
         assert_is(&bench, &a());
-        assert!(outcome.attempts <= 2 + 3, "{}", outcome.attempts);
     }
 }
 
@@ -277,16 +285,24 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
     };
     let bench = bench();
     let (engine, mut events) = begin(&bench, row(&origin.url("/file")));
-    shares.wait_reached(3);
-    engine.cancel();
-    block_on(rest(&mut events));
+    block_on(async {
+        let Some(Event::Started(transfer)) = events.next().await else {
+            panic!("it starts");
+        };
+        while transfer.received() < WAITS + 3 * 200_000 {
+            tokio::task::yield_now().await;
+        }
+        engine.cancel();
+        rest(&mut events).await;
+    });
     assert!(bench.names().is_empty());
     drop((engine, events));
     origin.under("/file", |_| entity());
     let outcome = bench.run([row(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_is(&bench, &a());
-    assert!(outcome.resumed > WAITS, "{}", outcome.resumed);
+    // But for what two brought at once.
+    assert!(outcome.resumed > WAITS + 400_000, "{}", outcome.resumed);
 }
 
 /// A file that takes a second and a half, so that it would be split if anything spoke for it.
