@@ -72,7 +72,9 @@ impl Share {
 
     /// It is being brought.
     pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
-        self.stretch.take()
+        let stretch = self.stretch.take()?;
+        stretch.is_answered();
+        Some(stretch)
     }
 }
 
@@ -85,14 +87,18 @@ impl Drop for Share {
 }
 
 impl Bytes {
-    /// The first bytes that are neither here nor being brought.
-    fn free(&self, total: u64) -> Option<Range<u64>> {
+    fn taken(&self) -> Pieces {
         let mut taken = self.here.clone();
         for stretch in &self.stretches {
             taken.add(stretch.written());
             taken.add(stretch.rest());
         }
-        taken.first_gap(total)
+        taken
+    }
+
+    /// The first bytes that are neither here nor being brought.
+    fn free(&self, total: u64) -> Option<Range<u64>> {
+        self.taken().first_gap(total)
     }
 
     fn others(&self) -> Vec<Running> {
@@ -160,18 +166,13 @@ impl Assembly {
 
     /// What is here, and what is being brought.
     pub(crate) fn taken(&self) -> Pieces {
-        let bytes = self.lock();
-        let mut taken = bytes.here.clone();
-        for stretch in &bytes.stretches {
-            taken.add(stretch.written());
-            taken.add(stretch.rest());
-        }
-        taken
+        self.lock().taken()
     }
 
     /// Somebody begins to bring these bytes.
     pub(super) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
         let stretch = Arc::new(Stretch::new(range));
+        stretch.is_answered();
         self.lock().stretches.push(Arc::clone(&stretch));
         stretch
     }
@@ -221,12 +222,12 @@ impl Assembly {
         bytes
             .stretches
             .retain(|stretch| !Arc::ptr_eq(stretch, given));
-        let before = bytes
-            .stretches
-            .iter()
-            .find(|stretch| stretch.end() == given.start());
-        if let Some(before) = before {
-            before.goes_on_to(given.end());
+        let taken = bytes.taken();
+        for gap in taken.gaps(self.identity.total) {
+            let mut before = bytes.stretches.iter();
+            if let Some(before) = before.find(|stretch| stretch.end() == gap.start) {
+                before.goes_on_to(gap.end);
+            }
         }
     }
 

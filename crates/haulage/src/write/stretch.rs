@@ -1,7 +1,7 @@
 //! The bytes of a part that one response brings.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(crate) struct Stretch {
     end: AtomicU64,
     /// How far its response goes, whatever others have taken over meanwhile.
     most: u64,
+    /// There is a response for it.
+    is_answered: AtomicBool,
     began: Instant,
     pace: Mutex<Pace>,
 }
@@ -40,6 +42,7 @@ impl Stretch {
             at: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
             most: range.end,
+            is_answered: AtomicBool::new(false),
             began: Instant::now(),
             pace: Mutex::new(Pace {
                 looked: Instant::now(),
@@ -82,13 +85,16 @@ impl Stretch {
         self.end.fetch_min(end, Ordering::AcqRel);
     }
 
-    /// It brings this too, if its response goes so far: nobody else does.
-    pub(super) fn goes_on_to(&self, end: u64) -> bool {
-        let can = end <= self.most;
-        if can {
-            self.end.fetch_max(end, Ordering::AcqRel);
+    /// There is a response for it.
+    pub(super) fn is_answered(&self) {
+        self.is_answered.store(true, Ordering::Release);
+    }
+
+    /// What follows up to there nobody else brings: it does, as far as its response goes.
+    pub(super) fn goes_on_to(&self, end: u64) {
+        if self.is_answered.load(Ordering::Acquire) {
+            self.end.fetch_max(end.min(self.most), Ordering::AcqRel);
         }
-        can
     }
 
     /// Its speed, once it has had the time to show that: connections begin slowly.
@@ -136,8 +142,12 @@ mod tests {
         stretch.stop_at(60);
         stretch.stop_at(80);
         assert_eq!((stretch.end(), stretch.left()), (60, 30));
-        assert!(!stretch.goes_on_to(101));
-        assert!(stretch.goes_on_to(100));
+        stretch.goes_on_to(70);
+        assert_eq!(stretch.end(), 60, "it may have no response");
+        stretch.is_answered();
+        stretch.goes_on_to(70);
+        assert_eq!(stretch.end(), 70);
+        stretch.goes_on_to(101);
         assert_eq!(stretch.end(), 100);
         // What was brought beyond it all the same is not minus.
         stretch.stop_at(25);

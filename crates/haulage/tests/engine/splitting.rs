@@ -257,6 +257,22 @@ fn the_others_go_on_when_the_first_response_breaks_off() {
 }
 
 #[test]
+fn shares_that_bring_nothing_more_are_given_up() {
+    let held = Gate::new();
+    let waits = held.clone();
+    let (origin, gate) = waiting(move |_| entity().hold_at(0, &waits));
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    held.wait_reached(3);
+    // The first response has not ended, and nobody else is asked.
+    origin.wait_until(|tally| tally.in_flight == 1);
+    gate.open();
+    held.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+}
+
+#[test]
 fn row_25_what_crawls_in_the_end_is_taken_over() {
     // The gate is never opened: what the first response does not bring, others do, to the last byte.
     let (origin, _gate) = waiting(|_| entity());
