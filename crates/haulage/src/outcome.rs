@@ -110,6 +110,8 @@ impl Status {
 pub enum Verified {
     /// The checksums that came with its row.
     Checksum,
+    /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530), `Digest`, `Content-MD5`, `x-goog-hash`.
+    Digest,
     /// The message's framing: Content-Length, a last chunk, or `END_STREAM`.
     Length,
     /// Nothing: the body ended where the connection did, or the file was there already.
@@ -119,7 +121,7 @@ pub enum Verified {
 impl Verified {
     /// What has this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Checksum, Self::Length, Self::Nothing]
+        [Self::Checksum, Self::Digest, Self::Length, Self::Nothing]
             .into_iter()
             .find(|verified| verified.name() == name)
     }
@@ -129,6 +131,7 @@ impl Verified {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Checksum => "checksum",
+            Self::Digest => "digest",
             Self::Length => "length",
             Self::Nothing => "none",
         }

@@ -16,6 +16,7 @@ use super::item::Item;
 use super::lock;
 use super::window::Window;
 use super::work::Work;
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
@@ -23,12 +24,13 @@ use crate::fetch::headers::Headers;
 use crate::fetch::origin;
 use crate::options::{Codings, Options};
 use crate::plan::coding;
+use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
 use crate::state::{Ending, State};
-use crate::write::{Assemblies, Content, Disk, Hashes, Rechecks, Writer};
+use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -139,6 +141,7 @@ impl Core {
     pub(super) fn content_of(
         &self,
         request: &Request,
+        entity: &Entity,
         headers: &HeaderMap,
     ) -> Result<Option<Box<Content>>, Error> {
         let codings = match self.options.codings {
@@ -147,20 +150,41 @@ impl Core {
         };
         // What is saved as it was sent is measured as it comes in.
         let most = self.options.max_size.filter(|_| !codings.is_empty());
-        Content::asked(&codings, most, self.hashes_of(request), &request.checksums)
+        let (hashes, expected) = self.expected_of(request, entity);
+        Content::asked(&codings, most, hashes, expected)
     }
 
     /// The same for bytes that are those of the file.
     pub(super) fn plain_content(
-        hashes: Hashes,
+        &self,
         request: &Request,
+        entity: &Entity,
     ) -> Result<Option<Box<Content>>, Error> {
-        Content::asked(&[], None, hashes, &request.checksums)
+        let (hashes, expected) = self.expected_of(request, entity);
+        Content::asked(&[], None, hashes, expected)
+    }
+
+    fn expected_of(&self, request: &Request, entity: &Entity) -> (Hashes, Expected) {
+        let expected = Expected {
+            checksums: request.checksums.clone(),
+            digest: entity.digest.clone(),
+        };
+        let all = expected.checksums.iter().chain(&expected.digest);
+        (Hashes::new(&self.options.hashes, all), expected)
     }
 
     /// What a request's file is to be hashed with.
     pub(super) fn hashes_of(&self, request: &Request) -> Hashes {
         Hashes::new(&self.options.hashes, &request.checksums)
+    }
+
+    /// Of a file's hashes those that somebody has asked for: its server may have had others computed.
+    pub(super) fn asked_for(&self, request: &Request, mut hashes: Vec<Checksum>) -> Vec<Checksum> {
+        hashes.retain(|hash| {
+            let is_same = |checksum: &Checksum| checksum.algorithm() == hash.algorithm();
+            self.options.hashes.contains(&hash.algorithm()) || request.checksums.iter().any(is_same)
+        });
+        hashes
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {

@@ -239,14 +239,17 @@ impl Lane {
         item: &mut Item,
         head: &Parts,
         body: &mut ResponseBody,
-        entity: Entity,
+        mut entity: Entity,
     ) -> Result<Step, Error> {
+        entity.digest = self.core.digest_of(&item.request, head);
         // Nothing of what there was belongs to this response.
         self.core.discard(item);
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(entity.length);
         }
-        let content = self.core.content_of(&item.request, &head.headers)?;
+        let content = self
+            .core
+            .content_of(&item.request, &entity, &head.headers)?;
         item.brought.kept = self.core.assembly(item, head, &entity);
         let part = match &item.brought.kept {
             Some(kept) => self

@@ -13,15 +13,18 @@ use super::item::Item;
 use super::lane::{Lane, Step};
 use super::split::Split;
 use super::watch::Whose;
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::body::ResponseBody;
-use crate::options::Naming;
+use crate::options::{Codings, Naming};
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Entity};
 use crate::plan::resume::{self, Identity, Verdict};
 use crate::plan::size;
 use crate::plan::validator::Agreement;
+use crate::plan::vouched;
+use crate::request::Request;
 use crate::write::{Assembly, Owner};
 
 /// What is shorter is fetched again in about the time that it takes to ask for the rest.
@@ -130,8 +133,7 @@ impl Lane {
     fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> Step {
         let total = kept.identity.total;
         item.brought.resumed = total;
-        let hashes = self.core.hashes_of(&item.request);
-        match Core::plain_content(hashes, &item.request) {
+        match self.core.plain_content(&item.request, &kept.entity) {
             Ok(content) => {
                 let part = self.core.writer.bring(total..total, kept, content);
                 Step::Received(part, kept.entity.clone())
@@ -205,8 +207,7 @@ impl Lane {
             under_way.transfer.add(here.covered());
         }
         let length = range.end - range.start;
-        let hashes = self.core.hashes_of(&item.request);
-        let content = Core::plain_content(hashes, &item.request)?;
+        let content = self.core.plain_content(&item.request, &kept.entity)?;
         let part = self.core.writer.bring(range.clone(), &kept, content);
         let part = self
             .receive(Whose::Item(item), body, Some(length), part)
@@ -245,6 +246,19 @@ impl Core {
         };
         let is_checked = !item.request.checksums.is_empty();
         item.brought.kept = state.take_up(ask, item.request.url(), is_checked);
+    }
+
+    /// What a response says itself that its file comes to, where nobody who knows better has said that. Where codings are undone, that is
+    /// another file than it speaks of.
+    pub(super) fn digest_of(&self, request: &Request, head: &Parts) -> Option<Checksum> {
+        if !request.checksums.is_empty() {
+            return None;
+        }
+        let vouched = vouched::read(head.status, &head.headers);
+        if vouched.is_encoded && self.options.codings == Codings::Undone {
+            return None;
+        }
+        vouched.checksums.into_iter().next()
     }
 
     /// The part for a file which this response begins, if another one could go on with it.

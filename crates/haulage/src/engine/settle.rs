@@ -81,7 +81,7 @@ impl Core {
         let Some(kept) = item.brought.kept.clone() else {
             return self.go_on_with(item);
         };
-        match Self::plain_content(self.hashes_of(&item.request), &item.request) {
+        match self.plain_content(&item.request, &kept.entity) {
             Ok(content) => {
                 let total = kept.identity.total;
                 let part = self.writer.bring(total..total, &kept, content);
@@ -331,12 +331,12 @@ impl Core {
             etag: entity.etag,
             last_modified: entity.last_modified,
             content_type: entity.content_type,
-            verified: if item.request.checksums.is_empty() {
-                entity.framing
-            } else {
-                Verified::Checksum
+            verified: match entity.digest {
+                _ if !item.request.checksums.is_empty() => Verified::Checksum,
+                Some(_) => Verified::Digest,
+                None => entity.framing,
             },
-            hashes: saved.hashes,
+            hashes: self.asked_for(&item.request, saved.hashes),
             segments,
             ..under_way(item)
         };

@@ -171,6 +171,7 @@ mod tests {
         let entity = |etag: Option<&str>, modified: Option<&str>| Entity {
             length: None,
             framing: Verified::Nothing,
+            digest: None,
             etag: etag.map(Into::into),
             last_modified: modified.map(Into::into),
             content_type: None,

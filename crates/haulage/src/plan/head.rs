@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 
+use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
 use crate::plan::retry_after;
@@ -19,6 +20,8 @@ pub(crate) struct Entity {
     pub(crate) length: Option<u64>,
     /// What the end of the body will vouch for.
     pub(crate) framing: Verified,
+    /// What the response says that the file's bytes come to, where that is held against them.
+    pub(crate) digest: Option<Checksum>,
     pub(crate) etag: Option<Arc<str>>,
     pub(crate) last_modified: Option<Arc<str>>,
     pub(crate) content_type: Option<Arc<str>>,
@@ -109,6 +112,7 @@ impl Entity {
         Self {
             length,
             framing,
+            digest: None,
             etag: text(headers, &ETAG),
             last_modified: text(headers, &LAST_MODIFIED),
             content_type: text(headers, &CONTENT_TYPE),

@@ -17,8 +17,4 @@ pub(crate) mod retry_after;
 pub(crate) mod segments;
 pub(crate) mod size;
 pub(crate) mod validator;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what verifies files by it comes next")
-)]
 pub(crate) mod vouched;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::columns::number;
+use crate::checksum::Checksum;
 use crate::outcome::Verified;
 use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
@@ -90,6 +91,7 @@ pub(super) struct Unfinished {
     etag: Option<Arc<str>>,
     last_modified: Option<Arc<str>>,
     content_type: Option<Arc<str>>,
+    digest: Option<Checksum>,
 }
 
 impl Unfinished {
@@ -109,6 +111,7 @@ impl Unfinished {
         let entity = Entity {
             length: Some(self.total),
             framing: Verified::Length,
+            digest: self.digest,
             etag: self.etag,
             last_modified: self.last_modified,
             content_type: self.content_type,
@@ -118,8 +121,9 @@ impl Unfinished {
 }
 
 pub(super) fn record(connection: &Connection, progress: &Progress) -> rusqlite::Result<()> {
-    let mut insert = connection
-        .prepare_cached("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
     for (part, pieces) in &progress.moved {
         let Some(owner) = &part.owner else { continue };
         let (identity, entity) = (&part.identity, &part.entity);
@@ -135,6 +139,7 @@ pub(super) fn record(connection: &Connection, progress: &Progress) -> rusqlite::
             entity.etag,
             entity.last_modified,
             entity.content_type,
+            entity.digest.as_ref().map(Checksum::to_string),
         ])?;
     }
     forget(connection, &progress.gone)
@@ -160,7 +165,7 @@ pub(super) fn numbers_of(connection: &Connection, input: &str) -> rusqlite::Resu
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
     let mut statement = connection.prepare(
         "SELECT number, input, ask, url, source, validator, total, pieces, etag, last_modified, \
-         content_type FROM part",
+         content_type, digest FROM part",
     )?;
     let parts = statement.query_map([], unfinished)?;
     parts.filter_map(Result::transpose).collect()
@@ -184,6 +189,7 @@ pub(super) fn is_any(connection: &Connection) -> rusqlite::Result<bool> {
 fn unfinished(row: &Row<'_>) -> rusqlite::Result<Option<Unfinished>> {
     let validator: Option<String> = row.get(5)?;
     let pieces: Vec<u8> = row.get(7)?;
+    let digest: Option<String> = row.get(11)?;
     let is_validator = validator.is_some();
     let validator = validator.and_then(|text| Validator::from_text(&text));
     let Some(pieces) = Pieces::decode(&pieces).filter(|_| is_validator == validator.is_some())
@@ -204,6 +210,7 @@ fn unfinished(row: &Row<'_>) -> rusqlite::Result<Option<Unfinished>> {
         etag: row.get(8)?,
         last_modified: row.get(9)?,
         content_type: row.get(10)?,
+        digest: digest.and_then(|digest| digest.parse().ok()),
     }))
 }
 

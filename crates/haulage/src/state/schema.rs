@@ -67,7 +67,9 @@ CREATE TABLE part (
     pieces BLOB NOT NULL,
     etag TEXT,
     last_modified TEXT,
-    content_type TEXT
+    content_type TEXT,
+    -- What the response said that the whole comes to: ALGO=HEX
+    digest TEXT
 );
 ",
 ];

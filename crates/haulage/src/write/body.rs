@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::assembly::Assembly;
 use super::batch::Batch;
-use super::content::Content;
+use super::content::{Content, Hashed};
 use super::disk::{Disk, PartFile};
 use super::flow;
 use super::stretch::Stretch;
@@ -124,9 +124,9 @@ impl Body {
     /// The framing comes first: of a body that was cut short, nothing else needs to be right.
     fn verify(&mut self, promised: Option<u64>) -> Result<Verified, Error> {
         verify::length(self.received, promised)?;
-        let (hashes, expected) = match self.content.take() {
+        let Hashed { hashes, expected } = match self.content.take() {
             Some(content) => content.end()?,
-            None => Default::default(),
+            None => Hashed::default(),
         };
         let arrived = Arrived {
             received: self.received,
@@ -149,8 +149,8 @@ impl Body {
                 format!("of {total} bytes some are missing"),
             )));
         }
-        let (hashes, expected) = match self.content.take() {
-            None => Default::default(),
+        let Hashed { hashes, expected } = match self.content.take() {
+            None => Hashed::default(),
             Some(content) if self.written == total => content.end().map_err(Trouble::Body)?,
             Some(content) => content.of_file(disk.read_part(assembly.number)?.as_mut())?,
         };

@@ -17,7 +17,23 @@ const READ: usize = 256 << 10;
 pub(crate) struct Content {
     decoder: Option<Decoder>,
     file: File,
-    expected: Vec<Checksum>,
+    expected: Expected,
+}
+
+/// What the file's bytes are to come to.
+#[derive(Default)]
+pub(crate) struct Expected {
+    /// By what its row says.
+    pub(crate) checksums: Vec<Checksum>,
+    /// By what the response says.
+    pub(crate) digest: Option<Checksum>,
+}
+
+/// What a file's bytes come to, and what they should.
+#[derive(Default)]
+pub(super) struct Hashed {
+    pub(super) hashes: Vec<Checksum>,
+    pub(super) expected: Expected,
 }
 
 /// The file, as far as it has gone by.
@@ -28,13 +44,13 @@ struct File {
 }
 
 impl Content {
-    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file against these checksums;
-    /// `None` where that is nothing.
+    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file against what is expected; `None` where
+    /// that is nothing. Whatever is expected is among the hashes.
     pub(crate) fn asked(
         codings: &[Coding],
         most: Option<u64>,
         hashes: Hashes,
-        expected: &[Checksum],
+        expected: Expected,
     ) -> Result<Option<Box<Self>>, Error> {
         if codings.is_empty() && most.is_none() && hashes.is_empty() {
             return Ok(None);
@@ -50,7 +66,7 @@ impl Content {
                 most,
                 hashes,
             },
-            expected: expected.to_vec(),
+            expected,
         })))
     }
 
@@ -72,12 +88,17 @@ impl Content {
     }
 
     /// What the bytes of a file hash to that did not go by in order, and what they should.
-    pub(super) fn of_file(self, file: &mut dyn Read) -> io::Result<(Vec<Checksum>, Vec<Checksum>)> {
+    pub(super) fn of_file(self, file: &mut dyn Read) -> io::Result<Hashed> {
         let mut buffer = vec![0; READ].into_boxed_slice();
         let mut hashes = self.file.hashes.anew();
         loop {
             match file.read(&mut buffer) {
-                Ok(0) => return Ok((hashes.finish(), self.expected)),
+                Ok(0) => {
+                    return Ok(Hashed {
+                        hashes: hashes.finish(),
+                        expected: self.expected,
+                    });
+                }
                 Ok(read) => hashes.update(&buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -86,11 +107,14 @@ impl Content {
     }
 
     /// The body is whole: what the file's bytes hash to, and what they should.
-    pub(super) fn end(self) -> Result<(Vec<Checksum>, Vec<Checksum>), Error> {
+    pub(super) fn end(self) -> Result<Hashed, Error> {
         if let Some(decoder) = self.decoder {
             decoder.end()?;
         }
-        Ok((self.file.hashes.finish(), self.expected))
+        Ok(Hashed {
+            hashes: self.file.hashes.finish(),
+            expected: self.expected,
+        })
     }
 }
 

@@ -21,8 +21,11 @@ enum Hash {
 
 impl Hashes {
     /// Those that are to be reported of every file, and those that a checksum is held against.
-    pub(crate) fn new(reported: &[Algorithm], expected: &[Checksum]) -> Self {
-        let expected = expected.iter().map(Checksum::algorithm);
+    pub(crate) fn new<'a>(
+        reported: &[Algorithm],
+        expected: impl IntoIterator<Item = &'a Checksum>,
+    ) -> Self {
+        let expected = expected.into_iter().map(Checksum::algorithm);
         let mut algorithms: Vec<_> = reported.iter().copied().chain(expected).collect();
         algorithms.sort_unstable();
         algorithms.dedup();

@@ -1,5 +1,6 @@
 //! Only what was verified can be committed.
 
+use super::content::Expected;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 
@@ -25,14 +26,27 @@ impl Verified {
     }
 }
 
-/// Compares what arrived with the length that the response promised, and with the checksums that its row came with.
+/// Compares what arrived with the length that the response promised, and with what it is to come to.
 pub(super) fn verify(
     arrived: Arrived,
     promised: Option<u64>,
-    expected: &[Checksum],
+    expected: &Expected,
 ) -> Result<Verified, Error> {
     length(arrived.received, promised)?;
-    match differing(&arrived.hashes, expected) {
+    if let Some(digest) = &expected.digest
+        && let Some((found, expected)) = differing(&arrived.hashes, std::slice::from_ref(digest))
+    {
+        return Err(Error::new(
+            ErrorKind::Checksum,
+            format!(
+                "what the server sent has the {} {}, and its own header says {}; it was spoilt on the way, or the header is wrong: try again later",
+                found.algorithm(),
+                found.hex(),
+                expected.hex()
+            ),
+        ));
+    }
+    match differing(&arrived.hashes, &expected.checksums) {
         Some((found, expected)) => Err(Error::new(
             ErrorKind::Checksum,
             format!(
@@ -81,14 +95,21 @@ mod tests {
         }
     }
 
+    fn expected(checksum: Checksum) -> Expected {
+        Expected {
+            checksums: vec![checksum],
+            digest: None,
+        }
+    }
+
     #[test]
     fn a_body_of_another_length_than_promised_is_not_verified() {
         for promised in [Some(5), None] {
-            let verified = verify(arrived(5), promised, &[]).unwrap();
+            let verified = verify(arrived(5), promised, &Expected::default()).unwrap();
             assert_eq!(verified.into_inner().length, 5);
         }
         for promised in [4, 6] {
-            let error = verify(arrived(5), Some(promised), &[]).unwrap_err();
+            let error = verify(arrived(5), Some(promised), &Expected::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Incomplete);
         }
     }
@@ -97,8 +118,8 @@ mod tests {
     fn a_body_of_another_checksum_is_not_verified_and_both_are_told() {
         let right = "crc32c=00000001".parse().unwrap();
         let wrong = "crc32c=00000002".parse().unwrap();
-        assert!(verify(arrived(5), None, &[right]).is_ok());
-        let error = verify(arrived(5), None, &[wrong]).unwrap_err();
+        assert!(verify(arrived(5), None, &expected(right)).is_ok());
+        let error = verify(arrived(5), None, &expected(wrong)).unwrap_err();
         assert_eq!(
             (error.kind(), error.is_transient()),
             (ErrorKind::Checksum, false)

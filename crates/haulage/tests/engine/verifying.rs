@@ -192,3 +192,99 @@ fn a_file_that_somebody_has_replaced_is_not_vouched_for() {
         ("skipped", "none")
     );
 }
+
+/// Of "hello": in base64, as headers have it.
+const HELLO_SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+const HELLO_CRC32C: &str = "mnG7TA==";
+/// Of something else.
+const OTHER_SHA256: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+#[test]
+fn what_a_response_vouches_for_is_held_against_the_file() {
+    for (name, value) in [
+        ("repr-digest", format!("sha-256=:{HELLO_SHA256}:")),
+        ("content-digest", format!("sha-256=:{HELLO_SHA256}:")),
+        ("digest", format!("sha-256={HELLO_SHA256}")),
+        ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==".to_owned()),
+        ("x-goog-hash", format!("crc32c={HELLO_CRC32C}")),
+    ] {
+        let (origin, bench) = (Origin::plain(), Bench::new());
+        let script = |body: &str| Script::ok(Body::of(body.to_owned())).header(name, &value);
+        origin.on("/a", script("hello"));
+        origin.on("/spoilt", [script("hellO"), script("hello")]);
+        origin.on("/wrong", script("hellO"));
+        let outcome = bench.fetch(&origin.url("/a"));
+        assert_done(&outcome);
+        assert_eq!(outcome.verified.name(), "digest", "{name}");
+        assert!(outcome.hashes.is_empty(), "nobody has asked for them");
+        let outcome = bench.fetch(&origin.url("/spoilt"));
+        assert_done(&outcome);
+        assert_eq!(
+            (outcome.attempts, bench.read("spoilt")),
+            (2, b"hello".to_vec())
+        );
+        let outcome = bench.fetch(&origin.url("/wrong"));
+        assert_eq!((kind(&outcome), outcome.attempts), ("checksum", 2));
+        let error = outcome.error().unwrap().to_string();
+        assert!(error.contains("its own header says"), "{error}");
+        assert_eq!(bench.names(), ["a", "spoilt"]);
+    }
+}
+
+#[test]
+fn what_a_row_says_of_its_file_counts_more_than_what_its_server_says() {
+    let (origin, bench) = (Origin::plain(), Bench::new());
+    let digest = format!("sha-256=:{OTHER_SHA256}:");
+    origin.on(
+        "/a",
+        Script::ok(Body::of("hello")).header("repr-digest", &digest),
+    );
+    let row = expecting(&origin.url("/a"), &[HELLO_MD5]);
+    let outcome = bench.run([row]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!(outcome.verified.name(), "checksum");
+}
+
+#[test]
+fn a_digest_of_what_was_sent_says_nothing_of_what_that_stands_for() {
+    let packed = zstd::encode_all(&b"hello"[..], 3).unwrap();
+    let origin = Origin::plain();
+    let digest = format!("sha-256=:{OTHER_SHA256}:");
+    let script = Script::ok(Body::of(packed)).header("content-encoding", "zstd");
+    origin.on("/a", script.header("repr-digest", &digest));
+    let mut bench = Bench::new();
+    bench.options.codings = haulage::Codings::Undone;
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert_eq!(bench.read("a"), b"hello");
+    // As it was sent, it is not what it should be.
+    bench.options.codings = haulage::Codings::AsSent;
+    let outcome = bench
+        .run([crate::bench::named(&origin.url("/a"), "b")])
+        .pop()
+        .unwrap();
+    assert_eq!(kind(&outcome), "checksum");
+}
+
+#[test]
+fn what_was_gone_on_with_is_held_against_what_the_first_response_said() {
+    let body = Body::seeded(5, 1 << 20);
+    let sum = crc32c::crc32c(&body.bytes());
+    let goog = |sum: u32| format!("crc32c={}", base64(&sum.to_be_bytes()));
+    for (sum, status) in [(sum, "digest"), (sum ^ 1, "none")] {
+        let script = || Script::entity(body.clone(), "\"a\"");
+        let origin = Origin::plain();
+        let first = script().header("x-goog-hash", &goog(sum)).close_at(500_000);
+        origin.on("/a", [first, script()]);
+        let mut bench = Bench::new();
+        bench.options.retry.retries = 1;
+        let outcome = bench.fetch(&origin.url("/a"));
+        assert_eq!(outcome.verified.name(), status);
+        assert_eq!(outcome.error().is_some(), status == "none");
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.encode(bytes)
+}

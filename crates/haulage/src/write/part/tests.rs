@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
+use super::super::content::Expected;
 use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
 use super::super::hash::Hashes;
 use super::super::writer::{BATCH, Writer};
@@ -108,7 +109,13 @@ fn of_a_coding_that_was_cut_short_the_framing_is_told() {
         let disk = FakeDisk::default();
         let writer = writer(&disk);
         let (saving, told) = saving(promised);
-        let content = Content::asked(&[Coding::Zstd], None, Hashes::default(), &[]).unwrap();
+        let content = Content::asked(
+            &[Coding::Zstd],
+            None,
+            Hashes::default(),
+            Expected::default(),
+        )
+        .unwrap();
         let mut part = writer.part(content);
         let cut = Bytes::copy_from_slice(&body[..body.len() - 1]);
         part.write(cut).now_or_never().unwrap().unwrap();
