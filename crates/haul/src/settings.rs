@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
-    AddressFamily, Checksum, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options,
-    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, Codings, Destination, Durability, Existing, HttpVersion, Layout,
+    Naming, Options, PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -127,6 +127,16 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
             Verification::Full
         },
     };
+    files(&mut options, download);
+    options.workspace = match given_as {
+        GivenAs::Urls => Workspace::RemoveWhenDone,
+        GivenAs::List => Workspace::Keep,
+    };
+    Ok(options)
+}
+
+/// What is to become of the files.
+fn files(options: &mut Options, download: &Download) {
     options.naming = if download.content_disposition {
         Naming::ByServer
     } else {
@@ -145,6 +155,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         Exists::Rename => Existing::Rename,
         Exists::Fail => Existing::Fail,
     };
+    options.durability = match download.durability {
+        args::Durability::None => Durability::None,
+        args::Durability::Batch => Durability::Batch,
+        args::Durability::Each => Durability::Each,
+    };
     options.retry_failed = match download.retry_failed {
         args::RetryFailed::All => RetryFailed::All,
         args::RetryFailed::Transient => RetryFailed::Transient,
@@ -155,11 +170,6 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     }
     options.min_free = download.min_free.0;
     options.hashes.clone_from(&download.hashes);
-    options.workspace = match given_as {
-        GivenAs::Urls => Workspace::RemoveWhenDone,
-        GivenAs::List => Workspace::Keep,
-    };
-    Ok(options)
 }
 
 fn inputs(download: &Download) -> Result<Inputs, Problem> {

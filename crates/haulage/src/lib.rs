@@ -55,9 +55,9 @@ pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Transfer};
 pub use options::{
-    AddressFamily, Codings, Destination, Existing, HttpVersion, Layout, Naming, Options, Output,
-    PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions, Verification,
-    Workspace,
+    AddressFamily, Codings, Destination, Durability, Existing, HttpVersion, Layout, Naming,
+    Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions,
+    Verification, Workspace,
 };
 pub use outcome::{Outcome, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};

@@ -63,6 +63,17 @@ pub(crate) enum Exists {
     Fail,
 }
 
+/// What a power cut may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// Nothing is synced: a file that was named lately may be incomplete then
+    None,
+    /// A file has its name once its bytes are on the disk, and is recorded once its name is; about once a second
+    Batch,
+    /// The same, and an item ends only once it is recorded
+    Each,
+}
+
 /// Which failures of an earlier run are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RetryFailed {

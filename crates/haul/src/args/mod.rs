@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
 pub(crate) use self::choices::{
-    Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
+    Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
 };
 use crate::exit::{Exit, Problem};
 use crate::habits::Habits;
@@ -185,6 +185,12 @@ pub(crate) struct Download {
         help_heading = "Files"
     )]
     pub(crate) min_free: Size,
+
+    /// What a power cut may cost
+    ///
+    /// What ends haul alone, kill -9 too, costs nothing that was named, whichever it is.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Durability::Batch, help_heading = "Files")]
+    pub(crate) durability: Durability,
 
     /// Keep the one URL's file only if it has this checksum: sha256=HEX
     ///

@@ -108,6 +108,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--content-disposition",
         "--dir",
         "--dry-run",
+        "--durability",
         "--exists",
         "--fail-early",
         "--globoff",

@@ -108,7 +108,7 @@ impl Core {
                 .as_ref()
                 .map(|state| state.assemblies())
                 .unwrap_or_default(),
-            writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool)),
+            writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool), options.durability),
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
             state,
@@ -230,6 +230,12 @@ impl Core {
 
     /// Gives free slots to those whose turn it is.
     pub(super) fn hand_out(&self, mut schedule: MutexGuard<'_, Hosts>) {
+        self.give_away_slots(&mut schedule);
+        let is_quiet = schedule.is_quiet() || self.stopping.is_cancelled();
+        self.writer.set_quiet(is_quiet);
+    }
+
+    fn give_away_slots(&self, schedule: &mut Hosts) {
         while let Some(grant) = schedule.grant() {
             match grant {
                 Grant::Resume { lane, lease } => lane.give(lease),
@@ -262,6 +268,8 @@ impl Core {
         if self.window.cancel() {
             self.wrap_up();
         }
+        // What is whole has its name before the run is over.
+        self.writer.set_quiet(true);
         let waiting = self.schedule().drain();
         for work in waiting {
             match work {

@@ -117,9 +117,12 @@ impl Engine {
             worker.start(Arc::clone(&core)).map_err(no_thread)?;
         }
         if let Some(state) = &core.state {
-            let core = Arc::clone(&core);
+            let (failing, telling) = (Arc::clone(&core), Arc::clone(&core));
             state
-                .start(move |error| core.stop(error))
+                .start(
+                    move |error| failing.stop(error),
+                    move |outcome| telling.tell_end(outcome),
+                )
                 .map_err(no_thread)?;
         }
         thread::Builder::new()

@@ -277,10 +277,20 @@ impl Core {
 
     /// A row has ended: the only way out of a run.
     pub(super) fn end(&self, outcome: Outcome) {
+        let outcome = match &self.state {
+            Some(state) => match state.add(outcome) {
+                Some(outcome) => outcome,
+                // It is told once it is recorded.
+                None => return,
+            },
+            None => outcome,
+        };
+        self.tell_end(outcome);
+    }
+
+    /// Tells of a row that has ended.
+    pub(super) fn tell_end(&self, outcome: Outcome) {
         let failed = outcome.error().is_some();
-        if let Some(state) = &self.state {
-            state.add(&outcome);
-        }
         if failed {
             self.every_item_is_there.store(false, Ordering::Release);
         }

@@ -91,6 +91,8 @@ pub struct Options {
     /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
     /// resumed. 0 turns that off.
     pub min_free: u64,
+    /// What a power cut may cost.
+    pub durability: Durability,
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
     /// What happens to `.haul/` in the destination when all is done.
@@ -158,6 +160,7 @@ impl Options {
             naming: Naming::ByUrl,
             existing: Existing::Skip,
             retry_failed: RetryFailed::Transient,
+            durability: Durability::Batch,
             codings: Codings::AsSent,
             min_free: Self::DEFAULT_MIN_FREE,
             hashes: Vec::new(),
@@ -329,6 +332,20 @@ pub enum RetryFailed {
     Transient,
     /// None: they fail again as they did, without a request.
     None,
+}
+
+/// What a power cut may cost. Whatever ends the process alone costs nothing that was named or recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Files are named and recorded as they come, and nothing is synced: after a power cut, what was named lately may be incomplete.
+    None,
+    /// A file has its name only once its bytes would survive, and is recorded as done only once its name would: in groups, about once a
+    /// second.
+    #[default]
+    Batch,
+    /// The same, and an item ends only once it is recorded.
+    Each,
 }
 
 /// Where files go.

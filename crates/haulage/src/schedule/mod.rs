@@ -183,6 +183,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.hosts[id.0].spare(self.caps.per_host).min(slots)
     }
 
+    /// Whether nothing is in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.busy == 0
+    }
+
     /// Whether more could be in flight, if there were work for it.
     pub(crate) fn has_room(&self) -> bool {
         self.busy < self.caps.jobs

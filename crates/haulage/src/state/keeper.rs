@@ -15,7 +15,7 @@ use super::parts::{Recorded, Unfinished};
 use super::record::Record;
 use super::store::{self, Access, Pass, Store};
 use crate::error::Error;
-use crate::options::{Existing, Options, Workspace};
+use crate::options::{Durability, Existing, Options, Workspace};
 use crate::outcome::Outcome;
 use crate::request::Place;
 use crate::write::{Assemblies, Assembly, Disk};
@@ -37,6 +37,7 @@ pub(crate) struct State {
     path: PathBuf,
     access: Access,
     workspace: Workspace,
+    durability: Durability,
     disk: Arc<dyn Disk>,
     /// Taken before `store`.
     lookup: Mutex<Lookup>,
@@ -58,6 +59,8 @@ pub(crate) struct State {
 #[derive(Default)]
 struct Pending {
     records: Vec<Record>,
+    /// Outcomes that nobody is told of before they are recorded.
+    held: Vec<Outcome>,
     closed: bool,
 }
 
@@ -106,6 +109,7 @@ impl State {
             path,
             access,
             workspace: options.workspace,
+            durability: options.durability,
             disk,
             lookup: Mutex::new(Lookup::new(pass)),
             store: Mutex::new(store),
@@ -142,27 +146,40 @@ impl State {
         Some(assembly)
     }
 
-    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot.
+    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot; `ended` of each outcome
+    /// that was held until it was recorded.
     pub(crate) fn start(
         self: &Arc<Self>,
         failed: impl FnOnce(Error) + Send + 'static,
+        ended: impl Fn(Outcome) + Send + 'static,
     ) -> io::Result<()> {
         let state = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("haulage-state".into())
             .spawn(move || {
-                if let Err(error) = state.keep() {
-                    lock(&state.pending).closed = true;
+                if let Err(error) = state.keep(&ended) {
+                    // What has its name is done all the same.
+                    let held = {
+                        let mut pending = lock(&state.pending);
+                        pending.closed = true;
+                        std::mem::take(&mut pending.held)
+                    };
                     state.changed.notify_all();
                     failed(error);
+                    held.into_iter().for_each(ended);
                 }
             })?;
         *lock(&self.thread) = Some(thread);
         Ok(())
     }
 
-    fn keep(&self) -> Result<(), Error> {
+    fn keep(&self, ended: &impl Fn(Outcome)) -> Result<(), Error> {
         let mut group = Vec::new();
+        let gather = match self.durability {
+            Durability::None | Durability::Batch => GATHER,
+            // A group is what has come while the one before was recorded.
+            Durability::Each => Duration::ZERO,
+        };
         loop {
             let mut pending = lock(&self.pending);
             let progress_is_due = Instant::now() + PROGRESS;
@@ -176,7 +193,7 @@ impl State {
                     .wait_timeout(pending, left)
                     .unwrap_or_else(PoisonError::into_inner);
             }
-            let due = Instant::now() + GATHER;
+            let due = Instant::now() + gather;
             while (1..GROUP).contains(&pending.records.len()) && !pending.closed {
                 let left = due.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -192,8 +209,14 @@ impl State {
             }
             // The memory of the one before is used again.
             std::mem::swap(&mut pending.records, &mut group);
+            let mut held = std::mem::take(&mut pending.held);
             drop(pending);
-            self.record(&mut group)?;
+            if let Err(error) = self.record(&mut group) {
+                held.append(&mut lock(&self.pending).held);
+                lock(&self.pending).held = held;
+                return Err(error);
+            }
+            held.into_iter().for_each(ended);
             group.clear();
             self.changed.notify_all();
         }
@@ -206,9 +229,11 @@ impl State {
         if group.is_empty() && progress.is_empty() {
             return Ok(());
         }
-        self.disk
-            .sync()
-            .map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
+        let synced = match self.durability {
+            Durability::None => Ok(()),
+            Durability::Batch | Durability::Each => self.disk.sync(),
+        };
+        synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         // Most of them are appended then.
         group.sort_unstable_by_key(|record| record.row);
         let mut store = lock(&self.store);
@@ -221,10 +246,10 @@ impl State {
         Ok(())
     }
 
-    /// Adds an outcome to the next group.
-    pub(crate) fn add(&self, outcome: &Outcome) {
-        let Some(record) = Record::of(outcome) else {
-            return;
+    /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until it is recorded.
+    pub(crate) fn add(&self, outcome: Outcome) -> Option<Outcome> {
+        let Some(record) = Record::of(&outcome) else {
+            return Some(outcome);
         };
         let mut pending = lock(&self.pending);
         if !pending.closed {
@@ -233,7 +258,12 @@ impl State {
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();
             }
+            if self.durability == Durability::Each {
+                pending.held.push(outcome);
+                return None;
+            }
         }
+        Some(outcome)
     }
 
     /// Waits while the disk is so far behind that no more rows should be begun.

@@ -21,7 +21,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, SeekFrom, Stat, Timespec, Timestamps, UTIME_OMIT,
-    futimens, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat,
+    fdatasync, futimens, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs,
+    unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::DecInt;
@@ -266,6 +267,12 @@ impl Disk for Directory {
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
         read(self.root.as_fd(), target)
+    }
+
+    fn sync_part(&self, part: u64) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
+        Ok(fdatasync(&file)?)
     }
 
     fn sync(&self) -> io::Result<()> {

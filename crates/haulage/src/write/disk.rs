@@ -45,6 +45,10 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
+    /// Makes the bytes of a part survive a power cut.
+    fn sync_part(&self, _part: u64) -> io::Result<()> {
+        self.sync()
+    }
     /// Makes all that was written and named so far survive a power cut.
     fn sync(&self) -> io::Result<()> {
         Ok(())

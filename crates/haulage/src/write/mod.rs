@@ -9,6 +9,7 @@ mod assembly;
 mod batch;
 mod body;
 mod commit;
+mod committer;
 mod content;
 mod decode;
 mod directory;

@@ -9,11 +9,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::batch::{Batch, Buffers};
 use super::body::{Body, Place};
-use super::commit::{self, Saved, Saving};
+use super::commit::Saving;
+use super::committer::Committer;
 use super::content::Content;
 use super::disk::Disk;
 use super::flow;
 use super::trouble::Trouble;
+use super::verify::Verified;
 use crate::error::Error;
 use crate::pool::{BlockingPool, Job};
 
@@ -23,6 +25,7 @@ const PART_BUDGET: usize = 512 << 10;
 pub(super) struct Part {
     number: u64,
     disk: Arc<dyn Disk>,
+    committer: Arc<Committer>,
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
     queue: Mutex<Queue>,
@@ -73,6 +76,7 @@ impl Part {
     pub(super) fn new(
         number: u64,
         disk: Arc<dyn Disk>,
+        committer: Arc<Committer>,
         budget: Arc<Semaphore>,
         buffers: Arc<Buffers>,
         content: Option<Box<Content>>,
@@ -81,6 +85,7 @@ impl Part {
         Self {
             number,
             disk,
+            committer,
             budget,
             buffers,
             queue: Mutex::default(),
@@ -184,7 +189,8 @@ impl Part {
         file.body.write(batch, &*self.disk, self.number)
     }
 
-    fn commit(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<Saved, Error> {
+    /// Writes the last of its bytes, and sees whether it is all that it should be.
+    fn finish(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<Verified, Error> {
         let what = || format!("cannot write {}", saving.target.as_str());
         if file.failed {
             let earlier = self.lock().failed.take();
@@ -192,14 +198,12 @@ impl Part {
                 earlier.unwrap_or_else(|| Error::disk(&what(), io::ErrorKind::Other.into()))
             );
         }
-        let verified = self
-            .write(file, batch)
+        self.write(file, batch)
             .and_then(|()| {
                 file.body
                     .finish(saving.promised, saving.modified, &*self.disk)
             })
-            .map_err(|trouble| trouble.on(&what()))?;
-        commit::name(&*self.disk, self.number, verified, saving)
+            .map_err(|trouble| trouble.on(&what()))
     }
 
     fn remove(&self, file: &mut File) {
@@ -241,15 +245,20 @@ impl Job for Part {
                     self.room.notify_one();
                 }
                 Step::Commit(batch, permits, saving) => {
-                    let result = self.commit(&mut file, &batch, &saving);
+                    let finished = self.finish(&mut file, &batch, &saving);
                     self.release(batch, permits);
-                    match &result {
-                        Ok(_) => {}
-                        // Whoever has it knows whether it is of use still.
-                        Err(_) if file.body.is_shared() => file.body.keep(),
-                        Err(_) => self.remove(&mut file),
+                    match finished {
+                        Ok(verified) => self.committer.add(self.number, verified, saving),
+                        Err(error) => {
+                            if file.body.is_shared() {
+                                // Whoever has it knows whether it is of use still.
+                                file.body.keep();
+                            } else {
+                                self.remove(&mut file);
+                            }
+                            (saving.done)(Err(error));
+                        }
                     }
-                    (saving.done)(result);
                 }
                 Step::Flow(order) => file.take(order),
                 Step::Keep => file.body.keep(),

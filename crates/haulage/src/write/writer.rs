@@ -11,6 +11,7 @@ use super::assembly::{Assembly, Share};
 use super::batch::{Batch, Buffers};
 use super::body::Place;
 use super::commit::Saving;
+use super::committer::Committer;
 use super::content::Content;
 use super::disk::Disk;
 use super::flow::{self, Flow};
@@ -18,6 +19,7 @@ use super::part::{Part, Step};
 use super::pump::Broken;
 use super::stretch::Stretch;
 use crate::error::Error;
+use crate::options::Durability;
 use crate::pool::BlockingPool;
 
 /// Bytes that may wait for the disk in all.
@@ -32,6 +34,7 @@ const PERMIT: usize = 1 << 10;
 /// Makes parts.
 pub(crate) struct Writer {
     disk: Arc<dyn Disk>,
+    committer: Arc<Committer>,
     pool: Arc<BlockingPool>,
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
@@ -42,16 +45,26 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(disk: Arc<dyn Disk>, pool: Arc<BlockingPool>) -> Self {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        pool: Arc<BlockingPool>,
+        durability: Durability,
+    ) -> Self {
         Self {
             pool,
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::default(),
             flows: Arc::new(Semaphore::new(FLOWS)),
+            committer: Arc::new(Committer::new(Arc::clone(&disk), durability)),
             parts: AtomicU64::new(disk.first_part()),
             given_away: Arc::default(),
             disk,
         }
+    }
+
+    /// Says whether nothing is in flight, so that nothing could join the files that wait for their names.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        self.committer.set_quiet(quiet);
     }
 
     /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be begun again. True as soon as
@@ -106,6 +119,7 @@ impl Writer {
             part: Arc::new(Part::new(
                 number,
                 Arc::clone(&self.disk),
+                Arc::clone(&self.committer),
                 Arc::clone(&self.budget),
                 Arc::clone(&self.buffers),
                 content,

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
+use super::super::commit::Saved;
 use super::super::content::Expected;
 use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
 use super::super::hash::Hashes;
 use super::super::writer::{BATCH, Writer};
 use super::*;
 use crate::error::ErrorKind;
-use crate::options::Existing;
+use crate::options::{Durability, Existing};
 use crate::plan::coding::Coding;
 use crate::plan::name::{RelativeName, TargetName};
 
@@ -21,7 +22,7 @@ const IO_ERROR: i32 = 5;
 
 fn writer(disk: &FakeDisk) -> Writer {
     let pool = BlockingPool::new("test-disk", 4).unwrap();
-    Writer::new(Arc::new(disk.clone()), Arc::new(pool))
+    Writer::new(Arc::new(disk.clone()), Arc::new(pool), Durability::None)
 }
 
 /// How a part becomes the file `a`, and what came of it.

@@ -1,0 +1,202 @@
+//! Whole parts get their names in groups, each once its bytes would survive a power cut: one sync for all of them, off the threads
+//! that write.
+//!
+//! A file that is named before its bytes are on the disk may be there after a power cut, of its full length, with nothing in it. To sync
+//! each on its own would cost many times what it takes to fetch it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::commit::{self, Saving};
+use super::disk::Disk;
+use super::verify::Verified;
+use crate::error::Error;
+use crate::options::Durability;
+
+/// How long a group gathers.
+const GATHER: Duration = Duration::from_secs(1);
+/// A group of so many gathers no longer.
+const GROUP: usize = 512;
+/// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
+const FEW: usize = 4;
+
+/// Gives whole parts their names.
+pub(crate) struct Committer(Arc<Shared>);
+
+struct Shared {
+    disk: Arc<dyn Disk>,
+    durability: Durability,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Nothing is in flight, so that nothing would join a group that gathers.
+    quiet: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Whole>,
+    /// There is a thread that names them.
+    has_thread: bool,
+    closed: bool,
+}
+
+/// A part that is all that it should be.
+struct Whole {
+    part: u64,
+    verified: Verified,
+    saving: Saving,
+}
+
+impl Committer {
+    pub(super) fn new(disk: Arc<dyn Disk>, durability: Durability) -> Self {
+        Self(Arc::new(Shared {
+            // What keeps no files has nothing that could be lost.
+            durability: if disk.keeps_files() {
+                durability
+            } else {
+                Durability::None
+            },
+            disk,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            quiet: AtomicBool::new(false),
+        }))
+    }
+
+    /// Gives a part its name, at once or when its group is synced; whoever saves it is told.
+    pub(super) fn add(&self, part: u64, verified: Verified, saving: Saving) {
+        let whole = Whole {
+            part,
+            verified,
+            saving,
+        };
+        if self.0.durability == Durability::None {
+            return self.0.name(whole);
+        }
+        let mut state = self.0.lock();
+        state.waiting.push(whole);
+        let waiting = state.waiting.len();
+        if !std::mem::replace(&mut state.has_thread, true) {
+            let shared = Arc::clone(&self.0);
+            let thread = thread::Builder::new().name("haulage-commit".into());
+            if thread.spawn(move || shared.run()).is_err() {
+                // Then it is done here, one by one.
+                state.has_thread = false;
+                let group = std::mem::take(&mut state.waiting);
+                drop(state);
+                self.0.commit(group);
+            }
+        } else if matches!(waiting, 1 | GROUP) || self.0.is_quiet() {
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// Whether nothing is in flight.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        if self.0.is_quiet() != quiet && !self.0.quiet.swap(quiet, Ordering::AcqRel) && quiet {
+            // Whoever gathers has the lock, or looks again before it waits.
+            drop(self.0.lock());
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Acquire)
+    }
+
+    fn run(&self) {
+        while let Some(group) = self.gather() {
+            self.commit(group);
+        }
+    }
+
+    /// The next group; `None` when there will be no more.
+    fn gather(&self) -> Option<Vec<Whole>> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let due = Instant::now() + GATHER;
+        while self.durability == Durability::Batch
+            && state.waiting.len() < GROUP
+            && !self.is_quiet()
+            && !state.closed
+        {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            (state, _) = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        Some(std::mem::take(&mut state.waiting))
+    }
+
+    fn commit(&self, group: Vec<Whole>) {
+        match self.sync(&group) {
+            Ok(()) => {
+                for whole in group {
+                    self.name(whole);
+                }
+            }
+            Err(cause) => {
+                let same = || match cause.raw_os_error() {
+                    Some(number) => io::Error::from_raw_os_error(number),
+                    None => cause.kind().into(),
+                };
+                for whole in group {
+                    let what = format!("cannot sync {}", whole.saving.target.as_str());
+                    // The parts go when the next run begins.
+                    (whole.saving.done)(Err(Error::disk(&what, same())));
+                }
+            }
+        }
+    }
+
+    fn sync(&self, group: &[Whole]) -> io::Result<()> {
+        if group.len() > FEW {
+            return self.disk.sync();
+        }
+        group
+            .iter()
+            .try_for_each(|whole| self.disk.sync_part(whole.part))
+    }
+
+    fn name(&self, whole: Whole) {
+        let Whole {
+            part,
+            verified,
+            saving,
+        } = whole;
+        let named = commit::name(&*self.disk, part, verified, &saving);
+        if named.is_err() {
+            // What cannot be removed now goes when the next run cleans up.
+            let _ = self.disk.remove_part(part);
+        }
+        (saving.done)(named);
+    }
+}
