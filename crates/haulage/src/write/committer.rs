@@ -15,9 +15,13 @@ use super::disk::Disk;
 use super::verify::Verified;
 use crate::error::Error;
 use crate::options::Durability;
+use crate::pool::BlockingPool;
 
-/// How long a group gathers.
-const GATHER: Duration = Duration::from_secs(1);
+/// A group gathers for so many times as long as the last sync took, so that syncs are a small part of the time; and not so long that what
+/// was touched last is cold when it is named.
+const PER_SYNC: u32 = 10;
+/// The least and the most that it gathers.
+const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
 /// A group of so many gathers no longer.
 const GROUP: usize = 512;
 /// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
@@ -28,6 +32,7 @@ pub(crate) struct Committer(Arc<Shared>);
 
 struct Shared {
     disk: Arc<dyn Disk>,
+    pool: Arc<BlockingPool>,
     durability: Durability,
     state: Mutex<State>,
     changed: Condvar,
@@ -51,7 +56,11 @@ struct Whole {
 }
 
 impl Committer {
-    pub(super) fn new(disk: Arc<dyn Disk>, durability: Durability) -> Self {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        pool: Arc<BlockingPool>,
+        durability: Durability,
+    ) -> Self {
         Self(Arc::new(Shared {
             // What keeps no files has nothing that could be lost.
             durability: if disk.keeps_files() {
@@ -60,6 +69,7 @@ impl Committer {
                 Durability::None
             },
             disk,
+            pool,
             state: Mutex::default(),
             changed: Condvar::new(),
             quiet: AtomicBool::new(false),
@@ -120,14 +130,15 @@ impl Shared {
         self.quiet.load(Ordering::Acquire)
     }
 
-    fn run(&self) {
-        while let Some(group) = self.gather() {
-            self.commit(group);
+    fn run(self: Arc<Self>) {
+        let mut time = GATHER.0;
+        while let Some(group) = self.gather(time) {
+            time = (self.commit(group) * PER_SYNC).clamp(GATHER.0, GATHER.1);
         }
     }
 
-    /// The next group; `None` when there will be no more.
-    fn gather(&self) -> Option<Vec<Whole>> {
+    /// The next group, which gathers for this time at most; `None` when there will be no more.
+    fn gather(&self, time: Duration) -> Option<Vec<Whole>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
@@ -138,7 +149,7 @@ impl Shared {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let due = Instant::now() + GATHER;
+        let due = Instant::now() + time;
         while self.durability == Durability::Batch
             && state.waiting.len() < GROUP
             && !self.is_quiet()
@@ -156,12 +167,20 @@ impl Shared {
         Some(std::mem::take(&mut state.waiting))
     }
 
-    fn commit(&self, group: Vec<Whole>) {
-        match self.sync(&group) {
+    /// Syncs a group and names it; how long the sync took.
+    fn commit(self: &Arc<Self>, group: Vec<Whole>) -> Duration {
+        let began = Instant::now();
+        let synced = self.sync(&group);
+        let took = began.elapsed();
+        match synced {
             Ok(()) => {
-                for whole in group {
-                    self.name(whole);
-                }
+                // Where parts are made: two threads at once in one folder wait for each other.
+                let shared = Arc::clone(self);
+                self.pool.call(move || {
+                    for whole in group {
+                        shared.name(whole);
+                    }
+                });
             }
             Err(cause) => {
                 let same = || match cause.raw_os_error() {
@@ -175,6 +194,7 @@ impl Shared {
                 }
             }
         }
+        took
     }
 
     fn sync(&self, group: &[Whole]) -> io::Result<()> {

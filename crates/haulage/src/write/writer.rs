@@ -51,13 +51,17 @@ impl Writer {
         durability: Durability,
     ) -> Self {
         Self {
-            pool,
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::default(),
             flows: Arc::new(Semaphore::new(FLOWS)),
-            committer: Arc::new(Committer::new(Arc::clone(&disk), durability)),
+            committer: Arc::new(Committer::new(
+                Arc::clone(&disk),
+                Arc::clone(&pool),
+                durability,
+            )),
             parts: AtomicU64::new(disk.first_part()),
             given_away: Arc::default(),
+            pool,
             disk,
         }
     }
