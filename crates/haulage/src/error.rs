@@ -116,6 +116,7 @@ pub struct Error {
     transient: bool,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    may_be_unprocessed: bool,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -133,6 +134,7 @@ impl Error {
             transient,
             status: None,
             retry_after: None,
+            may_be_unprocessed: false,
             source: None,
         }
     }
@@ -181,6 +183,17 @@ impl Error {
     pub(crate) fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
+    }
+
+    /// The same failure of a request that its server may not have processed at all.
+    #[must_use]
+    pub(crate) fn maybe_unprocessed(mut self) -> Self {
+        self.may_be_unprocessed = true;
+        self
+    }
+
+    pub(crate) const fn may_be_unprocessed(&self) -> bool {
+        self.may_be_unprocessed
     }
 
     /// How long the server asks to wait.

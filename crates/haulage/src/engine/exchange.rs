@@ -46,6 +46,11 @@ impl Lane {
         };
         match result {
             Ok(step) => step,
+            Err(error) if self.was_sent_away(item, &error).await => {
+                item.resends += 1;
+                self.leave();
+                Step::Resent
+            }
             Err(error) => {
                 // Where its time was over, it may have been at anything.
                 self.stop_connecting();
@@ -173,6 +178,20 @@ impl Lane {
             return Err(exchange::closed());
         };
         exchange::send(connection, to.url(), headers, &mut self.idle).await
+    }
+
+    /// Whether a body that was cut off is that of a request which its server says it has not processed, though it had begun to: one that says
+    /// goodbye (GOAWAY) may name a request before it as the last. Then the request goes again elsewhere at once (RFC 9113 §6.8).
+    async fn was_sent_away(&self, item: &Item, error: &Error) -> bool {
+        let Some(Connection::Http2(_)) = &self.connection else {
+            return false;
+        };
+        if !error.may_be_unprocessed() || item.resends >= MOST_RESENDS {
+            return false;
+        }
+        // Those who keep the connection may be told after its streams.
+        tokio::task::yield_now().await;
+        !self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
     /// A request has no answer: gives the connection up where that is the reason, so that it can go again at once.

@@ -62,6 +62,8 @@ pub(super) enum Step {
     More,
     /// What has been brought is of no use, for this reason: the file is begun again.
     Again(Error),
+    /// It is to be asked again elsewhere, as if it had not been.
+    Resent,
     Failed(Error),
     /// There is no connection yet that it could use: it waits.
     PutBack,
@@ -162,6 +164,7 @@ impl Lane {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Found(there) => self.core.end_unread(*item, there),
             Step::Unchanged(entity) => self.core.unchanged(item, entity),
+            Step::Resent => self.core.queue(item),
             Step::More => self.core.go_on_with(item),
             Step::Again(why) => self.core.begin_again(item, why),
             Step::Redirected(to) => self.core.redirected(item, to),

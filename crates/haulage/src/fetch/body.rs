@@ -40,7 +40,8 @@ impl ResponseBody {
                     return Err(Error::new(
                         ErrorKind::Incomplete,
                         "the server ended the stream before the file was complete",
-                    ));
+                    )
+                    .maybe_unprocessed());
                 }
                 None => return Ok(None),
                 // Trailers say nothing that is used.
