@@ -204,3 +204,5 @@ fn no_thread(cause: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;

@@ -12,10 +12,22 @@ use crate::plan::name::TargetName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
     Create,
+    Open,
     Write,
     Close,
     Commit,
+    Remove,
     Sync,
+}
+
+/// What has been done to the disk, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// These bytes have been written to a part, from there on.
+    Written(u64, usize, Vec<u8>),
+    Named(u64, String),
+    SyncedPart(u64),
+    Synced,
 }
 
 /// Bytes that begin with this hang when they are written, until [`FakeDisk::go_on`].
@@ -37,6 +49,9 @@ struct State {
     files: HashMap<String, Vec<u8>>,
     /// What fails from now on, with which error number.
     failing: HashMap<Operation, i32>,
+    /// Which operation fails once, counted from now on, with which error number.
+    failing_once: Option<(usize, i32)>,
+    log: Vec<Done>,
     /// Each write takes at most so many bytes.
     short_writes: Option<usize>,
     /// A file is gone just when it is to be read.
@@ -50,6 +65,24 @@ impl FakeDisk {
     /// From now on this operation fails.
     pub(crate) fn fail(&self, operation: Operation, error_number: i32) {
         self.lock().failing.insert(operation, error_number);
+    }
+
+    /// One operation fails, after so many others.
+    pub(crate) fn fail_after(&self, others: usize, error_number: i32) {
+        self.lock().failing_once = Some((others, error_number));
+    }
+
+    /// Nothing fails any more; whether something that was to fail once has not.
+    pub(crate) fn heal(&self) -> bool {
+        self.lock().failing_once.take().is_some()
+    }
+
+    pub(crate) fn log(&self) -> Vec<Done> {
+        self.lock().log.clone()
+    }
+
+    pub(crate) fn files(&self) -> HashMap<String, Vec<u8>> {
+        self.lock().files.clone()
     }
 
     /// From now on a write takes at most so many bytes.
@@ -105,7 +138,16 @@ impl Drop for GoesOn {
 }
 
 impl State {
-    fn may(&self, operation: Operation) -> io::Result<()> {
+    fn may(&mut self, operation: Operation) -> io::Result<()> {
+        match &mut self.failing_once {
+            Some((0, number)) => {
+                let number = *number;
+                self.failing_once = None;
+                return Err(io::Error::from_raw_os_error(number));
+            }
+            Some((others, _)) => *others -= 1,
+            None => {}
+        }
         match self.failing.get(&operation) {
             Some(&number) => Err(io::Error::from_raw_os_error(number)),
             None => Ok(()),
@@ -126,7 +168,7 @@ impl Disk for FakeDisk {
 
     fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
         let mut state = self.lock();
-        state.may(Operation::Create)?;
+        state.may(Operation::Open)?;
         let bytes = state.parts.get_mut(&part).ok_or(io::ErrorKind::NotFound)?;
         let at = usize::try_from(at).unwrap();
         bytes.resize(bytes.len().max(at), 0);
@@ -134,7 +176,9 @@ impl Disk for FakeDisk {
     }
 
     fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
-        let bytes = self.lock().parts.get(&part).cloned();
+        let mut state = self.lock();
+        state.may(Operation::Open)?;
+        let bytes = state.parts.get(&part).cloned();
         Ok(Box::new(io::Cursor::new(
             bytes.ok_or(io::ErrorKind::NotFound)?,
         )))
@@ -169,11 +213,15 @@ impl Disk for FakeDisk {
         }
         let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(target.as_str().to_owned(), bytes);
+        let named = Done::Named(part, target.as_str().to_owned());
+        state.log.push(named);
         Ok(())
     }
 
     fn remove_part(&self, part: u64) -> io::Result<()> {
-        self.lock()
+        let mut state = self.lock();
+        state.may(Operation::Remove)?;
+        state
             .parts
             .remove(&part)
             .map(drop)
@@ -203,11 +251,28 @@ impl Disk for FakeDisk {
         Ok(Box::new(io::Cursor::new(file)))
     }
 
+    fn sync_part(&self, part: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        state.may(Operation::Sync)?;
+        state.log.push(Done::SyncedPart(part));
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
-        self.lock().may(Operation::Sync)
+        let mut state = self.lock();
+        state.may(Operation::Sync)?;
+        state.log.push(Done::Synced);
+        Ok(())
     }
 
     fn close(&self, _everything_is_there: bool) {}
+}
+
+/// Writes bytes into a file, from there on.
+pub(crate) fn put(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    let end = at + bytes.len();
+    file.resize(file.len().max(end), 0);
+    file[at..end].copy_from_slice(bytes);
 }
 
 /// A part, and where the next bytes go.
@@ -230,11 +295,11 @@ impl PartFile for FakePart {
             .collect();
         let taken = all.len().min(state.short_writes.unwrap_or(usize::MAX));
         let part = state.parts.get_mut(&self.1).unwrap();
-        let end = self.2 + taken;
-        part.resize(part.len().max(end), 0);
-        part[self.2..end].copy_from_slice(&all[..taken]);
+        put(part, self.2, &all[..taken]);
+        let written = Done::Written(self.1, self.2, all[..taken].to_vec());
+        state.log.push(written);
         drop(state);
-        self.2 = end;
+        self.2 += taken;
         Ok(taken)
     }
 

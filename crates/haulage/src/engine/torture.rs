@@ -1,0 +1,245 @@
+//! The engine, its state included, on a disk whose every operation fails once, and after a power cut at every instant.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use origin::{Body, Origin, Script};
+
+use super::Engine;
+use crate::event::Event;
+use crate::options::{Durability, Options};
+use crate::outcome::Outcome;
+use crate::request::{Place, Request, Row};
+use crate::state::State;
+use crate::write::Disk;
+use crate::write::fake::{Done, FakeDisk, put};
+
+const INTERRUPTED: i32 = 4;
+const IO_ERROR: i32 = 5;
+const NO_SPACE: i32 = 28;
+
+/// Files of every kind: none, some and many bytes, one that breaks off and is gone on with.
+fn bodies() -> Vec<(&'static str, Body)> {
+    vec![
+        ("empty", Body::empty()),
+        ("small", Body::seeded(1, 5000)),
+        ("large", Body::seeded(2, 700_000)),
+        ("broken", Body::seeded(3, 600_000)),
+        ("other", Body::seeded(4, 20)),
+    ]
+}
+
+fn origin() -> Origin {
+    let origin = Origin::plain();
+    for (name, body) in bodies() {
+        let whole = Script::entity(body, &format!("\"{name}\""));
+        if name == "broken" {
+            let cut = whole.clone().close_at(400_000);
+            origin.under("/broken", move |request| {
+                if request.headers.contains_key("range") {
+                    whole.clone()
+                } else {
+                    cut.clone()
+                }
+            });
+        } else {
+            origin.on(&format!("/{name}"), whole);
+        }
+    }
+    origin
+}
+
+fn rows(origin: &Origin) -> Vec<Row> {
+    (1..)
+        .zip(bodies())
+        .map(|(line, (name, _))| {
+            let request = Request::new(&origin.url(&format!("/{name}"))).unwrap();
+            let input = "list".into();
+            Ok(request.read_at(Place { input, line }))
+        })
+        .collect()
+}
+
+fn options(durability: Durability) -> Options {
+    let mut options = Options::into("not used");
+    options.retry.base = std::time::Duration::ZERO;
+    options.retry.retries = 2;
+    options.durability = durability;
+    options
+}
+
+/// A run; `None` when it could not begin.
+fn run(
+    disk: &FakeDisk,
+    database: &Path,
+    origin: &Origin,
+    options: &Options,
+) -> Option<Vec<Outcome>> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let state = State::open(database.to_owned(), false, options, Arc::clone(&disk)).ok()?;
+    let mut engine = Engine::start_on(options.clone(), disk, Some(Arc::new(state))).unwrap();
+    let mut events = engine.events();
+    engine.feed(rows(origin));
+    engine.close();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    Some(runtime.block_on(async {
+        let mut outcomes = Vec::new();
+        while let Some(event) = events.next().await {
+            if let Event::Ended(outcome) = event {
+                outcomes.push(*outcome);
+            }
+        }
+        outcomes
+    }))
+}
+
+/// Whatever has its final name is right.
+#[track_caller]
+fn assert_right(files: &HashMap<String, Vec<u8>>, when: &str) {
+    let right: HashMap<_, _> = bodies().into_iter().collect();
+    for (name, bytes) in files {
+        let whole = right[&name[..]].bytes();
+        assert!(
+            *bytes == whole,
+            "{when}: {name} has {} wrong bytes",
+            bytes.len()
+        );
+    }
+}
+
+#[track_caller]
+fn assert_whole(files: &HashMap<String, Vec<u8>>, when: &str) {
+    assert_right(files, when);
+    assert_eq!(files.len(), bodies().len(), "{when}");
+}
+
+#[test]
+fn each_operation_may_fail_once_and_the_next_run_makes_up_for_it() {
+    for error in [NO_SPACE, IO_ERROR, INTERRUPTED] {
+        for others in 0.. {
+            let when = format!("error {error} after {others} operations");
+            let origin = origin();
+            let folder = tempfile::tempdir().unwrap();
+            let database = folder.path().join("state.db");
+            let disk = FakeDisk::default();
+            disk.fail_after(others, error);
+            let options = options(Durability::Batch);
+            let outcomes = run(&disk, &database, &origin, &options).unwrap();
+            assert_right(&disk.files(), &when);
+            for outcome in &outcomes {
+                let path = outcome.path.as_deref();
+                assert_eq!(
+                    path.is_some_and(|path| disk.file(path).is_some()),
+                    outcome.error().is_none(),
+                    "{when}: {outcome:?}"
+                );
+            }
+            let is_over = disk.heal();
+            if is_over {
+                assert_eq!(outcomes.len(), bodies().len(), "{when}");
+            }
+            let again = run(&disk, &database, &origin, &options).unwrap();
+            assert_whole(&disk.files(), &when);
+            assert!(
+                again.iter().all(|outcome| outcome.error().is_none()),
+                "{when}: {again:?}"
+            );
+            if is_over {
+                // There are no more operations than that.
+                assert!(others > 20, "only {others} operations could fail");
+                break;
+            }
+        }
+    }
+}
+
+/// What may be there after a power cut, if it comes after so many operations: names that were given, with the bytes that were synced.
+fn after_power_cut(log: &[Done]) -> HashMap<String, Vec<u8>> {
+    let mut written: HashMap<u64, Vec<u8>> = HashMap::new();
+    let mut durable: HashMap<u64, Vec<u8>> = HashMap::new();
+    let mut names = HashMap::new();
+    for done in log {
+        match done {
+            Done::Written(part, at, bytes) => {
+                put(written.entry(*part).or_default(), *at, bytes);
+            }
+            Done::Named(part, name) => {
+                names.insert(name.clone(), *part);
+            }
+            Done::SyncedPart(part) => {
+                let bytes = written.get(part).cloned().unwrap_or_default();
+                durable.insert(*part, bytes);
+            }
+            Done::Synced => durable.clone_from(&written),
+        }
+    }
+    let bytes = |part: u64| durable.get(&part).cloned().unwrap_or_default();
+    names
+        .into_iter()
+        .map(|(name, part)| (name, bytes(part)))
+        .collect()
+}
+
+#[test]
+fn at_whatever_instant_the_power_goes_what_has_its_name_is_whole() {
+    for durability in [Durability::Batch, Durability::Each] {
+        let origin = origin();
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FakeDisk::default();
+        let database = folder.path().join("state.db");
+        let outcomes = run(&disk, &database, &origin, &options(durability)).unwrap();
+        assert!(outcomes.iter().all(|outcome| outcome.error().is_none()));
+        let log = disk.log();
+        for operations in 0..=log.len() {
+            let when = format!("{durability:?}, {operations} operations");
+            assert_right(&after_power_cut(&log[..operations]), &when);
+        }
+        assert_whole(&after_power_cut(&log), "in the end");
+        // What is recorded as done has a name that would survive.
+        let named = log.iter().rposition(|done| matches!(done, Done::Named(..)));
+        let synced = log.iter().rposition(|done| *done == Done::Synced);
+        assert!(named < synced, "{named:?} {synced:?}");
+    }
+}
+
+#[test]
+fn without_durability_nothing_is_synced() {
+    let origin = origin();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FakeDisk::default();
+    let database = folder.path().join("state.db");
+    run(&disk, &database, &origin, &options(Durability::None)).unwrap();
+    assert_whole(&disk.files(), "in the end");
+    let is_sync = |done: &Done| matches!(done, Done::Synced | Done::SyncedPart(_));
+    assert!(!disk.log().iter().any(is_sync));
+}
+
+#[test]
+fn with_each_an_item_ends_once_it_is_recorded() {
+    let origin = origin();
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(".haul/state.db");
+    std::fs::create_dir_all(folder.path().join(".haul")).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(FakeDisk::default());
+    let options = options(Durability::Each);
+    let state = State::open(database, false, &options, Arc::clone(&disk)).unwrap();
+    let mut engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
+    let mut events = engine.events();
+    engine.feed(rows(&origin));
+    engine.close();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        while let Some(event) = events.next().await {
+            if let Event::Ended(outcome) = event {
+                let recorded = crate::results(folder.path()).unwrap();
+                let mut recorded = recorded.map(|row| row.unwrap().row);
+                assert!(recorded.any(|row| row == outcome.row), "{outcome:?}");
+            }
+        }
+    });
+}
