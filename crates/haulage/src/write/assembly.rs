@@ -170,7 +170,7 @@ impl Assembly {
     }
 
     /// Somebody begins to bring these bytes.
-    pub(super) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
+    pub(crate) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
         let stretch = Arc::new(Stretch::new(range));
         stretch.is_answered();
         self.lock().stretches.push(Arc::clone(&stretch));

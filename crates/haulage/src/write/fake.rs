@@ -52,6 +52,7 @@ struct State {
     /// Which operation fails once, counted from now on, with which error number.
     failing_once: Option<(usize, i32)>,
     log: Vec<Done>,
+    while_syncing: Option<Box<dyn Fn() + Send>>,
     /// Each write takes at most so many bytes.
     short_writes: Option<usize>,
     /// A file is gone just when it is to be read.
@@ -75,6 +76,11 @@ impl FakeDisk {
     /// Nothing fails any more; whether something that was to fail once has not.
     pub(crate) fn heal(&self) -> bool {
         self.lock().failing_once.take().is_some()
+    }
+
+    /// What happens in the middle of each sync.
+    pub(crate) fn while_syncing(&self, happens: impl Fn() + Send + 'static) {
+        self.lock().while_syncing = Some(Box::new(happens));
     }
 
     pub(crate) fn log(&self) -> Vec<Done> {
@@ -261,6 +267,9 @@ impl Disk for FakeDisk {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.lock();
         state.may(Operation::Sync)?;
+        if let Some(happens) = &state.while_syncing {
+            happens();
+        }
         state.log.push(Done::Synced);
         Ok(())
     }

@@ -66,7 +66,7 @@ impl Stretch {
     }
 
     /// So many bytes more have been written.
-    pub(super) fn wrote(&self, bytes: u64) {
+    pub(crate) fn wrote(&self, bytes: u64) {
         self.at.fetch_add(bytes, Ordering::AcqRel);
     }
 

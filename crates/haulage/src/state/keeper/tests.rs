@@ -1,0 +1,130 @@
+//! What is recorded of parts that are being written.
+
+use super::super::store::Access;
+use super::*;
+use crate::outcome::Verified;
+use crate::plan::head::Entity;
+use crate::plan::pieces::Pieces;
+use crate::plan::resume::Identity;
+use crate::plan::validator::Validator;
+use crate::write::Owner;
+use crate::write::fake::FakeDisk;
+
+const ENDING: Ending = Ending {
+    complete: false,
+    everything_is_there: false,
+};
+
+fn assembly(number: u64) -> Assembly {
+    let identity = Identity {
+        url: "http://h/a".into(),
+        validator: Validator::from_text("\"a\""),
+        total: 10 << 20,
+        is_checked: false,
+    };
+    let entity = Entity {
+        length: Some(identity.total),
+        framing: Verified::Length,
+        digest: Some("crc32c=00000001".parse().unwrap()),
+        etag: Some("\"a\"".into()),
+        last_modified: None,
+        content_type: Some("text/plain".into()),
+    };
+    let owner = Owner {
+        input: "list".into(),
+        ask: 7,
+        url: "http://h/a".into(),
+    };
+    Assembly::new(number, identity, entity, Some(owner))
+}
+
+fn state(database: &std::path::Path, disk: &FakeDisk) -> State {
+    let options = Options::into("not used");
+    State::open(database.to_owned(), false, &options, Arc::new(disk.clone())).unwrap()
+}
+
+#[test]
+fn what_is_written_while_the_disk_syncs_is_not_recorded_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("state.db");
+    let disk = FakeDisk::default();
+    let state = state(&database, &disk);
+    let assembly = Arc::new(assembly(3));
+    state.assemblies().add(&assembly);
+    let stretch = assembly.begin(0..10 << 20);
+    stretch.wrote(2 << 20);
+    disk.while_syncing(move || stretch.wrote(1 << 20));
+    state.record(&mut []).unwrap();
+    let store = Store::open(&database, Access::Read).unwrap();
+    let recorded = store.unfinished().unwrap().pop().unwrap();
+    assert_eq!(recorded.end(), 2 << 20);
+    // All that it takes to go on with it.
+    let back = recorded.into_assembly(false);
+    assert_eq!((back.number, &back.identity), (3, &assembly.identity));
+    assert_eq!(
+        (&back.entity, &back.owner),
+        (&assembly.entity, &assembly.owner)
+    );
+}
+
+#[test]
+fn a_part_that_is_none_any_more_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("state.db");
+    let disk = FakeDisk::default();
+    let state = state(&database, &disk);
+    let recorded = || {
+        let store = Store::open(&database, Access::Read).unwrap();
+        store.parts().unwrap()
+    };
+    let parts: Vec<_> = [3, 5].map(|number| Arc::new(assembly(number))).into();
+    for part in &parts {
+        part.begin(0..10 << 20).wrote(1 << 20);
+        state.assemblies().add(part);
+    }
+    state.record(&mut []).unwrap();
+    assert_eq!(recorded(), [3, 5]);
+    state.assemblies().forget(&parts[0]);
+    state.record(&mut []).unwrap();
+    assert_eq!(recorded(), [5]);
+    // What is too small to be worth it.
+    let small = Arc::new(assembly(6));
+    small.begin(0..10 << 20).wrote(1000);
+    state.assemblies().add(&small);
+    state.close(ENDING).unwrap();
+    assert_eq!(recorded(), [5]);
+}
+
+#[test]
+fn the_next_run_takes_up_what_is_there_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("state.db");
+    let disk = FakeDisk::default();
+    let first = state(&database, &disk);
+    for number in [3, 5] {
+        let part = Arc::new(assembly(number));
+        part.begin(0..10 << 20).wrote(1 << 20);
+        first.assemblies().add(&part);
+    }
+    first.close(ENDING).unwrap();
+    // One of them is not there.
+    let mut file = disk.create_part(3).unwrap();
+    file.write(&[io::IoSlice::new(&vec![0; 1 << 20])])
+        .unwrap();
+    drop(file);
+    let second = state(&database, &disk);
+    let ask = |key| Ask {
+        key,
+        fields: None,
+        recorded: None,
+    };
+    assert!(second.take_up(&ask(8), "http://h/a", false).is_none());
+    assert!(second.take_up(&ask(7), "http://h/b", false).is_none());
+    let part = second.take_up(&ask(7), "http://h/a", true).unwrap();
+    let mut here = Pieces::default();
+    here.add(0..1 << 20);
+    assert_eq!((part.number, part.pieces()), (3, here));
+    assert!(part.identity.is_checked);
+    assert!(second.take_up(&ask(7), "http://h/a", true).is_none());
+    assert_eq!(disk.first_part(), 6);
+}
