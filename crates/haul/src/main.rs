@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod habits;
 mod input;
+mod limits;
 mod manual;
 mod output;
 mod recorded;
@@ -24,6 +25,7 @@ use crate::settings::Settings;
 
 fn main() -> ExitCode {
     allocator::tune();
+    limits::raise();
     let arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(stop) => return stop.show().into(),

@@ -255,6 +255,16 @@ impl Error {
         self.status
     }
 
+    /// Whether this process, or the system, has too many files open: that passes as others are closed.
+    pub(crate) fn lacks_descriptors(&self) -> bool {
+        let source = self.source.as_deref();
+        let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
+        let number = cause.and_then(io::Error::raw_os_error);
+        [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
+            .iter()
+            .any(|lack| number == Some(lack.raw_os_error()))
+    }
+
     /// Whether the destination itself is unusable, so that no other item could be saved either.
     #[must_use]
     pub(crate) fn ends_the_run(&self) -> bool {

@@ -311,3 +311,39 @@ fn a_file_that_outgrows_a_limit_fails_alone_and_leaves_nothing() {
     assert_eq!(place.names("."), [".haul", "small"]);
     assert!(place.names(".haul/part").is_empty());
 }
+
+#[test]
+fn a_destination_that_cannot_be_written_ends_with_3_before_anything_is_asked() {
+    let origin = Origin::plain();
+    let place = Place::new();
+    place.write("file", "x");
+    for folder in ["/proc/nothing/can/be/made/here", "file", "file/below"] {
+        let ran = place.haul(&["-d", folder, &origin.url("/a")]);
+        assert_eq!(ran.code, Some(3), "{folder}: {}", ran.stderr);
+        assert!(ran.stderr.contains(folder), "{}", ran.stderr);
+    }
+    assert!(origin.log().is_empty());
+}
+
+#[test]
+fn with_few_descriptors_there_are_fewer_requests_at_once_and_no_failures() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::seeded(request.path().len() as u64, 300_000))
+    });
+    let place = Place::new();
+    let urls: Vec<_> = (0..60)
+        .map(|number| origin.url(&format!("/{number}")))
+        .collect();
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 44; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_haul"))
+        .args(["-d", "all", "--per-host", "64"])
+        .args(urls)
+        .current_dir(place.path());
+    let ran: crate::Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("all").len(), 60);
+    assert_eq!(origin.peak_in_flight(), 1);
+}

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use super::descriptors::within_limits;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::lock;
@@ -123,11 +124,11 @@ impl Core {
             failures: AtomicU64::new(0),
             stopped_by_disk: AtomicBool::new(false),
             next_row: AtomicU64::new(0),
-            schedule: Mutex::new(Schedule::new(Caps {
+            schedule: Mutex::new(Schedule::new(within_limits(Caps {
                 jobs: options.jobs,
                 per_host: options.per_host,
                 idle: options.jobs.saturating_mul(IDLE_PER_JOB),
-            })),
+            }))),
             workers,
             next_worker: AtomicUsize::new(0),
             pool,

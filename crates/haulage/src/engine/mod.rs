@@ -3,6 +3,7 @@
 
 mod connecting;
 mod core;
+mod descriptors;
 mod ended;
 mod events;
 mod exchange;

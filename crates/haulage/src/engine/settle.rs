@@ -118,7 +118,8 @@ impl Core {
     /// An attempt failed: the item is tried again, or that was its last.
     pub(super) fn failed(&self, mut item: Box<Item>, mut error: Error) {
         // What was given away cannot be taken back, for another attempt or for a mirror.
-        let is_final = error.is_ours() || self.writer.has_given_away();
+        let is_final =
+            error.is_ours() && !error.lacks_descriptors() || self.writer.has_given_away();
         if self.writer.has_given_away() {
             error = error.after_giving_away();
         }
@@ -165,8 +166,8 @@ impl Core {
         // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
         let is_begun_again = error.kind() == ErrorKind::Checksum
             && !std::mem::replace(&mut item.has_mismatched, true);
-        let may_pass = (error.is_transient() || is_begun_again)
-            && asked.is_none_or(|asked| asked <= policy.max_time);
+        let passes = error.is_transient() || is_begun_again || error.lacks_descriptors();
+        let may_pass = passes && asked.is_none_or(|asked| asked <= policy.max_time);
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,

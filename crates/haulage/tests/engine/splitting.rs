@@ -35,13 +35,16 @@ fn header<'a>(asked: &'a Asked, name: &str) -> &'a str {
 }
 
 /// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a Range.
-fn waiting(shares: impl Fn(u64) -> Script + Send + Sync + 'static) -> (Origin, Gate) {
+fn waiting(
+    shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
+) -> (Origin, Gate) {
     let (origin, gate) = (Origin::plain(), Gate::new());
     let held = gate.clone();
     let shares_before = std::sync::atomic::AtomicU64::new(0);
     origin.under("/file", move |request| {
         if request.headers.contains_key("range") {
-            shares(1 + shares_before.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+            let nth = 1 + shares_before.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            shares(request, nth)
         } else {
             entity().hold_at(WAITS, &held)
         }
@@ -72,7 +75,7 @@ fn assert_is(bench: &Bench, body: &Body) {
 
 #[test]
 fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
-    let (origin, gate) = waiting(|_| entity());
+    let (origin, gate) = waiting(|_, _| entity());
     let bench = bench();
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
@@ -114,7 +117,7 @@ fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
 
 #[test]
 fn they_count_as_requests_to_the_host() {
-    let (origin, gate) = waiting(|_| entity());
+    let (origin, gate) = waiting(|_, _| entity());
     let mut bench = bench();
     bench.options.per_host = 2;
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
@@ -128,7 +131,7 @@ fn they_count_as_requests_to_the_host() {
 #[test]
 fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
-    let (origin, gate) = waiting(|_| entity());
+    let (origin, gate) = waiting(|_, _| entity());
     let bench = bench();
     let (_engine, events) = begin(&bench, expecting(&origin.url("/file"), &[&sum]));
     origin.wait_until(|tally| tally.requests >= 2);
@@ -142,28 +145,29 @@ fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
 
 #[test]
 fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
-    let at = |byte: u64| usize::try_from(byte).unwrap();
-    let part = move |range: std::ops::Range<u64>, tag: &str| {
-        let label = format!("bytes {}-{}/{LENGTH}", range.start, range.end - 1);
+    type Answer = Box<dyn Fn(&origin::Request) -> Script + Send + Sync>;
+    // What was asked for, of the other one.
+    let part = |request: &origin::Request, tag: &str| {
+        let range = request.headers["range"].to_str().unwrap();
+        let range = range.strip_prefix("bytes=").unwrap();
+        let (start, last) = range.split_once('-').unwrap();
+        let (start, last): (usize, usize) = (start.parse().unwrap(), last.parse().unwrap());
         Script::status(206)
-            .header("content-range", &label)
+            .header("content-range", &format!("bytes {start}-{last}/{LENGTH}"))
             .etag(tag)
-            .body(Body::of(
-                b().bytes()[at(range.start)..at(range.end)].to_vec(),
-            ))
+            .body(Body::of(b().bytes()[start..=last].to_vec()))
     };
-    let half = HALF;
-    let answers: [Box<dyn Fn(u64) -> Script + Send + Sync>; 4] = [
+    let answers: [Answer; 4] = [
         // 412.
         Box::new(|_| Script::entity(b(), "\"b\"")),
         // It takes no notice of If-Match.
         Box::new(|_| Script::ok(b()).etag("\"b\"")),
         // Nor of If-Range.
-        Box::new(move |_| part(half..LENGTH, "\"b\"")),
-        Box::new(move |_| part(half..LENGTH, "W/\"a\"")),
+        Box::new(move |request| part(request, "\"b\"")),
+        Box::new(move |request| part(request, "W/\"a\"")),
     ];
     for answer in answers {
-        let (origin, gate) = waiting(answer);
+        let (origin, gate) = waiting(move |request, _| answer(request));
         let bench = bench();
         let (_engine, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
@@ -183,7 +187,7 @@ fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
 #[test]
 fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
     for refusal in [429, 503, 403] {
-        let (origin, gate) = waiting(|_| entity());
+        let (origin, gate) = waiting(|_, _| entity());
         origin.limit("/file", Limit::at_once(1, Script::status(refusal)));
         let bench = bench();
         let (_engine, events) = begin(&bench, get(&origin.url("/file")));
@@ -198,7 +202,7 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
 #[test]
 fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
     for refusal in [400, 403, 501] {
-        let (origin, gate) = waiting(move |_| Script::status(refusal));
+        let (origin, gate) = waiting(move |_, _| Script::status(refusal));
         let bench = bench();
         let (_engine, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
@@ -210,7 +214,7 @@ fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
 
 #[test]
 fn a_share_that_breaks_off_is_brought_by_others() {
-    let (origin, gate) = waiting(|nth| {
+    let (origin, gate) = waiting(|_, nth| {
         if nth <= 2 {
             entity().close_at(100_000)
         } else {
@@ -260,7 +264,7 @@ fn the_others_go_on_when_the_first_response_breaks_off() {
 fn shares_that_bring_nothing_more_are_given_up() {
     let held = Gate::new();
     let waits = held.clone();
-    let (origin, gate) = waiting(move |_| entity().hold_at(0, &waits));
+    let (origin, gate) = waiting(move |_, _| entity().hold_at(0, &waits));
     let bench = bench();
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     held.wait_reached(3);
@@ -275,7 +279,7 @@ fn shares_that_bring_nothing_more_are_given_up() {
 #[test]
 fn row_25_what_crawls_in_the_end_is_taken_over() {
     // The gate is never opened: what the first response does not bring, others do, to the last byte.
-    let (origin, _gate) = waiting(|_| entity());
+    let (origin, _gate) = waiting(|_, _| entity());
     let bench = bench();
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     let outcome = end(events);

@@ -109,8 +109,7 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
     first.close(ENDING).unwrap();
     // One of them is not there.
     let mut file = disk.create_part(3).unwrap();
-    file.write(&[io::IoSlice::new(&vec![0; 1 << 20])])
-        .unwrap();
+    file.write(&[io::IoSlice::new(&vec![0; 1 << 20])]).unwrap();
     drop(file);
     let second = state(&database, &disk);
     let ask = |key| Ask {
