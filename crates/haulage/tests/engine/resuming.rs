@@ -264,6 +264,27 @@ fn row_21_what_came_in_a_coding_is_begun_again() {
 }
 
 #[test]
+fn row_23_a_server_that_takes_ranges_amiss_is_asked_for_the_whole() {
+    for refusal in [400, 403, 501] {
+        let origin = Origin::plain();
+        origin.under("/file", move |request| {
+            if request.headers.contains_key("range") {
+                Script::status(refusal)
+            } else if request.nth == 1 {
+                broken(Script::entity(a(), "\"a\""))
+            } else {
+                Script::entity(a(), "\"a\"")
+            }
+        });
+        let bench = Bench::new();
+        let outcome = bench.fetch(&origin.url("/file"));
+        assert_done(&outcome);
+        assert_is(&bench, &a());
+        assert_eq!(ranges(&origin), ["", "bytes=1048576-", ""]);
+    }
+}
+
+#[test]
 fn row_24_where_a_url_leads_may_change_and_what_is_there_may_not() {
     for (same, requests) in [(true, 2), (false, 2)] {
         let origin = Origin::plain();
