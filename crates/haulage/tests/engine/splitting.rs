@@ -282,7 +282,7 @@ fn row_25_what_crawls_in_the_end_is_taken_over() {
     let (origin, _gate) = waiting(|_, _| entity());
     let mut bench = bench();
     // It is not given up for its silence.
-    bench.options.timeout = std::time::Duration::from_secs(3600);
+    bench.options.timeout = std::time::Duration::from_hours(1);
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     let outcome = end(events);
     assert_done(&outcome);
