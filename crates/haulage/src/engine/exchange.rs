@@ -282,7 +282,7 @@ impl Lane {
             .await?;
         match item.brought.split.clone() {
             Some(split) => {
-                part.keep_if_shared().await;
+                part.keep_if_shared().await?;
                 Ok(Step::Shared(split))
             }
             None => Ok(Step::Received(part, entity)),
@@ -304,7 +304,8 @@ impl Lane {
         match received {
             Ok(()) => Ok(part),
             Err(error) => {
-                part.keep_if_shared().await;
+                // What the disk has to say is met again by whoever goes on.
+                let _ = part.keep_if_shared().await;
                 Err(error)
             }
         }

@@ -213,7 +213,7 @@ impl Lane {
             .receive(Whose::Item(item), body, Some(length), part)
             .await?;
         if let Some(split) = item.brought.split.clone() {
-            part.keep_if_shared().await;
+            part.keep_if_shared().await?;
             return Ok(Step::Shared(split));
         }
         let missing = part.left();
@@ -222,7 +222,7 @@ impl Lane {
         if missing == Some(0) && after.is_whole(kept.identity.total) {
             return Ok(Step::Received(part, kept.entity.clone()));
         }
-        part.keep_if_shared().await;
+        part.keep_if_shared().await?;
         item.brought.short += u32::from(length < SHORT);
         if missing == Some(0) && item.brought.short <= MOST_SHORT {
             return Ok(Step::More);

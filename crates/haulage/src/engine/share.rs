@@ -45,7 +45,7 @@ impl Lane {
         if let Err(error) = brought {
             self.stop_connecting();
             self.connection = None;
-            self.core.no_share(split, self.host, &error);
+            self.core.no_share(split, self.host, error);
         }
         self.core.leave(split, None, None).await;
         ControlFlow::Continue(fine)
@@ -108,7 +108,7 @@ impl Lane {
             self.connection = None;
         }
         let missing = part.left();
-        part.keep_if_shared().await;
+        part.keep_if_shared().await?;
         match missing {
             Some(0) | None => Ok(()),
             Some(missing) => Err(Error::new(

@@ -131,9 +131,16 @@ impl Split {
     }
 
     /// The server does not want so many at once: no more than those that are at it without this one.
-    pub(super) fn refuse(&self) {
+    fn refuse(&self) {
         let mut state = self.lock();
         state.most = state.active.saturating_sub(1).max(1);
+    }
+
+    /// The disk takes no more, whoever brings it: that is the item's failure.
+    fn fail(&self, error: Error) {
+        let mut state = self.lock();
+        state.most = 0;
+        state.failure = Some(error);
     }
 
     /// Whether the others have been of use to what the `first` response brings; `most` of them may be at it if they are. If not,
@@ -176,9 +183,10 @@ impl Split {
         }
         if item.is_some() {
             state.item = item;
-            state.failure = failure;
+            state.failure = failure.or(state.failure.take());
         }
-        if self.kept.is_whole() {
+        // Nobody is to write to it when it gets its name.
+        if self.kept.is_whole() && self.kept.is_settled() {
             return state.item.take().map_or(Next::Nothing, Next::Whole);
         }
         if state.active + state.queued == 0 {
@@ -331,7 +339,10 @@ impl Core {
     }
 
     /// Why a share of an item cannot be had.
-    pub(super) fn no_share(&self, split: &Split, host: HostId, why: &Error) {
+    pub(super) fn no_share(&self, split: &Split, host: HostId, why: Error) {
+        if why.kind() == ErrorKind::Disk && !why.lacks_descriptors() {
+            return split.fail(why);
+        }
         split.refuse();
         let longest = self.options.retry.max_time;
         if let Some(asked) = why.asked_wait().filter(|asked| *asked <= longest) {

@@ -1,6 +1,6 @@
 //! The engine on a disk that hangs or fails.
 
-use origin::{Body, Origin, Script};
+use origin::{Body, Gate, Origin, Script};
 
 use super::*;
 use crate::event::Event;
@@ -197,4 +197,45 @@ fn a_full_disk_stops_the_run_once() {
         assert!(!outcomes.is_empty());
         assert!(outcomes.iter().all(|outcome| outcome.error().is_some()));
     }
+}
+
+#[test]
+fn a_disk_that_is_full_ends_a_file_that_several_bring_whoever_meets_it() {
+    let (first, shares) = (Gate::new(), Gate::new());
+    let origin = Origin::plain();
+    let (held, waiting) = (first.clone(), shares.clone());
+    origin.under("/file", move |request| {
+        let script = Script::entity(Body::seeded(1, 4 << 20), "\"a\"");
+        if request.headers.contains_key("range") {
+            script.hold_at(10_000, &waiting)
+        } else {
+            script.hold_at(1 << 20, &held)
+        }
+    });
+    let disk = FakeDisk::default();
+    let mut options = options();
+    options.min_split_size = 256 << 10;
+    let mut engine = Engine::start_on(options, Arc::new(disk.clone()), None).unwrap();
+    let mut events = engine.events();
+    engine.feed([Ok(Request::new(&origin.url("/file")).unwrap())]);
+    engine.close();
+    shares.wait_reached(3);
+    disk.fail(Operation::Write, NO_SPACE);
+    // The item's own response has nothing to say to it.
+    shares.open();
+    let all = runtime().block_on(async {
+        let mut all = Vec::new();
+        while events.next_many(&mut all).await > 0 {
+            first.open();
+        }
+        all
+    });
+    let stops = all
+        .iter()
+        .filter(|event| matches!(event, Event::Stopped(_)))
+        .count();
+    assert_eq!(stops, 1);
+    let outcome = outcomes(all).pop().unwrap();
+    assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Disk);
+    assert!(disk.files().is_empty());
 }

@@ -73,7 +73,7 @@ impl Share {
     /// It is being brought.
     pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
         let stretch = self.stretch.take()?;
-        stretch.is_answered();
+        stretch.answered();
         Some(stretch)
     }
 }
@@ -172,7 +172,7 @@ impl Assembly {
     /// Somebody begins to bring these bytes.
     pub(crate) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
         let stretch = Arc::new(Stretch::new(range));
-        stretch.is_answered();
+        stretch.answered();
         self.lock().stretches.push(Arc::clone(&stretch));
         stretch
     }
@@ -245,6 +245,12 @@ impl Assembly {
         if bytes.stretches.is_empty() {
             self.idle.notify_all();
         }
+    }
+
+    /// Whether nobody writes to it, or will: whoever waits for a response to its share has nothing left to bring once all is here.
+    pub(crate) fn is_settled(&self) -> bool {
+        let bytes = self.lock();
+        !bytes.stretches.iter().any(|stretch| stretch.has_response())
     }
 
     /// Waits until nobody writes to it any more, but no longer than this.

@@ -86,13 +86,17 @@ impl Stretch {
     }
 
     /// There is a response for it.
-    pub(super) fn is_answered(&self) {
+    pub(super) fn answered(&self) {
         self.is_answered.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_response(&self) -> bool {
+        self.is_answered.load(Ordering::Acquire)
     }
 
     /// What follows up to there nobody else brings: it does, as far as its response goes.
     pub(super) fn goes_on_to(&self, end: u64) {
-        if self.is_answered.load(Ordering::Acquire) {
+        if self.has_response() {
             self.end.fetch_max(end.min(self.most), Ordering::AcqRel);
         }
     }
@@ -144,7 +148,7 @@ mod tests {
         assert_eq!((stretch.end(), stretch.left()), (60, 30));
         stretch.goes_on_to(70);
         assert_eq!(stretch.end(), 60, "it may have no response");
-        stretch.is_answered();
+        stretch.answered();
         stretch.goes_on_to(70);
         assert_eq!(stretch.end(), 70);
         stretch.goes_on_to(101);

@@ -186,15 +186,25 @@ impl PartWriter {
     }
 
     /// Closes a part with which others can go on, once all that was added is written; any other goes.
-    pub(crate) async fn keep_if_shared(mut self) {
+    ///
+    /// # Errors
+    /// What a write of this part met: what has been written is known all the same.
+    pub(crate) async fn keep_if_shared(mut self) -> Result<(), Error> {
         if self.place.is_none() {
-            return;
+            return Ok(());
         }
-        let (rest, permits) = self.take_pending().await;
-        self.part.push(&self.pool, Step::Write(rest, permits));
+        if self.pending.length() > 0 {
+            let (rest, permits) = self.take_pending().await;
+            self.part.push(&self.pool, Step::Write(rest, permits));
+        }
         self.part.push(&self.pool, Step::Keep);
-        // Whatever the disk has said of a write, what has been written is known then.
-        while self.part.wait_until_idle().await.is_err() {}
+        let mut written = Ok(());
+        loop {
+            match self.part.wait_until_idle().await {
+                Ok(()) => return written,
+                Err(error) => written = Err(error),
+            }
+        }
     }
 
     /// A place for a body that is to flow to its file directly, where the disk can take one and not too many do so already.
@@ -258,7 +268,9 @@ impl Drop for PartWriter {
         if self.place.is_some() && !self.part.has_ended() {
             // It is too late to wait for a place in memory.
             let rest = std::mem::take(&mut self.pending);
-            self.part.push(&self.pool, Step::Write(rest, 0));
+            if rest.length() > 0 {
+                self.part.push(&self.pool, Step::Write(rest, 0));
+            }
             self.part.push(&self.pool, Step::Keep);
         } else if self.part.is_open() {
             self.part.push(&self.pool, Step::Abandon);
