@@ -327,19 +327,13 @@ impl Lane {
         }
         let mut received = 0;
         while part.left() != Some(0) {
+            let next = body.next(&mut self.idle);
             let next = match &mut watch {
-                None => body.next(&mut self.idle).await?,
-                Some(watch) => {
-                    let next = tokio::select! {
-                        next = body.next(&mut self.idle) => next?,
-                        () = watch.due() => {
-                            watch.look(&self.core, &mut whose);
-                            continue;
-                        }
-                    };
-                    next
-                }
+                None => Some(next.await?),
+                // One wait, however often it is looked at meanwhile: for each the time would begin anew.
+                Some(watch) => watch.while_needed(next, &self.core, &mut whose).await?,
             };
+            let Some(next) = next else { break };
             let Some(bytes) = next else {
                 return Ok(());
             };

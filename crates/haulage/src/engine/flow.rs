@@ -1,7 +1,5 @@
 //! A large body goes from its socket to its file directly: decides for which, and takes the connection for it.
 
-use std::pin::pin;
-
 use super::lane::Lane;
 use super::watch::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
@@ -57,22 +55,14 @@ impl Lane {
             pace: self.pace(),
             transfer,
         };
-        let stretch = part.stretch();
-        let mut flowing = pin!(part.flow(flow, place));
-        let flowed = loop {
-            let Some(watch) = watch else {
-                break flowing.await?;
-            };
-            tokio::select! {
-                flowed = &mut flowing => break flowed?,
-                () = watch.due() => watch.look(&self.core, whose),
-            }
-            // Others have taken over what it still had to bring, which may never come.
-            if stretch.as_ref().is_some_and(|stretch| stretch.left() == 0) {
-                return Ok(true);
-            }
+        let flowing = part.flow(flow, place);
+        let flowed = match watch {
+            None => Some(flowing.await?),
+            Some(watch) => watch.while_needed(flowing, &self.core, whose).await?,
         };
-        flowed.map_err(|broken| self.explain(broken))?;
+        if let Some(flowed) = flowed {
+            flowed.map_err(|broken| self.explain(broken))?;
+        }
         Ok(true)
     }
 

@@ -1,5 +1,6 @@
 //! Looks from time to time at how a large file comes, and lets others take shares of it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::core::Core;
 use super::item::Item;
 use super::lane::Lane;
 use super::split::Split;
+use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connect::Connection;
 use crate::schedule::HostId;
@@ -62,12 +64,27 @@ impl Lane {
 }
 
 impl Watch {
-    /// Waits until it is time to look.
-    pub(super) async fn due(&mut self) {
-        self.interval.tick().await;
+    /// Waits for something that the body brings, and looks from time to time; `None` when others have taken over all that it still had
+    /// to bring, which may never come.
+    pub(super) async fn while_needed<T>(
+        &mut self,
+        brings: impl Future<Output = Result<T, Error>>,
+        core: &Core,
+        whose: &mut Whose<'_>,
+    ) -> Result<Option<T>, Error> {
+        let mut brings = pin!(brings);
+        loop {
+            tokio::select! {
+                brought = &mut brings => return brought.map(Some),
+                _ = self.interval.tick() => self.look(core, whose),
+            }
+            if self.stretch.left() == 0 {
+                return Ok(None);
+            }
+        }
     }
 
-    pub(super) fn look(&self, core: &Core, whose: &mut Whose<'_>) {
+    fn look(&self, core: &Core, whose: &mut Whose<'_>) {
         match whose {
             Whose::Item(item) => core.watch(item, self.host, &self.stretch),
             Whose::Share(split) => core.watch_share(split, self.host, self.stretch.speed()),

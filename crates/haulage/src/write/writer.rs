@@ -230,7 +230,13 @@ impl PartWriter {
         match flow::order(flow, place) {
             Ok((order, mut told)) => {
                 self.part.push_to_own_thread(&self.pool, Step::Flow(order));
-                Ok(told.result().await)
+                let flowed = told.result().await;
+                if let Some(place) = &self.place {
+                    // All that was added before has been written, and all that has flowed.
+                    let written = place.stretch.written();
+                    self.sent = written.end - written.start;
+                }
+                Ok(flowed)
             }
             Err(broken) => Ok(Err(broken)),
         }

@@ -50,6 +50,19 @@ fn one_that_breaks_off_is_fetched_again() {
 }
 
 #[test]
+fn the_rest_of_one_flows_too() {
+    let origin = Origin::plain();
+    let entity = || Script::entity(file(), "\"a\"");
+    origin.on("/large", [entity().close_at(3 << 20), entity()]);
+    let mut bench = Bench::new();
+    bench.options.split = 1;
+    let outcome = bench.fetch(&origin.url("/large"));
+    assert_done(&outcome);
+    assert_eq!((outcome.attempts, outcome.resumed), (2, 3 << 20));
+    assert!(bench.read("large") == file().bytes());
+}
+
+#[test]
 fn one_that_breaks_off_for_good_leaves_nothing_and_says_why() {
     let origin = Origin::plain();
     origin.on("/cut", Script::ok(file()).close_at(LENGTH - 1));

@@ -50,6 +50,23 @@ fn a_body_that_drips_is_a_stalled_one_below_the_lowest_speed() {
 }
 
 #[test]
+fn a_body_that_others_could_share_and_that_stalls_has_no_more_time_than_any() {
+    let origin = Origin::plain();
+    let large = Script::entity(Body::seeded(2, 1 << 20), "\"a\"");
+    origin.on("/a", large.stall_at(500_000));
+    let mut bench = impatient(&origin);
+    bench.options.min_split_size = 256 << 10;
+    // Nobody has the time to take a share, and only silence counts.
+    bench.options.per_host = 1;
+    bench.options.lowest_speed = 0;
+    bench.options.timeout = 3 * SOON;
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_eq!(kind(&outcome), "timeout");
+    let message = outcome.error().unwrap().to_string();
+    assert!(message.contains("nothing was received"), "{message}");
+}
+
+#[test]
 fn a_body_that_drips_fast_enough_is_waited_for() {
     let origin = Origin::plain();
     origin.on("/a", file().drip(500, Duration::from_millis(25)));
