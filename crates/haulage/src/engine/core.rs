@@ -31,7 +31,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, Schedule};
 use crate::state::{Ending, State};
-use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Writer};
+use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -109,7 +109,12 @@ impl Core {
                 .as_ref()
                 .map(|state| state.assemblies())
                 .unwrap_or_default(),
-            writer: Writer::new(Arc::clone(&disk), Arc::clone(&pool), options.durability),
+            writer: {
+                let syncs = state.as_ref().map(|state| state.syncs());
+                let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&disk))));
+                let (disk, pool) = (Arc::clone(&disk), Arc::clone(&pool));
+                Writer::new(disk, syncs, pool, options.durability)
+            },
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
             state,

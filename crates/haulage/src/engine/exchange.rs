@@ -11,7 +11,6 @@ use hyper::body::Incoming;
 use super::item::Item;
 use super::lane::{Lane, Step};
 use super::present::There;
-use super::watch::Whose;
 use super::work::To;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
@@ -22,7 +21,7 @@ use crate::fetch::headers;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Asked, Entity};
 use crate::plan::size;
-use crate::write::{Pace, PartWriter};
+use crate::write::Pace;
 
 /// How long the rest of a body that nobody wants may take.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -250,104 +249,6 @@ impl Lane {
             return Ok(Step::Failed(error));
         }
         self.receive_whole(item, head, body, entity).await
-    }
-
-    /// Receives a file from its first byte on.
-    async fn receive_whole(
-        &mut self,
-        item: &mut Item,
-        head: &Parts,
-        body: &mut ResponseBody,
-        mut entity: Entity,
-    ) -> Result<Step, Error> {
-        entity.digest = self.core.digest_of(&item.request, head);
-        // Nothing of what there was belongs to this response.
-        self.core.discard(item);
-        if let Some(under_way) = &item.under_way {
-            under_way.transfer.begin(entity.length);
-        }
-        let content = self
-            .core
-            .content_of(&item.request, &entity, &head.headers)?;
-        item.brought.kept = self.core.assembly(item, head, &entity);
-        let part = match &item.brought.kept {
-            Some(kept) => self
-                .core
-                .writer
-                .bring(0..kept.identity.total, kept, content),
-            None => self.core.writer.part(content),
-        };
-        let part = self
-            .receive(Whose::Item(item), body, entity.length, part)
-            .await?;
-        match item.brought.split.clone() {
-            Some(split) => {
-                part.keep_if_shared().await?;
-                Ok(Step::Shared(split))
-            }
-            None => Ok(Step::Received(part, entity)),
-        }
-    }
-
-    /// Receives a body, of which so many bytes are to come, or as many of them as its part still takes.
-    ///
-    /// # Errors
-    /// A part with which others can go on is kept then.
-    pub(super) async fn receive(
-        &mut self,
-        whose: Whose<'_>,
-        body: &mut ResponseBody,
-        length: Option<u64>,
-        mut part: PartWriter,
-    ) -> Result<PartWriter, Error> {
-        let received = self.receive_into(whose, body, length, &mut part).await;
-        match received {
-            Ok(()) => Ok(part),
-            Err(error) => {
-                // What the disk has to say is met again by whoever goes on.
-                let _ = part.keep_if_shared().await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn receive_into(
-        &mut self,
-        mut whose: Whose<'_>,
-        body: &mut ResponseBody,
-        length: Option<u64>,
-        part: &mut PartWriter,
-    ) -> Result<(), Error> {
-        let mut watch = self.watch(part);
-        if self
-            .receive_directly(&mut whose, body, length, part, &mut watch)
-            .await?
-        {
-            return Ok(());
-        }
-        let mut received = 0;
-        while part.left() != Some(0) {
-            let next = body.next(&mut self.idle);
-            let next = match &mut watch {
-                None => Some(next.await?),
-                // One wait, however often it is looked at meanwhile: for each the time would begin anew.
-                Some(watch) => watch.while_needed(next, &self.core, &mut whose).await?,
-            };
-            let Some(next) = next else { break };
-            let Some(bytes) = next else {
-                return Ok(());
-            };
-            received += bytes.len() as u64;
-            size::check(received, self.core.options.max_size)?;
-            let length = bytes.len() as u64;
-            self.idle.aside(part.write(bytes)).await?;
-            if let Some(transfer) = whose.transfer() {
-                transfer.add(length);
-            }
-        }
-        // What is left of it belongs to others.
-        self.put_aside(body).await;
-        Ok(())
     }
 
     /// How slow a server may be.

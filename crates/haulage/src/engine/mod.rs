@@ -14,6 +14,7 @@ mod item;
 mod known;
 mod lane;
 mod present;
+mod receive;
 mod refresh;
 mod resume;
 mod server_name;

@@ -2,7 +2,7 @@
 //! when it has not.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::HeaderMap;
 
@@ -12,7 +12,6 @@ use super::item::Item;
 use super::present::Found;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
-use crate::event::Event;
 use crate::outcome::{Outcome, Status};
 use crate::plan::conditional::{Says, Stored};
 use crate::plan::head::Entity;
@@ -44,7 +43,6 @@ impl Item {
         self.replaces = true;
         self.hop = None;
         self.hops = 0;
-        self.begins_attempt = true;
     }
 }
 
@@ -108,19 +106,10 @@ impl Core {
         self.settle(keys, &target, Settled::Done, outcome);
     }
 
-    /// What stands at an item's name is not its file, whatever the server said: asks for it without conditions, which is an
-    /// attempt of its own but not one of the repetitions that are counted.
+    /// What stands at an item's name is not its file, whatever the server said: asks for it without conditions.
     fn fetch_anyway(&self, mut item: Box<Item>, why: Error) {
         item.replace_anyway();
-        if let Some(under_way) = &item.under_way {
-            self.tell(Event::Retrying {
-                transfer: Arc::clone(&under_way.transfer),
-                attempts: item.attempts,
-                error: why,
-                wait: Duration::ZERO,
-            });
-        }
-        self.queue(item);
+        self.ask_again(item, why);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
@@ -15,9 +14,8 @@ use super::split::Split;
 use super::watch::Whose;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
-use crate::event::Event;
 use crate::fetch::body::ResponseBody;
-use crate::options::{Codings, Naming};
+use crate::options::Codings;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Entity};
 use crate::plan::resume::{self, Identity, Verdict};
@@ -25,7 +23,7 @@ use crate::plan::size;
 use crate::plan::validator::Agreement;
 use crate::plan::vouched;
 use crate::request::Request;
-use crate::write::{Assembly, Owner};
+use crate::write::{Assembly, Owner, PartWriter};
 
 /// What is shorter is fetched again in about the time that it takes to ask for the rest.
 const WORTH_KEEPING: u64 = 256 << 10;
@@ -131,13 +129,9 @@ impl Lane {
     }
 
     fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> Step {
-        let total = kept.identity.total;
-        item.brought.resumed = total;
-        match self.core.plain_content(&item.request, &kept.entity) {
-            Ok(content) => {
-                let part = self.core.writer.bring(total..total, kept, content);
-                Step::Received(part, kept.entity.clone())
-            }
+        item.brought.resumed = kept.identity.total;
+        match self.core.completed(&item.request, kept) {
+            Ok((part, entity)) => Step::Received(part, entity),
             Err(error) => Step::Failed(error),
         }
     }
@@ -282,7 +276,7 @@ impl Core {
         )?;
         // A name that its server gives is not known to the next run before it is asked.
         let ask = item.request.ask.as_ref();
-        let ask = ask.filter(|_| self.options.naming == Naming::ByUrl);
+        let ask = ask.filter(|_| !self.is_named_later(&item.request));
         let owner = ask.map(|ask| Owner {
             input: match &item.request.place {
                 Some(place) => Arc::clone(&place.input),
@@ -295,6 +289,18 @@ impl Core {
         let assembly = Arc::new(Assembly::new(number, identity, entity.clone(), owner));
         self.assemblies.add(&assembly);
         Some(assembly)
+    }
+
+    /// A part of which all bytes have been brought, ready to become the file.
+    pub(super) fn completed(
+        &self,
+        request: &Request,
+        kept: &Arc<Assembly>,
+    ) -> Result<(PartWriter, Entity), Error> {
+        let content = self.plain_content(request, &kept.entity)?;
+        let total = kept.identity.total;
+        let part = self.writer.bring(total..total, kept, content);
+        Ok((part, kept.entity.clone()))
     }
 
     /// What was brought of an item's file is of no use.
@@ -316,22 +322,12 @@ impl Core {
         self.queue(item);
     }
 
-    /// What was brought of an item's file is of no use, for this reason: asks for all of it, at its own URL. That is an attempt of its own,
-    /// but not one of the repetitions that are counted: without anything that is here it is not asked so again.
+    /// What was brought of an item's file is of no use, for this reason: asks for all of it. Without anything that is here, it is not asked so
+    /// again.
     pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
         self.discard(&mut item);
         item.brought.restarted = Some(why.to_string().into());
-        item.begins_attempt = true;
-        if let Some(under_way) = &item.under_way {
-            under_way.transfer.begin(None);
-            self.tell(Event::Retrying {
-                transfer: Arc::clone(&under_way.transfer),
-                attempts: item.attempts,
-                error: why,
-                wait: Duration::ZERO,
-            });
-        }
-        self.queue(item);
+        self.ask_again(item, why);
     }
 }
 

@@ -81,12 +81,8 @@ impl Core {
         let Some(kept) = item.brought.kept.clone() else {
             return self.go_on_with(item);
         };
-        match self.plain_content(&item.request, &kept.entity) {
-            Ok(content) => {
-                let total = kept.identity.total;
-                let part = self.writer.bring(total..total, &kept, content);
-                self.save(item, part, kept.entity.clone()).await;
-            }
+        match self.completed(&item.request, &kept) {
+            Ok((part, entity)) => self.save(item, part, entity).await,
             Err(error) => self.failed(item, error),
         }
     }
@@ -158,6 +154,21 @@ impl Core {
                 self.end_failed(*item, error);
             }
         }
+    }
+
+    /// An item is asked for again at once, for this reason. That is an attempt of its own, but none of the repetitions that are counted.
+    pub(super) fn ask_again(&self, mut item: Box<Item>, why: Error) {
+        item.begins_attempt = true;
+        if let Some(under_way) = &item.under_way {
+            under_way.transfer.begin(None);
+            self.tell(Event::Retrying {
+                transfer: Arc::clone(&under_way.transfer),
+                attempts: item.attempts,
+                error: why,
+                wait: Duration::ZERO,
+            });
+        }
+        self.queue(item);
     }
 
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.

@@ -338,7 +338,8 @@ pub enum RetryFailed {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Files are named and recorded as they come, and nothing is synced: after a power cut, what was named lately may be incomplete.
+    /// Files are named and recorded as they come, and none of them is synced: after a power cut, what was named lately may be incomplete. What a
+    /// later run goes on with within a file is synced all the same.
     None,
     /// A file has its name only once its bytes would survive, and is recorded as done only once its name would: in groups, about once a
     /// second.

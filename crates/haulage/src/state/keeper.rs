@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::ask::Ask;
 use super::known::Known;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::options::{Durability, Existing, Options, Workspace};
 use crate::outcome::Outcome;
 use crate::request::Place;
-use crate::write::{Assemblies, Assembly, Disk};
+use crate::write::{Assemblies, Assembly, Disk, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -39,6 +39,7 @@ pub(crate) struct State {
     workspace: Workspace,
     durability: Durability,
     disk: Arc<dyn Disk>,
+    syncs: Arc<Syncs>,
     /// Taken before `store`.
     lookup: Mutex<Lookup>,
     store: Mutex<Option<Store>>,
@@ -110,6 +111,7 @@ impl State {
             access,
             workspace: options.workspace,
             durability: options.durability,
+            syncs: Arc::new(Syncs::new(Arc::clone(&disk))),
             disk,
             lookup: Mutex::new(Lookup::new(pass)),
             store: Mutex::new(store),
@@ -132,6 +134,11 @@ impl State {
     /// The parts with which this run, or a later one, can go on.
     pub(crate) fn assemblies(&self) -> Arc<Assemblies> {
         Arc::clone(&self.assemblies)
+    }
+
+    /// The syncs of this run.
+    pub(crate) fn syncs(&self) -> Arc<Syncs> {
+        Arc::clone(&self.syncs)
     }
 
     /// Takes up the part that an earlier run has left of what a row asks for. `is_checked`: the row has a checksum.
@@ -181,29 +188,10 @@ impl State {
             Durability::Each => Duration::ZERO,
         };
         loop {
-            let mut pending = lock(&self.pending);
-            let progress_is_due = Instant::now() + PROGRESS;
-            while pending.records.is_empty() && !pending.closed {
-                let left = progress_is_due.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
-                }
-                (pending, _) = self
-                    .changed
-                    .wait_timeout(pending, left)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-            let due = Instant::now() + gather;
-            while (1..GROUP).contains(&pending.records.len()) && !pending.closed {
-                let left = due.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
-                }
-                (pending, _) = self
-                    .changed
-                    .wait_timeout(pending, left)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
+            let pending = lock(&self.pending);
+            let pending = self.wait_while(pending, PROGRESS, |waiting| waiting == 0);
+            let mut pending =
+                self.wait_while(pending, gather, |waiting| (1..GROUP).contains(&waiting));
             if pending.closed {
                 return Ok(());
             }
@@ -222,6 +210,18 @@ impl State {
         }
     }
 
+    /// Waits while so many records wait, but not longer than this, nor beyond the end.
+    fn wait_while<'a>(
+        &self,
+        pending: MutexGuard<'a, Pending>,
+        most: Duration,
+        so_many: impl Fn(usize) -> bool,
+    ) -> MutexGuard<'a, Pending> {
+        let still = |pending: &mut Pending| so_many(pending.records.len()) && !pending.closed;
+        let waited = self.changed.wait_timeout_while(pending, most, still);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Records a group, once it would survive a power cut.
     fn record(&self, group: &mut [Record]) -> Result<(), Error> {
         // In this order: what was written before the sync is durable after it.
@@ -230,8 +230,12 @@ impl State {
             return Ok(());
         }
         let synced = match self.durability {
-            Durability::None => Ok(()),
-            Durability::Batch | Durability::Each => self.disk.sync(),
+            // Bytes that are joined to others have to be what they were.
+            Durability::None => {
+                let moved = progress.moved.iter();
+                self.syncs.parts(moved.map(|(part, _)| part.number))
+            }
+            Durability::Batch | Durability::Each => self.syncs.all(),
         };
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         // Most of them are appended then.

@@ -263,7 +263,7 @@ impl Assembly {
     }
 
     /// Opens its file to write from a byte on; makes it if nobody has.
-    pub(super) fn open(&self, disk: &dyn Disk, at: u64) -> io::Result<Box<dyn PartFile>> {
+    pub(crate) fn open(&self, disk: &dyn Disk, at: u64) -> io::Result<Box<dyn PartFile>> {
         let mut bytes = self.lock();
         if !bytes.is_made {
             let file = disk.create_part(self.number)?;

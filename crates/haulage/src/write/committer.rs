@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::commit::{self, Saving};
 use super::disk::Disk;
+use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
 use crate::options::Durability;
@@ -32,6 +33,7 @@ pub(crate) struct Committer(Arc<Shared>);
 
 struct Shared {
     disk: Arc<dyn Disk>,
+    syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
     durability: Durability,
     state: Mutex<State>,
@@ -58,6 +60,7 @@ struct Whole {
 impl Committer {
     pub(super) fn new(
         disk: Arc<dyn Disk>,
+        syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
         durability: Durability,
     ) -> Self {
@@ -69,6 +72,7 @@ impl Committer {
                 Durability::None
             },
             disk,
+            syncs,
             pool,
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -106,7 +110,12 @@ impl Committer {
 
     /// Whether nothing is in flight.
     pub(crate) fn set_quiet(&self, quiet: bool) {
-        if self.0.is_quiet() != quiet && !self.0.quiet.swap(quiet, Ordering::AcqRel) && quiet {
+        // Most of the time nothing has changed: that costs no more than a look.
+        if self.0.is_quiet() == quiet {
+            return;
+        }
+        self.0.quiet.store(quiet, Ordering::Release);
+        if quiet {
             // Whoever gathers has the lock, or looks again before it waits.
             drop(self.0.lock());
             self.0.changed.notify_one();
@@ -199,11 +208,10 @@ impl Shared {
 
     fn sync(&self, group: &[Whole]) -> io::Result<()> {
         if group.len() > FEW {
-            return self.disk.sync();
+            self.syncs.all()
+        } else {
+            self.syncs.parts(group.iter().map(|whole| whole.part))
         }
-        group
-            .iter()
-            .try_for_each(|whole| self.disk.sync_part(whole.part))
     }
 
     fn name(&self, whole: Whole) {

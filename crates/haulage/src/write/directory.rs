@@ -8,8 +8,9 @@
     reason = "the one module that creates and renames files"
 )]
 
+mod left;
+
 use std::collections::HashMap;
-use std::ffi::CStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, IoSlice, Read};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -202,23 +203,8 @@ impl Disk for Directory {
     }
 
     fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
-        let after = recorded.iter().map(|(part, _)| part + 1).max();
-        self.first_part
-            .fetch_max(after.unwrap_or(0), Ordering::Relaxed);
-        let recorded: HashMap<_, _> = recorded.iter().copied().collect();
-        let mut kept = Vec::new();
-        remove_files(self.parts.as_fd(), |name| {
-            let part = number_of(name);
-            if let Some(part) = part {
-                self.first_part.fetch_max(part + 1, Ordering::Relaxed);
-            }
-            let fits = part.filter(|part| {
-                let least = recorded.get(part);
-                least.is_some_and(|least| is_ours(&self.parts, *part, *least))
-            });
-            kept.extend(fits);
-            fits.is_some()
-        })?;
+        let (kept, first) = left::keep(&self.parts, recorded)?;
+        self.first_part.store(first, Ordering::Relaxed);
         Ok(kept)
     }
 
@@ -282,8 +268,7 @@ impl Disk for Directory {
     fn close(&self, everything_is_there: bool) {
         // Best effort, all of it: what stays is found by the next run.
         let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
-        let is_left = |name: &CStr| number_of(name).is_some_and(|part| left.contains(&part));
-        let _ = remove_files(self.parts.as_fd(), is_left);
+        let _ = left::remove_all_but(&self.parts, &left);
         if everything_is_there && self.when_done == Workspace::RemoveWhenDone {
             let workspace = self.path.join(WORKSPACE);
             let _ = fs::remove_dir(workspace.join("part"));
@@ -405,23 +390,6 @@ fn part_name(part: u64) -> DecInt {
     DecInt::new(part)
 }
 
-/// The part that has this name.
-fn number_of(name: &CStr) -> Option<u64> {
-    let number = name.to_str().ok()?.parse().ok()?;
-    (part_name(number).as_c_str() == name).then_some(number)
-}
-
-/// Whether a part is a file that we have made, and nobody else can have written to under another name, with at least so many bytes.
-fn is_ours(parts: &OwnedFd, part: u64, least: u64) -> bool {
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    statat(parts, part_name(part), flags).is_ok_and(|found| {
-        FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
-            && found.st_uid == rustix::process::geteuid().as_raw()
-            && found.st_nlink == 1
-            && u64::try_from(found.st_size).is_ok_and(|length| length >= least)
-    })
-}
-
 /// Makes a folder; `false` when it is there already.
 fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
@@ -434,17 +402,6 @@ fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
 fn open_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(parent, name, flags, Mode::empty())?)
-}
-
-/// Removes the files in a folder, but for those that are to stay.
-fn remove_files(folder: BorrowedFd<'_>, mut stays: impl FnMut(&CStr) -> bool) -> io::Result<()> {
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let entry = entry?;
-        if entry.file_type() != FileType::Directory && !stays(entry.file_name()) {
-            unlinkat(folder, entry.file_name(), AtFlags::empty())?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether nothing is in a folder but the workspace.

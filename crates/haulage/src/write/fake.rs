@@ -45,6 +45,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     parts: HashMap<u64, Vec<u8>>,
+    /// What they were when they were last synced.
+    durable: HashMap<u64, Vec<u8>>,
     first_part: u64,
     files: HashMap<String, Vec<u8>>,
     /// What fails from now on, with which error number.
@@ -161,6 +163,21 @@ impl State {
     }
 }
 
+impl State {
+    /// A sync that fails has lost what it could not write, and the next one knows nothing of that.
+    fn may_sync(&mut self) -> io::Result<()> {
+        let synced = self.may(Operation::Sync);
+        if synced.is_err() {
+            for (part, bytes) in &mut self.parts {
+                let mut left = self.durable.get(part).cloned().unwrap_or_default();
+                left.resize(bytes.len(), 0);
+                *bytes = left;
+            }
+        }
+        synced
+    }
+}
+
 impl Disk for FakeDisk {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let mut state = self.lock();
@@ -259,14 +276,19 @@ impl Disk for FakeDisk {
 
     fn sync_part(&self, part: u64) -> io::Result<()> {
         let mut state = self.lock();
-        state.may(Operation::Sync)?;
+        state.may_sync()?;
+        let bytes = state.parts.get(&part).cloned();
+        state
+            .durable
+            .insert(part, bytes.ok_or(io::ErrorKind::NotFound)?);
         state.log.push(Done::SyncedPart(part));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.lock();
-        state.may(Operation::Sync)?;
+        state.may_sync()?;
+        state.durable = state.parts.clone();
         if let Some(happens) = &state.while_syncing {
             happens();
         }

@@ -18,6 +18,7 @@ use super::flow::{self, Flow};
 use super::part::{Part, Step};
 use super::pump::Broken;
 use super::stretch::Stretch;
+use super::syncs::Syncs;
 use crate::error::Error;
 use crate::options::Durability;
 use crate::pool::BlockingPool;
@@ -47,6 +48,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
+        syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
         durability: Durability,
     ) -> Self {
@@ -56,6 +58,7 @@ impl Writer {
             flows: Arc::new(Semaphore::new(FLOWS)),
             committer: Arc::new(Committer::new(
                 Arc::clone(&disk),
+                syncs,
                 Arc::clone(&pool),
                 durability,
             )),

@@ -8,7 +8,7 @@ use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
 use crate::write::Owner;
-use crate::write::fake::FakeDisk;
+use crate::write::fake::{Done, FakeDisk};
 
 const ENDING: Ending = Ending {
     complete: false,
@@ -126,4 +126,42 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
     assert!(part.identity.is_checked);
     assert!(second.take_up(&ask(7), "http://h/a", true).is_none());
     assert_eq!(disk.first_part(), 6);
+}
+
+#[test]
+fn after_a_sync_that_failed_nothing_more_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("state.db");
+    let disk = FakeDisk::default();
+    let state = state(&database, &disk);
+    let part = Arc::new(assembly(3));
+    part.begin(0..10 << 20).wrote(1 << 20);
+    state.assemblies().add(&part);
+    disk.fail_after(0, 5);
+    // The disk would say yes the second time.
+    for _ in 0..2 {
+        let error = state.record(&mut []).unwrap_err();
+        assert!(error.ends_the_run(), "{error}");
+    }
+    assert!(!database.exists());
+}
+
+#[test]
+fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FakeDisk::default();
+    let mut options = Options::into("not used");
+    options.durability = Durability::None;
+    let database = folder.path().join("state.db");
+    let state = State::open(database, false, &options, Arc::new(disk.clone())).unwrap();
+    let part = Arc::new(assembly(3));
+    drop(part.open(&disk, 0).unwrap());
+    part.begin(0..10 << 20).wrote(1 << 20);
+    state.assemblies().add(&part);
+    // One that has got its name since is none that could be synced.
+    let named = Arc::new(assembly(4));
+    named.begin(0..10 << 20).wrote(1 << 20);
+    state.assemblies().add(&named);
+    state.record(&mut []).unwrap();
+    assert_eq!(disk.log(), [Done::SyncedPart(3)]);
 }

@@ -10,6 +10,7 @@ use super::super::commit::Saved;
 use super::super::content::Expected;
 use super::super::fake::{FakeDisk, GoesOn, HANGS, Operation};
 use super::super::hash::Hashes;
+use super::super::syncs::Syncs;
 use super::super::writer::{BATCH, Writer};
 use super::*;
 use crate::error::ErrorKind;
@@ -22,7 +23,9 @@ const IO_ERROR: i32 = 5;
 
 fn writer(disk: &FakeDisk) -> Writer {
     let pool = BlockingPool::new("test-disk", 4).unwrap();
-    Writer::new(Arc::new(disk.clone()), Arc::new(pool), Durability::None)
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let syncs = Arc::new(Syncs::new(Arc::clone(&disk)));
+    Writer::new(disk, syncs, Arc::new(pool), Durability::None)
 }
 
 /// How a part becomes the file `a`, and what came of it.
