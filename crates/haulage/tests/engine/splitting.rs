@@ -1,27 +1,17 @@
 //! A large file is fetched by several lanes of its host where that is safe, and of use. Rows 16, 22, 23 and 25 of docs/faults.md.
 
-use haulage::{Engine, Event, Outcome, Place, Request};
-use origin::{Asked, Body, Gate, Limit, Origin, Script};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use haulage::{Engine, Event, Outcome};
+use origin::{Body, Gate, Limit, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
+use crate::entities::{LENGTH, a, assert_is, b, entity, header, listed};
 
-const LENGTH: u64 = 4 << 20;
 /// Where the first response waits.
 const WAITS: u64 = 1 << 20;
 /// Where the second half of what it leaves begins.
 const HALF: u64 = u64::midpoint(WAITS, LENGTH);
-
-fn a() -> Body {
-    Body::seeded(1, LENGTH)
-}
-
-fn b() -> Body {
-    Body::seeded(2, LENGTH)
-}
-
-fn entity() -> Script {
-    Script::entity(a(), "\"a\"")
-}
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -29,24 +19,26 @@ fn bench() -> Bench {
     bench
 }
 
-fn header<'a>(asked: &'a Asked, name: &str) -> &'a str {
-    let value = asked.headers.get(name);
-    value.map_or("", |value| value.to_str().unwrap())
-}
-
 /// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a Range.
 fn waiting(
     shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
 ) -> (Origin, Gate) {
+    two_kinds(shares, |first| first)
+}
+
+/// The same, and what becomes of the first response then.
+fn two_kinds(
+    shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
+    first: impl Fn(Script) -> Script + Send + Sync + 'static,
+) -> (Origin, Gate) {
     let (origin, gate) = (Origin::plain(), Gate::new());
     let held = gate.clone();
-    let shares_before = std::sync::atomic::AtomicU64::new(0);
+    let shares_before = AtomicU64::new(0);
     origin.under("/file", move |request| {
         if request.headers.contains_key("range") {
-            let nth = 1 + shares_before.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            shares(request, nth)
+            shares(request, 1 + shares_before.fetch_add(1, Ordering::Relaxed))
         } else {
-            entity().hold_at(WAITS, &held)
+            first(entity().hold_at(WAITS, &held))
         }
     });
     (origin, gate)
@@ -62,15 +54,6 @@ fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
 
 fn end(mut events: haulage::Events) -> Outcome {
     block_on(rest(&mut events)).pop().unwrap()
-}
-
-#[track_caller]
-fn assert_is(bench: &Bench, body: &Body) {
-    assert!(
-        bench.read("file") == body.bytes(),
-        "the file is another one"
-    );
-    assert_eq!(bench.names(), ["file"]);
 }
 
 #[test]
@@ -236,16 +219,12 @@ fn a_share_that_breaks_off_is_brought_by_others() {
 
 #[test]
 fn the_others_go_on_when_the_first_response_breaks_off() {
-    let (gate, shares) = (Gate::new(), Gate::new());
-    let origin = Origin::plain();
-    let (first, held) = (gate.clone(), shares.clone());
-    origin.under("/file", move |request| {
-        if request.headers.contains_key("range") {
-            entity().hold_at(1, &held)
-        } else {
-            entity().hold_at(WAITS, &first).close_at(WAITS)
-        }
-    });
+    let shares = Gate::new();
+    let held = shares.clone();
+    let (origin, gate) = two_kinds(
+        move |_, _| entity().hold_at(1, &held),
+        |first| first.close_at(WAITS),
+    );
     let bench = bench();
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     shares.wait_reached(1);
@@ -295,22 +274,10 @@ fn row_25_what_crawls_in_the_end_is_taken_over() {
 
 #[test]
 fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
-    let (gate, shares) = (Gate::new(), Gate::new());
-    let origin = Origin::plain();
-    let (first, held) = (gate.clone(), shares.clone());
-    origin.under("/file", move |request| {
-        if request.headers.contains_key("range") {
-            entity().hold_at(200_000, &held)
-        } else {
-            entity().hold_at(WAITS, &first)
-        }
-    });
-    let row = |url: &str| {
-        let input = "list".into();
-        Ok(Request::new(url).unwrap().read_at(Place { input, line: 1 }))
-    };
+    let shares = Gate::new();
+    let (origin, _gate) = waiting(move |_, _| entity().hold_at(200_000, &shares));
     let bench = bench();
-    let (engine, mut events) = begin(&bench, row(&origin.url("/file")));
+    let (engine, mut events) = begin(&bench, listed(&origin.url("/file")));
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -324,7 +291,7 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
     assert!(bench.names().is_empty());
     drop((engine, events));
     origin.under("/file", |_| entity());
-    let outcome = bench.run([row(&origin.url("/file"))]).pop().unwrap();
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_is(&bench, &a());
     // But for what two brought at once.

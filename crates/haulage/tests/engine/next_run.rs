@@ -1,0 +1,156 @@
+//! What one run has brought of a file the next goes on with, if it is as it was left. Rows 16, 62 and 63 of docs/faults.md.
+
+use std::fs;
+
+use haulage::Event;
+use origin::{Body, Origin, RangeLie, Script};
+
+use crate::bench::{Bench, assert_done, block_on, get, kind};
+use crate::entities::{BREAK, a, assert_is, b, broken, entity, listed, ranges};
+
+/// A destination in which a run has left a part of `/file`.
+fn interrupted(origin: &Origin) -> Bench {
+    origin.on("/file", broken(entity()));
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    assert_eq!(kind(&outcome), "incomplete");
+    assert!(bench.names().is_empty());
+    bench
+}
+
+fn parts(bench: &Bench) -> Vec<std::path::PathBuf> {
+    let parts = fs::read_dir(bench.path(".haul/part")).unwrap();
+    parts.map(|part| part.unwrap().path()).collect()
+}
+
+#[test]
+fn the_next_run_goes_on_where_one_stopped() {
+    let origin = Origin::plain();
+    let bench = interrupted(&origin);
+    assert_eq!(parts(&bench).len(), 1);
+    origin.on("/file", entity());
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
+    assert_eq!((outcome.attempts, outcome.resumed), (1, BREAK));
+    assert!(parts(&bench).is_empty());
+    // It is known as what the first response said that it is.
+    let recorded = haulage::results(bench.path("")).unwrap();
+    let etags: Vec<_> = recorded.map(|row| row.unwrap().etag).collect();
+    assert_eq!(etags, [Some("\"a\"".into())]);
+}
+
+#[test]
+fn a_url_alone_leaves_its_part_too() {
+    let origin = Origin::plain();
+    origin.on("/file", broken(entity()));
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    bench.options.workspace = haulage::Workspace::RemoveWhenDone;
+    assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
+    origin.on("/file", entity());
+    let outcome = bench.fetch(&origin.url("/file"));
+    assert_done(&outcome);
+    assert_eq!(outcome.resumed, BREAK);
+    assert_is(&bench, &a());
+    assert!(!bench.path(".haul").exists());
+}
+
+#[test]
+fn a_run_that_is_stopped_keeps_what_it_has() {
+    let origin = Origin::plain();
+    origin.on("/file", entity().stall_at(BREAK));
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([listed(&origin.url("/file"))]);
+    engine.close();
+    block_on(async {
+        let Some(Event::Started(transfer)) = events.next().await else {
+            panic!("it starts");
+        };
+        while transfer.received() < BREAK {
+            tokio::task::yield_now().await;
+        }
+        engine.cancel();
+        while events.next().await.is_some() {}
+    });
+    origin.on("/file", entity());
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!(outcome.resumed, BREAK);
+    assert_is(&bench, &a());
+}
+
+#[test]
+fn row_16_between_runs_a_file_may_change() {
+    for lie in [None, Some(RangeLie::IgnoresIfRange)] {
+        let origin = Origin::plain();
+        let bench = interrupted(&origin);
+        let mut entity = Script::entity(b(), "\"b\"");
+        if let Some(lie) = lie {
+            entity = entity.range_lie(lie);
+        }
+        origin.on("/file", entity);
+        let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+        assert_done(&outcome);
+        assert_is(&bench, &b());
+        assert!(outcome.restarted.unwrap().contains("has changed"));
+        assert!(parts(&bench).is_empty());
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "somebody else's files")]
+fn row_62_a_part_that_is_not_as_it_was_left_is_not_used() {
+    type Spoil = fn(&std::path::Path);
+    let spoils: [Spoil; 4] = [
+        |part| fs::remove_file(part).unwrap(),
+        |part| fs::write(part, "short").unwrap(),
+        |part| {
+            let other = part.with_file_name("other");
+            fs::rename(part, &other).unwrap();
+            std::os::unix::fs::symlink(&other, part).unwrap();
+        },
+        // Somebody can write to it under another name.
+        |part| fs::hard_link(part, part.with_file_name("../alias")).unwrap(),
+    ];
+    for spoil in spoils {
+        let origin = Origin::plain();
+        let bench = interrupted(&origin);
+        spoil(&parts(&bench)[0]);
+        origin.on("/file", entity());
+        let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+        assert_done(&outcome);
+        assert_is(&bench, &a());
+        assert_eq!(ranges(&origin), ["", ""]);
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "somebody else's files")]
+fn row_62_a_part_that_nobody_has_recorded_is_removed() {
+    let origin = Origin::plain();
+    let bench = interrupted(&origin);
+    for name in ["1", "7", "x"] {
+        fs::write(bench.path(".haul/part").join(name), "someone's").unwrap();
+    }
+    origin.on("/file", entity());
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    assert_eq!((outcome.status.name(), outcome.resumed), ("done", BREAK));
+    assert_is(&bench, &a());
+    assert!(parts(&bench).is_empty());
+}
+
+#[test]
+fn a_part_goes_when_nobody_asks_for_it_any_more() {
+    let origin = Origin::plain();
+    let bench = interrupted(&origin);
+    origin.on("/other", Script::ok(Body::of("x")));
+    bench.run([get(&origin.url("/other"))]);
+    assert_eq!(parts(&bench).len(), 1, "the list may be run again");
+    bench.run([listed(&origin.url("/other"))]);
+    assert!(parts(&bench).is_empty());
+}
