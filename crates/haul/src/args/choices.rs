@@ -66,7 +66,7 @@ pub(crate) enum Exists {
 /// What a power cut may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Durability {
-    /// Nothing is synced: a file that was named lately may be incomplete then
+    /// No file is synced: one that was named lately may be incomplete then
     None,
     /// A file has its name once its bytes are on the disk, and is recorded once its name is; about once a second
     Batch,

@@ -223,7 +223,7 @@ pub(crate) struct Download {
 
     /// Most segments of one file at once; 1 lets each file come as one
     ///
-    /// A large file begins as one request. When what is left of it would take more than a second, idle connections to its host
+    /// A large file begins as one request. When what is left of it would take more than two seconds, idle connections to its host
     /// take the second half of the largest remainder. They count as requests to it (--per-host, -j). A server that does not want
     /// them, or is no faster with them, gets one request.
     #[arg(
