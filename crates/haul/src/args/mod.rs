@@ -104,9 +104,9 @@ pub(crate) struct Download {
     /// Read URLs from this file, one a line; - is standard input
     ///
     /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it, ALGO=HEX (as in
-    /// sha256=…) is its checksum, and further URLs are mirrors, each asked when those before it have failed. Blank lines and
-    /// lines that start with # are skipped. A list compressed with gzip or zstd is read as it is. May be given several
-    /// times.
+    /// sha256=…) is its checksum, and further URLs are mirrors, each asked when those before it have failed, or, with a
+    /// checksum, for shares of a large file. Blank lines and lines that start with # are skipped. A list compressed with
+    /// gzip or zstd is read as it is. May be given several times.
     #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
     pub(crate) inputs: Vec<PathBuf>,
 
@@ -225,7 +225,7 @@ pub(crate) struct Download {
     ///
     /// A large file begins as one request. When what is left of it would take more than two seconds, idle connections to its host
     /// take the second half of the largest remainder. They count as requests to it (--per-host, -j). A server that does not want
-    /// them, or is no faster with them, gets one request.
+    /// them, or is no faster with them, gets one request. Mirrors of a file that has a checksum take shares too.
     #[arg(
         short, long, value_name = "N", value_parser = segments,
         default_value_t = Options::DEFAULT_SPLIT,

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::descriptors::within_limits;
 use super::handover::{LaneHandle, OpenLane};
@@ -23,13 +24,13 @@ use crate::event::Event;
 use crate::fetch::connect::{Connector, Shared};
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
-use crate::options::{Codings, Options};
+use crate::options::{Codings, HttpVersion, Options};
 use crate::plan::coding;
 use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::schedule::{Caps, Grant, HostId, Schedule};
+use crate::schedule::{Caps, Grant, HostId, Protocol, Schedule};
 use crate::state::{Ending, State};
 use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
@@ -229,9 +230,20 @@ impl Core {
             drop(schedule);
             return self.cancelled(*item);
         }
-        let host = schedule.host(origin::key(item.url()), item.protocol(self.options.http));
+        let host = self.host_of(&mut schedule, item.url());
         push(&mut schedule, host, item);
         self.hand_out(schedule);
+    }
+
+    /// The host of a URL, for the next push.
+    pub(super) fn host_of(&self, schedule: &mut Hosts, url: &Url) -> HostId {
+        // What is known of one that was never connected to.
+        let protocol = match self.options.http {
+            HttpVersion::Negotiated if origin::is_https(url) => Protocol::Unknown,
+            HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
+            HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
+        };
+        schedule.host(origin::key(url), protocol)
     }
 
     /// Gives free slots to those whose turn it is.
@@ -280,7 +292,7 @@ impl Core {
         for work in waiting {
             match work {
                 Work::Item(item) => self.cancelled(*item),
-                Work::Share(split) => self.drop_share(&split),
+                Work::Share(split, at) => self.drop_share(&split, at),
             }
         }
     }

@@ -6,16 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 use super::resume::Brought;
-use super::work::To;
+use super::work::{Hop, To};
 use crate::event::Transfer;
-use crate::fetch::origin;
-use crate::options::HttpVersion;
 use crate::plan::conditional::Stored;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
-use crate::request::{Credentials, Request};
-use crate::schedule::Protocol;
+use crate::request::Request;
 
 /// What moves through the host queues.
 pub(super) struct Item {
@@ -27,8 +24,8 @@ pub(super) struct Item {
     pub(super) mirrors: Mirrors,
     /// How often all of them have failed.
     pub(super) rounds: u32,
-    /// Where another of its URLs is, or where redirects have led; and with which credentials of its own.
-    pub(super) hop: Option<(Url, Option<Credentials>)>,
+    /// Where another of its URLs is, or where redirects have led.
+    pub(super) hop: Option<Hop>,
     pub(super) hops: u32,
     pub(super) attempts: u32,
     /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
@@ -104,25 +101,43 @@ impl Item {
         self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
     }
 
-    /// Credentials of the mirror, or of the redirect, that has led to this URL: they are good for its origin alone.
-    pub(super) fn credentials_at(&self, url: &Url) -> Option<Credentials> {
-        let (hop, credentials) = self.hop.as_ref()?;
-        let credentials = credentials.as_ref()?;
-        (origin::key(hop) == origin::key(url)).then(|| credentials.clone())
-    }
-
     /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led may hold for that one time only, so it begins at
     /// one of its own.
     pub(super) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
-        let count = 1 + self.request.mirrors.len();
-        let next = self.mirrors.failed(count, may_pass);
-        self.hop = match self.mirrors.at() {
-            0 => None,
-            nth => Some(self.request.mirrors[nth - 1].clone()),
-        };
-        self.hops = 0;
+        let next = self.mirrors.failed(self.sources(), may_pass);
+        self.begin_at_source();
         self.begins_attempt = true;
         next
+    }
+
+    /// This one of its URLs is asked from now on.
+    pub(super) fn go_to_source(&mut self, nth: usize) {
+        self.mirrors.go_to(nth);
+        self.begin_at_source();
+    }
+
+    fn begin_at_source(&mut self) {
+        self.hop = self.mirror(self.mirrors.at());
+        self.hops = 0;
+    }
+
+    /// How many URLs it has: its own, and its mirrors.
+    pub(super) fn sources(&self) -> usize {
+        1 + self.request.mirrors.len()
+    }
+
+    /// The nth of them, as a hop from its own; `None` for that.
+    pub(super) fn mirror(&self, nth: usize) -> Option<Hop> {
+        let nth = nth.checked_sub(1)?;
+        Some(self.request.mirrors[nth].clone())
+    }
+
+    /// The nth of them, however that redirects.
+    pub(super) fn source(&self, nth: usize) -> &Url {
+        match nth.checked_sub(1) {
+            None => &self.request.url,
+            Some(nth) => &self.request.mirrors[nth].0,
+        }
     }
 
     /// How long it has been under way.
@@ -134,15 +149,6 @@ impl Item {
     /// How much is left of the most time that it may take, from its first request on.
     pub(super) fn time_left(&self, most: Duration) -> Duration {
         most.saturating_sub(self.elapsed())
-    }
-
-    /// What is known of a host that was never connected to.
-    pub(super) fn protocol(&self, http: HttpVersion) -> Protocol {
-        match http {
-            HttpVersion::Negotiated if origin::is_https(self.url()) => Protocol::Unknown,
-            HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
-            HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
-        }
     }
 
     /// What people call it.

@@ -141,7 +141,7 @@ impl Lane {
     ) -> ControlFlow<(), bool> {
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
-            Work::Share(split) => self.share(&split, lease.connects, stopping).await,
+            Work::Share(split, at) => self.share(&split, at, lease.connects, stopping).await,
         }
     }
 
@@ -168,7 +168,7 @@ impl Lane {
             Step::More => self.core.go_on_with(item),
             Step::Again(why) => self.core.begin_again(item, why),
             Step::Redirected(to) => self.core.redirected(item, to),
-            Step::Shared(split) => self.core.leave(&split, Some(item), None).await,
+            Step::Shared(split) => self.core.leave_with(&split, item, None).await,
             Step::Failed(mut error) => {
                 if self.is_trouble(&error) {
                     fine = false;
@@ -181,7 +181,7 @@ impl Lane {
                 }
                 match item.brought.split.clone() {
                     // The others may do without it.
-                    Some(split) => self.core.leave(&split, Some(item), Some(error)).await,
+                    Some(split) => self.core.leave_with(&split, item, Some(error)).await,
                     None => self.core.failed(item, error),
                 }
             }

@@ -20,6 +20,7 @@ mod resume;
 mod server_name;
 mod settle;
 mod share;
+mod sources;
 mod split;
 mod watch;
 mod window;

@@ -31,10 +31,11 @@ impl Lane {
             .content_of(&item.request, &entity, &head.headers)?;
         item.brought.kept = self.core.assembly(item, head, &entity);
         let part = match &item.brought.kept {
-            Some(kept) => self
-                .core
-                .writer
-                .bring(0..kept.identity.total, kept, content),
+            Some(kept) => {
+                self.core
+                    .writer
+                    .bring(0..kept.identity.total, item.mirrors.at(), kept, content)
+            }
             None => self.core.writer.part(content),
         };
         let part = self
@@ -78,7 +79,7 @@ impl Lane {
         length: Option<u64>,
         part: &mut PartWriter,
     ) -> Result<(), Error> {
-        let mut watch = self.watch(part);
+        let mut watch = self.watch(&whose, part);
         if self
             .receive_directly(&mut whose, body, length, part, &mut watch)
             .await?

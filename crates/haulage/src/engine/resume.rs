@@ -10,11 +10,13 @@ use http::response::Parts;
 use super::core::Core;
 use super::item::Item;
 use super::lane::{Lane, Step};
+use super::lock;
 use super::split::Split;
 use super::watch::Whose;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
+use crate::fetch::origin;
 use crate::options::Codings;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Entity};
@@ -49,6 +51,16 @@ pub(super) struct Brought {
     pub(super) short: u32,
     /// Why what had been brought was of no use.
     pub(super) restarted: Option<Box<str>>,
+    /// Which of its URLs have had a part in a mixture. From then on nothing of one is joined to anything of another.
+    pub(super) distrusted: Vec<usize>,
+}
+
+impl Brought {
+    /// Whether several of an item's URLs have brought what is here.
+    pub(super) fn is_mixed(&self) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| kept.sources().len() > 1)
+    }
 }
 
 /// What an item's next request asks for: the rest of a file.
@@ -95,26 +107,14 @@ impl Item {
         }
     }
 
-    /// The identity of what was brought, in the eyes of the server that is asked. What another one says of its copy means nothing
-    /// to it: there, only a checksum tells a mixture from the file.
+    /// The identity of what was brought, in the eyes of the server that is asked, if that may go on with it.
     fn identity_here(&self, kept: &Assembly) -> Option<Identity> {
-        let identity = kept.identity.clone();
-        if identity.url == self.source() {
-            return Some(identity);
+        let at = self.mirrors.at();
+        let is_of_others = |(source, _): &(usize, u64)| *source != at;
+        if !self.brought.distrusted.is_empty() && kept.sources().iter().any(is_of_others) {
+            return None;
         }
-        let without = Identity {
-            validator: None,
-            ..identity
-        };
-        without.is_checked.then_some(without)
-    }
-
-    /// Which of its URLs it asks, however that redirects.
-    fn source(&self) -> &str {
-        match self.mirrors.at() {
-            0 => self.request.url.as_str(),
-            nth => self.request.mirrors[nth - 1].0.as_str(),
-        }
+        kept.identity.seen_from(self.source(at).as_str())
     }
 }
 
@@ -202,7 +202,10 @@ impl Lane {
         }
         let length = range.end - range.start;
         let content = self.core.plain_content(&item.request, &kept.entity)?;
-        let part = self.core.writer.bring(range.clone(), &kept, content);
+        let part = self
+            .core
+            .writer
+            .bring(range.clone(), item.mirrors.at(), &kept, content);
         let part = self
             .receive(Whose::Item(item), body, Some(length), part)
             .await?;
@@ -268,7 +271,7 @@ impl Core {
         }
         let is_checked = !item.request.checksums.is_empty();
         let identity = Identity::of(
-            item.source(),
+            item.source(item.mirrors.at()).as_str(),
             head.status,
             &head.headers,
             Some(length),
@@ -299,7 +302,7 @@ impl Core {
     ) -> Result<(PartWriter, Entity), Error> {
         let content = self.plain_content(request, &kept.entity)?;
         let total = kept.identity.total;
-        let part = self.writer.bring(total..total, kept, content);
+        let part = self.writer.bring(total..total, 0, kept, content);
         Ok((part, kept.entity.clone()))
     }
 
@@ -314,6 +317,35 @@ impl Core {
         let disk = Arc::clone(&self.disk);
         // What cannot be removed now goes when the next run cleans up.
         self.pool.call(move || drop(disk.remove_part(kept.number)));
+    }
+
+    /// What several of an item's URLs have brought together is not its file: one of them has another. What the one that has brought most
+    /// has not brought is fetched from there, too. If the file is right then, it was one of the others.
+    pub(super) fn go_on_with_one(&self, mut item: Box<Item>, error: &Error) {
+        let kept = item.brought.kept.clone();
+        let sources = kept.as_ref().map(|kept| kept.sources());
+        let mut sources = sources.unwrap_or_default().into_iter();
+        if let (Some(kept), Some((one, _))) = (kept, sources.next()) {
+            kept.keep_only(one);
+            item.brought
+                .distrusted
+                .extend(sources.map(|(other, _)| other));
+            item.go_to_source(one);
+        }
+        let why = format!(
+            "one of its URLs has another file, so all of it is fetched from {}: {error}",
+            item.source(item.mirrors.at())
+        );
+        item.brought.restarted = Some(why.as_str().into());
+        self.ask_again(item, Error::new(error.kind(), why));
+    }
+
+    /// An item's file is right without what these mirrors have brought of it: they get no shares any more.
+    pub(super) fn distrust(&self, item: &Item) {
+        let others = item.brought.distrusted.iter();
+        for nth in others.filter(|nth| **nth != item.mirrors.at()) {
+            lock(&self.unsplit).insert(origin::key(item.source(*nth)).into());
+        }
     }
 
     /// More is to be brought of an item's file.

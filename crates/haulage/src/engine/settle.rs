@@ -11,7 +11,7 @@ use super::ended::{under_way, unstarted};
 use super::item::{Item, Keys, UnderWay, label};
 use super::lock;
 use super::present::Found;
-use super::work::Work;
+use super::work::{Work, credentials_at};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::outcome::{Outcome, Status, Verified};
@@ -64,6 +64,9 @@ impl Core {
                 }
                 Err(error) => {
                     let mut item = item;
+                    if error.kind() == ErrorKind::Checksum && item.brought.is_mixed() {
+                        return core.go_on_with_one(item, &error);
+                    }
                     // What the disk has not taken yet may go on in a later run.
                     if error.kind() != ErrorKind::Disk {
                         core.discard(&mut item);
@@ -89,7 +92,8 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
     pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
-        let credentials = Credentials::take_from(&mut to).or_else(|| item.credentials_at(&to));
+        let credentials =
+            Credentials::take_from(&mut to).or_else(|| credentials_at(item.hop.as_ref(), &to));
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(
@@ -228,8 +232,8 @@ impl Core {
         for work in waiting {
             let item = match work {
                 Work::Item(item) => item,
-                Work::Share(split) => {
-                    self.drop_share(&split);
+                Work::Share(split, at) => {
+                    self.drop_share(&split, at);
                     continue;
                 }
             };
@@ -334,6 +338,7 @@ impl Core {
     }
 
     fn done(&self, item: Item, entity: Entity, saved: Saved) {
+        self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
         let segments = item
             .brought

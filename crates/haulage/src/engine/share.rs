@@ -4,80 +4,103 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
+use url::Url;
 
 use super::lane::Lane;
 use super::resume::ask_for;
+use super::sources::Source;
 use super::split::Split;
 use super::watch::Whose;
+use super::work::credentials_at;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
+use crate::fetch::redirect;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Answer};
 use crate::plan::resume::{Identity, Verdict};
+use crate::request::Credentials;
 use crate::write::Share;
 
 impl Lane {
-    /// Takes a share of a file and brings it. Whatever it meets, the file is others' to get.
+    /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file is others' to get.
     pub(super) async fn share(
         &mut self,
         split: &Arc<Split>,
+        at: usize,
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
         self.connecting = connects;
-        let Some(share) = split.take_share() else {
+        let Some(share) = split.take_share(at) else {
             self.stop_connecting();
-            self.core.drop_share(split);
+            self.core.drop_share(split, at);
             return ControlFlow::Continue(true);
         };
         self.answered = None;
         let brought = tokio::select! {
             biased;
             () = stopping => {
-                self.core.leave_stopped(split);
+                self.core.leave_stopped(split, at);
                 return ControlFlow::Break(());
             }
-            brought = self.bring_in_time(split, share, connects) => brought,
+            brought = self.bring_in_time(split, at, share, connects) => brought,
         };
         let fine = brought.is_ok();
-        if let Err(error) = brought {
-            self.stop_connecting();
-            self.connection = None;
-            self.core.no_share(split, self.host, error);
+        match brought {
+            Ok(None) => {}
+            Ok(Some(elsewhere)) => split.led_to(at, elsewhere),
+            Err(error) => {
+                self.stop_connecting();
+                self.connection = None;
+                self.core.no_share(split, at, self.host, error);
+            }
         }
-        self.core.leave(split, None, None).await;
+        self.core.leave(split, at).await;
         ControlFlow::Continue(fine)
     }
 
     async fn bring_in_time(
         &mut self,
         split: &Arc<Split>,
+        at: usize,
         share: Share,
         connects: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Source>, Error> {
+        let bring = self.bring(split, at, share, connects);
         let Some(deadline) = split.deadline else {
-            return self.bring(split, share, connects).await;
+            return bring.await;
         };
-        let brought = tokio::time::timeout_at(deadline.into(), self.bring(split, share, connects));
+        let brought = tokio::time::timeout_at(deadline.into(), bring);
         let over = |_| Err(Error::new(ErrorKind::Timeout, "its time is over"));
         brought.await.unwrap_or_else(over)
     }
 
+    /// Brings a share, or says where its source has led.
     async fn bring(
         &mut self,
         split: &Arc<Split>,
+        at: usize,
         share: Share,
         connects: bool,
-    ) -> Result<(), Error> {
-        let identity = &split.kept.identity;
+    ) -> Result<Option<Source>, Error> {
+        let source = split.source(at);
+        let identity = split.kept.identity.seen_from(source.listed.as_str());
+        let Some(identity) = identity else {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "nothing would tell its file from another",
+            ));
+        };
         let asked = Asked::from(share.range());
         let mut headers = HeaderMap::new();
-        ask_for(asked, identity, &mut headers);
-        only_if_unchanged(identity, &mut headers);
+        ask_for(asked, &identity, &mut headers);
+        only_if_unchanged(&identity, &mut headers);
         split.requests.fetch_add(1, Ordering::Relaxed);
-        let response = self.answer(split.to(), &headers, &mut 0, connects).await?;
+        let to = split.to(&source);
+        let response = self.answer(to, &headers, &mut 0, connects).await?;
         let Some(response) = response else {
             return Err(Error::new(
                 ErrorKind::Connect,
@@ -93,12 +116,15 @@ impl Lane {
             // At once: the one before may go on to it before it comes there.
             drop(share);
             self.put_aside(&mut body).await;
-            return Err(refused(&head, length));
+            return match refused(&head, length) {
+                Some(error) => Err(error),
+                None => self.led_from(&source, to.url(), &head).map(Some),
+            };
         };
         // It may be shorter than what was asked for; the rest is free again.
         share.ends_at(range.end);
         let Some(part) = self.core.writer.bring_share(share) else {
-            return Ok(());
+            return Ok(None);
         };
         let length = range.end - range.start;
         let part = self
@@ -108,14 +134,42 @@ impl Lane {
             self.connection = None;
         }
         let missing = part.left();
+        let stretch = part.stretch();
         part.keep_if_shared().await?;
+        if let Some(stretch) = stretch
+            && stretch.end() < range.end
+        {
+            // Others have taken over some of it.
+            split.drop_if_slow(at, stretch.speed());
+        }
         match missing {
-            Some(0) | None => Ok(()),
+            Some(0) | None => Ok(None),
             Some(missing) => Err(Error::new(
                 ErrorKind::Incomplete,
                 format!("of a share of {length} bytes {missing} did not come"),
             )),
         }
+    }
+
+    /// The source that another one has led to.
+    fn led_from(&self, source: &Source, from: &Url, head: &Parts) -> Result<Source, Error> {
+        let options = &self.core.options;
+        let location = head.headers.get(LOCATION);
+        let mut to = redirect::next_hop(from, location, options.plain_http)?;
+        if source.hops >= options.max_redirects {
+            return Err(Error::new(
+                ErrorKind::Redirect,
+                "it is led elsewhere too often",
+            ));
+        }
+        let credentials = Credentials::take_from(&mut to);
+        let credentials = credentials.or_else(|| credentials_at(source.hop.as_ref(), &to));
+        Ok(Source {
+            nth: source.nth,
+            listed: source.listed.clone(),
+            hop: Some((to, credentials)),
+            hops: source.hops + 1,
+        })
     }
 }
 
@@ -129,7 +183,8 @@ fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
     headers.extend(text(validator.if_unmodified_since()).map(|date| (IF_UNMODIFIED_SINCE, date)));
 }
 
-fn refused(head: &http::response::Parts, length: Option<u64>) -> Error {
+/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere.
+fn refused(head: &Parts, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,
         head.version,
@@ -137,10 +192,11 @@ fn refused(head: &http::response::Parts, length: Option<u64>) -> Error {
         length,
         head::Asked::Always,
     ) {
-        Answer::Fail(error) => error,
-        _ => Error::new(
+        Answer::Fail(error) => Some(error),
+        Answer::Redirect => None,
+        Answer::Save(_) | Answer::Unchanged(_) => Some(Error::new(
             ErrorKind::Protocol,
             "the server did not send the part of the file that was asked for",
-        ),
+        )),
     }
 }

@@ -1,7 +1,7 @@
 //! A file that several lanes fetch at once: who is at it, and what becomes of its item when they are done.
 //!
-//! It begins as one request. While that goes on, idle lanes of its host take shares of what it has left (see
-//! [`plan::segments`](crate::plan::segments)), as work items of the host's queue. Whoever ends makes room for another share; whoever
+//! It begins as one request. While that goes on, idle lanes of its host, and of its mirrors' hosts under an expected digest, take shares of
+//! what it has left (see [`plan::segments`](crate::plan::segments)), as work items of those hosts' queues. Whoever ends makes room for another share; whoever
 //! ends last gives the item on. What a share meets is never the item's failure: what it was to bring is free again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,13 +13,15 @@ use url::Url;
 use super::core::Core;
 use super::item::Item;
 use super::lock;
+use super::sources::{Source, Sources};
 use super::work::{To, Work};
 use crate::error::{Error, ErrorKind};
 use crate::event::Transfer;
 use crate::fetch::origin;
-use crate::plan::segments::Rules;
+use crate::fetch::redirect::check_scheme;
+use crate::plan::segments::{CRAWLS, Rules};
 use crate::request::Credentials;
-use crate::schedule::{HostId, Protocol};
+use crate::schedule::HostId;
 use crate::write::{Assembly, Share, Stretch};
 
 /// Seconds that a remainder must take for others to begin with it: below, a connection is not worth its making.
@@ -36,7 +38,6 @@ pub(super) struct Split {
     pub(super) kept: Arc<Assembly>,
     given: Url,
     credentials: Option<Credentials>,
-    hop: Option<(Url, Option<Credentials>)>,
     pub(super) transfer: Arc<Transfer>,
     /// When the item's time is over.
     pub(super) deadline: Option<Instant>,
@@ -52,10 +53,8 @@ struct State {
     item: Option<Box<Item>>,
     /// Why it has, if it did not end well.
     failure: Option<Error>,
-    /// Lanes that bring something.
-    active: usize,
-    /// Shares that wait for a lane.
-    queued: usize,
+    /// Where shares are asked for, and how many.
+    sources: Sources,
     /// How many may be at it at once.
     most: usize,
     /// Bytes per second of the fastest lane so far.
@@ -92,12 +91,17 @@ enum Next {
 }
 
 impl Split {
-    pub(super) fn to(&self) -> To<'_> {
+    /// Where its shares are asked for at one of its sources.
+    pub(super) fn to<'a>(&'a self, source: &'a Source) -> To<'a> {
         To {
             given: &self.given,
             credentials: self.credentials.as_ref(),
-            hop: self.hop.as_ref(),
+            hop: source.hop.as_ref(),
         }
+    }
+
+    pub(super) fn source(&self, at: usize) -> Arc<Source> {
+        self.lock().sources.get(at)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -113,14 +117,14 @@ impl Split {
     }
 
     /// A share that waited has its lane: what it is to bring, if there is still something.
-    pub(super) fn take_share(&self) -> Option<Share> {
+    pub(super) fn take_share(&self, at: usize) -> Option<Share> {
         let mut state = self.lock();
-        if state.active >= state.most {
+        if state.sources.active() >= state.most || !state.sources.may_begin(at) {
             return None;
         }
-        let share = self.kept.share(&self.rules(&state))?;
-        state.queued -= 1;
-        state.active += 1;
+        let nth = state.sources.get(at).nth;
+        let share = self.kept.share(&self.rules(&state), nth)?;
+        state.sources.begin(at);
         Some(share)
     }
 
@@ -130,10 +134,17 @@ impl Split {
         state.usual = state.usual.max(speed);
     }
 
-    /// The server does not want so many at once: no more than those that are at it without this one.
-    fn refuse(&self) {
+    /// One of the sources has led elsewhere.
+    pub(super) fn led_to(&self, at: usize, source: Source) {
+        self.lock().sources.replace(at, source);
+    }
+
+    /// A mirror that is much slower than the others only delays what it takes.
+    pub(super) fn drop_if_slow(&self, at: usize, speed: f64) {
         let mut state = self.lock();
-        state.most = state.active.saturating_sub(1).max(1);
+        if at > 0 && speed * CRAWLS < state.usual {
+            state.sources.refuse(at);
+        }
     }
 
     /// The disk takes no more, whoever brings it: that is the item's failure.
@@ -174,13 +185,15 @@ impl Split {
     }
 
     /// Somebody is done; with the item, if it was the one that had it.
-    fn leave(&self, item: Option<Box<Item>>, failure: Option<Error>, was_active: bool) -> Next {
+    fn leave(
+        &self,
+        at: usize,
+        item: Option<Box<Item>>,
+        failure: Option<Error>,
+        was_active: bool,
+    ) -> Next {
         let mut state = self.lock();
-        if was_active {
-            state.active -= 1;
-        } else {
-            state.queued -= 1;
-        }
+        state.sources.end(at, was_active);
         if item.is_some() {
             state.item = item;
             state.failure = failure.or(state.failure.take());
@@ -189,16 +202,16 @@ impl Split {
         if self.kept.is_whole() && self.kept.is_settled() {
             return state.item.take().map_or(Next::Nothing, Next::Whole);
         }
-        if state.active + state.queued == 0 {
+        if state.sources.busy() == 0 {
             let failure = state.failure.take();
             return match state.item.take() {
                 Some(item) => Next::Alone(item, failure),
                 None => Next::Nothing,
             };
         }
-        let has_room = was_active && state.active + state.queued < state.most;
-        if has_room && self.kept.is_shareable(&self.rules(&state)) {
-            state.queued += 1;
+        let has_room = was_active && state.sources.busy() < state.most;
+        if has_room && self.kept.is_shareable(&self.rules(&state)) && state.sources.queue_again(at)
+        {
             return Next::Share;
         }
         Next::Nothing
@@ -206,13 +219,14 @@ impl Split {
 }
 
 impl Core {
-    /// An item's own response goes on: whether others are to take shares of it, or are of use.
-    pub(super) fn watch(&self, item: &mut Item, host: HostId, first: &Stretch) {
+    /// An item's own response goes on: whether others are to take shares of it, or are of use. From where it comes they do only if it
+    /// `may_be_split` there.
+    pub(super) fn watch(&self, item: &mut Item, first: &Stretch, may_be_split: bool) {
         let most = item.brought.most_shares.unwrap_or(self.options.split);
         if let Some(split) = &item.brought.split {
             split.is_brought_at(first.speed());
             split.try_out(first, most);
-            return self.invite(split, host);
+            return self.invite(split);
         }
         let (Some(kept), Some(under_way)) = (&item.brought.kept, &item.under_way) else {
             return;
@@ -223,20 +237,17 @@ impl Core {
             pays_after: PAYS_AFTER,
             usual: alone,
         };
-        if most <= 1
-            || kept.identity.validator.is_none()
-            || !kept.is_shareable(&rules)
-            || self.schedule().spare(host) == 0
-            || lock(&self.unsplit).contains(origin::key(item.url()))
-        {
+        if most <= 1 || !kept.is_shareable(&rules) {
             return;
         }
+        let Some(sources) = self.sources(item, kept, may_be_split.then_some(most)) else {
+            return;
+        };
         let time_left = self.options.max_time.map(|most| item.time_left(most));
         let split = Arc::new(Split {
             kept: Arc::clone(kept),
             given: item.request.url.clone(),
             credentials: item.request.credentials.clone(),
-            hop: item.hop.clone(),
             transfer: Arc::clone(&under_way.transfer),
             deadline: time_left.map(|left| Instant::now() + left),
             least: self.options.min_split_size,
@@ -244,8 +255,7 @@ impl Core {
             state: Mutex::new(State {
                 item: None,
                 failure: None,
-                active: 1,
-                queued: 0,
+                sources,
                 most,
                 usual: alone,
                 trial: Trial::Together {
@@ -255,47 +265,90 @@ impl Core {
                 },
             }),
         });
-        self.invite(&split, host);
+        self.invite(&split);
         item.brought.split = Some(split);
     }
 
-    /// Somebody brings a share of a file, at this speed.
-    pub(super) fn watch_share(&self, split: &Arc<Split>, host: HostId, speed: f64) {
-        split.is_brought_at(speed);
-        self.invite(split, host);
+    /// Where shares of an item's file may be asked for, so `many` at once of them where its own response comes from; `None` if that is
+    /// nowhere with an idle lane.
+    fn sources(&self, item: &Item, kept: &Assembly, many: Option<usize>) -> Option<Sources> {
+        let unsplit = lock(&self.unsplit);
+        let takes_some = |url: &Url| !unsplit.contains(origin::key(url));
+        let many = many.filter(|_| kept.identity.validator.is_some() && takes_some(item.url()));
+        let first = Source {
+            nth: item.mirrors.at(),
+            listed: item.source(item.mirrors.at()).clone(),
+            hop: item.hop.clone(),
+            hops: item.hops,
+        };
+        let may_join = kept.identity.is_checked && item.brought.distrusted.is_empty();
+        let others = item.mirrors.others(item.sources());
+        let others = others.filter(|nth| {
+            let url = item.source(*nth);
+            may_join && takes_some(url) && check_scheme(url, self.options.plain_http).is_ok()
+        });
+        let others = others.map(|nth| Source {
+            nth,
+            listed: item.source(nth).clone(),
+            hop: item.mirror(nth),
+            hops: 0,
+        });
+        let mut sources = Sources::new((first, many.unwrap_or(1)), others);
+        let mut idle = self.idle(&item.request.url, &sources);
+        let at = sources.queue(&mut idle)?;
+        sources.end(at, false);
+        Some(sources)
     }
 
-    /// Lets as many more take shares as there may be, and as the host has room for.
-    fn invite(&self, split: &Arc<Split>, host: HostId) {
-        let spare = self.schedule().spare(host);
-        let more = {
-            let mut state = split.lock();
-            let room = state.most.saturating_sub(state.active + state.queued);
-            let is_there = room > 0 && spare > 0 && split.kept.is_shareable(&split.rules(&state));
-            let more = if is_there { room.min(spare) } else { 0 };
-            state.queued += more;
-            more
+    /// How many lanes nobody else waits for, at each of the sources.
+    fn idle(&self, given: &Url, sources: &Sources) -> Vec<usize> {
+        let schedule = self.schedule();
+        let url = |source: &Source| {
+            let hop = source.hop.as_ref().map(|(url, _)| url);
+            schedule.spare(origin::key(hop.unwrap_or(given)))
         };
-        for _ in 0..more {
-            self.queue_share(split);
+        sources.iter().map(url).collect()
+    }
+
+    /// Somebody brings a share of a file, at this speed.
+    pub(super) fn watch_share(&self, split: &Arc<Split>, speed: f64) {
+        split.is_brought_at(speed);
+        self.invite(split);
+    }
+
+    /// Lets as many more take shares as there may be, and as there are idle lanes for at its sources.
+    fn invite(&self, split: &Arc<Split>) {
+        let mut more = Vec::new();
+        {
+            let mut state = split.lock();
+            let room = state.most.saturating_sub(state.sources.busy());
+            if room == 0 || !split.kept.is_shareable(&split.rules(&state)) {
+                return;
+            }
+            let mut idle = self.idle(&split.given, &state.sources);
+            more.extend((0..room).map_while(|_| state.sources.queue(&mut idle)));
+        }
+        for at in more {
+            self.queue_share(split, at);
         }
     }
 
-    /// Queues a share, which has been counted.
-    fn queue_share(&self, split: &Arc<Split>) {
+    /// Queues a share at one of its sources, where it has been counted.
+    fn queue_share(&self, split: &Arc<Split>, at: usize) {
+        let source = split.source(at);
         let mut schedule = self.schedule();
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.drop_share(split);
+            return self.drop_share(split, at);
         }
-        let host = schedule.host(origin::key(split.to().url()), Protocol::Exclusive);
-        schedule.push(host, Work::Share(Arc::clone(split)));
+        let host = self.host_of(&mut schedule, split.to(&source).url());
+        schedule.push(host, Work::Share(Arc::clone(split), at));
         self.hand_out(schedule);
     }
 
     /// A share that waited is not taken.
-    pub(super) fn drop_share(&self, split: &Arc<Split>) {
-        match split.leave(None, None, false) {
+    pub(super) fn drop_share(&self, split: &Arc<Split>, at: usize) {
+        match split.leave(at, None, None, false) {
             Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
             // Whoever brought the last of it has seen to that, and nothing was made room for.
             Next::Whole(item) => self.go_on_alone(split, item, None),
@@ -303,20 +356,31 @@ impl Core {
         }
     }
 
-    /// Somebody who was at a file is done: the item's own response with the item, and with why it has ended if not well.
-    pub(super) async fn leave(
+    /// An item's own response is done; with why, if not well.
+    pub(super) async fn leave_with(
         self: &Arc<Self>,
         split: &Arc<Split>,
-        item: Option<Box<Item>>,
+        item: Box<Item>,
         failure: Option<Error>,
     ) {
-        match split.leave(item, failure, true) {
+        let next = split.leave(0, Some(item), failure, true);
+        self.go_on_split(split, 0, next).await;
+    }
+
+    /// A lane that brought a share from one of the sources is done.
+    pub(super) async fn leave(self: &Arc<Self>, split: &Arc<Split>, at: usize) {
+        let next = split.leave(at, None, None, true);
+        self.go_on_split(split, at, next).await;
+    }
+
+    async fn go_on_split(self: &Arc<Self>, split: &Arc<Split>, at: usize, next: Next) {
+        match next {
             Next::Whole(mut item) => {
                 join(split, &mut item);
                 self.save_kept(item).await;
             }
             Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
-            Next::Share => self.queue_share(split),
+            Next::Share => self.queue_share(split, at),
             Next::Nothing => {}
         }
     }
@@ -330,28 +394,29 @@ impl Core {
     }
 
     /// A lane of the run that is being stopped had a share.
-    pub(super) fn leave_stopped(&self, split: &Arc<Split>) {
-        match split.leave(None, None, true) {
+    pub(super) fn leave_stopped(&self, split: &Arc<Split>, at: usize) {
+        match split.leave(at, None, None, true) {
             Next::Whole(item) | Next::Alone(item, _) => self.cancelled(*item),
-            Next::Share => self.drop_share(split),
+            Next::Share => self.drop_share(split, at),
             Next::Nothing => {}
         }
     }
 
-    /// Why a share of an item cannot be had.
-    pub(super) fn no_share(&self, split: &Split, host: HostId, why: Error) {
+    /// Why a share of an item cannot be had from one of its sources.
+    pub(super) fn no_share(&self, split: &Split, at: usize, host: HostId, why: Error) {
         if why.kind() == ErrorKind::Disk && !why.lacks_descriptors() {
             return split.fail(why);
         }
-        split.refuse();
+        split.lock().sources.refuse(at);
         let longest = self.options.retry.max_time;
         if let Some(asked) = why.asked_wait().filter(|asked| *asked <= longest) {
             self.schedule().close(host, Instant::now() + asked);
             self.clock.notify_one();
         }
-        if split.kept.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
+        if at == 0 && split.kept.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
             // It does not want more than one connection, or has no parts: it is not asked again.
-            let key = origin::key(split.to().url());
+            let source = split.source(at);
+            let key = origin::key(split.to(&source).url());
             lock(&self.unsplit).insert(key.into());
         }
     }
@@ -361,5 +426,10 @@ impl Core {
 fn join(split: &Split, item: &mut Item) {
     item.brought.split = None;
     item.attempts += split.requests.load(Ordering::Relaxed);
-    item.brought.most_shares = Some(split.lock().most);
+    let state = split.lock();
+    let most = match state.sources.iter().count() {
+        1 => state.most.min(state.sources.most_of_first()),
+        _ => state.most,
+    };
+    item.brought.most_shares = Some(most);
 }

@@ -13,7 +13,6 @@ use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connect::Connection;
-use crate::schedule::HostId;
 use crate::write::{PartWriter, Stretch};
 
 /// Before this, what has come says little of how fast it comes.
@@ -38,26 +37,32 @@ impl Whose<'_> {
 
 /// How one response of a large file comes.
 pub(super) struct Watch {
-    host: HostId,
     stretch: Arc<Stretch>,
+    /// Other lanes of its host may take shares of it.
+    may_be_split: bool,
     interval: Interval,
 }
 
 impl Lane {
-    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2 connection share what it can bring:
-    /// that is left as it is.
-    pub(super) fn watch(&self, part: &PartWriter) -> Option<Watch> {
+    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2 connection share what it can bring: there
+    /// only others than its host do.
+    pub(super) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
         let options = &self.core.options;
-        let is_alone = matches!(self.connection, Some(Connection::Http1(_)));
+        let may_be_split = matches!(self.connection, Some(Connection::Http1(_)));
+        let is_shared = may_be_split
+            || match whose {
+                Whose::Item(item) => !item.request.mirrors.is_empty(),
+                Whose::Share(_) => true,
+            };
         let stretch = part.stretch().filter(|stretch| {
             let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
-            options.split > 1 && is_alone && is_large
+            options.split > 1 && is_shared && is_large
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST, EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Watch {
-            host: self.host,
             stretch,
+            may_be_split,
             interval,
         })
     }
@@ -86,8 +91,8 @@ impl Watch {
 
     fn look(&self, core: &Core, whose: &mut Whose<'_>) {
         match whose {
-            Whose::Item(item) => core.watch(item, self.host, &self.stretch),
-            Whose::Share(split) => core.watch_share(split, self.host, self.stretch.speed()),
+            Whose::Item(item) => core.watch(item, &self.stretch, self.may_be_split),
+            Whose::Share(split) => core.watch_share(split, self.stretch.speed()),
         }
     }
 }

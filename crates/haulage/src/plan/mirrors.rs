@@ -25,6 +25,20 @@ impl Mirrors {
         self.at
     }
 
+    /// Which others of `count` may be asked as well.
+    pub(crate) fn others(&self, count: usize) -> impl Iterator<Item = usize> {
+        (0..count).filter(|nth| *nth != self.at && self.is_usable(*nth))
+    }
+
+    /// This one is asked from now on.
+    pub(crate) fn go_to(&mut self, nth: usize) {
+        self.at = nth;
+    }
+
+    fn is_usable(&self, nth: usize) -> bool {
+        !self.gone.get(nth).copied().unwrap_or(false)
+    }
+
     /// The one that was asked has failed; `count` is how many there are. One whose failure is not `transient` is left out from
     /// now on.
     pub(crate) fn failed(&mut self, count: usize, transient: bool) -> Next {
@@ -32,7 +46,7 @@ impl Mirrors {
             self.gone.resize(self.gone.len().max(self.at + 1), false);
             self.gone[self.at] = true;
         }
-        let usable = |place: &usize| !self.gone.get(*place).copied().unwrap_or(false);
+        let usable = |nth: &usize| self.is_usable(*nth);
         if let Some(other) = (self.at + 1..count).find(usable) {
             self.at = other;
             Next::Other

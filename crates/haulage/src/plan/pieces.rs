@@ -29,6 +29,17 @@ impl Pieces {
         self.0.splice(first..after, [joined]);
     }
 
+    /// Those of these bytes that are not among `others`.
+    pub(crate) fn without(&self, others: &Self) -> Self {
+        let mut left = Self::default();
+        for piece in self.iter() {
+            for gap in others.gaps(piece.end) {
+                left.add(gap.start.max(piece.start)..gap.end);
+            }
+        }
+        left
+    }
+
     /// How many bytes are here.
     pub(crate) fn covered(&self) -> u64 {
         self.iter().map(|piece| piece.end - piece.start).sum()

@@ -99,6 +99,18 @@ impl Identity {
         may_be_resumed.then_some(identity)
     }
 
+    /// The same, as the server of this URL can know it. What another one says of its copy means nothing to it: there, only an expected
+    /// digest tells a mixture from the file.
+    pub(crate) fn seen_from(&self, url: &str) -> Option<Self> {
+        if self.url == url {
+            return Some(self.clone());
+        }
+        self.is_checked.then(|| Self {
+            validator: None,
+            ..self.clone()
+        })
+    }
+
     /// What is to be asked for next. What is here beyond the end, nobody knows how: then none of it is used.
     pub(crate) fn step(&self, here: &Pieces) -> Step {
         if here.is_whole(self.total) {

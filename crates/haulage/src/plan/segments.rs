@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// How much longer than the fastest one something must take to be taken away from whoever brings it.
-const CRAWLS: f64 = 4.0;
+pub(crate) const CRAWLS: f64 = 4.0;
 /// Seconds that it must have left for that.
 const CRAWLS_FOR: f64 = 3.0;
 

@@ -174,13 +174,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// How many more pieces of work a host could have in flight that nobody else waits for.
-    pub(crate) fn spare(&self, id: HostId) -> usize {
+    /// How many more pieces of work the host of this key could have in flight that nobody else waits for.
+    pub(crate) fn spare(&self, key: &str) -> usize {
         if !self.turns.is_empty() {
             return 0;
         }
         let slots = self.caps.jobs.saturating_sub(self.busy);
-        self.hosts[id.0].spare(self.caps.per_host).min(slots)
+        let id = self.by_key.get(key);
+        let spare = id.map(|id| self.hosts[id.0].spare(self.caps.per_host));
+        spare.unwrap_or(self.caps.per_host).min(slots)
     }
 
     /// Whether nothing is in flight.

@@ -43,6 +43,8 @@ struct Bytes {
     is_made: bool,
     /// What those have brought who write no more.
     here: Pieces,
+    /// The same, by which of the item's URLs has brought it in this run.
+    by: Vec<(usize, Pieces)>,
     /// What is being brought.
     stretches: Vec<Arc<Stretch>>,
     /// How many have brought something, and bring no more.
@@ -96,6 +98,21 @@ impl Bytes {
         taken
     }
 
+    /// One of the item's URLs has brought these.
+    fn brought(&mut self, range: Range<u64>, source: usize) {
+        if range.is_empty() {
+            return;
+        }
+        self.here.add(range.clone());
+        self.brought_by += 1;
+        let at = self.by.iter().position(|(one, _)| *one == source);
+        let at = at.unwrap_or_else(|| {
+            self.by.push((source, Pieces::default()));
+            self.by.len() - 1
+        });
+        self.by[at].1.add(range);
+    }
+
     /// The first bytes that are neither here nor being brought.
     fn free(&self, total: u64) -> Option<Range<u64>> {
         self.taken().first_gap(total)
@@ -107,6 +124,18 @@ impl Bytes {
             speed: stretch.settled_speed(),
         });
         running.collect()
+    }
+
+    /// What this source has brought and no other one: where two have, either may have been the last.
+    fn only_from(&self, source: usize) -> Pieces {
+        let mut only = Pieces::default();
+        for (_, own) in self.by.iter().filter(|(one, _)| *one == source) {
+            only = own.clone();
+        }
+        for (_, other) in self.by.iter().filter(|(one, _)| *one != source) {
+            only = only.without(other);
+        }
+        only
     }
 
     /// Takes a share out of what others bring, or of what nobody does.
@@ -144,8 +173,7 @@ impl Assembly {
         self.bytes = Mutex::new(Bytes {
             is_made: true,
             here,
-            stretches: Vec::new(),
-            brought_by: 0,
+            ..Bytes::default()
         });
         self
     }
@@ -169,19 +197,19 @@ impl Assembly {
         self.lock().taken()
     }
 
-    /// Somebody begins to bring these bytes.
-    pub(crate) fn begin(&self, range: Range<u64>) -> Arc<Stretch> {
-        let stretch = Arc::new(Stretch::new(range));
+    /// One of the item's URLs begins to bring these bytes.
+    pub(crate) fn begin(&self, range: Range<u64>, source: usize) -> Arc<Stretch> {
+        let stretch = Arc::new(Stretch::new(range, source));
         stretch.answered();
         self.lock().stretches.push(Arc::clone(&stretch));
         stretch
     }
 
-    /// Somebody who has nothing to do brings what nobody else does, or a share of what somebody else has left to bring.
-    pub(crate) fn share(self: &Arc<Self>, rules: &Rules) -> Option<Share> {
+    /// One of the item's URLs brings what nobody else does, or a share of what somebody else has left to bring.
+    pub(crate) fn share(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<Share> {
         let mut bytes = self.lock();
         let range = bytes.share(self.identity.total, rules)?;
-        let stretch = Arc::new(Stretch::new(range));
+        let stretch = Arc::new(Stretch::new(range, source));
         bytes.stretches.push(Arc::clone(&stretch));
         Some(Share {
             assembly: Arc::clone(self),
@@ -239,11 +267,33 @@ impl Assembly {
             .stretches
             .retain(|stretch| !Arc::ptr_eq(stretch, ended));
         if bytes.stretches.len() < before {
-            bytes.here.add(ended.written());
-            bytes.brought_by += u32::from(!ended.written().is_empty());
+            bytes.brought(ended.written(), ended.source());
         }
         if bytes.stretches.is_empty() {
             self.idle.notify_all();
+        }
+    }
+
+    /// Which of the item's URLs have brought some of it in this run, and how many bytes that no other one has, the most first.
+    pub(crate) fn sources(&self) -> Vec<(usize, u64)> {
+        let bytes = self.lock();
+        let mut sources: Vec<_> = bytes
+            .by
+            .iter()
+            .map(|(source, _)| (*source, bytes.only_from(*source).covered()))
+            .collect();
+        sources.sort_by_key(|(source, covered)| (u64::MAX - covered, *source));
+        sources
+    }
+
+    /// Of all that is here, only what this one of the item's URLs has brought is gone on with. Nobody writes to it now, and whoever
+    /// has asked for a share of it brings nothing.
+    pub(crate) fn keep_only(&self, source: usize) {
+        let mut bytes = self.lock();
+        bytes.here = bytes.only_from(source);
+        bytes.by = vec![(source, bytes.here.clone())];
+        for stretch in &bytes.stretches {
+            stretch.stop_at(stretch.start());
         }
     }
 

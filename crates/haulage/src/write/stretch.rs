@@ -14,6 +14,8 @@ const SOON: Duration = Duration::from_millis(50);
 /// goes on.
 #[derive(Debug)]
 pub(crate) struct Stretch {
+    /// Which of its item's URLs brings it.
+    source: usize,
     start: u64,
     /// All before this, from the start on, has been written.
     at: AtomicU64,
@@ -36,8 +38,9 @@ struct Pace {
 }
 
 impl Stretch {
-    pub(crate) fn new(range: Range<u64>) -> Self {
+    pub(crate) fn new(range: Range<u64>, source: usize) -> Self {
         Self {
+            source,
             start: range.start,
             at: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
@@ -50,6 +53,10 @@ impl Stretch {
                 speed: None,
             }),
         }
+    }
+
+    pub(super) fn source(&self) -> usize {
+        self.source
     }
 
     pub(crate) fn start(&self) -> u64 {
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn its_end_moves_both_ways_but_never_beyond_its_response() {
-        let stretch = Stretch::new(10..100);
+        let stretch = Stretch::new(10..100, 0);
         stretch.wrote(20);
         assert_eq!((stretch.written(), stretch.rest()), (10..30, 30..100));
         stretch.stop_at(60);

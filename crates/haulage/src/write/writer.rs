@@ -90,16 +90,17 @@ impl Writer {
         self.parts.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Brings bytes of a part that others may bring bytes of too.
+    /// Brings bytes of a part that others may bring bytes of too, from one of its item's URLs.
     pub(crate) fn bring(
         &self,
         range: Range<u64>,
+        source: usize,
         assembly: &Arc<Assembly>,
         content: Option<Box<Content>>,
     ) -> PartWriter {
         let place = Place {
             assembly: Arc::clone(assembly),
-            stretch: assembly.begin(range),
+            stretch: assembly.begin(range, source),
         };
         self.open(assembly.number, content, Some(place))
     }

@@ -16,6 +16,7 @@ mod framing;
 mod large;
 mod limits;
 mod lists;
+mod mirrors;
 mod next_run;
 mod output;
 mod patience;

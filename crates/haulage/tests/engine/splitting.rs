@@ -9,9 +9,9 @@ use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
 use crate::entities::{LENGTH, a, assert_is, b, entity, header, listed};
 
 /// Where the first response waits.
-const WAITS: u64 = 1 << 20;
+pub(crate) const WAITS: u64 = 1 << 20;
 /// Where the second half of what it leaves begins.
-const HALF: u64 = u64::midpoint(WAITS, LENGTH);
+pub(crate) const HALF: u64 = u64::midpoint(WAITS, LENGTH);
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -20,7 +20,7 @@ fn bench() -> Bench {
 }
 
 /// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a Range.
-fn waiting(
+pub(crate) fn waiting(
     shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
 ) -> (Origin, Gate) {
     two_kinds(shares, |first| first)
@@ -44,7 +44,7 @@ fn two_kinds(
     (origin, gate)
 }
 
-fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
+pub(crate) fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
     let mut engine = bench.start();
     let events = engine.events();
     engine.feed([row]);
@@ -52,7 +52,7 @@ fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
     (engine, events)
 }
 
-fn end(mut events: haulage::Events) -> Outcome {
+pub(crate) fn end(mut events: haulage::Events) -> Outcome {
     block_on(rest(&mut events)).pop().unwrap()
 }
 
@@ -298,27 +298,31 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
     assert!(outcome.resumed > WAITS + 400_000, "{}", outcome.resumed);
 }
 
-/// A file that takes a second and a half, so that it would be split if anything spoke for it.
-fn slow(script: Script) -> Script {
-    script.drip(LENGTH / 32, std::time::Duration::from_millis(50))
+/// A file that takes four seconds, so that it would be split if anything spoke for it.
+pub(crate) fn slow(script: Script) -> Script {
+    script.drip(LENGTH / 32, std::time::Duration::from_millis(130))
 }
 
 #[test]
 fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one() {
-    let cases: [(Script, usize); 4] = [
-        (Script::ok(a()).ranges(), 4),
-        (Script::entity(a(), "W/\"a\""), 4),
-        (entity().header("accept-ranges", "none"), 4),
-        (entity(), 1),
+    let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
+    let (none, one) = (&[][..], &[&*sum][..]);
+    let cases = [
+        (Script::ok(a()).ranges(), none, 4),
+        (Script::ok(a()).ranges(), one, 4),
+        (Script::entity(a(), "W/\"a\""), none, 4),
+        (entity().header("accept-ranges", "none"), none, 4),
+        (entity(), none, 1),
     ];
     std::thread::scope(|scope| {
-        for (script, split) in cases {
+        for (script, sums, split) in cases {
             scope.spawn(move || {
                 let origin = Origin::plain();
                 origin.on("/file", slow(script));
                 let mut bench = bench();
                 bench.options.split = split;
-                let outcome = bench.fetch(&origin.url("/file"));
+                let row = expecting(&origin.url("/file"), sums);
+                let outcome = bench.run([row]).pop().unwrap();
                 assert_done(&outcome);
                 assert_eq!(origin.log().len(), 1);
             });

@@ -51,7 +51,7 @@ fn what_is_written_while_the_disk_syncs_is_not_recorded_yet() {
     let state = state(&database, &disk);
     let assembly = Arc::new(assembly(3));
     state.assemblies().add(&assembly);
-    let stretch = assembly.begin(0..10 << 20);
+    let stretch = assembly.begin(0..10 << 20, 0);
     stretch.wrote(2 << 20);
     disk.while_syncing(move || stretch.wrote(1 << 20));
     state.record(&mut []).unwrap();
@@ -79,7 +79,7 @@ fn a_part_that_is_none_any_more_is_forgotten() {
     };
     let parts: Vec<_> = [3, 5].map(|number| Arc::new(assembly(number))).into();
     for part in &parts {
-        part.begin(0..10 << 20).wrote(1 << 20);
+        part.begin(0..10 << 20, 0).wrote(1 << 20);
         state.assemblies().add(part);
     }
     state.record(&mut []).unwrap();
@@ -89,7 +89,7 @@ fn a_part_that_is_none_any_more_is_forgotten() {
     assert_eq!(recorded(), [5]);
     // What is too small to be worth it.
     let small = Arc::new(assembly(6));
-    small.begin(0..10 << 20).wrote(1000);
+    small.begin(0..10 << 20, 0).wrote(1000);
     state.assemblies().add(&small);
     state.close(ENDING).unwrap();
     assert_eq!(recorded(), [5]);
@@ -103,7 +103,7 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
     let first = state(&database, &disk);
     for number in [3, 5] {
         let part = Arc::new(assembly(number));
-        part.begin(0..10 << 20).wrote(1 << 20);
+        part.begin(0..10 << 20, 0).wrote(1 << 20);
         first.assemblies().add(&part);
     }
     first.close(ENDING).unwrap();
@@ -135,7 +135,7 @@ fn after_a_sync_that_failed_nothing_more_is_recorded() {
     let disk = FakeDisk::default();
     let state = state(&database, &disk);
     let part = Arc::new(assembly(3));
-    part.begin(0..10 << 20).wrote(1 << 20);
+    part.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&part);
     disk.fail_after(0, 5);
     // The disk would say yes the second time.
@@ -156,11 +156,11 @@ fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     let state = State::open(database, false, &options, Arc::new(disk.clone())).unwrap();
     let part = Arc::new(assembly(3));
     drop(part.open(&disk, 0).unwrap());
-    part.begin(0..10 << 20).wrote(1 << 20);
+    part.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&part);
     // One that has got its name since is none that could be synced.
     let named = Arc::new(assembly(4));
-    named.begin(0..10 << 20).wrote(1 << 20);
+    named.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&named);
     state.record(&mut []).unwrap();
     assert_eq!(disk.log(), [Done::SyncedPart(3)]);

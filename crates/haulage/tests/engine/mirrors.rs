@@ -1,0 +1,249 @@
+//! Mirrors of one item bring shares of its file side by side, where a checksum would find a mixture; and one that lies is found. Row 16 of
+//! docs/faults.md.
+
+use haulage::{Request, Row};
+use origin::{Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done};
+use crate::entities::{LENGTH, a, assert_is, b, entity, header, ranges};
+use crate::splitting::{HALF, WAITS, begin, end, slow, waiting};
+
+/// One request at a time to each host; and what the first response has left is split once.
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    one_share(&mut bench);
+    bench
+}
+
+fn one_share(bench: &mut Bench) {
+    bench.options.per_host = 1;
+    bench.options.min_split_size = 2 << 20;
+}
+
+/// A file that is to be `a`, at one of these.
+#[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
+fn checked(first: &str, mirror: &str) -> Row {
+    let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
+    let request = Request::new(first).unwrap().mirror(mirror).unwrap();
+    Ok(request.checksum(sum.parse().unwrap()).unwrap())
+}
+
+/// Where the one share of a mirror begins, which is the second half of what the first response leaves.
+#[track_caller]
+fn share_of(mirror: &Origin) -> u64 {
+    let range = ranges(mirror).swap_remove(0);
+    let (start, last) = range
+        .strip_prefix("bytes=")
+        .unwrap()
+        .split_once('-')
+        .unwrap();
+    let start = start.parse().unwrap();
+    assert!((LENGTH / 2..=HALF).contains(&start), "{start}");
+    assert_eq!(last, (LENGTH - 1).to_string());
+    start
+}
+
+#[test]
+fn under_a_checksum_mirrors_bring_shares_side_by_side() {
+    let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+    // What it calls its copy means nothing elsewhere.
+    mirror.on("/copy", Script::entity(a(), "\"another\""));
+    let bench = bench();
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    assert_eq!(ranges(&first), [""]);
+    share_of(&mirror);
+    assert_eq!(mirror.log().len(), 1);
+    let share = &mirror.log()[0];
+    assert_eq!(
+        (header(share, "if-range"), header(share, "if-match")),
+        ("", "")
+    );
+    assert_eq!((outcome.verified.name(), outcome.segments), ("checksum", 2));
+    assert_eq!(outcome.restarted, None);
+}
+
+#[test]
+fn without_one_they_do_not() {
+    let (first, mirror) = (Origin::plain(), Origin::plain());
+    first.on("/file", slow(entity()));
+    mirror.on("/copy", entity());
+    let bench = bench();
+    let request = Request::new(&first.url("/file")).unwrap();
+    let request = request.mirror(&mirror.url("/copy")).unwrap();
+    let outcome = bench.run([Ok(request)]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!(mirror.log().len(), 0);
+}
+
+#[test]
+fn beside_a_response_over_http2_a_mirror_brings_a_share() {
+    let (first, mirror, gate) = (Origin::tls(), Origin::plain(), Gate::new());
+    first.on("/file", entity().hold_at(WAITS, &gate));
+    mirror.on("/copy", entity());
+    let mut bench = Bench::trusting(&first);
+    one_share(&mut bench);
+    // There would be room for one more.
+    bench.options.per_host = 2;
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+    assert_eq!(ranges(&first), [""]);
+}
+
+#[test]
+fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
+    let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+    mirror.on("/copy", Script::entity(b(), "\"a\""));
+    let bench = bench();
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    let from_there = format!("bytes={}-", share_of(&mirror));
+    assert_eq!(ranges(&first), [String::new(), from_there]);
+    assert_eq!(mirror.log().len(), 1);
+    assert_eq!(outcome.verified.name(), "checksum");
+    let why = outcome.restarted.unwrap();
+    assert!(why.contains("one of its URLs has another file"), "{why}");
+}
+
+#[test]
+fn after_it_was_found_it_brings_no_share_of_any_other_file() {
+    let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+    mirror.on("/copy", Script::entity(b(), "\"a\""));
+    mirror.on("/next", entity());
+    first.on("/next", slow(entity()));
+    let bench = bench();
+    let rows = |name: &str, copy: &str| checked(&first.url(name), &mirror.url(copy));
+    let mut engine = bench.start();
+    let events = engine.events();
+    engine.feed([rows("/file", "/copy")]);
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    first.wait_until(|tally| tally.requests >= 2 && tally.in_flight == 0);
+    engine.feed([rows("/next", "/next")]);
+    engine.close();
+    assert_done(&end(events));
+    assert_eq!(mirror.count("/next"), 0);
+}
+
+#[test]
+fn row_16_if_the_first_lies_the_mirror_brings_all_of_it() {
+    let (first, mirror, gate) = (Origin::plain(), Origin::plain(), Gate::new());
+    let held = gate.clone();
+    first.under("/file", move |_| {
+        Script::entity(b(), "\"a\"").hold_at(WAITS, &held)
+    });
+    mirror.on("/copy", entity());
+    let bench = bench();
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    let from_there = format!("bytes={}-", share_of(&mirror));
+    assert_eq!(ranges(&first), [String::new(), from_there]);
+    assert_eq!(ranges(&mirror)[1..], [""]);
+    assert_eq!(outcome.final_url, Some(mirror.url("/copy")));
+}
+
+#[test]
+fn what_one_brings_after_another_is_no_mixture_that_is_kept_either() {
+    let (first, mirror) = (Origin::plain(), Origin::plain());
+    first.on("/file", Script::entity(b(), "\"a\"").close_at(WAITS));
+    mirror.on("/copy", entity());
+    let bench = bench();
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    let outcome = bench.run([row]).pop().unwrap();
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    // What it had brought is gone on with, and what the other one had, it brings too.
+    let rest = format!("bytes={WAITS}-");
+    let beginning = format!("bytes=0-{}", WAITS - 1);
+    assert_eq!(ranges(&mirror), [rest, beginning]);
+}
+
+#[test]
+fn a_mirror_may_lead_elsewhere() {
+    let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+    let nearest = Origin::plain();
+    mirror.on("/copy", Script::redirect(302, &nearest.url("/there")));
+    nearest.on("/there", entity());
+    let bench = bench();
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    nearest.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+    share_of(&nearest);
+    assert_eq!(ranges(&first), [""]);
+}
+
+#[test]
+fn one_that_is_of_no_use_costs_nothing() {
+    let loops = Origin::plain();
+    loops.on("/copy", Script::redirect(302, &loops.url("/copy")));
+    let answers = [
+        Script::status(404),
+        Script::status(429).header("retry-after", "3600"),
+        Script::ok(a()),
+        Script::entity(origin::Body::seeded(1, LENGTH - 1), "\"a\""),
+        entity().close_at(100_000),
+        entity().reset(),
+        Script::redirect(302, &loops.url("/copy")),
+    ];
+    std::thread::scope(|scope| {
+        for answer in answers {
+            scope.spawn(move || {
+                let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+                mirror.on("/copy", answer);
+                let bench = bench();
+                let row = checked(&first.url("/file"), &mirror.url("/copy"));
+                let (_engine, events) = begin(&bench, row);
+                mirror.wait_until(|tally| tally.requests >= 1);
+                gate.open();
+                assert_done(&end(events));
+                assert_is(&bench, &a());
+            });
+        }
+    });
+}
+
+#[test]
+fn nor_does_one_that_nobody_is_at() {
+    let first = Origin::plain();
+    first.on("/file", slow(entity()));
+    let gone = Origin::plain().url("/copy");
+    let bench = bench();
+    let outcome = bench
+        .run([checked(&first.url("/file"), &gone)])
+        .pop()
+        .unwrap();
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    assert_eq!(first.log().len(), 1);
+}
+
+#[test]
+fn row_25_what_a_mirror_never_sends_the_first_does() {
+    let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
+    mirror.on("/copy", entity().hold_at(0, &Gate::new()));
+    let mut bench = bench();
+    // It is not given up for its silence.
+    bench.options.timeout = std::time::Duration::from_hours(1);
+    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
+    mirror.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+}
