@@ -218,7 +218,7 @@ impl Core {
         let mut schedule = self.schedule();
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.cancelled(*item);
+            return self.cancelled(item);
         }
         schedule.put_back(host, Work::Item(item));
     }
@@ -228,7 +228,7 @@ impl Core {
         // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
         if self.stopping.is_cancelled() {
             drop(schedule);
-            return self.cancelled(*item);
+            return self.cancelled(item);
         }
         let host = self.host_of(&mut schedule, item.url());
         push(&mut schedule, host, item);
@@ -291,7 +291,7 @@ impl Core {
         let waiting = self.schedule().drain();
         for work in waiting {
             match work {
-                Work::Item(item) => self.cancelled(*item),
+                Work::Item(item) => self.cancelled(item),
                 Work::Share(split, at) => self.drop_share(&split, at),
             }
         }

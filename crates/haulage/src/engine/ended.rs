@@ -7,22 +7,19 @@ use super::item::Item;
 use crate::outcome::{Outcome, Status, Verified};
 
 /// The outcome of an item as far as it has come; how it ended is for the caller to say.
-pub(super) fn under_way(item: Item) -> Outcome {
+pub(super) fn under_way(item: Box<Item>) -> Outcome {
     let label = item.label();
     let (started, duration) = match &item.under_way {
         Some(under_way) => (under_way.at, under_way.clock.elapsed()),
         None => (SystemTime::now(), Duration::ZERO),
     };
-    let final_url = item.http_status.map(|_| {
-        let mut url = item.hop.map_or(item.request.url, |(url, _)| url);
-        url.set_fragment(None);
-        url.into()
-    });
+    let mut final_url = item.hop.map_or(item.request.url, |hop| hop.0);
+    final_url.set_fragment(None);
     Outcome {
         place: item.request.place,
         ask: item.request.ask,
         url: item.request.given,
-        final_url,
+        final_url: item.http_status.map(|_| final_url.into()),
         http_status: item.http_status,
         attempts: item.attempts,
         resumed: item.brought.resumed,

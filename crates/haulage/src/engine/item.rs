@@ -25,7 +25,7 @@ pub(super) struct Item {
     /// How often all of them have failed.
     pub(super) rounds: u32,
     /// Where another of its URLs is, or where redirects have led.
-    pub(super) hop: Option<Hop>,
+    pub(super) hop: Option<Box<Hop>>,
     pub(super) hops: u32,
     pub(super) attempts: u32,
     /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
@@ -62,8 +62,8 @@ pub(super) struct UnderWay {
 }
 
 impl Item {
-    pub(super) fn new(row: u64, request: Request, target: TargetName, key: Key) -> Self {
-        Self {
+    pub(super) fn new(row: u64, request: Request, target: TargetName, key: Key) -> Box<Self> {
+        Box::new(Self {
             row,
             request,
             target,
@@ -84,7 +84,7 @@ impl Item {
             brought: Brought::default(),
             has_mismatched: false,
             under_way: None,
-        }
+        })
     }
 
     /// Where its next request goes, and on whose behalf.
@@ -92,13 +92,15 @@ impl Item {
         To {
             given: &self.request.url,
             credentials: self.request.credentials.as_ref(),
-            hop: self.hop.as_ref(),
+            hop: self.hop.as_deref(),
         }
     }
 
     /// Where its next request goes.
     pub(super) fn url(&self) -> &Url {
-        self.hop.as_ref().map_or(&self.request.url, |(url, _)| url)
+        self.hop
+            .as_deref()
+            .map_or(&self.request.url, |(url, _)| url)
     }
 
     /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led may hold for that one time only, so it begins at
@@ -117,7 +119,7 @@ impl Item {
     }
 
     fn begin_at_source(&mut self) {
-        self.hop = self.mirror(self.mirrors.at());
+        self.hop = self.mirror(self.mirrors.at()).map(Box::new);
         self.hops = 0;
     }
 

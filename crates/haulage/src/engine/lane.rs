@@ -154,7 +154,7 @@ impl Lane {
         let step = tokio::select! {
             biased;
             () = stopping => {
-                self.core.cancelled(*item);
+                self.core.cancelled(item);
                 return ControlFlow::Break(());
             }
             step = self.fetch(&mut item, connects) => step,
@@ -162,7 +162,7 @@ impl Lane {
         let mut fine = true;
         match step {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
-            Step::Found(there) => self.core.end_unread(*item, there),
+            Step::Found(there) => self.core.end_unread(item, there),
             Step::Unchanged(entity) => self.core.unchanged(item, entity),
             Step::Resent => self.core.queue(item),
             Step::More => self.core.go_on_with(item),

@@ -106,11 +106,11 @@ impl Core {
     }
 
     /// An item's file is to be fetched; in a run that only plans, that ends it.
-    pub(super) fn fetch(&self, mut item: Item) {
+    pub(super) fn fetch(&self, mut item: Box<Item>) {
         match self.options.purpose {
             Purpose::Download => {
                 self.take_up(&mut item);
-                self.queue(Box::new(item));
+                self.queue(item);
             }
             Purpose::Plan => {
                 let status = self.planned(&item.request);
@@ -164,7 +164,7 @@ impl Core {
     }
 
     /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone meanwhile.
-    pub(super) fn read_first(self: &Arc<Self>, item: Item) {
+    pub(super) fn read_first(self: &Arc<Self>, item: Box<Item>) {
         let core = Arc::clone(self);
         let (target, hashes) = (item.target.clone(), self.hashes_of(&item.request));
         let then = move |checked| {
@@ -196,7 +196,7 @@ impl Core {
     }
 
     /// An item ends without its body, and so do the rows that asked for the same.
-    fn end_as_found(&self, item: Item, status: Status, found: Found) {
+    fn end_as_found(&self, item: Box<Item>, status: Status, found: Found) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
         if item.under_way.is_some() {
             let there = !matches!(status, Status::Failed(_));
@@ -218,7 +218,7 @@ impl Core {
     }
 
     /// An item whose request was answered ends, or has its file read first, since that is there.
-    pub(super) fn end_unread(self: &Arc<Self>, item: Item, there: There) {
+    pub(super) fn end_unread(self: &Arc<Self>, item: Box<Item>, there: There) {
         match there {
             There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
             There::Unread => self.read_first(item),

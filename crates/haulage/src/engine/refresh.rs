@@ -67,7 +67,7 @@ impl Core {
         if hashes.is_empty() {
             self.pool.call(move || match core.disk.present(&target) {
                 Ok(Present::File { length, .. }) => {
-                    core.end_unchanged(*item, entity, Found::of(length));
+                    core.end_unchanged(item, entity, Found::of(length));
                 }
                 _ => core.fetch_anyway(item, gone(&target)),
             });
@@ -77,7 +77,7 @@ impl Core {
         let then = move |checked| match checked {
             Rechecked::Hashed(bytes, hashes) => match differing(&hashes, &expected) {
                 None => {
-                    core.end_unchanged(*item, entity, Found::hashed(bytes, hashes, &expected));
+                    core.end_unchanged(item, entity, Found::hashed(bytes, hashes, &expected));
                 }
                 Some((found, expected)) => core.fetch_anyway(item, another_file(found, expected)),
             },
@@ -85,12 +85,12 @@ impl Core {
                 let why = gone(&item.target);
                 core.fetch_anyway(item, why);
             }
-            Rechecked::Stopped => core.cancelled(*item),
+            Rechecked::Stopped => core.cancelled(item),
         };
         self.rechecks.add(target, hashes, then);
     }
 
-    fn end_unchanged(&self, item: Item, entity: Entity, found: Found) {
+    fn end_unchanged(&self, item: Box<Item>, entity: Entity, found: Found) {
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
             status: Status::Unchanged,

@@ -60,7 +60,7 @@ impl Core {
                     if let Some(kept) = &item.brought.kept {
                         core.assemblies.forget(kept);
                     }
-                    core.done(*item, entity, saved);
+                    core.done(item, entity, saved);
                 }
                 Err(error) => {
                     let mut item = item;
@@ -93,7 +93,7 @@ impl Core {
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
     pub(super) fn redirected(&self, mut item: Box<Item>, mut to: Url) {
         let credentials =
-            Credentials::take_from(&mut to).or_else(|| credentials_at(item.hop.as_ref(), &to));
+            Credentials::take_from(&mut to).or_else(|| credentials_at(item.hop.as_deref(), &to));
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(
@@ -111,7 +111,7 @@ impl Core {
                 to: to.to_string(),
             });
         }
-        item.hop = Some((to, credentials));
+        item.hop = Some(Box::new((to, credentials)));
         self.queue(item);
     }
 
@@ -126,15 +126,15 @@ impl Core {
         if error.ends_the_run() {
             // In this order: with this item's end the run may be over.
             self.stop(Error::new(error.kind(), error.to_string()));
-            return self.end_failed(*item, error);
+            return self.end_failed(item, error);
         }
         if is_final {
-            return self.end_failed(*item, error);
+            return self.end_failed(item, error);
         }
         let wait = self.wait_for_next(&mut item, &error);
         if wait.is_some_and(|wait| !self.is_time_left(&item, wait)) {
             let error = error.and("there is no time for another attempt (--max-time)");
-            return self.end_failed(*item, error);
+            return self.end_failed(item, error);
         }
         match wait {
             Some(wait) if !self.stopping.is_cancelled() => {
@@ -155,7 +155,7 @@ impl Core {
             }
             _ => {
                 let error = self.explained(error);
-                self.end_failed(*item, error);
+                self.end_failed(item, error);
             }
         }
     }
@@ -247,7 +247,7 @@ impl Core {
     }
 
     /// The run is being stopped. An item that had started ends; of one that had not nothing is said.
-    pub(super) fn cancelled(&self, item: Item) {
+    pub(super) fn cancelled(&self, item: Box<Item>) {
         if item.under_way.is_some() {
             let error = Error::new(
                 ErrorKind::Cancelled,
@@ -337,7 +337,7 @@ impl Core {
         }
     }
 
-    fn done(&self, item: Item, entity: Entity, saved: Saved) {
+    fn done(&self, item: Box<Item>, entity: Entity, saved: Saved) {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
         let segments = item
@@ -370,7 +370,7 @@ impl Core {
         self.settle(keys, &target, Settled::Done, outcome);
     }
 
-    fn end_failed(&self, item: Item, error: Error) {
+    fn end_failed(&self, item: Box<Item>, error: Error) {
         let kind = error.kind();
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {

@@ -278,7 +278,7 @@ impl Core {
         let first = Source {
             nth: item.mirrors.at(),
             listed: item.source(item.mirrors.at()).clone(),
-            hop: item.hop.clone(),
+            hop: item.hop.as_deref().cloned(),
             hops: item.hops,
         };
         let may_join = kept.identity.is_checked && item.brought.distrusted.is_empty();
@@ -396,7 +396,7 @@ impl Core {
     /// A lane of the run that is being stopped had a share.
     pub(super) fn leave_stopped(&self, split: &Arc<Split>, at: usize) {
         match split.leave(at, None, None, true) {
-            Next::Whole(item) | Next::Alone(item, _) => self.cancelled(*item),
+            Next::Whole(item) | Next::Alone(item, _) => self.cancelled(item),
             Next::Share => self.drop_share(split, at),
             Next::Nothing => {}
         }
