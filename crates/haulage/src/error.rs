@@ -256,6 +256,17 @@ impl Error {
     }
 
     /// Whether this process, or the system, has too many files open: that passes as others are closed.
+    /// Whether it may mean that a server has more to do than it can.
+    pub(crate) fn is_overload(&self) -> bool {
+        match self.kind {
+            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Reset | ErrorKind::Incomplete => {
+                true
+            }
+            ErrorKind::Http => matches!(self.http_status(), Some(408 | 429 | 502..=504)),
+            _ => false,
+        }
+    }
+
     pub(crate) fn lacks_descriptors(&self) -> bool {
         let source = self.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());

@@ -32,6 +32,22 @@ pub enum Event {
         /// How long it waits.
         wait: Duration,
     },
+    /// From now on another number of requests may be in flight to a host.
+    LimitChanged {
+        /// Scheme, name and port.
+        host: Arc<str>,
+        /// How many.
+        limit: usize,
+        /// Why.
+        why: LimitChange,
+    },
+    /// Nothing is sent to a host for a while: it has asked for that, or it is in trouble.
+    HostWaits {
+        /// Scheme, name and port.
+        host: Arc<str>,
+        /// For how long, from now on.
+        wait: Duration,
+    },
     /// An item ended, well or not.
     Ended(Box<Outcome>),
     /// A list broke off: what was read of it goes on, the rest is unknown.
@@ -40,6 +56,33 @@ pub enum Event {
     TooManyErrors(u64),
     /// The destination became unusable: nothing more is started.
     Stopped(Error),
+}
+
+/// Why another number of requests may be in flight to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitChange {
+    /// More have brought more, or are to show whether they do.
+    Grows,
+    /// More have brought no more.
+    NoGain,
+    /// With more, the server took longer to answer.
+    Slower,
+    /// The server refused some, or broke off.
+    Refused,
+}
+
+impl LimitChange {
+    /// One word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grows => "grows",
+            Self::NoGain => "no_gain",
+            Self::Slower => "slower",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// An item under way. Its counters move while it is fetched, so a progress display reads them when it wants to.

@@ -39,6 +39,7 @@ mod engine;
 mod error;
 mod event;
 mod fetch;
+mod meter;
 mod options;
 mod outcome;
 mod plan;
@@ -53,7 +54,7 @@ mod write;
 pub use checksum::{Algorithm, Checksum};
 pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
-pub use event::{Event, Transfer};
+pub use event::{Event, LimitChange, Transfer};
 pub use options::{
     AddressFamily, Codings, Destination, Durability, Existing, HttpVersion, Layout, Naming,
     Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions,

@@ -24,6 +24,8 @@ pub(crate) struct Bar {
     total: Total,
     /// What is under way, by row.
     flights: BTreeMap<u64, Arc<Transfer>>,
+    /// Until when nothing is sent to a host.
+    waiting: BTreeMap<Arc<str>, Instant>,
     ended: u64,
     failed: u64,
     /// Items that took a request and came to a good end, and the bytes of those that brought some.
@@ -56,6 +58,7 @@ impl Bar {
             gathered: String::new(),
             total,
             flights: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             ended: 0,
             failed: 0,
             fetched: 0,
@@ -75,6 +78,12 @@ impl Bar {
                 length: transfer.length(),
             })
             .collect();
+        self.waiting.retain(|_, until| *until > at);
+        let waiting: Vec<_> = self
+            .waiting
+            .iter()
+            .map(|(host, until)| (&**host, until.saturating_duration_since(at)))
+            .collect();
         let bytes = self.bytes + flights.iter().map(|flight| flight.received).sum::<u64>();
         self.pace.note(at, bytes, self.fetched);
         let now = Snapshot {
@@ -83,6 +92,7 @@ impl Bar {
             total: self.total.get(),
             bytes,
             flights: &flights,
+            waiting: &waiting,
             pace: &self.pace,
         };
         // The last column stays free: some terminals wrap as soon as it is written to.
@@ -95,6 +105,10 @@ impl Reporter for Bar {
         match event {
             Event::Started(transfer) => {
                 self.flights.insert(transfer.row, Arc::clone(transfer));
+            }
+            Event::HostWaits { host, wait } => {
+                self.waiting
+                    .insert(Arc::clone(host), Instant::now() + *wait);
             }
             Event::Ended(outcome) => {
                 self.flights.remove(&outcome.row);

@@ -20,6 +20,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) bytes: u64,
     /// Items under way.
     pub(crate) flights: &'a [Flight<'a>],
+    /// Hosts to which nothing is sent, and for how long.
+    pub(crate) waiting: &'a [(&'a str, Duration)],
     pub(crate) pace: &'a Pace,
 }
 
@@ -33,6 +35,9 @@ pub(crate) struct Flight<'a> {
 
 /// The widest that the bar itself becomes, and the narrowest that is worth its place.
 const BAR: std::ops::RangeInclusive<usize> = 8..=30;
+
+/// A host that waits for less does not seem to.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// Two lines of at most this many columns: how far it is, and what is under way.
 pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> String {
@@ -48,7 +53,7 @@ pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> String {
     format!(
         "{}\n{}",
         format::fit(&first, columns),
-        format::fit(&flights(now.flights, columns), columns)
+        format::fit(&flights(now, columns), columns)
     )
 }
 
@@ -117,10 +122,20 @@ fn bar(fraction: f64, columns: usize) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(columns - full))
 }
 
-/// `cn 34% · in 1.2 MiB · us`, as far as there is room for.
-fn flights(flights: &[Flight<'_>], columns: usize) -> String {
+/// `http://h waits 0:12 · cn 34% · in 1.2 MiB · us`, as far as there is room for.
+fn flights(now: &Snapshot<'_>, columns: usize) -> String {
     let mut text = String::new();
-    for flight in flights {
+    for (host, left) in now
+        .waiting
+        .iter()
+        .filter(|(_, left)| *left >= WORTH_TELLING)
+    {
+        if !text.is_empty() {
+            text.push_str(" · ");
+        }
+        let _ = write!(text, "{} waits {}", printable(host), format::clock(*left));
+    }
+    for flight in now.flights {
         if !text.is_empty() {
             text.push_str(" · ");
         }
@@ -194,6 +209,7 @@ mod tests {
             total: Some(20),
             bytes: 14_541,
             flights: &FLIGHTS,
+            waiting: &[],
             pace: &pace(2048, 2),
         };
         assert_eq!(
@@ -209,6 +225,26 @@ mod tests {
     }
 
     #[test]
+    fn hosts_that_wait_come_first() {
+        let seconds = Duration::from_secs;
+        let waiting = [
+            ("http://a", seconds(75)),
+            ("http://b", Duration::from_millis(900)),
+        ];
+        let now = Snapshot {
+            ended: 0,
+            failed: 0,
+            total: None,
+            bytes: 0,
+            flights: &FLIGHTS[..1],
+            waiting: &waiting,
+            pace: &Pace::default(),
+        };
+        let frame = frame(&now, 80);
+        assert_eq!(frame.lines().nth(1), Some("http://a waits 1:15 · cn 34%"));
+    }
+
+    #[test]
     fn a_run_of_unknown_length() {
         let now = Snapshot {
             ended: 7,
@@ -216,6 +252,7 @@ mod tests {
             total: None,
             bytes: 0,
             flights: &[],
+            waiting: &[],
             pace: &Pace::default(),
         };
         assert_eq!(frame(&now, 80), "7 done · 0 B · 0 B/s\n");
@@ -233,6 +270,7 @@ mod tests {
                 received: 500,
                 length: Some(1000),
             }],
+            waiting: &[],
             pace: &pace(100, 0),
         };
         let text = frame(&now, 80);
@@ -254,7 +292,7 @@ mod tests {
             received in any::<u64>(),
         ) {
             let flights: Vec<_> = labels.iter().map(|label| Flight { label, received, length }).collect();
-            let now = Snapshot { ended, failed: 1, total, bytes: received, flights: &flights, pace: &pace(received, 1) };
+            let now = Snapshot { ended, failed: 1, total, bytes: received, flights: &flights, waiting: &[], pace: &pace(received, 1) };
             let text = frame(&now, columns);
             prop_assert_eq!(text.matches('\n').count(), 1);
             for line in text.lines() {

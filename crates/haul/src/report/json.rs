@@ -31,6 +31,15 @@ enum Line<'a> {
         error: Failure,
         wait_ms: u64,
     },
+    LimitChanged {
+        host: &'a str,
+        limit: usize,
+        why: &'a str,
+    },
+    HostWaits {
+        host: &'a str,
+        wait_ms: u64,
+    },
     Ended(Box<ResultRow<'a>>),
     InputFailed {
         error: Failure,
@@ -95,6 +104,15 @@ impl Reporter for Json {
                 row: transfer.row,
                 attempts: *attempts,
                 error: error.into(),
+                wait_ms: super::millis(*wait),
+            },
+            Event::LimitChanged { host, limit, why } => Line::LimitChanged {
+                host,
+                limit: *limit,
+                why: why.name(),
+            },
+            Event::HostWaits { host, wait } => Line::HostWaits {
+                host,
                 wait_ms: super::millis(*wait),
             },
             _ => return,

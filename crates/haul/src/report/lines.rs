@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use haulage::{Error, ErrorKind, Event, Outcome, Place, Status, Transfer};
+use haulage::{Error, ErrorKind, Event, LimitChange, Outcome, Place, Status, Transfer};
 
 use crate::exit::Problem;
 use crate::report::escape::printable;
@@ -65,6 +65,19 @@ impl Lines {
                     ),
                 );
                 causes(error, out);
+            }
+            Event::LimitChanged { host, limit, why } if verbose => {
+                let why = match why {
+                    LimitChange::Grows => "to see whether more bring more",
+                    LimitChange::NoGain => "more brought no more",
+                    LimitChange::Slower => "with more it took longer to answer",
+                    _ => "it refused some",
+                };
+                line(out, &format!("limit  {host}: {limit} at once; {why}"));
+            }
+            Event::HostWaits { host, wait } if verbose => {
+                let wait = format::duration(*wait);
+                line(out, &format!("waits  {host}: nothing is sent for {wait}"));
             }
             Event::Ended(outcome) => {
                 self.make_place(outcome.row, out);

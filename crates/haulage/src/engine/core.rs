@@ -30,7 +30,7 @@ use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::schedule::{Caps, Grant, HostId, Protocol, Schedule};
+use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
 use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
@@ -133,6 +133,7 @@ impl Core {
             schedule: Mutex::new(Schedule::new(within_limits(Caps {
                 jobs: options.jobs,
                 per_host: options.per_host,
+                start: START.max(options.split).min(options.per_host),
                 idle: options.jobs.saturating_mul(IDLE_PER_JOB),
             }))),
             workers,
@@ -243,23 +244,33 @@ impl Core {
             HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
             HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         };
-        schedule.host(origin::key(url), protocol)
+        schedule.host(origin::key(url), protocol, Instant::now)
     }
 
     /// Gives free slots to those whose turn it is.
     pub(super) fn hand_out(&self, mut schedule: MutexGuard<'_, Hosts>) {
         self.give_away_slots(&mut schedule);
+        for news in schedule.news() {
+            self.tell(match news {
+                News::Limit(host, limit, why) => Event::LimitChanged { host, limit, why },
+                News::Waits(host, until) => Event::HostWaits {
+                    host,
+                    wait: until.saturating_duration_since(Instant::now()),
+                },
+            });
+        }
         let is_quiet = schedule.is_quiet() || self.stopping.is_cancelled();
         self.writer.set_quiet(is_quiet);
     }
 
     fn give_away_slots(&self, schedule: &mut Hosts) {
-        while let Some(grant) = schedule.grant() {
+        while let Some(grant) = schedule.grant(Instant::now) {
             match grant {
                 Grant::Resume { lane, lease } => lane.give(lease),
                 Grant::Open {
                     host,
                     shared,
+                    meter,
                     lease,
                 } => {
                     let worker = match &shared {
@@ -272,6 +283,7 @@ impl Core {
                     let _ = self.workers[worker].send(OpenLane {
                         host,
                         shared,
+                        meter,
                         lease,
                     });
                 }

@@ -36,6 +36,7 @@ mod tests {
         let caps = Caps {
             jobs: 64,
             per_host: 16,
+            start: 4,
             idle: 128,
         };
         for (limit, jobs, idle) in [

@@ -31,7 +31,7 @@ const MOST_RESENDS: u32 = 5;
 
 impl Lane {
     pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
-        self.answered = None;
+        (self.sent, self.answered) = (None, None);
         self.connecting = connects;
         let result = match self.core.options.max_time {
             None => self.exchange(item, connects).await,
@@ -137,11 +137,16 @@ impl Lane {
         mut connects: bool,
     ) -> Result<Option<Response<Incoming>>, Error> {
         loop {
+            self.sent = Some(Instant::now());
             if !self.connected(to.url(), connects).await? {
                 return Ok(None);
             }
             connects = false;
             match self.send(to, conditions).await {
+                Ok(response) if self.used && is_unasked(&response) => {
+                    // Where there is no other one, it is the answer.
+                    self.make_way(resends, exchange::closed())?;
+                }
                 Ok(response) => {
                     self.used = true;
                     self.answered = Some(Instant::now());
@@ -270,6 +275,11 @@ impl Lane {
             self.connection = None;
         }
     }
+}
+
+/// Whether a response on a connection that has had others may be one that nobody has asked for.
+fn is_unasked(response: &Response<Incoming>) -> bool {
+    head::may_be_unasked(response.status(), response.version(), response.headers())
 }
 
 fn time_is_over(most: Duration) -> Error {

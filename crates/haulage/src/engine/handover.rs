@@ -7,12 +7,14 @@ use tokio::sync::Notify;
 use super::lock;
 use super::work::Work;
 use crate::fetch::connect::Shared;
+use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
 
 /// A lane to be opened, with its first piece of work.
 pub(super) struct OpenLane {
     pub(super) host: HostId,
     pub(super) shared: Option<Shared>,
+    pub(super) meter: Arc<Meter>,
     pub(super) lease: Lease<Work>,
 }
 

@@ -18,8 +18,9 @@ use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
+use crate::meter::Meter;
 use crate::plan::head::Entity;
-use crate::schedule::{HostId, Lease, Next};
+use crate::schedule::{HostId, Lease, Next, Seen};
 use crate::write::PartWriter;
 
 /// How many pieces of work make a turn, when other hosts wait for a slot.
@@ -41,8 +42,12 @@ pub(super) struct Lane {
     pub(super) used: bool,
     /// Others wait for the connection that this lane is making.
     pub(super) connecting: bool,
-    /// When the present request got the head of a response, if it did.
+    /// When the present request was sent; before that, when its connection was asked for.
+    pub(super) sent: Option<Instant>,
+    /// When it got the head of a response, if it did.
     pub(super) answered: Option<Instant>,
+    /// Counts what comes from its host.
+    pub(super) meter: Arc<Meter>,
     pub(super) idle: IdleTimer,
 }
 
@@ -79,7 +84,9 @@ impl Lane {
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
             connecting: false,
+            sent: None,
             answered: None,
+            meter: Arc::clone(&open.meter),
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
         }
@@ -100,7 +107,8 @@ impl Lane {
             };
             let next = {
                 let mut schedule = self.core.schedule();
-                let next = schedule.next(self.host, &self.handle, turn >= TURN, fine);
+                let seen = self.seen(fine);
+                let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);
                 self.core.hand_out(schedule);
                 next
             };
@@ -115,6 +123,19 @@ impl Lane {
                     None => return,
                 },
             };
+        }
+    }
+
+    /// What its last piece of work has shown of its host.
+    fn seen(&self, fine: bool) -> Seen {
+        let latency = match (self.sent, self.answered) {
+            (Some(sent), Some(answered)) => Some(answered.saturating_duration_since(sent)),
+            _ => None,
+        };
+        Seen {
+            fine,
+            latency,
+            now: Instant::now(),
         }
     }
 
@@ -175,7 +196,7 @@ impl Lane {
                     if self.has_answered_for_long() {
                         self.core.schedule().answered(self.host);
                     }
-                    if !self.core.host_failed(self.host, &error) {
+                    if !self.core.host_failed(self.host, self.sent, &error) {
                         error = error.transient(false);
                     }
                 }

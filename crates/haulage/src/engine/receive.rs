@@ -101,6 +101,7 @@ impl Lane {
             received += bytes.len() as u64;
             size::check(received, self.core.options.max_size)?;
             let length = bytes.len() as u64;
+            self.meter.add(length);
             self.idle.aside(part.write(bytes)).await?;
             if let Some(transfer) = whose.transfer() {
                 transfer.add(length);

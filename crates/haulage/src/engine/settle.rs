@@ -217,11 +217,14 @@ impl Core {
     }
 
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `false` when it is given up.
-    pub(super) fn host_failed(&self, host: HostId, error: &Error) -> bool {
+    pub(super) fn host_failed(&self, host: HostId, sent: Option<Instant>, error: &Error) -> bool {
         let (now, policy) = (Instant::now(), &self.options.retry);
         let mut schedule = self.schedule();
         if let Some(asked) = error.asked_wait().filter(|asked| *asked <= policy.max_time) {
             schedule.close(host, now + asked);
+        }
+        if let Some(sent) = sent.filter(|_| error.is_overload()) {
+            schedule.refused(host, sent, now);
         }
         let given_up = schedule.failed(host, now, policy, fastrand::f64());
         drop(schedule);

@@ -39,7 +39,7 @@ impl Lane {
             self.core.drop_share(split, at);
             return ControlFlow::Continue(true);
         };
-        self.answered = None;
+        (self.sent, self.answered) = (None, None);
         let brought = tokio::select! {
             biased;
             () = stopping => {

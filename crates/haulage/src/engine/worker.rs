@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -11,6 +11,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::core::Core;
 use super::handover::OpenLane;
 use super::lane::Lane;
+
+/// How often hosts are looked at whose requests take long.
+const TICK: Duration = Duration::from_millis(250);
 
 /// A thread to be started.
 pub(super) struct Worker {
@@ -58,21 +61,20 @@ impl Worker {
 /// Queues what was put aside when its time has come.
 async fn keep_time(core: Arc<Core>) {
     loop {
+        let now = Instant::now();
         let next = {
             let mut schedule = core.schedule();
-            schedule.release_due(Instant::now());
+            schedule.release_due(now);
+            schedule.look_around(now);
             let next = schedule.next_due();
             core.hand_out(schedule);
             next
         };
-        match next {
-            None => core.clock.notified().await,
-            Some(next) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(next.into()) => {}
-                    () = core.clock.notified() => {}
-                }
-            }
+        let tick = now + TICK;
+        let next = next.map_or(tick, |next| next.min(tick));
+        tokio::select! {
+            () = tokio::time::sleep_until(next.into()) => {}
+            () = core.clock.notified() => {}
         }
     }
 }

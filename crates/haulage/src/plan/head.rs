@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED,
+    TRANSFER_ENCODING,
 };
 use http::{StatusCode, Version};
 
@@ -141,6 +142,14 @@ fn framing_is_clear(version: Version, headers: &HeaderMap) -> bool {
 /// somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
 pub(crate) fn is_framed_twice(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+}
+
+/// Whether a response may be no answer to the request before it, on a connection that has had others: one that nobody asked for came
+/// after the one before, or during the request. Those that ended with their connection without saying so (RFC 9112 §9.6) have no other
+/// after them, so a server that sends such has closed the connection before.
+pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &HeaderMap) -> bool {
+    let has_body = status.is_success() && status != StatusCode::NO_CONTENT;
+    has_body && framing(version, headers) == Verified::Nothing && !headers.contains_key(CONNECTION)
 }
 
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the

@@ -1,10 +1,13 @@
 //! One host: its queue, its lanes, what it speaks, and how much it may have in flight.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Lease;
 use super::health::Health;
+use super::limit::Limit;
+use crate::meter::Meter;
 
 /// What a host speaks, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub(crate) enum Way<S> {
 }
 
 pub(super) struct Host<W, L, S> {
-    pub(super) key: Box<str>,
+    pub(super) key: Arc<str>,
     pub(super) queue: VecDeque<W>,
     /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open still.
     pub(super) idle: Vec<L>,
@@ -40,6 +43,8 @@ pub(super) struct Host<W, L, S> {
     /// Work that waits for its time.
     pub(super) later: usize,
     pub(super) health: Health,
+    pub(super) limit: Limit,
+    pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
     /// Whether it stands in the line for a turn.
@@ -52,7 +57,7 @@ pub(super) struct Host<W, L, S> {
 }
 
 impl<W, L, S> Host<W, L, S> {
-    pub(super) fn new(key: Box<str>, protocol: Protocol) -> Self {
+    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit) -> Self {
         Self {
             key,
             queue: VecDeque::new(),
@@ -61,6 +66,8 @@ impl<W, L, S> Host<W, L, S> {
             busy: 0,
             later: 0,
             health: Health::default(),
+            limit,
+            meter: Arc::default(),
             closed_until: None,
             has_turn: false,
             connecting: false,
@@ -69,26 +76,30 @@ impl<W, L, S> Host<W, L, S> {
         }
     }
 
-    /// Whether it has work and may have one more in flight, with `per_host` as its limit. Adapting to a server means
-    /// choosing a smaller limit here.
-    pub(super) fn could_start(&self, per_host: usize) -> bool {
+    /// How many it may have in flight.
+    pub(super) fn limit(&self) -> usize {
+        self.health.limit(self.limit.now())
+    }
+
+    /// Whether it has work and may have one more in flight.
+    pub(super) fn could_start(&self) -> bool {
         !self.queue.is_empty()
             && self.closed_until.is_none()
-            && self.busy < self.health.limit(per_host)
+            && self.busy < self.limit()
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
     /// How many more it may have in flight, if nothing waits.
-    pub(super) fn spare(&self, per_host: usize) -> usize {
+    pub(super) fn spare(&self) -> usize {
         if !self.queue.is_empty() || self.closed_until.is_some() {
             return 0;
         }
-        self.health.limit(per_host).saturating_sub(self.busy)
+        self.limit().saturating_sub(self.busy)
     }
 
     /// Takes the next piece of work, which is in flight from now on.
-    pub(super) fn take(&mut self, per_host: usize) -> Option<Lease<W>> {
-        if !self.could_start(per_host) {
+    pub(super) fn take(&mut self) -> Option<Lease<W>> {
+        if !self.could_start() {
             return None;
         }
         let work = self.queue.pop_front()?;
@@ -96,6 +107,12 @@ impl<W, L, S> Host<W, L, S> {
         let connects = self.protocol == Protocol::Unknown;
         self.connecting = connects;
         Some(Lease { work, connects })
+    }
+
+    /// Whether all that it may have in flight is, and more waits.
+    pub(super) fn is_used(&self) -> bool {
+        let is_full = self.busy >= self.limit() || self.limit.gap().is_some();
+        is_full && !self.queue.is_empty()
     }
 
     pub(super) fn learned(&mut self, protocol: Protocol, shared: Option<(u64, S)>) {

@@ -7,19 +7,25 @@
 mod health;
 mod host;
 mod later;
+mod limit;
 pub(crate) mod retry;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use self::health::Verdict;
 use self::host::Host;
 use self::later::{Due, Later};
+use self::limit::Limit;
+use crate::event::LimitChange;
+use crate::meter::Meter;
 use crate::options::RetryPolicy;
 
 pub(crate) use self::host::{Protocol, Way};
+pub(crate) use self::limit::START;
 
 /// A host (scheme, name and port) that has work, lanes, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +38,8 @@ pub(crate) struct Caps {
     pub(crate) jobs: usize,
     /// Work in flight at one host, and its lanes, idle ones included.
     pub(crate) per_host: usize,
+    /// How many of them a host of which nothing is known gets.
+    pub(crate) start: usize,
     /// Idle lanes in all.
     pub(crate) idle: usize,
 }
@@ -41,12 +49,32 @@ pub(crate) struct Caps {
 pub(crate) struct Schedule<W, L, S> {
     caps: Caps,
     hosts: Slab<Host<W, L, S>>,
-    by_key: HashMap<Box<str>, HostId>,
+    by_key: HashMap<Arc<str>, HostId>,
     /// Hosts that could use another slot, in the order of their turns.
     turns: VecDeque<HostId>,
     later: Later<W>,
     busy: usize,
     idle: usize,
+    news: Vec<News>,
+}
+
+/// Something that people are to know of a host.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// So many may be in flight to it now.
+    Limit(Arc<str>, usize, LimitChange),
+    /// Nothing is sent to it before this.
+    Waits(Arc<str>, Instant),
+}
+
+/// What a lane has seen of its host during a piece of work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// It has answered as it should.
+    pub(crate) fine: bool,
+    /// How long the first byte of that answer took.
+    pub(crate) latency: Option<Duration>,
+    pub(crate) now: Instant,
 }
 
 /// A slot given to a piece of work: it counts as in flight from now on.
@@ -58,6 +86,7 @@ pub(crate) enum Grant<W, L, S> {
     Open {
         host: HostId,
         shared: Option<S>,
+        meter: Arc<Meter>,
         lease: Lease<W>,
     },
 }
@@ -92,7 +121,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             later: Later::new(),
             busy: 0,
             idle: 0,
+            news: Vec::new(),
         }
+    }
+
+    /// What people are to know of hosts since this was asked last.
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Puts work at the end of its host's queue.
@@ -109,6 +144,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Starts nothing at a host until `until`; what waits for it waits on.
     pub(crate) fn close(&mut self, id: HostId, until: Instant) {
+        let key = Arc::clone(&self.hosts[id.0].key);
+        self.news.push(News::Waits(key, until));
+        self.keep_closed(id, until);
+    }
+
+    fn keep_closed(&mut self, id: HostId, until: Instant) {
         let host = &mut self.hosts[id.0];
         host.closed_until = host.closed_until.max(Some(until));
         host.later += 1;
@@ -140,6 +181,42 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn answered(&mut self, id: HostId) {
         self.hosts[id.0].health.fine();
         self.offer(id);
+    }
+
+    /// A lane has seen a request refused, or its answer broken off, which was sent then.
+    pub(crate) fn refused(&mut self, id: HostId, sent: Instant, now: Instant) {
+        let host = &mut self.hosts[id.0];
+        let before = host.limit.now();
+        let change = host.limit.refused(sent, now);
+        self.tell_limit(id, before, change);
+    }
+
+    /// Looks at all hosts whose requests may take long: their limits may change meanwhile.
+    pub(crate) fn look_around(&mut self, now: Instant) {
+        let used = self.hosts.iter().filter(|(_, host)| host.is_used());
+        let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
+        for id in used {
+            self.look(id, true, now);
+        }
+    }
+
+    fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
+        let host = &mut self.hosts[id.0];
+        let before = host.limit.now();
+        let change = host.limit.look(now, host.meter.bytes(), is_used);
+        if change.is_some() {
+            self.tell_limit(id, before, change);
+            self.offer(id);
+        }
+    }
+
+    fn tell_limit(&mut self, id: HostId, before: usize, change: Option<LimitChange>) {
+        let host = &self.hosts[id.0];
+        let limit = host.limit.now();
+        if let Some(why) = change.filter(|_| limit != before) {
+            self.news
+                .push(News::Limit(Arc::clone(&host.key), limit, why));
+        }
     }
 
     /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
@@ -181,8 +258,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         let slots = self.caps.jobs.saturating_sub(self.busy);
         let id = self.by_key.get(key);
-        let spare = id.map(|id| self.hosts[id.0].spare(self.caps.per_host));
-        spare.unwrap_or(self.caps.per_host).min(slots)
+        let spare = id.map(|id| self.hosts[id.0].spare());
+        spare.unwrap_or(self.caps.start).min(slots)
     }
 
     /// Whether nothing is in flight.
@@ -197,16 +274,14 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
     /// anything that may have made room or brought work.
-    pub(crate) fn grant(&mut self) -> Option<Grant<W, L, S>> {
+    pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while self.busy < self.caps.jobs {
             let id = self.turns.pop_front()?;
-            let per_host = self.caps.per_host;
-            let host = &mut self.hosts[id.0];
-            host.has_turn = false;
-            let Some(lease) = host.take(per_host) else {
+            self.hosts[id.0].has_turn = false;
+            let Some(lease) = self.take(id, &now) else {
                 continue;
             };
-            self.busy += 1;
+            let host = &mut self.hosts[id.0];
             let grant = if let Some(lane) = host.idle.pop() {
                 self.idle -= 1;
                 Grant::Resume { lane, lease }
@@ -215,6 +290,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 Grant::Open {
                     host: id,
                     shared: host.shared().cloned(),
+                    meter: Arc::clone(&host.meter),
                     lease,
                 }
             };
@@ -224,32 +300,45 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         None
     }
 
+    /// Takes the next piece of a host's work, if it may start.
+    fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
+        let lease = self.hosts[id.0].take()?;
+        self.busy += 1;
+        if let Some(gap) = self.hosts[id.0].limit.gap() {
+            self.keep_closed(id, now() + gap);
+        }
+        Some(lease)
+    }
+
     /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its turn is used up.
-    /// `fine`: its host has answered as it should.
     pub(crate) fn next(
         &mut self,
         id: HostId,
         lane: &L,
         turn_is_used_up: bool,
-        fine: bool,
+        seen: Seen,
     ) -> Next<W> {
-        self.busy -= 1;
         let others_wait = !self.turns.is_empty();
         let host = &mut self.hosts[id.0];
+        let is_used = host.is_used();
+        if let Some(latency) = seen.latency.filter(|_| seen.fine) {
+            host.limit.answered(latency);
+        }
+        self.busy -= 1;
         host.busy -= 1;
-        if fine && !host.health.is_good() {
+        if seen.fine && !host.health.is_good() {
             host.health.fine();
             self.offer(id);
         }
-        let host = &mut self.hosts[id.0];
+        self.look(id, is_used, seen.now);
         if !(turn_is_used_up && others_wait)
             && self.busy < self.caps.jobs
-            && let Some(lease) = host.take(self.caps.per_host)
+            && let Some(lease) = self.take(id, || seen.now)
         {
-            self.busy += 1;
             return Next::Work(lease);
         }
-        if self.idle < self.caps.idle && host.lanes <= self.caps.per_host {
+        let host = &mut self.hosts[id.0];
+        if self.idle < self.caps.idle && host.lanes <= host.limit() {
             host.idle.push(lane.clone());
             self.idle += 1;
             self.offer(id);
@@ -323,19 +412,27 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// The host of this key, for the next push: one that is never pushed to is not forgotten. `protocol` is what is known
     /// of it beforehand.
-    pub(crate) fn host(&mut self, key: &str, protocol: Protocol) -> HostId {
+    pub(crate) fn host(
+        &mut self,
+        key: &str,
+        protocol: Protocol,
+        now: impl Fn() -> Instant,
+    ) -> HostId {
         if let Some(&id) = self.by_key.get(key) {
             return id;
         }
-        let id = HostId(self.hosts.insert(Host::new(key.into(), protocol)));
-        self.by_key.insert(key.into(), id);
+        let limit = Limit::new(self.caps.start, self.caps.per_host, now());
+        let key: Arc<str> = key.into();
+        let host = Host::new(Arc::clone(&key), protocol, limit);
+        let id = HostId(self.hosts.insert(host));
+        self.by_key.insert(key, id);
         id
     }
 
     /// Lines a host up for a turn, if it could use one.
     fn offer(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];
-        if !host.has_turn && host.could_start(self.caps.per_host) {
+        if !host.has_turn && host.could_start() {
             host.has_turn = true;
             self.turns.push_back(id);
         }

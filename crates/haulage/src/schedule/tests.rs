@@ -13,25 +13,35 @@ fn caps(jobs: usize, per_host: usize) -> Caps {
     Caps {
         jobs,
         per_host,
+        start: per_host,
         idle: 64,
     }
 }
 
 /// Gives every slot away; new lanes get numbers from `lanes`.
 fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
-    std::iter::from_fn(|| schedule.grant()).collect()
+    std::iter::from_fn(|| schedule.grant(Instant::now)).collect()
 }
 
 /// Queues work at the host of this name.
 fn push(schedule: &mut Plain, host: &str, protocol: Protocol, work: u32) {
-    let id = schedule.host(host, protocol);
+    let id = schedule.host(host, protocol, Instant::now);
     schedule.push(id, work);
 }
 
 /// Queues work at the host of this name, for later.
 fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
-    let id = schedule.host(host, Protocol::Exclusive);
+    let id = schedule.host(host, Protocol::Exclusive, Instant::now);
     schedule.push_later(id, at, work);
+}
+
+/// A lane has seen its host answer as it should, or not.
+fn seen(fine: bool) -> Seen {
+    Seen {
+        fine,
+        latency: None,
+        now: Instant::now(),
+    }
 }
 
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
@@ -115,12 +125,12 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
         })
     };
     assert_eq!(
-        schedule.next(host, &1, true, true),
+        schedule.next(host, &1, true, seen(true)),
         lease(2),
         "nobody else waits"
     );
     push(&mut schedule, "b", Protocol::Exclusive, 10);
-    assert_eq!(schedule.next(host, &1, true, true), Next::Idle);
+    assert_eq!(schedule.next(host, &1, true, seen(true)), Next::Idle);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
 }
 
@@ -143,12 +153,12 @@ fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
     let start = Instant::now();
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
-    let (host, _) = opened(&schedule.grant().unwrap());
+    let (host, _) = opened(&schedule.grant(Instant::now).unwrap());
     schedule.close(host, start + Duration::from_secs(3));
     schedule.close(host, start + Duration::from_secs(1));
     push(&mut schedule, "b", Protocol::Exclusive, 3);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 3);
-    assert_eq!(schedule.next(host, &1, false, false), Next::Idle);
+    assert_eq!(schedule.next(host, &1, false, seen(false)), Next::Idle);
     schedule.release_due(start + Duration::from_secs(2));
     assert!(grants(&mut schedule).is_empty(), "the later end counts");
     schedule.release_due(start + Duration::from_secs(3));
@@ -175,7 +185,7 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
         schedule.failed(host, start, &policy(false), 0.5),
         Some(vec![2, 3, 4])
     );
-    assert_eq!(schedule.next(host, &1, false, false), Next::Idle);
+    assert_eq!(schedule.next(host, &1, false, seen(false)), Next::Idle);
     schedule.release_due(start + Duration::from_secs(100));
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
 }
@@ -231,11 +241,12 @@ proptest! {
     fn caps_hold_at_every_instant_and_nothing_is_lost(
         jobs in 1usize..6,
         per_host in 1usize..4,
+        start in 1usize..4,
         idle in 0usize..4,
         steps in proptest::collection::vec(step(), 0..200),
         patient in any::<bool>(),
     ) {
-        let mut schedule = Plain::new(Caps { jobs, per_host, idle });
+        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle });
         let mut now = Instant::now();
         let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
         let mut busy: Vec<(HostId, u32)> = Vec::new();
@@ -270,7 +281,7 @@ proptest! {
                     let at = lane % busy.len();
                     let (host, lane) = busy[at];
                     done += 1;
-                    match schedule.next(host, &lane, used, used) {
+                    match schedule.next(host, &lane, used, seen(used)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -282,7 +293,7 @@ proptest! {
                     done += 1;
                     let waiting = schedule.failed(host, now, &policy(patient), 0.5);
                     done += u32::try_from(waiting.map_or(0, |waiting| waiting.len())).unwrap();
-                    match schedule.next(host, &lane, false, false) {
+                    match schedule.next(host, &lane, false, seen(false)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }

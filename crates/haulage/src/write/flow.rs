@@ -10,6 +10,7 @@ use super::disk::PartFile;
 use super::pump::{self, Broken, Pace};
 use super::stretch::Stretch;
 use crate::event::Transfer;
+use crate::meter::Meter;
 
 /// The rest of a body that is to go to a part.
 pub(crate) struct Flow {
@@ -20,6 +21,7 @@ pub(crate) struct Flow {
     pub(crate) pace: Pace,
     /// Told how far it has come.
     pub(crate) transfer: Arc<Transfer>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// A flow on its way to the thread that it will have.
@@ -69,6 +71,7 @@ impl Order {
                         stretch.wrote(bytes);
                     }
                     flow.transfer.add(bytes);
+                    flow.meter.add(bytes);
                     file.flowed(bytes)
                 },
             ),

@@ -35,6 +35,37 @@ fn a_connection_that_ends_as_it_is_used_again_costs_no_attempt() {
 }
 
 #[test]
+fn row_3_a_second_response_after_the_first_is_no_answer_to_the_next_request() {
+    for origin in [Origin::plain(), Origin::tls_http1()] {
+        origin.on("/1", file());
+        // What nobody asked for may come after the next request as well as before it.
+        let unasked = Script::raw("HTTP/1.1 200 OK\r\n\r\n");
+        let second = Script::ok(Body::seeded(2, 1000));
+        origin.on("/2", [unasked, second]);
+        let bench = one_at_a_time(&origin);
+        let outcomes = bench.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+        outcomes.iter().for_each(assert_done);
+        assert!(bench.read("2") == Body::seeded(2, 1000).bytes());
+        assert_eq!(outcomes[1].attempts, 1);
+    }
+}
+
+#[test]
+fn a_body_that_ends_with_its_connection_is_asked_for_on_one_of_its_own() {
+    let origin = Origin::plain();
+    origin.on("/1", file());
+    origin.on("/2", file().without_length());
+    let bench = one_at_a_time(&origin);
+    let outcomes = bench.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+    outcomes.iter().for_each(assert_done);
+    assert!(bench.read("2") == Body::seeded(1, 1000).bytes());
+    assert_eq!(
+        (outcomes[1].attempts, outcomes[1].verified.name()),
+        (1, "none")
+    );
+}
+
+#[test]
 fn a_second_connection_that_ends_the_same_way_is_a_failure() {
     for origin in [Origin::plain(), Origin::tls_http1()] {
         origin.on("/1", file());

@@ -166,7 +166,7 @@ fn a_list_in_which_rows_come_again_and_again_is_stopped_too() {
     let base = origin.url("/");
     engine.feed((0..2_000_000).map(move |number| get(&format!("{base}{}", number / 2))));
     let outcomes = block_on(async {
-        gate.reached(16).await;
+        gate.reached(4).await;
         engine.cancel();
         rest(&mut events).await
     });

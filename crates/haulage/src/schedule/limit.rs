@@ -1,0 +1,322 @@
+//! How many requests may be in flight to one host: found by trying, and given back at the first sign of trouble. Pure: time comes in as a
+//! parameter.
+//!
+//! It begins with a few, and doubles as long as that brings more. From then on it tries a little more from time to time, keeps what brings
+//! more, and holds while the server takes longer to answer than it did. What the server refuses halves it, once for all that were under way
+//! together; what was only being tried is given up alone. Below one request at a time there are pauses between requests.
+//!
+//! What counts is when the first byte of an answer comes, and how much comes: how long a whole answer takes says how long the file is.
+
+use std::time::{Duration, Instant};
+
+use crate::event::LimitChange as Why;
+
+/// How many are tried first.
+pub(crate) const START: usize = 4;
+/// Twice as many must bring so many times as much to be doubled again, and so many to be kept at all.
+const DOUBLES: f64 = 1.25;
+const KEPT: f64 = 1.1;
+/// A few more must bring this part of what they would if each brought as much as those before.
+const WORTH: f64 = 0.5;
+/// A server that takes so many times as long to answer as it has, and so much longer, has enough to do.
+const SLOWER: (f64, f64) = (1.5, 0.002);
+/// The best time to answer is forgotten by this much each round: a server may have become slower for good.
+const FORGETS: f64 = 1.002;
+/// How long nothing is tried: at first, and after it was in vain again and again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+/// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
+const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+/// An answer is worth as much as so many bytes: many small files are no less than a large one.
+const ANSWER: u64 = 16 << 10;
+/// How much one answer, or refusal, counts for the part of them that are refused; and which part is too large even for one at a time.
+const LATELY: f64 = 1.0 / 32.0;
+const TOO_MANY: f64 = 1.0 / 3.0;
+/// Seconds: the longest pause between two requests.
+const LONGEST_GAP: f64 = 4.0;
+/// The smallest part of a request by which it is tried to be more.
+const LEAST_STEP: f64 = 0.25;
+
+/// How many requests a host may have in flight.
+#[derive(Debug)]
+pub(super) struct Limit {
+    /// Requests at once; a part of one stands for pauses between them.
+    level: f64,
+    most: f64,
+    /// The most that went well for a whole round, unless less did not since.
+    good: f64,
+    phase: Phase,
+    /// How much more is tried next.
+    step: f64,
+    /// How long nothing is tried.
+    pause: Duration,
+    round: Round,
+    /// Seconds that the server takes to answer when it has little to do.
+    baseline: f64,
+    /// Seconds that it has taken lately.
+    latency: f64,
+    /// Answers in all.
+    answers: u64,
+    /// Which part of what was sent lately was refused.
+    refusals: f64,
+    /// What was sent before this is no new sign of trouble.
+    cut: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// Twice as many each time; half as many have brought so much a second.
+    Doubling { before: Option<f64> },
+    /// So many more are tried out; without them so much came.
+    Trying { more: f64, before: f64 },
+    /// It goes back by and by to just below where it was refused.
+    Regaining { to: f64 },
+    /// Nothing is tried before this.
+    Holding { until: Instant },
+}
+
+/// What has come since something was changed.
+#[derive(Debug)]
+struct Round {
+    since: Instant,
+    /// Bytes so far, and what stands for them.
+    units: u64,
+    answers: u64,
+    /// Seconds that those answers took, in all.
+    latency: f64,
+    /// What comes no longer belongs to what was before.
+    settled: bool,
+}
+
+impl Limit {
+    /// For a host of which nothing is known: `start` at first, `most` at most.
+    pub(super) fn new(start: usize, most: usize, now: Instant) -> Self {
+        let most = most.max(1) as f64;
+        Self {
+            level: (start.max(1) as f64).min(most),
+            most,
+            good: 0.0,
+            phase: Phase::Doubling { before: None },
+            step: 1.0,
+            pause: PAUSES.0,
+            round: Round::begin(now, 0),
+            baseline: f64::INFINITY,
+            latency: 0.0,
+            answers: 0,
+            refusals: 0.0,
+            cut: None,
+        }
+    }
+
+    /// How many requests may be in flight.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is positive, and no more than what came in as a number"
+    )]
+    pub(super) fn now(&self) -> usize {
+        self.level.ceil() as usize
+    }
+
+    /// How long after one request the next may be sent, where that many at once would be a little too much.
+    pub(super) fn gap(&self) -> Option<Duration> {
+        let is_paced = self.level.fract() > 0.0;
+        is_paced.then(|| {
+            let gap = self.latency / self.level;
+            Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP))
+        })
+    }
+
+    /// The server has answered as it should, so long after the request was sent.
+    pub(super) fn answered(&mut self, latency: Duration) {
+        let latency = latency.as_secs_f64();
+        self.answers += 1;
+        self.refusals -= self.refusals * LATELY;
+        self.latency += (latency - self.latency) / self.answers.min(8) as f64;
+        self.round.answers += 1;
+        self.round.latency += latency;
+    }
+
+    /// The server has refused a request that was sent then, or broken off.
+    pub(super) fn refused(&mut self, sent: Instant, now: Instant) -> Option<Why> {
+        self.refusals += (1.0 - self.refusals) * LATELY;
+        if self.cut.is_some_and(|cut| sent < cut) {
+            return None;
+        }
+        self.cut = Some(now);
+        let refused = self.level;
+        let is_tried = self.good > 0.0 && self.good < refused;
+        if is_tried {
+            // So many have gone well.
+            self.level = self.good.max(refused / 2.0);
+        } else {
+            self.level = refused / 2.0;
+            self.good = 0.0;
+        }
+        // With less, a request would have to wait for too long. And a server that refuses one of many, and goes on so however few come,
+        // does not do so for their number.
+        let least = if self.refusals < TOO_MANY && refused >= 1.0 {
+            1.0
+        } else {
+            self.latency.max(0.001) / LONGEST_GAP
+        };
+        self.level = self.level.max(least.min(refused));
+        match self.phase {
+            Phase::Trying { .. } | Phase::Regaining { .. } if is_tried => self.hold(now, true),
+            _ => {
+                let to = refused - 1.0;
+                self.step = (self.step / 2.0).max(LEAST_STEP);
+                self.phase = Phase::Regaining {
+                    to: if to < self.level { refused * 0.8 } else { to },
+                };
+            }
+        }
+        self.round = Round::begin(now, self.round.units);
+        Some(Why::Refused)
+    }
+
+    /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it allows are in flight, and more wait.
+    pub(super) fn look(&mut self, now: Instant, bytes: u64, is_used: bool) -> Option<Why> {
+        let units = bytes + ANSWER * self.answers;
+        if !is_used {
+            // What comes says nothing of what could.
+            self.round = Round::begin(now, units);
+            return None;
+        }
+        let passed = now.saturating_duration_since(self.round.since);
+        if !self.is_over(passed, units) {
+            return None;
+        }
+        let begun = Round {
+            settled: true,
+            ..Round::begin(now, units)
+        };
+        let round = std::mem::replace(&mut self.round, begun);
+        // The first of all has nothing before it; and what is regained is not measured.
+        let counts = round.settled
+            || matches!(
+                self.phase,
+                Phase::Doubling { before: None } | Phase::Regaining { .. }
+            );
+        if !counts {
+            return None;
+        }
+        let is_slower = self.is_slower(&round);
+        let rate = (units - round.units) as f64 / passed.as_secs_f64();
+        let before = self.level;
+        let why = self.decide(rate, is_slower, now);
+        if self.level > before {
+            self.good = before;
+        } else if self.level < before {
+            self.good = self.level;
+        }
+        let has_changed = self.level.to_bits() != before.to_bits();
+        self.round.settled = !has_changed;
+        has_changed.then_some(why)
+    }
+
+    /// Whether there is enough to go by.
+    fn is_over(&self, passed: Duration, units: u64) -> bool {
+        let rounds = match self.phase {
+            Phase::Holding { .. } | Phase::Trying { .. } if self.round.settled => 4,
+            _ => 1,
+        };
+        let answers = (rounds * self.now() as u64).max(2);
+        let has_answers = self.round.answers >= answers && passed >= ROUND.0;
+        // Answers of which each takes long, or long bodies.
+        let longest = ROUND.1.as_secs_f64().max(4.0 * self.latency);
+        has_answers || passed.as_secs_f64() >= longest && units > self.round.units
+    }
+
+    /// Whether the server took longer to answer in a round than it has to.
+    fn is_slower(&mut self, round: &Round) -> bool {
+        if round.answers == 0 {
+            return false;
+        }
+        let latency = round.latency / round.answers as f64;
+        self.baseline = (self.baseline * FORGETS).min(latency);
+        latency > self.baseline * SLOWER.0 + SLOWER.1
+    }
+
+    /// So much came in a second of a round that is over: what is done next.
+    fn decide(&mut self, rate: f64, is_slower: bool, now: Instant) -> Why {
+        let why = if is_slower { Why::Slower } else { Why::NoGain };
+        match self.phase {
+            Phase::Doubling { before } => {
+                let gain = before.map_or(f64::INFINITY, |before| rate / before);
+                if gain < KEPT || is_slower && gain < DOUBLES {
+                    self.level /= 2.0;
+                    self.hold(now, false);
+                    return why;
+                }
+                if gain < DOUBLES || is_slower || self.level >= self.most {
+                    self.hold(now, false);
+                    return why;
+                }
+                self.phase = Phase::Doubling { before: Some(rate) };
+                self.level = (self.level * 2.0).min(self.most);
+            }
+            Phase::Trying { more, before } => {
+                let from = self.level - more;
+                if is_slower || rate < before * (1.0 + WORTH * more / from) {
+                    self.level = from;
+                    self.hold(now, true);
+                    return why;
+                }
+                self.pause = PAUSES.0;
+                self.step = (more * 2.0).min(self.level);
+                self.try_more(rate, now);
+            }
+            Phase::Regaining { to } if is_slower || self.level >= to => {
+                self.hold(now, false);
+            }
+            Phase::Regaining { to } => {
+                let next = if self.level < 1.0 {
+                    self.level * 1.25
+                } else {
+                    self.level.floor() + 1.0
+                };
+                self.level = next.min(to.max(self.level)).min(self.most);
+            }
+            Phase::Holding { until } if now < until => {}
+            Phase::Holding { .. } if is_slower => self.hold(now, false),
+            Phase::Holding { .. } => self.try_more(rate, now),
+        }
+        Why::Grows
+    }
+
+    fn try_more(&mut self, rate: f64, now: Instant) {
+        let more = self.step.min(self.level).min(self.most - self.level);
+        if more <= 0.0 {
+            return self.hold(now, false);
+        }
+        self.phase = Phase::Trying { more, before: rate };
+        self.level += more;
+    }
+
+    /// Tries nothing for a while, and for longer if what was tried last was in vain; then a smaller step.
+    fn hold(&mut self, now: Instant, in_vain: bool) {
+        if in_vain {
+            self.pause = (self.pause * 2).min(PAUSES.1);
+            self.step = (self.step / 2.0).max(LEAST_STEP);
+        }
+        let until = now + self.pause;
+        self.phase = Phase::Holding { until };
+    }
+}
+
+impl Round {
+    fn begin(now: Instant, units: u64) -> Self {
+        Self {
+            since: now,
+            units,
+            answers: 0,
+            latency: 0.0,
+            settled: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

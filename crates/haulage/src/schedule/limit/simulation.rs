@@ -1,0 +1,288 @@
+//! Servers of several kinds, in virtual time: what the limit makes of each, beside every fixed number.
+//!
+//! What it prints is drawn too, as SVG: `bench/limits` puts that into docs/limits.svg.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::{Limit, START};
+
+/// Seconds of each course.
+const LENGTH: f64 = 30.0;
+const MOST: usize = 16;
+
+/// What a server does with a request.
+struct Answer {
+    /// Seconds to its first byte.
+    latency: f64,
+    /// Seconds from there to its end.
+    body: f64,
+    bytes: u64,
+    is_refused: bool,
+}
+
+fn small(latency: f64) -> Answer {
+    Answer {
+        latency,
+        body: 0.0,
+        bytes: 4096,
+        is_refused: false,
+    }
+}
+
+fn refusal(latency: f64) -> Answer {
+    Answer {
+        is_refused: true,
+        bytes: 0,
+        ..small(latency)
+    }
+}
+
+/// Answers to a request at some second, with so many in flight, itself included.
+type Server = Box<dyn FnMut(f64, usize) -> Answer>;
+
+/// Some workers, each at one request at a time; the others wait.
+fn fixed_capacity(workers: usize) -> Server {
+    let mut free = vec![0.0_f64; workers];
+    Box::new(move |now, _| {
+        let worker = free
+            .iter_mut()
+            .min_by(|one, other| one.total_cmp(other))
+            .unwrap();
+        *worker = worker.max(now) + 0.05;
+        small(*worker - now)
+    })
+}
+
+fn latency_grows() -> Server {
+    Box::new(|_, in_flight| small(0.05 * (1.0 + (in_flight as f64 / 8.0).powi(2))))
+}
+
+/// Refuses what goes beyond so many at once.
+fn connection_limit(most: impl Fn(f64) -> usize + 'static) -> Server {
+    Box::new(move |now, in_flight| {
+        if in_flight > most(now) {
+            refusal(0.005)
+        } else {
+            small(0.05)
+        }
+    })
+}
+
+/// So many a second, with a little more at once.
+fn rate_limiter(per_second: f64) -> Server {
+    let (mut tokens, mut at) = (10.0_f64, 0.0);
+    Box::new(move |now, _| {
+        tokens = (tokens + (now - at) * per_second).min(10.0);
+        at = now;
+        if tokens < 1.0 {
+            return refusal(0.01);
+        }
+        tokens -= 1.0;
+        small(0.01)
+    })
+}
+
+/// Each connection brings so much, and all together no more than ten of them do.
+fn throttled() -> Server {
+    Box::new(|_, in_flight| Answer {
+        latency: 0.02,
+        body: 0.5 * (in_flight as f64 / 10.0).max(1.0),
+        bytes: 500_000,
+        is_refused: false,
+    })
+}
+
+type Kind = (&'static str, fn() -> Server);
+
+fn servers() -> [Kind; 7] {
+    [
+        ("six workers", || fixed_capacity(6)),
+        ("latency grows with load", latency_grows),
+        ("eight connections", || connection_limit(|_| 8)),
+        ("250 requests a second", || rate_limiter(250.0)),
+        ("20 requests a second", || rate_limiter(20.0)),
+        ("each connection throttled", throttled),
+        ("twelve connections or three", || {
+            connection_limit(|now| if now % 12.0 < 6.0 { 12 } else { 3 })
+        }),
+    ]
+}
+
+/// What came of a course.
+#[derive(Default)]
+struct Course {
+    answers: f64,
+    refused: u64,
+    /// At which second how many were allowed.
+    limits: Vec<(f64, f64)>,
+}
+
+struct Event {
+    at: f64,
+    order: u64,
+    sent: f64,
+    answer: Answer,
+    has_begun: bool,
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Event {}
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Event {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at
+            .total_cmp(&other.at)
+            .then(self.order.cmp(&other.order))
+    }
+}
+
+/// Requests without end to a server, as many at once as the limit allows, or as a fixed number does.
+fn course(mut server: Server, fixed: Option<usize>) -> Course {
+    let start = Instant::now();
+    let instant = |second: f64| start + Duration::from_secs_f64(second);
+    let mut limit = Limit::new(START, MOST, start);
+    let mut course = Course::default();
+    let mut events: BinaryHeap<Reverse<Event>> = BinaryHeap::new();
+    let (mut now, mut order, mut in_flight, mut bytes, mut next_start) = (0.0, 0, 0, 0, 0.0);
+    while now < LENGTH {
+        let most = fixed.unwrap_or_else(|| limit.now());
+        while in_flight < most && next_start <= now {
+            in_flight += 1;
+            order += 1;
+            let answer = server(now, in_flight);
+            events.push(Reverse(Event {
+                at: now + answer.latency,
+                order,
+                sent: now,
+                answer,
+                has_begun: false,
+            }));
+            if let (None, Some(gap)) = (fixed, limit.gap()) {
+                next_start = now + gap.as_secs_f64();
+            }
+        }
+        let wakes = if in_flight < most {
+            next_start
+        } else {
+            f64::INFINITY
+        };
+        let due = events
+            .peek()
+            .map_or(f64::INFINITY, |Reverse(event)| event.at);
+        if wakes < due {
+            now = wakes;
+            continue;
+        }
+        let Some(Reverse(mut event)) = events.pop() else {
+            break;
+        };
+        now = event.at;
+        let is_used = in_flight >= most || next_start > now;
+        if event.answer.is_refused {
+            course.refused += 1;
+            limit.refused(instant(event.sent), instant(now));
+        } else if !event.has_begun {
+            limit.answered(Duration::from_secs_f64(event.answer.latency));
+            event.has_begun = true;
+            event.at += event.answer.body;
+            events.push(Reverse(event));
+            continue;
+        } else {
+            bytes += event.answer.bytes;
+            course.answers += 1.0;
+        }
+        in_flight -= 1;
+        limit.look(instant(now), bytes, is_used);
+        if course
+            .limits
+            .last()
+            .is_none_or(|(_, last)| last.to_bits() != limit.level.to_bits())
+        {
+            course.limits.push((now, limit.level));
+        }
+    }
+    course
+}
+
+#[test]
+fn it_is_within_a_tenth_of_the_best_fixed_number_on_each_server() {
+    let mut plot = Vec::new();
+    let mut short = String::new();
+    for (name, server) in servers() {
+        let found = course(server(), None);
+        let fixed = (1..=MOST).map(|most| (most, course(server(), Some(most))));
+        let (most, best) = fixed
+            .max_by(|(_, one), (_, other)| {
+                // Of those that bring the same, the one that is refused least.
+                let by_answers = one.answers.round().total_cmp(&other.answers.round());
+                by_answers.then(other.refused.cmp(&one.refused))
+            })
+            .unwrap();
+        let share = found.answers / best.answers;
+        let all = found.answers + found.refused as f64;
+        let line = format!(
+            "{name}: {share:.2} of the best, which is {most}; {:.1}% refused, there {:.1}%",
+            100.0 * found.refused as f64 / all,
+            100.0 * best.refused as f64 / (best.answers + best.refused as f64),
+        );
+        println!("{line}");
+        if share < 0.9 {
+            let _ = writeln!(short, "{line}");
+        }
+        plot.push((line, found.limits));
+    }
+    println!("{}", drawn(&plot));
+    assert!(short.is_empty(), "{short}");
+}
+
+/// One small chart for each course, below one another.
+fn drawn(courses: &[(String, Vec<(f64, f64)>)]) -> String {
+    const WIDTH: f64 = 720.0;
+    const HEIGHT: f64 = 90.0;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
+        WIDTH + 60.0,
+        (HEIGHT + 36.0) * courses.len() as f64 + 10.0
+    );
+    for (nth, (line, limits)) in courses.iter().enumerate() {
+        let top = 26.0 + nth as f64 * (HEIGHT + 36.0);
+        let x = |second: f64| 40.0 + second / LENGTH * WIDTH;
+        let y = |level: f64| top + HEIGHT * (1.0 - level / MOST as f64);
+        let mut path = String::new();
+        for (second, level) in limits {
+            let command = if path.is_empty() { 'M' } else { 'H' };
+            let _ = write!(path, "{command}{:.1}", x(*second));
+            let _ = write!(
+                path,
+                "{}{:.1}",
+                if command == 'M' { " " } else { "V" },
+                y(*level)
+            );
+        }
+        let _ = writeln!(
+            svg,
+            "<text x=\"40\" y=\"{}\">{line}</text>\n<path d=\"M40 {top}V{}H{}\" fill=\"none\" stroke=\"gray\"/>\n\
+             <text x=\"18\" y=\"{}\">16</text><text x=\"26\" y=\"{}\">0</text>\n\
+             <path d=\"{path}H{}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"1.5\"/>",
+            top - 6.0,
+            top + HEIGHT,
+            40.0 + WIDTH,
+            top + 10.0,
+            top + HEIGHT,
+            x(LENGTH)
+        );
+    }
+    svg + "</svg>\n"
+}

@@ -1,0 +1,214 @@
+//! The limit, step by step.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LATENCY: Duration = Duration::from_millis(100);
+
+/// A server that is always busy, in rounds of its latency.
+struct Rounds {
+    limit: Limit,
+    now: Instant,
+    bytes: u64,
+}
+
+impl Rounds {
+    fn new(start: usize, most: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            limit: Limit::new(start, most, now),
+            now,
+            bytes: 0,
+        }
+    }
+
+    /// One round of as many answers as are allowed, each as long and after such a latency; the last change.
+    fn round(&mut self, bytes: u64, latency: Duration) -> Option<Why> {
+        self.now += latency.max(self.limit.gap().unwrap_or_default());
+        let mut why = None;
+        for _ in 0..self.limit.now() {
+            self.limit.answered(latency);
+            self.bytes += bytes;
+            why = self.limit.look(self.now, self.bytes, true).or(why);
+        }
+        why
+    }
+
+    fn refused(&mut self) -> Option<Why> {
+        self.limit.refused(self.now, self.now)
+    }
+
+    /// Rounds until it has tried something, or for so long.
+    fn until_change(&mut self, bytes: u64, rounds: usize) -> Option<Why> {
+        (0..rounds).find_map(|_| self.round(bytes, LATENCY))
+    }
+}
+
+#[test]
+fn it_doubles_as_long_as_that_brings_more() {
+    let mut server = Rounds::new(4, 100);
+    let mut limits = Vec::new();
+    for _ in 0..8 {
+        server.until_change(4096, 10);
+        limits.push(server.limit.now());
+    }
+    assert_eq!(limits[..5], [8, 16, 32, 64, 100]);
+    assert_eq!(limits[5..], [100; 3], "and no farther than it may");
+}
+
+#[test]
+fn what_brings_no_more_is_given_back() {
+    let mut server = Rounds::new(4, 100);
+    assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
+    assert_eq!(server.limit.now(), 8);
+    // Twice as many bring half as much each.
+    let why = (0..10).find_map(|_| server.round(2048, LATENCY * 2));
+    assert_eq!((why, server.limit.now()), (Some(Why::Slower), 4));
+}
+
+#[test]
+fn while_the_server_takes_longer_to_answer_nothing_is_tried() {
+    let mut server = Rounds::new(4, 4);
+    server.round(4096, LATENCY);
+    server.limit.most = 16.0;
+    for _ in 0..100 {
+        assert_eq!(server.round(4096, LATENCY * 2), None);
+    }
+    // Once it answers as it did, something is.
+    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+}
+
+#[test]
+fn a_refusal_halves_it_once_for_all_that_were_under_way() {
+    let mut server = Rounds::new(16, 16);
+    let sent = server.now;
+    server.now += LATENCY;
+    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.limit.now(), 8);
+    for _ in 0..7 {
+        assert_eq!(server.limit.refused(sent, server.now), None);
+    }
+    server.now += LATENCY;
+    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.limit.now(), 4);
+}
+
+#[test]
+fn what_was_only_tried_is_given_up_alone() {
+    let mut server = Rounds::new(8, 8);
+    for _ in 0..3 {
+        server.round(4096, LATENCY);
+    }
+    server.limit.most = 16.0;
+    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+    assert_eq!(server.limit.now(), 9);
+    server.now += LATENCY;
+    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.limit.now(), 8);
+}
+
+#[test]
+fn below_one_at_a_time_there_are_pauses_but_no_endless_ones() {
+    let mut server = Rounds::new(1, 16);
+    server.round(4096, LATENCY);
+    assert_eq!(server.limit.gap(), None);
+    let mut gaps = Vec::new();
+    for _ in 0..40 {
+        server.now += LATENCY;
+        server.refused();
+        assert_eq!(server.limit.now(), 1);
+        gaps.extend(server.limit.gap());
+    }
+    assert!(gaps.is_sorted(), "{gaps:?}");
+    assert_eq!(gaps[0], LATENCY * 2);
+    assert_eq!(gaps.last(), Some(&Duration::from_secs(4)));
+    for _ in 0..200 {
+        server.round(4096, LATENCY);
+    }
+    assert_eq!(
+        server.limit.gap().unwrap_or_default(),
+        Duration::ZERO,
+        "{:?}",
+        server.limit
+    );
+}
+
+#[test]
+fn what_is_not_used_is_not_raised() {
+    let mut server = Rounds::new(4, 16);
+    for _ in 0..100 {
+        server.now += LATENCY;
+        for _ in 0..4 {
+            server.limit.answered(LATENCY);
+            assert_eq!(server.limit.look(server.now, 0, false), None);
+        }
+    }
+}
+
+#[test]
+fn long_bodies_are_looked_at_while_they_come() {
+    let (mut limit, start) = (Limit::new(4, 16, Instant::now()), Instant::now());
+    let mut limits = Vec::new();
+    let mut bytes = 0;
+    for tick in 1..20 {
+        bytes += 1_000_000 * limit.now() as u64;
+        limit.look(start + tick * Duration::from_millis(250), bytes, true);
+        limits.push(limit.now());
+    }
+    assert!(limits.is_sorted());
+    assert_eq!(limits.last(), Some(&16));
+}
+
+/// What may happen to a limit.
+#[derive(Debug, Clone)]
+enum Happens {
+    Answer(u64),
+    Refusal(u64),
+    Look(u64, bool),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => (0u64..2000).prop_map(Happens::Answer),
+        1 => (0u64..2000).prop_map(Happens::Refusal),
+        4 => (0u64..1_000_000, any::<bool>()).prop_map(|(bytes, used)| Happens::Look(bytes, used)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_it_is_from_one_to_the_most_and_a_refusal_never_raises_it(
+        (start, most) in (1usize..32, 1usize..32),
+        all in proptest::collection::vec((0u64..1000, happens()), 0..300),
+    ) {
+        let mut now = Instant::now();
+        let mut limit = Limit::new(start, most, now);
+        let mut bytes = 0;
+        for (passed, happens) in all {
+            now += Duration::from_millis(passed);
+            let before = limit.level;
+            match happens {
+                Happens::Answer(latency) => {
+                    limit.answered(Duration::from_millis(latency));
+                    prop_assert!(limit.level.to_bits() == before.to_bits());
+                }
+                Happens::Refusal(ago) => {
+                    let sent = now.checked_sub(Duration::from_millis(ago)).unwrap_or(now);
+                    limit.refused(sent, now);
+                    prop_assert!(limit.level <= before);
+                }
+                Happens::Look(more, is_used) => {
+                    bytes += more;
+                    let why = limit.look(now, bytes, is_used);
+                    prop_assert!(is_used || why.is_none());
+                    prop_assert!(limit.level <= 2.0 * before);
+                }
+            }
+            prop_assert!((1..=most).contains(&limit.now()));
+            prop_assert!(limit.gap().is_none_or(|gap| gap <= Duration::from_secs(4)));
+        }
+    }
+}
