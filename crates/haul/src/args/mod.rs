@@ -214,6 +214,9 @@ pub(crate) struct Download {
     pub(crate) jobs: usize,
 
     /// Most requests at once to one host
+    ///
+    /// Each host begins with four, or as many as --split says. As long as more bring more, it gets more; it gets fewer when it refuses some,
+    /// breaks off, or takes longer to answer. -v tells each change.
     #[arg(
         long, value_name = "N", value_parser = at_least_one,
         default_value_t = Options::DEFAULT_PER_HOST,

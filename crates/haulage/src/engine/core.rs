@@ -250,6 +250,9 @@ impl Core {
     /// Gives free slots to those whose turn it is.
     pub(super) fn hand_out(&self, mut schedule: MutexGuard<'_, Hosts>) {
         self.give_away_slots(&mut schedule);
+        if schedule.is_due_earlier() {
+            self.clock.notify_one();
+        }
         for news in schedule.news() {
             self.tell(match news {
                 News::Limit(host, limit, why) => Event::LimitChanged { host, limit, why },

@@ -44,6 +44,8 @@ pub(super) struct Host<W, L, S> {
     pub(super) later: usize,
     pub(super) health: Health,
     pub(super) limit: Limit,
+    /// When the next piece of work may start, where there are pauses between them.
+    pub(super) paced: Option<Instant>,
     pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
@@ -67,6 +69,7 @@ impl<W, L, S> Host<W, L, S> {
             later: 0,
             health: Health::default(),
             limit,
+            paced: None,
             meter: Arc::default(),
             closed_until: None,
             has_turn: false,

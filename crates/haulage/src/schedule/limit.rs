@@ -24,6 +24,8 @@ const SLOWER: (f64, f64) = (1.5, 0.002);
 const FORGETS: f64 = 1.002;
 /// How long nothing is tried: at first, and after it was in vain again and again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+/// What costs some time when it is in vain is not tried for so many times as long.
+const RARELY: u32 = 10;
 /// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
 const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 /// An answer is worth as much as so many bytes: many small files are no less than a large one.
@@ -49,6 +51,8 @@ pub(super) struct Limit {
     step: f64,
     /// How long nothing is tried.
     pause: Duration,
+    /// For how long the server was left alone when it refused something last.
+    price: Duration,
     round: Round,
     /// Seconds that the server takes to answer when it has little to do.
     baseline: f64,
@@ -98,6 +102,7 @@ impl Limit {
             phase: Phase::Doubling { before: None },
             step: 1.0,
             pause: PAUSES.0,
+            price: Duration::ZERO,
             round: Round::begin(now, 0),
             baseline: f64::INFINITY,
             latency: 0.0,
@@ -136,13 +141,19 @@ impl Limit {
         self.round.latency += latency;
     }
 
-    /// The server has refused a request that was sent then, or broken off.
-    pub(super) fn refused(&mut self, sent: Instant, now: Instant) -> Option<Why> {
+    /// The server has refused a request that was sent then, or broken off; and is left alone for so long now.
+    pub(super) fn refused(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        left_alone: Duration,
+    ) -> Option<Why> {
         self.refusals += (1.0 - self.refusals) * LATELY;
         if self.cut.is_some_and(|cut| sent < cut) {
             return None;
         }
         self.cut = Some(now);
+        self.price = left_alone;
         let refused = self.level;
         let is_tried = self.good > 0.0 && self.good < refused;
         if is_tried {
@@ -299,7 +310,7 @@ impl Limit {
             self.pause = (self.pause * 2).min(PAUSES.1);
             self.step = (self.step / 2.0).max(LEAST_STEP);
         }
-        let until = now + self.pause;
+        let until = now + self.price + self.pause.max(self.price * RARELY);
         self.phase = Phase::Holding { until };
     }
 }

@@ -27,6 +27,11 @@ use crate::options::RetryPolicy;
 pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::limit::START;
 
+/// What closes a host for so much longer is told.
+const WORTH_TELLING: Duration = Duration::from_millis(500);
+/// How late clocks may be.
+const LATE: Duration = Duration::from_millis(5);
+
 /// A host (scheme, name and port) that has work, lanes, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct HostId(usize);
@@ -56,6 +61,8 @@ pub(crate) struct Schedule<W, L, S> {
     busy: usize,
     idle: usize,
     news: Vec<News>,
+    /// Something is due earlier than anybody who was told when may think.
+    is_due_earlier: bool,
 }
 
 /// Something that people are to know of a host.
@@ -122,6 +129,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             busy: 0,
             idle: 0,
             news: Vec::new(),
+            is_due_earlier: false,
         }
     }
 
@@ -144,15 +152,40 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Starts nothing at a host until `until`; what waits for it waits on.
     pub(crate) fn close(&mut self, id: HostId, until: Instant) {
-        let key = Arc::clone(&self.hosts[id.0].key);
-        self.news.push(News::Waits(key, until));
+        let host = &self.hosts[id.0];
+        let is_known = |before: Instant| until < before + WORTH_TELLING;
+        if !host.closed_until.is_some_and(is_known) {
+            self.news.push(News::Waits(Arc::clone(&host.key), until));
+        }
         self.keep_closed(id, until);
+    }
+
+    /// A host has been asked, which is not to be asked too often: closes it for a moment.
+    fn pace(&mut self, id: HostId, now: Instant) {
+        let host = &mut self.hosts[id.0];
+        let Some(gap) = host.limit.gap() else {
+            host.paced = None;
+            return;
+        };
+        // Clocks are late by a little: the pace is kept all the same.
+        let earliest = now.checked_sub(LATE).unwrap_or(now);
+        let until = host.paced.map_or(now, |paced| paced.max(earliest)) + gap;
+        host.paced = Some(until);
+        if until > now {
+            self.keep_closed(id, until);
+        }
+    }
+
+    /// Whether something is due earlier since this was asked last.
+    pub(crate) fn is_due_earlier(&mut self) -> bool {
+        std::mem::take(&mut self.is_due_earlier)
     }
 
     fn keep_closed(&mut self, id: HostId, until: Instant) {
         let host = &mut self.hosts[id.0];
         host.closed_until = host.closed_until.max(Some(until));
         host.later += 1;
+        self.is_due_earlier |= self.later.next().is_none_or(|next| until < next);
         self.later.push(until, id, Due::Reopen);
     }
 
@@ -187,7 +220,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn refused(&mut self, id: HostId, sent: Instant, now: Instant) {
         let host = &mut self.hosts[id.0];
         let before = host.limit.now();
-        let change = host.limit.refused(sent, now);
+        let closed = host.closed_until.filter(|_| host.paced.is_none());
+        let left_alone =
+            closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let change = host.limit.refused(sent, now, left_alone);
         self.tell_limit(id, before, change);
     }
 
@@ -304,8 +340,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
         let lease = self.hosts[id.0].take()?;
         self.busy += 1;
-        if let Some(gap) = self.hosts[id.0].limit.gap() {
-            self.keep_closed(id, now() + gap);
+        if self.hosts[id.0].limit.gap().is_some() {
+            self.pace(id, now());
         }
         Some(lease)
     }

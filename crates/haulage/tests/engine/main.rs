@@ -8,6 +8,7 @@ mod caps;
 mod certificates;
 mod chaos;
 mod codings;
+mod courtesy;
 mod entities;
 mod existing;
 mod fetching;

@@ -191,7 +191,7 @@ fn course(mut server: Server, fixed: Option<usize>) -> Course {
         let is_used = in_flight >= most || next_start > now;
         if event.answer.is_refused {
             course.refused += 1;
-            limit.refused(instant(event.sent), instant(now));
+            limit.refused(instant(event.sent), instant(now), Duration::ZERO);
         } else if !event.has_begun {
             limit.answered(Duration::from_secs_f64(event.answer.latency));
             event.has_begun = true;
@@ -244,6 +244,30 @@ fn it_is_within_a_tenth_of_the_best_fixed_number_on_each_server() {
     }
     println!("{}", drawn(&plot));
     assert!(short.is_empty(), "{short}");
+}
+
+#[test]
+fn a_capacity_that_rises_is_found_within_ten_seconds() {
+    for latency in [0.02, 0.05, 0.2] {
+        let most = |now| if now < 15.0 { 8 } else { 16 };
+        let server: Server = Box::new(move |now, in_flight| {
+            if in_flight > most(now) {
+                refusal(latency)
+            } else {
+                small(latency)
+            }
+        });
+        let course = course(server, None);
+        let found = course
+            .limits
+            .iter()
+            .find(|(at, level)| *at >= 15.0 && *level >= 15.0);
+        assert!(
+            found.is_some_and(|(at, _)| *at < 25.0),
+            "at {latency}: {:?}",
+            course.limits
+        );
+    }
 }
 
 /// One small chart for each course, below one another.

@@ -38,7 +38,7 @@ impl Rounds {
     }
 
     fn refused(&mut self) -> Option<Why> {
-        self.limit.refused(self.now, self.now)
+        self.limit.refused(self.now, self.now, Duration::ZERO)
     }
 
     /// Rounds until it has tried something, or for so long.
@@ -89,7 +89,7 @@ fn a_refusal_halves_it_once_for_all_that_were_under_way() {
     assert_eq!(server.refused(), Some(Why::Refused));
     assert_eq!(server.limit.now(), 8);
     for _ in 0..7 {
-        assert_eq!(server.limit.refused(sent, server.now), None);
+        assert_eq!(server.limit.refused(sent, server.now, Duration::ZERO), None);
     }
     server.now += LATENCY;
     assert_eq!(server.refused(), Some(Why::Refused));
@@ -197,7 +197,7 @@ proptest! {
                 }
                 Happens::Refusal(ago) => {
                     let sent = now.checked_sub(Duration::from_millis(ago)).unwrap_or(now);
-                    limit.refused(sent, now);
+                    limit.refused(sent, now, Duration::ZERO);
                     prop_assert!(limit.level <= before);
                 }
                 Happens::Look(more, is_used) => {

@@ -1,0 +1,90 @@
+//! How many requests a host gets is found out by asking it. Rows 44 and 45 of docs/faults.md.
+
+use std::time::Duration;
+
+use haulage::{Event, LimitChange, Outcome};
+use origin::{Body, Limit, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, get};
+
+/// Long enough for requests to overlap.
+const LATENCY: Duration = Duration::from_millis(5);
+
+fn file() -> Script {
+    Script::ok(Body::seeded(1, 4096)).delay(LATENCY)
+}
+
+fn rows(origin: &Origin, count: u64) -> Vec<haulage::Row> {
+    (0..count)
+        .map(|number| get(&origin.url(&format!("/{number}"))))
+        .collect()
+}
+
+/// What a run tells of its hosts' limits, and its outcomes.
+fn limits(bench: &Bench, rows: Vec<haulage::Row>) -> (Vec<(usize, LimitChange)>, Vec<Outcome>) {
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed(rows);
+    engine.close();
+    let (mut limits, mut outcomes) = (Vec::new(), Vec::new());
+    block_on(async {
+        while let Some(event) = events.next().await {
+            match event {
+                Event::LimitChanged { limit, why, .. } => limits.push((limit, why)),
+                Event::Ended(outcome) => outcomes.push(*outcome),
+                _ => {}
+            }
+        }
+    });
+    (limits, outcomes)
+}
+
+#[test]
+fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
+    let origin = Origin::plain();
+    origin.under("/", |_| file());
+    let mut bench = Bench::new();
+    bench.options.per_host = 16;
+    let (limits, outcomes) = limits(&bench, rows(&origin, 600));
+    outcomes.iter().for_each(assert_done);
+    let mut asked = origin.log();
+    asked.sort_by_key(|asked| asked.at);
+    let first_end = asked.iter().filter_map(|asked| asked.ended).min().unwrap();
+    let before = asked.iter().filter(|asked| asked.at < first_end).count();
+    assert!(before <= 4, "{before} before the first answer");
+    // What comes after it depends on how fast this machine is.
+    assert_eq!(limits[0], (8, LimitChange::Grows));
+    assert!(origin.peak_in_flight() > 4);
+}
+
+#[test]
+fn rows_44_and_45_a_storm_of_refusals_ends_with_all_files_and_few_of_them() {
+    const FILES: u64 = 3000;
+    let origin = Origin::plain();
+    origin.under("/", |_| file());
+    origin.limit("/", Limit::at_once(8, Script::status(503)));
+    let mut bench = Bench::new();
+    bench.options.per_host = 16;
+    let (limits, outcomes) = limits(&bench, rows(&origin, FILES));
+    assert_eq!(outcomes.len() as u64, FILES);
+    outcomes.iter().for_each(assert_done);
+    let refused = origin.tally().requests - FILES;
+    assert!(refused <= FILES / 20, "{refused} requests were refused");
+    // It did not give up trying more, nor stay with much less.
+    assert!(limits.iter().any(|(limit, _)| *limit > 8), "{limits:?}");
+}
+
+#[test]
+fn a_server_that_takes_one_at_a_time_gets_one() {
+    const FILES: u64 = 300;
+    let origin = Origin::plain();
+    origin.under("/", |_| file());
+    origin.limit("/", Limit::at_once(1, Script::status(429)));
+    let mut bench = Bench::new();
+    bench.options.per_host = 16;
+    bench.options.retry.base = Duration::from_millis(10);
+    let (_, outcomes) = limits(&bench, rows(&origin, FILES));
+    outcomes.iter().for_each(assert_done);
+    let refused = origin.tally().requests - FILES;
+    assert!(refused <= FILES / 10, "{refused} requests were refused");
+}
