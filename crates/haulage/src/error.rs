@@ -255,18 +255,18 @@ impl Error {
         self.status
     }
 
-    /// Whether this process, or the system, has too many files open: that passes as others are closed.
-    /// Whether it may mean that a server has more to do than it can.
-    pub(crate) fn is_overload(&self) -> bool {
+    /// Whether it may mean that a server has more to do than it can. `answered`: the head of an answer had come; what breaks off later
+    /// has other reasons, as a rule.
+    pub(crate) fn is_overload(&self, answered: bool) -> bool {
         match self.kind {
-            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Reset | ErrorKind::Incomplete => {
-                true
-            }
+            ErrorKind::Timeout => true,
+            ErrorKind::Connect | ErrorKind::Reset => !answered,
             ErrorKind::Http => matches!(self.http_status(), Some(408 | 429 | 502..=504)),
             _ => false,
         }
     }
 
+    /// Whether this process, or the system, has too many files open: that passes as others are closed.
     pub(crate) fn lacks_descriptors(&self) -> bool {
         let source = self.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());

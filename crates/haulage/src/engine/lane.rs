@@ -196,7 +196,9 @@ impl Lane {
                     if self.has_answered_for_long() {
                         self.core.schedule().answered(self.host);
                     }
-                    if !self.core.host_failed(self.host, self.sent, &error) {
+                    let is_overload = error.is_overload(self.answered.is_some());
+                    let overloaded = self.sent.filter(|_| is_overload);
+                    if !self.core.host_failed(self.host, overloaded, &error) {
                         error = error.transient(false);
                     }
                 }

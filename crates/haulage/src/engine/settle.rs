@@ -216,14 +216,20 @@ impl Core {
         }
     }
 
-    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `false` when it is given up.
-    pub(super) fn host_failed(&self, host: HostId, sent: Option<Instant>, error: &Error) -> bool {
+    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `overloaded`: when the request was
+    /// sent which has shown that it has too much to do. `false` when it is given up.
+    pub(super) fn host_failed(
+        &self,
+        host: HostId,
+        overloaded: Option<Instant>,
+        error: &Error,
+    ) -> bool {
         let (now, policy) = (Instant::now(), &self.options.retry);
         let mut schedule = self.schedule();
         if let Some(asked) = error.asked_wait().filter(|asked| *asked <= policy.max_time) {
             schedule.close(host, now + asked);
         }
-        if let Some(sent) = sent.filter(|_| error.is_overload()) {
+        if let Some(sent) = overloaded {
             schedule.refused(host, sent, now);
         }
         let given_up = schedule.failed(host, now, policy, fastrand::f64());

@@ -88,3 +88,22 @@ fn a_server_that_takes_one_at_a_time_gets_one() {
     let refused = origin.tally().requests - FILES;
     assert!(refused <= FILES / 10, "{refused} requests were refused");
 }
+
+#[test]
+fn bodies_that_break_off_are_no_sign_that_there_are_too_many() {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        if request.nth == 1 && request.path().ends_with('7') {
+            file().close_at(1000)
+        } else {
+            file()
+        }
+    });
+    let mut bench = Bench::new();
+    bench.options.per_host = 16;
+    bench.options.retry.base = Duration::from_millis(10);
+    let (limits, outcomes) = limits(&bench, rows(&origin, 300));
+    outcomes.iter().for_each(assert_done);
+    let refused = limits.iter().any(|(_, why)| *why == LimitChange::Refused);
+    assert!(!refused, "{limits:?}");
+}
