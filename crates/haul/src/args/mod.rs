@@ -224,6 +224,10 @@ pub(crate) struct Download {
     )]
     pub(crate) per_host: usize,
 
+    /// Least time between two requests to one host: 500ms, 2s, 1m
+    #[arg(long, value_name = "DUR", help_heading = "Pace")]
+    pub(crate) delay: Option<Span>,
+
     /// Most segments of one file at once; 1 lets each file come as one
     ///
     /// A large file begins as one request. When what is left of it would take more than two seconds, idle connections to its host

@@ -135,6 +135,7 @@ impl Core {
                 per_host: options.per_host,
                 start: START.max(options.split).min(options.per_host),
                 idle: options.jobs.saturating_mul(IDLE_PER_JOB),
+                delay: options.delay,
             }))),
             workers,
             next_worker: AtomicUsize::new(0),

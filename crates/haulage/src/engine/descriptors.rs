@@ -29,6 +29,8 @@ fn within(caps: Caps, limit: Option<u64>) -> Caps {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -38,6 +40,7 @@ mod tests {
             per_host: 16,
             start: 4,
             idle: 128,
+            delay: Duration::ZERO,
         };
         for (limit, jobs, idle) in [
             (None, 64, 128),

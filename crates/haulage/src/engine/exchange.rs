@@ -142,6 +142,7 @@ impl Lane {
                 return Ok(None);
             }
             connects = false;
+            self.wait_for_turn().await;
             match self.send(to, conditions).await {
                 Ok(response) if self.used && is_unasked(&response) => {
                     // Where there is no other one, it is the answer.
@@ -156,6 +157,16 @@ impl Lane {
                 Err(unanswered) => self.make_way(resends, unanswered)?,
             }
         }
+    }
+
+    /// Waits until the host may be asked again.
+    async fn wait_for_turn(&mut self) {
+        if self.core.options.delay.is_zero() {
+            return;
+        }
+        let at = self.core.schedule().may_send(self.host, Instant::now());
+        tokio::time::sleep_until(at.into()).await;
+        self.sent = Some(Instant::now());
     }
 
     async fn send(

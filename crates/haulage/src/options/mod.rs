@@ -39,6 +39,8 @@ pub struct Options {
     /// Most requests in flight to one host (scheme, name and port), and most HTTP/1 connections to it, idle ones
     /// included; at least 1.
     pub per_host: usize,
+    /// The least time between two requests to one host.
+    pub delay: Duration,
     /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first count as requests to its host.
     pub split: usize,
     /// Bytes: of a file, a remainder that is smaller is not split.
@@ -138,6 +140,7 @@ impl Options {
             destination: Destination::Directory(directory.into()),
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
+            delay: Duration::ZERO,
             split: Self::DEFAULT_SPLIT,
             min_split_size: Self::DEFAULT_MIN_SPLIT_SIZE,
             retry: RetryPolicy::default(),
@@ -199,6 +202,7 @@ impl Options {
             self.retry.base,
             self.retry.cap,
             self.retry.max_time,
+            self.delay,
             self.max_time.unwrap_or_default(),
         ];
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {

@@ -46,6 +46,8 @@ pub(super) struct Host<W, L, S> {
     pub(super) limit: Limit,
     /// When the next piece of work may start, where there are pauses between them.
     pub(super) paced: Option<Instant>,
+    /// When the next request may be sent, where there is to be some time between them.
+    pub(super) sends: Option<Instant>,
     pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
@@ -70,6 +72,7 @@ impl<W, L, S> Host<W, L, S> {
             health: Health::default(),
             limit,
             paced: None,
+            sends: None,
             meter: Arc::default(),
             closed_until: None,
             has_turn: false,

@@ -47,6 +47,8 @@ pub(crate) struct Caps {
     pub(crate) start: usize,
     /// Idle lanes in all.
     pub(crate) idle: usize,
+    /// The least time between two requests to one host.
+    pub(crate) delay: Duration,
 }
 
 /// Hosts, their queues and their lanes. `W` is what waits, `L` is how an idle lane is called, `S` is a connection that
@@ -160,15 +162,27 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.keep_closed(id, until);
     }
 
+    /// When a lane may send the request that it has ready: no sooner after the one before than `delay` says, however long each has waited
+    /// for its connection.
+    pub(crate) fn may_send(&mut self, id: HostId, now: Instant) -> Instant {
+        let host = &mut self.hosts[id.0];
+        let at = host.sends.map_or(now, |sends| sends.max(now));
+        host.sends = Some(at + self.caps.delay);
+        at
+    }
+
     /// A host has been asked, which is not to be asked too often: closes it for a moment.
     fn pace(&mut self, id: HostId, now: Instant) {
+        let delay = self.caps.delay;
         let host = &mut self.hosts[id.0];
-        let Some(gap) = host.limit.gap() else {
-            host.paced = None;
-            return;
+        let gap = host.limit.gap().unwrap_or_default().max(delay);
+        // Clocks are late by a little: where it is the average that counts, the pace is kept all the same.
+        let late = if delay.is_zero() {
+            LATE
+        } else {
+            Duration::ZERO
         };
-        // Clocks are late by a little: the pace is kept all the same.
-        let earliest = now.checked_sub(LATE).unwrap_or(now);
+        let earliest = now.checked_sub(late).unwrap_or(now);
         let until = host.paced.map_or(now, |paced| paced.max(earliest)) + gap;
         host.paced = Some(until);
         if until > now {
@@ -340,8 +354,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
         let lease = self.hosts[id.0].take()?;
         self.busy += 1;
-        if self.hosts[id.0].limit.gap().is_some() {
+        if self.hosts[id.0].limit.gap().is_some() || !self.caps.delay.is_zero() {
             self.pace(id, now());
+        } else {
+            self.hosts[id.0].paced = None;
         }
         Some(lease)
     }

@@ -15,6 +15,7 @@ fn caps(jobs: usize, per_host: usize) -> Caps {
         per_host,
         start: per_host,
         idle: 64,
+        delay: Duration::ZERO,
     }
 }
 
@@ -246,7 +247,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..200),
         patient in any::<bool>(),
     ) {
-        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle });
+        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle, delay: Duration::ZERO });
         let mut now = Instant::now();
         let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
         let mut busy: Vec<(HostId, u32)> = Vec::new();

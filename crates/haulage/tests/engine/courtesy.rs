@@ -1,6 +1,6 @@
 //! How many requests a host gets is found out by asking it. Rows 44 and 45 of docs/faults.md.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use haulage::{Event, LimitChange, Outcome};
 use origin::{Body, Limit, Origin, Script};
@@ -106,4 +106,40 @@ fn bodies_that_break_off_are_no_sign_that_there_are_too_many() {
     outcomes.iter().for_each(assert_done);
     let refused = limits.iter().any(|(_, why)| *why == LimitChange::Refused);
     assert!(!refused, "{limits:?}");
+}
+
+#[test]
+fn with_a_delay_no_two_requests_to_one_host_are_closer_than_that() {
+    const DELAY: Duration = Duration::from_millis(60);
+    for origin in [Origin::plain(), Origin::tls()] {
+        let elsewhere = Origin::plain();
+        elsewhere.under("/", |_| file());
+        // A redirect, an attempt that fails, and a connection that is closed count as requests too.
+        origin.on("/0", Script::redirect(302, "/1"));
+        origin.on("/2", [Script::status(503), file()]);
+        origin.on("/3", file().close_on_reuse());
+        for path in ["/1", "/4"] {
+            origin.on(path, file());
+        }
+        let mut bench = Bench::trusting(&origin);
+        bench.options.delay = DELAY;
+        bench.options.retry.base = Duration::from_millis(1);
+        let start = Instant::now();
+        let mut all = rows(&origin, 5);
+        all.extend(rows(&elsewhere, 3));
+        bench.run(all).iter().for_each(assert_done);
+        for origin in [&origin, &elsewhere] {
+            let mut asked = origin.log();
+            asked.sort_by_key(|asked| asked.at);
+            // Each comes some time after it was sent, and none before.
+            for (nth, asked) in (0..).zip(&asked) {
+                assert!(
+                    asked.at >= start + DELAY * nth,
+                    "{nth}: {:?}",
+                    asked.at - start
+                );
+            }
+        }
+        assert!(origin.log().len() >= 7);
+    }
 }
