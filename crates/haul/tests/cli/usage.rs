@@ -106,6 +106,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--compressed",
         "--connect-timeout",
         "--content-disposition",
+        "--delay",
         "--dir",
         "--dry-run",
         "--durability",
