@@ -196,8 +196,7 @@ impl Lane {
                     if self.has_answered_for_long() {
                         self.core.schedule().answered(self.host);
                     }
-                    let is_overload = error.is_overload(self.answered.is_some());
-                    let overloaded = self.sent.filter(|_| is_overload);
+                    let overloaded = self.overloaded(&error);
                     if !self.core.host_failed(self.host, overloaded, &error) {
                         error = error.transient(false);
                     }
@@ -222,6 +221,12 @@ impl Lane {
         let silence = self.core.options.timeout;
         self.answered
             .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
+    }
+
+    /// When the request was sent whose failure is a sign that the host has more to do than it can, if it is one.
+    pub(super) fn overloaded(&self, error: &Error) -> Option<Instant> {
+        let is_sign = error.is_overload(self.answered.is_some());
+        self.sent.filter(|_| is_sign)
     }
 
     /// Whether a failure is a sign that the host is in trouble.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::response::Parts;
@@ -55,6 +56,11 @@ impl Lane {
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
+                if let Some(sent) = self.overloaded(&error) {
+                    self.core
+                        .schedule()
+                        .refused(self.host, sent, Instant::now());
+                }
                 self.core.no_share(split, at, self.host, error);
             }
         }

@@ -84,7 +84,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// How many it may have in flight.
     pub(super) fn limit(&self) -> usize {
-        self.health.limit(self.limit.now())
+        self.health.limit(self.limit.most()).min(self.limit.now())
     }
 
     /// Whether it has work and may have one more in flight.

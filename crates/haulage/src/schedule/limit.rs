@@ -122,6 +122,16 @@ impl Limit {
         self.level.ceil() as usize
     }
 
+    /// The most that it may ever be.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it came in as a number"
+    )]
+    pub(super) fn most(&self) -> usize {
+        self.most as usize
+    }
+
     /// How long after one request the next may be sent, where that many at once would be a little too much.
     pub(super) fn gap(&self) -> Option<Duration> {
         let is_paced = self.level.fract() > 0.0;

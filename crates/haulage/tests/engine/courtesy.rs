@@ -1,11 +1,12 @@
-//! How many requests a host gets is found out by asking it. Rows 44 and 45 of docs/faults.md.
+//! How many requests a host gets is found out by asking it. Row 46 of docs/faults.md.
 
 use std::time::{Duration, Instant};
 
 use haulage::{Event, LimitChange, Outcome};
 use origin::{Body, Limit, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get};
+use crate::bench::{Bench, assert_done, block_on, get, rest};
+use crate::splitting::waiting;
 
 /// Long enough for requests to overlap.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -58,7 +59,7 @@ fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
 }
 
 #[test]
-fn rows_44_and_45_a_storm_of_refusals_ends_with_all_files_and_few_of_them() {
+fn row_46_a_storm_of_refusals_ends_with_all_files_and_few_of_them() {
     const FILES: u64 = 3000;
     let origin = Origin::plain();
     origin.under("/", |_| file());
@@ -87,6 +88,29 @@ fn a_server_that_takes_one_at_a_time_gets_one() {
     outcomes.iter().for_each(assert_done);
     let refused = origin.tally().requests - FILES;
     assert!(refused <= FILES / 10, "{refused} requests were refused");
+}
+
+#[test]
+fn a_share_that_is_refused_counts_as_well() {
+    let (origin, gate) = waiting(|_, _| Script::status(503));
+    let mut bench = Bench::new();
+    bench.options.min_split_size = 256 << 10;
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/file"))]);
+    engine.close();
+    let limit = block_on(async {
+        loop {
+            match events.next().await.unwrap() {
+                Event::LimitChanged { limit, why, .. } => break (limit, why),
+                Event::Ended(outcome) => panic!("{outcome:?}"),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(limit, (2, LimitChange::Refused));
+    gate.open();
+    block_on(rest(&mut events)).iter().for_each(assert_done);
 }
 
 #[test]
