@@ -151,7 +151,7 @@ impl Limit {
         self.round.latency += latency;
     }
 
-    /// The server has refused a request that was sent then, or broken off; and is left alone for so long now.
+    /// The server has refused a request that was sent then, or not answered it; and is left alone for so long now.
     pub(super) fn refused(
         &mut self,
         sent: Instant,
@@ -184,7 +184,7 @@ impl Limit {
         match self.phase {
             Phase::Trying { .. } | Phase::Regaining { .. } if is_tried => self.hold(now, true),
             _ => {
-                let to = refused - 1.0;
+                let to = refused - self.step.min(1.0);
                 self.step = (self.step / 2.0).max(LEAST_STEP);
                 self.phase = Phase::Regaining {
                     to: if to < self.level { refused * 0.8 } else { to },
@@ -225,11 +225,8 @@ impl Limit {
         let rate = (units - round.units) as f64 / passed.as_secs_f64();
         let before = self.level;
         let why = self.decide(rate, is_slower, now);
-        if self.level > before {
-            self.good = before;
-        } else if self.level < before {
-            self.good = self.level;
-        }
+        // What it was raised to has yet to go well; what it was, or is left at, has.
+        self.good = before.min(self.level);
         let has_changed = self.level.to_bits() != before.to_bits();
         self.round.settled = !has_changed;
         has_changed.then_some(why)
@@ -265,7 +262,7 @@ impl Limit {
             Phase::Doubling { before } => {
                 let gain = before.map_or(f64::INFINITY, |before| rate / before);
                 if gain < KEPT || is_slower && gain < DOUBLES {
-                    self.level /= 2.0;
+                    self.level = self.good;
                     self.hold(now, false);
                     return why;
                 }
@@ -283,7 +280,7 @@ impl Limit {
                     self.hold(now, true);
                     return why;
                 }
-                self.pause = PAUSES.0;
+                (self.pause, self.price) = (PAUSES.0, Duration::ZERO);
                 self.step = (more * 2.0).min(self.level);
                 self.try_more(rate, now);
             }
@@ -296,7 +293,7 @@ impl Limit {
                 } else {
                     self.level.floor() + 1.0
                 };
-                self.level = next.min(to.max(self.level)).min(self.most);
+                self.level = next.min(to);
             }
             Phase::Holding { until } if now < until => {}
             Phase::Holding { .. } if is_slower => self.hold(now, false),

@@ -111,6 +111,55 @@ fn what_was_only_tried_is_given_up_alone() {
 }
 
 #[test]
+fn what_has_gone_well_for_long_is_halved_too() {
+    let mut server = Rounds::new(16, 16);
+    server.now += LATENCY;
+    server.refused();
+    while server.limit.now() < 15 {
+        server.round(4096, LATENCY);
+    }
+    // It has come back, and so many have gone well for a while.
+    for _ in 0..4 {
+        assert_eq!(server.round(4096, LATENCY), None);
+    }
+    server.now += LATENCY;
+    server.refused();
+    assert_eq!(server.limit.now(), 8);
+}
+
+#[test]
+fn a_doubling_that_was_cut_short_goes_back_to_where_it_was() {
+    let mut server = Rounds::new(6, 10);
+    assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
+    assert_eq!(server.limit.now(), 10);
+    let why = (0..10).find_map(|_| server.round(2048, LATENCY * 2));
+    assert_eq!((why, server.limit.now()), (Some(Why::Slower), 6));
+}
+
+#[test]
+fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
+    let mut server = Rounds::new(8, 8);
+    for _ in 0..3 {
+        server.round(4096, LATENCY);
+    }
+    server.limit.most = 100.0;
+    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+    server.now += LATENCY;
+    let dear = Duration::from_secs(1);
+    server.limit.refused(server.now, server.now, dear);
+    let pauses = |server: &mut Rounds| {
+        let since = server.now;
+        assert_eq!(server.until_change(4096, 1000), Some(Why::Grows));
+        server.now - since
+    };
+    assert!(pauses(&mut server) > 10 * dear);
+    // That was of use, and so is more; then no more is.
+    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+    while server.round(64, LATENCY) != Some(Why::NoGain) {}
+    assert!(pauses(&mut server) < 5 * dear);
+}
+
+#[test]
 fn below_one_at_a_time_there_are_pauses_but_no_endless_ones() {
     let mut server = Rounds::new(1, 16);
     server.round(4096, LATENCY);
