@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Lease;
 use super::health::Health;
 use super::limit::Limit;
+use super::pace::Pace;
 use crate::meter::Meter;
 
 /// What a host speaks, as far as is known.
@@ -44,10 +45,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) later: usize,
     pub(super) health: Health,
     pub(super) limit: Limit,
-    /// When the next piece of work may start, where there are pauses between them.
-    pub(super) paced: Option<Instant>,
-    /// When the next request may be sent, where there is to be some time between them.
-    pub(super) sends: Option<Instant>,
+    pub(super) pace: Pace,
     pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
@@ -71,8 +69,7 @@ impl<W, L, S> Host<W, L, S> {
             later: 0,
             health: Health::default(),
             limit,
-            paced: None,
-            sends: None,
+            pace: Pace::default(),
             meter: Arc::default(),
             closed_until: None,
             has_turn: false,
@@ -90,14 +87,18 @@ impl<W, L, S> Host<W, L, S> {
     /// Whether it has work and may have one more in flight.
     pub(super) fn could_start(&self) -> bool {
         !self.queue.is_empty()
-            && self.closed_until.is_none()
+            && self.may_be_asked()
             && self.busy < self.limit()
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
+    fn may_be_asked(&self) -> bool {
+        self.closed_until.is_none() && !self.pace.waits()
+    }
+
     /// How many more it may have in flight, if nothing waits.
     pub(super) fn spare(&self) -> usize {
-        if !self.queue.is_empty() || self.closed_until.is_some() {
+        if !self.queue.is_empty() || !self.may_be_asked() {
             return 0;
         }
         self.limit().saturating_sub(self.busy)

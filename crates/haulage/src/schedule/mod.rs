@@ -4,10 +4,12 @@
 //! its not-before time. So one rule, the host's, covers them all. This station knows nothing of HTTP or of files, holds
 //! no lock and no socket, and asks for the time as a parameter: it is a data structure, and tests drive it as one.
 
+mod adapt;
 mod health;
 mod host;
 mod later;
 mod limit;
+mod pace;
 pub(crate) mod retry;
 
 use std::collections::{HashMap, VecDeque};
@@ -16,21 +18,18 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use self::health::Verdict;
 use self::host::Host;
 use self::later::{Due, Later};
 use self::limit::Limit;
-use crate::event::LimitChange;
+use self::pace::Pace;
 use crate::meter::Meter;
-use crate::options::RetryPolicy;
 
+pub(crate) use self::adapt::{News, Seen};
 pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::limit::START;
 
 /// What closes a host for so much longer is told.
 const WORTH_TELLING: Duration = Duration::from_millis(500);
-/// How late clocks may be.
-const LATE: Duration = Duration::from_millis(5);
 
 /// A host (scheme, name and port) that has work, lanes, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,25 +64,6 @@ pub(crate) struct Schedule<W, L, S> {
     news: Vec<News>,
     /// Something is due earlier than anybody who was told when may think.
     is_due_earlier: bool,
-}
-
-/// Something that people are to know of a host.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    /// So many may be in flight to it now.
-    Limit(Arc<str>, usize, LimitChange),
-    /// Nothing is sent to it before this.
-    Waits(Arc<str>, Instant),
-}
-
-/// What a lane has seen of its host during a piece of work.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    /// It has answered as it should.
-    pub(crate) fine: bool,
-    /// How long the first byte of that answer took.
-    pub(crate) latency: Option<Duration>,
-    pub(crate) now: Instant,
 }
 
 /// A slot given to a piece of work: it counts as in flight from now on.
@@ -135,11 +115,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// What people are to know of hosts since this was asked last.
-    pub(crate) fn news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
-    }
-
     /// Puts work at the end of its host's queue.
     pub(crate) fn push(&mut self, id: HostId, work: W) {
         self.hosts[id.0].queue.push_back(work);
@@ -154,40 +129,19 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Starts nothing at a host until `until`; what waits for it waits on.
     pub(crate) fn close(&mut self, id: HostId, until: Instant) {
-        let host = &self.hosts[id.0];
+        let host = &mut self.hosts[id.0];
         let is_known = |before: Instant| until < before + WORTH_TELLING;
         if !host.closed_until.is_some_and(is_known) {
             self.news.push(News::Waits(Arc::clone(&host.key), until));
         }
-        self.keep_closed(id, until);
+        host.closed_until = host.closed_until.max(Some(until));
+        self.look_again(id, until);
     }
 
-    /// When a lane may send the request that it has ready: no sooner after the one before than `delay` says, however long each has waited
-    /// for its connection.
+    /// When a lane may send the request that it has ready.
     pub(crate) fn may_send(&mut self, id: HostId, now: Instant) -> Instant {
-        let host = &mut self.hosts[id.0];
-        let at = host.sends.map_or(now, |sends| sends.max(now));
-        host.sends = Some(at + self.caps.delay);
-        at
-    }
-
-    /// A host has been asked, which is not to be asked too often: closes it for a moment.
-    fn pace(&mut self, id: HostId, now: Instant) {
         let delay = self.caps.delay;
-        let host = &mut self.hosts[id.0];
-        let gap = host.limit.gap().unwrap_or_default().max(delay);
-        // Clocks are late by a little: where it is the average that counts, the pace is kept all the same.
-        let late = if delay.is_zero() {
-            LATE
-        } else {
-            Duration::ZERO
-        };
-        let earliest = now.checked_sub(late).unwrap_or(now);
-        let until = host.paced.map_or(now, |paced| paced.max(earliest)) + gap;
-        host.paced = Some(until);
-        if until > now {
-            self.keep_closed(id, until);
-        }
+        self.hosts[id.0].pace.may_send(now, delay)
     }
 
     /// Whether something is due earlier since this was asked last.
@@ -195,12 +149,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         std::mem::take(&mut self.is_due_earlier)
     }
 
-    fn keep_closed(&mut self, id: HostId, until: Instant) {
-        let host = &mut self.hosts[id.0];
-        host.closed_until = host.closed_until.max(Some(until));
-        host.later += 1;
-        self.is_due_earlier |= self.later.next().is_none_or(|next| until < next);
-        self.later.push(until, id, Due::Reopen);
+    /// A host may be asked again then.
+    fn look_again(&mut self, id: HostId, at: Instant) {
+        self.hosts[id.0].later += 1;
+        self.is_due_earlier |= self.later.next().is_none_or(|next| at < next);
+        self.later.push(at, id, Due::Reopen);
     }
 
     /// When the next piece of work that was put aside is due.
@@ -217,87 +170,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 Due::Work(work) => host.queue.push_back(work),
                 Due::Reopen => {
                     host.closed_until = host.closed_until.filter(|&until| until > now);
+                    host.pace.look(now);
                 }
             }
             self.offer(id);
             self.forget_if_unused(id);
-        }
-    }
-
-    /// A lane has seen its host answer as it should, though its work has not ended so.
-    pub(crate) fn answered(&mut self, id: HostId) {
-        self.hosts[id.0].health.fine();
-        self.offer(id);
-    }
-
-    /// A lane has seen a request refused, or its answer broken off, which was sent then.
-    pub(crate) fn refused(&mut self, id: HostId, sent: Instant, now: Instant) {
-        let host = &mut self.hosts[id.0];
-        let before = host.limit.now();
-        let closed = host.closed_until.filter(|_| host.paced.is_none());
-        let left_alone =
-            closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        let change = host.limit.refused(sent, now, left_alone);
-        self.tell_limit(id, before, change);
-    }
-
-    /// Looks at all hosts whose requests may take long: their limits may change meanwhile.
-    pub(crate) fn look_around(&mut self, now: Instant) {
-        let used = self.hosts.iter().filter(|(_, host)| host.is_used());
-        let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
-        for id in used {
-            self.look(id, true, now);
-        }
-    }
-
-    fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
-        let host = &mut self.hosts[id.0];
-        let before = host.limit.now();
-        let change = host.limit.look(now, host.meter.bytes(), is_used);
-        if change.is_some() {
-            self.tell_limit(id, before, change);
-            self.offer(id);
-        }
-    }
-
-    fn tell_limit(&mut self, id: HostId, before: usize, change: Option<LimitChange>) {
-        let host = &self.hosts[id.0];
-        let limit = host.limit.now();
-        if let Some(why) = change.filter(|_| limit != before) {
-            self.news
-                .push(News::Limit(Arc::clone(&host.key), limit, why));
-        }
-    }
-
-    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
-    /// that is given up. `random` is uniform in `[0, 1)`.
-    pub(crate) fn failed(
-        &mut self,
-        id: HostId,
-        now: Instant,
-        policy: &RetryPolicy,
-        random: f64,
-    ) -> Option<Vec<W>> {
-        let per_host = self.caps.per_host;
-        let host = &mut self.hosts[id.0];
-        let alone = host.busy <= 1;
-        match host.health.failed(per_host, alone, now, policy, random) {
-            Verdict::GoOn => None,
-            // One pause for all that failed together.
-            Verdict::Pause(_) if host.closed_until.is_some() => None,
-            Verdict::Pause(pause) => {
-                self.close(id, now + pause);
-                None
-            }
-            Verdict::GiveUp => {
-                let mut waiting: Vec<W> = host.queue.drain(..).collect();
-                let later = self.later.take(id);
-                host.later -= later.len();
-                waiting.extend(later);
-                // Rows that come later wait together for one probe.
-                self.close(id, now + retry::backoff(policy, 1, random));
-                Some(waiting)
-            }
         }
     }
 
@@ -354,10 +231,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
         let lease = self.hosts[id.0].take()?;
         self.busy += 1;
-        if self.hosts[id.0].limit.gap().is_some() || !self.caps.delay.is_zero() {
-            self.pace(id, now());
-        } else {
-            self.hosts[id.0].paced = None;
+        let (host, delay) = (&mut self.hosts[id.0], self.caps.delay);
+        let gap = host.limit.gap();
+        if (gap.is_some() || !delay.is_zero())
+            && let Some(next) = host.pace.started(now(), gap, delay)
+        {
+            self.look_again(id, next);
         }
         Some(lease)
     }
@@ -457,6 +336,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         for (_, host) in &mut self.hosts {
             host.later = 0;
             host.closed_until = None;
+            host.pace = Pace::default();
             waiting.extend(host.queue.drain(..));
         }
         waiting

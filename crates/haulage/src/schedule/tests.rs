@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::options::RetryPolicy;
 
 type Plain = Schedule<u32, u32, ()>;
 
@@ -189,6 +190,26 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
     assert_eq!(schedule.next(host, &1, false, seen(false)), Next::Idle);
     schedule.release_due(start + Duration::from_secs(100));
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
+}
+
+#[test]
+fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
+    let mut schedule = Plain::new(Caps {
+        delay: Duration::from_millis(1),
+        ..caps(2, 2)
+    });
+    let start = Instant::now();
+    for work in 0..2 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    let (host, _) = opened(&grants(&mut schedule)[0]);
+    for _ in 0..20 {
+        schedule.failed(host, start, &policy(true), 1.0);
+    }
+    let waits = |news: &News| matches!(news, News::Waits(..));
+    assert!(schedule.news().iter().any(waits));
+    schedule.release_due(start + Duration::from_millis(100));
+    assert!(grants(&mut schedule).is_empty());
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! What lanes have seen of their hosts, and what follows: how many requests a host may have in flight, and when it is left alone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::health::Verdict;
+use super::retry::backoff;
+use super::{HostId, Schedule};
+use crate::event::LimitChange;
+use crate::options::RetryPolicy;
+
+/// Something that people are to know of a host.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// So many may be in flight to it now.
+    Limit(Arc<str>, usize, LimitChange),
+    /// Nothing is sent to it before this.
+    Waits(Arc<str>, Instant),
+}
+
+/// What a lane has seen of its host during a piece of work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// It has answered as it should.
+    pub(crate) fine: bool,
+    /// How long the first byte of that answer took.
+    pub(crate) latency: Option<Duration>,
+    pub(crate) now: Instant,
+}
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// What people are to know of hosts since this was asked last.
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// A lane has seen its host answer as it should, though its work has not ended so.
+    pub(crate) fn answered(&mut self, id: HostId) {
+        self.hosts[id.0].health.fine();
+        self.offer(id);
+    }
+
+    /// A lane has seen a request refused, or not answered, which was sent then; its host is left alone for so long.
+    pub(crate) fn refused(
+        &mut self,
+        id: HostId,
+        sent: Instant,
+        now: Instant,
+        left_alone: Duration,
+    ) {
+        let host = &mut self.hosts[id.0];
+        let before = host.limit.now();
+        let change = host.limit.refused(sent, now, left_alone);
+        self.tell_limit(id, before, change);
+    }
+
+    /// Looks at all hosts whose requests may take long: their limits may change meanwhile.
+    pub(crate) fn look_around(&mut self, now: Instant) {
+        let used = self.hosts.iter().filter(|(_, host)| host.is_used());
+        let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
+        for id in used {
+            self.look(id, true, now);
+        }
+    }
+
+    pub(super) fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
+        let host = &mut self.hosts[id.0];
+        let before = host.limit.now();
+        let change = host.limit.look(now, host.meter.bytes(), is_used);
+        if change.is_some() {
+            self.tell_limit(id, before, change);
+            self.offer(id);
+        }
+    }
+
+    fn tell_limit(&mut self, id: HostId, before: usize, change: Option<LimitChange>) {
+        let host = &self.hosts[id.0];
+        let limit = host.limit.now();
+        if let Some(why) = change.filter(|_| limit != before) {
+            self.news
+                .push(News::Limit(Arc::clone(&host.key), limit, why));
+        }
+    }
+
+    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
+    /// that is given up. `random` is uniform in `[0, 1)`.
+    pub(crate) fn failed(
+        &mut self,
+        id: HostId,
+        now: Instant,
+        policy: &RetryPolicy,
+        random: f64,
+    ) -> Option<Vec<W>> {
+        let per_host = self.caps.per_host;
+        let host = &mut self.hosts[id.0];
+        let alone = host.busy <= 1;
+        match host.health.failed(per_host, alone, now, policy, random) {
+            Verdict::GoOn => None,
+            // One pause for all that failed together.
+            Verdict::Pause(_) if host.closed_until.is_some() => None,
+            Verdict::Pause(pause) => {
+                self.close(id, now + pause);
+                None
+            }
+            Verdict::GiveUp => {
+                let mut waiting: Vec<W> = host.queue.drain(..).collect();
+                let later = self.later.take(id);
+                host.later -= later.len();
+                waiting.extend(later);
+                // Rows that come later wait together for one probe.
+                self.close(id, now + backoff(policy, 1, random));
+                Some(waiting)
+            }
+        }
+    }
+}

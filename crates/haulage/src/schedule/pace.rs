@@ -1,0 +1,97 @@
+//! When the next request to one host may go, where there is to be some time between them. Pure.
+
+use std::time::{Duration, Instant};
+
+/// How late clocks may be: where it is the average that counts, the pace is kept all the same.
+const LATE: Duration = Duration::from_millis(5);
+
+/// How often a host is asked.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When the next piece of work may start.
+    next: Option<Instant>,
+    /// It is not yet time for that.
+    waits: bool,
+    /// When the next request may be sent.
+    sends: Option<Instant>,
+}
+
+impl Pace {
+    /// Whether the next piece of work has to wait.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// A piece of work has started. Gives when the next may, if that is later: after `gap` on the average, and no sooner than after
+    /// `delay`.
+    pub(super) fn started(
+        &mut self,
+        now: Instant,
+        gap: Option<Duration>,
+        delay: Duration,
+    ) -> Option<Instant> {
+        let Some(gap) = gap.or((!delay.is_zero()).then_some(delay)) else {
+            self.next = None;
+            return None;
+        };
+        let planned = self.next.unwrap_or(now);
+        let earliest = now.checked_sub(LATE).unwrap_or(now);
+        let next = (planned.max(earliest) + gap).max(now + delay);
+        self.next = Some(next);
+        self.waits = next > now;
+        self.waits.then_some(next)
+    }
+
+    /// Looks whether it is time.
+    pub(super) fn look(&mut self, now: Instant) {
+        self.waits &= self.next.is_some_and(|next| next > now);
+    }
+
+    /// When a request that is ready may be sent: no sooner than `delay` after the one before, however long each has waited for its
+    /// connection.
+    pub(super) fn may_send(&mut self, now: Instant, delay: Duration) -> Instant {
+        let at = self.sends.map_or(now, |sends| sends.max(now));
+        self.sends = Some(at + delay);
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GAP: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn the_average_is_kept_when_clocks_are_late() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let mut now = start;
+        for nth in 1..=100 {
+            let next = pace.started(now, Some(GAP), Duration::ZERO).unwrap();
+            assert_eq!(next, start + GAP * nth);
+            assert!(pace.waits());
+            now = next + LATE / 2;
+            pace.look(now);
+            assert!(!pace.waits());
+        }
+        // But what was not used is not made up for.
+        let later = now + Duration::from_secs(1);
+        let next = pace.started(later, Some(GAP), Duration::ZERO).unwrap();
+        assert_eq!(next + LATE, later + GAP);
+        assert_eq!(pace.started(later, None, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_delay_is_never_cut_short() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        for gap in [None, Some(GAP / 2), Some(GAP)] {
+            let next = pace.started(now, gap, GAP).unwrap();
+            assert!(next >= now + GAP);
+            now = next + LATE / 2;
+        }
+        let first = pace.may_send(now, GAP);
+        assert_eq!(first, now);
+        assert_eq!(pace.may_send(now + GAP / 4, GAP), now + GAP);
+        assert_eq!(pace.may_send(now + GAP * 9, GAP), now + GAP * 9);
+    }
+}
