@@ -123,6 +123,12 @@ impl Item {
         self.hops = 0;
     }
 
+    /// Whether what its URLs bring may be joined: it has several, and a checksum would find a mixture, as none has been found.
+    pub(super) fn joins_mirrors(&self) -> bool {
+        let is_checked = !self.request.checksums.is_empty();
+        is_checked && !self.request.mirrors.is_empty() && self.brought.distrusted.is_empty()
+    }
+
     /// How many URLs it has: its own, and its mirrors.
     pub(super) fn sources(&self) -> usize {
         1 + self.request.mirrors.len()

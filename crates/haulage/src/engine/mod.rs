@@ -22,6 +22,7 @@ mod settle;
 mod share;
 mod sources;
 mod split;
+mod trouble;
 mod watch;
 mod window;
 mod work;

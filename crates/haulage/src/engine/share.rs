@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::response::Parts;
@@ -15,14 +14,13 @@ use super::resume::ask_for;
 use super::sources::Source;
 use super::split::Split;
 use super::watch::Whose;
-use super::work::credentials_at;
+use super::work::led_to;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::redirect;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Answer};
 use crate::plan::resume::{Identity, Verdict};
-use crate::request::Credentials;
 use crate::write::Share;
 
 impl Lane {
@@ -56,12 +54,9 @@ impl Lane {
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
-                if let Some(sent) = self.overloaded(&error) {
-                    self.core
-                        .schedule()
-                        .refused(self.host, sent, Instant::now());
-                }
-                self.core.no_share(split, at, self.host, error);
+                self.core
+                    .share_refused(self.host, self.overloaded(&error), &error);
+                self.core.no_share(split, at, error);
             }
         }
         self.core.leave(split, at).await;
@@ -161,19 +156,17 @@ impl Lane {
     fn led_from(&self, source: &Source, from: &Url, head: &Parts) -> Result<Source, Error> {
         let options = &self.core.options;
         let location = head.headers.get(LOCATION);
-        let mut to = redirect::next_hop(from, location, options.plain_http)?;
+        let to = redirect::next_hop(from, location, options.plain_http)?;
         if source.hops >= options.max_redirects {
             return Err(Error::new(
                 ErrorKind::Redirect,
                 "it is led elsewhere too often",
             ));
         }
-        let credentials = Credentials::take_from(&mut to);
-        let credentials = credentials.or_else(|| credentials_at(source.hop.as_ref(), &to));
         Ok(Source {
             nth: source.nth,
             listed: source.listed.clone(),
-            hop: Some((to, credentials)),
+            hop: Some(led_to(to, source.hop.as_ref())),
             hops: source.hops + 1,
         })
     }

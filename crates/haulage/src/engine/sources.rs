@@ -68,12 +68,18 @@ impl Sources {
         self.0.iter().map(|place| &*place.source)
     }
 
-    /// Queues another share at the one that has least to do, of those that may have more and of whose lanes so many are idle.
-    pub(super) fn queue(&mut self, idle: &mut [usize]) -> Option<usize> {
-        let places = self.0.iter().zip(&*idle).enumerate();
+    /// The one that has least to do, of those that may have more and of whose lanes so many are idle.
+    pub(super) fn idlest(&self, idle: &[usize]) -> Option<usize> {
+        let places = self.0.iter().zip(idle).enumerate();
         let (at, _) = places
             .filter(|(_, (place, idle))| **idle > 0 && place.has_room())
             .min_by_key(|(_, (place, _))| place.busy())?;
+        Some(at)
+    }
+
+    /// Queues another share there.
+    pub(super) fn queue(&mut self, idle: &mut [usize]) -> Option<usize> {
+        let at = self.idlest(idle)?;
         idle[at] -= 1;
         self.0[at].queued += 1;
         Some(at)
@@ -120,9 +126,10 @@ impl Sources {
         self.0[at].source = Arc::new(source);
     }
 
-    /// How many the first may have at once.
-    pub(super) fn most_of_first(&self) -> usize {
-        self.0[0].most
+    /// How many all may have at once.
+    pub(super) fn most(&self) -> usize {
+        let most = self.0.iter().map(|place| place.most);
+        most.fold(0, usize::saturating_add)
     }
 }
 
@@ -172,7 +179,11 @@ mod tests {
         assert!(!sources.queue_again(1));
         sources.refuse(0);
         sources.refuse(0);
-        assert_eq!(sources.most_of_first(), 1, "its own response");
+        assert_eq!(
+            sources.most(),
+            2,
+            "one each: the first has its own response"
+        );
         sources.end(1, true);
         assert!(sources.may_begin(1) && sources.queue_again(1));
         sources.end(1, false);

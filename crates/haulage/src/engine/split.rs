@@ -21,7 +21,6 @@ use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
 use crate::plan::segments::{CRAWLS, Rules};
 use crate::request::Credentials;
-use crate::schedule::HostId;
 use crate::write::{Assembly, Share, Stretch};
 
 /// Seconds that a remainder must take for others to begin with it: below, a connection is not worth its making.
@@ -281,11 +280,12 @@ impl Core {
             hop: item.hop.as_deref().cloned(),
             hops: item.hops,
         };
-        let may_join = kept.identity.is_checked && item.brought.distrusted.is_empty();
         let others = item.mirrors.others(item.sources());
         let others = others.filter(|nth| {
             let url = item.source(*nth);
-            may_join && takes_some(url) && check_scheme(url, self.options.plain_http).is_ok()
+            item.joins_mirrors()
+                && takes_some(url)
+                && check_scheme(url, self.options.plain_http).is_ok()
         });
         let others = others.map(|nth| Source {
             nth,
@@ -293,11 +293,9 @@ impl Core {
             hop: item.mirror(nth),
             hops: 0,
         });
-        let mut sources = Sources::new((first, many.unwrap_or(1)), others);
-        let mut idle = self.idle(&item.request.url, &sources);
-        let at = sources.queue(&mut idle)?;
-        sources.end(at, false);
-        Some(sources)
+        let sources = Sources::new((first, many.unwrap_or(1)), others);
+        let idle = self.idle(&item.request.url, &sources);
+        sources.idlest(&idle).is_some().then_some(sources)
     }
 
     /// How many lanes nobody else waits for, at each of the sources.
@@ -403,16 +401,11 @@ impl Core {
     }
 
     /// Why a share of an item cannot be had from one of its sources.
-    pub(super) fn no_share(&self, split: &Split, at: usize, host: HostId, why: Error) {
+    pub(super) fn no_share(&self, split: &Split, at: usize, why: Error) {
         if why.kind() == ErrorKind::Disk && !why.lacks_descriptors() {
             return split.fail(why);
         }
         split.lock().sources.refuse(at);
-        let longest = self.options.retry.max_time;
-        if let Some(asked) = why.asked_wait().filter(|asked| *asked <= longest) {
-            self.schedule().close(host, Instant::now() + asked);
-            self.clock.notify_one();
-        }
         if at == 0 && split.kept.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
             // It does not want more than one connection, or has no parts: it is not asked again.
             let source = split.source(at);
@@ -427,9 +420,5 @@ fn join(split: &Split, item: &mut Item) {
     item.brought.split = None;
     item.attempts += split.requests.load(Ordering::Relaxed);
     let state = split.lock();
-    let most = match state.sources.iter().count() {
-        1 => state.most.min(state.sources.most_of_first()),
-        _ => state.most,
-    };
-    item.brought.most_shares = Some(most);
+    item.brought.most_shares = Some(state.most.min(state.sources.most()));
 }

@@ -51,7 +51,7 @@ impl Lane {
         let may_be_split = matches!(self.connection, Some(Connection::Http1(_)));
         let is_shared = may_be_split
             || match whose {
-                Whose::Item(item) => !item.request.mirrors.is_empty(),
+                Whose::Item(item) => item.joins_mirrors(),
                 Whose::Share(_) => true,
             };
         let stretch = part.stretch().filter(|stretch| {

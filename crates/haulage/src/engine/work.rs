@@ -20,11 +20,15 @@ pub(super) enum Work {
 /// Where a URL, as given, has led, or a mirror of it is; and with which credentials of its own.
 pub(super) type Hop = (Url, Option<Credentials>);
 
-/// Credentials of the hop that leads to this URL: they are good for its origin alone.
-pub(super) fn credentials_at(hop: Option<&Hop>, url: &Url) -> Option<Credentials> {
-    let (hop, credentials) = hop?;
-    let credentials = credentials.as_ref()?;
-    (origin::key(hop) == origin::key(url)).then(|| credentials.clone())
+/// The hop to where a redirect leads. Its credentials are those in that URL; else those of the hop before it, within their origin.
+pub(super) fn led_to(mut to: Url, from: Option<&Hop>) -> Hop {
+    let own = Credentials::take_from(&mut to);
+    let credentials = own.or_else(|| {
+        let (hop, credentials) = from?;
+        let is_theirs = origin::key(hop) == origin::key(&to);
+        credentials.clone().filter(|_| is_theirs)
+    });
+    (to, credentials)
 }
 
 /// Where a request goes, and on whose behalf.

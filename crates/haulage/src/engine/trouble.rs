@@ -1,0 +1,70 @@
+//! A host in trouble: what follows for it, and for all that wait for it.
+
+use std::time::Instant;
+
+use super::core::{Core, Hosts};
+use super::work::Work;
+use crate::error::Error;
+use crate::schedule::HostId;
+
+impl Core {
+    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `overloaded`: when the request was
+    /// sent which has shown that it has too much to do. `false` when it is given up.
+    pub(super) fn host_failed(
+        &self,
+        host: HostId,
+        overloaded: Option<Instant>,
+        error: &Error,
+    ) -> bool {
+        let (now, policy) = (Instant::now(), &self.options.retry);
+        let mut schedule = self.schedule();
+        self.step_back(&mut schedule, host, overloaded, error);
+        let given_up = schedule.failed(host, now, policy, fastrand::f64());
+        drop(schedule);
+        self.clock.notify_one();
+        let Some(waiting) = given_up else {
+            return true;
+        };
+        for work in waiting {
+            let item = match work {
+                Work::Item(item) => item,
+                Work::Share(split, at) => {
+                    self.drop_share(&split, at);
+                    continue;
+                }
+            };
+            let error = Error::new(error.kind(), error.to_string()).and(&format!(
+                "its host has been in trouble for {} s (--retry-max-time)",
+                policy.max_time.as_secs_f64()
+            ));
+            self.failed(item, error.transient(false));
+        }
+        false
+    }
+
+    /// A share of a file was refused: its host is not in trouble for that, but may have enough to do.
+    pub(super) fn share_refused(&self, host: HostId, overloaded: Option<Instant>, error: &Error) {
+        let mut schedule = self.schedule();
+        self.step_back(&mut schedule, host, overloaded, error);
+        self.hand_out(schedule);
+    }
+
+    /// Leaves a host alone for as long as it has asked for, if anybody waits that long, and asks it for less at once.
+    fn step_back(
+        &self,
+        schedule: &mut Hosts,
+        host: HostId,
+        overloaded: Option<Instant>,
+        error: &Error,
+    ) {
+        let now = Instant::now();
+        let longest = self.options.retry.max_time;
+        let asked = error.asked_wait().filter(|asked| *asked <= longest);
+        if let Some(asked) = asked {
+            schedule.close(host, now + asked);
+        }
+        if let Some(sent) = overloaded {
+            schedule.refused(host, sent, now, asked.unwrap_or_default());
+        }
+    }
+}
