@@ -68,7 +68,7 @@ pub enum LimitChange {
     NoGain,
     /// With more, the server took longer to answer.
     Slower,
-    /// The server refused some, or broke off.
+    /// The server refused some, or did not answer.
     Refused,
 }
 

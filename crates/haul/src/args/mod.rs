@@ -215,8 +215,8 @@ pub(crate) struct Download {
 
     /// Most requests at once to one host
     ///
-    /// Each host begins with four, or as many as --split says. As long as more bring more, it gets more; it gets fewer when it refuses some,
-    /// breaks off, or takes longer to answer. -v tells each change.
+    /// Each host begins with four, or as many as --split says. As long as more bring more, it gets more; half when it refuses some or
+    /// does not answer; and no more while it takes longer to answer. -v tells each change.
     #[arg(
         long, value_name = "N", value_parser = at_least_one,
         default_value_t = Options::DEFAULT_PER_HOST,

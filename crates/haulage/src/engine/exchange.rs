@@ -136,16 +136,17 @@ impl Lane {
         resends: &mut u32,
         mut connects: bool,
     ) -> Result<Option<Response<Incoming>>, Error> {
+        self.sent = Some(Instant::now());
         loop {
-            self.sent = Some(Instant::now());
             if !self.connected(to.url(), connects).await? {
                 return Ok(None);
             }
             connects = false;
             self.wait_for_turn().await;
+            self.sent = Some(Instant::now());
             match self.send(to, conditions).await {
+                // On a new connection it is the answer, whatever it is.
                 Ok(response) if self.used && is_unasked(&response) => {
-                    // Where there is no other one, it is the answer.
                     self.make_way(resends, exchange::closed())?;
                 }
                 Ok(response) => {
@@ -166,7 +167,6 @@ impl Lane {
         }
         let at = self.core.schedule().may_send(self.host, Instant::now());
         tokio::time::sleep_until(at.into()).await;
-        self.sent = Some(Instant::now());
     }
 
     async fn send(

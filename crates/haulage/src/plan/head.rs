@@ -144,11 +144,14 @@ pub(crate) fn is_framed_twice(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
 }
 
-/// Whether a response may be no answer to the request before it, on a connection that has had others: one that nobody asked for came
-/// after the one before, or during the request. Those that ended with their connection without saying so (RFC 9112 §9.6) have no other
-/// after them, so a server that sends such has closed the connection before.
+/// Whether a response may be one that nobody asked for, where its connection has brought others: it came after the one before, and was taken
+/// for the answer to the next request. What tells it apart is that its body ends with the connection (RFC 9112 §6.3), and that it does
+/// not say so (§9.6): whoever sends such answers has as a rule not kept the connection open for another.
 pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &HeaderMap) -> bool {
-    let has_body = status.is_success() && status != StatusCode::NO_CONTENT;
+    let has_body = !matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    );
     has_body && framing(version, headers) == Verified::Nothing && !headers.contains_key(CONNECTION)
 }
 

@@ -39,14 +39,15 @@ fn row_3_a_second_response_after_the_first_is_no_answer_to_the_next_request() {
     for origin in [Origin::plain(), Origin::tls_http1()] {
         origin.on("/1", file());
         // What nobody asked for may come after the next request as well as before it.
-        let unasked = Script::raw("HTTP/1.1 200 OK\r\n\r\n");
-        let second = Script::ok(Body::seeded(2, 1000));
-        origin.on("/2", [unasked, second]);
-        let bench = one_at_a_time(&origin);
-        let outcomes = bench.run(["/1", "/2"].map(|path| get(&origin.url(path))));
-        outcomes.iter().for_each(assert_done);
-        assert!(bench.read("2") == Body::seeded(2, 1000).bytes());
-        assert_eq!(outcomes[1].attempts, 1);
+        for unasked in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n"] {
+            let second = Script::ok(Body::seeded(2, 1000));
+            origin.on("/2", [Script::raw(unasked), second]);
+            let bench = one_at_a_time(&origin);
+            let outcomes = bench.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+            outcomes.iter().for_each(assert_done);
+            assert!(bench.read("2") == Body::seeded(2, 1000).bytes());
+            assert_eq!(outcomes[1].attempts, 1);
+        }
     }
 }
 
