@@ -1,7 +1,7 @@
 //! Mirrors of one item bring shares of its file side by side, where a checksum would find a mixture; and one that lies is found. Row 16 of
 //! docs/faults.md.
 
-use haulage::{Request, Row};
+use haulage::{Outcome, Request, Row};
 use origin::{Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done};
@@ -28,6 +28,18 @@ fn checked(first: &str, mirror: &str) -> Row {
     Ok(request.checksum(sum.parse().unwrap()).unwrap())
 }
 
+/// Fetches a file whose first response waits at a gate until another origin is asked: it is `a`.
+#[track_caller]
+fn fetched(bench: &Bench, row: Row, other: &Origin, gate: &Gate) -> Outcome {
+    let (_engine, events) = begin(bench, row);
+    other.wait_until(|tally| tally.requests >= 1);
+    gate.open();
+    let outcome = end(events);
+    assert_done(&outcome);
+    assert_is(bench, &a());
+    outcome
+}
+
 /// Where the one share of a mirror begins, which is the second half of what the first response leaves.
 #[track_caller]
 fn share_of(mirror: &Origin) -> u64 {
@@ -49,12 +61,8 @@ fn under_a_checksum_mirrors_bring_shares_side_by_side() {
     // What it calls its copy means nothing elsewhere.
     mirror.on("/copy", Script::entity(a(), "\"another\""));
     let bench = bench();
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    mirror.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    let outcome = end(events);
-    assert_done(&outcome);
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    let outcome = fetched(&bench, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
     share_of(&mirror);
     assert_eq!(mirror.log().len(), 1);
@@ -89,11 +97,8 @@ fn beside_a_response_over_http2_a_mirror_brings_a_share() {
     one_share(&mut bench);
     // There would be room for one more.
     bench.options.per_host = 2;
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    mirror.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    assert_done(&end(events));
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    fetched(&bench, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
 }
 
@@ -102,12 +107,8 @@ fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", Script::entity(b(), "\"a\""));
     let bench = bench();
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    mirror.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    let outcome = end(events);
-    assert_done(&outcome);
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    let outcome = fetched(&bench, row, &mirror, &gate);
     let from_there = format!("bytes={}-", share_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(mirror.log().len(), 1);
@@ -145,12 +146,8 @@ fn row_16_if_the_first_lies_the_mirror_brings_all_of_it() {
     });
     mirror.on("/copy", entity());
     let bench = bench();
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    mirror.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    let outcome = end(events);
-    assert_done(&outcome);
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    let outcome = fetched(&bench, row, &mirror, &gate);
     let from_there = format!("bytes={}-", share_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(ranges(&mirror)[1..], [""]);
@@ -180,11 +177,8 @@ fn a_mirror_may_lead_elsewhere() {
     mirror.on("/copy", Script::redirect(302, &nearest.url("/there")));
     nearest.on("/there", entity());
     let bench = bench();
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    nearest.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    assert_done(&end(events));
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    fetched(&bench, row, &nearest, &gate);
     share_of(&nearest);
     assert_eq!(ranges(&first), [""]);
 }
@@ -209,11 +203,7 @@ fn one_that_is_of_no_use_costs_nothing() {
                 mirror.on("/copy", answer);
                 let bench = bench();
                 let row = checked(&first.url("/file"), &mirror.url("/copy"));
-                let (_engine, events) = begin(&bench, row);
-                mirror.wait_until(|tally| tally.requests >= 1);
-                gate.open();
-                assert_done(&end(events));
-                assert_is(&bench, &a());
+                fetched(&bench, row, &mirror, &gate);
             });
         }
     });
@@ -241,9 +231,6 @@ fn row_25_what_a_mirror_never_sends_the_first_does() {
     let mut bench = bench();
     // It is not given up for its silence.
     bench.options.timeout = std::time::Duration::from_hours(1);
-    let (_engine, events) = begin(&bench, checked(&first.url("/file"), &mirror.url("/copy")));
-    mirror.wait_until(|tally| tally.requests >= 1);
-    gate.open();
-    assert_done(&end(events));
-    assert_is(&bench, &a());
+    let row = checked(&first.url("/file"), &mirror.url("/copy"));
+    fetched(&bench, row, &mirror, &gate);
 }

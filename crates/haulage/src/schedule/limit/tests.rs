@@ -25,6 +25,18 @@ impl Rounds {
         }
     }
 
+    /// One of which so many are being tried, and one less has gone well.
+    fn that_tries(limit: usize) -> Self {
+        let mut server = Self::new(limit - 1, limit - 1);
+        for _ in 0..3 {
+            server.round(4096, LATENCY);
+        }
+        server.limit.most = 100.0;
+        assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+        assert_eq!(server.limit.now(), limit);
+        server
+    }
+
     /// One round of as many answers as are allowed, each as long and after such a latency; the last change.
     fn round(&mut self, bytes: u64, latency: Duration) -> Option<Why> {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
@@ -98,13 +110,7 @@ fn a_refusal_halves_it_once_for_all_that_were_under_way() {
 
 #[test]
 fn what_was_only_tried_is_given_up_alone() {
-    let mut server = Rounds::new(8, 8);
-    for _ in 0..3 {
-        server.round(4096, LATENCY);
-    }
-    server.limit.most = 16.0;
-    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
-    assert_eq!(server.limit.now(), 9);
+    let mut server = Rounds::that_tries(9);
     server.now += LATENCY;
     assert_eq!(server.refused(), Some(Why::Refused));
     assert_eq!(server.limit.now(), 8);
@@ -138,12 +144,7 @@ fn a_doubling_that_was_cut_short_goes_back_to_where_it_was() {
 
 #[test]
 fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
-    let mut server = Rounds::new(8, 8);
-    for _ in 0..3 {
-        server.round(4096, LATENCY);
-    }
-    server.limit.most = 100.0;
-    assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
+    let mut server = Rounds::that_tries(9);
     server.now += LATENCY;
     let dear = Duration::from_secs(1);
     server.limit.refused(server.now, server.now, dear);
