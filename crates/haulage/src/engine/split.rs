@@ -26,7 +26,7 @@ use crate::write::{Assembly, Share, Stretch};
 /// Seconds that a remainder must take for others to begin with it: below, a connection is not worth its making.
 const PAYS_AFTER: f64 = 2.0;
 /// The same once they are at it: a connection is there.
-const PAYS_AGAIN_AFTER: f64 = 0.1;
+const PAYS_AGAIN_AFTER: f64 = 0.05;
 /// How long the shares have to show that they are of use.
 const TRIAL: Duration = Duration::from_secs(2);
 /// They are, where all together bring so many times what the first response brought alone.

@@ -15,8 +15,8 @@ use crate::event::Transfer;
 use crate::fetch::connect::Connection;
 use crate::write::{PartWriter, Stretch};
 
-/// Before this, what has come says little of how fast it comes.
-const FIRST: Duration = Duration::from_millis(100);
+/// The first look, at what has come that quickly: less than so many bytes say little of how fast they come.
+const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
 const EVERY: Duration = Duration::from_millis(100);
 
 /// For whom a body is received.
@@ -41,6 +41,7 @@ pub(super) struct Watch {
     /// Other lanes of its host may take shares of it.
     may_be_split: bool,
     interval: Interval,
+    has_looked: bool,
 }
 
 impl Lane {
@@ -58,12 +59,13 @@ impl Lane {
             let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
             options.split > 1 && is_shared && is_large
         })?;
-        let mut interval = tokio::time::interval_at(Instant::now() + FIRST, EVERY);
+        let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Watch {
             stretch,
             may_be_split,
             interval,
+            has_looked: false,
         })
     }
 }
@@ -89,7 +91,11 @@ impl Watch {
         }
     }
 
-    fn look(&self, core: &Core, whose: &mut Whose<'_>) {
+    fn look(&mut self, core: &Core, whose: &mut Whose<'_>) {
+        let written = self.stretch.written();
+        if !std::mem::replace(&mut self.has_looked, true) && written.end - written.start < FIRST.1 {
+            return;
+        }
         match whose {
             Whose::Item(item) => core.watch(item, &self.stretch, self.may_be_split),
             Whose::Share(split) => core.watch_share(split, self.stretch.speed()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Speeds are told as of about this time.
 const LATELY: Duration = Duration::from_secs(1);
 /// What has come in less time says little.
-const SOON: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(20);
 
 /// The bytes that one response brings, one after another: how far it has come, and where it is to stop. Read by others while it
 /// goes on.
