@@ -16,7 +16,7 @@ use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
 use crate::report::{Detail, Display, Form, Items, Volume};
-use crate::values::{ResultsTarget, header_value};
+use crate::values::{Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
 pub(crate) struct Settings {
@@ -81,6 +81,8 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.timeout = download.timeout.0;
     options.lowest_speed = download.lowest_speed.0;
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
+    options.limit_rate = download.limit_rate.and_then(Rate::limit);
+    options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
     options.max_time = download.max_time.map(|time| time.0);
     options.max_size = download.max_size.map(|size| size.0);
     options.max_redirects = download.max_redirects;
@@ -380,6 +382,7 @@ fn display(download: &Download, attended: Attended) -> Display {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::num::NonZeroU64;
 
     use haulage::Algorithm;
 
@@ -399,7 +402,7 @@ mod tests {
 
     #[test]
     fn every_option_arrives() {
-        let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
+        let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
@@ -415,6 +418,8 @@ mod tests {
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.delay.as_millis(), 1500);
+        assert_eq!(options.limit_rate, NonZeroU64::new(5 << 20));
+        assert_eq!(options.limit_rate_per_host, NonZeroU64::new(500 << 10));
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.naming, Naming::ByServer);

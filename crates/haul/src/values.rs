@@ -1,6 +1,7 @@
 //! What an option's value may look like, as types that parse and show themselves.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -103,6 +104,13 @@ fn unit_of_size(text: &str) -> Option<u64> {
 /// Bytes per second, written as a size; `/s` may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate(pub(crate) u64);
+
+impl Rate {
+    /// The limit that it stands for, as for curl and aria2: 0 is none.
+    pub(crate) fn limit(self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.0)
+    }
+}
 
 impl FromStr for Rate {
     type Err = String;

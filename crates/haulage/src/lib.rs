@@ -32,7 +32,8 @@
 //! | `state` | what a later run needs to know; see [`results`] |
 //! | `engine` | wires them; the lanes' loop |
 //!
-//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor.
+//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor, with `meter` and `rate`, by which
+//! whoever receives counts and waits.
 
 mod checksum;
 mod engine;
@@ -44,6 +45,7 @@ mod options;
 mod outcome;
 mod plan;
 mod pool;
+mod rate;
 mod request;
 mod schedule;
 mod shown;

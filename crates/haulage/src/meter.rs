@@ -2,16 +2,25 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes of bodies that have come from a host.
+use crate::rate::Line;
+
+/// Bytes of bodies that have come from a host, and whose turn it is to receive more, where that is limited.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(AtomicU64);
+pub(crate) struct Meter {
+    bytes: AtomicU64,
+    line: Line,
+}
 
 impl Meter {
     pub(crate) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
     }
 }

@@ -228,6 +228,14 @@ pub(crate) struct Download {
     #[arg(long, value_name = "DUR", help_heading = "Pace")]
     pub(crate) delay: Option<Span>,
 
+    /// Most bytes per second, of all files together: 500K, 5M, 1.5M/s; 0 is no limit
+    #[arg(long, value_name = "RATE", help_heading = "Pace")]
+    pub(crate) limit_rate: Option<Rate>,
+
+    /// Most bytes per second from one host, segments and HTTP/2 streams included
+    #[arg(long, value_name = "RATE", help_heading = "Pace")]
+    pub(crate) limit_rate_per_host: Option<Rate>,
+
     /// Most segments of one file at once; 1 lets each file come as one
     ///
     /// A large file begins as one request. When what is left of it would take more than two seconds, idle connections to its host

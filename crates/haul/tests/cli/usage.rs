@@ -61,7 +61,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "haul's own to send",
         ),
         ("-sS http://a.example/", "curl's -s is -q here"),
-        ("--limit-rate 1M http://a.example/", "--limit-rate"),
+        ("--limit-rate fast http://a.example/", "1.5M"),
+        ("--proxy http://b.example http://a.example/", "--proxy"),
         ("http://a.example/{b", "--globoff"),
     ] {
         let arguments: Vec<&str> = line.split_whitespace().collect();
@@ -126,6 +127,8 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--ipv6",
         "--jobs",
         "--layout",
+        "--limit-rate",
+        "--limit-rate-per-host",
         "--lowest-speed",
         "--max-errors",
         "--max-redirects",

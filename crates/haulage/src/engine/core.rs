@@ -29,6 +29,7 @@ use crate::plan::coding;
 use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
+use crate::rate::Rates;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
@@ -62,6 +63,7 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
+    pub(super) rates: Arc<Rates>,
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
     pub(super) followers: Mutex<HashMap<Key, Vec<(u64, Request)>>>,
@@ -120,6 +122,7 @@ impl Core {
             disk,
             state,
             window: Window::default(),
+            rates: Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host)),
             names: Mutex::default(),
             followers: Mutex::default(),
             unsplit: Mutex::default(),
@@ -298,6 +301,7 @@ impl Core {
     /// Stops the run: nothing more is started.
     pub(super) fn cancel(&self) {
         self.stopping.cancel();
+        self.rates.lift();
         // In this order: no more rows come in while the queues are emptied.
         if self.window.cancel() {
             self.wrap_up();

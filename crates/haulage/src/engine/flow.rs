@@ -1,7 +1,5 @@
 //! A large body goes from its socket to its file directly: decides for which, and takes the connection for it.
 
-use std::sync::Arc;
-
 use super::lane::Lane;
 use super::watch::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
@@ -49,7 +47,8 @@ impl Lane {
             bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             left -= bytes.len() as u64;
             transfer.add(bytes.len() as u64);
-            self.meter.add(bytes.len() as u64);
+            let turn = self.idle.aside(self.inflow.turn()).await;
+            self.inflow.took(&turn, bytes.len() as u64);
             part.write(bytes).await?;
         }
         let flow = Flow {
@@ -57,7 +56,7 @@ impl Lane {
             bytes: left,
             pace: self.pace(),
             transfer,
-            meter: Arc::clone(&self.meter),
+            inflow: self.inflow.clone(),
         };
         let flowing = part.flow(flow, place);
         let flowed = match watch {

@@ -18,8 +18,8 @@ use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
-use crate::meter::Meter;
 use crate::plan::head::Entity;
+use crate::rate::Inflow;
 use crate::schedule::{HostId, Lease, Next, Seen};
 use crate::write::PartWriter;
 
@@ -46,8 +46,8 @@ pub(super) struct Lane {
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
     pub(super) answered: Option<Instant>,
-    /// Counts what comes from its host.
-    pub(super) meter: Arc<Meter>,
+    /// What comes from its host.
+    pub(super) inflow: Inflow,
     pub(super) idle: IdleTimer,
 }
 
@@ -86,7 +86,7 @@ impl Lane {
             connecting: false,
             sent: None,
             answered: None,
-            meter: Arc::clone(&open.meter),
+            inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
         }

@@ -28,6 +28,7 @@ mod window;
 mod work;
 mod worker;
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
@@ -158,6 +159,16 @@ impl Engine {
     /// started have no outcome.
     pub fn cancel(&self) {
         self.core.cancel();
+    }
+
+    /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does; `None` lifts it.
+    pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
+        self.core.rates.set_total(rate);
+    }
+
+    /// Limits what comes from each host from now on, as [`Options::limit_rate_per_host`] does; `None` lifts it.
+    pub fn limit_rate_per_host(&self, rate: Option<NonZeroU64>) {
+        self.core.rates.set_per_host(rate);
     }
 
     /// What happens, from the beginning on. They must be received for the run to go on: the engine looks ahead only so far

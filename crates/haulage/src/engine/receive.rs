@@ -1,5 +1,6 @@
 //! Bodies as they come: from the network to a part, directly where that is worth it.
 
+use bytes::Bytes;
 use http::response::Parts;
 
 use super::item::Item;
@@ -7,8 +8,10 @@ use super::lane::{Lane, Step};
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
+use crate::fetch::idle::IdleTimer;
 use crate::plan::head::Entity;
 use crate::plan::size;
+use crate::rate::{Inflow, Turn};
 use crate::write::PartWriter;
 
 impl Lane {
@@ -88,20 +91,20 @@ impl Lane {
         }
         let mut received = 0;
         while part.left() != Some(0) {
-            let next = body.next(&mut self.idle);
+            let next = next(body, &self.inflow, &mut self.idle);
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait, however often it is looked at meanwhile: for each the time would begin anew.
                 Some(watch) => watch.while_needed(next, &self.core, &mut whose).await?,
             };
             let Some(next) = next else { break };
-            let Some(bytes) = next else {
+            let Some((bytes, turn)) = next else {
                 return Ok(());
             };
             received += bytes.len() as u64;
             size::check(received, self.core.options.max_size)?;
             let length = bytes.len() as u64;
-            self.meter.add(length);
+            self.inflow.took(&turn, length);
             self.idle.aside(part.write(bytes)).await?;
             if let Some(transfer) = whose.transfer() {
                 transfer.add(length);
@@ -110,5 +113,24 @@ impl Lane {
         // What is left of it belongs to others.
         self.put_aside(body).await;
         Ok(())
+    }
+}
+
+/// What a body brings next, once it is its lane's turn.
+async fn next(
+    body: &mut ResponseBody,
+    inflow: &Inflow,
+    idle: &mut IdleTimer,
+) -> Result<Option<(Bytes, Turn)>, Error> {
+    if body.is_at_end() {
+        return Ok(None);
+    }
+    let turn = idle.aside(inflow.turn()).await;
+    match body.next(idle).await {
+        Ok(Some(bytes)) => Ok(Some((bytes, turn))),
+        other => {
+            inflow.took(&turn, 0);
+            other.map(|_| None)
+        }
     }
 }

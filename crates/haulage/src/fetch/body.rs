@@ -29,6 +29,11 @@ impl ResponseBody {
         self.incoming.size_hint().exact()
     }
 
+    /// Whether it is known that nothing more comes.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
     /// The next bytes; `None` at the end.
     ///
     /// # Errors

@@ -36,6 +36,9 @@ const MOST_HEADER_BYTES: u32 = 64 << 10;
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 
+/// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
+const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
+
 /// A connection, or a handle of one that is shared.
 pub(crate) enum Connection {
     Http1(Http1),
@@ -71,6 +74,8 @@ pub(crate) struct Connector {
     tls: OnceCell<Arc<ClientConfig>>,
     connect_timeout: Duration,
     read_buffer: usize,
+    /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
+    receive_buffer: Option<usize>,
     numbers: AtomicU64,
 }
 
@@ -90,6 +95,7 @@ impl Connector {
             tls: OnceCell::new(),
             connect_timeout: options.connect_timeout,
             read_buffer,
+            receive_buffer: receive_buffer(options),
             numbers: AtomicU64::new(0),
         })
     }
@@ -120,6 +126,10 @@ impl Connector {
         let stream = dial(&addresses, origin.port)
             .await
             .map_err(|cause| connect_failed(&host, cause))?;
+        if let Some(bytes) = self.receive_buffer {
+            // Without it a server sends more at once, and no more in all.
+            let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);
+        }
         if !origin.https {
             return match self.http {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
@@ -233,6 +243,18 @@ impl Connector {
             sender,
         }))
     }
+}
+
+/// What a server may send ahead under a limit that is low: a quarter of a second's worth. Where that is more, the kernel finds out by
+/// itself how much it takes to keep a long way full.
+fn receive_buffer(options: &Options) -> Option<usize> {
+    let limits = options
+        .limit_rate
+        .iter()
+        .chain(&options.limit_rate_per_host);
+    let bytes = limits.min()?.get() / 4;
+    let bytes = usize::try_from(bytes).ok()?;
+    (bytes <= SLOW_BUFFER.1).then_some(bytes.max(SLOW_BUFFER.0))
 }
 
 async fn dial(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {

@@ -4,6 +4,7 @@ mod network;
 
 use std::fmt;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,6 +42,11 @@ pub struct Options {
     pub per_host: usize,
     /// The least time between two requests to one host.
     pub delay: Duration,
+    /// Bytes per second of files, from all hosts together; `None` sets no limit. [`Engine::limit_rate`](crate::Engine::limit_rate)
+    /// changes it.
+    pub limit_rate: Option<NonZeroU64>,
+    /// The same from each host.
+    pub limit_rate_per_host: Option<NonZeroU64>,
     /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first count as requests to its host.
     pub split: usize,
     /// Bytes: of a file, a remainder that is smaller is not split.
@@ -141,6 +147,8 @@ impl Options {
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
             delay: Duration::ZERO,
+            limit_rate: None,
+            limit_rate_per_host: None,
             split: Self::DEFAULT_SPLIT,
             min_split_size: Self::DEFAULT_MIN_SPLIT_SIZE,
             retry: RetryPolicy::default(),

@@ -10,7 +10,7 @@ use super::disk::PartFile;
 use super::pump::{self, Broken, Pace};
 use super::stretch::Stretch;
 use crate::event::Transfer;
-use crate::meter::Meter;
+use crate::rate::Inflow;
 
 /// The rest of a body that is to go to a part.
 pub(crate) struct Flow {
@@ -21,7 +21,7 @@ pub(crate) struct Flow {
     pub(crate) pace: Pace,
     /// Told how far it has come.
     pub(crate) transfer: Arc<Transfer>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) inflow: Inflow,
 }
 
 /// A flow on its way to the thread that it will have.
@@ -63,6 +63,7 @@ impl Order {
                     file: descriptor.as_fd(),
                     bytes: flow.bytes,
                     pace: flow.pace,
+                    inflow: &flow.inflow,
                     stretch,
                 },
                 |bytes| {
@@ -71,7 +72,6 @@ impl Order {
                         stretch.wrote(bytes);
                     }
                     flow.transfer.add(bytes);
-                    flow.meter.add(bytes);
                     file.flowed(bytes)
                 },
             ),

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 use super::stretch::Stretch;
+use crate::rate::Inflow;
 
 /// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
 const PIPE: usize = 256 << 10;
@@ -26,6 +27,7 @@ pub(super) struct Flow<'a> {
     /// How many there are.
     pub(super) bytes: u64,
     pub(super) pace: Pace,
+    pub(super) inflow: &'a Inflow,
     /// What may make them fewer while they come.
     pub(super) stretch: Option<&'a Stretch>,
 }
@@ -70,7 +72,10 @@ pub(super) fn run(
                 break;
             }
         }
-        let most = usize::try_from(left).unwrap_or(PIPE).min(PIPE);
+        let turn = flow.inflow.turn_blocking();
+        let most = usize::try_from(left.min(turn.most()))
+            .unwrap_or(PIPE)
+            .min(PIPE);
         let before = Instant::now();
         let taken = match carrier.take(flow.socket, most) {
             Ok(0) => return Err(Broken::Ended),
@@ -83,6 +88,7 @@ pub(super) fn run(
             return Err(Broken::Slow);
         }
         carrier.put(flow.file, taken).map_err(Broken::File)?;
+        flow.inflow.took(&turn, taken as u64);
         left -= taken as u64;
         moved(taken as u64).map_err(Broken::File)?;
     }
@@ -222,9 +228,11 @@ impl Window {
 mod tests {
     use std::io::{Seek as _, Write as _};
     use std::net::TcpListener;
+    use std::sync::Arc;
     use std::thread;
 
     use super::*;
+    use crate::rate::Rates;
 
     const PACE: Pace = Pace {
         timeout: Duration::from_secs(10),
@@ -252,6 +260,7 @@ mod tests {
             file: file.as_fd(),
             bytes,
             pace,
+            inflow: &unlimited(),
             stretch: None,
         };
         let result = run(&flow, |bytes| {
@@ -263,6 +272,10 @@ mod tests {
         file.read_to_end(&mut content).unwrap();
         assert_eq!(content.len() as u64 - 6, told);
         (result, content)
+    }
+
+    fn unlimited() -> Inflow {
+        Inflow::new(&Arc::new(Rates::new(None, None)), Arc::default())
     }
 
     fn body(length: usize) -> Vec<u8> {
@@ -306,6 +319,7 @@ mod tests {
             file: full.as_fd(),
             bytes: 1000,
             pace: PACE,
+            inflow: &unlimited(),
             stretch: None,
         };
         let result = run(&flow, |_| Ok(()));

@@ -21,6 +21,7 @@ mod mirrors;
 mod next_run;
 mod output;
 mod patience;
+mod rates;
 mod redirects;
 mod refreshing;
 mod repeating;

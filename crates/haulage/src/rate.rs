@@ -1,0 +1,372 @@
+//! How many bytes may come in a second: from one host, and in all.
+//!
+//! Whoever receives waits for its turn before each read. Turns stand in a line, one for each limit: each takes as long as the bytes that it
+//! is expected to bring, and is corrected by those that it has brought. So many lanes together keep to what one would, and none of them
+//! brings much at once.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::meter::Meter;
+
+/// How long a turn lasts at most; and bytes: what it brings then is no less and no more.
+const TURN: Duration = Duration::from_millis(20);
+const TURN_BYTES: (u64, u64) = (1 << 10, 256 << 10);
+/// What nobody has received for so long is made up for: clocks are late.
+const CATCH_UP: Duration = Duration::from_millis(50);
+/// The shortest wait that a clock is set for.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// How often whoever waits looks whether its turn has been moved.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A limit in bytes per second, which may change at any time.
+#[derive(Debug)]
+struct Limit {
+    /// 0 is none.
+    rate: AtomicU64,
+    changes: AtomicU64,
+}
+
+/// Whose turn it is, under one limit.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Mutex<Turns>);
+
+/// Turns are told in a time of their own, which is moved when one has brought more or less than was expected: those who still wait move
+/// with it.
+#[derive(Debug, Default)]
+struct Turns {
+    /// When that time began, as things are.
+    origin: Option<Instant>,
+    /// When the last turn ends.
+    end: Duration,
+    /// Bytes that a turn has brought lately.
+    usual: Option<u64>,
+    /// Of which limit they are.
+    change: u64,
+}
+
+/// A turn that was given.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    begins: Duration,
+    /// What it is expected to bring.
+    bytes: u64,
+    rate: u64,
+    change: u64,
+}
+
+/// The limits of a run.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    total: Limit,
+    per_host: Limit,
+    line: Line,
+}
+
+/// What comes from one host: counted, and kept to the limits.
+#[derive(Debug, Clone)]
+pub(crate) struct Inflow {
+    rates: Arc<Rates>,
+    meter: Arc<Meter>,
+}
+
+/// It is somebody's turn to receive.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    host: Option<Place>,
+    total: Option<Place>,
+}
+
+impl Rates {
+    /// Bytes per second; `None` is no limit.
+    pub(crate) fn new(total: Option<NonZeroU64>, per_host: Option<NonZeroU64>) -> Self {
+        Self {
+            total: Limit::new(total),
+            per_host: Limit::new(per_host),
+            line: Line::default(),
+        }
+    }
+
+    pub(crate) fn set_total(&self, rate: Option<NonZeroU64>) {
+        self.total.set(rate);
+    }
+
+    pub(crate) fn set_per_host(&self, rate: Option<NonZeroU64>) {
+        self.per_host.set(rate);
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn lift(&self) {
+        self.set_total(None);
+        self.set_per_host(None);
+    }
+}
+
+impl Inflow {
+    pub(crate) fn new(rates: &Arc<Rates>, meter: Arc<Meter>) -> Self {
+        Self {
+            rates: Arc::clone(rates),
+            meter,
+        }
+    }
+
+    /// Waits for a turn.
+    pub(crate) async fn turn(&self) -> Turn {
+        let mut turn = Turn::none();
+        // In this order: what waits for its host's takes nobody's in all.
+        while let Some(wait) = self.host_wait(&mut turn) {
+            tokio::time::sleep(wait).await;
+        }
+        while let Some(wait) = self.total_wait(&mut turn) {
+            tokio::time::sleep(wait).await;
+        }
+        turn
+    }
+
+    /// The same, on a thread that may block.
+    pub(crate) fn turn_blocking(&self) -> Turn {
+        let mut turn = Turn::none();
+        while let Some(wait) = self.host_wait(&mut turn) {
+            thread::sleep(wait);
+        }
+        while let Some(wait) = self.total_wait(&mut turn) {
+            thread::sleep(wait);
+        }
+        turn
+    }
+
+    fn host_wait(&self, turn: &mut Turn) -> Option<Duration> {
+        let line = self.meter.line();
+        self.rates.per_host.wait(line, &mut turn.host)
+    }
+
+    fn total_wait(&self, turn: &mut Turn) -> Option<Duration> {
+        self.rates.total.wait(&self.rates.line, &mut turn.total)
+    }
+
+    /// So many bytes have come in a turn.
+    pub(crate) fn took(&self, turn: &Turn, bytes: u64) {
+        self.meter.add(bytes);
+        if let Some(place) = &turn.host {
+            self.meter.line().lock().came(place, bytes);
+        }
+        if let Some(place) = &turn.total {
+            self.rates.line.lock().came(place, bytes);
+        }
+    }
+}
+
+impl Turn {
+    fn none() -> Self {
+        Self {
+            host: None,
+            total: None,
+        }
+    }
+
+    /// How many bytes may be received in it.
+    pub(crate) fn most(&self) -> u64 {
+        let places = self.host.iter().chain(&self.total);
+        places
+            .map(|place| most_of(place.rate))
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+}
+
+impl Limit {
+    fn new(rate: Option<NonZeroU64>) -> Self {
+        Self {
+            rate: AtomicU64::new(rate.map_or(0, NonZeroU64::get)),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    fn set(&self, rate: Option<NonZeroU64>) {
+        self.rate
+            .store(rate.map_or(0, NonZeroU64::get), Ordering::Release);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How long it is until the turn of whoever has this place, which is given one if it has none; `None` when it has come, or there is
+    /// no limit.
+    fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
+        let rate = self.rate.load(Ordering::Acquire);
+        if rate == 0 {
+            *place = None;
+            return None;
+        }
+        let (now, change) = (Instant::now(), self.changes.load(Ordering::Acquire));
+        let mut turns = line.lock();
+        let place = match place {
+            Some(place) if place.change == change => place,
+            // Under another limit everybody stands in line anew.
+            _ => place.insert(turns.next(rate, change, now)),
+        };
+        let left = turns.time_of(place, now).saturating_duration_since(now);
+        (left >= SHORTEST).then_some(left.min(LOOK))
+    }
+}
+
+impl Line {
+    fn lock(&self) -> MutexGuard<'_, Turns> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turns {
+    /// The next turn under a limit of this rate.
+    fn next(&mut self, rate: u64, change: u64, now: Instant) -> Place {
+        if std::mem::replace(&mut self.change, change) != change {
+            (self.origin, self.end) = (None, Duration::ZERO);
+        }
+        let origin = self.origin.get_or_insert(now);
+        let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
+        *origin += earliest.saturating_duration_since(*origin + self.end);
+        let bytes = self.usual.unwrap_or(most_of(rate)).max(1);
+        let begins = self.end;
+        self.end += time_for(bytes, rate);
+        Place {
+            begins,
+            bytes,
+            rate,
+            change,
+        }
+    }
+
+    /// When a turn comes.
+    fn time_of(&self, place: &Place, now: Instant) -> Instant {
+        self.origin.map_or(now, |origin| origin + place.begins)
+    }
+
+    /// A turn has brought so many bytes.
+    fn came(&mut self, place: &Place, bytes: u64) {
+        let usual = self.usual.unwrap_or(place.bytes);
+        // What is larger than expected comes at once, what is smaller is believed by and by.
+        self.usual = Some(
+            usual
+                .saturating_sub(usual.saturating_sub(bytes).div_ceil(8))
+                .max(bytes),
+        );
+        if place.change != self.change {
+            return;
+        }
+        self.origin = self.origin.and_then(|origin| {
+            if bytes >= place.bytes {
+                Some(origin + time_for(bytes - place.bytes, place.rate))
+            } else {
+                origin.checked_sub(time_for(place.bytes - bytes, place.rate))
+            }
+        });
+    }
+}
+
+/// How many bytes a turn brings at most.
+fn most_of(rate: u64) -> u64 {
+    let most = u128::from(rate) * TURN.as_millis() / 1000;
+    u64::try_from(most)
+        .unwrap_or(u64::MAX)
+        .clamp(TURN_BYTES.0, TURN_BYTES.1)
+}
+
+fn time_for(bytes: u64, rate: u64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / rate as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u64 = 1_000_000;
+
+    /// What comes in so many milliseconds when each of so many lanes finds as many bytes as these say, by and by, and clocks are late: in
+    /// each 10 ms.
+    fn received(lanes: usize, sizes: &[u64], millis: u64, late: Duration) -> Vec<u64> {
+        let start = Instant::now();
+        let (mut turns, mut sizes) = (Turns::default(), sizes.iter().cycle());
+        let mut places: Vec<_> = (0..lanes)
+            .map(|_| (start, turns.next(RATE, 0, start)))
+            .collect();
+        let mut windows = vec![0; usize::try_from(millis / 10).unwrap()];
+        loop {
+            let (at, place) = places.iter_mut().min_by_key(|(at, _)| *at).unwrap();
+            let now = *at;
+            let left = turns.time_of(place, now).saturating_duration_since(now);
+            if left >= SHORTEST {
+                *at += left.min(LOOK) + late;
+                continue;
+            }
+            let window = usize::try_from((now - start).as_millis() / 10).unwrap();
+            let Some(window) = windows.get_mut(window) else {
+                return windows;
+            };
+            let bytes = *sizes.next().unwrap();
+            *window += bytes;
+            turns.came(place, bytes);
+            *place = turns.next(RATE, 0, now);
+        }
+    }
+
+    #[test]
+    fn lanes_together_keep_to_the_rate_whatever_a_read_brings() {
+        let all: [&[u64]; 6] = [
+            &[100],
+            &[4096],
+            &[20_000],
+            &[131_072],
+            &[100, 100, 131_072],
+            &[131_072, 9, 9, 9, 9, 9, 9, 9],
+        ];
+        for (lanes, sizes) in [1, 4, 64]
+            .into_iter()
+            .flat_map(|lanes| all.map(|sizes| (lanes, sizes)))
+        {
+            for late in [Duration::ZERO, Duration::from_millis(2)] {
+                let windows = received(lanes, sizes, 10_000, late);
+                let total: u64 = windows.iter().sum();
+                assert!(
+                    (9_500_000..=10_500_000).contains(&total),
+                    "{lanes} × {sizes:?}: {total}"
+                );
+                for half in windows.chunks(50) {
+                    let brought: u64 = half.iter().sum();
+                    let (least, most) = (500_000 * 3 / 4 - 131_072, 500_000 * 5 / 4 + 131_072);
+                    assert!(
+                        (least..=most).contains(&brought),
+                        "{lanes} × {sizes:?}: {brought}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_received_is_not_made_up_for() {
+        let (mut turns, start) = (Turns::default(), Instant::now());
+        let place = turns.next(RATE, 0, start);
+        turns.came(&place, 10_000);
+        let later = start + Duration::from_mins(1);
+        let place = turns.next(RATE, 0, later);
+        assert_eq!(turns.time_of(&place, later) + CATCH_UP, later);
+    }
+
+    #[test]
+    fn a_limit_that_is_lifted_lets_everybody_go() {
+        let (limit, line) = (Limit::new(NonZeroU64::new(1000)), Line::default());
+        let mut first = None;
+        assert_eq!(limit.wait(&line, &mut first), None);
+        let mut second = None;
+        assert_eq!(limit.wait(&line, &mut second), Some(LOOK));
+        limit.set(NonZeroU64::new(1_000_000_000));
+        assert_eq!(limit.wait(&line, &mut second), None);
+        limit.set(NonZeroU64::new(1000));
+        assert_eq!(limit.wait(&line, &mut first), None);
+        assert_eq!(limit.wait(&line, &mut second), Some(LOOK));
+        limit.set(None);
+        assert_eq!(limit.wait(&line, &mut second), None);
+        assert!(second.is_none());
+    }
+}
