@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::aside::SetAside;
 use super::descriptors::within_limits;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
@@ -63,6 +64,8 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
+    /// Rows that wait on the disk.
+    pub(super) aside: SetAside,
     pub(super) rates: Arc<Rates>,
     pub(super) names: Mutex<Names>,
     /// Rows that ask for the same as one which is under way.
@@ -122,6 +125,7 @@ impl Core {
             disk,
             state,
             window: Window::default(),
+            aside: SetAside::default(),
             rates: Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host)),
             names: Mutex::default(),
             followers: Mutex::default(),
@@ -315,6 +319,7 @@ impl Core {
                 Work::Share(split, at) => self.drop_share(&split, at),
             }
         }
+        self.forget_aside();
     }
 
     pub(super) fn tell(&self, event: Event) {

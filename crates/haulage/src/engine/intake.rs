@@ -8,6 +8,7 @@ use super::core::Core;
 use super::ended::unstarted;
 use super::lock;
 use super::present::Found;
+use super::window::Entry;
 use crate::error::ErrorKind;
 use crate::options::Purpose;
 use crate::outcome::{Outcome, Status};
@@ -31,8 +32,12 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
             if let Some(state) = &core.state {
                 state.wait_for_room();
             }
-            if !core.window.enter(|| core.schedule().has_room()) {
-                return;
+            loop {
+                match core.window.enter(|| core.schedule().has_room()) {
+                    Entry::Open => break,
+                    Entry::MakeRoom => core.make_room(),
+                    Entry::Closed => return,
+                }
             }
             let number = core.next_row.fetch_add(1, Ordering::Relaxed);
             match row {

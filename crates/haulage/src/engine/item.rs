@@ -148,6 +148,13 @@ impl Item {
         }
     }
 
+    /// Whether nothing has become of it so far, and nothing is known of its file.
+    pub(super) fn is_new(&self) -> bool {
+        let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
+        let has_begun = self.under_way.is_some() || self.hop.is_some() || self.rounds > 0;
+        !has_begun && !is_known && !self.replaces && self.brought.kept.is_none()
+    }
+
     /// How long it has been under way.
     pub(super) fn elapsed(&self) -> Duration {
         let under_way = self.under_way.as_ref();

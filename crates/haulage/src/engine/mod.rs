@@ -1,6 +1,7 @@
 //! Wires the stations: the one place that knows them all, and the one loop there is. The head of a response can put more
 //! work back into a host's queue: a redirect's next hop, a repetition.
 
+mod aside;
 mod connecting;
 mod core;
 mod descriptors;

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::core::{Core, Hosts};
+use super::item::Item;
 use super::work::Work;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::schedule::HostId;
 
 impl Core {
@@ -20,26 +21,31 @@ impl Core {
         let mut schedule = self.schedule();
         self.step_back(&mut schedule, host, overloaded, error);
         let given_up = schedule.failed(host, now, policy, fastrand::f64());
+        let key = given_up.is_some().then(|| schedule.key(host));
         drop(schedule);
         self.clock.notify_one();
         let Some(waiting) = given_up else {
             return true;
         };
+        let why = Error::new(error.kind(), error.to_string()).and(&format!(
+            "its host has been in trouble for {} s (--retry-max-time)",
+            policy.max_time.as_secs_f64()
+        ));
+        if let Some(key) = key {
+            self.aside.give_up(&key, &why);
+        }
         for work in waiting {
-            let item = match work {
-                Work::Item(item) => item,
-                Work::Share(split, at) => {
-                    self.drop_share(&split, at);
-                    continue;
-                }
-            };
-            let error = Error::new(error.kind(), error.to_string()).and(&format!(
-                "its host has been in trouble for {} s (--retry-max-time)",
-                policy.max_time.as_secs_f64()
-            ));
-            self.failed(item, error.transient(false));
+            match work {
+                Work::Item(item) => self.failed_with_host(item, why.kind(), &why.to_string()),
+                Work::Share(split, at) => self.drop_share(&split, at),
+            }
         }
         false
+    }
+
+    /// An item waited for a host that is given up, for this reason.
+    pub(super) fn failed_with_host(&self, item: Box<Item>, kind: ErrorKind, why: &str) {
+        self.failed(item, Error::new(kind, why).transient(false));
     }
 
     /// A share of a file was refused: its host is not in trouble for that, but may have enough to do.

@@ -12,6 +12,17 @@ const FARTHEST: usize = 5 * LOOK_AHEAD;
 /// How long the reader waits for room before it asks whether slots are free.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// What becomes of whoever asks for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It has one.
+    Open,
+    /// There is none, for hosts that are slow, or dead, have them all.
+    MakeRoom,
+    /// The run is being stopped.
+    Closed,
+}
+
 /// Counts rows on their way.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -25,6 +36,8 @@ struct State {
     open: usize,
     /// Read, and without an outcome.
     unsettled: usize,
+    /// Those of them that wait on the disk, and are not among the open ones.
+    aside: usize,
     /// How far it looks beyond [`LOOK_AHEAD`].
     farther: usize,
     phase: Phase,
@@ -46,9 +59,9 @@ enum Phase {
 }
 
 impl Window {
-    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`. `false` when the run is being
-    /// stopped.
-    pub(super) fn enter(&self, slots_are_free: impl Fn() -> bool) -> bool {
+    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`. Where that does not help, the caller is
+    /// to make room.
+    pub(super) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
         let mut state = self.lock();
         while state.phase == Phase::Reading && state.open >= LOOK_AHEAD + state.farther {
             state.waiting = true;
@@ -58,15 +71,37 @@ impl Window {
                 .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if waited.timed_out() && state.waits_for_hosts() && slots_are_free() {
+                if LOOK_AHEAD + state.farther >= FARTHEST {
+                    return Entry::MakeRoom;
+                }
                 state.farther += LOOK_AHEAD / 2;
             }
         }
         if state.phase != Phase::Reading {
-            return false;
+            return Entry::Closed;
         }
         state.open += 1;
         state.unsettled += 1;
-        true
+        Entry::Open
+    }
+
+    /// So many rows wait on the disk from now on.
+    pub(super) fn set_aside(&self, rows: usize) {
+        let mut state = self.lock();
+        state.open -= rows;
+        state.aside += rows;
+    }
+
+    /// They are in memory again.
+    pub(super) fn come_back(&self, rows: usize) {
+        let mut state = self.lock();
+        state.aside -= rows;
+        state.open += rows;
+    }
+
+    /// Whether more may come back.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().open < FARTHEST
     }
 
     /// A row has its outcome. `true` when that ends the run, which happens once.
@@ -113,7 +148,7 @@ impl Window {
 impl State {
     /// Whether most rows that were read wait for their hosts, rather than for somebody to receive their outcomes.
     fn waits_for_hosts(&self) -> bool {
-        self.unsettled > self.open / 2 && LOOK_AHEAD + self.farther < FARTHEST
+        self.unsettled - self.aside > self.open / 2
     }
 
     fn ends(&mut self) -> bool {

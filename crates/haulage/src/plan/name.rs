@@ -102,7 +102,7 @@ impl TargetName {
     }
 
     /// A path whose every component is known to be safe.
-    pub(super) fn of_safe(path: String) -> Self {
+    pub(crate) fn of_safe(path: String) -> Self {
         Self(path.into())
     }
 

@@ -64,6 +64,17 @@ pub(crate) enum Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(u64);
 
+impl Key {
+    /// For where it is kept outside of memory.
+    pub(crate) fn to_bits(self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    pub(crate) fn of_bits(bits: i64) -> Self {
+        Self(bits.cast_unsigned())
+    }
+}
+
 impl Default for Names {
     fn default() -> Self {
         Self {

@@ -54,8 +54,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.tell_limit(id, before, change);
     }
 
-    /// Looks at all hosts whose requests may take long: their limits may change meanwhile.
+    /// Looks at all hosts, a few times a second: those whose requests take long may change their limits meanwhile, or be silent.
     pub(crate) fn look_around(&mut self, now: Instant) {
+        self.hosts.iter_mut().for_each(|(_, host)| host.listen(now));
         let used = self.hosts.iter().filter(|(_, host)| host.is_used());
         let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
         for id in used {

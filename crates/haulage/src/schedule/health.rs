@@ -51,14 +51,23 @@ impl Health {
     ) -> Verdict {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
-        if alone && now.saturating_duration_since(since) >= policy.max_time {
+        let left = policy
+            .max_time
+            .saturating_sub(now.saturating_duration_since(since));
+        if alone && left.is_zero() {
             return Verdict::GiveUp;
         }
         if !self.is_probed(per_host) {
             return Verdict::GoOn;
         }
         self.pauses = self.pauses.saturating_add(1);
-        Verdict::Pause(backoff(policy, self.pauses, random))
+        // The last one asks whether it is to be given up.
+        let pause = backoff(policy, self.pauses, random);
+        Verdict::Pause(if left.is_zero() {
+            pause
+        } else {
+            pause.min(left)
+        })
     }
 
     /// How much may be in flight to it.
@@ -70,7 +79,8 @@ impl Health {
         }
     }
 
-    fn is_probed(&self, per_host: usize) -> bool {
+    /// Whether it is only asked from time to time.
+    pub(super) fn is_probed(&self, per_host: usize) -> bool {
         self.failures >= PATIENCE.max(per_host)
     }
 }
@@ -106,6 +116,19 @@ mod tests {
         for _ in 1..100 {
             assert_eq!(health.failed(100, true, now, &policy(), 0.5), Verdict::GoOn);
         }
+    }
+
+    #[test]
+    fn no_pause_goes_on_beyond_the_time_when_it_is_given_up() {
+        let (mut health, start) = (Health::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        let almost = start + policy().max_time - second;
+        let mut fail = |now| health.failed(8, true, now, &policy(), 1.0);
+        for _ in 1..PATIENCE + 6 {
+            fail(start);
+        }
+        assert_eq!(fail(almost), Verdict::Pause(second));
+        assert_eq!(fail(almost + second), Verdict::GiveUp);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Lease;
 use super::health::Health;
@@ -32,6 +32,34 @@ pub(crate) enum Way<S> {
     Wait,
 }
 
+/// What is closed for so much longer is set aside.
+const LONG: Duration = Duration::from_secs(1);
+/// And what has been asked for so long, and has said nothing of use.
+const LONG_SILENCE: Duration = Duration::from_secs(3);
+
+/// Since when a host has said nothing of use, though it was asked.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    heard: u64,
+    since: Option<Instant>,
+}
+
+impl Silence {
+    fn look(&mut self, is_asked: bool, heard: u64, now: Instant) {
+        if !is_asked {
+            self.since = None;
+        } else if std::mem::replace(&mut self.heard, heard) != heard {
+            self.since = Some(now);
+        } else {
+            self.since.get_or_insert(now);
+        }
+    }
+
+    fn is_long(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now >= since + LONG_SILENCE)
+    }
+}
+
 pub(super) struct Host<W, L, S> {
     pub(super) key: Arc<str>,
     pub(super) queue: VecDeque<W>,
@@ -44,6 +72,7 @@ pub(super) struct Host<W, L, S> {
     /// Work that waits for its time.
     pub(super) later: usize,
     pub(super) health: Health,
+    pub(super) silence: Silence,
     pub(super) limit: Limit,
     pub(super) pace: Pace,
     pub(super) meter: Arc<Meter>,
@@ -68,6 +97,7 @@ impl<W, L, S> Host<W, L, S> {
             busy: 0,
             later: 0,
             health: Health::default(),
+            silence: Silence::default(),
             limit,
             pace: Pace::default(),
             meter: Arc::default(),
@@ -114,6 +144,18 @@ impl<W, L, S> Host<W, L, S> {
         let connects = self.protocol == Protocol::Unknown;
         self.connecting = connects;
         Some(Lease { work, connects })
+    }
+
+    /// Whether those who wait for it wait for longer than others should wait for them.
+    pub(super) fn is_set_aside(&self, now: Instant) -> bool {
+        let is_closed = self.closed_until.is_some_and(|until| until > now + LONG);
+        is_closed || self.health.is_probed(self.limit.most()) || self.silence.is_long(now)
+    }
+
+    /// Looks whether anything has come from it.
+    pub(super) fn listen(&mut self, now: Instant) {
+        let heard = self.limit.answers() + self.meter.bytes();
+        self.silence.look(self.busy > 0, heard, now);
     }
 
     /// Whether all that it may have in flight is, and more waits.

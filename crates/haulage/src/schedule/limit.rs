@@ -132,6 +132,11 @@ impl Limit {
         self.most as usize
     }
 
+    /// How often the server has answered as it should.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers
+    }
+
     /// How long after one request the next may be sent, where that many at once would be a little too much.
     pub(super) fn gap(&self) -> Option<Duration> {
         let is_paced = self.level.fract() > 0.0;

@@ -5,6 +5,7 @@
 //! no lock and no socket, and asks for the time as a parameter: it is a data structure, and tests drive it as one.
 
 mod adapt;
+mod aside;
 mod health;
 mod host;
 mod later;

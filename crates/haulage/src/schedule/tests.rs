@@ -54,6 +54,51 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
 }
 
 #[test]
+fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
+    let mut schedule = Plain::new(caps(8, 1));
+    let mut now = Instant::now();
+    for work in 0..10 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+        push(&mut schedule, "b", Protocol::Exclusive, 100 + work);
+    }
+    let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    assert_eq!(lanes.len(), 2);
+    let taken = |schedule: &mut Plain, now| {
+        let taken = schedule.take_back(now, 2, |work| work % 2 == 1);
+        taken
+            .into_iter()
+            .map(|(host, works)| (host.to_string(), works))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(taken(&mut schedule, now), []);
+    // One of them answers from time to time, the other never.
+    for _ in 0..5 {
+        schedule.look_around(now);
+        now += Duration::from_secs(1);
+        let answered = Seen {
+            latency: Some(Duration::ZERO),
+            ..seen(true)
+        };
+        assert!(matches!(
+            schedule.next(lanes[1].0, &1, false, answered),
+            Next::Work(_)
+        ));
+    }
+    schedule.look_around(now);
+    // The first of those that wait stay, and what may not go.
+    assert_eq!(
+        taken(&mut schedule, now),
+        [("a".to_owned(), vec![3, 5, 7, 9])]
+    );
+    assert!(!schedule.is_asked_for_little("a", now, 100));
+    assert!(schedule.is_asked_for_little("b", now, 100));
+    assert!(!schedule.is_asked_for_little("b", now, 1));
+    assert!(schedule.is_asked_for_little("c", now, 1));
+    schedule.close(lanes[1].0, now + Duration::from_secs(60));
+    assert_eq!(taken(&mut schedule, now), [("b".to_owned(), vec![109])]);
+}
+
+#[test]
 fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
     let mut schedule = Plain::new(caps(4, 3));
     for work in 0..10 {

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod again;
+mod aside;
 mod bench;
 mod caps;
 mod certificates;

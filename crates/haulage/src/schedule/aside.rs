@@ -1,0 +1,39 @@
+//! What waits for hosts that are set aside need not wait in memory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Schedule;
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// Takes back what waits for hosts that are set aside, but for the first `keep` of each and what may not go: with each host's key.
+    pub(crate) fn take_back(
+        &mut self,
+        now: Instant,
+        keep: usize,
+        may_go: impl Fn(&W) -> bool,
+    ) -> Vec<(Arc<str>, Vec<W>)> {
+        let hosts = self.hosts.iter_mut().map(|(_, host)| host);
+        let long = hosts.filter(|host| host.queue.len() > keep && host.is_set_aside(now));
+        let taken = long.map(|host| {
+            let rest = host.queue.split_off(keep);
+            let (gone, stays) = rest.into_iter().partition(&may_go);
+            host.queue.extend::<Vec<W>>(stays);
+            (Arc::clone(&host.key), gone)
+        });
+        taken.filter(|(_, gone)| !gone.is_empty()).collect()
+    }
+
+    /// Whether fewer than so many wait for the host of this key, and it is not set aside.
+    pub(crate) fn is_asked_for_little(&self, key: &str, now: Instant, enough: usize) -> bool {
+        self.by_key.get(key).is_none_or(|id| {
+            let host = &self.hosts[id.0];
+            host.queue.len() + host.later < enough && !host.is_set_aside(now)
+        })
+    }
+
+    /// The key of a host.
+    pub(crate) fn key(&self, id: super::HostId) -> Arc<str> {
+        Arc::clone(&self.hosts[id.0].key)
+    }
+}
