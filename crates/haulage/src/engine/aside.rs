@@ -200,10 +200,14 @@ impl Core {
                 by_server: None,
             };
             let followers = self.release(keys, Settled::Failed(ErrorKind::Cancelled));
-            followers.iter().for_each(|_| self.forget());
+            for _ in followers {
+                self.forget();
+            }
         }
         self.window.come_back(total);
-        (0..total).for_each(|_| self.forget());
+        for _ in 0..total {
+            self.forget();
+        }
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
     fn no_pause_goes_on_beyond_the_time_when_it_is_given_up() {
         let (mut health, start) = (Health::default(), Instant::now());
         let second = Duration::from_secs(1);
-        let almost = start + policy().max_time - second;
+        let almost = start + policy().max_time.saturating_sub(second);
         let mut fail = |now| health.failed(8, true, now, &policy(), 1.0);
         for _ in 1..PATIENCE + 6 {
             fail(start);

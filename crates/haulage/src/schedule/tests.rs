@@ -94,7 +94,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
     assert!(schedule.is_asked_for_little("b", now, 100));
     assert!(!schedule.is_asked_for_little("b", now, 1));
     assert!(schedule.is_asked_for_little("c", now, 1));
-    schedule.close(lanes[1].0, now + Duration::from_secs(60));
+    schedule.close(lanes[1].0, now + Duration::from_mins(1));
     assert_eq!(taken(&mut schedule, now), [("b".to_owned(), vec![109])]);
 }
 
