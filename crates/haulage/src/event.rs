@@ -32,10 +32,10 @@ pub enum Event {
         /// How long it waits.
         wait: Duration,
     },
-    /// From now on another number of requests may be in flight to a host.
+    /// From now on another number of requests may be in flight to a host, or in all.
     LimitChanged {
-        /// Scheme, name and port.
-        host: Arc<str>,
+        /// Scheme, name and port; `None` stands for all together.
+        host: Option<Arc<str>>,
         /// How many.
         limit: usize,
         /// Why.
@@ -58,7 +58,7 @@ pub enum Event {
     Stopped(Error),
 }
 
-/// Why another number of requests may be in flight to a host.
+/// Why another number of requests may be in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitChange {
@@ -70,6 +70,8 @@ pub enum LimitChange {
     Slower,
     /// The server refused some, or did not answer.
     Refused,
+    /// There are no file descriptors for more.
+    NoDescriptors,
 }
 
 impl LimitChange {
@@ -81,6 +83,7 @@ impl LimitChange {
             Self::NoGain => "no_gain",
             Self::Slower => "slower",
             Self::Refused => "refused",
+            Self::NoDescriptors => "no_descriptors",
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Counts what comes from one host, on whichever thread.
+//! Counts what comes from one host, or from all, on whichever thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rate::Line;
 
-/// Bytes of bodies that have come from a host, and whose turn it is to receive more, where that is limited.
+/// Bytes of bodies that have come, and whose turn it is to receive more, where that is limited.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     bytes: AtomicU64,

@@ -63,7 +63,7 @@ struct Place {
 pub(crate) struct Rates {
     total: Limit,
     per_host: Limit,
-    line: Line,
+    meter: Arc<Meter>,
 }
 
 /// What comes from one host: counted, and kept to the limits.
@@ -86,7 +86,7 @@ impl Rates {
         Self {
             total: Limit::new(total),
             per_host: Limit::new(per_host),
-            line: Line::default(),
+            meter: Arc::default(),
         }
     }
 
@@ -96,6 +96,11 @@ impl Rates {
 
     pub(crate) fn set_per_host(&self, rate: Option<NonZeroU64>) {
         self.per_host.set(rate);
+    }
+
+    /// Counts what comes in all.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Nobody waits any more.
@@ -144,17 +149,17 @@ impl Inflow {
     }
 
     fn total_wait(&self, turn: &mut Turn) -> Option<Duration> {
-        self.rates.total.wait(&self.rates.line, &mut turn.total)
+        let line = self.rates.meter.line();
+        self.rates.total.wait(line, &mut turn.total)
     }
 
     /// So many bytes have come in a turn.
     pub(crate) fn took(&self, turn: &Turn, bytes: u64) {
-        self.meter.add(bytes);
-        if let Some(place) = &turn.host {
-            self.meter.line().lock().came(place, bytes);
-        }
-        if let Some(place) = &turn.total {
-            self.rates.line.lock().came(place, bytes);
+        for (meter, place) in [(&self.meter, &turn.host), (&self.rates.meter, &turn.total)] {
+            meter.add(bytes);
+            if let Some(place) = place {
+                meter.line().lock().came(place, bytes);
+            }
         }
     }
 }

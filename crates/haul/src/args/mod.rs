@@ -206,6 +206,8 @@ pub(crate) struct Download {
     pub(crate) hashes: Vec<Algorithm>,
 
     /// Most requests at once
+    ///
+    /// It begins with 32 at most, and goes up to this as long as more bring more.
     #[arg(
         short, long, value_name = "N", value_parser = at_least_one,
         default_value_t = Options::DEFAULT_JOBS,

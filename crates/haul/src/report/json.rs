@@ -32,7 +32,7 @@ enum Line<'a> {
         wait_ms: u64,
     },
     LimitChanged {
-        host: &'a str,
+        host: Option<&'a str>,
         limit: usize,
         why: &'a str,
     },
@@ -107,7 +107,7 @@ impl Reporter for Json {
                 wait_ms: super::millis(*wait),
             },
             Event::LimitChanged { host, limit, why } => Line::LimitChanged {
-                host,
+                host: host.as_deref(),
                 limit: *limit,
                 why: why.name(),
             },

@@ -71,8 +71,10 @@ impl Lines {
                     LimitChange::Grows => "to see whether more bring more",
                     LimitChange::NoGain => "more brought no more",
                     LimitChange::Slower => "with more it took longer to answer",
+                    LimitChange::NoDescriptors => "there are no file descriptors for more",
                     _ => "it refused some",
                 };
+                let host = host.as_deref().unwrap_or("all hosts");
                 line(out, &format!("limit  {host}: {limit} at once; {why}"));
             }
             Event::HostWaits { host, wait } if verbose => {

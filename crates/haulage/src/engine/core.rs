@@ -107,6 +107,7 @@ impl Core {
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
         let (events, received) = unbounded_channel();
         let stopping = CancellationToken::new();
+        let rates = Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host));
         let core = Self {
             headers: Headers::new(&options)?,
             connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
@@ -126,7 +127,6 @@ impl Core {
             state,
             window: Window::default(),
             aside: SetAside::default(),
-            rates: Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host)),
             names: Mutex::default(),
             followers: Mutex::default(),
             unsplit: Mutex::default(),
@@ -137,13 +137,18 @@ impl Core {
             failures: AtomicU64::new(0),
             stopped_by_disk: AtomicBool::new(false),
             next_row: AtomicU64::new(0),
-            schedule: Mutex::new(Schedule::new(within_limits(Caps {
-                jobs: options.jobs,
-                per_host: options.per_host,
-                start: START.max(options.split).min(options.per_host),
-                idle: options.jobs.saturating_mul(IDLE_PER_JOB),
-                delay: options.delay,
-            }))),
+            schedule: {
+                let caps = Caps {
+                    jobs: options.jobs,
+                    per_host: options.per_host,
+                    start: START.max(options.split).min(options.per_host),
+                    idle: options.jobs.saturating_mul(IDLE_PER_JOB),
+                    delay: options.delay,
+                };
+                let (caps, total) = (within_limits(caps), Arc::clone(rates.meter()));
+                Mutex::new(Schedule::new(caps, total, Instant::now()))
+            },
+            rates,
             workers,
             next_worker: AtomicUsize::new(0),
             pool,

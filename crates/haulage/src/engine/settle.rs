@@ -110,6 +110,11 @@ impl Core {
     /// An attempt failed: the item is tried again, or that was its last.
     pub(super) fn failed(&self, mut item: Box<Item>, mut error: Error) {
         // What was given away cannot be taken back, for another attempt or for a mirror.
+        if error.lacks_descriptors() {
+            let mut schedule = self.schedule();
+            schedule.lacks_descriptors(Instant::now());
+            self.hand_out(schedule);
+        }
         let is_final =
             error.is_ours() && !error.lacks_descriptors() || self.writer.has_given_away();
         if self.writer.has_given_away() {
@@ -170,10 +175,15 @@ impl Core {
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
     fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
+        if error.lacks_descriptors() {
+            // Fewer go on from now on: it is none of its tries.
+            let has_time = item.elapsed() < policy.max_time;
+            return has_time.then(|| policy.base.mul_f64(fastrand::f64()));
+        }
         // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
         let is_begun_again = error.kind() == ErrorKind::Checksum
             && !std::mem::replace(&mut item.has_mismatched, true);
-        let passes = error.is_transient() || is_begun_again || error.lacks_descriptors();
+        let passes = error.is_transient() || is_begun_again;
         let may_pass = passes && asked.is_none_or(|asked| asked <= policy.max_time);
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {

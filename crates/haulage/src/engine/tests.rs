@@ -3,13 +3,14 @@
 use origin::{Body, Gate, Origin, Script};
 
 use super::*;
-use crate::event::Event;
+use crate::event::{Event, LimitChange};
 use crate::outcome::Outcome;
 use crate::request::Request;
 use crate::write::fake::{FakeDisk, HANGS, Operation};
 
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
+const TOO_MANY_OPEN: i32 = 24;
 
 fn options() -> Options {
     let mut options = Options::into("not used");
@@ -238,4 +239,40 @@ fn a_disk_that_is_full_ends_a_file_that_several_bring_whoever_meets_it() {
     let outcome = outcomes(all).pop().unwrap();
     assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Disk);
     assert!(disk.files().is_empty());
+}
+
+#[test]
+fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("a")));
+    let disk = FakeDisk::default();
+    disk.fail(Operation::Create, TOO_MANY_OPEN);
+    // Not even one try is left to them.
+    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    let mut events = engine.events();
+    let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
+    engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
+    engine.close();
+    let (mut all, mut limits) = (Vec::new(), Vec::new());
+    runtime().block_on(async {
+        while events.next_many(&mut all).await > 0 {
+            limits.extend(all.iter().filter_map(|event| match event {
+                Event::LimitChanged {
+                    host: None,
+                    limit,
+                    why,
+                } => Some((*limit, *why)),
+                _ => None,
+            }));
+            if !limits.is_empty() {
+                disk.heal();
+            }
+        }
+    });
+    assert_eq!(limits[0], (16, LimitChange::NoDescriptors));
+    let outcomes = outcomes(all);
+    assert_eq!(outcomes.len(), 40);
+    for outcome in outcomes {
+        assert!(outcome.error().is_none(), "{:?}", outcome.error());
+    }
 }

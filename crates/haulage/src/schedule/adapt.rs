@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::climb::Came;
 use super::health::Verdict;
 use super::retry::backoff;
 use super::{HostId, Schedule};
 use crate::event::LimitChange;
 use crate::options::RetryPolicy;
 
-/// Something that people are to know of a host.
+/// Something that people are to know.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// So many may be in flight to it now.
-    Limit(Arc<str>, usize, LimitChange),
+    /// So many may be in flight to it, or in all, now.
+    Limit(Option<Arc<str>>, usize, LimitChange),
     /// Nothing is sent to it before this.
     Waits(Arc<str>, Instant),
 }
@@ -62,6 +63,31 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         for id in used {
             self.look(id, true, now);
         }
+        self.look_at_all(now);
+    }
+
+    /// Looks at what comes from all hosts together.
+    pub(super) fn look_at_all(&mut self, now: Instant) {
+        let came = Came {
+            bytes: self.total.bytes(),
+            answers: self.answers,
+        };
+        let is_used = self.busy >= self.climb.now() && !self.turns.is_empty();
+        let change = self.climb.look(now, came, is_used);
+        self.tell_climb(change);
+    }
+
+    /// There are no descriptors left for what is in flight.
+    pub(crate) fn lacks_descriptors(&mut self, now: Instant) {
+        let change = self.climb.shed(now);
+        self.caps.idle = self.caps.idle.min(self.climb.now());
+        self.tell_climb(change);
+    }
+
+    fn tell_climb(&mut self, change: Option<LimitChange>) {
+        let limit = self.climb.now();
+        self.news
+            .extend(change.map(|why| News::Limit(None, limit, why)));
     }
 
     pub(super) fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
@@ -79,7 +105,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let limit = host.limit.now();
         if let Some(why) = change.filter(|_| limit != before) {
             self.news
-                .push(News::Limit(Arc::clone(&host.key), limit, why));
+                .push(News::Limit(Some(Arc::clone(&host.key)), limit, why));
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod adapt;
 mod aside;
+mod climb;
 mod health;
 mod host;
 mod later;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use self::climb::Climb;
 use self::host::Host;
 use self::later::{Due, Later};
 use self::limit::Limit;
@@ -62,6 +64,12 @@ pub(crate) struct Schedule<W, L, S> {
     later: Later<W>,
     busy: usize,
     idle: usize,
+    /// How many may be busy now.
+    climb: Climb,
+    /// Counts what comes from all hosts.
+    total: Arc<Meter>,
+    /// How often any host has answered as it should.
+    answers: u64,
     news: Vec<News>,
     /// Something is due earlier than anybody who was told when may think.
     is_due_earlier: bool,
@@ -102,7 +110,7 @@ pub(crate) enum Next<W> {
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    pub(crate) fn new(caps: Caps) -> Self {
+    pub(crate) fn new(caps: Caps, total: Arc<Meter>, now: Instant) -> Self {
         Self {
             caps,
             hosts: Slab::new(),
@@ -111,6 +119,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             later: Later::new(),
             busy: 0,
             idle: 0,
+            climb: Climb::new(caps.jobs, now),
+            total,
+            answers: 0,
             news: Vec::new(),
             is_due_earlier: false,
         }
@@ -184,7 +195,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if !self.turns.is_empty() {
             return 0;
         }
-        let slots = self.caps.jobs.saturating_sub(self.busy);
+        let slots = self.climb.now().saturating_sub(self.busy);
         let id = self.by_key.get(key);
         let spare = id.map(|id| self.hosts[id.0].spare());
         spare.unwrap_or(self.caps.start).min(slots)
@@ -197,13 +208,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Whether more could be in flight, if there were work for it.
     pub(crate) fn has_room(&self) -> bool {
-        self.busy < self.caps.jobs
+        self.busy < self.climb.now()
     }
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
     /// anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
-        while self.busy < self.caps.jobs {
+        while self.busy < self.climb.now() {
             let id = self.turns.pop_front()?;
             self.hosts[id.0].has_turn = false;
             let Some(lease) = self.take(id, &now) else {
@@ -255,7 +266,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let is_used = host.is_used();
         if let Some(latency) = seen.latency.filter(|_| seen.fine) {
             host.limit.answered(latency);
+            self.answers += 1;
         }
+        // While it still counts as in flight.
+        self.look_at_all(seen.now);
+        let host = &mut self.hosts[id.0];
         self.busy -= 1;
         host.busy -= 1;
         if seen.fine && !host.health.is_good() {
@@ -264,7 +279,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         self.look(id, is_used, seen.now);
         if !(turn_is_used_up && others_wait)
-            && self.busy < self.caps.jobs
+            && self.busy < self.climb.now()
             && let Some(lease) = self.take(id, || seen.now)
         {
             return Next::Work(lease);

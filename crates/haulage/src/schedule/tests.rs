@@ -55,7 +55,7 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
 
 #[test]
 fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
-    let mut schedule = Plain::new(caps(8, 1));
+    let mut schedule = Plain::new(caps(8, 1), Arc::default(), Instant::now());
     let mut now = Instant::now();
     for work in 0..10 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -100,7 +100,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
 
 #[test]
 fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
-    let mut schedule = Plain::new(caps(4, 3));
+    let mut schedule = Plain::new(caps(4, 3), Arc::default(), Instant::now());
     for work in 0..10 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
@@ -116,7 +116,7 @@ fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
 
 #[test]
 fn until_the_handshake_has_told_one_lane_connects_alone() {
-    let mut schedule = Plain::new(caps(8, 8));
+    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
     for work in 0..4 {
         push(&mut schedule, "a", Protocol::Unknown, work);
     }
@@ -129,7 +129,7 @@ fn until_the_handshake_has_told_one_lane_connects_alone() {
 
 #[test]
 fn when_the_one_that_connects_fails_another_may_try() {
-    let mut schedule = Plain::new(caps(8, 8));
+    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
     push(&mut schedule, "a", Protocol::Unknown, 1);
     push(&mut schedule, "a", Protocol::Unknown, 2);
     let (host, _) = opened(&grants(&mut schedule)[0]);
@@ -139,7 +139,7 @@ fn when_the_one_that_connects_fails_another_may_try() {
 
 #[test]
 fn after_a_lost_shared_connection_one_lane_makes_the_next() {
-    let mut schedule = Plain::new(caps(8, 8));
+    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
     for work in 0..3 {
         push(&mut schedule, "a", Protocol::Unknown, work);
     }
@@ -160,7 +160,7 @@ fn after_a_lost_shared_connection_one_lane_makes_the_next() {
 
 #[test]
 fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
-    let mut schedule = Plain::new(caps(1, 1));
+    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
     push(&mut schedule, "a", Protocol::Exclusive, 3);
@@ -183,7 +183,7 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
 
 #[test]
 fn what_was_put_aside_comes_when_it_is_due() {
-    let mut schedule = Plain::new(caps(1, 1));
+    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
     let start = Instant::now();
     push_later(&mut schedule, "a", start + Duration::from_secs(2), 2);
     push_later(&mut schedule, "a", start + Duration::from_secs(1), 1);
@@ -196,7 +196,7 @@ fn what_was_put_aside_comes_when_it_is_due() {
 
 #[test]
 fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
-    let mut schedule = Plain::new(caps(4, 4));
+    let mut schedule = Plain::new(caps(4, 4), Arc::default(), Instant::now());
     let start = Instant::now();
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
@@ -220,7 +220,7 @@ fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
 
 #[test]
 fn what_waits_for_a_host_that_is_given_up_is_given_back() {
-    let mut schedule = Plain::new(caps(1, 1));
+    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
     let start = Instant::now();
     for work in 1..4 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -239,10 +239,14 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
 
 #[test]
 fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
-    let mut schedule = Plain::new(Caps {
-        delay: Duration::from_millis(1),
-        ..caps(2, 2)
-    });
+    let mut schedule = Plain::new(
+        Caps {
+            delay: Duration::from_millis(1),
+            ..caps(2, 2)
+        },
+        Arc::default(),
+        Instant::now(),
+    );
     let start = Instant::now();
     for work in 0..2 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -259,7 +263,7 @@ fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
 
 #[test]
 fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
-    let mut schedule = Plain::new(caps(2, 2));
+    let mut schedule = Plain::new(caps(2, 2), Arc::default(), Instant::now());
     let start = Instant::now();
     for work in 1..4 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -313,7 +317,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..200),
         patient in any::<bool>(),
     ) {
-        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle, delay: Duration::ZERO });
+        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
         let mut now = Instant::now();
         let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
         let mut busy: Vec<(HostId, u32)> = Vec::new();

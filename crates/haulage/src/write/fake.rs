@@ -77,7 +77,9 @@ impl FakeDisk {
 
     /// Nothing fails any more; whether something that was to fail once has not.
     pub(crate) fn heal(&self) -> bool {
-        self.lock().failing_once.take().is_some()
+        let mut state = self.lock();
+        state.failing.clear();
+        state.failing_once.take().is_some()
     }
 
     /// What happens in the middle of each sync.

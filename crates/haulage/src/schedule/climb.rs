@@ -1,0 +1,285 @@
+//! How many requests may be in flight in all: found by trying, below the most that was asked for. Pure: time comes in as a parameter.
+//!
+//! It begins with some, and doubles as long as that brings more, from whichever hosts. From then on it tries a quarter more from time to
+//! time, and keeps what brings more. What hosts refuse is theirs to answer for; where this machine has no more descriptors, it goes down for
+//! good.
+
+use std::time::{Duration, Instant};
+
+use crate::event::LimitChange as Why;
+
+/// How many are tried first.
+const START: usize = 32;
+/// More must bring so many times as much to be kept.
+const GAIN: f64 = 1.05;
+/// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
+const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// How many times as many answers, and as long, what it is compared with takes: it has the time.
+const CAREFULLY: u32 = 4;
+/// How long nothing is tried: at first, and after it was in vain again and again.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// An answer is worth as much as so many bytes: many small files are no less than a large one.
+const ANSWER: u64 = 16 << 10;
+
+/// How many requests may be in flight in all.
+#[derive(Debug)]
+pub(super) struct Climb {
+    now: usize,
+    most: usize,
+    phase: Phase,
+    /// How long nothing is tried.
+    pause: Duration,
+    /// When descriptors were lacking last.
+    shed: Option<Instant>,
+    round: Round,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Twice as many each time; so many before have brought so much a second.
+    Doubling { before: Option<(usize, f64)> },
+    /// More than so many are tried out, which have brought so much a second.
+    Trying { from: usize, before: f64 },
+    /// Nothing is tried before this.
+    Holding { until: Instant },
+}
+
+/// What has come since something was changed.
+#[derive(Debug)]
+struct Round {
+    since: Instant,
+    came: Came,
+    /// What comes belongs to what was in flight before, so many requests.
+    before: Option<usize>,
+}
+
+/// What has come in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Came {
+    pub(super) bytes: u64,
+    pub(super) answers: u64,
+}
+
+impl Came {
+    fn units(self) -> u64 {
+        self.bytes + ANSWER * self.answers
+    }
+}
+
+impl Climb {
+    /// At most so many.
+    pub(super) fn new(most: usize, now: Instant) -> Self {
+        Self {
+            now: START.min(most),
+            most,
+            phase: Phase::Doubling { before: None },
+            pause: PAUSES.0,
+            shed: None,
+            round: Round::begin(now, Came::default(), None),
+        }
+    }
+
+    pub(super) fn now(&self) -> usize {
+        self.now
+    }
+
+    /// There are no descriptors for so many.
+    pub(super) fn shed(&mut self, now: Instant) -> Option<Why> {
+        if self.shed.is_some_and(|before| now < before + ROUND.1) {
+            // All that were in flight together are one sign.
+            return None;
+        }
+        self.shed = Some(now);
+        let before = self.now;
+        self.most = (self.now / 2).max(1);
+        self.now = self.now.min(self.most);
+        (self.now < before).then_some(Why::NoDescriptors)
+    }
+
+    /// Looks at what has come. `is_used`: as many requests as it allows are in flight, and more wait.
+    pub(super) fn look(&mut self, now: Instant, came: Came, is_used: bool) -> Option<Why> {
+        if !is_used {
+            // What comes says nothing of what could.
+            self.round = Round::begin(now, came, self.round.before);
+            return None;
+        }
+        let passed = now.saturating_duration_since(self.round.since);
+        if !self.is_over(passed, came) {
+            return None;
+        }
+        let round = std::mem::replace(&mut self.round, Round::begin(now, came, None));
+        if round.before.is_some() {
+            return None;
+        }
+        let rate = (came.units() - round.came.units()) as f64 / passed.as_secs_f64();
+        let before = self.now;
+        let why = self.decide(rate, now);
+        self.round.before = (self.now != before).then_some(before);
+        (self.now != before).then_some(why)
+    }
+
+    /// Whether there is enough to go by.
+    fn is_over(&self, passed: Duration, came: Came) -> bool {
+        let times = match self.phase {
+            Phase::Doubling { .. } => 1,
+            Phase::Trying { .. } | Phase::Holding { .. } => CAREFULLY,
+        };
+        let answers = came.answers - self.round.came.answers;
+        if let Some(before) = self.round.before {
+            return answers >= before as u64 || passed >= ROUND.1;
+        }
+        let has_answers =
+            answers >= u64::from(times) * self.now as u64 && passed >= ROUND.0 * times;
+        let has_bytes = came.bytes > self.round.came.bytes && passed >= ROUND.1 * times;
+        has_answers || has_bytes
+    }
+
+    /// So much came in a second of a round that is over: what is done next.
+    fn decide(&mut self, rate: f64, now: Instant) -> Why {
+        match self.phase {
+            Phase::Doubling { before } => {
+                if let Some((from, _)) = before.filter(|(_, before)| rate < before * GAIN) {
+                    self.now = from.min(self.most);
+                    self.hold(now, false);
+                    return Why::NoGain;
+                }
+                if self.now >= self.most {
+                    self.hold(now, false);
+                } else {
+                    let before = Some((self.now, rate));
+                    self.phase = Phase::Doubling { before };
+                    self.now = (self.now * 2).min(self.most);
+                }
+            }
+            Phase::Trying { from, before } => {
+                if rate < before * GAIN {
+                    self.now = from.min(self.most);
+                    self.hold(now, true);
+                    return Why::NoGain;
+                }
+                self.pause = PAUSES.0;
+                self.try_more(rate, now);
+            }
+            Phase::Holding { until } if now < until => {}
+            Phase::Holding { .. } => self.try_more(rate, now),
+        }
+        Why::Grows
+    }
+
+    fn try_more(&mut self, rate: f64, now: Instant) {
+        let more = (self.now / 4).max(1).min(self.most - self.now);
+        if more == 0 {
+            return self.hold(now, false);
+        }
+        self.phase = Phase::Trying {
+            from: self.now,
+            before: rate,
+        };
+        self.now += more;
+    }
+
+    fn hold(&mut self, now: Instant, in_vain: bool) {
+        if in_vain {
+            self.pause = (self.pause * 2).min(PAUSES.1);
+        }
+        let until = now + self.pause;
+        self.phase = Phase::Holding { until };
+    }
+}
+
+impl Round {
+    fn begin(since: Instant, came: Came, before: Option<usize>) -> Self {
+        Self {
+            since,
+            came,
+            before,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many seconds of hosts that bring so many answers a second for each request, and so many in all: the limit after each tenth.
+    fn climbed(climb: &mut Climb, seconds: u64, each: f64, all: f64) -> Vec<usize> {
+        let (start, mut came) = (climb.round.since, 0.0);
+        let before = climb.round.came.answers;
+        let ticks = (1..=seconds * 10).map(|tick| {
+            came += (climb.now as f64 * each).min(all) / 10.0;
+            let answers = before + came as u64;
+            let now = start + Duration::from_millis(100 * tick);
+            climb.look(now, Came { bytes: 0, answers }, true);
+            climb.now
+        });
+        ticks.collect()
+    }
+
+    fn last(all: &[usize]) -> usize {
+        all[all.len() - 1]
+    }
+
+    #[test]
+    fn it_doubles_to_the_most_where_that_brings_more() {
+        let mut climb = Climb::new(100, Instant::now());
+        let limits = climbed(&mut climb, 2, 10.0, 1e9);
+        assert_eq!(climb.now, 100, "{limits:?}");
+        assert_eq!(limits[0], 64, "as soon as there are answers");
+        // And never beyond.
+        assert_eq!(
+            climbed(&mut climb, 100, 10.0, 1e9).into_iter().max(),
+            Some(100)
+        );
+    }
+
+    #[test]
+    fn it_stays_near_what_the_line_carries() {
+        for carries in [5.0, 20.0, 40.0, 70.0] {
+            let mut climb = Climb::new(256, Instant::now());
+            let limits = climbed(&mut climb, 60, 10.0, carries * 10.0);
+            let most = (carries * 2.5).max(40.0) as usize;
+            assert!(limits[100..].iter().all(|now| *now <= most), "{limits:?}");
+            let least = (carries as usize).min(16) * 9 / 10;
+            assert!(limits[100..].iter().all(|now| *now >= least), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn when_the_line_carries_more_it_finds_out() {
+        let mut climb = Climb::new(256, Instant::now());
+        climbed(&mut climb, 10, 10.0, 200.0);
+        let before = climb.now;
+        let limits = climbed(&mut climb, 60, 10.0, 2000.0);
+        assert!(last(&limits) > before * 3, "{before}: {limits:?}");
+    }
+
+    #[test]
+    fn nothing_is_learned_while_it_is_not_used() {
+        let start = Instant::now();
+        let mut climb = Climb::new(64, start);
+        for second in 1..10 {
+            let came = Came {
+                bytes: second << 20,
+                answers: 100 * second,
+            };
+            let now = start + Duration::from_secs(second);
+            assert_eq!(climb.look(now, came, false), None);
+        }
+        assert_eq!(climb.now, START);
+    }
+
+    #[test]
+    fn without_descriptors_it_goes_down_for_good_but_not_to_nothing() {
+        let mut climb = Climb::new(64, Instant::now());
+        climbed(&mut climb, 2, 10.0, 1e9);
+        let mut now = Instant::now();
+        assert_eq!(climb.shed(now), Some(Why::NoDescriptors));
+        assert_eq!((climb.now, climb.shed(now)), (32, None));
+        assert_eq!(last(&climbed(&mut climb, 100, 10.0, 1e9)), 32);
+        for _ in 0..10 {
+            now += ROUND.1;
+            climb.shed(now);
+        }
+        assert_eq!((climb.now, climb.shed(now + ROUND.1)), (1, None));
+    }
+}
