@@ -202,12 +202,12 @@ mod tests {
     use super::*;
 
     /// So many seconds of hosts that bring so many answers a second for each request, and so many in all: the limit after each tenth.
-    fn climbed(climb: &mut Climb, seconds: u64, each: f64, all: f64) -> Vec<usize> {
-        let (start, mut came) = (climb.round.since, 0.0);
+    fn climbed(climb: &mut Climb, seconds: u64, each: u64, all: u64) -> Vec<usize> {
+        let (start, mut tenths) = (climb.round.since, 0);
         let before = climb.round.came.answers;
         let ticks = (1..=seconds * 10).map(|tick| {
-            came += (climb.now as f64 * each).min(all) / 10.0;
-            let answers = before + came as u64;
+            tenths += (climb.now as u64 * each).min(all);
+            let answers = before + tenths / 10;
             let now = start + Duration::from_millis(100 * tick);
             climb.look(now, Came { bytes: 0, answers }, true);
             climb.now
@@ -222,24 +222,24 @@ mod tests {
     #[test]
     fn it_doubles_to_the_most_where_that_brings_more() {
         let mut climb = Climb::new(100, Instant::now());
-        let limits = climbed(&mut climb, 2, 10.0, 1e9);
+        let limits = climbed(&mut climb, 2, 10, u64::MAX);
         assert_eq!(climb.now, 100, "{limits:?}");
         assert_eq!(limits[0], 64, "as soon as there are answers");
         // And never beyond.
         assert_eq!(
-            climbed(&mut climb, 100, 10.0, 1e9).into_iter().max(),
+            climbed(&mut climb, 100, 10, u64::MAX).into_iter().max(),
             Some(100)
         );
     }
 
     #[test]
     fn it_stays_near_what_the_line_carries() {
-        for carries in [5.0, 20.0, 40.0, 70.0] {
+        for carries in [5, 20, 40, 70] {
             let mut climb = Climb::new(256, Instant::now());
-            let limits = climbed(&mut climb, 60, 10.0, carries * 10.0);
-            let most = (carries * 2.5).max(40.0) as usize;
+            let limits = climbed(&mut climb, 60, 10, carries as u64 * 10);
+            let most = (carries * 5 / 2).max(40);
             assert!(limits[100..].iter().all(|now| *now <= most), "{limits:?}");
-            let least = (carries as usize).min(16) * 9 / 10;
+            let least = carries.min(16) * 9 / 10;
             assert!(limits[100..].iter().all(|now| *now >= least), "{limits:?}");
         }
     }
@@ -247,9 +247,9 @@ mod tests {
     #[test]
     fn when_the_line_carries_more_it_finds_out() {
         let mut climb = Climb::new(256, Instant::now());
-        climbed(&mut climb, 10, 10.0, 200.0);
+        climbed(&mut climb, 10, 10, 200);
         let before = climb.now;
-        let limits = climbed(&mut climb, 60, 10.0, 2000.0);
+        let limits = climbed(&mut climb, 60, 10, 2000);
         assert!(last(&limits) > before * 3, "{before}: {limits:?}");
     }
 
@@ -271,11 +271,11 @@ mod tests {
     #[test]
     fn without_descriptors_it_goes_down_for_good_but_not_to_nothing() {
         let mut climb = Climb::new(64, Instant::now());
-        climbed(&mut climb, 2, 10.0, 1e9);
+        climbed(&mut climb, 2, 10, u64::MAX);
         let mut now = Instant::now();
         assert_eq!(climb.shed(now), Some(Why::NoDescriptors));
         assert_eq!((climb.now, climb.shed(now)), (32, None));
-        assert_eq!(last(&climbed(&mut climb, 100, 10.0, 1e9)), 32);
+        assert_eq!(last(&climbed(&mut climb, 100, 10, u64::MAX)), 32);
         for _ in 0..10 {
             now += ROUND.1;
             climb.shed(now);
