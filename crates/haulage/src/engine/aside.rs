@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::item::{Item, Keys};
 use super::lock;
+use super::trouble::GivenUp;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::plan::registry::{Key, Settled};
@@ -44,14 +45,14 @@ struct Rows {
 struct Host {
     rows: usize,
     /// It has been given up, so all that wait for it fail.
-    given_up: Option<(ErrorKind, String)>,
+    given_up: Option<GivenUp>,
 }
 
 impl SetAside {
     /// A host has been given up: what waits for it on the disk fails, for this reason.
-    pub(super) fn give_up(&self, host: &str, error: &Error) {
+    pub(super) fn give_up(&self, host: &str, why: &GivenUp) {
         if let Some(host) = lock(&self.rows).hosts.get_mut(host) {
-            host.given_up = Some((error.kind(), error.to_string()));
+            host.given_up = Some(why.clone());
             self.changed.notify_all();
         }
     }
@@ -165,7 +166,7 @@ impl Core {
             has_brought |= !taken.is_empty();
             for item in taken.into_iter().map(item) {
                 match &given_up {
-                    Some((kind, why)) => self.failed_with_host(item, *kind, why),
+                    Some(why) => self.failed_with_host(item, why),
                     None => self.queue(item),
                 }
             }

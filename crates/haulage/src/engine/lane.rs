@@ -190,21 +190,21 @@ impl Lane {
             Step::Again(why) => self.core.begin_again(item, why),
             Step::Redirected(to) => self.core.redirected(item, to),
             Step::Shared(split) => self.core.leave_with(&split, item, None).await,
-            Step::Failed(mut error) => {
+            Step::Failed(error) => {
+                let mut goes_on = true;
                 if self.is_trouble(&error) {
                     fine = false;
                     if self.has_answered_for_long() {
                         self.core.schedule().answered(self.host);
                     }
                     let overloaded = self.overloaded(&error);
-                    if !self.core.host_failed(self.host, overloaded, &error) {
-                        error = error.transient(false);
-                    }
+                    goes_on = self.core.host_failed(self.host, overloaded, &error);
                 }
                 match item.brought.split.clone() {
                     // The others may do without it.
                     Some(split) => self.core.leave_with(&split, item, Some(error)).await,
-                    None => self.core.failed(item, error),
+                    None if goes_on => self.core.failed(item, error),
+                    None => self.core.failed_for_good(item, error),
                 }
             }
             Step::PutBack => {

@@ -108,7 +108,17 @@ impl Core {
     }
 
     /// An attempt failed: the item is tried again, or that was its last.
-    pub(super) fn failed(&self, mut item: Box<Item>, mut error: Error) {
+    pub(super) fn failed(&self, item: Box<Item>, error: Error) {
+        let may_pass = error.is_transient();
+        self.attempt_failed(item, error, may_pass);
+    }
+
+    /// The same, where nothing in this run helps but another of its URLs.
+    pub(super) fn failed_for_good(&self, item: Box<Item>, error: Error) {
+        self.attempt_failed(item, error, false);
+    }
+
+    fn attempt_failed(&self, mut item: Box<Item>, mut error: Error, may_pass: bool) {
         // What was given away cannot be taken back, for another attempt or for a mirror.
         if error.lacks_descriptors() {
             let mut schedule = self.schedule();
@@ -128,7 +138,7 @@ impl Core {
         if is_final {
             return self.end_failed(item, error);
         }
-        let wait = self.wait_for_next(&mut item, &error);
+        let wait = self.wait_for_next(&mut item, &error, may_pass);
         if wait.is_some_and(|wait| !self.is_time_left(&item, wait)) {
             let error = error.and("there is no time for another attempt (--max-time)");
             return self.end_failed(item, error);
@@ -173,7 +183,7 @@ impl Core {
     }
 
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
-    fn wait_for_next(&self, item: &mut Item, error: &Error) -> Option<Duration> {
+    fn wait_for_next(&self, item: &mut Item, error: &Error, may_pass: bool) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
         if error.lacks_descriptors() {
             // Fewer go on from now on: it is none of its tries.
@@ -183,7 +193,7 @@ impl Core {
         // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
         let is_begun_again = error.kind() == ErrorKind::Checksum
             && !std::mem::replace(&mut item.has_mismatched, true);
-        let passes = error.is_transient() || is_begun_again;
+        let passes = may_pass || is_begun_again;
         let may_pass = passes && asked.is_none_or(|asked| asked <= policy.max_time);
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {

@@ -1,12 +1,37 @@
 //! A host in trouble: what follows for it, and for all that wait for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::core::{Core, Hosts};
 use super::item::Item;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::schedule::HostId;
+
+/// Why a host has been given up, for all that waited for it. It may be well again in a later run.
+#[derive(Debug, Clone)]
+pub(super) struct GivenUp {
+    kind: ErrorKind,
+    why: String,
+    is_transient: bool,
+}
+
+impl GivenUp {
+    fn new(error: &Error, longest: Duration) -> Self {
+        let seconds = longest.as_secs_f64();
+        Self {
+            kind: error.kind(),
+            why: format!(
+                "{error}; its host has been in trouble for {seconds} s (--retry-max-time)"
+            ),
+            is_transient: error.is_transient(),
+        }
+    }
+
+    fn error(&self) -> Error {
+        Error::new(self.kind, self.why.clone()).transient(self.is_transient)
+    }
+}
 
 impl Core {
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `overloaded`: when the request was
@@ -27,16 +52,13 @@ impl Core {
         let Some(waiting) = given_up else {
             return true;
         };
-        let why = Error::new(error.kind(), error.to_string()).and(&format!(
-            "its host has been in trouble for {} s (--retry-max-time)",
-            policy.max_time.as_secs_f64()
-        ));
+        let given_up = GivenUp::new(error, policy.max_time);
         if let Some(key) = key {
-            self.aside.give_up(&key, &why);
+            self.aside.give_up(&key, &given_up);
         }
         for work in waiting {
             match work {
-                Work::Item(item) => self.failed_with_host(item, why.kind(), &why.to_string()),
+                Work::Item(item) => self.failed_with_host(item, &given_up),
                 Work::Share(split, at) => self.drop_share(&split, at),
             }
         }
@@ -44,8 +66,8 @@ impl Core {
     }
 
     /// An item waited for a host that is given up, for this reason.
-    pub(super) fn failed_with_host(&self, item: Box<Item>, kind: ErrorKind, why: &str) {
-        self.failed(item, Error::new(kind, why).transient(false));
+    pub(super) fn failed_with_host(&self, item: Box<Item>, why: &GivenUp) {
+        self.failed_for_good(item, why.error());
     }
 
     /// A share of a file was refused: its host is not in trouble for that, but may have enough to do.

@@ -75,10 +75,10 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Refused
             | ErrorKind::Cancelled
     );
-    // Other options may help (--cacert, --max-redirects, --compressed), for the price of a request.
+    // Other options may help (--cacert, --max-redirects, --compressed, --max-time), for the price of a request.
     let may_be_ours = matches!(
         failure.kind,
-        ErrorKind::Tls | ErrorKind::Redirect | ErrorKind::Decode
+        ErrorKind::Tls | ErrorKind::Redirect | ErrorKind::Decode | ErrorKind::Timeout
     );
     match policy {
         RetryFailed::All => true,
@@ -102,6 +102,7 @@ mod tests {
             (failure(ErrorKind::Http, false), true, false, false),
             (failure(ErrorKind::Http, true), true, true, false),
             (failure(ErrorKind::Tls, false), true, true, false),
+            (failure(ErrorKind::Timeout, false), true, true, false),
             (failure(ErrorKind::Exists, false), true, true, true),
         ] {
             let tried = |policy| is_tried_again(&failure, policy);

@@ -1,5 +1,7 @@
 //! A list is run again: what is known of its rows from earlier runs, wherever they stand in it now.
 
+use std::time::Duration;
+
 use haulage::{Existing, Outcome, Place, Request, RetryFailed, Row};
 use origin::{Body, Gate, Origin, Script};
 
@@ -70,6 +72,29 @@ fn what_is_done_or_failed_for_good_is_not_asked_for_again() {
     bench.options.retry_failed = RetryFailed::All;
     bench.run(list("l", &urls));
     assert_eq!(origin.log().len(), asked + 1);
+}
+
+#[test]
+fn the_rows_of_a_host_that_was_given_up_are_tried_again() {
+    let origin = Origin::plain();
+    // Those that have failed themselves, and those that have only waited.
+    let paths: Vec<String> = (0..60).map(|row| format!("/{row}")).collect();
+    origin.under("/", |_| Script::ok(Body::empty()).close());
+    let mut bench = Bench::new();
+    bench.options.retry.base = Duration::from_millis(50);
+    bench.options.retry.max_time = Duration::from_millis(100);
+    let urls: Vec<_> = paths.iter().map(|path| origin.url(path)).collect();
+    let outcomes = bench.run(list("l", &urls));
+    assert!(outcomes.iter().all(|outcome| kind(outcome) == "reset"));
+    let told = |outcome: &&Outcome| {
+        let message = outcome.error().unwrap().to_string();
+        message.contains("in trouble")
+    };
+    assert!(outcomes.iter().filter(told).count() > 20);
+    origin.under("/", |request| Script::ok(Body::of(request.target.clone())));
+    let outcomes = bench.run(list("l", &urls));
+    assert_eq!(outcomes.len(), 60);
+    outcomes.iter().for_each(assert_done);
 }
 
 #[test]
