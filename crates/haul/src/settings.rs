@@ -81,6 +81,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.timeout = download.timeout.0;
     options.lowest_speed = download.lowest_speed.0;
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
+    options.robots = download.robots;
     options.limit_rate = download.limit_rate.and_then(Rate::limit);
     options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
     options.max_time = download.max_time.map(|time| time.0);
@@ -402,7 +403,7 @@ mod tests {
 
     #[test]
     fn every_option_arrives() {
-        let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
+        let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
@@ -418,6 +419,7 @@ mod tests {
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
         assert_eq!(options.delay.as_millis(), 1500);
+        assert!(options.robots);
         assert_eq!(options.limit_rate, NonZeroU64::new(5 << 20));
         assert_eq!(options.limit_rate_per_host, NonZeroU64::new(500 << 10));
         assert_eq!(options.max_errors, Some(7));

@@ -230,6 +230,13 @@ pub(crate) struct Download {
     #[arg(long, value_name = "DUR", help_heading = "Pace")]
     pub(crate) delay: Option<Span>,
 
+    /// Obey robots.txt, and the Crawl-delay in it
+    ///
+    /// Each host is asked for it once, before anything else. What it does not allow fails. The group counts that has the name with which
+    /// --user-agent begins: haulage.
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) robots: bool,
+
     /// Most bytes per second, of all files together: 500K, 5M, 1.5M/s; 0 is no limit
     #[arg(long, value_name = "RATE", help_heading = "Pace")]
     pub(crate) limit_rate: Option<Rate>,

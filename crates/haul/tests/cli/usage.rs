@@ -145,6 +145,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--retries",
         "--retry-failed",
         "--retry-max-time",
+        "--robots",
         "--split",
         "--timeout",
         "--user",

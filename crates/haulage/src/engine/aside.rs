@@ -95,13 +95,13 @@ impl Core {
         }
         let may_go = |work: &Work| match work {
             Work::Item(item) => item.is_new() && Waiting::may_be_written(&item.request),
-            Work::Share(..) => false,
+            Work::Share(..) | Work::Robots(_) => false,
         };
         let taken = self.schedule().take_back(Instant::now(), KEEP, may_go);
         for (host, works) in taken {
             let items = works.into_iter().filter_map(|work| match work {
                 Work::Item(item) => Some(waiting(*item)),
-                Work::Share(..) => None,
+                Work::Share(..) | Work::Robots(_) => None,
             });
             let taken: Vec<Waiting> = items.collect();
             // Whoever cancels takes this lock afterwards, to forget them.

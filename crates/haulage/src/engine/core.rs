@@ -17,6 +17,7 @@ use super::descriptors::within_limits;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::lock;
+use super::robots::AllRobots;
 use super::window::Window;
 use super::work::Work;
 use crate::checksum::Checksum;
@@ -64,6 +65,7 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
+    pub(super) robots: AllRobots,
     /// Rows that wait on the disk.
     pub(super) aside: SetAside,
     pub(super) rates: Arc<Rates>,
@@ -126,6 +128,7 @@ impl Core {
             disk,
             state,
             window: Window::default(),
+            robots: AllRobots::default(),
             aside: SetAside::default(),
             names: Mutex::default(),
             followers: Mutex::default(),
@@ -214,6 +217,9 @@ impl Core {
 
     /// Queues an item at its host.
     pub(super) fn queue(&self, item: Box<Item>) {
+        let Some(item) = self.obeying(item) else {
+            return;
+        };
         self.queue_or_cancel(item, |schedule, host, item| {
             schedule.push(host, Work::Item(item));
         });
@@ -221,6 +227,9 @@ impl Core {
 
     /// Queues an item at its host for later.
     pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
+        let Some(item) = self.obeying(item) else {
+            return;
+        };
         self.queue_or_cancel(item, |schedule, host, item| {
             schedule.push_later(host, Instant::now() + wait, Work::Item(item));
         });
@@ -257,7 +266,9 @@ impl Core {
             HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
             HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         };
-        schedule.host(origin::key(url), protocol, Instant::now)
+        let host = schedule.host(origin::key(url), protocol, Instant::now);
+        schedule.keep_delay(host, self.delay_of(origin::key(url)));
+        host
     }
 
     /// Gives free slots to those whose turn it is.
@@ -322,8 +333,10 @@ impl Core {
             match work {
                 Work::Item(item) => self.cancelled(item),
                 Work::Share(split, at) => self.drop_share(&split, at),
+                Work::Robots(_) => {}
             }
         }
+        self.cancel_obeying();
         self.forget_aside();
     }
 

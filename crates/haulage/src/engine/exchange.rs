@@ -162,7 +162,7 @@ impl Lane {
 
     /// Waits until the host may be asked again.
     async fn wait_for_turn(&mut self) {
-        if self.core.options.delay.is_zero() {
+        if self.core.options.delay.is_zero() && !self.core.options.robots {
             return;
         }
         let at = self.core.schedule().may_send(self.host, Instant::now());

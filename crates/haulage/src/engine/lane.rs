@@ -162,6 +162,7 @@ impl Lane {
     ) -> ControlFlow<(), bool> {
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
+            Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,
             Work::Share(split, at) => self.share(&split, at, lease.connects, stopping).await,
         }
     }
@@ -230,7 +231,7 @@ impl Lane {
     }
 
     /// Whether a failure is a sign that the host is in trouble.
-    fn is_trouble(&self, error: &Error) -> bool {
+    pub(super) fn is_trouble(&self, error: &Error) -> bool {
         if self.answered.is_some() {
             return error.is_transient();
         }

@@ -18,6 +18,7 @@ mod present;
 mod receive;
 mod refresh;
 mod resume;
+mod robots;
 mod server_name;
 mod settle;
 mod share;

@@ -163,6 +163,12 @@ impl Lane {
                 "it is led elsewhere too often",
             ));
         }
+        if !self.core.is_allowed(&to) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "it is not known to be allowed there",
+            ));
+        }
         Ok(Source {
             nth: source.nth,
             listed: source.listed.clone(),

@@ -285,6 +285,7 @@ impl Core {
             let url = item.source(*nth);
             item.joins_mirrors()
                 && takes_some(url)
+                && self.is_allowed(url)
                 && check_scheme(url, self.options.plain_http).is_ok()
         });
         let others = others.map(|nth| Source {

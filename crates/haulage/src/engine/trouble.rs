@@ -28,6 +28,15 @@ impl GivenUp {
         }
     }
 
+    /// Nothing may be asked for there.
+    pub(super) fn without_robots(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            why: format!("its host's robots.txt cannot be read (--robots): {error}"),
+            is_transient: error.is_transient(),
+        }
+    }
+
     fn error(&self) -> Error {
         Error::new(self.kind, self.why.clone()).transient(self.is_transient)
     }
@@ -60,6 +69,7 @@ impl Core {
             match work {
                 Work::Item(item) => self.failed_with_host(item, &given_up),
                 Work::Share(split, at) => self.drop_share(&split, at),
+                Work::Robots(query) => self.no_robots(&query, &given_up),
             }
         }
         false

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::item::Item;
+use super::robots::Query;
 use super::split::Split;
 use crate::fetch::origin;
 use crate::request::Credentials;
@@ -15,6 +16,8 @@ pub(super) enum Work {
     Item(Box<Item>),
     /// A share of a file that other lanes are fetching, from this one of its sources.
     Share(Arc<Split>, usize),
+    /// A host's robots.txt, for which all that is to be asked for there waits.
+    Robots(Box<Query>),
 }
 
 /// Where a URL, as given, has led, or a mirror of it is; and with which credentials of its own.

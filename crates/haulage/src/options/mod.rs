@@ -42,6 +42,9 @@ pub struct Options {
     pub per_host: usize,
     /// The least time between two requests to one host.
     pub delay: Duration,
+    /// Whether robots.txt is obeyed (RFC 9309), and the `Crawl-delay` in it: each host is asked for its own once, before anything else, and the
+    /// group counts that has the name with which the `User-Agent` begins.
+    pub robots: bool,
     /// Bytes per second of files, from all hosts together; `None` sets no limit. [`Engine::limit_rate`](crate::Engine::limit_rate)
     /// changes it.
     pub limit_rate: Option<NonZeroU64>,
@@ -147,6 +150,7 @@ impl Options {
             jobs: Self::DEFAULT_JOBS,
             per_host: Self::DEFAULT_PER_HOST,
             delay: Duration::ZERO,
+            robots: false,
             limit_rate: None,
             limit_rate_per_host: None,
             split: Self::DEFAULT_SPLIT,

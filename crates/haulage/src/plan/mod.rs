@@ -14,6 +14,7 @@ pub(crate) mod pieces;
 pub(crate) mod registry;
 pub(crate) mod resume;
 pub(crate) mod retry_after;
+pub(crate) mod robots;
 pub(crate) mod segments;
 pub(crate) mod size;
 pub(crate) mod validator;

@@ -75,6 +75,8 @@ pub(super) struct Host<W, L, S> {
     pub(super) silence: Silence,
     pub(super) limit: Limit,
     pub(super) pace: Pace,
+    /// The least time between two requests.
+    pub(super) delay: Duration,
     pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
@@ -100,6 +102,7 @@ impl<W, L, S> Host<W, L, S> {
             silence: Silence::default(),
             limit,
             pace: Pace::default(),
+            delay: Duration::ZERO,
             meter: Arc::default(),
             closed_until: None,
             has_turn: false,

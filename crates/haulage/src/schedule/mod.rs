@@ -150,10 +150,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.look_again(id, until);
     }
 
+    /// A host is to be left alone for so long between two requests, or for as long as all are.
+    pub(crate) fn keep_delay(&mut self, id: HostId, delay: Duration) {
+        self.hosts[id.0].delay = delay.max(self.caps.delay);
+    }
+
     /// When a lane may send the request that it has ready.
     pub(crate) fn may_send(&mut self, id: HostId, now: Instant) -> Instant {
-        let delay = self.caps.delay;
-        self.hosts[id.0].pace.may_send(now, delay)
+        let host = &mut self.hosts[id.0];
+        host.pace.may_send(now, host.delay)
     }
 
     /// Whether something is due earlier since this was asked last.
@@ -243,8 +248,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
         let lease = self.hosts[id.0].take()?;
         self.busy += 1;
-        let (host, delay) = (&mut self.hosts[id.0], self.caps.delay);
-        let gap = host.limit.gap();
+        let host = &mut self.hosts[id.0];
+        let (gap, delay) = (host.limit.gap(), host.delay);
         if (gap.is_some() || !delay.is_zero())
             && let Some(next) = host.pace.started(now(), gap, delay)
         {
@@ -373,6 +378,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let key: Arc<str> = key.into();
         let host = Host::new(Arc::clone(&key), protocol, limit);
         let id = HostId(self.hosts.insert(host));
+        self.keep_delay(id, Duration::ZERO);
         self.by_key.insert(key, id);
         id
     }

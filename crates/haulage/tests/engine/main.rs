@@ -28,6 +28,7 @@ mod refreshing;
 mod repeating;
 mod resending;
 mod resuming;
+mod robots;
 mod server_names;
 mod slowness;
 mod splitting;
