@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::mem;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -33,10 +33,17 @@ const MOST_KEPT: usize = 8192;
 #[derive(Default)]
 pub(super) struct AllRobots(Mutex<HashMap<Box<str>, State>>);
 
+/// Items that wait.
+#[expect(
+    clippy::vec_box,
+    reason = "they come in their boxes, and go on in them"
+)]
+type Waiting = Vec<Box<Item>>;
+
 enum State {
     /// It is being asked for, and these wait for it.
-    Asked(Vec<Box<Item>>),
-    Known(Arc<Robots>),
+    Asked(Waiting),
+    Known(Robots),
 }
 
 /// One that is being asked for.
@@ -62,7 +69,8 @@ enum Found {
 }
 
 impl AllRobots {
-    fn end(&self, host: &str, robots: Option<Robots>) -> (Vec<Box<Item>>, Option<Arc<Robots>>) {
+    /// One is known, or is not to be had: gives what has waited for it.
+    fn end(&self, host: &str, robots: Option<Robots>) -> Waiting {
         let mut all = lock(&self.0);
         let waiting = match all.remove(host) {
             Some(State::Asked(waiting)) => waiting,
@@ -71,11 +79,10 @@ impl AllRobots {
         if all.len() >= MOST_KEPT {
             all.retain(|_, state| matches!(state, State::Asked(_)));
         }
-        let robots = robots.map(Arc::new);
-        if let Some(robots) = &robots {
-            all.insert(host.into(), State::Known(Arc::clone(robots)));
+        if let Some(robots) = robots {
+            all.insert(host.into(), State::Known(robots));
         }
-        (waiting, robots)
+        waiting
     }
 }
 
@@ -165,15 +172,16 @@ impl Core {
         let all = mem::take(&mut *lock(&self.robots.0));
         for state in all.into_values() {
             if let State::Asked(waiting) = state {
-                waiting.into_iter().for_each(|item| self.cancelled(item));
+                for item in waiting {
+                    self.cancelled(item);
+                }
             }
         }
     }
 
     /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host may be (RFC 9309 §2.3.1.4).
     pub(super) fn no_robots(&self, query: &Query, why: &GivenUp) {
-        let (waiting, _) = self.robots.end(&query.host, None);
-        for item in waiting {
+        for item in self.robots.end(&query.host, None) {
             self.failed_with_host(item, why);
         }
     }
@@ -190,8 +198,7 @@ impl Core {
     }
 
     fn robots_found(&self, query: &Query, robots: Robots) {
-        let (waiting, _) = self.robots.end(&query.host, Some(robots));
-        for item in waiting {
+        for item in self.robots.end(&query.host, Some(robots)) {
             self.queue(item);
         }
     }
