@@ -33,11 +33,7 @@ const MOST_KEPT: usize = 8192;
 #[derive(Default)]
 pub(super) struct AllRobots(Mutex<HashMap<Box<str>, State>>);
 
-/// Items that wait.
-#[expect(
-    clippy::vec_box,
-    reason = "they come in their boxes, and go on in them"
-)]
+/// Items that wait, in their boxes, in which they go on.
 type Waiting = Vec<Box<Item>>;
 
 enum State {
