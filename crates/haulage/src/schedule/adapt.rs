@@ -57,7 +57,17 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Looks at all hosts, a few times a second: those whose requests take long may change their limits meanwhile, or be silent.
     pub(crate) fn look_around(&mut self, now: Instant) {
-        self.hosts.iter_mut().for_each(|(_, host)| host.listen(now));
+        let hosts = self.hosts.iter_mut();
+        let held = hosts.filter_map(|(id, host)| host.listen(now).then_some(HostId(id)));
+        let held: Vec<_> = held.collect();
+        for id in held {
+            self.offer(id);
+        }
+        let waits = self.is_full() && !self.turns.is_empty();
+        self.held.look(waits, self.answers, now);
+        if self.turns.is_empty() {
+            self.held.is_over();
+        }
         let used = self.hosts.iter().filter(|(_, host)| host.is_used());
         let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
         for id in used {
@@ -72,7 +82,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             bytes: self.total.bytes(),
             answers: self.answers,
         };
-        let is_used = self.busy >= self.climb.now() && !self.turns.is_empty();
+        let is_used = self.is_full() && !self.turns.is_empty();
         let change = self.climb.look(now, came, is_used);
         self.tell_climb(change);
     }

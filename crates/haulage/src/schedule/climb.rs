@@ -83,6 +83,11 @@ impl Climb {
         self.now
     }
 
+    /// The most that it may ever be.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// There are no descriptors for so many.
     pub(super) fn shed(&mut self, now: Instant) -> Option<Why> {
         if self.shed.is_some_and(|before| now < before + ROUND.1) {

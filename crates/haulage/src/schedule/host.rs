@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Lease;
 use super::health::Health;
+use super::held::Held;
 use super::limit::Limit;
 use super::pace::Pace;
 use crate::meter::Meter;
@@ -32,7 +33,7 @@ pub(crate) enum Way<S> {
     Wait,
 }
 
-/// What is closed for so much longer is set aside.
+/// What is closed for so much longer is set aside; and what has said nothing for so long is not asked for more.
 const LONG: Duration = Duration::from_secs(1);
 /// And what has been asked for so long, and has said nothing of use.
 const LONG_SILENCE: Duration = Duration::from_secs(3);
@@ -55,6 +56,11 @@ impl Silence {
         }
     }
 
+    /// Whether something has come of late.
+    fn is_short(&self, now: Instant) -> bool {
+        self.since.is_none_or(|since| now < since + LONG)
+    }
+
     fn is_long(&self, now: Instant) -> bool {
         self.since.is_some_and(|since| now >= since + LONG_SILENCE)
     }
@@ -73,6 +79,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) later: usize,
     pub(super) health: Health,
     pub(super) silence: Silence,
+    pub(super) held: Held,
     pub(super) limit: Limit,
     pub(super) pace: Pace,
     /// The least time between two requests.
@@ -100,6 +107,7 @@ impl<W, L, S> Host<W, L, S> {
             later: 0,
             health: Health::default(),
             silence: Silence::default(),
+            held: Held::default(),
             limit,
             pace: Pace::default(),
             delay: Duration::ZERO,
@@ -114,7 +122,9 @@ impl<W, L, S> Host<W, L, S> {
 
     /// How many it may have in flight.
     pub(super) fn limit(&self) -> usize {
-        self.health.limit(self.limit.most()).min(self.limit.now())
+        let most = self.limit.most();
+        let now = self.limit.now() + self.held.more();
+        self.health.limit(most).min(now.min(most))
     }
 
     /// Whether it has work and may have one more in flight.
@@ -155,10 +165,16 @@ impl<W, L, S> Host<W, L, S> {
         is_closed || self.health.is_probed(self.limit.most()) || self.silence.is_long(now)
     }
 
-    /// Looks whether anything has come from it.
-    pub(super) fn listen(&mut self, now: Instant) {
+    /// Looks what has come from it; whether one more may be in flight for that.
+    pub(super) fn listen(&mut self, now: Instant) -> bool {
         let heard = self.limit.answers() + self.meter.bytes();
         self.silence.look(self.busy > 0, heard, now);
+        if self.queue.is_empty() || !self.limit.is_calm(now) {
+            self.held.is_over();
+            return false;
+        }
+        let waits = self.is_used() && self.silence.is_short(now);
+        self.held.look(waits, self.limit.answers(), now)
     }
 
     /// Whether all that it may have in flight is, and more waits.

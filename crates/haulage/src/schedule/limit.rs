@@ -33,6 +33,8 @@ const ANSWER: u64 = 16 << 10;
 /// How much one answer, or refusal, counts for the part of them that are refused; and which part is too large even for one at a time.
 const LATELY: f64 = 1.0 / 32.0;
 const TOO_MANY: f64 = 1.0 / 3.0;
+/// A refusal counts against a server for so long.
+const CALM: Duration = Duration::from_secs(30);
 /// Seconds: the longest pause between two requests.
 const LONGEST_GAP: f64 = 4.0;
 /// The smallest part of a request by which it is tried to be more.
@@ -135,6 +137,11 @@ impl Limit {
     /// How often the server has answered as it should.
     pub(super) fn answers(&self) -> u64 {
         self.answers
+    }
+
+    /// Whether the server has not refused anything of late.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        self.cut.is_none_or(|cut| now >= cut + CALM)
     }
 
     /// How long after one request the next may be sent, where that many at once would be a little too much.

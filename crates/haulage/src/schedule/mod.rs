@@ -8,6 +8,7 @@ mod adapt;
 mod aside;
 mod climb;
 mod health;
+mod held;
 mod host;
 mod later;
 mod limit;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::climb::Climb;
+use self::held::Held;
 use self::host::Host;
 use self::later::{Due, Later};
 use self::limit::Limit;
@@ -66,6 +68,7 @@ pub(crate) struct Schedule<W, L, S> {
     idle: usize,
     /// How many may be busy now.
     climb: Climb,
+    held: Held,
     /// Counts what comes from all hosts.
     total: Arc<Meter>,
     /// How often any host has answered as it should.
@@ -120,6 +123,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             busy: 0,
             idle: 0,
             climb: Climb::new(caps.jobs, now),
+            held: Held::default(),
             total,
             answers: 0,
             news: Vec::new(),
@@ -200,7 +204,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if !self.turns.is_empty() {
             return 0;
         }
-        let slots = self.climb.now().saturating_sub(self.busy);
+        let slots = self.jobs().saturating_sub(self.busy);
         let id = self.by_key.get(key);
         let spare = id.map(|id| self.hosts[id.0].spare());
         spare.unwrap_or(self.caps.start).min(slots)
@@ -213,13 +217,22 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Whether more could be in flight, if there were work for it.
     pub(crate) fn has_room(&self) -> bool {
-        self.busy < self.climb.now()
+        !self.is_full()
+    }
+
+    /// How much may be in flight in all.
+    fn jobs(&self) -> usize {
+        (self.climb.now() + self.held.more()).min(self.climb.most())
+    }
+
+    fn is_full(&self) -> bool {
+        self.busy >= self.jobs()
     }
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
     /// anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
-        while self.busy < self.climb.now() {
+        while !self.is_full() {
             let id = self.turns.pop_front()?;
             self.hosts[id.0].has_turn = false;
             let Some(lease) = self.take(id, &now) else {
@@ -284,7 +297,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         self.look(id, is_used, seen.now);
         if !(turn_is_used_up && others_wait)
-            && self.busy < self.climb.now()
+            && !self.is_full()
             && let Some(lease) = self.take(id, || seen.now)
         {
             return Next::Work(lease);

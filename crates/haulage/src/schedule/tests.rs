@@ -53,6 +53,52 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     }
 }
 
+/// Three seconds in which so many bytes come from the host of the first lane in each quarter: how much more is begun then.
+fn held(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
+    let meter = Arc::clone(&schedule.hosts[0].meter);
+    for _ in 0..12 {
+        *now += Duration::from_millis(250);
+        meter.add(bytes);
+        schedule.look_around(*now);
+    }
+    grants(schedule).len()
+}
+
+#[test]
+fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
+    let mut now = Instant::now();
+    let caps = Caps {
+        start: 2,
+        ..caps(8, 3)
+    };
+    let mut schedule = Plain::new(caps, Arc::default(), now);
+    for work in 0..10 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    assert_eq!(grants(&mut schedule).len(), 2);
+    // Not if nothing comes at all, nor if it has just refused some; and only up to its cap.
+    assert_eq!(held(&mut schedule, &mut now, 0), 0);
+    assert_eq!(held(&mut schedule, &mut now, 1), 1);
+    assert_eq!(held(&mut schedule, &mut now, 1), 0);
+    let host = HostId(0);
+    schedule.refused(host, now, now, Duration::ZERO);
+    schedule.abandon(host);
+    assert_eq!(held(&mut schedule, &mut now, 1), 0);
+}
+
+#[test]
+fn nor_behind_those_of_others() {
+    let mut now = Instant::now();
+    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    for work in 0..64 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    let first = grants(&mut schedule).len();
+    assert!(first < 64, "{first}");
+    push(&mut schedule, "b", Protocol::Exclusive, 64);
+    assert_eq!(held(&mut schedule, &mut now, 1), 1);
+}
+
 #[test]
 fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
     let mut schedule = Plain::new(caps(8, 1), Arc::default(), Instant::now());

@@ -54,6 +54,58 @@ fn neither_host_ever_sees_more_than_its_cap() {
 }
 
 #[test]
+fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
+    let (one, two) = (Arc::new(Origin::plain()), Arc::new(Origin::plain()));
+    for (here, there) in [(&one, &two), (&two, &one)] {
+        let other = Arc::clone(there);
+        here.under("/file/", move |request| script(request, &other));
+        here.under("/moved/", |_| {
+            Script::ok(Body::seeded(9, 3000)).delay(LATENCY)
+        });
+        // Five seconds, if nobody shares it.
+        here.under("/large/", |_| {
+            let large = Script::entity(Body::seeded(5, 1 << 20), "\"a\"");
+            large.drip(4 << 10, Duration::from_millis(20))
+        });
+    }
+    let mut bench = Bench::new();
+    bench.options.jobs = 8;
+    bench.options.per_host = 6;
+    bench.options.min_split_size = 64 << 10;
+    let rows: Vec<_> = (0..9000)
+        .map(|number| (number, format!("/file/{number}")))
+        .chain((0..4).map(|number| (number, format!("/large/{number}"))))
+        .map(|(number, path)| get(&[&one, &two][number % 2].url(&path)))
+        .collect();
+    let outcomes = bench.run(rows);
+    assert_eq!(outcomes.len(), 9004);
+    outcomes.iter().for_each(assert_done);
+    let requests = one.tally().requests + two.tally().requests;
+    assert!(requests > 10_000, "{requests}");
+    let segments = outcomes.iter().map(|outcome| outcome.segments).max();
+    assert!(segments > Some(1), "none was split");
+    for origin in [&one, &two] {
+        let peak = origin.peak_in_flight();
+        assert!((5..=6).contains(&peak), "{peak}");
+    }
+    // At no instant more than eight in all: those that had begun, and not ended, when one came.
+    let mut times: Vec<_> = [&one, &two]
+        .iter()
+        .flat_map(|origin| origin.log())
+        .flat_map(|asked| [(asked.at, 1), (asked.ended.unwrap(), -1)])
+        .collect();
+    // What has ended in the very moment has ended.
+    times.sort_unstable();
+    let peak = times.iter().scan(0, |now, (_, change)| {
+        *now += change;
+        Some(*now)
+    });
+    assert!(peak.max() <= Some(8));
+    one.under("/file/", |_| Script::status(404));
+    two.under("/file/", |_| Script::status(404));
+}
+
+#[test]
 fn the_total_cap_holds_over_all_hosts() {
     let origins: Vec<_> = (0..6).map(|_| Origin::plain()).collect();
     for origin in &origins {

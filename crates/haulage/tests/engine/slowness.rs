@@ -50,6 +50,31 @@ fn a_body_that_drips_is_a_stalled_one_below_the_lowest_speed() {
 }
 
 #[test]
+fn what_has_stalled_goes_on_over_a_fresh_connection_from_where_it_was() {
+    let body = || Script::entity(Body::seeded(2, 1 << 20), "\"a\"");
+    for origin in [Origin::plain(), Origin::tls_http1(), Origin::tls()] {
+        // Some of it comes at once, and then nothing; or next to nothing all the time.
+        for (path, stalled) in [
+            ("/stalls", body().stall_at(500_000)),
+            ("/drips", body().drip(100, Duration::from_millis(20))),
+        ] {
+            origin.on(path, [stalled, body()]);
+            let mut bench = impatient(&origin);
+            bench.options.retry.retries = 1;
+            bench.options.lowest_speed = 50_000;
+            let outcome = bench.fetch(&origin.url(path));
+            assert_done(&outcome);
+            assert_eq!(outcome.attempts, 2);
+            assert!(outcome.resumed > 0, "it began again");
+            assert!(bench.read(&path[1..]) == Body::seeded(2, 1 << 20).bytes());
+            let log = origin.log();
+            let asked: Vec<_> = log.iter().filter(|asked| asked.path == path).collect();
+            assert_ne!(asked[0].connection, asked[1].connection);
+        }
+    }
+}
+
+#[test]
 fn a_body_that_others_could_share_and_that_stalls_has_no_more_time_than_any() {
     let origin = Origin::plain();
     let large = Script::entity(Body::seeded(2, 1 << 20), "\"a\"");

@@ -1,0 +1,72 @@
+//! Small files do not wait for ever behind large ones: when all that may be in flight is held by long bodies, one more may. Pure.
+
+use std::time::{Duration, Instant};
+
+/// So long nothing ends, and then one more may be in flight; and again.
+const LONG: Duration = Duration::from_secs(2);
+
+/// No more than that: where all are large, they are as many as bring the most.
+const MOST: usize = 2;
+
+/// Whether what is in flight keeps others waiting.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    answers: u64,
+    since: Option<Instant>,
+    more: usize,
+}
+
+impl Held {
+    /// How many more may be in flight than otherwise.
+    pub(super) fn more(&self) -> usize {
+        self.more
+    }
+
+    /// So many answers have come to their end so far. `waits`: all that may be in flight is, and more waits. Whether there may be more now.
+    pub(super) fn look(&mut self, waits: bool, answers: u64, now: Instant) -> bool {
+        let has_ended = std::mem::replace(&mut self.answers, answers) != answers;
+        if !waits || has_ended {
+            self.since = waits.then_some(now);
+            return false;
+        }
+        let since = *self.since.get_or_insert(now);
+        let is_long = now.saturating_duration_since(since) >= LONG;
+        if is_long {
+            self.since = Some(now);
+        }
+        let may_be = is_long && self.more < MOST;
+        self.more += usize::from(may_be);
+        may_be
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn is_over(&mut self) {
+        (self.more, self.since) = (0, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_may_go_each_time_that_nothing_ends_for_long() {
+        let (mut held, start) = (Held::default(), Instant::now());
+        let mut look = |seconds: u64, waits, answers| {
+            held.look(waits, answers, start + Duration::from_secs(seconds));
+            held.more()
+        };
+        assert_eq!(look(0, true, 0), 0);
+        assert_eq!(look(1, true, 0), 0);
+        assert_eq!(look(2, true, 0), 1);
+        assert_eq!(look(3, true, 0), 1);
+        assert_eq!(look(4, true, 0), 2);
+        // Something has ended, or nothing has waited, meanwhile.
+        assert_eq!(look(5, true, 1), 2);
+        assert_eq!(look(6, false, 1), 2);
+        assert_eq!(look(7, true, 1), 2);
+        assert_eq!(look(9, true, 1), 2);
+        held.is_over();
+        assert_eq!(held.more(), 0);
+    }
+}
