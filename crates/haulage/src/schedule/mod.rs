@@ -296,7 +296,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             self.offer(id);
         }
         self.look(id, is_used, seen.now);
-        if !(turn_is_used_up && others_wait)
+        let gives_way = turn_is_used_up && others_wait;
+        if !gives_way
             && !self.is_full()
             && let Some(lease) = self.take(id, || seen.now)
         {
