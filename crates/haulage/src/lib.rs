@@ -32,7 +32,7 @@
 //! | `state` | what a later run needs to know; see [`results`] |
 //! | `engine` | wires them; the lanes' loop |
 //!
-//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor, with `meter` and `rate`, by which
+//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor, with `rate`, `meter` and `inflow`, by which
 //! whoever receives counts and waits.
 
 mod checksum;
@@ -40,6 +40,7 @@ mod engine;
 mod error;
 mod event;
 mod fetch;
+mod inflow;
 mod meter;
 mod options;
 mod outcome;

@@ -1,16 +1,12 @@
-//! How many bytes may come in a second: from one host, and in all.
+//! How many bytes may come in a second, under one limit.
 //!
-//! Whoever receives waits for its turn before each read. Turns stand in a line, one for each limit: each takes as long as the bytes that it
-//! is expected to bring, and is corrected by those that it has brought. So many lanes together keep to what one would, and none of them
-//! brings much at once.
+//! Whoever receives waits for its turn before each read. Turns stand in a line: each takes as long as the bytes that it is expected to bring,
+//! and the line is moved by those that it has brought. So many lanes together keep to what one would, and none of them brings much at once.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use crate::meter::Meter;
 
 /// How long a turn lasts at most; and bytes: what it brings then is no less and no more.
 const TURN: Duration = Duration::from_millis(20);
@@ -24,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// A limit in bytes per second, which may change at any time.
 #[derive(Debug)]
-struct Limit {
+pub(crate) struct Limit {
     /// 0 is none.
     rate: AtomicU64,
     changes: AtomicU64,
@@ -50,7 +46,7 @@ struct Turns {
 
 /// A turn that was given.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     begins: Duration,
     /// What it is expected to bring.
     bytes: u64,
@@ -58,139 +54,15 @@ struct Place {
     change: u64,
 }
 
-/// The limits of a run.
-#[derive(Debug)]
-pub(crate) struct Rates {
-    total: Limit,
-    per_host: Limit,
-    meter: Arc<Meter>,
-}
-
-/// What comes from one host: counted, and kept to the limits.
-#[derive(Debug, Clone)]
-pub(crate) struct Inflow {
-    rates: Arc<Rates>,
-    meter: Arc<Meter>,
-}
-
-/// It is somebody's turn to receive.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    host: Option<Place>,
-    total: Option<Place>,
-}
-
-impl Rates {
-    /// Bytes per second; `None` is no limit.
-    pub(crate) fn new(total: Option<NonZeroU64>, per_host: Option<NonZeroU64>) -> Self {
-        Self {
-            total: Limit::new(total),
-            per_host: Limit::new(per_host),
-            meter: Arc::default(),
-        }
-    }
-
-    pub(crate) fn set_total(&self, rate: Option<NonZeroU64>) {
-        self.total.set(rate);
-    }
-
-    pub(crate) fn set_per_host(&self, rate: Option<NonZeroU64>) {
-        self.per_host.set(rate);
-    }
-
-    /// Counts what comes in all.
-    pub(crate) fn meter(&self) -> &Arc<Meter> {
-        &self.meter
-    }
-
-    /// Nobody waits any more.
-    pub(crate) fn lift(&self) {
-        self.set_total(None);
-        self.set_per_host(None);
-    }
-}
-
-impl Inflow {
-    pub(crate) fn new(rates: &Arc<Rates>, meter: Arc<Meter>) -> Self {
-        Self {
-            rates: Arc::clone(rates),
-            meter,
-        }
-    }
-
-    /// Waits for a turn.
-    pub(crate) async fn turn(&self) -> Turn {
-        let mut turn = Turn::none();
-        // In this order: what waits for its host's takes nobody's in all.
-        while let Some(wait) = self.host_wait(&mut turn) {
-            tokio::time::sleep(wait).await;
-        }
-        while let Some(wait) = self.total_wait(&mut turn) {
-            tokio::time::sleep(wait).await;
-        }
-        turn
-    }
-
-    /// The same, on a thread that may block.
-    pub(crate) fn turn_blocking(&self) -> Turn {
-        let mut turn = Turn::none();
-        while let Some(wait) = self.host_wait(&mut turn) {
-            thread::sleep(wait);
-        }
-        while let Some(wait) = self.total_wait(&mut turn) {
-            thread::sleep(wait);
-        }
-        turn
-    }
-
-    fn host_wait(&self, turn: &mut Turn) -> Option<Duration> {
-        let line = self.meter.line();
-        self.rates.per_host.wait(line, &mut turn.host)
-    }
-
-    fn total_wait(&self, turn: &mut Turn) -> Option<Duration> {
-        let line = self.rates.meter.line();
-        self.rates.total.wait(line, &mut turn.total)
-    }
-
-    /// So many bytes have come in a turn.
-    pub(crate) fn took(&self, turn: &Turn, bytes: u64) {
-        for (meter, place) in [(&self.meter, &turn.host), (&self.rates.meter, &turn.total)] {
-            meter.add(bytes);
-            if let Some(place) = place {
-                meter.line().lock().came(place, bytes);
-            }
-        }
-    }
-}
-
-impl Turn {
-    fn none() -> Self {
-        Self {
-            host: None,
-            total: None,
-        }
-    }
-
-    /// How many bytes may be received in it.
-    pub(crate) fn most(&self) -> u64 {
-        let places = self.host.iter().chain(&self.total);
-        places
-            .map(|place| most_of(place.rate))
-            .min()
-            .unwrap_or(u64::MAX)
-    }
-}
-
 impl Limit {
-    fn new(rate: Option<NonZeroU64>) -> Self {
+    pub(crate) fn new(rate: Option<NonZeroU64>) -> Self {
         Self {
             rate: AtomicU64::new(rate.map_or(0, NonZeroU64::get)),
             changes: AtomicU64::new(0),
         }
     }
 
-    fn set(&self, rate: Option<NonZeroU64>) {
+    pub(crate) fn set(&self, rate: Option<NonZeroU64>) {
         self.rate
             .store(rate.map_or(0, NonZeroU64::get), Ordering::Release);
         self.changes.fetch_add(1, Ordering::Release);
@@ -198,7 +70,7 @@ impl Limit {
 
     /// How long it is until the turn of whoever has this place, which is given one if it has none; `None` when it has come, or there is
     /// no limit.
-    fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
+    pub(crate) fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
         let rate = self.rate.load(Ordering::Acquire);
         if rate == 0 {
             *place = None;
@@ -216,7 +88,19 @@ impl Limit {
     }
 }
 
+impl Place {
+    /// How many bytes may be received in its turn.
+    pub(crate) fn most(&self) -> u64 {
+        most_of(self.rate)
+    }
+}
+
 impl Line {
+    /// So many bytes have come in a turn.
+    pub(crate) fn came(&self, place: &Place, bytes: u64) {
+        self.lock().came(place, bytes);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Turns> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -98,6 +98,7 @@ impl Core {
             Work::Share(..) | Work::Robots(_) => false,
         };
         let taken = self.schedule().take_back(Instant::now(), KEEP, may_go);
+        let mut stay = Vec::new();
         for (host, works) in taken {
             let items = works.into_iter().filter_map(|work| match work {
                 Work::Item(item) => Some(waiting(*item)),
@@ -109,9 +110,12 @@ impl Core {
                 self.window.set_aside(taken.len());
             } else {
                 rows.is_refused = true;
-                let items = taken.into_iter().map(item);
-                items.for_each(|item| self.queue(item));
+                stay.extend(taken);
             }
+        }
+        drop(rows);
+        for waiting in stay {
+            self.queue(item(waiting));
         }
     }
 

@@ -18,8 +18,8 @@ use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
+use crate::inflow::Inflow;
 use crate::plan::head::Entity;
-use crate::rate::Inflow;
 use crate::schedule::{HostId, Lease, Next, Seen};
 use crate::write::PartWriter;
 

@@ -9,9 +9,9 @@ use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
 use crate::fetch::idle::IdleTimer;
+use crate::inflow::{Inflow, Turn};
 use crate::plan::head::Entity;
 use crate::plan::size;
-use crate::rate::{Inflow, Turn};
 use crate::write::PartWriter;
 
 impl Lane {

@@ -119,12 +119,12 @@ impl Core {
     }
 
     fn attempt_failed(&self, mut item: Box<Item>, mut error: Error, may_pass: bool) {
-        // What was given away cannot be taken back, for another attempt or for a mirror.
         if error.lacks_descriptors() {
             let mut schedule = self.schedule();
             schedule.lacks_descriptors(Instant::now());
             self.hand_out(schedule);
         }
+        // What was given away cannot be taken back, for another attempt or for a mirror.
         let is_final =
             error.is_ours() && !error.lacks_descriptors() || self.writer.has_given_away();
         if self.writer.has_given_away() {

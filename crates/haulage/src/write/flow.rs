@@ -10,7 +10,7 @@ use super::disk::PartFile;
 use super::pump::{self, Broken, Pace};
 use super::stretch::Stretch;
 use crate::event::Transfer;
-use crate::rate::Inflow;
+use crate::inflow::Inflow;
 
 /// The rest of a body that is to go to a part.
 pub(crate) struct Flow {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 use super::stretch::Stretch;
-use crate::rate::Inflow;
+use crate::inflow::Inflow;
 
 /// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
 const PIPE: usize = 256 << 10;
@@ -232,7 +232,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::rate::Rates;
+    use crate::inflow::Rates;
 
     const PACE: Pace = Pace {
         timeout: Duration::from_secs(10),
