@@ -56,6 +56,18 @@ impl SetAside {
             self.changed.notify_all();
         }
     }
+
+    /// The disk takes none.
+    #[cfg(test)]
+    pub(super) fn break_it(&self) {
+        lock(&self.rows).store = Aside::broken().ok();
+    }
+
+    /// Whether the disk has refused some.
+    #[cfg(test)]
+    pub(super) fn is_refused(&self) -> bool {
+        lock(&self.rows).is_refused
+    }
 }
 
 impl Rows {

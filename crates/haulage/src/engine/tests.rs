@@ -276,3 +276,32 @@ fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
         assert!(outcome.error().is_none(), "{:?}", outcome.error());
     }
 }
+
+#[test]
+fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let mut options = options();
+    options.retry.retries = 100;
+    options.retry.max_time = std::time::Duration::from_secs(2);
+    let mut engine = Engine::start_on(options, Arc::new(FakeDisk::default()), None).unwrap();
+    engine.core.aside.break_it();
+    let core = Arc::clone(&engine.core);
+    let mut events = engine.events();
+    let url = move |row| format!("http://{nobody}/{row}");
+    // More than are read as long as nothing goes to the disk.
+    engine.feed((0..11_000).map(move |row| Ok(Request::new(&url(row)).unwrap())));
+    engine.close();
+    let all = runtime().block_on(async {
+        let mut all = Vec::new();
+        while events.next_many(&mut all).await > 0 {}
+        all
+    });
+    assert!(core.aside.is_refused());
+    let outcomes = outcomes(all);
+    assert_eq!(outcomes.len(), 11_000);
+    for outcome in outcomes {
+        assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Connect);
+    }
+}

@@ -46,6 +46,12 @@ impl Aside {
         Ok(Self(connection))
     }
 
+    /// One that takes none.
+    #[cfg(test)]
+    pub(crate) fn broken() -> rusqlite::Result<Self> {
+        Ok(Self(Connection::open("")?))
+    }
+
     /// Adds rows of a host, all or nothing.
     pub(crate) fn put(&mut self, host: &str, rows: &[Waiting]) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
