@@ -10,6 +10,9 @@ use crate::bench::{Bench, assert_done, get};
 /// Long enough for requests to overlap: the origin would otherwise have answered each before the next one comes.
 const LATENCY: Duration = Duration::from_millis(2);
 
+/// How often a slow server sends some bytes.
+const DRIP: Duration = Duration::from_millis(20);
+
 /// A tenth redirects to the other host, a tenth fails once, the rest is a file.
 fn script(request: &Request, other: &Origin) -> Script {
     let number: u64 = request.path().trim_start_matches("/file/").parse().unwrap();
@@ -53,6 +56,27 @@ fn neither_host_ever_sees_more_than_its_cap() {
     two.under("/file/", |_| Script::status(404));
 }
 
+/// How many requests were in flight at once, at most.
+fn peak(origins: &[&Origin]) -> i32 {
+    let log = origins.iter().flat_map(|origin| origin.log());
+    let mut changes: Vec<_> = log
+        .flat_map(|asked| {
+            let ended = asked.ended.unwrap();
+            // A response that others have taken over is left in its middle; the server finds out when it sends the next bytes.
+            let left = ended.checked_sub(3 * DRIP).unwrap().max(asked.at);
+            let is_whole = !asked.path.starts_with("/large/");
+            [(asked.at, 1), (if is_whole { ended } else { left }, -1)]
+        })
+        .collect();
+    // What has ended in the very moment has ended.
+    changes.sort_unstable();
+    let now = changes.iter().scan(0, |now, (_, change)| {
+        *now += change;
+        Some(*now)
+    });
+    now.max().unwrap_or(0)
+}
+
 #[test]
 fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     let (one, two) = (Arc::new(Origin::plain()), Arc::new(Origin::plain()));
@@ -65,7 +89,7 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
         // Five seconds, if nobody shares it.
         here.under("/large/", |_| {
             let large = Script::entity(Body::seeded(5, 1 << 20), "\"a\"");
-            large.drip(4 << 10, Duration::from_millis(20))
+            large.drip(4 << 10, DRIP)
         });
     }
     let mut bench = Bench::new();
@@ -85,22 +109,11 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     let segments = outcomes.iter().map(|outcome| outcome.segments).max();
     assert!(segments > Some(1), "none was split");
     for origin in [&one, &two] {
-        let peak = origin.peak_in_flight();
-        assert!((5..=6).contains(&peak), "{peak}");
+        let peak = peak(&[origin]);
+        assert!((5..=6).contains(&peak), "{peak} to one host");
     }
-    // At no instant more than eight in all: those that had begun, and not ended, when one came.
-    let mut times: Vec<_> = [&one, &two]
-        .iter()
-        .flat_map(|origin| origin.log())
-        .flat_map(|asked| [(asked.at, 1), (asked.ended.unwrap(), -1)])
-        .collect();
-    // What has ended in the very moment has ended.
-    times.sort_unstable();
-    let peak = times.iter().scan(0, |now, (_, change)| {
-        *now += change;
-        Some(*now)
-    });
-    assert!(peak.max() <= Some(8));
+    let peak = peak(&[&one, &two]);
+    assert!((6..=8).contains(&peak), "{peak} in all");
     one.under("/file/", |_| Script::status(404));
     two.under("/file/", |_| Script::status(404));
 }

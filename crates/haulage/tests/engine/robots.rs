@@ -175,7 +175,10 @@ fn it_may_be_elsewhere_and_so_may_what_it_is_about() {
 fn what_waits_for_it_has_not_started_when_the_run_is_stopped() {
     let origin = with(Origin::plain(), "");
     let gate = Gate::new();
-    origin.on("/robots.txt", Script::ok(Body::of("")).hold_at(0, &gate));
+    origin.on(
+        "/robots.txt",
+        Script::ok(Body::of("# none")).hold_at(0, &gate),
+    );
     let bench = bench(&origin);
     let mut engine = bench.start();
     let mut events = engine.events();
