@@ -10,11 +10,11 @@ use super::lock;
 use super::present::Found;
 use super::window::Entry;
 use crate::error::ErrorKind;
-use crate::options::Purpose;
+use crate::options::{Layout, Naming, Purpose};
 use crate::outcome::{Outcome, Status};
 use crate::plan::layout;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Claim, Settled};
+use crate::plan::registry::{Claim, Names, Settled};
 use crate::request::{BadRow, Request, Row};
 use crate::state::Ask;
 
@@ -94,7 +94,7 @@ impl Core {
         };
         let (target, key) = {
             let mut names = lock(&self.names);
-            match names.claim(wanted, request.url(), &request.checksums) {
+            match self.claim_of(&mut names, wanted, row, &request) {
                 Claim::Mine { name, key } => (name, key),
                 // Under which name the first one's file was saved its server has to say once more.
                 Claim::Same {
@@ -133,6 +133,24 @@ impl Core {
         match known {
             Some(known) => self.go_on(row, request, target, key, known),
             None => self.fetch_apart(row, request, target, key),
+        }
+    }
+
+    /// Claims a row's name; where no other row can have it, that is not even noted.
+    fn claim_of(
+        &self,
+        names: &mut Names,
+        wanted: TargetName,
+        row: u64,
+        request: &Request,
+    ) -> Claim {
+        let (given, checksums) = (request.url(), &request.checksums);
+        match (self.options.layout, &request.name) {
+            (Layout::Row, Some(_)) => names.claim_beside_numbered(wanted, row, given, checksums),
+            (Layout::Row, None) if self.options.naming == Naming::ByUrl => {
+                names.claim_numbered(wanted, given, checksums)
+            }
+            _ => names.claim(wanted, given, checksums),
         }
     }
 }

@@ -24,6 +24,13 @@ pub(crate) fn name(layout: Layout, url: &Url, given: &str, row: u64) -> TargetNa
     }
 }
 
+/// The row whose number stands at the beginning of a name, as it does where rows are named by it.
+pub(crate) fn number_of(name: &TargetName) -> Option<u64> {
+    let first = name.as_str().split(['.', '/']).next()?;
+    let is_number = first.len() >= ROW_DIGITS && first.bytes().all(|byte| byte.is_ascii_digit());
+    first.parse().ok().filter(|_| is_number)
+}
+
 /// The last segment of the path, without query and fragment.
 fn flat(url: &Url, given: &str) -> TargetName {
     let file = Component::of_segment(last_segment(url), Position::First);

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::plan::component::fold_into;
+use crate::plan::layout::number_of;
 use crate::plan::name::TargetName;
 
 /// The names that rows have claimed so far, in input order.
@@ -26,6 +27,8 @@ pub(crate) struct Names {
     folded: String,
     /// The folder that was last taken: most rows stand in the same as the row before.
     folder: String,
+    /// A row has been given its name by hand.
+    has_given: bool,
 }
 
 /// What a row gets for the name it wanted.
@@ -65,6 +68,9 @@ pub(crate) enum Settled {
 pub(crate) struct Key(u64);
 
 impl Key {
+    /// Stands for a name that nobody else can have, and of which nothing is kept.
+    const NONE: Self = Self(0);
+
     /// For where it is kept outside of memory.
     pub(crate) fn to_bits(self) -> i64 {
         self.0.cast_signed()
@@ -82,6 +88,7 @@ impl Default for Names {
             moved: HashMap::new(),
             folded: String::new(),
             folder: String::new(),
+            has_given: false,
         }
     }
 }
@@ -122,15 +129,51 @@ impl Names {
         }
     }
 
+    /// The name of a row that is named by its number: its own, as long as none has been given by hand, so that nothing is kept of it.
+    pub(crate) fn claim_numbered(
+        &mut self,
+        wanted: TargetName,
+        given: &str,
+        checksums: &[Checksum],
+    ) -> Claim {
+        if self.has_given {
+            return self.claim(wanted, given, checksums);
+        }
+        Claim::Mine {
+            name: wanted,
+            key: Key::NONE,
+        }
+    }
+
+    /// A name that was given by hand, where others are named by their numbers: one that an earlier row has is not to be had.
+    pub(crate) fn claim_beside_numbered(
+        &mut self,
+        wanted: TargetName,
+        row: u64,
+        given: &str,
+        checksums: &[Checksum],
+    ) -> Claim {
+        self.has_given = true;
+        let is_taken = number_of(&wanted).is_some_and(|number| number < row);
+        let wanted = if is_taken {
+            wanted.distinct(given)
+        } else {
+            wanted
+        };
+        self.claim(wanted, given, checksums)
+    }
+
     /// Records how the row that has this name ended, for those identical to it.
     pub(crate) fn settle(&mut self, key: Key, outcome: Settled) {
-        self.shard(key).0.settle(key, outcome);
+        if key != Key::NONE {
+            self.shard(key).0.settle(key, outcome);
+        }
     }
 
     /// Notes that the file of the row that has this name is at another one, for those identical to it. Only so many are noted, so
     /// that a list of any length takes no more room for it.
     pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
-        if self.moved.len() < MOST_MOVED {
+        if key != Key::NONE && self.moved.len() < MOST_MOVED {
             self.moved.insert(key, to);
         }
     }
@@ -391,6 +434,34 @@ mod tests {
             name_of(&got[2]),
             target("d/x.gif", "").distinct("http://c/").as_str()
         );
+    }
+
+    #[test]
+    fn names_of_numbers_take_no_room_until_one_is_given_by_hand() {
+        let mut names = Names::default();
+        let numbered = |names: &mut Names, row: u64| {
+            let wanted = target(&format!("{row:09}.gif"), "");
+            let given = format!("http://h/{row}");
+            name_of(&names.claim_numbered(wanted, &given, &[])).to_owned()
+        };
+        let by_hand = |names: &mut Names, row: u64, name: &str| {
+            let given = format!("http://h/{row}");
+            let wanted = target(name, &given);
+            name_of(&names.claim_beside_numbered(wanted, row, &given, &[])).to_owned()
+        };
+        assert_eq!(numbered(&mut names, 0), "000000000.gif");
+        assert_eq!(numbered(&mut names, 1), "000000001.gif");
+        assert!(names.shards.iter().all(|shard| shard.entries.is_empty()));
+        // An earlier row has the first of these; the second is had before its row comes.
+        for (row, name, is_kept) in [
+            (2, "000000001.gif", false),
+            (3, "000000005.gif", true),
+            (4, "1.gif", true),
+        ] {
+            assert_eq!(by_hand(&mut names, row, name) == name, is_kept, "{name}");
+        }
+        assert_ne!(numbered(&mut names, 5), "000000005.gif");
+        assert_eq!(numbered(&mut names, 6), "000000006.gif");
     }
 
     #[test]
