@@ -93,6 +93,7 @@ impl Store {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(columns::INSERT)?;
+            let mut insert = columns::Insert::new(&mut insert);
             let mut copy = transaction.prepare_cached(columns::COPY)?;
             let mut rehash = transaction
                 .prepare_cached("UPDATE item SET hashes = ?3 WHERE list = ?1 AND row = ?2")?;
@@ -118,7 +119,7 @@ impl Store {
                     }) => copy.execute(params![list, row, line(record), from, number(at)])? > 0,
                 };
                 if !is_there {
-                    columns::insert(&mut insert, list, record)?;
+                    insert.row(list, record)?;
                 } else if let Some(hashes) = hashes_of(record) {
                     rehash.execute(params![list, row, hashes])?;
                 }

@@ -66,6 +66,49 @@ fn rows(store: &Store) -> Vec<String> {
 }
 
 #[test]
+fn what_one_row_has_and_the_next_has_not_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let full = |row| record("l", row, "http://h/", failed_with(ErrorKind::Http));
+    let bare = |row| Record {
+        place: None,
+        ask: Ask {
+            key: 0,
+            fields: None,
+            recorded: None,
+        },
+        url: "".into(),
+        final_url: None,
+        http_status: None,
+        etag: None,
+        last_modified: None,
+        hashes: Vec::new(),
+        ..record("l", row, "", Ended::Skipped)
+    };
+    let group = [
+        full(0),
+        full(1),
+        bare(2),
+        bare(3),
+        full(4),
+        bare(5),
+        full(6),
+    ];
+    store.record(&group, &Progress::default()).unwrap();
+    let mut found: Vec<_> = store.records((i64::MIN, i64::MIN), 100).unwrap();
+    found.sort_by_key(|(_, record)| record.row);
+    assert_eq!(found.len(), group.len());
+    for ((_, found), given) in found.iter().zip(&group) {
+        let shown = |one: &Record| {
+            let texts = (&one.final_url, &one.etag, &one.last_modified);
+            let rest = (one.row, &one.url, &one.ended, &one.path, one.http_status);
+            format!("{rest:?} {texts:?} {:?} {:?}", one.ask, one.hashes)
+        };
+        assert_eq!(shown(found), shown(given));
+    }
+}
+
+#[test]
 fn a_record_comes_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     for alone in [false, true] {
