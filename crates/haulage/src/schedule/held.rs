@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// So long nothing ends, and then one more may be in flight; and again.
 const LONG: Duration = Duration::from_secs(2);
 
-/// No more than that: where all are large, they are as many as bring the most.
-const MOST: usize = 2;
+/// No more than that: where all are large, as many go as bring the most, and these.
+const MOST: usize = 8;
 
 /// Whether what is in flight keeps others waiting.
 #[derive(Debug, Default)]
@@ -65,7 +65,12 @@ mod tests {
         assert_eq!(look(5, true, 1), 2);
         assert_eq!(look(6, false, 1), 2);
         assert_eq!(look(7, true, 1), 2);
-        assert_eq!(look(9, true, 1), 2);
+        for nth in 0..20 {
+            assert_eq!(
+                look(9 + 2 * nth, true, 1),
+                MOST.min(usize::try_from(nth).unwrap() + 3)
+            );
+        }
         held.is_over();
         assert_eq!(held.more(), 0);
     }
