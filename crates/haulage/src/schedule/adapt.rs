@@ -63,6 +63,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         for id in held {
             self.offer(id);
         }
+        let silent = self.hosts.iter().filter(|(_, host)| host.is_silent(now));
+        self.silent = silent.map(|(_, host)| host.busy).sum();
         let waits = self.is_full() && !self.turns.is_empty();
         self.held.look(waits, self.answers, now);
         if self.turns.is_empty() {

@@ -69,6 +69,8 @@ pub(crate) struct Schedule<W, L, S> {
     /// How many may be busy now.
     climb: Climb,
     held: Held,
+    /// What is in flight to hosts that have been silent for long.
+    silent: usize,
     /// Counts what comes from all hosts.
     total: Arc<Meter>,
     /// How often any host has answered as it should.
@@ -124,6 +126,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             idle: 0,
             climb: Climb::new(caps.jobs, now),
             held: Held::default(),
+            silent: 0,
             total,
             answers: 0,
             news: Vec::new(),
@@ -220,9 +223,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         !self.is_full()
     }
 
-    /// How much may be in flight in all.
+    /// How much may be in flight in all. What hosts hold that say nothing holds up no others, as far as may be.
     fn jobs(&self) -> usize {
-        (self.climb.now() + self.held.more()).min(self.climb.most())
+        let now = self.climb.now() + self.held.more() + self.silent;
+        now.min(self.climb.most())
     }
 
     fn is_full(&self) -> bool {

@@ -100,6 +100,27 @@ fn nor_behind_those_of_others() {
 }
 
 #[test]
+fn what_silent_hosts_hold_holds_up_no_others() {
+    let mut now = Instant::now();
+    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    for work in 0..64 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    let first = grants(&mut schedule).len();
+    for work in 0..8 {
+        push(&mut schedule, "b", Protocol::Exclusive, 64 + work);
+    }
+    for _ in 0..14 {
+        now += Duration::from_millis(250);
+        schedule.look_around(now);
+    }
+    let more = grants(&mut schedule);
+    assert_eq!(first + more.len(), 64, "and never more than that");
+    let others = more.iter().filter(|grant| opened(grant).1 >= 64).count();
+    assert_eq!(others, 8);
+}
+
+#[test]
 fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
     let mut schedule = Plain::new(caps(8, 1), Arc::default(), Instant::now());
     let mut now = Instant::now();
