@@ -162,12 +162,12 @@ impl<W, L, S> Host<W, L, S> {
     /// Whether those who wait for it wait for longer than others should wait for them.
     pub(super) fn is_set_aside(&self, now: Instant) -> bool {
         let is_closed = self.closed_until.is_some_and(|until| until > now + LONG);
-        is_closed || self.health.is_probed(self.limit.most()) || self.is_silent(now)
+        is_closed || self.health.is_probed(self.limit.most()) || self.silence.is_long(now)
     }
 
-    /// Whether it has said nothing of use for long, though it was asked.
+    /// Whether it has said nothing of use for a while, though it was asked.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.silence.is_long(now)
+        !self.silence.is_short(now)
     }
 
     /// Looks what has come from it; whether one more may be in flight for that.

@@ -69,7 +69,7 @@ pub(crate) struct Schedule<W, L, S> {
     /// How many may be busy now.
     climb: Climb,
     held: Held,
-    /// What is in flight to hosts that have been silent for long.
+    /// What is in flight to hosts that have been silent for a while.
     silent: usize,
     /// Counts what comes from all hosts.
     total: Arc<Meter>,
