@@ -38,7 +38,7 @@ fn took(bench: &Bench, origins: &[&Origin], files: u64, bytes: u64) -> Duration 
 fn assert_about(took: Duration, seconds: f64) {
     let least = Duration::from_secs_f64(seconds).saturating_sub(SLACK);
     // How much longer it takes says more of the machine than of the limit.
-    assert!(took >= least && took < least * 3, "{took:?}");
+    assert!(took >= least && took < least * 6, "{took:?}");
 }
 
 #[test]
