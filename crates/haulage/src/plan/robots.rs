@@ -1,6 +1,6 @@
 //! What a `robots.txt` allows (RFC 9309). Pure.
 //!
-//! Written here since no crate for it has been kept of late, and it is short.
+//! Written here since robotxt, the crate for it that follows the RFC, has had no release since March 2024, and it is short.
 
 use std::time::Duration;
 

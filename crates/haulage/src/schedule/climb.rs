@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::limit::ANSWER;
 use crate::event::LimitChange as Why;
 
 /// How many are tried first.
@@ -18,8 +19,6 @@ const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 const CAREFULLY: u32 = 4;
 /// How long nothing is tried: at first, and after it was in vain again and again.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// An answer is worth as much as so many bytes: many small files are no less than a large one.
-const ANSWER: u64 = 16 << 10;
 
 /// How many requests may be in flight in all.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ const RARELY: u32 = 10;
 /// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
 const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 /// An answer is worth as much as so many bytes: many small files are no less than a large one.
-const ANSWER: u64 = 16 << 10;
+pub(super) const ANSWER: u64 = 16 << 10;
 /// How much one answer, or refusal, counts for the part of them that are refused; and which part is too large even for one at a time.
 const LATELY: f64 = 1.0 / 32.0;
 const TOO_MANY: f64 = 1.0 / 3.0;

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::options::RetryPolicy;
 
+mod waiting;
+
 type Plain = Schedule<u32, u32, ()>;
 
 fn caps(jobs: usize, per_host: usize) -> Caps {
@@ -51,118 +53,6 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
         Grant::Open { host, lease, .. } => (*host, lease.work),
         Grant::Resume { .. } => panic!("{grant:?} should open a lane"),
     }
-}
-
-/// Three seconds in which so many bytes come from the host of the first lane in each quarter: how much more is begun then.
-fn held(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
-    let meter = Arc::clone(&schedule.hosts[0].meter);
-    for _ in 0..12 {
-        *now += Duration::from_millis(250);
-        meter.add(bytes);
-        schedule.look_around(*now);
-    }
-    grants(schedule).len()
-}
-
-#[test]
-fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
-    let mut now = Instant::now();
-    let caps = Caps {
-        start: 2,
-        ..caps(8, 3)
-    };
-    let mut schedule = Plain::new(caps, Arc::default(), now);
-    for work in 0..10 {
-        push(&mut schedule, "a", Protocol::Exclusive, work);
-    }
-    assert_eq!(grants(&mut schedule).len(), 2);
-    // Not if nothing comes at all, nor if it has just refused some; and only up to its cap.
-    assert_eq!(held(&mut schedule, &mut now, 0), 0);
-    assert_eq!(held(&mut schedule, &mut now, 1), 1);
-    assert_eq!(held(&mut schedule, &mut now, 1), 0);
-    let host = HostId(0);
-    schedule.refused(host, now, now, Duration::ZERO);
-    schedule.abandon(host);
-    assert_eq!(held(&mut schedule, &mut now, 1), 0);
-}
-
-#[test]
-fn nor_behind_those_of_others() {
-    let mut now = Instant::now();
-    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
-    for work in 0..64 {
-        push(&mut schedule, "a", Protocol::Exclusive, work);
-    }
-    let first = grants(&mut schedule).len();
-    assert!(first < 64, "{first}");
-    push(&mut schedule, "b", Protocol::Exclusive, 64);
-    assert_eq!(held(&mut schedule, &mut now, 1), 1);
-}
-
-#[test]
-fn what_silent_hosts_hold_holds_up_no_others() {
-    let mut now = Instant::now();
-    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
-    for work in 0..64 {
-        push(&mut schedule, "a", Protocol::Exclusive, work);
-    }
-    let first = grants(&mut schedule).len();
-    for work in 0..8 {
-        push(&mut schedule, "b", Protocol::Exclusive, 64 + work);
-    }
-    for _ in 0..14 {
-        now += Duration::from_millis(250);
-        schedule.look_around(now);
-    }
-    let more = grants(&mut schedule);
-    assert_eq!(first + more.len(), 64, "and never more than that");
-    let others = more.iter().filter(|grant| opened(grant).1 >= 64).count();
-    assert_eq!(others, 8);
-}
-
-#[test]
-fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
-    let mut schedule = Plain::new(caps(8, 1), Arc::default(), Instant::now());
-    let mut now = Instant::now();
-    for work in 0..10 {
-        push(&mut schedule, "a", Protocol::Exclusive, work);
-        push(&mut schedule, "b", Protocol::Exclusive, 100 + work);
-    }
-    let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
-    assert_eq!(lanes.len(), 2);
-    let taken = |schedule: &mut Plain, now| {
-        let taken = schedule.take_back(now, 2, |work| work % 2 == 1);
-        taken
-            .into_iter()
-            .map(|(host, works)| (host.to_string(), works))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(taken(&mut schedule, now), []);
-    // One of them answers from time to time, the other never.
-    for _ in 0..5 {
-        schedule.look_around(now);
-        now += Duration::from_secs(1);
-        let answered = Seen {
-            latency: Some(Duration::ZERO),
-            ..seen(true)
-        };
-        assert!(matches!(
-            schedule.next(lanes[1].0, &1, false, answered),
-            Next::Work(_)
-        ));
-    }
-    schedule.look_around(now);
-    // The first of those that wait stay, and what may not go.
-    assert_eq!(
-        taken(&mut schedule, now),
-        [("a".to_owned(), vec![3, 5, 7, 9])]
-    );
-    assert!(!schedule.is_asked_for_little("a", now, 100));
-    assert!(schedule.is_asked_for_little("b", now, 100));
-    assert!(!schedule.is_asked_for_little("b", now, 1));
-    assert!(schedule.is_asked_for_little("c", now, 1));
-    schedule.close(lanes[1].0, now + Duration::from_mins(1));
-    assert_eq!(taken(&mut schedule, now), [("b".to_owned(), vec![109])]);
 }
 
 #[test]

@@ -80,7 +80,10 @@ pub(super) fn run(
         let taken = match carrier.take(flow.socket, most) {
             Ok(0) => return Err(Broken::Ended),
             Ok(taken) => taken,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                flow.inflow.took(&turn, 0);
+                continue;
+            }
             Err(error) if is_timeout(&error) => return Err(Broken::Silent),
             Err(error) => return Err(Broken::Socket(error)),
         };

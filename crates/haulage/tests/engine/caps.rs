@@ -25,8 +25,8 @@ fn script(request: &Request, other: &Origin) -> Script {
     }
 }
 
-#[test]
-fn neither_host_ever_sees_more_than_its_cap() {
+/// Two origins of which each redirects to the other.
+fn pair() -> (Arc<Origin>, Arc<Origin>) {
     let (one, two) = (Arc::new(Origin::plain()), Arc::new(Origin::plain()));
     for (here, there) in [(&one, &two), (&two, &one)] {
         let other = Arc::clone(there);
@@ -35,6 +35,12 @@ fn neither_host_ever_sees_more_than_its_cap() {
             Script::ok(Body::seeded(9, 3000)).delay(LATENCY)
         });
     }
+    (one, two)
+}
+
+#[test]
+fn neither_host_ever_sees_more_than_its_cap() {
+    let (one, two) = pair();
     let mut bench = Bench::new();
     bench.options.jobs = 50;
     bench.options.per_host = 3;
@@ -79,13 +85,8 @@ fn peak(origins: &[&Origin]) -> i32 {
 
 #[test]
 fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
-    let (one, two) = (Arc::new(Origin::plain()), Arc::new(Origin::plain()));
-    for (here, there) in [(&one, &two), (&two, &one)] {
-        let other = Arc::clone(there);
-        here.under("/file/", move |request| script(request, &other));
-        here.under("/moved/", |_| {
-            Script::ok(Body::seeded(9, 3000)).delay(LATENCY)
-        });
+    let (one, two) = pair();
+    for here in [&one, &two] {
         // Five seconds, if nobody shares it.
         here.under("/large/", |_| {
             let large = Script::entity(Body::seeded(5, 1 << 20), "\"a\"");
