@@ -18,6 +18,8 @@ class Job:
     scratch: Path
     connections: int
     cacert: Path | None
+    # Whether one file may come over all the connections, in segments.
+    segments: bool = False
 
 
 class Client:
@@ -47,6 +49,11 @@ class Client:
         )
         return done.stdout
 
+    def suits(self, scheme, segments):
+        """Whether it knows how to fetch what is served like that."""
+        del scheme, segments
+        return True
+
     def version(self):
         # curl goes on to name every library it was built with.
         return (self.says(self.version_flag).splitlines() or ["?"])[0].split(" (")[0].strip()
@@ -66,8 +73,9 @@ class Client:
 
 
 class Haul(Client):
-    def __init__(self, program, name="haul"):
+    def __init__(self, program, name="haul", more=()):
         self.name = name
+        self.more = more
         super().__init__(str(Path(program).resolve()))
 
     @property
@@ -78,7 +86,8 @@ class Haul(Client):
 
     def arguments(self, listing, job):
         flags = ["-i", listing, "-d", job.out, "-j", job.connections]
-        flags += ["--per-host", job.connections, "--progress", "none", "-q"]
+        flags += ["--per-host", job.connections, "--progress", "none", "-q", *self.more]
+        flags += ["-s", job.connections, "--min-split-size", "1M"] if job.segments else []
         return flags + (["--cacert", job.cacert] if job.cacert else [])
 
 
@@ -115,7 +124,8 @@ class Aria2(Client):
         # Without `--file-allocation=none` it would write every byte twice where the
         # file system cannot set space aside.
         flags = ["--no-conf", "--quiet", "--summary-interval=0", "--download-result=hide"]
-        flags += ["--file-allocation=none", "-x1", "-j", job.connections]
+        flags += ["--file-allocation=none", "-j", job.connections]
+        flags += [f"-x{job.connections}", f"-s{job.connections}", "-k1M"] if job.segments else ["-x1"]
         flags += ["-d", job.out, "-i", listing]
         return flags + ([f"--ca-certificate={job.cacert}"] if job.cacert else [])
 
@@ -180,12 +190,43 @@ class Aiohttp(Client):
         return flags + (["--cacert", job.cacert] if job.cacert else [])
 
 
-PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp}
+class Floor(Client):
+    """What nothing can do for much less: a bare loop in C; see `bench/floors/`. No client to be used."""
+
+    name = "floor"
+    package = "gcc"
+    folder = Path(__file__).resolve().parent.parent / "floors"
+
+    def __init__(self):
+        super().__init__(which("cc"))
+
+    def version(self):
+        return f"bare loops in C, {super().version()}"
+
+    def suits(self, scheme, segments):
+        return scheme == "plain" and not segments
+
+    def command(self, job):
+        one = len(job.urls) == 1
+        program = job.scratch / "floor"
+        source = self.folder / ("large.c" if one else "small.c")
+        subprocess.run([self.program, "-O2", "-o", program, source], check=True)
+        if one:
+            return [program, job.urls[0], job.out]
+        listing = job.scratch / "floor.list"
+        listing.write_text("".join(f"{url}\n" for url in job.urls))
+        return [program, listing, job.out, job.connections]
+
+
+PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp, "floor": Floor}
 NAMES = ("haul", *PEERS)
 
 
-def choose(chosen, haul, before):
-    """The clients to run and, by name, why others are left out. `chosen` is None for all found."""
+def choose(chosen, haul, before, durability):
+    """The clients to run and, by name, why others are left out. `chosen` is None for all found.
+
+    `durability` names ways in which haul is to be run as well, besides the one it has by default.
+    """
     clients, left_out = [], {}
     for name in chosen or NAMES:
         client = Haul(haul) if name == "haul" else PEERS[name]()
@@ -196,9 +237,11 @@ def choose(chosen, haul, before):
             left_out[name] = client.missing
             continue
         clients.append(client)
+    first = 1 if clients and clients[0].name == "haul" else 0
+    clients[first:first] = [Haul(haul, f"haul-{how}", ("--durability", how)) for how in durability]
     if before:
         client = Haul(before, "haul-before")
         if client.missing:
             raise FileNotFoundError(client.missing)
-        clients.insert(1 if clients and clients[0].name == "haul" else 0, client)
+        clients.insert(first, client)
     return clients, left_out

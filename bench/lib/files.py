@@ -80,8 +80,11 @@ class Rows(FileSet):
 
 SETS = {
     "small": FileSet("small", 20_000, 4 * KIB, "{:05}.bin"),
+    "medium": FileSet("medium", 2_000, 256 * KIB, "medium-{:04}.bin"),
     "mid": FileSet("mid", 200, 5 * MIB, "mid-{:03}.bin"),
     "large": FileSet("large", 1, 2 * GIB, "large-{}.bin"),
+    "delayed": FileSet("delayed", 1_500, 4 * KIB, "delayed-{:04}.bin"),
+    "limited": FileSet("limited", 1, 256 * MIB, "limited-{}.bin"),
 }
 ROWS = Rows("rows", 1_000_000, 16, "{:07}.row")
 

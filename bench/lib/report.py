@@ -78,6 +78,12 @@ def measure_of(runs):
     return "haul" if "haul" in runs else next(iter(runs))
 
 
+def title(work, fileset):
+    count = f"{fileset.count:,} × " if fileset.count > 1 else ""
+    said = f"{count}{work.title}, {work.connections} connections"
+    return said + (", one run" if work.long else "")
+
+
 def table(title, runs, remarks, rows=None):
     """What `medians` finds, as Markdown."""
     columns = BY_ROW if rows else COLUMNS

@@ -1,4 +1,4 @@
-"""An nginx of our own, on loopback, that serves one folder three ways."""
+"""An nginx of our own, on loopback, that serves one folder three ways; what is below `/limited/` slowly."""
 
 import os
 import re
@@ -58,6 +58,7 @@ http {{
         listen {host}:{plain};
         location = /.ready {{ return 200 "{token}"; }}
         location /rows/ {{ try_files /rows/one =404; }}
+        location /limited/ {{ limit_rate 16m; }}
     }}
     server {{ listen {host}:{tls} ssl; }}
     server {{ listen {host}:{h2} ssl{h2_listen}; {h2_server} }}

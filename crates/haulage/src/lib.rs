@@ -52,6 +52,7 @@ mod schedule;
 mod shown;
 pub mod source;
 mod state;
+mod wire;
 mod write;
 
 pub use checksum::{Algorithm, Checksum};

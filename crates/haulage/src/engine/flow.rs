@@ -4,6 +4,7 @@ use super::lane::Lane;
 use super::watch::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
+use crate::fetch::classify;
 use crate::fetch::connect::Connection;
 use crate::fetch::recall::Rest;
 use crate::write::{Broken, Flow, PartWriter};
@@ -24,24 +25,22 @@ impl Lane {
         let Some(length) = length.filter(|length| *length >= LARGE) else {
             return Ok(false);
         };
-        let (Some(Connection::Http1(connection)), Some(transfer)) =
-            (&mut self.connection, whose.transfer().cloned())
-        else {
+        let Some(transfer) = whose.transfer().cloned() else {
             return Ok(false);
         };
-        if connection.recall.is_none() {
+        if !matches!(self.connection, Some(Connection::Http1(_))) {
             return Ok(false);
         }
         let Some(place) = part.place_for_flow() else {
             return Ok(false);
         };
-        let Some(recall) = connection.recall.take() else {
+        let Some(Connection::Http1(connection)) = self.connection.take() else {
             return Ok(false);
         };
-        let Some(Rest { read, socket }) = recall.take(body).await else {
+        // It will have no other request. If it has just ended, the body says how.
+        let Some(Rest { read, wire }) = connection.recall.take(body).await else {
             return Ok(false);
         };
-        self.connection = None;
         let mut left = length;
         for mut bytes in read {
             bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
@@ -52,7 +51,7 @@ impl Lane {
             part.write(bytes).await?;
         }
         let flow = Flow {
-            socket,
+            wire,
             bytes: left,
             pace: self.pace(),
             transfer,
@@ -77,10 +76,7 @@ impl Lane {
             ),
             Broken::Silent => self.idle.silent(),
             Broken::Slow => self.idle.slow(),
-            Broken::Socket(cause) => {
-                Error::new(ErrorKind::Reset, format!("the connection broke: {cause}"))
-                    .caused_by(cause)
-            }
+            Broken::Socket(cause) => classify::connection(cause),
             Broken::File(cause) => Error::disk("cannot write", cause),
         }
     }

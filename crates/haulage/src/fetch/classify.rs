@@ -19,6 +19,16 @@ pub(crate) fn body(cause: hyper::Error, lacking: bool) -> Error {
     of(cause, Phase::Body { lacking })
 }
 
+/// A failure of the connection below a body that had been taken past HTTP.
+pub(crate) fn connection(cause: io::Error) -> Error {
+    let tls = cause.get_ref().and_then(|inner| inner.downcast_ref());
+    let (kind, message) = tls.map_or_else(
+        || (ErrorKind::Reset, format!("the connection broke: {cause}")),
+        judge_tls,
+    );
+    Error::new(kind, message).caused_by(cause)
+}
+
 /// Whether the server says that it has not begun to process a request, so that it can go again as if nothing had been
 /// (RFC 9113 §8.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

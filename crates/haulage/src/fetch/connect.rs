@@ -49,8 +49,8 @@ pub(crate) enum Connection {
 pub(crate) struct Http1 {
     pub(super) sender: http1::SendRequest<NoBody>,
     pub(super) allowance: HeadAllowance,
-    /// Takes it back in the middle of a body; not over TLS, where what comes from the socket is no body.
-    pub(crate) recall: Option<Recall>,
+    /// Takes it back in the middle of a body.
+    pub(crate) recall: Recall,
 }
 
 /// A handle of an HTTP/2 connection.
@@ -132,14 +132,7 @@ impl Connector {
         }
         if !origin.https {
             return match self.http {
-                HttpVersion::Negotiated | HttpVersion::Http1 => {
-                    let (connection, driver) = self.http1(stream).await?;
-                    let recall = Some(recall::drive(driver));
-                    Ok(Connection::Http1(Http1 {
-                        recall,
-                        ..connection
-                    }))
-                }
+                HttpVersion::Negotiated | HttpVersion::Http1 => self.http1(stream).await,
                 HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
             };
         }
@@ -153,10 +146,7 @@ impl Connector {
                 format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
             ));
         }
-        let (connection, driver) = self.http1(stream).await?;
-        // What the connection ends with is told to whoever has a request on it.
-        tokio::spawn(driver);
-        Ok(Connection::Http1(connection))
+        self.http1(stream).await
     }
 
     async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
@@ -204,10 +194,7 @@ impl Connector {
         config.await.cloned()
     }
 
-    async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-        &self,
-        stream: S,
-    ) -> Result<(Http1, http1::Connection<TokioIo<Bounded<S>>, NoBody>), Error> {
+    async fn http1(&self, stream: impl recall::Stream) -> Result<Connection, Error> {
         let (stream, allowance) = Bounded::http1(stream);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(self.read_buffer)
@@ -216,12 +203,11 @@ impl Connector {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(classify::exchange)?;
-        let http1 = Http1 {
+        Ok(Connection::Http1(Http1 {
             sender,
             allowance,
-            recall: None,
-        };
-        Ok((http1, connection))
+            recall: recall::drive(connection),
+        }))
     }
 
     async fn http2(

@@ -11,11 +11,12 @@ use super::pump::{self, Broken, Pace};
 use super::stretch::Stretch;
 use crate::event::Transfer;
 use crate::inflow::Inflow;
+use crate::wire::Wire;
 
 /// The rest of a body that is to go to a part.
 pub(crate) struct Flow {
     /// At the first of its bytes.
-    pub(crate) socket: TcpStream,
+    pub(crate) wire: Wire,
     /// How many there are.
     pub(crate) bytes: u64,
     pub(crate) pace: Pace,
@@ -40,8 +41,9 @@ pub(super) struct Told {
 
 /// A flow as an order, and how one hears of it.
 pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, Told), Broken> {
-    flow.socket.set_nonblocking(false).map_err(Broken::Socket)?;
-    let socket = flow.socket.try_clone().map_err(Broken::Socket)?;
+    let socket = &flow.wire.socket;
+    socket.set_nonblocking(false).map_err(Broken::Socket)?;
+    let socket = socket.try_clone().map_err(Broken::Socket)?;
     let (tell, result) = oneshot::channel();
     let order = Order {
         flow,
@@ -54,12 +56,12 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 impl Order {
     /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than its stretch has left.
     pub(super) fn run(self, file: &dyn PartFile, stretch: Option<&Stretch>) -> u64 {
-        let flow = &self.flow;
+        let mut flow = self.flow;
         let mut moved = 0;
         let result = match file.descriptor() {
             Some(descriptor) => pump::run(
-                &pump::Flow {
-                    socket: &flow.socket,
+                pump::Flow {
+                    wire: &mut flow.wire,
                     file: descriptor.as_fd(),
                     bytes: flow.bytes,
                     pace: flow.pace,

@@ -8,6 +8,7 @@ mod assemblies;
 mod assembly;
 mod batch;
 mod body;
+mod carrier;
 mod commit;
 mod committer;
 mod content;

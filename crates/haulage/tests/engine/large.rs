@@ -14,22 +14,30 @@ fn file() -> Body {
     Body::seeded(5, LENGTH)
 }
 
+/// Both ways in which bodies come that can be taken past HTTP.
+fn origins() -> [(Origin, Bench); 2] {
+    [Origin::plain(), Origin::tls_http1()].map(|origin| {
+        let bench = Bench::trusting(&origin);
+        (origin, bench)
+    })
+}
+
 #[test]
 fn a_large_body_is_whole_and_the_next_item_has_a_connection() {
-    let origin = Origin::plain();
-    origin.on("/large", Script::ok(file()));
-    origin.on("/small", Script::ok(Body::seeded(1, 1000)));
-    let mut bench = Bench::new();
-    bench.options.jobs = 1;
-    let urls = ["/small", "/large", "/small?again"].map(|path| get(&origin.url(path)));
-    let mut outcomes = bench.run(urls);
-    outcomes.sort_by_key(|outcome| outcome.row);
-    outcomes.iter().for_each(assert_done);
-    assert!(bench.read("large") == file().bytes());
-    assert_eq!(outcomes[1].bytes, LENGTH);
-    assert_eq!(outcomes[1].verified.name(), "length");
-    assert!(outcomes.iter().all(|outcome| outcome.attempts == 1));
-    assert_eq!(origin.connections(), 2);
+    for (origin, mut bench) in origins() {
+        origin.on("/large", Script::ok(file()));
+        origin.on("/small", Script::ok(Body::seeded(1, 1000)));
+        bench.options.jobs = 1;
+        let urls = ["/small", "/large", "/small?again"].map(|path| get(&origin.url(path)));
+        let mut outcomes = bench.run(urls);
+        outcomes.sort_by_key(|outcome| outcome.row);
+        outcomes.iter().for_each(assert_done);
+        assert!(bench.read("large") == file().bytes());
+        assert_eq!(outcomes[1].bytes, LENGTH);
+        assert_eq!(outcomes[1].verified.name(), "length");
+        assert!(outcomes.iter().all(|outcome| outcome.attempts == 1));
+        assert_eq!(origin.connections(), 2);
+    }
 }
 
 #[test]
@@ -38,73 +46,75 @@ fn one_that_breaks_off_is_fetched_again() {
         Script::ok(file()).close_at(LENGTH - 1),
         Script::ok(file()).reset_at(LENGTH / 2),
         Script::ok(file()).close_at(0),
+        // Over TLS, without its farewell.
+        Script::ok(file()).truncate_at(LENGTH - 1),
     ] {
-        let origin = Origin::plain();
-        origin.on("/large", [broken, Script::ok(file())]);
-        let bench = Bench::new();
-        let outcome = bench.fetch(&origin.url("/large"));
-        assert_done(&outcome);
-        assert_eq!(outcome.attempts, 2);
-        assert!(bench.read("large") == file().bytes());
+        for (origin, bench) in origins() {
+            origin.on("/large", [broken.clone(), Script::ok(file())]);
+            let outcome = bench.fetch(&origin.url("/large"));
+            assert_done(&outcome);
+            assert_eq!(outcome.attempts, 2);
+            assert!(bench.read("large") == file().bytes());
+        }
     }
 }
 
 #[test]
 fn the_rest_of_one_flows_too() {
-    let origin = Origin::plain();
     let entity = || Script::entity(file(), "\"a\"");
-    origin.on("/large", [entity().close_at(3 << 20), entity()]);
-    let mut bench = Bench::new();
-    bench.options.split = 1;
-    let outcome = bench.fetch(&origin.url("/large"));
-    assert_done(&outcome);
-    assert_eq!((outcome.attempts, outcome.resumed), (2, 3 << 20));
-    assert!(bench.read("large") == file().bytes());
+    for (origin, mut bench) in origins() {
+        origin.on("/large", [entity().close_at(3 << 20), entity()]);
+        bench.options.split = 1;
+        let outcome = bench.fetch(&origin.url("/large"));
+        assert_done(&outcome);
+        assert_eq!((outcome.attempts, outcome.resumed), (2, 3 << 20));
+        assert!(bench.read("large") == file().bytes());
+    }
 }
 
 #[test]
 fn one_that_breaks_off_for_good_leaves_nothing_and_says_why() {
-    let origin = Origin::plain();
-    origin.on("/cut", Script::ok(file()).close_at(LENGTH - 1));
-    origin.on("/reset", Script::ok(file()).reset_at(LENGTH / 2));
-    origin.on("/stall", Script::ok(file()).stall_at(LENGTH / 2));
-    let mut bench = Bench::new();
-    bench.options.retry.retries = 0;
-    bench.options.timeout = Duration::from_millis(200);
-    for (path, expected) in [
-        ("/cut", "incomplete"),
-        ("/reset", "reset"),
-        ("/stall", "timeout"),
-    ] {
-        assert_eq!(kind(&bench.fetch(&origin.url(path))), expected, "{path}");
+    for (origin, mut bench) in origins() {
+        origin.on("/cut", Script::ok(file()).close_at(LENGTH - 1));
+        origin.on("/reset", Script::ok(file()).reset_at(LENGTH / 2));
+        origin.on("/stall", Script::ok(file()).stall_at(LENGTH / 2));
+        bench.options.retry.retries = 0;
+        bench.options.timeout = Duration::from_millis(200);
+        for (path, expected) in [
+            ("/cut", "incomplete"),
+            ("/reset", "reset"),
+            ("/stall", "timeout"),
+        ] {
+            assert_eq!(kind(&bench.fetch(&origin.url(path))), expected, "{path}");
+        }
+        assert!(bench.names().is_empty());
+        let parts = std::fs::read_dir(bench.path(".haul/part")).unwrap();
+        assert_eq!(parts.count(), 0);
     }
-    assert!(bench.names().is_empty());
-    let parts = std::fs::read_dir(bench.path(".haul/part")).unwrap();
-    assert_eq!(parts.count(), 0);
 }
 
 #[test]
 fn one_under_way_can_be_stopped() {
-    let origin = Origin::plain();
-    let gate = Gate::new();
-    origin.on("/large", Script::ok(file()).hold_at(LENGTH / 2, &gate));
-    let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/large"))]);
-    engine.close();
-    let outcomes = block_on(async {
-        let Some(Event::Started(transfer)) = events.next().await else {
-            panic!("it has not started");
-        };
-        gate.reached(1).await;
-        while transfer.received() < LENGTH / 2 {
-            tokio::task::yield_now().await;
-        }
-        engine.cancel();
-        rest(&mut events).await
-    });
-    assert_eq!(kind(&outcomes[0]), "cancelled");
-    origin.wait_until(|tally| tally.open_connections == 0);
-    assert!(bench.names().is_empty());
+    for (origin, bench) in origins() {
+        let gate = Gate::new();
+        origin.on("/large", Script::ok(file()).hold_at(LENGTH / 2, &gate));
+        let mut engine = bench.start();
+        let mut events = engine.events();
+        engine.feed([get(&origin.url("/large"))]);
+        engine.close();
+        let outcomes = block_on(async {
+            let Some(Event::Started(transfer)) = events.next().await else {
+                panic!("it has not started");
+            };
+            gate.reached(1).await;
+            while transfer.received() < LENGTH / 2 {
+                tokio::task::yield_now().await;
+            }
+            engine.cancel();
+            rest(&mut events).await
+        });
+        assert_eq!(kind(&outcomes[0]), "cancelled");
+        origin.wait_until(|tally| tally.open_connections == 0);
+        assert!(bench.names().is_empty());
+    }
 }

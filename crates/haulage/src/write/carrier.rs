@@ -1,0 +1,187 @@
+//! How the bytes of a large body get from a socket to a file.
+
+use std::io::{self, BufRead as _, Read as _};
+use std::net::TcpStream;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+use rustls::ClientConnection;
+
+use crate::wire::Wire;
+
+/// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
+const PIPE: usize = 256 << 10;
+
+/// Takes bytes from one, and puts them into the other.
+pub(super) struct Carrier<'a> {
+    socket: &'a TcpStream,
+    way: Way<'a>,
+}
+
+enum Way<'a> {
+    /// Through a pipe (`splice`): the bytes never leave the kernel.
+    Pipe { out: OwnedFd, into: OwnedFd },
+    /// Where a kernel, a file system or the descriptors that are left do not allow that.
+    Buffer(Box<[u8]>),
+    /// Through what undoes their encryption, one record of TLS after the other: while it is warm it is written from where it was
+    /// decrypted.
+    Records(&'a mut ClientConnection),
+}
+
+impl<'a> Carrier<'a> {
+    pub(super) fn new(wire: &'a mut Wire) -> Self {
+        let way = match &mut wire.session {
+            Some(session) => Way::Records(session),
+            None => Way::pipe(),
+        };
+        Self {
+            socket: &wire.socket,
+            way,
+        }
+    }
+
+    /// Takes some bytes, at most so many; 0 at the end.
+    pub(super) fn take(&mut self, most: usize) -> io::Result<usize> {
+        let mut socket = self.socket;
+        if let Way::Pipe { into, .. } = &self.way {
+            match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
+                // Nothing has been taken: it can be done the other way.
+                Err(Errno::INVAL | Errno::NOSYS) => self.way = Way::buffer(),
+                taken => return Ok(taken?),
+            }
+        }
+        match &mut self.way {
+            Way::Buffer(buffer) => {
+                let most = most.min(buffer.len());
+                socket.read(&mut buffer[..most])
+            }
+            Way::Records(session) => decrypt(session, socket).map(|held| held.min(most)),
+            Way::Pipe { .. } => Ok(0),
+        }
+    }
+
+    /// Appends what was taken to a file.
+    pub(super) fn put(&mut self, file: BorrowedFd<'_>, taken: usize) -> io::Result<()> {
+        match &mut self.way {
+            Way::Buffer(buffer) => write_all(file, &buffer[..taken]),
+            Way::Records(session) => {
+                let mut reader = session.reader();
+                write_all(file, &reader.fill_buf()?[..taken])?;
+                reader.consume(taken);
+                Ok(())
+            }
+            Way::Pipe { out, .. } => {
+                let mut left = taken;
+                while left > 0 {
+                    match splice(&*out, None, file, None, left, SpliceFlags::MOVE) {
+                        Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                        Ok(put) => left -= put,
+                        Err(Errno::INTR) => {}
+                        // A file that takes nothing from a pipe: what is in it goes by hand, and the rest too.
+                        Err(Errno::INVAL | Errno::NOSYS) => {
+                            let mut buffer = vec![0; left].into_boxed_slice();
+                            read_exactly(out.as_fd(), &mut buffer)?;
+                            self.way = Way::buffer();
+                            return write_all(file, &buffer);
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Way<'_> {
+    fn pipe() -> Self {
+        match pipe_with(PipeFlags::CLOEXEC) {
+            Ok((out, into)) => {
+                // With a smaller one it goes on in smaller steps.
+                let _ = fcntl_setpipe_size(&into, PIPE);
+                Self::Pipe { out, into }
+            }
+            Err(_) => Self::buffer(),
+        }
+    }
+
+    fn buffer() -> Self {
+        Self::Buffer(vec![0; PIPE].into())
+    }
+}
+
+/// Receives until a record's bytes are there, and says how many; 0 after the farewell (RFC 8446 §6.1).
+///
+/// # Errors
+/// Of kind `UnexpectedEof` when the connection ends without one.
+fn decrypt(session: &mut ClientConnection, mut socket: &TcpStream) -> io::Result<usize> {
+    loop {
+        match session.reader().fill_buf() {
+            Ok(bytes) => return Ok(bytes.len()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        // Answers to what is no body, such as new keys (RFC 8446 §4.6.3).
+        while session.wants_write() {
+            session.write_tls(&mut socket)?;
+        }
+        session.read_tls(&mut socket)?;
+        session
+            .process_new_packets()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    }
+}
+
+fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn read_exactly(pipe: BorrowedFd<'_>, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match rustix::io::read(pipe, &mut *buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => buffer = &mut buffer[read..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_a_pipe_cannot_do_a_buffer_does() {
+        let body: Vec<u8> = (0..=250).cycle().take(700_000).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let sent = body.clone();
+        thread::spawn(move || io::Write::write_all(&mut listener.accept().unwrap().0, &sent));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut carrier = Carrier {
+            socket: &socket,
+            way: Way::buffer(),
+        };
+        let mut left = body.len();
+        while left > 0 {
+            let taken = carrier.take(left).unwrap();
+            carrier.put(file.as_file().as_fd(), taken).unwrap();
+            left -= taken;
+        }
+        assert!(std::fs::read(file.path()).unwrap() == body);
+    }
+}
