@@ -14,7 +14,7 @@ impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will share.
     pub(super) async fn connected(&mut self, url: &Url, connects: bool) -> Result<bool, Error> {
         if !connects {
-            if self.connection.as_ref().is_some_and(Connection::is_open) {
+            if self.connection.as_mut().is_some_and(Connection::is_open) {
                 return Ok(true);
             }
             match self.way_to_connect() {
@@ -74,7 +74,7 @@ impl Lane {
                 Way::Connect => return ControlFlow::Continue(()),
                 Way::Wait => return ControlFlow::Break(false),
                 Way::Share(shared) => {
-                    let shared = Connection::Http2(shared);
+                    let mut shared = Connection::Http2(shared);
                     let is_open = shared.is_open();
                     self.connection = Some(shared);
                     self.used = true;
@@ -88,7 +88,7 @@ impl Lane {
 
     /// Gives the connection up; if it is no longer of use to anybody, for the host's other lanes too.
     fn disconnect(&mut self) {
-        if self.connection.as_ref().is_some_and(Connection::is_open) {
+        if self.connection.as_mut().is_some_and(Connection::is_open) {
             self.connection = None;
             self.used = false;
         } else {

@@ -4,9 +4,6 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use http::response::Parts;
-use hyper::Response;
-use hyper::body::Incoming;
 
 use super::item::Item;
 use super::lane::{Lane, Step};
@@ -19,7 +16,7 @@ use crate::fetch::connect::Connection;
 use crate::fetch::exchange::{self, Unanswered};
 use crate::fetch::headers;
 use crate::fetch::redirect;
-use crate::plan::head::{self, Answer, Asked, Entity};
+use crate::plan::head::{self, Answer, Asked, Entity, Head};
 use crate::plan::size;
 use crate::write::Pace;
 
@@ -81,11 +78,9 @@ impl Lane {
             .answer(item.to(), &conditions, &mut resends, connects)
             .await;
         item.resends = resends;
-        let Some(response) = answer? else {
+        let Some((head, mut body)) = answer? else {
             return Ok(Step::PutBack);
         };
-        let (head, body) = response.into_parts();
-        let mut body = ResponseBody::new(body, head.version);
         item.http_status = Some(head.status.as_u16());
         if let Some(rest) = rest {
             match self.judge(item, rest, &head, &mut body).await {
@@ -135,7 +130,7 @@ impl Lane {
         conditions: &HeaderMap,
         resends: &mut u32,
         mut connects: bool,
-    ) -> Result<Option<Response<Incoming>>, Error> {
+    ) -> Result<Option<(Head, ResponseBody)>, Error> {
         self.sent = Some(Instant::now());
         loop {
             if !self.connected(to.url(), connects).await? {
@@ -146,14 +141,14 @@ impl Lane {
             self.sent = Some(Instant::now());
             match self.send(to, conditions).await {
                 // On a new connection it is the answer, whatever it is.
-                Ok(response) if self.used && is_unasked(&response) => {
+                Ok((head, _)) if self.used && is_unasked(&head) => {
                     self.make_way(resends, exchange::closed())?;
                 }
-                Ok(response) => {
+                Ok(answer) => {
                     self.used = true;
                     self.answered = Some(Instant::now());
                     self.idle.begin_body();
-                    return Ok(Some(response));
+                    return Ok(Some(answer));
                 }
                 Err(unanswered) => self.make_way(resends, unanswered)?,
             }
@@ -173,7 +168,7 @@ impl Lane {
         &mut self,
         to: To<'_>,
         conditions: &HeaderMap,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<(Head, ResponseBody), Unanswered> {
         let host = if let Some(host) = &self.host_header {
             host
         } else {
@@ -181,23 +176,20 @@ impl Lane {
             self.host_header.insert(host)
         };
         let hop = to.hop.map(|(url, credentials)| (url, credentials.as_ref()));
-        let mut headers = self
+        let headers = self
             .core
             .headers
-            .of(host, to.given, hop, to.credentials)
+            .of(host, to.given, hop, to.credentials, conditions)
             .map_err(Unanswered::Failed)?;
-        for (name, value) in conditions {
-            headers.insert(name, value.clone());
-        }
         let Some(connection) = &mut self.connection else {
             return Err(exchange::closed());
         };
-        exchange::send(connection, to.url(), headers, &mut self.idle).await
+        exchange::send(connection, to.url(), &headers, &mut self.idle).await
     }
 
     /// Whether a body that was cut off is that of a request which its server says it has not processed, though it had begun to: one that says
     /// goodbye (GOAWAY) may name a request before it as the last. Then the request goes again elsewhere at once (RFC 9113 §6.8).
-    async fn was_sent_away(&self, item: &Item, error: &Error) -> bool {
+    async fn was_sent_away(&mut self, item: &Item, error: &Error) -> bool {
         let Some(Connection::Http2(_)) = &self.connection else {
             return false;
         };
@@ -206,7 +198,7 @@ impl Lane {
         }
         // Those who keep the connection may be told after its streams.
         tokio::task::yield_now().await;
-        !self.connection.as_ref().is_some_and(Connection::is_open)
+        !self.connection.as_mut().is_some_and(Connection::is_open)
     }
 
     /// A request has no answer: gives the connection up where that is the reason, so that it can go again at once.
@@ -243,7 +235,7 @@ impl Lane {
     async fn save_as_named(
         &mut self,
         item: &mut Item,
-        head: &Parts,
+        head: &Head,
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
@@ -281,7 +273,8 @@ impl Lane {
             // Dropping the body ends its stream, and no other.
             return;
         }
-        let drained = tokio::time::timeout(DRAIN, body.drain(&mut self.idle)).await;
+        let drained =
+            tokio::time::timeout(DRAIN, body.drain(&mut self.connection, &mut self.idle)).await;
         if drained != Ok(true) {
             self.connection = None;
         }
@@ -289,8 +282,8 @@ impl Lane {
 }
 
 /// Whether a response on a connection that has had others may be one that nobody has asked for.
-fn is_unasked(response: &Response<Incoming>) -> bool {
-    head::may_be_unasked(response.status(), response.version(), response.headers())
+fn is_unasked(head: &Head) -> bool {
+    head::may_be_unasked(head.status, head.version, &head.headers)
 }
 
 fn time_is_over(most: Duration) -> Error {

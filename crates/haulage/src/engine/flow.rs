@@ -6,7 +6,6 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::connect::Connection;
-use crate::fetch::recall::Rest;
 use crate::write::{Broken, Flow, PartWriter};
 
 /// What is shorter is over before a thread of its own would pay, and would lose its connection, which others could use.
@@ -25,7 +24,9 @@ impl Lane {
         let Some(length) = length.filter(|length| *length >= LARGE) else {
             return Ok(false);
         };
-        let Some(transfer) = whose.transfer().cloned() else {
+        // What comes is the body itself, and nothing of its framing.
+        let is_bare = body.length().is_some_and(|whole| whole >= length);
+        let (true, Some(transfer)) = (is_bare, whose.transfer().cloned()) else {
             return Ok(false);
         };
         if !matches!(self.connection, Some(Connection::Http1(_))) {
@@ -37,19 +38,14 @@ impl Lane {
         let Some(Connection::Http1(connection)) = self.connection.take() else {
             return Ok(false);
         };
-        // It will have no other request. If it has just ended, the body says how.
-        let Some(Rest { read, wire }) = connection.recall.take(body).await else {
-            return Ok(false);
-        };
-        let mut left = length;
-        for mut bytes in read {
-            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            left -= bytes.len() as u64;
-            transfer.add(bytes.len() as u64);
-            let turn = self.idle.aside(self.inflow.turn()).await;
-            self.inflow.took(&turn, bytes.len() as u64);
-            part.write(bytes).await?;
-        }
+        // It will have no other request.
+        let (mut read, wire) = connection.into_wire().map_err(classify::connection)?;
+        read.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        let left = length - read.len() as u64;
+        transfer.add(read.len() as u64);
+        let turn = self.idle.aside(self.inflow.turn()).await;
+        self.inflow.took(&turn, read.len() as u64);
+        part.write(read).await?;
         let flow = Flow {
             wire,
             bytes: left,

@@ -1,16 +1,16 @@
 //! Bodies as they come: from the network to a part, directly where that is worth it.
 
 use bytes::Bytes;
-use http::response::Parts;
 
 use super::item::Item;
 use super::lane::{Lane, Step};
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
+use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::{Inflow, Turn};
-use crate::plan::head::Entity;
+use crate::plan::head::{Entity, Head};
 use crate::plan::size;
 use crate::write::PartWriter;
 
@@ -19,7 +19,7 @@ impl Lane {
     pub(super) async fn receive_whole(
         &mut self,
         item: &mut Item,
-        head: &Parts,
+        head: &Head,
         body: &mut ResponseBody,
         mut entity: Entity,
     ) -> Result<Step, Error> {
@@ -91,7 +91,7 @@ impl Lane {
         }
         let mut received = 0;
         while part.left() != Some(0) {
-            let next = next(body, &self.inflow, &mut self.idle);
+            let next = next(body, &mut self.connection, &self.inflow, &mut self.idle);
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait, however often it is looked at meanwhile: for each the time would begin anew.
@@ -119,6 +119,7 @@ impl Lane {
 /// What a body brings next, once it is its lane's turn.
 async fn next(
     body: &mut ResponseBody,
+    connection: &mut Option<Connection>,
     inflow: &Inflow,
     idle: &mut IdleTimer,
 ) -> Result<Option<(Bytes, Turn)>, Error> {
@@ -126,7 +127,7 @@ async fn next(
         return Ok(None);
     }
     let turn = idle.aside(inflow.turn()).await;
-    match body.next(idle).await {
+    match body.next(connection, idle).await {
         Ok(Some(bytes)) => Ok(Some((bytes, turn))),
         other => {
             inflow.took(&turn, 0);

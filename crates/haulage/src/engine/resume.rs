@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
-use http::response::Parts;
 
 use super::core::Core;
 use super::item::Item;
@@ -19,7 +18,7 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::origin;
 use crate::options::Codings;
 use crate::plan::content_range::Asked;
-use crate::plan::head::{self, Entity};
+use crate::plan::head::{self, Entity, Head};
 use crate::plan::resume::{self, Identity, Verdict};
 use crate::plan::size;
 use crate::plan::validator::Agreement;
@@ -141,7 +140,7 @@ impl Lane {
         &mut self,
         item: &mut Item,
         rest: Rest,
-        head: &Parts,
+        head: &Head,
         body: &mut ResponseBody,
     ) -> ControlFlow<Result<Step, Error>> {
         let Rest {
@@ -247,7 +246,7 @@ impl Core {
 
     /// What a response says itself that its file comes to, where nobody who knows better has said that. Where codings are undone, that is
     /// another file than it speaks of.
-    pub(super) fn digest_of(&self, request: &Request, head: &Parts) -> Option<Checksum> {
+    pub(super) fn digest_of(&self, request: &Request, head: &Head) -> Option<Checksum> {
         if !request.checksums.is_empty() {
             return None;
         }
@@ -262,7 +261,7 @@ impl Core {
     pub(super) fn assembly(
         &self,
         item: &Item,
-        head: &Parts,
+        head: &Head,
         entity: &Entity,
     ) -> Option<Arc<Assembly>> {
         let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;

@@ -258,11 +258,9 @@ impl Lane {
         };
         redirect::check_scheme(to.url(), self.core.options.plain_http)?;
         let answer = self.answer(to, &HeaderMap::new(), &mut 0, connects).await?;
-        let Some(response) = answer else {
+        let Some((head, mut body)) = answer else {
             return Ok(Found::PutBack);
         };
-        let (head, body) = response.into_parts();
-        let mut body = ResponseBody::new(body, head.version);
         let answer = head::read(
             head.status,
             head.version,
@@ -300,7 +298,7 @@ impl Lane {
     async fn read_some(&mut self, body: &mut ResponseBody) -> Result<Vec<u8>, Error> {
         let mut text = Vec::new();
         while text.len() < robots::MOST
-            && let Some(bytes) = body.next(&mut self.idle).await?
+            && let Some(bytes) = body.next(&mut self.connection, &mut self.idle).await?
         {
             text.extend_from_slice(&bytes);
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
-use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
@@ -16,10 +15,9 @@ use super::split::Split;
 use super::watch::Whose;
 use super::work::led_to;
 use crate::error::{Error, ErrorKind};
-use crate::fetch::body::ResponseBody;
 use crate::fetch::redirect;
 use crate::plan::content_range::Asked;
-use crate::plan::head::{self, Answer};
+use crate::plan::head::{self, Answer, Head};
 use crate::plan::resume::{Identity, Verdict};
 use crate::write::Share;
 
@@ -102,14 +100,12 @@ impl Lane {
         split.requests.fetch_add(1, Ordering::Relaxed);
         let to = split.to(&source);
         let response = self.answer(to, &headers, &mut 0, connects).await?;
-        let Some(response) = response else {
+        let Some((head, mut body)) = response else {
             return Err(Error::new(
                 ErrorKind::Connect,
                 "there is no connection for it yet",
             ));
         };
-        let (head, body) = response.into_parts();
-        let mut body = ResponseBody::new(body, head.version);
         let length = body.length();
         let Verdict::Continue(range) =
             identity.judge(Some(asked), head.status, &head.headers, length)
@@ -153,7 +149,7 @@ impl Lane {
     }
 
     /// The source that another one has led to.
-    fn led_from(&self, source: &Source, from: &Url, head: &Parts) -> Result<Source, Error> {
+    fn led_from(&self, source: &Source, from: &Url, head: &Head) -> Result<Source, Error> {
         let options = &self.core.options;
         let location = head.headers.get(LOCATION);
         let to = redirect::next_hop(from, location, options.plain_http)?;
@@ -189,7 +185,7 @@ fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
 }
 
 /// Why an answer to a request for a share is of no use; `None` if it leads elsewhere.
-fn refused(head: &Parts, length: Option<u64>) -> Option<Error> {
+fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,
         head.version,

@@ -7,6 +7,7 @@ use h2::Reason;
 use rustls::AlertDescription as Alert;
 
 use super::flood::FLOOD;
+use super::http1::Failure;
 use crate::error::{Error, ErrorKind, plain_io};
 
 /// A failure before the response's head was complete.
@@ -17,6 +18,22 @@ pub(crate) fn exchange(cause: hyper::Error) -> Error {
 /// A failure in the response's body; `lacking` when it has a length and not all of it has come.
 pub(crate) fn body(cause: hyper::Error, lacking: bool) -> Error {
     of(cause, Phase::Body { lacking })
+}
+
+/// The same on HTTP/1.1.
+pub(super) fn exchange_of_http1(failure: Failure) -> Error {
+    match failure {
+        Failure::Connection(cause) => of_io(cause, Phase::Head),
+        Failure::NotHttp(why) => Error::new(
+            ErrorKind::Protocol,
+            format!("the answer is not HTTP: {why}"),
+        ),
+    }
+}
+
+/// A failure in a body on HTTP/1.1.
+pub(super) fn body_of_http1(cause: io::Error) -> Error {
+    of_io(cause, Phase::Body { lacking: true })
 }
 
 /// A failure of the connection below a body that had been taken past HTTP.
@@ -54,6 +71,11 @@ pub(crate) fn unprocessed(cause: &hyper::Error) -> Option<Unprocessed> {
 enum Phase {
     Head,
     Body { lacking: bool },
+}
+
+fn of_io(cause: io::Error, phase: Phase) -> Error {
+    let (kind, message) = judge_io(&cause, phase);
+    Error::new(kind, message).caused_by(cause)
 }
 
 fn of(cause: hyper::Error, phase: Phase) -> Error {

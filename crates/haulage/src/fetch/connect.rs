@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -18,9 +18,10 @@ use tokio_rustls::client::TlsStream;
 
 use super::addresses::Addresses;
 use super::dns::Resolver;
-use super::flood::{Bounded, HeadAllowance};
+use super::exchange::NoBody;
+use super::flood::Bounded;
+use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
-use super::recall::{self, NoBody, Recall};
 use super::{classify, happy_eyeballs, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{HttpVersion, Options, TlsOptions};
@@ -28,9 +29,7 @@ use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
 
-/// Most headers of a response, and most trailers (RFC 9110 §5.4 lets a client bound them).
-const MOST_HEADERS: usize = 128;
-/// Most bytes of a response's head, and of its trailers.
+/// Most bytes of a response's head, and of its trailers, in HTTP/2.
 const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// HTTP/2 flow control: what a server may send ahead on one stream and on all of them (RFC 9113 §5.2).
 const STREAM_WINDOW: u32 = 2 << 20;
@@ -41,16 +40,9 @@ const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
 
 /// A connection, or a handle of one that is shared.
 pub(crate) enum Connection {
+    /// For one request at a time.
     Http1(Http1),
     Http2(Shared),
-}
-
-/// A connection for one request at a time.
-pub(crate) struct Http1 {
-    pub(super) sender: http1::SendRequest<NoBody>,
-    pub(super) allowance: HeadAllowance,
-    /// Takes it back in the middle of a body.
-    pub(crate) recall: Recall,
 }
 
 /// A handle of an HTTP/2 connection.
@@ -132,7 +124,9 @@ impl Connector {
         }
         if !origin.https {
             return match self.http {
-                HttpVersion::Negotiated | HttpVersion::Http1 => self.http1(stream).await,
+                HttpVersion::Negotiated | HttpVersion::Http1 => {
+                    Ok(self.http1(Stream::Plain(stream)))
+                }
                 HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
             };
         }
@@ -146,7 +140,7 @@ impl Connector {
                 format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
             ));
         }
-        self.http1(stream).await
+        Ok(self.http1(Stream::Tls(Box::new(stream))))
     }
 
     async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
@@ -194,20 +188,8 @@ impl Connector {
         config.await.cloned()
     }
 
-    async fn http1(&self, stream: impl recall::Stream) -> Result<Connection, Error> {
-        let (stream, allowance) = Bounded::http1(stream);
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(self.read_buffer)
-            .max_headers(MOST_HEADERS)
-            .max_header_size(MOST_HEADER_BYTES as usize)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(classify::exchange)?;
-        Ok(Connection::Http1(Http1 {
-            sender,
-            allowance,
-            recall: recall::drive(connection),
-        }))
+    fn http1(&self, stream: Stream) -> Connection {
+        Connection::Http1(Http1::new(stream, self.read_buffer))
     }
 
     async fn http2(
@@ -219,7 +201,7 @@ impl Connector {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MOST_HEADER_BYTES)
-            .handshake(TokioIo::new(Bounded::http2(stream)))
+            .handshake(TokioIo::new(Bounded::new(stream)))
             .await
             .map_err(classify::exchange)?;
         tokio::spawn(connection);

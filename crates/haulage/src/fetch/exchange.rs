@@ -1,15 +1,21 @@
 //! One request and the head of its answer.
 
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{Method, Request, Uri, Version};
+use http_body_util::Empty;
 use hyper::client::conn::TrySendError;
 use url::{Position, Url};
 
+use super::body::ResponseBody;
 use super::classify::{self, Unprocessed};
-use super::connect::Connection;
+use super::connect::{Connection, Shared};
+use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
-use super::recall::NoBody;
 use crate::error::{Error, ErrorKind};
+use crate::plan::head::Head;
+
+/// What every request of ours has for a body.
+pub(super) type NoBody = Empty<Bytes>;
 
 /// Why there is no response.
 pub(crate) enum Unanswered {
@@ -19,38 +25,48 @@ pub(crate) enum Unanswered {
     Failed(Error),
 }
 
-/// Sends a GET for `url` and waits for the head of the response.
+/// Sends a GET for `url` and waits for the head of the response. The head as a whole has the timeout: one that comes byte by byte has
+/// no more of it than one that does not come.
 pub(crate) async fn send(
     connection: &mut Connection,
     url: &Url,
-    headers: HeaderMap,
+    headers: &RequestHeaders<'_>,
     idle: &mut IdleTimer,
-) -> Result<Response<Incoming>, Unanswered> {
-    let request = get(connection, url, headers).map_err(Unanswered::Failed)?;
-    // The head as a whole has this time: one that comes byte by byte has no more of it than one that does not come.
-    let answer = match connection {
+) -> Result<(Head, ResponseBody), Unanswered> {
+    match connection {
         Connection::Http1(http1) => {
-            http1.allowance.renew();
-            let answer = idle.guard(async {
-                http1.sender.ready().await.map_err(|_| Unsent)?;
-                Ok(http1.sender.try_send_request(request).await)
-            });
-            let answer = answer.await;
-            http1.allowance.lift();
-            answer
+            let answer = idle.guard(http1.get(url, headers)).await;
+            match answer.map_err(Unanswered::Failed)? {
+                Ok((head, coming)) => Ok((head, ResponseBody::Http1(coming))),
+                Err(failure) => Err(Unanswered::Failed(classify::exchange_of_http1(failure))),
+            }
         }
-        Connection::Http2(shared) => {
-            let answer = idle.guard(async {
-                shared.sender.ready().await.map_err(|_| Unsent)?;
-                Ok(shared.sender.try_send_request(request).await)
-            });
-            answer.await
-        }
-    };
-    match answer.map_err(Unanswered::Failed)? {
-        Err(Unsent) => Err(closed()),
-        Ok(answer) => answer.map_err(unanswered),
+        Connection::Http2(shared) => over_http2(shared, url, headers, idle).await,
     }
+}
+
+async fn over_http2(
+    shared: &mut Shared,
+    url: &Url,
+    headers: &RequestHeaders<'_>,
+    idle: &mut IdleTimer,
+) -> Result<(Head, ResponseBody), Unanswered> {
+    let request = http2_get(url, headers).map_err(Unanswered::Failed)?;
+    let answer = idle.guard(async {
+        shared.sender.ready().await.map_err(|_| Unsent)?;
+        Ok(shared.sender.try_send_request(request).await)
+    });
+    let answer = match answer.await.map_err(Unanswered::Failed)? {
+        Err(Unsent) => return Err(closed()),
+        Ok(answer) => answer.map_err(unanswered)?,
+    };
+    let (parts, incoming) = answer.into_parts();
+    let head = Head {
+        status: parts.status,
+        version: parts.version,
+        headers: parts.headers,
+    };
+    Ok((head, ResponseBody::Http2(incoming)))
 }
 
 /// The connection was closed before the request could be handed over to it.
@@ -76,33 +92,26 @@ pub(crate) fn closed() -> Unanswered {
     Unanswered::Unprocessed(Unprocessed::Connection, error)
 }
 
+/// The rest of a body whose connection was given up.
+pub(super) fn given_up() -> Error {
+    Error::new(
+        ErrorKind::Incomplete,
+        "the connection was given up before the file was complete",
+    )
+}
+
 impl Connection {
     /// Whether a request could still be sent.
-    pub(crate) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&mut self) -> bool {
         match self {
-            Self::Http1(http1) => !http1.sender.is_closed(),
+            Self::Http1(http1) => http1.is_open(),
             Self::Http2(shared) => !shared.sender.is_closed(),
         }
     }
 }
 
-fn get(
-    connection: &Connection,
-    url: &Url,
-    mut headers: HeaderMap,
-) -> Result<Request<NoBody>, Error> {
-    let (text, version) = match connection {
-        // RFC 9112 §3.2.1: origin-form.
-        Connection::Http1(_) => (
-            &url[Position::BeforePath..Position::AfterQuery],
-            Version::HTTP_11,
-        ),
-        Connection::Http2(_) => {
-            // RFC 9113 §8.3.1: `:authority` takes its place.
-            headers.remove(http::header::HOST);
-            (&url[..Position::AfterQuery], Version::HTTP_2)
-        }
-    };
+fn http2_get(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<NoBody>, Error> {
+    let text = &url[..Position::AfterQuery];
     let uri = Uri::try_from(text).map_err(|cause| {
         Error::new(
             ErrorKind::Input,
@@ -113,7 +122,10 @@ fn get(
     let mut request = Request::new(NoBody::new());
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
-    *request.version_mut() = version;
-    *request.headers_mut() = headers;
+    *request.version_mut() = Version::HTTP_2;
+    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`.
+    for (name, value) in headers.fields() {
+        request.headers_mut().append(name, value.clone());
+    }
     Ok(request)
 }

@@ -7,8 +7,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -24,68 +22,16 @@ pub(super) const BEFORE_AN_ANSWER: usize = 512 << 10;
 /// may all be reset at once.
 const FRAMES_FOR_NOTHING: u32 = 4096;
 
-/// A stream whose reads are bounded.
+/// A stream of HTTP/2 whose reads are bounded.
 pub(super) struct Bounded<S> {
     stream: S,
-    bound: Bound,
-}
-
-enum Bound {
-    Head(HeadAllowance),
-    Frames(Frames),
-}
-
-/// Bytes of HTTP/1.1 that may still come before the head of an answer is whole. Whoever sends a request renews it, and lifts
-/// it when the head has come.
-#[derive(Clone)]
-pub(crate) struct HeadAllowance(Arc<AtomicUsize>);
-
-const NO_BOUND: usize = usize::MAX;
-
-impl HeadAllowance {
-    fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(NO_BOUND)))
-    }
-
-    /// A request is about to be sent.
-    pub(super) fn renew(&self) {
-        self.0.store(BEFORE_AN_ANSWER, Ordering::Relaxed);
-    }
-
-    /// It has been answered: what comes now is a body.
-    pub(super) fn lift(&self) {
-        self.0.store(NO_BOUND, Ordering::Relaxed);
-    }
-
-    /// Takes what has come in; `false` when it is more than there may be.
-    fn take(&self, bytes: usize) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
-        if left == NO_BOUND {
-            return true;
-        }
-        // Only the thread that both live on changes it.
-        self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
-        bytes <= left
-    }
+    frames: Frames,
 }
 
 impl<S> Bounded<S> {
-    /// A stream of HTTP/1.1, and its allowance.
-    pub(super) fn http1(stream: S) -> (Self, HeadAllowance) {
-        let allowance = HeadAllowance::new();
-        let bound = Bound::Head(allowance.clone());
-        (Self { stream, bound }, allowance)
-    }
-
-    /// The stream itself.
-    pub(super) fn into_inner(self) -> S {
-        self.stream
-    }
-
-    /// A stream of HTTP/2.
-    pub(super) fn http2(stream: S) -> Self {
-        let bound = Bound::Frames(Frames::default());
-        Self { stream, bound }
+    pub(super) fn new(stream: S) -> Self {
+        let frames = Frames::default();
+        Self { stream, frames }
     }
 }
 
@@ -146,14 +92,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, bound } = self.get_mut();
+        let Self { stream, frames } = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(stream).poll_read(context, buffer))?;
-        let read = &buffer.filled()[before..];
-        let within = match bound {
-            Bound::Head(allowance) => allowance.take(read.len()),
-            Bound::Frames(frames) => frames.take(read),
-        };
+        let within = frames.take(&buffer.filled()[before..]);
         Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) })
     }
 }
@@ -190,8 +132,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
-
     use super::*;
 
     const PING: u8 = 6;
@@ -234,18 +174,5 @@ mod tests {
                 assert!(bytes.chunks(size).all(|chunk| frames.take(chunk)), "{size}");
             }
         }
-    }
-
-    #[tokio::test]
-    async fn what_comes_before_an_answer_is_bounded_and_a_body_is_not() {
-        let (mut stream, allowance) = Bounded::http1(tokio::io::repeat(0));
-        let mut buffer = vec![0; BEFORE_AN_ANSWER];
-        stream.read_exact(&mut buffer).await.unwrap();
-        allowance.renew();
-        stream.read_exact(&mut buffer).await.unwrap();
-        let error = stream.read_exact(&mut buffer).await.unwrap_err();
-        assert_eq!(error.kind(), FLOOD);
-        allowance.lift();
-        stream.read_exact(&mut buffer).await.unwrap();
     }
 }

@@ -60,14 +60,15 @@ impl Headers {
     }
 
     /// The headers of a request at `host` for `hop`, which a request for `given` has led to. `credentials` are those of the URL
-    /// as given, `hop_credentials` those that a redirect's own URL carried.
-    pub(crate) fn of(
-        &self,
-        host: &HeaderValue,
+    /// as given, `hop_credentials` those that a redirect's own URL carried; `conditions` are this request's alone.
+    pub(crate) fn of<'a>(
+        &'a self,
+        host: &'a HeaderValue,
         given: &Url,
         hop: Option<(&Url, Option<&Credentials>)>,
         credentials: Option<&Credentials>,
-    ) -> Result<HeaderMap, Error> {
+        conditions: &'a HeaderMap,
+    ) -> Result<RequestHeaders<'a>, Error> {
         let (at_home, credentials) = match hop {
             None => (true, credentials),
             Some((hop, hop_credentials)) => {
@@ -75,12 +76,40 @@ impl Headers {
                 (at_home, hop_credentials.or(credentials.filter(|_| at_home)))
             }
         };
-        let mut headers = if at_home { &self.own } else { &self.elsewhere }.clone();
-        if let Some(credentials) = credentials {
-            headers.insert(AUTHORIZATION, basic(credentials)?);
-        }
-        headers.insert(HOST, host.clone());
-        Ok(headers)
+        Ok(RequestHeaders {
+            host,
+            common: if at_home { &self.own } else { &self.elsewhere },
+            authorization: credentials.map(basic).transpose()?,
+            conditions,
+        })
+    }
+}
+
+/// The headers of one request. What is more its own takes the place of what is less.
+pub(crate) struct RequestHeaders<'a> {
+    host: &'a HeaderValue,
+    common: &'a HeaderMap,
+    authorization: Option<HeaderValue>,
+    conditions: &'a HeaderMap,
+}
+
+impl RequestHeaders<'_> {
+    pub(super) fn host(&self) -> &HeaderValue {
+        self.host
+    }
+
+    /// All but `Host`.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let common = self.common.iter().filter(|(name, _)| {
+            let is_replaced = *name == HOST
+                || self.authorization.is_some() && *name == AUTHORIZATION
+                || self.conditions.contains_key(*name);
+            !is_replaced
+        });
+        let authorization = self.authorization.iter();
+        common
+            .chain(authorization.map(|value| (&AUTHORIZATION, value)))
+            .chain(self.conditions)
     }
 }
 
@@ -114,6 +143,25 @@ mod tests {
 
     const ANY: HeaderValue = HeaderValue::from_static("any.example");
 
+    /// The headers of a request without conditions.
+    fn of(
+        headers: &Headers,
+        given: &Url,
+        hop: Option<(&Url, Option<&Credentials>)>,
+        credentials: Option<&Credentials>,
+    ) -> HeaderMap {
+        let conditions = HeaderMap::new();
+        let host = ANY;
+        let of = headers
+            .of(&host, given, hop, credentials, &conditions)
+            .unwrap();
+        assert_eq!(of.host(), ANY);
+        let fields = of.fields();
+        fields
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
     }
@@ -139,17 +187,9 @@ mod tests {
 
     #[test]
     fn secrets_go_to_the_origin_of_the_url_as_given() {
-        let headers = secretive()
-            .of(
-                &HeaderValue::from_static("a.example"),
-                &url("http://a.example/x"),
-                None,
-                None,
-            )
-            .unwrap();
+        let headers = of(&secretive(), &url("http://a.example/x"), None, None);
         assert_eq!(headers[AUTHORIZATION], "Basic bWU6c2VjcmV0");
         assert_eq!(headers["x-api-key"], "secret");
-        assert_eq!(headers[HOST], "a.example");
         assert_eq!(headers[ACCEPT], "*/*");
     }
 
@@ -165,9 +205,7 @@ mod tests {
             "http://b.example/x",
             "http://a.example:81/x",
         ] {
-            let headers = secretive()
-                .of(&ANY, &given, Some((&url(hop), None)), Some(&own))
-                .unwrap();
+            let headers = of(&secretive(), &given, Some((&url(hop), None)), Some(&own));
             for name in ["authorization", "cookie", "x-api-key"] {
                 assert!(!headers.contains_key(name), "{hop} got {name}");
             }
@@ -180,15 +218,14 @@ mod tests {
     fn back_home_they_are_sent_again_and_a_url_brings_its_own() {
         let given = url("http://a.example/x");
         let home = url("http://a.example/y");
-        let headers = secretive()
-            .of(&ANY, &given, Some((&home, None)), None)
-            .unwrap();
+        let headers = of(&secretive(), &given, Some((&home, None)), None);
         assert!(headers.contains_key(AUTHORIZATION));
         let own = Credentials {
             user: "u".into(),
             password: "p".into(),
         };
-        let headers = secretive().of(&ANY, &given, None, Some(&own)).unwrap();
+        let headers = of(&secretive(), &given, None, Some(&own));
+        assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
         assert_eq!(headers[AUTHORIZATION], "Basic dTpw");
     }
 
@@ -198,13 +235,39 @@ mod tests {
         options
             .headers
             .insert(USER_AGENT, HeaderValue::from_static("mine"));
-        let headers = Headers::new(&options)
-            .unwrap()
-            .of(&ANY, &url("http://a/"), None, None)
-            .unwrap();
+        let headers = of(
+            &Headers::new(&options).unwrap(),
+            &url("http://a/"),
+            None,
+            None,
+        );
         assert_eq!(
             headers.get_all(USER_AGENT).iter().collect::<Vec<_>>(),
             ["mine"]
         );
+    }
+
+    #[test]
+    fn what_is_this_requests_own_replaces_what_is_everyones() {
+        let mut options = Options::into(".");
+        for name in [HOST, http::header::RANGE, http::header::IF_MATCH] {
+            options
+                .headers
+                .insert(name, HeaderValue::from_static("mine"));
+        }
+        let headers = Headers::new(&options).unwrap();
+        let mut conditions = HeaderMap::new();
+        conditions.insert(http::header::RANGE, HeaderValue::from_static("bytes=1-"));
+        let given = url("http://a/");
+        let host = ANY;
+        let of = headers.of(&host, &given, None, None, &conditions).unwrap();
+        let names = [HOST, http::header::RANGE, http::header::IF_MATCH];
+        let found = names.map(|name| {
+            let values = of.fields().filter(|(known, _)| **known == name);
+            values
+                .filter_map(|(_, value)| value.to_str().ok())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(found, [vec![], vec!["bytes=1-"], vec!["mine"]]);
     }
 }

@@ -14,6 +14,14 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
 use crate::plan::retry_after;
 
+/// The head of a response, whatever it came over.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+}
+
 /// The file that a response carries, as its head describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entity {

@@ -1,0 +1,238 @@
+//! HTTP/1.1 as a client speaks it that gets files and nothing else (RFC 9112): a request, its answer, then the next one, on the
+//! lane that waits for it. Nothing runs beside it, and nothing is handed over.
+//!
+//! It is ours since of what a small file costs, the network's thread spent more than half in a client that can do all the rest too. Its
+//! heads are parsed by httparse.
+
+mod chunks;
+mod head;
+mod read_size;
+mod stream;
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use url::{Position, Url};
+
+use self::chunks::{Chunks, Piece};
+use self::head::Framing;
+use self::read_size::ReadSize;
+pub(super) use self::stream::Stream;
+use super::flood::{BEFORE_AN_ANSWER, FLOOD};
+use super::headers::RequestHeaders;
+use crate::plan::head::Head;
+use crate::wire::Wire;
+
+/// A connection.
+pub(crate) struct Http1 {
+    stream: Stream,
+    /// What has been read and not been used.
+    buffer: BytesMut,
+    read_size: ReadSize,
+    request: Vec<u8>,
+    /// From a request until the end of its answer, and for good after an answer that no other can follow.
+    is_taken: bool,
+    /// Whether the present answer can be followed by another one.
+    persists: bool,
+}
+
+/// What is to come of an answer's body.
+pub(crate) enum Coming {
+    /// So many bytes.
+    Bytes(u64),
+    Chunks(Chunks),
+    /// Whatever comes until the connection ends.
+    UntilClose,
+    Nothing,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Connection(io::Error),
+    NotHttp(&'static str),
+}
+
+impl Http1 {
+    /// `most` is the most bytes that one read of a body brings.
+    pub(super) fn new(stream: Stream, most: usize) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            read_size: ReadSize::new(most),
+            request: Vec::new(),
+            is_taken: false,
+            persists: true,
+        }
+    }
+
+    /// Whether a request could still be sent: it is not the server's turn, and the server has not closed it, nor said anything.
+    pub(super) fn is_open(&mut self) -> bool {
+        if self.is_taken || !self.buffer.is_empty() {
+            return false;
+        }
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        let stream = Pin::new(&mut self.stream);
+        stream
+            .poll_read(&mut context, &mut ReadBuf::new(&mut byte))
+            .is_pending()
+    }
+
+    /// Sends a GET, and waits for the head of the answer.
+    pub(super) async fn get(
+        &mut self,
+        url: &Url,
+        headers: &RequestHeaders<'_>,
+    ) -> Result<(Head, Coming), Failure> {
+        self.is_taken = true;
+        self.write_request(url, headers);
+        let sent = async {
+            self.stream.write_all(&self.request).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(Failure::Connection)?;
+        let head = self.head().await?;
+        self.persists = head.persists;
+        let coming = match head.framing {
+            Framing::Length(0) => {
+                self.end();
+                Coming::Nothing
+            }
+            Framing::Length(length) => Coming::Bytes(length),
+            Framing::Chunked => Coming::Chunks(Chunks::default()),
+            Framing::UntilClose => Coming::UntilClose,
+        };
+        Ok((head.head, coming))
+    }
+
+    /// RFC 9112 §3. What a URL has been parsed to has no byte in it that would end a line.
+    fn write_request(&mut self, url: &Url, headers: &RequestHeaders<'_>) {
+        let line = &mut self.request;
+        line.clear();
+        line.extend_from_slice(b"GET ");
+        // §3.2.1: origin-form.
+        line.extend_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+        line.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+        line.extend_from_slice(headers.host().as_bytes());
+        line.extend_from_slice(b"\r\n");
+        for (name, value) in headers.fields() {
+            line.extend_from_slice(name.as_str().as_bytes());
+            line.extend_from_slice(b": ");
+            line.extend_from_slice(value.as_bytes());
+            line.extend_from_slice(b"\r\n");
+        }
+        line.extend_from_slice(b"\r\n");
+    }
+
+    /// The head that ends the wait. What comes before it is bounded as a whole, since a server may send any number of answers that
+    /// are not final (RFC 9110 §15.2).
+    async fn head(&mut self) -> Result<head::Parsed, Failure> {
+        let mut come = 0;
+        let mut looked_at = 0;
+        loop {
+            while let Some(parsed) = head::take(&mut self.buffer, looked_at)? {
+                looked_at = 0;
+                if !parsed.is_interim() {
+                    return Ok(parsed);
+                }
+            }
+            looked_at = self.buffer.len();
+            let read = self.read().await.map_err(Failure::Connection)?;
+            if read == 0 {
+                return Err(Failure::Connection(io::ErrorKind::UnexpectedEof.into()));
+            }
+            come += read;
+            if come > BEFORE_AN_ANSWER {
+                return Err(Failure::Connection(FLOOD.into()));
+            }
+        }
+    }
+
+    /// The next bytes of a body; `None` at its end.
+    ///
+    /// # Errors
+    /// Of kind `UnexpectedEof` when the connection ends before it.
+    pub(super) async fn next(&mut self, coming: &mut Coming) -> io::Result<Option<Bytes>> {
+        loop {
+            match coming {
+                Coming::Nothing => return Ok(None),
+                Coming::Bytes(left) if !self.buffer.is_empty() => {
+                    let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                    let bytes = self.take(most);
+                    *left -= bytes.len() as u64;
+                    if *left == 0 {
+                        *coming = Coming::Nothing;
+                        self.end();
+                    }
+                    return Ok(Some(bytes));
+                }
+                Coming::UntilClose if !self.buffer.is_empty() => {
+                    return Ok(Some(self.take(usize::MAX)));
+                }
+                Coming::Chunks(chunks) => match chunks.next(&mut self.buffer)? {
+                    Piece::Bytes(bytes) => return Ok(Some(bytes.freeze())),
+                    Piece::End => {
+                        *coming = Coming::Nothing;
+                        self.end();
+                        return Ok(None);
+                    }
+                    Piece::More => {}
+                },
+                Coming::Bytes(_) | Coming::UntilClose => {}
+            }
+            if self.read().await? == 0 {
+                if !matches!(coming, Coming::UntilClose) {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                // It is never free for another request.
+                *coming = Coming::Nothing;
+            }
+        }
+    }
+
+    /// The answer is over: what else has come by then is nobody's, and nothing can be told after it.
+    fn end(&mut self) {
+        self.is_taken = !self.persists || !self.buffer.is_empty();
+    }
+
+    fn take(&mut self, most: usize) -> Bytes {
+        let bytes = most.min(self.buffer.len());
+        self.buffer.split_to(bytes).freeze()
+    }
+
+    /// Reads what there is, behind what has been read; 0 at the connection's end.
+    async fn read(&mut self) -> io::Result<usize> {
+        let most = self.read_size.bytes();
+        self.buffer.reserve(most);
+        let read = self
+            .stream
+            .read_buf(&mut (&mut self.buffer).limit(most))
+            .await?;
+        self.read_size.came(read);
+        Ok(read)
+    }
+
+    /// Takes the connection from under a body: what has been read of it, and perhaps of what comes after it, and where the rest comes from.
+    pub(crate) fn into_wire(self) -> io::Result<(Bytes, Wire)> {
+        Ok((self.buffer.freeze(), self.stream.into_wire()?))
+    }
+}
+
+impl Coming {
+    /// Bytes to come, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(left) => Some(*left),
+            Self::Nothing => Some(0),
+            Self::Chunks(_) | Self::UntilClose => None,
+        }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}

@@ -1,0 +1,62 @@
+//! How much to ask a connection for at once: memory for much is taken only where much comes.
+
+/// Bytes: what a small file and its head fit into.
+const LEAST: usize = 16 << 10;
+
+/// Grows while reads are full, and shrinks when two in a row would have fitted into half.
+pub(super) struct ReadSize {
+    bytes: usize,
+    most: usize,
+    was_small: bool,
+}
+
+impl ReadSize {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            bytes: LEAST.min(most),
+            most,
+            was_small: false,
+        }
+    }
+
+    /// Most bytes of the next read.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// So many came.
+    pub(super) fn came(&mut self, read: usize) {
+        let is_small = read < self.bytes / 2;
+        if read >= self.bytes {
+            self.bytes = (self.bytes * 2).min(self.most);
+        } else if is_small && self.was_small {
+            self.bytes = (self.bytes / 2).max(LEAST.min(self.most));
+        }
+        self.was_small = is_small;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_follows_what_comes_within_its_bounds() {
+        let mut size = ReadSize::new(100_000);
+        assert_eq!(size.bytes(), LEAST);
+        for _ in 0..4 {
+            size.came(size.bytes());
+        }
+        assert_eq!(size.bytes(), 100_000);
+        size.came(60_000);
+        size.came(1);
+        assert_eq!(size.bytes(), 100_000, "one small read says nothing");
+        size.came(1);
+        assert_eq!(size.bytes(), 50_000);
+        for _ in 0..9 {
+            size.came(1);
+        }
+        assert_eq!(size.bytes(), LEAST);
+        assert_eq!(ReadSize::new(1000).bytes(), 1000);
+    }
+}
