@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +28,7 @@ use crate::fetch::origin;
 use crate::inflow::Rates;
 use crate::options::{Codings, HttpVersion, Options};
 use crate::plan::coding;
+use crate::plan::fields::Fields;
 use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
@@ -166,7 +166,7 @@ impl Core {
         &self,
         request: &Request,
         entity: &Entity,
-        headers: &HeaderMap,
+        headers: &Fields,
     ) -> Result<Option<Box<Content>>, Error> {
         let codings = match self.options.codings {
             Codings::AsSent => Vec::new(),

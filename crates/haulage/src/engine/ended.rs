@@ -57,7 +57,7 @@ impl Core {
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
-            ..unstarted(row, label(request, target))
+            ..unstarted(row, label(request, target), SystemTime::now())
         };
         outcome.status = ended;
         self.end(outcome);
@@ -180,7 +180,10 @@ impl Core {
         let mut released = Vec::new();
         for key in [Some(keys.own), keys.by_server].into_iter().flatten() {
             names.settle(key, settled);
-            released.extend(followers.remove(&key).into_iter().flatten());
+            // As a rule there are none at all.
+            if !followers.is_empty() {
+                released.extend(followers.remove(&key).into_iter().flatten());
+            }
         }
         released
     }
@@ -226,14 +229,13 @@ pub(super) fn under_way(item: Box<Item>) -> Outcome {
         attempts: item.attempts,
         resumed: item.brought.resumed,
         restarted: item.brought.restarted,
-        started,
         duration,
-        ..unstarted(item.row, label)
+        ..unstarted(item.row, label, started)
     }
 }
 
-/// The outcome of a row of which nothing is known.
-pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
+/// The outcome of a row of which nothing else is known.
+pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outcome {
     Outcome {
         row,
         place: None,
@@ -245,7 +247,7 @@ pub(super) fn unstarted(row: u64, label: Arc<str>) -> Outcome {
         bytes: 0,
         http_status: None,
         attempts: 0,
-        started: SystemTime::now(),
+        started,
         duration: Duration::ZERO,
         etag: None,
         last_modified: None,

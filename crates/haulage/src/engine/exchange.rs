@@ -96,7 +96,7 @@ impl Lane {
         let answer = head::read(
             head.status,
             head.version,
-            &head.headers,
+            &head.fields,
             body.length(),
             asked,
         );
@@ -107,7 +107,7 @@ impl Lane {
                 Step::Unchanged(entity)
             }
             Answer::Redirect => {
-                let location = head.headers.get(http::header::LOCATION);
+                let location = head.fields.get(http::header::LOCATION);
                 let to = redirect::next_hop(item.url(), location, self.core.options.plain_http);
                 self.put_aside(&mut body).await;
                 to.map_or_else(Step::Failed, Step::Redirected)
@@ -117,7 +117,7 @@ impl Lane {
                 Step::Failed(error)
             }
         };
-        if head::is_framed_twice(&head.headers) {
+        if head::is_framed_twice(&head.fields) {
             self.connection = None;
         }
         Ok(step)
@@ -239,7 +239,7 @@ impl Lane {
         body: &mut ResponseBody,
         entity: Entity,
     ) -> Result<Step, Error> {
-        match self.core.name_by_server(item, &head.headers).await {
+        match self.core.name_by_server(item, &head.fields).await {
             There::Nothing => {}
             There::Stored(stored) => {
                 if item.has_it_already(&stored, &entity) {
@@ -283,7 +283,7 @@ impl Lane {
 
 /// Whether a response on a connection that has had others may be one that nobody has asked for.
 fn is_unasked(head: &Head) -> bool {
-    head::may_be_unasked(head.status, head.version, &head.headers)
+    head::may_be_unasked(head.status, head.version, &head.fields)
 }
 
 fn time_is_over(most: Duration) -> Error {

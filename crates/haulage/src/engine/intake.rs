@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::time::SystemTime;
 
 use super::core::Core;
 use super::ended::unstarted;
@@ -71,7 +72,7 @@ impl Core {
             ask,
             place: bad.place,
             status: Status::Failed(bad.error),
-            ..unstarted(row, bad.text.into())
+            ..unstarted(row, bad.text.into(), SystemTime::now())
         });
     }
 

@@ -29,9 +29,7 @@ impl Lane {
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(entity.length);
         }
-        let content = self
-            .core
-            .content_of(&item.request, &entity, &head.headers)?;
+        let content = self.core.content_of(&item.request, &entity, &head.fields)?;
         item.brought.kept = self.core.assembly(item, head, &entity);
         let part = match &item.brought.kept {
             Some(kept) => {

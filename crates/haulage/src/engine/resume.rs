@@ -148,7 +148,7 @@ impl Lane {
             identity,
             asked,
         } = rest;
-        let verdict = identity.judge(Some(asked), head.status, &head.headers, body.length());
+        let verdict = identity.judge(Some(asked), head.status, &head.fields, body.length());
         let step = match verdict {
             Verdict::Continue(range) => self.go_on(item, kept, range, body).await,
             Verdict::Complete => {
@@ -175,7 +175,7 @@ impl Lane {
             }
             Verdict::NotAnAnswer => return ControlFlow::Continue(()),
         };
-        if head::is_framed_twice(&head.headers) {
+        if head::is_framed_twice(&head.fields) {
             self.connection = None;
         }
         ControlFlow::Break(step)
@@ -250,7 +250,7 @@ impl Core {
         if !request.checksums.is_empty() {
             return None;
         }
-        let vouched = vouched::read(head.status, &head.headers);
+        let vouched = vouched::read(head.status, &head.fields);
         if vouched.is_encoded && self.options.codings == Codings::Undone {
             return None;
         }
@@ -272,7 +272,7 @@ impl Core {
         let identity = Identity::of(
             item.source(item.mirrors.at()).as_str(),
             head.status,
-            &head.headers,
+            &head.fields,
             Some(length),
             is_checked,
         )?;

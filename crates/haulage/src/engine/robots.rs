@@ -264,7 +264,7 @@ impl Lane {
         let answer = head::read(
             head.status,
             head.version,
-            &head.headers,
+            &head.fields,
             body.length(),
             Asked::Always,
         );
@@ -274,7 +274,7 @@ impl Lane {
                 Found::Robots(Robots::read(&text, self.core.robots_token()))
             }
             Answer::Redirect if query.hops < MOST_HOPS => {
-                let location = head.headers.get(LOCATION);
+                let location = head.fields.get(LOCATION);
                 let plain_http = self.core.options.plain_http;
                 let to = redirect::next_hop(to.url(), location, plain_http);
                 to.map_or_else(|_| Found::Robots(Robots::default()), Found::Elsewhere)
@@ -289,7 +289,7 @@ impl Lane {
             }
         };
         self.put_aside(&mut body).await;
-        if head::is_framed_twice(&head.headers) {
+        if head::is_framed_twice(&head.fields) {
             self.connection = None;
         }
         Ok(found)

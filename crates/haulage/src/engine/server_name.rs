@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_DISPOSITION, HeaderMap};
+use http::header::CONTENT_DISPOSITION;
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -11,6 +11,7 @@ use super::lock;
 use super::present::There;
 use crate::options::Naming;
 use crate::plan::disposition;
+use crate::plan::fields::Fields;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
 use crate::request::Request;
@@ -26,7 +27,7 @@ impl Core {
     pub(super) async fn name_by_server(
         self: &Arc<Self>,
         item: &mut Item,
-        headers: &HeaderMap,
+        headers: &Fields,
     ) -> There {
         if !self.is_named_later(&item.request) {
             return There::Nothing;
@@ -47,7 +48,7 @@ impl Core {
     }
 
     /// Claims the name that an item is to have; says whether an identical row has saved its file under it.
-    fn claim(&self, item: &mut Item, headers: &HeaderMap) -> bool {
+    fn claim(&self, item: &mut Item, headers: &Fields) -> bool {
         // Once: what another attempt proposes would leave the first name taken by nobody.
         if item.keys.by_server.is_some() {
             return false;
@@ -74,7 +75,7 @@ impl Core {
     }
 }
 
-fn proposed(item: &Item, headers: &HeaderMap) -> Option<TargetName> {
+fn proposed(item: &Item, headers: &Fields) -> Option<TargetName> {
     let field = headers.get(CONTENT_DISPOSITION)?;
     let proposed = disposition::file_name(field.as_bytes())?;
     item.target.named_by_server(&proposed, item.request.url())

@@ -108,7 +108,7 @@ impl Lane {
         };
         let length = body.length();
         let Verdict::Continue(range) =
-            identity.judge(Some(asked), head.status, &head.headers, length)
+            identity.judge(Some(asked), head.status, &head.fields, length)
         else {
             // At once: the one before may go on to it before it comes there.
             drop(share);
@@ -127,7 +127,7 @@ impl Lane {
         let part = self
             .receive(Whose::Share(split), &mut body, Some(length), part)
             .await?;
-        if head::is_framed_twice(&head.headers) {
+        if head::is_framed_twice(&head.fields) {
             self.connection = None;
         }
         let missing = part.left();
@@ -151,7 +151,7 @@ impl Lane {
     /// The source that another one has led to.
     fn led_from(&self, source: &Source, from: &Url, head: &Head) -> Result<Source, Error> {
         let options = &self.core.options;
-        let location = head.headers.get(LOCATION);
+        let location = head.fields.get(LOCATION);
         let to = redirect::next_hop(from, location, options.plain_http)?;
         if source.hops >= options.max_redirects {
             return Err(Error::new(
@@ -189,7 +189,7 @@ fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,
         head.version,
-        &head.headers,
+        &head.fields,
         length,
         head::Asked::Always,
     ) {

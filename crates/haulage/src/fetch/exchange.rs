@@ -12,6 +12,7 @@ use super::connect::{Connection, Shared};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
+use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
 /// What every request of ours has for a body.
@@ -64,7 +65,7 @@ async fn over_http2(
     let head = Head {
         status: parts.status,
         version: parts.version,
-        headers: parts.headers,
+        fields: Fields::from(&parts.headers),
     };
     Ok((head, ResponseBody::Http2(incoming)))
 }

@@ -1,11 +1,11 @@
 //! Where a redirect leads: pure.
 
-use http::header::HeaderValue;
 use percent_encoding::{AsciiSet, percent_encode};
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::options::PlainHttp;
+use crate::plan::fields::Value;
 use crate::shown::shown;
 
 /// Bytes of a `Location` that are no URL character and that servers send all the same.
@@ -32,7 +32,7 @@ pub(crate) fn check_scheme(url: &Url, plain_http: PlainHttp) -> Result<(), Error
 /// https back to http where that is not allowed.
 pub(crate) fn next_hop(
     current: &Url,
-    location: Option<&HeaderValue>,
+    location: Option<Value<'_>>,
     plain_http: PlainHttp,
 ) -> Result<Url, Error> {
     let location = location.ok_or_else(|| {
@@ -88,10 +88,10 @@ mod tests {
     use super::*;
 
     fn hop(current: &str, location: &[u8]) -> Result<String, ErrorKind> {
-        let location = HeaderValue::from_bytes(location).unwrap();
+        let location = Value(location);
         next_hop(
             &Url::parse(current).unwrap(),
-            Some(&location),
+            Some(location),
             PlainHttp::AsGiven,
         )
         .map(Into::into)
@@ -133,7 +133,7 @@ mod tests {
             Url::parse("http://a/").unwrap(),
             Url::parse("https://a/").unwrap(),
         );
-        let location = HeaderValue::from_static("http://b/");
+        let location = Value(b"http://b/");
         for (plain_http, given, downgraded) in [
             (PlainHttp::Never, false, false),
             (PlainHttp::AsGiven, true, false),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(check_scheme(&http, plain_http).is_ok(), given);
             assert!(check_scheme(&https, plain_http).is_ok());
-            let hop = next_hop(&https, Some(&location), plain_http);
+            let hop = next_hop(&https, Some(location), plain_http);
             assert_eq!(hop.is_ok(), downgraded, "{plain_http:?}");
         }
     }
@@ -152,9 +152,9 @@ mod tests {
             ("http://a/", "http://u:secret@b:99999/"),
             ("https://a/", "http://u:secret@b/"),
         ] {
-            let location = HeaderValue::from_static(location);
+            let location = Value(location.as_bytes());
             let current = Url::parse(current).unwrap();
-            let error = next_hop(&current, Some(&location), PlainHttp::Never).unwrap_err();
+            let error = next_hop(&current, Some(location), PlainHttp::Never).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }

@@ -1,9 +1,9 @@
 //! Content codings: how a response says that its file was compressed (RFC 9110 §8.4).
 
-use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
 use crate::error::{Error, ErrorKind};
+use crate::plan::fields::Fields;
 
 /// What is asked for with `Accept-Encoding`, best known first.
 pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
@@ -52,7 +52,7 @@ impl Coding {
 ///
 /// # Errors
 /// Of kind `decode`, for one that is unknown, and for too many.
-pub(crate) fn to_undo(headers: &HeaderMap) -> Result<Vec<Coding>, Error> {
+pub(crate) fn to_undo(headers: &Fields) -> Result<Vec<Coding>, Error> {
     let mut codings = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
         for name in value.as_bytes().split(|byte| *byte == b',') {

@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
-use http::HeaderMap;
 use http::header::{CONTENT_RANGE, HeaderValue};
+
+use crate::plan::fields::Fields;
 
 /// The bytes that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +61,8 @@ impl From<Range<u64>> for Asked {
 
 impl ContentRange {
     /// The Content-Range of a response.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
-        let mut values = headers.get_all(CONTENT_RANGE).iter();
+    pub(crate) fn of(headers: &Fields) -> Result<Self, Fault> {
+        let mut values = headers.get_all(CONTENT_RANGE);
         match (values.next(), values.next()) {
             (None, _) => Err(Fault::Missing),
             (Some(value), None) => Self::read(value.as_bytes()),

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED,
-    TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING,
 };
 use http::{StatusCode, Version};
 
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
+use crate::plan::fields::Fields;
 use crate::plan::retry_after;
 
 /// The head of a response, whatever it came over.
@@ -19,7 +19,7 @@ use crate::plan::retry_after;
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Fields,
 }
 
 /// The file that a response carries, as its head describes it.
@@ -61,7 +61,7 @@ pub(crate) enum Asked {
 pub(crate) fn read(
     status: StatusCode,
     version: Version,
-    headers: &HeaderMap,
+    headers: &Fields,
     length: Option<u64>,
     asked: Asked,
 ) -> Answer {
@@ -117,7 +117,7 @@ fn advice(status: StatusCode) -> &'static str {
 }
 
 impl Entity {
-    fn described(headers: &HeaderMap, length: Option<u64>, framing: Verified) -> Self {
+    fn described(headers: &Fields, length: Option<u64>, framing: Verified) -> Self {
         Self {
             length,
             framing,
@@ -136,8 +136,8 @@ impl Entity {
 
 /// Whether the end of a body can be told: a transfer coding other than `chunked` overrides any Content-Length, and ends
 /// where the connection does (RFC 9112 §6.3), so that a body which was cut short looks whole.
-fn framing_is_clear(version: Version, headers: &HeaderMap) -> bool {
-    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+fn framing_is_clear(version: Version, headers: &Fields) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).next_back();
     version == Version::HTTP_2
         || last.is_none_or(|last| {
             let codings = last.as_bytes();
@@ -148,14 +148,14 @@ fn framing_is_clear(version: Version, headers: &HeaderMap) -> bool {
 
 /// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection must be closed, since
 /// somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
-pub(crate) fn is_framed_twice(headers: &HeaderMap) -> bool {
+pub(crate) fn is_framed_twice(headers: &Fields) -> bool {
     headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
 }
 
 /// Whether a response may be one that nobody asked for, where its connection has brought others: it came after the one before, and was taken
 /// for the answer to the next request. What tells it apart is that its body ends with the connection (RFC 9112 §6.3), and that it does
 /// not say so (§9.6): whoever sends such answers has as a rule not kept the connection open for another.
-pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &HeaderMap) -> bool {
+pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fields) -> bool {
     let has_body = !matches!(
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
@@ -165,7 +165,7 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Hea
 
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
 /// connection, nothing (RFC 9112 §8).
-fn framing(version: Version, headers: &HeaderMap) -> Verified {
+fn framing(version: Version, headers: &Fields) -> Verified {
     if version == Version::HTTP_2
         || headers.contains_key(CONTENT_LENGTH)
         || headers.contains_key(TRANSFER_ENCODING)
@@ -176,11 +176,9 @@ fn framing(version: Version, headers: &HeaderMap) -> Verified {
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
-    headers.get(name).map(|value| match value.to_str() {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()).into(),
-    })
+fn text(headers: &Fields, name: &HeaderName) -> Option<Arc<str>> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into())
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 
 use std::ops::Range;
 
-use http::header::{ACCEPT_RANGES, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::{ACCEPT_RANGES, CONTENT_TYPE, TRANSFER_ENCODING};
 
 use crate::plan::coding;
 use crate::plan::content_range::{Asked, ContentRange, Fault};
+use crate::plan::fields::{Fields, Value};
 use crate::plan::pieces::Pieces;
 use crate::plan::validator::{Agreement, Validator};
 
@@ -82,7 +83,7 @@ impl Identity {
     pub(crate) fn of(
         url: &str,
         status: StatusCode,
-        headers: &HeaderMap,
+        headers: &Fields,
         length: Option<u64>,
         is_checked: bool,
     ) -> Option<Self> {
@@ -133,7 +134,7 @@ impl Identity {
         &self,
         asked: Option<Asked>,
         status: StatusCode,
-        headers: &HeaderMap,
+        headers: &Fields,
         length: Option<u64>,
     ) -> Verdict {
         let Some(asked) = asked else {
@@ -159,7 +160,7 @@ impl Identity {
     fn part(
         &self,
         asked: Asked,
-        headers: &HeaderMap,
+        headers: &Fields,
         length: Option<u64>,
     ) -> Result<Verdict, Refusal> {
         if is_encoded(headers) {
@@ -204,7 +205,7 @@ impl Identity {
     }
 
     /// Judges a 416 (§15.5.17).
-    fn unsatisfied(&self, asked: Asked, headers: &HeaderMap) -> Verdict {
+    fn unsatisfied(&self, asked: Asked, headers: &Fields) -> Verdict {
         let agreement = self.agreement(headers);
         match ContentRange::of(headers) {
             _ if agreement == Agreement::Different => Verdict::Changed,
@@ -221,7 +222,7 @@ impl Identity {
     }
 
     /// Whether a whole file that came instead of a part is of the same entity.
-    fn whole(&self, headers: &HeaderMap, length: Option<u64>) -> Agreement {
+    fn whole(&self, headers: &Fields, length: Option<u64>) -> Agreement {
         let is_other_total = length.is_some_and(|length| length != self.total);
         if is_other_total && !is_encoded(headers) {
             Agreement::Different
@@ -230,7 +231,7 @@ impl Identity {
         }
     }
 
-    fn agreement(&self, headers: &HeaderMap) -> Agreement {
+    fn agreement(&self, headers: &Fields) -> Agreement {
         let validator = self.validator.as_ref();
         validator.map_or(Agreement::Unknown, |own| own.agrees_with(headers))
     }
@@ -262,20 +263,20 @@ impl Refusal {
 }
 
 /// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer (RFC 9112 §7).
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let is_chunked = |value: &HeaderValue| {
+fn is_encoded(headers: &Fields) -> bool {
+    let is_chunked = |value: Value<'_>| {
         value
             .as_bytes()
             .trim_ascii()
             .eq_ignore_ascii_case(b"chunked")
     };
     !coding::to_undo(headers).is_ok_and(|codings| codings.is_empty())
-        || !headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked)
+        || !headers.get_all(TRANSFER_ENCODING).all(is_chunked)
 }
 
 /// Whether a body is of type `multipart/byteranges` (§14.6).
-fn is_multipart(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_TYPE).iter().any(|value| {
+fn is_multipart(headers: &Fields) -> bool {
+    headers.get_all(CONTENT_TYPE).any(|value| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();
         essence.is_some_and(|essence| {
             essence
@@ -286,8 +287,8 @@ fn is_multipart(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a server says that it has no ranges.
-fn refuses_ranges(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT_RANGES).iter();
+fn refuses_ranges(headers: &Fields) -> bool {
+    let values = headers.get_all(ACCEPT_RANGES);
     values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"none"))
@@ -297,7 +298,9 @@ fn refuses_ranges(headers: &HeaderMap) -> bool {
 mod tests {
     use std::collections::HashSet;
 
-    use http::header::{CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, LAST_MODIFIED};
+    use http::header::{
+        CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -311,9 +314,9 @@ mod tests {
         end: None,
     };
 
-    type Fields<'a> = &'a [(HeaderName, &'a str)];
+    type Given<'a> = &'a [(HeaderName, &'a str)];
 
-    fn head(fields: Fields<'_>) -> HeaderMap {
+    fn head(fields: Given<'_>) -> Fields {
         fields
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
@@ -330,7 +333,7 @@ mod tests {
         }
     }
 
-    fn judged(known: &Identity, asked: Asked, status: u16, fields: Fields<'_>) -> Verdict {
+    fn judged(known: &Identity, asked: Asked, status: u16, fields: Given<'_>) -> Verdict {
         let status = StatusCode::from_u16(status).unwrap();
         known.judge(Some(asked), status, &head(fields), None)
     }
@@ -359,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_is_strong_long_and_plain_may_be_resumed() {
-        let of = |status: u16, fields: Fields<'_>, length, is_checked| {
+        let of = |status: u16, fields: Given<'_>, length, is_checked| {
             let status = StatusCode::from_u16(status).unwrap();
             Identity::of(URL, status, &head(fields), length, is_checked)
         };
@@ -572,7 +575,7 @@ mod tests {
     #[test]
     fn a_whole_file_is_never_appended() {
         use Agreement::{Different, Same, Unknown};
-        let whole = |fields: Fields<'_>, length| {
+        let whole = |fields: Given<'_>, length| {
             known().judge(Some(REST), StatusCode::OK, &head(fields), length)
         };
         for (fields, length, agreement) in [
@@ -714,13 +717,13 @@ mod tests {
             &mut self,
             mood: &Mood,
             asked: Option<(Asked, &str)>,
-        ) -> (StatusCode, HeaderMap, u64) {
+        ) -> (StatusCode, Fields, u64) {
             self.version += u8::from(mood.changes);
             let total = self.lengths[usize::from(self.version) % self.lengths.len()];
             let tag = format!("\"{}\"", self.version);
-            let mut headers = HeaderMap::new();
+            let mut headers = Fields::default();
             if mood.names_the_entity || asked.is_none() {
-                headers.insert(ETAG, HeaderValue::from_str(&tag).unwrap());
+                headers.insert(&ETAG, &tag);
             }
             let asked = asked.filter(|(_, condition)| {
                 mood.hears_range && (!mood.hears_if_range || *condition == tag)
@@ -737,11 +740,11 @@ mod tests {
             };
             if start >= end {
                 let range = format!("bytes */{total}");
-                headers.insert(CONTENT_RANGE, HeaderValue::from_str(&range).unwrap());
+                headers.insert(&CONTENT_RANGE, &range);
                 return (StatusCode::RANGE_NOT_SATISFIABLE, headers, 0);
             }
             let range = format!("bytes {start}-{}/{shown}", end - 1);
-            headers.insert(CONTENT_RANGE, HeaderValue::from_str(&range).unwrap());
+            headers.insert(&CONTENT_RANGE, &range);
             (StatusCode::PARTIAL_CONTENT, headers, end - start)
         }
     }

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{DATE, HeaderMap, RETRY_AFTER};
+use http::header::{DATE, RETRY_AFTER};
+
+use crate::plan::fields::Fields;
 
 /// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the response's own `Date` where
 /// it has one, since clocks differ. A time that has passed is no wait; what cannot be read asks for nothing.
-pub(crate) fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number holds: longer than anybody waits.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -15,7 +17,7 @@ pub(crate) fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let until = httpdate::parse_http_date(text).ok()?;
     let said_at = headers
         .get(DATE)
-        .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        .and_then(|date| httpdate::parse_http_date(date.to_str()?).ok());
     Some(
         until
             .duration_since(said_at.unwrap_or(now))
@@ -25,17 +27,16 @@ pub(crate) fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
 
     fn asked(retry_after: &str, date: Option<&str>) -> Option<u64> {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:00 GMT").unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap());
+        let mut headers = Fields::default();
+        headers.insert(&RETRY_AFTER, retry_after);
         if let Some(date) = date {
-            headers.insert(DATE, HeaderValue::from_str(date).unwrap());
+            headers.insert(&DATE, date);
         }
         wait(&headers, now).map(|wait| wait.as_secs())
     }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
-use http::header::{AsHeaderName, DATE, ETAG, LAST_MODIFIED};
+use http::header::{DATE, ETAG, HeaderName, LAST_MODIFIED};
+
+use crate::plan::fields::Fields;
 
 /// How much later than Last-Modified the Date must be for Last-Modified to be strong. §8.8.2.2 wants one second, and a
 /// reason to believe that both come from one clock, or a difference that makes up for two clocks. It does not say how large
@@ -37,7 +38,7 @@ impl Validator {
     /// That is its entity tag, unless it is weak. Beside an entity tag of either kind, Last-Modified is none: a client that has
     /// one must not put a date into If-Range (§13.1.5), and a server that sends a weak one says that bytes may differ where
     /// it does not. What is no entity tag by its grammar, as one without quotes, is as if it were not there.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn of(headers: &Fields) -> Option<Self> {
         match Tag::of(headers) {
             Tag::Strong(tag) => Some(Self::ETag(tag.to_owned())),
             Tag::Weak(_) | Tag::Unclear => None,
@@ -77,7 +78,7 @@ impl Validator {
 
     /// Whether another answer speaks of the same bytes, by strong comparison (§8.8.3.2). Its Date does not matter: that the
     /// second of Last-Modified was over was seen when the validator came, so every later version has a later one.
-    pub(crate) fn agrees_with(&self, headers: &HeaderMap) -> Agreement {
+    pub(crate) fn agrees_with(&self, headers: &Fields) -> Agreement {
         let same = |is_same| {
             if is_same {
                 Agreement::Same
@@ -135,7 +136,7 @@ enum Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    fn of(headers: &'a HeaderMap) -> Self {
+    fn of(headers: &'a Fields) -> Self {
         if !headers.contains_key(ETAG) {
             return Self::None;
         }
@@ -170,9 +171,9 @@ fn exact_time(text: &str) -> Option<SystemTime> {
 }
 
 /// The value of a field that is there once, in visible ASCII.
-fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.to_str().ok()?;
+fn only(headers: &Fields, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?.to_str()?;
     values
         .next()
         .is_none()
@@ -189,7 +190,7 @@ mod tests {
     const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const A_MINUTE_LATER: &str = "Sun, 06 Nov 1994 08:50:37 GMT";
 
-    fn head(fields: &[(HeaderName, &str)]) -> HeaderMap {
+    fn head(fields: &[(HeaderName, &str)]) -> Fields {
         fields
             .iter()
             .map(|(name, value)| {
@@ -375,7 +376,7 @@ mod tests {
             fields in proptest::collection::vec((0..3_usize, value()), 0..5),
             others in proptest::collection::vec((0..3_usize, value()), 0..5),
         ) {
-            let map = |fields: Vec<(usize, Vec<u8>)>| -> HeaderMap {
+            let map = |fields: Vec<(usize, Vec<u8>)>| -> Fields {
                 let name = |at: usize| [ETAG, LAST_MODIFIED, DATE][at].clone();
                 let field = |(at, value): (usize, Vec<u8>)| (name(at), HeaderValue::from_bytes(&value).unwrap());
                 fields.into_iter().map(field).collect()

@@ -13,10 +13,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
-use http::header::{CONTENT_ENCODING, HeaderMap};
+use http::header::CONTENT_ENCODING;
 use http::{HeaderName, StatusCode};
 
 use crate::checksum::{Algorithm, Checksum};
+use crate::plan::fields::Fields;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
@@ -54,10 +55,14 @@ pub(crate) struct Vouched {
 }
 
 /// What a response vouches for. Only a 200 and a 206 speak of a file; what other responses carry is a message.
-pub(crate) fn read(status: StatusCode, headers: &HeaderMap) -> Vouched {
+pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     let is_whole = status == StatusCode::OK;
     // Most say nothing: to look for each field by itself would cost more than to look at all names once.
-    let says_something = headers.keys().any(|name| FIELDS.contains(&name.as_str()));
+    let is_one = |name: &[u8]| {
+        let mut fields = FIELDS.iter();
+        fields.any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
+    };
+    let says_something = headers.names().any(is_one);
     if !says_something || !is_whole && status != StatusCode::PARTIAL_CONTENT {
         return Vouched::default();
     }
@@ -116,7 +121,7 @@ fn goog_algorithm(name: &[u8]) -> Option<Algorithm> {
 /// The digests of a structured field: a dictionary whose values are byte sequences (RFC 9530 §2, §3; RFC 8941 §3.2, §3.3.5).
 /// Those of algorithms that are unknown are passed over. A field with anything else in it, parameters included, is taken for
 /// malformed as a whole, as RFC 8941 §4.2 does with what is: no such digest is defined.
-fn dictionary(headers: &HeaderMap, name: &HeaderName) -> Vec<Checksum> {
+fn dictionary(headers: &Fields, name: &HeaderName) -> Vec<Checksum> {
     let mut claims = Vec::new();
     for member in members(headers, name) {
         let Some((key, bytes)) = digest_member(member) else {
@@ -148,7 +153,7 @@ fn digest_member(member: &[u8]) -> Option<(&[u8], Vec<u8>)> {
 
 /// The digests of a field of the older kind, `NAME=base64`, each for itself.
 fn pairs(
-    headers: &HeaderMap,
+    headers: &Fields,
     name: &HeaderName,
     algorithm: fn(&[u8]) -> Option<Algorithm>,
 ) -> Vec<Checksum> {
@@ -163,7 +168,7 @@ fn pairs(
         .collect()
 }
 
-fn content_md5(headers: &HeaderMap) -> Option<Checksum> {
+fn content_md5(headers: &Fields) -> Option<Checksum> {
     let mut values = members(headers, &CONTENT_MD5);
     let (value, None) = (values.next()?, values.next()) else {
         return None;
@@ -178,18 +183,15 @@ fn checksum(algorithm: Algorithm, digest: Vec<u8>) -> Option<Checksum> {
 }
 
 /// What stands between the commas of all lines of a field.
-fn members<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    let lines = headers.get_all(name).into_iter();
+fn members<'a>(headers: &'a Fields, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let lines = headers.get_all(name.clone());
     lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
 }
 
 /// The codings that a field lists, in lower case.
-fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<Vec<u8>> {
+fn list(headers: &Fields, name: &HeaderName) -> Vec<Vec<u8>> {
     members(headers, name)
         .map(<[u8]>::to_ascii_lowercase)
         .filter(|coding| !coding.is_empty() && coding != b"identity")

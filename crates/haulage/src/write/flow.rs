@@ -60,8 +60,8 @@ impl Order {
         let mut moved = 0;
         let result = match file.descriptor() {
             Some(descriptor) => pump::run(
-                pump::Flow {
-                    wire: &mut flow.wire,
+                &mut flow.wire,
+                &pump::Flow {
                     file: descriptor.as_fd(),
                     bytes: flow.bytes,
                     pace: flow.pace,

@@ -15,8 +15,6 @@ use crate::wire::Wire;
 
 /// What is to be moved.
 pub(super) struct Flow<'a> {
-    /// Blocking, at the beginning of the rest of a body.
-    pub(super) wire: &'a mut Wire,
     /// Where its bytes are appended.
     pub(super) file: BorrowedFd<'a>,
     /// How many there are.
@@ -49,17 +47,17 @@ pub(crate) enum Broken {
     File(io::Error),
 }
 
-/// Moves all of it. `moved` is told how many bytes have been, again and again, and may say that the disk is to take no more.
+/// Moves all of it from `wire`, which blocks, and stands at the first byte. `moved` is told how many bytes have been, again and again, and may say that the disk is to take no more.
 pub(super) fn run(
-    flow: Flow<'_>,
+    wire: &mut Wire,
+    flow: &Flow<'_>,
     mut moved: impl FnMut(u64) -> io::Result<()>,
 ) -> Result<(), Broken> {
-    flow.wire
-        .socket
+    wire.socket
         .set_read_timeout(Some(flow.pace.timeout))
         .map_err(Broken::Socket)?;
     let mut window = Window::new(flow.pace);
-    let mut carrier = Carrier::new(flow.wire);
+    let mut carrier = Carrier::new(wire);
     let mut left = flow.bytes;
     while left > 0 {
         if let Some(stretch) = flow.stretch {
@@ -166,14 +164,13 @@ mod tests {
         file.write_all(b"before").unwrap();
         let mut told = 0;
         let flow = Flow {
-            wire: &mut Wire::plain(socket),
             file: file.as_fd(),
             bytes,
             pace,
             inflow: &unlimited(),
             stretch: None,
         };
-        let result = run(flow, |bytes| {
+        let result = run(&mut Wire::plain(socket), &flow, |bytes| {
             told += bytes;
             Ok(())
         });
@@ -225,14 +222,14 @@ mod tests {
             .open("/dev/full")
             .unwrap();
         let flow = Flow {
-            wire: &mut Wire::plain(socket(body(1000), drop)),
             file: full.as_fd(),
             bytes: 1000,
             pace: PACE,
             inflow: &unlimited(),
             stretch: None,
         };
-        let result = run(flow, |_| Ok(()));
+        let mut wire = Wire::plain(socket(body(1000), drop));
+        let result = run(&mut wire, &flow, |_| Ok(()));
         assert!(matches!(result, Err(Broken::File(_))), "{result:?}");
     }
 
