@@ -35,6 +35,9 @@
 //! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor, with `rate`, `meter` and `inflow`, by which
 //! whoever receives counts and waits.
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod checksum;
 mod engine;
 mod error;

@@ -7,12 +7,19 @@ use super::lane::{Lane, Step};
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
+use crate::fetch::classify;
 use crate::fetch::connect::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::{Inflow, Turn};
 use crate::plan::head::{Entity, Head};
 use crate::plan::size;
 use crate::write::PartWriter;
+
+/// Bytes that the kernel holds: with fewer, to hand them over costs as much as it saves.
+const WORTH_DRAWING: usize = 64 << 10;
+/// Most bytes that may be left of a body that is taken from its socket like that. Of what is longer, some is better received while some is
+/// written.
+const SHORT: u64 = 1 << 20;
 
 impl Lane {
     /// Receives a file from its first byte on.
@@ -89,6 +96,15 @@ impl Lane {
         }
         let mut received = 0;
         while part.left() != Some(0) {
+            let drawn = self.draw(body, part).await?;
+            if drawn > 0 {
+                received += drawn;
+                size::check(received, self.core.options.max_size)?;
+                if let Some(transfer) = whose.transfer() {
+                    transfer.add(drawn);
+                }
+                continue;
+            }
             let next = next(body, &mut self.connection, &self.inflow, &mut self.idle);
             let next = match &mut watch {
                 None => Some(next.await?),
@@ -111,6 +127,39 @@ impl Lane {
         // What is left of it belongs to others.
         self.put_aside(body).await;
         Ok(())
+    }
+}
+
+impl Lane {
+    /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be worth it: how many bytes that was.
+    async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {
+        let is_short = body.length().is_some_and(|left| left <= SHORT);
+        if !is_short || !part.draws() {
+            return Ok(0);
+        }
+        let held = body.held(self.connection.as_ref());
+        let (true, Some(Connection::Http1(http1))) = (held >= WORTH_DRAWING, &mut self.connection)
+        else {
+            return Ok(0);
+        };
+        // Without a descriptor for it there is the other way.
+        let Ok(socket) = http1.socket() else {
+            return Ok(0);
+        };
+        let turn = self.idle.aside(self.inflow.turn()).await;
+        let left = body.length().unwrap_or_default().min(turn.most());
+        let left = part.left().map_or(left, |most| left.min(most));
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        let drawn = self.idle.aside(part.draw(socket, most)).await;
+        let bytes = match &drawn {
+            Ok(Ok(bytes)) => *bytes,
+            _ => 0,
+        };
+        self.inflow.took(&turn, bytes);
+        body.took(&mut self.connection, bytes);
+        self.idle
+            .received(usize::try_from(bytes).unwrap_or(usize::MAX));
+        drawn?.map_err(classify::connection)
     }
 }
 

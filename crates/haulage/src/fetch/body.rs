@@ -39,6 +39,21 @@ impl ResponseBody {
         }
     }
 
+    /// How many bytes of it the kernel holds, where they can be taken from it as they are.
+    pub(crate) fn held(&self, connection: Option<&Connection>) -> usize {
+        match (self, connection) {
+            (Self::Http1(coming), Some(Connection::Http1(http1))) => http1.held(coming),
+            _ => 0,
+        }
+    }
+
+    /// So many of them have been taken.
+    pub(crate) fn took(&mut self, connection: &mut Option<Connection>, bytes: u64) {
+        if let (Self::Http1(coming), Some(Connection::Http1(http1))) = (self, connection) {
+            http1.took(coming, bytes);
+        }
+    }
+
     /// The next bytes, from the connection that the answer came over; `None` at the end.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ pub(crate) mod exchange;
 pub(crate) mod flood;
 mod happy_eyeballs;
 pub(crate) mod headers;
-mod http1;
+pub(crate) mod http1;
 pub(crate) mod idle;
 pub(crate) mod origin;
 pub(crate) mod redirect;

@@ -8,10 +8,10 @@ use super::assembly::Assembly;
 use super::batch::Batch;
 use super::content::{Content, Hashed};
 use super::disk::{Disk, PartFile};
-use super::flow;
 use super::stretch::Stretch;
 use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
+use super::{draw, flow};
 use crate::error::{Error, ErrorKind};
 
 /// A body, as far as it has been written.
@@ -97,6 +97,19 @@ impl Body {
             }
             None => order.refuse(),
         }
+    }
+
+    /// Takes what a socket has for it: for a body as above.
+    pub(super) fn draw(&mut self, order: draw::Order) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            order.refuse();
+            return Ok(());
+        };
+        let stretch = self.place.as_ref().map(|place| &*place.stretch);
+        let (moved, result) = order.run(file.as_ref(), stretch);
+        self.received += moved;
+        self.written += moved;
+        result
     }
 
     /// These were all: closes the file, if it is what it should be.

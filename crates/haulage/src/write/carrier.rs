@@ -8,50 +8,38 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use rustls::ClientConnection;
 
-use crate::wire::Wire;
-
 /// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
 const PIPE: usize = 256 << 10;
 
 /// Takes bytes from one, and puts them into the other.
-pub(super) struct Carrier<'a> {
-    socket: &'a TcpStream,
-    way: Way<'a>,
-}
+pub(super) struct Carrier(Way);
 
-enum Way<'a> {
+enum Way {
     /// Through a pipe (`splice`): the bytes never leave the kernel.
     Pipe { out: OwnedFd, into: OwnedFd },
     /// Where a kernel, a file system or the descriptors that are left do not allow that.
     Buffer(Box<[u8]>),
     /// Through what undoes their encryption, one record of TLS after the other: while it is warm it is written from where it was
     /// decrypted.
-    Records(&'a mut ClientConnection),
+    Records(Box<ClientConnection>),
 }
 
-impl<'a> Carrier<'a> {
-    pub(super) fn new(wire: &'a mut Wire) -> Self {
-        let way = match &mut wire.session {
-            Some(session) => Way::Records(session),
-            None => Way::pipe(),
-        };
-        Self {
-            socket: &wire.socket,
-            way,
-        }
+impl Carrier {
+    /// For what comes as it is, or has to be decrypted first.
+    pub(super) fn new(session: Option<Box<ClientConnection>>) -> Self {
+        Self(session.map_or_else(Way::pipe, Way::Records))
     }
 
     /// Takes some bytes, at most so many; 0 at the end.
-    pub(super) fn take(&mut self, most: usize) -> io::Result<usize> {
-        let mut socket = self.socket;
-        if let Way::Pipe { into, .. } = &self.way {
+    pub(super) fn take(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
+        if let Way::Pipe { into, .. } = &self.0 {
             match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
                 // Nothing has been taken: it can be done the other way.
-                Err(Errno::INVAL | Errno::NOSYS) => self.way = Way::buffer(),
+                Err(Errno::INVAL | Errno::NOSYS) => self.0 = Way::buffer(),
                 taken => return Ok(taken?),
             }
         }
-        match &mut self.way {
+        match &mut self.0 {
             Way::Buffer(buffer) => {
                 let most = most.min(buffer.len());
                 socket.read(&mut buffer[..most])
@@ -63,7 +51,7 @@ impl<'a> Carrier<'a> {
 
     /// Appends what was taken to a file.
     pub(super) fn put(&mut self, file: BorrowedFd<'_>, taken: usize) -> io::Result<()> {
-        match &mut self.way {
+        match &mut self.0 {
             Way::Buffer(buffer) => write_all(file, &buffer[..taken]),
             Way::Records(session) => {
                 let mut reader = session.reader();
@@ -82,7 +70,7 @@ impl<'a> Carrier<'a> {
                         Err(Errno::INVAL | Errno::NOSYS) => {
                             let mut buffer = vec![0; left].into_boxed_slice();
                             read_exactly(out.as_fd(), &mut buffer)?;
-                            self.way = Way::buffer();
+                            self.0 = Way::buffer();
                             return write_all(file, &buffer);
                         }
                         Err(error) => return Err(error.into()),
@@ -94,7 +82,7 @@ impl<'a> Carrier<'a> {
     }
 }
 
-impl Way<'_> {
+impl Way {
     fn pipe() -> Self {
         match pipe_with(PipeFlags::CLOEXEC) {
             Ok((out, into)) => {
@@ -172,13 +160,10 @@ mod tests {
         let sent = body.clone();
         thread::spawn(move || io::Write::write_all(&mut listener.accept().unwrap().0, &sent));
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut carrier = Carrier {
-            socket: &socket,
-            way: Way::buffer(),
-        };
+        let mut carrier = Carrier(Way::buffer());
         let mut left = body.len();
         while left > 0 {
-            let taken = carrier.take(left).unwrap();
+            let taken = carrier.take(&socket, left).unwrap();
             carrier.put(file.as_file().as_fd(), taken).unwrap();
             left -= taken;
         }

@@ -56,11 +56,11 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 impl Order {
     /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than its stretch has left.
     pub(super) fn run(self, file: &dyn PartFile, stretch: Option<&Stretch>) -> u64 {
-        let mut flow = self.flow;
+        let flow = self.flow;
         let mut moved = 0;
         let result = match file.descriptor() {
             Some(descriptor) => pump::run(
-                &mut flow.wire,
+                flow.wire,
                 &pump::Flow {
                     file: descriptor.as_fd(),
                     bytes: flow.bytes,

@@ -15,6 +15,7 @@ mod content;
 mod decode;
 mod directory;
 mod disk;
+mod draw;
 #[cfg(test)]
 pub(crate) mod fake;
 mod flow;

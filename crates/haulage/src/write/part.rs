@@ -13,9 +13,9 @@ use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
 use super::disk::Disk;
-use super::flow;
 use super::trouble::Trouble;
 use super::verify::Verified;
+use super::{draw, flow};
 use crate::error::Error;
 use crate::pool::{BlockingPool, Job};
 
@@ -51,6 +51,7 @@ pub(super) enum Step {
     Write(Batch, u32),
     Commit(Batch, u32, Saving),
     Flow(flow::Order),
+    Draw(draw::Order),
     /// It is closed, and stays.
     Keep,
     Abandon,
@@ -171,7 +172,7 @@ impl Part {
         queue.ended |= matches!(step, Step::Commit(..) | Step::Keep | Step::Abandon);
         queue.bytes += match &step {
             Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
-            Step::Flow(_) | Step::Keep | Step::Abandon => 0,
+            Step::Flow(_) | Step::Draw(_) | Step::Keep | Step::Abandon => 0,
         };
         queue.steps.push_back(step);
         if !std::mem::replace(&mut queue.submitted, true) {
@@ -261,6 +262,14 @@ impl Job for Part {
                     }
                 }
                 Step::Flow(order) => file.take(order),
+                Step::Draw(order) => {
+                    if file.failed {
+                        order.refuse();
+                    } else if let Err(error) = file.body.draw(order) {
+                        file.failed = true;
+                        self.lock().failed = Some(Trouble::from(error).on("cannot write"));
+                    }
+                }
                 Step::Keep => file.body.keep(),
                 Step::Abandon => self.remove(&mut file),
             }

@@ -49,15 +49,16 @@ pub(crate) enum Broken {
 
 /// Moves all of it from `wire`, which blocks, and stands at the first byte. `moved` is told how many bytes have been, again and again, and may say that the disk is to take no more.
 pub(super) fn run(
-    wire: &mut Wire,
+    wire: Wire,
     flow: &Flow<'_>,
     mut moved: impl FnMut(u64) -> io::Result<()>,
 ) -> Result<(), Broken> {
-    wire.socket
+    let Wire { socket, session } = wire;
+    socket
         .set_read_timeout(Some(flow.pace.timeout))
         .map_err(Broken::Socket)?;
     let mut window = Window::new(flow.pace);
-    let mut carrier = Carrier::new(wire);
+    let mut carrier = Carrier::new(session);
     let mut left = flow.bytes;
     while left > 0 {
         if let Some(stretch) = flow.stretch {
@@ -69,7 +70,7 @@ pub(super) fn run(
         let turn = flow.inflow.turn_blocking();
         let most = usize::try_from(left.min(turn.most())).unwrap_or(usize::MAX);
         let before = Instant::now();
-        let taken = match carrier.take(most) {
+        let taken = match carrier.take(&socket, most) {
             Ok(0) => return Err(Broken::Ended),
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -170,7 +171,7 @@ mod tests {
             inflow: &unlimited(),
             stretch: None,
         };
-        let result = run(&mut Wire::plain(socket), &flow, |bytes| {
+        let result = run(Wire::plain(socket), &flow, |bytes| {
             told += bytes;
             Ok(())
         });
@@ -228,8 +229,8 @@ mod tests {
             inflow: &unlimited(),
             stretch: None,
         };
-        let mut wire = Wire::plain(socket(body(1000), drop));
-        let result = run(&mut wire, &flow, |_| Ok(()));
+        let wire = Wire::plain(socket(body(1000), drop));
+        let result = run(wire, &flow, |_| Ok(()));
         assert!(matches!(result, Err(Broken::File(_))), "{result:?}");
     }
 

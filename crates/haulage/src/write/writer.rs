@@ -1,5 +1,7 @@
 //! The network's end of a part: bytes go in on a network thread, which goes on.
 
+use std::io;
+use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +16,7 @@ use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
 use super::disk::Disk;
+use super::draw;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
 use super::pump::Broken;
@@ -244,6 +247,36 @@ impl PartWriter {
             }
             Err(broken) => Ok(Err(broken)),
         }
+    }
+
+    /// Whether it can take bytes from a socket by itself.
+    pub(crate) fn draws(&self) -> bool {
+        self.saved_as_it_is && self.part.disk().takes_flows() && self.given_away.is_none()
+    }
+
+    /// Adds what a socket has, at most so many bytes, after what has been added so far; how many there were. What the socket has to say is
+    /// the inner error.
+    ///
+    /// # Errors
+    /// What a write of this part met.
+    pub(crate) async fn draw(
+        &mut self,
+        socket: Arc<TcpStream>,
+        most: usize,
+    ) -> Result<io::Result<u64>, Error> {
+        // The file is made with the first bytes, even if they are none.
+        let (batch, permits) = self.take_pending().await;
+        self.part.push(&self.pool, Step::Write(batch, permits));
+        let (order, told) = draw::order(socket, most);
+        self.part.push(&self.pool, Step::Draw(order));
+        let Ok(drawn) = told.await else {
+            self.part.wait_until_idle().await?;
+            return Err(Error::disk("cannot write", io::ErrorKind::Other.into()));
+        };
+        if let (Ok(drawn), Some(_)) = (&drawn, &self.place) {
+            self.sent += drawn;
+        }
+        Ok(drawn)
     }
 
     /// Says that these were all; `saving` is told what came of it.

@@ -42,7 +42,7 @@ enum State {
 
 /// What has come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Bytes(BytesMut),
     /// Nothing that could be told: more has to be read.
     More,
@@ -54,7 +54,7 @@ impl Chunks {
     ///
     /// # Errors
     /// Of kind `InvalidData`, for what is no chunk.
-    pub(super) fn next(&mut self, buffer: &mut BytesMut) -> io::Result<Piece> {
+    pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> io::Result<Piece> {
         let mut used = 0;
         let piece = loop {
             if self.state == State::End {

@@ -18,8 +18,8 @@ const MOST_BYTES: usize = 64 << 10;
 
 /// A head that is whole.
 #[derive(Debug)]
-pub(super) struct Parsed {
-    pub(super) head: Head,
+pub(crate) struct Parsed {
+    pub(crate) head: Head,
     pub(super) framing: Framing,
     /// Whether the connection stays for another request (RFC 9112 §9.3).
     pub(super) persists: bool,
@@ -27,7 +27,7 @@ pub(super) struct Parsed {
 
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Length(u64),
     Chunked,
     UntilClose,
@@ -42,7 +42,7 @@ impl Parsed {
 }
 
 /// Takes a head from the beginning of `buffer`, once all of it is there. The first `looked_at` bytes have been found to be no whole one.
-pub(super) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Parsed>, Failure> {
+pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Parsed>, Failure> {
     // One ends with a line.
     if memchr::memchr(b'\n', &buffer[looked_at..]).is_none() {
         return too_long(buffer.len()).map(|()| None);

@@ -4,13 +4,16 @@
 //! It is ours since of what a small file costs, the network's thread spent more than half in a client that can do all the rest too. Its
 //! heads are parsed by httparse.
 
-mod chunks;
-mod head;
+pub(crate) mod chunks;
+pub(crate) mod head;
 mod read_size;
 mod stream;
 
 use std::io;
+use std::net::TcpStream;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -29,6 +32,8 @@ use crate::wire::Wire;
 /// A connection.
 pub(crate) struct Http1 {
     stream: Stream,
+    /// Another descriptor of the same, once somebody needed one.
+    socket: Option<Arc<TcpStream>>,
     /// What has been read and not been used.
     buffer: BytesMut,
     read_size: ReadSize,
@@ -51,7 +56,7 @@ pub(crate) enum Coming {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Connection(io::Error),
     NotHttp(&'static str),
 }
@@ -61,6 +66,7 @@ impl Http1 {
     pub(super) fn new(stream: Stream, most: usize) -> Self {
         Self {
             stream,
+            socket: None,
             buffer: BytesMut::new(),
             read_size: ReadSize::new(most),
             request: Vec::new(),
@@ -141,7 +147,9 @@ impl Http1 {
                 }
             }
             looked_at = self.buffer.len();
-            let read = self.read().await.map_err(Failure::Connection)?;
+            // No more of a large body than there has to be: others may take it as it is.
+            let read = self.read(read_size::LEAST).await;
+            let read = read.map_err(Failure::Connection)?;
             if read == 0 {
                 return Err(Failure::Connection(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -184,7 +192,9 @@ impl Http1 {
                 },
                 Coming::Bytes(_) | Coming::UntilClose => {}
             }
-            if self.read().await? == 0 {
+            let read = self.read(self.read_size.bytes()).await?;
+            self.read_size.came(read);
+            if read == 0 {
                 if !matches!(coming, Coming::UntilClose) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
@@ -204,16 +214,44 @@ impl Http1 {
         self.buffer.split_to(bytes).freeze()
     }
 
-    /// Reads what there is, behind what has been read; 0 at the connection's end.
-    async fn read(&mut self) -> io::Result<usize> {
-        let most = self.read_size.bytes();
+    /// Reads what there is, at most so much, behind what has been read; 0 at the connection's end.
+    async fn read(&mut self, most: usize) -> io::Result<usize> {
         self.buffer.reserve(most);
-        let read = self
-            .stream
-            .read_buf(&mut (&mut self.buffer).limit(most))
-            .await?;
-        self.read_size.came(read);
-        Ok(read)
+        let mut room = (&mut self.buffer).limit(most);
+        self.stream.read_buf(&mut room).await
+    }
+
+    /// How many bytes of this body the kernel holds, where they can be taken from it as they are.
+    pub(crate) fn held(&self, coming: &Coming) -> usize {
+        let (Stream::Plain(stream), Coming::Bytes(left)) = (&self.stream, coming) else {
+            return 0;
+        };
+        if !self.buffer.is_empty() {
+            return 0;
+        }
+        let held = rustix::io::ioctl_fionread(stream).unwrap_or_default();
+        usize::try_from(held.min(*left)).unwrap_or(usize::MAX)
+    }
+
+    /// The socket, for whoever takes what it holds.
+    pub(crate) fn socket(&mut self) -> io::Result<Arc<TcpStream>> {
+        if let (None, Stream::Plain(stream)) = (&self.socket, &self.stream) {
+            let socket = stream.as_fd().try_clone_to_owned()?;
+            self.socket = Some(Arc::new(socket.into()));
+        }
+        let socket = self.socket.as_ref().map(Arc::clone);
+        socket.ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// So many bytes of a body have been taken from the socket.
+    pub(crate) fn took(&mut self, coming: &mut Coming, bytes: u64) {
+        if let Coming::Bytes(left) = coming {
+            *left = left.saturating_sub(bytes);
+            if *left == 0 {
+                *coming = Coming::Nothing;
+                self.end();
+            }
+        }
     }
 
     /// Takes the connection from under a body: what has been read of it, and perhaps of what comes after it, and where the rest comes from.

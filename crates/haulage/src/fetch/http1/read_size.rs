@@ -1,7 +1,7 @@
 //! How much to ask a connection for at once: memory for much is taken only where much comes.
 
 /// Bytes: what a small file and its head fit into.
-const LEAST: usize = 16 << 10;
+pub(super) const LEAST: usize = 16 << 10;
 
 /// Grows while reads are full, and shrinks when two in a row would have fitted into half.
 pub(super) struct ReadSize {
