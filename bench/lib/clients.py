@@ -222,7 +222,7 @@ PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aioht
 NAMES = ("haul", *PEERS)
 
 
-def choose(chosen, haul, before, durability):
+def choose(chosen, haul, before=None, durability=()):
     """The clients to run and, by name, why others are left out. `chosen` is None for all found.
 
     `durability` names ways in which haul is to be run as well, besides the one it has by default.
