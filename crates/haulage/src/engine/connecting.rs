@@ -6,7 +6,7 @@ use url::Url;
 
 use super::lane::Lane;
 use crate::error::Error;
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::schedule::{Protocol, Way};
 

@@ -12,7 +12,7 @@ use super::work::To;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify::Unprocessed;
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::fetch::exchange::{self, Unanswered};
 use crate::fetch::headers;
 use crate::fetch::redirect;

@@ -5,7 +5,7 @@ use super::watch::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::write::{Broken, Flow, PartWriter};
 
 /// What is shorter is over before a thread of its own would pay, and would lose its connection, which others could use.

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::lock;
 use super::work::Work;
-use crate::fetch::connect::Shared;
+use crate::fetch::connection::Shared;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
 

@@ -16,7 +16,7 @@ use super::present::There;
 use super::split::Split;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::Inflow;
 use crate::plan::head::Entity;

@@ -8,7 +8,7 @@ use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::{Inflow, Turn};
 use crate::plan::head::{Entity, Head};

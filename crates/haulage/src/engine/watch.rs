@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
-use crate::fetch::connect::Connection;
+use crate::fetch::connection::Connection;
 use crate::write::{PartWriter, Stretch};
 
 /// The first look, at what has come that quickly: less than so many bytes say little of how fast they come.

@@ -5,8 +5,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use super::classify;
-use super::connect::Connection;
-use super::exchange;
+use super::connection::Connection;
 use super::http1::Coming;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
@@ -66,7 +65,7 @@ impl ResponseBody {
         let bytes = match self {
             Self::Http1(coming) => {
                 let Some(Connection::Http1(http1)) = connection else {
-                    return Err(exchange::given_up());
+                    return Err(given_up());
                 };
                 let next = idle.guard_body(http1.next(coming)).await?;
                 next.map_err(classify::body_of_http1)?
@@ -104,6 +103,14 @@ impl ResponseBody {
         }
         false
     }
+}
+
+/// The rest of a body whose connection was given up.
+fn given_up() -> Error {
+    Error::new(
+        ErrorKind::Incomplete,
+        "the connection was given up before the file was complete",
+    )
 }
 
 async fn next_of_http2(

@@ -17,8 +17,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::addresses::Addresses;
+use super::connection::{Connection, Shared};
 use super::dns::Resolver;
-use super::exchange::NoBody;
 use super::flood::Bounded;
 use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
@@ -37,23 +37,6 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
 const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
-
-/// A connection, or a handle of one that is shared.
-pub(crate) enum Connection {
-    /// For one request at a time.
-    Http1(Http1),
-    Http2(Shared),
-}
-
-/// A handle of an HTTP/2 connection.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    /// Tells one connection from the next to the same host.
-    pub(crate) number: u64,
-    /// The worker thread that it lives on.
-    pub(crate) worker: usize,
-    pub(crate) sender: http2::SendRequest<NoBody>,
-}
 
 /// Makes connections.
 pub(crate) struct Connector {

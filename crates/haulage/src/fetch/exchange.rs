@@ -1,22 +1,17 @@
 //! One request and the head of its answer.
 
-use bytes::Bytes;
 use http::{Method, Request, Uri, Version};
-use http_body_util::Empty;
 use hyper::client::conn::TrySendError;
 use url::{Position, Url};
 
 use super::body::ResponseBody;
 use super::classify::{self, Unprocessed};
-use super::connect::{Connection, Shared};
+use super::connection::{Connection, NoBody, Shared};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
-
-/// What every request of ours has for a body.
-pub(super) type NoBody = Empty<Bytes>;
 
 /// Why there is no response.
 pub(crate) enum Unanswered {
@@ -91,24 +86,6 @@ pub(crate) fn closed() -> Unanswered {
         "the server closed the connection before it was asked",
     );
     Unanswered::Unprocessed(Unprocessed::Connection, error)
-}
-
-/// The rest of a body whose connection was given up.
-pub(super) fn given_up() -> Error {
-    Error::new(
-        ErrorKind::Incomplete,
-        "the connection was given up before the file was complete",
-    )
-}
-
-impl Connection {
-    /// Whether a request could still be sent.
-    pub(crate) fn is_open(&mut self) -> bool {
-        match self {
-            Self::Http1(http1) => http1.is_open(),
-            Self::Http2(shared) => !shared.sender.is_closed(),
-        }
-    }
 }
 
 fn http2_get(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<NoBody>, Error> {

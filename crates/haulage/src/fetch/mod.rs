@@ -4,6 +4,7 @@ mod addresses;
 pub(crate) mod body;
 pub(crate) mod classify;
 pub(crate) mod connect;
+pub(crate) mod connection;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 pub(crate) mod flood;

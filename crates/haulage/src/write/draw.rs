@@ -112,3 +112,102 @@ impl Order {
         drop(self.tell);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{IoSlice, Read as _, Seek as _, Write as _};
+    use std::net::TcpListener;
+    use std::os::fd::BorrowedFd;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    struct Part(File);
+
+    impl PartFile for Part {
+        fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.0.write_vectored(bytes)
+        }
+
+        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+            Some(self.0.as_fd())
+        }
+
+        fn set_modified(&mut self, _: SystemTime) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn close(self: Box<Self>) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Two ends of a connection; the first one does not block.
+    fn ends() -> (Arc<TcpStream>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        near.set_nonblocking(true).unwrap();
+        (Arc::new(near), listener.accept().unwrap().0)
+    }
+
+    /// Sends all of it, and waits until it is there.
+    fn send(far: &mut TcpStream, near: &TcpStream, bytes: &[u8]) {
+        far.write_all(bytes).unwrap();
+        while rustix::io::ioctl_fionread(near).unwrap() < bytes.len() as u64 {
+            std::thread::yield_now();
+        }
+    }
+
+    fn content(part: &mut Part) -> Vec<u8> {
+        let mut content = Vec::new();
+        part.0.rewind().unwrap();
+        part.0.read_to_end(&mut content).unwrap();
+        content
+    }
+
+    #[test]
+    fn what_is_there_is_taken_and_no_more_than_was_ordered() {
+        let (near, mut far) = ends();
+        send(&mut far, &near, b"hello, next");
+        let mut part = Part(tempfile::tempfile().unwrap());
+        for (most, expected) in [(5, 5), (2, 2), (100, 4), (100, 0)] {
+            let (order, mut told) = order(Arc::clone(&near), most);
+            let (moved, result) = order.run(&part, None);
+            assert!(result.is_ok());
+            assert_eq!(moved, expected);
+            assert_eq!(told.try_recv().unwrap().unwrap(), expected);
+        }
+        assert_eq!(content(&mut part), b"hello, next");
+        drop(far);
+    }
+
+    #[test]
+    fn a_stretch_takes_what_it_has_left() {
+        let (near, mut far) = ends();
+        send(&mut far, &near, b"0123456789");
+        let mut part = Part(tempfile::tempfile().unwrap());
+        let stretch = Stretch::new(100..104, 0);
+        let (order, _told) = order(near, 10);
+        let (moved, _) = order.run(&part, Some(&stretch));
+        assert_eq!((moved, stretch.left()), (4, 0));
+        assert_eq!(content(&mut part), b"0123");
+    }
+
+    #[test]
+    fn what_the_disk_says_is_its_parts_to_tell_and_the_next_one_gets_nothing_of_it() {
+        let (near, mut far) = ends();
+        send(&mut far, &near, b"lost");
+        #[expect(clippy::disallowed_methods, reason = "a device is no download")]
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (first, mut told) = order(Arc::clone(&near), 10);
+        let (moved, result) = first.run(&Part(full), None);
+        assert_eq!((moved, result.is_err()), (0, true));
+        assert!(told.try_recv().is_err());
+        send(&mut far, &near, b"right");
+        let mut part = Part(tempfile::tempfile().unwrap());
+        let (second, _told) = order(near, 10);
+        assert_eq!(second.run(&part, None).0, 5);
+        assert_eq!(content(&mut part), b"right");
+    }
+}

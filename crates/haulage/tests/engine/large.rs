@@ -1,4 +1,4 @@
-//! Large bodies, which go from their socket to their file directly.
+//! Bodies that go from their socket to their file directly: large ones, and what the kernel holds of short ones.
 
 use std::time::Duration;
 
@@ -116,5 +116,46 @@ fn one_under_way_can_be_stopped() {
         assert_eq!(kind(&outcomes[0]), "cancelled");
         origin.wait_until(|tally| tally.open_connections == 0);
         assert!(bench.names().is_empty());
+    }
+}
+
+/// Long enough for the kernel to hold much of it, and short enough to be drawn from there.
+const SHORT: u64 = 700 << 10;
+
+#[test]
+fn short_bodies_are_whole_and_their_connection_goes_on() {
+    for (origin, mut bench) in origins() {
+        bench.options.jobs = 1;
+        let paths: Vec<_> = (0..20).map(|number| format!("/{number}")).collect();
+        for (path, seed) in paths.iter().zip(0..) {
+            origin.on(path, Script::ok(Body::seeded(seed, SHORT)));
+        }
+        let rows: Vec<_> = paths.iter().map(|path| get(&origin.url(path))).collect();
+        let outcomes = bench.run(rows);
+        outcomes.iter().for_each(assert_done);
+        for (path, seed) in paths.iter().zip(0..) {
+            assert!(bench.read(&path[1..]) == Body::seeded(seed, SHORT).bytes());
+        }
+        assert_eq!(origin.connections(), 1);
+    }
+}
+
+#[test]
+fn a_short_one_that_breaks_off_is_fetched_again() {
+    let file = || Body::seeded(7, SHORT);
+    for broken in [
+        Script::ok(file()).close_at(SHORT - 1),
+        Script::ok(file()).reset_at(SHORT / 2),
+        Script::ok(file()).truncate_at(SHORT / 3),
+        Script::ok(file()).stall_at(SHORT - 1),
+    ] {
+        for (origin, mut bench) in origins() {
+            bench.options.timeout = Duration::from_millis(300);
+            origin.on("/short", [broken.clone(), Script::ok(file())]);
+            let outcome = bench.fetch(&origin.url("/short"));
+            assert_done(&outcome);
+            assert_eq!(outcome.attempts, 2);
+            assert!(bench.read("short") == file().bytes());
+        }
     }
 }
