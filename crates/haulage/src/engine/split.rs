@@ -236,7 +236,7 @@ impl Core {
             pays_after: PAYS_AFTER,
             usual: alone,
         };
-        if most <= 1 || !kept.is_shareable(&rules) {
+        if most <= 1 || first.is_held_up_here() || !kept.is_shareable(&rules) {
             return;
         }
         let Some(sources) = self.sources(item, kept, may_be_split.then_some(most)) else {

@@ -5,6 +5,7 @@
 //! this file and no other.
 
 use std::io;
+use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,9 @@ pub(super) fn run(
     socket
         .set_read_timeout(Some(flow.pace.timeout))
         .map_err(Broken::Socket)?;
+    if let Some(stretch) = flow.stretch {
+        stretch.flows();
+    }
     let mut window = Window::new(flow.pace);
     let mut carrier = Carrier::new(session);
     let mut left = flow.bytes;
@@ -69,6 +73,7 @@ pub(super) fn run(
         }
         let turn = flow.inflow.turn_blocking();
         let most = usize::try_from(left.min(turn.most())).unwrap_or(usize::MAX);
+        let waits = flow.stretch.is_some() && holds_nothing(&socket);
         let before = Instant::now();
         let taken = match carrier.take(&socket, most) {
             Ok(0) => return Err(Broken::Ended),
@@ -84,7 +89,11 @@ pub(super) fn run(
             }
             Err(error) => return Err(Broken::Socket(error)),
         };
-        if !window.is_fast_enough(taken, before.elapsed()) {
+        let waited = before.elapsed();
+        if let Some(stretch) = flow.stretch.filter(|_| waits) {
+            stretch.waited(waited);
+        }
+        if !window.is_fast_enough(taken, waited) {
             return Err(Broken::Slow);
         }
         carrier.put(flow.file, taken).map_err(Broken::File)?;
@@ -93,6 +102,11 @@ pub(super) fn run(
         moved(taken as u64).map_err(Broken::File)?;
     }
     Ok(())
+}
+
+/// Whether the next bytes are still to come.
+fn holds_nothing(socket: &TcpStream) -> bool {
+    rustix::io::ioctl_fionread(socket).is_ok_and(|held| held == 0)
 }
 
 fn is_timeout(error: &io::Error) -> bool {
@@ -135,7 +149,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Seek as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpListener;
     use std::os::fd::AsFd as _;
     use std::sync::Arc;
     use std::thread;

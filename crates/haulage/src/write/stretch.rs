@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Speeds are told as of about this time.
@@ -26,6 +26,10 @@ pub(crate) struct Stretch {
     is_answered: AtomicBool,
     began: Instant,
     pace: Mutex<Pace>,
+    /// When it began to flow, if it does.
+    flows_since: OnceLock<Instant>,
+    /// Nanoseconds since then in which there was nothing to write.
+    waited: AtomicU64,
 }
 
 /// How fast it comes.
@@ -52,6 +56,8 @@ impl Stretch {
                 at: range.start,
                 speed: None,
             }),
+            flows_since: OnceLock::new(),
+            waited: AtomicU64::new(0),
         }
     }
 
@@ -120,6 +126,25 @@ impl Stretch {
         pace.speed.unwrap_or(0.0)
     }
 
+    /// Its bytes flow from now on: what it waits for is told.
+    pub(super) fn flows(&self) {
+        let _ = self.flows_since.set(Instant::now());
+    }
+
+    /// It has waited for its server.
+    pub(super) fn waited(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Whether it is this machine, not the server, that it waits for as a rule: others would bring nothing more. Not known, and not so, of what
+    /// does not flow.
+    pub(crate) fn is_held_up_here(&self) -> bool {
+        let waited = Duration::from_nanos(self.waited.load(Ordering::Relaxed));
+        let since = self.flows_since.get();
+        since.is_some_and(|since| waited < since.elapsed() / 3)
+    }
+
     /// Nothing of it counts: what was written may not be there.
     pub(super) fn void(&self) {
         self.at.store(self.start, Ordering::Release);
@@ -163,6 +188,16 @@ mod tests {
         // What was brought beyond it all the same is not minus.
         stretch.stop_at(25);
         assert_eq!(stretch.left(), 0);
+    }
+
+    #[test]
+    fn what_waits_for_its_server_is_not_held_up_here() {
+        let stretch = Stretch::new(0..100, 0);
+        assert!(!stretch.is_held_up_here(), "it is not known");
+        stretch.flows();
+        assert!(stretch.is_held_up_here());
+        stretch.waited(Duration::from_secs(3600));
+        assert!(!stretch.is_held_up_here());
     }
 
     #[test]
