@@ -196,7 +196,7 @@ mod tests {
         assert!(!stretch.is_held_up_here(), "it is not known");
         stretch.flows();
         assert!(stretch.is_held_up_here());
-        stretch.waited(Duration::from_secs(3600));
+        stretch.waited(Duration::from_hours(1));
         assert!(!stretch.is_held_up_here());
     }
 
