@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -21,7 +20,7 @@ thread_local! {
 /// What a socket has, and what comes while it is taken.
 pub(super) struct Order {
     /// Does not block.
-    socket: Arc<TcpStream>,
+    socket: TcpStream,
     most: usize,
     tell: oneshot::Sender<io::Result<u64>>,
 }
@@ -34,7 +33,7 @@ enum Broken {
 
 /// An order for at most so many bytes, and how many were taken. What the socket has to say is an error there; what the disk has to say, its part knows.
 pub(super) fn order(
-    socket: Arc<TcpStream>,
+    socket: TcpStream,
     most: usize,
 ) -> (Order, oneshot::Receiver<io::Result<u64>>) {
     let (tell, told) = oneshot::channel();
@@ -144,11 +143,11 @@ mod tests {
     }
 
     /// Two ends of a connection; the first one does not block.
-    fn ends() -> (Arc<TcpStream>, TcpStream) {
+    fn ends() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         near.set_nonblocking(true).unwrap();
-        (Arc::new(near), listener.accept().unwrap().0)
+        (near, listener.accept().unwrap().0)
     }
 
     /// Sends all of it, and waits until it is there.
@@ -172,7 +171,7 @@ mod tests {
         send(&mut far, &near, b"hello, next");
         let mut part = Part(tempfile::tempfile().unwrap());
         for (most, expected) in [(5, 5), (2, 2), (100, 4), (100, 0)] {
-            let (order, mut told) = order(Arc::clone(&near), most);
+            let (order, mut told) = order(near.try_clone().unwrap(), most);
             let (moved, result) = order.run(&part, None);
             assert!(result.is_ok());
             assert_eq!(moved, expected);
@@ -200,7 +199,7 @@ mod tests {
         send(&mut far, &near, b"lost");
         #[expect(clippy::disallowed_methods, reason = "a device is no download")]
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let (first, mut told) = order(Arc::clone(&near), 10);
+        let (first, mut told) = order(near.try_clone().unwrap(), 10);
         let (moved, result) = first.run(&Part(full), None);
         assert_eq!((moved, result.is_err()), (0, true));
         assert!(told.try_recv().is_err());

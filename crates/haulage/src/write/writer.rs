@@ -261,7 +261,7 @@ impl PartWriter {
     /// What a write of this part met.
     pub(crate) async fn draw(
         &mut self,
-        socket: Arc<TcpStream>,
+        socket: TcpStream,
         most: usize,
     ) -> Result<io::Result<u64>, Error> {
         // The file is made with the first bytes, even if they are none.

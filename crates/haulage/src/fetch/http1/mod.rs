@@ -13,7 +13,6 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -32,8 +31,6 @@ use crate::wire::Wire;
 /// A connection.
 pub(crate) struct Http1 {
     stream: Stream,
-    /// Another descriptor of the same, once somebody needed one.
-    socket: Option<Arc<TcpStream>>,
     /// What has been read and not been used.
     buffer: BytesMut,
     read_size: ReadSize,
@@ -66,7 +63,6 @@ impl Http1 {
     pub(super) fn new(stream: Stream, most: usize) -> Self {
         Self {
             stream,
-            socket: None,
             buffer: BytesMut::new(),
             read_size: ReadSize::new(most),
             request: Vec::new(),
@@ -233,14 +229,12 @@ impl Http1 {
         usize::try_from(held.min(*left)).unwrap_or(usize::MAX)
     }
 
-    /// The socket, for whoever takes what it holds.
-    pub(crate) fn socket(&mut self) -> io::Result<Arc<TcpStream>> {
-        if let (None, Stream::Plain(stream)) = (&self.socket, &self.stream) {
-            let socket = stream.as_fd().try_clone_to_owned()?;
-            self.socket = Some(Arc::new(socket.into()));
+    /// The socket, for whoever takes what it holds: a descriptor of its own, which goes with that, so that a connection has one as a rule.
+    pub(crate) fn socket(&self) -> io::Result<TcpStream> {
+        match &self.stream {
+            Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
-        let socket = self.socket.as_ref().map(Arc::clone);
-        socket.ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
     /// So many bytes of a body have been taken from the socket.
