@@ -60,11 +60,11 @@ impl Core {
             ..unstarted(row, label(request, target), SystemTime::now())
         };
         outcome.status = ended;
-        self.end(outcome);
+        self.end(Box::new(outcome));
     }
 
     /// A row has ended: the only way out of a run.
-    pub(super) fn end(&self, outcome: Outcome) {
+    pub(super) fn end(&self, outcome: Box<Outcome>) {
         let outcome = match &self.state {
             Some(state) => match state.add(outcome) {
                 Some(outcome) => outcome,
@@ -77,12 +77,12 @@ impl Core {
     }
 
     /// Tells of a row that has ended.
-    pub(super) fn tell_end(&self, outcome: Outcome) {
+    pub(super) fn tell_end(&self, outcome: Box<Outcome>) {
         let failed = outcome.error().is_some();
         if failed {
             self.every_item_is_there.store(false, Ordering::Release);
         }
-        self.tell(Event::Ended(Box::new(outcome)));
+        self.tell(Event::Ended(outcome));
         if failed {
             self.count_failure();
         }
@@ -140,7 +140,7 @@ impl Core {
             segments,
             ..under_way(item)
         };
-        self.settle(keys, &target, Settled::Done, outcome);
+        self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
     pub(super) fn end_failed(&self, item: Box<Item>, error: Error) {
@@ -150,7 +150,7 @@ impl Core {
             status: Status::Failed(error),
             ..under_way(item)
         };
-        self.settle(keys, &target, Settled::Failed(kind), outcome);
+        self.settle(keys, &target, Settled::Failed(kind), Box::new(outcome));
     }
 
     /// Ends an item, and the rows that asked for the same.
@@ -159,7 +159,7 @@ impl Core {
         keys: Keys,
         target: &TargetName,
         settled: Settled,
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     ) {
         let followers = self.release(keys, settled);
         if followers.is_empty() {

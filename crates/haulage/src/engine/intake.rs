@@ -68,12 +68,12 @@ impl Core {
                 return self.forget();
             }
         }
-        self.end(Outcome {
+        self.end(Box::new(Outcome {
             ask,
             place: bad.place,
             status: Status::Failed(bad.error),
             ..unstarted(row, bad.text.into(), SystemTime::now())
-        });
+        }));
     }
 
     /// A request gets its name, and goes to its host's queue if there is something to fetch.

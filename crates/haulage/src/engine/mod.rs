@@ -128,7 +128,7 @@ impl Engine {
             state
                 .start(
                     move |error| failing.stop(error),
-                    move |outcome| telling.tell_end(outcome),
+                    move |outcome| telling.tell_end(Box::new(outcome)),
                 )
                 .map_err(no_thread)?;
         }

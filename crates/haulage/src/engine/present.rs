@@ -208,7 +208,7 @@ impl Core {
                 hashes: found.hashes,
                 ..under_way(item)
             };
-            return self.settle(keys, &target, settled, outcome);
+            return self.settle(keys, &target, settled, Box::new(outcome));
         }
         let followers = self.release(keys, settled);
         self.end_without_request(item.row, &item.request, &target, status, found.clone());

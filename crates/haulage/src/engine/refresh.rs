@@ -103,7 +103,7 @@ impl Core {
             hashes: found.hashes,
             ..under_way(item)
         };
-        self.settle(keys, &target, Settled::Done, outcome);
+        self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
     /// What stands at an item's name is not its file, whatever the server said: asks for it without conditions.

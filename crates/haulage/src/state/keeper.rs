@@ -251,7 +251,7 @@ impl State {
     }
 
     /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until it is recorded.
-    pub(crate) fn add(&self, outcome: Outcome) -> Option<Outcome> {
+    pub(crate) fn add(&self, outcome: Box<Outcome>) -> Option<Box<Outcome>> {
         let Some(record) = Record::of(&outcome) else {
             return Some(outcome);
         };
@@ -263,7 +263,7 @@ impl State {
                 self.changed.notify_all();
             }
             if self.durability == Durability::Each {
-                pending.held.push(outcome);
+                pending.held.push(*outcome);
                 return None;
             }
         }

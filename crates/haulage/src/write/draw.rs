@@ -32,10 +32,7 @@ enum Broken {
 }
 
 /// An order for at most so many bytes, and how many were taken. What the socket has to say is an error there; what the disk has to say, its part knows.
-pub(super) fn order(
-    socket: TcpStream,
-    most: usize,
-) -> (Order, oneshot::Receiver<io::Result<u64>>) {
+pub(super) fn order(socket: TcpStream, most: usize) -> (Order, oneshot::Receiver<io::Result<u64>>) {
     let (tell, told) = oneshot::channel();
     let order = Order { socket, most, tell };
     (order, told)

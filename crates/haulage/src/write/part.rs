@@ -36,7 +36,7 @@ pub(super) struct Part {
 
 #[derive(Default)]
 struct Queue {
-    steps: VecDeque<Step>,
+    steps: Steps,
     bytes: usize,
     /// Whether it stands in the pool's queue or is being run: so its steps are never run side by side.
     submitted: bool,
@@ -44,6 +44,28 @@ struct Queue {
     /// A commit or an abandon was pushed.
     ended: bool,
     failed: Option<Error>,
+}
+
+/// What is to be done, in order. Of a small file there is one step, and for that nothing is allocated.
+#[derive(Default)]
+struct Steps {
+    /// Before all others, if there is one.
+    first: Option<Step>,
+    others: VecDeque<Step>,
+}
+
+impl Steps {
+    fn push(&mut self, step: Step) {
+        if self.first.is_none() && self.others.is_empty() {
+            self.first = Some(step);
+        } else {
+            self.others.push_back(step);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Step> {
+        self.first.take().or_else(|| self.others.pop_front())
+    }
 }
 
 /// What is to be done with a part next. A batch comes with its permits of the budget.
@@ -154,7 +176,7 @@ impl Part {
     /// The same as [`push`](Self::push) for a part that is idle, and for a step that takes long.
     pub(super) fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
         let mut queue = self.lock();
-        queue.steps.push_back(step);
+        queue.steps.push(step);
         queue.submitted = true;
         drop(queue);
         let part = Arc::clone(self);
@@ -174,7 +196,7 @@ impl Part {
             Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
             Step::Flow(_) | Step::Draw(_) | Step::Keep | Step::Abandon => 0,
         };
-        queue.steps.push_back(step);
+        queue.steps.push(step);
         if !std::mem::replace(&mut queue.submitted, true) {
             drop(queue);
             pool.submit(Arc::clone(self) as Arc<dyn Job>);
@@ -220,7 +242,7 @@ impl Job for Part {
         loop {
             let step = {
                 let mut queue = self.lock();
-                let Some(step) = queue.steps.pop_front() else {
+                let Some(step) = queue.steps.pop() else {
                     queue.submitted = false;
                     drop(queue);
                     self.room.notify_one();
