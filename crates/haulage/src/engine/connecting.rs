@@ -1,6 +1,7 @@
 //! How a lane gets its connection, and how it gives it up.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use url::Url;
 
@@ -24,6 +25,7 @@ impl Lane {
         }
         self.disconnect();
         self.connecting = true;
+        self.sent = Some(Instant::now());
         let connected = self
             .core
             .connector

@@ -131,7 +131,6 @@ impl Lane {
         resends: &mut u32,
         mut connects: bool,
     ) -> Result<Option<(Head, ResponseBody)>, Error> {
-        self.sent = Some(Instant::now());
         loop {
             if !self.connected(to.url(), connects).await? {
                 return Ok(None);

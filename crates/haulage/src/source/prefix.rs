@@ -6,7 +6,8 @@ use url::{ParseError, Url};
 /// third of the time.
 #[derive(Debug, Default)]
 pub(crate) struct UrlParser {
-    /// The last URL, without its path, and how that was written.
+    /// A URL without query and fragment, and how what stands before its path was written. It keeps the path, for the room that this takes in copies:
+    /// other paths are as long, as a rule.
     last: Option<(Url, Box<str>)>,
 }
 
@@ -24,7 +25,6 @@ impl UrlParser {
         let url = Url::parse(text)?;
         if let Some(written) = before_path(text) {
             let mut origin = url.clone();
-            origin.set_path("");
             origin.set_query(None);
             origin.set_fragment(None);
             self.last = Some((origin, written.into()));
