@@ -48,7 +48,6 @@ def place_of(test):
     return place if place in ("engine", "cli") and not beside else "src"
 
 
-
 DEFENCES = (
     Defence("1", "the connection is reset in the middle of a body", "incomplete, tried again",
             ("engine::framing::a_reset_within_a_body_leaves_it_incomplete",),

@@ -140,9 +140,8 @@ fn framing_is_clear(version: Version, headers: &Fields) -> bool {
     let last = headers.get_all(TRANSFER_ENCODING).next_back();
     version == Version::HTTP_2
         || last.is_none_or(|last| {
-            let codings = last.as_bytes();
-            let start = codings.len().saturating_sub(b"chunked".len());
-            codings[start..].eq_ignore_ascii_case(b"chunked")
+            let coding = last.as_bytes().rsplit(|byte| *byte == b',').next();
+            coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
         })
 }
 
@@ -255,6 +254,7 @@ mod tests {
             ("chunked", true),
             ("gzip, Chunked", true),
             ("identity", false),
+            ("xchunked", false),
             ("chunked, gzip", false),
         ] {
             let answer = of(200, &[(TRANSFER_ENCODING, coding), (CONTENT_LENGTH, "5")]);
