@@ -133,8 +133,8 @@ impl Lane {
 impl Lane {
     /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be worth it: how many bytes that was.
     async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {
-        let is_short = body.length().is_some_and(|left| left <= SHORT);
-        if !is_short || !part.draws() {
+        let is_worth_a_look = |left| (WORTH_DRAWING as u64..=SHORT).contains(&left);
+        if !body.length().is_some_and(is_worth_a_look) || !part.draws() {
             return Ok(0);
         }
         let held = body.held(self.connection.as_ref());
