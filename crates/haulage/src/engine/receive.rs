@@ -95,7 +95,7 @@ impl Lane {
             return Ok(());
         }
         let mut received = 0;
-        while part.left() != Some(0) {
+        while part.takes_more() {
             let drawn = self.draw(body, part).await?;
             if drawn > 0 {
                 received += drawn;

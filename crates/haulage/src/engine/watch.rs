@@ -13,7 +13,7 @@ use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
-use crate::write::{PartWriter, Stretch};
+use crate::write::{PartWriter, Place};
 
 /// The first look, at what has come that quickly: less than so many bytes say little of how fast they come.
 const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
@@ -37,7 +37,7 @@ impl Whose<'_> {
 
 /// How one response of a large file comes.
 pub(super) struct Watch {
-    stretch: Arc<Stretch>,
+    place: Place,
     /// Other lanes of its host may take shares of it.
     may_be_split: bool,
     interval: Interval,
@@ -55,14 +55,14 @@ impl Lane {
                 Whose::Item(item) => item.joins_mirrors(),
                 Whose::Share(_) => true,
             };
-        let stretch = part.stretch().filter(|stretch| {
+        let place = part.place().filter(|Place { stretch, .. }| {
             let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
             options.split > 1 && is_shared && is_large
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Watch {
-            stretch,
+            place,
             may_be_split,
             interval,
             has_looked: false,
@@ -85,20 +85,20 @@ impl Watch {
                 brought = &mut brings => return brought.map(Some),
                 _ = self.interval.tick() => self.look(core, whose),
             }
-            if self.stretch.left() == 0 {
+            if !self.place.takes_more() {
                 return Ok(None);
             }
         }
     }
 
     fn look(&mut self, core: &Core, whose: &mut Whose<'_>) {
-        let written = self.stretch.written();
+        let written = self.place.stretch.written();
         if !std::mem::replace(&mut self.has_looked, true) && written.end - written.start < FIRST.1 {
             return;
         }
         match whose {
-            Whose::Item(item) => core.watch(item, &self.stretch, self.may_be_split),
-            Whose::Share(split) => core.watch_share(split, self.stretch.speed()),
+            Whose::Item(item) => core.watch(item, &self.place.stretch, self.may_be_split),
+            Whose::Share(split) => core.watch_share(split, self.place.stretch.speed()),
         }
     }
 }

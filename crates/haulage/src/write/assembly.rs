@@ -72,11 +72,12 @@ impl Share {
         }
     }
 
-    /// It is being brought.
+    /// It is being brought, unless somebody else has come to it before.
     pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
-        let stretch = self.stretch.take()?;
-        stretch.answered();
-        Some(stretch)
+        if !self.assembly.is_answered(self.stretch.as_ref()?) {
+            return None;
+        }
+        self.stretch.take()
     }
 }
 
@@ -138,15 +139,36 @@ impl Bytes {
         only
     }
 
-    /// Takes a share out of what others bring, or of what nobody does.
-    fn share(&mut self, total: u64, rules: &Rules) -> Option<Range<u64>> {
-        match segments::share(self.free(total), &self.others(), rules)? {
-            segments::Share::Free(range) => Some(range),
+    /// Takes a share for one of the item's URLs out of what others bring, or of what nobody does.
+    fn share(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Stretch> {
+        let others = self.others();
+        match segments::share(self.free(total), &others, rules)? {
+            segments::Share::Free(range) => Some(Stretch::new(range, source)),
             segments::Share::Of(nth, range) => {
                 self.stretches[nth].stop_at(range.start);
-                Some(range)
+                let is_all = range.start == others[nth].rest.start;
+                let stretch = Stretch::new(range, source);
+                Some(if is_all {
+                    stretch.that_takes_over()
+                } else {
+                    stretch
+                })
             }
         }
+    }
+
+    /// The first byte from there on that is here, or that somebody brings who is not to be replaced.
+    fn next_taken(&self, from: u64, total: u64) -> u64 {
+        let mut taken = self.here.clone();
+        for stretch in &self.stretches {
+            taken.add(stretch.written());
+            if !stretch.may_be_taken_back() {
+                taken.add(stretch.rest());
+            }
+        }
+        let mut gaps = taken.gaps(total);
+        gaps.find(|gap| gap.contains(&from))
+            .map_or(from, |gap| gap.end)
     }
 }
 
@@ -208,8 +230,7 @@ impl Assembly {
     /// One of the item's URLs brings what nobody else does, or a share of what somebody else has left to bring.
     pub(crate) fn share(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<Share> {
         let mut bytes = self.lock();
-        let range = bytes.share(self.identity.total, rules)?;
-        let stretch = Arc::new(Stretch::new(range, source));
+        let stretch = Arc::new(bytes.share(self.identity.total, rules, source)?);
         bytes.stretches.push(Arc::clone(&stretch));
         Some(Share {
             assembly: Arc::clone(self),
@@ -225,11 +246,12 @@ impl Assembly {
         segments::share(free, &others, rules).is_some()
     }
 
-    /// Others than this one stop where they are.
+    /// Others than this one stop where they are, for good.
     pub(crate) fn stop_all_but(&self, one: &Stretch) {
         for stretch in &self.lock().stretches {
             if !std::ptr::eq(Arc::as_ptr(stretch), one) {
                 stretch.stop_at(stretch.written().end);
+                stretch.ends_for_good();
             }
         }
     }
@@ -257,6 +279,37 @@ impl Assembly {
                 before.goes_on_to(gap.end);
             }
         }
+    }
+
+    /// There is a response for a share. `false` if somebody else has come to it, and brings it.
+    fn is_answered(&self, stretch: &Stretch) -> bool {
+        let _bytes = self.lock();
+        if stretch.left() == 0 {
+            return false;
+        }
+        stretch.answered();
+        true
+    }
+
+    /// Somebody has come to the end of what it was to bring, and its response goes on: it takes back what others have asked for, and have no
+    /// answer to, so that what becomes of that does not matter. Where its new end is; `None` if it has to stop: then it ends for good, since what
+    /// follows in its response is dropped.
+    pub(super) fn goes_on(&self, own: &Stretch) -> Option<u64> {
+        let bytes = self.lock();
+        let from = own.end();
+        let to = bytes.next_taken(from, self.identity.total).min(own.most());
+        if to <= from {
+            own.ends_for_good();
+            return None;
+        }
+        let within = from..to;
+        for stretch in &bytes.stretches {
+            if stretch.may_be_taken_back() && within.contains(&stretch.start()) {
+                stretch.stop_at(stretch.start());
+            }
+        }
+        own.goes_on_to(to);
+        Some(to)
     }
 
     /// Whoever brought these bytes writes no more.
@@ -331,3 +384,6 @@ impl Assembly {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

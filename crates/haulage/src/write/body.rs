@@ -24,10 +24,29 @@ pub(super) struct Body {
 }
 
 /// Where a body goes in a part that others may write to.
-#[derive(Clone)]
-pub(super) struct Place {
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
     pub(super) assembly: Arc<Assembly>,
-    pub(super) stretch: Arc<Stretch>,
+    pub(crate) stretch: Arc<Stretch>,
+}
+
+impl Place {
+    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of what follows them none has.
+    pub(super) fn takes(&self, at: u64, bytes: u64) -> u64 {
+        let mut end = self.stretch.end();
+        while end < at + bytes {
+            match self.assembly.goes_on(&self.stretch) {
+                Some(later) => end = later,
+                None => return end.saturating_sub(at),
+            }
+        }
+        bytes
+    }
+
+    /// Whether there is something left to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.stretch.left() > 0 || self.assembly.goes_on(&self.stretch).is_some()
+    }
 }
 
 impl Body {
@@ -90,8 +109,7 @@ impl Body {
     pub(super) fn take(&mut self, order: flow::Order) {
         match &mut self.file {
             Some(file) => {
-                let stretch = self.place.as_ref().map(|place| &*place.stretch);
-                let moved = order.run(file.as_ref(), stretch);
+                let moved = order.run(file.as_ref(), self.place.as_ref());
                 self.received += moved;
                 self.written += moved;
             }

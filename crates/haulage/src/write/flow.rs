@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::body::Place;
 use super::disk::PartFile;
 use super::pump::{self, Broken, Pace};
-use super::stretch::Stretch;
 use crate::event::Transfer;
 use crate::inflow::Inflow;
 use crate::wire::Wire;
@@ -54,8 +54,8 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 }
 
 impl Order {
-    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than its stretch has left.
-    pub(super) fn run(self, file: &dyn PartFile, stretch: Option<&Stretch>) -> u64 {
+    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than have their place there.
+    pub(super) fn run(self, file: &dyn PartFile, place: Option<&Place>) -> u64 {
         let flow = self.flow;
         let mut moved = 0;
         let result = match file.descriptor() {
@@ -66,12 +66,12 @@ impl Order {
                     bytes: flow.bytes,
                     pace: flow.pace,
                     inflow: &flow.inflow,
-                    stretch,
+                    place,
                 },
                 |bytes| {
                     moved += bytes;
-                    if let Some(stretch) = stretch {
-                        stretch.wrote(bytes);
+                    if let Some(place) = place {
+                        place.stretch.wrote(bytes);
                     }
                     flow.transfer.add(bytes);
                     file.flowed(bytes)

@@ -34,6 +34,7 @@ mod writer;
 
 pub(crate) use self::assemblies::Assemblies;
 pub(crate) use self::assembly::{Assembly, Owner, Share};
+pub(crate) use self::body::Place;
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
 pub(crate) use self::directory::{Directory, state_in};

@@ -9,8 +9,8 @@ use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::body::Place;
 use super::carrier::Carrier;
-use super::stretch::Stretch;
 use crate::inflow::Inflow;
 use crate::wire::Wire;
 
@@ -22,8 +22,8 @@ pub(super) struct Flow<'a> {
     pub(super) bytes: u64,
     pub(super) pace: Pace,
     pub(super) inflow: &'a Inflow,
-    /// What may make them fewer while they come.
-    pub(super) stretch: Option<&'a Stretch>,
+    /// What may make them fewer while they come, or more again.
+    pub(super) place: Option<&'a Place>,
 }
 
 /// How slow a server may be.
@@ -58,22 +58,25 @@ pub(super) fn run(
     socket
         .set_read_timeout(Some(flow.pace.timeout))
         .map_err(Broken::Socket)?;
-    if let Some(stretch) = flow.stretch {
-        stretch.flows();
+    if let Some(place) = flow.place {
+        place.stretch.flows();
     }
     let mut window = Window::new(flow.pace);
     let mut carrier = Carrier::new(session);
     let mut left = flow.bytes;
     while left > 0 {
-        if let Some(stretch) = flow.stretch {
-            left = left.min(stretch.left());
-            if left == 0 {
-                break;
-            }
+        let most = match flow.place {
+            None => left,
+            Some(place) if place.takes_more() => left.min(place.stretch.left()),
+            Some(_) => break,
+        };
+        if most == 0 {
+            // Others have taken it over just now.
+            continue;
         }
         let turn = flow.inflow.turn_blocking();
-        let most = usize::try_from(left.min(turn.most())).unwrap_or(usize::MAX);
-        let waits = flow.stretch.is_some() && holds_nothing(&socket);
+        let most = usize::try_from(most.min(turn.most())).unwrap_or(usize::MAX);
+        let waits = flow.place.is_some() && holds_nothing(&socket);
         let before = Instant::now();
         let taken = match carrier.take(&socket, most) {
             Ok(0) => return Err(Broken::Ended),
@@ -90,8 +93,8 @@ pub(super) fn run(
             Err(error) => return Err(Broken::Socket(error)),
         };
         let waited = before.elapsed();
-        if let Some(stretch) = flow.stretch.filter(|_| waits) {
-            stretch.waited(waited);
+        if let Some(place) = flow.place.filter(|_| waits) {
+            place.stretch.waited(waited);
         }
         if !window.is_fast_enough(taken, waited) {
             return Err(Broken::Slow);
@@ -183,7 +186,7 @@ mod tests {
             bytes,
             pace,
             inflow: &unlimited(),
-            stretch: None,
+            place: None,
         };
         let result = run(Wire::plain(socket), &flow, |bytes| {
             told += bytes;
@@ -241,7 +244,7 @@ mod tests {
             bytes: 1000,
             pace: PACE,
             inflow: &unlimited(),
-            stretch: None,
+            place: None,
         };
         let wire = Wire::plain(socket(body(1000), drop));
         let result = run(wire, &flow, |_| Ok(()));

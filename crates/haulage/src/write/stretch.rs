@@ -20,10 +20,12 @@ pub(crate) struct Stretch {
     /// All before this, from the start on, has been written.
     at: AtomicU64,
     end: AtomicU64,
-    /// How far its response goes, whatever others have taken over meanwhile.
-    most: u64,
+    /// How far its response goes, whatever others have taken over meanwhile; or where it has ended for good.
+    most: AtomicU64,
     /// There is a response for it.
     is_answered: AtomicBool,
+    /// It is all that another one, which crawls, had left.
+    takes_over: bool,
     began: Instant,
     pace: Mutex<Pace>,
     /// When it began to flow, if it does.
@@ -48,8 +50,9 @@ impl Stretch {
             start: range.start,
             at: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
-            most: range.end,
+            most: AtomicU64::new(range.end),
             is_answered: AtomicBool::new(false),
+            takes_over: false,
             began: Instant::now(),
             pace: Mutex::new(Pace {
                 looked: Instant::now(),
@@ -59,6 +62,12 @@ impl Stretch {
             flows_since: OnceLock::new(),
             waited: AtomicU64::new(0),
         }
+    }
+
+    /// The same, of all that another one had left, which crawls.
+    pub(super) fn that_takes_over(mut self) -> Self {
+        self.takes_over = true;
+        self
     }
 
     pub(super) fn source(&self) -> usize {
@@ -110,8 +119,24 @@ impl Stretch {
     /// What follows up to there nobody else brings: it does, as far as its response goes.
     pub(super) fn goes_on_to(&self, end: u64) {
         if self.has_response() {
-            self.end.fetch_max(end.min(self.most), Ordering::AcqRel);
+            let most = self.most.load(Ordering::Acquire);
+            self.end.fetch_max(end.min(most), Ordering::AcqRel);
         }
+    }
+
+    /// It stays as it is: what followed in its response is not kept.
+    pub(super) fn ends_for_good(&self) {
+        self.most.store(self.end(), Ordering::Release);
+    }
+
+    /// How far it may go on, if nobody else brings what follows.
+    pub(super) fn most(&self) -> u64 {
+        self.most.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody else who comes to it may bring it instead: nobody has begun to, and it is not there to replace them.
+    pub(super) fn may_be_taken_back(&self) -> bool {
+        !self.has_response() && !self.takes_over
     }
 
     /// Its speed, once it has had the time to show that: connections begin slowly.
@@ -185,6 +210,10 @@ mod tests {
         assert_eq!(stretch.end(), 70);
         stretch.goes_on_to(101);
         assert_eq!(stretch.end(), 100);
+        stretch.stop_at(90);
+        stretch.ends_for_good();
+        stretch.goes_on_to(100);
+        assert_eq!(stretch.end(), 90, "what followed is gone");
         // What was brought beyond it all the same is not minus.
         stretch.stop_at(25);
         assert_eq!(stretch.left(), 0);

@@ -165,9 +165,11 @@ impl PartWriter {
     /// # Errors
     /// What an earlier write of this part met.
     pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<(), Error> {
-        if let Some(left) = self.left() {
-            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            self.sent += bytes.len() as u64;
+        if let Some(place) = &self.place {
+            let at = place.stretch.start() + self.sent;
+            let takes = place.takes(at, bytes.len() as u64);
+            bytes.truncate(usize::try_from(takes).unwrap_or(usize::MAX));
+            self.sent += takes;
         }
         self.pending.push(bytes, self.part.buffers());
         // Whoever reads a stream has each byte as soon as it is there.
@@ -186,10 +188,23 @@ impl PartWriter {
         self.place.as_ref().map(|place| Arc::clone(&place.stretch))
     }
 
+    /// Where it brings them.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place.clone()
+    }
+
     /// How many bytes its stretch still takes, if it has one.
     pub(crate) fn left(&self) -> Option<u64> {
         let stretch = &self.place.as_ref()?.stretch;
         Some(stretch.end().saturating_sub(stretch.start() + self.sent))
+    }
+
+    /// Whether it takes any more bytes. When others have answers for what follows, it does not.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.place.as_ref().is_none_or(|place| {
+            let at = place.stretch.start() + self.sent;
+            place.takes(at, 1) > 0
+        })
     }
 
     /// Closes a part with which others can go on, once all that was added is written; any other goes.

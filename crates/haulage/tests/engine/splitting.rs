@@ -98,6 +98,20 @@ fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
 }
 
 #[test]
+fn what_the_others_have_no_answer_for_is_taken_back() {
+    let held = Gate::new();
+    let waits = held.clone();
+    // It is never opened.
+    let (origin, gate) = waiting(move |_, _| entity().hold(&waits));
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    held.wait_reached(2);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+}
+
+#[test]
 fn they_count_as_requests_to_the_host() {
     let (origin, gate) = waiting(|_, _| entity());
     let mut bench = bench();
