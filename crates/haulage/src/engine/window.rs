@@ -6,6 +6,9 @@ use std::time::Duration;
 /// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that a list takes, however
 /// long it is.
 const LOOK_AHEAD: usize = 2048;
+/// The reader goes on when no more than this many are left. Some hundreds are with the disk's threads as a rule, until their group is synced:
+/// fewer would leave the network with nothing to do.
+const REFILL: usize = LOOK_AHEAD / 4 * 3;
 /// The most that this becomes when the rows that were read leave slots free: they are of hosts that are slow, or dead, and those
 /// further down may be of others.
 const FARTHEST: usize = 5 * LOOK_AHEAD;
@@ -115,7 +118,7 @@ impl Window {
     pub(super) fn leave(&self, rows: usize) {
         let mut state = self.lock();
         state.open -= rows;
-        if state.waiting && state.open <= LOOK_AHEAD / 2 {
+        if state.waiting && state.open <= REFILL {
             state.waiting = false;
             self.room.notify_all();
         }

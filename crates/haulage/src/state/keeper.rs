@@ -26,6 +26,8 @@ const GATHER: Duration = Duration::from_secs(1);
 const GROUP: usize = 1536;
 /// How often the progress of parts is recorded when nothing else is. A power cut, or kill -9, costs at most what came since.
 const PROGRESS: Duration = Duration::from_secs(2);
+/// How long a group waits for a sync that parts need in any case, before it asks for one of its own.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// When so many wait, since the disk is behind, no more rows are begun.
 const MOST: usize = 8 * GROUP;
 
@@ -199,7 +201,7 @@ impl State {
             std::mem::swap(&mut pending.records, &mut group);
             let mut held = std::mem::take(&mut pending.held);
             drop(pending);
-            if let Err(error) = self.record(&mut group) {
+            if let Err(error) = self.record(&mut group, TOGETHER) {
                 held.append(&mut lock(&self.pending).held);
                 lock(&self.pending).held = held;
                 return Err(error);
@@ -222,8 +224,8 @@ impl State {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Records a group, once it would survive a power cut.
-    fn record(&self, group: &mut [Record]) -> Result<(), Error> {
+    /// Records a group, once it would survive a power cut; for that it waits so long for a sync of others.
+    fn record(&self, group: &mut [Record], together: Duration) -> Result<(), Error> {
         // In this order: what was written before the sync is durable after it.
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
         if group.is_empty() && progress.is_empty() {
@@ -235,7 +237,8 @@ impl State {
                 let moved = progress.moved.iter();
                 self.syncs.parts(moved.map(|(part, _)| part.number))
             }
-            Durability::Batch | Durability::Each => self.syncs.all(),
+            Durability::Batch => self.syncs.all_with_others(together),
+            Durability::Each => self.syncs.all(),
         };
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         // Most of them are appended then.
@@ -360,7 +363,7 @@ impl State {
                 return Ok(false);
             }
         }
-        self.record(&mut rest)?;
+        self.record(&mut rest, Duration::ZERO)?;
         let Some(mut store) = lock(&self.store).take() else {
             return Ok(false);
         };

@@ -24,7 +24,7 @@ const PER_SYNC: u32 = 10;
 /// The least and the most that it gathers.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
 /// A group of so many gathers no longer.
-const GROUP: usize = 512;
+const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
 const FEW: usize = 4;
 

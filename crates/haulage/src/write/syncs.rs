@@ -4,22 +4,46 @@
 //! nothing of those bytes. So after the first failure nothing more of a run counts as durable.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::disk::Disk;
 
 /// The syncs of one run, whoever asks for them.
 pub(crate) struct Syncs {
     disk: Arc<dyn Disk>,
+    /// One after another: of two at once, either may be told of a failure that concerns both.
+    turn: Mutex<()>,
+    seen: Mutex<Seen>,
+    /// Told after each.
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
     /// The error number, or the kind, of the first that failed.
-    failed: Mutex<Option<(Option<i32>, io::ErrorKind)>>,
+    failed: Option<(Option<i32>, io::ErrorKind)>,
+    /// How many of everything have begun, and how many of those are over.
+    begun: u64,
+    over: u64,
+}
+
+impl Seen {
+    fn check(&self) -> io::Result<()> {
+        let error = |(number, kind): (Option<i32>, io::ErrorKind)| {
+            number.map_or_else(|| kind.into(), io::Error::from_raw_os_error)
+        };
+        self.failed.map_or(Ok(()), |failed| Err(error(failed)))
+    }
 }
 
 impl Syncs {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
         Self {
             disk,
-            failed: Mutex::default(),
+            turn: Mutex::default(),
+            seen: Mutex::default(),
+            over: Condvar::new(),
         }
     }
 
@@ -28,7 +52,31 @@ impl Syncs {
     /// # Errors
     /// What this sync met, or an earlier one.
     pub(crate) fn all(&self) -> io::Result<()> {
-        self.believed(|| self.disk.sync())
+        let turn = self.turn();
+        self.seen().begun += 1;
+        let synced = self.believed(turn, || self.disk.sync());
+        self.seen().over += 1;
+        self.over.notify_all();
+        synced
+    }
+
+    /// The same, with the next sync that somebody else asks for, if that is over before this time has passed.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub(crate) fn all_with_others(&self, most: Duration) -> io::Result<()> {
+        let seen = self.seen();
+        // One that has begun may have passed by what was written last.
+        let next = seen.begun + 1;
+        let (seen, _) = self
+            .over
+            .wait_timeout_while(seen, most, |seen| seen.over < next)
+            .unwrap_or_else(PoisonError::into_inner);
+        if seen.over >= next {
+            return seen.check();
+        }
+        drop(seen);
+        self.all()
     }
 
     /// Makes the bytes of these parts survive one. One that is a part no more has been synced before it got its name, or does not matter.
@@ -37,7 +85,7 @@ impl Syncs {
     /// As [`all`](Self::all).
     pub(crate) fn parts(&self, parts: impl IntoIterator<Item = u64>) -> io::Result<()> {
         let mut parts = parts.into_iter();
-        self.believed(|| {
+        self.believed(self.turn(), || {
             parts.try_for_each(|part| match self.disk.sync_part(part) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 synced => synced,
@@ -45,16 +93,94 @@ impl Syncs {
         })
     }
 
-    /// One after another: of two at once, either may be told of a failure that concerns both.
-    fn believed(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((number, kind)) = *failed {
-            return Err(number.map_or_else(|| kind.into(), io::Error::from_raw_os_error));
-        }
+    fn believed(
+        &self,
+        _turn: MutexGuard<'_, ()>,
+        sync: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.seen().check()?;
         let synced = sync();
         if let Err(error) = &synced {
-            *failed = Some((error.raw_os_error(), error.kind()));
+            self.seen().failed = Some((error.raw_os_error(), error.kind()));
         }
         synced
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::fake::{Done, FakeDisk, Operation};
+    use super::*;
+
+    const AT_ONCE: Duration = Duration::ZERO;
+    const EVER: Duration = Duration::from_hours(1);
+
+    fn syncs(disk: &FakeDisk) -> Syncs {
+        Syncs::new(Arc::new(disk.clone()))
+    }
+
+    fn of_everything(disk: &FakeDisk) -> usize {
+        let log = disk.log();
+        log.iter().filter(|done| **done == Done::Synced).count()
+    }
+
+    #[test]
+    fn one_does_for_all_who_had_asked_before_it_began() {
+        let disk = FakeDisk::default();
+        let syncs = syncs(&disk);
+        thread::scope(|scope| {
+            let waits = [1, 2].map(|_| scope.spawn(|| syncs.all_with_others(EVER)));
+            let mut own = 0;
+            while waits.iter().any(|one| !one.is_finished()) {
+                syncs.all().unwrap();
+                own += 1;
+            }
+            for one in waits {
+                one.join().unwrap().unwrap();
+            }
+            assert_eq!(of_everything(&disk), own);
+        });
+    }
+
+    #[test]
+    fn one_that_has_begun_does_not() {
+        let disk = FakeDisk::default();
+        let syncs = Arc::new(syncs(&disk));
+        let same = Arc::clone(&syncs);
+        let (tell, told) = std::sync::mpsc::channel();
+        disk.while_syncing(move || {
+            // Nobody else syncs meanwhile: it is not over.
+            let seen = same.seen();
+            tell.send((seen.begun, seen.over)).unwrap();
+        });
+        syncs.all().unwrap();
+        assert_eq!(told.recv().unwrap(), (1, 0));
+        syncs.all_with_others(AT_ONCE).unwrap();
+        assert_eq!(of_everything(&disk), 2, "it was left to one of before");
+    }
+
+    #[test]
+    fn one_that_fails_is_told_to_all() {
+        let disk = FakeDisk::default();
+        let syncs = syncs(&disk);
+        disk.fail(Operation::Sync, 5);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| syncs.all_with_others(EVER));
+            while !waits.is_finished() {
+                assert_eq!(syncs.all().unwrap_err().raw_os_error(), Some(5));
+            }
+            let told = waits.join().unwrap();
+            assert_eq!(told.unwrap_err().raw_os_error(), Some(5));
+        });
     }
 }

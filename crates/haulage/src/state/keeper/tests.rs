@@ -54,7 +54,7 @@ fn what_is_written_while_the_disk_syncs_is_not_recorded_yet() {
     let stretch = assembly.begin(0..10 << 20, 0);
     stretch.wrote(2 << 20);
     disk.while_syncing(move || stretch.wrote(1 << 20));
-    state.record(&mut []).unwrap();
+    state.record(&mut [], Duration::ZERO).unwrap();
     let store = Store::open(&database, Access::Read).unwrap();
     let recorded = store.unfinished().unwrap().pop().unwrap();
     assert_eq!(recorded.end(), 2 << 20);
@@ -82,10 +82,10 @@ fn a_part_that_is_none_any_more_is_forgotten() {
         part.begin(0..10 << 20, 0).wrote(1 << 20);
         state.assemblies().add(part);
     }
-    state.record(&mut []).unwrap();
+    state.record(&mut [], Duration::ZERO).unwrap();
     assert_eq!(recorded(), [3, 5]);
     state.assemblies().forget(&parts[0]);
-    state.record(&mut []).unwrap();
+    state.record(&mut [], Duration::ZERO).unwrap();
     assert_eq!(recorded(), [5]);
     // What is too small to be worth it.
     let small = Arc::new(assembly(6));
@@ -140,7 +140,7 @@ fn after_a_sync_that_failed_nothing_more_is_recorded() {
     disk.fail_after(0, 5);
     // The disk would say yes the second time.
     for _ in 0..2 {
-        let error = state.record(&mut []).unwrap_err();
+        let error = state.record(&mut [], Duration::ZERO).unwrap_err();
         assert!(error.ends_the_run(), "{error}");
     }
     assert!(!database.exists());
@@ -162,6 +162,6 @@ fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     let named = Arc::new(assembly(4));
     named.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&named);
-    state.record(&mut []).unwrap();
+    state.record(&mut [], Duration::ZERO).unwrap();
     assert_eq!(disk.log(), [Done::SyncedPart(3)]);
 }
