@@ -3,6 +3,7 @@
 use rustix::process::{Resource, getrlimit};
 
 use crate::schedule::Caps;
+use crate::write::WAITING_FOR_NAMES;
 
 /// What a run has open besides its requests, with room to spare: lists and results, threads' own, the state's.
 const BESIDES: u64 = 40;
@@ -18,7 +19,8 @@ fn within(caps: Caps, limit: Option<u64>) -> Caps {
     let Some(limit) = limit else {
         return caps;
     };
-    let requests = limit.saturating_sub(BESIDES) / PER_REQUEST;
+    let besides = BESIDES + limit / WAITING_FOR_NAMES;
+    let requests = limit.saturating_sub(besides) / PER_REQUEST;
     let requests = usize::try_from(requests).unwrap_or(usize::MAX).max(1);
     Caps {
         jobs: caps.jobs.min(requests),
@@ -46,7 +48,7 @@ mod tests {
             (None, 64, 128),
             (Some(1 << 20), 64, 128),
             (Some(1024), 64, 128),
-            (Some(100), 15, 15),
+            (Some(100), 12, 12),
             (Some(10), 1, 1),
         ] {
             let within = within(caps, limit);

@@ -61,16 +61,19 @@ impl Body {
         }
     }
 
-    /// Writes the next bytes. The part's file is created with the first ones, even if they are none.
+    /// Writes the next bytes. The part's file is created with the first ones, even if they are none; `at_once` if those are all, and nothing is
+    /// to be replaced by them.
     pub(super) fn write(
         &mut self,
         batch: &Batch,
         disk: &dyn Disk,
         part: u64,
+        at_once: bool,
     ) -> Result<(), Trouble> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(match &self.place {
+                None if at_once => disk.create_whole(part)?,
                 None => disk.create_part(part)?,
                 Some(place) => place.assembly.open(disk, place.stretch.start())?,
             }),

@@ -24,6 +24,16 @@ pub(crate) struct Saving {
     pub(crate) done: Box<dyn FnOnce(Result<Saved, Error>) + Send>,
 }
 
+impl Saving {
+    /// What it may replace.
+    pub(super) fn replaces(&self) -> Replace {
+        match self.existing {
+            Existing::Refresh | Existing::Overwrite => Replace::Files,
+            Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
+        }
+    }
+}
+
 /// What became of a part that has its final name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
@@ -42,10 +52,7 @@ pub(super) fn name(
     verified: Verified,
     saving: &Saving,
 ) -> Result<Saved, Error> {
-    let replace = match saving.existing {
-        Existing::Refresh | Existing::Overwrite => Replace::Files,
-        Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
-    };
+    let replace = saving.replaces();
     let commit = |target: &TargetName| disk.commit(part, target, replace);
     let mut renamed = None;
     let mut named = commit(&saving.target);

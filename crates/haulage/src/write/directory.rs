@@ -9,6 +9,7 @@
 )]
 
 mod left;
+mod unnamed;
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -28,6 +29,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
+use self::unnamed::Unnamed;
+pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use super::disk::{Disk, PartFile, Present, Replace};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
@@ -60,6 +63,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     root: OwnedFd,
     parts: OwnedFd,
+    unnamed: Arc<Unnamed>,
     room: Arc<Room>,
     folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
     /// Held until the run ends.
@@ -112,6 +116,7 @@ impl Directory {
             path: path.to_owned(),
             root,
             parts,
+            unnamed: Arc::new(Unnamed::new()),
             room: Arc::new(reserve),
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
@@ -186,6 +191,18 @@ impl Disk for Directory {
         }))
     }
 
+    fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+        let Some(file) = self.unnamed.make(&self.parts, part) else {
+            return self.create_part(part);
+        };
+        let room = Arc::clone(&self.room);
+        Ok(Box::new(WholePart {
+            open: OpenPart { file, room },
+            part,
+            unnamed: Arc::clone(&self.unnamed),
+        }))
+    }
+
     fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
@@ -217,6 +234,11 @@ impl Disk for Directory {
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
+        if let Some(whole) = self.unnamed.get(part) {
+            return self.in_folder(target, |folder, file| {
+                self.unnamed.name(part, &whole, folder, file)
+            });
+        }
         let part = part_name(part);
         let part = part.as_c_str();
         self.in_folder(target, |folder, file| match replace {
@@ -240,6 +262,9 @@ impl Disk for Directory {
     }
 
     fn remove_part(&self, part: u64) -> io::Result<()> {
+        if self.unnamed.remove(part) {
+            return Ok(());
+        }
         Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)
     }
 
@@ -256,6 +281,9 @@ impl Disk for Directory {
     }
 
     fn sync_part(&self, part: u64) -> io::Result<()> {
+        if let Some(whole) = self.unnamed.get(part) {
+            return Ok(fdatasync(&*whole)?);
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
         Ok(fdatasync(&file)?)
@@ -383,6 +411,28 @@ impl PartFile for OpenPart {
             Ok(()) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// One that has no name; closed, it waits for that.
+struct WholePart {
+    open: OpenPart,
+    part: u64,
+    unnamed: Arc<Unnamed>,
+}
+
+impl PartFile for WholePart {
+    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.open.write(bytes)
+    }
+
+    fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
+        self.open.set_modified(time)
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        self.unnamed.add(self.part, self.open.file);
+        Ok(())
     }
 }
 

@@ -10,6 +10,10 @@ use crate::plan::name::TargetName;
 pub(crate) trait Disk: Send + Sync + 'static {
     /// Makes a part that nobody else has.
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
+    /// Makes a part of which all bytes are written now, and which gets a name at which nothing stands: nobody opens it again.
+    fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+        self.create_part(part)
+    }
     /// Opens a part to write from a byte on.
     fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>>;
     /// Opens a part to read it.

@@ -37,7 +37,7 @@ pub(crate) use self::assembly::{Assembly, Owner, Share};
 pub(crate) use self::body::Place;
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
-pub(crate) use self::directory::{Directory, state_in};
+pub(crate) use self::directory::{Directory, WAITING_FOR_NAMES, state_in};
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;

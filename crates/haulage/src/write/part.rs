@@ -12,7 +12,7 @@ use super::body::{Body, Place};
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
-use super::disk::Disk;
+use super::disk::{Disk, Replace};
 use super::trouble::Trouble;
 use super::verify::Verified;
 use super::{draw, flow};
@@ -208,8 +208,8 @@ impl Part {
         self.lock().ended
     }
 
-    fn write(&self, file: &mut File, batch: &Batch) -> Result<(), Trouble> {
-        file.body.write(batch, &*self.disk, self.number)
+    fn write(&self, file: &mut File, batch: &Batch, at_once: bool) -> Result<(), Trouble> {
+        file.body.write(batch, &*self.disk, self.number, at_once)
     }
 
     /// Writes the last of its bytes, and sees whether it is all that it should be.
@@ -221,7 +221,7 @@ impl Part {
                 earlier.unwrap_or_else(|| Error::disk(&what(), io::ErrorKind::Other.into()))
             );
         }
-        self.write(file, batch)
+        self.write(file, batch, saving.replaces() == Replace::Never)
             .and_then(|()| {
                 file.body
                     .finish(saving.promised, saving.modified, &*self.disk)
@@ -255,7 +255,7 @@ impl Job for Part {
                     let result = if file.failed {
                         Ok(())
                     } else {
-                        self.write(&mut file, &batch)
+                        self.write(&mut file, &batch, false)
                     };
                     let mut queue = self.lock();
                     queue.bytes -= batch.length();

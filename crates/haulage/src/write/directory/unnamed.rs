@@ -1,0 +1,94 @@
+//! Files that have no name before their final one: of a part that is written in one step, nothing is left when the run ends before it has its
+//! name, and that costs less than to give it two (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, unlinkat};
+use rustix::process::{Resource, getrlimit};
+
+use super::part_name;
+
+/// At most so many of the descriptors that the process may have are held by files that wait for their names: one in this many.
+pub(crate) const WAITING_FOR_NAMES: u64 = 8;
+/// And no more than these.
+const MOST: u64 = 1024;
+
+/// The files that have been closed, as far as their parts are concerned, and wait for their names.
+pub(super) struct Unnamed {
+    most: usize,
+    /// Whether they can be given one later: tried out with the first.
+    works: OnceLock<bool>,
+    waiting: Mutex<HashMap<u64, Arc<OwnedFd>>>,
+}
+
+impl Unnamed {
+    pub(super) fn new() -> Self {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        Self {
+            most: usize::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default(),
+            works: OnceLock::new(),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Makes one in the folder of the parts; `None` where it has to be made with a name.
+    pub(super) fn make(&self, parts: &OwnedFd, part: u64) -> Option<OwnedFd> {
+        if self.works.get() == Some(&false) || self.waiting().len() >= self.most {
+            return None;
+        }
+        let make = || {
+            let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+            // Never executable (0o666 less the umask).
+            openat(parts, ".", flags, Mode::from_raw_mode(0o666)).ok()
+        };
+        let may_be_named = |file: OwnedFd| {
+            let name = part_name(part);
+            let name = name.as_c_str();
+            // Some file systems know no such thing, and older kernels let only root do this.
+            linkat(&file, "", parts, name, AtFlags::EMPTY_PATH).is_ok()
+                && unlinkat(parts, name, AtFlags::empty()).is_ok()
+        };
+        let works = *self.works.get_or_init(|| make().is_some_and(may_be_named));
+        // What there is to say is said to whoever makes one with a name then.
+        works.then(make).flatten()
+    }
+
+    /// A file is written; its part has this number.
+    pub(super) fn add(&self, part: u64, file: OwnedFd) {
+        self.waiting().insert(part, Arc::new(file));
+    }
+
+    pub(super) fn get(&self, part: u64) -> Option<Arc<OwnedFd>> {
+        let waiting = self.waiting();
+        // Most of the time there is none: that costs no more than a look.
+        if waiting.is_empty() {
+            return None;
+        }
+        waiting.get(&part).cloned()
+    }
+
+    /// Gives one of them a name at which nothing stands. It is not among them any more then.
+    pub(super) fn name(
+        &self,
+        part: u64,
+        file: &OwnedFd,
+        folder: impl AsFd,
+        name: &str,
+    ) -> io::Result<()> {
+        linkat(file, "", folder, name, AtFlags::EMPTY_PATH)?;
+        self.remove(part);
+        Ok(())
+    }
+
+    /// One is not needed any more; `false` if there is none.
+    pub(super) fn remove(&self, part: u64) -> bool {
+        self.waiting().remove(&part).is_some()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
