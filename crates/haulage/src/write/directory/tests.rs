@@ -81,6 +81,81 @@ fn nothing_is_replaced_unless_asked() {
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
 }
 
+/// The same as [`save`], of a part that is written at once.
+fn save_whole(directory: &Directory, part: u64, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = directory.create_whole(part)?;
+    assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000))?;
+    file.close()?;
+    directory.sync_part(part)?;
+    directory.commit(part, &target(name), Replace::Never)
+}
+
+fn parts(folder: &Path) -> usize {
+    fs::read_dir(folder.join(".haul/part")).unwrap().count()
+}
+
+#[test]
+fn what_is_written_at_once_is_a_file_like_any_other_whether_or_not_it_had_a_name_before() {
+    for had_a_name in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut directory = open(folder.path());
+        if had_a_name {
+            directory.unnamed = Arc::new(Unnamed::none());
+        }
+        save_whole(&directory, 1, "a/b.sh", b"one").unwrap();
+        let file = folder.path().join("a/b.sh");
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        let about = fs::metadata(&file).unwrap();
+        assert_eq!(about.permissions().mode() & 0o111, 0);
+        assert_eq!((about.nlink(), about.mtime()), (1, 1_000_000_000));
+        // What stands there stays, and there is another name for it.
+        let taken = save_whole(&directory, 2, "a/b.sh", b"two").unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        directory.commit(2, &target("c"), Replace::Never).unwrap();
+        assert_eq!(fs::read(folder.path().join("c")).unwrap(), b"two");
+        // Or none.
+        save_whole(&directory, 3, "c", b"three").unwrap_err();
+        directory.remove_part(3).unwrap();
+        let gone = directory.commit(3, &target("d"), Replace::Never);
+        assert_eq!(gone.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(parts(folder.path()), 0);
+    }
+}
+
+#[test]
+fn of_what_has_no_name_nothing_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    save_whole(&directory, 1, "a", b"one").unwrap();
+    if !directory.unnamed.works() {
+        // Its file system cannot do this.
+        return;
+    }
+    drop(directory.create_whole(2).unwrap());
+    let file = directory.create_whole(3).unwrap();
+    file.close().unwrap();
+    assert_eq!(parts(folder.path()), 0);
+    drop(directory);
+    assert_eq!(parts(folder.path()), 0);
+}
+
+#[test]
+fn few_descriptors_wait_for_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = open(folder.path());
+    directory.unnamed = Arc::new(Unnamed::at_most(2));
+    for part in 1..=4 {
+        directory.create_whole(part).unwrap().close().unwrap();
+    }
+    assert!(directory.unnamed.len() <= 2);
+    for part in 1..=4 {
+        let name = target(&part.to_string());
+        directory.commit(part, &name, Replace::Never).unwrap();
+    }
+    assert_eq!((directory.unnamed.len(), parts(folder.path())), (0, 0));
+}
+
 #[test]
 fn a_link_at_the_target_is_replaced_and_never_written_through() {
     let folder = tempfile::tempdir().unwrap();

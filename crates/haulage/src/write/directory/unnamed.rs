@@ -92,3 +92,27 @@ impl Unnamed {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+impl Unnamed {
+    /// As where it does not work.
+    pub(super) fn none() -> Self {
+        Self::at_most(0)
+    }
+
+    pub(super) fn at_most(most: usize) -> Self {
+        Self {
+            most,
+            ..Self::new()
+        }
+    }
+
+    /// Whether it does, once one was made.
+    pub(super) fn works(&self) -> bool {
+        self.works.get() == Some(&true)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+}
