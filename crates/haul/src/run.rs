@@ -63,7 +63,7 @@ enum State {
 }
 
 /// After so many batches of events, each is followed by a rest, in which the next one grows: waking up costs more than
-/// reporting does. A run of a few files is over before that, and is reported without delay.
+/// reporting does. A run of a few files is over before that, and is reported without delay; so is the end of any other.
 const AT_ONCE: usize = 32;
 const REST: Duration = Duration::from_millis(10);
 
@@ -103,8 +103,7 @@ impl Run {
                 biased;
                 () = interrupts.next() => self.interrupt(display),
                 () = tick(&mut redraws) => display.tick(),
-                () = until(resting_until), if resting_until.is_some() => resting_until = None,
-                count = self.events.next_many(&mut batch), if resting_until.is_none() => {
+                count = after(resting_until, &mut self.events, &mut batch) => {
                     self.report(&mut batch, display);
                     if count == 0 {
                         break;
@@ -210,10 +209,15 @@ async fn tick(redraws: &mut Option<Interval>) {
     }
 }
 
-async fn until(instant: Option<Instant>) {
+/// Adds the next events to `batch` once this instant has come, or the run is over.
+async fn after(instant: Option<Instant>, events: &mut Events, batch: &mut Vec<Event>) -> usize {
     if let Some(instant) = instant {
-        time::sleep_until(instant).await;
+        tokio::select! {
+            () = time::sleep_until(instant) => {}
+            () = events.over() => {}
+        }
     }
+    events.next_many(batch).await
 }
 
 fn no_system(cause: &io::Error) -> Problem {

@@ -56,6 +56,11 @@ impl Events {
         more
     }
 
+    /// Waits until the run is over: there are no events then but those that wait here. For whoever does not look at each at once.
+    pub async fn over(&self) {
+        self.core.over.cancelled().await;
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.over {
             return Poll::Ready(None);
