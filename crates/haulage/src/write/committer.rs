@@ -20,7 +20,7 @@ use crate::pool::BlockingPool;
 
 /// A group gathers for so many times as long as the last sync took, so that syncs are a small part of the time; and not so long that what
 /// was touched last is cold when it is named.
-const PER_SYNC: u32 = 10;
+const PER_SYNC: u32 = 5;
 /// The least and the most that it gathers.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
 /// A group of so many gathers no longer.
