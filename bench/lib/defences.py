@@ -1,6 +1,6 @@
 """What haul does about each fault, the tests that show it, and how to take the defence out.
 
-A `Cut` replaces a piece of a source file, so that the test must fail; `None` where what defends is not ours (hyper, rustls), or is
+A `Cut` replaces a piece of a source file, so that the test must fail; `None` where what defends is not ours (h2, rustls), or is
 not a piece that can be taken out: then `why` says so.
 """
 
@@ -77,7 +77,7 @@ DEFENCES = (
             ("engine::floods::headers_without_end_are_no_http",),
             (Cut("fetch/http1/head.rs", "const MOST_HEADERS: usize = 128;", "const MOST_HEADERS: usize = 1 << 15;"),
              Cut("fetch/http1/head.rs", "const MOST_BYTES: usize = 64 << 10;", "const MOST_BYTES: usize = 64 << 20;"),
-             Cut("fetch/connect.rs", "const MOST_HEADER_BYTES: u32 = 64 << 10;", "const MOST_HEADER_BYTES: u32 = 64 << 20;"),
+             Cut("fetch/http2/mod.rs", "const MOST_HEADER_BYTES: u32 = 64 << 10;", "const MOST_HEADER_BYTES: u32 = 64 << 20;"),
              Cut("fetch/http1/mod.rs", "if come > BEFORE_AN_ANSWER {", "if come > BEFORE_AN_ANSWER << 20 {"))),
     Defence("7", "1xx responses without end", "`protocol`, at 512 KiB before an answer",
             ("engine::floods::early_responses_are_passed_over_but_not_without_end",),
@@ -90,17 +90,17 @@ DEFENCES = (
             Cut("plan/head.rs", "StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT =>", "StatusCode::IM_A_TEAPOT =>")),
     Defence("9", "HTTP/2 GOAWAY, REFUSED_STREAM", "streams that were not processed go again at once, not counted",
             ("engine::resending::http2_streams_that_were_not_processed_go_again",),
-            Cut("fetch/classify.rs", "    let http2 = find::<h2::Error>(cause).filter(|http2| http2.is_remote())?;",
-                "    let http2 = find::<h2::Error>(cause).filter(|http2| http2.is_remote() && http2.is_io())?;")),
+            Cut("fetch/classify.rs", "    if !cause.is_remote() {", "    if !cause.is_remote() || !cause.is_io() {")),
     Defence("9", "HTTP/2 GOAWAY while many streams are under way", "those it covers end, the others go again, not counted",
             ("engine::resending::many_streams_survive_a_connection_that_says_goodbye",),
-            (Cut("fetch/classify.rs", "    if http2.is_go_away() {", "    if http2.is_go_away() && http2.is_io() {"),
+            (Cut("fetch/classify.rs", "    if cause.is_go_away() {", "    if cause.is_go_away() && cause.is_io() {"),
              Cut("engine/exchange.rs", "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Reset => {",
                  "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Disk => {"))),
     Defence("9", "RST_STREAM in the middle of a body", "never taken for the end, whatever its reason",
             ("engine::repeating::a_stream_that_was_reset_is_no_whole_body_whatever_the_reason",
              "engine::framing::an_http2_stream_that_is_reset_is_never_whole_whatever_the_reason"),
-            Cut("fetch/body.rs", "None if !incoming.is_end_stream() => {", "None if !incoming.is_end_stream() && false => {")),
+            Cut("fetch/http2/mod.rs", "Some(Err(cause)) => return Err(self.broken(cause)),",
+                "Some(Err(cause)) if cause.is_reset() => return Ok(None),\nSome(Err(cause)) => return Err(self.broken(cause)),")),
     Defence("9", "HTTP/2 frames without end that bring nothing", "`protocol`, after 4,096 in a row",
             ("engine::floods::http2_frames_that_bring_nothing_are_no_answer",),
             Cut("fetch/flood.rs", "        self.for_nothing <= FRAMES_FOR_NOTHING", "        self.for_nothing <= u32::MAX - FRAMES_FOR_NOTHING")),

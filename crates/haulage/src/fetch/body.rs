@@ -1,12 +1,11 @@
 //! The body of a response: its bytes, as they come, and whether they were all.
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
 
 use super::classify;
 use super::connection::Connection;
 use super::http1::Coming;
+use super::http2::Incoming;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 
@@ -26,7 +25,7 @@ impl ResponseBody {
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::Http1(coming) => coming.length(),
-            Self::Http2(incoming) => incoming.size_hint().exact(),
+            Self::Http2(incoming) => incoming.length(),
         }
     }
 
@@ -34,7 +33,7 @@ impl ResponseBody {
     pub(crate) fn is_at_end(&self) -> bool {
         match self {
             Self::Http1(coming) => coming.is_at_end(),
-            Self::Http2(incoming) => incoming.is_end_stream(),
+            Self::Http2(incoming) => incoming.is_at_end(),
         }
     }
 
@@ -70,7 +69,7 @@ impl ResponseBody {
                 let next = idle.guard_body(http1.next(coming)).await?;
                 next.map_err(classify::body_of_http1)?
             }
-            Self::Http2(incoming) => next_of_http2(incoming, idle).await?,
+            Self::Http2(incoming) => incoming.next(idle).await?,
         };
         if let Some(bytes) = &bytes {
             idle.received(bytes.len());
@@ -111,37 +110,4 @@ fn given_up() -> Error {
         ErrorKind::Incomplete,
         "the connection was given up before the file was complete",
     )
-}
-
-async fn next_of_http2(
-    incoming: &mut Incoming,
-    idle: &mut IdleTimer,
-) -> Result<Option<Bytes>, Error> {
-    loop {
-        match idle.guard_body(incoming.frame()).await? {
-            // hyper takes `RST_STREAM` with `NO_ERROR` for the end of a body, but it is that only after `END_STREAM`
-            // (RFC 9113 §8.1).
-            None if !incoming.is_end_stream() => {
-                return Err(Error::new(
-                    ErrorKind::Incomplete,
-                    "the server ended the stream before the file was complete",
-                )
-                .maybe_unprocessed());
-            }
-            None => return Ok(None),
-            // Trailers say nothing that is used.
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(bytes) if bytes.is_empty() => {}
-                Ok(bytes) => return Ok(Some(bytes)),
-                Err(_) => {}
-            },
-            Some(Err(cause)) => {
-                let lacking = incoming
-                    .size_hint()
-                    .exact()
-                    .is_some_and(|length| length > 0);
-                return Err(classify::body(cause, lacking));
-            }
-        }
-    }
 }

@@ -1,6 +1,5 @@
 //! What a failed exchange means: the one place that looks into the transport's errors.
 
-use std::error::Error as StdError;
 use std::io;
 
 use h2::Reason;
@@ -11,12 +10,12 @@ use super::http1::Failure;
 use crate::error::{Error, ErrorKind, plain_io};
 
 /// A failure before the response's head was complete.
-pub(crate) fn exchange(cause: hyper::Error) -> Error {
+pub(crate) fn exchange(cause: h2::Error) -> Error {
     of(cause, Phase::Head)
 }
 
 /// A failure in the response's body; `lacking` when it has a length and not all of it has come.
-pub(crate) fn body(cause: hyper::Error, lacking: bool) -> Error {
+pub(crate) fn body(cause: h2::Error, lacking: bool) -> Error {
     of(cause, Phase::Body { lacking })
 }
 
@@ -57,13 +56,15 @@ pub(crate) enum Unprocessed {
 }
 
 /// What the server says of a request that failed before its response's head was complete; `None` when it says nothing.
-pub(crate) fn unprocessed(cause: &hyper::Error) -> Option<Unprocessed> {
-    let http2 = find::<h2::Error>(cause).filter(|http2| http2.is_remote())?;
-    if http2.is_go_away() {
+pub(crate) fn unprocessed(cause: &h2::Error) -> Option<Unprocessed> {
+    if !cause.is_remote() {
+        return None;
+    }
+    if cause.is_go_away() {
         // The streams that a GOAWAY covers go on: one that it ends is none of them.
         return Some(Unprocessed::Connection);
     }
-    (http2.reason() == Some(Reason::REFUSED_STREAM)).then_some(Unprocessed::Stream)
+    (cause.reason() == Some(Reason::REFUSED_STREAM)).then_some(Unprocessed::Stream)
 }
 
 /// How far the response had come.
@@ -78,39 +79,21 @@ fn of_io(cause: io::Error, phase: Phase) -> Error {
     Error::new(kind, message).caused_by(cause)
 }
 
-fn of(cause: hyper::Error, phase: Phase) -> Error {
+fn of(cause: h2::Error, phase: Phase) -> Error {
     let (kind, message) = judge(&cause, phase);
     Error::new(kind, message).caused_by(cause)
 }
 
-fn judge(cause: &hyper::Error, phase: Phase) -> (ErrorKind, String) {
-    if let Some(http2) = find::<h2::Error>(cause) {
-        return match http2.get_io() {
-            Some(io) => judge_io(io, phase),
-            None => judge_http2(http2, phase),
-        };
-    }
-    if let Some(io) = find::<io::Error>(cause) {
-        return judge_io(io, phase);
-    }
-    if cause.is_incomplete_message() {
-        return phase.broken_off("the server closed the connection");
-    }
-    if cause.is_parse() {
-        let why = innermost(cause);
-        return (
+fn judge(cause: &h2::Error, phase: Phase) -> (ErrorKind, String) {
+    match cause.get_io() {
+        Some(io) => judge_io(io, phase),
+        None if cause.is_remote() || cause.is_library() => judge_http2(cause, phase),
+        // What we asked of it cannot be.
+        None => (
             ErrorKind::Protocol,
-            format!("the answer is not HTTP: {why}"),
-        );
+            format!("the exchange could not go on: {cause}"),
+        ),
     }
-    if cause.is_user() {
-        let why = innermost(cause);
-        return (
-            ErrorKind::Protocol,
-            format!("the exchange could not go on: {why}"),
-        );
-    }
-    phase.broken_off("the connection broke")
 }
 
 fn judge_io(io: &io::Error, phase: Phase) -> (ErrorKind, String) {
@@ -211,22 +194,4 @@ impl Phase {
             ),
         }
     }
-}
-
-/// The first error of this type in a chain of causes.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    chain(error).find_map(<dyn StdError>::downcast_ref)
-}
-
-/// What lies at the end of a chain of causes.
-fn innermost(error: &hyper::Error) -> String {
-    chain(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string)
-}
-
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,23 +15,16 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::addresses::Addresses;
-use super::connection::{Connection, Shared};
+use super::connection::Connection;
 use super::dns::Resolver;
-use super::flood::Bounded;
 use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
-use super::{classify, happy_eyeballs, tls};
+use super::{happy_eyeballs, http2, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{HttpVersion, Options, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
-
-/// Most bytes of a response's head, and of its trailers, in HTTP/2.
-const MOST_HEADER_BYTES: u32 = 64 << 10;
-/// HTTP/2 flow control: what a server may send ahead on one stream and on all of them (RFC 9113 §5.2).
-const STREAM_WINDOW: u32 = 2 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
 const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
@@ -180,19 +171,9 @@ impl Connector {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         worker: usize,
     ) -> Result<Connection, Error> {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(MOST_HEADER_BYTES)
-            .handshake(TokioIo::new(Bounded::new(stream)))
-            .await
-            .map_err(classify::exchange)?;
-        tokio::spawn(connection);
-        Ok(Connection::Http2(Shared {
-            number: self.numbers.fetch_add(1, Ordering::Relaxed),
-            worker,
-            sender,
-        }))
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let shared = http2::open(stream, number, worker).await?;
+        Ok(Connection::Http2(shared))
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod flood;
 mod happy_eyeballs;
 pub(crate) mod headers;
 pub(crate) mod http1;
+mod http2;
 pub(crate) mod idle;
 pub(crate) mod origin;
 pub(crate) mod redirect;

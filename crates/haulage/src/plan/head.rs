@@ -177,7 +177,11 @@ fn framing(version: Version, headers: &Fields) -> Verified {
 
 fn text(headers: &Fields, name: &HeaderName) -> Option<Arc<str>> {
     let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into())
+    // Almost all of them are UTF-8, and that is seen faster.
+    Some(match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).into(),
+    })
 }
 
 #[cfg(test)]

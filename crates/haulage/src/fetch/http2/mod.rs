@@ -1,0 +1,236 @@
+//! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a task of its own.
+
+mod driver;
+mod window;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use h2::{Reason, RecvStream};
+use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, Request, Uri, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use url::{Position, Url};
+
+use self::driver::Driver;
+use super::classify;
+use super::exchange::{Unanswered, closed};
+use super::flood::Bounded;
+use super::headers::RequestHeaders;
+use super::idle::IdleTimer;
+use crate::error::{Error, ErrorKind};
+use crate::plan::fields::Fields;
+use crate::plan::head::Head;
+
+/// Most bytes of a response's head, and of its trailers.
+const MOST_HEADER_BYTES: u32 = 64 << 10;
+/// Most requests at once before the server has said how many it takes (RFC 9113 §6.5.2 recommends no fewer).
+const MOST_STREAMS: usize = 100;
+
+/// A handle of a connection.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Tells one connection from the next to the same host.
+    pub(crate) number: u64,
+    /// The worker thread that it lives on.
+    pub(crate) worker: usize,
+    sender: SendRequest<Bytes>,
+    received: Arc<AtomicU64>,
+}
+
+/// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle.
+pub(super) async fn open(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    number: u64,
+    worker: usize,
+) -> Result<Shared, Error> {
+    let (sender, connection) = Builder::new()
+        .initial_window_size(window::FIRST.stream)
+        .initial_connection_window_size(window::FIRST.connection)
+        .initial_max_send_streams(MOST_STREAMS)
+        .max_header_list_size(MOST_HEADER_BYTES)
+        .enable_push(false)
+        .handshake(Bounded::new(stream))
+        .await
+        .map_err(classify::exchange)?;
+    let received = Arc::default();
+    tokio::spawn(Driver::new(connection, Arc::clone(&received)));
+    Ok(Shared {
+        number,
+        worker,
+        sender,
+        received,
+    })
+}
+
+impl Shared {
+    /// Whether a request could still be sent.
+    pub(crate) fn is_open(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Sends a GET for `url` and waits for the head of the response.
+    pub(super) async fn get(
+        &mut self,
+        url: &Url,
+        headers: &RequestHeaders<'_>,
+        idle: &mut IdleTimer,
+    ) -> Result<(Head, Incoming), Unanswered> {
+        let request = request(url, headers).map_err(Unanswered::Failed)?;
+        let sender = &mut self.sender;
+        let answer = idle.guard(async {
+            // Where the server takes no more at once, it waits here.
+            poll_fn(|context| sender.poll_ready(context))
+                .await
+                .map_err(|_| closed())?;
+            let (answer, _) = sender.send_request(request, true).map_err(unsent)?;
+            answer.await.map_err(unanswered)
+        });
+        let (parts, stream) = answer.await.map_err(Unanswered::Failed)??.into_parts();
+        let head = Head {
+            status: parts.status,
+            version: parts.version,
+            fields: Fields::from(&parts.headers),
+        };
+        let received = Arc::clone(&self.received);
+        Ok((head, Incoming::new(stream, &parts.headers, received)))
+    }
+}
+
+/// A body that is being received on a stream of its own. Dropped before its end, it takes its stream with it.
+pub(crate) struct Incoming {
+    stream: RecvStream,
+    /// Bytes to come, where the head says so.
+    left: Option<u64>,
+    /// What the connection has brought.
+    received: Arc<AtomicU64>,
+}
+
+impl Incoming {
+    fn new(stream: RecvStream, headers: &HeaderMap, received: Arc<AtomicU64>) -> Self {
+        // h2 holds what comes against it (RFC 9113 §8.1.1).
+        let length = headers.get(http::header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Self {
+            left: if stream.is_end_stream() {
+                Some(0)
+            } else {
+                length
+            },
+            stream,
+            received,
+        }
+    }
+
+    /// Bytes to come, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.left
+    }
+
+    /// Whether it is known that nothing more comes.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(super) async fn next(&mut self, idle: &mut IdleTimer) -> Result<Option<Bytes>, Error> {
+        loop {
+            let stream = &mut self.stream;
+            match idle
+                .guard_body(poll_fn(|context| stream.poll_data(context)))
+                .await?
+            {
+                Some(Ok(bytes)) => {
+                    self.took(bytes.len());
+                    if !bytes.is_empty() {
+                        return Ok(Some(bytes));
+                    }
+                }
+                Some(Err(cause)) => return Err(self.broken(cause)),
+                None => break,
+            }
+        }
+        // They say nothing that is used.
+        let stream = &mut self.stream;
+        let trailers = poll_fn(|context| stream.poll_trailers(context));
+        match idle.guard_body(trailers).await? {
+            Ok(_) if self.stream.is_end_stream() => Ok(None),
+            Ok(_) => Err(ended()),
+            Err(cause) => Err(self.broken(cause)),
+        }
+    }
+
+    /// So many bytes have been taken: the server may send as many more.
+    fn took(&mut self, bytes: usize) {
+        // It fails only for more than has come.
+        let _ = self.stream.flow_control().release_capacity(bytes);
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(bytes as u64);
+        }
+    }
+
+    fn broken(&self, cause: h2::Error) -> Error {
+        // Neither is an end: that is only `END_STREAM` (RFC 9113 §8.1).
+        if cause.is_reset() && matches!(cause.reason(), Some(Reason::NO_ERROR | Reason::CANCEL)) {
+            return ended();
+        }
+        classify::body(cause, self.left.is_some_and(|left| left > 0))
+    }
+}
+
+fn ended() -> Error {
+    Error::new(
+        ErrorKind::Incomplete,
+        "the server ended the stream before the file was complete",
+    )
+    .maybe_unprocessed()
+}
+
+/// h2 has not taken a request.
+fn unsent(cause: h2::Error) -> Unanswered {
+    if cause.is_go_away() || cause.is_io() {
+        return closed();
+    }
+    Unanswered::Failed(classify::exchange(cause))
+}
+
+fn unanswered(cause: h2::Error) -> Unanswered {
+    match classify::unprocessed(&cause) {
+        Some(unprocessed) => Unanswered::Unprocessed(unprocessed, classify::exchange(cause)),
+        None => Unanswered::Failed(classify::exchange(cause)),
+    }
+}
+
+fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error> {
+    let text = &url[..Position::AfterQuery];
+    let uri = Uri::try_from(text).map_err(|cause| {
+        Error::new(
+            ErrorKind::Input,
+            format!("{url} cannot be asked for: {cause}"),
+        )
+        .caused_by(cause)
+    })?;
+    let mut request = Request::new(());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`.
+    for (name, value) in headers.fields() {
+        if !is_of_the_connection(name) {
+            request.headers_mut().append(name, value.clone());
+        }
+    }
+    Ok(request)
+}
+
+/// Says something of a connection of HTTP/1.1: it must not be sent (RFC 9113 §8.2.2).
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    matches!(*name, CONNECTION | TE | TRANSFER_ENCODING | UPGRADE)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
