@@ -261,8 +261,9 @@ pub enum Naming {
     ByServer,
 }
 
-/// Headers that say how messages are framed or which parts are wanted: one given by hand would break both.
-const FRAMING: [HeaderName; 7] = [
+/// Headers that say how messages are framed, what becomes of their connection, or which parts are wanted: one given by hand would break
+/// that.
+const FRAMING: [HeaderName; 9] = [
     http::header::CONNECTION,
     http::header::CONTENT_LENGTH,
     http::header::RANGE,
@@ -270,6 +271,8 @@ const FRAMING: [HeaderName; 7] = [
     http::header::TE,
     http::header::TRANSFER_ENCODING,
     http::header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 
 /// Headers that ask whether a file has changed (RFC 9110 §13.1): the answer to one given by hand is not about the file that is there.

@@ -142,30 +142,6 @@ fn a_request_says_who_asks_and_what_was_given() {
 }
 
 #[test]
-fn http2_says_nothing_of_a_connection_of_http1() {
-    let origin = Origin::tls();
-    origin.on("/a", Script::ok(Body::empty()));
-    let mut bench = Bench::trusting(&origin);
-    for (name, value) in [
-        ("connection", "close"),
-        ("te", "gzip"),
-        ("keep-alive", "1"),
-        ("x-mine", "1"),
-    ] {
-        let name = http::HeaderName::from_static(name);
-        let value = http::HeaderValue::from_static(value);
-        bench.options.headers.insert(name, value);
-    }
-    assert_done(&bench.fetch(&origin.url("/a")));
-    let asked = origin.log().pop().unwrap();
-    assert_eq!(asked.version, http::Version::HTTP_2);
-    assert_eq!(asked.headers["x-mine"], "1");
-    for gone in ["connection", "te", "keep-alive"] {
-        assert!(!asked.headers.contains_key(gone), "{gone}");
-    }
-}
-
-#[test]
 fn a_host_that_does_not_exist_and_a_port_that_is_closed_say_so() {
     let mut bench = Bench::new();
     bench.options.retry.retries = 1;

@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, RecvStream};
-use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use url::{Position, Url};
@@ -220,17 +219,9 @@ fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
-    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`.
+    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`. What must not be sent (§8.2.2) the options refuse.
     for (name, value) in headers.fields() {
-        if !is_of_the_connection(name) {
-            request.headers_mut().append(name, value.clone());
-        }
+        request.headers_mut().append(name, value.clone());
     }
     Ok(request)
-}
-
-/// Says something of a connection of HTTP/1.1: it must not be sent (RFC 9113 §8.2.2).
-fn is_of_the_connection(name: &HeaderName) -> bool {
-    matches!(*name, CONNECTION | TE | TRANSFER_ENCODING | UPGRADE)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
