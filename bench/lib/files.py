@@ -83,6 +83,7 @@ SETS = {
     "medium": FileSet("medium", 2_000, 256 * KIB, "medium-{:04}.bin"),
     "mid": FileSet("mid", 200, 5 * MIB, "mid-{:03}.bin"),
     "large": FileSet("large", 1, 2 * GIB, "large-{}.bin"),
+    "far": FileSet("far", 1, 128 * MIB, "far-{}.bin"),
     "delayed": FileSet("delayed", 1_500, 4 * KIB, "delayed-{:04}.bin"),
     "limited": FileSet("limited", 1, 256 * MIB, "limited-{}.bin"),
 }
