@@ -115,8 +115,8 @@ impl Directory {
         Ok(Self {
             path: path.to_owned(),
             root,
+            unnamed: Arc::new(Unnamed::new(&parts)),
             parts,
-            unnamed: Arc::new(Unnamed::new()),
             room: Arc::new(reserve),
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),

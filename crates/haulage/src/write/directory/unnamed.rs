@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, unlinkat};
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
 use super::part_name;
@@ -25,10 +26,14 @@ pub(super) struct Unnamed {
 }
 
 impl Unnamed {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(folder: impl AsFd) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = i32::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default();
+        // The kernel's table of descriptors is made larger while there are no threads: with them it waits each time until all processors have
+        // passed by (`expand_fdtable`), which takes some ten milliseconds. Where that fails, it takes those.
+        let _ = fcntl_dupfd_cloexec(folder, most);
         Self {
-            most: usize::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default(),
+            most: usize::try_from(most).unwrap_or_default(),
             works: OnceLock::new(),
             waiting: Mutex::default(),
         }
@@ -103,7 +108,8 @@ impl Unnamed {
     pub(super) fn at_most(most: usize) -> Self {
         Self {
             most,
-            ..Self::new()
+            works: OnceLock::new(),
+            waiting: Mutex::default(),
         }
     }
 
