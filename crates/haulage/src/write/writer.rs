@@ -27,7 +27,7 @@ use crate::options::Durability;
 use crate::pool::BlockingPool;
 
 /// Bytes that may wait for the disk in all.
-const BUDGET: usize = 6 << 20;
+const BUDGET: usize = 4 << 20;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
 pub(super) const BATCH: usize = 128 << 10;
 /// Most bodies that flow to their files directly at once, each with a thread of its own.
