@@ -319,7 +319,7 @@ DEFENCES = (
             Cut("engine/resume.rs", "        item.brought.kept = state.take_up(ask, item.request.url(), is_checked);", "        let _ = is_checked;")),
     Defence("64", "an executable mode", "no file is made executable",
             ("write::directory::tests::a_file_is_never_executable",),
-            Cut("write/directory.rs", "let mode = Mode::from_raw_mode(0o666);", "let mode = Mode::from_raw_mode(0o777);")),
+            Cut("write/directory/open.rs", "Mode::from_raw_mode(0o666)", "Mode::from_raw_mode(0o777)")),
     Defence("65", "a byte-order mark, CRLF, blank lines, comments, no last newline", "read",
             ("source::text::tests::marks_line_ends_blanks_and_comments_are_read_as_people_write_them",),
             Cut("source/lines.rs", "bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);", "bytes = bytes.strip_prefix(b\"x\").unwrap_or(bytes);")),

@@ -9,12 +9,13 @@
 )]
 
 mod left;
+mod open;
 mod unnamed;
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, IoSlice, Read};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,15 +23,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, SeekFrom, Stat, Timespec, Timestamps, UTIME_OMIT,
-    fdatasync, futimens, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, SeekFrom, Stat, fdatasync, linkat, mkdirat,
+    openat, renameat, renameat_with, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
-use self::unnamed::Unnamed;
+use self::open::OpenPart;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
+use self::unnamed::{Unnamed, WholePart};
 use super::disk::{Disk, PartFile, Present, Replace};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
@@ -182,9 +183,7 @@ impl Directory {
 impl Disk for Directory {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        // Never executable (0o666 less the umask).
-        let mode = Mode::from_raw_mode(0o666);
-        let file = openat(&self.parts, part_name(part), flags, mode)?;
+        let file = openat(&self.parts, part_name(part), flags, open::mode())?;
         Ok(Box::new(OpenPart {
             file,
             room: Arc::clone(&self.room),
@@ -361,79 +360,6 @@ pub(super) fn read(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Box<
         return Err(io::Error::other("it is no file any more"));
     }
     Ok(Box::new(file))
-}
-
-struct OpenPart {
-    file: OwnedFd,
-    room: Arc<Room>,
-}
-
-impl PartFile for OpenPart {
-    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        // IOV_MAX is at least 1024 wherever this runs.
-        let bytes = &bytes[..bytes.len().min(1024)];
-        let written = rustix::io::writev(&self.file, bytes)?;
-        self.room.took(written as u64, self.file.as_fd())?;
-        Ok(written)
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.file.as_fd())
-    }
-
-    fn flowed(&self, bytes: u64) -> io::Result<()> {
-        self.room.took(bytes, self.file.as_fd())
-    }
-
-    fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
-        let since = time
-            .duration_since(UNIX_EPOCH)
-            .map_err(|_| io::ErrorKind::InvalidInput)?;
-        let times = Timestamps {
-            last_access: Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_OMIT,
-            },
-            last_modification: Timespec {
-                tv_sec: i64::try_from(since.as_secs()).map_err(|_| io::ErrorKind::InvalidInput)?,
-                tv_nsec: since.subsec_nanos().into(),
-            },
-        };
-        Ok(futimens(&self.file, &times)?)
-    }
-
-    fn close(self: Box<Self>) -> io::Result<()> {
-        #[expect(unsafe_code, reason = "the one way to see what close says")]
-        // SAFETY: the descriptor was owned by `self`, which is gone, so nobody else has it or will close it again.
-        let closed = unsafe { rustix::io::try_close(self.file.into_raw_fd()) };
-        match closed {
-            // Interrupted or not, Linux has closed it; the bytes were taken by `write`.
-            Ok(()) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// One that has no name; closed, it waits for that.
-struct WholePart {
-    open: OpenPart,
-    part: u64,
-    unnamed: Arc<Unnamed>,
-}
-
-impl PartFile for WholePart {
-    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.open.write(bytes)
-    }
-
-    fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
-        self.open.set_modified(time)
-    }
-
-    fn close(self: Box<Self>) -> io::Result<()> {
-        self.unnamed.add(self.part, self.open.file);
-        Ok(())
-    }
 }
 
 fn part_name(part: u64) -> DecInt {

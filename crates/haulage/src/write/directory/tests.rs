@@ -1,5 +1,6 @@
 //! A destination as a directory: names, links, folders, locks.
 
+use std::io::IoSlice;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;

@@ -2,14 +2,17 @@
 //! name, and that costs less than to give it two (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, unlinkat};
+use rustix::fs::{AtFlags, OFlags, linkat, openat, unlinkat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
+use super::super::disk::PartFile;
+use super::open::{self, OpenPart};
 use super::part_name;
 
 /// At most so many of the descriptors that the process may have are held by files that wait for their names: one in this many.
@@ -46,8 +49,7 @@ impl Unnamed {
         }
         let make = || {
             let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-            // Never executable (0o666 less the umask).
-            openat(parts, ".", flags, Mode::from_raw_mode(0o666)).ok()
+            openat(parts, ".", flags, open::mode()).ok()
         };
         let may_be_named = |file: OwnedFd| {
             let name = part_name(part);
@@ -95,6 +97,28 @@ impl Unnamed {
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One that has no name; closed, it waits for that.
+pub(super) struct WholePart {
+    pub(super) open: OpenPart,
+    pub(super) part: u64,
+    pub(super) unnamed: Arc<Unnamed>,
+}
+
+impl PartFile for WholePart {
+    fn write(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.open.write(bytes)
+    }
+
+    fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {
+        self.open.set_modified(time)
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        self.unnamed.add(self.part, self.open.file);
+        Ok(())
     }
 }
 
