@@ -337,7 +337,7 @@ fn with_few_descriptors_there_are_fewer_requests_at_once_and_no_failures() {
         .collect();
     let mut command = std::process::Command::new("sh");
     command
-        .args(["-c", "ulimit -n 44; exec \"$@\"", "sh"])
+        .args(["-c", "ulimit -n 50; exec \"$@\"", "sh"])
         .arg(env!("CARGO_BIN_EXE_haul"))
         .args(["-d", "all", "--per-host", "64"])
         .args(urls)
