@@ -91,7 +91,12 @@ impl Engine {
                 Self::start_on(options, Arc::new(preview), None)
             }
             (Destination::Directory(path), Purpose::Download) => {
-                let directory = Directory::open(path, options.workspace, options.min_free)?;
+                let directory = Directory::open(
+                    path,
+                    options.workspace,
+                    options.durability,
+                    options.min_free,
+                )?;
                 let (database, alone) = (directory.state()?, directory.is_remote());
                 let disk: Arc<dyn Disk> = Arc::new(directory);
                 let state = State::open(database, alone, &options, Arc::clone(&disk))?;

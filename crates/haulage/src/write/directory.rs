@@ -11,6 +11,7 @@
 mod left;
 mod open;
 mod unnamed;
+mod write_out;
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -32,10 +33,11 @@ use rustix::path::DecInt;
 use self::open::OpenPart;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
+use self::write_out::WriteOut;
 use super::disk::{Disk, PartFile, Present, Replace};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
-use crate::options::Workspace;
+use crate::options::{Durability, Workspace};
 use crate::plan::name::TargetName;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
@@ -70,6 +72,7 @@ pub(crate) struct Directory {
     /// Held until the run ends.
     lock: Mutex<Option<File>>,
     when_done: Workspace,
+    durability: Durability,
     /// The number of the next part.
     first_part: AtomicU64,
     /// Parts that a later run may go on with.
@@ -84,7 +87,12 @@ impl Directory {
     /// # Errors
     /// Of kind `disk`, when it cannot be made or written, when another run has it, or when its file system has fewer bytes than
     /// are to stay free.
-    pub(crate) fn open(path: &Path, when_done: Workspace, min_free: u64) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        when_done: Workspace,
+        durability: Durability,
+        min_free: u64,
+    ) -> Result<Self, Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
         fs::create_dir_all(path).map_err(|error| match error.kind() {
@@ -122,6 +130,7 @@ impl Directory {
             folders: Mutex::default(),
             lock: Mutex::new(Some(lock)),
             when_done,
+            durability,
             first_part: AtomicU64::new(0),
             left: Mutex::default(),
             was_empty,
@@ -167,6 +176,15 @@ impl Directory {
         Ok(folder)
     }
 
+    /// A file of a part, from where it stands.
+    fn open_file(&self, file: OwnedFd) -> OpenPart {
+        OpenPart {
+            file,
+            room: Arc::clone(&self.room),
+            write_out: (self.durability != Durability::None).then(WriteOut::new),
+        }
+    }
+
     /// Runs a call with the handle of the folder that a target is in.
     fn in_folder<T>(
         &self,
@@ -184,19 +202,15 @@ impl Disk for Directory {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&self.parts, part_name(part), flags, open::mode())?;
-        Ok(Box::new(OpenPart {
-            file,
-            room: Arc::clone(&self.room),
-        }))
+        Ok(Box::new(self.open_file(file)))
     }
 
     fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let Some(file) = self.unnamed.make(&self.parts, part) else {
             return self.create_part(part);
         };
-        let room = Arc::clone(&self.room);
         Ok(Box::new(WholePart {
-            open: OpenPart { file, room },
+            open: self.open_file(file),
             part,
             unnamed: Arc::clone(&self.unnamed),
         }))
@@ -206,10 +220,7 @@ impl Disk for Directory {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
         rustix::fs::seek(&file, SeekFrom::Start(at))?;
-        Ok(Box::new(OpenPart {
-            file,
-            room: Arc::clone(&self.room),
-        }))
+        Ok(Box::new(self.open_file(file)))
     }
 
     fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {

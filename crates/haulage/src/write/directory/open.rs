@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::super::disk::PartFile;
 use super::super::room::Room;
+use super::write_out::WriteOut;
 
 /// How a file is made: never executable (0o666 less the umask).
 pub(super) fn mode() -> Mode {
@@ -20,6 +21,17 @@ pub(super) fn mode() -> Mode {
 pub(super) struct OpenPart {
     pub(super) file: OwnedFd,
     pub(super) room: Arc<Room>,
+    /// Where it is to be synced in the end.
+    pub(super) write_out: Option<WriteOut>,
+}
+
+impl OpenPart {
+    fn took(&self, bytes: u64) -> io::Result<()> {
+        if let Some(write_out) = &self.write_out {
+            write_out.wrote(bytes, self.file.as_fd());
+        }
+        self.room.took(bytes, self.file.as_fd())
+    }
 }
 
 impl PartFile for OpenPart {
@@ -27,7 +39,7 @@ impl PartFile for OpenPart {
         // IOV_MAX is at least 1024 wherever this runs.
         let bytes = &bytes[..bytes.len().min(1024)];
         let written = rustix::io::writev(&self.file, bytes)?;
-        self.room.took(written as u64, self.file.as_fd())?;
+        self.took(written as u64)?;
         Ok(written)
     }
 
@@ -36,7 +48,7 @@ impl PartFile for OpenPart {
     }
 
     fn flowed(&self, bytes: u64) -> io::Result<()> {
-        self.room.took(bytes, self.file.as_fd())
+        self.took(bytes)
     }
 
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()> {

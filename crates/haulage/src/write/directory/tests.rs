@@ -11,7 +11,7 @@ fn target(name: &str) -> TargetName {
 }
 
 fn open(path: &Path) -> Directory {
-    Directory::open(path, Workspace::RemoveWhenDone, 0).unwrap()
+    Directory::open(path, Workspace::RemoveWhenDone, Durability::Batch, 0).unwrap()
 }
 
 /// Saves `bytes` under `name`.
@@ -195,7 +195,7 @@ fn a_folder_that_is_a_link_does_not_lead_out() {
 fn a_second_run_is_kept_out_until_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path());
-    let Err(error) = Directory::open(folder.path(), Workspace::Keep, 0) else {
+    let Err(error) = Directory::open(folder.path(), Workspace::Keep, Durability::Batch, 0) else {
         panic!("the folder is locked");
     };
     assert_eq!(error.kind(), ErrorKind::Disk);
@@ -246,7 +246,12 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
 fn a_destination_that_cannot_be_used_says_so() {
     let folder = tempfile::tempdir().unwrap();
     save(&open(folder.path()), 1, "file", b"", Replace::Never).unwrap();
-    let Err(error) = Directory::open(&folder.path().join("file"), Workspace::Keep, 0) else {
+    let Err(error) = Directory::open(
+        &folder.path().join("file"),
+        Workspace::Keep,
+        Durability::Batch,
+        0,
+    ) else {
         panic!("a file is no folder");
     };
     assert!(error.to_string().contains("is no folder"), "{error}");
@@ -255,7 +260,8 @@ fn a_destination_that_cannot_be_used_says_so() {
 #[test]
 fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let Err(error) = Directory::open(folder.path(), Workspace::Keep, u64::MAX) else {
+    let Err(error) = Directory::open(folder.path(), Workspace::Keep, Durability::Batch, u64::MAX)
+    else {
         panic!("nobody has so much");
     };
     assert!(error.ends_the_run(), "{error}");
@@ -267,4 +273,18 @@ fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     save(&directory, 1, "small", b"small", Replace::Never).unwrap();
     let error = save(&directory, 2, "large", &vec![0; 5 << 20], Replace::Never).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn only_what_is_to_be_synced_is_written_out_early() {
+    for (durability, early) in [
+        (Durability::None, false),
+        (Durability::Batch, true),
+        (Durability::Each, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path(), Workspace::Keep, durability, 0).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(directory.open_file(file.into()).write_out.is_some(), early);
+    }
 }

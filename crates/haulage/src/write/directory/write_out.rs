@@ -1,0 +1,83 @@
+//! A long file is written out while it comes: the sync that waits for its bytes then finds few that the disk has not begun to take.
+//!
+//! Nothing relies on that. Of what could not be written the sync is told, by the file or by its file system.
+
+use std::cell::Cell;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+/// Bytes written between two times: enough for a disk to take in one go, and less than a file has that is worth it.
+const STEP: u64 = 4 << 20;
+
+/// What was written to a file since the last time.
+pub(super) struct WriteOut {
+    written: Cell<u64>,
+    begin: fn(BorrowedFd<'_>),
+}
+
+impl WriteOut {
+    pub(super) fn new() -> Self {
+        Self {
+            written: Cell::new(0),
+            begin,
+        }
+    }
+
+    /// So many bytes more were written to it.
+    pub(super) fn wrote(&self, bytes: u64, file: BorrowedFd<'_>) {
+        let written = self.written.get() + bytes;
+        if written < STEP {
+            self.written.set(written);
+        } else {
+            self.written.set(0);
+            (self.begin)(file);
+        }
+    }
+}
+
+/// Begins to write out what of a file is not on the disk, and waits for no more than a place in the disk's queue (`sync_file_range(2)`).
+fn begin(file: BorrowedFd<'_>) {
+    // From the first byte to the last.
+    let (at, bytes) = (0, 0);
+    #[expect(unsafe_code, reason = "no crate offers it otherwise")]
+    // SAFETY: it is given no memory, and the descriptor is open for as long as it is borrowed.
+    let _ =
+        unsafe { libc::sync_file_range(file.as_raw_fd(), at, bytes, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    thread_local! {
+        static BEGUN: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn it_begins_again_after_so_many_bytes_and_never_for_a_short_file() {
+        let file = tempfile::tempfile().unwrap();
+        let write_out = WriteOut {
+            begin: |_| BEGUN.set(BEGUN.get() + 1),
+            ..WriteOut::new()
+        };
+        let steps = [
+            (STEP - 1, 0),
+            (1, 1),
+            (STEP - 1, 1),
+            (1, 2),
+            (3 * STEP, 3),
+            (STEP - 1, 3),
+        ];
+        for (bytes, begun) in steps {
+            write_out.wrote(bytes, file.as_fd());
+            assert_eq!(BEGUN.get(), begun);
+        }
+    }
+
+    #[test]
+    fn where_it_cannot_be_done_nothing_happens() {
+        let (pipe, _other_end) = std::io::pipe().unwrap();
+        WriteOut::new().wrote(STEP, pipe.as_fd());
+    }
+}
