@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -194,8 +195,7 @@ const fn is_invisible(character: char) -> bool {
 
 /// Names that Windows keeps for devices, whatever their case and whatever follows a dot.
 fn is_device(component: &str) -> bool {
-    let base = component
-        .find('.')
+    let base = memchr(b'.', component.as_bytes())
         .map_or(component, |dot| &component[..dot])
         .trim_end_matches(' ');
     let is = |name: &str| base.eq_ignore_ascii_case(name);

@@ -1,5 +1,6 @@
 //! Layouts: where the file of a URL stands below the destination, and how it is named.
 
+use memchr::memrchr;
 use sha2::{Digest, Sha256};
 use url::{Position as Part, Url};
 
@@ -84,8 +85,9 @@ fn extension(url: &Url) -> String {
 }
 
 fn last_segment(url: &Url) -> &str {
-    match url.path().rsplit_once('/') {
-        Some((_, segment)) if !segment.is_empty() => segment,
+    let path = url.path();
+    match memrchr(b'/', path.as_bytes()).map(|slash| &path[slash + 1..]) {
+        Some(segment) if !segment.is_empty() => segment,
         _ => INDEX,
     }
 }

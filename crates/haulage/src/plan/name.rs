@@ -5,6 +5,8 @@ use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memrchr;
+
 use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
 use crate::error::{Error, ErrorKind};
 
@@ -173,12 +175,12 @@ impl TargetName {
 
     /// The folders that the file stands in, if any.
     pub(crate) fn folder(&self) -> Option<&str> {
-        self.0.rsplit_once('/').map(|(folder, _)| folder)
+        memrchr(b'/', self.0.as_bytes()).map(|slash| &self.0[..slash])
     }
 
     /// The file's own name.
     pub(crate) fn file(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&self.0, |(_, file)| file)
+        memrchr(b'/', self.0.as_bytes()).map_or(&self.0, |slash| &self.0[slash + 1..])
     }
 
     fn tagged(&self, given: &str, counter: &str) -> Self {

@@ -82,8 +82,9 @@ pub(super) fn request_for(
 
 /// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing can complete it.
 fn has_scheme(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        !scheme.is_empty()
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        rest.starts_with("//")
+            && !scheme.is_empty()
             && scheme
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))

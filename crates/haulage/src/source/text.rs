@@ -155,10 +155,12 @@ impl RowCounter {
 
 /// The request that a line makes.
 fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<Request, Error> {
-    let mut fields = line.split('\t');
-    let url = fields.next().unwrap_or_default().trim_ascii();
-    let mut request = request_for(url, base, urls)?;
+    let Some(tab) = memchr(b'\t', line.as_bytes()) else {
+        return request_for(line.trim_ascii(), base, urls);
+    };
+    let mut request = request_for(line[..tab].trim_ascii(), base, urls)?;
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
+    let fields = line[tab + 1..].split('\t');
     for field in fields.filter(|field| !field.is_empty()) {
         request = match field.split_once('=') {
             Some(("out", _)) if request.name.is_some() => {

@@ -244,10 +244,15 @@ impl Disk for Directory {
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
-        if let Some(whole) = self.unnamed.get(part) {
-            return self.in_folder(target, |folder, file| {
-                self.unnamed.name(part, &whole, folder, file)
+        if let Some(whole) = self.unnamed.take(part) {
+            let named = self.in_folder(target, |folder, file| {
+                Ok(linkat(&whole, "", folder, file, AtFlags::EMPTY_PATH)?)
             });
+            if named.is_err() {
+                // Another name may be free.
+                self.unnamed.add(part, whole);
+            }
+            return named;
         }
         let part = part_name(part);
         let part = part.as_c_str();
@@ -272,7 +277,7 @@ impl Disk for Directory {
     }
 
     fn remove_part(&self, part: u64) -> io::Result<()> {
-        if self.unnamed.remove(part) {
+        if self.unnamed.take(part).is_some() {
             return Ok(());
         }
         Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)

@@ -66,10 +66,7 @@ pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Par
         Some(1) => Version::HTTP_11,
         _ => Version::HTTP_10,
     };
-    let mut fields = Fields::with_capacity(response.headers.len(), length);
-    for field in &*response.headers {
-        fields.push(field.name.as_bytes(), field.value);
-    }
+    let fields = Fields::of_head(&buffer[..length], response.headers);
     let _ = buffer.split_to(length);
     let framing = framing(status, version, &fields)?;
     let persists = framing != Framing::UntilClose

@@ -63,36 +63,23 @@ impl Unnamed {
         works.then(make).flatten()
     }
 
-    /// A file is written; its part has this number.
-    pub(super) fn add(&self, part: u64, file: OwnedFd) {
-        self.waiting().insert(part, Arc::new(file));
+    /// A file waits for its name; its part has this number.
+    pub(super) fn add(&self, part: u64, file: Arc<OwnedFd>) {
+        self.waiting().insert(part, file);
     }
 
     pub(super) fn get(&self, part: u64) -> Option<Arc<OwnedFd>> {
-        let waiting = self.waiting();
+        self.waiting().get(&part).cloned()
+    }
+
+    /// It waits no more: it gets a name, or is not needed.
+    pub(super) fn take(&self, part: u64) -> Option<Arc<OwnedFd>> {
+        let mut waiting = self.waiting();
         // Most of the time there is none: that costs no more than a look.
         if waiting.is_empty() {
             return None;
         }
-        waiting.get(&part).cloned()
-    }
-
-    /// Gives one of them a name at which nothing stands. It is not among them any more then.
-    pub(super) fn name(
-        &self,
-        part: u64,
-        file: &OwnedFd,
-        folder: impl AsFd,
-        name: &str,
-    ) -> io::Result<()> {
-        linkat(file, "", folder, name, AtFlags::EMPTY_PATH)?;
-        self.remove(part);
-        Ok(())
-    }
-
-    /// One is not needed any more; `false` if there is none.
-    pub(super) fn remove(&self, part: u64) -> bool {
-        self.waiting().remove(&part).is_some()
+        waiting.remove(&part)
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
@@ -117,7 +104,7 @@ impl PartFile for WholePart {
     }
 
     fn close(self: Box<Self>) -> io::Result<()> {
-        self.unnamed.add(self.part, self.open.file);
+        self.unnamed.add(self.part, Arc::new(self.open.file));
         Ok(())
     }
 }
