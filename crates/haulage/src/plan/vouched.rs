@@ -26,6 +26,15 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const GOOG_HASH: HeaderName = HeaderName::from_static("x-goog-hash");
 const GOOG_STORED: HeaderName = HeaderName::from_static("x-goog-stored-content-encoding");
 
+/// Those in which there are checksums.
+static FIELDS: [HeaderName; 5] = [
+    REPR_DIGEST,
+    CONTENT_DIGEST,
+    DIGEST,
+    CONTENT_MD5,
+    GOOG_HASH,
+];
+
 /// From the strongest on. BLAKE3 has no name in any of these fields.
 const STRONGEST_FIRST: [Algorithm; 5] = [
     Algorithm::Sha512,
@@ -48,8 +57,7 @@ pub(crate) struct Vouched {
 /// What a response vouches for. Only a 200 and a 206 speak of a file; what other responses carry is a message.
 pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     let is_whole = status == StatusCode::OK;
-    let all = [REPR_DIGEST, CONTENT_DIGEST, DIGEST, CONTENT_MD5, GOOG_HASH];
-    let says_something = all.iter().any(|field| headers.contains_key(field));
+    let says_something = FIELDS.iter().any(|field| headers.contains_key(field));
     if !says_something || !is_whole && status != StatusCode::PARTIAL_CONTENT {
         return Vouched::default();
     }
