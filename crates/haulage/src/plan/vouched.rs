@@ -27,13 +27,7 @@ const GOOG_HASH: HeaderName = HeaderName::from_static("x-goog-hash");
 const GOOG_STORED: HeaderName = HeaderName::from_static("x-goog-stored-content-encoding");
 
 /// Those in which there are checksums.
-static FIELDS: [HeaderName; 5] = [
-    REPR_DIGEST,
-    CONTENT_DIGEST,
-    DIGEST,
-    CONTENT_MD5,
-    GOOG_HASH,
-];
+static FIELDS: [HeaderName; 5] = [REPR_DIGEST, CONTENT_DIGEST, DIGEST, CONTENT_MD5, GOOG_HASH];
 
 /// From the strongest on. BLAKE3 has no name in any of these fields.
 const STRONGEST_FIRST: [Algorithm; 5] = [
