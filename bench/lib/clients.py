@@ -196,6 +196,7 @@ class Floor(Client):
     name = "floor"
     package = "gcc"
     folder = Path(__file__).resolve().parent.parent / "floors"
+    way = ()
 
     def __init__(self):
         super().__init__(which("cc"))
@@ -215,20 +216,30 @@ class Floor(Client):
             return [program, job.urls[0], job.out]
         listing = job.scratch / "floor.list"
         listing.write_text("".join(f"{url}\n" for url in job.urls))
-        return [program, listing, job.out, job.connections]
+        return [program, listing, job.out, job.connections, *self.way]
 
 
-PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp, "floor": Floor}
+class SpliceFloor(Floor):
+    """The same with a pipe between the socket and the file: a copy of each byte less. For many files only."""
+
+    name = "floor-splice"
+    way = ("splice",)
+
+
+PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp, "floor": Floor,
+         "floor-splice": SpliceFloor}
 NAMES = ("haul", *PEERS)
+# Those that take part where none are named.
+USUAL = tuple(name for name in NAMES if name != SpliceFloor.name)
 
 
 def choose(chosen, haul, before=None, durability=()):
-    """The clients to run and, by name, why others are left out. `chosen` is None for all found.
+    """The clients to run and, by name, why others are left out. `chosen` is None for the usual ones.
 
     `durability` names ways in which haul is to be run as well, besides the one it has by default.
     """
     clients, left_out = [], {}
-    for name in chosen or NAMES:
+    for name in chosen or USUAL:
         client = Haul(haul) if name == "haul" else PEERS[name]()
         # haul is what this is about: not without it.
         if client.missing and name == "haul":

@@ -40,7 +40,7 @@ def bars(works, titles, key="cpu_s"):
 
 def bar(name, figures, key, y):
     ratio = figures[f"{key}_ratio"]
-    kind = "haul" if name.startswith("haul") else "floor" if name == "floor" else "peer"
+    kind = "haul" if name.startswith("haul") else "floor" if name.startswith("floor") else "peer"
     length = min(ratio, MOST) / MOST * PLOT
     middle = y + BAR - 4
     said = f"{ratio:.2f} × haul's CPU time, {figures['peak_mib']:.0f} MiB"
