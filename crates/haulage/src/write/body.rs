@@ -1,14 +1,13 @@
 //! A body as it is written: its bytes, through what was asked of them, into a part's file.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::assembly::Assembly;
 use super::batch::Batch;
 use super::content::{Content, Hashed};
 use super::disk::{Disk, PartFile};
-use super::stretch::Stretch;
+use super::place::Place;
 use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
 use super::{draw, flow};
@@ -21,32 +20,6 @@ pub(super) struct Body {
     received: u64,
     written: u64,
     place: Option<Place>,
-}
-
-/// Where a body goes in a part that others may write to.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(super) assembly: Arc<Assembly>,
-    pub(crate) stretch: Arc<Stretch>,
-}
-
-impl Place {
-    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of what follows them none has.
-    pub(super) fn takes(&self, at: u64, bytes: u64) -> u64 {
-        let mut end = self.stretch.end();
-        while end < at + bytes {
-            match self.assembly.goes_on(&self.stretch) {
-                Some(later) => end = later,
-                None => return end.saturating_sub(at),
-            }
-        }
-        bytes
-    }
-
-    /// Whether there is something left to write.
-    pub(crate) fn takes_more(&self) -> bool {
-        self.stretch.left() > 0 || self.assembly.goes_on(&self.stretch).is_some()
-    }
 }
 
 impl Body {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::body::Place;
 use super::disk::PartFile;
+use super::place::Place;
 use super::pump::{self, Broken, Pace};
 use crate::event::Transfer;
 use crate::inflow::Inflow;

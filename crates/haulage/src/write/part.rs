@@ -8,11 +8,12 @@ use std::thread;
 use tokio::sync::{Notify, Semaphore};
 
 use super::batch::{Batch, Buffers};
-use super::body::{Body, Place};
+use super::body::Body;
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
 use super::disk::{Disk, Replace};
+use super::place::Place;
 use super::trouble::Trouble;
 use super::verify::Verified;
 use super::{draw, flow};

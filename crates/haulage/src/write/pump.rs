@@ -9,8 +9,8 @@ use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::body::Place;
 use super::carrier::Carrier;
+use super::place::Place;
 use crate::inflow::Inflow;
 use crate::wire::Wire;
 

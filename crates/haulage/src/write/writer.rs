@@ -11,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::assembly::{Assembly, Share};
 use super::batch::{Batch, Buffers};
-use super::body::Place;
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
@@ -19,6 +18,7 @@ use super::disk::Disk;
 use super::draw;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
+use super::place::Place;
 use super::pump::Broken;
 use super::stretch::Stretch;
 use super::syncs::Syncs;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::body::Place;
+use super::super::place::Place;
 use super::*;
 use crate::outcome::Verified;
 

@@ -1,0 +1,32 @@
+//! The place of a body in a part to which others may write too: what it may still write, while they take some of that, or leave it.
+
+use std::sync::Arc;
+
+use super::assembly::Assembly;
+use super::stretch::Stretch;
+
+/// Where a body goes in a part that others may write to.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(super) assembly: Arc<Assembly>,
+    pub(crate) stretch: Arc<Stretch>,
+}
+
+impl Place {
+    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of what follows them none has.
+    pub(super) fn takes(&self, at: u64, bytes: u64) -> u64 {
+        let mut end = self.stretch.end();
+        while end < at + bytes {
+            match self.assembly.goes_on(&self.stretch) {
+                Some(later) => end = later,
+                None => return end.saturating_sub(at),
+            }
+        }
+        bytes
+    }
+
+    /// Whether there is something left to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.stretch.left() > 0 || self.assembly.goes_on(&self.stretch).is_some()
+    }
+}
