@@ -11,9 +11,9 @@ use super::present::There;
 use super::work::To;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
-use crate::fetch::classify::Unprocessed;
+use crate::fetch::classify::{self, Unanswered, Unprocessed};
 use crate::fetch::connection::Connection;
-use crate::fetch::exchange::{self, Unanswered};
+use crate::fetch::exchange;
 use crate::fetch::headers;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Asked, Entity, Head};
@@ -141,7 +141,7 @@ impl Lane {
             match self.send(to, conditions).await {
                 // On a new connection it is the answer, whatever it is.
                 Ok((head, _)) if self.used && is_unasked(&head) => {
-                    self.make_way(resends, exchange::closed())?;
+                    self.make_way(resends, classify::closed())?;
                 }
                 Ok(answer) => {
                     self.used = true;
@@ -181,7 +181,7 @@ impl Lane {
             .of(host, to.given, hop, to.credentials, conditions)
             .map_err(Unanswered::Failed)?;
         let Some(connection) = &mut self.connection else {
-            return Err(exchange::closed());
+            return Err(classify::closed());
         };
         exchange::send(connection, to.url(), &headers, &mut self.idle).await
     }

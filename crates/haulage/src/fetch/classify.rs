@@ -55,6 +55,23 @@ pub(crate) enum Unprocessed {
     Connection,
 }
 
+/// Why there is no response.
+pub(crate) enum Unanswered {
+    /// The server has certainly not begun to process it: it can go again as if nothing had been.
+    Unprocessed(Unprocessed, Error),
+    /// It was sent, or may have been, and this happened.
+    Failed(Error),
+}
+
+/// Nothing of the request was sent.
+pub(crate) fn closed() -> Unanswered {
+    let error = Error::new(
+        ErrorKind::Reset,
+        "the server closed the connection before it was asked",
+    );
+    Unanswered::Unprocessed(Unprocessed::Connection, error)
+}
+
 /// What the server says of a request that failed before its response's head was complete; `None` when it says nothing.
 pub(crate) fn unprocessed(cause: &h2::Error) -> Option<Unprocessed> {
     if !cause.is_remote() {

@@ -16,8 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use url::{Position, Url};
 
 use self::driver::Driver;
-use super::classify;
-use super::exchange::{Unanswered, closed};
+use super::classify::{self, Unanswered, closed};
 use super::flood::Bounded;
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
