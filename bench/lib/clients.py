@@ -49,9 +49,9 @@ class Client:
         )
         return done.stdout
 
-    def suits(self, scheme, segments):
+    def suits(self, work):
         """Whether it knows how to fetch what is served like that."""
-        del scheme, segments
+        del work
         return True
 
     def version(self):
@@ -204,8 +204,8 @@ class Floor(Client):
     def version(self):
         return f"bare loops in C, {super().version()}"
 
-    def suits(self, scheme, segments):
-        return scheme == "plain" and not segments
+    def suits(self, work):
+        return work.scheme == "plain" and not work.segments
 
     def command(self, job):
         one = len(job.urls) == 1
@@ -220,10 +220,13 @@ class Floor(Client):
 
 
 class SpliceFloor(Floor):
-    """The same with a pipe between the socket and the file: a copy of each byte less. For many files only."""
+    """The same with a pipe between the socket and the file: a copy of each byte less."""
 
     name = "floor-splice"
     way = ("splice",)
+
+    def suits(self, work):
+        return super().suits(work) and work.files.count > 1
 
 
 PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp, "floor": Floor,

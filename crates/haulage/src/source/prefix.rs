@@ -47,20 +47,11 @@ fn before_path(text: &str) -> Option<&str> {
 /// Whether a text is a path alone, in characters that stand for themselves there (RFC 3986 §3.3). Dots are left to the parser's
 /// own rules, which [`Url::set_path`] follows too.
 fn is_plain(text: &str) -> bool {
-    text.starts_with('/') && text.bytes().all(|byte| PLAIN[usize::from(byte)])
+    text.starts_with('/')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte))
 }
-
-/// Those characters, by their bytes.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let all = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@%";
-    let mut at = 0;
-    while at < all.len() {
-        plain[all[at] as usize] = true;
-        at += 1;
-    }
-    plain
-};
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! A destination as a directory: names, links, folders, locks.
 
+use std::cell::Cell;
 use std::io::IoSlice;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -287,4 +288,23 @@ fn only_what_is_to_be_synced_is_written_out_early() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(directory.open_file(file.into()).write_out.is_some(), early);
     }
+}
+
+#[test]
+fn what_is_written_by_hand_and_what_flows_count_for_it() {
+    thread_local! {
+        static BEGUN: Cell<u32> = const { Cell::new(0) };
+    }
+    let mut part = OpenPart {
+        file: tempfile::tempfile().unwrap().into(),
+        room: Arc::new(Room::of(0)),
+        write_out: Some(WriteOut::begun_by(|_| BEGUN.set(BEGUN.get() + 1))),
+    };
+    let bytes = vec![0; 2 << 20];
+    for begun in [0, 1] {
+        assert_eq!(part.write(&[IoSlice::new(&bytes)]).unwrap(), bytes.len());
+        assert_eq!(BEGUN.get(), begun);
+    }
+    part.flowed(4 << 20).unwrap();
+    assert_eq!(BEGUN.get(), 2);
 }

@@ -22,6 +22,15 @@ impl WriteOut {
         }
     }
 
+    /// The same, with another way to begin.
+    #[cfg(test)]
+    pub(super) fn begun_by(begin: fn(BorrowedFd<'_>)) -> Self {
+        Self {
+            begin,
+            ..Self::new()
+        }
+    }
+
     /// So many bytes more were written to it.
     pub(super) fn wrote(&self, bytes: u64, file: BorrowedFd<'_>) {
         let written = self.written.get() + bytes;
@@ -57,10 +66,7 @@ mod tests {
     #[test]
     fn it_begins_again_after_so_many_bytes_and_never_for_a_short_file() {
         let file = tempfile::tempfile().unwrap();
-        let write_out = WriteOut {
-            begin: |_| BEGUN.set(BEGUN.get() + 1),
-            ..WriteOut::new()
-        };
+        let write_out = WriteOut::begun_by(|_| BEGUN.set(BEGUN.get() + 1));
         let steps = [
             (STEP - 1, 0),
             (1, 1),
