@@ -24,7 +24,7 @@ x509_extensions = server
 CN = localhost
 [server]
 basicConstraints = critical,CA:FALSE
-subjectAltName = DNS:localhost,IP:127.0.0.1
+subjectAltName = DNS:localhost,{addresses}
 extendedKeyUsage = serverAuth
 """
 
@@ -55,13 +55,13 @@ http {{
     ssl_session_cache shared:tls:10m;
     root "{root}";
     server {{
-        listen {host}:{plain};
+        listen {listen}:{plain};
         location = /.ready {{ return 200 "{token}"; }}
         location /rows/ {{ try_files /rows/one =404; }}
         location /limited/ {{ limit_rate 16m; }}
     }}
-    server {{ listen {host}:{tls} ssl; }}
-    server {{ listen {host}:{h2} ssl{h2_listen}; {h2_server} }}
+    server {{ listen {listen}:{tls} ssl; }}
+    server {{ listen {listen}:{h2} ssl{h2_listen}; {h2_server} }}
 }}
 """
 
@@ -85,11 +85,14 @@ def needs(command, package):
 class Server:
     """`with Server(root, work) as server:` runs nginx; `server.url("tls", path)` names a file.
 
-    `plain` is HTTP/1.1, `tls` is HTTP/1.1 over TLS (h2 is not offered), `h2` offers both.
+    `plain` is HTTP/1.1, `tls` is HTTP/1.1 over TLS (h2 is not offered), `h2` offers both. `addresses` are those that
+    it can be reached at, if not loopback; `inside` are the words that put a command where they are.
     """
 
-    def __init__(self, root, work):
+    def __init__(self, root, work, addresses=(HOST,), inside=()):
         self.root = Path(root)
+        self.addresses = addresses
+        self.inside = list(inside)
         self.prefix = Path(work) / "nginx"
         self.cert = self.prefix / "cert.pem"
         self.ports = {}
@@ -115,12 +118,14 @@ class Server:
     def __exit__(self, *_):
         self._stop()
 
-    def url(self, scheme, path):
-        return f"{'http' if scheme == 'plain' else 'https'}://{HOST}:{self.ports[scheme]}/{path}"
+    def url(self, scheme, path, address=None):
+        kind = "http" if scheme == "plain" else "https"
+        return f"{kind}://{address or self.addresses[0]}:{self.ports[scheme]}/{path}"
 
     def _make_certificate(self):
         config = self.prefix / "openssl.cnf"
-        config.write_text(CERTIFICATE)
+        addresses = ",".join(f"IP:{each}" for each in self.addresses)
+        config.write_text(CERTIFICATE.format(addresses=addresses))
         command = [self.openssl, "req", "-x509", "-nodes", "-days", "30", "-config", config]
         command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
         command += ["-keyout", self.prefix / "key.pem", "-out", self.cert]
@@ -135,7 +140,7 @@ class Server:
         modern = tuple(map(int, self.version.groups())) >= (1, 25, 1)
         config = CONFIG.format(
             user="user root;" if os.geteuid() == 0 else "",
-            host=HOST,
+            listen="0.0.0.0" if self.inside else HOST,
             root=self.root,
             cert=self.cert,
             key=self.prefix / "key.pem",
@@ -146,7 +151,7 @@ class Server:
         )
         (self.prefix / "nginx.conf").write_text(config)
         log = self.prefix / "error.log"
-        command = [self.nginx, "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "error.log"]
+        command = [*self.inside, self.nginx, "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "error.log"]
         with open(self.prefix / "output.log", "wb") as output:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -163,6 +168,9 @@ class Server:
         raise ServerError(f"nginx did not start: {reason}")
 
     def _answers(self, token):
+        if self.inside:
+            command = [*self.inside, needs("curl", "curl"), "-sm2", self.url("plain", ".ready", HOST)]
+            return subprocess.run(command, capture_output=True, text=True, check=False).stdout == token
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with direct.open(self.url("plain", ".ready"), timeout=2) as answer:
