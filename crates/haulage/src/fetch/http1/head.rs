@@ -386,6 +386,33 @@ mod tests {
         panic!("it is whole");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_as_it_should_be_is_read_alike_by_both(
+            names in proptest::collection::vec("[a-zA-Z!#-]{1,9}", 0..6),
+            values in proptest::collection::vec("[ \t]{0,2}([!-~\u{a0}-\u{ff}]{1,9}[ \t]{1,2}){0,3}", 6),
+            ends in proptest::collection::vec("\r?\n", 8),
+            status in 100..600_u16,
+        ) {
+            let mut head = format!("HTTP/1.1 {status} Reason{}", ends[6]);
+            for ((name, value), end) in names.iter().zip(&values).zip(&ends) {
+                head += &format!("{name}:{value}{end}");
+            }
+            head += &format!("{}body", ends[7]);
+            let mut room = [httparse::EMPTY_HEADER; 8];
+            let mut strict = httparse::Response::new(&mut room);
+            let length = strict.parse(head.as_bytes()).unwrap().unwrap();
+            let fields = Fields::of_head(&head.as_bytes()[..length], strict.headers);
+            let lenient = lenient::read(head.as_bytes()).unwrap().unwrap();
+            assert_eq!((length, status), (lenient.length, lenient.status.as_u16()));
+            for name in &names {
+                let name: http::HeaderName = name.parse().unwrap();
+                let found: Vec<_> = lenient.fields.get_all(&name).collect();
+                assert_eq!(found, fields.get_all(&name).collect::<Vec<_>>());
+            }
+        }
+    }
+
     #[test]
     fn end_of_a_long_head_is_seen_however_it_is_cut() {
         for end in ["\r\n\r\n", "\n\n", "\n\r\n"] {
