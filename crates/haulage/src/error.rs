@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Changed,
     /// The bytes are not those whose checksum was expected.
     Checksum,
-    /// A content coding could not be undone.
+    /// A coding of the content, or of its transfer, could not be undone.
     Decode,
     /// The destination could not be written.
     Disk,
@@ -208,7 +208,7 @@ impl Error {
     }
 
     /// Whether a status says something about its file and nothing about its server: that the file is not ready, not there, or
-    /// elsewhere. Others than the file have no reason to wait then.
+    /// elsewhere. Requests for other files need not wait then.
     pub(crate) fn is_of_file_alone(&self) -> bool {
         self.http_status()
             .is_some_and(|status| !matches!(status, 403 | 408 | 413 | 429 | 500..))

@@ -365,7 +365,7 @@ impl Core {
 }
 
 /// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a nuisance. The whole file tells: what is here
-/// is kept until that comes. One that asks to wait takes no offence at ranges.
+/// is kept until that comes. A server that asks to wait does not refuse the range.
 fn may_refuse_ranges(head: &Head) -> bool {
     let may_be_for_ranges = matches!(
         head.status,

@@ -99,7 +99,7 @@ impl Core {
             return self.failed(item, error);
         }
         if !wait.is_zero() && !self.is_time_left(&item, wait) {
-            let what = "the server asks to wait longer than there is time (--max-time)";
+            let what = "the server asks to wait before its redirect is followed; there is no time for that (--max-time)";
             return self.failed(item, Error::new(ErrorKind::Redirect, what));
         }
         if let Some(under_way) = &item.under_way {

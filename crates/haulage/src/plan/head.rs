@@ -11,9 +11,10 @@ use http::{StatusCode, Version};
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
+use crate::plan::coding::{self, Transfer};
+use crate::plan::content_range;
 use crate::plan::fields::Fields;
 use crate::plan::retry_after::{self, Later};
-use crate::plan::{coding, content_range};
 
 /// The head of a response, whatever it came over.
 #[derive(Debug)]
@@ -96,11 +97,10 @@ pub(crate) fn read(
 /// A response whose body is the file, unless it is in a transfer coding that cannot be undone.
 fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
     match coding::transfer(headers) {
-        Ok(_) => Answer::Save(Entity::described(
-            headers,
-            length,
-            framing(version, headers),
-        )),
+        Ok(transfer) => {
+            let framing = framing(version, headers, &transfer);
+            Answer::Save(Entity::described(headers, length, framing))
+        }
         Err(error) => Answer::Fail(error),
     }
 }
@@ -181,19 +181,19 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
-    has_body && framing(version, headers) == Verified::Nothing && !headers.contains_key(CONNECTION)
+    // One whose transfer coding is unknown ends with its connection too.
+    let vouches = coding::transfer(headers)
+        .is_ok_and(|transfer| framing(version, headers, &transfer) == Verified::Length);
+    has_body && !vouches && !headers.contains_key(CONNECTION)
 }
 
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
 /// connection, nothing (RFC 9112 §8).
-fn framing(version: Version, headers: &Fields) -> Verified {
-    let ends_with_its_connection = match coding::transfer(headers) {
-        _ if version == Version::HTTP_2 => false,
-        Ok(transfer) if transfer.is_chunked => false,
-        // A transfer coding overrides the length (RFC 9112 §6.3).
-        Ok(transfer) => !transfer.codings.is_empty() || !headers.contains_key(CONTENT_LENGTH),
-        Err(_) => true,
-    };
+fn framing(version: Version, headers: &Fields, transfer: &Transfer) -> Verified {
+    // A transfer coding overrides the length (RFC 9112 §6.3).
+    let has_length = transfer.codings.is_empty() && headers.contains_key(CONTENT_LENGTH);
+    let ends_with_its_connection =
+        version != Version::HTTP_2 && !transfer.is_chunked && !has_length;
     if ends_with_its_connection {
         Verified::Nothing
     } else {

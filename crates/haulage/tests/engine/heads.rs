@@ -1,5 +1,7 @@
 //! Response heads that are not as they should be, and what they mean all the same (RFC 9110 §15, RFC 9112 §2.2, §4, §5).
 
+use std::time::Duration;
+
 use haulage::Naming;
 use origin::{Body, Origin, Script};
 
@@ -296,6 +298,8 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
     origin.under("/ready/", |_| Script::ok(Body::of("hello")));
     let mut bench = Bench::new();
     bench.options.per_host = 2;
+    // A host in trouble is given up after this.
+    bench.options.retry.max_time = Duration::from_millis(20);
     let rows = (0..60).map(|number| {
         let folder = if number < 40 { "never" } else { "ready" };
         get(&origin.url(&format!("/{folder}/{number}")))

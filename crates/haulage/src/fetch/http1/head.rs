@@ -145,7 +145,7 @@ fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Fram
                 return Err(Failure::NotHttp("HTTP/1.0 has no Transfer-Encoding"));
             }
             Ok(transfer) if transfer.is_chunked => return Ok(Framing::Chunked),
-            // What has one that is unknown may be an error page: its status counts all the same.
+            // An error page may have a coding that is unknown. Its status still counts.
             Ok(_) | Err(_) => return Ok(Framing::UntilClose),
         }
     }
