@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use haulage::Naming;
-use origin::{Body, Origin, Script};
+use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, get, kind};
+use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
 
 /// A response of these very bytes, on a connection that stays open.
 fn raw(response: &str) -> Script {
@@ -311,5 +311,57 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
     for outcome in failed {
         let error = outcome.error().unwrap().to_string();
         assert!(!error.contains("in trouble"), "{error}");
+    }
+}
+
+/// The frame of HTTP/2 with which a stream's head comes: 200, and a field with this value.
+fn http2_head(stream: u8, value: &[u8]) -> Vec<u8> {
+    // RFC 7541 §6.1, §6.2.2: the eighth field of the static table, and a literal with a name of its own.
+    let mut block = vec![0x88, 0x00, 1, b'x', u8::try_from(value.len()).unwrap()];
+    block.extend_from_slice(value);
+    let length = u8::try_from(block.len()).unwrap();
+    let mut frame = vec![0, 0, length, 1, 4, 0, 0, 0, stream];
+    frame.extend(block);
+    // DATA that ends the stream.
+    frame.extend([0, 0, 5, 0, 1, 0, 0, 0, stream]);
+    frame.extend_from_slice(b"hello");
+    frame
+}
+
+#[test]
+fn http2_head_that_h2_cannot_read_harms_no_other_file() {
+    let origin = Origin::tls();
+    origin.on("/good", Script::raw(http2_head(1, b"fine")));
+    let bench = Bench::trusting(&origin);
+    assert_done(&bench.fetch(&origin.url("/good")));
+    let origin = Origin::tls();
+    origin.on("/odd", Script::raw(http2_head(1, b"a\x01b")));
+    let bench = Bench::trusting(&origin);
+    let outcome = bench.fetch(&origin.url("/odd"));
+    assert_eq!(kind(&outcome), "protocol");
+    let error = outcome.error().unwrap().to_string();
+    assert!(error.contains("--http1.1"), "{error}");
+    let origin = Origin::tls();
+    let (body, head, odd) = (Gate::new(), Gate::new(), Gate::new());
+    let file = Script::ok(Body::seeded(1, 100_000));
+    origin.on("/body", [file.clone().hold_at(50_000, &body), file.clone()]);
+    origin.on("/head", [file.clone().hold(&head), file.clone()]);
+    let unreadable = Script::raw(http2_head(5, b"a\x01b")).hold(&odd);
+    origin.on("/odd", [unreadable, file]);
+    let bench = Bench::trusting(&origin);
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    for (path, gate) in [("/body", &body), ("/head", &head), ("/odd", &odd)] {
+        engine.feed([get(&origin.url(path))]);
+        gate.wait_reached(1);
+    }
+    engine.close();
+    odd.open();
+    for outcome in block_on(rest(&mut events)) {
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 2, "{}", outcome.url);
+    }
+    for name in ["body", "head", "odd"] {
+        assert!(bench.read(name) == Body::seeded(1, 100_000).bytes());
     }
 }

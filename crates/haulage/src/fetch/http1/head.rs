@@ -394,11 +394,11 @@ mod tests {
             ends in proptest::collection::vec("\r?\n", 8),
             status in 100..600_u16,
         ) {
-            let mut head = format!("HTTP/1.1 {status} Reason{}", ends[6]);
-            for ((name, value), end) in names.iter().zip(&values).zip(&ends) {
-                head += &format!("{name}:{value}{end}");
-            }
-            head += &format!("{}body", ends[7]);
+            let first = format!("HTTP/1.1 {status} Reason{}", ends[6]);
+            let lines = names.iter().zip(&values).zip(&ends);
+            let lines = lines.map(|((name, value), end)| format!("{name}:{value}{end}"));
+            let last = format!("{}body", ends[7]);
+            let head: String = [first].into_iter().chain(lines).chain([last]).collect();
             let mut room = [httparse::EMPTY_HEADER; 8];
             let mut strict = httparse::Response::new(&mut room);
             let length = strict.parse(head.as_bytes()).unwrap().unwrap();
