@@ -73,6 +73,10 @@ def coded(body, coding):
     return ok(body, b"Content-Encoding: " + coding)
 
 
+def transferred(body, codings):
+    return head(b"Transfer-Encoding: " + codings) + chunk(body) + b"0\r\n\r\n", KEEP
+
+
 def to(place, status=b"302 Found"):
     return head(b"Location: " + place, b"Content-Length: 0", status=status), KEEP
 
@@ -132,6 +136,8 @@ TWO = {"first.bin": BODY, "file.bin": OTHER}
 TWO_URLS = ("/first.bin", TO_FILE)
 BUSY = head(b"Retry-After: 2", b"Content-Length: 0", status=b"503 Busy"), KEEP
 ABSURD = head(b"Retry-After: 864000", b"Content-Length: 0", status=b"503 Busy"), KEEP
+LIMITED = head(b"Retry-After: 2", b"Content-Length: 0", status=b"403 Limited"), KEEP
+MOVED = head(b"Retry-After: 2", b"Content-Length: 0", b"Location: /there.bin", status=b"302 Found"), KEEP
 SMUGGLED = head(b"Content-Length: 5") + b"EVIL!"
 REFUSED = 7
 OK_H2 = h2_head(len(BODY)), h2_data(BODY, end=True), KEEP
@@ -208,6 +214,24 @@ CASES = (
     Case("10", "closed just as it is used again", {"/first.bin": (ok(),), "": (ok(OTHER),)}, TWO, TWO_URLS,
          reused=(), extra=ONE_AT_A_TIME),
     Case("11", "a login page with 200, checksum given", (ok(PAGE),), extra=CHECKSUM),
+    Case("11a", "Transfer-Encoding: gzip, chunked", (transferred(ZIPPED, b"gzip, chunked"),), BODY, marks={ZIPPED: "saves it coded"}),
+    Case("11a", "Transfer-Encoding: deflate, chunked", (transferred(zlib.compress(BODY), b"deflate, chunked"),), BODY,
+         marks={zlib.compress(BODY): "saves it coded"}),
+    Case("11a", "Transfer-Encoding: br, chunked", (transferred(ZIPPED, b"br, chunked"),), marks={ZIPPED: "saves it coded"}),
+    Case("11b", "a folded header line", (ok(BODY, b"Content-Security-Policy: default-src 'self';\r\n\timg-src *"),), BODY),
+    Case("11b", "a control character in a value", (ok(BODY, b"X-Control: a\x01b"),), BODY),
+    Case("11b", "a header line without a colon", (ok(BODY, b"no colon"),), BODY),
+    Case("11b", "`Content-Length : 5`, chunked beside it",
+         ((head(b"Content-Length : 5", CHUNKED) + chunk(BODY) + b"0\r\n\r\n", KEEP),), BODY),
+    Case("11b", "trailers that end with LF", ((head(CHUNKED) + chunk(BODY) + b"0\r\nX: y\n\n", KEEP),), BODY),
+    Case("11c", "202, then the file", ((head(b"Content-Length: 4", status=b"202 Accepted") + b"wait", KEEP), ok()), BODY,
+         attempts=2, marks={b"wait": "saves the 202"}),
+    Case("11c", "201", ((head(b"Content-Length: 4", status=b"201 Created") + b"made", KEEP),), marks={b"made": "saves it"}),
+    Case("11c", "226", ((head(b"Content-Length: 4", status=b"226 IM Used") + b"diff", KEEP),), marks={b"diff": "saves it"}),
+    Case("15", "206 of a part that nobody asked for",
+         ((head(b"Content-Range: bytes 0-511/1024", b"Content-Length: 512", status=b"206 Partial Content") + HALF, KEEP),)),
+    Case("15", "206 of the whole that nobody asked for",
+         ((head(b"Content-Range: bytes 0-1023/1024", b"Content-Length: 1024", status=b"206 Partial Content") + BODY, KEEP),), BODY),
     Case("26", "gzip bomb, 256 MiB", (coded(gzip_bomb(BOMB), b"gzip"),), judge=judge.bomb, extra=BOUNDED),
     Case("26", "zstd bomb, 256 MiB", (coded(ZSTD, b"zstd"),), judge=judge.bomb,
          extra=BOUNDED | {"aria2c": None}, harmless={ZSTD: "as sent"}),
@@ -240,6 +264,8 @@ CASES = (
     Case("44", "a byte a second", ((head(b"Content-Length: 1024"), Repeat(b"x", 1)),), extra=LOWEST_SPEED),
     Case("45", "503, Retry-After: 2, one repetition", (BUSY, (After(1.9, BUSY, ok()),)), BODY, attempts=2),
     Case("45", "503, Retry-After: ten days", (ABSURD, ok()), attempts=2, marks={BODY: "asks at once"}),
+    Case("45", "403, Retry-After: 2, one repetition", (LIMITED, (After(1.9, LIMITED, ok()),)), BODY, attempts=2),
+    Case("45", "302, Retry-After: 2", {"/there.bin": ((After(1.9, LIMITED, ok()),),), "": (MOVED,)}, BODY),
     Case("49", "expired certificate", (ok(),), tls="expired", marks={BODY: "accepts it"}),
     Case("49", "unknown certificate", (ok(),), tls="unknown", marks={BODY: "accepts it"}),
     Case("49", "certificate of another host", (ok(),), tls="wrong-host", marks={BODY: "accepts it"}),

@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Changed,
     /// The bytes are not those whose checksum was expected.
     Checksum,
-    /// A content coding could not be undone.
+    /// A coding of the content, or of its transfer, could not be undone.
     Decode,
     /// The destination could not be written.
     Disk,
@@ -168,7 +168,8 @@ impl Error {
         .caused_by(cause)
     }
 
-    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9, §15.6; RFC 6585 §4).
+    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9, §15.6; RFC 6585 §4). Others may be
+    /// if their server says so: see [`retry_after::later`](crate::plan::retry_after::later).
     pub(crate) fn http(status: http::StatusCode, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Http, message);
         error.transient = status == http::StatusCode::REQUEST_TIMEOUT
@@ -199,6 +200,18 @@ impl Error {
     /// How long the server asks to wait.
     pub(crate) const fn asked_wait(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// How long the server asks to be left alone with other requests too.
+    pub(crate) fn asked_wait_of_host(&self) -> Option<Duration> {
+        self.asked_wait().filter(|_| !self.is_of_file_alone())
+    }
+
+    /// Whether a status says something about its file and nothing about its server: that the file is not ready, not there, or
+    /// elsewhere. Requests for other files need not wait then.
+    pub(crate) fn is_of_file_alone(&self) -> bool {
+        self.http_status()
+            .is_some_and(|status| !matches!(status, 403 | 408 | 413 | 429 | 500..))
     }
 
     /// The same failure with more to say.
@@ -261,7 +274,12 @@ impl Error {
         match self.kind {
             ErrorKind::Timeout => true,
             ErrorKind::Connect | ErrorKind::Reset => !answered,
-            ErrorKind::Http => matches!(self.http_status(), Some(408 | 429 | 502..=504)),
+            ErrorKind::Http => match self.http_status() {
+                Some(408 | 429 | 502..=504) => true,
+                // A rate limit.
+                Some(403) => self.is_transient(),
+                _ => false,
+            },
             _ => false,
         }
     }

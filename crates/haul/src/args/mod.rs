@@ -287,7 +287,7 @@ pub(crate) struct Download {
 
     /// Stop retrying one item after this
     ///
-    /// A server that asks for a longer wait (Retry-After) fails its item at once. A host that has been in trouble for so
+    /// A server that asks for a longer wait (Retry-After, with whatever status) fails its item at once. A host that has been in trouble for so
     /// long fails all that waits for it.
     #[arg(
         long, value_name = "TIME",
@@ -389,8 +389,9 @@ pub(crate) struct Download {
 
     /// Let the server compress what it sends (gzip, br, zstd), and save what that was
     ///
-    /// Without this, bytes are saved as they were sent. What a compression stands for is limited to 64 MiB and 250 times
-    /// what was received; beyond that the file fails. Checksums and hashes are those of the file as it is saved.
+    /// Deflate is not asked for, but decoded too. Without this, bytes are saved as they were sent. What a compression stands
+    /// for is limited to 64 MiB and 250 times what was received; beyond that the file fails. Checksums and hashes are those
+    /// of the file as it is saved.
     #[arg(long, help_heading = "Requests")]
     pub(crate) compressed: bool,
 

@@ -169,10 +169,7 @@ impl Core {
         entity: &Entity,
         headers: &Fields,
     ) -> Result<Option<Box<Content>>, Error> {
-        let codings = match self.options.codings {
-            Codings::AsSent => Vec::new(),
-            Codings::Undone => coding::to_undo(headers)?,
-        };
+        let codings = coding::to_undo(headers, self.options.codings == Codings::Undone)?;
         // What is saved as it was sent is measured as it comes in.
         let most = self.options.max_size.filter(|_| !codings.is_empty());
         let (hashes, expected) = self.expected_of(request, entity);

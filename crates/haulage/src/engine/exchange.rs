@@ -106,11 +106,15 @@ impl Lane {
                 self.put_aside(&mut body).await;
                 Step::Unchanged(entity)
             }
-            Answer::Redirect => {
+            Answer::Redirect(asked) => {
                 let location = head.fields.get(http::header::LOCATION);
                 let to = redirect::next_hop(item.url(), location, self.core.options.plain_http);
                 self.put_aside(&mut body).await;
-                to.map_or_else(Step::Failed, Step::Redirected)
+                let wait = self.wait_before_following(&head, asked);
+                match to.and_then(|to| Ok((to, wait?))) {
+                    Ok((to, wait)) => Step::Redirected(to, wait),
+                    Err(error) => Step::Failed(error),
+                }
             }
             Answer::Fail(error) => {
                 self.put_aside(&mut body).await;
@@ -256,6 +260,16 @@ impl Lane {
             return Ok(Step::Failed(error));
         }
         self.receive_whole(item, head, body, entity).await
+    }
+
+    /// How long a redirect waits before it is followed.
+    pub(super) fn wait_before_following(
+        &self,
+        head: &Head,
+        asked: Option<Duration>,
+    ) -> Result<Duration, Error> {
+        let longest = self.core.options.retry.max_time;
+        head::wait_before_following(head.status, asked, longest)
     }
 
     /// How slow a server may be.

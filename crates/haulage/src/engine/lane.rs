@@ -59,8 +59,8 @@ pub(super) enum Step {
     Found(There),
     /// What is there already is the file that this describes.
     Unchanged(Entity),
-    /// The item goes on at another URL.
-    Redirected(Url),
+    /// The item goes on at another URL, after this time.
+    Redirected(Url, Duration),
     /// Its response has brought what it was to bring; others bring the rest.
     Shared(Arc<Split>),
     /// What has been brought of its file can be gone on with: the next request asks for the rest.
@@ -189,7 +189,7 @@ impl Lane {
             Step::Resent => self.core.queue(item),
             Step::More => self.core.go_on_with(item),
             Step::Again(why) => self.core.begin_again(item, why),
-            Step::Redirected(to) => self.core.redirected(item, to),
+            Step::Redirected(to, wait) => self.core.redirected(item, to, wait),
             Step::Shared(split) => self.core.leave_with(&split, item, None).await,
             Step::Failed(error) => {
                 let mut goes_on = true;
@@ -233,7 +233,7 @@ impl Lane {
     /// Whether a failure is a sign that the host is in trouble.
     pub(super) fn is_trouble(&self, error: &Error) -> bool {
         if self.answered.is_some() {
-            return error.is_transient();
+            return error.is_transient() && !error.is_of_file_alone();
         }
         match error.kind() {
             // An item whose time is over says nothing of its host.

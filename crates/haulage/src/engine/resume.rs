@@ -2,6 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
@@ -20,6 +21,7 @@ use crate::options::Codings;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Entity, Head};
 use crate::plan::resume::{self, Identity, Verdict};
+use crate::plan::retry_after;
 use crate::plan::size;
 use crate::plan::validator::Agreement;
 use crate::plan::vouched;
@@ -168,7 +170,7 @@ impl Lane {
                 let why = format!("the server {}", refusal.what());
                 Ok(Step::Again(Error::new(ErrorKind::Protocol, why)))
             }
-            Verdict::NotAnAnswer if may_refuse_ranges(head.status) => {
+            Verdict::NotAnAnswer if may_refuse_ranges(head) => {
                 self.put_aside(body).await;
                 item.brought.asks_whole = true;
                 Ok(Step::More)
@@ -363,12 +365,13 @@ impl Core {
 }
 
 /// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a nuisance. The whole file tells: what is here
-/// is kept until that comes.
-fn may_refuse_ranges(status: StatusCode) -> bool {
-    matches!(
-        status,
+/// is kept until that comes. A server that asks to wait does not refuse the range.
+fn may_refuse_ranges(head: &Head) -> bool {
+    let may_be_for_ranges = matches!(
+        head.status,
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_IMPLEMENTED
-    )
+    );
+    may_be_for_ranges && retry_after::later(head.status, &head.fields, SystemTime::now()).is_none()
 }
 
 const CHANGED: &str = "the file has changed on the server, so it is fetched from its beginning";

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
 use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::core::Core;
@@ -19,10 +19,13 @@ use super::work::{Hop, To, Work};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::{origin, redirect};
+use crate::plan::coding;
+use crate::plan::fields::Fields;
 use crate::plan::head::{self, Answer, Asked};
 use crate::plan::robots::{self, Robots};
 use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
+use crate::write::decode_beginning;
 
 /// Most redirects that a robots.txt may have (RFC 9309 §2.3.1.2).
 const MOST_HOPS: u32 = 5;
@@ -59,7 +62,8 @@ pub(super) struct Query {
 /// What came of asking.
 enum Found {
     Robots(Robots),
-    Elsewhere(Url),
+    /// At another URL, after this time.
+    Elsewhere(Url, Duration),
     /// There is no connection yet.
     PutBack,
 }
@@ -228,13 +232,13 @@ impl Lane {
             () = stopping => return ControlFlow::Break(()),
             found = self.find_robots(&query, connects) => found,
         };
-        let fine = matches!(found, Ok(Found::Robots(_) | Found::Elsewhere(_)));
+        let fine = matches!(found, Ok(Found::Robots(_) | Found::Elsewhere(..)));
         match found {
             Ok(Found::Robots(robots)) => self.core.robots_found(&query, robots),
-            Ok(Found::Elsewhere(to)) => {
+            Ok(Found::Elsewhere(to, wait)) => {
                 query.hop = (to, None);
                 query.hops += 1;
-                self.core.queue_query(query, Duration::ZERO);
+                self.core.queue_query(query, wait);
             }
             Ok(Found::PutBack) => self.core.put_query_back(self.host, query),
             Err(error) => {
@@ -270,21 +274,22 @@ impl Lane {
         );
         let found = match answer {
             Answer::Save(_) => {
-                let text = self.read_some(&mut body).await?;
+                let text = self.read_some(&head.fields, &mut body).await?;
                 Found::Robots(Robots::read(&text, self.core.robots_token()))
             }
-            Answer::Redirect if query.hops < MOST_HOPS => {
+            Answer::Redirect(asked) if query.hops < MOST_HOPS => {
                 let location = head.fields.get(LOCATION);
                 let plain_http = self.core.options.plain_http;
-                let to = redirect::next_hop(to.url(), location, plain_http);
-                to.map_or_else(|_| Found::Robots(Robots::default()), Found::Elsewhere)
+                match redirect::next_hop(to.url(), location, plain_http) {
+                    Ok(to) => Found::Elsewhere(to, self.wait_before_following(&head, asked)?),
+                    Err(_) => Found::Robots(Robots::default()),
+                }
             }
-            // What asks for patience, or cannot answer, says nothing of what is allowed; what has none allows all (§2.3.1.3).
-            Answer::Fail(error) if error.is_transient() || head.status.is_server_error() => {
+            Answer::Fail(error) if says_nothing(&error, head.status) => {
                 self.put_aside(&mut body).await;
                 return Err(error);
             }
-            Answer::Fail(_) | Answer::Redirect | Answer::Unchanged(_) => {
+            Answer::Fail(_) | Answer::Redirect(_) | Answer::Unchanged(_) => {
                 Found::Robots(Robots::default())
             }
         };
@@ -295,16 +300,35 @@ impl Lane {
         Ok(found)
     }
 
-    async fn read_some(&mut self, body: &mut ResponseBody) -> Result<Vec<u8>, Error> {
+    /// The beginning of a text, without whatever codings it has been sent in.
+    async fn read_some(
+        &mut self,
+        fields: &Fields,
+        body: &mut ResponseBody,
+    ) -> Result<Vec<u8>, Error> {
+        let layers = coding::to_undo(fields, true)?;
         let mut text = Vec::new();
         while text.len() < robots::MOST
             && let Some(bytes) = body.next(&mut self.connection, &mut self.idle).await?
         {
             text.extend_from_slice(&bytes);
         }
+        let is_whole = text.len() < robots::MOST;
         text.truncate(robots::MOST);
-        Ok(text)
+        if layers.is_empty() {
+            return Ok(text);
+        }
+        decode_beginning(&layers, &text, robots::MOST, is_whole)
     }
+}
+
+/// Whether a failure says nothing of what is allowed, as when the server asks for patience, cannot answer, or cannot be read. A host
+/// that has no robots.txt allows all (§2.3.1.3).
+fn says_nothing(error: &Error, status: StatusCode) -> bool {
+    let has_none = error.is_of_file_alone() && status.is_client_error();
+    error.is_transient() && !has_none
+        || error.kind() == ErrorKind::Protocol
+        || status.is_server_error()
 }
 
 impl Core {

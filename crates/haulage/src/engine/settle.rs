@@ -82,8 +82,9 @@ impl Core {
         }
     }
 
-    /// An item goes on at another URL: queued there, since that host's cap is the one that counts now.
-    pub(super) fn redirected(&self, mut item: Box<Item>, to: Url) {
+    /// An item goes on at another URL: queued there, since that host's cap is the one that counts now. `wait` is what the server has
+    /// asked for before that.
+    pub(super) fn redirected(&self, mut item: Box<Item>, to: Url, wait: Duration) {
         let hop = led_to(to, item.hop.as_deref());
         let to = &hop.0;
         item.hops += 1;
@@ -97,6 +98,10 @@ impl Core {
             );
             return self.failed(item, error);
         }
+        if !wait.is_zero() && !self.is_time_left(&item, wait) {
+            let what = "the server asks to wait before its redirect is followed; there is no time for that (--max-time)";
+            return self.failed(item, Error::new(ErrorKind::Redirect, what));
+        }
         if let Some(under_way) = &item.under_way {
             self.tell(Event::Redirected {
                 transfer: Arc::clone(&under_way.transfer),
@@ -104,7 +109,11 @@ impl Core {
             });
         }
         item.hop = Some(Box::new(hop));
-        self.queue(item);
+        if wait.is_zero() {
+            self.queue(item);
+        } else {
+            self.queue_after(item, wait);
+        }
     }
 
     /// An attempt failed: the item is tried again, or that was its last.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue};
@@ -186,7 +187,7 @@ fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
     headers.extend(text(validator.if_unmodified_since()).map(|date| (IF_UNMODIFIED_SINCE, date)));
 }
 
-/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere.
+/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere. A share waits for nothing: another one brings it.
 fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,
@@ -196,7 +197,11 @@ fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
         head::Asked::Always,
     ) {
         Answer::Fail(error) => Some(error),
-        Answer::Redirect => None,
+        Answer::Redirect(None | Some(Duration::ZERO)) => None,
+        Answer::Redirect(Some(_)) => Some(Error::http(
+            head.status,
+            "the server asks to wait before its redirect is followed",
+        )),
         Answer::Save(_) | Answer::Unchanged(_) => Some(Error::new(
             ErrorKind::Protocol,
             "the server did not send the part of the file that was asked for",

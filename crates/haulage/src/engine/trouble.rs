@@ -97,7 +97,8 @@ impl Core {
     ) {
         let now = Instant::now();
         let longest = self.options.retry.max_time;
-        let asked = error.asked_wait().filter(|asked| *asked <= longest);
+        let asked = error.asked_wait_of_host();
+        let asked = asked.filter(|asked| *asked <= longest);
         if let Some(asked) = asked {
             schedule.close(host, now + asked);
         }

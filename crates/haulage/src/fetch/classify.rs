@@ -98,7 +98,23 @@ fn of_io(cause: io::Error, phase: Phase) -> Error {
 
 fn of(cause: h2::Error, phase: Phase) -> Error {
     let (kind, message) = judge(&cause, phase);
-    Error::new(kind, message).caused_by(cause)
+    let error = Error::new(kind, message);
+    let error = if may_be_anothers(&cause) {
+        error.transient(true)
+    } else {
+        error
+    };
+    error.caused_by(cause)
+}
+
+/// Whether the connection was given up because one of its streams brought a frame that cannot be read, such as a head with a control
+/// character in it. That ends all of them, and which one it was cannot be told: the others are as good as they were.
+fn may_be_anothers(http2: &h2::Error) -> bool {
+    let is_unreadable = matches!(
+        http2.reason(),
+        Some(Reason::PROTOCOL_ERROR | Reason::COMPRESSION_ERROR)
+    );
+    is_unreadable && http2.is_go_away() && http2.is_library()
 }
 
 fn judge(cause: &h2::Error, phase: Phase) -> (ErrorKind, String) {
@@ -148,9 +164,14 @@ fn judge_http2(http2: &h2::Error, phase: Phase) -> (ErrorKind, String) {
             {
                 phase.broken_off("the server ended the stream")
             }
+            // Its own head had been read.
+            Phase::Body { .. } if may_be_anothers(http2) => (
+                ErrorKind::Reset,
+                "the connection was given up, since the server broke the rules of HTTP/2".into(),
+            ),
             _ => (
                 ErrorKind::Protocol,
-                format!("the server broke the rules of HTTP/2: {http2}"),
+                format!("the server broke the rules of HTTP/2: {http2}; try --http1.1"),
             ),
         };
     }

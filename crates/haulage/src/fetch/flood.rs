@@ -15,9 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// connection to its streams.
 pub(crate) const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
+/// Most bytes of a response's head (RFC 9110 §5.4 lets a client bound them), and of trailers on HTTP/2: what browsers take.
+pub(super) const MOST_HEAD_BYTES: usize = 256 << 10;
+/// Most lines of a response's head after the first, and of trailers on HTTP/2.
+pub(super) const MOST_HEAD_LINES: usize = 1000;
 /// Most bytes on HTTP/1.1 from a request until its answer's head is whole: those of the longest head, twice over, and what
 /// one read may bring of the body.
-pub(super) const BEFORE_AN_ANSWER: usize = 512 << 10;
+pub(super) const BEFORE_AN_ANSWER: usize = 1 << 20;
 /// Most frames of HTTP/2 in a row that bring no answer further. It is far more than the streams of a connection, which
 /// may all be reset at once.
 const FRAMES_FOR_NOTHING: u32 = 4096;

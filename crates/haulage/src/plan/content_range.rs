@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_RANGE, HeaderValue};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 
+use crate::plan::coding;
 use crate::plan::fields::Fields;
 
 /// The bytes that a request asks for.
@@ -86,6 +87,30 @@ impl ContentRange {
         }
         in_bytes(said).ok_or(Fault::Malformed)
     }
+}
+
+/// How long a file is of which a 206 has everything, as its Content-Range says; `None` for any other, and where the framing, which
+/// says `length`, or a transfer coding leaves that in doubt.
+pub(crate) fn whole(headers: &Fields, length: Option<u64>) -> Option<u64> {
+    let Ok(ContentRange::Part { range, total }) = ContentRange::of(headers) else {
+        return None;
+    };
+    let is_whole = range.start == 0 && total == Some(range.end);
+    let is_as_long = length.is_none_or(|length| length == range.end);
+    let is_plain = coding::to_undo(headers, false).is_ok_and(|codings| codings.is_empty());
+    (is_whole && is_as_long && is_plain && !is_multipart(headers)).then_some(range.end)
+}
+
+/// Whether a body is of type `multipart/byteranges` (§14.6).
+pub(crate) fn is_multipart(headers: &Fields) -> bool {
+    headers.get_all(CONTENT_TYPE).any(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next();
+        essence.is_some_and(|essence| {
+            essence
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"multipart/byteranges")
+        })
+    })
 }
 
 /// `range-resp` or `unsatisfied-range`. A last byte before the first one, or one that is not within the total, makes it
@@ -227,6 +252,26 @@ mod tests {
         assert_eq!(of(&["bytes 0-9/20"]), Ok(part(0..10, Some(20))));
         let twice = of(&["bytes 0-9/20", "bytes 0-9/20"]);
         assert_eq!(twice, Err(Fault::Malformed));
+    }
+
+    #[test]
+    fn whole_file_begins_at_its_first_byte_and_has_all() {
+        let of = |range: &'static str, length| {
+            let headers = [(CONTENT_RANGE, HeaderValue::from_static(range))];
+            whole(&headers.into_iter().collect(), length)
+        };
+        for length in [None, Some(20)] {
+            assert_eq!(of("bytes 0-19/20", length), Some(20));
+        }
+        for range in [
+            "bytes 0-18/20",
+            "bytes 1-19/20",
+            "bytes 0-19/*",
+            "bytes */20",
+        ] {
+            assert_eq!(of(range, None), None, "{range}");
+        }
+        assert_eq!(of("bytes 0-19/20", Some(19)), None);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Fields {
     }
 
     /// Adds a field at the end; its name is in lower case.
-    fn push(&mut self, name: &[u8], value: &[u8]) {
+    pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let name = self.add(name);
         self.lengths |= length_bit(name.end - name.start);
         let value = self.add(value);
@@ -99,6 +99,15 @@ impl Fields {
         self.get_all(name).next()
     }
 
+    /// The members of a field that is a list (RFC 9110 §5.6.1): what stands between the commas of all its lines, without the
+    /// blanks around it. Empty members are left out.
+    pub(crate) fn list(&self, name: impl Borrow<HeaderName>) -> impl Iterator<Item = &[u8]> {
+        self.get_all(name)
+            .flat_map(|value| value.0.split(|byte| *byte == b','))
+            .map(without_blanks)
+            .filter(|member| !member.is_empty())
+    }
+
     pub(crate) fn contains_key(&self, name: impl Borrow<HeaderName>) -> bool {
         self.get(name).is_some()
     }
@@ -124,6 +133,14 @@ impl From<&HeaderMap> for Fields {
 /// A place in a head's text: heads are bounded far below what this can tell.
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// Removes the spaces and tabs around a value (RFC 9110 §5.6.3), and no other white space: a form feed is none in HTTP.
+pub(crate) fn without_blanks(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 fn length_bit(length: u32) -> u64 {
@@ -166,6 +183,16 @@ mod tests {
         assert!(!fields.contains_key(http::header::AGE));
         let empty = HeaderName::from_static("empty");
         assert_eq!(fields.get(empty), Some(Value(b"")));
+    }
+
+    #[test]
+    fn list_of_several_lines_has_the_members_of_all() {
+        let mut fields = Fields::default();
+        for value in ["a,, b\t;c=d ,", "", " , e", "\x0cf"] {
+            fields.insert(&VIA, value);
+        }
+        let members: Vec<_> = fields.list(VIA).collect();
+        assert_eq!(members, [&b"a"[..], b"b\t;c=d", b"e", b"\x0cf"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the head of a response claims, as types.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING,
@@ -11,8 +11,10 @@ use http::{StatusCode, Version};
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Verified;
+use crate::plan::coding::{self, Transfer};
+use crate::plan::content_range;
 use crate::plan::fields::Fields;
-use crate::plan::retry_after;
+use crate::plan::retry_after::{self, Later};
 
 /// The head of a response, whatever it came over.
 #[derive(Debug)]
@@ -41,8 +43,8 @@ pub(crate) struct Entity {
 pub(crate) enum Answer {
     /// Save its body.
     Save(Entity),
-    /// Go where its Location points to.
-    Redirect,
+    /// Go where its Location points to, after this time if the server asks for one (RFC 9110 §10.2.3).
+    Redirect(Option<Duration>),
     /// What is there already is the file: so it described it, without its body.
     Unchanged(Entity),
     /// There is no file.
@@ -70,43 +72,74 @@ pub(crate) fn read(
         | StatusCode::FOUND
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
-        | StatusCode::PERMANENT_REDIRECT => Answer::Redirect,
+        | StatusCode::PERMANENT_REDIRECT => {
+            Answer::Redirect(retry_after::wait(headers, SystemTime::now()))
+        }
         // RFC 9110 §15.4.5. To a request without conditions it says nothing.
         StatusCode::NOT_MODIFIED if asked == Asked::IfChanged => {
             Answer::Unchanged(Entity::described(headers, None, Verified::Nothing))
         }
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Answer::Fail(Error::http(
-            status,
-            format!("the server answered {status}: there is nothing to save"),
-        )),
-        StatusCode::PARTIAL_CONTENT => Answer::Fail(Error::new(
-            ErrorKind::Protocol,
-            "the server sent a part of the file, which was not asked for",
-        )),
-        status if status.is_success() && !framing_is_clear(version, headers) => {
-            Answer::Fail(Error::new(
-                ErrorKind::Protocol,
-                "the server sent a Transfer-Encoding other than chunked, so the end of the file cannot be told",
-            ))
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
+            save(version, headers, length)
         }
-        status if status.is_success() => Answer::Save(Entity::described(
-            headers,
-            length,
-            framing(version, headers),
-        )),
-        status => Answer::Fail(
-            Error::http(
-                status,
-                format!("the server answered {status}{}", advice(status)),
-            )
-            .retry_after(retry_after::wait(headers, SystemTime::now())),
-        ),
+        // §15.3.7 has it for what was asked for alone. Where it is the whole file, nothing is in doubt.
+        StatusCode::PARTIAL_CONTENT => match content_range::whole(headers, length) {
+            Some(total) => save(version, headers, Some(total)),
+            None => Answer::Fail(Error::new(
+                ErrorKind::Protocol,
+                "the server sent a part of the file, which was not asked for",
+            )),
+        },
+        status => Answer::Fail(failure(status, headers)),
     }
 }
 
-/// What whoever asked can do about a status, in words that fit after it.
-fn advice(status: StatusCode) -> &'static str {
+/// A response whose body is the file, unless it is in a transfer coding that cannot be undone.
+fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
+    match coding::transfer(headers) {
+        Ok(transfer) => {
+            let framing = framing(version, headers, &transfer);
+            Answer::Save(Entity::described(headers, length, framing))
+        }
+        Err(error) => Answer::Fail(error),
+    }
+}
+
+/// A response that is no file, and whether it is worth another attempt: because of its status, or since its server says so.
+fn failure(status: StatusCode, headers: &Fields) -> Error {
+    let later = retry_after::later(status, headers, SystemTime::now());
+    let advice = advice(status, later.is_some());
+    let error = Error::http(status, format!("the server answered {status}{advice}"));
+    match later {
+        Some(Later { wait }) => error.transient(true).retry_after(wait),
+        None => error,
+    }
+}
+
+/// How long a redirect waits before it is followed, where its server has `asked` for that.
+///
+/// # Errors
+/// When that is longer than `longest`.
+pub(crate) fn wait_before_following(
+    status: StatusCode,
+    asked: Option<Duration>,
+    longest: Duration,
+) -> Result<Duration, Error> {
+    match asked {
+        Some(asked) if asked > longest => {
+            let error = Error::http(status, format!("the server answered {status}"));
+            Err(error.transient(true).retry_after(Some(asked)))
+        }
+        asked => Ok(asked.unwrap_or_default()),
+    }
+}
+
+/// What the user can do about a status, in words that fit after it. `later`: the server says that it may be asked again.
+fn advice(status: StatusCode, later: bool) -> &'static str {
     match status {
+        StatusCode::ACCEPTED => "; the file is not ready yet: try again later",
+        status if status.is_success() => "; there is nothing to save",
+        StatusCode::FORBIDDEN if later => "; it has had too many requests: try again later",
         StatusCode::UNAUTHORIZED => "; it asks who you are: give a name and a password with --user",
         StatusCode::FORBIDDEN => "; it does not let this be fetched by whoever asks so",
         StatusCode::NOT_FOUND | StatusCode::GONE => "; check the URL",
@@ -134,17 +167,6 @@ impl Entity {
     }
 }
 
-/// Whether the end of a body can be told: a transfer coding other than `chunked` overrides any Content-Length, and ends
-/// where the connection does (RFC 9112 §6.3), so that a body which was cut short looks whole.
-fn framing_is_clear(version: Version, headers: &Fields) -> bool {
-    let last = headers.get_all(TRANSFER_ENCODING).next_back();
-    version == Version::HTTP_2
-        || last.is_none_or(|last| {
-            let coding = last.as_bytes().rsplit(|byte| *byte == b',').next();
-            coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
-        })
-}
-
 /// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection must be closed, since
 /// somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
 pub(crate) fn is_framed_twice(headers: &Fields) -> bool {
@@ -159,19 +181,23 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
-    has_body && framing(version, headers) == Verified::Nothing && !headers.contains_key(CONNECTION)
+    // One whose transfer coding is unknown ends with its connection too.
+    let vouches = coding::transfer(headers)
+        .is_ok_and(|transfer| framing(version, headers, &transfer) == Verified::Length);
+    has_body && !vouches && !headers.contains_key(CONNECTION)
 }
 
 /// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
 /// connection, nothing (RFC 9112 §8).
-fn framing(version: Version, headers: &Fields) -> Verified {
-    if version == Version::HTTP_2
-        || headers.contains_key(CONTENT_LENGTH)
-        || headers.contains_key(TRANSFER_ENCODING)
-    {
-        Verified::Length
-    } else {
+fn framing(version: Version, headers: &Fields, transfer: &Transfer) -> Verified {
+    // A transfer coding overrides the length (RFC 9112 §6.3).
+    let has_length = transfer.codings.is_empty() && headers.contains_key(CONTENT_LENGTH);
+    let ends_with_its_connection =
+        version != Version::HTTP_2 && !transfer.is_chunked && !has_length;
+    if ends_with_its_connection {
         Verified::Nothing
+    } else {
+        Verified::Length
     }
 }
 
@@ -186,8 +212,11 @@ fn text(headers: &Fields, name: &HeaderName) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use http::HeaderValue;
+    use http::header::{CONTENT_RANGE, RETRY_AFTER};
 
     fn of(status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
         asked(Asked::Always, status, headers)
@@ -222,22 +251,126 @@ mod tests {
         assert_eq!(entity.framing, Verified::Nothing);
     }
 
+    fn failed(status: u16, headers: &[(HeaderName, &'static str)]) -> Error {
+        match of(status, headers) {
+            Answer::Fail(error) => error,
+            other => panic!("{status} is no file, but {other:?}"),
+        }
+    }
+
     #[test]
     fn what_is_no_file_fails() {
-        for (status, kind) in [
-            (204, ErrorKind::Http),
-            (205, ErrorKind::Http),
-            (206, ErrorKind::Protocol),
-            (304, ErrorKind::Http),
-            (404, ErrorKind::Http),
-            (503, ErrorKind::Http),
+        for (status, kind, transient) in [
+            (201, ErrorKind::Http, false),
+            (202, ErrorKind::Http, true),
+            (204, ErrorKind::Http, false),
+            (205, ErrorKind::Http, false),
+            (206, ErrorKind::Protocol, false),
+            (207, ErrorKind::Http, false),
+            (208, ErrorKind::Http, false),
+            (218, ErrorKind::Http, false),
+            (226, ErrorKind::Http, false),
+            (299, ErrorKind::Http, false),
+            (304, ErrorKind::Http, false),
+            (404, ErrorKind::Http, false),
+            (503, ErrorKind::Http, true),
         ] {
-            let Answer::Fail(error) = of(status, &[]) else {
-                panic!("{status} is no file");
-            };
-            assert_eq!(error.kind(), kind, "{status}");
+            let error = failed(status, &[(CONTENT_LENGTH, "5")]);
+            assert_eq!(
+                (error.kind(), error.is_transient()),
+                (kind, transient),
+                "{status}"
+            );
         }
-        assert!(matches!(of(307, &[]), Answer::Redirect));
+        assert!(matches!(of(307, &[]), Answer::Redirect(None)));
+        assert!(matches!(of(203, &[]), Answer::Save(_)));
+    }
+
+    #[test]
+    fn retry_after_makes_a_status_worth_another_attempt() {
+        let seconds = Some(Duration::from_secs(7));
+        for (status, transient) in [
+            (202, true),
+            (403, true),
+            (404, true),
+            (410, false),
+            (413, true),
+            (429, true),
+            (503, true),
+            (204, false),
+            (304, false),
+        ] {
+            let error = failed(status, &[(RETRY_AFTER, "7")]);
+            assert_eq!(error.is_transient(), transient, "{status}");
+            assert_eq!(
+                error.asked_wait(),
+                seconds.filter(|_| transient),
+                "{status}"
+            );
+        }
+        assert!(failed(403, &[]).to_string().contains("not let"));
+        let limited = failed(403, &[(RETRY_AFTER, "7")]).to_string();
+        assert!(limited.contains("too many requests"), "{limited}");
+        let Answer::Redirect(wait) = of(302, &[(RETRY_AFTER, "7")]) else {
+            panic!("a 302 is a redirect");
+        };
+        assert_eq!(wait, seconds);
+    }
+
+    #[test]
+    fn redirect_waits_no_longer_than_allowed() {
+        let found = StatusCode::FOUND;
+        let (short, long) = (Duration::from_secs(7), Duration::from_secs(601));
+        let wait = |asked| wait_before_following(found, asked, Duration::from_mins(10));
+        assert_eq!(wait(None).unwrap(), Duration::ZERO);
+        assert_eq!(wait(Some(short)).unwrap(), short);
+        let error = wait(Some(long)).unwrap_err();
+        assert_eq!(
+            (error.asked_wait(), error.http_status()),
+            (Some(long), Some(302))
+        );
+    }
+
+    #[test]
+    fn part_that_was_not_asked_for_is_saved_if_it_is_the_whole() {
+        let asked_with = |length, headers: &[(HeaderName, &'static str)]| {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+                .collect();
+            let status = StatusCode::PARTIAL_CONTENT;
+            read(status, Version::HTTP_11, &headers, length, Asked::IfChanged)
+        };
+        let whole = (CONTENT_RANGE, "bytes 0-4/5");
+        for length in [None, Some(5)] {
+            let Answer::Save(entity) = asked_with(length, slice::from_ref(&whole)) else {
+                panic!("it is the whole file");
+            };
+            assert_eq!(entity.length, Some(5));
+        }
+        for (length, headers) in [
+            (Some(5), &[][..]),
+            (Some(4), slice::from_ref(&whole)),
+            (Some(6), slice::from_ref(&whole)),
+            (Some(5), &[(CONTENT_RANGE, "bytes 0-4/6")]),
+            (Some(5), &[(CONTENT_RANGE, "bytes 0-4/*")]),
+            (Some(4), &[(CONTENT_RANGE, "bytes 1-4/5")]),
+            (Some(5), &[(CONTENT_RANGE, "items 0-4/5")]),
+            (Some(5), &[(CONTENT_RANGE, "bytes */5")]),
+            (Some(5), &[whole.clone(), whole.clone()]),
+            (
+                Some(5),
+                &[
+                    whole.clone(),
+                    (CONTENT_TYPE, "multipart/byteranges; boundary=x"),
+                ],
+            ),
+            (None, &[whole.clone(), (TRANSFER_ENCODING, "gzip, chunked")]),
+            (None, &[whole.clone(), (TRANSFER_ENCODING, "br, chunked")]),
+        ] {
+            let answer = asked_with(length, headers);
+            assert!(matches!(answer, Answer::Fail(_)), "{length:?} {headers:?}");
+        }
     }
 
     #[test]
@@ -253,17 +386,27 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_hides_the_end_is_no_http() {
-        for (coding, clear) in [
-            ("chunked", true),
-            ("gzip, Chunked", true),
-            ("identity", false),
-            ("xchunked", false),
-            ("chunked, gzip", false),
+    fn transfer_codings_are_known_or_no_http() {
+        for (coding, vouches) in [
+            ("chunked", Some(Verified::Length)),
+            ("gzip, Chunked", Some(Verified::Length)),
+            ("identity", Some(Verified::Length)),
+            ("deflate", Some(Verified::Nothing)),
+            ("xchunked", None),
+            ("chunked, gzip", None),
         ] {
             let answer = of(200, &[(TRANSFER_ENCODING, coding), (CONTENT_LENGTH, "5")]);
-            assert_eq!(matches!(answer, Answer::Save(_)), clear, "{coding}");
+            match (answer, vouches) {
+                (Answer::Save(entity), Some(vouches)) => assert_eq!(entity.framing, vouches),
+                (Answer::Fail(error), None) => assert_eq!(error.kind(), ErrorKind::Protocol),
+                (other, _) => panic!("{coding}: {other:?}"),
+            }
         }
+        // What is no file anyway is told by its status.
+        assert_eq!(
+            failed(404, &[(TRANSFER_ENCODING, "br")]).kind(),
+            ErrorKind::Http
+        );
     }
 
     #[test]

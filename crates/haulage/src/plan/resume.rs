@@ -7,11 +7,11 @@
 use std::ops::Range;
 
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::ACCEPT_RANGES;
 
 use crate::plan::coding;
-use crate::plan::content_range::{Asked, ContentRange, Fault};
-use crate::plan::fields::{Fields, Value};
+use crate::plan::content_range::{self, Asked, ContentRange, Fault, is_multipart};
+use crate::plan::fields::Fields;
 use crate::plan::pieces::Pieces;
 use crate::plan::validator::{Agreement, Validator};
 
@@ -150,13 +150,15 @@ impl Identity {
             StatusCode::RANGE_NOT_SATISFIABLE => self.unsatisfied(asked, headers),
             // Only a condition that the request had can have failed, and it had none but this entity's.
             StatusCode::PRECONDITION_FAILED => Verdict::Changed,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => Verdict::NotAnAnswer,
-            status if status.is_success() => Verdict::StartAgain(self.whole(headers, length)),
+            StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
+                Verdict::StartAgain(self.whole(headers, length))
+            }
             _ => Verdict::NotAnAnswer,
         }
     }
 
-    /// Judges a 206, the only answer that is ever joined to anything.
+    /// Judges a 206, the only answer that is ever joined to anything. One that has the whole file, though a part was asked for, is as
+    /// good as a 200.
     fn part(
         &self,
         asked: Asked,
@@ -178,6 +180,11 @@ impl Identity {
                 return Err(Refusal::Malformed);
             }
         };
+        let is_more_than_asked =
+            range.start < asked.start || asked.end.is_some_and(|end| range.end > end);
+        if is_more_than_asked && content_range::whole(headers, length).is_some() {
+            return Ok(Verdict::StartAgain(self.whole(headers, Some(range.end))));
+        }
         // `*` leaves the total open (§14.4), and contradicts nothing.
         let is_other_total = total.is_some_and(|total| total != self.total);
         match self.agreement(headers) {
@@ -262,28 +269,9 @@ impl Refusal {
     }
 }
 
-/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer (RFC 9112 §7).
+/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer (RFC 9112 §7); chunks are none.
 fn is_encoded(headers: &Fields) -> bool {
-    let is_chunked = |value: Value<'_>| {
-        value
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"chunked")
-    };
-    !coding::to_undo(headers).is_ok_and(|codings| codings.is_empty())
-        || !headers.get_all(TRANSFER_ENCODING).all(is_chunked)
-}
-
-/// Whether a body is of type `multipart/byteranges` (§14.6).
-fn is_multipart(headers: &Fields) -> bool {
-    headers.get_all(CONTENT_TYPE).any(|value| {
-        let essence = value.as_bytes().split(|byte| *byte == b';').next();
-        essence.is_some_and(|essence| {
-            essence
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"multipart/byteranges")
-        })
-    })
+    !coding::to_undo(headers, true).is_ok_and(|codings| codings.is_empty())
 }
 
 /// Whether a server says that it has no ranges.
@@ -299,7 +287,8 @@ mod tests {
     use std::collections::HashSet;
 
     use http::header::{
-        CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED,
+        CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderName, HeaderValue,
+        LAST_MODIFIED, TRANSFER_ENCODING,
     };
     use proptest::prelude::*;
 
@@ -460,7 +449,7 @@ mod tests {
             Encoded, Malformed, Multipart, OtherEnd, OtherStart, OtherTotal, OtherUnit, Unnamed,
         };
         for (range, refusal) in [
-            ("bytes 0-99/100", OtherStart),
+            ("bytes 0-98/100", OtherStart),
             ("bytes 39-99/100", OtherStart),
             ("bytes 41-99/100", OtherStart),
             ("bytes 40-100/*", OtherEnd),
@@ -597,6 +586,29 @@ mod tests {
     }
 
     #[test]
+    fn part_that_is_the_whole_file_is_begun_again_with() {
+        use Agreement::{Different, Same, Unknown};
+        let whole = |asked: Asked, range, tag, length| {
+            let headers = head(&[(CONTENT_RANGE, range), (ETAG, tag)]);
+            known().judge(Some(asked), StatusCode::PARTIAL_CONTENT, &headers, length)
+        };
+        for (range, tag, agreement) in [
+            ("bytes 0-99/100", "\"a\"", Same),
+            ("bytes 0-99/100", "a", Unknown),
+            ("bytes 0-99/100", "\"b\"", Different),
+            ("bytes 0-49/50", "\"b\"", Different),
+        ] {
+            let verdict = whole(REST, range, tag, None);
+            assert_eq!(verdict, Verdict::StartAgain(agreement), "{range} {tag}");
+        }
+        // What was missing in the middle is no reason to take less.
+        let verdict = whole(Asked::from(0..40), "bytes 0-99/100", "\"a\"", Some(100));
+        assert_eq!(verdict, Verdict::StartAgain(Same));
+        let verdict = whole(REST, "bytes 0-99/100", "\"a\"", Some(60));
+        assert_eq!(verdict, Verdict::Refused(Refusal::OtherStart));
+    }
+
+    #[test]
     fn what_cannot_be_satisfied_is_complete_only_where_all_is_here_and_the_same() {
         let end = Asked {
             start: 100,
@@ -629,7 +641,9 @@ mod tests {
 
     #[test]
     fn the_rest_is_not_about_ranges() {
-        for status in [204, 205, 301, 302, 304, 401, 403, 404, 429, 500, 503] {
+        for status in [
+            201, 202, 204, 205, 207, 226, 301, 302, 304, 401, 403, 404, 429, 500, 503,
+        ] {
             let verdict = judged(&known(), REST, status, &[(ETAG, "\"a\"")]);
             assert_eq!(verdict, Verdict::NotAnAnswer, "{status}");
         }

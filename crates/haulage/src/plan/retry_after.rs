@@ -1,32 +1,100 @@
-//! `Retry-After`, as a time to wait (RFC 9110 §10.2.3). Pure.
+//! Whether and when a server wants to be asked again: `Retry-After` (RFC 9110 §10.2.3), and GitHub's rate limits. Pure.
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{DATE, RETRY_AFTER};
+use http::StatusCode;
+use http::header::{DATE, HeaderName, RETRY_AFTER};
 
 use crate::plan::fields::Fields;
+
+/// How many more requests GitHub allows, and when it allows others: in seconds since 1970.
+const LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// A response that is no file, but may be one later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Later {
+    /// How long the server asks to wait; `None` if it leaves that open.
+    pub(crate) wait: Option<Duration>,
+}
+
+/// Whether a response of this status says that the same request may succeed later, seen from `now`.
+///
+/// Retry-After says so for every status but those of success (202 apart, which means "not ready") and 304, which answer the request,
+/// and 410, which means "gone for good". 404 with it means "not there yet". For 403 and 429, so does a rate limit that is used up.
+pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Option<Later> {
+    let may_pass = match status {
+        StatusCode::ACCEPTED => true,
+        StatusCode::NOT_MODIFIED | StatusCode::GONE => false,
+        status => !status.is_success(),
+    };
+    let asked = wait(headers, now).filter(|_| may_pass);
+    match asked {
+        Some(wait) => Some(Later { wait: Some(wait) }),
+        None if is_about_rates(status) && is_used_up(headers) => Some(Later {
+            wait: until_reset(headers, now),
+        }),
+        None if status == StatusCode::ACCEPTED => Some(Later { wait: None }),
+        None => None,
+    }
+}
 
 /// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the response's own `Date` where
 /// it has one, since clocks differ. A time that has passed is no wait; what cannot be read asks for nothing.
 pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str()?.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds: longer than anybody waits.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    if let Some(seconds) = seconds(text) {
+        return Some(Duration::from_secs(seconds));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    let said_at = headers
-        .get(DATE)
-        .and_then(|date| httpdate::parse_http_date(date.to_str()?).ok());
-    Some(
-        until
-            .duration_since(said_at.unwrap_or(now))
-            .unwrap_or_default(),
+    let said_at = said_at(headers, now);
+    Some(until.duration_since(said_at).unwrap_or_default())
+}
+
+/// Whole seconds. Some servers send fractions, which are rounded up.
+fn seconds(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let rest = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    // More digits than a number holds: longer than anybody waits.
+    Some(whole.parse().unwrap_or(u64::MAX).saturating_add(rest))
+}
+
+/// When a response was sent, by its server's clock; `now` where it does not say.
+fn said_at(headers: &Fields, now: SystemTime) -> SystemTime {
+    let date = headers.get(DATE);
+    date.and_then(|date| httpdate::parse_http_date(date.to_str()?).ok())
+        .unwrap_or(now)
+}
+
+fn is_about_rates(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
     )
+}
+
+/// Whether no more requests are allowed for now.
+fn is_used_up(headers: &Fields) -> bool {
+    let remaining = headers.get(LIMIT_REMAINING);
+    remaining.and_then(|value| value.to_str()?.trim().parse().ok()) == Some(0_u64)
+}
+
+/// How long until more requests are allowed.
+fn until_reset(headers: &Fields, now: SystemTime) -> Option<Duration> {
+    let reset = headers.get(LIMIT_RESET)?.to_str()?.trim().parse().ok()?;
+    let said_at = said_at(headers, now).duration_since(SystemTime::UNIX_EPOCH);
+    Some(Duration::from_secs(reset).saturating_sub(said_at.ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -51,7 +119,14 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", Some(37)),
             ("99999999999999999999999999", Some(u64::MAX)),
             ("-1", None),
-            ("1.5", None),
+            ("+1", None),
+            ("1.5", Some(2)),
+            ("0.65", Some(1)),
+            ("3.0", Some(3)),
+            ("1.", None),
+            (".5", None),
+            ("1.5.2", None),
+            ("1e3", None),
             ("soon", None),
             ("", None),
         ] {
@@ -67,6 +142,74 @@ mod tests {
             asked("Sun, 06 Nov 1994 08:49:37 GMT", Some("never")),
             Some(37)
         );
+    }
+
+    fn later_than(status: u16, fields: &[(HeaderName, &str)]) -> Option<Later> {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:00 GMT").unwrap();
+        let mut headers = Fields::default();
+        for (name, value) in fields {
+            headers.insert(name, value);
+        }
+        later(StatusCode::from_u16(status).unwrap(), &headers, now)
+    }
+
+    /// Some time later.
+    const LATER: Option<Later> = Some(Later { wait: None });
+
+    fn after(seconds: u64) -> Later {
+        let wait = Some(Duration::from_secs(seconds));
+        Later { wait }
+    }
+
+    #[test]
+    fn every_status_that_may_pass_may_say_when() {
+        let asked = [(RETRY_AFTER, "7")];
+        for status in [
+            202, 300, 302, 400, 401, 403, 404, 408, 413, 423, 429, 500, 503,
+        ] {
+            assert_eq!(later_than(status, &asked), Some(after(7)), "{status}");
+        }
+        for status in [200, 201, 204, 206, 226, 304, 410] {
+            assert_eq!(later_than(status, &asked), None, "{status}");
+        }
+        assert_eq!(later_than(202, &[]), LATER);
+        for status in [403, 404, 413, 503] {
+            assert_eq!(later_than(status, &[]), None, "{status}");
+            assert_eq!(
+                later_than(status, &[(RETRY_AFTER, "soon")]),
+                None,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn rate_limit_that_is_used_up_ends_at_its_reset() {
+        // 37 seconds after now.
+        let reset = (LIMIT_RESET, "784111777");
+        let used_up = (LIMIT_REMAINING, "0");
+        for status in [403, 429] {
+            let with = |fields: &[(HeaderName, &str)]| later_than(status, fields);
+            assert_eq!(with(&[used_up.clone(), reset.clone()]), Some(after(37)));
+            assert_eq!(with(slice::from_ref(&used_up)), LATER);
+            assert_eq!(with(&[(LIMIT_REMAINING, "1"), reset.clone()]), None);
+            assert_eq!(with(&[(LIMIT_REMAINING, "none")]), None);
+            assert_eq!(with(slice::from_ref(&reset)), None);
+            let past = [used_up.clone(), (LIMIT_RESET, "1")];
+            assert_eq!(with(&past), Some(after(0)));
+            let unclear = [used_up.clone(), (LIMIT_RESET, "soon")];
+            assert_eq!(with(&unclear), LATER);
+            let both = [used_up.clone(), reset.clone(), (RETRY_AFTER, "5")];
+            assert_eq!(with(&both), Some(after(5)));
+            let clock = (DATE, "Sun, 06 Nov 1994 08:49:30 GMT");
+            assert_eq!(
+                with(&[used_up.clone(), reset.clone(), clock]),
+                Some(after(7))
+            );
+        }
+        for status in [404, 500] {
+            assert_eq!(later_than(status, &[used_up.clone(), reset.clone()]), None);
+        }
     }
 
     proptest! {

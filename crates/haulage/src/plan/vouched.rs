@@ -17,6 +17,7 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderName, StatusCode};
 
 use crate::checksum::{Algorithm, Checksum};
+use crate::plan::coding;
 use crate::plan::fields::Fields;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -181,9 +182,10 @@ fn members<'a>(headers: &'a Fields, name: &HeaderName) -> impl Iterator<Item = &
 
 /// The codings that a field lists, in lower case.
 fn list(headers: &Fields, name: &HeaderName) -> Vec<Vec<u8>> {
-    members(headers, name)
+    headers
+        .list(name)
+        .filter(|coding| !coding::is_none(coding))
         .map(<[u8]>::to_ascii_lowercase)
-        .filter(|coding| !coding.is_empty() && coding != b"identity")
         .collect()
 }
 

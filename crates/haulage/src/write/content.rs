@@ -7,7 +7,7 @@ use super::hash::Hashes;
 use super::trouble::Trouble;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
-use crate::plan::coding::Coding;
+use crate::plan::coding::Layer;
 
 /// Bytes that one read may bring.
 const READ: usize = 256 << 10;
@@ -47,7 +47,7 @@ impl Content {
     /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file against what is expected; `None` where
     /// that is nothing. Whatever is expected is among the hashes.
     pub(crate) fn asked(
-        codings: &[Coding],
+        codings: &[Layer],
         most: Option<u64>,
         hashes: Hashes,
         expected: Expected,

@@ -1,4 +1,4 @@
-//! Content codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more of it is ever
+//! Codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more of it is ever
 //! in memory than a buffer for each coding, and the whole may not be too many times what was received.
 
 use std::io;
@@ -8,11 +8,13 @@ use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
 
 use super::trouble::Trouble;
-use crate::error::Error;
-use crate::plan::coding::{Coding, refused};
+use crate::error::{Error, ErrorKind};
+use crate::plan::coding::{Coding, Layer, Level, refused};
 
 /// Bytes that one step gives at most.
 const STEP: usize = 64 << 10;
+/// Bytes of a text at hand that are decoded at once.
+const PIECE: usize = 1 << 10;
 /// The largest window that zstd data may ask for, as a power of two: 8 MiB, the most that the content coding may use (RFC
 /// 9659 §3). Brotli's is 16 MiB at most (RFC 7932 §9.1; not the larger ones of its later extension), gzip's 32 KiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -31,8 +33,8 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// Undoes these codings, in this order.
-    pub(super) fn new(codings: &[Coding]) -> Result<Self, Error> {
-        let stages = codings.iter().map(|coding| Stage::new(*coding));
+    pub(super) fn new(layers: &[Layer]) -> Result<Self, Error> {
+        let stages = layers.iter().map(|layer| Stage::new(*layer));
         Ok(Self {
             stages: stages.collect::<Result<_, _>>()?,
             received: 0,
@@ -50,13 +52,50 @@ impl Decoder {
         pass(&mut self.stages, bytes, most, save)
     }
 
-    /// That was all: says whether it was whole. Servers call nothing at all gzip, too.
+    /// Says whether what was received is whole. Servers call nothing at all gzip, too; but where the coding alone can tell the end of
+    /// the file, nothing at all is a connection that broke.
     pub(super) fn end(&self) -> Result<(), Error> {
-        match self.stages.iter().find(|stage| !stage.is_whole()) {
-            Some(stage) if self.received > 0 => Err(broken(stage.coding, "it ends too early")),
-            _ => Ok(()),
+        let Some(stage) = self.stages.iter().find(|stage| !stage.is_whole()) else {
+            return Ok(());
+        };
+        match stage.layer.level {
+            Level::Transfer { is_chunked: false } => Err(Error::new(
+                ErrorKind::Incomplete,
+                "the server closed the connection before the file was complete",
+            )),
+            _ if self.received == 0 => Ok(()),
+            _ => Err(broken(stage.layer, "it ends too early")),
         }
     }
+}
+
+/// Decodes a short text that is at hand, up to `most` bytes of it. `is_whole`: nothing of it is missing.
+///
+/// # Errors
+/// Of kind `decode` or `incomplete`, where it cannot be decoded that far.
+pub(crate) fn decode_beginning(
+    layers: &[Layer],
+    text: &[u8],
+    most: usize,
+    is_whole: bool,
+) -> Result<Vec<u8>, Error> {
+    let mut decoder = Decoder::new(layers)?;
+    let mut beginning = Vec::new();
+    for piece in text.chunks(PIECE) {
+        let passed = decoder.pass(piece, &mut |bytes| {
+            let room = most - beginning.len();
+            beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Ok(())
+        });
+        passed.map_err(|trouble| trouble.on("cannot decode"))?;
+        if beginning.len() == most {
+            return Ok(beginning);
+        }
+    }
+    if is_whole {
+        decoder.end()?;
+    }
+    Ok(beginning)
 }
 
 fn pass(
@@ -73,7 +112,7 @@ fn pass(
         bytes = &bytes[read..];
         stage.given += written as u64;
         if stage.given > most {
-            return Err(Trouble::Body(bomb(stage.coding)));
+            return Err(Trouble::Body(bomb(stage.layer)));
         }
         if written > 0 {
             pass(later, &stage.buffer[..written], most, save)?;
@@ -82,14 +121,14 @@ fn pass(
             return Ok(());
         }
         if (read, written) == (0, 0) {
-            return Err(Trouble::Body(broken(stage.coding, "it is corrupt")));
+            return Err(Trouble::Body(broken(stage.layer, "it is corrupt")));
         }
     }
 }
 
 /// One coding.
 struct Stage {
-    coding: Coding,
+    layer: Layer,
     codec: Codec,
     at: At,
     given: u64,
@@ -106,6 +145,8 @@ enum At {
 }
 
 enum Codec {
+    /// `deflate`, whose first bytes will tell whether it has a zlib wrapper. The first one is here, if it came alone.
+    Unclear(Option<u8>),
     Zlib(Decompress),
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
     Zstd(ZstdDecoder<'static>),
@@ -115,11 +156,11 @@ enum Codec {
 type Step = (usize, usize, bool);
 
 impl Stage {
-    fn new(coding: Coding) -> Result<Self, Error> {
+    fn new(layer: Layer) -> Result<Self, Error> {
         Ok(Self {
-            coding,
-            codec: Codec::new(coding)
-                .map_err(|cause| broken(coding, "there is no memory for it").caused_by(cause))?,
+            layer,
+            codec: Codec::new(layer.coding)
+                .map_err(|cause| broken(layer, "there is no memory for it").caused_by(cause))?,
             at: At::Start,
             given: 0,
             buffer: vec![0; STEP].into_boxed_slice(),
@@ -137,21 +178,28 @@ impl Stage {
         }
         if self.at == At::End {
             // RFC 1952 §2.2: members follow one another. RFC 8878 §3: so do frames, as the decoder knows by itself.
-            match self.coding {
+            match self.layer.coding {
                 Coding::Gzip => self.codec = Codec::Zlib(gunzip()),
                 Coding::Zstd => {}
-                Coding::Zlib | Coding::Brotli => {
-                    return Err(broken(self.coding, "more bytes follow its end"));
+                Coding::Deflate | Coding::Brotli => {
+                    return Err(broken(self.layer, "more bytes follow its end"));
                 }
             }
         }
         let (read, written, ended) = self
             .codec
             .step(bytes, &mut self.buffer)
-            .map_err(|cause| broken(self.coding, "it is corrupt").caused_by(cause))?;
+            .map_err(|cause| broken(self.layer, "it is corrupt").caused_by(cause))?;
         self.at = if ended { At::End } else { At::Within };
         Ok((read, written))
     }
+}
+
+/// Whether data begins as a zlib wrapper does (RFC 1950 §2.2): a window of at most 32 KiB, and a check on both bytes. Without the
+/// wrapper they would be those of a stored block whose padding is not zero, which nobody writes.
+fn is_zlib(first: u8, second: u8) -> bool {
+    let method_is_deflate = first & 0x0f == 8 && first >> 4 <= 7;
+    method_is_deflate && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
 
 fn gunzip() -> Decompress {
@@ -163,7 +211,7 @@ impl Codec {
     fn new(coding: Coding) -> io::Result<Self> {
         Ok(match coding {
             Coding::Gzip => Self::Zlib(gunzip()),
-            Coding::Zlib => Self::Zlib(Decompress::new(true)),
+            Coding::Deflate => Self::Unclear(None),
             Coding::Brotli => Self::Brotli(Box::new(BrotliState::new_strict(
                 StandardAlloc::default(),
                 StandardAlloc::default(),
@@ -179,6 +227,24 @@ impl Codec {
 
     fn step(&mut self, bytes: &[u8], into: &mut [u8]) -> io::Result<Step> {
         match self {
+            Self::Unclear(kept) => match (*kept, bytes) {
+                (Some(first), [second, ..]) => {
+                    let mut decoder = Decompress::new(is_zlib(first, *second));
+                    // One byte alone stands for nothing.
+                    inflate(&mut decoder, &[first], into)?;
+                    *self = Self::Zlib(decoder);
+                    self.step(bytes, into)
+                }
+                (None, [first, second, ..]) => {
+                    *self = Self::Zlib(Decompress::new(is_zlib(*first, *second)));
+                    self.step(bytes, into)
+                }
+                (None, [first]) => {
+                    *kept = Some(*first);
+                    Ok((1, 0, false))
+                }
+                (_, []) => Ok((0, 0, false)),
+            },
             Self::Zlib(decoder) => inflate(decoder, bytes, into),
             Self::Brotli(decoder) => unbrotli(decoder, bytes, into),
             Self::Zstd(decoder) => {
@@ -229,16 +295,25 @@ fn unbrotli(
     }
 }
 
-fn broken(coding: Coding, why: &str) -> Error {
-    let name = coding.name();
-    refused(format!("the file's {name} coding cannot be undone: {why}"))
+fn broken(layer: Layer, why: &str) -> Error {
+    failure(layer, &format!("cannot be undone: {why}"))
 }
 
-fn bomb(coding: Coding) -> Error {
-    let name = coding.name();
-    refused(format!(
-        "the file's {name} coding stands for more than {RATIO} times what was received"
-    ))
+fn bomb(layer: Layer) -> Error {
+    let what = format!("stands for more than {RATIO} times what was received");
+    failure(layer, &what)
+}
+
+/// A failure that comes of a coding: `what` fits after its name.
+fn failure(layer: Layer, what: &str) -> Error {
+    let name = layer.coding.name();
+    match layer.level {
+        Level::Content => refused(format!("the file's {name} coding {what}")),
+        Level::Transfer { .. } => Error::new(
+            ErrorKind::Decode,
+            format!("the {name} transfer coding {what}"),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -246,13 +321,22 @@ mod tests {
     use std::io::Write as _;
 
     use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::ErrorKind;
 
-    const ALL: [Coding; 4] = [Coding::Gzip, Coding::Zlib, Coding::Brotli, Coding::Zstd];
+    const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+
+    /// These codings of the content.
+    fn layers(codings: &[Coding]) -> Vec<Layer> {
+        let level = Level::Content;
+        let layer = |coding: &Coding| Layer {
+            coding: *coding,
+            level,
+        };
+        codings.iter().map(layer).collect()
+    }
 
     fn encode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
         match coding {
@@ -261,7 +345,7 @@ mod tests {
                 encoder.write_all(bytes).unwrap();
                 encoder.finish().unwrap()
             }
-            Coding::Zlib => {
+            Coding::Deflate => {
                 let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
                 encoder.write_all(bytes).unwrap();
                 encoder.finish().unwrap()
@@ -277,7 +361,7 @@ mod tests {
 
     /// Undoes codings of a body that comes in pieces of this size; what it was, and the most that came at once.
     fn decode(codings: &[Coding], body: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Error> {
-        let mut decoder = Decoder::new(codings)?;
+        let mut decoder = Decoder::new(&layers(codings))?;
         let (mut all, mut most) = (Vec::new(), 0);
         for piece in body.chunks(piece.max(1)) {
             let taken = decoder.pass(piece, &mut |bytes| {
@@ -316,13 +400,75 @@ mod tests {
     }
 
     #[test]
+    fn deflate_without_its_wrapper_is_undone_too() {
+        let text = text();
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&text).unwrap();
+        let body = encoder.finish().unwrap();
+        for piece in [1, 2, 7, body.len()] {
+            let found = decode(&[Coding::Deflate], &body, piece).unwrap().0;
+            assert!(found == text, "{piece}");
+        }
+        let zlib = encode(Coding::Deflate, &text);
+        assert!(decode(&[Coding::Deflate], &zlib, 1).unwrap().0 == text);
+        for cut in [1, 2, body.len() / 2, body.len() - 1] {
+            let error = decode(&[Coding::Deflate], &body[..cut], 7).unwrap_err();
+            assert!(error.to_string().contains("too early"), "{cut}: {error}");
+        }
+        // Stored blocks, as a server sends what does not compress.
+        let stored = [&[1, 3, 0, 0xfc, 0xff][..], b"abc"].concat();
+        for piece in [1, 100] {
+            assert_eq!(
+                decode(&[Coding::Deflate], &stored, piece).unwrap().0,
+                b"abc"
+            );
+        }
+    }
+
+    #[test]
+    fn transfer_coding_that_ends_too_early_says_whose_fault_it_is() {
+        let body = encode(Coding::Gzip, b"hello");
+        for (is_chunked, cut, kind) in [
+            (true, body.len() - 1, Some(ErrorKind::Decode)),
+            (true, 0, None),
+            (false, body.len() - 1, Some(ErrorKind::Incomplete)),
+            (false, 0, Some(ErrorKind::Incomplete)),
+            (false, body.len(), None),
+        ] {
+            let level = Level::Transfer { is_chunked };
+            let coding = Coding::Gzip;
+            let mut decoder = Decoder::new(&[Layer { coding, level }]).unwrap();
+            assert!(decoder.pass(&body[..cut], &mut |_| Ok(())).is_ok());
+            let error = decoder.end().err();
+            assert_eq!(error.as_ref().map(Error::kind), kind, "{is_chunked} {cut}");
+            if let Some(error) = error {
+                assert!(!error.to_string().contains("--compressed"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn beginning_of_a_text_is_decoded_as_far_as_it_is_asked_for() {
+        let text = text();
+        let layers = layers(&[Coding::Gzip]);
+        let body = encode(Coding::Gzip, &text);
+        let decoded = |bytes, most, is_whole| decode_beginning(&layers, bytes, most, is_whole);
+        assert!(decoded(&body, 5000, true).unwrap() == text[..5000]);
+        assert!(decoded(&body, usize::MAX, true).unwrap() == text);
+        let cut = &body[..body.len() / 2];
+        assert!(decoded(cut, usize::MAX, true).is_err());
+        let found = decoded(cut, usize::MAX, false).unwrap();
+        assert!(!found.is_empty() && text.starts_with(&found));
+    }
+
+    #[test]
     fn stacked_codings_are_undone_one_after_another() {
         let text = text();
         let order = [
             Coding::Zstd,
             Coding::Gzip,
             Coding::Brotli,
-            Coding::Zlib,
+            Coding::Deflate,
             Coding::Gzip,
         ];
         let body = order
@@ -369,7 +515,7 @@ mod tests {
             assert!(error.to_string().contains("--compressed"), "{error}");
         }
         // Those that have a sum of their own see a single bit.
-        for coding in [Coding::Gzip, Coding::Zlib] {
+        for coding in [Coding::Gzip, Coding::Deflate] {
             let mut body = encode(coding, text);
             let sum = body.len() - 5;
             body[sum] ^= 1;
@@ -383,7 +529,7 @@ mod tests {
         for coding in ALL {
             let body = encode(coding, &zeros);
             let mut given = 0;
-            let mut decoder = Decoder::new(&[coding]).unwrap();
+            let mut decoder = Decoder::new(&layers(&[coding])).unwrap();
             let result = decoder.pass(&body, &mut |bytes| {
                 given += bytes.len() as u64;
                 Ok(())

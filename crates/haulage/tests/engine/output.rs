@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use haulage::{Destination, Output, Request};
 use origin::{Body, Gate, Origin, Script};
 
@@ -48,6 +50,34 @@ fn every_byte_goes_out_in_order_and_nothing_to_disk() {
     assert_eq!(outcome.verified.name(), "length");
     assert_eq!(std::fs::read_dir(bench.path("")).unwrap().count(), 0);
     assert!(all(bench, &received) == body.bytes());
+}
+
+#[test]
+fn what_is_not_the_file_itself_never_goes_out() {
+    let origin = Origin::plain();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(b"hello").unwrap();
+    let coded = Script::ok(Body::of(encoder.finish().unwrap()))
+        .chunked()
+        .header("transfer-encoding", "gzip, chunked");
+    let whole = Script::status(206)
+        .body(Body::of("hello"))
+        .header("content-range", "bytes 0-4/5");
+    let not_ready = Script::status(202).body(Body::of("wait"));
+    origin.on("/coded", coded);
+    origin.on("/whole", whole);
+    origin.on("/later", [not_ready, Script::ok(Body::of("hello"))]);
+    for path in ["/coded", "/whole", "/later"] {
+        let (bench, received) = piped(10);
+        assert_done(&bench.fetch(&origin.url(path)));
+        assert_eq!(all(bench, &received), b"hello", "{path}");
+    }
+    for (path, status) in [("/part", 206), ("/created", 201)] {
+        origin.on(path, Script::status(status).body(Body::of("hello")));
+        let (bench, received) = piped(10);
+        assert_ne!(kind(&bench.fetch(&origin.url(path))), "none");
+        assert_eq!(all(bench, &received), b"", "{path}");
+    }
 }
 
 #[test]

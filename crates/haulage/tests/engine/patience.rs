@@ -79,6 +79,163 @@ fn a_wait_that_has_passed_or_cannot_be_read_is_none() {
     }
 }
 
+/// How much later than the first request for a path the second one came.
+fn pause(origin: &Origin, path: &str) -> Duration {
+    let log = origin.log();
+    let mut asked = log.iter().filter(|asked| asked.path == path);
+    let first = asked.next().unwrap().at;
+    asked.next().unwrap().at - first
+}
+
+#[test]
+fn retry_after_is_honoured_whatever_the_status() {
+    const STATUSES: [u16; 10] = [202, 400, 403, 404, 409, 413, 423, 429, 500, 503];
+    let origins = STATUSES.map(|status| {
+        let origin = Origin::plain();
+        let later = Script::status(status).header("retry-after", "1");
+        origin.on("/a", [later, file()]);
+        origin
+    });
+    let rows: Vec<_> = origins
+        .iter()
+        .map(|origin| get(&origin.url("/a")))
+        .collect();
+    for outcome in Bench::new().run(rows) {
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 2);
+    }
+    for (status, origin) in STATUSES.iter().zip(&origins) {
+        assert!(pause(origin, "/a") >= Duration::from_secs(1), "{status}");
+    }
+}
+
+#[test]
+fn retry_after_beyond_the_limit_ends_the_item_whatever_the_status() {
+    for status in [202, 302, 403, 404, 413, 429, 503] {
+        let origin = Origin::plain();
+        let later = Script::status(status).header("retry-after", "3600");
+        origin.on("/a", later.header("location", "/b"));
+        origin.on("/b", file());
+        let outcome = Bench::new().fetch(&origin.url("/a"));
+        assert_eq!((kind(&outcome), outcome.attempts), ("http", 1), "{status}");
+        let error = outcome.error().unwrap();
+        assert!(error.to_string().contains("--retry-max-time"), "{error}");
+        assert_eq!(error.http_status(), Some(status));
+        assert!(error.is_transient(), "{status}: a later run may try again");
+        assert_eq!(origin.log().len(), 1, "{status}");
+    }
+}
+
+#[test]
+fn gone_is_gone_whatever_it_says_of_later() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::status(410).header("retry-after", "1"));
+    let outcome = Bench::new().fetch(&origin.url("/a"));
+    assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
+}
+
+#[test]
+fn rate_limit_that_is_used_up_is_waited_for() {
+    let limited = |reset: u64| {
+        Script::status(403)
+            .header("x-ratelimit-remaining", "0")
+            .header("x-ratelimit-reset", &reset.to_string())
+            .header("date", "Thu, 01 Jan 1970 00:16:40 GMT")
+    };
+    let origin = Origin::plain();
+    origin.on("/a", [limited(1001), file()]);
+    let outcome = Bench::new().fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert!(pause(&origin, "/a") >= Duration::from_secs(1));
+    origin.on("/long", limited(1000 + 3600));
+    let outcome = Bench::new().fetch(&origin.url("/long"));
+    assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
+    let error = outcome.error().unwrap().to_string();
+    assert!(error.contains("3600 s"), "{error}");
+    let unlimited = Script::status(403).header("x-ratelimit-remaining", "59");
+    origin.on("/other", unlimited);
+    assert_eq!(Bench::new().fetch(&origin.url("/other")).attempts, 1);
+}
+
+#[test]
+fn rate_limit_met_by_a_resumed_download_is_waited_for() {
+    let origin = Origin::plain();
+    let body = Body::seeded(3, 1 << 20);
+    let entity = || Script::entity(body.clone(), "\"a\"");
+    let limited = Script::status(403).header("retry-after", "1");
+    origin.on("/a", [entity().close_at(600_000), limited, entity()]);
+    let bench = Bench::new();
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_done(&outcome);
+    assert!(bench.read("a") == body.bytes());
+    let log = origin.log();
+    assert!(log[2].at - log[1].at >= Duration::from_secs(1));
+    assert!(log[2].headers.contains_key("range") && outcome.resumed > 0);
+}
+
+#[test]
+fn redirect_that_asks_to_wait_is_followed_after_that() {
+    const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
+    let origins = STATUSES.map(|status| {
+        let (origin, elsewhere) = (Origin::plain(), Origin::plain());
+        let to = Script::redirect(status, &elsewhere.url("/b"));
+        origin.on("/a", to.header("retry-after", "1"));
+        elsewhere.on("/b", file());
+        (origin, elsewhere)
+    });
+    let rows: Vec<_> = origins
+        .iter()
+        .map(|(origin, _)| get(&origin.url("/a")))
+        .collect();
+    for outcome in Bench::new().run(rows) {
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 1, "hops are not attempts");
+    }
+    for (status, (origin, elsewhere)) in STATUSES.iter().zip(&origins) {
+        let wait = elsewhere.log()[0].at - origin.log()[0].at;
+        assert!(wait >= Duration::from_secs(1), "{status}");
+    }
+}
+
+#[test]
+fn redirect_that_waits_longer_than_max_time_fails_at_once() {
+    let origin = Origin::plain();
+    let to = Script::redirect(302, "/b").header("retry-after", "60");
+    origin.on("/a", to);
+    let mut bench = Bench::new();
+    bench.options.max_time = Some(Duration::from_secs(30));
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_ne!(kind(&outcome), "none");
+    let error = outcome.error().unwrap().to_string();
+    assert!(error.contains("--max-time"), "{error}");
+}
+
+#[test]
+fn file_that_is_to_be_asked_for_later_keeps_no_other_waiting() {
+    const WAIT: Duration = Duration::from_secs(3);
+    let origins = [202, 302, 404].map(|status| {
+        let origin = Origin::plain();
+        let later = Script::status(status).header("retry-after", "3");
+        origin.on("/0", [later.header("location", "/c"), file()]);
+        origin.under("/", |_| file());
+        origin
+    });
+    let mut bench = Bench::new();
+    bench.options.per_host = 1;
+    let rows = origins.iter().flat_map(|origin| {
+        let row = |number| get(&origin.url(&format!("/{number}")));
+        (0..5).map(row).collect::<Vec<_>>()
+    });
+    let outcomes = bench.run(rows.collect::<Vec<_>>());
+    outcomes.iter().for_each(assert_done);
+    for origin in &origins {
+        let log = origin.log();
+        let (first, last) = (log[0].at, log.last().unwrap().at);
+        assert!(last - first >= WAIT);
+        assert!(log[1].at - first < WAIT, "the others do not wait");
+    }
+}
+
 #[test]
 fn an_outage_is_probed_one_request_at_a_time() {
     let origin = Origin::plain();

@@ -72,11 +72,7 @@ fn a_location_that_breaks_its_line_is_not_followed() {
     // LF alone ends the line, and with it the Location (RFC 9112 §2.2).
     let origin = Origin::plain();
     origin.under("/b", |_| Script::ok(Body::empty()));
-    for (path, location) in [
-        ("/cr", "/b\rX-Evil: 1"),
-        ("/folded", "/b\r\n c"),
-        ("/nul", "/b\0c"),
-    ] {
+    for (path, location) in [("/cr", "/b\rX-Evil: 1"), ("/nul", "/b\0c")] {
         let head =
             format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n");
         origin.on(path, Script::raw(head));

@@ -19,6 +19,31 @@ fn refreshing(mut bench: Bench) -> Bench {
     bench
 }
 
+#[test]
+fn answers_to_a_condition_are_files_only_where_they_are_the_whole() {
+    let whole = Script::status(206)
+        .body(Body::of("other"))
+        .header("content-range", "bytes 0-4/5");
+    let part = Script::status(206)
+        .body(Body::of("other"))
+        .header("content-range", "bytes 0-4/9");
+    for (answer, expected) in [
+        (whole, "other"),
+        (part, "hello"),
+        (Script::status(201).body(Body::of("other")), "hello"),
+    ] {
+        let origin = Origin::plain();
+        origin.on("/a", [Script::status(202), answer]);
+        let bench = refreshing(Bench::new());
+        put(&bench, "a", "hello", time(OLD));
+        let outcome = bench.fetch(&origin.url("/a"));
+        assert_eq!(outcome.attempts, 2);
+        assert_eq!(outcome.error().is_none(), expected == "other");
+        assert_eq!(bench.read("a"), expected.as_bytes());
+        assert_eq!(asked(&origin), [OLD, OLD]);
+    }
+}
+
 /// A file of this age, from a server that knows conditions.
 fn file(text: &'static str, modified: &str) -> Script {
     Script::ok(Body::of(text)).last_modified(modified).ranges()

@@ -100,6 +100,45 @@ fn rows_13_and_15_what_is_no_part_that_was_asked_for_is_refused() {
     }
 }
 
+/// A 206 of all there is.
+fn whole_part(body: &Body, tag: &str) -> Script {
+    let range = format!("bytes 0-{}/{}", body.len() - 1, body.len());
+    let script = Script::status(206).body(body.clone()).etag(tag);
+    script.header("content-range", &range)
+}
+
+#[test]
+fn whole_file_as_a_206_in_answer_to_a_range_starts_from_its_first_byte() {
+    for (body, tag) in [(a(), "\"a\""), (b(), "\"b\"")] {
+        for script in [whole_part(&body, tag), whole_part(&body, tag).chunked()] {
+            let (origin, bench, outcome) = after_a_break(entity(), [script]);
+            assert_done(&outcome);
+            assert_is(&bench, &body);
+            assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
+            assert_eq!((outcome.resumed, outcome.attempts), (0, 2));
+            assert!(outcome.restarted.is_some());
+        }
+    }
+}
+
+#[test]
+fn other_success_in_answer_to_a_range_is_no_part_and_no_file() {
+    for status in [201, 204, 205, 207, 226] {
+        let answer = Script::status(status).body(Body::of("x")).etag("\"a\"");
+        let (origin, bench, outcome) = after_a_break(entity(), [answer]);
+        assert_eq!((kind(&outcome), outcome.attempts), ("http", 2), "{status}");
+        assert!(bench.names().is_empty() && outcome.restarted.is_none());
+        assert_eq!(origin.log().len(), 2);
+    }
+    // What is not ready yet is gone on with later.
+    let not_ready = Script::status(202).body(Body::of("wait"));
+    let (origin, bench, outcome) = after_a_break(entity(), [not_ready, entity()]);
+    assert_done(&outcome);
+    assert_is(&bench, &a());
+    assert_eq!(ranges(&origin), ["", "bytes=1048576-", "bytes=1048576-"]);
+    assert_eq!((outcome.resumed, outcome.restarted), (BREAK, None));
+}
+
 #[test]
 fn row_14_a_part_that_is_shorter_than_asked_is_taken_and_the_rest_asked_for() {
     let entity = || entity().range_lie(RangeLie::Shorter);

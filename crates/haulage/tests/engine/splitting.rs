@@ -186,6 +186,37 @@ fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
 }
 
 #[test]
+fn answers_that_are_no_part_leave_the_file_to_the_others() {
+    let length = LENGTH - 1;
+    let whole = format!("bytes 0-{length}/{LENGTH}");
+    let answers = [
+        Script::status(201).body(Body::of("x")),
+        Script::status(202).header("retry-after", "1"),
+        Script::status(302)
+            .header("location", "/file")
+            .header("retry-after", "60"),
+        Script::status(206)
+            .body(b())
+            .etag("\"a\"")
+            .header("content-range", &whole),
+        Script::ok(b())
+            .etag("\"a\"")
+            .chunked()
+            .header("transfer-encoding", "gzip, chunked"),
+    ];
+    for answer in answers {
+        let shown = answer.clone();
+        let (origin, gate) = waiting(move |_, _| answer.clone());
+        let bench = bench();
+        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        origin.wait_until(|tally| tally.requests >= 2);
+        gate.open();
+        assert_done(&end(events));
+        assert!(bench.read("file") == a().bytes(), "{shown:?}");
+    }
+}
+
+#[test]
 fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
     for refusal in [429, 503, 403] {
         let (origin, gate) = waiting(|_, _| entity());

@@ -82,8 +82,8 @@ impl Chunks {
         Ok(piece)
     }
 
-    /// The state after a byte that is not data. A line ends with CR LF and nothing else: who takes LF alone for an end may see other
-    /// chunks than a proxy on the way.
+    /// The state after a byte that is not data. A chunk's line ends with CR LF and nothing else: who takes LF alone for an end may see
+    /// other chunks than a proxy on the way. A trailer may end with LF alone, as a header may (RFC 9112 §2.2): no chunk follows it.
     fn after(&mut self, byte: u8) -> Result<State, &'static str> {
         let is_line = matches!(self.state, State::Line | State::Size);
         if let Some(digit) = char::from(byte).to_digit(16).filter(|_| is_line) {
@@ -112,15 +112,14 @@ impl Chunks {
             (State::DataReturn | State::DataEnd, _) => Err("a chunk is longer than its size"),
             (State::Trailers, b'\r') => Ok(State::LastEnd),
             (State::Trailer, b'\r') => Ok(State::TrailerEnd),
-            (State::Trailers | State::Trailer, b'\n') => Err("a trailer ends without CR"),
+            (State::Trailer | State::TrailerEnd, b'\n') => Ok(State::Trailers),
+            (State::Trailers | State::LastEnd, b'\n') => Ok(State::End),
             (State::Trailers | State::Trailer, _) => {
                 self.trailers += 1;
                 let fits = self.trailers <= MOST_TRAILERS;
                 fits.then_some(State::Trailer)
                     .ok_or("the trailers are too long")
             }
-            (State::TrailerEnd, b'\n') => Ok(State::Trailers),
-            (State::LastEnd, b'\n') => Ok(State::End),
             (State::LineEnd | State::TrailerEnd | State::LastEnd, _) => {
                 Err("a line ends with CR alone")
             }
@@ -170,6 +169,8 @@ mod tests {
                 "0123456789",
                 "x",
             ),
+            ("1\r\n!\r\n0\r\nA: b\nC: d\r\nE: f\n\nx", "!", "x"),
+            ("1\r\n!\r\n0\r\n\nx", "!", "x"),
             ("00000000000000000005\r\nhello\r\n0\r\n\r\n", "hello", ""),
         ] {
             let bytes = sent.as_bytes();
@@ -199,8 +200,8 @@ mod tests {
             "5;a\nhello",
             "5 5\r\n",
             "10000000000000000\r\n",
-            "0\r\nA: b\n\r\n",
-            "0\r\n\n",
+            "0\n\r\n",
+            "0\r\nA: b\r\r\n",
             "0\r\n\rx",
         ] {
             let error = undone([sent.as_bytes()]).unwrap_err();

@@ -7,14 +7,18 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use httparse::Status;
 
-use super::Failure;
-use crate::plan::fields::Fields;
+use super::{Failure, lenient};
+use crate::fetch::flood::MOST_HEAD_BYTES;
+use crate::plan::coding;
+use crate::plan::fields::{Fields, without_blanks};
 use crate::plan::head::Head;
 
-/// Most headers of a response (RFC 9110 §5.4 lets a client bound them).
-const MOST_HEADERS: usize = 128;
-/// Most bytes of a response's head.
-const MOST_BYTES: usize = 64 << 10;
+/// Headers for which there is room at once. A response with more of them is read more slowly, up to [`MOST_HEAD_LINES`](
+/// crate::fetch::flood::MOST_HEAD_LINES).
+const FEW_HEADERS: usize = 128;
+/// Up to so many bytes a head is parsed with each line that comes, so that what is no HTTP is known soon. Beyond, it is parsed when
+/// its end has come: a server that sends it byte by byte could make it cost the square of its length.
+const SHORT: usize = 8 << 10;
 
 /// A head that is whole.
 #[derive(Debug)]
@@ -34,6 +38,22 @@ pub(crate) enum Framing {
 }
 
 impl Parsed {
+    fn of(status: StatusCode, version: Version, fields: Fields) -> Result<Self, Failure> {
+        let framing = framing(status, version, &fields)?;
+        let persists = framing != Framing::UntilClose
+            && status != StatusCode::SWITCHING_PROTOCOLS
+            && persists(version, &fields);
+        Ok(Self {
+            head: Head {
+                status,
+                version,
+                fields,
+            },
+            framing,
+            persists,
+        })
+    }
+
     /// Whether the answer is still to come (RFC 9110 §15.2). After 101 nothing of HTTP is.
     pub(super) fn is_interim(&self) -> bool {
         let status = self.head.status;
@@ -43,11 +63,32 @@ impl Parsed {
 
 /// Takes a head from the beginning of `buffer`, once all of it is there. The first `looked_at` bytes have been found to be no whole one.
 pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Parsed>, Failure> {
-    // One ends with a line.
-    if memchr::memchr(b'\n', &buffer[looked_at..]).is_none() {
+    if !may_be_whole(buffer, looked_at) {
         return too_long(buffer.len()).map(|()| None);
     }
-    let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let Some((length, parsed)) = parse(buffer)? else {
+        return too_long(buffer.len()).map(|()| None);
+    };
+    too_long(length)?;
+    let _ = buffer.split_to(length);
+    Ok(Some(parsed))
+}
+
+/// Whether a head may have come to its end with the bytes after the first `looked_at`.
+fn may_be_whole(buffer: &[u8], looked_at: usize) -> bool {
+    if looked_at < SHORT {
+        // It ends with a line.
+        return memchr::memchr(b'\n', &buffer[looked_at..]).is_some();
+    }
+    // It ends with a blank line, the beginning of which may have been there before.
+    let new = &buffer[looked_at - 2..];
+    let mut ends = memchr::memchr_iter(b'\n', new);
+    ends.any(|end| matches!(&new[end + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+}
+
+/// A head and its length in bytes; `None` if it is not whole.
+fn parse(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
+    let mut room = [const { MaybeUninit::uninit() }; FEW_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut response,
@@ -56,50 +97,36 @@ pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Par
     );
     let length = match parsed {
         Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return too_long(buffer.len()).map(|()| None),
-        Err(error) => return Err(Failure::NotHttp(said(error))),
+        Ok(Status::Partial) => return Ok(None),
+        Err(_) => return parse_leniently(buffer),
     };
-    too_long(length)?;
     let status = StatusCode::from_u16(response.code.unwrap_or_default())
-        .map_err(|_| Failure::NotHttp("its status is none"))?;
+        .map_err(|_| Failure::NotHttp("its status cannot be read"))?;
     let version = match response.version {
         Some(1) => Version::HTTP_11,
         _ => Version::HTTP_10,
     };
     let fields = Fields::of_head(&buffer[..length], response.headers);
-    let _ = buffer.split_to(length);
-    let framing = framing(status, version, &fields)?;
-    let persists = framing != Framing::UntilClose
-        && status != StatusCode::SWITCHING_PROTOCOLS
-        && persists(version, &fields);
-    Ok(Some(Parsed {
-        head: Head {
-            status,
-            version,
-            fields,
-        },
-        framing,
-        persists,
-    }))
+    Ok(Some((length, Parsed::of(status, version, fields)?)))
+}
+
+/// The same for a head that is not as it should be.
+#[cold]
+fn parse_leniently(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
+    let Some(head) = lenient::read(buffer).map_err(Failure::NotHttp)? else {
+        return Ok(None);
+    };
+    let mut parsed = Parsed::of(head.status, head.version, head.fields)?;
+    // Somebody on the way may have read it differently.
+    parsed.persists &= !head.has_odd_framing;
+    Ok(Some((head.length, parsed)))
 }
 
 fn too_long(bytes: usize) -> Result<(), Failure> {
-    if bytes > MOST_BYTES {
+    if bytes > MOST_HEAD_BYTES {
         return Err(Failure::NotHttp("its head is too long"));
     }
     Ok(())
-}
-
-fn said(error: httparse::Error) -> &'static str {
-    match error {
-        httparse::Error::HeaderName => "a header's name cannot be read",
-        httparse::Error::HeaderValue => "a header's value cannot be read",
-        httparse::Error::NewLine => "a line has no end",
-        httparse::Error::Status => "its status cannot be read",
-        httparse::Error::TooManyHeaders => "it has too many headers",
-        httparse::Error::Version => "it does not begin with a version of HTTP",
-        httparse::Error::Token => "it begins with what is no word",
-    }
 }
 
 /// RFC 9112 §6.3, for answers to GET.
@@ -109,22 +136,23 @@ fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Fram
     if has_no_body {
         return Ok(Framing::Length(0));
     }
-    if let Some(coding) = fields.get_all(TRANSFER_ENCODING).next_back() {
-        if version == Version::HTTP_10 {
-            return Err(Failure::NotHttp("HTTP/1.0 has no Transfer-Encoding"));
+    if fields.contains_key(TRANSFER_ENCODING) {
+        match coding::transfer(fields) {
+            // `identity`, or nothing at all.
+            Ok(transfer) if !transfer.is_chunked && transfer.codings.is_empty() => {}
+            // §6.1: the framing is faulty.
+            Ok(_) | Err(_) if version == Version::HTTP_10 => {
+                return Err(Failure::NotHttp("HTTP/1.0 has no Transfer-Encoding"));
+            }
+            Ok(transfer) if transfer.is_chunked => return Ok(Framing::Chunked),
+            // An error page may have a coding that is unknown. Its status still counts.
+            Ok(_) | Err(_) => return Ok(Framing::UntilClose),
         }
-        let last = coding.as_bytes().rsplit(|byte| *byte == b',').next();
-        let last = last.unwrap_or_default().trim_ascii();
-        return Ok(if last.eq_ignore_ascii_case(b"chunked") {
-            Framing::Chunked
-        } else {
-            Framing::UntilClose
-        });
     }
     let mut length = None;
     for value in fields.get_all(CONTENT_LENGTH) {
         for said in value.as_bytes().split(|byte| *byte == b',') {
-            let said = number(said.trim_ascii())
+            let said = number(without_blanks(said))
                 .filter(|said| length.is_none_or(|length| length == *said))
                 .ok_or(Failure::NotHttp("its Content-Length cannot be read"))?;
             length = Some(said);
@@ -164,6 +192,7 @@ mod tests {
     use http::header::{ETAG, VIA};
 
     use super::*;
+    use crate::fetch::flood::MOST_HEAD_LINES;
     use crate::plan::fields::Value;
 
     fn parse(text: &str) -> Result<Option<Parsed>, Failure> {
@@ -239,6 +268,34 @@ mod tests {
                 Framing::UntilClose,
             ),
             (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n",
+                Framing::UntilClose,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ncontent-length: 7\r\n",
+                Framing::UntilClose,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: ,Chunked,\r\n",
+                Framing::Chunked,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 7\r\n",
+                Framing::Length(7),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding:\r\ncontent-length: 7\r\n",
+                Framing::Length(7),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length : 7\r\n",
+                Framing::Length(7),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n",
+                Framing::Chunked,
+            ),
+            (
                 "HTTP/1.1 204 None\r\ncontent-length: 7\r\n",
                 Framing::Length(0),
             ),
@@ -269,6 +326,8 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\r\n", false),
             ("HTTP/1.1 101 Switch\r\n", false),
+            ("HTTP/1.1 200 OK\r\nContent-Length : 0\r\n", false),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nno colon\r\n", true),
             ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n", false),
             (
                 "HTTP/1.0 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n",
@@ -283,17 +342,15 @@ mod tests {
     fn what_is_no_http() {
         let many = format!(
             "HTTP/1.1 200 OK\r\n{}\r\n",
-            "a: b\r\n".repeat(MOST_HEADERS + 1)
+            "a: b\r\n".repeat(MOST_HEAD_LINES + 1)
         );
-        let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MOST_BYTES));
+        let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MOST_HEAD_BYTES));
         for text in [
             "HTTP/0.9 200 OK\r\n\r\n",
             "<html>\n\n",
             "HTTP/1.1 abc OK\r\n\r\n",
             "HTTP/1.1 099 OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
             "HTTP/1.1 200 OK\r\na: b\0c\r\n\r\n",
-            "HTTP/1.1 200 OK\r\na: b\r\n folded\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\n",
@@ -304,6 +361,68 @@ mod tests {
         ] {
             let shown = &text[..text.len().min(60)];
             assert!(matches!(parse(text), Err(Failure::NotHttp(_))), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn many_headers_and_long_ones_are_taken() {
+        let text = format!(
+            "HTTP/1.1 200 OK\r\n{}Content-Length: 3\r\n\r\nabc",
+            format!("Via: {}\r\n", "x".repeat(200)).repeat(MOST_HEAD_LINES - 1)
+        );
+        let mut buffer = BytesMut::new();
+        let mut looked_at = 0;
+        for piece in text.as_bytes().chunks(977) {
+            assert!(!buffer.is_empty() || looked_at == 0);
+            buffer.extend_from_slice(piece);
+            if let Some(parsed) = take(&mut buffer, looked_at).unwrap() {
+                assert_eq!(parsed.framing, Framing::Length(3));
+                assert_eq!(parsed.head.fields.get_all(VIA).count(), MOST_HEAD_LINES - 1);
+                assert_eq!(&buffer[..], b"abc");
+                return;
+            }
+            looked_at = buffer.len();
+        }
+        panic!("it is whole");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_as_it_should_be_is_read_alike_by_both(
+            names in proptest::collection::vec("[a-zA-Z!#-]{1,9}", 0..6),
+            values in proptest::collection::vec("[ \t]{0,2}([!-~\u{a0}-\u{ff}]{1,9}[ \t]{1,2}){0,3}", 6),
+            ends in proptest::collection::vec("\r?\n", 8),
+            status in 100..600_u16,
+        ) {
+            let first = format!("HTTP/1.1 {status} Reason{}", ends[6]);
+            let lines = names.iter().zip(&values).zip(&ends);
+            let lines = lines.map(|((name, value), end)| format!("{name}:{value}{end}"));
+            let last = format!("{}body", ends[7]);
+            let head: String = [first].into_iter().chain(lines).chain([last]).collect();
+            let mut room = [httparse::EMPTY_HEADER; 8];
+            let mut strict = httparse::Response::new(&mut room);
+            let length = strict.parse(head.as_bytes()).unwrap().unwrap();
+            let fields = Fields::of_head(&head.as_bytes()[..length], strict.headers);
+            let lenient = lenient::read(head.as_bytes()).unwrap().unwrap();
+            assert_eq!((length, status), (lenient.length, lenient.status.as_u16()));
+            for name in &names {
+                let name: http::HeaderName = name.parse().unwrap();
+                let found: Vec<_> = lenient.fields.get_all(&name).collect();
+                assert_eq!(found, fields.get_all(&name).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn end_of_a_long_head_is_seen_however_it_is_cut() {
+        for end in ["\r\n\r\n", "\n\n", "\n\r\n"] {
+            let text = format!("HTTP/1.1 200 OK\r\na: {}{end}", "b".repeat(2 * SHORT));
+            for cut in text.len() - 5..text.len() {
+                let mut buffer = BytesMut::from(&text[..cut]);
+                assert!(take(&mut buffer, 0).unwrap().is_none(), "{cut}");
+                buffer.extend_from_slice(&text.as_bytes()[cut..]);
+                assert!(take(&mut buffer, cut).unwrap().is_some(), "{cut}");
+            }
         }
     }
 

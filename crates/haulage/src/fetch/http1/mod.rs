@@ -6,6 +6,7 @@
 
 pub(crate) mod chunks;
 pub(crate) mod head;
+mod lenient;
 mod read_size;
 mod stream;
 

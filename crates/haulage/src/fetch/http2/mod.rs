@@ -17,15 +17,13 @@ use url::{Position, Url};
 
 use self::driver::Driver;
 use super::classify::{self, Unanswered, closed};
-use super::flood::Bounded;
+use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
-/// Most bytes of a response's head, and of its trailers.
-const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// Most requests at once before the server has said how many it takes (RFC 9113 §6.5.2 recommends no fewer).
 const MOST_STREAMS: usize = 100;
 
@@ -50,7 +48,8 @@ pub(super) async fn open(
         .initial_window_size(window::FIRST.stream)
         .initial_connection_window_size(window::FIRST.connection)
         .initial_max_send_streams(MOST_STREAMS)
-        .max_header_list_size(MOST_HEADER_BYTES)
+        // As RFC 9113 §6.5.2 counts them.
+        .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_push(false)
         .handshake(Bounded::new(stream))
         .await
@@ -90,6 +89,7 @@ impl Shared {
             answer.await.map_err(unanswered)
         });
         let (parts, stream) = answer.await.map_err(Unanswered::Failed)??.into_parts();
+        bounded(&parts.headers).map_err(Unanswered::Failed)?;
         let head = Head {
             status: parts.status,
             version: parts.version,
@@ -157,7 +157,10 @@ impl Incoming {
         let stream = &mut self.stream;
         let trailers = poll_fn(|context| stream.poll_trailers(context));
         match idle.guard_body(trailers).await? {
-            Ok(_) if self.stream.is_end_stream() => Ok(None),
+            Ok(trailers) if self.stream.is_end_stream() => {
+                trailers.as_ref().map_or(Ok(()), bounded)?;
+                Ok(None)
+            }
             Ok(_) => Err(ended()),
             Err(cause) => Err(self.broken(cause)),
         }
@@ -180,6 +183,17 @@ impl Incoming {
         }
         classify::body(cause, self.left.is_some_and(|left| left > 0))
     }
+}
+
+/// Refuses a head, or trailers, with too many lines. h2 bounds their bytes, by leaving out what is too much of trailers.
+fn bounded(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.len() > MOST_HEAD_LINES {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!("the server sent more than {MOST_HEAD_LINES} headers"),
+        ));
+    }
+    Ok(())
 }
 
 fn ended() -> Error {

@@ -15,7 +15,7 @@ use super::super::writer::{BATCH, Writer};
 use super::*;
 use crate::error::ErrorKind;
 use crate::options::{Durability, Existing};
-use crate::plan::coding::Coding;
+use crate::plan::coding::{Coding, Layer, Level};
 use crate::plan::name::{RelativeName, TargetName};
 
 const NO_SPACE: i32 = 28;
@@ -114,7 +114,10 @@ fn of_a_coding_that_was_cut_short_the_framing_is_told() {
         let writer = writer(&disk);
         let (saving, told) = saving(promised);
         let content = Content::asked(
-            &[Coding::Zstd],
+            &[Layer {
+                coding: Coding::Zstd,
+                level: Level::Content,
+            }],
             None,
             Hashes::default(),
             Expected::default(),
