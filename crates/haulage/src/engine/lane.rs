@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use url::Url;
 
 use super::core::Core;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::present::There;
 use super::split::Split;
-use super::work::Work;
+use super::work::{Hop, Work};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
@@ -60,7 +59,7 @@ pub(super) enum Step {
     /// What is there already is the file that this describes.
     Unchanged(Entity),
     /// The item goes on at another URL.
-    Redirected(Url),
+    Redirected(Hop),
     /// Its response has brought what it was to bring; others bring the rest.
     Shared(Arc<Split>),
     /// What has been brought of its file can be gone on with: the next request asks for the rest.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use url::{Position, Url};
+use crate::http_url::HttpUrl;
 
 /// Bytes of it that are read, at least 500 KiB (RFC 9309 §2.5); the rest counts for nothing.
 pub(crate) const MOST: usize = 512 << 10;
@@ -103,8 +103,8 @@ impl Robots {
 
     /// Whether a URL of its host may be asked for: as the longest rule says that matches, and of two as long the one that allows
     /// (RFC 9309 §2.2.2).
-    pub(crate) fn allows(&self, url: &Url) -> bool {
-        let path = compared(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+    pub(crate) fn allows(&self, url: &HttpUrl) -> bool {
+        let path = compared(url.target().as_bytes());
         if path == b"/robots.txt" {
             return true;
         }
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn allows(text: &str, path: &str) -> bool {
-        let url = Url::parse(&format!("http://host{path}")).unwrap();
+        let url = HttpUrl::of(&format!("http://host{path}"));
         Robots::read(text.as_bytes(), "haulage").allows(&url)
     }
 

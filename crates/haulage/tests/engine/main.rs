@@ -33,5 +33,6 @@ mod server_names;
 mod slowness;
 mod splitting;
 mod stopping;
+mod targets;
 mod verifying;
 mod versions;

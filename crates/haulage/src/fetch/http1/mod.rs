@@ -17,7 +17,6 @@ use std::task::{Context, Waker};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use url::{Position, Url};
 
 use self::chunks::{Chunks, Piece};
 use self::head::Framing;
@@ -25,6 +24,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
 
@@ -87,7 +87,7 @@ impl Http1 {
     /// Sends a GET, and waits for the head of the answer.
     pub(super) async fn get(
         &mut self,
-        url: &Url,
+        url: &HttpUrl,
         headers: &RequestHeaders<'_>,
     ) -> Result<(Head, Coming), Failure> {
         self.is_taken = true;
@@ -112,12 +112,12 @@ impl Http1 {
     }
 
     /// RFC 9112 §3. What a URL has been parsed to has no byte in it that would end a line.
-    fn write_request(&mut self, url: &Url, headers: &RequestHeaders<'_>) {
+    fn write_request(&mut self, url: &HttpUrl, headers: &RequestHeaders<'_>) {
         let line = &mut self.request;
         line.clear();
         line.extend_from_slice(b"GET ");
         // §3.2.1: origin-form.
-        line.extend_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+        line.extend_from_slice(url.target().as_bytes());
         line.extend_from_slice(b" HTTP/1.1\r\nhost: ");
         line.extend_from_slice(headers.host().as_bytes());
         line.extend_from_slice(b"\r\n");

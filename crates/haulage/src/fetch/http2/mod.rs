@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, RecvStream};
+use http::uri::InvalidUri;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
-use url::{Position, Url};
 
 use self::driver::Driver;
 use super::classify::{self, Unanswered, closed};
@@ -21,6 +21,7 @@ use super::flood::Bounded;
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
+use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
@@ -75,7 +76,7 @@ impl Shared {
     /// Sends a GET for `url` and waits for the head of the response.
     pub(super) async fn get(
         &mut self,
-        url: &Url,
+        url: &HttpUrl,
         headers: &RequestHeaders<'_>,
         idle: &mut IdleTimer,
     ) -> Result<(Head, Incoming), Unanswered> {
@@ -205,9 +206,8 @@ fn unanswered(cause: h2::Error) -> Unanswered {
     }
 }
 
-fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error> {
-    let text = &url[..Position::AfterQuery];
-    let uri = Uri::try_from(text).map_err(|cause| {
+fn request(url: &HttpUrl, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error> {
+    let uri = uri_of(url).map_err(|cause| {
         Error::new(
             ErrorKind::Input,
             format!("{url} cannot be asked for: {cause}"),
@@ -223,4 +223,41 @@ fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error
         request.headers_mut().append(name, value.clone());
     }
     Ok(request)
+}
+
+/// Returns what becomes `:scheme`, `:authority` and `:path`. Of what a path may have here, `Uri` refuses only the backtick.
+fn uri_of(url: &HttpUrl) -> Result<Uri, InvalidUri> {
+    Uri::try_from(url.as_str()).or_else(|refused| {
+        let path = url.path();
+        if !path.contains('`') {
+            return Err(refused);
+        }
+        let query = &url.target()[path.len()..];
+        let encoded = format!("{}{}{query}", url.origin(), path.replace('`', "%60"));
+        Uri::try_from(encoded)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_has_the_bytes_of_the_target() {
+        for target in [
+            "/a'b?c'd",
+            "/a|b[c]{d}^?e|f[g]{h}^`",
+            "/a\\b?c\\d",
+            "/%zz%2f/%2e%2e/x",
+            "//x",
+            "/%22%3C%3E",
+            "/*",
+        ] {
+            let uri = uri_of(&HttpUrl::of(&format!("https://h{target}"))).unwrap();
+            assert_eq!(uri.path_and_query().unwrap().as_str(), target);
+            assert_eq!(uri.authority().unwrap(), "h");
+        }
+        let uri = uri_of(&HttpUrl::of("https://h/a`b?c`")).unwrap();
+        assert_eq!(uri.path_and_query().unwrap().as_str(), "/a%60b?c`");
+    }
 }
