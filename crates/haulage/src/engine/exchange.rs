@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use super::item::Item;
 use super::lane::{Lane, Step};
@@ -15,6 +15,7 @@ use crate::fetch::classify::{self, Unanswered, Unprocessed};
 use crate::fetch::connection::Connection;
 use crate::fetch::exchange;
 use crate::fetch::headers;
+use crate::fetch::origin;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Asked, Entity, Head};
 use crate::plan::size;
@@ -113,8 +114,15 @@ impl Lane {
                 to.map_or_else(Step::Failed, Step::Redirected)
             }
             Answer::Fail(error) => {
+                let may_expect_tls =
+                    head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
+                let expects_tls = may_expect_tls && self.expects_tls(&mut body).await;
                 self.put_aside(&mut body).await;
-                Step::Failed(error)
+                Step::Failed(if expects_tls {
+                    error.and("it speaks TLS on this port: write https:// in the URL")
+                } else {
+                    error
+                })
             }
         };
         if head::is_framed_twice(&head.fields) {
@@ -264,6 +272,13 @@ impl Lane {
             timeout: self.core.options.timeout,
             lowest: self.core.options.lowest_speed,
         }
+    }
+
+    /// Whether the beginning of a refusal says that its server expects TLS.
+    async fn expects_tls(&mut self, body: &mut ResponseBody) -> bool {
+        let first = body.next(&mut self.connection, &mut self.idle);
+        let first = tokio::time::timeout(DRAIN, first).await;
+        matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes))
     }
 
     /// Reads the rest of an answer that is no file, or gives its connection up.

@@ -138,18 +138,18 @@ impl Lane {
         }
     }
 
-    /// Waits to be called; `None` when nobody did.
+    /// Waits to be called, as long as an idle connection is kept and its server does not close it. `None` when nobody did.
     async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
-            () = self.handle.called() => {}
-            () = tokio::time::sleep(KEEP_IDLE) => {
-                if self.core.schedule().leave(self.host, &self.handle) {
-                    return None;
-                }
-                // It was called in this very moment.
-                self.handle.called().await;
-            }
+            () = self.handle.called() => return self.handle.take(),
+            () = tokio::time::sleep(KEEP_IDLE) => {}
+            () = Connection::ended(&mut self.connection) => self.leave(),
         }
+        if self.core.schedule().leave(self.host, &self.handle) {
+            return None;
+        }
+        // It was called in this very moment.
+        self.handle.called().await;
         self.handle.take()
     }
 

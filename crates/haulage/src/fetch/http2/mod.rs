@@ -14,6 +14,7 @@ use h2::{Reason, RecvStream};
 use http::uri::InvalidUri;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use self::driver::Driver;
 use super::classify::{self, Unanswered, closed};
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
+    /// Cancelled when the connection has ended.
+    over: CancellationToken,
 }
 
 /// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle.
@@ -57,12 +60,19 @@ pub(super) async fn open(
         .await
         .map_err(classify::exchange)?;
     let received = Arc::default();
-    tokio::spawn(Driver::new(connection, Arc::clone(&received)));
+    let over = CancellationToken::new();
+    let ends = over.clone().drop_guard();
+    let driver = Driver::new(connection, Arc::clone(&received));
+    tokio::spawn(async move {
+        driver.await;
+        drop(ends);
+    });
     Ok(Shared {
         number,
         worker,
         sender,
         received,
+        over,
     })
 }
 
@@ -71,6 +81,11 @@ impl Shared {
     pub(crate) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY) while nothing was under way.
+    pub(super) async fn ended(&self) {
+        self.over.cancelled().await;
     }
 
     /// Sends a GET for `url` and waits for the head of the response.
