@@ -1,5 +1,7 @@
 //! Certificates that do not fit: for good, and never a reason to go on without.
 
+use std::time::Duration;
+
 use haulage::Verification;
 use origin::{Body, Certificate, Origin, Script};
 
@@ -100,6 +102,18 @@ fn https_at_a_plain_server_suggests_http() {
     }
     let (_, message) = message(&Wild::saying(b"").url("https"));
     assert!(message.contains("TLS on this port"), "{message}");
+}
+
+#[test]
+fn server_that_is_silent_in_the_handshake_is_said_to_be() {
+    let server = Wild::serving(|stream| stream);
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    bench.options.connect_timeout = Duration::from_millis(200);
+    let outcome = bench.fetch(&server.url("https"));
+    let error = outcome.error().unwrap().to_string();
+    assert_eq!(kind(&outcome), "timeout");
+    assert!(error.contains("did not end the TLS handshake"), "{error}");
 }
 
 #[test]

@@ -146,13 +146,12 @@ impl Named {
         let validity = certificate.validity();
         let usage = certificate.extended_key_usage().ok()?;
         let usage = usage.map(|usage| usage.value);
-        let names = match certificate.subject_alternative_name().ok()? {
-            Some(_) => Names::Alternative,
-            None => {
-                let mut common = certificate.subject().iter_common_name();
-                let name = common.next().and_then(|name| name.as_str().ok());
-                Names::Common(name.map(str::to_owned))
-            }
+        let names = if certificate.subject_alternative_name().ok()?.is_some() {
+            Names::Alternative
+        } else {
+            let name = certificate.subject().iter_common_name().last();
+            let name = name.and_then(|name| name.as_str().ok());
+            Names::Common(name.map(str::to_owned))
         };
         let is_version_1 = certificate.version().0 == 0;
         let key = || SubjectPublicKeyInfoDer::from(certificate.public_key().raw.to_vec());
@@ -490,15 +489,15 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
         let mut params = usual(&["localhost"]);
         params.is_ca = IsCa::NoCa;
         let servers = KeyPair::generate().unwrap();
-        let issued = Identity {
+        let server = Identity {
             certificate: params.signed_by(&servers, &issuer).unwrap().der().clone(),
             key: PrivateKeyDer::try_from(servers.serialize_der()).unwrap(),
         };
-        let shake = |host| shake_hands(&issued, authority.der(), host, NOW, &TLS13);
+        let shake = |host| shake_hands(&server, authority.der(), host, NOW, &TLS13);
         assert_eq!(shake("localhost"), Ok(()));
         assert!(shake("other.example").is_err());
         // Named itself, it needs no authority.
-        let result = shake_hands(&issued, &issued.certificate, "localhost", NOW, &TLS13);
+        let result = shake_hands(&server, &server.certificate, "localhost", NOW, &TLS13);
         assert_eq!(result, Ok(()));
     }
 }
