@@ -144,11 +144,16 @@ fn compared(text: &[u8]) -> Vec<u8> {
                     compared.extend(format!("%{escaped:02X}").bytes());
                 }
             }
-            _ if byte.is_ascii_graphic() => compared.push(byte),
+            _ if is_uri_character(byte) => compared.push(byte),
             _ => compared.extend(format!("%{byte:02X}").bytes()),
         }
     }
     compared
+}
+
+/// Whether RFC 3986 allows a byte in a URI. Some of the others are sent as they are, and some escaped.
+fn is_uri_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
 /// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end, whether it is as it says.
@@ -248,6 +253,9 @@ mod tests {
             ("/%61b", "/ab"),
             ("/ü", "/%C3%BC"),
             ("/a/b.html", "/%61/%62.html"),
+            ("/a\"<b>", "/a\"<b>"),
+            ("/a|{b}", "/a%7C%7bb%7D"),
+            ("/a%7C%7Bb%7D", "/a|{b}"),
         ] {
             let text = format!("user-agent: *\ndisallow: {rule}");
             assert!(!allows(&text, path), "{rule} {path}");
