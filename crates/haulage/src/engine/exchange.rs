@@ -116,13 +116,7 @@ impl Lane {
             Answer::Fail(error) => {
                 let may_expect_tls =
                     head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
-                let expects_tls = may_expect_tls && self.expects_tls(&mut body).await;
-                self.put_aside(&mut body).await;
-                Step::Failed(if expects_tls {
-                    error.and("it speaks TLS on this port: write https:// in the URL")
-                } else {
-                    error
-                })
+                Step::Failed(self.refused(error, may_expect_tls, &mut body).await)
             }
         };
         if head::is_framed_twice(&head.fields) {
@@ -274,11 +268,25 @@ impl Lane {
         }
     }
 
-    /// Whether the beginning of a refusal says that its server expects TLS.
-    async fn expects_tls(&mut self, body: &mut ResponseBody) -> bool {
-        let first = body.next(&mut self.connection, &mut self.idle);
-        let first = tokio::time::timeout(DRAIN, first).await;
-        matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes))
+    /// Puts a refusal aside, and adds what the beginning of its body may say: that its server expects TLS.
+    async fn refused(
+        &mut self,
+        error: Error,
+        may_expect_tls: bool,
+        body: &mut ResponseBody,
+    ) -> Error {
+        let mut expects_tls = false;
+        if may_expect_tls {
+            let first = body.next(&mut self.connection, &mut self.idle);
+            let first = tokio::time::timeout(DRAIN, first).await;
+            expects_tls = matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes));
+        }
+        self.put_aside(body).await;
+        if expects_tls {
+            error.and("it speaks TLS on this port: write https:// in the URL")
+        } else {
+            error
+        }
     }
 
     /// Reads the rest of an answer that is no file, or gives its connection up.

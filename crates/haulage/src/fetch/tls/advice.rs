@@ -50,8 +50,8 @@ fn handshake(host: &str, cause: &rustls::Error) -> String {
             | PeerIncompatible::NoKxGroupsInCommon
             | PeerIncompatible::NoSignatureSchemesInCommon,
         ) => format!(
-            "{host} and haul have no cipher in common: haul offers TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20; \
-             the server is old or set up for old ciphers, and has to be updated"
+            "{host} refused the TLS handshake: it has no certificate for this host, or it is old and has no cipher in common with haul \
+             (TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20); check the host in the URL, or tell whoever runs the server"
         ),
         rustls::Error::AlertReceived(Alert::ProtocolVersion)
         | rustls::Error::PeerIncompatible(
