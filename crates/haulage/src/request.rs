@@ -29,14 +29,16 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns a request for one `http` or `https` URL. Userinfo in it becomes Basic credentials for that origin and is seen
-    /// nowhere else.
+    /// Returns a request for one `http` or `https` URL. Userinfo in it becomes Basic credentials
+    /// for that origin and is seen nowhere else.
     ///
-    /// Path and query are sent as they are, byte for byte. Only `.` and `..` segments are resolved, spaces, `"`, `<`, `>` and
-    /// characters beyond ASCII are percent-encoded, and the fragment is left out.
+    /// Path and query are sent as they are, byte for byte. Only `.` and `..` segments are resolved,
+    /// spaces, `"`, `<`, `>` and characters beyond ASCII are percent-encoded, and the fragment is
+    /// left out.
     ///
     /// # Errors
-    /// Of kind `input`, when the text is no absolute `http` or `https` URL, or has a control character in it.
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL, or has a control
+    /// character in it.
     pub fn new(url: &str) -> Result<Self, Error> {
         Self::parsed_by(HttpUrl::parse, url)
     }

@@ -1,8 +1,9 @@
 //! What may be shown of a URL: no userinfo, and no more than fits in a message.
 
-/// Returns the text of a URL without what stands before the `@` of its authority (RFC 3986 §3.2.1), which begins after the scheme and
-/// any number of slashes of either kind. A text without a scheme is taken for an authority. Most texts with a control character or a
-/// backslash there are refused as URLs, but are shown in the message.
+/// Returns the text of a URL without what stands before the `@` of its authority (RFC 3986 §3.2.1),
+/// which begins after the scheme and any number of slashes of either kind. A text without a scheme
+/// is taken for an authority. Most texts with a control character or a backslash there are refused
+/// as URLs, but are shown in the message.
 pub(crate) fn without_userinfo(url: &str) -> String {
     let after_scheme = url.find(':').map_or(0, |colon| colon + 1);
     let slashes = url[after_scheme..].find(|letter: char| {

@@ -268,7 +268,8 @@ impl Lane {
         }
     }
 
-    /// Puts a refusal aside, and adds what the beginning of its body may say: that its server expects TLS.
+    /// Puts an error response aside. Adds to its error that the server expects TLS, if the body
+    /// says so.
     async fn refused(
         &mut self,
         error: Error,

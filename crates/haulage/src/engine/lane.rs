@@ -138,7 +138,8 @@ impl Lane {
         }
     }
 
-    /// Waits to be called, as long as an idle connection is kept and its server does not close it. `None` when nobody did.
+    /// Waits for work, until the idle connection is too old or its server closes it. Returns `None`
+    /// if no work came.
     async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
             () = self.handle.called() => return self.handle.take(),

@@ -39,7 +39,8 @@ pub(super) fn exchange_of_http1(failure: Failure) -> Error {
     }
 }
 
-/// Whether the body of a 400 says that the server expects TLS, as nginx, Apache httpd and Go's server do when they are asked in plain HTTP.
+/// Returns whether the body of a 400 response says that the server expects TLS, as those of nginx,
+/// Apache httpd and Go do for plain HTTP.
 pub(crate) fn expects_tls(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
     [

@@ -19,8 +19,8 @@ impl Connection {
         }
     }
 
-    /// Waits until the server ends a connection that is not in use, and for ever without one. Gives up one at once that takes no further
-    /// request.
+    /// Waits until the server closes an idle connection; for ever if there is none. Drops a
+    /// connection that takes no further request at once.
     pub(crate) async fn ended(connection: &mut Option<Self>) {
         if let Some(Self::Http1(http1)) = connection
             && !http1.is_free()

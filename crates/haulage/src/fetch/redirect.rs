@@ -25,7 +25,8 @@ pub(crate) fn check_scheme(url: &HttpUrl, plain_http: PlainHttp) -> Result<(), E
     Ok(())
 }
 
-/// Returns the URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`, and the userinfo in it.
+/// Returns the URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`, and the
+/// userinfo in it.
 ///
 /// # Errors
 /// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http and https, and from

@@ -1,7 +1,9 @@
-//! An http or https URL as it is requested: an origin, and a request target whose bytes are those that were given.
+//! An http or https URL as it is requested: an origin, and a request target whose bytes are those
+//! that were given.
 //!
-//! A parser for browsers (WHATWG) rewrites paths and queries: `'` becomes `%27`, `\` becomes `/`, `%2e%2e` is resolved. A URL that is
-//! signed does not survive that. So scheme, userinfo, host and port are parsed by the `url` crate, and the rest is kept as curl keeps it.
+//! A parser for browsers (WHATWG) rewrites paths and queries: `'` becomes `%27`, `\` becomes `/`,
+//! `%2e%2e` is resolved. A URL that is signed does not survive that. So scheme, userinfo, host and
+//! port are parsed by the `url` crate, and the rest is kept as curl keeps it.
 
 mod target;
 
@@ -69,7 +71,7 @@ impl HttpUrl {
         })
     }
 
-    /// A URL whose origin is that of no other.
+    /// Returns a URL whose origin is that of no other URL.
     pub(crate) fn of_nobody() -> Self {
         Self {
             text: "/".into(),
@@ -77,8 +79,8 @@ impl HttpUrl {
         }
     }
 
-    /// Resolves a reference against this URL (RFC 3986 §5.2). One with this URL's scheme and no `//` after it is relative
-    /// (§5.2.2, for compatibility).
+    /// Resolves a reference against this URL (RFC 3986 §5.2). One with this URL's scheme and no
+    /// `//` after it is relative (§5.2.2, for compatibility).
     pub(crate) fn join(&self, reference: &str) -> Result<Parsed, UrlError> {
         let reference = reference.trim_ascii();
         match split_scheme(reference) {
@@ -113,18 +115,19 @@ impl HttpUrl {
         &self.text
     }
 
-    /// Scheme, host and port (RFC 6454), without a default port.
+    /// Returns scheme, host and port (RFC 6454), the port only if it is not the scheme's own.
     pub(crate) fn origin(&self) -> &str {
         &self.text[..self.origin_length]
     }
 
-    /// `http` or `https`.
+    /// Returns `http` or `https`.
     pub(crate) fn scheme(&self) -> &str {
         let colon = self.text.find(':');
         colon.map_or("", |colon| &self.text[..colon])
     }
 
-    /// The host, and the port where it is not the scheme's own.
+    /// Returns the host, and the port if it is not the scheme's own, as `Host` has them (RFC 9110
+    /// §7.2).
     pub(crate) fn authority(&self) -> &str {
         let origin = self.origin();
         origin
@@ -132,7 +135,8 @@ impl HttpUrl {
             .map_or("", |slashes| &origin[slashes + 2..])
     }
 
-    /// The host as it is written in a URL (an IPv6 address in brackets), and the port if it is not the scheme's own.
+    /// Returns the host as a URL has it (an IPv6 address in brackets), and the port. `None` is the
+    /// scheme's own port.
     pub(crate) fn host_and_port(&self) -> (&str, Option<u16>) {
         let authority = self.authority();
         let port = match authority.rsplit_once(':') {
@@ -142,7 +146,7 @@ impl HttpUrl {
         port.unwrap_or((authority, None))
     }
 
-    /// What is asked for at the origin: the path and the query (RFC 9112 §3.2.1).
+    /// Returns the path and the query: what is requested at the origin (RFC 9112 §3.2.1).
     pub(crate) fn target(&self) -> &str {
         &self.text[self.origin_length..]
     }
@@ -194,8 +198,9 @@ fn is_http(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
-/// Refuses what the parser of authorities would remove, or would take for the beginning of a path where curl does not: two readers
-/// that disagree about the host are a way to send credentials to the wrong one.
+/// Refuses control characters, which the `url` crate removes, and backslashes, which it takes for
+/// the end of the authority and curl does not. Two programs that disagree about the host are a way
+/// to send credentials to the wrong one.
 fn check_authority(authority: &str) -> Result<(), UrlError> {
     match authority
         .bytes()

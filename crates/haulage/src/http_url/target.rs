@@ -1,15 +1,18 @@
-//! The request target of a URL: its path and query, byte for byte but for what no server could read. Pure.
+//! The request target of a URL: its path and query, byte for byte, except for what servers do not
+//! accept. Pure.
 
 use memchr::memchr;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::UrlError;
 
-/// What is percent-encoded. RFC 3986 does not allow `[ ] { } | \ ^` and the backtick in a path either, but curl sends them as they are,
-/// and servers read them.
+/// Bytes that are percent-encoded, besides those beyond ASCII. RFC 3986 does not allow brackets,
+/// braces, `|`, `\`, `^` and the backtick in a path either, but curl sends them as they are, and
+/// servers accept them.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
-/// Appends the request target to `text`, for what a URL has after its authority: it is empty, or begins with `/`, `?` or `#`.
+/// Appends the request target to `text`, for what a URL has after its authority: it is empty, or
+/// begins with `/`, `?` or `#`.
 pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
     if let Some(control) = rest.bytes().find(u8::is_ascii_control) {
         return Err(UrlError::Control(control));
@@ -29,7 +32,8 @@ pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Whether a target can stay as it is: nothing in it is to be encoded, and no segment of its path begins with a dot.
+/// Returns whether a target can stay as it is: nothing in it is to be encoded, and no segment of
+/// its path begins with a dot.
 fn is_final(target: &[u8]) -> bool {
     let mut before = 0;
     target.iter().all(|&byte| {
@@ -39,7 +43,8 @@ fn is_final(target: &[u8]) -> bool {
     })
 }
 
-/// A path without its `.` and `..` segments (RFC 3986 §5.2.4). Encoded ones (`%2e`) stay: to some servers they are names.
+/// Returns a path without its `.` and `..` segments (RFC 3986 §5.2.4). Encoded ones (`%2e`) stay:
+/// to some servers they are names.
 fn without_dot_segments(path: &str) -> String {
     let mut kept = String::with_capacity(path.len());
     let Some(path) = path.strip_prefix('/') else {

@@ -151,7 +151,8 @@ fn compared(text: &[u8]) -> Vec<u8> {
     compared
 }
 
-/// Whether RFC 3986 allows a byte in a URI. Some of the others are sent as they are, and some escaped.
+/// Returns whether RFC 3986 allows a byte in a URI. Clients send some of the others as they are,
+/// and some percent-encoded.
 fn is_uri_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }

@@ -41,7 +41,8 @@ impl Base {
         self.completed(&path)
     }
 
-    /// Returns the request for a relative URL. It carries the credentials of the base, unless it names a host itself.
+    /// Returns the request for a relative URL. It carries the credentials of the base, unless it
+    /// names a host itself.
     fn completed(&self, reference: &str) -> Result<Request, Error> {
         let joined = self.url.join(reference);
         let (url, own) = joined.map_err(|cause| not_a_url(reference, cause))?;

@@ -2,7 +2,8 @@
 
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 
-/// Parses URLs, each as [`HttpUrl::parse`] would. One whose origin is written as that of the one before takes a fraction of the time.
+/// Parses URLs, each as [`HttpUrl::parse`] would. One whose origin is written as that of the one
+/// before takes a fraction of the time.
 #[derive(Debug, Default)]
 pub(crate) struct UrlParser {
     last: Option<Origin>,
@@ -35,8 +36,8 @@ impl UrlParser {
     }
 }
 
-/// What stands before the path, where that is an http scheme and a host in characters that stand for themselves: no userinfo, and no
-/// further slashes.
+/// What stands before the path, where that is an http scheme and a host in characters that stand
+/// for themselves: no userinfo, and no further slashes.
 fn before_path(text: &str) -> Option<&str> {
     let authority = text
         .strip_prefix("http://")

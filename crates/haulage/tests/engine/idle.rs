@@ -15,7 +15,8 @@ use crate::wild::Wild;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
-/// Less than the time for which an idle connection is kept, and far more than it takes to notice its end.
+/// Less than the time for which an idle connection is kept, and far more than it takes to notice
+/// its end.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Rows that come when they are sent: until the sender is dropped the run goes on.
@@ -24,7 +25,8 @@ fn rows() -> (Sender<Row>, impl Iterator<Item = Row> + Send + 'static) {
     (send, rows.into_iter())
 }
 
-/// Fetches a file, sees the client close its connection while the run goes on, and fetches another one.
+/// Fetches a file, sees the client close its connection while the run goes on, and fetches another
+/// one.
 fn assert_noticed(bench: &Bench, server: &Wild, scheme: &str) {
     let mut engine = bench.start();
     let (send, rows) = rows();

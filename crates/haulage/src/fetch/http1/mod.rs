@@ -57,7 +57,8 @@ pub(crate) enum Coming {
 #[derive(Debug)]
 pub(crate) enum Failure {
     Connection(io::Error),
-    /// Nothing came in answer to the first request of a connection without TLS, as from many servers that expect TLS.
+    /// Nothing came in answer to the first request of a connection without TLS, as from many
+    /// servers that expect TLS.
     Mute(io::Error),
     NotHttp(&'static str),
     /// What came is a record of TLS.
@@ -91,13 +92,13 @@ impl Http1 {
             .is_pending()
     }
 
-    /// Whether a request can be sent on it, unless the server has closed it.
+    /// Returns whether a request can be sent, unless the server has closed the connection.
     pub(super) fn is_free(&self) -> bool {
         !self.is_taken && self.buffer.is_empty()
     }
 
-    /// Waits until the server closes a free connection, or says something that nobody has asked for, such as 408 (RFC 9110 §15.5.9).
-    /// It is not to be used after that.
+    /// Waits until the server closes a free connection, or says something that nobody has asked
+    /// for, such as 408 (RFC 9110 §15.5.9). It is not to be used after that.
     pub(super) async fn ended(&mut self) {
         let mut byte = [0];
         // Whatever it is: an end, an error or a byte.
@@ -138,7 +139,7 @@ impl Http1 {
         self.head().await
     }
 
-    /// Tells what a server does that expects TLS from what else can go wrong.
+    /// Returns a failure as one of a server that expects TLS, if it looks like that.
     fn explained(&self, failure: Failure) -> Failure {
         if self.has_answered || matches!(self.stream, Stream::Tls(_)) {
             return failure;
@@ -299,7 +300,8 @@ impl Http1 {
     }
 }
 
-/// Whether these bytes begin as a record of TLS does that a server sends first: an alert or a handshake (RFC 8446 §5.1).
+/// Returns whether these bytes begin as the first TLS record of a server: an alert or a handshake
+/// message (RFC 8446 §5.1).
 fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x15 | 0x16, 0x03, ..])
 }

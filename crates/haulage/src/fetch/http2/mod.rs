@@ -83,7 +83,8 @@ impl Shared {
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
-    /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY) while nothing was under way.
+    /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY)
+    /// while nothing was under way.
     pub(super) async fn ended(&self) {
         self.over.cancelled().await;
     }
@@ -240,7 +241,8 @@ fn request(url: &HttpUrl, headers: &RequestHeaders<'_>) -> Result<Request<()>, E
     Ok(request)
 }
 
-/// Returns what becomes `:scheme`, `:authority` and `:path`. Of what a path may have here, `Uri` refuses only the backtick.
+/// Returns what becomes `:scheme`, `:authority` and `:path`. The only byte of our paths that `Uri`
+/// refuses is the backtick, so that one is percent-encoded.
 fn uri_of(url: &HttpUrl) -> Result<Uri, InvalidUri> {
     Uri::try_from(url.as_str()).or_else(|refused| {
         let path = url.path();

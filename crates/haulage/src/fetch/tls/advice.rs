@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind};
 /// Most names of a certificate that a message has.
 const MOST_NAMES: usize = 5;
 
-/// Returns what a failed handshake means. A certificate that is not trusted is permanent, and never a reason to go on without.
+/// Returns what a failed handshake means. A certificate that is not trusted is permanent, and never
+/// a reason to go on without.
 pub(in crate::fetch) fn failed(host: &str, error: io::Error) -> Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     let (kind, message) = match cause {

@@ -104,7 +104,8 @@ fn cannot_use(path: &Path, why: &str) -> Error {
     )
 }
 
-/// `--insecure`: any certificate will do. The handshake's signatures are still checked, so that a broken server shows.
+/// `--insecure`: any certificate will do. The handshake's signatures are still checked, so that a
+/// broken server shows.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

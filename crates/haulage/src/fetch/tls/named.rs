@@ -1,9 +1,11 @@
 //! The certificates in a file that the user has named: authorities, and servers' own certificates.
 //!
-//! rustls trusts authorities alone, and refuses a server that presents a certificate for authorities (`CA:TRUE`), or one of X.509 version 1.
-//! Most self-signed certificates are of these kinds. A server that presents exactly a certificate in the file is trusted here, as with
-//! OpenSSL: a path that has no more than the trusted certificate itself needs no signature of an authority (RFC 5280 §6). Its name, dates
-//! and purpose are checked, and that the server has its key.
+//! rustls trusts authorities alone, and refuses a server that presents a certificate for
+//! authorities (`CA:TRUE`), or one of X.509 version 1. Most self-signed certificates are of these
+//! kinds. A server that presents exactly a certificate in the file is trusted here, as with
+//! OpenSSL: a path that has no more than the trusted certificate itself needs no signature of an
+//! authority (RFC 5280 §6). Its name, dates and purpose are checked, and that the server has its
+//! key.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -134,8 +136,8 @@ struct Named {
 enum Names {
     /// The alternative names of its subject (RFC 9525 §2).
     Alternative,
-    /// It has none. The subject's common name counts instead, as it did before there were others (RFC 6125 §6.4.4); the user has named this
-    /// very certificate.
+    /// It has none. The subject's common name counts instead, as it did before there were others
+    /// (RFC 6125 §6.4.4); the user has named this very certificate.
     Common(Option<String>),
 }
 
@@ -210,13 +212,14 @@ impl Named {
     }
 }
 
-/// Returns seconds since 1970; what lies before that is as good as 1970.
+/// Returns the time since 1970; an earlier one becomes 1970.
 fn unix_time(time: ASN1Time) -> UnixTime {
     let seconds = u64::try_from(time.timestamp()).unwrap_or(0);
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 
-/// Does what rustls does for a certificate that webpki reads: in TLS 1.2 a scheme stands for several algorithms, of which one fits the key.
+/// Checks a signature with a bare key, which rustls has only for TLS 1.3. In TLS 1.2 a scheme
+/// stands for several algorithms, and one of them fits the key.
 fn verify_tls12_signature_with_key(
     message: &[u8],
     key: &SubjectPublicKeyInfoDer<'_>,
@@ -257,7 +260,8 @@ mod tests {
 
     use super::*;
 
-    /// A certificate of version 1 for `localhost`, until 2126, as `openssl x509 -req -signkey` makes it.
+    /// A certificate of version 1 for `localhost`, until 2126, as `openssl x509 -req -signkey`
+    /// makes it.
     const VERSION_1: &str = "-----BEGIN CERTIFICATE-----
 MIIBIzCBywIUUyo7e5eGgQJ4TaiM14IttDu6ttUwCgYIKoZIzj0EAwIwFDESMBAG
 A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODE4NTEzOVoYDzIxMjYxMTA0MTg1MTM5
@@ -321,7 +325,8 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
         }
     }
 
-    /// What a handshake comes to with a server that presents `identity`, for a client that trusts `named`.
+    /// What a handshake comes to with a server that presents `identity`, for a client that trusts
+    /// `named`.
     fn shake_hands(
         identity: &Identity,
         named: &CertificateDer<'static>,
