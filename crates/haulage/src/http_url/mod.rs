@@ -402,6 +402,16 @@ mod tests {
         }
 
         #[test]
+        fn any_reference_leads_to_a_url_or_nowhere(reference in "((https?|ftp|x):)?[/\\\\?#]{0,3}\\PC{0,20}") {
+            let base = HttpUrl::of("http://h:81/a/b?c");
+            if let Ok((url, _)) = base.join(&reference) {
+                prop_assert!(url.target().starts_with('/') && !url.authority().is_empty());
+                prop_assert!(url.target().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{url}");
+                prop_assert_eq!(HttpUrl::of(url.as_str()), url);
+            }
+        }
+
+        #[test]
         fn usual_urls_are_as_browsers_have_them(path in "(/[a-z0-9.%_~-]{0,5}){0,5}", query in "([?][a-z0-9=&%/]{0,9})?") {
             prop_assume!(!path.contains("%2"));
             let given = format!("http://h{path}{query}");
