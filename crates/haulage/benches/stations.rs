@@ -7,8 +7,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use haulage::{Layout, bench};
-use url::Url;
+use haulage::{Layout, Request, bench};
 
 const ROWS: u32 = 10_000;
 
@@ -23,10 +22,10 @@ fn list() -> String {
     })
 }
 
-fn urls() -> Vec<Url> {
+fn requests() -> Vec<Request> {
     list()
         .lines()
-        .filter_map(|line| line.parse().ok())
+        .filter_map(|line| Request::new(line).ok())
         .collect()
 }
 
@@ -50,7 +49,7 @@ fn stations(criterion: &mut Criterion) {
     group.bench_function("text list", |bencher| {
         bencher.iter(|| bench::rows(black_box(&text)));
     });
-    let urls = urls();
+    let requests = requests();
     for (name, layout) in [
         ("flat names", Layout::Flat),
         ("tree names", Layout::Tree),
@@ -58,7 +57,7 @@ fn stations(criterion: &mut Criterion) {
         ("row names", Layout::Row),
     ] {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| bench::names(layout, black_box(&urls)));
+            bencher.iter(|| bench::names(layout, black_box(&requests)));
         });
     }
     group.finish();

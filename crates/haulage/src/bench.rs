@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use bytes::BytesMut;
-use url::Url;
 
 use crate::fetch::http1::chunks::{Chunks, Piece};
 use crate::fetch::http1::head;
@@ -11,6 +10,7 @@ use crate::options::Layout;
 use crate::plan::layout;
 use crate::plan::pieces::Pieces;
 use crate::plan::registry::{Claim, Names};
+use crate::request::Request;
 use crate::source::TextList;
 
 /// How many rows a text list has that can be used.
@@ -19,13 +19,13 @@ pub fn rows(list: &str) -> usize {
     TextList::new(list.as_bytes(), "bench").flatten().count()
 }
 
-/// How many of these URLs get names of their own.
+/// How many of these requests get names of their own.
 #[must_use]
-pub fn names(layout: Layout, urls: &[Url]) -> usize {
+pub fn names(layout: Layout, requests: &[Request]) -> usize {
     let mut names = Names::default();
-    let claimed = urls.iter().zip(0..).map(|(url, row)| {
-        let name = layout::name(layout, url, url.as_str(), row);
-        names.claim(name, url.as_str(), &[])
+    let claimed = requests.iter().zip(0..).map(|(request, row)| {
+        let name = layout::name(layout, &request.url, request.url(), row);
+        names.claim(name, request.url(), &[])
     });
     claimed
         .filter(|claim| matches!(claim, Claim::Mine { .. }))

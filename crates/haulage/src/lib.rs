@@ -43,6 +43,7 @@ mod engine;
 mod error;
 mod event;
 mod fetch;
+mod http_url;
 mod inflow;
 mod meter;
 mod options;

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::plan::name::RelativeName;
 use crate::shown::{shown, without_userinfo};
 use crate::state::Ask;
@@ -13,11 +14,11 @@ use crate::state::Ask;
 /// A file that is wanted.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub(crate) url: Url,
+    pub(crate) url: HttpUrl,
     pub(crate) given: Arc<str>,
     pub(crate) credentials: Option<Credentials>,
     /// Other URLs of the same file, each with its own credentials.
-    pub(crate) mirrors: Vec<(Url, Option<Credentials>)>,
+    pub(crate) mirrors: Vec<Parsed>,
     pub(crate) name: Option<RelativeName>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
@@ -28,18 +29,23 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for one `http` or `https` URL. Userinfo in it becomes Basic credentials for that origin and is seen
-    /// nowhere else.
+    /// Returns a request for one `http` or `https` URL. Userinfo in it becomes Basic credentials
+    /// for that origin and is seen nowhere else.
+    ///
+    /// Path and query are sent as they are, byte for byte. Only `.` and `..` segments are resolved,
+    /// spaces, `"`, `<`, `>` and characters beyond ASCII are percent-encoded, and the fragment is
+    /// left out.
     ///
     /// # Errors
-    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    /// Of kind `input`, when the text is no absolute `http` or `https` URL, or has a control
+    /// character in it.
     pub fn new(url: &str) -> Result<Self, Error> {
-        Self::parsed_by(Url::parse, url)
+        Self::parsed_by(HttpUrl::parse, url)
     }
 
-    /// The same, with a parser that reads URLs as [`Url::parse`] does.
+    /// Returns the same, with a parser that reads URLs as [`HttpUrl::parse`] does.
     pub(crate) fn parsed_by(
-        parse: impl FnOnce(&str) -> Result<Url, url::ParseError>,
+        parse: impl FnOnce(&str) -> Result<Parsed, UrlError>,
         url: &str,
     ) -> Result<Self, Error> {
         if !url.contains("://") {
@@ -48,21 +54,12 @@ impl Request {
                 shown(url)
             )));
         }
-        let mut parsed = parse(url).map_err(|cause| {
-            input(format!("{:?} is not a URL: {cause}", shown(url))).caused_by(cause)
-        })?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(input(format!(
-                "{:?} cannot be fetched: only http and https can",
-                shown(url)
-            )));
-        }
-        let credentials = Credentials::take_from(&mut parsed);
+        let (parsed, credentials) = parse(url).map_err(|cause| not_a_url(url, cause))?;
         let mut given: Arc<str> = url.into();
         if credentials.is_some() {
             given = without_userinfo(url).into();
             // However it was written: what is shown is known to be without them.
-            if Url::parse(&given).as_ref() != Ok(&parsed) {
+            if HttpUrl::parse(&given) != Ok((parsed.clone(), None)) {
                 given = parsed.as_str().into();
             }
         }
@@ -199,6 +196,16 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// Returns the error for a text that is no URL.
+pub(crate) fn not_a_url(text: &str, cause: UrlError) -> Error {
+    let text = shown(text);
+    let message = match &cause {
+        UrlError::NotHttp(_) => format!("{text:?} cannot be fetched: only http and https can"),
+        _ => format!("{text:?} is not a URL: {cause}"),
+    };
+    input(message).caused_by(cause)
+}
+
 fn input(message: String) -> Error {
     Error::new(ErrorKind::Input, message)
 }
@@ -226,12 +233,13 @@ mod tests {
             "http:///u:secret@h/x",
             "http:/\\u:secret@h/x?://",
             "http:\\\\u:secret@h/x?://",
+            "http:u:secret@h/x?://",
             "http://u:secr@et@h/x",
         ] {
             let request = Request::new(url).unwrap();
             assert!(request.credentials.is_some(), "{url}");
             assert!(!request.url().contains("secr"), "{}", request.url());
-            assert_eq!(request.url.host_str(), Some("h"));
+            assert_eq!(request.url.origin(), "http://h");
         }
     }
 
@@ -244,6 +252,10 @@ mod tests {
             ("http://", "is not a URL"),
             ("u:secret@example.org/a", "no scheme"),
             ("http:///u:secret@exa mple/", "is not a URL"),
+            ("http://u:sec\tret@h/", "control character"),
+            ("http://u:secret\\@h/", "backslash"),
+            ("http:\t//u:secret@h/", "is not a URL"),
+            ("http:/\n/u:secret@h/", "is not a URL"),
         ] {
             let message = Request::new(text).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");

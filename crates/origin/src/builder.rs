@@ -113,9 +113,12 @@ impl Builder {
             Versions::Http1 => &[b"http/1.1"],
             Versions::Http2 => &[b"h2"],
         };
-        let acceptor = self
+        let presented = self
             .tls
-            .then(|| tls::acceptor(address.ip(), self.certificate, protocols));
+            .then(|| tls::presented(address.ip(), self.certificate, protocols));
+        let (acceptor, certificate_pem) = presented.map_or_else(Default::default, |presented| {
+            (Some(presented.acceptor), presented.pem)
+        });
 
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -140,6 +143,7 @@ impl Builder {
         Ok(Origin {
             address,
             tls: self.tls,
+            certificate_pem,
             shared,
             stop: Some(stop),
             thread: Some(thread),

@@ -28,6 +28,7 @@ use crate::tls;
 pub struct Origin {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
+    pub(crate) certificate_pem: String,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) thread: Option<JoinHandle<()>>,
@@ -126,6 +127,12 @@ impl Origin {
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         tls::ca_pem()
+    }
+
+    /// The certificate, in PEM, that this origin presents; empty where it does not speak TLS.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
     }
 
     /// The requests so far, in the order in which they came; none when [quiet](Builder::quiet).

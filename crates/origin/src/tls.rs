@@ -31,6 +31,14 @@ pub enum Certificate {
     OtherHost,
     /// One that nobody vouches for but itself.
     SelfSigned,
+    /// The same, which is also one for authorities, as `openssl req -x509` makes it.
+    SelfSignedAuthority,
+}
+
+/// What an origin presents: how it speaks TLS, and the certificate in PEM.
+pub(crate) struct Presented {
+    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) pem: String,
 }
 
 /// Speaks TLS as `localhost`, as the usual loopback addresses and as `ip`, and offers `protocols`.
@@ -38,7 +46,7 @@ pub enum Certificate {
     clippy::expect_used,
     reason = "nothing in it depends on anything from outside"
 )]
-pub(crate) fn acceptor(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]) -> TlsAcceptor {
+pub(crate) fn presented(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]) -> Presented {
     let key = KeyPair::generate().expect("a key");
     let names = match certificate {
         Certificate::OtherHost => vec!["other.example".to_owned()],
@@ -50,6 +58,9 @@ pub(crate) fn acceptor(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]
     match certificate {
         Certificate::Expired => params.not_after = date_time_ymd(2000, 1, 1),
         Certificate::NotYetValid => params.not_before = date_time_ymd(3000, 1, 1),
+        Certificate::SelfSignedAuthority => {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
         Certificate::Good | Certificate::OtherHost | Certificate::SelfSigned => {}
     }
     params.distinguished_name.push(DnType::CommonName, "origin");
@@ -58,7 +69,7 @@ pub(crate) fn acceptor(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]
         .push(ExtendedKeyUsagePurpose::ServerAuth);
     params.use_authority_key_identifier_extension = true;
     let certificate = match certificate {
-        Certificate::SelfSigned => params.self_signed(&key),
+        Certificate::SelfSigned | Certificate::SelfSignedAuthority => params.self_signed(&key),
         _ => params.signed_by(&key, &authority().issuer),
     };
     let certificate = certificate.expect("a certificate");
@@ -72,7 +83,10 @@ pub(crate) fn acceptor(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]
         .with_single_cert(vec![certificate.der().clone()], key)
         .expect("a certificate that goes with its key");
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    Arc::new(config).into()
+    Presented {
+        acceptor: Arc::new(config).into(),
+        pem: certificate.pem(),
+    }
 }
 
 struct Authority {

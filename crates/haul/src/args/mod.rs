@@ -411,6 +411,10 @@ pub(crate) struct Download {
     pub(crate) user: Option<User>,
 
     /// Trust the certificates in this PEM file, and no others
+    ///
+    /// They may be authorities', which then vouch for servers, or servers' own: a server that presents
+    /// exactly a certificate in the file is trusted, also if it is self-signed. Its dates must be right, and
+    /// its name must be the host in the URL.
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub(crate) cacert: Option<PathBuf>,
 

@@ -3,17 +3,16 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use url::Url;
-
 use super::lane::Lane;
 use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
+use crate::http_url::HttpUrl;
 use crate::schedule::{Protocol, Way};
 
 impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will share.
-    pub(super) async fn connected(&mut self, url: &Url, connects: bool) -> Result<bool, Error> {
+    pub(super) async fn connected(&mut self, url: &HttpUrl, connects: bool) -> Result<bool, Error> {
         if !connects {
             if self.connection.as_mut().is_some_and(Connection::is_open) {
                 return Ok(true);

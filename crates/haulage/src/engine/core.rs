@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::aside::SetAside;
 use super::descriptors::within_limits;
@@ -26,6 +25,7 @@ use crate::fetch::connect::Connector;
 use crate::fetch::connection::Shared;
 use crate::fetch::headers::Headers;
 use crate::fetch::origin;
+use crate::http_url::HttpUrl;
 use crate::inflow::Rates;
 use crate::options::{Codings, HttpVersion, Options};
 use crate::plan::coding;
@@ -257,7 +257,7 @@ impl Core {
     }
 
     /// The host of a URL, for the next push.
-    pub(super) fn host_of(&self, schedule: &mut Hosts, url: &Url) -> HostId {
+    pub(super) fn host_of(&self, schedule: &mut Hosts, url: &HttpUrl) -> HostId {
         // What is known of one that was never connected to.
         let protocol = match self.options.http {
             HttpVersion::Negotiated if origin::is_https(url) => Protocol::Unknown,

@@ -218,8 +218,7 @@ pub(super) fn under_way(item: Box<Item>) -> Outcome {
         Some(under_way) => (under_way.at, under_way.clock.elapsed()),
         None => (SystemTime::now(), Duration::ZERO),
     };
-    let mut final_url = item.hop.map_or(item.request.url, |hop| hop.0);
-    final_url.set_fragment(None);
+    let final_url = item.hop.map_or(item.request.url, |hop| hop.0);
     Outcome {
         place: item.request.place,
         ask: item.request.ask,

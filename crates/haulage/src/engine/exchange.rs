@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use super::item::Item;
 use super::lane::{Lane, Step};
@@ -15,6 +15,7 @@ use crate::fetch::classify::{self, Unanswered, Unprocessed};
 use crate::fetch::connection::Connection;
 use crate::fetch::exchange;
 use crate::fetch::headers;
+use crate::fetch::origin;
 use crate::fetch::redirect;
 use crate::plan::head::{self, Answer, Asked, Entity, Head};
 use crate::plan::size;
@@ -117,8 +118,9 @@ impl Lane {
                 }
             }
             Answer::Fail(error) => {
-                self.put_aside(&mut body).await;
-                Step::Failed(error)
+                let may_expect_tls =
+                    head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
+                Step::Failed(self.refused(error, may_expect_tls, &mut body).await)
             }
         };
         if head::is_framed_twice(&head.fields) {
@@ -277,6 +279,28 @@ impl Lane {
         Pace {
             timeout: self.core.options.timeout,
             lowest: self.core.options.lowest_speed,
+        }
+    }
+
+    /// Puts an error response aside. Adds to its error that the server expects TLS, if the body
+    /// says so.
+    async fn refused(
+        &mut self,
+        error: Error,
+        may_expect_tls: bool,
+        body: &mut ResponseBody,
+    ) -> Error {
+        let mut expects_tls = false;
+        if may_expect_tls {
+            let first = body.next(&mut self.connection, &mut self.idle);
+            let first = tokio::time::timeout(DRAIN, first).await;
+            expects_tls = matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes));
+        }
+        self.put_aside(body).await;
+        if expects_tls {
+            error.and("it speaks TLS on this port: write https:// in the URL")
+        } else {
+            error
         }
     }
 

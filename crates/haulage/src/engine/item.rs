@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use url::Url;
-
 use super::resume::Brought;
 use super::work::{Hop, To};
 use crate::event::Transfer;
+use crate::http_url::HttpUrl;
 use crate::plan::conditional::Stored;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
@@ -97,7 +96,7 @@ impl Item {
     }
 
     /// Where its next request goes.
-    pub(super) fn url(&self) -> &Url {
+    pub(super) fn url(&self) -> &HttpUrl {
         self.hop
             .as_deref()
             .map_or(&self.request.url, |(url, _)| url)
@@ -141,7 +140,7 @@ impl Item {
     }
 
     /// The nth of them, however that redirects.
-    pub(super) fn source(&self, nth: usize) -> &Url {
+    pub(super) fn source(&self, nth: usize) -> &HttpUrl {
         match nth.checked_sub(1) {
             None => &self.request.url,
             Some(nth) => &self.request.mirrors[nth].0,

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use url::Url;
 
 use super::core::Core;
 use super::handover::{LaneHandle, OpenLane};
 use super::item::Item;
 use super::present::There;
 use super::split::Split;
-use super::work::Work;
+use super::work::{Hop, Work};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
@@ -60,7 +59,7 @@ pub(super) enum Step {
     /// What is there already is the file that this describes.
     Unchanged(Entity),
     /// The item goes on at another URL, after this time.
-    Redirected(Url, Duration),
+    Redirected(Hop, Duration),
     /// Its response has brought what it was to bring; others bring the rest.
     Shared(Arc<Split>),
     /// What has been brought of its file can be gone on with: the next request asks for the rest.
@@ -139,18 +138,19 @@ impl Lane {
         }
     }
 
-    /// Waits to be called; `None` when nobody did.
+    /// Waits for work, until the idle connection is too old or its server closes it. Returns `None`
+    /// if no work came.
     async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
-            () = self.handle.called() => {}
-            () = tokio::time::sleep(KEEP_IDLE) => {
-                if self.core.schedule().leave(self.host, &self.handle) {
-                    return None;
-                }
-                // It was called in this very moment.
-                self.handle.called().await;
-            }
+            () = self.handle.called() => return self.handle.take(),
+            () = tokio::time::sleep(KEEP_IDLE) => {}
+            () = Connection::ended(&mut self.connection) => self.leave(),
         }
+        if self.core.schedule().leave(self.host, &self.handle) {
+            return None;
+        }
+        // It was called in this very moment.
+        self.handle.called().await;
         self.handle.take()
     }
 

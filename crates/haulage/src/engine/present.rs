@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use url::Url;
-
 use super::core::Core;
 use super::ended::under_way;
 use super::item::Item;
@@ -12,6 +10,7 @@ use super::lock;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
+use crate::http_url::HttpUrl;
 use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::plan::conditional::Stored;
@@ -121,7 +120,7 @@ impl Core {
 
     /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is refused.
     fn planned(&self, request: &Request) -> Status {
-        let allowed = |url: &Url| redirect::check_scheme(url, self.options.plain_http);
+        let allowed = |url: &HttpUrl| redirect::check_scheme(url, self.options.plain_http);
         let mut mirrors = request.mirrors.iter();
         match allowed(&request.url) {
             Err(error) if !mirrors.any(|(url, _)| allowed(url).is_ok()) => Status::Failed(error),

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
-use url::Url;
 
 use super::core::Core;
 use super::item::Item;
@@ -19,6 +18,7 @@ use super::work::{Hop, To, Work};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::{origin, redirect};
+use crate::http_url::HttpUrl;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{self, Answer, Asked};
@@ -50,7 +50,7 @@ pub(super) struct Query {
     /// Whose it is.
     host: Box<str>,
     /// No URL that anybody has given, so that nothing goes along that was given for one.
-    nobodys: Url,
+    nobodys: HttpUrl,
     /// Where it is, or where it has led.
     hop: Hop,
     hops: u32,
@@ -63,7 +63,7 @@ pub(super) struct Query {
 enum Found {
     Robots(Robots),
     /// At another URL, after this time.
-    Elsewhere(Url, Duration),
+    Elsewhere(Hop, Duration),
     /// There is no connection yet.
     PutBack,
 }
@@ -130,7 +130,7 @@ impl Core {
     }
 
     /// Whether a share of a file may be asked for there: only where that is known.
-    pub(super) fn is_allowed(&self, url: &Url) -> bool {
+    pub(super) fn is_allowed(&self, url: &HttpUrl) -> bool {
         if !self.options.robots {
             return true;
         }
@@ -205,11 +205,11 @@ impl Core {
 }
 
 impl Query {
-    fn of(url: &Url) -> Option<Self> {
+    fn of(url: &HttpUrl) -> Option<Self> {
         Some(Self {
             host: origin::key(url).into(),
-            nobodys: Url::parse("about:robots").ok()?,
-            hop: (url.join("/robots.txt").ok()?, None),
+            nobodys: HttpUrl::of_nobody(),
+            hop: url.join("/robots.txt").ok()?,
             hops: 0,
             rounds: 0,
             since: Instant::now(),
@@ -236,7 +236,7 @@ impl Lane {
         match found {
             Ok(Found::Robots(robots)) => self.core.robots_found(&query, robots),
             Ok(Found::Elsewhere(to, wait)) => {
-                query.hop = (to, None);
+                query.hop = (to.0, None);
                 query.hops += 1;
                 self.core.queue_query(query, wait);
             }

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use url::Url;
-
 use super::core::Core;
 use super::item::{Item, UnderWay};
-use super::work::led_to;
+use super::work::{Hop, led_to};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::plan::head::Entity;
@@ -84,7 +82,7 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts now. `wait` is what the server has
     /// asked for before that.
-    pub(super) fn redirected(&self, mut item: Box<Item>, to: Url, wait: Duration) {
+    pub(super) fn redirected(&self, mut item: Box<Item>, to: Hop, wait: Duration) {
         let hop = led_to(to, item.hop.as_deref());
         let to = &hop.0;
         item.hops += 1;

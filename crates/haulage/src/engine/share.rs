@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue};
-use url::Url;
 
 use super::lane::Lane;
 use super::resume::ask_for;
@@ -17,6 +16,7 @@ use super::watch::Whose;
 use super::work::led_to;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
+use crate::http_url::HttpUrl;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Answer, Head};
 use crate::plan::resume::{Identity, Verdict};
@@ -152,7 +152,7 @@ impl Lane {
     }
 
     /// The source that another one has led to.
-    fn led_from(&self, source: &Source, from: &Url, head: &Head) -> Result<Source, Error> {
+    fn led_from(&self, source: &Source, from: &HttpUrl, head: &Head) -> Result<Source, Error> {
         let options = &self.core.options;
         let location = head.fields.get(LOCATION);
         let to = redirect::next_hop(from, location, options.plain_http)?;
@@ -162,7 +162,7 @@ impl Lane {
                 "it is led elsewhere too often",
             ));
         }
-        if !self.core.is_allowed(&to) {
+        if !self.core.is_allowed(&to.0) {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "it is not known to be allowed there",

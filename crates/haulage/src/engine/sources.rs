@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::work::Hop;
+use crate::http_url::HttpUrl;
 
 /// One of an item's URLs, as its shares are asked for there.
 #[derive(Debug)]
@@ -13,7 +12,7 @@ pub(super) struct Source {
     /// Which one it is: 0 is the URL as given.
     pub(super) nth: usize,
     /// As it stands in the list.
-    pub(super) listed: Url,
+    pub(super) listed: HttpUrl,
     /// Where it is, or where it has led, seen from the URL as given.
     pub(super) hop: Option<Hop>,
     /// How often it has led elsewhere.
@@ -150,7 +149,7 @@ mod tests {
     fn source(nth: usize) -> Source {
         Source {
             nth,
-            listed: Url::parse("http://host.example/a").unwrap(),
+            listed: HttpUrl::of("http://host.example/a"),
             hop: None,
             hops: 0,
         }

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use url::Url;
-
 use super::core::Core;
 use super::item::Item;
 use super::lock;
@@ -19,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
+use crate::http_url::HttpUrl;
 use crate::plan::segments::{CRAWLS, Rules};
 use crate::request::Credentials;
 use crate::write::{Assembly, Share, Stretch};
@@ -35,7 +34,7 @@ const GAIN: f64 = 1.1;
 /// A file that several lanes fetch at once.
 pub(super) struct Split {
     pub(super) kept: Arc<Assembly>,
-    given: Url,
+    given: HttpUrl,
     credentials: Option<Credentials>,
     pub(super) transfer: Arc<Transfer>,
     /// When the item's time is over.
@@ -272,7 +271,7 @@ impl Core {
     /// nowhere with an idle lane.
     fn sources(&self, item: &Item, kept: &Assembly, many: Option<usize>) -> Option<Sources> {
         let unsplit = lock(&self.unsplit);
-        let takes_some = |url: &Url| !unsplit.contains(origin::key(url));
+        let takes_some = |url: &HttpUrl| !unsplit.contains(origin::key(url));
         let many = many.filter(|_| kept.identity.validator.is_some() && takes_some(item.url()));
         let first = Source {
             nth: item.mirrors.at(),
@@ -300,7 +299,7 @@ impl Core {
     }
 
     /// How many lanes nobody else waits for, at each of the sources.
-    fn idle(&self, given: &Url, sources: &Sources) -> Vec<usize> {
+    fn idle(&self, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
         let schedule = self.schedule();
         let url = |source: &Source| {
             let hop = source.hop.as_ref().map(|(url, _)| url);

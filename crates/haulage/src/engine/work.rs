@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::item::Item;
 use super::robots::Query;
 use super::split::Split;
 use crate::fetch::origin;
+use crate::http_url::HttpUrl;
 use crate::request::Credentials;
 
 /// Something that waits for a lane of its host.
@@ -21,11 +20,10 @@ pub(super) enum Work {
 }
 
 /// Where a URL, as given, has led, or a mirror of it is; and with which credentials of its own.
-pub(super) type Hop = (Url, Option<Credentials>);
+pub(super) type Hop = (HttpUrl, Option<Credentials>);
 
 /// The hop to where a redirect leads. Its credentials are those in that URL; else those of the hop before it, within their origin.
-pub(super) fn led_to(mut to: Url, from: Option<&Hop>) -> Hop {
-    let own = Credentials::take_from(&mut to);
+pub(super) fn led_to((to, own): Hop, from: Option<&Hop>) -> Hop {
     let credentials = own.or_else(|| {
         let (hop, credentials) = from?;
         let is_theirs = origin::key(hop) == origin::key(&to);
@@ -38,7 +36,7 @@ pub(super) fn led_to(mut to: Url, from: Option<&Hop>) -> Hop {
 #[derive(Clone, Copy)]
 pub(super) struct To<'a> {
     /// The URL as given.
-    pub(super) given: &'a Url,
+    pub(super) given: &'a HttpUrl,
     /// Its own credentials.
     pub(super) credentials: Option<&'a Credentials>,
     /// Where that has led, and with which credentials.
@@ -46,7 +44,7 @@ pub(super) struct To<'a> {
 }
 
 impl<'a> To<'a> {
-    pub(super) fn url(&self) -> &'a Url {
+    pub(super) fn url(&self) -> &'a HttpUrl {
         self.hop.map_or(self.given, |(url, _)| url)
     }
 }

@@ -61,7 +61,7 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
-    use url::Url;
+    use crate::http_url::HttpUrl;
 
     use super::*;
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     fn known(addresses: &Addresses, url: &str) -> Option<String> {
-        let known = addresses.known(&Origin::of(&Url::parse(url).unwrap()))?;
+        let known = addresses.known(&Origin::of(&HttpUrl::of(url)))?;
         Some(known[0].to_string())
     }
 

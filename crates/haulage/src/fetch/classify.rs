@@ -9,6 +9,9 @@ use super::flood::FLOOD;
 use super::http1::Failure;
 use crate::error::{Error, ErrorKind, plain_io};
 
+/// Bytes of a refusal that are looked at.
+const LOOKED_AT: usize = 4096;
+
 /// A failure before the response's head was complete.
 pub(crate) fn exchange(cause: h2::Error) -> Error {
     of(cause, Phase::Head)
@@ -23,11 +26,32 @@ pub(crate) fn body(cause: h2::Error, lacking: bool) -> Error {
 pub(super) fn exchange_of_http1(failure: Failure) -> Error {
     match failure {
         Failure::Connection(cause) => of_io(cause, Phase::Head),
+        Failure::Mute(cause) => of_io(cause, Phase::Head)
+            .and("if it expects TLS on this port, write https:// in the URL"),
+        Failure::Tls => Error::new(
+            ErrorKind::Protocol,
+            "the server speaks TLS on this port; write https:// in the URL",
+        ),
         Failure::NotHttp(why) => Error::new(
             ErrorKind::Protocol,
             format!("the answer is not HTTP: {why}"),
         ),
     }
+}
+
+/// Returns whether the body of a 400 response says that the server expects TLS, as those of nginx,
+/// Apache httpd and Go do for plain HTTP.
+pub(crate) fn expects_tls(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
+    [
+        "plain http request was sent to https port",
+        "http request to an https server",
+        "plain http to an ssl-enabled server port",
+        "plain http to a tls-enabled server port",
+        "use the https scheme",
+    ]
+    .iter()
+    .any(|says| text.contains(says))
 }
 
 /// A failure in a body on HTTP/1.1.
@@ -230,6 +254,26 @@ impl Phase {
                 ErrorKind::Incomplete,
                 format!("{how} before the file was complete"),
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_of_plain_http_is_recognised() {
+        for body in [
+            "<center>The plain HTTP request was sent to HTTPS port</center>",
+            "Client sent an HTTP request to an HTTPS server.\n",
+            "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+            "Instead use the HTTPS scheme to access this URL, please.",
+        ] {
+            assert!(expects_tls(body.as_bytes()), "{body}");
+        }
+        for body in ["", "Bad Request", "see https://host/help"] {
+            assert!(!expects_tls(body.as_bytes()), "{body}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -75,18 +75,30 @@ impl Connector {
         origin: &Origin,
         worker: usize,
     ) -> Result<Connection, Error> {
-        let within = tokio::time::timeout(self.connect_timeout, self.connect_to(origin, worker));
+        let has_dialled = AtomicBool::new(false);
+        let connect = self.connect_to(origin, worker, &has_dialled);
+        let within = tokio::time::timeout(self.connect_timeout, connect);
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
             let seconds = self.connect_timeout.as_secs_f64();
-            Err(Error::new(
-                ErrorKind::Timeout,
-                format!("no connection to {host} within {seconds} s (--connect-timeout)"),
-            ))
+            let message = if has_dialled.into_inner() {
+                format!(
+                    "{host} did not end the TLS handshake within {seconds} s (--connect-timeout); check that it speaks TLS on this port"
+                )
+            } else {
+                format!("no connection to {host} within {seconds} s (--connect-timeout)")
+            };
+            Err(Error::new(ErrorKind::Timeout, message))
         })
     }
 
-    async fn connect_to(&self, origin: &Origin, worker: usize) -> Result<Connection, Error> {
+    /// `has_dialled` is set when a TCP connection is there and only TLS is to be agreed on.
+    async fn connect_to(
+        &self,
+        origin: &Origin,
+        worker: usize,
+        has_dialled: &AtomicBool,
+    ) -> Result<Connection, Error> {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
         let stream = dial(&addresses, origin.port)
@@ -104,6 +116,7 @@ impl Connector {
                 HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
             };
         }
+        has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
             return self.http2(stream, worker).await;

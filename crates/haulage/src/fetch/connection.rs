@@ -18,4 +18,19 @@ impl Connection {
             Self::Http2(shared) => shared.is_open(),
         }
     }
+
+    /// Waits until the server closes an idle connection; for ever if there is none. Drops a
+    /// connection that takes no further request at once.
+    pub(crate) async fn ended(connection: &mut Option<Self>) {
+        if let Some(Self::Http1(http1)) = connection
+            && !http1.is_free()
+        {
+            *connection = None;
+        }
+        match connection {
+            None => std::future::pending().await,
+            Some(Self::Http1(http1)) => http1.ended().await,
+            Some(Self::Http2(shared)) => shared.ended().await,
+        }
+    }
 }

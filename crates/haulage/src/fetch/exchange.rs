@@ -1,19 +1,18 @@
 //! One request and the head of its answer.
 
-use url::Url;
-
 use super::body::ResponseBody;
 use super::classify::{self, Unanswered};
 use super::connection::Connection;
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
+use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 
 /// Sends a GET for `url` and waits for the head of the response. The head as a whole has the timeout: one that comes byte by byte has
 /// no more of it than one that does not come.
 pub(crate) async fn send(
     connection: &mut Connection,
-    url: &Url,
+    url: &HttpUrl,
     headers: &RequestHeaders<'_>,
     idle: &mut IdleTimer,
 ) -> Result<(Head, ResponseBody), Unanswered> {

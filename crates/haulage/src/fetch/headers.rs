@@ -5,10 +5,10 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
-use url::Url;
 
 use super::origin;
 use crate::error::{Error, ErrorKind};
+use crate::http_url::HttpUrl;
 use crate::options::{Codings, Options};
 use crate::plan::coding::ACCEPTED;
 use crate::request::Credentials;
@@ -64,8 +64,8 @@ impl Headers {
     pub(crate) fn of<'a>(
         &'a self,
         host: &'a HeaderValue,
-        given: &Url,
-        hop: Option<(&Url, Option<&Credentials>)>,
+        given: &HttpUrl,
+        hop: Option<(&HttpUrl, Option<&Credentials>)>,
         credentials: Option<&Credentials>,
         conditions: &'a HeaderMap,
     ) -> Result<RequestHeaders<'a>, Error> {
@@ -114,7 +114,7 @@ impl RequestHeaders<'_> {
 }
 
 /// The `Host` of requests to the origin of `url`: worked out once by whoever asks it for much.
-pub(crate) fn host(url: &Url) -> Result<HeaderValue, Error> {
+pub(crate) fn host(url: &HttpUrl) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(origin::authority(url)).map_err(|cause| {
         Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause)
     })
@@ -146,8 +146,8 @@ mod tests {
     /// The headers of a request without conditions.
     fn of(
         headers: &Headers,
-        given: &Url,
-        hop: Option<(&Url, Option<&Credentials>)>,
+        given: &HttpUrl,
+        hop: Option<(&HttpUrl, Option<&Credentials>)>,
         credentials: Option<&Credentials>,
     ) -> HeaderMap {
         let conditions = HeaderMap::new();
@@ -162,8 +162,8 @@ mod tests {
             .collect()
     }
 
-    fn url(text: &str) -> Url {
-        Url::parse(text).unwrap()
+    fn url(text: &str) -> HttpUrl {
+        HttpUrl::of(text)
     }
 
     fn secretive() -> Headers {

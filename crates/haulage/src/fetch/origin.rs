@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Position, Url};
+use crate::http_url::HttpUrl;
 
 /// What connections, queues, caps and credentials belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,35 +21,33 @@ pub(crate) enum Name {
 
 impl Origin {
     /// The origin of an http or https URL.
-    pub(crate) fn of(url: &Url) -> Self {
+    pub(crate) fn of(url: &HttpUrl) -> Self {
         let https = is_https(url);
-        let host = match url.host() {
-            Some(Host::Ipv4(address)) => Name::Address(address.into()),
-            Some(Host::Ipv6(address)) => Name::Address(address.into()),
-            Some(Host::Domain(name)) => Name::Domain(name.into()),
-            // A parsed http URL has a host; a name that nothing resolves says the rest.
-            None => Name::Domain("".into()),
+        let (host, port) = url.host_and_port();
+        // A normalised host that can be read as an address is one (RFC 3986 §3.2.2).
+        let host = match host.trim_matches(['[', ']']).parse() {
+            Ok(address) => Name::Address(address),
+            Err(_) => Name::Domain(host.into()),
         };
         Self {
             https,
             host,
-            port: url.port().unwrap_or(if https { 443 } else { 80 }),
+            port: port.unwrap_or(if https { 443 } else { 80 }),
         }
     }
 }
 
-/// The text that stands for a URL's origin: scheme, host and port, without userinfo or a default port. The URL must have
-/// no userinfo.
-pub(crate) fn key(url: &Url) -> &str {
-    &url[..Position::BeforePath]
+/// The text that stands for a URL's origin: scheme, host and port, without a default port.
+pub(crate) fn key(url: &HttpUrl) -> &str {
+    url.origin()
 }
 
 /// The `Host` of a request (RFC 9110 §7.2).
-pub(crate) fn authority(url: &Url) -> &str {
-    &url[Position::BeforeHost..Position::BeforePath]
+pub(crate) fn authority(url: &HttpUrl) -> &str {
+    url.authority()
 }
 
-pub(crate) fn is_https(url: &Url) -> bool {
+pub(crate) fn is_https(url: &HttpUrl) -> bool {
     url.scheme() == "https"
 }
 
@@ -66,15 +64,34 @@ mod tests {
             ("http://example.org/a", "http://example.org:8080/a", false),
             ("http://[::1]/", "http://[0:0:0:0:0:0:0:1]:80/", true),
         ] {
-            let (a, b) = (Url::parse(a).unwrap(), Url::parse(b).unwrap());
+            let (a, b) = (HttpUrl::of(a), HttpUrl::of(b));
             assert_eq!(key(&a) == key(&b), same, "{a} {b}");
             assert_eq!(Origin::of(&a) == Origin::of(&b), same, "{a} {b}");
         }
     }
 
     #[test]
+    fn host_is_an_address_where_it_can_be_read_as_one() {
+        for (url, address, port) in [
+            ("http://[::1]:81/", Some("::1"), 81),
+            ("https://[2001:db8::]/", Some("2001:db8::"), 443),
+            ("http://127.1/", Some("127.0.0.1"), 80),
+            ("http://127.0.0.1.example/", None, 80),
+            ("https://a/b:1", None, 443),
+        ] {
+            let origin = Origin::of(&HttpUrl::of(url));
+            match (&origin.host, address) {
+                (Name::Address(found), Some(address)) => assert_eq!(found.to_string(), address),
+                (Name::Domain(_), None) => {}
+                (found, _) => panic!("{url}: {found:?}"),
+            }
+            assert_eq!(origin.port, port, "{url}");
+        }
+    }
+
+    #[test]
     fn the_authority_leaves_a_default_port_out() {
-        let authority = |url: &str| authority(&Url::parse(url).unwrap()).to_owned();
+        let authority = |url: &str| authority(&HttpUrl::of(url)).to_owned();
         assert_eq!(authority("http://example.org:80/a"), "example.org");
         assert_eq!(authority("http://[::1]:8080/a"), "[::1]:8080");
     }

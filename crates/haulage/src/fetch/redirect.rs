@@ -1,9 +1,9 @@
 //! Where a redirect leads: pure.
 
 use percent_encoding::{AsciiSet, percent_encode};
-use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::options::PlainHttp;
 use crate::plan::fields::Value;
 use crate::shown::shown;
@@ -15,7 +15,7 @@ const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 ///
 /// # Errors
 /// Of kind `refused`, for plain http where that is not to be spoken.
-pub(crate) fn check_scheme(url: &Url, plain_http: PlainHttp) -> Result<(), Error> {
+pub(crate) fn check_scheme(url: &HttpUrl, plain_http: PlainHttp) -> Result<(), Error> {
     if plain_http == PlainHttp::Never && url.scheme() == "http" {
         return Err(Error::new(
             ErrorKind::Refused,
@@ -25,16 +25,17 @@ pub(crate) fn check_scheme(url: &Url, plain_http: PlainHttp) -> Result<(), Error
     Ok(())
 }
 
-/// The URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`.
+/// Returns the URL that `location` (RFC 9110 §10.2.2) points to, seen from `current`, and the
+/// userinfo in it.
 ///
 /// # Errors
 /// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http and https, and from
 /// https back to http where that is not allowed.
 pub(crate) fn next_hop(
-    current: &Url,
+    current: &HttpUrl,
     location: Option<Value<'_>>,
     plain_http: PlainHttp,
-) -> Result<Url, Error> {
+) -> Result<Parsed, Error> {
     let location = location.ok_or_else(|| {
         Error::new(
             ErrorKind::Redirect,
@@ -52,35 +53,37 @@ pub(crate) fn next_hop(
         ));
     }
     let text = percent_encode(location.as_bytes(), RAW).to_string();
-    let mut next = current.join(&text).map_err(|cause| {
-        Error::new(
-            ErrorKind::Redirect,
-            format!(
-                "the redirect leads to {:?}, which is no URL: {cause}",
-                shown(&text)
-            ),
-        )
-        .caused_by(cause)
-    })?;
-    if next.fragment().is_none() {
-        // RFC 9110 §10.2.2: the fragment is inherited.
-        next.set_fragment(current.fragment());
-    }
-    match (current.scheme(), next.scheme()) {
+    let next = current
+        .join(&text)
+        .map_err(|cause| leads_nowhere(&text, cause))?;
+    match (current.scheme(), next.0.scheme()) {
         ("https", "http") if plain_http != PlainHttp::Anywhere => Err(Error::new(
             ErrorKind::Refused,
             format!(
                 "the redirect leads from https to plain http ({}), which anybody on the way could change; \
                  --allow-downgrade follows it",
-                shown(next.as_str())
+                shown(next.0.as_str())
             ),
         )),
-        (_, "http" | "https") => Ok(next),
-        (_, scheme) => Err(Error::new(
+        _ => Ok(next),
+    }
+}
+
+fn leads_nowhere(text: &str, cause: UrlError) -> Error {
+    let error = match &cause {
+        UrlError::NotHttp(scheme) => Error::new(
             ErrorKind::Refused,
             format!("the redirect leads to a {scheme} URL; only http and https are followed"),
-        )),
-    }
+        ),
+        _ => Error::new(
+            ErrorKind::Redirect,
+            format!(
+                "the redirect leads to {:?}, which is no URL: {cause}",
+                shown(text)
+            ),
+        ),
+    };
+    error.caused_by(cause)
 }
 
 #[cfg(test)]
@@ -89,13 +92,9 @@ mod tests {
 
     fn hop(current: &str, location: &[u8]) -> Result<String, ErrorKind> {
         let location = Value(location);
-        next_hop(
-            &Url::parse(current).unwrap(),
-            Some(location),
-            PlainHttp::AsGiven,
-        )
-        .map(Into::into)
-        .map_err(|error| error.kind())
+        next_hop(&HttpUrl::of(current), Some(location), PlainHttp::AsGiven)
+            .map(|(url, _)| url.into())
+            .map_err(|error| error.kind())
     }
 
     #[test]
@@ -113,6 +112,31 @@ mod tests {
             "http://a/%C3%BC%20x"
         );
         assert_eq!(hop("http://a/", b"/\xff").unwrap(), "http://a/%FF");
+        assert_eq!(
+            hop("http://a/", b"/\tb\x1b\x7f?\x01").unwrap(),
+            "http://a/%09b%1B%7F?%01"
+        );
+        for location in [&b"/\0"[..], b"/a\rb", b"/a\nb", b"http://b/\0"] {
+            assert_eq!(hop("http://a/", location), Err(ErrorKind::Redirect));
+        }
+        for location in ["http://b\u{1}c/", "//b\tc/x", "//u\u{1b}:p@b/"] {
+            let led = hop("http://a/", location.as_bytes());
+            assert!(led.is_err() || led == Ok("http://b/".into()), "{led:?}");
+        }
+    }
+
+    #[test]
+    fn location_keeps_the_bytes_given() {
+        for location in [
+            "/o?sig=1&name*=UTF-8''a.zip",
+            "//a/x\\y?|[]{}^`",
+            "http://a/%2e%2e/%zz",
+            "https://b/a'b#c",
+        ] {
+            let led = hop("http://a/", location.as_bytes()).unwrap();
+            let target = location.split('#').next().unwrap();
+            assert!(led.ends_with(target), "{led}");
+        }
     }
 
     #[test]
@@ -129,10 +153,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_spoken_where_it_may_be() {
-        let (http, https) = (
-            Url::parse("http://a/").unwrap(),
-            Url::parse("https://a/").unwrap(),
-        );
+        let (http, https) = (HttpUrl::of("http://a/"), HttpUrl::of("https://a/"));
         let location = Value(b"http://b/");
         for (plain_http, given, downgraded) in [
             (PlainHttp::Never, false, false),
@@ -153,7 +174,7 @@ mod tests {
             ("https://a/", "http://u:secret@b/"),
         ] {
             let location = Value(location.as_bytes());
-            let current = Url::parse(current).unwrap();
+            let current = HttpUrl::of(current);
             let error = next_hop(&current, Some(location), PlainHttp::Never).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
@@ -161,8 +182,7 @@ mod tests {
 
     #[test]
     fn one_that_leads_nowhere_is_a_redirect_error() {
-        let nowhere =
-            next_hop(&Url::parse("http://a/").unwrap(), None, PlainHttp::AsGiven).unwrap_err();
+        let nowhere = next_hop(&HttpUrl::of("http://a/"), None, PlainHttp::AsGiven).unwrap_err();
         assert_eq!(nowhere.kind(), ErrorKind::Redirect);
         assert_eq!(hop("http://a/", b"http://"), Err(ErrorKind::Redirect));
     }

@@ -105,7 +105,8 @@ pub enum Roots {
     /// The system's; the ones built in where the system has none.
     #[default]
     System,
-    /// Those in this PEM file, and no others.
+    /// Those in this PEM file, and no others. A server that presents exactly one of them is trusted
+    /// too, even if it is self-signed, as long as its name and dates are right.
     File(PathBuf),
 }
 

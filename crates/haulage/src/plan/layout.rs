@@ -2,10 +2,10 @@
 
 use memchr::memrchr;
 use sha2::{Digest, Sha256};
-use url::{Position as Part, Url};
 
 use super::component::{Component, Position, hex, split_extension};
 use super::name::TargetName;
+use crate::http_url::HttpUrl;
 use crate::options::Layout;
 
 /// What a URL without a last path segment is saved as.
@@ -16,7 +16,7 @@ const ROW_DIGITS: usize = 9;
 const HASH_BYTES: usize = 16;
 
 /// The name that a layout gives to a row's file. `given` is the URL as given, and `row` its number.
-pub(crate) fn name(layout: Layout, url: &Url, given: &str, row: u64) -> TargetName {
+pub(crate) fn name(layout: Layout, url: &HttpUrl, given: &str, row: u64) -> TargetName {
     match layout {
         Layout::Flat => flat(url, given),
         Layout::Tree => tree(url, given),
@@ -33,22 +33,22 @@ pub(crate) fn number_of(name: &TargetName) -> Option<u64> {
 }
 
 /// The last segment of the path, without query and fragment.
-fn flat(url: &Url, given: &str) -> TargetName {
+fn flat(url: &HttpUrl, given: &str) -> TargetName {
     let file = Component::of_segment(last_segment(url), Position::First);
     TargetName::of_components([file], given)
 }
 
 /// The host, with its port where that is not the scheme's own, and below it the folders of the path: `host_8080/a/b`.
 /// Empty segments are left out, as a file system would. A query shows in the file's name.
-fn tree(url: &Url, given: &str) -> TargetName {
+fn tree(url: &HttpUrl, given: &str) -> TargetName {
     // A colon is in IPv6 addresses and before the port, and can be in no file name on some platforms. Nothing is lost
     // with it, so that the name does not count as changed.
-    let host = url[Part::BeforeHost..Part::AfterPort].replace(':', "_");
+    let host = url.authority().replace(':', "_");
     let folders = url.path().rsplit_once('/').map_or("", |(above, _)| above);
     let folders = folders.split('/').filter(|folder| !folder.is_empty());
     let folders = folders.map(|folder| Component::of_segment(folder, Position::Later));
     let mut file = Component::of_segment(last_segment(url), Position::Later);
-    if url.query().is_some() {
+    if url.has_query() {
         file = file.changed();
     }
     let host = Component::of_text(&host, Position::First);
@@ -57,7 +57,7 @@ fn tree(url: &Url, given: &str) -> TargetName {
 }
 
 /// `ab/cd/abcd….gif`: the first half of the SHA-256 of the URL as given, in 65,536 folders.
-fn hashed(url: &Url, given: &str) -> TargetName {
+fn hashed(url: &HttpUrl, given: &str) -> TargetName {
     let digest = Sha256::digest(given.as_bytes());
     let name = hex(&digest[..HASH_BYTES]);
     let (first, second) = (&name[..2], &name[2..4]);
@@ -65,12 +65,12 @@ fn hashed(url: &Url, given: &str) -> TargetName {
 }
 
 /// `000000042.gif`.
-fn numbered(url: &Url, row: u64) -> TargetName {
+fn numbered(url: &HttpUrl, row: u64) -> TargetName {
     TargetName::of_safe(format!("{row:0ROW_DIGITS$}{}", extension(url)))
 }
 
 /// The extension of the flat name, with its dot, where it is one of ASCII letters and digits.
-fn extension(url: &Url) -> String {
+fn extension(url: &HttpUrl) -> String {
     let file = Component::of_segment(last_segment(url), Position::First);
     let (_, extension) = split_extension(file.as_str());
     let is_plain = extension
@@ -84,7 +84,7 @@ fn extension(url: &Url) -> String {
     }
 }
 
-fn last_segment(url: &Url) -> &str {
+fn last_segment(url: &HttpUrl) -> &str {
     let path = url.path();
     match memrchr(b'/', path.as_bytes()).map(|slash| &path[slash + 1..]) {
         Some(segment) if !segment.is_empty() => segment,
@@ -106,7 +106,7 @@ mod tests {
     const LAYOUTS: [Layout; 4] = [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row];
 
     fn named(layout: Layout, url: &str, row: u64) -> TargetName {
-        name(layout, &Url::parse(url).unwrap(), url, row)
+        name(layout, &HttpUrl::of(url), url, row)
     }
 
     fn flat(url: &str) -> String {
@@ -208,7 +208,9 @@ mod tests {
                 "host.example/a/b~.gif",
             ),
             ("http://host.example//a///b", "host.example/a/b"),
-            ("http://host.example/a/./../c/%2E%2e/b", "host.example/b"),
+            ("http://host.example/a/./../c/../b", "host.example/b"),
+            ("http://host.example/c/%2E%2e/b", "host.example/c/_~/b~"),
+            ("http://host.example/a\\b/c", "host.example/a_b~/c~"),
             (
                 "http://host.example/%C3%A4%20/%61%2541",
                 "host.example/ä~/a%41~",
@@ -277,7 +279,7 @@ mod tests {
     }
 
     fn name_of_spelling(given: &str) -> TargetName {
-        name(Layout::Hashed, &Url::parse(GIVEN).unwrap(), given, 7)
+        name(Layout::Hashed, &HttpUrl::of(GIVEN), given, 7)
     }
 
     #[test]
@@ -323,7 +325,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_segment_becomes_one_plain_component(bytes in awkward(), other in "[a-z]{0,4}") {
-            let url = Url::parse(&format!("http://h/d/{}?q#f", encoded(&bytes))).unwrap();
+            let url = HttpUrl::of(&format!("http://h/d/{}?q#f", encoded(&bytes)));
             let flat = name(Layout::Flat, &url, GIVEN, 0);
             assert_plain(flat.as_str());
             // Safe names stay as they are, and so do distinct ones.
@@ -346,7 +348,7 @@ mod tests {
         ) {
             let path = "d/".repeat(deep) + &segments.join("/");
             let given = format!("http://{host}/{path}");
-            if let Ok(url) = Url::parse(&given) {
+            if let Ok((url, _)) = HttpUrl::parse(&given) {
                 for layout in LAYOUTS {
                     let first = name(layout, &url, &given, row);
                     assert_safe_path(first.as_str());

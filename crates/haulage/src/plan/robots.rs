@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use url::{Position, Url};
+use crate::http_url::HttpUrl;
 
 /// Bytes of it that are read, at least 500 KiB (RFC 9309 §2.5); the rest counts for nothing.
 pub(crate) const MOST: usize = 512 << 10;
@@ -103,8 +103,8 @@ impl Robots {
 
     /// Whether a URL of its host may be asked for: as the longest rule says that matches, and of two as long the one that allows
     /// (RFC 9309 §2.2.2).
-    pub(crate) fn allows(&self, url: &Url) -> bool {
-        let path = compared(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+    pub(crate) fn allows(&self, url: &HttpUrl) -> bool {
+        let path = compared(url.target().as_bytes());
         if path == b"/robots.txt" {
             return true;
         }
@@ -144,11 +144,17 @@ fn compared(text: &[u8]) -> Vec<u8> {
                     compared.extend(format!("%{escaped:02X}").bytes());
                 }
             }
-            _ if byte.is_ascii_graphic() => compared.push(byte),
+            _ if is_uri_character(byte) => compared.push(byte),
             _ => compared.extend(format!("%{byte:02X}").bytes()),
         }
     }
     compared
+}
+
+/// Returns whether RFC 3986 allows a byte in a URI. Clients send some of the others as they are,
+/// and some percent-encoded.
+fn is_uri_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
 /// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end, whether it is as it says.
@@ -191,7 +197,7 @@ mod tests {
     use super::*;
 
     fn allows(text: &str, path: &str) -> bool {
-        let url = Url::parse(&format!("http://host{path}")).unwrap();
+        let url = HttpUrl::of(&format!("http://host{path}"));
         Robots::read(text.as_bytes(), "haulage").allows(&url)
     }
 
@@ -248,6 +254,9 @@ mod tests {
             ("/%61b", "/ab"),
             ("/ü", "/%C3%BC"),
             ("/a/b.html", "/%61/%62.html"),
+            ("/a\"<b>", "/a\"<b>"),
+            ("/a|{b}", "/a%7C%7bb%7D"),
+            ("/a%7C%7Bb%7D", "/a|{b}"),
         ] {
             let text = format!("user-agent: *\ndisallow: {rule}");
             assert!(!allows(&text, path), "{rule} {path}");

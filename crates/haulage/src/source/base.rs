@@ -3,10 +3,10 @@
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::{ParseError, Url};
 
 use crate::error::{Error, ErrorKind};
-use crate::request::Request;
+use crate::http_url::{HttpUrl, split_scheme};
+use crate::request::{Credentials, Request, not_a_url};
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
@@ -19,35 +19,49 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/');
 
 /// An absolute URL that completes relative ones (RFC 3986 §5).
-pub(super) struct Base(Url);
+pub(super) struct Base {
+    url: HttpUrl,
+    credentials: Option<Credentials>,
+}
 
 impl Base {
     /// # Errors
     /// Of kind `input`, when the text is no absolute `http` or `https` URL.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        Request::new(text)?;
-        // With its userinfo, which goes to the requests of the same origin.
-        Url::parse(text)
-            .map(Self)
-            .map_err(|cause| not_a_url(text, cause))
+        let request = Request::new(text)?;
+        Ok(Self {
+            url: request.url,
+            credentials: request.credentials,
+        })
     }
-}
 
-impl Base {
     /// The request for the file at this path, seen from here: every character of it stands for itself.
     pub(super) fn file(&self, path: &str) -> Result<Request, Error> {
         let path = utf8_percent_encode(path, IN_PATH).to_string();
-        let url = self
-            .0
-            .join(&path)
-            .map_err(|cause| not_a_url(&path, cause))?;
-        Request::new(url.as_str())
+        self.completed(&path)
+    }
+
+    /// Returns the request for a relative URL. It carries the credentials of the base, unless it
+    /// names a host itself.
+    fn completed(&self, reference: &str) -> Result<Request, Error> {
+        let joined = self.url.join(reference);
+        let (url, own) = joined.map_err(|cause| not_a_url(reference, cause))?;
+        let credentials = if reference.starts_with("//") {
+            own
+        } else {
+            self.credentials.clone()
+        };
+        // Without its fragment, two rows with the same target would be one.
+        let fragment = reference.find('#').map_or("", |at| &reference[at..]);
+        let mut request = Request::new(&format!("{url}{fragment}"))?;
+        request.credentials = credentials;
+        Ok(request)
     }
 }
 
 impl fmt::Debug for Base {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&shown(self.0.as_str()))
+        formatter.write_str(&shown(self.url.as_str()))
     }
 }
 
@@ -61,14 +75,10 @@ pub(super) fn request_for(
         return Request::parsed_by(|text| urls.parse(text), text);
     }
     // An empty one would be the base itself, which nobody means.
-    let is_relative =
-        || !text.is_empty() && Url::parse(text) == Err(ParseError::RelativeUrlWithoutBase);
+    let is_relative = !text.is_empty() && split_scheme(text).is_none();
     match base {
-        Some(Base(base)) if is_relative() => {
-            let url = base.join(text).map_err(|cause| not_a_url(text, cause))?;
-            Request::new(url.as_str())
-        }
-        None if is_relative() => Err(Error::new(
+        Some(base) if is_relative => base.completed(text),
+        None if is_relative => Err(Error::new(
             ErrorKind::Input,
             format!(
                 "{:?} is not a URL: it has no scheme; write http:// or https:// before it, or say with --base-url what \
@@ -82,21 +92,7 @@ pub(super) fn request_for(
 
 /// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing can complete it.
 fn has_scheme(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(scheme, rest)| {
-        rest.starts_with("//")
-            && !scheme.is_empty()
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    })
-}
-
-fn not_a_url(text: &str, cause: ParseError) -> Error {
-    Error::new(
-        ErrorKind::Input,
-        format!("{:?} is not a URL: {cause}", shown(text)),
-    )
-    .caused_by(cause)
+    split_scheme(text).is_some_and(|(_, after)| after.starts_with("//"))
 }
 
 #[cfg(test)]

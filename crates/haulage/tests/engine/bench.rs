@@ -31,11 +31,20 @@ impl Bench {
 
     /// Trusts this origin and no other, but those of the same process.
     pub(crate) fn trust(&mut self, origin: &Origin) {
+        self.trust_pem(origin, origin.ca_pem());
+    }
+
+    /// Trusts the certificate that this origin presents, and no other.
+    pub(crate) fn trust_itself(&mut self, origin: &Origin) {
+        self.trust_pem(origin, origin.certificate_pem());
+    }
+
+    fn trust_pem(&mut self, origin: &Origin, pem: &str) {
         let file = self
             .path("../")
             .join(format!("{}-ca.pem", origin.address().port()));
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        std::fs::write(&file, origin.ca_pem()).unwrap();
+        std::fs::write(&file, pem).unwrap();
         self.options.tls.roots = Roots::File(file);
     }
 

@@ -1,9 +1,12 @@
 //! Certificates that do not fit: for good, and never a reason to go on without.
 
+use std::time::Duration;
+
 use haulage::Verification;
 use origin::{Body, Certificate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, kind};
+use crate::wild::Wild;
 
 fn origin(certificate: Certificate) -> Origin {
     let origin = Origin::builder().tls().certificate(certificate);
@@ -19,6 +22,7 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
         (Certificate::NotYetValid, "not valid yet"),
         (Certificate::OtherHost, "another name"),
         (Certificate::SelfSigned, "nobody whom we trust"),
+        (Certificate::SelfSignedAuthority, "--cacert"),
     ] {
         let origin = origin(certificate);
         let mut bench = Bench::trusting(&origin);
@@ -38,4 +42,111 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
     }
     let good = origin(Certificate::Good);
     assert_done(&Bench::trusting(&good).fetch(&good.url("/a")));
+}
+
+#[test]
+fn certificate_that_is_named_itself_is_trusted() {
+    for certificate in [Certificate::SelfSigned, Certificate::SelfSignedAuthority] {
+        let (server, other) = (origin(certificate), origin(certificate));
+        let mut bench = Bench::new();
+        bench.options.retry.retries = 0;
+        bench.trust_itself(&other);
+        assert_eq!(kind(&bench.fetch(&server.url("/a"))), "tls");
+        bench.trust_itself(&server);
+        assert_done(&bench.fetch(&server.url("/a")));
+    }
+}
+
+#[test]
+fn named_certificate_that_is_expired_or_for_another_host_is_refused() {
+    for (certificate, says) in [
+        (Certificate::Expired, "expired"),
+        (Certificate::NotYetValid, "not valid yet"),
+        (Certificate::OtherHost, "another name, other.example"),
+    ] {
+        let server = origin(certificate);
+        let mut bench = Bench::new();
+        bench.trust_itself(&server);
+        let outcome = bench.fetch(&server.url("/a"));
+        let error = outcome.error().unwrap();
+        assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1));
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+/// The message of a failure, at the first attempt.
+fn message(url: &str) -> (&'static str, String) {
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    let outcome = bench.fetch(url);
+    let error = outcome.error().unwrap();
+    assert!(!error.to_string().contains("insecure"), "{error}");
+    (kind(&outcome), error.to_string())
+}
+
+#[test]
+fn https_at_a_plain_server_suggests_http() {
+    let answers: [&[u8]; 3] = [
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        b"<!DOCTYPE html><p>Bad request version",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ];
+    for answer in answers {
+        let server = Wild::saying(answer);
+        let (kind, message) = message(&server.url("https"));
+        assert_eq!(kind, "tls");
+        assert!(
+            message.contains("does not speak TLS") && message.contains("http://"),
+            "{message}"
+        );
+    }
+    let (_, message) = message(&Wild::saying(b"").url("https"));
+    assert!(message.contains("TLS on this port"), "{message}");
+}
+
+#[test]
+fn server_that_is_silent_in_the_handshake_is_said_to_be() {
+    let server = Wild::serving(|stream| stream);
+    let mut bench = Bench::new();
+    bench.options.retry.retries = 0;
+    bench.options.connect_timeout = Duration::from_millis(200);
+    let outcome = bench.fetch(&server.url("https"));
+    let error = outcome.error().unwrap().to_string();
+    assert_eq!(kind(&outcome), "timeout");
+    assert!(error.contains("did not end the TLS handshake"), "{error}");
+}
+
+#[test]
+fn http_at_a_server_with_tls_suggests_https() {
+    let nginx = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 61\r\nConnection: close\r\n\r\n\
+        <center>The plain HTTP request was sent to HTTPS port</center>";
+    let go = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let answers: [(&[u8], &str); 5] = [
+        (b"\x15\x03\x01\x00\x02\x02\x46", "protocol"),
+        (b"\x15\x03\x03\x00\x02\x02\x0a", "protocol"),
+        (nginx, "http"),
+        (go, "http"),
+        (b"", "reset"),
+    ];
+    for (answer, expected) in answers {
+        let (kind, message) = message(&Wild::saying(answer).url("http"));
+        assert_eq!(kind, expected, "{message}");
+        assert!(message.contains("write https:// in the URL"), "{message}");
+    }
+    let tls = origin(Certificate::Good);
+    let (_, message) = message(&tls.url("/a").replace("https://", "http://"));
+    assert!(message.contains("https://"), "{message}");
+    let plain = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let (_, message) = self::message(&Wild::saying(plain).url("http"));
+    assert!(!message.contains("https://"), "{message}");
+}
+
+#[test]
+fn alert_of_an_old_server_says_what_haul_offers() {
+    for (alert, says) in [(40, "no cipher in common"), (70, "TLS 1.2 or 1.3")] {
+        let server = Wild::saying(&[0x15, 3, 3, 0, 2, 2, alert]);
+        let (kind, message) = message(&server.url("https"));
+        assert_eq!(kind, "tls");
+        assert!(message.contains(says), "{message}");
+    }
 }

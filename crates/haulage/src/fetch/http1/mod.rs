@@ -18,7 +18,6 @@ use std::task::{Context, Waker};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use url::{Position, Url};
 
 use self::chunks::{Chunks, Piece};
 use self::head::Framing;
@@ -26,6 +25,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
 
@@ -40,6 +40,8 @@ pub(crate) struct Http1 {
     is_taken: bool,
     /// Whether the present answer can be followed by another one.
     persists: bool,
+    /// Whether any request has been answered on it.
+    has_answered: bool,
 }
 
 /// What is to come of an answer's body.
@@ -56,7 +58,12 @@ pub(crate) enum Coming {
 #[derive(Debug)]
 pub(crate) enum Failure {
     Connection(io::Error),
+    /// Nothing came in answer to the first request of a connection without TLS, as from many
+    /// servers that expect TLS.
+    Mute(io::Error),
     NotHttp(&'static str),
+    /// What came is a record of TLS.
+    Tls,
 }
 
 impl Http1 {
@@ -69,12 +76,13 @@ impl Http1 {
             request: Vec::new(),
             is_taken: false,
             persists: true,
+            has_answered: false,
         }
     }
 
     /// Whether a request could still be sent: it is not the server's turn, and the server has not closed it, nor said anything.
     pub(super) fn is_open(&mut self) -> bool {
-        if self.is_taken || !self.buffer.is_empty() {
+        if !self.is_free() {
             return false;
         }
         let mut byte = [0];
@@ -85,20 +93,31 @@ impl Http1 {
             .is_pending()
     }
 
+    /// Returns whether a request can be sent, unless the server has closed the connection.
+    pub(super) fn is_free(&self) -> bool {
+        !self.is_taken && self.buffer.is_empty()
+    }
+
+    /// Waits until the server closes a free connection, or says something that nobody has asked
+    /// for, such as 408 (RFC 9110 §15.5.9). It is not to be used after that.
+    pub(super) async fn ended(&mut self) {
+        let mut byte = [0];
+        // Whatever it is: an end, an error or a byte.
+        let _ = self.stream.read(&mut byte).await;
+        self.is_taken = true;
+    }
+
     /// Sends a GET, and waits for the head of the answer.
     pub(super) async fn get(
         &mut self,
-        url: &Url,
+        url: &HttpUrl,
         headers: &RequestHeaders<'_>,
     ) -> Result<(Head, Coming), Failure> {
         self.is_taken = true;
         self.write_request(url, headers);
-        let sent = async {
-            self.stream.write_all(&self.request).await?;
-            self.stream.flush().await
-        };
-        sent.await.map_err(Failure::Connection)?;
-        let head = self.head().await?;
+        let head = self.exchange().await;
+        let head = head.map_err(|failure| self.explained(failure))?;
+        self.has_answered = true;
         self.persists = head.persists;
         let coming = match head.framing {
             Framing::Length(0) => {
@@ -112,13 +131,36 @@ impl Http1 {
         Ok((head.head, coming))
     }
 
+    async fn exchange(&mut self) -> Result<head::Parsed, Failure> {
+        let sent = async {
+            self.stream.write_all(&self.request).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(Failure::Connection)?;
+        self.head().await
+    }
+
+    /// Returns a failure as one of a server that expects TLS, if it looks like that.
+    fn explained(&self, failure: Failure) -> Failure {
+        if self.has_answered || matches!(self.stream, Stream::Tls(_)) {
+            return failure;
+        }
+        match failure {
+            Failure::NotHttp(_) if is_tls(&self.buffer) => Failure::Tls,
+            Failure::Connection(cause) if self.buffer.is_empty() && is_end(&cause) => {
+                Failure::Mute(cause)
+            }
+            failure => failure,
+        }
+    }
+
     /// RFC 9112 §3. What a URL has been parsed to has no byte in it that would end a line.
-    fn write_request(&mut self, url: &Url, headers: &RequestHeaders<'_>) {
+    fn write_request(&mut self, url: &HttpUrl, headers: &RequestHeaders<'_>) {
         let line = &mut self.request;
         line.clear();
         line.extend_from_slice(b"GET ");
         // §3.2.1: origin-form.
-        line.extend_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+        line.extend_from_slice(url.target().as_bytes());
         line.extend_from_slice(b" HTTP/1.1\r\nhost: ");
         line.extend_from_slice(headers.host().as_bytes());
         line.extend_from_slice(b"\r\n");
@@ -142,6 +184,10 @@ impl Http1 {
                 if !parsed.is_interim() {
                     return Ok(parsed);
                 }
+            }
+            // An alert is shorter than the beginning of a head, so that no parser has seen it yet.
+            if is_tls(&self.buffer) {
+                return Err(Failure::Tls);
             }
             looked_at = self.buffer.len();
             // No more of a large body than there has to be: others may take it as it is.
@@ -253,6 +299,19 @@ impl Http1 {
     pub(crate) fn into_wire(self) -> io::Result<(Bytes, Wire)> {
         Ok((self.buffer.freeze(), self.stream.into_wire()?))
     }
+}
+
+/// Returns whether these bytes begin as the first TLS record of a server: an alert or a handshake
+/// message (RFC 8446 §5.1).
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16, 0x03, ..])
+}
+
+fn is_end(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 impl Coming {

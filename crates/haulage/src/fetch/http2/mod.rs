@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, RecvStream};
+use http::uri::InvalidUri;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
-use url::{Position, Url};
+use tokio_util::sync::CancellationToken;
 
 use self::driver::Driver;
 use super::classify::{self, Unanswered, closed};
@@ -21,6 +22,7 @@ use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
+use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
+    /// Cancelled when the connection has ended.
+    over: CancellationToken,
 }
 
 /// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle.
@@ -55,12 +59,19 @@ pub(super) async fn open(
         .await
         .map_err(classify::exchange)?;
     let received = Arc::default();
-    tokio::spawn(Driver::new(connection, Arc::clone(&received)));
+    let over = CancellationToken::new();
+    let ends = over.clone().drop_guard();
+    let driver = Driver::new(connection, Arc::clone(&received));
+    tokio::spawn(async move {
+        driver.await;
+        drop(ends);
+    });
     Ok(Shared {
         number,
         worker,
         sender,
         received,
+        over,
     })
 }
 
@@ -71,10 +82,16 @@ impl Shared {
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
+    /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY)
+    /// while nothing was under way.
+    pub(super) async fn ended(&self) {
+        self.over.cancelled().await;
+    }
+
     /// Sends a GET for `url` and waits for the head of the response.
     pub(super) async fn get(
         &mut self,
-        url: &Url,
+        url: &HttpUrl,
         headers: &RequestHeaders<'_>,
         idle: &mut IdleTimer,
     ) -> Result<(Head, Incoming), Unanswered> {
@@ -219,9 +236,8 @@ fn unanswered(cause: h2::Error) -> Unanswered {
     }
 }
 
-fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error> {
-    let text = &url[..Position::AfterQuery];
-    let uri = Uri::try_from(text).map_err(|cause| {
+fn request(url: &HttpUrl, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error> {
+    let uri = uri_of(url).map_err(|cause| {
         Error::new(
             ErrorKind::Input,
             format!("{url} cannot be asked for: {cause}"),
@@ -237,4 +253,42 @@ fn request(url: &Url, headers: &RequestHeaders<'_>) -> Result<Request<()>, Error
         request.headers_mut().append(name, value.clone());
     }
     Ok(request)
+}
+
+/// Returns what becomes `:scheme`, `:authority` and `:path`. The only byte of our paths that `Uri`
+/// refuses is the backtick, so that one is percent-encoded.
+fn uri_of(url: &HttpUrl) -> Result<Uri, InvalidUri> {
+    Uri::try_from(url.as_str()).or_else(|refused| {
+        let path = url.path();
+        if !path.contains('`') {
+            return Err(refused);
+        }
+        let query = &url.target()[path.len()..];
+        let encoded = format!("{}{}{query}", url.origin(), path.replace('`', "%60"));
+        Uri::try_from(encoded)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_has_the_bytes_of_the_target() {
+        for target in [
+            "/a'b?c'd",
+            "/a|b[c]{d}^?e|f[g]{h}^`",
+            "/a\\b?c\\d",
+            "/%zz%2f/%2e%2e/x",
+            "//x",
+            "/%22%3C%3E",
+            "/*",
+        ] {
+            let uri = uri_of(&HttpUrl::of(&format!("https://h{target}"))).unwrap();
+            assert_eq!(uri.path_and_query().unwrap().as_str(), target);
+            assert_eq!(uri.authority().unwrap(), "h");
+        }
+        let uri = uri_of(&HttpUrl::of("https://h/a`b?c`")).unwrap();
+        assert_eq!(uri.path_and_query().unwrap().as_str(), "/a%60b?c`");
+    }
 }

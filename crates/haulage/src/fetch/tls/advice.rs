@@ -1,0 +1,244 @@
+//! What a failed TLS handshake means, and what can be done about it: one sentence each. Pure.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError, PeerIncompatible};
+
+use crate::error::{Error, ErrorKind};
+
+/// Most names of a certificate that a message has.
+const MOST_NAMES: usize = 5;
+
+/// Returns what a failed handshake means. A certificate that is not trusted is permanent, and never
+/// a reason to go on without.
+pub(in crate::fetch) fn failed(host: &str, error: io::Error) -> Error {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    let (kind, message) = match cause {
+        Some(cause) => (ErrorKind::Tls, handshake(host, cause)),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => (
+            ErrorKind::Connect,
+            format!(
+                "{host} closed the connection during the TLS handshake; check that it speaks TLS on this port"
+            ),
+        ),
+        None => (
+            ErrorKind::Connect,
+            format!("{host} broke off the TLS handshake: {error}"),
+        ),
+    };
+    Error::new(kind, message).caused_by(error)
+}
+
+fn handshake(host: &str, cause: &rustls::Error) -> String {
+    use AlertDescription as Alert;
+    match cause {
+        rustls::Error::InvalidCertificate(why) => {
+            format!(
+                "the certificate of {host} cannot be trusted: {}",
+                distrust(why)
+            )
+        }
+        rustls::Error::AlertReceived(Alert::NoApplicationProtocol) => {
+            format!(
+                "{host} does not speak the version of HTTP that was asked for; leave out --http1.1 and --http2-prior-knowledge"
+            )
+        }
+        rustls::Error::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity)
+        | rustls::Error::PeerIncompatible(
+            PeerIncompatible::NoCipherSuitesInCommon
+            | PeerIncompatible::NoKxGroupsInCommon
+            | PeerIncompatible::NoSignatureSchemesInCommon,
+        ) => format!(
+            "{host} refused the TLS handshake: it has no certificate for this host, or it is old and has no cipher in common with haul \
+             (TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20); check the host in the URL, or tell whoever runs the server"
+        ),
+        rustls::Error::AlertReceived(Alert::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => format!(
+            "{host} speaks only a version of TLS that is no longer safe; haul needs TLS 1.2 or 1.3, so the server has to be updated"
+        ),
+        rustls::Error::AlertReceived(Alert::UnrecognisedName) => format!(
+            "{host} does not know the host name in the URL; check the URL, or tell whoever runs the server"
+        ),
+        rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge
+            | InvalidMessage::InvalidEmptyPayload,
+        ) => format!(
+            "{host} does not speak TLS on this port; if it is a plain web server, write http:// in the URL"
+        ),
+        other => format!("no TLS connection with {host}: {other}"),
+    }
+}
+
+/// Returns why a certificate is not trusted, and what to do about it.
+fn distrust(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "nobody whom we trust has signed it; if it is your own authority's or server's, name its file with --cacert".into()
+        }
+        CertificateError::ExpiredContext { not_after, .. } => format!(
+            "it has expired on {}; tell whoever runs the server, or check this machine's clock",
+            date(*not_after)
+        ),
+        CertificateError::Expired => {
+            "it has expired; tell whoever runs the server, or check this machine's clock".into()
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => format!(
+            "it is not valid yet, but from {} on; check this machine's clock",
+            date(*not_before)
+        ),
+        CertificateError::NotValidYet => "it is not valid yet; check this machine's clock".into(),
+        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+            format!(
+                "it is for another name, {}; check the host in the URL",
+                names(presented)
+            )
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name; check the host in the URL".into()
+        }
+        CertificateError::BadSignature => {
+            "its signature is wrong; if you have named a file with --cacert, check that it is the current one".into()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not meant for servers; tell whoever runs the server".into()
+        }
+        CertificateError::Revoked => {
+            "it has been revoked; tell whoever runs the server".into()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is signed in a way that is unknown or no longer safe; the server needs a new one".into()
+        }
+        CertificateError::Other(other) => structure(other),
+        other => other.to_string(),
+    }
+}
+
+/// Returns the same for what rustls has no word of its own for.
+fn structure(other: &OtherError) -> String {
+    match other.0.downcast_ref() {
+        Some(webpki::Error::CaUsedAsEndEntity) => {
+            "it is one for authorities (CA:TRUE), and not for servers; if it is your server's own, name its file with --cacert".into()
+        }
+        Some(webpki::Error::UnsupportedCertVersion) => {
+            "it is of an old kind (X.509 before version 3); if it is your server's own, name its file with --cacert".into()
+        }
+        _ => other.to_string(),
+    }
+}
+
+/// Returns the names of a certificate, of which rustls has `DnsName("host")` and `IpAddress(::1)`.
+fn names(presented: &[String]) -> String {
+    let plain = |name: &String| {
+        let name = name.split_once('(').map_or(&**name, |(_, name)| name);
+        name.trim_matches(['"', ')']).to_owned()
+    };
+    let shown: Vec<_> = presented.iter().take(MOST_NAMES).map(plain).collect();
+    let more = presented.len().saturating_sub(MOST_NAMES);
+    let shown = shown.join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
+}
+
+fn date(time: UnixTime) -> String {
+    let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    // Year 9999 is the last one that a date of HTTP has room for.
+    let date = date.filter(|_| time.as_secs() < 253_402_300_800);
+    date.map_or_else(|| "a distant day".into(), httpdate::fmt_http_date)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+
+    fn said(cause: rustls::Error) -> String {
+        let error = failed("h:443", io::Error::new(io::ErrorKind::InvalidData, cause));
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        assert!(!error.is_transient());
+        error.to_string()
+    }
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn every_failure_says_what_to_do_and_nothing_unsafe() {
+        let other = |cause: webpki::Error| {
+            rustls::Error::from(CertificateError::Other(OtherError(Arc::new(cause))))
+        };
+        let wrong_name = |presented: &[&str]| CertificateError::NotValidForNameContext {
+            expected: ServerName::try_from("h").unwrap(),
+            presented: presented.iter().map(ToString::to_string).collect(),
+        };
+        for (cause, says) in [
+            (other(webpki::Error::CaUsedAsEndEntity), "--cacert"),
+            (other(webpki::Error::UnsupportedCertVersion), "--cacert"),
+            (CertificateError::UnknownIssuer.into(), "--cacert"),
+            (CertificateError::BadSignature.into(), "signature is wrong"),
+            (
+                CertificateError::InvalidPurpose.into(),
+                "not meant for servers",
+            ),
+            (
+                CertificateError::ExpiredContext {
+                    time: at(2),
+                    not_after: at(1),
+                }
+                .into(),
+                "expired on Thu, 01 Jan 1970 00:00:01 GMT",
+            ),
+            (
+                CertificateError::NotValidYetContext {
+                    time: at(1),
+                    not_before: at(u64::MAX),
+                }
+                .into(),
+                "not valid yet, but from a distant day on",
+            ),
+            (
+                wrong_name(&["DnsName(\"a.example\")", "IpAddress(::1)"]).into(),
+                "another name, a.example, ::1;",
+            ),
+            (
+                wrong_name(&["DnsName(\"*.a\")"; 7]).into(),
+                "*.a and 2 more;",
+            ),
+            (wrong_name(&[]).into(), "another name; check"),
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "no cipher in common",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),
+                "TLS 1.2 or 1.3",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                "write http://",
+            ),
+        ] {
+            let message = said(cause);
+            assert!(message.contains(says), "{message}");
+            assert!(
+                message.contains("h:443") && message.contains(';'),
+                "{message}"
+            );
+            assert!(!message.contains("insecure"), "{message}");
+        }
+    }
+}
