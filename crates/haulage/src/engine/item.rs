@@ -8,6 +8,7 @@ use url::Url;
 use super::resume::Brought;
 use super::work::{Hop, To};
 use crate::event::Transfer;
+use crate::outcome::Renamed;
 use crate::plan::conditional::Stored;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
@@ -35,8 +36,12 @@ pub(super) struct Item {
     pub(super) http_status: Option<u16>,
     /// What is known of the file that stands at its name: its requests are conditional on that.
     pub(super) stored: Stored,
-    /// What stands at its name was found to be another file than its server said: it is replaced, whatever the server says next.
-    pub(super) replaces: bool,
+    /// A file of which nothing is known stands at its name: it is compared with the head of its response.
+    pub(super) meets_unknown: bool,
+    /// What stands at its name was found to be another file: its own is fetched, whatever its server says next.
+    pub(super) is_compared: bool,
+    /// Why its file has another name than was asked for.
+    pub(super) renamed: Option<Renamed>,
     /// What has been brought of its file.
     pub(super) brought: Brought,
     /// What came was not what its checksum, or its server, had said: it is begun again once.
@@ -80,7 +85,9 @@ impl Item {
             resends: 0,
             http_status: None,
             stored: Stored::default(),
-            replaces: false,
+            meets_unknown: false,
+            is_compared: false,
+            renamed: None,
             brought: Brought::default(),
             has_mismatched: false,
             under_way: None,
@@ -152,7 +159,8 @@ impl Item {
     pub(super) fn is_new(&self) -> bool {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
         let has_begun = self.under_way.is_some() || self.hop.is_some() || self.rounds > 0;
-        !has_begun && !is_known && !self.replaces && self.brought.kept.is_none()
+        let is_compared = self.is_compared || self.meets_unknown;
+        !has_begun && !is_known && !is_compared && self.brought.kept.is_none()
     }
 
     /// How long it has been under way.

@@ -33,6 +33,9 @@ impl Core {
             return There::Nothing;
         }
         let is_done = self.claim(item, headers);
+        if item.is_compared {
+            return There::Nothing;
+        }
         let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
         let (tell, told) = oneshot::channel();
         self.pool.call(move || {

@@ -105,7 +105,7 @@ impl State {
             None => false,
         };
         let pass = match options.existing {
-            Existing::Skip | Existing::Refresh => Pass::GoOn,
+            Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
         Ok(Self {

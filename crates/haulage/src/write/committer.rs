@@ -10,12 +10,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::commit::{self, Saving};
+use super::commit::{self, Named, Saved, Saving};
 use super::disk::Disk;
 use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
 use crate::options::Durability;
+use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
 
 /// A group gathers for so many times as long as the last sync took, so that syncs are a small part of the time; and not so long that what
@@ -214,17 +215,33 @@ impl Shared {
         }
     }
 
-    fn name(&self, whole: Whole) {
-        let Whole {
-            part,
-            verified,
-            saving,
-        } = whole;
-        let named = commit::name(&*self.disk, part, verified, &saving);
+    fn name(self: &Arc<Self>, whole: Whole) {
+        match commit::name(&*self.disk, whole.part, &whole.verified, &whole.saving) {
+            Ok(Named::As(renamed)) => self.tell(whole, Ok(renamed)),
+            Ok(Named::Taken) => {
+                // By itself, since the others of its group need not wait for that.
+                let shared = Arc::clone(self);
+                self.pool.call(move || {
+                    let Whole {
+                        part,
+                        verified,
+                        saving,
+                    } = &whole;
+                    let named = commit::name_after_comparing(&*shared.disk, *part, verified, saving);
+                    shared.tell(whole, named);
+                });
+            }
+            Err(error) => self.tell(whole, Err(error)),
+        }
+    }
+
+    /// Tells whoever saves a part under which name that was, if not its own, or why it got none.
+    fn tell(&self, whole: Whole, named: Result<Option<TargetName>, Error>) {
         if named.is_err() {
             // What cannot be removed now goes when the next run cleans up.
-            let _ = self.disk.remove_part(part);
+            let _ = self.disk.remove_part(whole.part);
         }
-        (saving.done)(named);
+        let saved = named.map(|renamed| Saved::of(whole.verified, renamed));
+        (whole.saving.done)(saved);
     }
 }
