@@ -268,6 +268,7 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
 fn what_is_there_is_taken_as_it_is_or_replaced() {
     let origin = files();
     let mut bench = Bench::new();
+    bench.options.existing = Existing::Skip;
     bench.write("a", "/a?1");
     let skipped = bench.fetch(&origin.url("/a?2"));
     assert_eq!(
