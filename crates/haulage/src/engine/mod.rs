@@ -41,7 +41,7 @@ use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
 use crate::state::State;
-use crate::write::{Directory, Disk, Preview, Stream};
+use crate::write::{Directory, Disk, Preview, Stream, state_in};
 
 pub use self::events::{Events, Outcomes};
 
@@ -87,8 +87,13 @@ impl Engine {
         check_tls(&options.tls)?;
         match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
-                let preview = Preview::of(path)?;
-                Self::start_on(options, Arc::new(preview), None)
+                let disk: Arc<dyn Disk> = Arc::new(Preview::of(path)?);
+                let state = match state_in(path) {
+                    Ok(path) => Some(State::open(path, false, &options, Arc::clone(&disk))?),
+                    // There is no such folder yet.
+                    Err(_) => None,
+                };
+                Self::start_on(options, disk, state.map(Arc::new))
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let directory = Directory::open(

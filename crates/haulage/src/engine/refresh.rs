@@ -58,7 +58,8 @@ impl Lane {
             return None;
         }
         let is_decoded = self.core.options.codings == Codings::Undone
-            && fields.is_some_and(|fields| !coding::to_undo(fields).is_ok_and(|all| all.is_empty()));
+            && fields
+                .is_some_and(|fields| !coding::to_undo(fields).is_ok_and(|all| all.is_empty()));
         let offered = Offered {
             length: entity.length.filter(|_| !is_decoded),
             modified: entity.modified(),

@@ -162,7 +162,11 @@ mod tests {
             (standing(0, Some(100)), offered(Some(0), None), same),
             (standing(0, Some(100)), offered(None, None), !same),
         ] {
-            assert_eq!(is_same(file, response), is_the_same, "{file:?} {response:?}");
+            assert_eq!(
+                is_same(file, response),
+                is_the_same,
+                "{file:?} {response:?}"
+            );
             let unfinished = Standing {
                 is_unfinished: true,
                 ..file

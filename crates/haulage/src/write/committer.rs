@@ -227,7 +227,8 @@ impl Shared {
                         verified,
                         saving,
                     } = &whole;
-                    let named = commit::name_after_comparing(&*shared.disk, *part, verified, saving);
+                    let named =
+                        commit::name_after_comparing(&*shared.disk, *part, verified, saving);
                     shared.tell(whole, named);
                 });
             }

@@ -304,7 +304,9 @@ impl Disk for FakeDisk {
         }
         let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(target.as_str().to_owned(), bytes);
-        state.log.push(Done::Named(part, target.as_str().to_owned()));
+        state
+            .log
+            .push(Done::Named(part, target.as_str().to_owned()));
         Ok(true)
     }
 

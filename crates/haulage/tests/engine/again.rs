@@ -133,7 +133,11 @@ fn a_file_that_vanished_is_fetched_again_and_one_that_was_changed_is_not_taken()
     assert_eq!(bench.read("b"), b"longer than it was");
     let asked = origin.log().len();
     bench.run(list("l", &urls));
-    assert_eq!(origin.log().len(), asked, "now it is known at its distinct name");
+    assert_eq!(
+        origin.log().len(),
+        asked,
+        "now it is known at its distinct name"
+    );
     std::fs::remove_dir_all(bench.path(".haul")).unwrap();
     bench.options.existing = Existing::Overwrite;
     bench.run(list("l", &urls));

@@ -8,9 +8,7 @@ use std::time::SystemTime;
 use haulage::{Codings, Existing, Layout, Naming, Outcome, Place, Purpose, Renamed, Request, Row};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{
-    Bench, assert_done, block_on, expecting, get, kind, named, next_outcome, rest,
-};
+use crate::bench::{Bench, assert_done, block_on, expecting, get, kind, named, next_outcome, rest};
 
 const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const NEW: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
@@ -75,7 +73,10 @@ fn two_urls_of_one_name_in_two_runs_are_both_kept() {
     assert_eq!((ended(&one), one.renamed), (("done", "setup.exe"), None));
     let two = bench.fetch(&second);
     let path = two.path.clone().unwrap();
-    assert!(path.starts_with("setup~") && path.ends_with(".exe"), "{path}");
+    assert!(
+        path.starts_with("setup~") && path.ends_with(".exe"),
+        "{path}"
+    );
     assert_eq!(two.renamed, Some(Renamed::AnotherFile));
     assert!(bench.read("setup.exe") == Body::seeded(1, 200_000).bytes());
     assert!(bench.read(&path) == Body::seeded(2, 300_000).bytes());
@@ -197,7 +198,15 @@ fn an_undone_coding_tells_no_length() {
 
 #[test]
 fn a_file_that_another_tool_has_not_finished_is_never_skipped() {
-    for marker in ["aria2", "st", "part", "crdownload", "opdownload", "!qB", "download"] {
+    for marker in [
+        "aria2",
+        "st",
+        "part",
+        "crdownload",
+        "opdownload",
+        "!qB",
+        "download",
+    ] {
         let origin = Origin::plain();
         let body = Body::seeded(3, 300_000);
         origin.on("/a", Script::ok(body.clone()));
@@ -236,7 +245,10 @@ fn a_name_and_a_distinct_name_that_are_both_taken_are_an_error() {
     for word in ["--exists overwrite", "rename", "skip", &*distinct] {
         assert!(message.contains(word), "{message}");
     }
-    assert_eq!((bench.read("a"), bench.read(&distinct)), (b"one".into(), b"two".into()));
+    assert_eq!(
+        (bench.read("a"), bench.read(&distinct)),
+        (b"one".into(), b"two".into())
+    );
     // A part of the file at the distinct name is completed, too.
     bench.write(&distinct, "hel");
     assert_eq!(ended(&bench.fetch(&origin.url("/a"))), ("done", &*distinct));
@@ -268,7 +280,10 @@ fn a_checksum_decides_without_a_request() {
     assert!(origin.log().is_empty());
     let wrong = run("/wrong");
     let path = wrong.path.clone().unwrap();
-    assert_eq!((wrong.status.name(), wrong.renamed), ("done", Some(Renamed::AnotherFile)));
+    assert_eq!(
+        (wrong.status.name(), wrong.renamed),
+        ("done", Some(Renamed::AnotherFile))
+    );
     assert_eq!(bench.read(&path), b"hello");
     assert_eq!(bench.read("wrong"), b"hellO");
     // Neither is asked for again: the one at the distinct name is the right one.
@@ -309,7 +324,11 @@ fn a_link_is_neither_replaced_nor_written_through() {
         assert_eq!(status, "done");
         assert!(saved.starts_with(path), "{there}: {saved}");
         assert_eq!(bench.read(saved), b"hello");
-        assert!(std::fs::symlink_metadata(bench.path("a")).unwrap().is_symlink());
+        assert!(
+            std::fs::symlink_metadata(bench.path("a"))
+                .unwrap()
+                .is_symlink()
+        );
         assert_eq!(std::fs::read(&file).unwrap(), there.as_bytes());
     }
 }
@@ -331,7 +350,12 @@ fn a_file_that_cannot_be_read_is_kept_beside_the_new_one() {
 
 #[test]
 fn a_file_that_appears_meanwhile_is_compared_like_any_other() {
-    for (there, length) in [("same", 200_000), ("half", 200_000), ("other", 200_000), ("half", 20)] {
+    for (there, length) in [
+        ("same", 200_000),
+        ("half", 200_000),
+        ("other", 200_000),
+        ("half", 20),
+    ] {
         let origin = Origin::plain();
         let gate = Gate::new();
         let body = Body::seeded(3, length);
@@ -387,7 +411,9 @@ fn a_thousand_unknown_files_cost_a_request_each_and_no_body() {
     let origin = Origin::plain();
     origin.under("/", |_| endless(1 << 20));
     let mut bench = without_state();
-    let urls: Vec<String> = (0..1000).map(|row| origin.url(&format!("/{row}"))).collect();
+    let urls: Vec<String> = (0..1000)
+        .map(|row| origin.url(&format!("/{row}")))
+        .collect();
     for row in 0..1000 {
         let path = bench.path(&row.to_string());
         put_hole(&path, 1 << 20);
@@ -430,10 +456,16 @@ fn a_list_gives_the_same_names_on_every_run() {
     let bench = Bench::new();
     bench.write("a", "of another tool");
     let rows = || {
-        ["/1/a", "/2/a", "/1/a", "/3/b"].into_iter().zip(1..).map(|(path, line)| {
-            let place = Place { input: "list".into(), line };
-            Ok(Request::new(&origin.url(path)).unwrap().read_at(place))
-        })
+        ["/1/a", "/2/a", "/1/a", "/3/b"]
+            .into_iter()
+            .zip(1..)
+            .map(|(path, line)| {
+                let place = Place {
+                    input: "list".into(),
+                    line,
+                };
+                Ok(Request::new(&origin.url(path)).unwrap().read_at(place))
+            })
     };
     let names = || {
         let mut outcomes = bench.run(rows().collect::<Vec<Row>>());
@@ -442,7 +474,10 @@ fn a_list_gives_the_same_names_on_every_run() {
         (names.collect::<Vec<_>>(), outcomes)
     };
     let (first, outcomes) = names();
-    assert!(first[0].starts_with("a~") && first[1].starts_with("a~"), "{first:?}");
+    assert!(
+        first[0].starts_with("a~") && first[1].starts_with("a~"),
+        "{first:?}"
+    );
     assert_ne!(first[0], first[1]);
     assert_eq!(first[0], first[2]);
     let renamed: Vec<_> = outcomes.iter().map(|outcome| outcome.renamed).collect();
@@ -452,13 +487,21 @@ fn a_list_gives_the_same_names_on_every_run() {
         let asked = origin.tally().requests;
         let (again, outcomes) = names();
         assert_eq!(again, first);
-        assert!(outcomes.iter().all(|outcome| outcome.status.name() == "skipped"));
+        assert!(
+            outcomes
+                .iter()
+                .all(|outcome| outcome.status.name() == "skipped")
+        );
         assert_eq!(origin.tally().requests, asked);
         std::fs::remove_dir_all(bench.path(".haul")).unwrap();
         // Without a state each is asked for once, and found where it is.
         let (again, outcomes) = names();
         assert_eq!(again, first);
-        assert!(outcomes.iter().all(|outcome| outcome.status.name() == "skipped"));
+        assert!(
+            outcomes
+                .iter()
+                .all(|outcome| outcome.status.name() == "skipped")
+        );
         assert_eq!(origin.tally().requests, asked + 3);
     }
     assert_eq!(bench.read("a"), b"of another tool");
@@ -471,7 +514,12 @@ fn each_layout_compares_what_stands_at_its_names() {
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
         let mut bench = without_state();
         bench.options.layout = layout;
-        let rows = || [get(&origin.url("/x/a.gif")), named(&origin.url("/x/b"), "y/b.bin")];
+        let rows = || {
+            [
+                get(&origin.url("/x/a.gif")),
+                named(&origin.url("/x/b"), "y/b.bin"),
+            ]
+        };
         for outcome in bench.run(rows()) {
             assert_done(&outcome);
             bench.write(outcome.path.as_deref().unwrap(), "another");
@@ -543,7 +591,11 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
             rest(&mut events).await;
         });
         gate.open();
-        let bytes = if there == "same" { body.bytes() } else { vec![7; 3 << 20] };
+        let bytes = if there == "same" {
+            body.bytes()
+        } else {
+            vec![7; 3 << 20]
+        };
         put(&bench.path("a"), &bytes, None);
         let outcome = bench.fetch(&origin.url("/a"));
         let asked = origin.log().pop().unwrap();
@@ -600,7 +652,10 @@ fn an_empty_file_is_the_same_as_an_empty_response() {
     assert_eq!(ended(&bench.fetch(&origin.url("/a"))), ("skipped", "a"));
     bench.write("a", "hello");
     let outcome = bench.fetch(&origin.url("/a"));
-    assert_eq!((outcome.bytes, outcome.renamed), (0, Some(Renamed::AnotherFile)));
+    assert_eq!(
+        (outcome.bytes, outcome.renamed),
+        (0, Some(Renamed::AnotherFile))
+    );
     assert_eq!(bench.read("a"), b"hello");
 }
 
@@ -630,10 +685,16 @@ fn a_plan_does_not_call_an_unknown_file_skipped() {
     bench.options.purpose = Purpose::Plan;
     bench.write("a", "hel");
     bench.write("b", "hello");
-    let rows = [get(&origin.url("/a")), expecting(&origin.url("/b"), &[HELLO])];
+    let rows = [
+        get(&origin.url("/a")),
+        expecting(&origin.url("/b"), &[HELLO]),
+    ];
     let mut outcomes = bench.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
-    let statuses: Vec<_> = outcomes.iter().map(|outcome| outcome.status.name()).collect();
+    let statuses: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome.status.name())
+        .collect();
     assert_eq!(statuses, ["planned", "skipped"]);
     assert!(origin.log().is_empty());
 }

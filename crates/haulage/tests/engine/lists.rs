@@ -319,7 +319,8 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
     assert_done(&bench.fetch(&origin.url("/there")));
     let asked = origin.tally().requests;
     bench.options.purpose = Purpose::Plan;
-    let rows = ["/there", "/new", "/new"].map(|path| get(&origin.url(path)));
+    bench.write("unknown", "of another tool");
+    let rows = ["/there", "/new", "/new", "/unknown"].map(|path| get(&origin.url(path)));
     let mut outcomes = bench.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let ended: Vec<_> = outcomes
@@ -332,10 +333,11 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
             ("skipped", Some("there")),
             ("planned", Some("new")),
             ("skipped", Some("new")),
+            ("planned", Some("unknown")),
         ]
     );
     assert_eq!(origin.tally().requests, asked);
-    assert_eq!(bench.names(), ["there"]);
+    assert_eq!(bench.names(), ["there", "unknown"]);
     let nowhere = bench.path("nowhere");
     let mut options = Options::into(&nowhere);
     options.purpose = Purpose::Plan;

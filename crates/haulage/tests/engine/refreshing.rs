@@ -329,7 +329,11 @@ fn a_name_that_the_server_gives_is_compared_with_what_its_response_says() {
 #[test]
 fn an_unknown_file_is_compared_by_length_and_time() {
     let origin = Origin::plain();
-    let long = || Script::ok(Body::seeded(1, 200_000)).last_modified(OLD).ranges();
+    let long = || {
+        Script::ok(Body::seeded(1, 200_000))
+            .last_modified(OLD)
+            .ranges()
+    };
     for (length, modified, is_unchanged) in [
         (200_000, OLD, true),
         (100_000, OLD, false),
@@ -338,7 +342,11 @@ fn an_unknown_file_is_compared_by_length_and_time() {
         let bench = refreshing(Bench::new());
         put(&bench, "a", &"x".repeat(length), time(modified));
         // Whoever reads a body that is not needed waits for ever.
-        let stalls = if is_unchanged { long().stall_at(0) } else { long() };
+        let stalls = if is_unchanged {
+            long().stall_at(0)
+        } else {
+            long()
+        };
         origin.on("/a", stalls);
         let outcome = bench.fetch(&origin.url("/a"));
         if is_unchanged {

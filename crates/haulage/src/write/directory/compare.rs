@@ -20,21 +20,21 @@ const BUFFER: usize = 128 << 10;
 
 /// What other tools put beside a file that they have not finished, after its name.
 const MARKERS: [&str; 15] = [
-    ".aria2",             // aria2: the file has its full length from the start
-    ".st",                // axel: likewise
-    ".part",              // Firefox, beside an empty file; JDownloader
-    ".partial",           // Internet Explorer
-    ".crdownload",        // Chrome, Edge
-    ".opdownload",        // Opera
-    ".download",          // Safari
-    ".filepart",          // WinSCP
-    ".fdmdownload",       // Free Download Manager
-    ".lftp-pget-status",  // lftp
-    ".!qB",               // qBittorrent
-    ".!ut",               // uTorrent
-    ".bc!",               // BitComet
-    ".xltd",              // Thunder
-    ".ytdl",              // yt-dlp
+    ".aria2",            // aria2: the file has its full length from the start
+    ".st",               // axel: likewise
+    ".part",             // Firefox, beside an empty file; JDownloader
+    ".partial",          // Internet Explorer
+    ".crdownload",       // Chrome, Edge
+    ".opdownload",       // Opera
+    ".download",         // Safari
+    ".filepart",         // WinSCP
+    ".fdmdownload",      // Free Download Manager
+    ".lftp-pget-status", // lftp
+    ".!qB",              // qBittorrent
+    ".!ut",              // uTorrent
+    ".bc!",              // BitComet
+    ".xltd",             // Thunder
+    ".ytdl",             // yt-dlp
 ];
 
 /// Which of the markers of other tools stands beside a name below a folder; `None` where none does.
