@@ -121,7 +121,8 @@ pub(super) fn name_after_comparing(
     Err(no_name_left(&both))
 }
 
-/// Gives a part this name, if nothing stands there or what does can be replaced; `false` where both are to stay.
+/// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both are to stay: what stands there
+/// differs, or does not stay the same while it is compared.
 fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, Error> {
     for _ in 0..TRIES {
         match disk.commit(part, target, Replace::Never) {
@@ -154,13 +155,8 @@ fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, 
             Settlement::Unfinished => return Err(unfinished(target, marker.unwrap_or_default())),
         }
     }
-    Err(Error::new(
-        ErrorKind::Exists,
-        format!(
-            "{} kept changing while it was compared with the new file; run again when nothing else writes to it",
-            target.as_str()
-        ),
-    ))
+    // It changes all the time, so it is no part of this download.
+    Ok(false)
 }
 
 fn is_taken(error: &io::Error) -> bool {

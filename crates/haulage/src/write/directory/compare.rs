@@ -1,12 +1,16 @@
 //! A file that stands at a name is compared with a whole part, and replaced only while it is still the one that was compared.
 
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, linkat, openat, renameat,
-    renameat_with, statat, unlinkat,
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, linkat,
+    openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -17,6 +21,13 @@ use crate::plan::existing::Likeness;
 
 /// Bytes of each of the two files that are held at once.
 const BUFFER: usize = 128 << 10;
+
+/// How often a file that something else has taken from its name is put back.
+const TRIES: u32 = 16;
+/// How often the lock is tried, a millisecond apart: to replace a file takes microseconds.
+const LOCK_TRIES: u32 = 1000;
+/// Held while a file is replaced.
+static REPLACING: Mutex<()> = Mutex::new(());
 
 /// What other tools put beside a file that they have not finished, after its name.
 const MARKERS: [&str; 15] = [
@@ -138,6 +149,9 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Puts a part in the place of a file in a folder, if that is still the one that was seen; `false` if not.
+///
+/// The two change places, so that a file which has changed in this very moment is not lost: it is put back. One at a time,
+/// within this process and, where the file system has locks, among all processes that share the parts' folder.
 pub(super) fn replace(
     parts: &OwnedFd,
     part: u64,
@@ -145,31 +159,67 @@ pub(super) fn replace(
     file: &str,
     expected: Seen,
 ) -> io::Result<bool> {
-    let is_as_seen = |stat: Result<Stat, Errno>| stat.is_ok_and(|stat| seen(&stat) == expected);
-    if !is_as_seen(statat(folder, file, AtFlags::SYMLINK_NOFOLLOW)) {
+    let _one_at_a_time = REPLACING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _locked = locked(parts);
+    replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
+}
+
+/// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they cannot be kept from it: then a file
+/// that changes in this moment is still put back.
+fn locked(parts: &OwnedFd) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // A lock of its own, whatever others the folder has.
+    let folder = openat(parts, ".", flags, Mode::empty()).ok()?;
+    for _ in 0..LOCK_TRIES {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(folder),
+            Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(1)),
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn replace_alone(
+    parts: &OwnedFd,
+    part: &CStr,
+    folder: BorrowedFd<'_>,
+    file: &str,
+    expected: Seen,
+) -> io::Result<bool> {
+    let now = |folder: BorrowedFd<'_>, name: &CStr| {
+        statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| seen(&stat))
+    };
+    let standing = CString::new(file).map_err(io::Error::other)?;
+    if now(folder, &standing) != Ok(expected) {
         return Ok(false);
     }
-    let part = part_name(part);
-    let part = part.as_c_str();
-    // The two change places, so that a file which has changed in this moment is not lost.
+    let ours = now(parts.as_fd(), part)?;
     let exchange = || renameat_with(parts, part, folder, file, RenameFlags::EXCHANGE);
     match exchange() {
-        Ok(()) if is_as_seen(statat(parts, part, AtFlags::SYMLINK_NOFOLLOW)) => {
-            unlinkat(parts, part, AtFlags::empty())?;
-            Ok(true)
-        }
-        Ok(()) => {
-            exchange()?;
-            Ok(false)
-        }
-        Err(Errno::NOENT) => Ok(false),
-        // A file system that cannot.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(false),
+        // A file system that cannot, or a sandbox that does not let us.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {
             renameat(parts, part, folder, file)?;
-            Ok(true)
+            return Ok(true);
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
     }
+    if now(parts.as_fd(), part) == Ok(expected) {
+        unlinkat(parts, part, AtFlags::empty())?;
+        return Ok(true);
+    }
+    // What was taken goes back. Should something else have come to the name meanwhile, that goes back in turn.
+    for _ in 0..TRIES {
+        exchange()?;
+        if now(parts.as_fd(), part) == Ok(ours) {
+            return Ok(false);
+        }
+    }
+    Err(io::Error::other(
+        "the file at this name changes all the time",
+    ))
 }
 
 fn seen(stat: &Stat) -> Seen {
@@ -185,3 +235,6 @@ fn seen(stat: &Stat) -> Seen {
         modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
     }
 }
+
+#[cfg(test)]
+mod tests;
