@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lane::{Lane, Step};
 use super::present::There;
 use super::work::To;
@@ -240,7 +240,7 @@ impl Lane {
     ) -> Result<Step, Error> {
         match self.core.name_by_server(item, &head.fields).await {
             There::Nothing => {}
-            There::Unknown => item.meets_unknown = true,
+            There::Unknown => item.at_name = AtName::Unknown,
             there => {
                 self.put_aside(body).await;
                 return Ok(Step::Found(there));

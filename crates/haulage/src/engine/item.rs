@@ -36,10 +36,8 @@ pub(super) struct Item {
     pub(super) http_status: Option<u16>,
     /// What is known of the file that stands at its name: its requests are conditional on that.
     pub(super) stored: Stored,
-    /// A file of which nothing is known stands at its name: it is compared with the head of its response.
-    pub(super) meets_unknown: bool,
-    /// What stands at its name was found to be another file: its own is fetched, whatever its server says next.
-    pub(super) is_compared: bool,
+    /// What stands at its name, as far as its response has to do with that.
+    pub(super) at_name: AtName,
     /// Why its file has another name than was asked for.
     pub(super) renamed: Option<Renamed>,
     /// What has been brought of its file.
@@ -48,6 +46,17 @@ pub(super) struct Item {
     pub(super) has_mismatched: bool,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
+}
+
+/// What stands at an item's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtName {
+    /// Nothing, or what its response is not compared with.
+    Nothing,
+    /// A file of which nothing is known: it is compared with the head of the response.
+    Unknown,
+    /// A file that was found to be another one: the item's own is fetched, whatever its server says next.
+    Compared,
 }
 
 /// The names that an item has claimed.
@@ -85,8 +94,7 @@ impl Item {
             resends: 0,
             http_status: None,
             stored: Stored::default(),
-            meets_unknown: false,
-            is_compared: false,
+            at_name: AtName::Nothing,
             renamed: None,
             brought: Brought::default(),
             has_mismatched: false,
@@ -159,8 +167,8 @@ impl Item {
     pub(super) fn is_new(&self) -> bool {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
         let has_begun = self.under_way.is_some() || self.hop.is_some() || self.rounds > 0;
-        let is_compared = self.is_compared || self.meets_unknown;
-        !has_begun && !is_known && !is_compared && self.brought.kept.is_none()
+        let meets_file = self.at_name != AtName::Nothing;
+        !has_begun && !is_known && !meets_file && self.brought.kept.is_none()
     }
 
     /// How long it has been under way.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lock;
 use super::present::{Found, settled};
 use crate::error::{Error, ErrorKind};
@@ -62,7 +62,9 @@ impl Core {
                 if is_as_recorded(length) && !known.is_by_name_alone() {
                     item.stored = stored(&known, modified);
                 }
-                item.meets_unknown = item.stored.conditions().is_empty();
+                if item.stored.conditions().is_empty() {
+                    item.at_name = AtName::Unknown;
+                }
                 return self.fetch(item);
             }
             // Nobody has compared it yet.

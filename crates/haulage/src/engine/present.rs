@@ -6,7 +6,7 @@ use url::Url;
 
 use super::core::Core;
 use super::ended::under_way;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lock;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
@@ -103,7 +103,9 @@ impl Core {
         }
         let mut item = Item::new(row, request, target, key);
         item.renamed = renamed;
-        item.meets_unknown = matches!(there, There::Unknown);
+        if matches!(there, There::Unknown) {
+            item.at_name = AtName::Unknown;
+        }
         if matches!(there, There::Unread) {
             self.read_first(item);
         } else {
@@ -216,7 +218,7 @@ impl Core {
     /// The file at an item's name has another checksum than its row: hashes the one at its distinct name, where an earlier run may
     /// have saved it, and fetches it if that is none either.
     fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
-        item.is_compared = true;
+        item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
             && matches!(self.disk.present(&distinct), Ok(Present::File { .. }));
@@ -336,7 +338,7 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
         | (Present::Link, Existing::Refresh) => Verdict::Fetch,
         (Present::File { .. }, Existing::Auto | Existing::Refresh) => Verdict::Compare,
         (_, Existing::Fail) => Verdict::Fail(
-            "is there already; move it away, or choose what is done with --exists skip, refresh, overwrite or rename",
+            "is there already; move it away, or choose what is done with --exists auto, skip, refresh, overwrite or rename",
         ),
         (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),
         (Present::Link | Present::Obstacle, _) => {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::ended::under_way;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lane::Lane;
 use super::present::Found;
 use crate::checksum::Checksum;
@@ -39,7 +39,7 @@ impl Item {
     /// there is found to be another file than its server has said.
     fn fetch_anyway(&mut self) {
         self.stored = Stored::default();
-        self.is_compared = true;
+        self.at_name = AtName::Compared;
         self.hop = None;
         self.hops = 0;
     }
@@ -54,7 +54,7 @@ impl Lane {
         entity: &Entity,
         fields: Option<&Fields>,
     ) -> Option<TargetName> {
-        if !item.meets_unknown || item.is_compared {
+        if item.at_name != AtName::Unknown {
             return None;
         }
         let is_decoded = self.core.options.codings == Codings::Undone
@@ -100,6 +100,7 @@ impl Core {
         // A file that is replaced is kept nowhere else.
         let keeps_both = self.options.existing == Existing::Auto;
         let distinct = keeps_both.then(|| target.distinct(item.request.url()));
+        let distinct = distinct.filter(|distinct| *distinct != target);
         let (tell, told) = oneshot::channel();
         self.pool.call(move || {
             let standing = |name: &TargetName| core.standing(name, offered);

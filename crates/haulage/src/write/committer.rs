@@ -4,6 +4,7 @@
 //! A file that is named before its bytes are on the disk may be there after a power cut, of its full length, with nothing in it. To sync
 //! each on its own would cost many times what it takes to fetch it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_s
 const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
 const FEW: usize = 4;
+/// So many parts are compared with existing files at once, each of which may take a thread of the disk's for long.
+const COMPARED_AT_ONCE: usize = 4;
 
 /// Gives whole parts their names.
 pub(crate) struct Committer(Arc<Shared>);
@@ -38,6 +41,7 @@ struct Shared {
     pool: Arc<BlockingPool>,
     durability: Durability,
     state: Mutex<State>,
+    comparing: Mutex<Comparing>,
     changed: Condvar,
     /// Nothing is in flight, so that nothing would join a group that gathers.
     quiet: AtomicBool,
@@ -49,6 +53,13 @@ struct State {
     /// There is a thread that names them.
     has_thread: bool,
     closed: bool,
+}
+
+/// Parts at whose names something stands that they are compared with.
+#[derive(Default)]
+struct Comparing {
+    waiting: VecDeque<Whole>,
+    at_once: usize,
 }
 
 /// A part that is all that it should be.
@@ -76,6 +87,7 @@ impl Committer {
             syncs,
             pool,
             state: Mutex::default(),
+            comparing: Mutex::default(),
             changed: Condvar::new(),
             quiet: AtomicBool::new(false),
         }))
@@ -218,22 +230,52 @@ impl Shared {
     fn name(self: &Arc<Self>, whole: Whole) {
         match commit::name(&*self.disk, whole.part, &whole.verified, &whole.saving) {
             Ok(Named::As(renamed)) => self.tell(whole, Ok(renamed)),
-            Ok(Named::Taken) => {
-                // By itself, since the others of its group need not wait for that.
-                let shared = Arc::clone(self);
-                self.pool.call(move || {
-                    let Whole {
-                        part,
-                        verified,
-                        saving,
-                    } = &whole;
-                    let named =
-                        commit::name_after_comparing(&*shared.disk, *part, verified, saving);
-                    shared.tell(whole, named);
-                });
-            }
+            Ok(Named::Taken) => self.compare_later(whole),
             Err(error) => self.tell(whole, Err(error)),
         }
+    }
+
+    /// Compares a part with what stands at its name, when its turn comes: the others of its group need not wait for that.
+    fn compare_later(self: &Arc<Self>, whole: Whole) {
+        let mut comparing = self.comparing();
+        if comparing.at_once < COMPARED_AT_ONCE {
+            comparing.at_once += 1;
+            drop(comparing);
+            self.submit_comparison(whole);
+        } else {
+            comparing.waiting.push_back(whole);
+        }
+    }
+
+    fn submit_comparison(self: &Arc<Self>, whole: Whole) {
+        let shared = Arc::clone(self);
+        self.pool.call(move || shared.compare(whole));
+    }
+
+    fn compare(self: &Arc<Self>, whole: Whole) {
+        let Whole {
+            part,
+            verified,
+            saving,
+        } = &whole;
+        let named = commit::name_after_comparing(&*self.disk, *part, verified, saving);
+        self.tell(whole, named);
+        let next = {
+            let mut comparing = self.comparing();
+            let next = comparing.waiting.pop_front();
+            comparing.at_once -= usize::from(next.is_none());
+            next
+        };
+        if let Some(next) = next {
+            // What waits for the disk has its turn in between.
+            self.submit_comparison(next);
+        }
+    }
+
+    fn comparing(&self) -> MutexGuard<'_, Comparing> {
+        self.comparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whoever saves a part under which name that was, if not its own, or why it got none.

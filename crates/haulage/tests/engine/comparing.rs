@@ -437,6 +437,45 @@ fn a_thousand_unknown_files_cost_a_request_each_and_no_body() {
 }
 
 #[test]
+fn bodies_that_are_not_read_do_not_stop_their_connection() {
+    // Over HTTP/2 what has come of them counts towards the connection's window until it is given back.
+    let origin = Origin::tls();
+    origin.under("/", |_| Script::ok(Body::seeded(1, 1 << 20)));
+    let mut bench = Bench::trusting(&origin);
+    bench.options.per_host = 4;
+    let rows: Vec<Row> = (0..200)
+        .map(|row| {
+            put_hole(&bench.path(&row.to_string()), 1 << 20);
+            get(&origin.url(&format!("/{row}")))
+        })
+        .collect();
+    for outcome in bench.run(rows) {
+        assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
+    }
+    assert_eq!(origin.tally().requests, 200);
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn many_files_are_compared_a_few_at_a_time() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::seeded(1, 300_000)).chunked());
+    let bench = without_state();
+    let rows: Vec<Row> = (0..40)
+        .map(|row| {
+            let half = Body::seeded(1, 300_000).bytes()[..row * 1000].to_vec();
+            put(&bench.path(&row.to_string()), &half, None);
+            get(&origin.url(&format!("/{row}")))
+        })
+        .collect();
+    bench.run(rows).iter().for_each(assert_done);
+    for row in 0..40 {
+        assert!(bench.read(&row.to_string()) == Body::seeded(1, 300_000).bytes());
+    }
+    assert_eq!(bench.names().len(), 40);
+}
+
+#[test]
 fn a_file_that_was_skipped_by_its_name_is_compared_later() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));

@@ -225,7 +225,6 @@ fn replace_alone(
 fn seen(stat: &Stat) -> Seen {
     #[expect(
         clippy::unnecessary_cast,
-        clippy::cast_lossless,
         reason = "the types of these fields differ from one architecture to another"
     )]
     Seen {

@@ -58,7 +58,7 @@ fn a_part_is_compared_to_the_last_byte() {
         (b"hello", b"help", Likeness::Different),
         (&long, &long, Likeness::Equal),
         (&long, &long[..BUFFER], Likeness::Prefix),
-        (&long, &long[..BUFFER + 1], Likeness::Prefix),
+        (&long, &long[..=BUFFER], Likeness::Prefix),
         (&long[..BUFFER], &long, Likeness::Different),
         (&long, &with_other_end, Likeness::Different),
     ]) {
