@@ -181,13 +181,13 @@ fn an_undone_coding_tells_no_length() {
     let origin = Origin::plain();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(b"hello hello hello hello").unwrap();
-    let encoded = encoder.finish().unwrap();
-    let script = Script::ok(Body::of(encoded.clone())).last_modified(OLD);
+    let coded = encoder.finish().unwrap();
+    let script = Script::ok(Body::of(coded.clone())).last_modified(OLD);
     origin.on("/a", script.header("content-encoding", "gzip"));
     let mut bench = without_state();
     bench.options.codings = Codings::Undone;
     // Of the length that the encoded body has, and of its time.
-    put(&bench.path("a"), &vec![b'x'; encoded.len()], Some(OLD));
+    put(&bench.path("a"), &vec![b'x'; coded.len()], Some(OLD));
     let outcome = bench.fetch(&origin.url("/a"));
     let path = outcome.path.clone().unwrap();
     assert_eq!(outcome.renamed, Some(Renamed::AnotherFile));
