@@ -141,9 +141,14 @@ fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, 
         });
         match settlement {
             Settlement::Replace => {
-                let replaced = disk.replace(part, target, compared.seen);
-                if replaced.map_err(|cause| unnamed(target, cause))? {
-                    return Ok(true);
+                match disk.replace(part, target, compared.seen) {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => {}
+                    // It is somebody else's, in a folder where each may remove only their own (the sticky bit).
+                    Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                        return Ok(false);
+                    }
+                    Err(cause) => return Err(unnamed(target, cause)),
                 }
             }
             Settlement::Keep => {

@@ -97,8 +97,9 @@ pub(super) fn compare(
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let standing = match openat(folder, file, flags, Mode::empty()) {
         Ok(standing) => standing,
-        Err(Errno::NOENT) => return Err(io::ErrorKind::NotFound.into()),
-        Err(_) => return Ok(different),
+        // Nobody can say that it is the same.
+        Err(Errno::ACCESS | Errno::PERM) => return Ok(different),
+        Err(error) => return Err(error.into()),
     };
     let opened = fstat(&standing)?;
     if FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile {
