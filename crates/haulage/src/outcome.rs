@@ -26,7 +26,8 @@ pub struct Outcome {
     pub status: Status,
     /// Where the file is, relative to the destination; `None` when it failed.
     pub path: Option<Arc<str>>,
-    /// Why the file is not at the name that its row or URL asks for; `None` where it is, or where that is not known.
+    /// Why the file is not at the name that its row or URL asks for; `None` where it is, or where
+    /// that is not known.
     pub renamed: Option<Renamed>,
     /// The file's length in bytes; 0 when it failed.
     pub bytes: u64,
@@ -135,10 +136,11 @@ pub enum Verified {
     Checksum,
     /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530), `Digest`, `Content-MD5`, `x-goog-hash`.
     Digest,
-    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. Of a file that was there already: it has the length
-    /// of the response, and its time, if that has one.
+    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. Of a file that was
+    /// there already: it has the length of the response, and its time, if that has one.
     Length,
-    /// Nothing: the body ended where the connection did, or the file was there already and was taken by its name.
+    /// Nothing: the body ended where the connection did, or the file was there already and was
+    /// taken by its name.
     Nothing,
 }
 

@@ -51,8 +51,9 @@ pub(crate) enum Layout {
 /// What happens to a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Exists {
-    /// Skip it if it is the same file (its checksum matches, or its size and time are those of the server's); finish it if it
-    /// is a part of it; otherwise keep both, and give the new one another name: a~1b2c3d4e.gif
+    /// Skip it if it is the same file (its checksum matches, or its size and time are those of the
+    /// server's); finish it if it is a part of it; otherwise keep both, and give the new one
+    /// another name: a~1b2c3d4e.gif
     Auto,
     /// Skip it, whatever is in it
     Skip,

@@ -169,10 +169,12 @@ pub(crate) struct Download {
 
     /// When a file is there already
     ///
-    /// A file that an earlier run has recorded, and that has the recorded size, is known: with auto it is skipped without a
-    /// request, and with refresh its server is asked whether it has changed. Any other file is compared with the checksum of
-    /// its row or, without one, with the size and the time (Last-Modified) in the server's response, whose body is read only
-    /// where they differ. Next to NAME.aria2, NAME.part, NAME.crdownload and the like no file counts as complete.
+    /// A file that an earlier run has recorded, and that has the recorded size, is known: with auto
+    /// it is skipped without a request, and with refresh its server is asked whether it has
+    /// changed. Any other file is compared with the checksum of its row or, without one, with the
+    /// size and the time (Last-Modified) in the server's response, whose body is read only where
+    /// they differ. Next to NAME.aria2, NAME.part, NAME.crdownload and the like no file counts as
+    /// complete.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Auto, help_heading = "Files")]
     pub(crate) exists: Exists,
 

@@ -55,7 +55,8 @@ pub(super) enum AtName {
     Nothing,
     /// A file of which nothing is known: it is compared with the head of the response.
     Unknown,
-    /// A file that was found to be another one: the item's own is fetched, whatever its server says next.
+    /// A file that was found to be another one: the item's own is fetched, whatever its server says
+    /// next.
     Compared,
 }
 

@@ -124,8 +124,8 @@ impl Core {
         }
     }
 
-    /// The distinct name of a row that has no file, where the file that stands at its own was saved for another row, of another
-    /// list or of this one as it was; `None` where it was not.
+    /// The distinct name of a row that has no file, where the file that stands at its own was saved
+    /// for another row, of another list or of this one as it was; `None` where it was not.
     fn apart(
         &self,
         target: &TargetName,
@@ -202,7 +202,8 @@ fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
     }
 }
 
-/// Why a row's file was saved at a place that is not its name, as far as the place tells.
+/// Returns why a row's file was saved at a place that is not its name, as far as the place tells;
+/// `None` where it does not tell.
 fn was_beside(target: &TargetName, place: &TargetName, given: &str) -> Option<Renamed> {
     let is_beside = place != target && *place == target.distinct(given);
     is_beside.then_some(Renamed::AnotherFile)

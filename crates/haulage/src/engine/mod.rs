@@ -88,12 +88,12 @@ impl Engine {
         match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
                 let disk: Arc<dyn Disk> = Arc::new(Preview::of(path)?);
-                let state = match state_in(path) {
-                    Ok(path) => Some(State::open(path, false, &options, Arc::clone(&disk))?),
-                    // There is no such folder yet.
-                    Err(_) => None,
-                };
-                Self::start_on(options, disk, state.map(Arc::new))
+                // Without what is recorded, or a folder, each file that is there counts as unknown.
+                let state = state_in(path).ok().and_then(|path| {
+                    let state = State::open(path, false, &options, Arc::clone(&disk));
+                    state.ok().map(Arc::new)
+                });
+                Self::start_on(options, disk, state)
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let directory = Directory::open(

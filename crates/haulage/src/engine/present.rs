@@ -163,7 +163,8 @@ impl Core {
         }
     }
 
-    /// Whether a file of which nothing is known is compared with its row's checksum rather than with a response.
+    /// Returns whether a file of which nothing is known is compared with its row's checksum rather
+    /// than with a response.
     fn is_read_first(&self, request: &Request) -> bool {
         self.options.existing == Existing::Auto && !request.checksums.is_empty()
     }
@@ -215,8 +216,8 @@ impl Core {
         self.rechecks.add(target, hashes, then);
     }
 
-    /// The file at an item's name has another checksum than its row: hashes the one at its distinct name, where an earlier run may
-    /// have saved it, and fetches it if that is none either.
+    /// Hashes the file at an item's distinct name, where an earlier run may have saved it beside
+    /// the one that has another checksum; fetches it if that is another one too.
     fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
         item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
@@ -240,7 +241,7 @@ impl Core {
         });
     }
 
-    /// An item's file is at its distinct name, beside another file.
+    /// Notes that an item's file is at its distinct name, beside another file.
     pub(super) fn stands_beside(&self, item: &mut Item, distinct: TargetName) {
         lock(&self.names).moved(item.keys.own, distinct.clone());
         item.target = distinct;

@@ -1,4 +1,5 @@
-//! An item whose response shows that its file is there already: by a status 304, or by its length and time. What becomes of it.
+//! An item whose response shows that its file is there already: by a status 304, or by its length
+//! and time. What becomes of it.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,8 +47,10 @@ impl Item {
 }
 
 impl Lane {
-    /// Looks whether the file that a response describes is there already, where an unknown one is; the name at which it stands,
-    /// or `None` where the body is needed. `fields`: the head of a response that brings the whole file, in whatever coding.
+    /// Returns the name at which the file that a response describes stands already, as far as its
+    /// length and time tell; `None` where the body is needed. Only an item at whose name an unknown
+    /// file stands is looked at. `fields`: the head of a response with the whole file, in whatever
+    /// coding.
     pub(super) async fn is_there(
         &mut self,
         item: &Item,
@@ -80,7 +83,7 @@ struct There {
 }
 
 impl There {
-    /// Whether a file of this length can be the one.
+    /// Returns whether a file of this length can be the one.
     fn has_length(&self, length: u64) -> bool {
         self.by != Verified::Length || self.entity.length == Some(length)
     }
@@ -92,7 +95,8 @@ impl Core {
         Stored::by_time(modified, SystemTime::now())
     }
 
-    /// The name at which a file stands that is the one offered, as far as length and time tell. Looks at the disk on its own threads.
+    /// Returns the name at which a file stands that is the one offered, as far as length and time
+    /// tell. Looks at the disk on its own threads.
     async fn place_of(self: &Arc<Self>, item: &Item, offered: Offered) -> Option<TargetName> {
         // Without a length they tell nothing.
         offered.length?;
@@ -116,12 +120,13 @@ impl Core {
         told.await.ok().flatten()
     }
 
-    /// What stands at a name, if that is a file.
+    /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
         let Ok(Present::File { length, modified }) = self.disk.present(name) else {
             return None;
         };
-        // To look for markers costs a dozen system calls, and where the length differs they say nothing new.
+        // To look for markers costs a dozen system calls, and where the length differs they say
+        // nothing new.
         let is_unfinished = offered.length == Some(length) && self.disk.marker(name).is_some();
         Some(Standing {
             length,
@@ -148,8 +153,9 @@ impl Core {
         self.confirm(item, there);
     }
 
-    /// The file that a response describes is at this name already, as far as length and time tell: its item ends so, unless it
-    /// turns out to be another one after all. Looks at the disk on its own threads.
+    /// Ends an item whose file is at this name already, as far as length and time tell. If that
+    /// turns out to be another one after all, the file is fetched. Looks at the disk on its own
+    /// threads.
     pub(super) fn there_by_length(
         self: &Arc<Self>,
         item: Box<Item>,

@@ -1,8 +1,9 @@
 //! Decides what a file that stands at an item's name already is to the file that its server has.
 //!
-//! A name proves nothing: the file may have come from another URL, or another tool may have left half of it. So it is
-//! compared twice: by length and time with the head of the response, which saves the body where they agree; and where
-//! they do not, byte by byte with the new file, once that is complete.
+//! A name proves nothing: the file may have come from another URL, or another tool may have left
+//! half of it. So it is compared twice: by length and time with the head of the response, which
+//! saves the body where they agree; and where they do not, byte by byte with the new file, once
+//! that is complete.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +24,8 @@ pub(crate) struct Standing {
 /// What the head of a response says of the file as it would be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offered {
-    /// In bytes; `None` where only the end of the body tells, or where a content coding is to be undone.
+    /// In bytes; `None` where only the end of the body tells, or where a content coding is to be
+    /// undone.
     pub(crate) length: Option<u64>,
     /// `Last-Modified` (RFC 9110 §8.8.2); `None` where there is none, or it is no date.
     pub(crate) modified: Option<SystemTime>,
@@ -40,7 +42,8 @@ pub(crate) enum Found {
     Nowhere,
 }
 
-/// Decides from the head of a response whether its file is there already, at either of two names at which files may stand.
+/// Decides from the head of a response whether its file is there already, at either of two names at
+/// which files may stand.
 pub(crate) fn judge(
     at_name: Option<Standing>,
     at_distinct: Option<Standing>,
@@ -56,7 +59,8 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether a file is the one that a response describes, as far as length and time tell. Without a length they tell nothing.
+/// Returns whether a file is the one that a response describes, as far as length and time tell.
+/// Without a length they tell nothing.
 fn is_same(standing: Standing, offered: Offered) -> bool {
     let same_time = match (offered.modified, standing.modified) {
         (None, _) => true,
@@ -66,6 +70,7 @@ fn is_same(standing: Standing, offered: Offered) -> bool {
     offered.length == Some(standing.length) && same_time && !standing.is_unfinished
 }
 
+/// Returns whether two times are the same to a file system that rounds them.
 fn is_close(one: SystemTime, other: SystemTime) -> bool {
     let apart = one.duration_since(other);
     apart.unwrap_or_else(|error| error.duration()) < SAME_TIME
@@ -105,8 +110,8 @@ pub(crate) enum Settlement {
     Unfinished,
 }
 
-/// Decides what is done with a new file whose name is taken. A link is never replaced: what it leads to may be somewhere else
-/// on purpose.
+/// Decides what is done with a new file whose name is taken. A link is never replaced: what it
+/// leads to may be somewhere else on purpose.
 pub(crate) const fn settle(in_the_way: InTheWay) -> Settlement {
     match in_the_way.likeness {
         Likeness::Equal if in_the_way.is_link => Settlement::Keep,

@@ -77,8 +77,9 @@ pub(crate) struct Ending {
 }
 
 impl State {
-    /// Opens the state of a destination, which is locked for this run; its database is made when there is something to record.
-    /// Where it stands `alone`, nobody else can look into it meanwhile. A run that only plans reads it and records nothing.
+    /// Opens the state of a destination, which is locked for this run; its database is made when
+    /// there is something to record. Where it stands `alone`, nobody else can look into it
+    /// meanwhile. A run that only plans reads it and records nothing.
     ///
     /// # Errors
     /// Of kind `disk`, when there is one that cannot be used.

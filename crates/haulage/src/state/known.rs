@@ -36,7 +36,7 @@ impl Known {
         }
     }
 
-    /// Whether its file was taken by its name alone: nobody has compared it with anything.
+    /// Returns whether its file was taken by its name alone: nobody has compared it with anything.
     pub(crate) fn is_by_name_alone(&self) -> bool {
         self.ended == Ended::Skipped && self.verified == Verified::Nothing
     }

@@ -14,7 +14,8 @@ use crate::plan::name::TargetName;
 
 /// Most copies of one name, as in aria2.
 const COPIES: u32 = 9999;
-/// How often a name is tried while what stands there changes, comes and goes: other processes may want it too.
+/// How often a name is tried while what stands there changes, comes and goes: other processes may
+/// want it too.
 const TRIES: u32 = 16;
 
 /// How a part becomes a file.
@@ -52,7 +53,7 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// A verified part has its own name, or this one.
+    /// Describes a verified part that has its own name, or this one.
     pub(super) fn of(verified: Verified, renamed: Option<TargetName>) -> Self {
         let arrived = verified.into_inner();
         Self {
@@ -98,8 +99,8 @@ pub(super) fn name(
     Ok(Named::As(renamed))
 }
 
-/// Gives a part its own name or, beside another file, its distinct one, after comparing it with what stands there. The name
-/// it got, if not its own.
+/// Gives a part its own name or, beside another file, its distinct one, after comparing it with
+/// what stands there. Returns the name that it got, `None` for its own.
 pub(super) fn name_after_comparing(
     disk: &dyn Disk,
     part: u64,
@@ -121,8 +122,8 @@ pub(super) fn name_after_comparing(
     Err(no_name_left(&both))
 }
 
-/// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both are to stay: what stands there
-/// differs, or does not stay the same while it is compared.
+/// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both
+/// are to stay: what stands there differs, or does not stay the same while it is compared.
 fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, Error> {
     for _ in 0..TRIES {
         match disk.commit(part, target, Replace::Never) {
@@ -144,7 +145,8 @@ fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, 
                 match disk.replace(part, target, compared.seen) {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    // It is somebody else's, in a folder where each may remove only their own (the sticky bit).
+                    // It is somebody else's, in a folder where each may remove only their own (the
+                    // sticky bit).
                     Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
                         return Ok(false);
                     }
@@ -188,7 +190,7 @@ fn unnamed(target: &TargetName, cause: io::Error) -> Error {
     }
 }
 
-/// Why a part could not be compared with what stands at its name.
+/// Says why a part could not be compared with what stands at its name.
 fn uncompared(target: &TargetName, cause: io::Error) -> Error {
     let target = target.as_str();
     if is_taken(&cause) {
@@ -198,7 +200,7 @@ fn uncompared(target: &TargetName, cause: io::Error) -> Error {
     Error::disk(&format!("cannot compare the new file with {target}"), cause)
 }
 
-/// There is no free name for a part.
+/// Says that there is no free name for a part.
 fn no_name_left(there: &str) -> Error {
     Error::new(
         ErrorKind::Exists,
@@ -208,7 +210,7 @@ fn no_name_left(there: &str) -> Error {
     )
 }
 
-/// Another tool may still be writing to the file at a part's name.
+/// Says that another tool may still be writing to the file at a part's name.
 fn unfinished(target: &TargetName, marker: &str) -> Error {
     let target = target.as_str();
     Error::new(

@@ -29,7 +29,8 @@ const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_s
 const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
 const FEW: usize = 4;
-/// So many parts are compared with existing files at once, each of which may take a thread of the disk's for long.
+/// So many parts are compared with existing files at once, each of which may take a thread of the
+/// disk's for long.
 const COMPARED_AT_ONCE: usize = 4;
 
 /// Gives whole parts their names.
@@ -235,7 +236,8 @@ impl Shared {
         }
     }
 
-    /// Compares a part with what stands at its name, when its turn comes: the others of its group need not wait for that.
+    /// Compares a part with what stands at its name, when its turn comes: the others of its group
+    /// need not wait for that.
     fn compare_later(self: &Arc<Self>, whole: Whole) {
         let mut comparing = self.comparing();
         if comparing.at_once < COMPARED_AT_ONCE {

@@ -50,18 +50,19 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
-    /// What stands beside a name and says that another tool has not finished the file there: what follows the file's name.
-    /// `None` where nothing does.
+    /// Returns what follows a file's name in that of a file beside it which says that another tool
+    /// has not finished it, such as `.aria2`; `None` where there is none.
     fn marker(&self, _target: &TargetName) -> Option<&'static str> {
         None
     }
-    /// Compares a whole part with the file at a name, which may be read to its end. `NotFound` when nothing stands there any
-    /// more, `AlreadyExists` when it is no file. A file that cannot be read is different.
+    /// Compares a whole part with the file at a name, which may be read to its end. `NotFound` when
+    /// nothing stands there any more, `AlreadyExists` when it is no file. A file that cannot be
+    /// read is different.
     fn compare(&self, _part: u64, _target: &TargetName) -> io::Result<Compared> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    /// Puts a part in the place of the file that it was compared with, atomically. `false` when that file has changed or gone
-    /// since, and nothing was done.
+    /// Puts a part in the place of the file that it was compared with, atomically. `false` when
+    /// that file has changed or gone since, and nothing was done.
     fn replace(&self, _part: u64, _target: &TargetName, _seen: Seen) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,5 +1,5 @@
-//! Files that stand at a name and of which nothing is known: each is compared before it is skipped, replaced or kept beside the
-//! new one (`Existing::Auto`, the default).
+//! Files that stand at a name and of which nothing is known: each is compared before it is skipped,
+//! replaced or kept beside the new one (`Existing::Auto`, the default).
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -92,7 +92,7 @@ fn two_urls_of_one_name_in_two_runs_are_both_kept() {
 }
 
 #[test]
-fn a_file_of_the_same_length_and_time_is_skipped_without_its_body() {
+fn a_file_of_the_same_length_and_time_is_skipped_unread() {
     for origin in [Origin::plain(), Origin::tls()] {
         let script = endless(5 << 20).last_modified(OLD).etag("\"one\"");
         origin.on("/a", script.header("content-type", "text/plain"));
@@ -438,7 +438,8 @@ fn a_thousand_unknown_files_cost_a_request_each_and_no_body() {
 
 #[test]
 fn bodies_that_are_not_read_do_not_stop_their_connection() {
-    // Over HTTP/2 what has come of them counts towards the connection's window until it is given back.
+    // Over HTTP/2 what has come of them counts towards the connection's window until it is given
+    // back.
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1 << 20)));
     let mut bench = Bench::trusting(&origin);

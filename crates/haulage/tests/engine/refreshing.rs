@@ -380,7 +380,7 @@ fn half_a_file_of_another_tool_is_not_unchanged() {
 }
 
 #[test]
-fn a_file_that_was_skipped_by_its_name_is_not_asked_for_conditionally() {
+fn a_file_skipped_by_its_name_is_asked_for_without_condition() {
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
     let mut bench = Bench::new();

@@ -1,4 +1,5 @@
-//! A file that stands at a name is compared with a whole part, and replaced only while it is still the one that was compared.
+//! A file that stands at a name is compared with a whole part, and replaced only while it is still
+//! the one that was compared.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -48,7 +49,8 @@ const MARKERS: [&str; 15] = [
     ".ytdl",             // yt-dlp
 ];
 
-/// Which of the markers of other tools stands beside a name below a folder; `None` where none does.
+/// Returns the marker of another tool that stands beside a name below a folder; `None` where there
+/// is none.
 pub(super) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
     let mut beside = String::with_capacity(path.len() + 20);
     MARKERS.into_iter().find(|marker| {
@@ -59,7 +61,8 @@ pub(super) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
     })
 }
 
-/// Gives a part without a name its place among the others, so that it can be read, and can replace a file.
+/// Gives a part without a name its place among the others, so that it can be read, and can replace
+/// a file.
 pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> io::Result<()> {
     let Some(whole) = unnamed.take(part) else {
         return Ok(());
@@ -71,7 +74,8 @@ pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> 
     Ok(linked?)
 }
 
-/// Compares a part with the file of this name in a folder. `NotFound` when nothing stands there any more, `AlreadyExists` when it is no file.
+/// Compares a part with the file of this name in a folder. `NotFound` when nothing stands there any
+/// more, `AlreadyExists` when it is no file.
 pub(super) fn compare(
     mut part: impl Read,
     folder: BorrowedFd<'_>,
@@ -112,7 +116,7 @@ pub(super) fn compare(
     })
 }
 
-/// What a file that stands there is to a part.
+/// Compares a part with a file that stands at its name, byte by byte, as far as it takes.
 ///
 /// # Errors
 /// When the part cannot be read. A file that cannot be read is different.
@@ -149,10 +153,12 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Puts a part in the place of a file in a folder, if that is still the one that was seen; `false` if not.
+/// Puts a part in the place of a file in a folder, if that is still the one that was seen; `false`
+/// if not.
 ///
-/// The two change places, so that a file which has changed in this very moment is not lost: it is put back. One at a time,
-/// within this process and, where the file system has locks, among all processes that share the parts' folder.
+/// The two change places, so that a file which has changed in this very moment is not lost: it is
+/// put back. One at a time, within this process and, where the file system has locks, among all
+/// processes that share the parts' folder.
 pub(super) fn replace(
     parts: &OwnedFd,
     part: u64,
@@ -165,8 +171,8 @@ pub(super) fn replace(
     replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
 }
 
-/// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they cannot be kept from it: then a file
-/// that changes in this moment is still put back.
+/// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they
+/// cannot be kept from it: then a file that changes in this moment is still put back.
 fn locked(parts: &OwnedFd) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // A lock of its own, whatever others the folder has.
@@ -211,7 +217,8 @@ fn replace_alone(
         unlinkat(parts, part, AtFlags::empty())?;
         return Ok(true);
     }
-    // What was taken goes back. Should something else have come to the name meanwhile, that goes back in turn.
+    // What was taken goes back. Should something else have come to the name meanwhile, that goes
+    // back in turn.
     for _ in 0..TRIES {
         exchange()?;
         if now(parts.as_fd(), part) == Ok(ours) {

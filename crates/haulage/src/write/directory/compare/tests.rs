@@ -225,7 +225,8 @@ fn files_that_want_one_name_at_once_are_all_right() {
             thread::spawn(move || {
                 (0..NAMES)
                     .map(|row| {
-                        // Two fetch the same, the others files of their own; some are parts of others.
+                        // Two fetch the same, the others files of their own; some are parts of
+                        // others.
                         let source = thread.max(1);
                         let bytes = vec![b'x'; usize::try_from(row * source + 1).unwrap()];
                         let given = format!("http://h/{source}/{row}");
