@@ -477,6 +477,85 @@ fn many_files_are_compared_a_few_at_a_time() {
 }
 
 #[test]
+fn whatever_is_there_nothing_is_lost_and_a_second_run_agrees() {
+    let body = Body::seeded(9, 70_000).bytes();
+    let other = Body::seeded(8, 70_000).bytes();
+    let longer = [&body[..], b"and more"].concat();
+    let there = [
+        &body[..],
+        &body[..30_000],
+        b"",
+        &other,
+        &other[..30_000],
+        &longer,
+    ];
+    let framings: [fn(Script) -> Script; 3] =
+        [|script| script, Script::chunked, Script::without_length];
+    let dates = [
+        (None, None),
+        (Some(OLD), None),
+        (Some(OLD), Some(OLD)),
+        (Some(OLD), Some(NEW)),
+    ];
+    for (file, framing, (said, stands), is_link) in there.iter().flat_map(|file| {
+        let cases = framings.into_iter().flat_map(move |framing| {
+            let each = dates
+                .into_iter()
+                .flat_map(move |dates| [(dates, false), (dates, true)]);
+            each.map(move |(dates, is_link)| (*file, framing, dates, is_link))
+        });
+        cases
+    }) {
+        let origin = Origin::plain();
+        let script = framing(Script::ok(Body::of(body.clone())));
+        origin.on(
+            "/a",
+            said.iter()
+                .fold(script, |script, date| script.last_modified(date)),
+        );
+        let (bench, outside) = (without_state(), tempfile::tempdir().unwrap());
+        let case = format!(
+            "{} bytes, {said:?}, {stands:?}, link: {is_link}",
+            file.len()
+        );
+        if is_link {
+            let leads_to = outside.path().join("file");
+            put(&leads_to, file, stands);
+            symlink(&leads_to, bench.path("a")).unwrap();
+        } else {
+            put(&bench.path("a"), file, stands);
+        }
+        let first = bench.fetch(&origin.url("/a"));
+        let (status, path) = ended(&first);
+        if status == "skipped" {
+            // Length and time agree, and nothing else was looked at.
+            assert_eq!((path, file.len()), ("a", body.len()), "{case}");
+        } else {
+            assert!(bench.read(path) == body, "{case}");
+        }
+        let replaced = path == "a" && status == "done";
+        assert_eq!(first.renamed.is_none(), path == "a", "{case}");
+        assert!(
+            bench.read("a") == *file || replaced && body.starts_with(file),
+            "{case}"
+        );
+        if is_link {
+            assert!(bench.path("a").is_symlink(), "{case}");
+            assert!(
+                std::fs::read(outside.path().join("file")).unwrap() == *file,
+                "{case}"
+            );
+        }
+        let (path, names) = (path.to_owned(), bench.names());
+        let second = bench.fetch(&origin.url("/a"));
+        assert_eq!(ended(&second).1, path, "{case}");
+        assert_eq!(second.renamed, first.renamed, "{case}");
+        assert_eq!(bench.names(), names, "{case}");
+        assert!(status == "skipped" || bench.read(&path) == body, "{case}");
+    }
+}
+
+#[test]
 fn a_file_that_was_skipped_by_its_name_is_compared_later() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));

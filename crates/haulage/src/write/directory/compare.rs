@@ -157,8 +157,7 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// if not.
 ///
 /// The two change places, so that a file which has changed in this very moment is not lost: it is
-/// put back. One at a time, within this process and, where the file system has locks, among all
-/// processes that share the parts' folder.
+/// put back. That is done one at a time, among all processes where the file system has locks.
 pub(super) fn replace(
     parts: &OwnedFd,
     part: u64,
@@ -167,16 +166,16 @@ pub(super) fn replace(
     expected: Seen,
 ) -> io::Result<bool> {
     let _one_at_a_time = REPLACING.lock().unwrap_or_else(PoisonError::into_inner);
-    let _locked = locked(parts);
+    let _locked = locked(folder);
     replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
 }
 
 /// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they
 /// cannot be kept from it: then a file that changes in this moment is still put back.
-fn locked(parts: &OwnedFd) -> Option<OwnedFd> {
+fn locked(folder: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // A lock of its own, whatever others the folder has.
-    let folder = openat(parts, ".", flags, Mode::empty()).ok()?;
+    let folder = openat(folder, ".", flags, Mode::empty()).ok()?;
     for _ in 0..LOCK_TRIES {
         match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Some(folder),
