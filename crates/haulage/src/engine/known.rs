@@ -135,6 +135,8 @@ impl Core {
         let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
             return Ok(None);
         };
+        // A file of the same URL is compared with what the row asks for now.
+        let ask = (self.options.existing != Existing::Auto).then_some(ask);
         // Otherwise whoever asks has said what becomes of a file that is in the way.
         let keeps_it = matches!(
             self.options.existing,

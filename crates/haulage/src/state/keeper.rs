@@ -320,15 +320,21 @@ impl State {
         }
     }
 
-    /// Whether a file was fetched for a row that asks for something else.
+    /// Returns whether a file is that of a row with another URL, or one that asks for something else
+    /// than `ask`, if that is given.
     ///
     /// # Errors
     /// As [`recall`](Self::recall).
-    pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
+    pub(crate) fn is_of_another(
+        &self,
+        path: &str,
+        ask: Option<&Ask>,
+        url: &str,
+    ) -> Result<bool, Error> {
         match &mut *lock(&self.store) {
-            Some(store) if self.knows && self.access != Access::Read => {
-                store.is_of_another(path, ask.key, url).map_err(unreadable)
-            }
+            Some(store) if self.knows && self.access != Access::Read => store
+                .is_of_another(path, ask.map(|ask| ask.key), url)
+                .map_err(unreadable),
             _ => Ok(false),
         }
     }

@@ -426,6 +426,22 @@ fn a_list_under_another_name_is_known_for_what_it_asks() {
 }
 
 #[test]
+fn a_url_that_asks_for_the_same_name_in_other_words_is_not_fetched_twice() {
+    let origin = origin();
+    let bench = Bench::new();
+    bench.run(list("l", &urls(&origin, &["/1/a"])));
+    let request = Request::new(&origin.url("/1/a")).unwrap();
+    let place = Place {
+        input: "m".into(),
+        line: 1,
+    };
+    let row = request.named("a").unwrap().read_at(place);
+    assert_eq!(ended(bench.run([Ok(row)])), ["a skipped length"]);
+    assert_eq!(origin.log().len(), 2);
+    assert_eq!(bench.names(), ["a"]);
+}
+
+#[test]
 fn an_identical_row_learns_where_the_file_is_that_was_saved_under_another_name() {
     let origin = origin();
     let bench = Bench::new();
