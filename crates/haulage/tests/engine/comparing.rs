@@ -476,12 +476,76 @@ fn many_files_are_compared_a_few_at_a_time() {
     assert_eq!(bench.names().len(), 40);
 }
 
+/// What stands at the name, and what its server says.
+#[derive(Debug, Clone, Copy)]
+struct Case<'a> {
+    body: &'a [u8],
+    file: &'a [u8],
+    is_link: bool,
+    framing: fn(Script) -> Script,
+    /// `Last-Modified`, and the file's own time.
+    times: (Option<&'static str>, Option<&'static str>),
+}
+
+impl Case<'_> {
+    fn origin(&self) -> Origin {
+        let origin = Origin::plain();
+        let mut script = (self.framing)(Script::ok(Body::of(self.body.to_vec())));
+        if let Some(date) = self.times.0 {
+            script = script.last_modified(date);
+        }
+        origin.on("/a", script);
+        origin
+    }
+
+    /// Fetches twice, and sees what has become of each file.
+    fn check(&self) {
+        let (origin, bench) = (self.origin(), without_state());
+        let outside = tempfile::tempdir().unwrap();
+        let leads_to = outside.path().join("file");
+        put(&leads_to, self.file, self.times.1);
+        if self.is_link {
+            symlink(&leads_to, bench.path("a")).unwrap();
+        } else {
+            put(&bench.path("a"), self.file, self.times.1);
+        }
+        let case = format!(
+            "{} bytes, {:?}, link: {}",
+            self.file.len(),
+            self.times,
+            self.is_link
+        );
+        let first = bench.fetch(&origin.url("/a"));
+        let (status, path) = ended(&first);
+        if status == "skipped" {
+            // Length and time agree, and nothing else was looked at.
+            assert_eq!((path, self.file.len()), ("a", self.body.len()), "{case}");
+        } else {
+            assert!(bench.read(path) == self.body, "{case}");
+        }
+        let may_be_replaced = path == "a" && status == "done" && self.body.starts_with(self.file);
+        assert!(bench.read("a") == self.file || may_be_replaced, "{case}");
+        assert_eq!(first.renamed.is_none(), path == "a", "{case}");
+        assert_eq!(bench.path("a").is_symlink(), self.is_link, "{case}");
+        assert!(std::fs::read(&leads_to).unwrap() == self.file, "{case}");
+        let (path, names) = (path.to_owned(), bench.names());
+        let second = bench.fetch(&origin.url("/a"));
+        assert_eq!(ended(&second).1, path, "{case}");
+        assert_eq!(second.renamed, first.renamed, "{case}");
+        assert_eq!(bench.names(), names, "{case}");
+        assert!(
+            status == "skipped" || bench.read(&path) == self.body,
+            "{case}"
+        );
+    }
+}
+
 #[test]
 fn whatever_is_there_nothing_is_lost_and_a_second_run_agrees() {
     let body = Body::seeded(9, 70_000).bytes();
     let other = Body::seeded(8, 70_000).bytes();
     let longer = [&body[..], b"and more"].concat();
-    let there = [
+    let files = [
         &body[..],
         &body[..30_000],
         b"",
@@ -490,68 +554,28 @@ fn whatever_is_there_nothing_is_lost_and_a_second_run_agrees() {
         &longer,
     ];
     let framings: [fn(Script) -> Script; 3] =
-        [|script| script, Script::chunked, Script::without_length];
-    let dates = [
+        [|plain| plain, Script::chunked, Script::without_length];
+    let times = [
         (None, None),
         (Some(OLD), None),
         (Some(OLD), Some(OLD)),
         (Some(OLD), Some(NEW)),
     ];
-    for (file, framing, (said, stands), is_link) in there.iter().flat_map(|file| {
-        let cases = framings.into_iter().flat_map(move |framing| {
-            let each = dates
-                .into_iter()
-                .flat_map(move |dates| [(dates, false), (dates, true)]);
-            each.map(move |(dates, is_link)| (*file, framing, dates, is_link))
-        });
-        cases
-    }) {
-        let origin = Origin::plain();
-        let script = framing(Script::ok(Body::of(body.clone())));
-        origin.on(
-            "/a",
-            said.iter()
-                .fold(script, |script, date| script.last_modified(date)),
-        );
-        let (bench, outside) = (without_state(), tempfile::tempdir().unwrap());
-        let case = format!(
-            "{} bytes, {said:?}, {stands:?}, link: {is_link}",
-            file.len()
-        );
-        if is_link {
-            let leads_to = outside.path().join("file");
-            put(&leads_to, file, stands);
-            symlink(&leads_to, bench.path("a")).unwrap();
-        } else {
-            put(&bench.path("a"), file, stands);
+    for file in files {
+        for framing in framings {
+            for times in times {
+                for is_link in [false, true] {
+                    let case = Case {
+                        body: &body,
+                        file,
+                        is_link,
+                        framing,
+                        times,
+                    };
+                    case.check();
+                }
+            }
         }
-        let first = bench.fetch(&origin.url("/a"));
-        let (status, path) = ended(&first);
-        if status == "skipped" {
-            // Length and time agree, and nothing else was looked at.
-            assert_eq!((path, file.len()), ("a", body.len()), "{case}");
-        } else {
-            assert!(bench.read(path) == body, "{case}");
-        }
-        let replaced = path == "a" && status == "done";
-        assert_eq!(first.renamed.is_none(), path == "a", "{case}");
-        assert!(
-            bench.read("a") == *file || replaced && body.starts_with(file),
-            "{case}"
-        );
-        if is_link {
-            assert!(bench.path("a").is_symlink(), "{case}");
-            assert!(
-                std::fs::read(outside.path().join("file")).unwrap() == *file,
-                "{case}"
-            );
-        }
-        let (path, names) = (path.to_owned(), bench.names());
-        let second = bench.fetch(&origin.url("/a"));
-        assert_eq!(ended(&second).1, path, "{case}");
-        assert_eq!(second.renamed, first.renamed, "{case}");
-        assert_eq!(bench.names(), names, "{case}");
-        assert!(status == "skipped" || bench.read(&path) == body, "{case}");
     }
 }
 
