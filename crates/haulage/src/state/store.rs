@@ -167,17 +167,20 @@ impl Store {
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 
-    /// Whether a file was fetched for a row that asks for something else.
+    /// Returns whether a file is that of a row with another URL, or one that asks for something else
+    /// than `ask`, if that is given. One that was taken by its name alone is no row's.
     pub(super) fn is_of_another(
         &mut self,
         path: &str,
-        ask: i64,
+        ask: Option<i64>,
         url: &str,
     ) -> rusqlite::Result<bool> {
         self.index("item_path", "path")?;
         self.connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1 AND status IN ('done', 'unchanged') AND NOT (ask = ?2 AND url = ?3))",
+                "SELECT EXISTS (SELECT 1 FROM item WHERE path = ?1
+                    AND (status IN ('done', 'unchanged') OR status = 'skipped' AND verified <> 'none')
+                    AND NOT (url = ?3 AND (?2 IS NULL OR ask = ?2)))",
             )?
             .query_row(params![path, ask, url], |row| row.get(0))
     }
@@ -335,7 +338,7 @@ pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
             "; somebody else has it open: close that and run the same command again"
         }
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            "; it is damaged: move it away, and files that are there are taken as they are"
+            "; it is damaged: move it away, and files that are there are compared with their servers' instead"
         }
         _ => "",
     };

@@ -198,9 +198,23 @@ fn another_rows_file_is_told_from_its_own() {
     store
         .record(&[record("l", 0, "u", Ended::Done)], &Progress::default())
         .unwrap();
-    assert!(store.is_of_another("a/b", 1, "v").unwrap());
-    assert!(!store.is_of_another("a/b", 1, "u").unwrap());
-    assert!(!store.is_of_another("a/c", 1, "v").unwrap());
+    assert!(store.is_of_another("a/b", Some(1), "v").unwrap());
+    assert!(!store.is_of_another("a/b", Some(1), "u").unwrap());
+    assert!(!store.is_of_another("a/c", Some(1), "v").unwrap());
+    assert!(store.is_of_another("a/b", Some(2), "u").unwrap());
+    assert!(!store.is_of_another("a/b", None, "u").unwrap());
+    assert!(store.is_of_another("a/b", None, "v").unwrap());
+    // One that was taken by its name alone may be anybody's.
+    for (verified, is_known) in [(Verified::Nothing, false), (Verified::Length, true)] {
+        let taken = Record {
+            verified,
+            path: Some("a/b".into()),
+            ..record("l", 0, "u", Ended::Skipped)
+        };
+        store.record(&[taken], &Progress::default()).unwrap();
+        let is_of_another = store.is_of_another("a/b", None, "v").unwrap();
+        assert_eq!(is_of_another, is_known);
+    }
 }
 
 #[test]
