@@ -40,15 +40,19 @@ pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Op
 }
 
 /// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the response's own `Date` where
-/// it has one, since clocks differ. A time that has passed is no wait; what cannot be read asks for nothing.
+/// it has one, since clocks differ. A time that has passed is no wait; what cannot be read asks for nothing. Of several, the longest
+/// counts.
 pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str()?.trim();
-    if let Some(seconds) = seconds(text) {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(text).ok()?;
-    let said_at = said_at(headers, now);
-    Some(until.duration_since(said_at).unwrap_or_default())
+    let waits = headers.get_all(RETRY_AFTER).filter_map(|value| {
+        let text = value.to_str()?.trim();
+        if let Some(seconds) = seconds(text) {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = httpdate::parse_http_date(text).ok()?;
+        let said_at = said_at(headers, now);
+        Some(until.duration_since(said_at).unwrap_or_default())
+    });
+    waits.max()
 }
 
 /// Whole seconds. Some servers send fractions, which are rounded up.
@@ -132,6 +136,16 @@ mod tests {
         ] {
             assert_eq!(asked(text, None), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn of_several_waits_the_longest_counts() {
+        let mut headers = Fields::default();
+        for text in ["soon", "5", "7", "Sun, 06 Nov 1994 08:49:37 GMT", ""] {
+            headers.insert(&RETRY_AFTER, text);
+        }
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:36 GMT").unwrap();
+        assert_eq!(wait(&headers, now), Some(Duration::from_secs(7)));
     }
 
     #[test]

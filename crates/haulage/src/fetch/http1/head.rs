@@ -13,8 +13,8 @@ use crate::plan::coding;
 use crate::plan::fields::{Fields, without_blanks};
 use crate::plan::head::Head;
 
-/// Headers for which there is room at once. A response with more of them is read more slowly, up to [`MOST_HEAD_LINES`](
-/// crate::fetch::flood::MOST_HEAD_LINES).
+/// Headers for which there is room at once. A response with more of them is read more slowly, up to
+/// `MOST_HEAD_LINES`.
 const FEW_HEADERS: usize = 128;
 /// Up to so many bytes a head is parsed with each line that comes, so that what is no HTTP is known soon. Beyond, it is parsed when
 /// its end has come: a server that sends it byte by byte could make it cost the square of its length.
