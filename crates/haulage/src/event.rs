@@ -93,7 +93,6 @@ impl LimitChange {
 
 /// Why nothing is sent to a host for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct WaitReason {
     /// How the last request failed.
     pub cause: WaitCause,
