@@ -25,6 +25,8 @@ pub(crate) struct Lines {
     held: VecDeque<Arc<Transfer>>,
     /// There is a single URL, so it is told where its file is.
     is_one_url: bool,
+    /// That, for the end.
+    place: Option<String>,
     /// Files that have another name than expected.
     renamed: u64,
 }
@@ -43,6 +45,7 @@ impl Lines {
             shown: HashSet::new(),
             held: VecDeque::new(),
             is_one_url,
+            place: None,
             renamed: 0,
         }
     }
@@ -138,6 +141,9 @@ impl Lines {
         if self.detail.volume == Volume::Quiet {
             return;
         }
+        if let Some(place) = &self.place {
+            line(out, place);
+        }
         if let Some(more) = self
             .renamed
             .checked_sub(MOST_RENAMED)
@@ -229,22 +235,23 @@ impl Lines {
         self.tell_place(outcome, out);
     }
 
-    /// Says where a file is: that of a single URL, and one whose name is not the expected one.
+    /// Says where a file is whose name is not the expected one; that of a single URL is said in the end.
     fn tell_place(&mut self, outcome: &Outcome, out: &mut String) {
         if self.detail.volume == Volume::Quiet {
             return;
         }
-        if !self.is_one_url {
-            let is_new = matches!(outcome.status, Status::Done);
-            if self.lists_all() || !is_new || unexpected(outcome).is_none() {
-                return;
-            }
-            self.renamed += 1;
-            if self.renamed > MOST_RENAMED {
-                return;
-            }
+        if self.is_one_url {
+            self.place = saved::line(outcome);
+            return;
         }
-        if let Some(text) = saved::line(outcome) {
+        let is_new = matches!(outcome.status, Status::Done);
+        if self.lists_all() || !is_new || unexpected(outcome).is_none() {
+            return;
+        }
+        self.renamed += 1;
+        if self.renamed <= MOST_RENAMED
+            && let Some(text) = saved::line(outcome)
+        {
             line(out, &text);
         }
     }

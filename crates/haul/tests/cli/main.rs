@@ -10,14 +10,20 @@ mod downloads;
 mod interruptions;
 mod lists;
 mod output;
+mod places;
 mod recorded;
 mod reports;
+mod terminal;
 mod usage;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// Longer than anything takes that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder that the command runs in, with a download folder in it.
 struct Place {
@@ -73,11 +79,32 @@ impl Place {
         names
     }
 
+    /// Waits until this many parts have at least so many bytes each.
+    #[track_caller]
+    fn wait_for_parts(&self, count: usize, bytes: u64) {
+        let started = Instant::now();
+        loop {
+            let parts = std::fs::read_dir(self.path().join(".haul/part"));
+            let parts = parts.into_iter().flatten().flatten();
+            let lengths = parts.filter_map(|part| Some(part.metadata().ok()?.len()));
+            if lengths.filter(|length| *length >= bytes).count() >= count {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "there are no such parts");
+            std::thread::yield_now();
+        }
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
         command
             .args(arguments)
             .current_dir(self.path())
+            .env_remove("http_proxy")
+            .env_remove("https_proxy")
+            .env_remove("HTTPS_PROXY")
+            .env_remove("all_proxy")
+            .env_remove("ALL_PROXY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
