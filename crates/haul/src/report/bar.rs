@@ -4,6 +4,7 @@ use std::io::{self, Stderr, Write};
 use std::time::{Duration, Instant};
 
 use haulage::Event;
+use rustix::termios::{LocalModes, Termios};
 
 use crate::report::frame::frame;
 use crate::report::lines::Lines;
@@ -19,6 +20,8 @@ pub(crate) struct Bar<W> {
     /// Lines for above the bar that are still to be written.
     gathered: String,
     progress: Progress,
+    /// What the user had entered when the terminal was looked at last.
+    entered: u64,
 }
 
 /// The terminal at one instant.
@@ -28,6 +31,8 @@ pub(crate) struct Terminal {
     rows: usize,
     /// The shell has not given the terminal to another job.
     is_ours: bool,
+    /// Bytes of lines that the user has entered, and that nobody has read.
+    entered: u64,
 }
 
 impl Bar<Stderr> {
@@ -45,12 +50,23 @@ impl<W: Write> Bar<W> {
             lines,
             gathered: String::new(),
             progress,
+            entered: 0,
         }
+    }
+
+    /// Looks at the terminal, and notes what has been typed there.
+    fn look(&mut self) -> Terminal {
+        let terminal = (self.terminal)();
+        let before = std::mem::replace(&mut self.entered, terminal.entered);
+        if terminal.entered > before {
+            self.screen.line_entered();
+        }
+        terminal
     }
 
     /// Returns the lines as they are at this instant; none while the terminal is another job's.
     fn lines_at(&mut self, at: Instant) -> Vec<String> {
-        let terminal = (self.terminal)();
+        let terminal = self.look();
         // The last column stays free: some terminals wrap as soon as it is written to.
         let columns = terminal.columns.saturating_sub(1);
         let lines = self.progress.look(at, |now| frame(now, columns));
@@ -99,11 +115,13 @@ impl<W: Write> Reporter for Bar<W> {
     }
 
     fn leave(&mut self) {
+        self.look();
         self.screen.clear();
     }
 
     fn finish(&mut self, summary: &Summary) {
         self.lines.finish(summary, &mut self.gathered);
+        self.look();
         self.screen.say(&self.gathered);
         self.gathered.clear();
     }
@@ -122,6 +140,21 @@ fn stderr() -> Terminal {
         rows: of(size.map(|size| size.ws_row), 24),
         // A terminal that does not control this process has no jobs.
         is_ours: owner.is_err() || owner.ok() == Some(rustix::process::getpgrp()),
+        entered: entered(),
+    }
+}
+
+/// Returns how much the user has entered that the terminal has echoed, line by line, and that nobody has read.
+fn entered() -> u64 {
+    let modes = rustix::termios::tcgetattr(io::stdin());
+    let is_echoed = |modes: Termios| {
+        let echoes = LocalModes::ICANON | LocalModes::ECHO;
+        modes.local_modes.contains(echoes)
+    };
+    if modes.is_ok_and(is_echoed) {
+        rustix::io::ioctl_fionread(io::stdin()).unwrap_or_default()
+    } else {
+        0
     }
 }
 

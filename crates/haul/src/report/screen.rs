@@ -15,7 +15,10 @@ const CLEAR_TO_END_OF_SCREEN: &str = "\x1b[J";
 #[derive(Debug)]
 pub(crate) struct Screen<W> {
     out: W,
-    is_drawn: bool,
+    /// How many lines are drawn.
+    drawn: usize,
+    /// Rows from the start of the first line down to the cursor, which is there after the user has pressed Enter.
+    below: usize,
 }
 
 impl<W: io::Write> Screen<W> {
@@ -23,7 +26,8 @@ impl<W: io::Write> Screen<W> {
     pub(crate) fn new(out: W) -> Self {
         Self {
             out,
-            is_drawn: false,
+            drawn: 0,
+            below: 0,
         }
     }
 
@@ -34,7 +38,7 @@ impl<W: io::Write> Screen<W> {
 
     /// Writes finished lines of text that stay, and draws these lines below them.
     pub(crate) fn draw_below(&mut self, text: &str, lines: &[String]) {
-        let mut frame = String::from(START);
+        let mut frame = self.to_start();
         if !text.is_empty() {
             frame.push_str(CLEAR_TO_END_OF_SCREEN);
             frame.push_str(text);
@@ -53,14 +57,29 @@ impl<W: io::Write> Screen<W> {
             let _ = write!(frame, "\x1b[{up}A");
         }
         frame.push_str(START);
-        self.is_drawn = true;
+        self.drawn = lines.len();
         self.write(&frame);
     }
 
     /// Removes the lines. The cursor stays where the first one was.
     pub(crate) fn clear(&mut self) {
-        if std::mem::take(&mut self.is_drawn) {
-            self.write(&format!("{START}{CLEAR_TO_END_OF_SCREEN}"));
+        let start = self.to_start();
+        if std::mem::take(&mut self.drawn) > 0 {
+            self.write(&format!("{start}{CLEAR_TO_END_OF_SCREEN}"));
+        }
+    }
+
+    /// Notes that the user has pressed Enter, and that the terminal has echoed that.
+    pub(crate) fn line_entered(&mut self) {
+        // With a single line, the terminal has scrolled it away.
+        self.below = usize::from(self.drawn > 1);
+    }
+
+    /// Returns what moves the cursor to the start of the first line.
+    fn to_start(&mut self) -> String {
+        match std::mem::take(&mut self.below) {
+            0 => START.to_owned(),
+            rows => format!("\x1b[{rows}A{START}"),
         }
     }
 

@@ -8,6 +8,7 @@ const WIDE: Terminal = Terminal {
     columns: 60,
     rows: 10,
     is_ours: true,
+    entered: 0,
 };
 
 fn bar(terminal: fn() -> Terminal) -> Bar<Vec<u8>> {

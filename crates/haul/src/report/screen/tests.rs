@@ -68,6 +68,23 @@ fn an_echoed_key_leaves_no_line_behind() {
 }
 
 #[test]
+fn enter_leaves_no_line_behind() {
+    let mut screen = screen(40);
+    screen.say("above\n");
+    for _ in 0..3 {
+        screen.draw(&full(40));
+        screen.echo("yes\r\n");
+        screen.line_entered();
+    }
+    screen.draw(&full(40));
+    assert_eq!(screen.rows().len(), 3, "{:?}", screen.rows());
+    screen.echo("\r\n");
+    screen.line_entered();
+    screen.say("done\n");
+    assert_eq!(screen.rows(), ["above", "done"]);
+}
+
+#[test]
 fn shorter_lines_leave_nothing_of_longer_ones() {
     let mut screen = screen(40);
     screen.draw(&full(40));
