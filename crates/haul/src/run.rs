@@ -13,7 +13,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
-use crate::signal::{self, Asked, Heed, Interrupts, Requests};
+use crate::signal::{self, Asked, Heed, Interrupts, Stops};
 
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
@@ -49,7 +49,7 @@ struct Run {
     reader: Option<Reader>,
     summary: Summary,
     total: Total,
-    requests: Requests,
+    stops: Stops,
     started: Instant,
     /// What makes it worse than its items alone.
     exit: Exit,
@@ -99,7 +99,7 @@ impl Run {
             reader: settings.reader,
             summary: Summary::default(),
             total,
-            requests: Requests::default(),
+            stops: Stops::default(),
             started: Instant::now(),
             exit: Exit::Success,
             state: State::Going,
@@ -193,7 +193,7 @@ impl Run {
 
     /// Does what a signal asks for.
     fn heed(&mut self, asked: Asked, display: &mut dyn Reporter) {
-        match self.requests.heed(asked, Instant::now().into_std()) {
+        match self.stops.heed(asked, Instant::now().into_std()) {
             Heed::Stop => {
                 self.stop(State::Interrupted);
                 self.exit = self.exit.and(Exit::Interrupted);

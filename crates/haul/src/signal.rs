@@ -35,13 +35,13 @@ pub(crate) enum Heed {
     Nothing,
 }
 
-/// Which signals have come.
+/// Which requests to stop have come.
 #[derive(Debug, Default)]
-pub(crate) struct Requests {
+pub(crate) struct Stops {
     first: Option<(Asked, Instant)>,
 }
 
-impl Requests {
+impl Stops {
     /// Decides what follows from a signal that comes at this instant.
     pub(crate) fn heed(&mut self, asked: Asked, at: Instant) -> Heed {
         match (asked, self.first) {
@@ -109,7 +109,7 @@ async fn received(signal: &mut Option<Signal>) {
         None => None,
     };
     if received.is_none() {
-        future::pending().await
+        future::pending::<()>().await;
     }
 }
 
@@ -125,7 +125,7 @@ fn ignored() -> u64 {
     ignored_in(&status).unwrap_or_default()
 }
 
-/// Reads them from `/proc/PID/status` (proc_pid_status(5)).
+/// Reads them from `/proc/PID/status` (`proc_pid_status(5)`).
 fn ignored_in(status: &str) -> Option<u64> {
     let mask = status
         .lines()
@@ -145,30 +145,30 @@ mod tests {
             (Asked::Stop, Asked::HangUp),
             (Asked::HangUp, Asked::Stop),
         ] {
-            let mut requests = Requests::default();
-            assert_eq!(requests.heed(first, start), Heed::Stop);
-            assert_eq!(requests.heed(second, start), Heed::AtOnce);
+            let mut stops = Stops::default();
+            assert_eq!(stops.heed(first, start), Heed::Stop);
+            assert_eq!(stops.heed(second, start), Heed::AtOnce);
         }
     }
 
     #[test]
     fn a_closing_terminal_hangs_up_twice_and_stops_once() {
         let start = Instant::now();
-        let mut requests = Requests::default();
-        assert_eq!(requests.heed(Asked::HangUp, start), Heed::Stop);
+        let mut stops = Stops::default();
+        assert_eq!(stops.heed(Asked::HangUp, start), Heed::Stop);
         let soon = start + Duration::from_millis(3);
-        assert_eq!(requests.heed(Asked::HangUp, soon), Heed::Nothing);
+        assert_eq!(stops.heed(Asked::HangUp, soon), Heed::Nothing);
         let later = start + ONE_HANGUP;
-        assert_eq!(requests.heed(Asked::HangUp, later), Heed::AtOnce);
+        assert_eq!(stops.heed(Asked::HangUp, later), Heed::AtOnce);
     }
 
     #[test]
     fn a_pause_is_no_request_to_stop() {
-        let mut requests = Requests::default();
+        let mut stops = Stops::default();
         let now = Instant::now();
-        assert_eq!(requests.heed(Asked::Pause, now), Heed::Pause);
-        assert_eq!(requests.heed(Asked::Stop, now), Heed::Stop);
-        assert_eq!(requests.heed(Asked::Pause, now), Heed::Pause);
+        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
+        assert_eq!(stops.heed(Asked::Stop, now), Heed::Stop);
+        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
     }
 
     #[test]

@@ -134,8 +134,7 @@ impl Reporter for Json {
 
     fn notice(&mut self, notice: &Notice<'_>) {
         match notice {
-            Notice::Stopping if self.volume == Volume::Quiet => {}
-            Notice::Note(_) if self.volume == Volume::Quiet => {}
+            Notice::Stopping | Notice::Note(_) if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
             Notice::Note(message) => self.line(&Line::Note { message }),
             Notice::Problem(problem) => self.line(&Line::Problem {

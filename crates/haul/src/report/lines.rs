@@ -128,8 +128,7 @@ impl Lines {
     /// The lines of what the command itself has to say, added to `out`.
     pub(crate) fn notice(&self, notice: &Notice<'_>, out: &mut String) {
         match notice {
-            Notice::Stopping if self.detail.volume == Volume::Quiet => {}
-            Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
+            Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
             Notice::Note(note) => line(out, note),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),

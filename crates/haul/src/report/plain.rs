@@ -12,6 +12,9 @@ use crate::report::{Notice, Reporter, Summary, say};
 /// Often enough to show that it does not hang, and not so often that it fills a log.
 const PERIOD: Duration = Duration::from_secs(15);
 
+/// How long a status line waits until the lists have been counted.
+const COUNTING: Duration = Duration::from_millis(250);
+
 pub(crate) struct Plain {
     lines: Lines,
     gathered: String,
@@ -40,6 +43,7 @@ impl Plain {
     /// Adds a status line for this instant, where there are any.
     fn add_status(&mut self, at: Instant) {
         if let Some(progress) = &mut self.progress {
+            progress.count_rows(COUNTING);
             let text = progress.look(at, status);
             self.lines.line(&text, &mut self.gathered);
         }

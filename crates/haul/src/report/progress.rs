@@ -91,6 +91,11 @@ impl Progress {
         }
     }
 
+    /// Waits this long at most until it is known how many items there are.
+    pub(crate) fn count_rows(&self, most: Duration) {
+        self.total.within(most);
+    }
+
     /// Takes a sample for the rate, and shows the state at this instant.
     pub(crate) fn look<T>(&mut self, at: Instant, show: impl FnOnce(&Snapshot<'_>) -> T) -> T {
         self.hosts.retain(|_, (until, _)| *until > at);

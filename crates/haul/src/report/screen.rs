@@ -38,7 +38,7 @@ impl<W: io::Write> Screen<W> {
 
     /// Writes finished lines of text that stay, and draws these lines below them.
     pub(crate) fn draw_below(&mut self, text: &str, lines: &[String]) {
-        let mut frame = self.to_start();
+        let mut frame = self.go_to_start();
         if !text.is_empty() {
             frame.push_str(CLEAR_TO_END_OF_SCREEN);
             frame.push_str(text);
@@ -63,7 +63,7 @@ impl<W: io::Write> Screen<W> {
 
     /// Removes the lines. The cursor stays where the first one was.
     pub(crate) fn clear(&mut self) {
-        let start = self.to_start();
+        let start = self.go_to_start();
         if std::mem::take(&mut self.drawn) > 0 {
             self.write(&format!("{start}{CLEAR_TO_END_OF_SCREEN}"));
         }
@@ -76,7 +76,7 @@ impl<W: io::Write> Screen<W> {
     }
 
     /// Returns what moves the cursor to the start of the first line.
-    fn to_start(&mut self) -> String {
+    fn go_to_start(&mut self) -> String {
         match std::mem::take(&mut self.below) {
             0 => START.to_owned(),
             rows => format!("\x1b[{rows}A{START}"),

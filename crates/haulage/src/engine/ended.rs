@@ -115,7 +115,7 @@ impl Core {
         let (keys, target) = (item.keys, item.target.clone());
         let kept = item.brought.kept.as_ref();
         let segments = kept.map_or(1, |kept| kept.brought_by());
-        let from_earlier_runs = kept.map_or(0, |kept| kept.from_earlier_runs());
+        let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
         if let Some(copy) = &saved.renamed {
             lock(&self.names).moved(keys.own, copy.clone());
         }

@@ -197,7 +197,7 @@ impl Lane {
         item.brought.resumed = here.covered();
         if let Some(under_way) = &item.under_way {
             let total = Some(kept.identity.total);
-            let earlier = kept.from_earlier_runs();
+            let earlier = kept.left_by_earlier_runs();
             under_way
                 .transfer
                 .begin_with(here.covered(), earlier, total);

@@ -267,7 +267,7 @@ impl Assembly {
     }
 
     /// Returns how many of its bytes were here before this run.
-    pub(crate) fn from_earlier_runs(&self) -> u64 {
+    pub(crate) fn left_by_earlier_runs(&self) -> u64 {
         let bytes = self.lock();
         let mut earlier = bytes.here.clone();
         for (_, own) in &bytes.by {

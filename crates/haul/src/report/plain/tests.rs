@@ -24,7 +24,7 @@ fn a_status_line_has_the_counts_and_who_waits() {
     };
     plain.event(&Event::HostWaits {
         host: "http://127.0.0.1:8080".into(),
-        wait: Duration::from_secs(3600),
+        wait: Duration::from_hours(1),
         why: Some(why),
     });
     assert_eq!(
