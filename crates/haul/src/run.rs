@@ -31,6 +31,7 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
             Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
             Err(problem) => {
                 display.notice(&Notice::Problem(&problem));
+                display.leave();
                 problem.exit
             }
         }

@@ -10,6 +10,10 @@ use std::io;
 const START: &str = "\r";
 const CLEAR_TO_END_OF_ROW: &str = "\x1b[K";
 const CLEAR_TO_END_OF_SCREEN: &str = "\x1b[J";
+/// Text that is too wide goes on in the next row (DECAWM), as terminals do by default. Without it, a line stays in its row though the
+/// terminal takes one of its characters for wider than we do.
+const WRAP: &str = "\x1b[?7h";
+const NO_WRAP: &str = "\x1b[?7l";
 
 /// Lines at the bottom of a terminal.
 #[derive(Debug)]
@@ -40,9 +44,11 @@ impl<W: io::Write> Screen<W> {
     pub(crate) fn draw_below(&mut self, text: &str, lines: &[String]) {
         let mut frame = self.go_to_start();
         if !text.is_empty() {
+            frame.push_str(WRAP);
             frame.push_str(CLEAR_TO_END_OF_SCREEN);
             frame.push_str(text);
         }
+        frame.push_str(NO_WRAP);
         for (nth, line) in lines.iter().enumerate() {
             if nth > 0 {
                 frame.push_str("\r\n");
@@ -57,6 +63,7 @@ impl<W: io::Write> Screen<W> {
             let _ = write!(frame, "\x1b[{up}A");
         }
         frame.push_str(START);
+        frame.push_str(WRAP);
         self.drawn = lines.len();
         self.write(&frame);
     }
@@ -65,7 +72,8 @@ impl<W: io::Write> Screen<W> {
     pub(crate) fn clear(&mut self) {
         let start = self.go_to_start();
         if std::mem::take(&mut self.drawn) > 0 {
-            self.write(&format!("{start}{CLEAR_TO_END_OF_SCREEN}"));
+            // That ends what a frame may have begun which has not come through: a Ctrl-C discards what waits to be shown.
+            self.write(&format!("{WRAP}{start}{CLEAR_TO_END_OF_SCREEN}"));
         }
     }
 

@@ -139,3 +139,18 @@ fn a_terminal_that_is_gone_is_no_failure() {
     screen.draw(&full(40));
     screen.say("interrupted\n");
 }
+
+#[test]
+fn lines_that_the_terminal_finds_too_wide_stay_in_their_rows() {
+    let mut screen = Screen::new(Vec::new());
+    screen.draw_below("above\n", &["a".to_owned(), "b".to_owned()]);
+    let written = String::from_utf8(screen.written().to_vec()).unwrap();
+    let (before, after) = written.split_once(NO_WRAP).unwrap();
+    assert!(before.ends_with("above\n"), "{written:?}");
+    assert!(
+        after.contains("a\x1b[K\r\nb") && after.ends_with(WRAP),
+        "{written:?}"
+    );
+    screen.clear();
+    assert!(screen.written().starts_with(written.as_bytes()));
+}
