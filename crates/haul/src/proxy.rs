@@ -2,7 +2,8 @@
 
 use std::env;
 
-/// As curl reads them: `HTTP_PROXY` is left out, since a server sets it from a header of a request (CVE-2016-5385).
+/// As curl reads them: `HTTP_PROXY` is left out, since a server sets it from a header of a request
+/// (CVE-2016-5385).
 const VARIABLES: [&str; 5] = [
     "http_proxy",
     "https_proxy",

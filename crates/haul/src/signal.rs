@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A terminal that closes sends SIGHUP by itself, and its shell sends another one: within this time they are one request to stop.
+/// A terminal that closes sends SIGHUP by itself, and its shell sends another one: within this time
+/// they are one request to stop.
 const ONE_HANGUP: Duration = Duration::from_millis(500);
 
 /// What a signal asks for.
@@ -58,7 +59,8 @@ impl Stops {
     }
 }
 
-/// The signals that are listened to. One that was ignored when the process started, as by nohup, stays ignored.
+/// The signals that are listened to. One that was ignored when the process started, as by nohup,
+/// stays ignored.
 pub(crate) struct Interrupts {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
@@ -67,8 +69,8 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens from now on, so that the signals no longer end the process by themselves; to Ctrl-Z where something `is_drawn` that has
-    /// to be removed first. Needs a Tokio runtime around it.
+    /// Listens from now on, so that the signals no longer end the process by themselves; to Ctrl-Z
+    /// where something `is_drawn` that has to be removed first. Needs a Tokio runtime around it.
     pub(crate) fn listen(is_drawn: bool) -> io::Result<Self> {
         // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then its write fails, and it alone.
         drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
@@ -119,7 +121,8 @@ pub(crate) fn pause() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), Number::STOP);
 }
 
-/// Returns the signals that this process ignores, a bit for each; none where the system does not say.
+/// Returns the signals that this process ignores, a bit for each; none where the system does not
+/// say.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_in(&status).unwrap_or_default()

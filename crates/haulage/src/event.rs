@@ -201,7 +201,8 @@ pub struct Transfer {
     pub url: Arc<str>,
     /// Bytes from the network, over all attempts.
     fetched: AtomicU64,
-    /// What is added to `fetched`, modulo 2^64, to count what is here of the file in the present attempt.
+    /// Added to `fetched`, modulo 2^64, it gives the bytes of the file that are here in the present
+    /// attempt.
     offset: AtomicU64,
     /// Bytes of the file that an earlier run has left.
     resumed: AtomicU64,
@@ -226,7 +227,7 @@ impl Transfer {
         }
     }
 
-    /// Returns how many bytes of the file are here in the present attempt, those that it went on with included.
+    /// Returns how many bytes of the file are here in the present attempt, resumed ones included.
     #[must_use]
     pub fn received(&self) -> u64 {
         // In this order: the offset was made from what had been fetched then.
@@ -246,7 +247,7 @@ impl Transfer {
         self.resumed.load(Ordering::Relaxed)
     }
 
-    /// Returns whether it only waits: for its next attempt, or for its turn at a host.
+    /// Returns whether it waits for its next attempt, or for its turn at a host.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.is_waiting.load(Ordering::Relaxed)
@@ -263,7 +264,8 @@ impl Transfer {
         self.begin_with(0, 0, length);
     }
 
-    /// Notes that a file of this length is gone on with: `here` bytes of it are here, `resumed` of them from an earlier run.
+    /// Notes that a file of this length is resumed: `here` bytes of it are here, `resumed` of them
+    /// from an earlier run.
     pub(crate) fn begin_with(&self, here: u64, resumed: u64, length: Option<u64>) {
         self.resumed.store(resumed, Ordering::Relaxed);
         self.length
@@ -276,7 +278,7 @@ impl Transfer {
         self.fetched.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Notes whether it only waits.
+    /// Notes whether it waits.
     pub(crate) fn set_waiting(&self, is_waiting: bool) {
         self.is_waiting.store(is_waiting, Ordering::Relaxed);
     }

@@ -50,11 +50,14 @@ pub struct Outcome {
     pub segments: u32,
     /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched again.
     pub resumed: u64,
-    /// Bytes that came over the network for it in this run, over all attempts; 0 for a recorded outcome.
+    /// Bytes that came over the network for it in this run, over all attempts; 0 for a recorded
+    /// outcome.
     pub fetched: u64,
-    /// Bytes of the file that earlier runs had left, and that this one did not fetch again; 0 for a recorded outcome.
+    /// Bytes of the file that earlier runs had left, and that this one did not fetch again; 0 for a
+    /// recorded outcome.
     pub from_earlier_runs: u64,
-    /// Bytes of its unfinished file that the next run goes on with; 0 when it is complete, or nothing is kept.
+    /// Bytes of its unfinished file that are kept for the next run; 0 when it is complete, or when
+    /// nothing is kept.
     pub kept: u64,
     /// Why what an earlier attempt or run had brought was of no use, so that the file was begun again.
     pub restarted: Option<Box<str>>,
@@ -72,13 +75,15 @@ impl Outcome {
         self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
     }
 
-    /// Returns [`segments`](Self::segments); `None` for an outcome that an older version recorded without them.
+    /// Returns [`segments`](Self::segments); `None` for an outcome that an older version recorded
+    /// without them.
     #[must_use]
     pub fn known_segments(&self) -> Option<u32> {
         self.has_counts.then_some(self.segments)
     }
 
-    /// Returns [`resumed`](Self::resumed); `None` for an outcome that an older version recorded without it.
+    /// Returns [`resumed`](Self::resumed); `None` for an outcome that an older version recorded
+    /// without it.
     #[must_use]
     pub fn known_resumed(&self) -> Option<u64> {
         self.has_counts.then_some(self.resumed)

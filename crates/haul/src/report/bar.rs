@@ -144,7 +144,8 @@ fn stderr() -> Terminal {
     }
 }
 
-/// Returns how much the user has entered that the terminal has echoed, line by line, and that nobody has read.
+/// Returns the bytes of the lines that the user has entered, that the terminal has echoed, and that
+/// nobody has read.
 fn entered() -> u64 {
     let modes = rustix::termios::tcgetattr(io::stdin());
     let is_echoed = |modes: Termios| {

@@ -71,7 +71,8 @@ pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> [String; 2] {
     [format::fit(&first, columns), activity(now, columns)]
 }
 
-/// Returns a line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, and after that the hosts that wait.
+/// Returns a line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, and after that the
+/// hosts that wait.
 pub(crate) fn status(now: &Snapshot<'_>) -> String {
     let mut parts = counts(now);
     parts.extend(now.waits.iter().take(MOST_WAITS).map(Wait::to_string));
@@ -170,7 +171,8 @@ fn bar(fraction: f64, columns: usize) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(columns - full))
 }
 
-/// Returns what moves, then what waits: `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`. What waits gets up to half of the columns.
+/// Returns what moves, then what waits: `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`.
+/// What waits gets up to half of the columns.
 fn activity(now: &Snapshot<'_>, columns: usize) -> String {
     let most = if now.flights.is_empty() {
         columns

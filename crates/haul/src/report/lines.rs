@@ -234,7 +234,8 @@ impl Lines {
         self.tell_place(outcome, out);
     }
 
-    /// Says where a file is whose name is not the expected one; that of a single URL is said in the end.
+    /// Says where a file is whose name is not the expected one. For a single URL, the closing lines
+    /// say it.
     fn tell_place(&mut self, outcome: &Outcome, out: &mut String) {
         if self.detail.volume == Volume::Quiet {
             return;
@@ -275,7 +276,8 @@ pub(crate) fn problem(problem: &Problem) -> String {
     out
 }
 
-/// Returns `failed: LABEL: MESSAGE (after 6 attempts, URL, LIST:LINE)`, in which nothing is said twice.
+/// Returns `failed: LABEL: MESSAGE (after 6 attempts, URL, LIST:LINE)`, in which nothing is said
+/// twice.
 fn failed(outcome: &Outcome, message: &str) -> String {
     let (label, url) = (&*outcome.label, &*outcome.url);
     let attempts = Some(outcome.attempts).filter(|attempts| *attempts > 1);

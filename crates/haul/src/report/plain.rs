@@ -1,4 +1,5 @@
-//! Lines on standard error, and no bar: for each item, or one every 15 seconds about how far the run is.
+//! Lines on standard error, and no bar: for each item, or one every 15 seconds about how far the
+//! run is.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Where a file is, and what its name would have been: told for a single URL, and where the name is not the expected one.
+//! Where a file is, and what its name would have been: told for a single URL, and where the name is
+//! not the expected one.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -8,7 +9,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::report::format;
 
-/// Returns the line for an item that has its file: `saved a.bin (5.0 MiB)`; `None` where there is no file with a name.
+/// Returns the line for an item that has its file: `saved a.bin (5.0 MiB)`; `None` where there is
+/// no file with a name.
 pub(crate) fn line(outcome: &Outcome) -> Option<String> {
     let path = outcome.path.as_deref()?;
     match outcome.status {
@@ -32,7 +34,8 @@ fn checked(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Returns the name that an item's file should have had, where it has another; `None` where it has the expected one.
+/// Returns the name that an item's file should have had, where it has another; `None` where it has
+/// the expected one.
 pub(crate) fn unexpected(outcome: &Outcome) -> Option<Cow<'_, str>> {
     let file = Path::new(outcome.path.as_deref()?).file_name()?.to_str()?;
     let of_url = name_of(&outcome.url);

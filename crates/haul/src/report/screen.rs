@@ -1,7 +1,8 @@
 //! The last lines of a terminal, drawn again and again, with text above them that stays.
 //!
-//! After each drawing the cursor is at the start of the first line. What the terminal echoes, such as `^C`, then covers a line instead
-//! of making it longer. And clearing needs no count of rows, which a resize would change: it clears from the cursor to the end.
+//! After each drawing the cursor is at the start of the first line. What the terminal echoes, such
+//! as `^C`, then covers a line instead of making it longer. And clearing needs no count of rows,
+//! which a resize would change: it clears from the cursor to the end.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,8 +11,8 @@ use std::io;
 const START: &str = "\r";
 const CLEAR_TO_END_OF_ROW: &str = "\x1b[K";
 const CLEAR_TO_END_OF_SCREEN: &str = "\x1b[J";
-/// Text that is too wide goes on in the next row (DECAWM), as terminals do by default. Without it, a line stays in its row though the
-/// terminal takes one of its characters for wider than we do.
+/// Text that is too wide goes on in the next row (DECAWM), as terminals do by default. Without it,
+/// a line stays in its row though the terminal takes one of its characters for wider than we do.
 const WRAP: &str = "\x1b[?7h";
 const NO_WRAP: &str = "\x1b[?7l";
 
@@ -21,7 +22,8 @@ pub(crate) struct Screen<W> {
     out: W,
     /// How many lines are drawn.
     drawn: usize,
-    /// Rows from the start of the first line down to the cursor, which is there after the user has pressed Enter.
+    /// Rows from the start of the first line down to the cursor, which is there after the user has
+    /// pressed Enter.
     below: usize,
 }
 
@@ -72,7 +74,8 @@ impl<W: io::Write> Screen<W> {
     pub(crate) fn clear(&mut self) {
         let start = self.go_to_start();
         if std::mem::take(&mut self.drawn) > 0 {
-            // That ends what a frame may have begun which has not come through: a Ctrl-C discards what waits to be shown.
+            // The last frame may be incomplete: on Ctrl-C, the terminal discards what it has not
+            // shown yet.
             self.write(&format!("{WRAP}{start}{CLEAR_TO_END_OF_SCREEN}"));
         }
     }
@@ -97,7 +100,8 @@ impl<W: io::Write> Screen<W> {
         self.write(text);
     }
 
-    /// Writes all at once, so that nothing comes between. The terminal may be gone: then nobody reads it.
+    /// Writes all at once, so that nothing comes between. The terminal may be gone: then nobody
+    /// reads it.
     fn write(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes());
         let _ = self.out.flush();

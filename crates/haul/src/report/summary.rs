@@ -84,8 +84,8 @@ impl Summary {
         self.done + self.skipped + self.unchanged
     }
 
-    /// Returns how many items have nothing to show for: they had not started, or nothing of them is kept. `None` when it is not known
-    /// how many there are.
+    /// Returns how many items have nothing to show for: they had not started, or nothing of them is
+    /// kept. `None` when it is not known how many there are.
     fn not_started(&self) -> Option<u64> {
         let known = self.there() + self.failed + self.partial;
         self.total.map(|total| total.saturating_sub(known))

@@ -11,7 +11,8 @@ use haulage::source::ListFormat;
 
 use crate::input::Count;
 
-/// The number of items in all of the input. Lists are counted on the side, and not before somebody asks.
+/// The number of items in all of the input. Lists are counted on the side, and not before somebody
+/// asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Total {
     is_one_url: bool,
@@ -50,7 +51,8 @@ impl Total {
         self.is_one_url
     }
 
-    /// Returns the sum if it is known by now; `None` while lists are counted, and where it cannot be known.
+    /// Returns the sum if it is known by now; `None` while lists are counted, and where it cannot
+    /// be known.
     pub(crate) fn get(&self) -> Option<u64> {
         self.within(Duration::ZERO)
     }

@@ -168,8 +168,8 @@ impl Engine {
         self.core.cancel();
     }
 
-    /// Returns how many rows the input has, bad ones included; `None` before all of it has been read, which a run that is stopped
-    /// may never do.
+    /// Returns how many rows the input has, bad ones included; `None` before all of it has been
+    /// read, which a run that is stopped may never do.
     #[must_use]
     pub fn input_rows(&self) -> Option<u64> {
         self.core.input_rows.get().copied()

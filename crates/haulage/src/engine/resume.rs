@@ -308,8 +308,8 @@ impl Core {
         Ok((part, kept.entity.clone()))
     }
 
-    /// Returns how many bytes of an item's unfinished file the next run can go on with. What has been handed to the disk counts: it is
-    /// written before the run is over.
+    /// Returns how many bytes of an item's unfinished file are kept for the next run. What has been
+    /// handed to the disk counts: it is written before the run is over.
     pub(super) fn kept_for_next_run(&self, item: &Item) -> u64 {
         let (Some(_), Some(kept)) = (&self.state, &item.brought.kept) else {
             return 0;

@@ -114,7 +114,8 @@ fn a_narrower_terminal_keeps_no_stale_rows() {
     let mut screen = screen(80);
     screen.say("above\n");
     screen.draw(&full(80));
-    // What a terminal does that wraps its lines anew: more rows, and the cursor where its line begins.
+    // What a terminal does that wraps its lines anew: more rows, and the cursor where its line
+    // begins.
     let wrapped = format!("above\r\n{0}{0}\r\n", "█".repeat(40));
     screen.out.0 = Parser::new(8, 40, 0);
     screen.echo(&format!("{wrapped}{0}{0}\x1b[2;1H", "x".repeat(39)));
