@@ -258,7 +258,5 @@ async fn after(instant: Option<Instant>, events: &mut Events, batch: &mut Vec<Ev
 }
 
 fn no_system(cause: &io::Error) -> Problem {
-    Problem::destination(format!(
-        "the system does not give what a run needs: {cause}"
-    ))
+    Problem::destination(format!("the run cannot start: {cause}"))
 }

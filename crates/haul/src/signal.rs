@@ -59,11 +59,12 @@ impl Stops {
     }
 }
 
-/// The signals that are listened to. One that was ignored when the process started, as by nohup,
-/// stays ignored.
+/// The signals that are listened to. SIGHUP stays ignored where it was when the process started, as
+/// by nohup, and so does Ctrl-Z. SIGINT does not: a shell script ignores it for what it starts with
+/// `&`, and may send it itself.
 pub(crate) struct Interrupts {
-    interrupt: Option<Signal>,
-    terminate: Option<Signal>,
+    interrupt: Signal,
+    terminate: Signal,
     hang_up: Option<Signal>,
     pause: Option<Signal>,
 }
@@ -72,21 +73,22 @@ impl Interrupts {
     /// Listens from now on, so that the signals no longer end the process by themselves; to Ctrl-Z
     /// where something `is_drawn` that has to be removed first. Needs a Tokio runtime around it.
     pub(crate) fn listen(is_drawn: bool) -> io::Result<Self> {
-        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then its write fails, and it alone.
+        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then only its
+        // write fails.
         drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
         let ignored = ignored();
-        let listen = |number: Number| {
+        let unless_ignored = |number: Number| {
             let number = number.as_raw();
             let is_ignored = ignored >> (number - 1) & 1 == 1;
             let kind = SignalKind::from_raw(number);
             (!is_ignored).then(|| signal(kind)).transpose()
         };
         Ok(Self {
-            interrupt: listen(Number::INT)?,
-            terminate: listen(Number::TERM)?,
-            hang_up: listen(Number::HUP)?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: unless_ignored(Number::HUP)?,
             pause: if is_drawn {
-                listen(Number::TSTP)?
+                unless_ignored(Number::TSTP)?
             } else {
                 None
             },
@@ -96,8 +98,8 @@ impl Interrupts {
     /// Waits for the next one. A wait that is given up loses none.
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            () = received(&mut self.interrupt) => Asked::Stop,
-            () = received(&mut self.terminate) => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
             () = received(&mut self.hang_up) => Asked::HangUp,
             () = received(&mut self.pause) => Asked::Pause,
         }

@@ -1,7 +1,7 @@
 //! Signals, and readers who leave.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
@@ -229,23 +229,33 @@ fn a_list_not_read_to_its_end_has_no_total() {
     );
 }
 
-#[test]
-fn a_signal_that_is_ignored_stays_ignored() {
+/// What becomes of a run that was started with a signal ignored, and that gets it.
+fn ignoring(signal: &str, number: Signal) -> Ran {
     let (origin, gate) = half_open();
     let place = Place::new();
-    let haul = format!(
-        "trap '' HUP; exec {} {}",
-        env!("CARGO_BIN_EXE_haul"),
-        origin.url("/half/a")
-    );
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &haul]).current_dir(place.path());
+    let haul = env!("CARGO_BIN_EXE_haul");
+    let line = format!("trap '' {signal}; exec {haul} {}", origin.url("/half/a"));
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).current_dir(place.path());
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     gate.wait_reached(1);
-    send(&child, Signal::HUP);
-    gate.open();
-    let ran: Ran = child.wait_with_output().unwrap().into();
+    send(&child, number);
+    if number == Signal::HUP {
+        gate.open();
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn a_run_under_nohup_survives_a_hangup() {
+    let ran = ignoring("HUP", Signal::HUP);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_background_job_of_a_script_can_be_interrupted() {
+    let ran = ignoring("INT", Signal::INT);
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
 }
 
 #[test]
