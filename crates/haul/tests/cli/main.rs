@@ -83,13 +83,13 @@ impl Place {
     #[track_caller]
     fn wait_for_parts(&self, count: usize, bytes: u64) {
         let started = Instant::now();
-        loop {
-            let parts = std::fs::read_dir(self.path().join(".haul/part"));
-            let parts = parts.into_iter().flatten().flatten();
-            let lengths = parts.filter_map(|part| Some(part.metadata().ok()?.len()));
-            if lengths.filter(|length| *length >= bytes).count() >= count {
-                return;
-            }
+        let is_large = |length: &u64| *length >= bytes;
+        while lengths_below(&self.path().join(".haul/part"))
+            .into_iter()
+            .filter(is_large)
+            .count()
+            < count
+        {
             assert!(started.elapsed() < PATIENCE, "there are no such parts");
             std::thread::yield_now();
         }
@@ -122,6 +122,18 @@ impl Place {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// The lengths of all files below a folder; what goes away meanwhile is passed over.
+fn lengths_below(folder: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.metadata() {
+            Ok(about) if about.is_dir() => lengths_below(&entry.path()),
+            Ok(about) => vec![about.len()],
+            Err(_) => Vec::new(),
+        })
+        .collect()
 }
 
 impl From<Output> for Ran {
