@@ -157,6 +157,7 @@ fn files(options: &mut Options, download: &Download) {
         args::Layout::Row => Layout::Row,
     };
     options.existing = match download.exists {
+        Exists::Auto => Existing::Auto,
         Exists::Skip => Existing::Skip,
         Exists::Refresh => Existing::Refresh,
         Exists::Overwrite => Existing::Overwrite,
@@ -464,6 +465,7 @@ mod tests {
         assert_eq!(addresses, AddressFamily::Ipv6);
         assert_eq!(options("http://a/").addresses, AddressFamily::Any);
         for (word, existing) in [
+            ("auto", Existing::Auto),
             ("skip", Existing::Skip),
             ("refresh", Existing::Refresh),
             ("rename", Existing::Rename),

@@ -67,7 +67,7 @@ pub use options::{
     Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions,
     Verification, Workspace,
 };
-pub use outcome::{Outcome, Status, Verified};
+pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};
 pub use state::{Results, results};
 

@@ -26,6 +26,9 @@ pub struct Outcome {
     pub status: Status,
     /// Where the file is, relative to the destination; `None` when it failed.
     pub path: Option<Arc<str>>,
+    /// Why the file is not at the name that its row or URL asks for; `None` where it is, or where
+    /// that is not known.
+    pub renamed: Option<Renamed>,
     /// The file's length in bytes; 0 when it failed.
     pub bytes: u64,
     /// The status of the last response.
@@ -105,7 +108,7 @@ impl Outcome {
 pub enum Status {
     /// The file is there, complete and verified.
     Done,
-    /// The file was there already, so nothing was asked.
+    /// The file was there already, so it was not fetched.
     Skipped,
     /// The file was there already, and its server says that it has not changed.
     Unchanged,
@@ -129,6 +132,27 @@ impl Status {
     }
 }
 
+/// Why a file has another name than its row or URL asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Renamed {
+    /// A different file has that name, and both are kept.
+    AnotherFile,
+    /// An earlier row of the same run has that name.
+    AnotherRow,
+}
+
+impl Renamed {
+    /// Returns the reason in words that can follow the name: "a different file has its name".
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::AnotherFile => "a different file has its name",
+            Self::AnotherRow => "an earlier row has its name",
+        }
+    }
+}
+
 /// What vouches for a file's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -137,9 +161,11 @@ pub enum Verified {
     Checksum,
     /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530), `Digest`, `Content-MD5`, `x-goog-hash`.
     Digest,
-    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`.
+    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. Of a file that was
+    /// there already: it has the length of the response, and its time, if that has one.
     Length,
-    /// Nothing: the body ended where the connection did, or the file was there already.
+    /// Nothing: the body ended where the connection did, or the file was there already and was
+    /// taken by its name.
     Nothing,
 }
 

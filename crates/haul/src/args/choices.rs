@@ -51,9 +51,13 @@ pub(crate) enum Layout {
 /// What happens to a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Exists {
-    /// Take it as it is
+    /// Skip it if it is the same file (its checksum matches, or its size and time are those of the
+    /// server's); finish it if it is a part of it; otherwise keep both, and give the new one
+    /// another name: a~1b2c3d4e.gif
+    Auto,
+    /// Skip it, whatever is in it
     Skip,
-    /// Ask the server whether it has changed (If-Modified-Since), and replace it if so, once the new one is complete
+    /// Ask the server whether it has changed, and replace it if so, once the new one is complete
     Refresh,
     /// Replace it, once the new one is complete
     Overwrite,

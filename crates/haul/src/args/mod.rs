@@ -169,11 +169,13 @@ pub(crate) struct Download {
 
     /// When a file is there already
     ///
-    /// What refresh asks about is the file's modification time, which is the server's where the server said one
-    /// (Last-Modified). So a file that was written to here since is taken for the server's, unless its row has another
-    /// checksum. Mirrors are asked for the whole file; so is a server that names the file (--content-disposition), but its
-    /// body is received only if it has changed.
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Skip, help_heading = "Files")]
+    /// A file that an earlier run has recorded, and that has the recorded size, is known: with auto
+    /// it is skipped without a request, and with refresh its server is asked whether it has
+    /// changed. Any other file is compared with the checksum of its row or, without one, with the
+    /// size and the time (Last-Modified) in the server's response, whose body is read only where
+    /// they differ. Next to NAME.aria2, NAME.part, NAME.crdownload and the like no file counts as
+    /// complete.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Auto, help_heading = "Files")]
     pub(crate) exists: Exists,
 
     /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that off

@@ -1,6 +1,6 @@
 //! A row of results: one outcome, as programs read it. Field names and their meaning are stable.
 
-use haulage::{Checksum, Error, Outcome};
+use haulage::{Checksum, Error, Outcome, Renamed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -14,6 +14,7 @@ pub(crate) struct ResultRow<'a> {
     final_url: Option<&'a str>,
     status: &'static str,
     path: Option<&'a str>,
+    renamed: Option<&'static str>,
     bytes: u64,
     http_status: Option<u16>,
     error: Option<Failure>,
@@ -63,6 +64,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             final_url: outcome.final_url.as_deref(),
             status: outcome.status.name(),
             path: outcome.path.as_deref(),
+            renamed: outcome.renamed.map(Renamed::reason),
             bytes: outcome.bytes,
             http_status: outcome.http_status,
             error: outcome.error().map(Failure::from),

@@ -54,7 +54,8 @@ fn what_is_there_can_be_refreshed() {
         (
             "unchanged a.bin\nunchanged: a.bin\n0 done, 1 unchanged, 0 skipped, 0 failed",
             "unchanged",
-            304,
+            // Nothing is recorded of it, so it is compared with an ordinary response.
+            200,
             "one",
         ),
         ("1 done, 0 skipped, 0 failed", "done", 200, "two!"),
@@ -90,10 +91,19 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
         "{}",
         ran.stderr
     );
+    // It has the length of the response, whose body is not read.
     assert_eq!(
         (origin.count("/a.bin"), place.read("a.bin").as_str()),
-        (1, "one")
+        (2, "one")
     );
+    place.write("a.bin", "any other");
+    let ran = place.haul(&["--exists", "skip", &url]);
+    assert!(
+        ran.stderr.starts_with("0 done, 1 skipped"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(origin.count("/a.bin"), 2);
     let ran = place.haul(&["--exists", "overwrite", &url]);
     assert_eq!((ran.code, place.read("a.bin").as_str()), (Some(0), "two"));
 }
@@ -123,7 +133,10 @@ fn a_dry_run_says_what_would_be_fetched_as_a_list_that_can_be_read() {
     let ran = place.haul(&["-d", "out", "-i", "plan.tsv"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(place.names("out").len(), 3);
-    let bad = place.haul(&["-d", "out", "--dry-run", &first, "http://a.example:99999/"]);
+    let again = place.haul(&["-d", "out", "--dry-run", "-i", "plan.tsv"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), ""));
+    assert!(again.stderr.contains("2 skipped"), "{}", again.stderr);
+    let bad = place.haul(&["-d", "out", "--dry-run", "http://a.example:99999/"]);
     assert_eq!((bad.code, bad.stdout.as_str()), (Some(1), ""));
 }
 
@@ -281,6 +294,26 @@ fn a_file_that_is_there_is_kept_beside_the_new_one_or_counts_as_failed() {
         (place.read("a.gif"), place.read("a.1.gif")),
         ("old".into(), "new".into())
     );
+}
+
+#[test]
+fn a_file_of_another_url_is_kept_and_the_new_name_is_reported() {
+    let origin = Origin::plain();
+    origin.on("/v1/setup.exe", Script::ok(Body::of("one")));
+    origin.on("/v2/setup.exe", Script::ok(Body::of("two!")));
+    let place = Place::new();
+    assert_eq!(place.haul(&[&origin.url("/v1/setup.exe")]).code, Some(0));
+    for status in ["done", "skipped"] {
+        let ran = place.haul(&["--results", "r.jsonl", &origin.url("/v2/setup.exe")]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let row = place.rows("r.jsonl").pop().unwrap();
+        assert_eq!(row["status"], status);
+        assert_eq!(row["renamed"], "a different file has its name");
+        let path = row["path"].as_str().unwrap();
+        assert!(path.starts_with("setup~"), "{path}");
+        assert_eq!(place.read(path), "two!");
+        assert_eq!(place.read("setup.exe"), "one");
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ fn each_item_has_one_row_of_results() {
     );
     let urls = [origin.url("/missing"), origin.url("/there")];
     let arguments = [
+        "--exists",
+        "skip",
         "--results",
         "r.jsonl",
         "-j",
@@ -37,7 +39,7 @@ fn each_item_has_one_row_of_results() {
     rows.sort_by_key(|row| row["row"].as_u64());
     assert_eq!(rows.len(), 4);
     let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
-    assert_eq!(fields.len(), 20, "{fields:?}");
+    assert_eq!(fields.len(), 21, "{fields:?}");
 
     let [missing, there, done, nonsense] = rows.try_into().unwrap();
     assert_eq!(missing["error"]["kind"], "http");
@@ -70,6 +72,7 @@ fn each_item_has_one_row_of_results() {
         ("final_url", json!(origin.url("/good"))),
         ("status", json!("done")),
         ("path", json!("from")),
+        ("renamed", Value::Null),
         ("bytes", json!(5)),
         ("http_status", json!(200)),
         ("error", Value::Null),
@@ -212,7 +215,8 @@ fn plain_progress_has_a_line_for_each_start_and_end() {
     );
     let ran = place.haul(&["--progress", "plain", &url]);
     assert!(
-        ran.stderr.starts_with("skipped a (already there)\n"),
+        ran.stderr
+            .starts_with("start  a\nskipped a (already there)\n"),
         "{}",
         ran.stderr
     );
@@ -265,9 +269,13 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
         assert_eq!((&row["md5"], &row["sha1"]), (&json!(md5), &json!(sha1)));
         assert_eq!(row.get("sha256"), None);
     }
-    let (ran, row) = run(&sha1.replace('a', "b"));
+    // What is there stays when neither it nor the server's has the checksum.
+    let (_, row) = run(&sha1.replace('a', "b"));
+    assert_eq!(row["error"]["kind"], "checksum");
+    assert_eq!(place.read("a"), "hello");
+    let wrong = format!("sha1={}", sha1.replace('a', "b"));
+    let ran = place.haul(&["--exists", "skip", "--checksum", &wrong, &origin.url("/a")]);
     assert!(ran.stderr.contains("--exists overwrite"), "{}", ran.stderr);
-    assert_eq!(row["error"]["kind"], "exists");
 }
 
 #[test]

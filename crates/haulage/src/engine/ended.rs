@@ -10,7 +10,7 @@ use super::lock;
 use super::present::Found;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::outcome::{Outcome, Status, Verified};
+use crate::outcome::{Outcome, Renamed, Status, Verified};
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
@@ -48,12 +48,14 @@ impl Core {
             Status::Planned => !self.is_named_later(request),
             Status::Done | Status::Skipped | Status::Unchanged => true,
         };
+        let renamed = found.renamed.filter(|_| there);
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
             place: request.place.clone(),
             ask: request.ask.clone(),
             url: Arc::clone(&request.given),
             path: there.then_some(path),
+            renamed,
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
@@ -125,6 +127,10 @@ impl Core {
                 .disk
                 .keeps_files()
                 .then(|| saved.renamed.as_ref().unwrap_or(&target).to_shared()),
+            renamed: saved
+                .renamed
+                .as_ref()
+                .map_or(item.renamed, |_| Some(Renamed::AnotherFile)),
             bytes: saved.length,
             etag: entity.etag,
             last_modified: entity.last_modified,
@@ -256,6 +262,7 @@ pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outco
         label,
         status: Status::Skipped,
         path: None,
+        renamed: None,
         bytes: 0,
         http_status: None,
         attempts: 0,

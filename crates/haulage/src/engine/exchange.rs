@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lane::{Lane, Step};
 use super::present::There;
 use super::work::To;
@@ -240,16 +240,15 @@ impl Lane {
     ) -> Result<Step, Error> {
         match self.core.name_by_server(item, &head.fields).await {
             There::Nothing => {}
-            There::Stored(stored) => {
-                if item.has_it_already(&stored, &entity) {
-                    self.put_aside(body).await;
-                    return Ok(Step::Unchanged(entity));
-                }
-            }
+            There::Unknown => item.at_name = AtName::Unknown,
             there => {
                 self.put_aside(body).await;
                 return Ok(Step::Found(there));
             }
+        }
+        if let Some(place) = self.is_there(item, &entity, Some(&head.fields)).await {
+            self.put_aside(body).await;
+            return Ok(Step::There(entity, place));
         }
         if let Err(error) = self.may_be_saved(&entity) {
             self.put_aside(body).await;

@@ -12,7 +12,7 @@ use super::present::Found;
 use super::window::Entry;
 use crate::error::ErrorKind;
 use crate::options::{Layout, Naming, Purpose};
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::layout;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Names, Settled};
@@ -97,7 +97,7 @@ impl Core {
         };
         let (target, key) = {
             let mut names = lock(&self.names);
-            match self.claim_of(&mut names, wanted, row, &request) {
+            match self.claim_of(&mut names, wanted.clone(), row, &request) {
                 Claim::Mine { name, key } => (name, key),
                 // Under which name the first one's file was saved its server has to say once more.
                 Claim::Same {
@@ -133,9 +133,10 @@ impl Core {
                 }
             }
         };
+        let renamed = (target != wanted).then_some(Renamed::AnotherRow);
         match known {
-            Some(known) => self.go_on(row, request, target, key, known),
-            None => self.fetch_apart(row, request, target, key),
+            Some(known) => self.go_on(row, request, target, key, renamed, known),
+            None => self.fetch_apart(row, request, target, key, renamed),
         }
     }
 

@@ -8,6 +8,7 @@ use url::Url;
 use super::resume::Brought;
 use super::work::{Hop, To};
 use crate::event::Transfer;
+use crate::outcome::Renamed;
 use crate::plan::conditional::Stored;
 use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
@@ -35,14 +36,28 @@ pub(super) struct Item {
     pub(super) http_status: Option<u16>,
     /// What is known of the file that stands at its name: its requests are conditional on that.
     pub(super) stored: Stored,
-    /// What stands at its name was found to be another file than its server said: it is replaced, whatever the server says next.
-    pub(super) replaces: bool,
+    /// What stands at its name, as far as its response has to do with that.
+    pub(super) at_name: AtName,
+    /// Why its file has another name than was asked for.
+    pub(super) renamed: Option<Renamed>,
     /// What has been brought of its file.
     pub(super) brought: Brought,
     /// What came was not what its checksum, or its server, had said: it is begun again once.
     pub(super) has_mismatched: bool,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
+}
+
+/// What stands at an item's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtName {
+    /// Nothing, or what its response is not compared with.
+    Nothing,
+    /// A file of which nothing is known: it is compared with the head of the response.
+    Unknown,
+    /// A file that was found to be another one: the item's own is fetched, whatever its server says
+    /// next.
+    Compared,
 }
 
 /// The names that an item has claimed.
@@ -80,7 +95,8 @@ impl Item {
             resends: 0,
             http_status: None,
             stored: Stored::default(),
-            replaces: false,
+            at_name: AtName::Nothing,
+            renamed: None,
             brought: Brought::default(),
             has_mismatched: false,
             under_way: None,
@@ -152,7 +168,8 @@ impl Item {
     pub(super) fn is_new(&self) -> bool {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
         let has_begun = self.under_way.is_some() || self.hop.is_some() || self.rounds > 0;
-        !has_begun && !is_known && !self.replaces && self.brought.kept.is_none()
+        let meets_file = self.at_name != AtName::Nothing;
+        !has_begun && !is_known && !meets_file && self.brought.kept.is_none()
     }
 
     /// How long it has been under way.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lock;
 use super::present::{Found, settled};
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
-use crate::outcome::Status;
+use crate::outcome::{Renamed, Status};
 use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Key, Settled};
@@ -39,6 +39,7 @@ impl Core {
         mut request: Request,
         target: TargetName,
         key: Key,
+        renamed: Option<Renamed>,
         known: Known,
     ) {
         if let Some(failure) = known.is_final(self.options.retry_failed, request.ask.as_ref()) {
@@ -49,26 +50,37 @@ impl Core {
             return self.end_known(row, &request, &target, key, Status::Failed(error));
         }
         let Some(path) = known.file() else {
-            return self.fetch_apart(row, request, target, key);
+            return self.fetch_apart(row, request, target, key, renamed);
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
+        let is_as_recorded = |length| length == known.bytes;
         let error = match (self.disk.present(&place), self.options.existing) {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(key, &target, &place);
                 let mut item = Item::new(row, request, place, key);
                 // What was changed here is no file that the server knows.
-                if length == known.bytes {
+                if is_as_recorded(length) && !known.is_by_name_alone() {
                     item.stored = stored(&known, modified);
+                }
+                if item.stored.conditions().is_empty() {
+                    item.at_name = AtName::Unknown;
                 }
                 return self.fetch(item);
             }
-            (Ok(Present::File { length, .. }), _) if length == known.bytes => {
-                self.stands_at(key, &target, &place);
-                return self.take_as_it_is(row, request, place, key, known);
+            // Nobody has compared it yet.
+            (Ok(Present::File { .. }), Existing::Auto) if known.is_by_name_alone() => {
+                return self.fetch_apart(row, request, target, key, renamed);
             }
-            (Ok(Present::Nothing), _) => return self.fetch_apart(row, request, target, key),
+            (Ok(Present::File { length, .. }), _) if is_as_recorded(length) => {
+                self.stands_at(key, &target, &place);
+                let renamed = renamed.or_else(|| was_beside(&target, &place, request.url()));
+                return self.take_as_it_is(row, request, place, key, renamed, known);
+            }
+            (Ok(Present::Nothing), _) => {
+                return self.fetch_apart(row, request, target, key, renamed);
+            }
             (Ok(present), Existing::Skip) => changed(&place, present, known.bytes),
-            (Ok(_), _) => return self.fetch_apart(row, request, target, key),
+            (Ok(_), _) => return self.fetch_apart(row, request, target, key, renamed),
             (Err(cause), _) => {
                 let what = format!("cannot see whether {} is there", place.as_str());
                 Error::disk(&what, cause)
@@ -98,9 +110,13 @@ impl Core {
         request: Request,
         target: TargetName,
         key: Key,
+        renamed: Option<Renamed>,
     ) {
-        match self.apart(target, key, &request) {
-            Ok(target) => self.fetch_or_end(row, request, target, key),
+        match self.apart(&target, key, &request) {
+            Ok(None) => self.fetch_or_end(row, request, target, key, renamed),
+            Ok(Some(target)) => {
+                self.fetch_or_end(row, request, target, key, Some(Renamed::AnotherFile));
+            }
             Err(error) => {
                 self.stop(error);
                 self.forget();
@@ -108,27 +124,35 @@ impl Core {
         }
     }
 
-    /// The name of a row that has no file: another one where the file that stands there was saved for another row, of another
-    /// list or of this one as it was.
-    fn apart(&self, target: TargetName, key: Key, request: &Request) -> Result<TargetName, Error> {
+    /// The distinct name of a row that has no file, where the file that stands at its own was saved
+    /// for another row, of another list or of this one as it was; `None` where it was not.
+    fn apart(
+        &self,
+        target: &TargetName,
+        key: Key,
+        request: &Request,
+    ) -> Result<Option<TargetName>, Error> {
         let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
-            return Ok(target);
+            return Ok(None);
         };
         // Otherwise whoever asks has said what becomes of a file that is in the way.
-        let keeps_it = matches!(self.options.existing, Existing::Skip | Existing::Refresh);
+        let keeps_it = matches!(
+            self.options.existing,
+            Existing::Auto | Existing::Skip | Existing::Refresh
+        );
         if !keeps_it
             || !state.knows()
-            || !matches!(self.disk.present(&target), Ok(Present::File { .. }))
+            || !matches!(self.disk.present(target), Ok(Present::File { .. }))
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
-            return Ok(target);
+            return Ok(None);
         }
         let wanted = target.distinct(request.url());
         let mut names = lock(&self.names);
         let (Claim::Mine { name, .. } | Claim::Same { name, .. }) =
             names.claim(wanted, request.url(), &request.checksums);
         names.moved(key, name.clone());
-        Ok(name)
+        Ok(Some(name))
     }
 
     /// The file that was saved for a row is there, of its length.
@@ -138,6 +162,7 @@ impl Core {
         mut request: Request,
         place: TargetName,
         key: Key,
+        renamed: Option<Renamed>,
         known: Known,
     ) {
         let is_known = |algorithm| {
@@ -147,7 +172,9 @@ impl Core {
         let wanted = self.hashes_of(&request);
         if !wanted.algorithms().all(is_known) {
             request.ask = request.ask.map(|ask| known.with_other_hashes(ask));
-            return self.read_first(Item::new(row, request, place, key));
+            let mut item = Item::new(row, request, place, key);
+            item.renamed = renamed;
+            return self.read_first(item);
         }
         request.ask = known.as_recorded(request.ask);
         let found = Found {
@@ -155,6 +182,7 @@ impl Core {
             bytes: known.bytes,
             verified: known.verified,
             hashes: known.hashes,
+            renamed,
         };
         lock(&self.names).settle(key, Settled::Done);
         self.end_without_request(row, &request, &place, Status::Skipped, found);
@@ -172,6 +200,13 @@ fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
         etag: etag.map(Into::into),
         ..Core::stored(modified)
     }
+}
+
+/// Returns why a row's file was saved at a place that is not its name, as far as the place tells;
+/// `None` where it does not tell.
+fn was_beside(target: &TargetName, place: &TargetName, given: &str) -> Option<Renamed> {
+    let is_beside = place != target && *place == target.distinct(given);
+    is_beside.then_some(Renamed::AnotherFile)
 }
 
 /// What stands there is not what was saved.

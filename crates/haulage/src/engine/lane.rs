@@ -20,6 +20,7 @@ use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::Inflow;
 use crate::plan::head::Entity;
+use crate::plan::name::TargetName;
 use crate::schedule::{HostId, Lease, Next, Seen};
 use crate::write::PartWriter;
 
@@ -57,8 +58,10 @@ pub(super) enum Step {
     Received(PartWriter, Entity),
     /// What stands at the name that the server has given ends it.
     Found(There),
-    /// What is there already is the file that this describes.
+    /// The server says that the file has not changed, which this describes.
     Unchanged(Entity),
+    /// The file that this describes is at this name already, as far as length and time tell.
+    There(Entity, TargetName),
     /// The item goes on at another URL.
     Redirected(Url),
     /// Its response has brought what it was to bring; others bring the rest.
@@ -186,6 +189,7 @@ impl Lane {
             Step::Received(part, entity) => self.core.save(item, part, entity).await,
             Step::Found(there) => self.core.end_unread(item, there),
             Step::Unchanged(entity) => self.core.unchanged(item, entity),
+            Step::There(entity, place) => self.core.there_by_length(item, entity, place),
             Step::Resent => self.core.queue(item),
             Step::More => self.core.go_on_with(item),
             Step::Again(why) => self.core.begin_again(item, why),

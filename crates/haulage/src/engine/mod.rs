@@ -41,7 +41,7 @@ use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
 use crate::state::State;
-use crate::write::{Directory, Disk, Preview, Stream};
+use crate::write::{Directory, Disk, Preview, Stream, state_in};
 
 pub use self::events::{Events, Outcomes};
 
@@ -87,8 +87,13 @@ impl Engine {
         check_tls(&options.tls)?;
         match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
-                let preview = Preview::of(path)?;
-                Self::start_on(options, Arc::new(preview), None)
+                let disk: Arc<dyn Disk> = Arc::new(Preview::of(path)?);
+                // Without what is recorded, or a folder, each file that is there counts as unknown.
+                let state = state_in(path).ok().and_then(|path| {
+                    let state = State::open(path, false, &options, Arc::clone(&disk));
+                    state.ok().map(Arc::new)
+                });
+                Self::start_on(options, disk, state)
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let directory = Directory::open(

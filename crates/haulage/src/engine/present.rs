@@ -1,20 +1,18 @@
 //! What stands at a row's name already, and what becomes of the row then.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use url::Url;
 
 use super::core::Core;
 use super::ended::under_way;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lock;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
 use crate::options::{Existing, Purpose};
-use crate::outcome::{Outcome, Status, Verified};
-use crate::plan::conditional::Stored;
+use crate::outcome::{Outcome, Renamed, Status, Verified};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
@@ -28,6 +26,8 @@ pub(super) struct Found {
     pub(super) bytes: u64,
     pub(super) verified: Verified,
     pub(super) hashes: Vec<Checksum>,
+    /// Why it is not at the row's own name.
+    pub(super) renamed: Option<Renamed>,
 }
 
 impl Found {
@@ -47,6 +47,7 @@ impl Found {
                 Verified::Checksum
             },
             hashes,
+            renamed: None,
         }
     }
 
@@ -60,6 +61,7 @@ impl Found {
                 _ => Verified::Nothing,
             },
             hashes: outcome.hashes.clone(),
+            renamed: outcome.renamed,
         }
     }
 }
@@ -70,8 +72,8 @@ pub(super) enum There {
     Nothing,
     /// A file that is to be read first.
     Unread,
-    /// A file of which this is known: whether it is the server's is the server's to say.
-    Stored(Stored),
+    /// A file of which nothing is known: it is compared with the head of the response.
+    Unknown,
     /// The row ends so, with a file of this length.
     Ends(Status, u64),
 }
@@ -84,24 +86,30 @@ impl Core {
         request: Request,
         target: TargetName,
         key: Key,
+        renamed: Option<Renamed>,
     ) {
         let there = if self.is_named_later(&request) {
             There::Nothing
         } else {
             self.there(&target, &request)
         };
-        match there {
-            There::Nothing => self.fetch(Item::new(row, request, target, key)),
-            There::Stored(stored) => {
-                let mut item = Item::new(row, request, target, key);
-                item.stored = stored;
-                self.fetch(item);
-            }
-            There::Unread => self.read_first(Item::new(row, request, target, key)),
-            There::Ends(status, bytes) => {
-                lock(&self.names).settle(key, settled(&status));
-                self.end_without_request(row, &request, &target, status, Found::of(bytes));
-            }
+        if let There::Ends(status, bytes) = there {
+            lock(&self.names).settle(key, settled(&status));
+            let found = Found {
+                renamed,
+                ..Found::of(bytes)
+            };
+            return self.end_without_request(row, &request, &target, status, found);
+        }
+        let mut item = Item::new(row, request, target, key);
+        item.renamed = renamed;
+        if matches!(there, There::Unknown) {
+            item.at_name = AtName::Unknown;
+        }
+        if matches!(there, There::Unread) {
+            self.read_first(item);
+        } else {
+            self.fetch(item);
         }
     }
 
@@ -144,7 +152,8 @@ impl Core {
         };
         match verdict(present, self.options.existing) {
             Verdict::Fetch => There::Nothing,
-            Verdict::Ask(modified) => There::Stored(Self::stored(modified)),
+            Verdict::Compare if self.is_read_first(request) => There::Unread,
+            Verdict::Compare => There::Unknown,
             Verdict::Take(_) if !self.hashes_of(request).is_empty() => There::Unread,
             Verdict::Take(length) => There::Ends(Status::Skipped, length),
             Verdict::Fail(why) => {
@@ -152,6 +161,12 @@ impl Core {
                 failed(Error::new(ErrorKind::Exists, message))
             }
         }
+    }
+
+    /// Returns whether a file of which nothing is known is compared with its row's checksum rather
+    /// than with a response.
+    fn is_read_first(&self, request: &Request) -> bool {
+        self.options.existing == Existing::Auto && !request.checksums.is_empty()
     }
 
     /// The same for a row whose file an identical one has saved.
@@ -175,6 +190,9 @@ impl Core {
                             let expected = &item.request.checksums;
                             (Status::Skipped, Found::hashed(bytes, hashes, expected))
                         }
+                        Some(_) if core.options.existing == Existing::Auto => {
+                            return core.read_beside(item);
+                        }
                         Some((found, expected)) => {
                             let error = another_file(&item.target, found, expected);
                             (Status::Failed(error), Found::of(0))
@@ -184,6 +202,9 @@ impl Core {
                 Rechecked::Stopped => return core.cancelled(item),
                 Rechecked::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return core.fetch(item);
+                }
+                Rechecked::Unreadable(_) if core.options.existing == Existing::Auto => {
+                    return core.read_beside(item);
                 }
                 Rechecked::Unreadable(error) => {
                     let what = format!("{} is there, but cannot be read", item.target.as_str());
@@ -195,14 +216,51 @@ impl Core {
         self.rechecks.add(target, hashes, then);
     }
 
+    /// Hashes the file at an item's distinct name, where an earlier run may have saved it beside
+    /// the one that has another checksum; fetches it if that is another one too.
+    fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
+        item.at_name = AtName::Compared;
+        let distinct = item.target.distinct(item.request.url());
+        let was_saved = distinct != item.target
+            && matches!(self.disk.present(&distinct), Ok(Present::File { .. }));
+        if !was_saved {
+            return self.fetch(item);
+        }
+        let (core, hashes) = (Arc::clone(self), self.hashes_of(&item.request));
+        self.rechecks.add(distinct.clone(), hashes, move |checked| {
+            let expected = &item.request.checksums;
+            match checked {
+                Rechecked::Hashed(bytes, hashes) if differing(&hashes, expected).is_none() => {
+                    let found = Found::hashed(bytes, hashes, expected);
+                    core.stands_beside(&mut item, distinct);
+                    core.end_as_found(item, Status::Skipped, found);
+                }
+                Rechecked::Hashed(..) | Rechecked::Unreadable(_) => core.fetch(item),
+                Rechecked::Stopped => core.cancelled(item),
+            }
+        });
+    }
+
+    /// Notes that an item's file is at its distinct name, beside another file.
+    pub(super) fn stands_beside(&self, item: &mut Item, distinct: TargetName) {
+        lock(&self.names).moved(item.keys.own, distinct.clone());
+        item.target = distinct;
+        item.renamed = Some(Renamed::AnotherFile);
+    }
+
     /// An item ends without its body, and so do the rows that asked for the same.
     fn end_as_found(&self, item: Box<Item>, status: Status, found: Found) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
+        let found = Found {
+            renamed: item.renamed,
+            ..found
+        };
         if item.under_way.is_some() {
             let there = !matches!(status, Status::Failed(_));
             let outcome = Outcome {
                 status,
                 path: there.then(|| target.to_shared()),
+                renamed: found.renamed.filter(|_| there),
                 bytes: found.bytes,
                 verified: found.verified,
                 hashes: found.hashes,
@@ -222,7 +280,7 @@ impl Core {
         match there {
             There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
             There::Unread => self.read_first(item),
-            There::Nothing | There::Stored(_) => self.fetch(item),
+            There::Nothing | There::Unknown => self.fetch(item),
         }
     }
 
@@ -262,8 +320,8 @@ impl Core {
 /// What is done about what stands at a name.
 enum Verdict {
     Fetch,
-    /// The server is asked about a file that was last modified then.
-    Ask(Option<SystemTime>),
+    /// It is to be seen whether the file that stands there is the row's.
+    Compare,
     /// A file of this length is the row's.
     Take(u64),
     /// What stands there is in the way; why, in words that fit after its name.
@@ -279,9 +337,9 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
         | (_, Existing::Rename)
         | (Present::File { .. } | Present::Link, Existing::Overwrite)
         | (Present::Link, Existing::Refresh) => Verdict::Fetch,
-        (Present::File { modified, .. }, Existing::Refresh) => Verdict::Ask(modified),
+        (Present::File { .. }, Existing::Auto | Existing::Refresh) => Verdict::Compare,
         (_, Existing::Fail) => Verdict::Fail(
-            "is there already; move it away, or choose what is done with --exists skip, refresh, overwrite or rename",
+            "is there already; move it away, or choose what is done with --exists auto, skip, refresh, overwrite or rename",
         ),
         (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),
         (Present::Link | Present::Obstacle, _) => {

@@ -193,6 +193,10 @@ impl Lane {
             self.put_aside(body).await;
             return Ok(Step::Failed(error));
         }
+        if let Some(place) = self.is_there(item, &kept.entity, None).await {
+            self.put_aside(body).await;
+            return Ok(Step::There(kept.entity.clone(), place));
+        }
         let here = kept.pieces();
         item.brought.resumed = here.covered();
         if let Some(under_way) = &item.under_way {

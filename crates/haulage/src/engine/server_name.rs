@@ -6,7 +6,7 @@ use http::header::CONTENT_DISPOSITION;
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{AtName, Item};
 use super::lock;
 use super::present::There;
 use crate::options::Naming;
@@ -33,6 +33,9 @@ impl Core {
             return There::Nothing;
         }
         let is_done = self.claim(item, headers);
+        if item.at_name == AtName::Compared {
+            return There::Nothing;
+        }
         let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
         let (tell, told) = oneshot::channel();
         self.pool.call(move || {

@@ -46,6 +46,7 @@ impl Core {
         let core = Arc::clone(self);
         let saving = Saving {
             target: item.target.clone(),
+            given: Arc::clone(&item.request.given),
             existing: self.options.existing,
             promised: entity.length,
             modified: entity.modified(),

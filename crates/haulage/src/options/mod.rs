@@ -173,7 +173,7 @@ impl Options {
             tls: TlsOptions::default(),
             layout: Layout::Flat,
             naming: Naming::ByUrl,
-            existing: Existing::Skip,
+            existing: Existing::Auto,
             retry_failed: RetryFailed::Transient,
             durability: Durability::Batch,
             codings: Codings::AsSent,
@@ -319,16 +319,28 @@ pub enum Layout {
 }
 
 /// What happens when the target is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Existing {
-    /// It is taken as it is, and nothing is asked; where its row has a checksum, it is read and held against that first.
+    /// Its name alone proves nothing. A file that an earlier run has recorded for its row, and that
+    /// has the recorded size, is skipped without a request. Any other is read and compared with the
+    /// checksum of its row; without one, a GET shows whether it has the length of the response, and
+    /// its `Last-Modified` if there is one: then it is skipped too, and the body is not read. A
+    /// file that differs is compared with the new one once that is complete: it is replaced if the
+    /// new one begins with all of it (it was a partial download, or is the same). Otherwise both
+    /// are kept, and the new one gets its distinct name, `stem~HHHHHHHH.ext`. A file that another
+    /// tool has marked as unfinished (`NAME.aria2`, `NAME.part`, …) is never skipped by its length.
+    #[default]
+    Auto,
+    /// It is taken as it is, and no request is sent; where its row has a checksum, it is read and
+    /// compared with that first.
     Skip,
-    /// Its server is asked whether it has changed since (RFC 9110 §13.1), and it is replaced if so, atomically, once the new one
-    /// is complete. What is known of it is its modification time, which is the server's `Last-Modified` where the file came
-    /// with one; a file that was written to here since is taken for the server's as long as that one is older. Where its row has
-    /// a checksum, it is read and held against that, and fetched if it is another one. A mirror is asked for it whole. What is no
-    /// file is dealt with as by [`Overwrite`](Self::Overwrite).
+    /// Its server is asked whether it has changed since, and it is replaced if so, atomically, once
+    /// the new one is complete. A file that an earlier run has recorded, and that has the recorded
+    /// size, is asked for by its `ETag` and modification time (RFC 9110 §13.1). Any other is
+    /// compared with the length and the `Last-Modified` of an ordinary response. Where its row has
+    /// a checksum, it is read and compared with that, and fetched if it differs. What is no file is
+    /// dealt with as by [`Overwrite`](Self::Overwrite).
     Refresh,
     /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced itself, not what it leads to.
     Overwrite,

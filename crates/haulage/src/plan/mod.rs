@@ -6,6 +6,7 @@ mod component;
 pub(crate) mod conditional;
 pub(crate) mod content_range;
 pub(crate) mod disposition;
+pub(crate) mod existing;
 pub(crate) mod fields;
 pub(crate) mod head;
 pub(crate) mod layout;

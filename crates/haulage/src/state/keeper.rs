@@ -15,7 +15,7 @@ use super::parts::{Recorded, Unfinished};
 use super::record::Record;
 use super::store::{self, Access, Pass, Store};
 use crate::error::Error;
-use crate::options::{Durability, Existing, Options, Workspace};
+use crate::options::{Durability, Existing, Options, Purpose, Workspace};
 use crate::outcome::Outcome;
 use crate::request::Place;
 use crate::write::{Assemblies, Assembly, Disk, Syncs};
@@ -77,8 +77,9 @@ pub(crate) struct Ending {
 }
 
 impl State {
-    /// The state of a destination, which is locked for this run; its database is made when there is something to record. Where it
-    /// stands `alone`, nobody else can look into it meanwhile.
+    /// Opens the state of a destination, which is locked for this run; its database is made when
+    /// there is something to record. Where it stands `alone`, nobody else can look into it
+    /// meanwhile. A run that only plans reads it and records nothing.
     ///
     /// # Errors
     /// Of kind `disk`, when there is one that cannot be used.
@@ -88,7 +89,10 @@ impl State {
         options: &Options,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, Error> {
-        let access = Access::Write { alone };
+        let access = match options.purpose {
+            Purpose::Download => Access::Write { alone },
+            Purpose::Plan => Access::Read,
+        };
         let mut store = match path.symlink_metadata() {
             Ok(_) => Some(Store::open(&path, access)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -99,13 +103,16 @@ impl State {
                 ));
             }
         };
-        let unfinished = unfinished(store.as_mut(), &*disk)?;
+        let unfinished = match access {
+            Access::Write { .. } => unfinished(store.as_mut(), &*disk)?,
+            Access::Read => HashMap::new(),
+        };
         let knows = match &store {
             Some(store) => !store.is_empty().map_err(unreadable)?,
             None => false,
         };
         let pass = match options.existing {
-            Existing::Skip | Existing::Refresh => Pass::GoOn,
+            Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
         Ok(Self {
@@ -115,7 +122,7 @@ impl State {
             durability: options.durability,
             syncs: Arc::new(Syncs::new(Arc::clone(&disk))),
             disk,
-            lookup: Mutex::new(Lookup::new(pass)),
+            lookup: Mutex::new(Lookup::new(pass, access)),
             store: Mutex::new(store),
             knows,
             assemblies: Arc::default(),
@@ -162,6 +169,9 @@ impl State {
         failed: impl FnOnce(Error) + Send + 'static,
         ended: impl Fn(Outcome) + Send + 'static,
     ) -> io::Result<()> {
+        if self.access == Access::Read {
+            return Ok(());
+        }
         let state = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("haulage-state".into())
@@ -255,7 +265,11 @@ impl State {
 
     /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until it is recorded.
     pub(crate) fn add(&self, outcome: Box<Outcome>) -> Option<Box<Outcome>> {
-        let Some(record) = Record::of(&outcome) else {
+        let record = match self.access {
+            Access::Write { .. } => Record::of(&outcome),
+            Access::Read => None,
+        };
+        let Some(record) = record else {
             return Some(outcome);
         };
         let mut pending = lock(&self.pending);
@@ -312,7 +326,7 @@ impl State {
     /// As [`recall`](Self::recall).
     pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
         match &mut *lock(&self.store) {
-            Some(store) if self.knows => {
+            Some(store) if self.knows && self.access != Access::Read => {
                 store.is_of_another(path, ask.key, url).map_err(unreadable)
             }
             _ => Ok(false),
@@ -337,6 +351,9 @@ impl State {
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
     pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
+        if self.access == Access::Read {
+            return Ok(true);
+        }
         let mut rest = {
             let mut pending = lock(&self.pending);
             pending.closed = true;

@@ -36,6 +36,11 @@ impl Known {
         }
     }
 
+    /// Returns whether its file was taken by its name alone: nobody has compared it with anything.
+    pub(crate) fn is_by_name_alone(&self) -> bool {
+        self.ended == Ended::Skipped && self.verified == Verified::Nothing
+    }
+
     /// What is to be recorded of the row when it ends as it did: nothing where it stands where it stood, else that it does now.
     pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
         ask.filter(|_| self.is_elsewhere)

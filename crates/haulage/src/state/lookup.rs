@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::known::Known;
-use super::store::{Pass, Store};
+use super::store::{Access, Pass, Store};
 
 /// Rows read at once.
 const CHUNK: usize = 1024;
@@ -12,6 +12,8 @@ const CHUNK: usize = 1024;
 /// How far each list has been looked up.
 pub(super) struct Lookup {
     pass: Pass,
+    /// Where nothing can be written, rows are looked up at their own place alone.
+    reads_only: bool,
     /// By input: there are few.
     cursors: Vec<(Box<str>, Cursor)>,
 }
@@ -31,9 +33,10 @@ struct Cursor {
 }
 
 impl Lookup {
-    pub(super) fn new(pass: Pass) -> Self {
+    pub(super) fn new(pass: Pass, access: Access) -> Self {
         Self {
             pass,
+            reads_only: access == Access::Read,
             cursors: Vec::new(),
         }
     }
@@ -61,7 +64,10 @@ impl Lookup {
         ask: i64,
         url: &str,
     ) -> rusqlite::Result<Option<Known>> {
-        let pass = self.pass;
+        let (pass, reads_only) = (self.pass, self.reads_only);
+        if reads_only && pass == Pass::Anew {
+            return Ok(None);
+        }
         let cursor = self.cursor(input);
         cursor.last = row;
         if !std::mem::replace(&mut cursor.opened, true) {
@@ -73,12 +79,14 @@ impl Lookup {
             if known.ask == ask && *known.url == *url {
                 return Ok(Some(known));
             }
-            if let Some(list) = cursor.list.take() {
+            if let Some(list) = cursor.list.take()
+                && !reads_only
+            {
                 store.renew(input, list, row)?;
             }
             cursor.searches = true;
         }
-        if !cursor.searches {
+        if !cursor.searches || reads_only {
             return Ok(None);
         }
         store.find(ask, url, pass)

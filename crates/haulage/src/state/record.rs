@@ -135,6 +135,7 @@ impl Record {
                 Ended::Failed(failure) => Status::Failed(failure.to_error()),
             },
             path: self.path,
+            renamed: None,
             bytes: self.bytes,
             http_status: self.http_status,
             attempts: self.attempts,

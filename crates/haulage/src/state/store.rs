@@ -341,7 +341,7 @@ pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
             "; somebody else has it open: close that and run the same command again"
         }
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            "; it is damaged: move it away, and files that are there are taken as they are"
+            "; it is damaged: move it away, and files that are there are compared with their servers' instead"
         }
         _ => "",
     };

@@ -1,6 +1,7 @@
 //! How a part becomes a file: under its own name, or beside what stands there.
 
 use std::io;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::disk::{Disk, Replace};
@@ -8,14 +9,20 @@ use super::verify::Verified;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
+use crate::plan::existing::{InTheWay, Settlement, settle};
 use crate::plan::name::TargetName;
 
 /// Most copies of one name, as in aria2.
 const COPIES: u32 = 9999;
+/// How often a name is tried while what stands there changes, comes and goes: other processes may
+/// want it too.
+const TRIES: u32 = 16;
 
 /// How a part becomes a file.
 pub(crate) struct Saving {
     pub(crate) target: TargetName,
+    /// The URL as given, of which a distinct name is made.
+    pub(crate) given: Arc<str>,
     pub(crate) existing: Existing,
     /// The length that the response promised.
     pub(crate) promised: Option<u64>,
@@ -25,11 +32,11 @@ pub(crate) struct Saving {
 }
 
 impl Saving {
-    /// What it may replace.
+    /// What it may replace without a look.
     pub(super) fn replaces(&self) -> Replace {
         match self.existing {
             Existing::Refresh | Existing::Overwrite => Replace::Files,
-            Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
+            Existing::Auto | Existing::Skip | Existing::Rename | Existing::Fail => Replace::Never,
         }
     }
 }
@@ -45,17 +52,41 @@ pub(crate) struct Saved {
     pub(crate) hashes: Vec<Checksum>,
 }
 
-/// Gives a part its final name: takes a `Verified`, so nothing else gets one.
+impl Saved {
+    /// Describes a verified part that has its own name, or this one.
+    pub(super) fn of(verified: Verified, renamed: Option<TargetName>) -> Self {
+        let arrived = verified.into_inner();
+        Self {
+            length: arrived.length,
+            renamed,
+            hashes: arrived.hashes,
+        }
+    }
+}
+
+/// What came of a part that was to get its name.
+#[derive(Debug)]
+pub(super) enum Named {
+    /// It has its own, or this one.
+    As(Option<TargetName>),
+    /// What stands at its name is to be compared with it first, which may take long.
+    Taken,
+}
+
+/// Gives a part its final name: asks for a `Verified`, so nothing else gets one.
 pub(super) fn name(
     disk: &dyn Disk,
     part: u64,
-    verified: Verified,
+    _: &Verified,
     saving: &Saving,
-) -> Result<Saved, Error> {
+) -> Result<Named, Error> {
     let replace = saving.replaces();
     let commit = |target: &TargetName| disk.commit(part, target, replace);
     let mut renamed = None;
     let mut named = commit(&saving.target);
+    if saving.existing == Existing::Auto && named.as_ref().is_err_and(is_taken) {
+        return Ok(Named::Taken);
+    }
     let mut copies = 0;
     while saving.existing == Existing::Rename
         && copies < COPIES
@@ -65,12 +96,74 @@ pub(super) fn name(
         named = commit(renamed.insert(saving.target.copy(copies)));
     }
     named.map_err(|cause| unnamed(&saving.target, cause))?;
-    let arrived = verified.into_inner();
-    Ok(Saved {
-        length: arrived.length,
-        renamed,
-        hashes: arrived.hashes,
-    })
+    Ok(Named::As(renamed))
+}
+
+/// Gives a part its own name or, beside another file, its distinct one, after comparing it with
+/// what stands there. Returns the name that it got, `None` for its own.
+pub(super) fn name_after_comparing(
+    disk: &dyn Disk,
+    part: u64,
+    _: &Verified,
+    saving: &Saving,
+) -> Result<Option<TargetName>, Error> {
+    let own = &saving.target;
+    if is_named_as(disk, part, own)? {
+        return Ok(None);
+    }
+    let distinct = own.distinct(&saving.given);
+    if distinct == *own {
+        return Err(no_name_left(&format!("{} is", own.as_str())));
+    }
+    if is_named_as(disk, part, &distinct)? {
+        return Ok(Some(distinct));
+    }
+    let both = format!("{} and {} are", own.as_str(), distinct.as_str());
+    Err(no_name_left(&both))
+}
+
+/// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both
+/// are to stay: what stands there differs, or does not stay the same while it is compared.
+fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, Error> {
+    for _ in 0..TRIES {
+        match disk.commit(part, target, Replace::Never) {
+            Err(cause) if is_taken(&cause) => {}
+            named => return named.map(|()| true).map_err(|cause| unnamed(target, cause)),
+        }
+        let compared = match disk.compare(part, target) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+            compared => compared.map_err(|cause| uncompared(target, cause))?,
+        };
+        let marker = disk.marker(target);
+        let settlement = settle(InTheWay {
+            likeness: compared.likeness,
+            is_link: compared.is_link,
+            is_unfinished: marker.is_some(),
+        });
+        match settlement {
+            Settlement::Replace => {
+                match disk.replace(part, target, compared.seen) {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => {}
+                    // It is somebody else's, in a folder where each may remove only their own (the
+                    // sticky bit).
+                    Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                        return Ok(false);
+                    }
+                    Err(cause) => return Err(unnamed(target, cause)),
+                }
+            }
+            Settlement::Keep => {
+                // What cannot be removed now goes when the next run cleans up.
+                let _ = disk.remove_part(part);
+                return Ok(true);
+            }
+            Settlement::Beside => return Ok(false),
+            Settlement::Unfinished => return Err(unfinished(target, marker.unwrap_or_default())),
+        }
+    }
+    // It changes all the time, so it is no part of this download.
+    Ok(false)
 }
 
 fn is_taken(error: &io::Error) -> bool {
@@ -95,4 +188,36 @@ fn unnamed(target: &TargetName, cause: io::Error) -> Error {
         .caused_by(cause),
         _ => Error::disk(&format!("cannot give {target} its name"), cause),
     }
+}
+
+/// Says why a part could not be compared with what stands at its name.
+fn uncompared(target: &TargetName, cause: io::Error) -> Error {
+    let target = target.as_str();
+    if is_taken(&cause) {
+        let what = format!("{target} is there and is no file; move it away");
+        return Error::new(ErrorKind::Exists, what).caused_by(cause);
+    }
+    Error::disk(&format!("cannot compare the new file with {target}"), cause)
+}
+
+/// Says that there is no free name for a part.
+fn no_name_left(there: &str) -> Error {
+    Error::new(
+        ErrorKind::Exists,
+        format!(
+            "{there} there with other content; choose what is done with --exists overwrite, rename or skip"
+        ),
+    )
+}
+
+/// Says that another tool may still be writing to the file at a part's name.
+fn unfinished(target: &TargetName, marker: &str) -> Error {
+    let target = target.as_str();
+    Error::new(
+        ErrorKind::Exists,
+        format!(
+            "{target} is there with other content, and {target}{marker} says that another program has not finished it; \
+             finish it with that program, or remove both and run again"
+        ),
+    )
 }

@@ -4,18 +4,20 @@
 //! A file that is named before its bytes are on the disk may be there after a power cut, of its full length, with nothing in it. To sync
 //! each on its own would cost many times what it takes to fetch it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::commit::{self, Saving};
+use super::commit::{self, Named, Saved, Saving};
 use super::disk::Disk;
 use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
 use crate::options::Durability;
+use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
 
 /// A group gathers for so many times as long as the last sync took, so that syncs are a small part of the time; and not so long that what
@@ -27,6 +29,9 @@ const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_s
 const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
 const FEW: usize = 4;
+/// So many parts are compared with existing files at once, each of which may take a thread of the
+/// disk's for long.
+const COMPARED_AT_ONCE: usize = 4;
 
 /// Gives whole parts their names.
 pub(crate) struct Committer(Arc<Shared>);
@@ -37,6 +42,7 @@ struct Shared {
     pool: Arc<BlockingPool>,
     durability: Durability,
     state: Mutex<State>,
+    comparing: Mutex<Comparing>,
     changed: Condvar,
     /// Nothing is in flight, so that nothing would join a group that gathers.
     quiet: AtomicBool,
@@ -48,6 +54,13 @@ struct State {
     /// There is a thread that names them.
     has_thread: bool,
     closed: bool,
+}
+
+/// Parts at whose names something stands that they are compared with.
+#[derive(Default)]
+struct Comparing {
+    waiting: VecDeque<Whole>,
+    at_once: usize,
 }
 
 /// A part that is all that it should be.
@@ -75,6 +88,7 @@ impl Committer {
             syncs,
             pool,
             state: Mutex::default(),
+            comparing: Mutex::default(),
             changed: Condvar::new(),
             quiet: AtomicBool::new(false),
         }))
@@ -214,17 +228,65 @@ impl Shared {
         }
     }
 
-    fn name(&self, whole: Whole) {
+    fn name(self: &Arc<Self>, whole: Whole) {
+        match commit::name(&*self.disk, whole.part, &whole.verified, &whole.saving) {
+            Ok(Named::As(renamed)) => self.tell(whole, Ok(renamed)),
+            Ok(Named::Taken) => self.compare_later(whole),
+            Err(error) => self.tell(whole, Err(error)),
+        }
+    }
+
+    /// Compares a part with what stands at its name, when its turn comes: the others of its group
+    /// need not wait for that.
+    fn compare_later(self: &Arc<Self>, whole: Whole) {
+        let mut comparing = self.comparing();
+        if comparing.at_once < COMPARED_AT_ONCE {
+            comparing.at_once += 1;
+            drop(comparing);
+            self.submit_comparison(whole);
+        } else {
+            comparing.waiting.push_back(whole);
+        }
+    }
+
+    fn submit_comparison(self: &Arc<Self>, whole: Whole) {
+        let shared = Arc::clone(self);
+        self.pool.call(move || shared.compare(whole));
+    }
+
+    fn compare(self: &Arc<Self>, whole: Whole) {
         let Whole {
             part,
             verified,
             saving,
-        } = whole;
-        let named = commit::name(&*self.disk, part, verified, &saving);
+        } = &whole;
+        let named = commit::name_after_comparing(&*self.disk, *part, verified, saving);
+        self.tell(whole, named);
+        let next = {
+            let mut comparing = self.comparing();
+            let next = comparing.waiting.pop_front();
+            comparing.at_once -= usize::from(next.is_none());
+            next
+        };
+        if let Some(next) = next {
+            // What waits for the disk has its turn in between.
+            self.submit_comparison(next);
+        }
+    }
+
+    fn comparing(&self) -> MutexGuard<'_, Comparing> {
+        self.comparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever saves a part under which name that was, if not its own, or why it got none.
+    fn tell(&self, whole: Whole, named: Result<Option<TargetName>, Error>) {
         if named.is_err() {
             // What cannot be removed now goes when the next run cleans up.
-            let _ = self.disk.remove_part(part);
+            let _ = self.disk.remove_part(whole.part);
         }
-        (saving.done)(named);
+        let saved = named.map(|renamed| Saved::of(whole.verified, renamed));
+        (whole.saving.done)(saved);
     }
 }

@@ -8,6 +8,7 @@
     reason = "the one module that creates and renames files"
 )]
 
+mod compare;
 mod left;
 mod open;
 mod unnamed;
@@ -34,7 +35,7 @@ use self::open::OpenPart;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
 use self::write_out::WriteOut;
-use super::disk::{Disk, PartFile, Present, Replace};
+use super::disk::{Compared, Disk, PartFile, Present, Replace, Seen};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Durability, Workspace};
@@ -293,6 +294,22 @@ impl Disk for Directory {
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
         read(self.root.as_fd(), target)
+    }
+
+    fn marker(&self, target: &TargetName) -> Option<&'static str> {
+        compare::marker(self.root.as_fd(), target.as_str())
+    }
+
+    fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared> {
+        compare::put_among_parts(&self.unnamed, &self.parts, part)?;
+        let ours = self.read_part(part)?;
+        self.in_folder(target, |folder, file| compare::compare(ours, folder, file))
+    }
+
+    fn replace(&self, part: u64, target: &TargetName, seen: Seen) -> io::Result<bool> {
+        self.in_folder(target, |folder, file| {
+            compare::replace(&self.parts, part, folder, file, seen)
+        })
     }
 
     fn sync_part(&self, part: u64) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read};
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
+use crate::plan::existing::Likeness;
 use crate::plan::name::TargetName;
 
 /// A destination's file operations, each of which may block.
@@ -49,6 +50,22 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
+    /// Returns what follows a file's name in that of a file beside it which says that another tool
+    /// has not finished it, such as `.aria2`; `None` where there is none.
+    fn marker(&self, _target: &TargetName) -> Option<&'static str> {
+        None
+    }
+    /// Compares a whole part with the file at a name, which may be read to its end. `NotFound` when
+    /// nothing stands there any more, `AlreadyExists` when it is no file. A file that cannot be
+    /// read is different.
+    fn compare(&self, _part: u64, _target: &TargetName) -> io::Result<Compared> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Puts a part in the place of the file that it was compared with, atomically. `false` when
+    /// that file has changed or gone since, and nothing was done.
+    fn replace(&self, _part: u64, _target: &TargetName, _seen: Seen) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Makes the bytes of a part survive a power cut.
     fn sync_part(&self, _part: u64) -> io::Result<()> {
         self.sync()
@@ -104,4 +121,25 @@ pub(crate) enum Present {
     Obstacle,
     /// A file stands where one of its folders should.
     NoFolder,
+}
+
+/// What came of comparing a part with the file at a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compared {
+    pub(crate) likeness: Likeness,
+    /// A symbolic link leads to the file.
+    pub(crate) is_link: bool,
+    /// The file as it was before it was read.
+    pub(crate) seen: Seen,
+}
+
+/// Tells whether a file is still the one that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// In bytes.
+    pub(crate) length: u64,
+    /// Seconds since 1970, and nanoseconds.
+    pub(crate) modified: (i64, u64),
 }

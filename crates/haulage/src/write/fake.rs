@@ -5,7 +5,8 @@ use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use super::disk::{Disk, PartFile, Present, Replace};
+use super::disk::{Compared, Disk, PartFile, Present, Replace, Seen};
+use crate::plan::existing::Likeness;
 use crate::plan::name::TargetName;
 
 /// A file operation.
@@ -276,6 +277,39 @@ impl Disk for FakeDisk {
         Ok(Box::new(io::Cursor::new(file)))
     }
 
+    fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared> {
+        let mut state = self.lock();
+        state.may(Operation::Open)?;
+        let there = state.files.get(target.as_str());
+        let there = there.ok_or(io::ErrorKind::NotFound)?;
+        let part = state.parts.get(&part).ok_or(io::ErrorKind::NotFound)?;
+        let likeness = match part.starts_with(there) {
+            true if part == there => Likeness::Equal,
+            true => Likeness::Prefix,
+            false => Likeness::Different,
+        };
+        Ok(Compared {
+            likeness,
+            is_link: false,
+            seen: seen(there),
+        })
+    }
+
+    fn replace(&self, part: u64, target: &TargetName, expected: Seen) -> io::Result<bool> {
+        let mut state = self.lock();
+        state.may(Operation::Commit)?;
+        let there = state.files.get(target.as_str());
+        if there.is_none_or(|bytes| seen(bytes) != expected) {
+            return Ok(false);
+        }
+        let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(target.as_str().to_owned(), bytes);
+        state
+            .log
+            .push(Done::Named(part, target.as_str().to_owned()));
+        Ok(true)
+    }
+
     fn sync_part(&self, part: u64) -> io::Result<()> {
         let mut state = self.lock();
         state.may_sync()?;
@@ -299,6 +333,16 @@ impl Disk for FakeDisk {
     }
 
     fn close(&self, _everything_is_there: bool) {}
+}
+
+/// Files here have no numbers: their bytes tell them apart.
+fn seen(bytes: &[u8]) -> Seen {
+    Seen {
+        device: 0,
+        inode: bytes.as_ptr() as u64,
+        length: bytes.len() as u64,
+        modified: (0, 0),
+    }
 }
 
 /// Writes bytes into a file, from there on.

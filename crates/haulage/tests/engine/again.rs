@@ -116,6 +116,7 @@ fn what_may_have_passed_is_tried_again() {
 fn a_file_that_vanished_is_fetched_again_and_one_that_was_changed_is_not_taken() {
     let origin = origin();
     let mut bench = Bench::new();
+    bench.options.existing = Existing::Skip;
     let urls = urls(&origin, &["/a", "/b"]);
     bench.run(list("l", &urls));
     std::fs::remove_file(bench.path("a")).unwrap();
@@ -124,6 +125,20 @@ fn a_file_that_vanished_is_fetched_again_and_one_that_was_changed_is_not_taken()
     let changed = again.iter().find(|outcome| outcome.row == 1).unwrap();
     assert_eq!(kind(changed), "exists");
     assert_eq!(ended(again), ["a done length", "- failed none"]);
+    // By default it is compared, and kept beside the new one.
+    bench.options.existing = Existing::Auto;
+    let again = ended(bench.run(list("l", &urls)));
+    assert_eq!(again[0], "a skipped length");
+    assert!(again[1].starts_with("b~") && again[1].ends_with(" done length"));
+    assert_eq!(bench.read("b"), b"longer than it was");
+    let asked = origin.log().len();
+    bench.run(list("l", &urls));
+    assert_eq!(
+        origin.log().len(),
+        asked,
+        "now it is known at its distinct name"
+    );
+    std::fs::remove_dir_all(bench.path(".haul")).unwrap();
     bench.options.existing = Existing::Overwrite;
     bench.run(list("l", &urls));
     assert_eq!(bench.read("b"), b"/b");
@@ -326,7 +341,8 @@ fn a_tag_that_is_recorded_is_what_a_file_is_asked_again_by() {
 #[test]
 fn a_file_that_was_changed_is_not_taken_however_often_the_list_is_run() {
     let origin = origin();
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.options.existing = Existing::Skip;
     let urls = urls(&origin, &["/a"]);
     bench.run(list("l", &urls));
     bench.write("a", "longer than it was");
@@ -377,6 +393,7 @@ fn a_file_that_vanished_from_a_row_that_has_moved_is_recorded_anew() {
 fn a_new_file_of_an_old_name_replaces_it_where_that_was_asked_for() {
     let origin = origin();
     for (existing, name) in [
+        (Existing::Auto, "a~"),
         (Existing::Skip, "a~"),
         (Existing::Refresh, "a~"),
         (Existing::Overwrite, "a"),

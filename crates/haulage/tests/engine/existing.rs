@@ -10,7 +10,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::bench::{Bench, assert_done, block_on, get, kind, next_outcome, rest};
 
 const PRECIOUS: &[u8] = b"precious";
-const POLICIES: [Existing; 5] = [
+const POLICIES: [Existing; 6] = [
+    Existing::Auto,
     Existing::Skip,
     Existing::Refresh,
     Existing::Overwrite,
@@ -102,6 +103,12 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
             let case = format!("{policy:?} {stands:?}");
             let path = outcome.path.as_deref();
             match policy {
+                Existing::Auto if stands.is_a_file() => {
+                    assert_done(&outcome);
+                    let path = path.unwrap();
+                    assert!(path.starts_with("a~"), "{case}: {path}");
+                    assert_eq!(bench.read(path), b"new", "{case}");
+                }
                 Existing::Skip if stands.is_a_file() => {
                     assert_eq!((outcome.status.name(), path), ("skipped", Some("a.gif")));
                     assert_eq!(outcome.bytes, PRECIOUS.len() as u64, "{case}");

@@ -268,6 +268,7 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
 fn what_is_there_is_taken_as_it_is_or_replaced() {
     let origin = files();
     let mut bench = Bench::new();
+    bench.options.existing = Existing::Skip;
     bench.write("a", "/a?1");
     let skipped = bench.fetch(&origin.url("/a?2"));
     assert_eq!(
@@ -318,7 +319,8 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
     assert_done(&bench.fetch(&origin.url("/there")));
     let asked = origin.tally().requests;
     bench.options.purpose = Purpose::Plan;
-    let rows = ["/there", "/new", "/new"].map(|path| get(&origin.url(path)));
+    bench.write("unknown", "of another tool");
+    let rows = ["/there", "/new", "/new", "/unknown"].map(|path| get(&origin.url(path)));
     let mut outcomes = bench.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let ended: Vec<_> = outcomes
@@ -331,10 +333,11 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
             ("skipped", Some("there")),
             ("planned", Some("new")),
             ("skipped", Some("new")),
+            ("planned", Some("unknown")),
         ]
     );
     assert_eq!(origin.tally().requests, asked);
-    assert_eq!(bench.names(), ["there"]);
+    assert_eq!(bench.names(), ["there", "unknown"]);
     let nowhere = bench.path("nowhere");
     let mut options = Options::into(&nowhere);
     options.purpose = Purpose::Plan;

@@ -9,6 +9,7 @@ mod caps;
 mod certificates;
 mod chaos;
 mod codings;
+mod comparing;
 mod courtesy;
 mod entities;
 mod existing;

@@ -158,34 +158,40 @@ fn every_hop_of_a_redirect_is_asked_with_conditions() {
     origin.on("/b", Script::redirect(301, &elsewhere.url("/c")));
     elsewhere.on("/c", file("hello", OLD));
     let bench = refreshing(Bench::new());
-    put(&bench, "a", "hello", time(OLD));
+    assert_done(&bench.fetch(&origin.url("/a")));
     let outcome = bench.fetch(&origin.url("/a"));
     assert_unchanged(&outcome, "a");
     assert_eq!(outcome.final_url, Some(elsewhere.url("/c")));
-    assert_eq!(asked(&origin), [OLD, OLD]);
-    assert_eq!(asked(&elsewhere), [OLD]);
+    assert_eq!(asked(&origin), [ALWAYS, ALWAYS, OLD, OLD]);
+    assert_eq!(asked(&elsewhere), [ALWAYS, OLD]);
 }
 
 #[test]
 fn a_mirror_is_asked_without_conditions() {
     let (origin, mirror) = (Origin::plain(), Origin::plain());
-    origin.on("/a", Script::status(404));
+    origin.on("/a", [file("hello", OLD), Script::status(404)]);
     // Its copy is as old, and another one.
     mirror.on("/a", Script::redirect(302, "/b"));
     mirror.on("/b", file("other", OLD));
     mirror.on("/c", Script::status(304));
-    let bench = refreshing(Bench::new());
-    put(&bench, "a", "hello", time(OLD));
     let row = |at: &str| {
         let request = Request::new(&origin.url("/a")).unwrap();
         Ok(request.mirror(&mirror.url(at)).unwrap())
     };
-    let outcome = bench.run([row("/c")]).pop().unwrap();
-    assert_eq!((kind(&outcome), outcome.http_status), ("http", Some(304)));
-    assert_eq!(bench.read("a"), b"hello");
-    assert_done(&bench.run([row("/a")]).pop().unwrap());
-    assert_eq!(bench.read("a"), b"other");
-    assert_eq!(asked(&origin), [OLD, OLD]);
+    for at in ["/c", "/a"] {
+        origin.on("/a", [file("hello", OLD), Script::status(404)]);
+        let bench = refreshing(Bench::new());
+        assert_done(&bench.run([row(at)]).pop().unwrap());
+        let outcome = bench.run([row(at)]).pop().unwrap();
+        if at == "/c" {
+            assert_eq!((kind(&outcome), outcome.http_status), ("http", Some(304)));
+            assert_eq!(bench.read("a"), b"hello");
+        } else {
+            assert_done(&outcome);
+            assert_eq!(bench.read("a"), b"other");
+        }
+    }
+    assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS, OLD]);
     assert_eq!(asked(&mirror), [ALWAYS, ALWAYS, ALWAYS]);
 }
 
@@ -194,31 +200,35 @@ fn a_file_that_has_not_changed_is_held_against_its_checksum_all_the_same() {
     let origin = Origin::plain();
     origin.under("/", |_| file("hello", OLD));
     let bench = refreshing(Bench::new());
-    for (name, text) in [("right", "hello"), ("wrong", "hellO")] {
-        put(&bench, name, text, time(OLD));
-    }
-    let right = bench.run([expecting(&origin.url("/right"), &[HELLO])]);
-    assert_unchanged(&right[0], "right");
-    assert_eq!(right[0].verified.name(), "checksum");
-    assert_eq!(right[0].hashes[0].to_string(), HELLO);
-    assert_eq!(asked(&origin), [OLD]);
-    let wrong = bench.run([expecting(&origin.url("/wrong"), &[HELLO])]);
-    assert_done(&wrong[0]);
-    assert_eq!(wrong[0].attempts, 2);
-    assert_eq!(asked(&origin)[1..], [OLD, ALWAYS]);
+    let rows = || ["/right", "/wrong"].map(|path| expecting(&origin.url(path), &[HELLO]));
+    bench.run(rows()).iter().for_each(assert_done);
+    put(&bench, "wrong", "hellO", time(OLD));
+    let mut outcomes = bench.run(rows());
+    outcomes.sort_by_key(|outcome| outcome.row);
+    let [right, wrong] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    assert_unchanged(right, "right");
+    assert_eq!(right.verified.name(), "checksum");
+    assert_eq!(right.hashes[0].to_string(), HELLO);
+    assert_done(wrong);
+    assert_eq!(wrong.attempts, 2);
+    assert_eq!(asked(&origin)[2..], [OLD, OLD, ALWAYS]);
     assert_eq!(bench.read("wrong"), b"hello");
 }
 
 #[test]
 fn a_file_stays_when_neither_it_nor_the_servers_has_the_checksum() {
     let origin = Origin::plain();
-    origin.on("/a", file("newer", OLD));
+    origin.on("/a", [file("hello", OLD), file("newer", OLD)]);
     let mut bench = refreshing(Bench::new());
     bench.options.retry.retries = 0;
+    let row = || [expecting(&origin.url("/a"), &[HELLO])];
+    assert_done(&bench.run(row())[0]);
     put(&bench, "a", "hellO", time(OLD));
-    let outcome = bench.run([expecting(&origin.url("/a"), &[HELLO])]);
+    let outcome = bench.run(row());
     assert_eq!(kind(&outcome[0]), "checksum");
-    assert_eq!(asked(&origin), [OLD, ALWAYS]);
+    assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
     assert_eq!(bench.read("a"), b"hellO");
 }
 
@@ -236,7 +246,7 @@ fn a_file_that_has_not_changed_is_hashed_for_the_results() {
     assert_eq!(outcomes[1].status.name(), "skipped", "asked for only once");
     for outcome in &outcomes {
         assert_eq!(outcome.hashes[0].to_string(), HELLO);
-        assert_eq!((outcome.bytes, outcome.verified.name()), (5, "none"));
+        assert_eq!(outcome.bytes, 5);
     }
     assert_eq!(origin.count("/a"), 1);
 }
@@ -246,10 +256,11 @@ fn a_file_that_has_gone_meanwhile_is_fetched_after_all() {
     for hashes in [vec![], vec![Algorithm::Md5]] {
         let origin = Origin::plain();
         let gate = Gate::new();
-        origin.on("/a", [file("hello", OLD).hold(&gate), file("hello", OLD)]);
+        let held = file("hello", OLD).hold(&gate);
+        origin.on("/a", [file("hello", OLD), held, file("hello", OLD)]);
         let mut bench = refreshing(Bench::new());
         bench.options.hashes = hashes;
-        put(&bench, "a", "hello", time(OLD));
+        assert_done(&bench.fetch(&origin.url("/a")));
         let mut engine = bench.start();
         let mut events = engine.events();
         engine.feed([get(&origin.url("/a"))]);
@@ -259,7 +270,7 @@ fn a_file_that_has_gone_meanwhile_is_fetched_after_all() {
         gate.open();
         let outcome = block_on(rest(&mut events)).pop().unwrap();
         assert_done(&outcome);
-        assert_eq!(asked(&origin), [OLD, ALWAYS]);
+        assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
         assert_eq!(bench.read("a"), b"hello");
     }
 }
@@ -268,19 +279,20 @@ fn a_file_that_has_gone_meanwhile_is_fetched_after_all() {
 fn a_server_that_contradicts_itself_is_not_believed() {
     let origin = Origin::plain();
     let same = Script::status(304).last_modified(NEW);
-    origin.on("/a", [same.clone(), file("newer", NEW)]);
-    origin.on("/b", same);
+    let first = || file("hello", OLD);
+    origin.on("/a", [first(), same.clone(), file("newer", NEW)]);
+    origin.on("/b", [first(), same]);
     let bench = refreshing(Bench::new());
-    for name in ["a", "b"] {
-        put(&bench, name, "hello", time(OLD));
-    }
-    assert_done(&bench.fetch(&origin.url("/a")));
+    let fetch = |path| bench.fetch(&origin.url(path));
+    assert_done(&fetch("/a"));
+    assert_done(&fetch("/a"));
     assert_eq!(bench.read("a"), b"newer");
-    assert_eq!(asked(&origin), [OLD, ALWAYS]);
-    assert_eq!(kind(&bench.fetch(&origin.url("/b"))), "http");
+    assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
+    assert_done(&fetch("/b"));
+    assert_eq!(kind(&fetch("/b")), "http");
     assert_eq!(
         origin.count("/b"),
-        2,
+        3,
         "it is asked once more, and no further"
     );
 }
@@ -312,6 +324,73 @@ fn a_name_that_the_server_gives_is_compared_with_what_its_response_says() {
         "once more, since the file was another"
     );
     assert!(asked(&origin).iter().all(|asked| *asked == ALWAYS));
+}
+
+#[test]
+fn an_unknown_file_is_compared_by_length_and_time() {
+    let origin = Origin::plain();
+    let long = || {
+        Script::ok(Body::seeded(1, 200_000))
+            .last_modified(OLD)
+            .ranges()
+    };
+    for (length, modified, is_unchanged) in [
+        (200_000, OLD, true),
+        (100_000, OLD, false),
+        (200_000, NEW, false),
+    ] {
+        let bench = refreshing(Bench::new());
+        put(&bench, "a", &"x".repeat(length), time(modified));
+        // Whoever reads a body that is not needed waits for ever.
+        let stalls = if is_unchanged {
+            long().stall_at(0)
+        } else {
+            long()
+        };
+        origin.on("/a", stalls);
+        let outcome = bench.fetch(&origin.url("/a"));
+        if is_unchanged {
+            assert_unchanged(&outcome, "a");
+            assert_eq!((outcome.http_status, outcome.attempts), (Some(200), 1));
+            assert_eq!(outcome.verified.name(), "length");
+        } else {
+            assert_done(&outcome);
+            assert!(bench.read("a") == Body::seeded(1, 200_000).bytes());
+        }
+        assert_eq!(outcome.renamed, None);
+    }
+    assert_eq!(asked(&origin), [ALWAYS; 3]);
+}
+
+#[test]
+fn half_a_file_of_another_tool_is_not_unchanged() {
+    let origin = Origin::plain();
+    origin.on("/a", file("hello", OLD));
+    for is_recorded in [true, false] {
+        let bench = refreshing(Bench::new());
+        if is_recorded {
+            assert_done(&bench.fetch(&origin.url("/a")));
+        }
+        // Newer than the server's, so that it would answer 304.
+        bench.write("a", "hel");
+        assert_done(&bench.fetch(&origin.url("/a")));
+        assert_eq!(bench.read("a"), b"hello");
+    }
+    assert!(asked(&origin).iter().all(|asked| *asked == ALWAYS));
+}
+
+#[test]
+fn a_file_skipped_by_its_name_is_asked_for_without_condition() {
+    let origin = Origin::plain();
+    origin.on("/a", file("hello", OLD));
+    let mut bench = Bench::new();
+    bench.options.existing = Existing::Skip;
+    bench.write("a", "hel");
+    assert_eq!(bench.fetch(&origin.url("/a")).status.name(), "skipped");
+    let bench = refreshing(bench);
+    assert_done(&bench.fetch(&origin.url("/a")));
+    assert_eq!(bench.read("a"), b"hello");
+    assert_eq!(asked(&origin), [ALWAYS]);
 }
 
 #[test]

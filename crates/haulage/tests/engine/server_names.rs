@@ -80,6 +80,7 @@ fn what_stands_at_that_name_is_taken_for_the_file_without_its_body() {
     let origin = Origin::plain();
     origin.on("/1", disposed("attachment; filename=a.txt", "one"));
     let mut bench = bench();
+    bench.options.existing = Existing::Skip;
     bench.write("a.txt", "there");
     let again = bench.fetch(&origin.url("/1"));
     assert_eq!(
@@ -161,15 +162,18 @@ fn a_file_that_is_there_is_seen_before_its_body_however_long_that_is() {
         let mut bench = Bench::trusting(&origin);
         bench.options.naming = Naming::ByServer;
         bench.options.max_size = Some(1000);
-        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        std::fs::write(bench.path("report.pdf"), "there").unwrap();
-        for url in ["/a", "/report.pdf"] {
-            let outcome = bench.fetch(&origin.url(url));
-            assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
-            let path = outcome.path.as_deref();
-            assert_eq!((path, outcome.bytes), (Some("report.pdf"), 5));
+        for (existing, length) in [(Existing::Skip, 5), (Existing::Auto, 1 << 20)] {
+            bench.options.existing = existing;
+            let there = "x".repeat(length);
+            bench.write("report.pdf", &there);
+            for url in ["/a", "/report.pdf"] {
+                let outcome = bench.fetch(&origin.url(url));
+                assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
+                let path = outcome.path.as_deref();
+                assert_eq!((path, outcome.bytes), (Some("report.pdf"), length as u64));
+            }
+            assert!(bench.read("report.pdf") == there.as_bytes());
         }
-        assert_eq!(bench.read("report.pdf"), b"there");
     }
 }
 

@@ -34,6 +34,7 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>
     let name = RelativeName::from_user("a").unwrap();
     let saving = Saving {
         target: TargetName::of_user(&name, "http://host/a"),
+        given: "http://host/a".into(),
         existing: Existing::Skip,
         promised,
         modified: None,

@@ -1,0 +1,252 @@
+//! Decides what a file that stands at an item's name already is to the file that its server has.
+//!
+//! A name proves nothing: the file may have come from another URL, or another tool may have left
+//! half of it. So it is compared twice: by length and time with the head of the response, which
+//! saves the body where they agree; and where they do not, byte by byte with the new file, once
+//! that is complete.
+
+use std::time::{Duration, SystemTime};
+
+/// Two times this close are the same: FAT keeps times in steps of two seconds.
+const SAME_TIME: Duration = Duration::from_secs(2);
+
+/// What the disk says of a file of which nothing else is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// In bytes.
+    pub(crate) length: u64,
+    /// When it was last modified; `None` where that cannot be told.
+    pub(crate) modified: Option<SystemTime>,
+    /// A file beside it says that another tool has not finished it.
+    pub(crate) is_unfinished: bool,
+}
+
+/// What the head of a response says of the file as it would be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offered {
+    /// In bytes; `None` where only the end of the body tells, or where a content coding is to be
+    /// undone.
+    pub(crate) length: Option<u64>,
+    /// `Last-Modified` (RFC 9110 §8.8.2); `None` where there is none, or it is no date.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// Where the file that a response describes is already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// At the item's name.
+    AtName,
+    /// At its distinct name, where an earlier run has saved it beside another file.
+    AtDistinct,
+    /// Nowhere, as far as length and time tell: the body is needed.
+    Nowhere,
+}
+
+/// Decides from the head of a response whether its file is there already, at either of two names at
+/// which files may stand.
+pub(crate) fn judge(
+    at_name: Option<Standing>,
+    at_distinct: Option<Standing>,
+    offered: Offered,
+) -> Found {
+    let is_it = |standing: Standing| is_same(standing, offered);
+    if at_name.is_some_and(is_it) {
+        Found::AtName
+    } else if at_distinct.is_some_and(is_it) {
+        Found::AtDistinct
+    } else {
+        Found::Nowhere
+    }
+}
+
+/// Returns whether a file is the one that a response describes, as far as length and time tell.
+/// Without a length they tell nothing.
+fn is_same(standing: Standing, offered: Offered) -> bool {
+    let same_time = match (offered.modified, standing.modified) {
+        (None, _) => true,
+        (Some(theirs), Some(ours)) => is_close(theirs, ours),
+        (Some(_), None) => false,
+    };
+    offered.length == Some(standing.length) && same_time && !standing.is_unfinished
+}
+
+/// Returns whether two times are the same to a file system that rounds them.
+fn is_close(one: SystemTime, other: SystemTime) -> bool {
+    let apart = one.duration_since(other);
+    apart.unwrap_or_else(|error| error.duration()) < SAME_TIME
+}
+
+/// What a file that stands at a name is to a new file that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// The two have the same bytes.
+    Equal,
+    /// The new file begins with all of its bytes: it is a part of the same download, or empty.
+    Prefix,
+    /// Neither, or it cannot be read.
+    Different,
+}
+
+/// What stands in the way of a new file that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InTheWay {
+    pub(crate) likeness: Likeness,
+    /// It is a symbolic link to the file that was compared.
+    pub(crate) is_link: bool,
+    /// A file beside it says that another tool has not finished it.
+    pub(crate) is_unfinished: bool,
+}
+
+/// What is done with a new file whose name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settlement {
+    /// It takes the place of what stands there, of which nothing is lost.
+    Replace,
+    /// What stands there is the same file, and stays.
+    Keep,
+    /// Both stay: the new one gets its distinct name.
+    Beside,
+    /// It gets no name, since another tool may still be writing to what stands there.
+    Unfinished,
+}
+
+/// Decides what is done with a new file whose name is taken. A link is never replaced: what it
+/// leads to may be somewhere else on purpose.
+pub(crate) const fn settle(in_the_way: InTheWay) -> Settlement {
+    match in_the_way.likeness {
+        Likeness::Equal if in_the_way.is_link => Settlement::Keep,
+        Likeness::Equal | Likeness::Prefix if !in_the_way.is_link => Settlement::Replace,
+        _ if in_the_way.is_unfinished => Settlement::Unfinished,
+        _ => Settlement::Beside,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn standing(length: u64, modified: Option<u64>) -> Standing {
+        Standing {
+            length,
+            modified: modified.map(at),
+            is_unfinished: false,
+        }
+    }
+
+    fn offered(length: Option<u64>, modified: Option<u64>) -> Offered {
+        Offered {
+            length,
+            modified: modified.map(at),
+        }
+    }
+
+    #[test]
+    fn a_file_is_the_same_when_length_and_time_agree() {
+        let same = true;
+        for (file, response, is_the_same) in [
+            (standing(5, Some(100)), offered(Some(5), None), same),
+            (standing(5, Some(100)), offered(Some(5), Some(100)), same),
+            // FAT rounds.
+            (standing(5, Some(100)), offered(Some(5), Some(101)), same),
+            (standing(5, Some(101)), offered(Some(5), Some(100)), same),
+            (standing(5, Some(100)), offered(Some(5), Some(102)), !same),
+            (standing(5, Some(102)), offered(Some(5), Some(100)), !same),
+            (standing(5, None), offered(Some(5), Some(100)), !same),
+            (standing(5, None), offered(Some(5), None), same),
+            (standing(4, Some(100)), offered(Some(5), Some(100)), !same),
+            (standing(6, Some(100)), offered(Some(5), None), !same),
+            (standing(5, Some(100)), offered(None, Some(100)), !same),
+            (standing(0, Some(100)), offered(Some(0), None), same),
+            (standing(0, Some(100)), offered(None, None), !same),
+        ] {
+            assert_eq!(
+                is_same(file, response),
+                is_the_same,
+                "{file:?} {response:?}"
+            );
+            let unfinished = Standing {
+                is_unfinished: true,
+                ..file
+            };
+            assert!(!is_same(unfinished, response), "{unfinished:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_goes_before_the_distinct_name() {
+        let (this, other) = (Some(standing(5, None)), Some(standing(7, None)));
+        let response = offered(Some(5), None);
+        assert_eq!(judge(this, this, response), Found::AtName);
+        assert_eq!(judge(other, this, response), Found::AtDistinct);
+        assert_eq!(judge(None, this, response), Found::AtDistinct);
+        assert_eq!(judge(other, other, response), Found::Nowhere);
+        assert_eq!(judge(None, None, response), Found::Nowhere);
+    }
+
+    #[test]
+    fn each_file_in_the_way_has_one_settlement() {
+        use Likeness::{Different, Equal, Prefix};
+        for (likeness, is_link, is_unfinished, settlement) in [
+            (Equal, false, false, Settlement::Replace),
+            (Equal, false, true, Settlement::Replace),
+            (Equal, true, false, Settlement::Keep),
+            (Equal, true, true, Settlement::Keep),
+            (Prefix, false, false, Settlement::Replace),
+            (Prefix, false, true, Settlement::Replace),
+            (Prefix, true, false, Settlement::Beside),
+            (Prefix, true, true, Settlement::Unfinished),
+            (Different, false, false, Settlement::Beside),
+            (Different, true, false, Settlement::Beside),
+            (Different, false, true, Settlement::Unfinished),
+            (Different, true, true, Settlement::Unfinished),
+        ] {
+            let in_the_way = InTheWay {
+                likeness,
+                is_link,
+                is_unfinished,
+            };
+            assert_eq!(settle(in_the_way), settlement, "{in_the_way:?}");
+        }
+    }
+
+    fn any_standing() -> impl Strategy<Value = Option<Standing>> {
+        let file = (0..3_u64, proptest::option::of(0..5_u64), any::<bool>());
+        proptest::option::of(file.prop_map(|(length, modified, is_unfinished)| Standing {
+            is_unfinished,
+            ..standing(length, modified)
+        }))
+    }
+
+    fn any_offer() -> impl Strategy<Value = Offered> {
+        let response = (
+            proptest::option::of(0..3_u64),
+            proptest::option::of(0..5_u64),
+        );
+        response.prop_map(|(length, modified)| offered(length, modified))
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_is_taken_of_another_length_or_unfinished(
+            at_name in any_standing(), at_distinct in any_standing(), offered in any_offer()
+        ) {
+            let taken = match judge(at_name, at_distinct, offered) {
+                Found::AtName => at_name,
+                Found::AtDistinct => at_distinct,
+                Found::Nowhere => return Ok(()),
+            };
+            let taken = taken.unwrap();
+            prop_assert_eq!(Some(taken.length), offered.length);
+            prop_assert!(!taken.is_unfinished);
+            prop_assert!(offered.modified.is_none() || taken.modified.is_some());
+        }
+    }
+}

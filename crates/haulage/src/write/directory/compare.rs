@@ -1,0 +1,247 @@
+//! A file that stands at a name is compared with a whole part, and replaced only while it is still
+//! the one that was compared.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, linkat,
+    openat, renameat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::super::disk::{Compared, Seen};
+use super::part_name;
+use super::unnamed::Unnamed;
+use crate::plan::existing::Likeness;
+
+/// Bytes of each of the two files that are held at once.
+const BUFFER: usize = 128 << 10;
+
+/// How often a file that something else has taken from its name is put back.
+const TRIES: u32 = 16;
+/// How often the lock is tried, a millisecond apart: to replace a file takes microseconds.
+const LOCK_TRIES: u32 = 1000;
+/// Held while a file is replaced.
+static REPLACING: Mutex<()> = Mutex::new(());
+
+/// What other tools put beside a file that they have not finished, after its name.
+const MARKERS: [&str; 15] = [
+    ".aria2",            // aria2: the file has its full length from the start
+    ".st",               // axel: likewise
+    ".part",             // Firefox, beside an empty file; JDownloader
+    ".partial",          // Internet Explorer
+    ".crdownload",       // Chrome, Edge
+    ".opdownload",       // Opera
+    ".download",         // Safari
+    ".filepart",         // WinSCP
+    ".fdmdownload",      // Free Download Manager
+    ".lftp-pget-status", // lftp
+    ".!qB",              // qBittorrent
+    ".!ut",              // uTorrent
+    ".bc!",              // BitComet
+    ".xltd",             // Thunder
+    ".ytdl",             // yt-dlp
+];
+
+/// Returns the marker of another tool that stands beside a name below a folder; `None` where there
+/// is none.
+pub(super) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
+    let mut beside = String::with_capacity(path.len() + 20);
+    MARKERS.into_iter().find(|marker| {
+        beside.clear();
+        beside.push_str(path);
+        beside.push_str(marker);
+        statat(root, beside.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    })
+}
+
+/// Gives a part without a name its place among the others, so that it can be read, and can replace
+/// a file.
+pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> io::Result<()> {
+    let Some(whole) = unnamed.take(part) else {
+        return Ok(());
+    };
+    let linked = linkat(&whole, "", parts, part_name(part), AtFlags::EMPTY_PATH);
+    if linked.is_err() {
+        unnamed.add(part, whole);
+    }
+    Ok(linked?)
+}
+
+/// Compares a part with the file of this name in a folder. `NotFound` when nothing stands there any
+/// more, `AlreadyExists` when it is no file.
+pub(super) fn compare(
+    mut part: impl Read,
+    folder: BorrowedFd<'_>,
+    file: &str,
+) -> io::Result<Compared> {
+    let found = statat(folder, file, AtFlags::SYMLINK_NOFOLLOW)?;
+    let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
+    let found = if is_link {
+        // One that leads nowhere is in the way like a folder.
+        statat(folder, file, AtFlags::empty()).map_err(|_| io::ErrorKind::AlreadyExists)?
+    } else {
+        found
+    };
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let different = Compared {
+        likeness: Likeness::Different,
+        is_link,
+        seen: seen(&found),
+    };
+    // A pipe that takes the file's place in this moment does not block.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let standing = match openat(folder, file, flags, Mode::empty()) {
+        Ok(standing) => standing,
+        // Nobody can say that it is the same.
+        Err(Errno::ACCESS | Errno::PERM) => return Ok(different),
+        Err(error) => return Err(error.into()),
+    };
+    let opened = fstat(&standing)?;
+    if FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    Ok(Compared {
+        likeness: likeness(&mut part, &mut File::from(standing))?,
+        seen: seen(&opened),
+        ..different
+    })
+}
+
+/// Compares a part with a file that stands at its name, byte by byte, as far as it takes.
+///
+/// # Errors
+/// When the part cannot be read. A file that cannot be read is different.
+fn likeness(part: &mut impl Read, standing: &mut impl Read) -> io::Result<Likeness> {
+    let (mut ours, mut theirs) = (vec![0; BUFFER], vec![0; BUFFER]);
+    loop {
+        let Ok(there) = fill(standing, &mut theirs) else {
+            return Ok(Likeness::Different);
+        };
+        let here = fill(part, &mut ours)?;
+        if there > here || ours[..there] != theirs[..there] {
+            return Ok(Likeness::Different);
+        }
+        if there < here {
+            return Ok(Likeness::Prefix);
+        }
+        if here < BUFFER {
+            return Ok(Likeness::Equal);
+        }
+    }
+}
+
+/// Reads until the buffer is full or the file ends; how many bytes there were.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Puts a part in the place of a file in a folder, if that is still the one that was seen; `false`
+/// if not.
+///
+/// The two change places, so that a file which has changed in this very moment is not lost: it is
+/// put back. One at a time, within this process and, where the file system has locks, among all
+/// processes that share the parts' folder.
+pub(super) fn replace(
+    parts: &OwnedFd,
+    part: u64,
+    folder: BorrowedFd<'_>,
+    file: &str,
+    expected: Seen,
+) -> io::Result<bool> {
+    let _one_at_a_time = REPLACING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _locked = locked(parts);
+    replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
+}
+
+/// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they
+/// cannot be kept from it: then a file that changes in this moment is still put back.
+fn locked(parts: &OwnedFd) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // A lock of its own, whatever others the folder has.
+    let folder = openat(parts, ".", flags, Mode::empty()).ok()?;
+    for _ in 0..LOCK_TRIES {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(folder),
+            Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(1)),
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn replace_alone(
+    parts: &OwnedFd,
+    part: &CStr,
+    folder: BorrowedFd<'_>,
+    file: &str,
+    expected: Seen,
+) -> io::Result<bool> {
+    let now = |folder: BorrowedFd<'_>, name: &CStr| {
+        statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| seen(&stat))
+    };
+    let standing = CString::new(file).map_err(io::Error::other)?;
+    if now(folder, &standing) != Ok(expected) {
+        return Ok(false);
+    }
+    let ours = now(parts.as_fd(), part)?;
+    let exchange = || renameat_with(parts, part, folder, file, RenameFlags::EXCHANGE);
+    match exchange() {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(false),
+        // A file system that cannot, or a sandbox that does not let us.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {
+            renameat(parts, part, folder, file)?;
+            return Ok(true);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if now(parts.as_fd(), part) == Ok(expected) {
+        unlinkat(parts, part, AtFlags::empty())?;
+        return Ok(true);
+    }
+    // What was taken goes back. Should something else have come to the name meanwhile, that goes
+    // back in turn.
+    for _ in 0..TRIES {
+        exchange()?;
+        if now(parts.as_fd(), part) == Ok(ours) {
+            return Ok(false);
+        }
+    }
+    Err(io::Error::other(
+        "the file at this name changes all the time",
+    ))
+}
+
+fn seen(stat: &Stat) -> Seen {
+    #[expect(
+        clippy::unnecessary_cast,
+        reason = "the types of these fields differ from one architecture to another"
+    )]
+    Seen {
+        device: stat.st_dev as u64,
+        inode: stat.st_ino as u64,
+        length: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests;
