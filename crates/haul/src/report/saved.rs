@@ -16,8 +16,11 @@ pub(crate) fn line(outcome: &Outcome) -> Option<String> {
     match outcome.status {
         Status::Done => {
             let size = format::bytes(outcome.bytes);
-            let instead = unexpected(outcome).map_or(String::new(), |name| format!(", not {name}"));
-            Some(format!("saved {path} ({size}){instead}"))
+            let why = match outcome.renamed {
+                Some(renamed) => format!(": {}", renamed.reason()),
+                None => unexpected(outcome).map_or(String::new(), |name| format!(", not {name}")),
+            };
+            Some(format!("saved {path} ({size}){why}"))
         }
         Status::Skipped => Some(format!("already there: {path} ({})", checked(outcome))),
         Status::Unchanged => Some(format!("unchanged: {path}")),

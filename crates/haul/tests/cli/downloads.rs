@@ -99,7 +99,8 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
     place.write("a.bin", "any other");
     let ran = place.haul(&["--exists", "skip", &url]);
     assert!(
-        ran.stderr.starts_with("0 done, 1 skipped"),
+        ran.stderr
+            .starts_with("already there: a.bin (not checked)\n0 done, 1 skipped"),
         "{}",
         ran.stderr
     );
