@@ -12,7 +12,7 @@ fn one_url_is_told_where_its_file_is() {
     for (option, line) in [
         ("--progress=auto", "saved 5MiB (5.0 MiB)\n"),
         ("--progress=auto", "already there: 5MiB ("),
-        ("--exists=rename", "saved 5MiB.1 (5.0 MiB), not 5MiB\n"),
+        ("--exists=rename", "saved 5MiB.1 (5.0 MiB), not 5MiB"),
     ] {
         let ran = place.haul(&[option, &url]);
         assert!(ran.stderr.starts_with(line), "{}", ran.stderr);
@@ -28,7 +28,7 @@ fn a_file_with_an_unexpected_name_is_told() {
     origin.under("/", |_| Script::ok(Body::of("x")));
     let urls = ["/a/same.bin", "/b/same.bin", "/other.bin"].map(|path| origin.url(path));
     for (progress, before, after) in [
-        ("auto", "saved same~", ".bin (1 B), not same.bin\n"),
+        ("auto", "saved same~", ".bin (1 B), not same.bin"),
         ("plain", "as same~", ".bin\n"),
     ] {
         let place = Place::new();
