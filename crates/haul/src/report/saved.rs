@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use haulage::{Outcome, Status, Verified};
+use haulage::{Outcome, Renamed, Status, Verified};
 use percent_encoding::percent_decode_str;
 
 use crate::report::format;
@@ -16,11 +16,10 @@ pub(crate) fn line(outcome: &Outcome) -> Option<String> {
     match outcome.status {
         Status::Done => {
             let size = format::bytes(outcome.bytes);
-            let why = match outcome.renamed {
-                Some(renamed) => format!(": {}", renamed.reason()),
-                None => unexpected(outcome).map_or(String::new(), |name| format!(", not {name}")),
-            };
-            Some(format!("saved {path} ({size}){why}"))
+            let instead = unexpected(outcome).map_or(String::new(), |name| format!(", not {name}"));
+            let why = outcome.renamed.map(Renamed::reason);
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
+            Some(format!("saved {path} ({size}){instead}{why}"))
         }
         Status::Skipped => Some(format!("already there: {path} ({})", checked(outcome))),
         Status::Unchanged => Some(format!("unchanged: {path}")),
