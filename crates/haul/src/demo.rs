@@ -60,6 +60,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         },
         results: None,
         reader: None,
+        note: None,
     })
 }
 

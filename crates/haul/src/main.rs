@@ -10,6 +10,7 @@ mod input;
 mod limits;
 mod manual;
 mod output;
+mod proxy;
 mod recorded;
 mod report;
 mod run;

@@ -11,22 +11,27 @@ use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
 use crate::exit::{Exit, Problem};
 use crate::output::Reader;
-use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary};
+use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
-use crate::signal::Interrupts;
+use crate::signal::{self, Asked, Heed, Interrupts, Stops};
 
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
-    let mut display = settings.display.reporter(settings.inputs.counts());
+    let total = Total::of(settings.inputs.counts());
+    let mut display = settings.display.reporter(&total);
+    if let Some(note) = &settings.note {
+        display.notice(&Notice::Note(note));
+    }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|cause| no_system(&cause))?;
     let exit = runtime.block_on(async {
-        match Run::start(settings) {
+        match Run::start(settings, total, display.is_drawn()) {
             Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
             Err(problem) => {
                 display.notice(&Notice::Problem(&problem));
+                display.leave();
                 problem.exit
             }
         }
@@ -44,6 +49,8 @@ struct Run {
     /// Who reads the file that goes to standard output.
     reader: Option<Reader>,
     summary: Summary,
+    total: Total,
+    stops: Stops,
     started: Instant,
     /// What makes it worse than its items alone.
     exit: Exit,
@@ -66,13 +73,19 @@ enum State {
 /// reporting does. A run of a few files is over before that, and is reported without delay; so is the end of any other.
 const AT_ONCE: usize = 32;
 const REST: Duration = Duration::from_millis(10);
+/// How long the closing line of a stopped run waits until its list has been counted.
+const COUNTING: Duration = Duration::from_millis(250);
 
 impl Run {
-    fn start(settings: Settings) -> Result<(Self, Interrupts), Problem> {
+    fn start(
+        settings: Settings,
+        total: Total,
+        is_drawn: bool,
+    ) -> Result<(Self, Interrupts), Problem> {
         let results = settings.results.map(Results::open).transpose()?;
         let mut engine = Engine::start(settings.options)?;
         let results = results.map(Opened::begin).transpose()?;
-        let interrupts = Interrupts::listen().map_err(|cause| no_system(&cause))?;
+        let interrupts = Interrupts::listen(is_drawn).map_err(|cause| no_system(&cause))?;
         let events = engine.events();
         let (sources, broken) = settings.inputs.into_parts();
         for rows in sources {
@@ -86,6 +99,8 @@ impl Run {
             results,
             reader: settings.reader,
             summary: Summary::default(),
+            total,
+            stops: Stops::default(),
             started: Instant::now(),
             exit: Exit::Success,
             state: State::Going,
@@ -94,15 +109,15 @@ impl Run {
     }
 
     async fn attend(mut self, mut interrupts: Interrupts, display: &mut dyn Reporter) -> Exit {
-        let mut redraws = display.redraws().map(redraws);
+        let mut ticks = display.period().map(ticks);
         let mut resting_until = None;
         let mut batches = 0;
         let mut batch = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                () = interrupts.next() => self.interrupt(display),
-                () = tick(&mut redraws) => display.tick(),
+                asked = interrupts.next() => self.heed(asked, display),
+                at = tick(&mut ticks) => display.tick(at),
                 count = after(resting_until, &mut self.events, &mut batch) => {
                     self.report(&mut batch, display);
                     if count == 0 {
@@ -113,13 +128,23 @@ impl Run {
                 }
             }
         }
-        self.summary.elapsed = self.started.elapsed();
+        self.sum_up();
         if self.state == State::Unheard {
             display.leave();
             return self.exit;
         }
         display.finish(&self.summary);
         self.exit.and(self.summary.exit())
+    }
+
+    /// Adds to the summary what no event tells.
+    fn sum_up(&mut self) {
+        self.summary.elapsed = self.started.elapsed();
+        self.summary.interrupted |= matches!(self.state, State::Interrupted | State::Unwritable);
+        self.summary.total = self.engine.input_rows();
+        if self.summary.interrupted && self.summary.total.is_none() {
+            self.summary.total = self.total.within(COUNTING);
+        }
     }
 
     /// Passes a batch on, and writes what came of it.
@@ -167,14 +192,24 @@ impl Run {
         }
     }
 
-    fn interrupt(&mut self, display: &mut dyn Reporter) {
-        if self.state == State::Interrupted {
-            display.leave();
-            at_once();
+    /// Does what a signal asks for.
+    fn heed(&mut self, asked: Asked, display: &mut dyn Reporter) {
+        match self.stops.heed(asked, Instant::now().into_std()) {
+            Heed::Stop => {
+                self.stop(State::Interrupted);
+                self.exit = self.exit.and(Exit::Interrupted);
+                display.notice(&Notice::Stopping);
+            }
+            Heed::AtOnce => {
+                display.leave();
+                at_once();
+            }
+            Heed::Pause => {
+                display.leave();
+                signal::pause();
+            }
+            Heed::Nothing => {}
         }
-        self.stop(State::Interrupted);
-        self.exit = self.exit.and(Exit::Interrupted);
-        display.notice(&Notice::Stopping);
     }
 
     fn stop(&mut self, why: State) {
@@ -193,17 +228,19 @@ fn at_once() -> ! {
     std::process::exit(Exit::Interrupted as i32)
 }
 
-fn redraws(period: Duration) -> Interval {
-    let mut interval = time::interval(period);
+/// A clock whose first tick comes after one period.
+fn ticks(period: Duration) -> Interval {
+    let mut interval = time::interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
 
-/// Waits for the next redraw; for ever where there is none.
-async fn tick(redraws: &mut Option<Interval>) {
-    match redraws {
-        Some(redraws) => {
-            redraws.tick().await;
+/// Waits for the next tick, and returns when it came; waits for ever where there is none.
+async fn tick(ticks: &mut Option<Interval>) -> std::time::Instant {
+    match ticks {
+        Some(ticks) => {
+            ticks.tick().await;
+            Instant::now().into_std()
         }
         None => future::pending().await,
     }
@@ -221,7 +258,5 @@ async fn after(instant: Option<Instant>, events: &mut Events, batch: &mut Vec<Ev
 }
 
 fn no_system(cause: &io::Error) -> Problem {
-    Problem::destination(format!(
-        "the system does not give what a run needs: {cause}"
-    ))
+    Problem::destination(format!("the run cannot start: {cause}"))
 }

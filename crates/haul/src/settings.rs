@@ -15,6 +15,7 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
+use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::values::{Rate, ResultsTarget, header_value};
 
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) results: Option<(ResultsTarget, Form)>,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
+    /// What is said before the run, in one line.
+    pub(crate) note: Option<String>,
 }
 
 impl TryFrom<Download> for Settings {
@@ -55,6 +58,7 @@ impl TryFrom<Download> for Settings {
             display: display(&download, Attended::now(uses_stdout)),
             results,
             reader,
+            note: proxy::note().filter(|_| !download.dry_run),
         })
     }
 }
@@ -371,6 +375,7 @@ fn display(download: &Download, attended: Attended) -> Display {
         Progress::Auto | Progress::Bar if attended == Attended::Yes && volume != Volume::Quiet => {
             Display::Bar(failures)
         }
+        Progress::Auto | Progress::Bar if volume != Volume::Quiet => Display::Status(failures),
         Progress::Auto | Progress::Bar | Progress::None => Display::Lines(failures),
         Progress::Plain => Display::Lines(Detail {
             items: Items::All {
@@ -534,10 +539,14 @@ mod tests {
                 "{line}"
             );
         }
-        assert!(matches!(
-            display("http://a/ --progress bar", Attended::No),
-            Display::Lines(_)
-        ));
+        for line in ["http://a/", "http://a/ --progress bar"] {
+            let display = display(line, Attended::No);
+            assert!(matches!(display, Display::Status(_)), "{line}");
+        }
+        for line in ["http://a/ -q", "http://a/ --progress none"] {
+            let display = display(line, Attended::No);
+            assert!(matches!(display, Display::Lines(_)), "{line}");
+        }
         assert!(matches!(
             display("http://a/ --progress json", Attended::Yes),
             Display::Json(_)

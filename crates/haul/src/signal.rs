@@ -1,33 +1,185 @@
-//! The signals that ask a run to stop.
+//! The signals that ask a run to stop, or to pause.
 
+use std::fs;
+use std::future;
 use std::io;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C and SIGTERM, told apart by nothing but their number.
+/// A terminal that closes sends SIGHUP by itself, and its shell sends another one: within this time
+/// they are one request to stop.
+const ONE_HANGUP: Duration = Duration::from_millis(500);
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Ctrl-C, or SIGTERM.
+    Stop,
+    /// SIGHUP: the terminal is closed, or the connection to it is lost.
+    HangUp,
+    /// Ctrl-Z.
+    Pause,
+}
+
+/// What follows from a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heed {
+    /// Transfers stop at a point from which the next run resumes.
+    Stop,
+    /// The process ends without waiting for anything.
+    AtOnce,
+    /// The process stops until it is continued.
+    Pause,
+    /// It repeats an earlier one.
+    Nothing,
+}
+
+/// Which requests to stop have come.
+#[derive(Debug, Default)]
+pub(crate) struct Stops {
+    first: Option<(Asked, Instant)>,
+}
+
+impl Stops {
+    /// Decides what follows from a signal that comes at this instant.
+    pub(crate) fn heed(&mut self, asked: Asked, at: Instant) -> Heed {
+        match (asked, self.first) {
+            (Asked::Pause, _) => Heed::Pause,
+            (_, None) => {
+                self.first = Some((asked, at));
+                Heed::Stop
+            }
+            (Asked::HangUp, Some((Asked::HangUp, first))) if at < first + ONE_HANGUP => {
+                Heed::Nothing
+            }
+            (Asked::Stop | Asked::HangUp, Some(_)) => Heed::AtOnce,
+        }
+    }
+}
+
+/// The signals that are listened to. SIGHUP stays ignored where it was when the process started, as
+/// by nohup, and so does Ctrl-Z. SIGINT does not: a shell script ignores it for what it starts with
+/// `&`, and may send it itself.
 pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Option<Signal>,
+    pause: Option<Signal>,
 }
 
 impl Interrupts {
-    /// From now on they no longer end the process by themselves. Needs a Tokio runtime around it.
-    pub(crate) fn listen() -> io::Result<Self> {
-        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then its write fails, and it alone.
-        drop(signal(SignalKind::from_raw(
-            rustix::process::Signal::XFSZ.as_raw(),
-        ))?);
+    /// Listens from now on, so that the signals no longer end the process by themselves; to Ctrl-Z
+    /// where something `is_drawn` that has to be removed first. Needs a Tokio runtime around it.
+    pub(crate) fn listen(is_drawn: bool) -> io::Result<Self> {
+        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then only its
+        // write fails.
+        drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
+        let ignored = ignored();
+        let unless_ignored = |number: Number| {
+            let number = number.as_raw();
+            let is_ignored = ignored >> (number - 1) & 1 == 1;
+            let kind = SignalKind::from_raw(number);
+            (!is_ignored).then(|| signal(kind)).transpose()
+        };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: unless_ignored(Number::HUP)?,
+            pause: if is_drawn {
+                unless_ignored(Number::TSTP)?
+            } else {
+                None
+            },
         })
     }
 
     /// Waits for the next one. A wait that is given up loses none.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            () = received(&mut self.hang_up) => Asked::HangUp,
+            () = received(&mut self.pause) => Asked::Pause,
         }
+    }
+}
+
+/// Waits for a signal; for ever where it is not listened to.
+async fn received(signal: &mut Option<Signal>) {
+    let received = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if received.is_none() {
+        future::pending::<()>().await;
+    }
+}
+
+/// Stops this process until it is continued (SIGCONT), as Ctrl-Z does by default.
+pub(crate) fn pause() {
+    // It cannot fail for the process itself.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), Number::STOP);
+}
+
+/// Returns the signals that this process ignores, a bit for each; none where the system does not
+/// say.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored_in(&status).unwrap_or_default()
+}
+
+/// Reads them from `/proc/PID/status` (`proc_pid_status(5)`).
+fn ignored_in(status: &str) -> Option<u64> {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_signal_ends_at_once() {
+        let start = Instant::now();
+        for (first, second) in [
+            (Asked::Stop, Asked::Stop),
+            (Asked::Stop, Asked::HangUp),
+            (Asked::HangUp, Asked::Stop),
+        ] {
+            let mut stops = Stops::default();
+            assert_eq!(stops.heed(first, start), Heed::Stop);
+            assert_eq!(stops.heed(second, start), Heed::AtOnce);
+        }
+    }
+
+    #[test]
+    fn a_closing_terminal_hangs_up_twice_and_stops_once() {
+        let start = Instant::now();
+        let mut stops = Stops::default();
+        assert_eq!(stops.heed(Asked::HangUp, start), Heed::Stop);
+        let soon = start + Duration::from_millis(3);
+        assert_eq!(stops.heed(Asked::HangUp, soon), Heed::Nothing);
+        let later = start + ONE_HANGUP;
+        assert_eq!(stops.heed(Asked::HangUp, later), Heed::AtOnce);
+    }
+
+    #[test]
+    fn a_pause_is_no_request_to_stop() {
+        let mut stops = Stops::default();
+        let now = Instant::now();
+        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
+        assert_eq!(stops.heed(Asked::Stop, now), Heed::Stop);
+        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
+    }
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status() {
+        let status = "Name:\thaul\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert_eq!(ignored_in(status), Some(0x1001));
+        assert_eq!(ignored_in("Name:\thaul\n"), None);
     }
 }

@@ -294,6 +294,13 @@ impl Error {
             .any(|lack| number == Some(lack.raw_os_error()))
     }
 
+    /// Whether the host has refused the connection.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let source = self.source.as_deref();
+        let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Whether the destination itself is unusable, so that no other item could be saved either.
     #[must_use]
     pub(crate) fn ends_the_run(&self) -> bool {

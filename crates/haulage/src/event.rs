@@ -1,10 +1,11 @@
 //! What a run tells while it goes on.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
 /// Something that happened. For one item they come in order: `Started`, any number of `Redirected` and `Retrying`,
@@ -47,6 +48,8 @@ pub enum Event {
         host: Arc<str>,
         /// For how long, from now on.
         wait: Duration,
+        /// The failure that led to it; `None` when no request to the host has failed.
+        why: Option<WaitReason>,
     },
     /// An item ended, well or not.
     Ended(Box<Outcome>),
@@ -88,6 +91,105 @@ impl LimitChange {
     }
 }
 
+/// Why nothing is sent to a host for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitReason {
+    /// How the last request failed.
+    pub cause: WaitCause,
+    /// The host itself has asked to wait (`Retry-After`, RFC 9110 §10.2.3).
+    pub retry_after: bool,
+}
+
+/// How a request failed, as far as it says something about its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitCause {
+    /// It answered with this status.
+    Status(u16),
+    /// It refused the connection.
+    Refused,
+    /// There is no way to it.
+    Unreachable,
+    /// It sent nothing, or next to nothing, for too long.
+    Silent,
+    /// It broke the connection.
+    Reset,
+    /// Its name has no address.
+    Dns,
+    /// The TLS handshake failed.
+    Tls,
+    /// What it sends is not HTTP.
+    Protocol,
+}
+
+impl WaitReason {
+    pub(crate) fn of(error: &Error, retry_after: bool) -> Self {
+        Self {
+            cause: WaitCause::of(error),
+            retry_after,
+        }
+    }
+}
+
+impl WaitCause {
+    /// The cause that a failure stands for.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        match (error.kind(), error.http_status()) {
+            (_, Some(status)) => Self::Status(status),
+            (ErrorKind::Connect, _) if error.is_refusal() => Self::Refused,
+            (ErrorKind::Connect, _) => Self::Unreachable,
+            (ErrorKind::Timeout, _) => Self::Silent,
+            (ErrorKind::Dns, _) => Self::Dns,
+            (ErrorKind::Tls, _) => Self::Tls,
+            (ErrorKind::Reset | ErrorKind::Incomplete, _) => Self::Reset,
+            _ => Self::Protocol,
+        }
+    }
+
+    /// Its stable name; that of a status is `status`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Silent => "silent",
+            Self::Reset => "reset",
+            Self::Dns => "dns",
+            Self::Tls => "tls",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
+/// In a few words, for a display: `503`, `refused`, `connection reset`.
+impl fmt::Display for WaitCause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Status(status) => return status.fmt(formatter),
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Silent => "silent",
+            Self::Reset => "connection reset",
+            Self::Dns => "no address",
+            Self::Tls => "TLS failed",
+            Self::Protocol => "not HTTP",
+        })
+    }
+}
+
+/// The cause, and whether the host has asked to wait: `503, Retry-After`.
+impl fmt::Display for WaitReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(formatter)?;
+        if self.retry_after {
+            formatter.write_str(", Retry-After")?;
+        }
+        Ok(())
+    }
+}
+
 /// An item under way. Its counters move while it is fetched, so a progress display reads them when it wants to.
 #[derive(Debug)]
 pub struct Transfer {
@@ -97,8 +199,15 @@ pub struct Transfer {
     pub label: Arc<str>,
     /// The URL as given, without userinfo.
     pub url: Arc<str>,
-    received: AtomicU64,
+    /// Bytes from the network, over all attempts.
+    fetched: AtomicU64,
+    /// Added to `fetched`, modulo 2^64, it gives the bytes of the file that are here in the present
+    /// attempt.
+    offset: AtomicU64,
+    /// Bytes of the file that an earlier run has left.
+    resumed: AtomicU64,
     length: AtomicU64,
+    is_waiting: AtomicBool,
 }
 
 /// Stands for a length that the server did not say.
@@ -110,15 +219,38 @@ impl Transfer {
             row,
             label,
             url,
-            received: AtomicU64::new(0),
+            fetched: AtomicU64::new(0),
+            offset: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            is_waiting: AtomicBool::new(false),
             length: AtomicU64::new(UNKNOWN),
         }
     }
 
-    /// Bytes of the body received in the present attempt.
+    /// Returns how many bytes of the file are here in the present attempt, resumed ones included.
     #[must_use]
     pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        // In this order: the offset was made from what had been fetched then.
+        let offset = self.offset.load(Ordering::Acquire);
+        offset.wrapping_add(self.fetched())
+    }
+
+    /// Returns how many bytes have come from the network in this run, over all attempts.
+    #[must_use]
+    pub fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many of the bytes that are here were left by an earlier run.
+    #[must_use]
+    pub fn resumed(&self) -> u64 {
+        self.resumed.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether it waits for its next attempt, or for its turn at a host.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Relaxed)
     }
 
     /// Bytes that the body will have, where the server said so.
@@ -127,14 +259,68 @@ impl Transfer {
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
     }
 
-    /// A new attempt begins, with a body of this length.
+    /// Notes that a file of this length is fetched from its first byte on.
     pub(crate) fn begin(&self, length: Option<u64>) {
-        self.received.store(0, Ordering::Relaxed);
+        self.begin_with(0, 0, length);
+    }
+
+    /// Notes that a file of this length is resumed: `here` bytes of it are here, `resumed` of them
+    /// from an earlier run.
+    pub(crate) fn begin_with(&self, here: u64, resumed: u64, length: Option<u64>) {
+        self.resumed.store(resumed, Ordering::Relaxed);
         self.length
             .store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        let offset = here.wrapping_sub(self.fetched());
+        self.offset.store(offset, Ordering::Release);
     }
 
     pub(crate) fn add(&self, bytes: u64) {
-        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.fetched.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes whether it waits.
+    pub(crate) fn set_waiting(&self, is_waiting: bool) {
+        self.is_waiting.store(is_waiting, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn fetched_bytes_exclude_resumed_ones() {
+        let transfer = Transfer::new(0, "a".into(), "u".into());
+        transfer.begin_with(700, 700, Some(1000));
+        transfer.add(100);
+        assert_eq!((transfer.received(), transfer.fetched()), (800, 100));
+        assert_eq!(transfer.resumed(), 700);
+        transfer.begin(Some(1000));
+        transfer.add(50);
+        assert_eq!((transfer.received(), transfer.fetched()), (50, 150));
+        assert_eq!(transfer.resumed(), 0);
+    }
+
+    #[test]
+    fn a_wait_says_its_cause() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let refused = Error::new(ErrorKind::Connect, "no").caused_by(refused);
+        let busy = Error::http(http::StatusCode::SERVICE_UNAVAILABLE, "busy");
+        for (error, asked, text) in [
+            (&refused, false, "refused"),
+            (&busy, true, "503, Retry-After"),
+            (&busy, false, "503"),
+            (&Error::new(ErrorKind::Timeout, "x"), false, "silent"),
+            (&Error::new(ErrorKind::Connect, "x"), false, "unreachable"),
+            (
+                &Error::new(ErrorKind::Reset, "x"),
+                false,
+                "connection reset",
+            ),
+        ] {
+            assert_eq!(WaitReason::of(error, asked).to_string(), text);
+        }
     }
 }

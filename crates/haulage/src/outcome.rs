@@ -53,10 +53,21 @@ pub struct Outcome {
     pub segments: u32,
     /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched again.
     pub resumed: u64,
+    /// Bytes that came over the network for it in this run, over all attempts; 0 for a recorded
+    /// outcome.
+    pub fetched: u64,
+    /// Bytes of the file that earlier runs had left, and that this one did not fetch again; 0 for a
+    /// recorded outcome.
+    pub from_earlier_runs: u64,
+    /// Bytes of its unfinished file that are kept for the next run; 0 when it is complete, or when
+    /// nothing is kept.
+    pub kept: u64,
     /// Why what an earlier attempt or run had brought was of no use, so that the file was begun again.
     pub restarted: Option<Box<str>>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
+    /// Whether `segments` and `resumed` are known: older versions did not record them.
+    pub(crate) has_counts: bool,
 }
 
 impl Outcome {
@@ -65,6 +76,20 @@ impl Outcome {
     #[must_use]
     pub fn fields(&self) -> Option<&str> {
         self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
+    }
+
+    /// Returns [`segments`](Self::segments); `None` for an outcome that an older version recorded
+    /// without them.
+    #[must_use]
+    pub fn known_segments(&self) -> Option<u32> {
+        self.has_counts.then_some(self.segments)
+    }
+
+    /// Returns [`resumed`](Self::resumed); `None` for an outcome that an older version recorded
+    /// without it.
+    #[must_use]
+    pub fn known_resumed(&self) -> Option<u64> {
+        self.has_counts.then_some(self.resumed)
     }
 
     /// The failure, if it is one.

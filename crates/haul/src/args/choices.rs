@@ -91,9 +91,9 @@ pub(crate) enum RetryFailed {
 /// What is shown while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Progress {
-    /// A bar on a terminal, elsewhere none
+    /// A bar on a terminal; elsewhere a status line every 15 s
     Auto,
-    /// A bar, on a terminal
+    /// As auto
     Bar,
     /// A line as each item starts and ends
     Plain,

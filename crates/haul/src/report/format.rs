@@ -71,6 +71,15 @@ pub(crate) fn clock(time: Duration) -> String {
     }
 }
 
+/// `<1 s`, `0:05`, `12:34`.
+pub(crate) fn time_left(time: Duration) -> String {
+    if time.as_secs() == 0 {
+        "<1 s".to_owned()
+    } else {
+        clock(time)
+    }
+}
+
 /// The columns that a text takes on a terminal: CJK characters take two.
 pub(crate) fn width(text: &str) -> usize {
     text.width()

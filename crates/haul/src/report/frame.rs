@@ -1,7 +1,9 @@
 //! What the bar shows at one instant, as text: pure, so that it can be tested without a terminal.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
+
+use haulage::Transfer;
 
 use crate::report::escape::printable;
 use crate::report::format;
@@ -16,13 +18,26 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) failed: u64,
     /// How many there are, where that is known.
     pub(crate) total: Option<u64>,
-    /// Bytes received, those of unfinished items included.
+    /// Bytes from the network, those of unfinished items included.
     pub(crate) bytes: u64,
-    /// Items under way.
+    /// Bytes that earlier runs had left, and that are not fetched again.
+    pub(crate) resumed: u64,
+    /// Items that have started and have not ended.
+    pub(crate) under_way: u64,
+    /// Those of them that do not wait.
     pub(crate) flights: &'a [Flight<'a>],
-    /// Hosts to which nothing is sent, and for how long.
-    pub(crate) waiting: &'a [(&'a str, Duration)],
+    /// What waits.
+    pub(crate) waits: &'a [Wait],
     pub(crate) pace: &'a Pace,
+}
+
+/// A host to which nothing is sent for a while, or an item that waits for its next attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) name: String,
+    pub(crate) left: Duration,
+    /// The cause, in a few words.
+    pub(crate) why: Option<String>,
 }
 
 /// An item under way.
@@ -36,12 +51,15 @@ pub(crate) struct Flight<'a> {
 /// The widest that the bar itself becomes, and the narrowest that is worth its place.
 const BAR: std::ops::RangeInclusive<usize> = 8..=30;
 
-/// A host that waits for less does not seem to.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+/// What a rate over less time says of the time left is far off.
+const SETTLED: Duration = Duration::from_secs(3);
 
-/// Two lines of at most this many columns: how far it is, and what is under way.
-pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> String {
-    let figures = figures(now);
+/// Most hosts that a status line names.
+const MOST_WAITS: usize = 3;
+
+/// Returns two lines of at most this many columns: how far the run is, and what is under way.
+pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> [String; 2] {
+    let figures = figures(now).join(" · ");
     let bar = columns
         .checked_sub(format::width(&figures) + 2)
         .filter(|room| room >= BAR.start())
@@ -50,11 +68,18 @@ pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> String {
         Some(bar) => format!("{bar}  {figures}"),
         None => figures,
     };
-    format!(
-        "{}\n{}",
-        format::fit(&first, columns),
-        format::fit(&flights(now, columns), columns)
-    )
+    [format::fit(&first, columns), activity(now, columns)]
+}
+
+/// Returns a line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, and after that the
+/// hosts that wait.
+pub(crate) fn status(now: &Snapshot<'_>) -> String {
+    let mut parts = counts(now);
+    parts.extend(now.waits.iter().take(MOST_WAITS).map(Wait::to_string));
+    if now.waits.len() > MOST_WAITS {
+        parts.push(format!("{} more wait", now.waits.len() - MOST_WAITS));
+    }
+    parts.join(" · ")
 }
 
 impl Snapshot<'_> {
@@ -67,6 +92,9 @@ impl Snapshot<'_> {
 
     /// How long it will take if it goes on like this.
     fn time_left(&self) -> Option<Duration> {
+        if self.pace.span() < SETTLED {
+            return None;
+        }
         let files = self.total?.checked_sub(self.ended)?;
         // A server may claim any length.
         let lengths = self.flights.iter().try_fold(0_u64, |sum, flight| {
@@ -74,7 +102,7 @@ impl Snapshot<'_> {
         });
         let seconds = match lengths {
             // All that is left is under way and says how long it is.
-            Some(bytes) if files == self.flights.len() as u64 => {
+            Some(bytes) if files == self.flights.len() as u64 && files == self.under_way => {
                 bytes as f64 / self.pace.bytes_per_second()
             }
             _ => files as f64 / self.pace.files_per_second(),
@@ -85,7 +113,16 @@ impl Snapshot<'_> {
     }
 }
 
-impl Flight<'_> {
+impl<'a> Flight<'a> {
+    /// The item of a transfer, as it is now.
+    pub(crate) fn of(transfer: &'a Transfer) -> Self {
+        Self {
+            label: &transfer.label,
+            received: transfer.received(),
+            length: transfer.length(),
+        }
+    }
+
     fn fraction(&self) -> Option<f64> {
         let length = self.length.filter(|&length| length > 0)?;
         Some((self.received as f64 / length as f64).min(1.0))
@@ -96,7 +133,8 @@ impl Flight<'_> {
     }
 }
 
-fn figures(now: &Snapshot<'_>) -> String {
+/// Returns what has been done, and how fast.
+fn counts(now: &Snapshot<'_>) -> Vec<String> {
     let mut parts = vec![match now.total {
         Some(total) => format!("{}/{total}", now.ended),
         None => format!("{} done", now.ended),
@@ -104,15 +142,26 @@ fn figures(now: &Snapshot<'_>) -> String {
     if now.failed > 0 {
         parts.push(format!("{} failed", now.failed));
     }
-    parts.push(format::bytes(now.bytes));
+    parts.push(if now.resumed > 0 {
+        let (bytes, resumed) = (format::bytes(now.bytes), format::bytes(now.resumed));
+        format!("{bytes} ({resumed} resumed)")
+    } else {
+        format::bytes(now.bytes)
+    });
     parts.push(format!(
         "{}/s",
         format::bytes(whole(now.pace.bytes_per_second()))
     ));
+    parts
+}
+
+/// Returns the same, and how much time is left.
+fn figures(now: &Snapshot<'_>) -> Vec<String> {
+    let mut parts = counts(now);
     if let Some(left) = now.time_left() {
-        parts.push(format!("{} left", format::clock(left)));
+        parts.push(format!("{} left", format::time_left(left)));
     }
-    parts.join(" · ")
+    parts
 }
 
 fn bar(fraction: f64, columns: usize) -> String {
@@ -122,36 +171,65 @@ fn bar(fraction: f64, columns: usize) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(columns - full))
 }
 
-/// `http://h waits 0:12 · cn 34% · in 1.2 MiB · us`, as far as there is room for.
-fn flights(now: &Snapshot<'_>, columns: usize) -> String {
-    let mut text = String::new();
-    for (host, left) in now
-        .waiting
-        .iter()
-        .filter(|(_, left)| *left >= WORTH_TELLING)
-    {
-        if !text.is_empty() {
-            text.push_str(" · ");
-        }
-        let _ = write!(text, "{} waits {}", printable(host), format::clock(*left));
+/// Returns what moves, then what waits: `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`.
+/// What waits gets up to half of the columns.
+fn activity(now: &Snapshot<'_>, columns: usize) -> String {
+    let most = if now.flights.is_empty() {
+        columns
+    } else {
+        columns / 2
+    };
+    let waits = format::fit(&joined(now.waits, columns), most);
+    if waits.is_empty() {
+        return format::fit(&joined(now.flights, columns), columns);
     }
-    for flight in now.flights {
+    let room = columns.saturating_sub(format::width(&waits) + format::width(BETWEEN));
+    let moving = format::fit(&joined(now.flights, room), room);
+    if moving.is_empty() {
+        waits
+    } else {
+        format!("{moving}{BETWEEN}{waits}")
+    }
+}
+
+const BETWEEN: &str = " · ";
+
+/// Returns these side by side, as many as it takes to fill the columns.
+fn joined<T: fmt::Display>(all: &[T], columns: usize) -> String {
+    let mut text = String::new();
+    for one in all {
         if !text.is_empty() {
-            text.push_str(" · ");
+            text.push_str(BETWEEN);
         }
-        text.push_str(&printable(flight.label));
-        if let Some(fraction) = flight.fraction() {
-            // Writing to memory does not fail.
-            let _ = write!(text, " {}%", whole(fraction * 100.0));
-        } else if flight.received > 0 {
-            text.push(' ');
-            text.push_str(&format::bytes(flight.received));
-        }
+        // Writing to memory does not fail.
+        let _ = write!(text, "{one}");
         if format::width(&text) > columns {
             break;
         }
     }
     text
+}
+
+impl fmt::Display for Flight<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&printable(self.label))?;
+        match self.fraction() {
+            Some(fraction) => write!(formatter, " {}%", whole(fraction * 100.0)),
+            None if self.received > 0 => write!(formatter, " {}", format::bytes(self.received)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, left) = (printable(&self.name), format::clock(self.left));
+        write!(formatter, "{name} waits {left}")?;
+        match &self.why {
+            Some(why) => write!(formatter, " ({why})"),
+            None => Ok(()),
+        }
+    }
 }
 
 #[expect(
@@ -176,9 +254,9 @@ mod tests {
         let mut pace = Pace::default();
         pace.note(start, 0, 0);
         pace.note(
-            start + Duration::from_secs(1),
-            bytes_per_second,
-            files_per_second,
+            start + Duration::from_secs(4),
+            bytes_per_second.saturating_mul(4),
+            files_per_second * 4,
         );
         pace
     }
@@ -208,40 +286,124 @@ mod tests {
             failed: 1,
             total: Some(20),
             bytes: 14_541,
+            resumed: 0,
+            under_way: 3,
             flights: &FLIGHTS,
-            waiting: &[],
+            waits: &[],
             pace: &pace(2048, 2),
         };
         assert_eq!(
-            frame(&now, 80),
+            frame(&now, 80).join("\n"),
             "█████████████░░░░░░░░░░░░░░  10/20 · 1 failed · 14.2 KiB · 2.0 KiB/s · 0:05 left
 \
              cn 34% · 旗\\u{202e} 2.0 KiB · us"
         );
         assert_eq!(
-            frame(&now, 20),
+            frame(&now, 20).join("\n"),
             "10/20 · 1 failed · …\ncn 34% · 旗\\u{202e}…"
         );
     }
 
+    fn wait(name: &str, seconds: u64, why: Option<&str>) -> Wait {
+        Wait {
+            name: name.into(),
+            left: Duration::from_secs(seconds),
+            why: why.map(Into::into),
+        }
+    }
+
     #[test]
-    fn hosts_that_wait_come_first() {
-        let seconds = Duration::from_secs;
-        let waiting = [
-            ("http://a", seconds(75)),
-            ("http://b", Duration::from_millis(900)),
+    fn what_waits_is_listed_after_what_moves() {
+        let waits = [
+            wait("127.0.0.1:8080", 75, Some("503, Retry-After")),
+            wait("b", 3, None),
         ];
-        let now = Snapshot {
+        let mut now = Snapshot {
             ended: 0,
             failed: 0,
             total: None,
             bytes: 0,
+            resumed: 0,
+            under_way: 3,
             flights: &FLIGHTS[..1],
-            waiting: &waiting,
+            waits: &waits,
             pace: &Pace::default(),
         };
-        let frame = frame(&now, 80);
-        assert_eq!(frame.lines().nth(1), Some("http://a waits 1:15 · cn 34%"));
+        assert_eq!(
+            frame(&now, 160)[1],
+            "cn 34% · 127.0.0.1:8080 waits 1:15 (503, Retry-After) · b waits 0:03"
+        );
+        // However much moves, there is room for why something waits.
+        let many = FLIGHTS.repeat(10);
+        now.flights = &many;
+        let line = &frame(&now, 100)[1];
+        assert!(
+            line.contains("… · 127.0.0.1:8080 waits 1:15 (503, Retry-After)"),
+            "{line}"
+        );
+        assert!(line.starts_with("cn 34% · "), "{line}");
+    }
+
+    #[test]
+    fn a_status_line_names_some_hosts_that_wait() {
+        let waits = ["a", "b", "c", "d", "e"].map(|name| wait(name, 19, Some("refused")));
+        let now = Snapshot {
+            ended: 116,
+            failed: 5,
+            total: Some(200),
+            bytes: 374 << 20,
+            resumed: 0,
+            under_way: 3,
+            flights: &FLIGHTS,
+            waits: &waits,
+            pace: &pace(19 << 20, 2),
+        };
+        assert_eq!(
+            status(&now),
+            "116/200 · 5 failed · 374.0 MiB · 19.0 MiB/s · a waits 0:19 (refused) · \
+             b waits 0:19 (refused) · c waits 0:19 (refused) · 2 more wait"
+        );
+    }
+
+    #[test]
+    fn resumed_bytes_are_told_apart() {
+        let now = Snapshot {
+            ended: 1,
+            failed: 0,
+            total: Some(2),
+            bytes: 1 << 20,
+            resumed: 2 << 20,
+            under_way: 0,
+            flights: &[],
+            waits: &[],
+            pace: &Pace::default(),
+        };
+        assert_eq!(status(&now), "1/2 · 1.0 MiB (2.0 MiB resumed) · 0 B/s");
+    }
+
+    #[test]
+    fn no_time_left_is_told_before_the_rate_has_settled() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        pace.note(start, 0, 0);
+        pace.note(start + Duration::from_secs(2), 10, 10);
+        let mut now = Snapshot {
+            ended: 10,
+            failed: 0,
+            total: Some(20),
+            bytes: 10,
+            resumed: 0,
+            under_way: 0,
+            flights: &[],
+            waits: &[],
+            pace: &pace,
+        };
+        assert!(!frame(&now, 80)[0].contains("left"));
+        let mut later = Pace::default();
+        later.note(start, 0, 0);
+        later.note(start + Duration::from_secs(3), 10, 100);
+        now.pace = &later;
+        assert!(frame(&now, 80)[0].ends_with(" · <1 s left"));
     }
 
     #[test]
@@ -251,11 +413,16 @@ mod tests {
             failed: 0,
             total: None,
             bytes: 0,
+            resumed: 0,
+            under_way: 3,
             flights: &[],
-            waiting: &[],
+            waits: &[],
             pace: &Pace::default(),
         };
-        assert_eq!(frame(&now, 80), "7 done · 0 B · 0 B/s\n");
+        assert_eq!(
+            frame(&now, 80),
+            ["7 done · 0 B · 0 B/s".to_owned(), String::new()]
+        );
     }
 
     #[test]
@@ -265,15 +432,17 @@ mod tests {
             failed: 0,
             total: Some(1),
             bytes: 500,
+            resumed: 0,
+            under_way: 1,
             flights: &[Flight {
                 label: "large",
                 received: 500,
                 length: Some(1000),
             }],
-            waiting: &[],
+            waits: &[],
             pace: &pace(100, 0),
         };
-        let text = frame(&now, 80);
+        let text = frame(&now, 80).join("\n");
         assert!(
             text.starts_with(&format!("{}{}  0/1", "█".repeat(15), "░".repeat(15))),
             "{text}"
@@ -291,12 +460,11 @@ mod tests {
             length in any::<Option<u64>>(),
             received in any::<u64>(),
         ) {
+            let waits: Vec<_> = labels.iter().map(|label| wait(label, 9, Some("503"))).collect();
             let flights: Vec<_> = labels.iter().map(|label| Flight { label, received, length }).collect();
-            let now = Snapshot { ended, failed: 1, total, bytes: received, flights: &flights, waiting: &[], pace: &pace(received, 1) };
-            let text = frame(&now, columns);
-            prop_assert_eq!(text.matches('\n').count(), 1);
-            for line in text.lines() {
-                prop_assert!(format::width(line) <= columns, "{:?}", line);
+            let now = Snapshot { ended, failed: 1, total, bytes: received, resumed: received, under_way: 0, flights: &flights, waits: &waits, pace: &pace(received, 1) };
+            for line in frame(&now, columns) {
+                prop_assert!(format::width(&line) <= columns && !line.contains('\n'), "{:?}", line);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Every event as a line of JSON on standard error, and nothing else there.
 
-use haulage::{Event, Status};
+use haulage::{Event, Status, WaitCause};
 use serde::Serialize;
 
 use crate::report::row::{Failure, ResultRow, write_line};
@@ -39,6 +39,9 @@ enum Line<'a> {
     HostWaits {
         host: &'a str,
         wait_ms: u64,
+        why: Option<&'a str>,
+        http_status: Option<u16>,
+        retry_after: bool,
     },
     Ended(Box<ResultRow<'a>>),
     InputFailed {
@@ -51,6 +54,9 @@ enum Line<'a> {
         error: Failure,
     },
     Stopping,
+    Note {
+        message: &'a str,
+    },
     Problem {
         message: &'a str,
         hint: Option<&'a str>,
@@ -111,9 +117,15 @@ impl Reporter for Json {
                 limit: *limit,
                 why: why.name(),
             },
-            Event::HostWaits { host, wait } => Line::HostWaits {
+            Event::HostWaits { host, wait, why } => Line::HostWaits {
                 host,
                 wait_ms: super::millis(*wait),
+                why: why.map(|why| why.cause.name()),
+                http_status: why.and_then(|why| match why.cause {
+                    WaitCause::Status(status) => Some(status),
+                    _ => None,
+                }),
+                retry_after: why.is_some_and(|why| why.retry_after),
             },
             _ => return,
         };
@@ -122,8 +134,9 @@ impl Reporter for Json {
 
     fn notice(&mut self, notice: &Notice<'_>) {
         match notice {
-            Notice::Stopping if self.volume == Volume::Quiet => {}
+            Notice::Stopping | Notice::Note(_) if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
+            Notice::Note(message) => self.line(&Line::Note { message }),
             Notice::Problem(problem) => self.line(&Line::Problem {
                 message: &problem.message,
                 hint: problem.hint.as_deref(),
@@ -187,7 +200,7 @@ mod tests {
         json.line(&Line::Finished(summary.figures()));
         assert_eq!(
             json.gathered,
-            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"unchanged\":0,\"failed\":0,\"bytes\":2,\"elapsed_ms\":3}\n"
+            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"unchanged\":0,\"failed\":0,\"interrupted\":false,\"partial\":0,\"not_started\":0,\"bytes\":2,\"resumed\":0,\"elapsed_ms\":3}\n"
         );
     }
 }

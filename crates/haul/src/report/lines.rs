@@ -5,10 +5,12 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use haulage::{Error, ErrorKind, Event, LimitChange, Outcome, Place, Status, Transfer};
+use haulage::{Error, ErrorKind, Event, LimitChange, Outcome, Status, Transfer};
 
 use crate::exit::Problem;
 use crate::report::escape::printable;
+use crate::report::progress::short;
+use crate::report::saved::{self, unexpected};
 use crate::report::{Detail, Items, Notice, Summary, Volume, format};
 
 /// Turns events into lines, aligned as far as can be known in advance.
@@ -21,18 +23,30 @@ pub(crate) struct Lines {
     shown: HashSet<u64>,
     /// Items that have started, and will be shown as soon as another has ended.
     held: VecDeque<Arc<Transfer>>,
+    /// There is a single URL, so it is told where its file is.
+    is_one_url: bool,
+    /// That, for the end.
+    place: Option<String>,
+    /// Files that have another name than expected.
+    renamed: u64,
 }
+
+/// Most files with unexpected names that have a line each, where not all items have.
+const MOST_RENAMED: u64 = 20;
 
 /// Labels wider than this do not make the others' lines longer.
 const WIDEST: usize = 40;
 
 impl Lines {
-    pub(crate) fn new(detail: Detail) -> Self {
+    pub(crate) fn new(detail: Detail, is_one_url: bool) -> Self {
         Self {
             detail,
             widest: 0,
             shown: HashSet::new(),
             held: VecDeque::new(),
+            is_one_url,
+            place: None,
+            renamed: 0,
         }
     }
 
@@ -68,18 +82,19 @@ impl Lines {
             }
             Event::LimitChanged { host, limit, why } if verbose => {
                 let why = match why {
-                    LimitChange::Grows => "to see whether more bring more",
-                    LimitChange::NoGain => "more brought no more",
-                    LimitChange::Slower => "with more it took longer to answer",
-                    LimitChange::NoDescriptors => "there are no file descriptors for more",
-                    _ => "it refused some",
+                    LimitChange::Grows => "trying whether more are faster",
+                    LimitChange::NoGain => "more were not faster",
+                    LimitChange::Slower => "answers took longer with more",
+                    LimitChange::NoDescriptors => "no file descriptors are left for more",
+                    _ => "some were refused",
                 };
                 let host = host.as_deref().unwrap_or("all hosts");
                 line(out, &format!("limit  {host}: {limit} at once; {why}"));
             }
-            Event::HostWaits { host, wait } if verbose => {
-                let wait = format::duration(*wait);
-                line(out, &format!("waits  {host}: nothing is sent for {wait}"));
+            Event::HostWaits { host, wait, why } if verbose || self.lists_all() => {
+                let (host, wait) = (short(host), format::duration(*wait));
+                let why = why.map_or(String::new(), |why| format!(" ({why})"));
+                line(out, &format!("waits  {host}: no requests for {wait}{why}"));
             }
             Event::Ended(outcome) => {
                 self.make_place(outcome.row, out);
@@ -87,7 +102,10 @@ impl Lines {
                 self.show_next(out);
             }
             Event::InputFailed(error) => {
-                line(out, &format!("error: {error}; what was read of it is done"));
+                line(
+                    out,
+                    &format!("error: {error}; the rows before that are processed"),
+                );
             }
             Event::TooManyErrors(failed) => {
                 let items = if *failed == 1 {
@@ -102,13 +120,7 @@ impl Lines {
                 };
                 line(out, &format!("stopping: {count}{items} failed"));
             }
-            Event::Stopped(error) => {
-                line(out, &format!("error: {error}"));
-                line(
-                    out,
-                    "stopped: running the same command again goes on from here",
-                );
-            }
+            Event::Stopped(error) => line(out, &format!("error: {error}")),
             _ => {}
         }
     }
@@ -116,16 +128,42 @@ impl Lines {
     /// The lines of what the command itself has to say, added to `out`.
     pub(crate) fn notice(&self, notice: &Notice<'_>, out: &mut String) {
         match notice {
-            Notice::Stopping if self.detail.volume == Volume::Quiet => {}
+            Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
+            Notice::Note(note) => line(out, note),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),
         }
     }
 
     /// The closing line, added to `out`.
     pub(crate) fn finish(&self, summary: &Summary, out: &mut String) {
-        if self.detail.volume != Volume::Quiet {
+        if self.detail.volume == Volume::Quiet {
+            return;
+        }
+        if let Some(place) = &self.place {
+            line(out, place);
+        }
+        if let Some(more) = self
+            .renamed
+            .checked_sub(MOST_RENAMED)
+            .filter(|more| *more > 0)
+        {
+            let text = format!(
+                "{more} more files have other names than their URLs; --results FILE lists them"
+            );
+            line(out, &text);
+        }
+        if summary.is_empty() {
+            line(out, "the list has no URLs");
+        } else {
             line(out, &summary.to_string());
+        }
+    }
+
+    /// Adds a line of the display's own to `out`, unless only errors are told.
+    pub(crate) fn line(&self, text: &str, out: &mut String) {
+        if self.detail.volume != Volume::Quiet {
+            line(out, text);
         }
     }
 
@@ -164,15 +202,12 @@ impl Lines {
         line(out, &format!("start  {label}"));
     }
 
-    fn ended(&self, outcome: &Outcome, out: &mut String) {
+    fn ended(&mut self, outcome: &Outcome, out: &mut String) {
         match &outcome.status {
+            // The closing line tells how many there are.
+            Status::Failed(error) if error.kind() == ErrorKind::Cancelled => {}
             Status::Failed(error) => {
-                // Of a run that was stopped, the closing line tells how many there are.
-                if error.kind() != ErrorKind::Cancelled || self.detail.volume == Volume::Verbose {
-                    let place = outcome.place.as_ref();
-                    let message = error.to_string();
-                    line(out, &failed(&outcome.label, &outcome.url, place, &message));
-                }
+                line(out, &failed(outcome, &error.to_string()));
                 if self.detail.volume == Volume::Verbose {
                     causes(error, out);
                 }
@@ -181,7 +216,12 @@ impl Lines {
                 let label = format::pad(&printable(&outcome.label), self.widest);
                 let size = format::bytes(outcome.bytes);
                 let time = format::duration(outcome.duration);
-                line(out, &format!("done   {label}  {size:>10}  {time:>8}"));
+                let name = outcome
+                    .path
+                    .as_deref()
+                    .filter(|_| unexpected(outcome).is_some());
+                let name = name.map_or(String::new(), |name| format!("  as {name}"));
+                line(out, &format!("done   {label}  {size:>10}  {time:>8}{name}"));
             }
             Status::Unchanged if self.lists_all() => {
                 line(out, &format!("unchanged {}", outcome.label));
@@ -190,6 +230,29 @@ impl Lines {
                 line(out, &format!("skipped {} (already there)", outcome.label));
             }
             _ => {}
+        }
+        self.tell_place(outcome, out);
+    }
+
+    /// Says where a file is whose name is not the expected one. For a single URL, the closing lines
+    /// say it.
+    fn tell_place(&mut self, outcome: &Outcome, out: &mut String) {
+        if self.detail.volume == Volume::Quiet {
+            return;
+        }
+        if self.is_one_url {
+            self.place = saved::line(outcome);
+            return;
+        }
+        let is_new = matches!(outcome.status, Status::Done);
+        if self.lists_all() || !is_new || unexpected(outcome).is_none() {
+            return;
+        }
+        self.renamed += 1;
+        if self.renamed <= MOST_RENAMED
+            && let Some(text) = saved::line(outcome)
+        {
+            line(out, &text);
         }
     }
 
@@ -213,8 +276,24 @@ pub(crate) fn problem(problem: &Problem) -> String {
     out
 }
 
-/// `failed: LABEL: MESSAGE (URL, LIST:LINE)`, in which nothing is said twice.
-fn failed(label: &str, url: &str, place: Option<&Place>, message: &str) -> String {
+/// Returns `failed: LABEL: MESSAGE (after 6 attempts, URL, LIST:LINE)`, in which nothing is said
+/// twice.
+fn failed(outcome: &Outcome, message: &str) -> String {
+    let (label, url) = (&*outcome.label, &*outcome.url);
+    let attempts = Some(outcome.attempts).filter(|attempts| *attempts > 1);
+    let attempts = attempts.map(|attempts| format!("after {attempts} attempts"));
+    let place = outcome.place.as_ref();
+    let place = place.map(|place| format!("{}:{}", place.input, place.line));
+    failure(label, url, message, attempts, place)
+}
+
+fn failure(
+    label: &str,
+    url: &str,
+    message: &str,
+    attempts: Option<String>,
+    place: Option<String>,
+) -> String {
     let mut text = String::from("failed: ");
     // A bad row has no other label than what stands there.
     if label != url || !message.contains(label) {
@@ -222,8 +301,7 @@ fn failed(label: &str, url: &str, place: Option<&Place>, message: &str) -> Strin
     }
     text.push_str(message);
     let url = Some(url.to_owned()).filter(|url| !text.contains(url));
-    let place = place.map(|place| format!("{}:{}", place.input, place.line));
-    let known: Vec<String> = url.into_iter().chain(place).collect();
+    let known: Vec<String> = attempts.into_iter().chain(url).chain(place).collect();
     if !known.is_empty() {
         let _ = write!(text, " ({})", known.join(", "));
     }
@@ -251,16 +329,12 @@ mod tests {
     fn lines(volume: Volume, event: &Event) -> String {
         let mut out = String::new();
         let items = Items::Failures;
-        Lines::new(Detail { items, volume }).event(event, &mut out);
+        Lines::new(Detail { items, volume }, false).event(event, &mut out);
         out
     }
 
     #[test]
     fn a_failure_says_each_thing_once() {
-        let place = Place {
-            input: "list.txt".into(),
-            line: 7,
-        };
         let url = "http://a.example/b.gif";
         for (label, place, message, text) in [
             (
@@ -277,7 +351,7 @@ mod tests {
             ),
             (
                 url,
-                Some(&place),
+                Some("list.txt:7"),
                 "404",
                 "failed: http://a.example/b.gif: 404 (list.txt:7)",
             ),
@@ -289,7 +363,7 @@ mod tests {
             ),
             (
                 "b.gif",
-                Some(&place),
+                Some("list.txt:7"),
                 "404",
                 "failed: b.gif: 404 (http://a.example/b.gif, list.txt:7)",
             ),
@@ -300,8 +374,14 @@ mod tests {
                 "failed: \"http://a.example/b.gif\" is not",
             ),
         ] {
-            assert_eq!(failed(label, url, place, message), text);
+            let place = place.map(str::to_owned);
+            assert_eq!(failure(label, url, message, None, place), text);
         }
+        let attempts = Some("after 6 attempts".to_owned());
+        assert_eq!(
+            failure("b.gif", url, "503", attempts, None),
+            "failed: b.gif: 503 (after 6 attempts, http://a.example/b.gif)"
+        );
     }
 
     #[test]
@@ -312,7 +392,7 @@ mod tests {
             text.starts_with("error: a\\u{1b}[2J\\u{a}failed: b\\u{202e}\n"),
             "{text}"
         );
-        assert_eq!(text.lines().count(), 2);
+        assert_eq!(text.lines().count(), 1);
     }
 
     #[test]

@@ -9,21 +9,28 @@ mod lines;
 mod pace;
 mod plain;
 pub(crate) mod plan;
+mod progress;
 mod results;
 pub(crate) mod row;
+mod saved;
+mod screen;
 mod summary;
 mod total;
 
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use haulage::Event;
 
+use self::bar::Bar;
+use self::lines::Lines;
+use self::plain::Plain;
+use self::progress::Progress;
 use crate::exit::Problem;
-use crate::input::Count;
 
 pub(crate) use self::results::{Form, Lost, Opened, Results};
 pub(crate) use self::summary::Summary;
+pub(crate) use self::total::Total;
 
 /// Shows a run to somebody.
 pub(crate) trait Reporter {
@@ -36,15 +43,20 @@ pub(crate) trait Reporter {
     /// Writes what has gathered: called after each batch of events.
     fn flush(&mut self) {}
 
-    /// How often it wants to be drawn anew, if at all.
-    fn redraws(&self) -> Option<Duration> {
+    /// Returns how often [`tick`](Self::tick) is to be called; `None` for never.
+    fn period(&self) -> Option<Duration> {
         None
     }
 
-    /// Draws anew.
-    fn tick(&mut self) {}
+    /// Shows how far the run is at this instant.
+    fn tick(&mut self, _at: Instant) {}
 
-    /// Leaves the terminal as it was found.
+    /// Returns whether it draws something that has to be removed before the process stops.
+    fn is_drawn(&self) -> bool {
+        false
+    }
+
+    /// Removes what it has drawn from the terminal.
     fn leave(&mut self) {}
 
     /// Closes the report.
@@ -56,6 +68,8 @@ pub(crate) trait Reporter {
 pub(crate) enum Notice<'a> {
     /// The first signal has arrived.
     Stopping,
+    /// Something that may surprise, and changes nothing.
+    Note(&'a str),
     /// The run goes on worse than before, or not at all.
     Problem(&'a Problem),
 }
@@ -67,6 +81,8 @@ pub(crate) enum Display {
     Bar(Detail),
     /// Lines alone.
     Lines(Detail),
+    /// Lines, and from time to time one that says how far the run is.
+    Status(Detail),
     /// A line of JSON for every event; only for what went wrong when quiet.
     Json(Volume),
 }
@@ -99,11 +115,14 @@ pub(crate) enum Volume {
 }
 
 impl Display {
-    /// The reporter of this kind, for a run of so many items.
-    pub(crate) fn reporter(self, counts: Vec<Count>) -> Box<dyn Reporter> {
+    /// Returns the reporter of this kind, for a run of so many items.
+    pub(crate) fn reporter(self, total: &Total) -> Box<dyn Reporter> {
+        let lines = |detail| Lines::new(detail, total.is_one_url());
+        let progress = || Progress::new(total.clone());
         match self {
-            Self::Bar(detail) => Box::new(bar::Bar::on_stderr(detail, total::Total::of(counts))),
-            Self::Lines(detail) => Box::new(plain::Plain::new(detail)),
+            Self::Bar(detail) => Box::new(Bar::on_stderr(lines(detail), progress())),
+            Self::Lines(detail) => Box::new(Plain::new(lines(detail))),
+            Self::Status(detail) => Box::new(Plain::with_status(lines(detail), progress())),
             Self::Json(volume) => Box::new(json::Json::new(volume)),
         }
     }

@@ -28,6 +28,14 @@ impl Pace {
         self.samples.push_back(Sample { at, bytes, files });
     }
 
+    /// Returns how far the samples look back.
+    pub(crate) fn span(&self) -> Duration {
+        match (self.samples.front(), self.samples.back()) {
+            (Some(first), Some(last)) => last.at.duration_since(first.at),
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(crate) fn bytes_per_second(&self) -> f64 {
         self.per_second(|sample| sample.bytes)
     }
@@ -41,7 +49,6 @@ impl Pace {
             return 0.0;
         };
         let seconds = last.at.duration_since(first.at).as_secs_f64();
-        // An attempt that starts anew takes back what it had received.
         let gained = what(last).saturating_sub(what(first));
         if seconds > 0.0 {
             gained as f64 / seconds

@@ -1,26 +1,61 @@
-//! Lines on standard error, and no bar.
+//! Lines on standard error, and no bar: for each item, or one every 15 seconds about how far the
+//! run is.
+
+use std::time::{Duration, Instant};
 
 use haulage::Event;
 
+use crate::report::frame::status;
 use crate::report::lines::Lines;
-use crate::report::{Detail, Notice, Reporter, Summary, say};
+use crate::report::progress::Progress;
+use crate::report::{Notice, Reporter, Summary, say};
+
+/// Often enough to show that it does not hang, and not so often that it fills a log.
+const PERIOD: Duration = Duration::from_secs(15);
+
+/// How long a status line waits until the lists have been counted.
+const COUNTING: Duration = Duration::from_millis(250);
 
 pub(crate) struct Plain {
     lines: Lines,
     gathered: String,
+    /// Where there are status lines.
+    progress: Option<Progress>,
 }
 
 impl Plain {
-    pub(crate) fn new(detail: Detail) -> Self {
+    /// Lines for what `lines` says.
+    pub(crate) fn new(lines: Lines) -> Self {
         Self {
-            lines: Lines::new(detail),
+            lines,
             gathered: String::new(),
+            progress: None,
+        }
+    }
+
+    /// The same with a status line from time to time.
+    pub(crate) fn with_status(lines: Lines, progress: Progress) -> Self {
+        Self {
+            progress: Some(progress),
+            ..Self::new(lines)
+        }
+    }
+
+    /// Adds a status line for this instant, where there are any.
+    fn add_status(&mut self, at: Instant) {
+        if let Some(progress) = &mut self.progress {
+            progress.count_rows(COUNTING);
+            let text = progress.look(at, status);
+            self.lines.line(&text, &mut self.gathered);
         }
     }
 }
 
 impl Reporter for Plain {
     fn event(&mut self, event: &Event) {
+        if let Some(progress) = &mut self.progress {
+            progress.event(event, Instant::now);
+        }
         self.lines.event(event, &mut self.gathered);
     }
 
@@ -36,8 +71,20 @@ impl Reporter for Plain {
         }
     }
 
+    fn period(&self) -> Option<Duration> {
+        self.progress.is_some().then_some(PERIOD)
+    }
+
+    fn tick(&mut self, at: Instant) {
+        self.add_status(at);
+        self.flush();
+    }
+
     fn finish(&mut self, summary: &Summary) {
         self.lines.finish(summary, &mut self.gathered);
         self.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

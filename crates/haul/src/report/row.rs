@@ -19,8 +19,8 @@ pub(crate) struct ResultRow<'a> {
     http_status: Option<u16>,
     error: Option<Failure>,
     attempts: u32,
-    segments: u32,
-    resumed: u64,
+    segments: Option<u32>,
+    resumed: Option<u64>,
     restarted: Option<&'a str>,
     started: String,
     duration_ms: u64,
@@ -69,8 +69,8 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             http_status: outcome.http_status,
             error: outcome.error().map(Failure::from),
             attempts: outcome.attempts,
-            segments: outcome.segments,
-            resumed: outcome.resumed,
+            segments: outcome.known_segments(),
+            resumed: outcome.known_resumed(),
             restarted: outcome.restarted.as_deref(),
             // A clock outside of the years -9999 to 9999 is not worth a failure.
             started: format!(

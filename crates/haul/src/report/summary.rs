@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::report::format;
 
-/// Counts of items by how they ended, and what the finished files weigh.
+/// Counts of items by how they ended, and of bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) done: u64,
@@ -18,51 +18,107 @@ pub(crate) struct Summary {
     pub(crate) unchanged: u64,
     /// Those that would be fetched, in a run that only plans.
     pub(crate) planned: u64,
+    /// Those that failed, and were not merely stopped.
     pub(crate) failed: u64,
-    /// Those of the failed that were under way when the run was stopped.
+    /// Those that had started when the run was stopped.
     pub(crate) cancelled: u64,
-    /// Bytes of the items done.
+    /// Those of them of which bytes are kept for the next run.
+    pub(crate) partial: u64,
+    /// Bytes from the network.
     pub(crate) bytes: u64,
+    /// Bytes of the items done that earlier runs had left.
+    pub(crate) resumed: u64,
     pub(crate) elapsed: Duration,
+    /// The run was stopped before its end.
+    pub(crate) interrupted: bool,
+    /// How many items there are, where that is known.
+    pub(crate) total: Option<u64>,
+    /// A list could not be read to its end.
+    pub(crate) broken: bool,
 }
 
 impl Summary {
     /// Takes note of an event.
     pub(crate) fn count(&mut self, event: &Event) {
-        let Event::Ended(outcome) = event else { return };
+        let outcome = match event {
+            Event::Ended(outcome) => outcome,
+            Event::Stopped(_) | Event::TooManyErrors(_) => {
+                self.interrupted = true;
+                return;
+            }
+            Event::InputFailed(_) => {
+                self.broken = true;
+                return;
+            }
+            _ => return,
+        };
+        self.bytes += outcome.fetched;
         match &outcome.status {
             Status::Done => {
                 self.done += 1;
-                self.bytes += outcome.bytes;
+                self.resumed += outcome.from_earlier_runs;
             }
             Status::Skipped => self.skipped += 1,
             Status::Unchanged => self.unchanged += 1,
             Status::Planned => self.planned += 1,
-            Status::Failed(error) => {
-                self.failed += 1;
-                self.cancelled += u64::from(error.kind() == ErrorKind::Cancelled);
+            Status::Failed(error) if error.kind() == ErrorKind::Cancelled => {
+                self.cancelled += 1;
+                self.partial += u64::from(outcome.kept > 0);
             }
+            Status::Failed(_) => self.failed += 1,
             _ => {}
         }
     }
 
-    /// What the items alone make of the exit status.
+    /// Returns what the items alone make of the exit status.
     pub(crate) fn exit(&self) -> Exit {
-        if self.failed == 0 {
+        if self.failed + self.cancelled == 0 {
             Exit::Success
         } else {
             Exit::SomeFailed
         }
     }
 
-    /// The same as numbers.
+    /// Returns how many items are there: fetched now, or before.
+    fn there(&self) -> u64 {
+        self.done + self.skipped + self.unchanged
+    }
+
+    /// Returns how many items have nothing to show for: they had not started, or nothing of them is
+    /// kept. `None` when it is not known how many there are.
+    fn not_started(&self) -> Option<u64> {
+        let known = self.there() + self.failed + self.partial;
+        self.total.map(|total| total.saturating_sub(known))
+    }
+
+    /// Returns whether the run was stopped with something left to do.
+    fn is_unfinished(&self) -> bool {
+        self.interrupted && (self.partial > 0 || self.not_started() != Some(0))
+    }
+
+    /// Returns whether the input had no items at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        let ended = self.there() + self.planned + self.failed + self.cancelled;
+        ended == 0 && !self.interrupted && !self.broken
+    }
+
+    /// Returns the same as numbers.
     pub(crate) fn figures(&self) -> Figures {
+        let interrupted = self.is_unfinished();
         Figures {
             done: self.done,
             skipped: self.skipped,
             unchanged: self.unchanged,
             failed: self.failed,
+            interrupted,
+            partial: self.partial,
+            not_started: if interrupted {
+                self.not_started()
+            } else {
+                Some(0)
+            },
             bytes: self.bytes,
+            resumed: self.resumed,
             elapsed_ms: super::millis(self.elapsed),
         }
     }
@@ -75,7 +131,12 @@ pub(crate) struct Figures {
     skipped: u64,
     unchanged: u64,
     failed: u64,
+    interrupted: bool,
+    partial: u64,
+    /// Null when the list had not been read to its end.
+    not_started: Option<u64>,
     bytes: u64,
+    resumed: u64,
     elapsed_ms: u64,
 }
 
@@ -89,25 +150,47 @@ impl fmt::Display for Summary {
                 self.planned, self.skipped, self.failed
             );
         }
+        if self.is_unfinished() {
+            return self.unfinished(formatter);
+        }
         write!(formatter, "{} done, ", self.done)?;
         if self.unchanged > 0 {
             write!(formatter, "{} unchanged, ", self.unchanged)?;
         }
         write!(
             formatter,
-            "{} skipped, {} failed",
-            self.skipped, self.failed
-        )?;
-        if self.cancelled > 0 {
-            write!(formatter, " ({} of them stopped half-way)", self.cancelled)?;
-        }
-        write!(
-            formatter,
-            " · {} in {} · {}",
+            "{} skipped, {} failed · {} in {} · {}",
+            self.skipped,
+            self.failed,
             format::bytes(self.bytes),
             format::duration(self.elapsed),
             format::rate(self.bytes, self.elapsed)
-        )
+        )?;
+        if self.resumed > 0 {
+            let resumed = format::bytes(self.resumed);
+            write!(formatter, " ({resumed} resumed from before)")?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    /// Writes the closing line of a run that was stopped.
+    fn unfinished(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "interrupted: {}", self.there())?;
+        if let Some(total) = self.total {
+            write!(formatter, " of {total}")?;
+        }
+        formatter.write_str(" done, ")?;
+        if self.failed > 0 {
+            write!(formatter, "{} failed, ", self.failed)?;
+        }
+        write!(formatter, "{} partial, ", self.partial)?;
+        match self.not_started() {
+            Some(rows) => write!(formatter, "{rows} not started")?,
+            None => formatter.write_str("the rest not started")?,
+        }
+        formatter.write_str("; run the same command again to resume")
     }
 }
 
@@ -149,14 +232,77 @@ mod tests {
     fn one_failure_is_enough() {
         let summary = Summary {
             failed: 3,
-            cancelled: 2,
             ..Summary::default()
+        };
+        let text = summary.to_string();
+        assert!(text.starts_with("0 done, 0 skipped, 3 failed · "), "{text}");
+        assert_eq!(summary.exit(), Exit::SomeFailed);
+    }
+
+    #[test]
+    fn resumed_bytes_are_told_apart() {
+        let summary = Summary {
+            done: 16,
+            skipped: 4,
+            bytes: 38 << 20,
+            resumed: (184 << 20) / 10,
+            elapsed: Duration::from_millis(3830),
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.to_string(),
+            "16 done, 4 skipped, 0 failed · 38.0 MiB in 3.83 s · 9.9 MiB/s (18.4 MiB resumed from before)"
+        );
+    }
+
+    fn interrupted() -> Summary {
+        Summary {
+            done: 10,
+            skipped: 2,
+            cancelled: 6,
+            partial: 4,
+            interrupted: true,
+            total: Some(40),
+            ..Summary::default()
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_says_what_is_left() {
+        assert_eq!(
+            interrupted().to_string(),
+            "interrupted: 12 of 40 done, 4 partial, 24 not started; run the same command again to resume"
+        );
+        let failed = Summary {
+            failed: 3,
+            ..interrupted()
+        };
+        assert_eq!(
+            failed.to_string(),
+            "interrupted: 12 of 40 done, 3 failed, 4 partial, 21 not started; run the same command again to resume"
+        );
+        let unread = Summary {
+            total: None,
+            ..interrupted()
+        };
+        assert_eq!(
+            unread.to_string(),
+            "interrupted: 12 done, 4 partial, the rest not started; run the same command again to resume"
+        );
+    }
+
+    #[test]
+    fn a_run_stopped_after_its_last_item_is_complete() {
+        let summary = Summary {
+            done: 38,
+            cancelled: 0,
+            partial: 0,
+            ..interrupted()
         };
         assert!(
             summary
                 .to_string()
-                .starts_with("0 done, 0 skipped, 3 failed (2 of them stopped half-way) · ")
+                .starts_with("38 done, 2 skipped, 0 failed · ")
         );
-        assert_eq!(summary.exit(), Exit::SomeFailed);
     }
 }

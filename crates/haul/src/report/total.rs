@@ -3,50 +3,117 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use haulage::source::ListFormat;
 
 use crate::input::Count;
 
-/// The number of items in all of the input. Lists are counted on the side, so it may come late or never.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Total(Arc<OnceLock<u64>>);
+/// The number of items in all of the input. Lists are counted on the side, and not before somebody
+/// asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Total {
+    is_one_url: bool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    counted: Condvar,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nobody has asked yet.
+    Uncounted(Vec<Count>),
+    Counting,
+    /// `None` where it cannot be known.
+    Counted(Option<u64>),
+}
 
 impl Total {
-    /// The sum of these, as soon as all are known.
+    /// The sum of these.
     pub(crate) fn of(counts: Vec<Count>) -> Self {
-        let total = Self::default();
+        Self {
+            is_one_url: counts == [Count::Known(1)],
+            shared: Arc::new(Shared {
+                state: Mutex::new(State::Uncounted(counts)),
+                counted: Condvar::new(),
+            }),
+        }
+    }
+
+    /// Returns whether the command line gives a single URL, and no list.
+    pub(crate) fn is_one_url(&self) -> bool {
+        self.is_one_url
+    }
+
+    /// Returns the sum if it is known by now; `None` while lists are counted, and where it cannot
+    /// be known.
+    pub(crate) fn get(&self) -> Option<u64> {
+        self.within(Duration::ZERO)
+    }
+
+    /// Returns the same, and waits this long at most for lists to be counted.
+    pub(crate) fn within(&self, most: Duration) -> Option<u64> {
+        let mut state = self.shared.lock();
+        if let State::Uncounted(counts) = &mut *state {
+            let counts = std::mem::take(counts);
+            *state = self.shared.start(counts);
+        }
+        let is_counting = |state: &mut State| matches!(state, State::Counting);
+        let waited = self
+            .shared
+            .counted
+            .wait_timeout_while(state, most, is_counting);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Counted(sum) => *sum,
+            State::Uncounted(_) | State::Counting => None,
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what can be counted at once, or starts a thread for it.
+    fn start(self: &Arc<Self>, counts: Vec<Count>) -> State {
         if counts.contains(&Count::Unknown) {
-            return total;
+            return State::Counted(None);
         }
         if counts.iter().all(|count| matches!(count, Count::Known(_))) {
-            total.count(&counts);
-            return total;
+            return State::Counted(sum(&counts));
         }
-        let counting = total.clone();
-        // Without a thread to spare, the bar shows how many are done, and not of how many.
-        let _ = thread::Builder::new()
+        let shared = Arc::clone(self);
+        let counting = move || {
+            let sum = sum(&counts);
+            *shared.lock() = State::Counted(sum);
+            shared.counted.notify_all();
+        };
+        // Without a thread to spare, nobody is told of how many.
+        match thread::Builder::new()
             .name("count".to_owned())
-            .spawn(move || counting.count(&counts));
-        total
-    }
-
-    pub(crate) fn get(&self) -> Option<u64> {
-        self.0.get().copied()
-    }
-
-    fn count(&self, counts: &[Count]) {
-        let sum = counts.iter().try_fold(0_u64, |sum, count| match count {
-            Count::Known(rows) => Some(sum.saturating_add(*rows)),
-            Count::File(path, format) => Some(sum.saturating_add(rows_of(path, *format).ok()??)),
-            Count::Unknown => None,
-        });
-        if let Some(sum) = sum {
-            let _ = self.0.set(sum);
+            .spawn(counting)
+        {
+            Ok(_) => State::Counting,
+            Err(_) => State::Counted(None),
         }
     }
+}
+
+/// Returns the sum; `None` where it cannot be known.
+fn sum(counts: &[Count]) -> Option<u64> {
+    counts.iter().try_fold(0_u64, |sum, count| match count {
+        Count::Known(rows) => Some(sum.saturating_add(*rows)),
+        Count::File(path, format) => Some(sum.saturating_add(rows_of(path, *format).ok()??)),
+        Count::Unknown => None,
+    })
 }
 
 fn rows_of(path: &Path, format: ListFormat) -> io::Result<Option<u64>> {
@@ -57,30 +124,34 @@ fn rows_of(path: &Path, format: ListFormat) -> io::Result<Option<u64>> {
 mod tests {
     use super::*;
 
+    /// Longer than any test takes.
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn total(counts: &[Count]) -> Option<u64> {
+        Total::of(counts.to_vec()).within(LONG)
+    }
+
     #[test]
-    fn the_sum_of_what_is_known() {
-        assert_eq!(
-            Total::of(vec![Count::Known(2), Count::Known(3)]).get(),
-            Some(5)
-        );
-        assert_eq!(Total::of(vec![Count::Known(2), Count::Unknown]).get(), None);
-        let total = Total::default();
-        total.count(&[
-            Count::Known(1),
-            Count::File("/nowhere".into(), ListFormat::Text),
-        ]);
-        assert_eq!(total.get(), None);
+    fn the_total_is_the_sum_of_what_is_known() {
+        let list = Count::File("/nowhere".into(), ListFormat::Text);
+        assert_eq!(total(&[Count::Known(2), Count::Known(3)]), Some(5));
+        assert_eq!(total(&[Count::Known(2), Count::Unknown]), None);
+        assert_eq!(total(&[Count::Known(1), list]), None);
     }
 
     #[test]
     fn lists_are_counted() {
         let list = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut list.as_file(), b"http://a/1\n\n# no\nhttp://a/2\n").unwrap();
-        let total = Total::default();
-        total.count(&[
-            Count::Known(1),
-            Count::File(list.path().to_owned(), ListFormat::Text),
-        ]);
-        assert_eq!(total.get(), Some(3));
+        let list = Count::File(list.path().to_owned(), ListFormat::Text);
+        assert_eq!(total(&[Count::Known(1), list]), Some(3));
+    }
+
+    #[test]
+    fn a_list_of_one_is_not_one_url() {
+        let list = Count::File("/nowhere".into(), ListFormat::Text);
+        assert!(Total::of(vec![Count::Known(1)]).is_one_url());
+        assert!(!Total::of(vec![Count::Known(2)]).is_one_url());
+        assert!(!Total::of(vec![list]).is_one_url());
     }
 }

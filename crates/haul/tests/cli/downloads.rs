@@ -52,7 +52,7 @@ fn what_is_there_can_be_refreshed() {
     for (line, status, code, text) in [
         ("1 done, 0 skipped, 0 failed", "done", 200, "one"),
         (
-            "unchanged a.bin\n0 done, 1 unchanged, 0 skipped, 0 failed",
+            "unchanged a.bin\nunchanged: a.bin\n0 done, 1 unchanged, 0 skipped, 0 failed",
             "unchanged",
             // Nothing is recorded of it, so it is compared with an ordinary response.
             200,
@@ -87,7 +87,7 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
     place.haul(&[&url]);
     let ran = place.haul(&[&url]);
     assert!(
-        ran.stderr.starts_with("0 done, 1 skipped, 0 failed"),
+        ran.stderr.contains("\n0 done, 1 skipped, 0 failed"),
         "{}",
         ran.stderr
     );
@@ -99,7 +99,8 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
     place.write("a.bin", "any other");
     let ran = place.haul(&["--exists", "skip", &url]);
     assert!(
-        ran.stderr.starts_with("0 done, 1 skipped"),
+        ran.stderr
+            .starts_with("already there: a.bin (not checked)\n0 done, 1 skipped"),
         "{}",
         ran.stderr
     );
@@ -145,13 +146,16 @@ fn a_run_may_end_at_the_first_failure() {
     let origin = Origin::plain();
     let place = Place::new();
     let urls = ["/a", "/b", "/c"].map(|path| origin.url(path));
-    for (option, failed) in [("--fail-early", 1), ("--max-errors=2", 2)] {
+    for (option, left) in [
+        ("--fail-early", "1 failed, 0 partial, 2 not started"),
+        ("--max-errors=2", "2 failed, 0 partial, 1 not started"),
+    ] {
         let ran = place.haul(&["-j", "1", option, &urls[0], &urls[1], &urls[2]]);
         assert_eq!(ran.code, Some(1));
         assert!(ran.stderr.contains("stopping: "), "{}", ran.stderr);
         assert!(
             ran.stderr
-                .contains(&format!("0 done, 0 skipped, {failed} failed")),
+                .contains(&format!("interrupted: 0 of 3 done, {left}; ")),
             "{}",
             ran.stderr
         );

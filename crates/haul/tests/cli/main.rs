@@ -10,14 +10,20 @@ mod downloads;
 mod interruptions;
 mod lists;
 mod output;
+mod places;
 mod recorded;
 mod reports;
+mod terminal;
 mod usage;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// Longer than anything takes that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder that the command runs in, with a download folder in it.
 struct Place {
@@ -73,11 +79,32 @@ impl Place {
         names
     }
 
+    /// Waits until this many parts have at least so many bytes each.
+    #[track_caller]
+    fn wait_for_parts(&self, count: usize, bytes: u64) {
+        let started = Instant::now();
+        let is_large = |length: &u64| *length >= bytes;
+        while lengths_below(&self.path().join(".haul/part"))
+            .into_iter()
+            .filter(is_large)
+            .count()
+            < count
+        {
+            assert!(started.elapsed() < PATIENCE, "there are no such parts");
+            std::thread::yield_now();
+        }
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
         command
             .args(arguments)
             .current_dir(self.path())
+            .env_remove("http_proxy")
+            .env_remove("https_proxy")
+            .env_remove("HTTPS_PROXY")
+            .env_remove("all_proxy")
+            .env_remove("ALL_PROXY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -95,6 +122,18 @@ impl Place {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// The lengths of all files below a folder; what goes away meanwhile is passed over.
+fn lengths_below(folder: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.metadata() {
+            Ok(about) if about.is_dir() => lengths_below(&entry.path()),
+            Ok(about) => vec![about.len()],
+            Err(_) => Vec::new(),
+        })
+        .collect()
 }
 
 impl From<Output> for Ran {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -86,6 +86,8 @@ pub(super) struct Core {
     pub(super) failures: AtomicU64,
     pub(super) stopped_by_disk: AtomicBool,
     pub(super) next_row: AtomicU64,
+    /// How many rows the input has, once all of it has been read.
+    pub(super) input_rows: OnceLock<u64>,
     schedule: Mutex<Hosts>,
     workers: Vec<UnboundedSender<OpenLane>>,
     next_worker: AtomicUsize,
@@ -141,6 +143,7 @@ impl Core {
             failures: AtomicU64::new(0),
             stopped_by_disk: AtomicBool::new(false),
             next_row: AtomicU64::new(0),
+            input_rows: OnceLock::new(),
             schedule: {
                 let caps = Caps {
                     jobs: options.jobs,
@@ -278,8 +281,9 @@ impl Core {
         for news in schedule.news() {
             self.tell(match news {
                 News::Limit(host, limit, why) => Event::LimitChanged { host, limit, why },
-                News::Waits(host, until) => Event::HostWaits {
+                News::Waits(host, until, why) => Event::HostWaits {
                     host,
+                    why,
                     wait: until.saturating_duration_since(Instant::now()),
                 },
             });

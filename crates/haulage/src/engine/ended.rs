@@ -115,11 +115,9 @@ impl Core {
     pub(super) fn done(&self, item: Box<Item>, entity: Entity, saved: Saved) {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
-        let segments = item
-            .brought
-            .kept
-            .as_ref()
-            .map_or(1, |kept| kept.brought_by());
+        let kept = item.brought.kept.as_ref();
+        let segments = kept.map_or(1, |kept| kept.brought_by());
+        let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
         if let Some(copy) = &saved.renamed {
             lock(&self.names).moved(keys.own, copy.clone());
         }
@@ -144,6 +142,7 @@ impl Core {
             },
             hashes: self.asked_for(&item.request, saved.hashes),
             segments,
+            from_earlier_runs,
             ..under_way(item)
         };
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
@@ -153,6 +152,7 @@ impl Core {
         let kind = error.kind();
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
+            kept: self.kept_for_next_run(&item),
             status: Status::Failed(error),
             ..under_way(item)
         };
@@ -169,6 +169,13 @@ impl Core {
     ) {
         let followers = self.release(keys, settled);
         if followers.is_empty() {
+            return self.end(outcome);
+        }
+        if settled == Settled::Failed(ErrorKind::Cancelled) {
+            // They had not started, so nothing is said of them.
+            for _ in followers {
+                self.forget();
+            }
             return self.end(outcome);
         }
         let found = Found::same_as(&outcome);
@@ -220,9 +227,13 @@ impl Core {
 /// The outcome of an item as far as it has come; how it ended is for the caller to say.
 pub(super) fn under_way(item: Box<Item>) -> Outcome {
     let label = item.label();
-    let (started, duration) = match &item.under_way {
-        Some(under_way) => (under_way.at, under_way.clock.elapsed()),
-        None => (SystemTime::now(), Duration::ZERO),
+    let (started, duration, fetched) = match &item.under_way {
+        Some(under_way) => (
+            under_way.at,
+            under_way.clock.elapsed(),
+            under_way.transfer.fetched(),
+        ),
+        None => (SystemTime::now(), Duration::ZERO, 0),
     };
     let final_url = item.hop.map_or(item.request.url, |hop| hop.0);
     Outcome {
@@ -235,6 +246,7 @@ pub(super) fn under_way(item: Box<Item>) -> Outcome {
         resumed: item.brought.resumed,
         restarted: item.brought.restarted,
         duration,
+        fetched,
         ..unstarted(item.row, label, started)
     }
 }
@@ -262,7 +274,11 @@ pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outco
         hashes: Vec::new(),
         segments: 0,
         resumed: 0,
+        fetched: 0,
+        from_earlier_runs: 0,
+        kept: 0,
         restarted: None,
         ask: None,
+        has_counts: true,
     }
 }

@@ -50,6 +50,8 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
     if let Some(state) = &core.state {
         state.input_ended();
     }
+    // It ends once.
+    let _ = core.input_rows.set(core.next_row.load(Ordering::Relaxed));
     if core.window.input_ended() {
         core.wrap_up();
     }

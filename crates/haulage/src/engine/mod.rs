@@ -173,6 +173,13 @@ impl Engine {
         self.core.cancel();
     }
 
+    /// Returns how many rows the input has, bad ones included; `None` before all of it has been
+    /// read, which a run that is stopped may never do.
+    #[must_use]
+    pub fn input_rows(&self) -> Option<u64> {
+        self.core.input_rows.get().copied()
+    }
+
     /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does; `None` lifts it.
     pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
         self.core.rates.set_total(rate);

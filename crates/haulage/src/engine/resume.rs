@@ -202,8 +202,11 @@ impl Lane {
         let here = kept.pieces();
         item.brought.resumed = here.covered();
         if let Some(under_way) = &item.under_way {
-            under_way.transfer.begin(Some(kept.identity.total));
-            under_way.transfer.add(here.covered());
+            let total = Some(kept.identity.total);
+            let earlier = kept.left_by_earlier_runs();
+            under_way
+                .transfer
+                .begin_with(here.covered(), earlier, total);
         }
         let length = range.end - range.start;
         let content = self.core.plain_content(&item.request, &kept.entity)?;
@@ -309,6 +312,23 @@ impl Core {
         let total = kept.identity.total;
         let part = self.writer.bring(total..total, 0, kept, content);
         Ok((part, kept.entity.clone()))
+    }
+
+    /// Returns how many bytes of an item's unfinished file are kept for the next run. What has been
+    /// handed to the disk counts: it is written before the run is over.
+    pub(super) fn kept_for_next_run(&self, item: &Item) -> u64 {
+        let (Some(_), Some(kept)) = (&self.state, &item.brought.kept) else {
+            return 0;
+        };
+        if kept.owner.is_none() {
+            return 0;
+        }
+        let received = item
+            .under_way
+            .as_ref()
+            .map_or(0, |under_way| under_way.transfer.received());
+        let kept = kept.pieces().covered().max(received);
+        if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
     /// What was brought of an item's file is of no use.

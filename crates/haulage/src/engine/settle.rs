@@ -34,6 +34,8 @@ impl Core {
                 clock: Instant::now(),
             });
             self.tell(Event::Started(transfer));
+        } else if let Some(under_way) = &item.under_way {
+            under_way.transfer.set_waiting(false);
         }
     }
 
@@ -102,6 +104,7 @@ impl Core {
             return self.failed(item, Error::new(ErrorKind::Redirect, what));
         }
         if let Some(under_way) = &item.under_way {
+            under_way.transfer.set_waiting(true);
             self.tell(Event::Redirected {
                 transfer: Arc::clone(&under_way.transfer),
                 to: to.to_string(),
@@ -155,6 +158,7 @@ impl Core {
             Some(wait) if !self.stopping.is_cancelled() => {
                 if let Some(under_way) = &item.under_way {
                     under_way.transfer.begin(None);
+                    under_way.transfer.set_waiting(true);
                     self.tell(Event::Retrying {
                         transfer: Arc::clone(&under_way.transfer),
                         attempts: item.attempts,
@@ -180,6 +184,7 @@ impl Core {
         item.begins_attempt = true;
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(None);
+            under_way.transfer.set_waiting(true);
             self.tell(Event::Retrying {
                 transfer: Arc::clone(&under_way.transfer),
                 attempts: item.attempts,

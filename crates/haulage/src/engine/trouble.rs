@@ -6,6 +6,7 @@ use super::core::{Core, Hosts};
 use super::item::Item;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
+use crate::event::WaitReason;
 use crate::schedule::HostId;
 
 /// Why a host has been given up, for all that waited for it. It may be well again in a later run.
@@ -99,6 +100,7 @@ impl Core {
         let longest = self.options.retry.max_time;
         let asked = error.asked_wait_of_host();
         let asked = asked.filter(|asked| *asked <= longest);
+        schedule.note_trouble(host, WaitReason::of(error, asked.is_some()));
         if let Some(asked) = asked {
             schedule.close(host, now + asked);
         }

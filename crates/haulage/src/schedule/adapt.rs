@@ -7,7 +7,7 @@ use super::climb::Came;
 use super::health::Verdict;
 use super::retry::backoff;
 use super::{HostId, Schedule};
-use crate::event::LimitChange;
+use crate::event::{LimitChange, WaitReason};
 use crate::options::RetryPolicy;
 
 /// Something that people are to know.
@@ -15,8 +15,8 @@ use crate::options::RetryPolicy;
 pub(crate) enum News {
     /// So many may be in flight to it, or in all, now.
     Limit(Option<Arc<str>>, usize, LimitChange),
-    /// Nothing is sent to it before this.
-    Waits(Arc<str>, Instant),
+    /// Nothing is sent to it before this, and why.
+    Waits(Arc<str>, Instant, Option<WaitReason>),
 }
 
 /// What a lane has seen of its host during a piece of work.
@@ -119,6 +119,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             self.news
                 .push(News::Limit(Some(Arc::clone(&host.key)), limit, why));
         }
+    }
+
+    /// Notes why a host is in trouble, for what is told of it.
+    pub(crate) fn note_trouble(&mut self, id: HostId, why: WaitReason) {
+        self.hosts[id.0].trouble = Some(why);
     }
 
     /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host

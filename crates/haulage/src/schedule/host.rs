@@ -9,6 +9,7 @@ use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
 use super::pace::Pace;
+use crate::event::WaitReason;
 use crate::meter::Meter;
 
 /// What a host speaks, as far as is known.
@@ -78,6 +79,8 @@ pub(super) struct Host<W, L, S> {
     /// Work that waits for its time.
     pub(super) later: usize,
     pub(super) health: Health,
+    /// The last trouble that it was in, if there was any.
+    pub(super) trouble: Option<WaitReason>,
     pub(super) silence: Silence,
     pub(super) held: Held,
     pub(super) limit: Limit,
@@ -106,6 +109,7 @@ impl<W, L, S> Host<W, L, S> {
             busy: 0,
             later: 0,
             health: Health::default(),
+            trouble: None,
             silence: Silence::default(),
             held: Held::default(),
             limit,

@@ -151,7 +151,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         let is_known = |before: Instant| until < before + WORTH_TELLING;
         if !host.closed_until.is_some_and(is_known) {
-            self.news.push(News::Waits(Arc::clone(&host.key), until));
+            let key = Arc::clone(&host.key);
+            self.news.push(News::Waits(key, until, host.trouble));
         }
         host.closed_until = host.closed_until.max(Some(until));
         self.look_again(id, until);

@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Row, RowIndex, ToSql};
 
 use super::ask::{Ask, Recorded};
 use super::known::Known;
-use super::record::{Ended, Failure, Record, of_millis, to_millis};
+use super::record::{Counts, Ended, Failure, Record, of_millis, to_millis};
 use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::outcome::Verified;
@@ -21,11 +21,18 @@ macro_rules! place {
     };
 }
 
-/// All others: they are the same wherever it stands.
-macro_rules! content {
+/// All others of the first schema: they are the same wherever it stands.
+macro_rules! first_content {
     () => {
         "ask, url, fields, status, path, bytes, error, message, transient, http_status, attempts, \
          started, duration, final_url, etag, last_modified, content_type, verified, hashes"
+    };
+}
+
+/// The same of the present one.
+macro_rules! content {
+    () => {
+        concat!(first_content!(), ", resumed, segments")
     };
 }
 
@@ -60,13 +67,23 @@ pub(super) const RECORDS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
+/// The same of a database of an older schema, which is only read.
+pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
+    "SELECT ",
+    place!(),
+    ", ",
+    first_content!(),
+    ", NULL AS resumed, NULL AS segments, input FROM item JOIN list ON id = list \
+     WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
+     ORDER BY list, row LIMIT ?3"
+);
 /// For [`Insert`].
 pub(super) const INSERT: &str = concat!(
     "INSERT OR REPLACE INTO item (",
     place!(),
     ", ",
     content!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
 /// A row that stands at another place too: list, row and line there, list and row here.
 pub(super) const COPY: &str = concat!(
@@ -140,6 +157,8 @@ impl<'a, 's> Insert<'a, 's> {
         bind.column(|(_, record)| record.content_type.as_ref())?;
         bind.column(|(_, record)| record.verified.name())?;
         bind.column(|(_, record)| hashes_of(record))?;
+        bind.column(|(_, record)| record.counts.map(|counts| number(counts.resumed)))?;
+        bind.column(|(_, record)| record.counts.map(|counts| counts.segments))?;
         self.statement.raw_execute()?;
         Ok(())
     }
@@ -243,7 +262,18 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         content_type: row.get("content_type")?,
         verified: verified(row, "verified")?,
         hashes: hashes(row, "hashes")?,
+        counts: counts(row)?,
     })
+}
+
+/// Reads what versions before the third schema did not record.
+fn counts(row: &Row<'_>) -> rusqlite::Result<Option<Counts>> {
+    let resumed: Option<i64> = row.get("resumed")?;
+    let segments: Option<u32> = row.get("segments")?;
+    Ok(resumed.zip(segments).map(|(resumed, segments)| Counts {
+        resumed: u64::try_from(resumed).unwrap_or_default(),
+        segments,
+    }))
 }
 
 fn unsigned(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u64> {

@@ -29,6 +29,15 @@ pub(crate) struct Record {
     pub(super) content_type: Option<Arc<str>>,
     pub(super) verified: Verified,
     pub(super) hashes: Vec<Checksum>,
+    /// `None` in what older versions recorded.
+    pub(super) counts: Option<Counts>,
+}
+
+/// How its bytes came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) resumed: u64,
+    pub(super) segments: u32,
 }
 
 /// How a row ended.
@@ -102,12 +111,16 @@ impl Record {
             content_type: outcome.content_type.clone(),
             verified: outcome.verified,
             hashes: outcome.hashes.clone(),
+            counts: outcome.has_counts.then_some(Counts {
+                resumed: outcome.resumed,
+                segments: outcome.segments,
+            }),
         })
     }
 
     /// The outcome as it was.
     pub(super) fn into_outcome(self) -> Outcome {
-        let (answered, is_done) = (self.http_status.is_some(), self.is_done());
+        let answered = self.http_status.is_some();
         let final_url = self.final_url.map(String::from);
         Outcome {
             row: self.row,
@@ -133,9 +146,13 @@ impl Record {
             content_type: self.content_type,
             verified: self.verified,
             hashes: self.hashes,
+            segments: self.counts.map_or(0, |counts| counts.segments),
+            resumed: self.counts.map_or(0, |counts| counts.resumed),
+            has_counts: self.counts.is_some(),
             // These are of the run alone.
-            segments: u32::from(is_done),
-            resumed: 0,
+            fetched: 0,
+            from_earlier_runs: 0,
+            kept: 0,
             restarted: None,
             ask: Some(self.ask),
         }

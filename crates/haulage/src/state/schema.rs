@@ -5,8 +5,11 @@ use rusqlite::{Connection, Transaction};
 /// Says that a database is ours: "haul".
 const APPLICATION: i32 = 0x6861_756c;
 
+/// The first version whose rows have `resumed` and `segments`.
+pub(super) const WITH_COUNTS: usize = 3;
+
 /// What each version changed, the first one first; the database's `user_version` says how many of them it has.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE list (
     id INTEGER PRIMARY KEY,
@@ -71,6 +74,11 @@ CREATE TABLE part (
     -- What the response said that the whole comes to: ALGO=HEX
     digest TEXT
 );
+",
+    "
+-- Bytes that were not fetched again, and requests that brought bytes; null in rows of older versions.
+ALTER TABLE item ADD COLUMN resumed INTEGER;
+ALTER TABLE item ADD COLUMN segments INTEGER;
 ",
 ];
 

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// An open database.
 pub(super) struct Store {
     connection: Connection,
+    /// Reads records, as far as the schema of the database has them.
+    records: &'static str,
     /// The lists that are being read, by their inputs.
     lists: HashMap<Box<str>, i64>,
     /// Those that are there for this run alone.
@@ -77,12 +79,16 @@ impl Store {
                 connection.pragma_update(None, "cache_size", -512)?;
                 schema::migrate(&mut connection)?;
             }
-            Access::Read => {
-                schema::version(&connection)?;
-            }
+            Access::Read => {}
         }
+        let records = if schema::version(&connection)? < schema::WITH_COUNTS {
+            columns::RECORDS_WITHOUT_COUNTS
+        } else {
+            columns::RECORDS
+        };
         Ok(Self {
             connection,
+            records,
             lists: HashMap::new(),
             indices: Vec::new(),
         })
@@ -300,7 +306,7 @@ impl Store {
         most: usize,
     ) -> rusqlite::Result<Vec<(i64, Record)>> {
         self.connection
-            .prepare_cached(columns::RECORDS)?
+            .prepare_cached(self.records)?
             .query_map(params![list, row, number(most as u64)], |row| {
                 Ok((row.get("list")?, record(row)?))
             })?

@@ -266,6 +266,16 @@ impl Assembly {
         bytes.brought_by + u32::try_from(under_way.count()).unwrap_or(u32::MAX)
     }
 
+    /// Returns how many of its bytes were here before this run.
+    pub(crate) fn left_by_earlier_runs(&self) -> u64 {
+        let bytes = self.lock();
+        let mut earlier = bytes.here.clone();
+        for (_, own) in &bytes.by {
+            earlier = earlier.without(own);
+        }
+        earlier.covered()
+    }
+
     /// Whoever was to bring these bytes cannot: another one goes on with them, if its response brings them anyway.
     fn give_back(&self, given: &Arc<Stretch>) {
         let mut bytes = self.lock();

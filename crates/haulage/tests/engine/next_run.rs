@@ -5,7 +5,7 @@ use std::fs;
 use haulage::Event;
 use origin::{Body, Origin, RangeLie, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind};
+use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
 use crate::entities::{BREAK, a, assert_is, b, broken, entity, listed, ranges};
 
 /// A destination in which a run has left a part of `/file`.
@@ -75,13 +75,55 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
             tokio::task::yield_now().await;
         }
         engine.cancel();
-        while events.next().await.is_some() {}
+        let stopped = rest(&mut events).await.pop().unwrap();
+        assert_eq!((stopped.kept, stopped.fetched), (BREAK, BREAK));
     });
     origin.on("/file", entity());
     let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
-    assert_eq!(outcome.resumed, BREAK);
+    assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, BREAK));
+    assert_eq!(outcome.fetched, outcome.bytes - BREAK);
+    assert_eq!(outcome.kept, 0);
     assert_is(&bench, &a());
+    // What was recorded says the same.
+    let recorded = haulage::results(bench.path("")).unwrap().next().unwrap();
+    let recorded = recorded.unwrap();
+    let counts = (recorded.known_resumed(), recorded.known_segments());
+    assert_eq!(counts, (Some(BREAK), Some(1)));
+}
+
+#[test]
+fn bytes_of_an_earlier_attempt_are_not_of_an_earlier_run() {
+    let origin = Origin::plain();
+    origin.on("/file", [broken(entity()), entity()]);
+    let bench = Bench::new();
+    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    assert_done(&outcome);
+    assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, 0));
+    assert_eq!(outcome.fetched, outcome.bytes);
+}
+
+#[test]
+fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
+    let origin = Origin::plain();
+    let nameless = Script::ok(Body::seeded(1, 1 << 21)).stall_at(BREAK);
+    origin.on("/file", nameless);
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/file"))]);
+    engine.close();
+    block_on(async {
+        let Some(Event::Started(transfer)) = events.next().await else {
+            panic!("it starts");
+        };
+        while transfer.received() < BREAK {
+            tokio::task::yield_now().await;
+        }
+        engine.cancel();
+        let stopped = rest(&mut events).await.pop().unwrap();
+        assert_eq!((stopped.kept, stopped.fetched), (0, BREAK));
+    });
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use haulage::{Credentials, Request};
+use haulage::{Credentials, Event, Request};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, get, kind};
+use crate::bench::{Bench, assert_done, block_on, get, kind};
 
 fn file() -> Script {
     Script::ok(Body::seeded(3, 1000))
@@ -330,10 +330,10 @@ fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
     let mut events = engine.events();
     engine.feed(rows);
     engine.close();
-    crate::bench::block_on(async {
+    block_on(async {
         let mut quick_ones = 0;
         while quick_ones < 50 {
-            if let haulage::Event::Ended(outcome) = events.next().await.unwrap() {
+            if let Event::Ended(outcome) = events.next().await.unwrap() {
                 assert_done(&outcome);
                 quick_ones += 1;
             }
@@ -450,4 +450,39 @@ fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
         authorization(&log[1]).as_deref(),
         Some("Basic bWlycm9yOm93bg==")
     );
+}
+
+/// What is told of the first host that waits, while these scripts are asked for.
+fn first_wait(origin: &Origin, rows: usize, mut bench: Bench) -> String {
+    bench.options.retry.base = Duration::from_secs(2);
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed(
+        (0..rows)
+            .map(|row| get(&origin.url(&format!("/{row}"))))
+            .collect::<Vec<_>>(),
+    );
+    engine.close();
+    block_on(async {
+        loop {
+            if let Event::HostWaits { why, .. } = events.next().await.unwrap() {
+                engine.cancel();
+                return why.unwrap().to_string();
+            }
+        }
+    })
+}
+
+#[test]
+fn a_host_that_waits_says_why() {
+    let busy = Script::status(503).header("retry-after", "60");
+    for (script, rows, why) in [
+        (busy, 1, "503, Retry-After"),
+        (Script::status(500), 40, "500"),
+        (Script::ok(Body::empty()).close(), 40, "connection reset"),
+    ] {
+        let origin = Origin::plain();
+        origin.under("/", move |_| script.clone());
+        assert_eq!(first_wait(&origin, rows, Bench::new()), why);
+    }
 }

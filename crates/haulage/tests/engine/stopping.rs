@@ -172,3 +172,26 @@ fn a_list_in_which_rows_come_again_and_again_is_stopped_too() {
     });
     assert!(outcomes.iter().all(|outcome| kind(outcome) == "cancelled"));
 }
+
+#[test]
+fn rows_behind_a_cancelled_one_have_no_outcome() {
+    let origin = Origin::plain();
+    let gate = Gate::new();
+    origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
+    let bench = Bench::new();
+    let mut engine = bench.start();
+    let mut events = engine.events();
+    engine.feed([get(&origin.url("/a")), get(&origin.url("/a"))]);
+    engine.close();
+    let outcomes = block_on(async {
+        gate.reached(1).await;
+        while engine.input_rows().is_none() {
+            tokio::task::yield_now().await;
+        }
+        engine.cancel();
+        rest(&mut events).await
+    });
+    let ended: Vec<_> = outcomes.iter().map(|one| (one.row, kind(one))).collect();
+    assert_eq!(ended, [(0, "cancelled")]);
+    assert_eq!(engine.input_rows(), Some(2));
+}

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::super::ask::Ask;
-use super::super::record::{Ended, Failure, of_millis, to_millis};
+use super::super::record::{Counts, Ended, Failure, of_millis, to_millis};
 use super::*;
 use crate::outcome::Verified;
 use crate::request::Place;
@@ -42,6 +42,10 @@ fn record(input: &str, row: u64, url: &str, ended: Ended) -> Record {
             "md5=25f9e794323b453885f5181f1b624d0b".parse().unwrap(),
             "crc32c=e3069283".parse().unwrap(),
         ],
+        counts: Some(Counts {
+            resumed: 3,
+            segments: 2,
+        }),
     }
 }
 
@@ -83,6 +87,7 @@ fn what_one_row_has_and_the_next_has_not_is_told_apart() {
         etag: None,
         last_modified: None,
         hashes: Vec::new(),
+        counts: None,
         ..record("l", row, "", Ended::Skipped)
     };
     let group = [
@@ -242,4 +247,36 @@ fn what_is_not_ours_or_newer_or_broken_is_left_as_it_is_and_says_so() {
     )
     .unwrap();
     assert!(message().contains("damaged"), "{}", message());
+}
+
+#[test]
+fn rows_of_an_older_schema_have_no_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    {
+        let mut store = store(&folder);
+        let group = [record("l", 0, "u", Ended::Done)];
+        store.record(&group, &Progress::default()).unwrap();
+    }
+    let read = || {
+        let store = Store::open(&path, Access::Read).unwrap();
+        let records = store.records((i64::MIN, i64::MIN), 100).unwrap();
+        records[0].1.counts
+    };
+    let counts = Counts {
+        resumed: 3,
+        segments: 2,
+    };
+    assert_eq!(read(), Some(counts));
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "ALTER TABLE item DROP COLUMN resumed; ALTER TABLE item DROP COLUMN segments; \
+             PRAGMA user_version = 2",
+        )
+        .unwrap();
+    assert_eq!(read(), None);
+    // The next run that writes adds the columns, and leaves the row as it is.
+    drop(store(&folder));
+    assert_eq!(read(), None);
 }

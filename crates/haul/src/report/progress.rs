@@ -1,0 +1,154 @@
+//! How far a run has come, gathered from its events: what the bar and the status lines show.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use haulage::{Event, Status, Transfer, WaitCause, WaitReason};
+
+use crate::report::frame::{Flight, Snapshot, Wait};
+use crate::report::pace::Pace;
+use crate::report::total::Total;
+
+/// What waits for less does not seem to.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    total: Total,
+    /// What is under way, by row.
+    flights: BTreeMap<u64, Arc<Transfer>>,
+    /// Hosts to which nothing is sent, until when, and why.
+    hosts: BTreeMap<Arc<str>, (Instant, Option<WaitReason>)>,
+    /// Rows that wait for their next attempt, until when, and why.
+    retries: BTreeMap<u64, (Instant, WaitCause)>,
+    ended: u64,
+    failed: u64,
+    /// Items that took a request and came to a good end.
+    fetched: u64,
+    /// Bytes from the network for items that have ended.
+    bytes: u64,
+    /// Bytes of these that earlier runs had left.
+    resumed: u64,
+    pace: Pace,
+}
+
+impl Progress {
+    /// The state before the first event.
+    pub(crate) fn new(total: Total) -> Self {
+        Self {
+            total,
+            flights: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            ended: 0,
+            failed: 0,
+            fetched: 0,
+            bytes: 0,
+            resumed: 0,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Takes note of an event, which happened at the instant that `now` returns.
+    pub(crate) fn event(&mut self, event: &Event, now: impl Fn() -> Instant) {
+        match event {
+            Event::Started(transfer) => {
+                self.flights.insert(transfer.row, Arc::clone(transfer));
+            }
+            Event::HostWaits { host, wait, why } => {
+                let waits = (now() + *wait, *why);
+                self.hosts.insert(Arc::clone(host), waits);
+            }
+            Event::Retrying {
+                transfer,
+                error,
+                wait,
+                ..
+            } if *wait >= WORTH_TELLING => {
+                let waits = (now() + *wait, WaitCause::of(error));
+                self.retries.insert(transfer.row, waits);
+            }
+            Event::Ended(outcome) => {
+                self.flights.remove(&outcome.row);
+                if !self.retries.is_empty() {
+                    self.retries.remove(&outcome.row);
+                }
+                self.ended += 1;
+                self.bytes += outcome.fetched;
+                match outcome.status {
+                    Status::Done => {
+                        self.fetched += 1;
+                        self.resumed += outcome.from_earlier_runs;
+                    }
+                    Status::Unchanged => self.fetched += 1,
+                    Status::Failed(_) => self.failed += 1,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Waits this long at most until it is known how many items there are.
+    pub(crate) fn count_rows(&self, most: Duration) {
+        self.total.within(most);
+    }
+
+    /// Takes a sample for the rate, and shows the state at this instant.
+    pub(crate) fn look<T>(&mut self, at: Instant, show: impl FnOnce(&Snapshot<'_>) -> T) -> T {
+        self.hosts.retain(|_, (until, _)| *until > at);
+        self.retries.retain(|_, (until, _)| *until > at);
+        let (mut bytes, mut resumed) = (self.bytes, self.resumed);
+        for transfer in self.flights.values() {
+            bytes += transfer.fetched();
+            resumed += transfer.resumed();
+        }
+        self.pace.note(at, bytes, self.fetched);
+        let moving = self.flights.values().filter(|flight| !flight.is_waiting());
+        let moving: Vec<Flight<'_>> = moving.map(|transfer| Flight::of(transfer)).collect();
+        show(&Snapshot {
+            ended: self.ended,
+            failed: self.failed,
+            total: self.total.get(),
+            bytes,
+            resumed,
+            under_way: self.flights.len() as u64,
+            flights: &moving,
+            waits: &self.waits(at),
+            pace: &self.pace,
+        })
+    }
+
+    /// What waits: hosts, then rows of others that wait for their next attempt.
+    fn waits(&self, at: Instant) -> Vec<Wait> {
+        let wait = |name: &str, until: Instant, why: Option<String>| Wait {
+            name: name.to_owned(),
+            left: until.saturating_duration_since(at),
+            why,
+        };
+        let hosts = self.hosts.iter().map(|(host, (until, why))| {
+            let why = why.map(|why| why.to_string());
+            wait(short(host), *until, why)
+        });
+        let rows = self.retries.iter().filter_map(|(row, (until, cause))| {
+            let transfer = self.flights.get(row)?;
+            let is_shown = self.hosts.keys().any(|host| is_at(&transfer.url, host));
+            (!is_shown).then(|| wait(&transfer.label, *until, Some(cause.to_string())))
+        });
+        let waits = hosts.chain(rows);
+        waits.filter(|wait| wait.left >= WORTH_TELLING).collect()
+    }
+}
+
+/// A host without the scheme before its name.
+pub(crate) fn short(host: &str) -> &str {
+    host.split_once("://").map_or(host, |(_, name)| name)
+}
+
+/// Whether a URL is one of this host.
+fn is_at(url: &str, host: &str) -> bool {
+    url.strip_prefix(host)
+        .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+}

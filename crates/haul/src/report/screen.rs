@@ -1,0 +1,120 @@
+//! The last lines of a terminal, drawn again and again, with text above them that stays.
+//!
+//! After each drawing the cursor is at the start of the first line. What the terminal echoes, such
+//! as `^C`, then covers a line instead of making it longer. And clearing needs no count of rows,
+//! which a resize would change: it clears from the cursor to the end.
+
+use std::fmt::Write as _;
+use std::io;
+
+/// To the start of the row.
+const START: &str = "\r";
+const CLEAR_TO_END_OF_ROW: &str = "\x1b[K";
+const CLEAR_TO_END_OF_SCREEN: &str = "\x1b[J";
+/// Text that is too wide goes on in the next row (DECAWM), as terminals do by default. Without it,
+/// a line stays in its row though the terminal takes one of its characters for wider than we do.
+const WRAP: &str = "\x1b[?7h";
+const NO_WRAP: &str = "\x1b[?7l";
+
+/// Lines at the bottom of a terminal.
+#[derive(Debug)]
+pub(crate) struct Screen<W> {
+    out: W,
+    /// How many lines are drawn.
+    drawn: usize,
+    /// Rows from the start of the first line down to the cursor, which is there after the user has
+    /// pressed Enter.
+    below: usize,
+}
+
+impl<W: io::Write> Screen<W> {
+    /// A terminal on which nothing is drawn yet.
+    pub(crate) fn new(out: W) -> Self {
+        Self {
+            out,
+            drawn: 0,
+            below: 0,
+        }
+    }
+
+    /// Draws these lines in the place of the last ones. None may be as wide as the terminal.
+    pub(crate) fn draw(&mut self, lines: &[String]) {
+        self.draw_below("", lines);
+    }
+
+    /// Writes finished lines of text that stay, and draws these lines below them.
+    pub(crate) fn draw_below(&mut self, text: &str, lines: &[String]) {
+        let mut frame = self.go_to_start();
+        if !text.is_empty() {
+            frame.push_str(WRAP);
+            frame.push_str(CLEAR_TO_END_OF_SCREEN);
+            frame.push_str(text);
+        }
+        frame.push_str(NO_WRAP);
+        for (nth, line) in lines.iter().enumerate() {
+            if nth > 0 {
+                frame.push_str("\r\n");
+            }
+            frame.push_str(line);
+            frame.push_str(CLEAR_TO_END_OF_ROW);
+        }
+        frame.push_str(CLEAR_TO_END_OF_SCREEN);
+        let up = lines.len().saturating_sub(1);
+        if up > 0 {
+            // Writing to memory does not fail.
+            let _ = write!(frame, "\x1b[{up}A");
+        }
+        frame.push_str(START);
+        frame.push_str(WRAP);
+        self.drawn = lines.len();
+        self.write(&frame);
+    }
+
+    /// Removes the lines. The cursor stays where the first one was.
+    pub(crate) fn clear(&mut self) {
+        let start = self.go_to_start();
+        if std::mem::take(&mut self.drawn) > 0 {
+            // The last frame may be incomplete: on Ctrl-C, the terminal discards what it has not
+            // shown yet.
+            self.write(&format!("{WRAP}{start}{CLEAR_TO_END_OF_SCREEN}"));
+        }
+    }
+
+    /// Notes that the user has pressed Enter, and that the terminal has echoed that.
+    pub(crate) fn line_entered(&mut self) {
+        // With a single line, the terminal has scrolled it away.
+        self.below = usize::from(self.drawn > 1);
+    }
+
+    /// Returns what moves the cursor to the start of the first line.
+    fn go_to_start(&mut self) -> String {
+        match std::mem::take(&mut self.below) {
+            0 => START.to_owned(),
+            rows => format!("\x1b[{rows}A{START}"),
+        }
+    }
+
+    /// Writes finished lines of text in the place of the drawn ones.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.clear();
+        self.write(text);
+    }
+
+    /// Writes all at once, so that nothing comes between. The terminal may be gone: then nobody
+    /// reads it.
+    fn write(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes());
+        let _ = self.out.flush();
+    }
+}
+
+#[cfg(test)]
+impl Screen<Vec<u8>> {
+    /// Returns all that was written so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.out
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Where files are, where haul says so, and other notes for people.
+
+use origin::{Body, Origin, Script};
+
+use crate::Place;
+
+#[test]
+fn one_url_is_told_where_its_file_is() {
+    let origin = Origin::plain();
+    origin.on("/5MiB", Script::ok(Body::of("x".repeat(5 << 20))));
+    let (place, url) = (Place::new(), origin.url("/5MiB"));
+    for (option, line) in [
+        ("--progress=auto", "saved 5MiB (5.0 MiB)\n"),
+        ("--progress=auto", "already there: 5MiB ("),
+        ("--exists=rename", "saved 5MiB.1 (5.0 MiB), not 5MiB"),
+    ] {
+        let ran = place.haul(&[option, &url]);
+        assert!(ran.stderr.starts_with(line), "{}", ran.stderr);
+    }
+    assert_eq!(place.haul(&["-q", &url]).stderr, "");
+    let ran = place.haul(&["-o", "-", "--results", "r.jsonl", &url]);
+    assert!(!ran.stderr.contains("saved"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_with_an_unexpected_name_is_told() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let urls = ["/a/same.bin", "/b/same.bin", "/other.bin"].map(|path| origin.url(path));
+    for (progress, before, after) in [
+        ("auto", "saved same~", ".bin (1 B), not same.bin"),
+        ("plain", "as same~", ".bin\n"),
+    ] {
+        let place = Place::new();
+        let ran = place.haul(&["--progress", progress, &urls[0], &urls[1], &urls[2]]);
+        let (_, told) = ran.stderr.split_once(before).unwrap();
+        assert_eq!(&told[8..8 + after.len()], after, "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches(before).count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn many_unexpected_names_are_told_in_few_lines() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    let list: String = (0..30)
+        .map(|nth| origin.url(&format!("/{nth}/same\n")))
+        .collect();
+    place.write("list.txt", &list);
+    let ran = place.haul(&["-i", "list.txt", "-d", "d"]);
+    assert_eq!(
+        ran.stderr.matches("saved same~").count(),
+        20,
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr
+            .contains("9 more files have other names than their URLs; --results FILE"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_empty_list_is_told() {
+    let place = Place::new();
+    place.write("list.txt", "# nothing yet\n\n");
+    let ran = place.haul(&["-i", "list.txt"]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (Some(0), "the list has no URLs\n")
+    );
+}
+
+#[test]
+fn a_failure_says_after_how_many_attempts() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::status(503));
+    let ran = Place::new().haul(&["--retries", "1", &origin.url("/a")]);
+    assert!(
+        ran.stderr.contains(" (after 2 attempts, http://"),
+        "{}",
+        ran.stderr
+    );
+    let ran = Place::new().haul(&[&origin.url("/missing")]);
+    assert!(!ran.stderr.contains("attempt"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_host_that_waits_says_why_in_plain() {
+    let origin = Origin::plain();
+    let busy = Script::status(503).header("retry-after", "1");
+    origin.on("/a", [busy, Script::ok(Body::of("x"))]);
+    let ran = Place::new().haul(&["--progress", "plain", &origin.url("/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let line = format!("waits  {}: no requests for ", origin.authority());
+    let (_, told) = ran.stderr.split_once(&line).unwrap();
+    assert!(
+        told.lines()
+            .next()
+            .unwrap()
+            .ends_with(" s (503, Retry-After)"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_told() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    let url = origin.url("/a");
+    let note = "http_proxy is set, but haul does not use proxies yet; connecting directly\n";
+    for (arguments, says) in [(&[url.as_str()][..], note), (&["-q", &url], "")] {
+        let mut command = place.command(arguments);
+        command.env("http_proxy", "http://127.0.0.1:9");
+        let ran: crate::Ran = command.output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let has_note = ran.stderr.starts_with(note);
+        assert_eq!(has_note, !says.is_empty(), "{}", ran.stderr);
+    }
+}

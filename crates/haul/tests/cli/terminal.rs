@@ -1,0 +1,229 @@
+//! What is left on a terminal, and what becomes of a run whose terminal is gone.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use origin::{Body, Gate, Origin, Script};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use vt100::Parser;
+
+use crate::{PATIENCE, Place};
+
+const HALF: u64 = 1 << 20;
+
+/// A terminal, and what it shows.
+struct Terminal {
+    master: File,
+    shown: Parser,
+}
+
+impl Terminal {
+    /// A terminal of this size, and its other end for a process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a terminal has no name before it is there"
+    )]
+    fn new(rows: u16, columns: u16) -> (Self, OwnedFd) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let slave = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let terminal = Self {
+            master: master.into(),
+            shown: Parser::new(rows, columns, 0),
+        };
+        terminal.resize(rows, columns);
+        (terminal, slave)
+    }
+
+    fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.master, size).unwrap();
+    }
+
+    fn rows(&self) -> Vec<String> {
+        let contents = self.shown.screen().contents();
+        let rows = contents.lines().map(|row| row.trim_end().to_owned());
+        rows.collect()
+    }
+
+    /// Shows more of what comes; `false` once nobody is at the other end.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.master.read(&mut buffer) {
+            Ok(read) if read > 0 => {
+                self.shown.process(&buffer[..read]);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Shows what comes until this is so.
+    #[track_caller]
+    fn read_until(&mut self, is_so: impl Fn(&[String]) -> bool) {
+        let started = Instant::now();
+        while !is_so(&self.rows()) {
+            assert!(
+                started.elapsed() < PATIENCE && self.read(),
+                "{:?}",
+                self.rows()
+            );
+        }
+    }
+
+    /// Shows what comes until the bar is drawn, and the cursor is back at its start.
+    #[track_caller]
+    fn read_bar(&mut self) {
+        let started = Instant::now();
+        let is_drawn = |terminal: &Self| {
+            let bar = terminal.rows().iter().filter(|row| is_bar(row)).count();
+            bar == 2 && terminal.shown.screen().cursor_position() == (0, 0)
+        };
+        while !is_drawn(self) {
+            assert!(
+                started.elapsed() < PATIENCE && self.read(),
+                "{:?}",
+                self.rows()
+            );
+        }
+    }
+
+    /// Types these keys, which the terminal echoes.
+    fn type_keys(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+}
+
+/// A run with a bar on a terminal, which a gate holds up.
+fn held_up(origin: &Origin, gate: &Gate, place: &Place, slave: OwnedFd) -> Child {
+    let held = gate.clone();
+    origin.under("/", move |_| {
+        Script::entity(Body::seeded(1, 2 * HALF), "\"a\"").hold_at(HALF, &held)
+    });
+    let urls: Vec<_> = (0..6)
+        .map(|nth| origin.url(&format!("/a-long-name-{nth}.bin")))
+        .collect();
+    let urls: Vec<_> = urls.iter().map(String::as_str).collect();
+    let mut command = place.command(&urls);
+    command
+        .env("TERM", "xterm")
+        .stderr(slave)
+        .stdout(Stdio::null());
+    let child = command.spawn().unwrap();
+    // The command has the terminal's other end too.
+    drop(command);
+    child
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn is_bar(row: &str) -> bool {
+    row.contains("0/6") || row.contains('%') || row.contains('░')
+}
+
+#[test]
+fn ctrl_c_leaves_no_line_of_the_bar() {
+    for columns in [60, 80, 100, 200] {
+        for keys in ["\x03", "abc\x03", "\x03\x03"] {
+            let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+            let (mut terminal, slave) = Terminal::new(24, columns);
+            let mut child = held_up(&origin, &gate, &place, slave);
+            terminal.read_bar();
+            terminal.type_keys(keys);
+            terminal.read_until(|rows| rows.iter().any(|row| row.contains("^C")));
+            send(&child, Signal::INT);
+            while terminal.read() {}
+            assert_eq!(child.wait().unwrap().code(), Some(130));
+            let rows = terminal.rows();
+            assert_eq!(rows[0], "stopping; press Ctrl-C again to stop at once");
+            assert!(
+                rows[1].starts_with("interrupted: 0 of 6 done, "),
+                "{rows:?}"
+            );
+            assert!(
+                !rows.iter().any(|row| is_bar(row) || row.contains("^C")),
+                "{rows:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_resize_leaves_no_line_of_the_bar() {
+    for (before, after) in [(100, 50), (60, 200)] {
+        let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+        let (mut terminal, slave) = Terminal::new(24, before);
+        let mut child = held_up(&origin, &gate, &place, slave);
+        terminal.read_bar();
+        terminal.resize(24, after);
+        terminal.shown.screen_mut().set_size(24, after);
+        terminal.read();
+        send(&child, Signal::TERM);
+        while terminal.read() {}
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let rows = terminal.rows();
+        assert!(!rows.iter().any(|row| is_bar(row)), "{rows:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_stops_the_run() {
+    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    let mut child = held_up(&origin, &gate, &place, slave);
+    terminal.read_until(|rows| rows.iter().any(|row| is_bar(row)));
+    place.wait_for_parts(4, 256 << 10);
+    // From now on each write to it fails (EIO).
+    drop(terminal);
+    send(&child, Signal::HUP);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    gate.open();
+    let urls: Vec<_> = (0..6)
+        .map(|nth| origin.url(&format!("/a-long-name-{nth}.bin")))
+        .collect();
+    let urls: Vec<_> = urls.iter().map(String::as_str).collect();
+    let ran = place.haul(&urls);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(" resumed from before)"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_run_that_cannot_start_leaves_no_bar() {
+    let place = Place::new();
+    place.write("file", "");
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    let mut command = place.command(&["-d", "file/x", "http://127.0.0.1:1/a"]);
+    command
+        .env("TERM", "xterm")
+        .env("http_proxy", "http://127.0.0.1:9")
+        .stderr(slave)
+        .stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let rows = terminal.rows();
+    assert!(rows[0].starts_with("http_proxy is set, "), "{rows:?}");
+    assert!(rows[1].starts_with("error: "), "{rows:?}");
+    assert!(!rows.iter().any(|row| row.contains("0/1")), "{rows:?}");
+}
