@@ -10,7 +10,7 @@ mod choices;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
@@ -18,7 +18,7 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
 };
 use crate::exit::{Exit, Problem};
-use crate::habits::Habits;
+use crate::habits;
 use crate::report;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
@@ -33,6 +33,7 @@ use crate::values::{
     name = "haul",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     disable_help_subcommand = true,
     override_usage = "haul [OPTIONS] URL...\n       haul [OPTIONS] -i LIST\n       haul <COMMAND>",
     after_long_help = EXIT_STATUS
@@ -440,26 +441,28 @@ pub(crate) struct Download {
 
 /// Reads the arguments of the process.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
-    let command = Habits::augment_args(Arguments::command());
+    let mut command = Arguments::command();
+    command.build();
+    let arguments = habits::translate(&command, arguments).map_err(Stop::Habits)?;
     let matches = command.try_get_matches_from(arguments)?;
-    Habits::from_arg_matches(&matches)?.refuse()?;
     Ok(Arguments::from_arg_matches(&matches)?)
 }
 
-/// Why there are no arguments: a wrong one, or one such as `--help` that needs nothing further.
+/// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Clap(clap::Error),
-    Habit(Problem),
+    /// Options that haul does not have.
+    Habits(Vec<Problem>),
 }
 
 impl Stop {
-    /// Says it, and with which status to end.
+    /// Shows it, and returns the status to end with.
     pub(crate) fn show(&self) -> Exit {
         match self {
-            Self::Habit(problem) => {
-                report::show(problem);
-                problem.exit
+            Self::Habits(problems) => {
+                problems.iter().for_each(report::show);
+                Exit::Usage
             }
             Self::Clap(error) => {
                 // Who asks for help and closes the pipe has seen enough.
@@ -480,12 +483,6 @@ impl From<clap::Error> for Stop {
     }
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
-        Self::Habit(problem)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -496,7 +493,7 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_definition() {
-        Habits::augment_args(Arguments::command()).debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]
