@@ -3,6 +3,7 @@
 
 mod allocator;
 mod args;
+mod completions;
 mod demo;
 mod exit;
 mod habits;

@@ -7,12 +7,13 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::args::Arguments;
+use crate::completions;
 use crate::exit::{Exit, Problem};
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "haul", &mut text);
-    print(&text)
+    let mut command = Arguments::command();
+    command.build();
+    print(completions::script(shell, command).as_bytes())
 }
 
 pub(crate) fn page() -> Result<Exit, Problem> {

@@ -10,7 +10,7 @@ mod choices;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
@@ -71,14 +71,20 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Where the flags go
-    #[arg(short, long = "dir", value_name = "DIR", default_value = "downloads")]
+    #[arg(
+        short,
+        long = "dir",
+        value_name = "DIR",
+        default_value = "downloads",
+        value_hint = ValueHint::DirPath
+    )]
     pub(crate) directory: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Recorded {
     /// The folder that a list was downloaded to
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
     /// Only those that ended so; may be given several times
     #[arg(long = "status", value_name = "STATUS", value_enum)]
@@ -99,7 +105,7 @@ pub(crate) struct Download {
     ///
     /// A URL may be a pattern, as in curl: {a,b}, [1-20], [001-100:2], [a-z]. With a name, as in {<cc>cn,in,us},
     /// {<cc>} repeats what that name stands for.
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
 
     /// Read URLs from this file, one a line; - is standard input
@@ -108,7 +114,13 @@ pub(crate) struct Download {
     /// sha256=…) is its checksum, and further URLs are mirrors, each asked when those before it have failed, or, with a
     /// checksum, for shares of a large file. Blank lines and lines that start with # are skipped. A list compressed with
     /// gzip or zstd is read as it is. May be given several times.
-    #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
+    #[arg(
+        short,
+        long = "input",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Input"
+    )]
     pub(crate) inputs: Vec<PathBuf>,
 
     /// What the lines of the lists are
@@ -145,6 +157,7 @@ pub(crate) struct Download {
         long = "dir",
         value_name = "DIR",
         default_value = ".",
+        value_hint = ValueHint::DirPath,
         help_heading = "Files"
     )]
     pub(crate) directory: PathBuf,
@@ -154,7 +167,13 @@ pub(crate) struct Download {
     /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does. - is standard
     /// output: the bytes go out as they come, so an attempt that fails half-way is the last, and a wrong checksum is told of
     /// by the exit status alone.
-    #[arg(short, long, value_name = "NAME", help_heading = "Files")]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Files"
+    )]
     pub(crate) output: Option<String>,
 
     /// How files are named that neither -o nor their row in a list names
@@ -411,7 +430,12 @@ pub(crate) struct Download {
     pub(crate) user: Option<User>,
 
     /// Trust the certificates in this PEM file, and no others
-    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
     pub(crate) cacert: Option<PathBuf>,
 
     /// Trust any certificate: anybody on the way can read and change everything
@@ -419,7 +443,12 @@ pub(crate) struct Download {
     pub(crate) insecure: bool,
 
     /// Write what became of each item to this file, which ends in .jsonl; - is standard output
-    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Reports"
+    )]
     pub(crate) results: Option<ResultsTarget>,
 
     /// What to show meanwhile, on standard error
