@@ -8,6 +8,7 @@ use url::Url;
 use crate::fetch::http1::chunks::{Chunks, Piece};
 use crate::fetch::http1::head;
 use crate::options::Layout;
+use crate::plan::accepted::Accepted;
 use crate::plan::layout;
 use crate::plan::pieces::Pieces;
 use crate::plan::registry::{Claim, Names};
@@ -24,7 +25,7 @@ pub fn rows(list: &str) -> usize {
 pub fn names(layout: Layout, urls: &[Url]) -> usize {
     let mut names = Names::default();
     let claimed = urls.iter().zip(0..).map(|(url, row)| {
-        let name = layout::name(layout, url, url.as_str(), row);
+        let name = layout::name(layout, url, url.as_str(), row, &Accepted::nothing);
         names.claim(name, url.as_str(), &[])
     });
     claimed

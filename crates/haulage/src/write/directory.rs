@@ -9,6 +9,7 @@
 )]
 
 mod left;
+mod names;
 mod open;
 mod unnamed;
 mod write_out;
@@ -38,6 +39,7 @@ use super::disk::{Disk, PartFile, Present, Replace};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Durability, Workspace};
+use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
@@ -285,6 +287,13 @@ impl Disk for Directory {
 
     fn was_empty(&self) -> bool {
         self.was_empty
+    }
+
+    fn accepted_names(&self) -> Accepted {
+        let workspace = open_folder(self.root.as_fd(), WORKSPACE);
+        workspace.map_or(Accepted::NOTHING, |workspace| {
+            names::accepted(workspace.as_fd())
+        })
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
