@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod settings;
 mod signal;
+mod target;
 mod values;
 
 use std::process::ExitCode;

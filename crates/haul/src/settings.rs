@@ -15,7 +15,8 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::{self, Reader};
-use crate::report::{Detail, Display, Form, Items, Volume};
+use crate::report::{Detail, Display, Form, Items, Volume, format};
+use crate::target::{self, Target};
 use crate::values::{Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
@@ -32,16 +33,11 @@ impl TryFrom<Download> for Settings {
     type Error = Problem;
 
     fn try_from(download: Download) -> Result<Self, Problem> {
-        let inputs = inputs(&download)?;
+        let target = target(&download)?;
+        let inputs = inputs(&download, &target)?;
         let mut options = options(&download, inputs.given_as)?;
-        let mut reader = None;
-        if output(&download)? == Some(Named::StandardOutput) {
-            let (output, its_reader) = output::standard().map_err(|cause| {
-                Problem::destination(format!("standard output cannot be used: {cause}"))
-            })?;
-            options.destination = Destination::Output(output);
-            reader = Some(its_reader);
-        }
+        let (destination, reader) = destination(target)?;
+        options.destination = destination;
         let results = if download.dry_run {
             Some((ResultsTarget::Output, Form::Plan))
         } else {
@@ -146,6 +142,7 @@ fn files(options: &mut Options, download: &Download) {
     } else {
         Naming::ByUrl
     };
+    options.portable_names = download.portable_names;
     options.layout = match download.layout {
         args::Layout::Flat => Layout::Flat,
         args::Layout::Tree => Layout::Tree,
@@ -176,7 +173,7 @@ fn files(options: &mut Options, download: &Download) {
     options.hashes.clone_from(&download.hashes);
 }
 
-fn inputs(download: &Download) -> Result<Inputs, Problem> {
+fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
     if download.urls.is_empty() && download.inputs.is_empty() {
         return Err(Problem::usage("nothing to do: no URL was given")
             .hint("give one, or a list with -i FILE; haul --help says more"));
@@ -189,7 +186,7 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
             "standard input can be read only once: give -i - once",
         ));
     }
-    let output = output(download)?;
+    check_output(download, target)?;
     check_checksums(download)?;
     let mut inputs = Inputs::new();
     for url in &download.urls {
@@ -201,12 +198,12 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         if !download.checksums.is_empty() && pattern.len() != Some(1) {
             return Err(one_checksum("a pattern that stands for several"));
         }
-        let pattern = match output {
-            Some(Named::As(name)) => pattern.output(name)?,
-            Some(Named::StandardOutput) if pattern.len() != Some(1) => {
-                return Err(one_output("a pattern that stands for several"));
+        let pattern = match target {
+            Target::File { name, .. } => pattern.output(name)?,
+            Target::StandardOutput | Target::Device(_) if pattern.len() != Some(1) => {
+                return Err(one_output(download, "a pattern that stands for several"));
             }
-            Some(Named::StandardOutput) | None => pattern,
+            Target::Folder(_) | Target::StandardOutput | Target::Device(_) => pattern,
         };
         inputs.add_pattern(pattern, &download.checksums);
     }
@@ -221,62 +218,66 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
     Ok(inputs)
 }
 
-/// What `-o` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named<'a> {
-    As(&'a str),
-    StandardOutput,
+/// Returns where the files go.
+fn target(download: &Download) -> Result<Target, Problem> {
+    let is_pattern = !download.globoff && download.urls.iter().any(|url| url.contains(['{', '[']));
+    let output = download.output.as_deref();
+    target::target(&download.directory, output, is_pattern, target::look)
 }
 
-/// What `-o` says, where it can be used at all.
-fn output(download: &Download) -> Result<Option<Named<'_>>, Problem> {
-    let Some(name) = download.output.as_deref() else {
-        return Ok(None);
-    };
-    if name == "-" {
-        return standard_output(download).map(Some);
-    }
-    if Path::new(name).is_absolute() {
-        return Err(
-            Problem::usage(format!("-o {name} is not below the destination"))
-                .hint("-o names the file, -d DIR is where it goes"),
-        );
-    }
-    if !download.inputs.is_empty() {
-        return Err(
-            Problem::usage("-o names the file of one URL, not those of a list")
-                .hint("in the list, after the URL and a tab, out=NAME does that"),
-        );
-    }
-    if download.urls.len() > 1 {
-        return Err(
-            Problem::usage("-o names the file of one URL, and there are several").hint(
-                "with a pattern in one URL, such as {a,b}, -o may have #1 for what it stands for",
-            ),
-        );
-    }
-    Ok(Some(Named::As(name)))
+/// Opens what is no folder; and returns who reads it, for standard output.
+fn destination(target: Target) -> Result<(Destination, Option<Reader>), Problem> {
+    Ok(match target {
+        Target::Folder(folder) | Target::File { folder, .. } => {
+            (Destination::Directory(folder), None)
+        }
+        Target::StandardOutput => {
+            let (output, reader) = output::standard().map_err(|cause| {
+                Problem::destination(format!("standard output cannot be used: {cause}"))
+            })?;
+            (Destination::Output(output), Some(reader))
+        }
+        Target::Device(path) => {
+            let output = output::device(&path).map_err(|cause| {
+                let reason = format::io(&cause);
+                Problem::destination(format!("cannot write to {}: {reason}", path.display()))
+            })?;
+            (Destination::Output(output), None)
+        }
+    })
 }
 
-fn standard_output(download: &Download) -> Result<Named<'_>, Problem> {
-    if !download.inputs.is_empty() {
-        return Err(one_output("a list"));
-    }
-    if download.urls.len() > 1 {
-        return Err(one_output("several"));
-    }
-    if download.results == Some(ResultsTarget::Output) {
-        return Err(
+/// Checks that there is one file where `-o` names one.
+fn check_output(download: &Download, target: &Target) -> Result<(), Problem> {
+    match target {
+        Target::Folder(_) => Ok(()),
+        Target::File { .. } if !download.inputs.is_empty() => Err(Problem::usage(
+            "-o names the file of one URL, not those of a list",
+        )
+        .hint("in the list, after the URL and a tab, out=NAME does that; -o DIR/ is a folder for all")),
+        Target::File { .. } if download.urls.len() > 1 => Err(Problem::usage(
+            "-o names the file of one URL, and there are several",
+        )
+        .hint("-o DIR/ is a folder for all; with a pattern such as {a,b} in one URL, -o may have #1 for what it stands for")),
+        Target::File { .. } => Ok(()),
+        Target::StandardOutput | Target::Device(_) if !download.inputs.is_empty() => {
+            Err(one_output(download, "a list"))
+        }
+        Target::StandardOutput | Target::Device(_) if download.urls.len() > 1 => {
+            Err(one_output(download, "several"))
+        }
+        Target::StandardOutput if download.results == Some(ResultsTarget::Output) => Err(
             Problem::usage("standard output can have the file or the results, not both")
                 .hint("--results FILE.jsonl writes the results to a file"),
-        );
+        ),
+        Target::StandardOutput | Target::Device(_) => Ok(()),
     }
-    Ok(Named::StandardOutput)
 }
 
-fn one_output(but: &str) -> Problem {
+fn one_output(download: &Download, but: &str) -> Problem {
+    let output = download.output.as_deref().unwrap_or("-");
     Problem::usage(format!(
-        "-o - writes the file of one URL to standard output, and there is {but}"
+        "-o {output} takes the file of one URL, and there is {but}"
     ))
     .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
@@ -395,7 +396,9 @@ mod tests {
     }
 
     fn refusal(line: &str) -> String {
-        let Err(problem) = inputs(&download(line)) else {
+        let download = download(line);
+        let refused = target(&download).and_then(|target| inputs(&download, &target));
+        let Err(problem) = refused else {
             panic!("{line} was taken");
         };
         format!("{problem}; {}", problem.hint.as_deref().unwrap_or_default())
@@ -406,7 +409,7 @@ mod tests {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition --portable-names";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -425,6 +428,7 @@ mod tests {
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.naming, Naming::ByServer);
+        assert!(options.portable_names);
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
         assert_eq!(options.http, HttpVersion::Http1);
@@ -490,7 +494,6 @@ mod tests {
             ("http://a/{b,c} -o -", "give one URL"),
             ("-i Cargo.toml -o -", "-d DIR"),
             ("http://a/ -o - --results -", "--results FILE.jsonl"),
-            ("http://a/ -o /x", "-d DIR"),
             ("http://a/ http://b/ -o x", "there are several"),
             ("http://a/ -i Cargo.toml -o x", "out=NAME"),
             (

@@ -187,6 +187,13 @@ pub(crate) struct Download {
     #[arg(long, help_heading = "Files")]
     pub(crate) content_disposition: bool,
 
+    /// Use only names that are valid on every system
+    ///
+    /// Otherwise a name keeps the characters that the file system of the destination accepts, such as : and ?. Where it
+    /// does not accept them, they are replaced, and the name gets a ~ and 8 digits that depend on the URL.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) portable_names: bool,
+
     /// When a file is there already
     ///
     /// What refresh asks about is the file's modification time, which is the server's where the server said one

@@ -17,7 +17,9 @@ const AWKWARD: [(&str, &str); 6] = [
 
 fn files() -> Origin {
     let origin = Origin::plain();
-    origin.under("/", |request| Script::ok(Body::of(request.path().to_owned())));
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
     origin
 }
 
