@@ -76,6 +76,24 @@ impl<R: Read> Lines<R> {
         &self.input
     }
 
+    /// What has been read when the first line is there, before it is taken. What goes wrong is told of when a line is asked for.
+    pub(super) fn first_block(&mut self) -> &[u8] {
+        while self.phase == Phase::Lines
+            && self.filled.len() <= MAX_LINE
+            && memchr(b'\n', &self.buffer[self.filled.clone()]).is_none()
+        {
+            match self.fill() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    self.phase = Phase::Ended;
+                    self.error = Some(error);
+                }
+            }
+        }
+        &self.buffer[self.filled.clone()]
+    }
+
     #[cfg(test)]
     pub(super) fn reader(&self) -> &R {
         &self.reader
