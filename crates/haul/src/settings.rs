@@ -6,16 +6,16 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
-    AddressFamily, Checksum, Codings, Destination, Durability, Existing, HttpVersion, Layout,
-    Naming, Options, PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, Codings, Durability, Existing, HttpVersion, Layout, Naming, Options,
+    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
-use crate::output::{self, Reader};
-use crate::report::{Detail, Display, Form, Items, Volume, format};
+use crate::output::Reader;
+use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::target::{self, Target};
 use crate::values::{Rate, ResultsTarget, header_value};
 
@@ -33,10 +33,10 @@ impl TryFrom<Download> for Settings {
     type Error = Problem;
 
     fn try_from(download: Download) -> Result<Self, Problem> {
-        let target = target(&download)?;
+        let target = Target::of(&download)?;
         let inputs = inputs(&download, &target)?;
         let mut options = options(&download, inputs.given_as)?;
-        let (destination, reader) = destination(target)?;
+        let (destination, reader) = target.open()?;
         options.destination = destination;
         let results = if download.dry_run {
             Some((ResultsTarget::Output, Form::Plan))
@@ -186,7 +186,7 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
             "standard input can be read only once: give -i - once",
         ));
     }
-    check_output(download, target)?;
+    target.check(download)?;
     check_checksums(download)?;
     let mut inputs = Inputs::new();
     for url in &download.urls {
@@ -201,7 +201,10 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         let pattern = match target {
             Target::File { name, .. } => pattern.output(name)?,
             Target::StandardOutput | Target::Device(_) if pattern.len() != Some(1) => {
-                return Err(one_output(download, "a pattern that stands for several"));
+                return Err(target::one_output(
+                    download,
+                    "a pattern that stands for several",
+                ));
             }
             Target::Folder(_) | Target::StandardOutput | Target::Device(_) => pattern,
         };
@@ -216,70 +219,6 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         inputs.add_list(path, format, download.base_url.as_deref())?;
     }
     Ok(inputs)
-}
-
-/// Returns where the files go.
-fn target(download: &Download) -> Result<Target, Problem> {
-    let is_pattern = !download.globoff && download.urls.iter().any(|url| url.contains(['{', '[']));
-    let output = download.output.as_deref();
-    target::target(&download.directory, output, is_pattern, target::look)
-}
-
-/// Opens what is no folder; and returns who reads it, for standard output.
-fn destination(target: Target) -> Result<(Destination, Option<Reader>), Problem> {
-    Ok(match target {
-        Target::Folder(folder) | Target::File { folder, .. } => {
-            (Destination::Directory(folder), None)
-        }
-        Target::StandardOutput => {
-            let (output, reader) = output::standard().map_err(|cause| {
-                Problem::destination(format!("standard output cannot be used: {cause}"))
-            })?;
-            (Destination::Output(output), Some(reader))
-        }
-        Target::Device(path) => {
-            let output = output::device(&path).map_err(|cause| {
-                let reason = format::io(&cause);
-                Problem::destination(format!("cannot write to {}: {reason}", path.display()))
-            })?;
-            (Destination::Output(output), None)
-        }
-    })
-}
-
-/// Checks that there is one file where `-o` names one.
-fn check_output(download: &Download, target: &Target) -> Result<(), Problem> {
-    match target {
-        Target::Folder(_) => Ok(()),
-        Target::File { .. } if !download.inputs.is_empty() => Err(Problem::usage(
-            "-o names the file of one URL, not those of a list",
-        )
-        .hint("in the list, after the URL and a tab, out=NAME does that; -o DIR/ is a folder for all")),
-        Target::File { .. } if download.urls.len() > 1 => Err(Problem::usage(
-            "-o names the file of one URL, and there are several",
-        )
-        .hint("-o DIR/ is a folder for all; with a pattern such as {a,b} in one URL, -o may have #1 for what it stands for")),
-        Target::File { .. } => Ok(()),
-        Target::StandardOutput | Target::Device(_) if !download.inputs.is_empty() => {
-            Err(one_output(download, "a list"))
-        }
-        Target::StandardOutput | Target::Device(_) if download.urls.len() > 1 => {
-            Err(one_output(download, "several"))
-        }
-        Target::StandardOutput if download.results == Some(ResultsTarget::Output) => Err(
-            Problem::usage("standard output can have the file or the results, not both")
-                .hint("--results FILE.jsonl writes the results to a file"),
-        ),
-        Target::StandardOutput | Target::Device(_) => Ok(()),
-    }
-}
-
-fn one_output(download: &Download, but: &str) -> Problem {
-    let output = download.output.as_deref().unwrap_or("-");
-    Problem::usage(format!(
-        "-o {output} takes the file of one URL, and there is {but}"
-    ))
-    .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
 
 /// Checksums are those of one file, and of one algorithm there is one.
@@ -386,7 +325,7 @@ mod tests {
     use std::ffi::OsString;
     use std::num::NonZeroU64;
 
-    use haulage::Algorithm;
+    use haulage::{Algorithm, Destination};
 
     use super::*;
 
@@ -397,7 +336,7 @@ mod tests {
 
     fn refusal(line: &str) -> String {
         let download = download(line);
-        let refused = target(&download).and_then(|target| inputs(&download, &target));
+        let refused = Target::of(&download).and_then(|target| inputs(&download, &target));
         let Err(problem) = refused else {
             panic!("{line} was taken");
         };

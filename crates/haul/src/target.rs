@@ -4,7 +4,13 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use haulage::Destination;
+
+use crate::args::Download;
 use crate::exit::Problem;
+use crate::output::{self, Reader};
+use crate::report::format;
+use crate::values::ResultsTarget;
 
 /// Where the files of a run go.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,9 +25,80 @@ pub(crate) enum Target {
     Device(PathBuf),
 }
 
+impl Target {
+    /// Returns where the files go.
+    pub(crate) fn of(download: &Download) -> Result<Self, Problem> {
+        let has_sets = |url: &String| url.contains(['{', '[']);
+        let is_pattern = !download.globoff && download.urls.iter().any(has_sets);
+        let output = download.output.as_deref();
+        target(&download.directory, output, is_pattern, look)
+    }
+
+    /// Checks that there is one file where `-o` names one.
+    pub(crate) fn check(&self, download: &Download) -> Result<(), Problem> {
+        let (has_list, has_several) = (!download.inputs.is_empty(), download.urls.len() > 1);
+        match self {
+            Self::File { .. } if has_list => Err(Problem::usage(
+                "-o names the file of one URL, not those of a list",
+            )
+            .hint("in the list, after the URL and a tab, out=NAME does that; -o DIR/ is a folder for all")),
+            Self::File { .. } if has_several => Err(Problem::usage(
+                "-o names the file of one URL, and there are several",
+            )
+            .hint(
+                "-o DIR/ is a folder for all; with a pattern such as {a,b} in one URL, -o may have #1 for its value",
+            )),
+            Self::StandardOutput | Self::Device(_) if has_list => {
+                Err(one_output(download, "a list"))
+            }
+            Self::StandardOutput | Self::Device(_) if has_several => {
+                Err(one_output(download, "several"))
+            }
+            Self::StandardOutput if download.results == Some(ResultsTarget::Output) => Err(
+                Problem::usage("standard output can have the file or the results, not both")
+                    .hint("--results FILE.jsonl writes the results to a file"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens what is no folder. Returns who reads it, too, for standard output.
+    pub(crate) fn open(self) -> Result<(Destination, Option<Reader>), Problem> {
+        match self {
+            Self::Folder(folder) | Self::File { folder, .. } => {
+                Ok((Destination::Directory(folder), None))
+            }
+            Self::StandardOutput => match output::standard() {
+                Ok((output, reader)) => Ok((Destination::Output(output), Some(reader))),
+                Err(cause) => Err(Problem::destination(format!(
+                    "cannot use standard output: {}",
+                    format::io(&cause)
+                ))),
+            },
+            Self::Device(path) => match output::device(&path) {
+                Ok(output) => Ok((Destination::Output(output), None)),
+                Err(cause) => Err(Problem::destination(format!(
+                    "cannot write to {}: {}",
+                    path.display(),
+                    format::io(&cause)
+                ))),
+            },
+        }
+    }
+}
+
+/// Returns the refusal of more than one file where one stream takes it.
+pub(crate) fn one_output(download: &Download, but: &str) -> Problem {
+    let output = download.output.as_deref().unwrap_or("-");
+    Problem::usage(format!(
+        "-o {output} takes the file of one URL, and there is {but}"
+    ))
+    .hint("give one URL, or leave -o out: -d DIR is where the files go")
+}
+
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+enum Standing {
     Folder,
     /// A character device or a named pipe.
     Device,
@@ -30,7 +107,7 @@ pub(crate) enum Standing {
 }
 
 /// Looks at a path; links are followed.
-pub(crate) fn look(path: &Path) -> Standing {
+fn look(path: &Path) -> Standing {
     match fs::metadata(path).map(|found| found.file_type()) {
         Ok(found) if found.is_dir() => Standing::Folder,
         Ok(found) if found.is_char_device() || found.is_fifo() => Standing::Device,
@@ -44,7 +121,7 @@ pub(crate) fn look(path: &Path) -> Standing {
 ///
 /// # Errors
 /// When `output` is empty, names haul's own folder, or has `#1` and yet names a folder.
-pub(crate) fn target(
+fn target(
     directory: &Path,
     output: Option<&str>,
     is_pattern: bool,
@@ -135,45 +212,45 @@ mod tests {
         target(Path::new("D"), Some(output), is_pattern, look)
     }
 
-    fn into_folder(folder: &str) -> Result<Target, Problem> {
-        Ok(Target::Folder(folder.into()))
+    fn into_folder(folder: &str) -> Target {
+        Target::Folder(folder.into())
     }
 
-    fn file(folder: &str, name: &str) -> Result<Target, Problem> {
-        Ok(Target::File {
+    fn file(folder: &str, name: &str) -> Target {
+        Target::File {
             folder: folder.into(),
             name: name.to_owned(),
-        })
+        }
     }
 
     #[test]
     fn a_path_below_the_destination_stays_whole() {
-        assert_eq!(decide("x", false), file("D", "x"));
-        assert_eq!(decide("sub/x", false), file("D", "sub/x"));
-        assert_eq!(decide("./x", false), file("D", "./x"));
-        assert_eq!(decide("out/#1.gif", true), file("D", "out/#1.gif"));
+        assert_eq!(decide("x", false), Ok(file("D", "x")));
+        assert_eq!(decide("sub/x", false), Ok(file("D", "sub/x")));
+        assert_eq!(decide("./x", false), Ok(file("D", "./x")));
+        assert_eq!(decide("out/#1.gif", true), Ok(file("D", "out/#1.gif")));
     }
 
     #[test]
     fn a_path_that_leads_out_is_split_into_folder_and_name() {
-        assert_eq!(decide("/abs/x", false), file("/abs", "x"));
-        assert_eq!(decide("../x", false), file("D/..", "x"));
-        assert_eq!(decide("a/../b", false), file("D/a/..", "b"));
-        assert_eq!(decide("/abs/#1.gif", true), file("/abs", "#1.gif"));
-        assert_eq!(decide("/abs/#1/x#2/y", true), file("/abs", "#1/x#2/y"));
-        assert_eq!(decide("/c#1/x", false), file("/c#1", "x"));
+        assert_eq!(decide("/abs/x", false), Ok(file("/abs", "x")));
+        assert_eq!(decide("../x", false), Ok(file("D/..", "x")));
+        assert_eq!(decide("a/../b", false), Ok(file("D/a/..", "b")));
+        assert_eq!(decide("/abs/#1.gif", true), Ok(file("/abs", "#1.gif")));
+        assert_eq!(decide("/abs/#1/x#2/y", true), Ok(file("/abs", "#1/x#2/y")));
+        assert_eq!(decide("/c#1/x", false), Ok(file("/c#1", "x")));
     }
 
     #[test]
     fn folders_get_the_file_under_its_own_name() {
-        assert_eq!(decide("dir/", false), into_folder("D/dir/"));
-        assert_eq!(decide("/abs/dir/", false), into_folder("/abs/dir/"));
-        assert_eq!(decide("folder", false), into_folder("D/folder"));
-        assert_eq!(decide("/folder", true), into_folder("/folder"));
-        assert_eq!(decide(".", false), into_folder("D/."));
-        assert_eq!(decide("..", false), into_folder("D/.."));
-        assert_eq!(decide("/", false), into_folder("/"));
-        assert_eq!(decide("c#/", false), into_folder("D/c#/"));
+        assert_eq!(decide("dir/", false), Ok(into_folder("D/dir/")));
+        assert_eq!(decide("/abs/dir/", false), Ok(into_folder("/abs/dir/")));
+        assert_eq!(decide("folder", false), Ok(into_folder("D/folder")));
+        assert_eq!(decide("/folder", true), Ok(into_folder("/folder")));
+        assert_eq!(decide(".", false), Ok(into_folder("D/.")));
+        assert_eq!(decide("..", false), Ok(into_folder("D/..")));
+        assert_eq!(decide("/", false), Ok(into_folder("/")));
+        assert_eq!(decide("c#/", false), Ok(into_folder("D/c#/")));
     }
 
     #[test]

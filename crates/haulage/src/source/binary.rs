@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn binary_files_are_told_from_lists() {
         let noise: Vec<u8> = (0..2000_u32)
-            .map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[1])
             .collect();
         for block in [
             &b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0"[..],
