@@ -181,6 +181,14 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
     if let Some(argument) = download.urls.iter().find(|url| !url.contains("://")) {
         return Err(no_url(argument));
     }
+    if let Some(quoted) = download
+        .urls
+        .iter()
+        .find(|url| url.starts_with(['"', '\'']))
+    {
+        return Err(Problem::usage(format!("{quoted} has quotes around it"))
+            .hint("leave out the quotes that are part of the URL"));
+    }
     if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Problem::usage(
             "standard input can be read only once: give -i - once",
@@ -267,7 +275,8 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        problem.hint(format!("did you mean https://{argument}?"))
+        let host = argument.trim_start_matches('/');
+        problem.hint(format!("did you mean https://{host}?"))
     }
 }
 

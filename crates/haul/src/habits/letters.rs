@@ -71,7 +71,7 @@ impl Scan {
         self.kept.push(format!("{own}{rest}").into());
         if rest.is_empty() {
             let last = own.chars().next_back().unwrap_or_default();
-            self.keep_value(&format!("-{last}"), ' ');
+            self.keep_value(&format!("-{last}"), "");
         }
     }
 
@@ -112,7 +112,7 @@ impl Scan {
         let typed = format!("-{letter}");
         let after = self.after(rest);
         let name = meaning(letter, &after).unwrap_or(&typed);
-        if name == "-C -" {
+        if name == "-C -" && self.has_habits {
             if rest.is_empty() {
                 self.left.next();
             }

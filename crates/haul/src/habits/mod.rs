@@ -97,23 +97,21 @@ impl Scan {
             (_, Some(value)) => self.kept.push(format!("{typed}={value}").into()),
             (Takes::Value, None) => {
                 self.kept.push(typed.into());
-                self.keep_value(typed, '=');
+                self.keep_value(typed, "=");
             }
         }
     }
 
     /// Keeps the word after an option of ours that needs one.
-    fn keep_value(&mut self, option: &str, joint: char) {
-        match self.next_value() {
-            Some(_) => self.kept.extend(self.left.next()),
-            None if self.left.as_slice().is_empty() => {}
-            None => self.problems.push(Problem::usage(format!(
-                "{option} needs a value; to give one that begins with a dash, write {}",
-                match joint {
-                    '=' => format!("{option}=VALUE"),
-                    _ => format!("{option}VALUE"),
-                }
+    fn keep_value(&mut self, option: &str, joint: &str) {
+        // A path need not be UTF-8.
+        let is_value = |next: &OsString| !is_option(&next.to_string_lossy());
+        match self.left.as_slice().first().map(is_value) {
+            Some(true) => self.kept.extend(self.left.next()),
+            Some(false) => self.problems.push(Problem::usage(format!(
+                "{option} needs a value; to give one that begins with a dash, write {option}{joint}VALUE"
             ))),
+            None => {}
         }
     }
 

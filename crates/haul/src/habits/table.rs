@@ -323,7 +323,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["-b FILE"], COOKIE_FILES)),
     tell(&["-F", "-m", "-r"], LINKS),
     tell(&["-D", "--daemon"], BACKGROUND),
-    tell(&["-x"], "-x is a proxy in curl, which haul does not support yet; for wget's -x use --layout tree"),
+    tell(&["-x"], "curl's -x is a proxy, which haul does not support yet; for wget's -x use --layout tree"),
     tell(&["-b"], BACKGROUND),
     tell(&["-X"], GET_ONLY),
     accept(&["-C -"]),

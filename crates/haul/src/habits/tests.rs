@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 use crate::args::{self, Download, Stop};
 
@@ -90,6 +91,18 @@ fn options_of_ours_arrive_as_they_were_typed() {
     assert_eq!(accepted("-s=16 http://a/").split, 16);
     assert_eq!(accepted("-qs 16 http://a/").split, 16);
     assert_eq!(accepted("-H X:1 -- http://a/").urls, ["http://a/"]);
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_arrives() {
+    let folder = OsString::from_vec(vec![b'a', 0xff]);
+    let words = [
+        "haul".into(),
+        "-d".into(),
+        folder.clone(),
+        "http://a/".into(),
+    ];
+    assert_eq!(args::parse(words).unwrap().download.directory, folder);
 }
 
 #[test]

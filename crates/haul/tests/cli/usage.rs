@@ -13,6 +13,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
     for (line, says) in [
         ("", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
+        ("//host/a", "did you mean https://host/a?"),
+        ("\"http://a.example/\"", "leave out the quotes"),
         ("list.txt", "-i list.txt"),
         ("-x16 http://a.example/", "-s 16 --per-host 16"),
         ("-C 1000 http://a.example/", "resumes by itself"),

@@ -85,10 +85,7 @@ impl<R: Read> Lines<R> {
             match self.fill() {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => {
-                    self.phase = Phase::Ended;
-                    self.error = Some(error);
-                }
+                Err(error) => (self.phase, self.error) = (Phase::Ended, Some(error)),
             }
         }
         &self.buffer[self.filled.clone()]
