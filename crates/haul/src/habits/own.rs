@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use super::similar::nearest;
+use super::similar::meant;
 use super::table::Takes;
 
 /// Options that make a download less safe: never suggested, only taken when they are typed in full.
@@ -55,7 +55,7 @@ impl Own {
 
     /// Returns the option that was probably meant.
     pub(super) fn similar(&self, typed: &str) -> Option<&str> {
-        nearest(typed, self.suggested.iter().map(String::as_str))
+        meant(typed, self.suggested.iter().map(String::as_str))
     }
 }
 
