@@ -115,9 +115,10 @@ fn look(path: &Path) -> Standing {
     }
 }
 
-/// Decides where the files go. `output` is relative to `directory`, and may lead out of it: an absolute
-/// path stands for itself. As with `cp`, a folder that exists, or a name that ends in a slash, means
-/// "into that folder". `is_pattern` tells whether `#1` in `output` stands for something.
+/// Decides where the files go. `output` is relative to `directory`, and may lead out of it: an
+/// absolute path stands for itself. As with `cp`, a folder that exists, or a name that ends in a
+/// slash, means "into that folder". `is_pattern` tells whether `#1` in `output` stands for
+/// something.
 ///
 /// # Errors
 /// When `output` is empty, names haul's own folder, or has `#1` and yet names a folder.

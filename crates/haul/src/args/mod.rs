@@ -26,8 +26,8 @@ use crate::values::{
 
 /// Downloads URLs, and lists of URLs of any length
 ///
-/// A file appears under its name only when it is complete. Incomplete data is kept in DIR/.haul: run
-/// the same command again to resume.
+/// A file appears under its name only when it is complete. Incomplete data is kept in DIR/.haul:
+/// run the same command again to resume.
 #[derive(Debug, Parser)]
 #[command(
     name = "haul",

@@ -1,6 +1,6 @@
 //! Completions for bash, fish and zsh, generated from what clap knows of the command. (What
-//! `clap_complete` writes for fish stumbles over `--http1.1`, and what it writes for zsh mistakes the
-//! options of a subcommand for the download's.)
+//! `clap_complete` writes for fish stumbles over `--http1.1`, and what it writes for zsh mistakes
+//! the options of a subcommand for the download's.)
 
 mod bash;
 mod fish;

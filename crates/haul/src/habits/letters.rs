@@ -85,8 +85,8 @@ impl Scan {
         habit.is_some()
     }
 
-    /// Returns whether a letter that is ours too is meant as another program's: aria2c's `-k1M`, and
-    /// curl's `-s`, which takes no number.
+    /// Returns whether a letter that is ours too is meant as another program's: aria2c's `-k1M`,
+    /// and curl's `-s`, which takes no number.
     fn is_habit_here(&self, letter: char, has_company: bool, rest: &str) -> bool {
         if !self.has_habits {
             return false;
@@ -185,8 +185,8 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
     })
 }
 
-/// Returns whether `-O` is wget's, which is followed by a file name; curl's is followed by nothing of
-/// its own.
+/// Returns whether `-O` is wget's, which is followed by a file name; curl's is followed by nothing
+/// of its own.
 fn names_file(after: &After<'_>) -> bool {
     if after.rest.is_empty() {
         let is_name = |next: &str| next == "-" || after.has_url && !next.contains("://");

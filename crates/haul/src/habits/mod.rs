@@ -1,6 +1,7 @@
-//! What users of curl, wget and aria2c type by habit. Options that ask for what haul does anyway are
-//! dropped before clap sees the command line; others are answered with what means the same here. None
-//! of them is an option of haul's own, so none stands in the help, the completions or the manual.
+//! What users of curl, wget and aria2c type by habit. Options that ask for what haul does anyway
+//! are dropped before clap sees the command line; others are answered with what means the same
+//! here. None of them is an option of haul's own, so none stands in the help, the completions or
+//! the manual.
 
 mod letters;
 mod own;

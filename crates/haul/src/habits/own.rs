@@ -47,7 +47,8 @@ impl Own {
         Some(found.1)
     }
 
-    /// Returns whether the option of this letter takes a value; `None` when there is no such option.
+    /// Returns whether the option of this letter takes a value; `None` when there is no such
+    /// option.
     pub(super) fn short(&self, letter: char) -> Option<Takes> {
         let found = self.shorts.iter().find(|(short, _)| *short == letter)?;
         Some(found.1)

@@ -1,8 +1,8 @@
 //! Typing errors: which option was meant.
 
-/// Returns the option that differs from `typed` by a typing error, or the only one whose last word it
-/// cuts short. `None` when there is none, since a guess at what another word means would mislead:
-/// `--retry` is not `--retry-failed`.
+/// Returns the option that differs from `typed` by a typing error, or the only one whose last word
+/// it cuts short. `None` when there is none, since a guess at what another word means would
+/// mislead: `--retry` is not `--retry-failed`.
 pub(super) fn meant<'a>(
     typed: &str,
     options: impl Iterator<Item = &'a str> + Clone,

@@ -1,4 +1,5 @@
-//! What curl, wget, wget2 and aria2c call things: options that haul does not have, each with its answer.
+//! What curl, wget, wget2 and aria2c call things: options that haul does not have, each with its
+//! answer.
 
 /// Options of other programs that mean the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub(super) enum Takes {
 pub(super) enum Answer {
     /// Nothing: it asks for what haul does anyway.
     Accept,
-    /// Refuses it, and names what means the same here. A word in braces, as in `{DIR}`, stands for the
-    /// value that was typed.
+    /// Refuses it, and names what means the same here. A word in braces, as in `{DIR}`, stands for
+    /// the value that was typed.
     Same(&'static str),
     /// Refuses it with this sentence.
     Tell(&'static str),
@@ -312,7 +313,8 @@ const HABITS: &[Habit] = &[
     tell(&["--disable"], "haul does not read configuration files; leave it out"),
     tell(&["--manual"], "haul man prints the manual page"),
 
-    // Letters that mean several things, and wget's pairs of letters: `letters` decides between them.
+    // Letters that mean several things, and wget's pairs of letters: `letters` decides between
+    // them.
     accept(&["-nc", "-nd", "-nH", "-np"]),
     same(&["-nv"], "--progress plain"),
     same(&["-O FILE"], "-o {FILE}"),

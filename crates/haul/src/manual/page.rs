@@ -41,14 +41,27 @@ pub(super) fn page(command: &Command) -> String {
     let version = command.get_version().unwrap_or_default();
     // Writing to memory does not fail.
     let _ = writeln!(page, ".TH HAUL 1 \"\" \"haul {version}\" \"User Commands\"");
-    section(&mut page, "NAME");
+    introduction(&mut page, command);
+    section(&mut page, "OPTIONS");
+    options(&mut page, command);
+    section(&mut page, "COMMANDS");
+    for subcommand in command.get_subcommands().filter(|each| !each.is_hide_set()) {
+        subcommand_of(&mut page, subcommand);
+    }
+    closing(&mut page);
+    page
+}
+
+/// Adds what stands before the options.
+fn introduction(page: &mut String, command: &Command) {
+    section(page, "NAME");
     let about = text_of(command.get_about());
     let _ = writeln!(
         page,
         "haul \\- {}",
         escaped(&about.to_lowercase().replace("urls", "URLs"))
     );
-    section(&mut page, "SYNOPSIS");
+    section(page, "SYNOPSIS");
     for (at, form) in ["[OPTIONS] URL...", "[OPTIONS] -i LIST", "COMMAND"]
         .iter()
         .enumerate()
@@ -56,46 +69,43 @@ pub(super) fn page(command: &Command) -> String {
         page.push_str(if at == 0 { "" } else { ".br\n" });
         let _ = writeln!(page, "\\fBhaul\\fR {}", escaped(form));
     }
-    section(&mut page, "DESCRIPTION");
+    section(page, "DESCRIPTION");
     for text in text_of(command.get_long_about()).split("\n\n").skip(1) {
-        paragraph(&mut page, text);
+        paragraph(page, text);
     }
     if let Some(urls) = command
         .get_arguments()
         .find(|argument| argument.is_positional())
     {
         for text in help_of(urls).split("\n\n").skip(1) {
-            paragraph(&mut page, text);
+            paragraph(page, text);
         }
     }
-    section(&mut page, "OPTIONS");
-    options(&mut page, command);
-    section(&mut page, "COMMANDS");
-    for subcommand in command.get_subcommands().filter(|each| !each.is_hide_set()) {
-        subcommand_of(&mut page, subcommand);
-    }
-    section(&mut page, "EXIT STATUS");
+}
+
+/// Adds what stands after the commands.
+fn closing(page: &mut String) {
+    section(page, "EXIT STATUS");
     for line in EXIT_STATUS.lines().skip(1) {
         let (status, meaning) = line.trim_start().split_once("  ").unwrap_or((line, ""));
-        entry(&mut page, status, meaning);
+        entry(page, status, meaning);
     }
-    section(&mut page, "FILES");
+    section(page, "FILES");
     for (path, text) in FILES {
-        entry(&mut page, path, text);
+        entry(page, path, text);
     }
-    section(&mut page, "ENVIRONMENT");
+    section(page, "ENVIRONMENT");
     for (name, text) in ENVIRONMENT {
-        entry(&mut page, name, text);
+        entry(page, name, text);
     }
-    section(&mut page, "EXAMPLES");
+    section(page, "EXAMPLES");
     page.push_str(".nf\n");
     for line in EXAMPLES.lines().skip(1) {
         let _ = writeln!(page, "{}", escaped(line.trim_start()));
     }
     page.push_str(".fi\n");
-    section(&mut page, "SEE ALSO");
+    section(page, "SEE ALSO");
     let _ = writeln!(page, "{}", escaped(SEE_ALSO));
-    page
 }
 
 fn section(page: &mut String, title: &str) {

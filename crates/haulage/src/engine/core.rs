@@ -216,7 +216,8 @@ impl Core {
         hashes
     }
 
-    /// Returns what names may hold beyond what every system takes. The destination is asked the first time.
+    /// Returns what names may hold beyond what every system takes. The destination is asked the
+    /// first time.
     pub(super) fn accepted_names(&self) -> Accepted {
         if self.options.portable_names {
             return Accepted::NOTHING;

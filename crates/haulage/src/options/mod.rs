@@ -93,8 +93,8 @@ pub struct Options {
     pub layout: Layout,
     /// Whether servers have a say in that.
     pub naming: Naming,
-    /// Whether names are made safe for every system. Otherwise they keep what the destination's file system accepts, such
-    /// as `:`.
+    /// Whether names are made safe for every system. Otherwise they keep what the destination's
+    /// file system accepts, such as `:`.
     pub portable_names: bool,
     /// What happens when the target is there.
     pub existing: Existing,

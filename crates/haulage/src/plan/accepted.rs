@@ -1,7 +1,7 @@
 //! What a destination's file system takes in a name, beyond what every system takes.
 
-/// A set of characters and forms of names that only some file systems take: `:` and its like, a dot or
-/// a space at the end, and names that Windows keeps for devices.
+/// A set of characters and forms of names that only some file systems take: `:` and its like, a dot
+/// or a space at the end, and names that Windows keeps for devices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Accepted(u16);
 
@@ -11,8 +11,8 @@ impl Accepted {
     /// What Linux's own file systems take.
     pub(crate) const EVERYTHING: Self = Self((1 << Self::TRIALS.len()) - 1);
 
-    /// A name to try for each member of the set. Whoever makes a file of that name, and finds it under
-    /// just that name, knows that the member is accepted.
+    /// A name to try for each member of the set. The member is accepted if a file can be created
+    /// under that name, and its folder then lists exactly that name.
     pub(crate) const TRIALS: [&str; 11] = [
         "a\\a", "a<a", "a>a", "a:a", "a\"a", "a|a", "a?a", "a*a", "a.", "a ", "con",
     ];
@@ -31,7 +31,8 @@ impl Accepted {
         Self::NOTHING
     }
 
-    /// Returns whether a character that is special somewhere may stand in a name. `/` and NUL never may.
+    /// Returns whether a character that is special somewhere may stand in a name. `/` and NUL never
+    /// may.
     pub(super) fn character(self, character: char) -> bool {
         let tried = &Self::TRIALS[..Self::DOT];
         let at = tried

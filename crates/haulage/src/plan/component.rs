@@ -1,5 +1,5 @@
-//! One component of a path: any text becomes a plain file name, the same on every run. Where the destination takes more
-//! than every platform does (`:`, `?` and the like), the name keeps it.
+//! One component of a path: any text becomes a plain file name, the same on every run. Where the
+//! destination takes more than every platform does (`:`, `?` and the like), the name keeps it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -37,8 +37,8 @@ pub(super) struct Component<'a> {
 }
 
 impl<'a> Component<'a> {
-    /// A name as somebody wrote it. `accepted` says what the destination takes; it is called only where the name depends
-    /// on that.
+    /// Returns a safe name for a text. `accepted` returns what the destination accepts; it is
+    /// called only if the name depends on that.
     pub(super) fn of_text(
         text: &'a str,
         position: Position,
@@ -131,7 +131,7 @@ impl Tag {
     }
 }
 
-/// Whether a name is one that some systems take and others do not.
+/// Returns whether some systems accept the name and others do not.
 fn depends_on_system(component: &str) -> bool {
     component.contains(|character| is_forbidden(character) && !matches!(character, '/' | '\0'))
         || component.ends_with([' ', '.'])
@@ -139,7 +139,8 @@ fn depends_on_system(component: &str) -> bool {
         || is_device(component)
 }
 
-/// One component that is a plain file name wherever that much is accepted; borrowed when it was one already.
+/// Returns a plain file name for a destination that accepts this much; borrowed if the component
+/// was one already.
 fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_, str> {
     let replaced = |character| is_forbidden(character) && !accepted.character(character);
     let mut safe: String = component
@@ -167,8 +168,8 @@ fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_,
     }
 }
 
-/// Drops dots and spaces at the ends that are not accepted there: Windows drops trailing ones itself, so that the file
-/// would be another than the one that was checked.
+/// Drops dots and spaces at the ends that are not accepted there: Windows drops trailing ones
+/// itself, so that the file would be another than the one that was checked.
 fn trim(name: &mut String, accepted: Accepted) {
     let goes = |character| match character {
         ' ' => !accepted.outer_space(),

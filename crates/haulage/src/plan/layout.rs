@@ -16,8 +16,8 @@ const ROW_DIGITS: usize = 9;
 /// Bytes of the hash in a name: with 128 bits, two of 10⁸ URLs share a name once in 10²² lists.
 const HASH_BYTES: usize = 16;
 
-/// The name that a layout gives to a row's file. `given` is the URL as given, `row` its number, and `accepted` says what the
-/// destination takes in names.
+/// The name that a layout gives to a row's file. `given` is the URL as given, `row` its number, and
+/// `accepted` says what the destination takes in names.
 pub(crate) fn name(
     layout: Layout,
     url: &Url,

@@ -55,8 +55,8 @@ impl RelativeName {
     }
 }
 
-/// A path below the destination that is safe to create: every component is one plain file name there, and the first is not
-/// the state's folder.
+/// A path below the destination that is safe to create: every component is one plain file name
+/// there, and the first is not the state's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TargetName(Arc<str>);
 

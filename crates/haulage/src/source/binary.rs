@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::lines::{BUFFER, BYTE_ORDER_MARK};
 
-/// Returns why what a reader brings is no list, as far as its beginning tells; `None` when it may be one. No more than a
-/// block is read.
+/// Returns why the data cannot be a list, judged by its first block; `None` when it may be one. No
+/// more than that block is read.
 ///
 /// # Errors
 /// When it cannot be read so far.

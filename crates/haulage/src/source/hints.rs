@@ -1,4 +1,4 @@
-//! Lines of a list that are nearly always meant otherwise than they would be read: what to write instead.
+//! Hints for lines of a list that are nearly always a mistake: what to write instead.
 
 /// The options that lines below a URL have in lists of aria2c, as far as they are common.
 const ARIA2: [&str; 9] = [
@@ -18,8 +18,9 @@ const FIELDS: [&str; 8] = [
     "out", "label", "sha256", "sha512", "sha1", "md5", "blake3", "crc32c",
 ];
 
-/// Returns what is wrong with a line whose URL has spaces, if that is more than a URL with spaces in it: a second URL, a
-/// comment, a field or a name after the first one. `text` is what stands before the first TAB, without outer spaces.
+/// Returns what is wrong with a line whose URL has spaces, if that is more than a URL with spaces
+/// in it: a second URL, a comment, a field or a name after the first one. `text` is what stands
+/// before the first TAB, without outer spaces.
 pub(super) fn after_space(text: &str) -> Option<&'static str> {
     let (first, rest) = text.split_once(' ')?;
     let next = rest.trim_start();
@@ -45,8 +46,8 @@ pub(super) fn after_space(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns whether what follows a URL after spaces is the name for its file: both end like names of files, or there are
-/// several spaces, which no URL has.
+/// Returns whether what follows a URL after spaces is the name for its file: both end like names of
+/// files, or there are several spaces, which no URL has.
 fn is_name_after(url: &str, rest: &str) -> bool {
     let name = rest.trim_start();
     let is_apart = name.len() < rest.len();
@@ -67,7 +68,8 @@ fn has_extension(name: &str) -> bool {
     })
 }
 
-/// Returns what a line without a URL at its beginning probably is. `line` still has its outer spaces.
+/// Returns what a line without a URL at its beginning probably is. `line` still has its outer
+/// spaces.
 pub(super) fn no_url(line: &str) -> Option<&'static str> {
     if is_aria2(line) {
         return Some(

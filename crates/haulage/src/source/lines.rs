@@ -76,7 +76,8 @@ impl<R: Read> Lines<R> {
         &self.input
     }
 
-    /// What has been read when the first line is there, before it is taken. What goes wrong is told of when a line is asked for.
+    /// Returns what has been read by the time the first line is complete; the lines still follow.
+    /// An error ends the list, and is returned by [`take_error`](Self::take_error).
     pub(super) fn first_block(&mut self) -> &[u8] {
         while self.phase == Phase::Lines
             && self.filled.len() <= MAX_LINE

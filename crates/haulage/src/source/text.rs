@@ -151,8 +151,8 @@ impl RowCounter {
     }
 }
 
-/// Returns what may be shown of a bad line: its URL. Of several URLs, and of one that does not stand first, a password
-/// would not be found: what follows is left out.
+/// Returns what may be shown of a bad line: its URL. Of several URLs, and of one that does not
+/// stand first, a password would not be found: what follows is left out.
 fn url_in(line: &[u8]) -> &[u8] {
     let field = line.split(|byte| *byte == b'\t').next().unwrap_or_default();
     let url = field.trim_ascii();

@@ -10,8 +10,9 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, unlinkat};
 use super::{make_folder, open_folder};
 use crate::plan::accepted::Accepted;
 
-/// Makes a file of each name to try, in a folder of its own below the workspace, and removes them again. A name is accepted
-/// if the folder lists it just so: FAT, for one, makes `a` where `a.` is asked for. What cannot be tried is not accepted.
+/// Creates a file under each name to try, in a folder of its own below the workspace, and removes
+/// them again. A name is accepted if the folder then lists exactly that name: FAT, for example,
+/// creates `a` for `a.`. If this fails, nothing is accepted.
 pub(super) fn accepted(workspace: BorrowedFd<'_>) -> Accepted {
     // Other processes may try it at the same time.
     let folder = format!("names-{}", process::id());
