@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{Decompressed, List, ListFormat, Pattern};
+use haulage::source::{self, Decompressed, List, ListFormat, Pattern};
 use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
 use crate::exit::Problem;
@@ -116,6 +116,11 @@ impl Inputs {
         let format = format.or_else(|| ListFormat::of_name(&name));
         let (format, count) = if about.is_file() {
             // Looked at beforehand, so that what cannot be used is known before anything is made.
+            if let Some(why) = why_no_list_at(path) {
+                return Err(Problem::usage(format!(
+                    "cannot use {name} as a list: {why}"
+                )));
+            }
             let format = format.unwrap_or_else(|| format_of(path));
             (Some(format), Count::File(path.to_owned(), format))
         } else {
@@ -186,6 +191,12 @@ impl Inputs {
             row
         }))
     }
+}
+
+/// Why a file is no list, as its first bytes tell. What cannot be read is told of when the list is.
+fn why_no_list_at(path: &Path) -> Option<&'static str> {
+    let file = File::open(path).ok()?;
+    source::why_no_list(Decompressed::new(file)).ok().flatten()
 }
 
 /// The format of a file, as its first line tells it. What cannot be read is told of when the list is.

@@ -3,6 +3,7 @@
 
 mod allocator;
 mod args;
+mod completions;
 mod demo;
 mod exit;
 mod habits;
@@ -16,6 +17,7 @@ mod report;
 mod run;
 mod settings;
 mod signal;
+mod target;
 mod values;
 
 use std::process::ExitCode;

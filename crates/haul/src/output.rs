@@ -1,8 +1,9 @@
-//! Standard output as the destination of one file: `-o -`.
+//! Standard output, or a device, as the destination of one file: `-o -`, `-o /dev/null`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,6 +29,15 @@ pub(crate) fn standard() -> io::Result<(Output, Reader)> {
         reader: reader.clone(),
     });
     Ok((output, reader))
+}
+
+/// A device or a named pipe, which is there already.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing is made: what is opened is no file"
+)]
+pub(crate) fn device(path: &Path) -> io::Result<Output> {
+    Ok(Output::new(OpenOptions::new().write(true).open(path)?))
 }
 
 /// Takes note when the reader leaves.

@@ -6,17 +6,18 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
-    AddressFamily, Checksum, Codings, Destination, Durability, Existing, HttpVersion, Layout,
-    Naming, Options, PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, Codings, Durability, Existing, HttpVersion, Layout, Naming, Options,
+    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
-use crate::output::{self, Reader};
+use crate::output::Reader;
 use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
+use crate::target::{self, Target};
 use crate::values::{Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
@@ -35,16 +36,11 @@ impl TryFrom<Download> for Settings {
     type Error = Problem;
 
     fn try_from(download: Download) -> Result<Self, Problem> {
-        let inputs = inputs(&download)?;
+        let target = Target::of(&download)?;
+        let inputs = inputs(&download, &target)?;
         let mut options = options(&download, inputs.given_as)?;
-        let mut reader = None;
-        if output(&download)? == Some(Named::StandardOutput) {
-            let (output, its_reader) = output::standard().map_err(|cause| {
-                Problem::destination(format!("standard output cannot be used: {cause}"))
-            })?;
-            options.destination = Destination::Output(output);
-            reader = Some(its_reader);
-        }
+        let (destination, reader) = target.open()?;
+        options.destination = destination;
         let results = if download.dry_run {
             Some((ResultsTarget::Output, Form::Plan))
         } else {
@@ -150,6 +146,7 @@ fn files(options: &mut Options, download: &Download) {
     } else {
         Naming::ByUrl
     };
+    options.portable_names = download.portable_names;
     options.layout = match download.layout {
         args::Layout::Flat => Layout::Flat,
         args::Layout::Tree => Layout::Tree,
@@ -181,7 +178,7 @@ fn files(options: &mut Options, download: &Download) {
     options.hashes.clone_from(&download.hashes);
 }
 
-fn inputs(download: &Download) -> Result<Inputs, Problem> {
+fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
     if download.urls.is_empty() && download.inputs.is_empty() {
         return Err(Problem::usage("nothing to do: no URL was given")
             .hint("give one, or a list with -i FILE; haul --help says more"));
@@ -189,12 +186,20 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
     if let Some(argument) = download.urls.iter().find(|url| !url.contains("://")) {
         return Err(no_url(argument));
     }
+    if let Some(quoted) = download
+        .urls
+        .iter()
+        .find(|url| url.starts_with(['"', '\'']))
+    {
+        return Err(Problem::usage(format!("{quoted} has quotes around it"))
+            .hint("leave out the quotes that are part of the URL"));
+    }
     if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Problem::usage(
             "standard input can be read only once: give -i - once",
         ));
     }
-    let output = output(download)?;
+    target.check(download)?;
     check_checksums(download)?;
     let mut inputs = Inputs::new();
     for url in &download.urls {
@@ -206,12 +211,15 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         if !download.checksums.is_empty() && pattern.len() != Some(1) {
             return Err(one_checksum("a pattern that stands for several"));
         }
-        let pattern = match output {
-            Some(Named::As(name)) => pattern.output(name)?,
-            Some(Named::StandardOutput) if pattern.len() != Some(1) => {
-                return Err(one_output("a pattern that stands for several"));
+        let pattern = match target {
+            Target::File { name, .. } => pattern.output(name)?,
+            Target::StandardOutput | Target::Device(_) if pattern.len() != Some(1) => {
+                return Err(target::one_output(
+                    download,
+                    "a pattern that stands for several",
+                ));
             }
-            Some(Named::StandardOutput) | None => pattern,
+            Target::Folder(_) | Target::StandardOutput | Target::Device(_) => pattern,
         };
         inputs.add_pattern(pattern, &download.checksums);
     }
@@ -224,66 +232,6 @@ fn inputs(download: &Download) -> Result<Inputs, Problem> {
         inputs.add_list(path, format, download.base_url.as_deref())?;
     }
     Ok(inputs)
-}
-
-/// What `-o` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named<'a> {
-    As(&'a str),
-    StandardOutput,
-}
-
-/// What `-o` says, where it can be used at all.
-fn output(download: &Download) -> Result<Option<Named<'_>>, Problem> {
-    let Some(name) = download.output.as_deref() else {
-        return Ok(None);
-    };
-    if name == "-" {
-        return standard_output(download).map(Some);
-    }
-    if Path::new(name).is_absolute() {
-        return Err(
-            Problem::usage(format!("-o {name} is not below the destination"))
-                .hint("-o names the file, -d DIR is where it goes"),
-        );
-    }
-    if !download.inputs.is_empty() {
-        return Err(
-            Problem::usage("-o names the file of one URL, not those of a list")
-                .hint("in the list, after the URL and a tab, out=NAME does that"),
-        );
-    }
-    if download.urls.len() > 1 {
-        return Err(
-            Problem::usage("-o names the file of one URL, and there are several").hint(
-                "with a pattern in one URL, such as {a,b}, -o may have #1 for what it stands for",
-            ),
-        );
-    }
-    Ok(Some(Named::As(name)))
-}
-
-fn standard_output(download: &Download) -> Result<Named<'_>, Problem> {
-    if !download.inputs.is_empty() {
-        return Err(one_output("a list"));
-    }
-    if download.urls.len() > 1 {
-        return Err(one_output("several"));
-    }
-    if download.results == Some(ResultsTarget::Output) {
-        return Err(
-            Problem::usage("standard output can have the file or the results, not both")
-                .hint("--results FILE.jsonl writes the results to a file"),
-        );
-    }
-    Ok(Named::StandardOutput)
-}
-
-fn one_output(but: &str) -> Problem {
-    Problem::usage(format!(
-        "-o - writes the file of one URL to standard output, and there is {but}"
-    ))
-    .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
 
 /// Checksums are those of one file, and of one algorithm there is one.
@@ -332,7 +280,8 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        problem.hint(format!("did you mean https://{argument}?"))
+        let host = argument.trim_start_matches('/');
+        problem.hint(format!("did you mean https://{host}?"))
     }
 }
 
@@ -391,7 +340,7 @@ mod tests {
     use std::ffi::OsString;
     use std::num::NonZeroU64;
 
-    use haulage::Algorithm;
+    use haulage::{Algorithm, Destination};
 
     use super::*;
 
@@ -401,7 +350,9 @@ mod tests {
     }
 
     fn refusal(line: &str) -> String {
-        let Err(problem) = inputs(&download(line)) else {
+        let download = download(line);
+        let refused = Target::of(&download).and_then(|target| inputs(&download, &target));
+        let Err(problem) = refused else {
             panic!("{line} was taken");
         };
         format!("{problem}; {}", problem.hint.as_deref().unwrap_or_default())
@@ -412,7 +363,7 @@ mod tests {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition --portable-names";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -431,6 +382,7 @@ mod tests {
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.naming, Naming::ByServer);
+        assert!(options.portable_names);
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
         assert_eq!(options.http, HttpVersion::Http1);
@@ -497,7 +449,6 @@ mod tests {
             ("http://a/{b,c} -o -", "give one URL"),
             ("-i Cargo.toml -o -", "-d DIR"),
             ("http://a/ -o - --results -", "--results FILE.jsonl"),
-            ("http://a/ -o /x", "-d DIR"),
             ("http://a/ http://b/ -o x", "there are several"),
             ("http://a/ -i Cargo.toml -o x", "out=NAME"),
             (

@@ -155,10 +155,10 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// How many segments a file may have; curl's `-s` has no number.
+/// Reads how many segments a file may have; curl's `-s` has no number.
 pub(crate) fn segments(text: &str) -> Result<usize, String> {
     at_least_one(text)
-        .map_err(|why| format!("{why}: the most segments of a file; curl's -s is -q here"))
+        .map_err(|why| format!("{why}: the maximum segments of a file; for curl's -s use -q"))
 }
 
 /// A header of a request, as curl takes it: `Name: value`, or `Name;` for one without a value.

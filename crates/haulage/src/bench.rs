@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use crate::fetch::http1::chunks::{Chunks, Piece};
 use crate::fetch::http1::head;
 use crate::options::Layout;
+use crate::plan::accepted::Accepted;
 use crate::plan::layout;
 use crate::plan::pieces::Pieces;
 use crate::plan::registry::{Claim, Names};
@@ -24,8 +25,9 @@ pub fn rows(list: &str) -> usize {
 pub fn names(layout: Layout, requests: &[Request]) -> usize {
     let mut names = Names::default();
     let claimed = requests.iter().zip(0..).map(|(request, row)| {
-        let name = layout::name(layout, &request.url, request.url(), row);
-        names.claim(name, request.url(), &[])
+        let given = request.url();
+        let name = layout::name(layout, &request.url, given, row, &Accepted::nothing);
+        names.claim(name, given, &[])
     });
     claimed
         .filter(|claim| matches!(claim, Claim::Mine { .. }))

@@ -5,11 +5,11 @@ use clap::ValueEnum;
 /// How an item ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ended {
-    /// Its file was fetched
+    /// The file was downloaded
     Done,
-    /// Its file was there already
+    /// The file existed already
     Skipped,
-    /// Its file was there already, and has not changed
+    /// The file existed already, and the server says that it has not changed
     Unchanged,
     /// There is no file
     Failed,
@@ -18,18 +18,18 @@ pub(crate) enum Ended {
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowFormat {
-    /// A JSON object a line
+    /// One JSON object per line, with the fields of --results
     Jsonl,
-    /// A list: the URL and what its row said of it
+    /// A list that -i reads: the URL and its fields
     Text,
 }
 
 /// What the lines of a list are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
-    /// What its name says (SHA256SUMS, MD5SUMS, x.iso.sha256 and the like), or else its first line
+    /// By the name of the list (such as SHA256SUMS or x.iso.sha256), or by its first line
     Auto,
-    /// URLs
+    /// One URL per line
     Text,
     /// Checksums and names
     Checksums,
@@ -38,13 +38,13 @@ pub(crate) enum InputFormat {
 /// How files are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Layout {
-    /// The last part of the URL's path: b.gif
+    /// Last part of the URL's path: b.gif
     Flat,
-    /// Folders as on the server, under one for the host
+    /// Folders as on the server, below one for the host: host/a/b.gif
     Tree,
-    /// A hash of the URL: ab/cd/abcd….gif, for very many files
+    /// Hash of the URL: ab/cd/abcd….gif, for millions of files
     Hashed,
-    /// The row's number: 000000042.gif
+    /// Number of the row: 000000042.gif
     Row,
 }
 
@@ -70,21 +70,22 @@ pub(crate) enum Exists {
 /// What a power cut may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Durability {
-    /// No file is synced: one that was named lately may be incomplete then
+    /// Never: after a power cut, recent files may be incomplete
     None,
-    /// A file has its name once its bytes are on the disk, and is recorded once its name is; about once a second
+    /// About once a second: a file gets its name only when it is on the disk
     Batch,
-    /// The same, and an item ends only once it is recorded
+    /// Each file before it is reported
     Each,
 }
 
 /// Which failures of an earlier run are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RetryFailed {
+    /// All of them
     All,
-    /// Those that may have passed: a silent host, a status 503, but not a 404
+    /// Those whose cause may have passed, such as a timeout or a status 503, but not a 404
     Transient,
-    /// They fail again, without a request
+    /// None: they fail again, without a request
     None,
 }
 
@@ -95,10 +96,10 @@ pub(crate) enum Progress {
     Auto,
     /// As auto
     Bar,
-    /// A line as each item starts and ends
+    /// A line when an item starts and when it ends
     Plain,
-    /// Every event as JSON, one a line
+    /// Events as JSON, one per line
     Json,
-    /// Only failures, and a line at the end
+    /// Only failures, and a summary at the end
     None,
 }

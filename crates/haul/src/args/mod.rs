@@ -10,7 +10,7 @@ mod choices;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, Options, RetryPolicy};
 
@@ -18,24 +18,26 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
 };
 use crate::exit::{Exit, Problem};
-use crate::habits::Habits;
+use crate::habits;
 use crate::report;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
 };
 
-/// Downloads URLs, and lists of URLs of any length, into complete files.
+/// Downloads URLs, and lists of URLs of any length
 ///
-/// A file has its name only once it is complete; what is not lives in DIR/.haul, and running the same command again
-/// fetches what is not there yet.
+/// A file appears under its name only when it is complete. Incomplete data is kept in DIR/.haul:
+/// run the same command again to resume.
 #[derive(Debug, Parser)]
 #[command(
     name = "haul",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     disable_help_subcommand = true,
     override_usage = "haul [OPTIONS] URL...\n       haul [OPTIONS] -i LIST\n       haul <COMMAND>",
-    after_long_help = EXIT_STATUS
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}")
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -44,45 +46,65 @@ pub(crate) struct Arguments {
     pub(crate) download: Download,
 }
 
-const EXIT_STATUS: &str = "\
+/// Commands to start from, for the help and the manual page.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  haul https://example.org/x.iso              into the current folder
+  haul -d photos -i urls.txt                  a list, one URL per line
+  haul -o - https://example.org/a.tgz | tar xz
+  haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'
+  haul --checksum sha256=HEX URL              fails unless the checksum matches
+  haul results photos --status failed         what an earlier run could not get";
+
+/// What the exit status tells.
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
-    0  every item is done, was there already, or has not changed
-    1  the run finished, some items failed
+    0  every item is done, existed already, or has not changed
+    1  the run finished, but some items failed
     2  the command line or a list could not be used
-    3  the destination could not be used; run the same command again to go on
-  130  interrupted; run the same command again to go on";
+    3  the destination could not be used; run the same command again to resume
+  130  interrupted; run the same command again to resume";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Download 20 flags from a server inside this program, to see it work
+    /// Download 20 flags from a built-in server, to see haul at work
     Demo(Demo),
-    /// Print what became of each item, from what is recorded in a folder
+    /// Print the recorded result of each item of a list
     ///
-    /// As JSON, one row a line, with the fields of --results; or as a list that -i reads, so that what failed can be tried by itself:
+    /// With --format text the output is a list that -i reads, to try failed items by themselves:
     /// haul results DIR --status failed --format text > failed.txt
     Results(Recorded),
-    /// Print completions for a shell
-    Completions { shell: Shell },
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell that reads the script
+        shell: Shell,
+    },
     /// Print the manual page
     Man,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where the flags go
-    #[arg(short, long = "dir", value_name = "DIR", default_value = "downloads")]
+    /// Download the flags into this folder
+    #[arg(
+        short,
+        long = "dir",
+        value_name = "DIR",
+        default_value = "downloads",
+        value_hint = ValueHint::DirPath
+    )]
     pub(crate) directory: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Recorded {
-    /// The folder that a list was downloaded to
-    #[arg(value_name = "DIR")]
+    /// Folder that a list was downloaded to
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
-    /// Only those that ended so; may be given several times
+    /// Print only items with this status; may be repeated
     #[arg(long = "status", value_name = "STATUS", value_enum)]
     pub(crate) statuses: Vec<Ended>,
-    /// How they are printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = RowFormat::Jsonl)]
     pub(crate) format: RowFormat,
 }
@@ -94,78 +116,106 @@ pub(crate) struct Recorded {
     reason = "switches on a command line are either there or not"
 )]
 pub(crate) struct Download {
-    /// What to download
+    /// URLs to download
     ///
-    /// A URL may be a pattern, as in curl: {a,b}, [1-20], [001-100:2], [a-z]. With a name, as in {<cc>cn,in,us},
-    /// {<cc>} repeats what that name stands for.
-    #[arg(value_name = "URL")]
+    /// A URL may be a pattern, as in curl: {a,b}, [1-20], [001-100:2], [a-z]. A set may have a
+    /// name, as in {<cc>cn,in,us}: then {<cc>} repeats its value.
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
 
-    /// Read URLs from this file, one a line; - is standard input
+    /// Read URLs from this file, one per line; - is standard input
     ///
-    /// After the URL, separated by tabs: out=NAME names the file, label=TEXT is what progress calls it, ALGO=HEX (as in
-    /// sha256=…) is its checksum, and further URLs are mirrors, each asked when those before it have failed, or, with a
-    /// checksum, for shares of a large file. Blank lines and lines that start with # are skipped. A list compressed with
-    /// gzip or zstd is read as it is. May be given several times.
-    #[arg(short, long = "input", value_name = "FILE", help_heading = "Input")]
+    /// Fields may follow the URL, separated by TABs: out=NAME sets the file name, label=TEXT the
+    /// name shown in progress output, ALGO=HEX (such as sha256=…) the expected checksum; further
+    /// URLs are mirrors. A mirror is used when the URLs before it have failed; with a checksum,
+    /// parts of a large file are downloaded from several mirrors at once. Blank lines and lines
+    /// that start with # are skipped. Files compressed with gzip or zstd are decompressed. May be
+    /// repeated.
+    #[arg(
+        short,
+        long = "input",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Input"
+    )]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// What the lines of the lists are
+    /// Format of the lists
     ///
-    /// A list of checksums is what sha256sum and its like write: HEX, two spaces, NAME; or SHA256 (NAME) = HEX. Each name is
-    /// where the file is, seen from --base-url, and what it is called here. Without a tag 32 digits are MD5, 40 SHA-1, 64
-    /// SHA-256 (in a list called B3SUMS or ….b3 BLAKE3), 128 SHA-512. A PGP signature is passed over, not checked.
+    /// A list of checksums is the output of sha256sum and similar tools: HEX, two spaces, NAME; or
+    /// SHA256 (NAME) = HEX. Each name is resolved against --base-url, and used as the local file
+    /// name. Without a tag, 32 digits are MD5, 40 SHA-1, 64 SHA-256 (BLAKE3 in a list called B3SUMS
+    /// or *.b3), 128 SHA-512. A PGP signature is skipped, not verified.
     #[arg(
         long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto,
         requires = "inputs", help_heading = "Input"
     )]
     pub(crate) input_format: InputFormat,
 
-    /// What relative URLs in a list, and the names in one of checksums, are relative to
+    /// Resolve relative URLs in a list, and names in a list of checksums, against this URL
     ///
-    /// As for the links of a web page: its last part counts only when it ends with a slash. So for a list of checksums it
-    /// may be the URL of the list itself.
+    /// This works as for links in a web page: the last part of the path counts only if it ends with
+    /// a slash. So for a list of checksums, the URL of the list itself will do.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
 
-    /// Say what would be fetched, and to which name; ask for nothing, make nothing
+    /// List the URLs and file names; send no request, write nothing
     ///
-    /// Each item is a line on standard output, as -i reads it: the URL, a tab, out=NAME.
+    /// Each item is a line on standard output in the format that -i reads: the URL, a TAB,
+    /// out=NAME.
     #[arg(long, conflicts_with = "results", help_heading = "Input")]
     pub(crate) dry_run: bool,
 
-    /// Take {} and [] in a URL as they are
+    /// Turn URL patterns off: {} and [] stand for themselves
     #[arg(short, long, help_heading = "Input")]
     pub(crate) globoff: bool,
 
-    /// Where the files go; created when missing
+    /// Download into this folder; it is created if missing
     #[arg(
         short,
         long = "dir",
         value_name = "DIR",
         default_value = ".",
+        value_hint = ValueHint::DirPath,
         help_heading = "Files"
     )]
     pub(crate) directory: PathBuf,
 
-    /// Save the one URL under this name
+    /// Save the file under this name; - writes it to standard output
     ///
-    /// With a pattern, #1 is what its first part stands for, and #<name> what the part of that name does. - is standard
-    /// output: the bytes go out as they come, so an attempt that fails half-way is the last, and a wrong checksum is told of
-    /// by the exit status alone.
-    #[arg(short, long, value_name = "NAME", help_heading = "Files")]
+    /// DIR/, or a folder that exists, saves the file in that folder under its own name. The name is
+    /// relative to --dir; it may be absolute or contain .., and then .haul is kept in the folder of
+    /// the file. With a URL pattern, #1 stands for the value of its first set, #<name> for that of
+    /// the set of this name. A device such as /dev/null is written to directly, as is standard
+    /// output: the bytes go out as they arrive, so an attempt that fails midway cannot be retried,
+    /// and a wrong checksum only shows in the exit status.
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Files"
+    )]
     pub(crate) output: Option<String>,
 
-    /// How files are named that neither -o nor their row in a list names
+    /// How to name files that neither -o nor the list names
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Layout::Flat, help_heading = "Files")]
     pub(crate) layout: Layout,
 
     /// Let the server name the file (Content-Disposition)
     ///
-    /// The name is made safe, and known only when the server has answered: a file that is there already costs a request.
-    /// -o and out= in a list win.
+    /// The name is made safe. It is known only when the server has responded, so a file that exists
+    /// costs a request. -o, and out= in a list, take precedence.
     #[arg(long, help_heading = "Files")]
     pub(crate) content_disposition: bool,
+
+    /// Use only file names that are valid on every system
+    ///
+    /// By default a name keeps the characters that the file system of the destination accepts, such
+    /// as : and ?. A name with characters that it does not accept is changed, and gets ~ and 8
+    /// digits that depend on the URL.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) portable_names: bool,
 
     /// When a file is there already
     ///
@@ -188,82 +238,88 @@ pub(crate) struct Download {
     )]
     pub(crate) min_free: Size,
 
-    /// What a power cut may cost
+    /// When to flush files to disk
     ///
-    /// What ends haul alone, kill -9 too, costs nothing that was named, whichever it is.
+    /// This matters for power cuts and system crashes only: whatever is chosen, complete files
+    /// survive when haul itself is killed.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Durability::Batch, help_heading = "Files")]
     pub(crate) durability: Durability,
 
-    /// Keep the one URL's file only if it has this checksum: sha256=HEX
+    /// Expected checksum of the file, such as sha256=HEX, for one URL
     ///
-    /// Or one of sha512, sha1, md5, blake3, crc32c; may be given once for each. In a list, ALGO=HEX after the URL and a
-    /// tab does the same for its row. A file that is there already is read and held against it.
+    /// Algorithms: sha256, sha512, sha1, md5, blake3, crc32c. May be repeated for another one. In a
+    /// list, ALGO=HEX after the URL and a TAB does the same. If the file exists, it is read and
+    /// compared.
     #[arg(long = "checksum", value_name = "ALGO=HEX", help_heading = "Files")]
     pub(crate) checksums: Vec<Checksum>,
 
-    /// Compute this of every file, and put it into the results: sha256, sha512, sha1, md5, blake3, crc32c
+    /// Compute this hash of every file, and add it to the results
     ///
-    /// Files that are there already are read for it. May be given several times.
+    /// Algorithms: sha256, sha512, sha1, md5, blake3, crc32c. Existing files are read for it. May
+    /// be repeated.
     #[arg(long = "hash", value_name = "ALGO", help_heading = "Files")]
     pub(crate) hashes: Vec<Algorithm>,
 
-    /// Most requests at once
+    /// Maximum concurrent requests
     ///
-    /// It begins with 32 at most, and goes up to this as long as more bring more.
+    /// haul starts with up to 32 and adds more while that makes it faster.
     #[arg(
         short, long, value_name = "N", value_parser = at_least_one,
         default_value_t = Options::DEFAULT_JOBS,
-        help_heading = "Pace"
+        help_heading = "Speed and limits"
     )]
     pub(crate) jobs: usize,
 
-    /// Most requests at once to one host
+    /// Maximum concurrent requests to one host
     ///
-    /// Each host begins with four, or as many as --split says. As long as more bring more, it gets more; half when it refuses some or
-    /// does not answer; and no more while it takes longer to answer. -v tells each change.
+    /// haul finds the right number for each host: it starts with four (or --split), adds more while
+    /// throughput grows, stops when responses get slower, and halves the number on refusals and
+    /// timeouts. -v shows each change.
     #[arg(
         long, value_name = "N", value_parser = at_least_one,
         default_value_t = Options::DEFAULT_PER_HOST,
-        help_heading = "Pace"
+        help_heading = "Speed and limits"
     )]
     pub(crate) per_host: usize,
 
-    /// Least time between two requests to one host: 500ms, 2s, 1m
-    #[arg(long, value_name = "DUR", help_heading = "Pace")]
+    /// Minimum time between two requests to one host, such as 500ms, 2s, 1m
+    #[arg(long, value_name = "DUR", help_heading = "Speed and limits")]
     pub(crate) delay: Option<Span>,
 
-    /// Obey robots.txt, and the Crawl-delay in it
+    /// Obey robots.txt, including its Crawl-delay
     ///
-    /// Each host is asked for it once, before anything else. What it does not allow fails. The group counts that has the name with which
-    /// --user-agent begins: haulage.
-    #[arg(long, help_heading = "Requests")]
+    /// It is requested once from each host, before anything else. A URL that it disallows fails.
+    /// haul follows the rules for the product name that --user-agent begins with: haulage.
+    #[arg(long, help_heading = "Speed and limits")]
     pub(crate) robots: bool,
 
-    /// Most bytes per second, of all files together: 500K, 5M, 1.5M/s; 0 is no limit
-    #[arg(long, value_name = "RATE", help_heading = "Pace")]
+    /// Maximum bytes per second in total, such as 500K, 5M, 1.5M/s; 0 is no limit
+    #[arg(long, value_name = "RATE", help_heading = "Speed and limits")]
     pub(crate) limit_rate: Option<Rate>,
 
-    /// Most bytes per second from one host, segments and HTTP/2 streams included
-    #[arg(long, value_name = "RATE", help_heading = "Pace")]
+    /// Maximum bytes per second from one host
+    #[arg(long, value_name = "RATE", help_heading = "Speed and limits")]
     pub(crate) limit_rate_per_host: Option<Rate>,
 
-    /// Most segments of one file at once; 1 lets each file come as one
+    /// Maximum segments of one file at once; 1 turns segments off
     ///
-    /// A large file begins as one request. When what is left of it would take more than two seconds, idle connections to its host
-    /// take the second half of the largest remainder. They count as requests to it (--per-host, -j). A server that does not want
-    /// them, or is no faster with them, gets one request. Mirrors of a file that has a checksum take shares too.
+    /// A large file starts as one request. If the rest would take more than two seconds, idle
+    /// connections to its host download the second half of the largest remainder. Segments count as
+    /// requests (--per-host, -j). They are used only if the server supports ranges and identifies
+    /// the version of the file, and only while they make it faster. With a checksum, mirrors serve
+    /// segments too.
     #[arg(
         short, long, value_name = "N", value_parser = segments,
         default_value_t = Options::DEFAULT_SPLIT,
-        help_heading = "Pace"
+        help_heading = "Speed and limits"
     )]
     pub(crate) split: usize,
 
-    /// Never split a remainder smaller than this: 500K, 16M, 1G
+    /// Minimum size of a remainder to split, such as 500K, 16M, 1G
     #[arg(
         long, value_name = "SIZE",
         default_value_t = Size(Options::DEFAULT_MIN_SPLIT_SIZE),
-        help_heading = "Pace"
+        help_heading = "Speed and limits"
     )]
     pub(crate) min_split_size: Size,
 
@@ -271,20 +327,24 @@ pub(crate) struct Download {
     #[arg(
         long, value_name = "N",
         default_value_t = RetryPolicy::default().retries,
-        help_heading = "Pace"
+        help_heading = "Retries and timeouts"
     )]
     pub(crate) retries: u32,
 
-    /// Which of the items that failed in an earlier run are tried again
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t = RetryFailed::Transient, help_heading = "Pace")]
+    /// Which items that failed in an earlier run to try again
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = RetryFailed::Transient, help_heading = "Retries and timeouts")]
     pub(crate) retry_failed: RetryFailed,
 
-    /// Stop at the first item that fails
-    #[arg(long, conflicts_with = "max_errors", help_heading = "Pace")]
+    /// Stop when the first item fails
+    #[arg(
+        long,
+        conflicts_with = "max_errors",
+        help_heading = "Retries and timeouts"
+    )]
     pub(crate) fail_early: bool,
 
-    /// Stop when so many items have failed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Pace")]
+    /// Stop when this many items have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Retries and timeouts")]
     pub(crate) max_errors: Option<u64>,
 
     /// Stop retrying one item after this
@@ -294,47 +354,47 @@ pub(crate) struct Download {
     #[arg(
         long, value_name = "TIME",
         default_value_t = Span(RetryPolicy::default().max_time),
-        help_heading = "Pace"
+        help_heading = "Retries and timeouts"
     )]
     pub(crate) retry_max_time: Span,
 
-    /// Longest time to connect: 500ms, 30s, 5m, 1h
+    /// Maximum time to connect, such as 500ms, 30s, 5m, 1h
     #[arg(
         long, value_name = "TIME",
         default_value_t = Span(Options::DEFAULT_CONNECT_TIMEOUT),
-        help_heading = "Pace"
+        help_heading = "Retries and timeouts"
     )]
     pub(crate) connect_timeout: Span,
 
-    /// Longest time without a byte received
+    /// Maximum time without receiving a byte
     #[arg(
         long, value_name = "TIME",
         default_value_t = Span(Options::DEFAULT_TIMEOUT),
-        help_heading = "Pace"
+        help_heading = "Retries and timeouts"
     )]
     pub(crate) timeout: Span,
 
-    /// Most bytes of one file: 500, 10K, 1.5M, 2G; a larger one fails
+    /// Maximum size of a file, such as 500, 10K, 1.5M, 2G; a larger one fails
     ///
-    /// K, M, G and T, or KiB and so on, are powers of 1024; KB and so on are powers of 1000.
-    #[arg(long, value_name = "SIZE", help_heading = "Files")]
+    /// K, M, G, T and KiB, MiB, … are powers of 1024; KB, MB, … are powers of 1000.
+    #[arg(long, value_name = "SIZE", help_heading = "Speed and limits")]
     pub(crate) max_size: Option<Size>,
 
-    /// Longest time for one item, all its attempts and waits included; then it fails
-    #[arg(long, value_name = "TIME", help_heading = "Pace")]
+    /// Maximum time for one item, including retries and waits; then it fails
+    #[arg(long, value_name = "TIME", help_heading = "Retries and timeouts")]
     pub(crate) max_time: Option<Span>,
 
-    /// Bytes per second: a file that comes more slowly for --timeout has stalled
+    /// Minimum bytes per second: a file that is slower for --timeout counts as stalled
     ///
-    /// As for --max-size: 500, 10K, 1.5M. 0 waits for any that comes at all.
+    /// Takes the units of --max-size. 0 turns this off.
     #[arg(
         long, value_name = "RATE",
         default_value_t = Rate(Options::DEFAULT_LOWEST_SPEED),
-        help_heading = "Pace"
+        help_heading = "Retries and timeouts"
     )]
     pub(crate) lowest_speed: Rate,
 
-    /// Most redirects that one item follows
+    /// Maximum redirects to follow for one item
     #[arg(
         long, value_name = "N",
         default_value_t = Options::DEFAULT_MAX_REDIRECTS,
@@ -342,7 +402,7 @@ pub(crate) struct Download {
     )]
     pub(crate) max_redirects: u32,
 
-    /// Connect to these addresses for this host and port, without looking it up; * is any host
+    /// Connect to these addresses for this host and port instead of looking it up; * is any host
     #[arg(
         long,
         value_name = "HOST:PORT:ADDRESS[,ADDRESS]...",
@@ -358,7 +418,7 @@ pub(crate) struct Download {
     #[arg(short = '6', long, help_heading = "Requests")]
     pub(crate) ipv6: bool,
 
-    /// Speak HTTP/1.1 where HTTP/2 could be negotiated
+    /// Use HTTP/1.1 even where HTTP/2 could be negotiated
     #[arg(
         long = "http1.1",
         conflicts_with = "http2_prior_knowledge",
@@ -366,7 +426,7 @@ pub(crate) struct Download {
     )]
     pub(crate) http1: bool,
 
-    /// Speak HTTP/2, without TLS too; a server that does not fails
+    /// Use HTTP/2 only, without TLS too; fails if the server does not support it
     #[arg(long, help_heading = "Requests")]
     pub(crate) http2_prior_knowledge: bool,
 
@@ -374,13 +434,14 @@ pub(crate) struct Download {
     #[arg(long, conflicts_with = "allow_downgrade", help_heading = "Requests")]
     pub(crate) https_only: bool,
 
-    /// Follow redirects from https to plain http, which anybody on the way can change
+    /// Follow redirects from https to plain http, which others can read and change on the way
     #[arg(long, help_heading = "Requests")]
     pub(crate) allow_downgrade: bool,
 
-    /// Send this header too; 'NAME;' sends one without a value
+    /// Send this header with each request; 'NAME;' sends one without a value
     ///
-    /// A header that tells something about you goes only to the origin of the URL as given, not to where it redirects.
+    /// Headers that may identify you are sent only to the origin of the URL as given, not to other
+    /// hosts that it redirects to. May be repeated.
     #[arg(
         short = 'H',
         long = "header",
@@ -389,15 +450,15 @@ pub(crate) struct Download {
     )]
     pub(crate) headers: Vec<Header>,
 
-    /// Let the server compress what it sends (gzip, br, zstd), and save what that was
+    /// Request compression (gzip, br, zstd); save decompressed
     ///
-    /// Deflate is not asked for, but decoded too. Without this, bytes are saved as they were sent. What a compression stands
-    /// for is limited to 64 MiB and 250 times what was received; beyond that the file fails. Checksums and hashes are those
-    /// of the file as it is saved.
+    /// Without it, the bytes are saved as sent. Deflate is decoded too, but not requested. Decompressed
+    /// data is limited to 64 MiB plus 250 times what was received; beyond that the file fails.
+    /// Checksums and hashes are those of the saved file.
     #[arg(long, help_heading = "Requests")]
     pub(crate) compressed: bool,
 
-    /// Say who asks; '' says nothing
+    /// Send this User-Agent; '' sends none
     #[arg(
         short = 'A', long, value_name = "TEXT",
         default_value = Options::DEFAULT_USER_AGENT,
@@ -407,28 +468,38 @@ pub(crate) struct Download {
 
     /// Log in with HTTP Basic authentication
     ///
-    /// Others on this machine may see the command line: in a list, USER:PASSWORD@ before the host of
-    /// a URL does the same unseen.
+    /// Other users of this machine may see the command line. In a list, USER:PASSWORD@ before the
+    /// host of a URL does the same without being seen.
     #[arg(short, long, value_name = "USER:PASSWORD", help_heading = "Requests")]
     pub(crate) user: Option<User>,
 
-    /// Trust the certificates in this PEM file, and no others
+    /// Trust only the certificates in this PEM file
     ///
-    /// They may be authorities', which then vouch for servers, or servers' own: a server that presents
-    /// exactly a certificate in the file is trusted, also if it is self-signed. Its dates must be right, and
-    /// its name must be the host in the URL.
-    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    /// They may be those of authorities, which then vouch for servers, or those of servers: a server
+    /// that presents exactly a certificate in the file is trusted, even if it is self-signed. Its
+    /// dates must be right, and its name must be the host in the URL.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
     pub(crate) cacert: Option<PathBuf>,
 
-    /// Trust any certificate: anybody on the way can read and change everything
+    /// Accept any certificate: others can read and change everything on the way
     #[arg(short = 'k', long, help_heading = "Requests")]
     pub(crate) insecure: bool,
 
-    /// Write what became of each item to this file, which ends in .jsonl; - is standard output
-    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    /// Write a row for each item to this file, which ends in .jsonl; - is standard output
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Reports"
+    )]
     pub(crate) results: Option<ResultsTarget>,
 
-    /// What to show meanwhile, on standard error
+    /// How to show progress, on standard error
     #[arg(
         long, value_name = "HOW", value_enum,
         default_value_t = Progress::Auto,
@@ -436,37 +507,39 @@ pub(crate) struct Download {
     )]
     pub(crate) progress: Progress,
 
-    /// Only errors
+    /// Show errors only
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
     pub(crate) quiet: bool,
 
-    /// Every attempt, every redirect, and what caused each failure
+    /// Show every attempt and redirect, and the cause of each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
 }
 
 /// Reads the arguments of the process.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
-    let command = Habits::augment_args(Arguments::command());
+    let mut command = Arguments::command();
+    command.build();
+    let arguments = habits::translate(&command, arguments).map_err(Stop::Habits)?;
     let matches = command.try_get_matches_from(arguments)?;
-    Habits::from_arg_matches(&matches)?.refuse()?;
     Ok(Arguments::from_arg_matches(&matches)?)
 }
 
-/// Why there are no arguments: a wrong one, or one such as `--help` that needs nothing further.
+/// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Clap(clap::Error),
-    Habit(Problem),
+    /// Options that haul does not have.
+    Habits(Vec<Problem>),
 }
 
 impl Stop {
-    /// Says it, and with which status to end.
+    /// Shows it, and returns the status to end with.
     pub(crate) fn show(&self) -> Exit {
         match self {
-            Self::Habit(problem) => {
-                report::show(problem);
-                problem.exit
+            Self::Habits(problems) => {
+                problems.iter().for_each(report::show);
+                Exit::Usage
             }
             Self::Clap(error) => {
                 // Who asks for help and closes the pipe has seen enough.
@@ -487,12 +560,6 @@ impl From<clap::Error> for Stop {
     }
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
-        Self::Habit(problem)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -503,7 +570,7 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_definition() {
-        Habits::augment_args(Arguments::command()).debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]

@@ -51,6 +51,25 @@ fn a_bad_row_fails_alone_and_says_where_it_stands() {
 }
 
 #[test]
+fn a_binary_file_is_refused_as_a_whole() {
+    let place = Place::new();
+    let binary = b"\x7fELF\x02\x01\x01\0\0\0\0\0\n\xff\xfe\n".repeat(1000);
+    place.write_bytes("program", &binary);
+    for format in ["auto", "text"] {
+        let ran = place.haul(&["-i", "program", "-d", "d", "--input-format", format]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("binary file"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        assert!(!place.has("d"));
+    }
+    let stdin = std::fs::File::open(place.path().join("program")).unwrap();
+    let mut command = place.command(&["-i", "-", "-d", "d"]);
+    let ran: Ran = command.stdin(stdin).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("binary file"), "{}", ran.stderr);
+}
+
+#[test]
 fn relative_urls_are_relative_to_the_base_url() {
     let origin = Origin::plain();
     origin.under("/", |request| {

@@ -1,5 +1,7 @@
 //! What cannot be done ends with status 2 and says what can; what can is what the help says.
 
+use origin::{Body, Origin, Script};
+
 use crate::Place;
 
 #[test]
@@ -11,20 +13,21 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
     for (line, says) in [
         ("", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
+        ("//host/a", "did you mean https://host/a?"),
+        ("\"http://a.example/\"", "leave out the quotes"),
         ("list.txt", "-i list.txt"),
-        ("-O http://a.example/", "-O is not needed"),
-        ("-L http://a.example/", "redirects are followed"),
-        (
-            "-C - http://a.example/",
-            "goes on with what is not there yet",
-        ),
-        ("-c http://a.example/", "goes on with what is not there yet"),
+        ("-x16 http://a.example/", "-s 16 --per-host 16"),
+        ("-C 1000 http://a.example/", "resumes by itself"),
+        ("--retires 1 http://a.example/", "did you mean --retries?"),
         (
             "-o x http://a.example/ http://b.example/",
             "there are several",
         ),
         ("-o x -i list.txt", "out=NAME"),
         ("-o - -i list.txt", "-d DIR"),
+        ("-o /dev/null -i list.txt", "-d DIR"),
+        ("-o .haul/x http://a.example/", "haul's own folder"),
+        ("-o #1/ http://a.example/{a,b}", "names folders only"),
         ("-o - --results - http://a.example/", "--results FILE.jsonl"),
         ("-u me http://a.example/", "USER:PASSWORD"),
         ("-H Host:x http://a.example/", "follows from the URL"),
@@ -60,9 +63,13 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "--exists refresh -H If-None-Match:x http://a.example/",
             "haul's own to send",
         ),
-        ("-sS http://a.example/", "curl's -s is -q here"),
+        ("-s http://a.example/", "for curl's -s use -q"),
+        ("-s x http://a.example/", "for curl's -s use -q"),
         ("--limit-rate fast http://a.example/", "1.5M"),
-        ("--proxy http://b.example http://a.example/", "--proxy"),
+        (
+            "--proxy http://b.example http://a.example/",
+            "does not support proxies",
+        ),
         ("http://a.example/{b", "--globoff"),
     ] {
         let arguments: Vec<&str> = line.split_whitespace().collect();
@@ -76,6 +83,25 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ["SHA256SUMS", "list.txt", "sums"],
         "something was made on the way"
     );
+}
+
+#[test]
+fn options_for_what_haul_does_anyway_are_ignored() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("hello")));
+    let place = Place::new();
+    for habits in [
+        &["-LO"][..],
+        &["-c"],
+        &["-C", "-"],
+        &["-fsSL", "-nc"],
+        &["-Z", "-#"],
+    ] {
+        let ran = place.haul(&[habits, &[&origin.url("/a")]].concat());
+        assert_eq!(ran.code, Some(0), "{habits:?}: {}", ran.stderr);
+    }
+    assert_eq!(place.read("a"), "hello");
+    assert_eq!(place.names("."), ["a"]);
 }
 
 #[test]
@@ -138,6 +164,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--min-split-size",
         "--output",
         "--per-host",
+        "--portable-names",
         "--progress",
         "--quiet",
         "--resolve",

@@ -28,6 +28,7 @@ use crate::fetch::origin;
 use crate::http_url::HttpUrl;
 use crate::inflow::Rates;
 use crate::options::{Codings, HttpVersion, Options};
+use crate::plan::accepted::Accepted;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::Entity;
@@ -71,6 +72,8 @@ pub(super) struct Core {
     pub(super) aside: SetAside,
     pub(super) rates: Arc<Rates>,
     pub(super) names: Mutex<Names>,
+    /// What the destination takes in names, once a row has needed to know.
+    accepted_names: OnceLock<Accepted>,
     /// Rows that ask for the same as one which is under way.
     pub(super) followers: Mutex<HashMap<Key, Vec<(u64, Request)>>>,
     /// Origins that do not want several requests for one file: scheme, host and port.
@@ -134,6 +137,7 @@ impl Core {
             robots: AllRobots::default(),
             aside: SetAside::default(),
             names: Mutex::default(),
+            accepted_names: OnceLock::new(),
             followers: Mutex::default(),
             unsplit: Mutex::default(),
             stopping,
@@ -210,6 +214,17 @@ impl Core {
             self.options.hashes.contains(&hash.algorithm()) || request.checksums.iter().any(is_same)
         });
         hashes
+    }
+
+    /// Returns what names may hold beyond what every system takes. The destination is asked the
+    /// first time.
+    pub(super) fn accepted_names(&self) -> Accepted {
+        if self.options.portable_names {
+            return Accepted::NOTHING;
+        }
+        *self
+            .accepted_names
+            .get_or_init(|| self.disk.accepted_names())
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {

@@ -91,9 +91,20 @@ impl Core {
                 return self.forget();
             }
         };
+        let accepted = || self.accepted_names();
+        if self.is_named_later(&request) {
+            // Its name will be made on a network thread, where nothing may block.
+            accepted();
+        }
         let wanted = match &request.name {
-            Some(name) => TargetName::of_user(name, request.url()),
-            None => layout::name(self.options.layout, &request.url, request.url(), row),
+            Some(name) => TargetName::of_user(name, request.url(), &accepted),
+            None => layout::name(
+                self.options.layout,
+                &request.url,
+                request.url(),
+                row,
+                &accepted,
+            ),
         };
         let (target, key) = {
             let mut names = lock(&self.names);

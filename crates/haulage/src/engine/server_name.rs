@@ -56,7 +56,9 @@ impl Core {
         if item.keys.by_server.is_some() {
             return false;
         }
-        let wanted = proposed(item, headers).unwrap_or_else(|| item.target.clone());
+        let wanted = self
+            .proposed(item, headers)
+            .unwrap_or_else(|| item.target.clone());
         let (url, checksums) = (item.request.url(), &item.request.checksums);
         match lock(&self.names).claim(wanted, url, checksums) {
             Claim::Mine { name, key } => {
@@ -76,10 +78,12 @@ impl Core {
             Claim::Same { .. } => false,
         }
     }
-}
 
-fn proposed(item: &Item, headers: &Fields) -> Option<TargetName> {
-    let field = headers.get(CONTENT_DISPOSITION)?;
-    let proposed = disposition::file_name(field.as_bytes())?;
-    item.target.named_by_server(&proposed, item.request.url())
+    fn proposed(&self, item: &Item, headers: &Fields) -> Option<TargetName> {
+        let field = headers.get(CONTENT_DISPOSITION)?;
+        let proposed = disposition::file_name(field.as_bytes())?;
+        let accepted = || self.accepted_names();
+        item.target
+            .named_by_server(&proposed, item.request.url(), &accepted)
+    }
 }

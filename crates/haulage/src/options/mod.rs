@@ -93,6 +93,9 @@ pub struct Options {
     pub layout: Layout,
     /// Whether servers have a say in that.
     pub naming: Naming,
+    /// Whether names are made safe for every system. Otherwise they keep what the destination's
+    /// file system accepts, such as `:`.
+    pub portable_names: bool,
     /// What happens when the target is there.
     pub existing: Existing,
     /// Which of the rows that have failed in an earlier run are tried again.
@@ -173,6 +176,7 @@ impl Options {
             tls: TlsOptions::default(),
             layout: Layout::Flat,
             naming: Naming::ByUrl,
+            portable_names: false,
             existing: Existing::Auto,
             retry_failed: RetryFailed::Transient,
             durability: Durability::Batch,

@@ -1,4 +1,5 @@
-//! One component of a path: any text becomes a plain file name, the same on every run and on every platform.
+//! One component of a path: any text becomes a plain file name, the same on every run. Where the
+//! destination takes more than every platform does (`:`, `?` and the like), the name keeps it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,6 +8,8 @@ use memchr::memchr;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::accepted::Accepted;
 
 /// Most bytes in one component: what ext4, XFS and Btrfs hold, and no more than APFS and NTFS do.
 pub(super) const MAX_COMPONENT: usize = 255;
@@ -34,12 +37,19 @@ pub(super) struct Component<'a> {
 }
 
 impl<'a> Component<'a> {
-    /// A name as somebody wrote it.
-    pub(super) fn of_text(text: &'a str, position: Position) -> Self {
+    /// Returns a safe name for a text. `accepted` returns what the destination accepts; it is
+    /// called only if the name depends on that.
+    pub(super) fn of_text(
+        text: &'a str,
+        position: Position,
+        accepted: &dyn Fn() -> Accepted,
+    ) -> Self {
         let text = if is_plain_ascii(text.as_bytes(), position) {
             Cow::Borrowed(text)
+        } else if depends_on_system(text) {
+            made_safe(text, position, accepted())
         } else {
-            made_safe(text, position)
+            made_safe(text, position, Accepted::NOTHING)
         };
         Self {
             changed: matches!(text, Cow::Owned(_)),
@@ -48,16 +58,20 @@ impl<'a> Component<'a> {
     }
 
     /// A segment of a URL's path, percent-decoded once (RFC 3986 §2.4). Bytes that are no UTF-8 are replaced.
-    pub(super) fn of_segment(segment: &'a str, position: Position) -> Self {
+    pub(super) fn of_segment(
+        segment: &'a str,
+        position: Position,
+        accepted: &dyn Fn() -> Accepted,
+    ) -> Self {
         let bytes = match Cow::from(percent_decode_str(segment)) {
-            Cow::Borrowed(_) => return Self::of_text(segment, position),
+            Cow::Borrowed(_) => return Self::of_text(segment, position, accepted),
             Cow::Owned(bytes) => bytes,
         };
         let (text, lossy) = match String::from_utf8(bytes) {
             Ok(text) => (text, false),
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
         };
-        let safe = Component::of_text(&text, position);
+        let safe = Component::of_text(&text, position, accepted);
         Self {
             changed: lossy || safe.changed,
             text: Cow::Owned(safe.text.into_owned()),
@@ -117,27 +131,31 @@ impl Tag {
     }
 }
 
-/// One component that is a plain file name everywhere; borrowed when it was one already.
-fn made_safe(component: &str, position: Position) -> Cow<'_, str> {
+/// Returns whether some systems accept the name and others do not.
+fn depends_on_system(component: &str) -> bool {
+    component.contains(|character| is_forbidden(character) && !matches!(character, '/' | '\0'))
+        || component.ends_with([' ', '.'])
+        || component.starts_with(' ')
+        || is_device(component)
+}
+
+/// Returns a plain file name for a destination that accepts this much; borrowed if the component
+/// was one already.
+fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_, str> {
+    let replaced = |character| is_forbidden(character) && !accepted.character(character);
     let mut safe: String = component
         .chars()
         .filter(|&character| !is_invisible(character))
-        .map(|character| {
-            if is_forbidden(character) {
-                '_'
-            } else {
-                character
-            }
-        })
+        .map(|character| if replaced(character) { '_' } else { character })
         .collect();
-    // Windows drops trailing dots and spaces, so that the file would be another than the one that was checked.
-    safe.truncate(safe.trim_end_matches([' ', '.']).len());
-    let leading = safe.len() - safe.trim_start_matches(' ').len();
-    safe.drain(..leading);
+    if is_blank(&safe) {
+        safe.clear();
+    }
+    trim(&mut safe, accepted);
     if safe.is_empty() {
         safe.push('_');
     }
-    if is_device(&safe) {
+    if is_device(&safe) && !accepted.devices() {
         safe.insert(0, '_');
     }
     if position == Position::First && is_state_folder(&safe) {
@@ -147,6 +165,21 @@ fn made_safe(component: &str, position: Position) -> Cow<'_, str> {
         Cow::Borrowed(component)
     } else {
         Cow::Owned(safe)
+    }
+}
+
+/// Drops dots and spaces at the ends that are not accepted there: Windows drops trailing ones
+/// itself, so that the file would be another than the one that was checked.
+fn trim(name: &mut String, accepted: Accepted) {
+    let goes = |character| match character {
+        ' ' => !accepted.outer_space(),
+        '.' => !accepted.final_dot(),
+        _ => false,
+    };
+    name.truncate(name.trim_end_matches(goes).len());
+    if !accepted.outer_space() {
+        let leading = name.len() - name.trim_start_matches(' ').len();
+        name.drain(..leading);
     }
 }
 
@@ -341,12 +374,64 @@ pub(super) mod tests {
         proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
+    #[test]
+    fn what_the_destination_accepts_stays_and_nothing_else() {
+        let everything = |text: &'static str| {
+            Component::of_text(text, Position::First, &|| Accepted::EVERYTHING).text
+        };
+        for kept in [
+            "2020-01-01T00:00:00Z.nc",
+            "a?b=c|d",
+            "a\\b",
+            "a. ",
+            " a",
+            "con",
+            "a.",
+            "...a",
+        ] {
+            assert_eq!(everything(kept), kept);
+        }
+        for (text, safe) in [
+            ("..", "_"),
+            (".", "_"),
+            ("...", "_"),
+            (" ", "_"),
+            ("a/b", "a_b"),
+            ("a\0b", "a_b"),
+            ("a\u{202e}b:", "ab:"),
+            ("a\nb?", "ab?"),
+            (".haul", "_haul"),
+            (".HAUL", "_HAUL"),
+            ("haul~1", "_haul~1"),
+        ] {
+            assert_eq!(everything(text), safe, "{text:?}");
+        }
+        // A file system that takes some of them.
+        let some = Accepted::tried(|name| name == "a:a");
+        assert_eq!(
+            Component::of_text("a:b?", Position::First, &|| some).text,
+            "a:b_"
+        );
+    }
+
+    #[test]
+    fn the_destination_is_asked_only_where_it_matters() {
+        for text in ["a.gif", "ä.gif", "a\nb", "..a", ".haul", "a/b", "haul~1"] {
+            let asked = || -> Accepted { panic!("asked for {text:?}") };
+            let _ = Component::of_text(text, Position::First, &asked);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_fast_path_agrees_with_the_slow_one(text in "[ -~]{0,12}|(con|COM1|\\.haul|nul)[ .a]{0,3}") {
             for position in [Position::First, Position::Later] {
-                let slow = matches!(made_safe(&text, position), Cow::Borrowed(_));
+                let slow = matches!(made_safe(&text, position, Accepted::NOTHING), Cow::Borrowed(_));
                 prop_assert_eq!(is_plain_ascii(text.as_bytes(), position), slow);
+                if !depends_on_system(&text) {
+                    let everywhere = made_safe(&text, position, Accepted::EVERYTHING);
+                    prop_assert_eq!(made_safe(&text, position, Accepted::NOTHING), everywhere);
+                }
             }
         }
     }

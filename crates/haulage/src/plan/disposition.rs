@@ -119,6 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::accepted::Accepted;
     use crate::plan::component::tests::{assert_plain, assert_safe_path, awkward};
     use crate::plan::name::{RelativeName, TargetName};
 
@@ -203,8 +204,8 @@ mod tests {
     }
 
     fn named(beside: &str, proposed: &str) -> Option<String> {
-        let target = TargetName::of_user(&RelativeName::from_user(beside).unwrap(), GIVEN);
-        let name = target.named_by_server(proposed, GIVEN)?;
+        let target = TargetName::portable(&RelativeName::from_user(beside).unwrap(), GIVEN);
+        let name = target.named_by_server(proposed, GIVEN, &Accepted::nothing)?;
         // The tag of GIVEN.
         Some(name.as_str().replace("~b33d24b1", "~"))
     }
@@ -246,14 +247,14 @@ mod tests {
                 let proposed = file_name(&field);
                 prop_assert_eq!(&file_name(&field), &proposed);
                 let Some(proposed) = proposed else { continue };
-                let target = TargetName::of_user(&RelativeName::from_user("a").unwrap(), GIVEN);
-                let name = target.named_by_server(&proposed, GIVEN);
-                prop_assert_eq!(&target.named_by_server(&proposed, GIVEN), &name);
+                let target = TargetName::portable(&RelativeName::from_user("a").unwrap(), GIVEN);
+                let name = target.named_by_server(&proposed, GIVEN, &Accepted::nothing);
+                prop_assert_eq!(&target.named_by_server(&proposed, GIVEN, &Accepted::nothing), &name);
                 let Some(name) = name else { continue };
                 assert_plain(name.as_str());
                 assert_safe_path(name.as_str());
                 // A name that is safe stays as it is.
-                prop_assert_eq!(&target.named_by_server(name.as_str(), "other"), &Some(name));
+                prop_assert_eq!(&target.named_by_server(name.as_str(), "other", &Accepted::nothing), &Some(name));
             }
         }
     }

@@ -3,6 +3,7 @@
 use memchr::memrchr;
 use sha2::{Digest, Sha256};
 
+use super::accepted::Accepted;
 use super::component::{Component, Position, hex, split_extension};
 use super::name::TargetName;
 use crate::http_url::HttpUrl;
@@ -15,11 +16,18 @@ const ROW_DIGITS: usize = 9;
 /// Bytes of the hash in a name: with 128 bits, two of 10⁸ URLs share a name once in 10²² lists.
 const HASH_BYTES: usize = 16;
 
-/// The name that a layout gives to a row's file. `given` is the URL as given, and `row` its number.
-pub(crate) fn name(layout: Layout, url: &HttpUrl, given: &str, row: u64) -> TargetName {
+/// The name that a layout gives to a row's file. `given` is the URL as given, `row` its number, and
+/// `accepted` says what the destination takes in names.
+pub(crate) fn name(
+    layout: Layout,
+    url: &HttpUrl,
+    given: &str,
+    row: u64,
+    accepted: &dyn Fn() -> Accepted,
+) -> TargetName {
     match layout {
-        Layout::Flat => flat(url, given),
-        Layout::Tree => tree(url, given),
+        Layout::Flat => flat(url, given, accepted),
+        Layout::Tree => tree(url, given, accepted),
         Layout::Hashed => hashed(url, given),
         Layout::Row => numbered(url, row),
     }
@@ -33,25 +41,25 @@ pub(crate) fn number_of(name: &TargetName) -> Option<u64> {
 }
 
 /// The last segment of the path, without query and fragment.
-fn flat(url: &HttpUrl, given: &str) -> TargetName {
-    let file = Component::of_segment(last_segment(url), Position::First);
+fn flat(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
+    let file = Component::of_segment(last_segment(url), Position::First, accepted);
     TargetName::of_components([file], given)
 }
 
 /// The host, with its port where that is not the scheme's own, and below it the folders of the path: `host_8080/a/b`.
 /// Empty segments are left out, as a file system would. A query shows in the file's name.
-fn tree(url: &HttpUrl, given: &str) -> TargetName {
+fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
     // A colon is in IPv6 addresses and before the port, and can be in no file name on some platforms. Nothing is lost
     // with it, so that the name does not count as changed.
     let host = url.authority().replace(':', "_");
     let folders = url.path().rsplit_once('/').map_or("", |(above, _)| above);
     let folders = folders.split('/').filter(|folder| !folder.is_empty());
-    let folders = folders.map(|folder| Component::of_segment(folder, Position::Later));
-    let mut file = Component::of_segment(last_segment(url), Position::Later);
+    let folders = folders.map(|folder| Component::of_segment(folder, Position::Later, accepted));
+    let mut file = Component::of_segment(last_segment(url), Position::Later, accepted);
     if url.has_query() {
         file = file.changed();
     }
-    let host = Component::of_text(&host, Position::First);
+    let host = Component::of_text(&host, Position::First, accepted);
     let components = std::iter::once(host).chain(folders).chain([file]);
     TargetName::of_components(components, given)
 }
@@ -71,7 +79,7 @@ fn numbered(url: &HttpUrl, row: u64) -> TargetName {
 
 /// The extension of the flat name, with its dot, where it is one of ASCII letters and digits.
 fn extension(url: &HttpUrl) -> String {
-    let file = Component::of_segment(last_segment(url), Position::First);
+    let file = Component::of_segment(last_segment(url), Position::First, &Accepted::nothing);
     let (_, extension) = split_extension(file.as_str());
     let is_plain = extension
         .bytes()
@@ -106,7 +114,7 @@ mod tests {
     const LAYOUTS: [Layout; 4] = [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row];
 
     fn named(layout: Layout, url: &str, row: u64) -> TargetName {
-        name(layout, &HttpUrl::of(url), url, row)
+        name(layout, &HttpUrl::of(url), url, row, &Accepted::nothing)
     }
 
     fn flat(url: &str) -> String {
@@ -279,7 +287,13 @@ mod tests {
     }
 
     fn name_of_spelling(given: &str) -> TargetName {
-        name(Layout::Hashed, &HttpUrl::of(GIVEN), given, 7)
+        name(
+            Layout::Hashed,
+            &HttpUrl::of(GIVEN),
+            given,
+            7,
+            &Accepted::nothing,
+        )
     }
 
     #[test]
@@ -326,10 +340,10 @@ mod tests {
         #[test]
         fn any_segment_becomes_one_plain_component(bytes in awkward(), other in "[a-z]{0,4}") {
             let url = HttpUrl::of(&format!("http://h/d/{}?q#f", encoded(&bytes)));
-            let flat = name(Layout::Flat, &url, GIVEN, 0);
+            let flat = name(Layout::Flat, &url, GIVEN, 0, &Accepted::nothing);
             assert_plain(flat.as_str());
             // Safe names stay as they are, and so do distinct ones.
-            let safe = Component::of_text(flat.as_str(), Position::First);
+            let safe = Component::of_text(flat.as_str(), Position::First, &Accepted::nothing);
             prop_assert_eq!(&TargetName::of_components([safe], &other), &flat);
             let distinct = flat.distinct(GIVEN);
             assert_plain(distinct.as_str());
@@ -350,11 +364,11 @@ mod tests {
             let given = format!("http://{host}/{path}");
             if let Ok((url, _)) = HttpUrl::parse(&given) {
                 for layout in LAYOUTS {
-                    let first = name(layout, &url, &given, row);
+                    let first = name(layout, &url, &given, row, &Accepted::nothing);
                     assert_safe_path(first.as_str());
                     let expected = match layout { Layout::Flat | Layout::Row => 1..=1, Layout::Hashed => 3..=3, Layout::Tree => 2..=1_025 };
                     prop_assert!(expected.contains(&first.as_str().split('/').count()));
-                    prop_assert_eq!(&name(layout, &url, &given, row), &first);
+                    prop_assert_eq!(&name(layout, &url, &given, row, &Accepted::nothing), &first);
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use memchr::memrchr;
 
+use super::accepted::Accepted;
 use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
 use crate::error::{Error, ErrorKind};
 
@@ -54,23 +55,37 @@ impl RelativeName {
     }
 }
 
-/// A path below the destination that is safe to create: every component is one plain file name on every platform, and
-/// the first is not the state's folder.
+/// A path below the destination that is safe to create: every component is one plain file name
+/// there, and the first is not the state's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TargetName(Arc<str>);
 
 impl TargetName {
-    /// A user's own path, each component of it made safe.
-    pub(crate) fn of_user(name: &RelativeName, given: &str) -> Self {
+    /// A user's own path, each component of it made safe for a destination that takes this much.
+    pub(crate) fn of_user(
+        name: &RelativeName,
+        given: &str,
+        accepted: &dyn Fn() -> Accepted,
+    ) -> Self {
         let components = name.0.split('/').enumerate();
-        let safe = components.map(|(index, text)| Component::of_text(text, Position::of(index)));
+        let safe =
+            components.map(|(index, text)| Component::of_text(text, Position::of(index), accepted));
         Self::of_components(safe, given)
+    }
+
+    /// A user's own path, made safe for every system.
+    #[cfg(test)]
+    pub(crate) fn portable(name: &RelativeName, given: &str) -> Self {
+        Self::of_user(name, given, &Accepted::nothing)
     }
 
     /// A path as it was recorded, if it is one that a row could have: whoever can write there may have changed it.
     pub(crate) fn of_recorded(path: &str) -> Option<Self> {
-        let name = RelativeName::from_user(path).ok()?;
-        Some(Self::of_user(&name, "")).filter(|name| name.as_str() == path)
+        let components = path.split('/').enumerate();
+        let everything = || Accepted::EVERYTHING;
+        let safe = components
+            .map(|(index, text)| Component::of_text(text, Position::of(index), &everything));
+        Some(Self::of_components(safe, "")).filter(|name| name.as_str() == path)
     }
 
     /// The path that these components make. One that had to be made safe gets the first 8 hex digits of the SHA-256 of
@@ -145,13 +160,18 @@ impl TargetName {
 
     /// The file in the same folder, under the name that its server proposes: one plain component, made of what stands
     /// after the last separator of either kind (RFC 6266 §4.3). `None` when that is no name, such as `..`.
-    pub(crate) fn named_by_server(&self, proposed: &str, given: &str) -> Option<Self> {
+    pub(crate) fn named_by_server(
+        &self,
+        proposed: &str,
+        given: &str,
+        accepted: &dyn Fn() -> Accepted,
+    ) -> Option<Self> {
         let name = proposed.rsplit(['/', '\\']).next()?;
         if component::is_blank(name) {
             return None;
         }
         // No server can name a file `.haul`, in whatever folder.
-        let file = Component::of_text(name, Position::First);
+        let file = Component::of_text(name, Position::First, accepted);
         let mut path = self
             .folder()
             .map_or_else(String::new, |folder| format!("{folder}/"));
@@ -228,7 +248,7 @@ mod tests {
     const GIVEN: &str = "http://host.example/a";
 
     fn user(name: &str) -> String {
-        TargetName::of_user(&RelativeName::from_user(name).unwrap(), GIVEN)
+        TargetName::portable(&RelativeName::from_user(name).unwrap(), GIVEN)
             .as_str()
             .to_owned()
     }
@@ -321,10 +341,10 @@ mod tests {
         #[test]
         fn any_accepted_path_stays_below_the_destination(text in "\\PC{0,20}|[a./\\\\: ~\\x00-\\x1f]{0,16}") {
             if let Ok(name) = RelativeName::from_user(&text) {
-                let target = TargetName::of_user(&name, GIVEN);
+                let target = TargetName::portable(&name, GIVEN);
                 assert_safe_path(target.as_str());
                 let again = RelativeName::from_user(target.as_str()).unwrap();
-                prop_assert_eq!(TargetName::of_user(&again, "other"), target);
+                prop_assert_eq!(TargetName::portable(&again, "other"), target);
             }
         }
     }

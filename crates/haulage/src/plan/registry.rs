@@ -405,7 +405,7 @@ mod tests {
     use crate::plan::name::RelativeName;
 
     fn target(name: &str, given: &str) -> TargetName {
-        TargetName::of_user(&RelativeName::from_user(name).unwrap(), given)
+        TargetName::portable(&RelativeName::from_user(name).unwrap(), given)
     }
 
     fn claim(names: &mut Names, name: &str, given: &str) -> Claim {

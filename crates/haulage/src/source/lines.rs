@@ -76,6 +76,22 @@ impl<R: Read> Lines<R> {
         &self.input
     }
 
+    /// Returns what has been read by the time the first line is complete; the lines still follow.
+    /// An error ends the list, and is returned by [`take_error`](Self::take_error).
+    pub(super) fn first_block(&mut self) -> &[u8] {
+        while self.phase == Phase::Lines
+            && self.filled.len() <= MAX_LINE
+            && memchr(b'\n', &self.buffer[self.filled.clone()]).is_none()
+        {
+            match self.fill() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => (self.phase, self.error) = (Phase::Ended, Some(error)),
+            }
+        }
+        &self.buffer[self.filled.clone()]
+    }
+
     #[cfg(test)]
     pub(super) fn reader(&self) -> &R {
         &self.reader

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::armour;
 use super::base::Base;
+use super::binary::why_binary;
 use super::checksums::{self, ChecksumList};
 use super::decompressed::{Format, Input};
 use super::lines::Lines;
@@ -110,7 +111,7 @@ impl<R: Read> List<R> {
     }
 
     /// What ended the list before its end, if something did: reading failed, or its first line has told that it is one of
-    /// checksums, and there is no base for their names.
+    /// checksums, and there is no base for their names, or its first bytes that it is none.
     pub fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.0 {
             State::Unknown(lines, _) => lines.take_error(),
@@ -144,9 +145,12 @@ impl<R: Read> Iterator for List<R> {
             && let State::Unknown(mut lines, base) =
                 std::mem::replace(&mut self.0, State::Refused(None))
         {
-            let format = ListFormat::of_next(&mut lines);
-            self.0 =
-                State::of(format, lines, base).unwrap_or_else(|error| State::Refused(Some(error)));
+            self.0 = if let Some(why) = why_binary(lines.first_block()) {
+                State::Refused(Some(Error::new(ErrorKind::Input, why)))
+            } else {
+                let format = ListFormat::of_next(&mut lines);
+                State::of(format, lines, base).unwrap_or_else(|error| State::Refused(Some(error)))
+            };
         }
         match &mut self.0 {
             State::Text(list) => list.next(),

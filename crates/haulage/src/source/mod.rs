@@ -6,8 +6,10 @@
 
 mod armour;
 mod base;
+mod binary;
 mod checksums;
 mod decompressed;
+mod hints;
 mod lines;
 mod list;
 mod list_name;
@@ -15,6 +17,7 @@ mod pattern;
 mod prefix;
 mod text;
 
+pub use binary::why_no_list;
 pub use checksums::ChecksumList;
 pub use decompressed::Decompressed;
 pub use list::{List, ListFormat, count_rows};

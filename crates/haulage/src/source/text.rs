@@ -6,10 +6,11 @@ use std::iter::FusedIterator;
 use std::path::Path;
 use std::sync::Arc;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::base::{Base, request_for};
 use super::decompressed::Decompressed;
+use super::hints;
 use super::lines::{BUFFER, BYTE_ORDER_MARK, Lines};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
@@ -84,10 +85,7 @@ impl<R: Read> Iterator for TextList<R> {
             .and_then(|text| request_of(text, self.base.as_ref(), &mut self.urls));
         Some(match request {
             Ok(request) => Ok(request.read_at(line.place())),
-            Err(error) => {
-                let url = line.bytes.split(|byte| *byte == b'\t').next();
-                Err(line.refused(url.unwrap_or_default(), error))
-            }
+            Err(error) => Err(line.refused(url_in(line.bytes), error)),
         })
     }
 }
@@ -153,12 +151,53 @@ impl RowCounter {
     }
 }
 
+/// Returns what may be shown of a bad line: its URL. Of several URLs, and of one that does not
+/// stand first, a password would not be found: what follows is left out.
+fn url_in(line: &[u8]) -> &[u8] {
+    let field = line.split(|byte| *byte == b'\t').next().unwrap_or_default();
+    let url = field.trim_ascii();
+    let mut authorities = memmem::find_iter(url, "://").map(|at| at + 3);
+    match (authorities.next(), authorities.next()) {
+        (Some(first), _) if !starts_as_url(url) => &url[..first],
+        (Some(_), Some(_)) => url.split(|byte| *byte == b' ').next().unwrap_or(url),
+        _ => field,
+    }
+}
+
+/// Returns the request for the URL of a line, or what to write instead of what stands there.
+fn url_request(
+    line: &str,
+    url: &str,
+    base: Option<&Base>,
+    urls: &mut UrlParser,
+) -> Result<Request, Error> {
+    let url = url.trim_ascii();
+    if memchr(b' ', url.as_bytes()).is_some()
+        && let Some(hint) = hints::after_space(url)
+    {
+        return Err(input(hint));
+    }
+    if base.is_some() && hints::is_aria2(line) {
+        return Err(input(hints::no_url(line).unwrap_or_default()));
+    }
+    request_for(url, base, urls).map_err(|error| match hints::no_url(line) {
+        Some(hint) if !starts_as_url(url.as_bytes()) => input(hint),
+        _ => error,
+    })
+}
+
+/// Whether a text begins with a scheme and `://`: then its own error says what is wrong.
+fn starts_as_url(text: &[u8]) -> bool {
+    let scheme = memmem::find(text, b"://").map(|end| &text[..end]);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.iter().all(u8::is_ascii_alphanumeric))
+}
+
 /// The request that a line makes.
 fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<Request, Error> {
     let Some(tab) = memchr(b'\t', line.as_bytes()) else {
-        return request_for(line.trim_ascii(), base, urls);
+        return url_request(line, line, base, urls);
     };
-    let mut request = request_for(line[..tab].trim_ascii(), base, urls)?;
+    let mut request = url_request(line, &line[..tab], base, urls)?;
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
     let fields = line[tab + 1..].split('\t');
     for field in fields.filter(|field| !field.is_empty()) {
@@ -305,6 +344,23 @@ mod tests {
     }
 
     #[test]
+    fn a_url_may_have_spaces_in_it() {
+        for line in ["http://h/a b.gif", "http://h/My Photos/1 2.gif\tout=x"] {
+            assert!(only(line).is_ok(), "{line}");
+        }
+        let base = "http://h/";
+        let relative = |list: &'static str| {
+            TextList::new(list.as_bytes(), "list")
+                .relative_to(base)
+                .unwrap()
+                .next()
+                .unwrap()
+        };
+        assert!(relative("a b.gif").is_ok());
+        assert!(relative("  out=a").is_err());
+    }
+
+    #[test]
     fn relative_urls_need_something_to_be_relative_to() {
         let text = "a.gif\tout=b.gif\nhttp://h/c\n//[\n";
         let list = |text| TextList::new(text, "list");
@@ -382,7 +438,24 @@ mod tests {
             ("http://h/1\tout=", ErrorKind::Name, "names no file"),
             ("http://h/1\tout=/etc/passwd", ErrorKind::Name, "absolute"),
             ("http://h/1\tout=a/../b", ErrorKind::Name, "without `..`"),
-            ("\tout=a", ErrorKind::Input, "no scheme"),
+            ("\tout=a", ErrorKind::Input, "list of aria2c"),
+            ("\tlabel=a", ErrorKind::Input, "no scheme"),
+            ("  out=a", ErrorKind::Input, "list of aria2c"),
+            (
+                "http://h/1 http://u:secret@h/2",
+                ErrorKind::Input,
+                "two URLs",
+            ),
+            ("http://u:secret@h/1 # one", ErrorKind::Input, "a comment"),
+            ("http://h/1 out=a", ErrorKind::Input, "a TAB between"),
+            ("http://h/1.gif a.gif", ErrorKind::Input, "out= before it"),
+            (
+                "{\"url\":\"http://u:secret@h/1\"}",
+                ErrorKind::Input,
+                "JSON",
+            ),
+            ("<a href='http://h/1'>", ErrorKind::Input, "HTML"),
+            ("1,http://u:secret@h/1", ErrorKind::Input, "CSV"),
             (
                 "ftp://u:secret@h/1",
                 ErrorKind::Input,

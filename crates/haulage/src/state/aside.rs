@@ -173,11 +173,18 @@ fn strange(column: &str) -> rusqlite::Error {
 mod tests {
     use super::*;
     use crate::options::{Layout, Naming};
+    use crate::plan::accepted::Accepted;
     use crate::plan::layout;
     use crate::plan::registry::{Claim, Names};
 
     fn waiting(row: u64, request: Request) -> Waiting {
-        let wanted = layout::name(Layout::Flat, &request.url, request.url(), row);
+        let wanted = layout::name(
+            Layout::Flat,
+            &request.url,
+            request.url(),
+            row,
+            &Accepted::nothing,
+        );
         let claim = Names::default().claim(wanted, request.url(), &request.checksums);
         let Claim::Mine { name, key } = claim else {
             panic!("{claim:?}");

@@ -10,6 +10,7 @@
 
 mod compare;
 mod left;
+mod names;
 mod open;
 mod unnamed;
 mod write_out;
@@ -39,6 +40,7 @@ use super::disk::{Compared, Disk, PartFile, Present, Replace, Seen};
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Durability, Workspace};
+use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
@@ -286,6 +288,13 @@ impl Disk for Directory {
 
     fn was_empty(&self) -> bool {
         self.was_empty
+    }
+
+    fn accepted_names(&self) -> Accepted {
+        let workspace = open_folder(self.root.as_fd(), WORKSPACE);
+        workspace.map_or(Accepted::NOTHING, |workspace| {
+            names::accepted(workspace.as_fd())
+        })
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {

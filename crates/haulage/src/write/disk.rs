@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read};
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
+use crate::plan::accepted::Accepted;
 use crate::plan::existing::Likeness;
 use crate::plan::name::TargetName;
 
@@ -46,6 +47,10 @@ pub(crate) trait Disk: Send + Sync + 'static {
     /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
     /// given itself.
     fn was_empty(&self) -> bool;
+    /// Returns what it takes in names beyond what every system does; may try that out, once.
+    fn accepted_names(&self) -> Accepted {
+        Accepted::NOTHING
+    }
     /// What stands at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
     /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::directory::{holds_no_files, present, read};
 use super::disk::{Disk, PartFile, Present, Replace};
 use crate::error::{Error, ErrorKind};
+use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 
 /// A folder that may or may not be there.
@@ -69,6 +70,11 @@ impl Disk for Preview {
 
     fn was_empty(&self) -> bool {
         self.was_empty
+    }
+
+    /// To try it out would be to write: this is what Linux's own file systems take.
+    fn accepted_names(&self) -> Accepted {
+        Accepted::EVERYTHING
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {

@@ -162,7 +162,7 @@ mod tests {
     use crate::plan::name::RelativeName;
 
     fn target(name: &str) -> TargetName {
-        TargetName::of_user(&RelativeName::from_user(name).unwrap(), "http://host/x")
+        TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
     }
 
     fn crc32c() -> Hashes {

@@ -22,6 +22,7 @@ mod large;
 mod limits;
 mod lists;
 mod mirrors;
+mod names;
 mod next_run;
 mod output;
 mod patience;

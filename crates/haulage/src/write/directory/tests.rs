@@ -8,7 +8,7 @@ use super::*;
 use crate::plan::name::RelativeName;
 
 fn target(name: &str) -> TargetName {
-    TargetName::of_user(&RelativeName::from_user(name).unwrap(), "http://host/x")
+    TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
 fn open(path: &Path) -> Directory {

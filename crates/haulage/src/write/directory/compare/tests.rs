@@ -15,7 +15,7 @@ use crate::options::{Durability, Existing, Workspace};
 use crate::plan::name::{RelativeName, TargetName};
 
 fn target(name: &str) -> TargetName {
-    TargetName::of_user(&RelativeName::from_user(name).unwrap(), "http://host/x")
+    TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
 fn open(path: &Path) -> Directory {

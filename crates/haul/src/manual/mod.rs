@@ -1,25 +1,27 @@
 //! What the command tells about itself to other programs: completions, and its manual page.
 
+mod page;
+mod roff;
+
 use std::io::{self, Write as _};
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use clap_mangen::Man;
 
 use crate::args::Arguments;
+use crate::completions;
 use crate::exit::{Exit, Problem};
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "haul", &mut text);
-    print(&text)
+    let mut command = Arguments::command();
+    command.build();
+    print(completions::script(shell, command).as_bytes())
 }
 
 pub(crate) fn page() -> Result<Exit, Problem> {
-    let mut text = Vec::new();
-    // Writing to memory does not fail.
-    let _ = Man::new(Arguments::command()).render(&mut text);
-    print(&text)
+    let mut command = Arguments::command();
+    command.build();
+    print(page::page(&command).as_bytes())
 }
 
 /// To standard output in one go. (The generators themselves panic when a reader has left.)

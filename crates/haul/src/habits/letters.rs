@@ -1,0 +1,216 @@
+//! Short options, alone or several in one word: `-L`, `-fsSLO`, `-x16`, `-qO-`. Some letters mean
+//! different things in curl, wget and aria2c; what follows tells which one was meant.
+
+use std::ffi::OsString;
+
+use super::Scan;
+use super::table::{self, Takes};
+
+/// What follows a letter.
+struct After<'a> {
+    /// The rest of its word.
+    rest: &'a str,
+    /// The next word, unless it is an option.
+    next: Option<&'a str>,
+    /// A URL stands elsewhere, before the letter or after its value.
+    has_url: bool,
+}
+
+impl<'a> After<'a> {
+    /// Returns what would be the letter's value.
+    fn value(&self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            self.next
+        } else {
+            Some(self.rest)
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        self.value().is_some_and(is_number)
+    }
+
+    /// Returns whether a URL, or nothing, follows: so the letter stands alone.
+    fn stands_alone(&self) -> bool {
+        self.value().is_none_or(|value| value.contains("://"))
+    }
+}
+
+impl Scan {
+    /// One word of short options, without its dash.
+    pub(super) fn letters(&mut self, word: &str) {
+        if self.habit_of_whole_word(word) {
+            return;
+        }
+        let mut own = String::from("-");
+        let problems = self.problems.len();
+        let mut letters = word.char_indices();
+        while let Some((at, letter)) = letters.next() {
+            let rest = letters.as_str();
+            let end = match self.own.short(letter) {
+                Some(takes) if !self.is_habit_here(letter, at > 0, rest) => {
+                    own.push(letter);
+                    match takes {
+                        Takes::Nothing => false,
+                        Takes::Value => return self.own_with_value(&own, rest),
+                    }
+                }
+                _ => self.foreign(letter, at > 0, rest),
+            };
+            // One answer a word says enough.
+            if end || self.problems.len() > problems {
+                break;
+            }
+        }
+        if own.len() > 1 {
+            self.kept.push(OsString::from(own));
+        }
+    }
+
+    fn own_with_value(&mut self, own: &str, rest: &str) {
+        self.kept.push(format!("{own}{rest}").into());
+        if rest.is_empty() {
+            let last = own.chars().next_back().unwrap_or_default();
+            self.keep_value(&format!("-{last}"), "");
+        }
+    }
+
+    /// wget's pairs of letters. Returns whether the word was one.
+    fn habit_of_whole_word(&mut self, word: &str) -> bool {
+        let pair = matches!(word, "nc" | "nd" | "nH" | "np" | "nv");
+        let habit = pair.then(|| self.habit(&format!("-{word}"))).flatten();
+        if let Some(habit) = habit {
+            self.answer(&format!("-{word}"), habit, None);
+        }
+        habit.is_some()
+    }
+
+    /// Returns whether a letter that is ours too is meant as another program's: aria2c's `-k1M`,
+    /// and curl's `-s`, which takes no number.
+    fn is_habit_here(&self, letter: char, has_company: bool, rest: &str) -> bool {
+        if !self.has_habits {
+            return false;
+        }
+        let after = self.after(rest);
+        match letter {
+            'k' => after.value().is_some_and(is_size),
+            's' if rest.is_empty() => !after.is_number() && (has_company || after.stands_alone()),
+            's' => {
+                let is_number = rest.starts_with(|first: char| first.is_ascii_digit());
+                !is_number && rest.chars().all(|letter| self.is_known(letter))
+            }
+            _ => false,
+        }
+    }
+
+    /// A letter of another program. Returns whether the rest of the word was its value.
+    fn foreign(&mut self, letter: char, has_company: bool, rest: &str) -> bool {
+        // curl's `-s` in company: errors are shown anyway, and progress only on a terminal.
+        if letter == 's' && self.has_habits && (has_company || !rest.is_empty()) {
+            return false;
+        }
+        let typed = format!("-{letter}");
+        let after = self.after(rest);
+        let name = meaning(letter, &after).unwrap_or(&typed);
+        if name == "-C -" && self.has_habits {
+            if rest.is_empty() {
+                self.left.next();
+            }
+            return true;
+        }
+        let Some(habit) = self.habit(name) else {
+            self.unknown(&typed);
+            return true;
+        };
+        let takes_rest = habit.takes == Takes::Value && !rest.is_empty();
+        self.answer(&typed, habit, takes_rest.then(|| rest.to_owned()));
+        takes_rest
+    }
+
+    fn is_known(&self, letter: char) -> bool {
+        let typed = format!("-{letter}");
+        self.own.short(letter).is_some() || letter == 'C' || table::find(&typed).is_some()
+    }
+
+    fn after<'a>(&'a self, rest: &'a str) -> After<'a> {
+        let left = self.left.as_slice();
+        let is_url = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
+        After {
+            rest,
+            next: self.next_value(),
+            has_url: self.kept.iter().chain(left.iter().skip(1)).any(is_url),
+        }
+    }
+}
+
+/// Returns which entry of the table a letter with several meanings stands for.
+fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
+    let value = after.value();
+    let number = after.is_number();
+    Some(match letter {
+        'C' => match value {
+            Some("-") => "-C -",
+            Some(value) if is_number(value) => "-C OFFSET",
+            _ => "-c",
+        },
+        'D' if !after.stands_alone() => "--dump-header",
+        'F' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => "--form",
+        'K' if !after.stands_alone() => "--config",
+        'O' if names_file(after) => "-O FILE",
+        'T' if number => "--read-timeout",
+        'T' => "--upload-file",
+        'b' if !after.stands_alone() => {
+            if value.is_some_and(|value| value.contains('=')) {
+                "--cookie"
+            } else {
+                "-b FILE"
+            }
+        }
+        'e' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => {
+            "--execute"
+        }
+        'e' => "--referer",
+        'k' => "-k SIZE",
+        'l' if !after.stands_alone() && !number => "-l FILE",
+        'm' if number => "-m N",
+        'n' if number => "--num-connections",
+        'r' if value.is_some_and(is_range) => "--range",
+        't' if number => "-t N",
+        't' => "--tries",
+        'w' if number => "--wait",
+        'w' => "--write-out",
+        'x' if number => "--max-connection-per-server",
+        'x' if after.has_url && value.is_some_and(|value| value.contains(':')) => "--proxy",
+        _ => return None,
+    })
+}
+
+/// Returns whether `-O` is wget's, which is followed by a file name; curl's is followed by nothing
+/// of its own.
+fn names_file(after: &After<'_>) -> bool {
+    if after.rest.is_empty() {
+        let is_name = |next: &str| next == "-" || after.has_url && !next.contains("://");
+        after.next.is_some_and(is_name)
+    } else {
+        after.rest.contains(['.', '/', '-'])
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+        && text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Returns whether a text is aria2c's size, as in `1M`.
+fn is_size(text: &str) -> bool {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text is curl's range, as in `0-499` or `500-`.
+fn is_range(text: &str) -> bool {
+    text.contains('-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b','))
+}

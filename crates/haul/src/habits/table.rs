@@ -1,0 +1,351 @@
+//! What curl, wget, wget2 and aria2c call things: options that haul does not have, each with its
+//! answer.
+
+/// Options of other programs that mean the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Habit {
+    /// As they are typed: `-P`, `--directory-prefix`.
+    pub(super) names: &'static [&'static str],
+    pub(super) takes: Takes,
+    pub(super) answer: Answer,
+}
+
+/// Whether a value follows the option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    Nothing,
+    Value,
+}
+
+/// What haul does about the option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nothing: it asks for what haul does anyway.
+    Accept,
+    /// Refuses it, and names what means the same here. A word in braces, as in `{DIR}`, stands for
+    /// the value that was typed.
+    Same(&'static str),
+    /// Refuses it with this sentence.
+    Tell(&'static str),
+}
+
+const fn accept(names: &'static [&'static str]) -> Habit {
+    Habit {
+        names,
+        takes: Takes::Nothing,
+        answer: Answer::Accept,
+    }
+}
+
+/// Names what means the same; it takes a value if `text` shows one.
+const fn same(names: &'static [&'static str], text: &'static str) -> Habit {
+    Habit {
+        names,
+        takes: if shows_value(text) {
+            Takes::Value
+        } else {
+            Takes::Nothing
+        },
+        answer: Answer::Same(text),
+    }
+}
+
+const fn tell(names: &'static [&'static str], text: &'static str) -> Habit {
+    Habit {
+        names,
+        takes: Takes::Nothing,
+        answer: Answer::Tell(text),
+    }
+}
+
+/// Turns an option without a value into one with a value.
+const fn valued(habit: Habit) -> Habit {
+    Habit {
+        takes: Takes::Value,
+        ..habit
+    }
+}
+
+const fn shows_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'{' {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Returns the habit of this name, if it is one.
+pub(super) fn find(name: &str) -> Option<&'static Habit> {
+    HABITS.iter().find(|habit| habit.names.contains(&name))
+}
+
+/// Returns every name in the table.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    HABITS.iter().flat_map(|habit| habit.names.iter().copied())
+}
+
+const CERTIFICATES: &str =
+    "haul verifies certificates; give the server's certificate with --cacert FILE";
+const COOKIE_FILES: &str =
+    "haul does not read or write cookie files yet; -H 'Cookie: NAME=VALUE' sends a cookie";
+const PROXIES: &str = "haul does not support proxies yet";
+const CLIENT_CERTIFICATES: &str = "haul does not support client certificates yet";
+const NETRC: &str = "haul does not read .netrc yet; -u USER:PASSWORD logs in";
+const BASIC_ONLY: &str = "haul supports HTTP Basic authentication only (-u USER:PASSWORD)";
+const GET_ONLY: &str = "haul only downloads: it sends no data and no method but GET";
+const HEAD: &str =
+    "haul sends no HEAD requests; --results FILE.jsonl records what each server answered";
+const LINKS: &str =
+    "haul does not follow the links in pages; list the URLs in a file and use -i FILE";
+const FOLDERS: &str = "haul cannot drop parts of a path; in a list, out=NAME names each file";
+const RANGES: &str = "haul downloads whole files only; an interrupted download resumes by itself";
+const LOGS: &str = "haul writes its messages to standard error; redirect them with 2> FILE";
+const WAITS: &str = "haul chooses the pauses between retries itself; --retry-max-time limits them";
+const BACKGROUND: &str = "haul stays in the foreground; add & or use nohup";
+const RESPONSES: &str =
+    "haul does not save response headers; --results FILE.jsonl records type, ETag and date";
+const DNS: &str = "haul uses the system's resolver; --resolve HOST:PORT:ADDRESS sets an address";
+const INTERFACES: &str = "haul cannot choose the network interface";
+const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers and cannot change that yet";
+const CONFIG: &str = "haul does not read configuration files yet";
+const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
+const METALINK: &str =
+    "haul does not read Metalink files yet; in a list, mirrors and checksums follow the URL";
+const DAEMON: &str = "haul cannot be run as a server yet";
+const COMMANDS: &str =
+    "haul does not run commands for downloads yet; --results FILE.jsonl records each one";
+const SPEED_TIME: &str =
+    "haul measures the lowest speed over --timeout; --lowest-speed RATE sets it";
+const ADAPTS: &str = "haul adapts the number of connections itself; -j N is the maximum";
+const REDIRECTED_NAMES: &str =
+    "haul names a file after the URL as given; -o NAME or --content-disposition names it otherwise";
+const MEMORY: &str = "haul limits its memory use itself";
+const SESSION: &str =
+    "haul records its progress in DIR/.haul; run the same command again to resume";
+
+#[rustfmt::skip]
+const HABITS: &[Habit] = &[
+    // What haul does anyway.
+    accept(&["-L", "--location"]),
+    accept(&["-O", "--remote-name", "--remote-name-all"]),
+    accept(&["-c", "--continue", "--always-resume"]),
+    accept(&["--no-clobber"]),
+    accept(&["-Z", "--parallel", "--parallel-immediate", "--force-sequential"]),
+    accept(&["-f", "--fail", "--fail-with-body"]),
+    accept(&["-S", "--show-error"]),
+    accept(&["--create-dirs"]),
+    accept(&["-#", "--progress-bar", "--show-progress", "--force-progress", "--show-console-readout"]),
+    accept(&["-R", "--remote-time", "--use-server-timestamps"]),
+    accept(&["--http2", "--alpn", "--basic", "--auth-no-challenge", "--http-auth-challenge"]),
+    accept(&["--tlsv1", "--tlsv1.2", "--ssl", "--ssl-reqd", "--check-certificate", "--check-hostname"]),
+    accept(&["--retry-connrefused", "--retry-all-errors", "--retry-on-host-error"]),
+    accept(&["--no-directories", "--no-host-directories", "--no-parent"]),
+    accept(&["--no-netrc", "--no-conf", "--no-proxy", "--no-cookies"]),
+    accept(&["--no-buffer", "--tcp-nodelay", "--styled-output", "--keepalive", "--http-keep-alive"]),
+    accept(&["--enable-http-keep-alive", "--enable-http-pipelining", "--enable-color", "--human-readable"]),
+    accept(&["--parameterized-uri", "--reuse-uri", "--dns-caching", "--async-dns", "--deferred-input"]),
+    accept(&["--remove-on-error", "--realtime-chunk-checksum", "--no-use-askpass", "--unlink"]),
+    valued(accept(&["--file-allocation", "--summary-interval", "--auto-save-interval", "--event-poll"])),
+
+    // Names and folders.
+    same(&["-P", "--directory-prefix", "--output-dir"], "-d {DIR}"),
+    same(&["--output-document", "--out"], "-o {FILE}"),
+    same(&["-J", "--remote-header-name"], "--content-disposition"),
+    same(&["--force-directories"], "--layout tree"),
+    same(&["--restrict-file-names"], "--portable-names"),
+    valued(tell(&["--cut-dirs"], FOLDERS)),
+    tell(&["--protocol-directories"], FOLDERS),
+    tell(&["--trust-server-names"], REDIRECTED_NAMES),
+    valued(tell(&["--default-page"], "haul names a file without a name index.html; -o NAME names it otherwise")),
+    tell(&["--adjust-extension"], "haul does not change extensions; -o NAME or out=NAME in a list names the file"),
+    tell(&["-E"], "haul does not support client certificates yet, and does not change extensions"),
+    valued(tell(&["--index-out"], "-o NAME names the file here, and out=NAME those of a list")),
+    same(&["--allow-overwrite"], "--exists overwrite"),
+    same(&["--auto-file-renaming"], "--exists rename"),
+    same(&["-N", "--timestamping", "--conditional-get"], "--exists refresh"),
+    valued(same(&["-z", "--time-cond", "--etag-compare", "--etag-save"], "--exists refresh")),
+    valued(tell(&["--backups"], "haul never renames existing files; --exists rename keeps both")),
+    tell(&["--xattr"], "haul writes no extended attributes; --results FILE.jsonl records each file's URL"),
+    valued(tell(&["--create-file-mode"], "haul uses the permissions that umask leaves")),
+    tell(&["--no-use-server-timestamps", "--no-remote-time"], "haul sets each file's time to the server's Last-Modified, always"),
+
+    // Lists and URLs.
+    same(&["--input-file"], "-i {FILE}"),
+    same(&["-B", "--base"], "--base-url {URL}"),
+    same(&["--url"], "{URL}"),
+    same(&["--no-glob"], "--globoff"),
+    tell(&["-:", "--next"], "haul has one set of options for all URLs; run it once for each set"),
+    valued(tell(&["-M", "--metalink-file", "--input-metalink", "--metalink"], METALINK)),
+    tell(&["--metalink-over-http"], METALINK),
+    valued(tell(&["--torrent-file", "--bt-tracker", "--seed-time", "--seed-ratio", "--listen-port"], BITTORRENT)),
+    valued(tell(&["--follow-torrent", "--select-file", "--dht-listen-port", "--bt-max-peers"], BITTORRENT)),
+    valued(tell(&["--ftp-user", "--ftp-password", "--ftp-passwd", "--ftp-port"], BITTORRENT)),
+    tell(&["--follow-ftp", "--ftp-pasv", "--no-passive-ftp", "--enable-dht"], BITTORRENT),
+
+    // Links.
+    tell(&["--recursive", "--mirror", "--page-requisites", "-p", "--convert-links", "-K", "--backup-converted"], LINKS),
+    tell(&["--span-hosts", "--relative", "--force-html", "--delete-after", "--follow-sitemaps"], LINKS),
+    valued(tell(&["-l", "--level", "--accept", "--reject", "--accept-regex", "--reject-regex"], LINKS)),
+    valued(tell(&["--domains", "--exclude-domains", "--include-directories", "--exclude-directories"], LINKS)),
+    valued(tell(&["--follow-tags", "--ignore-tags", "--filter-mime-type"], LINKS)),
+
+    // Pace.
+    same(&["--max-connection-per-server"], "-s {N} --per-host {N}"),
+    same(&["--num-connections"], "-s {N} --per-host {N}"),
+    same(&["--max-concurrent-downloads", "--parallel-max", "--max-threads", "--concurrent-downloads"], "-j {N}"),
+    same(&["--connections", "--parallel-max-host"], "--per-host {N}"),
+    same(&["--chunk-size", "--piece-length", "--min-segment-size"], "--min-split-size {SIZE}"),
+    same(&["--max-overall-download-limit", "--bwlimit", "--rate-limit", "--max-speed"], "--limit-rate {RATE}"),
+    valued(tell(&["--max-download-limit"], "haul has no limit for each file; --limit-rate RATE limits all files together")),
+    same(&["--wait"], "--delay {SECONDS}"),
+    tell(&["--random-wait"], "haul waits exactly as long as --delay says"),
+    valued(tell(&["--rate"], "haul takes the time between two requests to a host: --delay 500ms is two a second")),
+    valued(tell(&["-Q", "--quota"], "haul has no limit for all files together; --max-size SIZE limits each file")),
+    tell(&["--optimize-concurrent-downloads"], ADAPTS),
+    valued(tell(&["--stream-piece-selector", "--uri-selector"], ADAPTS)),
+    valued(tell(&["--disk-cache", "--max-mmap-limit", "--no-file-allocation-limit", "--socket-recv-buffer-size"], MEMORY)),
+
+    // Retries and time.
+    same(&["--retry", "--tries", "--max-tries"], "--retries {N}"),
+    valued(tell(&["--retry-delay", "--waitretry", "--retry-wait"], WAITS)),
+    valued(tell(&["--retry-on-http-error"], "haul retries the statuses that may pass (408, 429, 5xx)")),
+    valued(tell(&["--max-file-not-found", "--max-resume-failure-tries"], "haul decides by the status what to retry; --retries N is the maximum")),
+    same(&["--read-timeout"], "--timeout {SECONDS}"),
+    same(&["--dns-timeout"], "--connect-timeout {SECONDS}"),
+    valued(tell(&["--happy-eyeballs-timeout-ms", "--keepalive-time", "--expect100-timeout"], "haul does not need it; leave it out")),
+    same(&["--max-redirs", "--max-redirect"], "--max-redirects {N}"),
+    same(&["--max-filesize"], "--max-size {SIZE}"),
+    same(&["-Y", "--speed-limit", "--lowest-speed-limit"], "--lowest-speed {RATE}"),
+    valued(tell(&["-y", "--speed-time"], SPEED_TIME)),
+    same(&["--stop"], "--max-time {SECONDS}"),
+    tell(&["--no-location", "--no-follow"], "haul follows redirects; --max-redirects 0 turns that off"),
+    tell(&["--no-continue"], "haul resumes downloads; --exists overwrite downloads existing files again"),
+    tell(&["--no-parallel"], "haul downloads in parallel; -j 1 downloads one file after another"),
+    tell(&["--no-fail"], "haul never saves an error page as the file"),
+    valued(tell(&["--range", "--start-pos"], RANGES)),
+    tell(&["--ignore-content-length", "--ignore-length"], "haul checks each file's length, always"),
+
+    // Requests.
+    valued(tell(&["--request", "--method", "--request-target"], GET_ONLY)),
+    valued(tell(&["--data", "--data-raw", "--data-binary", "--data-urlencode", "--data-ascii", "--json"], GET_ONLY)),
+    valued(tell(&["--post-data", "--post-file", "--body-data", "--body-file", "--form", "--form-string"], GET_ONLY)),
+    valued(tell(&["--upload-file", "--quote", "--url-query"], GET_ONLY)),
+    tell(&["-G", "--get", "--post301", "--post302", "--post303"], GET_ONLY),
+    tell(&["-I", "--head", "--spider", "--use-head"], HEAD),
+    same(&["-U"], "-A {TEXT}"),
+    same(&["--referer", "--referrer"], "-H 'Referer: {URL}'"),
+    same(&["--no-cache", "--http-no-cache"], "-H 'Cache-Control: no-cache'"),
+    same(&["--http-accept-gzip"], "--compressed"),
+    valued(same(&["--compression"], "--compressed")),
+    tell(&["-0", "--http1.0", "--http0.9"], "haul uses HTTP/1.1 and HTTP/2; --http1.1 turns HTTP/2 off"),
+    tell(&["--http3", "--http3-only"], "haul does not support HTTP/3"),
+    same(&["--no-alpn", "--no-http2"], "--http1.1"),
+    tell(&["--no-robots"], "haul reads robots.txt only with --robots; leave it out"),
+    tell(&["--path-as-is"], "haul resolves . and .. in a URL as the URL standard says"),
+    tell(&["--raw", "--tr-encoding"], "haul saves the bytes as sent; --compressed requests compression and decompresses"),
+
+    // Logins, cookies.
+    valued(tell(&["--http-user", "--http-passwd", "--http-password", "--password"], "haul takes both at once: -u USER:PASSWORD")),
+    valued(tell(&["--oauth2-bearer"], "haul has no option for tokens yet; -H 'Authorization: Bearer TOKEN' sends one")),
+    tell(&["--ask-password"], "haul does not ask for passwords; -u USER:PASSWORD gives one"),
+    tell(&["--digest", "--ntlm", "--negotiate", "--anyauth"], BASIC_ONLY),
+    valued(tell(&["--aws-sigv4", "--use-askpass"], BASIC_ONLY)),
+    tell(&["--location-trusted"], "haul never sends credentials to another host; leave it out"),
+    tell(&["-n", "--netrc", "--netrc-optional"], NETRC),
+    valued(tell(&["--netrc-file", "--netrc-path"], NETRC)),
+    same(&["--cookie"], "-H 'Cookie: {NAME=VALUE}'"),
+    valued(tell(&["--load-cookies", "--save-cookies", "--cookie-jar"], COOKIE_FILES)),
+    tell(&["--junk-session-cookies", "--keep-session-cookies"], COOKIE_FILES),
+
+    // TLS.
+    same(&["--ca-certificate"], "--cacert {FILE}"),
+    valued(tell(&["--capath", "--ca-directory"], "haul takes certificates from one file: --cacert FILE")),
+    tell(&["--no-check-certificate", "--no-check-hostname"], CERTIFICATES),
+    valued(tell(&["--pinnedpubkey", "--crlfile", "--crl-file"], "haul does not support pinned keys or revocation lists yet; --cacert FILE limits what is trusted")),
+    valued(tell(&["--cert", "--certificate", "--key", "--private-key", "--cert-type", "--key-type", "--pass"], CLIENT_CERTIFICATES)),
+    tell(&["-1", "-2", "-3", "--sslv2", "--sslv3", "--tlsv1.0", "--tlsv1.1", "--tlsv1.3"], TLS_SETTINGS),
+    valued(tell(&["--tls-max", "--ciphers", "--tls13-ciphers", "--curves", "--secure-protocol", "--min-tls-version"], TLS_SETTINGS)),
+    valued(tell(&["--proto", "--proto-redir"], "haul uses http and https only; --https-only refuses plain http")),
+    valued(tell(&["--proto-default"], "haul needs the whole URL: write https:// before it")),
+    valued(tell(&["--hsts", "--hsts-file", "--alt-svc"], "haul keeps no HSTS or Alt-Svc records; --https-only refuses plain http")),
+    tell(&["--no-hsts"], "haul keeps no HSTS records; leave it out"),
+
+    // Network.
+    valued(tell(&["--proxy", "--all-proxy", "--http-proxy", "--https-proxy", "--ftp-proxy", "--preproxy"], PROXIES)),
+    valued(tell(&["--socks4", "--socks4a", "--socks5", "--socks5-hostname", "--noproxy"], PROXIES)),
+    valued(tell(&["--proxy-user", "--proxy-password", "--proxy-header", "--proxy-cacert", "--proxy-method"], PROXIES)),
+    valued(tell(&["--all-proxy-user", "--all-proxy-passwd", "--http-proxy-user", "--http-proxy-passwd"], PROXIES)),
+    tell(&["--proxytunnel", "--proxy-insecure", "--proxy-basic"], PROXIES),
+    same(&["--inet4-only", "--disable-ipv6"], "-4"),
+    same(&["--inet6-only"], "-6"),
+    valued(tell(&["--prefer-family"], "haul tries IPv6 and IPv4 side by side; -4 or -6 allows only one of them")),
+    valued(tell(&["--interface", "--multiple-interface", "--bind-address", "--local-port", "--dscp"], INTERFACES)),
+    valued(tell(&["--dns-servers", "--async-dns-server", "--dns-interface", "--doh-url", "--bind-dns-address"], DNS)),
+    valued(tell(&["--connect-to"], "haul has --resolve HOST:PORT:ADDRESS, which sets the address of a host")),
+    valued(tell(&["--unix-socket", "--abstract-unix-socket"], "haul connects over TCP only")),
+    tell(&["--no-keepalive", "--no-http-keep-alive", "--no-sessionid", "--no-dns-cache", "--tcp-fastopen"], "haul manages its connections itself; leave it out"),
+
+    // What is shown and recorded.
+    same(&["--silent", "--no-progress-meter", "--no-show-progress"], "-q"),
+    same(&["--no-verbose"], "--progress plain"),
+    same(&["--server-response", "--debug", "--trace-time"], "-v"),
+    valued(same(&["--trace", "--trace-ascii"], "-v")),
+    valued(tell(&["--console-log-level", "--log-level", "--download-result", "--report-speed"], "haul has -q for errors only and -v for every attempt")),
+    valued(tell(&["--output-file", "--append-output", "--log", "--stderr", "--rejected-log"], LOGS)),
+    valued(tell(&["--write-out"], "haul records size, status and time of each file with --results FILE.jsonl")),
+    valued(tell(&["--dump-header"], RESPONSES)),
+    tell(&["--include", "--show-headers", "--save-headers"], RESPONSES),
+    tell(&["--content-on-error"], "haul never saves an error page as the file"),
+    tell(&["--background"], BACKGROUND),
+    valued(tell(&["--save-session", "--save-session-interval"], SESSION)),
+    valued(tell(&["--server-stat-of", "--server-stat-if", "--max-download-result"], SESSION)),
+    tell(&["--check-integrity", "--hash-check-only"], "haul reads existing files when they have a checksum: --checksum ALGO=HEX"),
+    valued(tell(&["--on-download-complete", "--on-download-error", "--on-download-start", "--on-download-stop", "--execute"], COMMANDS)),
+    valued(tell(&["--config", "--conf-path"], CONFIG)),
+    tell(&["--enable-rpc", "--rpc-listen-all"], DAEMON),
+    valued(tell(&["--rpc-secret", "--rpc-listen-port", "--rpc-user", "--rpc-passwd"], DAEMON)),
+    valued(tell(&["--warc-file"], "haul writes no WARC files")),
+    tell(&["--disable"], "haul does not read configuration files; leave it out"),
+    tell(&["--manual"], "haul man prints the manual page"),
+
+    // Letters that mean several things, and wget's pairs of letters: `letters` decides between
+    // them.
+    accept(&["-nc", "-nd", "-nH", "-np"]),
+    same(&["-nv"], "--progress plain"),
+    same(&["-O FILE"], "-o {FILE}"),
+    same(&["-k SIZE"], "--min-split-size {SIZE}"),
+    same(&["-t N"], "--retries {N}"),
+    same(&["-m N"], "--max-time {SECONDS}"),
+    valued(tell(&["-a", "-l FILE"], LOGS)),
+    valued(tell(&["-b FILE"], COOKIE_FILES)),
+    tell(&["-F", "-m", "-r"], LINKS),
+    tell(&["-D", "--daemon"], BACKGROUND),
+    tell(&["-x"], "curl's -x is a proxy, which haul does not support yet; for wget's -x use --layout tree"),
+    tell(&["-b"], BACKGROUND),
+    tell(&["-X"], GET_ONLY),
+    accept(&["-C -"]),
+    valued(tell(&["-C OFFSET", "--continue-at"], RANGES)),
+    tell(&["-s"], "haul's -s needs a number: it is --split, the segments of one file; for curl's -s use -q"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_name_is_answered_once() {
+        let mut seen = HashSet::new();
+        for name in names() {
+            assert!(seen.insert(name), "{name} stands twice");
+            assert!(name.starts_with('-'), "{name}");
+        }
+        assert!(seen.len() > 250, "{}", seen.len());
+    }
+}

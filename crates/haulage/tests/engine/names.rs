@@ -1,0 +1,112 @@
+//! What stands in a name beyond what every system takes: it stays where the destination accepts it.
+
+use haulage::{Layout, Naming, Purpose};
+use origin::{Body, Origin, Script};
+
+use crate::bench::{Bench, assert_done, get, named};
+
+/// Paths of URLs, and the names that Linux's own file systems accept for them.
+const AWKWARD: [(&str, &str); 6] = [
+    ("/2020-01-01T00:00:00Z.nc", "2020-01-01T00:00:00Z.nc"),
+    ("/a%3Fb%3Cc%3Ed%7Ce%22f%2Ag", "a?b<c>d|e\"f*g"),
+    ("/x%5Cy", "x\\y"),
+    ("/CON", "CON"),
+    ("/dot.", "dot."),
+    ("/space%20", "space "),
+];
+
+fn files() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::of(request.path().to_owned()))
+    });
+    origin
+}
+
+fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn names_keep_what_the_file_system_accepts() {
+    let origin = files();
+    let bench = Bench::new();
+    let rows = || AWKWARD.map(|(path, _)| get(&origin.url(path)));
+    bench.run(rows()).iter().for_each(assert_done);
+    let expected = sorted(AWKWARD.map(|(_, name)| name.to_owned()));
+    assert_eq!(bench.names(), expected);
+    let workspace = std::fs::read_dir(bench.path(".haul")).unwrap();
+    let left = workspace.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.starts_with("names")));
+    // The next run finds them.
+    let requests = origin.tally().requests;
+    let again = bench.run(rows());
+    assert!(
+        again
+            .iter()
+            .all(|outcome| outcome.status.name() == "skipped"),
+        "{again:?}"
+    );
+    assert_eq!(origin.tally().requests, requests);
+    assert_eq!(bench.names(), expected);
+}
+
+#[test]
+fn names_by_hand_by_layout_and_by_server_keep_it_too() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("a")));
+    origin.on("/d:e/f", Script::ok(Body::of("f")));
+    let disposition = "attachment; filename=\"12:30.txt\"";
+    origin.on(
+        "/s",
+        Script::ok(Body::of("s")).header("Content-Disposition", disposition),
+    );
+    let mut bench = Bench::new();
+    let by_hand = bench.run([named(&origin.url("/a"), "x:1/y|2")]);
+    assert_eq!(by_hand[0].path.as_deref(), Some("x:1/y|2"));
+    bench.options.layout = Layout::Tree;
+    let in_tree = bench.fetch(&origin.url("/d:e/f"));
+    assert!(
+        in_tree.path.as_deref().unwrap().ends_with("/d:e/f"),
+        "{in_tree:?}"
+    );
+    bench.options.layout = Layout::Flat;
+    bench.options.naming = Naming::ByServer;
+    let by_server = bench.fetch(&origin.url("/s"));
+    assert_eq!(by_server.path.as_deref(), Some("12:30.txt"));
+}
+
+#[test]
+fn portable_names_are_safe_for_every_system() {
+    let origin = files();
+    let mut bench = Bench::new();
+    bench.options.portable_names = true;
+    let outcomes = bench.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
+    outcomes.iter().for_each(assert_done);
+    let special = |character| "\\<>:\"|?*".contains(character);
+    for name in bench.names() {
+        assert!(
+            !name.contains(special) && !name.ends_with([' ', '.']),
+            "{name}"
+        );
+        assert!(name.contains('~'), "{name}");
+    }
+}
+
+#[test]
+fn a_plan_shows_the_names_and_makes_nothing() {
+    let origin = files();
+    let mut bench = Bench::new();
+    bench.options.purpose = Purpose::Plan;
+    let planned = bench.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
+    let paths = planned
+        .iter()
+        .map(|outcome| outcome.path.as_deref().unwrap().to_owned());
+    assert_eq!(
+        sorted(paths),
+        sorted(AWKWARD.map(|(_, name)| name.to_owned()))
+    );
+    assert!(bench.names().is_empty() && !bench.path(".haul").exists());
+}
