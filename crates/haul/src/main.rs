@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod settings;
 mod signal;
+mod start;
 mod values;
 
 use std::process::ExitCode;

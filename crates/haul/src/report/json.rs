@@ -50,6 +50,12 @@ enum Line<'a> {
     Stopped {
         error: Failure,
     },
+    Warned {
+        message: String,
+    },
+    Waiting {
+        message: String,
+    },
     Stopping,
     Problem {
         message: &'a str,
@@ -81,6 +87,9 @@ impl Reporter for Json {
             Event::TooManyErrors(failed) => Line::TooManyErrors { failed: *failed },
             Event::Stopped(error) => Line::Stopped {
                 error: error.into(),
+            },
+            Event::Warned(warning) => Line::Warned {
+                message: warning.to_string(),
             },
             Event::Ended(outcome) if !quiet || matches!(outcome.status, Status::Failed(_)) => {
                 Line::Ended(Box::new(ResultRow::from(&**outcome)))
@@ -124,6 +133,9 @@ impl Reporter for Json {
         match notice {
             Notice::Stopping if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
+            Notice::Waiting(run) => self.line(&Line::Waiting {
+                message: format!("waiting for {run}"),
+            }),
             Notice::Problem(problem) => self.line(&Line::Problem {
                 message: &problem.message,
                 hint: problem.hint.as_deref(),

@@ -102,6 +102,7 @@ impl Lines {
                 };
                 line(out, &format!("stopping: {count}{items} failed"));
             }
+            Event::Warned(warning) => line(out, &format!("note: {warning}")),
             Event::Stopped(error) => {
                 line(out, &format!("error: {error}"));
                 line(
@@ -118,6 +119,7 @@ impl Lines {
         match notice {
             Notice::Stopping if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
+            Notice::Waiting(run) => line(out, &format!("waiting for {run}")),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),
         }
     }

@@ -56,6 +56,8 @@ pub(crate) trait Reporter {
 pub(crate) enum Notice<'a> {
     /// The first signal has arrived.
     Stopping,
+    /// The run begins when this other one has ended.
+    Waiting(&'a str),
     /// The run goes on worse than before, or not at all.
     Problem(&'a Problem),
 }

@@ -37,6 +37,7 @@ use std::thread;
 use self::core::Core;
 use self::worker::Worker;
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
@@ -78,10 +79,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a run: checks the options, opens the destination and keeps other runs out of it.
+    /// Starts a run: checks the options, and opens the destination. A run that is recorded ([`Workspace::Keep`](crate::Workspace)) keeps others
+    /// out that are.
     ///
     /// # Errors
-    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot.
+    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot; [`Error::busy_with`] tells when it can be
+    /// used later.
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
@@ -91,15 +94,9 @@ impl Engine {
                 Self::start_on(options, Arc::new(preview), None)
             }
             (Destination::Directory(path), Purpose::Download) => {
-                let directory = Directory::open(
-                    path,
-                    options.workspace,
-                    options.durability,
-                    options.min_free,
-                )?;
-                let (database, alone) = (directory.state()?, directory.is_remote());
+                let (directory, place) = Directory::open(path, &options)?;
                 let disk: Arc<dyn Disk> = Arc::new(directory);
-                let state = State::open(database, alone, &options, Arc::clone(&disk))?;
+                let state = State::open(place, &options, Arc::clone(&disk))?;
                 Self::start_on(options, disk, Some(Arc::new(state)))
             }
             (Destination::Output(output), _) => {
@@ -130,6 +127,12 @@ impl Engine {
         }
         if let Some(state) = &core.state {
             let (failing, telling) = (Arc::clone(&core), Arc::clone(&core));
+            let warning = Arc::downgrade(&core);
+            state.warn(move |what| {
+                if let Some(core) = warning.upgrade() {
+                    core.tell(Event::Warned(what));
+                }
+            });
             state
                 .start(
                     move |error| failing.stop(error),

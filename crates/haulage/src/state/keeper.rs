@@ -1,5 +1,7 @@
 //! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
 
+mod damaged;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -8,17 +10,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use self::damaged::{Failed, Warnings};
 use super::ask::Ask;
 use super::known::Known;
+use super::left::{self, Leftovers};
+use super::lists::Lists;
 use super::lookup::Lookup;
-use super::parts::{Recorded, Unfinished};
+use super::parts::{Progress, Recorded, Unfinished};
 use super::record::Record;
 use super::store::{self, Access, Pass, Store};
 use crate::error::Error;
+use crate::event::Warning;
 use crate::options::{Durability, Existing, Options, Workspace};
 use crate::outcome::Outcome;
 use crate::request::Place;
-use crate::write::{Assemblies, Assembly, Disk, Syncs};
+use crate::write::{Assemblies, Assembly, Disk, StatePlace, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -45,8 +51,16 @@ pub(crate) struct State {
     /// Taken before `store`.
     lookup: Mutex<Lookup>,
     store: Mutex<Option<Store>>,
-    /// Earlier runs have recorded something.
-    knows: bool,
+    /// Earlier runs have recorded something there.
+    knows: AtomicBool,
+    /// What runs of lists have recorded, where this run records none.
+    lists: Mutex<Option<Lists>>,
+    has_lists: bool,
+    /// What runs of URLs have left that were interrupted.
+    left: Mutex<Leftovers>,
+    /// The database was damaged, and another one has taken its place.
+    is_renewed: AtomicBool,
+    warnings: Warnings,
     /// The parts with which this run, or a later one, can go on.
     assemblies: Arc<Assemblies>,
     /// Those that earlier runs have left and nobody has taken up, by what their rows ask for.
@@ -77,47 +91,43 @@ pub(crate) struct Ending {
 }
 
 impl State {
-    /// The state of a destination, which is locked for this run; its database is made when there is something to record. Where it
-    /// stands `alone`, nobody else can look into it meanwhile.
+    /// The state of a destination, which nobody else writes to during this run; its database is made when there is something to record.
     ///
     /// # Errors
     /// Of kind `disk`, when there is one that cannot be used.
     pub(crate) fn open(
-        path: PathBuf,
-        alone: bool,
+        place: StatePlace,
         options: &Options,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, Error> {
-        let access = Access::Write { alone };
-        let mut store = match path.symlink_metadata() {
-            Ok(_) => Some(Store::open(&path, access)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                return Err(Error::disk(
-                    &format!("cannot use {}", path.display()),
-                    error,
-                ));
-            }
-        };
-        let unfinished = unfinished(store.as_mut(), &*disk)?;
-        let knows = match &store {
-            Some(store) => !store.is_empty().map_err(unreadable)?,
-            None => false,
-        };
+        let warnings = Warnings::of(place.warnings);
+        let access = Access::Write(place.sharing);
+        let mut earlier = Earlier::read(&place.database, access, &warnings)?;
+        let unfinished = earlier.unfinished(&*disk)?;
+        let left = Leftovers::of(place.left, &*disk);
+        // Others may look through what is left now.
+        drop(place.moment);
         let pass = match options.existing {
             Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
+        let lists = place.lists.filter(|_| pass == Pass::GoOn);
+        let lists = lists.and_then(|path| damaged::open_lists(&path, &*disk, &warnings));
         Ok(Self {
-            path,
+            path: place.database,
             access,
             workspace: options.workspace,
             durability: options.durability,
             syncs: Arc::new(Syncs::new(Arc::clone(&disk))),
             disk,
             lookup: Mutex::new(Lookup::new(pass)),
-            store: Mutex::new(store),
-            knows,
+            store: Mutex::new(earlier.store),
+            knows: AtomicBool::new(earlier.knows),
+            has_lists: lists.is_some(),
+            lists: Mutex::new(lists),
+            left: Mutex::new(left),
+            is_renewed: AtomicBool::new(false),
+            warnings,
             assemblies: Arc::default(),
             unfinished: Mutex::new(unfinished),
             recorded: Mutex::default(),
@@ -128,9 +138,14 @@ impl State {
         })
     }
 
+    /// Passes on what is not as it should be, from now on and so far.
+    pub(crate) fn warn(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
+        self.warnings.tell_to(tell);
+    }
+
     /// Whether earlier runs have recorded anything.
     pub(crate) fn knows(&self) -> bool {
-        self.knows
+        self.has_lists || self.knows.load(Ordering::Acquire)
     }
 
     /// The parts with which this run, or a later one, can go on.
@@ -143,16 +158,59 @@ impl State {
         Arc::clone(&self.syncs)
     }
 
-    /// Takes up the part that an earlier run has left of what a row asks for. `is_checked`: the row has a checksum.
-    pub(crate) fn take_up(&self, ask: &Ask, url: &str, is_checked: bool) -> Option<Arc<Assembly>> {
-        let mut unfinished = lock(&self.unfinished);
-        let same = unfinished.get(&ask.key)?.owner.url.as_ref() == url;
-        let found = same.then(|| unfinished.remove(&ask.key)).flatten()?;
-        drop(unfinished);
-        let assembly = Arc::new(found.into_assembly(is_checked));
-        lock(&self.recorded).know(&assembly);
+    /// Takes up the part that an earlier run has left of what a row of this input asks for. `is_checked`: the row has a checksum.
+    pub(crate) fn take_up(
+        &self,
+        ask: &Ask,
+        input: &Arc<str>,
+        url: &str,
+        is_checked: bool,
+    ) -> Option<Arc<Assembly>> {
+        let left = lock(&self.left).take(ask.key, url);
+        let own = {
+            let mut unfinished = lock(&self.unfinished);
+            let found = unfinished.get(&ask.key);
+            let is_same = found.is_some_and(|part| *part.owner.url == *url);
+            is_same.then(|| unfinished.remove(&ask.key)).flatten()
+        };
+        let assembly = own.map(|found| Arc::new(found.into_assembly(is_checked)));
+        if let Some(assembly) = &assembly {
+            lock(&self.recorded).know(assembly);
+        }
+        let assembly = left.into_iter().rev().fold(assembly, |assembly, found| {
+            let (run, number, part) = found;
+            if assembly.is_some() {
+                // One of them is enough.
+                let _ = self.disk.drop_left(&run, part.number);
+                return assembly;
+            }
+            self.take_over(&run, number, part, input, is_checked)
+        })?;
         self.assemblies.add(&assembly);
         Some(assembly)
+    }
+
+    /// Moves a part here that another run has left; `None` if that cannot be done.
+    fn take_over(
+        &self,
+        run: &str,
+        number: u64,
+        part: Unfinished,
+        input: &Arc<str>,
+        is_checked: bool,
+    ) -> Option<Arc<Assembly>> {
+        let from = part.number;
+        let part = left::taken_over(part, number, input);
+        let assembly = Arc::new(part.into_assembly(is_checked));
+        let moved = vec![(Arc::clone(&assembly), assembly.pieces())];
+        let progress = Progress {
+            moved,
+            gone: Vec::new(),
+        };
+        // In this order: whatever ends this run, its file is recorded where it is. What is recorded without a file is forgotten.
+        self.write(&mut [], progress).ok()?;
+        let is_taken = self.disk.take_left(run, from, number).unwrap_or(false);
+        is_taken.then_some(assembly)
     }
 
     /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot; `ended` of each outcome
@@ -243,12 +301,27 @@ impl State {
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         // Most of them are appended then.
         group.sort_unstable_by_key(|record| record.row);
+        self.write(group, progress)
+    }
+
+    /// Writes a group to the database, and what has become of parts; both have been synced.
+    fn write(&self, group: &mut [Record], progress: Progress) -> Result<(), Error> {
         let mut store = lock(&self.store);
-        let store = match &mut *store {
-            Some(store) => store,
-            none => none.insert(Store::open(&self.path, self.access)?),
+        let open =
+            || Store::open(&self.path, self.access).map_err(|unfit| unfit.into_error(&self.path));
+        if self.is_renewed.load(Ordering::Acquire) {
+            forget_places(group);
+        }
+        let written = match &mut *store {
+            Some(store) => store.record(group, &progress),
+            none => none.insert(open()?).record(group, &progress),
         };
-        store.record(group, &progress).map_err(unwritable)?;
+        if let Err(error) = written {
+            self.put_aside(&mut store, error).map_err(unwritable)?;
+            forget_places(group);
+            let store = store.insert(open()?);
+            store.record(group, &progress).map_err(unwritable)?;
+        }
         lock(&self.recorded).note(progress);
         Ok(())
     }
@@ -293,17 +366,34 @@ impl State {
         url: &str,
     ) -> Result<Option<Known>, Error> {
         let input = place.map_or("", |place| &place.input);
+        self.take_over_rows(row, ask, url)?;
         let mut lookup = lock(&self.lookup);
-        if !self.knows {
+        let known = if self.knows.load(Ordering::Acquire) {
+            self.ask(|store| lookup.recall(store, input, row, ask.key, url))?
+        } else {
             lookup.pass_by(input, row);
-            return Ok(None);
+            None
+        };
+        if known.is_some() {
+            return Ok(known.flatten());
         }
-        match &mut *lock(&self.store) {
-            Some(store) => lookup
-                .recall(store, input, row, ask.key, url)
-                .map_err(unreadable),
-            None => Ok(None),
+        self.ask_lists(|lists| lists.find(ask.key, url))
+            .map(Option::flatten)
+    }
+
+    /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the same.
+    fn take_over_rows(&self, row: u64, ask: &Ask, url: &str) -> Result<(), Error> {
+        let same = {
+            let mut left = lock(&self.left);
+            left.ask_for(ask.key, url);
+            left.rows_like(row, ask.key, url)
+        };
+        for earlier in same {
+            self.write(&mut [], Progress::default())?;
+            self.ask(|store| store.take_over(&earlier))?;
+            self.knows.store(true, Ordering::Release);
         }
+        Ok(())
     }
 
     /// Whether a file was fetched for a row that asks for something else.
@@ -311,12 +401,13 @@ impl State {
     /// # Errors
     /// As [`recall`](Self::recall).
     pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
-        match &mut *lock(&self.store) {
-            Some(store) if self.knows => {
-                store.is_of_another(path, ask.key, url).map_err(unreadable)
-            }
-            _ => Ok(false),
+        if self.knows.load(Ordering::Acquire)
+            && self.ask(|store| store.is_of_another(path, ask.key, url))? == Some(true)
+        {
+            return Ok(true);
         }
+        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask.key, url))?;
+        Ok(lists == Some(true))
     }
 
     /// There are no more rows: what is recorded of others can go.
@@ -350,80 +441,119 @@ impl State {
         self.assemblies.wait_until_idle(GRACE);
         // Should it not be possible to record them, the next run may know what to do with them.
         self.disk.leave_parts(self.parts_in_hand());
-        let goes_when_done = self.workspace == Workspace::RemoveWhenDone;
-        if goes_when_done && lock(&self.store).is_none() {
-            // Nothing of it would be missed: a run again finds the files that are there, and asks for the others.
-            let is_worth_it = rest.iter().any(Record::is_done)
-                || !lock(&self.recorded)
-                    .progress(&self.assemblies.all())
-                    .moved
-                    .is_empty();
-            if ending.everything_is_there || !is_worth_it {
-                self.disk.leave_parts(Vec::new());
-                return Ok(false);
-            }
-        }
-        self.record(&mut rest, Duration::ZERO)?;
-        let Some(mut store) = lock(&self.store).take() else {
-            return Ok(false);
+        let is_needed = match self.workspace {
+            Workspace::Keep => self.close_list(&mut rest, ending)?,
+            Workspace::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
         };
-        if self.input_ended.load(Ordering::Acquire) {
-            let in_use: HashSet<u64> = self
-                .assemblies
-                .all()
-                .iter()
-                .map(|part| part.number)
-                .collect();
-            store
-                .tidy(lock(&self.lookup).lasts(), ending.complete, &in_use)
-                .map_err(unwritable)?;
-        }
-        self.disk.leave_parts(store.parts().map_err(unreadable)?);
-        if goes_when_done && ending.everything_is_there {
-            return Ok(!store.is_done_with().map_err(unreadable)?);
-        }
+        let is_recorded = lock(&self.store).take().is_some();
+        lock(&self.left).close(ending.complete, is_recorded, &*self.disk);
+        Ok(is_needed)
+    }
+
+    /// Records the rest of a run of lists.
+    fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
+        self.record(rest, Duration::ZERO)?;
+        self.tidy(ending)?;
+        self.leave_recorded()?;
         Ok(true)
     }
-}
 
-/// The parts that earlier runs have left, and that are there; all others go.
-fn unfinished(
-    store: Option<&mut Store>,
-    disk: &dyn Disk,
-) -> Result<HashMap<i64, Unfinished>, Error> {
-    let mut recorded = match &store {
-        Some(store) => store.unfinished().map_err(unreadable)?,
-        None => Vec::new(),
-    };
-    let parts: Vec<_> = recorded
-        .iter()
-        .map(|part| (part.number, part.end()))
-        .collect();
-    let kept: HashSet<u64> = disk
-        .keep_parts(&parts)
-        .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
-        .into_iter()
-        .collect();
-    recorded.retain(|part| kept.contains(&part.number));
-    if let Some(store) = store {
-        let numbers = store.parts().map_err(unreadable)?.into_iter();
-        let gone: Vec<_> = numbers.filter(|part| !kept.contains(part)).collect();
-        if !gone.is_empty() {
-            store.forget_parts(&gone).map_err(unwritable)?;
+    /// Records the rest of a run of URLs, if a later run could go on with anything of it.
+    fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
+        // A run that has come to its end leaves nothing but parts: its files are found as any others.
+        let counts_rows = !ending.complete;
+        let progress = lock(&self.recorded).progress(&self.assemblies.all());
+        let is_of_use = !ending.everything_is_there
+            && (!progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done));
+        if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
+            self.record(rest, Duration::ZERO)?;
         }
+        self.tidy(ending)?;
+        let is_needed = self.ask(|store| store.is_of_use(counts_rows))? == Some(true);
+        if is_needed {
+            self.leave_recorded()?;
+        } else {
+            self.disk.leave_parts(Vec::new());
+        }
+        Ok(is_needed)
     }
-    Ok(recorded
-        .into_iter()
-        .map(|part| (part.owner.ask, part))
-        .collect())
+
+    /// Forgets what belongs to no row any more, if all rows have been seen.
+    fn tidy(&self, ending: Ending) -> Result<(), Error> {
+        if !self.input_ended.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let parts = self.assemblies.all();
+        let in_use: HashSet<u64> = parts.iter().map(|part| part.number).collect();
+        let lookup = lock(&self.lookup);
+        self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
+    }
+
+    /// The parts that are recorded stay.
+    fn leave_recorded(&self) -> Result<(), Error> {
+        if let Some(recorded) = self.ask(|store| store.parts())? {
+            self.disk.leave_parts(recorded);
+        }
+        Ok(())
+    }
 }
 
-fn unreadable(cause: rusqlite::Error) -> Error {
-    store::failed("cannot read what was recorded", cause)
+/// What earlier runs have recorded, when a run begins.
+struct Earlier {
+    store: Option<Store>,
+    unfinished: Vec<Unfinished>,
+    /// The numbers of all parts that are recorded.
+    parts: Vec<u64>,
+    /// There are rows.
+    knows: bool,
 }
 
-fn unwritable(cause: rusqlite::Error) -> Error {
-    store::failed("cannot record what was done", cause)
+impl Earlier {
+    /// The parts that earlier runs have left, and that are there, by what their rows ask for; all others go.
+    fn unfinished(&mut self, disk: &dyn Disk) -> Result<HashMap<i64, Unfinished>, Error> {
+        let mut recorded = std::mem::take(&mut self.unfinished);
+        let parts: Vec<_> = recorded
+            .iter()
+            .map(|part| (part.number, part.end()))
+            .collect();
+        let kept: HashSet<u64> = disk
+            .keep_parts(&parts)
+            .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
+            .into_iter()
+            .collect();
+        recorded.retain(|part| kept.contains(&part.number));
+        if let Some(store) = &mut self.store {
+            let is_gone = |part: &u64| !kept.contains(part);
+            let gone: Vec<_> = self.parts.drain(..).filter(is_gone).collect();
+            if !gone.is_empty() {
+                store.forget_parts(&gone).map_err(unwritable)?;
+            }
+        }
+        let of_ask = recorded.into_iter().map(|part| (part.owner.ask, part));
+        Ok(of_ask.collect())
+    }
+}
+
+/// In a database that was made anew, rows are recorded as a whole.
+fn forget_places(group: &mut [Record]) {
+    for record in group {
+        record.ask.recorded = None;
+    }
+}
+
+fn unreadable(cause: impl Into<Failed>) -> Error {
+    failed("cannot read what was recorded", cause.into())
+}
+
+fn unwritable(cause: impl Into<Failed>) -> Error {
+    failed("cannot record what was done", cause.into())
+}
+
+fn failed(what: &str, cause: Failed) -> Error {
+    match cause {
+        Failed::Statement(cause) => store::failed(what, cause),
+        Failed::Rename(error) => error,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::record::Record;
-use super::store::{self, Access, Store};
+use super::store::{self, Store};
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;
@@ -24,7 +24,7 @@ pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
         Error::new(ErrorKind::Input, message)
     })?;
     Ok(Results {
-        store: Store::open(&path, Access::Read)?,
+        store: Store::open_to_read(&path)?,
         read: Vec::new().into_iter(),
         last: (i64::MIN, i64::MIN),
         over: false,

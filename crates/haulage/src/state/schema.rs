@@ -75,6 +75,7 @@ CREATE TABLE part (
 ];
 
 /// Why a database is not opened.
+#[derive(Debug)]
 pub(super) enum Unfit {
     /// It is not one of ours.
     Foreign,

@@ -298,7 +298,7 @@ impl Disk for FakeDisk {
         Ok(())
     }
 
-    fn close(&self, _everything_is_there: bool) {}
+    fn close(&self, _nothing_is_needed: bool) {}
 }
 
 /// Writes bytes into a file, from there on.

@@ -1,0 +1,196 @@
+//! A database that turns out to be damaged is put aside, and the run goes on without what it held.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
+
+use super::{Earlier, State, lock, unreadable, unwritable};
+use crate::error::Error;
+use crate::event::Warning;
+use crate::state::damage::is_damage;
+use crate::state::lists::Lists;
+use crate::state::parts::Recorded;
+use crate::state::store::{Access, Store};
+use crate::write::{Disk, set_aside};
+
+type Tell = Box<dyn Fn(Warning) + Send + Sync>;
+
+/// What is not as it should be: kept until somebody listens.
+#[derive(Default)]
+pub(super) struct Warnings {
+    tell: OnceLock<Tell>,
+    early: Mutex<Vec<Warning>>,
+}
+
+impl Warnings {
+    pub(super) fn of(early: Vec<Warning>) -> Self {
+        Self {
+            early: Mutex::new(early),
+            ..Self::default()
+        }
+    }
+
+    /// Passes on what there is, and from now on each at once.
+    pub(super) fn tell_to(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
+        let mut early = lock(&self.early);
+        early.drain(..).for_each(&tell);
+        let _ = self.tell.set(Box::new(tell));
+    }
+
+    fn add(&self, warning: Warning) {
+        let mut early = lock(&self.early);
+        match self.tell.get() {
+            Some(tell) => tell(warning),
+            None => early.push(warning),
+        }
+    }
+
+    /// Puts a damaged database aside, and says so.
+    fn put_aside(&self, database: &Path) -> Result<(), Error> {
+        let kept = set_aside(database).map_err(|error| {
+            let what = format!("{} is damaged and cannot be renamed", database.display());
+            Error::disk(&what, error)
+        })?;
+        self.add(Warning::StateDamaged(kept));
+        Ok(())
+    }
+}
+
+impl Earlier {
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when there is a database that cannot be used.
+    pub(super) fn read(path: &Path, access: Access, warnings: &Warnings) -> Result<Self, Error> {
+        let nothing = || Self {
+            store: None,
+            unfinished: Vec::new(),
+            parts: Vec::new(),
+            knows: false,
+        };
+        match path.symlink_metadata() {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
+            Err(error) => {
+                return Err(Error::disk(
+                    &format!("cannot use {}", path.display()),
+                    error,
+                ));
+            }
+        }
+        let read = match Store::open(path, access) {
+            Err(unfit) if unfit.is_damage(path) => None,
+            Err(unfit) => return Err(unfit.into_error(path)),
+            Ok(store) => match Self::of(store) {
+                Err(error) if is_damage(&error) => None,
+                read => Some(read.map_err(unreadable)?),
+            },
+        };
+        if let Some(read) = read {
+            return Ok(read);
+        }
+        warnings.put_aside(path)?;
+        Ok(nothing())
+    }
+
+    fn of(store: Store) -> rusqlite::Result<Self> {
+        Ok(Self {
+            unfinished: store.unfinished()?,
+            parts: store.parts()?,
+            knows: !store.is_empty()?,
+            store: Some(store),
+        })
+    }
+}
+
+/// Opens the database of lists, for a run that records none; `None` if it cannot be read, which is no reason not to run.
+pub(super) fn open_lists(path: &Path, disk: &dyn Disk, warnings: &Warnings) -> Option<Lists> {
+    match Lists::open(path) {
+        Ok(lists) => return Some(lists),
+        Err(unfit) if unfit.is_damage(path) => put_lists_aside(path, disk, warnings),
+        Err(_) => {}
+    }
+    None
+}
+
+/// Puts the database of lists aside, unless somebody is writing to it.
+fn put_lists_aside(path: &Path, disk: &dyn Disk, warnings: &Warnings) {
+    if let Ok(Some(_lock)) = disk.lock_lists() {
+        let _ = warnings.put_aside(path);
+    }
+}
+
+impl State {
+    /// Asks the database something; `None` if there is none, or none any more.
+    pub(super) fn ask<T>(
+        &self,
+        question: impl FnOnce(&mut Store) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut store = lock(&self.store);
+        match store.as_mut().map(question).transpose() {
+            Err(error) => {
+                self.put_aside(&mut store, error).map_err(unreadable)?;
+                Ok(None)
+            }
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// Changes something in the database, if there is one.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut Store) -> rusqlite::Result<()>,
+    ) -> Result<(), Error> {
+        let mut store = lock(&self.store);
+        if let Some(Err(error)) = store.as_mut().map(change) {
+            self.put_aside(&mut store, error).map_err(unwritable)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the database of lists something; `None` if there is none to be asked.
+    pub(super) fn ask_lists<T>(
+        &self,
+        question: impl FnOnce(&mut Lists) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut lists = lock(&self.lists);
+        match lists.as_mut().map(question).transpose() {
+            // Whoever writes to it finds out more.
+            Err(_) => {
+                *lists = None;
+                Ok(None)
+            }
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// Puts the database aside after a statement that failed since it is damaged; gives any other error back.
+    pub(super) fn put_aside(
+        &self,
+        store: &mut Option<Store>,
+        error: rusqlite::Error,
+    ) -> Result<(), Failed> {
+        if !is_damage(&error) {
+            return Err(Failed::Statement(error));
+        }
+        // Closed before it is renamed.
+        *store = None;
+        self.knows.store(false, Ordering::Release);
+        self.is_renewed.store(true, Ordering::Release);
+        *lock(&self.recorded) = Recorded::default();
+        self.warnings.put_aside(&self.path).map_err(Failed::Rename)
+    }
+}
+
+/// Why a run cannot go on without its database.
+pub(super) enum Failed {
+    Statement(rusqlite::Error),
+    Rename(Error),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Statement(error)
+    }
+}
