@@ -104,9 +104,10 @@ impl State {
         let access = Access::Write(place.sharing);
         let mut earlier = Earlier::read(&place.database, access, &warnings)?;
         let unfinished = earlier.unfinished(&*disk)?;
-        let left = Leftovers::of(place.left, &*disk);
+        let mut left = Leftovers::of(place.left, &*disk);
         // Others may look through what is left now.
         drop(place.moment);
+        left.remove_useless(&*disk);
         let pass = match options.existing {
             Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,

@@ -17,6 +17,8 @@ const COMPARED: u64 = 64;
 pub(super) struct Leftovers {
     parts: Vec<Left>,
     runs: Vec<Run>,
+    /// Those of which nothing is of use.
+    useless: Vec<Box<str>>,
 }
 
 /// A part in the folder of a run that has ended.
@@ -37,7 +39,7 @@ struct Run {
 }
 
 impl Leftovers {
-    /// Looks through what runs have left, and removes what is of no use to any.
+    /// Looks through what runs have left.
     pub(super) fn of(left: Vec<LeftRun>, disk: &dyn Disk) -> Self {
         let mut all = Self::default();
         for LeftRun { run, database } in left {
@@ -50,7 +52,7 @@ impl Leftovers {
             parts.retain(|part| kept.contains(&part.number));
             let rows = store.filter(|store| store.is_empty().is_ok_and(|empty| !empty));
             if parts.is_empty() && rows.is_none() {
-                let _ = disk.remove_left(&run);
+                all.useless.push(run);
                 continue;
             }
             let first = disk.reserve_parts(parts.len() as u64);
@@ -64,6 +66,14 @@ impl Leftovers {
             all.runs.push(Run { run, rows });
         }
         all
+    }
+
+    /// Removes what is of no use to any run; not while this one keeps others from looking through it.
+    pub(super) fn remove_useless(&mut self, disk: &dyn Disk) {
+        for run in self.useless.drain(..) {
+            // What stays is found by the next run.
+            let _ = disk.remove_left(&run);
+        }
     }
 
     /// Returns the rows of the runs that have this row at the same place, to be taken over; each run's once.

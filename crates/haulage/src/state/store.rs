@@ -15,7 +15,7 @@ use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
 use crate::error::{Error, ErrorKind};
-use crate::write::Sharing;
+use crate::write::{Sharing, lacks_sync};
 
 /// sqlite3's access to files without locks.
 const WITHOUT_LOCKS: &str = "unix-none";
@@ -74,6 +74,16 @@ impl Access {
 impl Store {
     /// Opens a database at a path in which nothing is a link: one is not followed.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, Unfit> {
+        match Self::open_synced(path, access, "NORMAL") {
+            // What cannot be synced is written all the same.
+            Err(Unfit::Broken(error)) if is_no_sync(&error) && lacks_sync(path) => {
+                Self::open_synced(path, access, "OFF")
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_synced(path: &Path, access: Access, synchronous: &str) -> Result<Self, Unfit> {
         let flags = access.flags();
         let mut connection = if access.has_no_locks() {
             Connection::open_with_flags_and_vfs(path, flags, WITHOUT_LOCKS)?
@@ -86,12 +96,12 @@ impl Store {
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         }
         if let Access::Write(_) = access {
+            // A power cut may take the last group, and breaks nothing.
+            connection.pragma_update(None, "synchronous", synchronous)?;
             // Whatever it says, it keeps a journal.
             let _: String =
                 connection
                     .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-            // A power cut may take the last group, and breaks nothing.
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
             // Rows are appended, and hardly ever looked at again: 512 KiB do.
             connection.pragma_update(None, "cache_size", -512)?;
             schema::migrate(&mut connection)?;
@@ -408,6 +418,12 @@ fn is_no_lock(error: &rusqlite::Error) -> bool {
     };
     FAILED.contains(&error.extended_code)
         || error.code == rusqlite::ErrorCode::FileLockingProtocolFailed
+}
+
+/// Whether a database could not be synced (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).
+fn is_no_sync(error: &rusqlite::Error) -> bool {
+    let error = error.sqlite_error();
+    error.is_some_and(|error| [1034, 1290].contains(&error.extended_code))
 }
 
 impl Unfit {

@@ -38,6 +38,7 @@ pub(super) use self::look::{holds_no_files, present, read};
 use self::open::OpenPart;
 use self::owner::Owner;
 use self::syncing::Syncing;
+pub(crate) use self::syncing::lacks_sync;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
 use self::workspace::{Opened, Space, Whose, make_folder, open_folder};

@@ -12,6 +12,7 @@ use rustix::fs::{
     AtFlags, FlockOperation, Mode, OFlags, fcntl_lock, flock, fstat, openat, statat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::missing::is_no_lock;
 use super::open;
@@ -43,16 +44,16 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Whether the file system has POSIX locks, which the database needs to be shared.
+    /// Whether the file system has POSIX locks, and says who has one: the database needs both to be shared.
     pub(super) fn has_posix(&self) -> bool {
         let operation = FlockOperation::NonBlockingLockExclusive;
-        match fcntl_lock(&self.file, operation) {
-            Ok(()) => {
-                let _ = fcntl_lock(&self.file, FlockOperation::NonBlockingUnlock);
-                true
-            }
-            Err(error) => !is_no_lock(error),
+        let locked = fcntl_lock(&self.file, operation);
+        if locked.is_ok() {
+            let _ = fcntl_lock(&self.file, FlockOperation::NonBlockingUnlock);
         }
+        let asked = fcntl_getlk(&self.file, &Flock::from(FlockType::WriteLock));
+        let answers = [locked.err(), asked.err()];
+        !answers.into_iter().flatten().any(is_no_lock)
     }
 }
 

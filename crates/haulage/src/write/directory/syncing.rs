@@ -2,8 +2,10 @@
 //! folder by folder.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::{fdatasync, fsync, sync, syncfs};
@@ -98,6 +100,15 @@ pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
         Err(error) if is_missing(error) => Ok(()),
         synced => Ok(synced?),
     }
+}
+
+/// Whether a file's system has no way to sync it, or lacks one of the two.
+pub(crate) fn lacks_sync(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let answers = [fdatasync(&file).err(), fsync(&file).err()];
+    answers.into_iter().flatten().any(is_missing)
 }
 
 /// Syncs the names in a folder, where its file system knows such a thing.
