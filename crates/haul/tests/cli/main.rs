@@ -12,6 +12,7 @@ mod lists;
 mod output;
 mod recorded;
 mod reports;
+mod sharing;
 mod usage;
 
 use std::path::Path;

@@ -140,6 +140,14 @@ impl Directory {
         Ok((directory, state))
     }
 
+    fn claims(&self) -> Claims<'_> {
+        Claims {
+            parts: self.space.parts.as_fd(),
+            all: self.space.all.as_fd(),
+            turn: &self.naming,
+        }
+    }
+
     /// The folder of a run that has ended.
     fn folder_of(&self, run: &str) -> io::Result<OwnedFd> {
         let folder = self.space.open_left(run);
@@ -268,11 +276,7 @@ impl Disk for Directory {
     }
 
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
-        let claims = Claims {
-            parts: self.space.parts.as_fd(),
-            all: self.space.all.as_fd(),
-            turn: &self.naming,
-        };
+        let claims = self.claims();
         let folder = target.folder().map(|path| self.folder(path)).transpose()?;
         let name = Name {
             folder: folder

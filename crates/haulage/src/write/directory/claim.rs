@@ -73,7 +73,7 @@ impl Claims<'_> {
 
     /// Names a part where no call does both: looks whether something stands there, and renames then. Other threads and, where the file system
     /// has locks, other runs wait meanwhile; other programs do not.
-    fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
+    pub(super) fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _moment = Moment::of(self.all.as_fd())?;
         match statat(to.folder, to.file, AtFlags::SYMLINK_NOFOLLOW) {

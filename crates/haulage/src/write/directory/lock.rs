@@ -221,3 +221,80 @@ impl Moment {
         is_there(parent, name, &self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, OwnedFd) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = File::open(folder.path()).unwrap().into();
+        (folder, open)
+    }
+
+    /// Takes the lock as where a file system has none.
+    fn take_mark(folder: &OwnedFd) -> Taken {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        let file = openat(folder, "lock", flags, open::mode()).unwrap();
+        mark(folder.as_fd(), "lock", file, &Owner::this("a list")).unwrap()
+    }
+
+    fn leave_mark(folder: &tempfile::TempDir, text: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(folder.path().join("lock.owner"), text).unwrap();
+    }
+
+    #[test]
+    fn mark_keeps_others_out_until_it_is_given_back() {
+        let (_path, folder) = folder();
+        let Taken::Mine(first) = take_mark(&folder) else {
+            panic!("nobody has it");
+        };
+        let Taken::Busy(Some(owner), Some(name)) = take_mark(&folder) else {
+            panic!("the first one has it");
+        };
+        assert_eq!(
+            (owner.process, owner.title.as_str()),
+            (std::process::id(), "a list")
+        );
+        assert_eq!(name, "lock.owner");
+        drop(first);
+        assert!(matches!(take_mark(&folder), Taken::Mine(_)));
+    }
+
+    #[test]
+    fn mark_of_a_dead_process_is_removed_and_of_another_host_is_not() {
+        let (path, folder) = folder();
+        let this = Owner::this("").to_text();
+        let process = format!("process {}\n", std::process::id());
+        // Its number was given to this process later.
+        let (before, after) = this.split_once("started ").unwrap();
+        let (_, after) = after.split_once('\n').unwrap();
+        leave_mark(&path, &format!("{before}started 1\n{after}"));
+        assert!(matches!(take_mark(&folder), Taken::Mine(_)));
+        leave_mark(&path, &this.replace(&process, "process 2147483632\n"));
+        assert!(matches!(take_mark(&folder), Taken::Mine(_)));
+        for unknown in [
+            this.replace("boot ", "boot of another machine"),
+            "half".into(),
+        ] {
+            let unknown = unknown.replace("machine ", "machine x");
+            leave_mark(&path, &unknown);
+            assert!(matches!(take_mark(&folder), Taken::Busy(_, Some(_))));
+        }
+    }
+
+    #[test]
+    fn lock_that_was_given_back_belonged_to_a_run_that_has_ended() {
+        let (_path, folder) = folder();
+        assert!(is_left(folder.as_fd(), "lock").unwrap());
+        let owner = Owner::this("");
+        let Taken::Mine(lock) = take(folder.as_fd(), "lock", &owner).unwrap() else {
+            panic!("nobody has it");
+        };
+        assert!(lock.is_real && lock.has_posix());
+        assert!(!is_left(folder.as_fd(), "lock").unwrap());
+        drop(lock);
+        assert!(is_left(folder.as_fd(), "lock").unwrap());
+    }
+}

@@ -118,3 +118,40 @@ fn of_folder(folder: impl AsFd) -> io::Result<()> {
         synced => Ok(synced?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn without_syncfs_each_folder_with_a_new_name_is_synced_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Arc::new(OwnedFd::from(File::open(folder.path()).unwrap()));
+        let syncing = Syncing(RwLock::new(Way::Each(Mutex::default())));
+        for named in [None, Some("a/b"), Some("a/c"), Some("a/b")] {
+            syncing.naming().is_in(named);
+        }
+        let sync = || {
+            let (mut files, synced) = (0, Mutex::new(Vec::new()));
+            let note = |path: &str| {
+                synced.lock().unwrap().push(path.to_owned());
+                Ok(Arc::clone(&root))
+            };
+            let count = || {
+                files += 1;
+                Ok(())
+            };
+            syncing.all(&root, count, note).unwrap();
+            let mut synced = synced.into_inner().unwrap();
+            synced.sort_unstable();
+            (files, synced)
+        };
+        assert_eq!(
+            sync(),
+            (1, ["", "a", "a/b", "a/c"].map(str::to_owned).into())
+        );
+        assert_eq!(sync(), (1, Vec::new()));
+    }
+}

@@ -342,3 +342,47 @@ fn what_is_written_by_hand_and_what_flows_count_for_it() {
     part.flowed(4 << 20).unwrap();
     assert_eq!(BEGUN.get(), 2);
 }
+
+#[test]
+fn first_part_has_the_name_where_no_call_claims_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    for part in [1, 2] {
+        let mut file = directory.create_part(part).unwrap();
+        file.write(&[IoSlice::new(part.to_string().as_bytes())])
+            .unwrap();
+    }
+    let claims = directory.claims();
+    let to = Name {
+        folder: directory.root.as_fd(),
+        file: "a",
+    };
+    claims.look_and_rename(1, to).unwrap();
+    let error = claims.look_and_rename(2, to).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"1");
+    assert_eq!(
+        parts(folder.path()),
+        1,
+        "the second one may get another name"
+    );
+    symlink("nowhere", folder.path().join("link")).unwrap();
+    let link = Name { file: "link", ..to };
+    let error = claims.look_and_rename(2, link).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+}
+
+#[test]
+fn run_that_ends_removes_nothing_of_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (open(folder.path()), open(folder.path()));
+    drop(first.create_part(1).unwrap());
+    assert_eq!(second.space.left, Vec::<String>::new());
+    second
+        .remove_left(first.space.own.as_ref().unwrap())
+        .unwrap();
+    second.close(true);
+    first.read_part(1).unwrap();
+    first.close(true);
+    assert!(!folder.path().join(WORKSPACE).exists());
+}
