@@ -124,7 +124,7 @@ const DAMAGES: [(&str, Damage); 8] = [
         }
     }),
     ("another application's number", |path| {
-        spoil(path, 68, &[0, 0, 0, 7])
+        spoil(path, 68, &[0, 0, 0, 7]);
     }),
     ("a table that is not there", |path| {
         let text = std::fs::read(path).unwrap();
@@ -182,9 +182,10 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
     let place = Place::new();
-    let list: String = (0..ROWS)
-        .map(|row| format!("{}\n", origin.url(&format!("/{row}"))))
+    let urls: Vec<String> = (0..ROWS)
+        .map(|row| origin.url(&format!("/{row}")))
         .collect();
+    let list = urls.join("\n") + "\n";
     place.write("list.txt", &list);
     let ran = place.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

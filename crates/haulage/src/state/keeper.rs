@@ -378,8 +378,7 @@ impl State {
         if known.is_some() {
             return Ok(known.flatten());
         }
-        self.ask_lists(|lists| lists.find(ask.key, url))
-            .map(Option::flatten)
+        Ok(self.ask_lists(|lists| lists.find(ask.key, url)).flatten())
     }
 
     /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the same.
@@ -407,7 +406,7 @@ impl State {
         {
             return Ok(true);
         }
-        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask.key, url))?;
+        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask.key, url));
         Ok(lists == Some(true))
     }
 
@@ -461,11 +460,15 @@ impl State {
 
     /// Records the rest of a run of URLs, if a later run could go on with anything of it.
     fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
+        if ending.everything_is_there {
+            self.disk.leave_parts(Vec::new());
+            return Ok(false);
+        }
         // A run that has come to its end leaves nothing but parts: its files are found as any others.
         let counts_rows = !ending.complete;
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
-        let is_of_use = !ending.everything_is_there
-            && (!progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done));
+        let is_of_use =
+            !progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done);
         if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
             self.record(rest, Duration::ZERO)?;
         }

@@ -153,16 +153,14 @@ impl State {
     pub(super) fn ask_lists<T>(
         &self,
         question: impl FnOnce(&mut Lists) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, Error> {
+    ) -> Option<T> {
         let mut lists = lock(&self.lists);
-        match lists.as_mut().map(question).transpose() {
+        let answer = lists.as_mut().map(question)?.ok();
+        if answer.is_none() {
             // Whoever writes to it finds out more.
-            Err(_) => {
-                *lists = None;
-                Ok(None)
-            }
-            Ok(answer) => Ok(answer),
+            *lists = None;
         }
+        answer
     }
 
     /// Puts the database aside after a statement that failed since it is damaged; gives any other error back.
