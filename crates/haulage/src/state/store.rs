@@ -15,7 +15,7 @@ use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
 use crate::error::{Error, ErrorKind};
-use crate::write::{Sharing, lacks_sync};
+use crate::write::{Sharing, lacks_locks, lacks_sync};
 
 /// sqlite3's access to files without locks.
 const WITHOUT_LOCKS: &str = "unix-none";
@@ -46,7 +46,7 @@ pub(super) enum Access {
     Write(Sharing),
     /// To look into, whoever writes to it.
     Read,
-    /// To look into what a run that has ended left: nobody writes to it.
+    /// To look into without locks: what a run that has ended left, to which nobody writes, or what is on a file system that has none.
     ReadLeft,
 }
 
@@ -117,10 +117,12 @@ impl Store {
 
     /// Opens a database to look into, on whatever file system it is.
     pub(super) fn open_to_read(path: &Path) -> Result<Self, Error> {
-        let opened = match Self::open(path, Access::Read) {
-            Err(Unfit::Broken(error)) if is_no_lock(&error) => Self::open(path, Access::ReadLeft),
-            opened => opened,
+        let access = if lacks_locks(path) {
+            Access::ReadLeft
+        } else {
+            Access::Read
         };
+        let opened = Self::open(path, access);
         opened.map_err(|unfit| unfit.into_error(path))
     }
 
@@ -407,17 +409,6 @@ pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
         _ => "",
     };
     Error::new(ErrorKind::Disk, format!("{what}: {cause}{advice}")).caused_by(cause)
-}
-
-/// Whether a file system has no locks, or none of those that sqlite3 needs.
-fn is_no_lock(error: &rusqlite::Error) -> bool {
-    /// What sqlite3 says of the different ones (`SQLITE_IOERR_UNLOCK`, `_RDLOCK`, `_CHECKRESERVEDLOCK`, `_LOCK`, `_SHMLOCK`).
-    const FAILED: [i32; 5] = [2058, 2314, 3594, 3850, 5130];
-    let Some(error) = error.sqlite_error() else {
-        return false;
-    };
-    FAILED.contains(&error.extended_code)
-        || error.code == rusqlite::ErrorCode::FileLockingProtocolFailed
 }
 
 /// Whether a database could not be synced (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).

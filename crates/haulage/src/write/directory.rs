@@ -34,9 +34,10 @@ use rustix::path::DecInt;
 
 pub(crate) use self::aside::set_aside;
 use self::claim::{Claims, Name};
+pub(crate) use self::lock::lacks_locks;
 pub(super) use self::look::{holds_no_files, present, read};
 use self::open::OpenPart;
-use self::owner::Owner;
+use self::owner::{Life, Owner};
 use self::syncing::Syncing;
 pub(crate) use self::syncing::lacks_sync;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
@@ -409,7 +410,9 @@ fn busy(path: &Path, owner: Option<&Owner>, mark: Option<&str>) -> Error {
     let title = owner.map(|owner| owner.title.as_str());
     let what = title.filter(|title| !title.is_empty()).unwrap_or("a list");
     let waits = format!("{who}, which is downloading {what} into {shown}");
-    let advice = mark.map_or_else(String::new, |mark| {
+    // Whether a process of this machine runs is known.
+    let is_sure = owner.is_some_and(|owner| owner.life() == Life::Alive);
+    let advice = mark.filter(|_| !is_sure).map_or_else(String::new, |mark| {
         let mark = path.join(WORKSPACE).join(mark);
         format!("; if it does not run any more, remove {}", mark.display())
     });

@@ -38,7 +38,9 @@ pub(crate) use self::assemblies::Assemblies;
 pub(crate) use self::assembly::{Assembly, Owner, Share};
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
-pub(crate) use self::directory::{Directory, WAITING_FOR_NAMES, lacks_sync, set_aside, state_in};
+pub(crate) use self::directory::{
+    Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, set_aside, state_in,
+};
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use super::missing::is_no_lock;
 use super::open;
 use super::owner::{Life, Owner};
+use super::workspace::LOCK;
 
 /// Added to the name of a lock, the name of the file that stands for it where there are no locks.
 const MARK: &str = ".owner";
@@ -46,15 +48,24 @@ impl Drop for Lock {
 impl Lock {
     /// Whether the file system has POSIX locks, and says who has one: the database needs both to be shared.
     pub(super) fn has_posix(&self) -> bool {
-        let operation = FlockOperation::NonBlockingLockExclusive;
-        let locked = fcntl_lock(&self.file, operation);
-        if locked.is_ok() {
-            let _ = fcntl_lock(&self.file, FlockOperation::NonBlockingUnlock);
-        }
-        let asked = fcntl_getlk(&self.file, &Flock::from(FlockType::WriteLock));
-        let answers = [locked.err(), asked.err()];
-        !answers.into_iter().flatten().any(is_no_lock)
+        has_posix(&self.file, FlockOperation::NonBlockingLockExclusive)
     }
+}
+
+fn has_posix(file: impl AsFd, operation: FlockOperation) -> bool {
+    let locked = fcntl_lock(&file, operation);
+    if locked.is_ok() {
+        let _ = fcntl_lock(&file, FlockOperation::NonBlockingUnlock);
+    }
+    let asked = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock));
+    let answers = [locked.err(), asked.err()];
+    !answers.into_iter().flatten().any(is_no_lock)
+}
+
+/// Whether a database is on a file system without locks; its lock file tells.
+pub(crate) fn lacks_locks(database: &Path) -> bool {
+    File::open(database.with_file_name(LOCK))
+        .is_ok_and(|file| !has_posix(file, FlockOperation::NonBlockingLockShared))
 }
 
 /// Whether a lock was to be had.

@@ -11,6 +11,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rustix::fs::{fdatasync, fsync, sync, syncfs};
 
 use super::missing::is_missing;
+use super::workspace::LOCK;
 
 /// How the run's file system is synced.
 #[derive(Default)]
@@ -102,9 +103,10 @@ pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Whether a file's system has no way to sync it, or lacks one of the two.
-pub(crate) fn lacks_sync(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
+/// Whether the file system of a database lacks one of the calls that sync a file. The lock beside the database is asked: to close the database
+/// itself would give up the locks that this process may have on it (POSIX).
+pub(crate) fn lacks_sync(database: &Path) -> bool {
+    let Ok(file) = File::open(database.with_file_name(LOCK)) else {
         return false;
     };
     let answers = [fdatasync(&file).err(), fsync(&file).err()];
