@@ -1,8 +1,11 @@
 //! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
 
+mod asking;
+mod closing;
 mod damaged;
+mod earlier;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,20 +14,19 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use self::damaged::{Failed, Warnings};
-use super::ask::Ask;
-use super::known::Known;
-use super::left::{self, Leftovers};
+use self::earlier::Earlier;
+use super::damage;
+use super::left::Leftovers;
 use super::lists::Lists;
 use super::lookup::Lookup;
 use super::parts::{Progress, Recorded, Unfinished};
 use super::record::Record;
-use super::store::{self, Access, Pass, Store};
+use super::store::{Access, Pass, Store};
 use crate::error::Error;
 use crate::event::Warning;
 use crate::options::{Durability, Existing, Options, Workspace};
 use crate::outcome::Outcome;
-use crate::request::Place;
-use crate::write::{Assemblies, Assembly, Disk, StatePlace, Syncs};
+use crate::write::{Assemblies, Disk, StatePlace, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -58,6 +60,7 @@ pub(crate) struct State {
     has_lists: bool,
     /// What runs of URLs have left that were interrupted.
     left: Mutex<Leftovers>,
+    has_left: bool,
     /// The database was damaged, and another one has taken its place.
     is_renewed: AtomicBool,
     warnings: Warnings,
@@ -126,6 +129,7 @@ impl State {
             knows: AtomicBool::new(earlier.knows),
             has_lists: lists.is_some(),
             lists: Mutex::new(lists),
+            has_left: left.is_any(),
             left: Mutex::new(left),
             is_renewed: AtomicBool::new(false),
             warnings,
@@ -157,61 +161,6 @@ impl State {
     /// The syncs of this run.
     pub(crate) fn syncs(&self) -> Arc<Syncs> {
         Arc::clone(&self.syncs)
-    }
-
-    /// Takes up the part that an earlier run has left of what a row of this input asks for. `is_checked`: the row has a checksum.
-    pub(crate) fn take_up(
-        &self,
-        ask: &Ask,
-        input: &Arc<str>,
-        url: &str,
-        is_checked: bool,
-    ) -> Option<Arc<Assembly>> {
-        let left = lock(&self.left).take(ask.key, url);
-        let own = {
-            let mut unfinished = lock(&self.unfinished);
-            let found = unfinished.get(&ask.key);
-            let is_same = found.is_some_and(|part| *part.owner.url == *url);
-            is_same.then(|| unfinished.remove(&ask.key)).flatten()
-        };
-        let assembly = own.map(|found| Arc::new(found.into_assembly(is_checked)));
-        if let Some(assembly) = &assembly {
-            lock(&self.recorded).know(assembly);
-        }
-        let assembly = left.into_iter().rev().fold(assembly, |assembly, found| {
-            let (run, number, part) = found;
-            if assembly.is_some() {
-                // One of them is enough.
-                let _ = self.disk.drop_left(&run, part.number);
-                return assembly;
-            }
-            self.take_over(&run, number, part, input, is_checked)
-        })?;
-        self.assemblies.add(&assembly);
-        Some(assembly)
-    }
-
-    /// Moves a part here that another run has left; `None` if that cannot be done.
-    fn take_over(
-        &self,
-        run: &str,
-        number: u64,
-        part: Unfinished,
-        input: &Arc<str>,
-        is_checked: bool,
-    ) -> Option<Arc<Assembly>> {
-        let from = part.number;
-        let part = left::taken_over(part, number, input);
-        let assembly = Arc::new(part.into_assembly(is_checked));
-        let moved = vec![(Arc::clone(&assembly), assembly.pieces())];
-        let progress = Progress {
-            moved,
-            gone: Vec::new(),
-        };
-        // In this order: whatever ends this run, its file is recorded where it is. What is recorded without a file is forgotten.
-        self.write(&mut [], progress).ok()?;
-        let is_taken = self.disk.take_left(run, from, number).unwrap_or(false);
-        is_taken.then_some(assembly)
     }
 
     /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot; `ended` of each outcome
@@ -355,186 +304,9 @@ impl State {
         }
     }
 
-    /// What is known of the next row. Rows are looked up in their order.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when what was recorded cannot be read.
-    pub(crate) fn recall(
-        &self,
-        row: u64,
-        place: Option<&Place>,
-        ask: &Ask,
-        url: &str,
-    ) -> Result<Option<Known>, Error> {
-        let input = place.map_or("", |place| &place.input);
-        self.take_over_rows(row, ask, url)?;
-        let mut lookup = lock(&self.lookup);
-        let known = if self.knows.load(Ordering::Acquire) {
-            self.ask(|store| lookup.recall(store, input, row, ask.key, url))?
-        } else {
-            lookup.pass_by(input, row);
-            None
-        };
-        if known.is_some() {
-            return Ok(known.flatten());
-        }
-        Ok(self.ask_lists(|lists| lists.find(ask.key, url)).flatten())
-    }
-
-    /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the same.
-    fn take_over_rows(&self, row: u64, ask: &Ask, url: &str) -> Result<(), Error> {
-        let same = {
-            let mut left = lock(&self.left);
-            left.ask_for(ask.key, url);
-            left.rows_like(row, ask.key, url)
-        };
-        for earlier in same {
-            self.write(&mut [], Progress::default())?;
-            self.ask(|store| store.take_over(&earlier))?;
-            self.knows.store(true, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    /// Whether a file was fetched for a row that asks for something else.
-    ///
-    /// # Errors
-    /// As [`recall`](Self::recall).
-    pub(crate) fn is_of_another(&self, path: &str, ask: &Ask, url: &str) -> Result<bool, Error> {
-        if self.knows.load(Ordering::Acquire)
-            && self.ask(|store| store.is_of_another(path, ask.key, url))? == Some(true)
-        {
-            return Ok(true);
-        }
-        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask.key, url));
-        Ok(lists == Some(true))
-    }
-
     /// There are no more rows: what is recorded of others can go.
     pub(crate) fn input_ended(&self) {
         self.input_ended.store(true, Ordering::Release);
-    }
-
-    /// The numbers of all parts that may be of use still.
-    fn parts_in_hand(&self) -> Vec<u64> {
-        let unfinished = lock(&self.unfinished);
-        let earlier = unfinished.values().map(|part| part.number);
-        let ours = self.assemblies.all();
-        earlier.chain(ours.iter().map(|part| part.number)).collect()
-    }
-
-    /// The run is over: records the rest. Whether a later run needs what is recorded.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when the rest could not be recorded.
-    pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
-        let mut rest = {
-            let mut pending = lock(&self.pending);
-            pending.closed = true;
-            self.changed.notify_all();
-            std::mem::take(&mut pending.records)
-        };
-        if let Some(thread) = lock(&self.thread).take() {
-            // Should it have panicked, what it had in hand is looked at again by the next run.
-            let _ = thread.join();
-        }
-        self.assemblies.wait_until_idle(GRACE);
-        // Should it not be possible to record them, the next run may know what to do with them.
-        self.disk.leave_parts(self.parts_in_hand());
-        let is_needed = match self.workspace {
-            Workspace::Keep => self.close_list(&mut rest, ending)?,
-            Workspace::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
-        };
-        let is_recorded = lock(&self.store).take().is_some();
-        lock(&self.left).close(ending.complete, is_recorded, &*self.disk);
-        Ok(is_needed)
-    }
-
-    /// Records the rest of a run of lists.
-    fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
-        self.record(rest, Duration::ZERO)?;
-        self.tidy(ending)?;
-        self.leave_recorded()?;
-        Ok(true)
-    }
-
-    /// Records the rest of a run of URLs, if a later run could go on with anything of it.
-    fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
-        if ending.everything_is_there {
-            self.disk.leave_parts(Vec::new());
-            return Ok(false);
-        }
-        // A run that has come to its end leaves nothing but parts: its files are found as any others.
-        let counts_rows = !ending.complete;
-        let progress = lock(&self.recorded).progress(&self.assemblies.all());
-        let is_of_use =
-            !progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done);
-        if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
-            self.record(rest, Duration::ZERO)?;
-        }
-        self.tidy(ending)?;
-        let is_needed = self.ask(|store| store.is_of_use(counts_rows))? == Some(true);
-        if is_needed {
-            self.leave_recorded()?;
-        } else {
-            self.disk.leave_parts(Vec::new());
-        }
-        Ok(is_needed)
-    }
-
-    /// Forgets what belongs to no row any more, if all rows have been seen.
-    fn tidy(&self, ending: Ending) -> Result<(), Error> {
-        if !self.input_ended.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let parts = self.assemblies.all();
-        let in_use: HashSet<u64> = parts.iter().map(|part| part.number).collect();
-        let lookup = lock(&self.lookup);
-        self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
-    }
-
-    /// The parts that are recorded stay.
-    fn leave_recorded(&self) -> Result<(), Error> {
-        if let Some(recorded) = self.ask(|store| store.parts())? {
-            self.disk.leave_parts(recorded);
-        }
-        Ok(())
-    }
-}
-
-/// What earlier runs have recorded, when a run begins.
-struct Earlier {
-    store: Option<Store>,
-    unfinished: Vec<Unfinished>,
-    /// The numbers of all parts that are recorded.
-    parts: Vec<u64>,
-    /// There are rows.
-    knows: bool,
-}
-
-impl Earlier {
-    /// The parts that earlier runs have left, and that are there, by what their rows ask for; all others go.
-    fn unfinished(&mut self, disk: &dyn Disk) -> Result<HashMap<i64, Unfinished>, Error> {
-        let mut recorded = std::mem::take(&mut self.unfinished);
-        let parts: Vec<_> = recorded
-            .iter()
-            .map(|part| (part.number, part.end()))
-            .collect();
-        let kept: HashSet<u64> = disk
-            .keep_parts(&parts)
-            .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
-            .into_iter()
-            .collect();
-        recorded.retain(|part| kept.contains(&part.number));
-        if let Some(store) = &mut self.store {
-            let is_gone = |part: &u64| !kept.contains(part);
-            let gone: Vec<_> = self.parts.drain(..).filter(is_gone).collect();
-            if !gone.is_empty() {
-                store.forget_parts(&gone).map_err(unwritable)?;
-            }
-        }
-        let of_ask = recorded.into_iter().map(|part| (part.owner.ask, part));
-        Ok(of_ask.collect())
     }
 }
 
@@ -555,7 +327,7 @@ fn unwritable(cause: impl Into<Failed>) -> Error {
 
 fn failed(what: &str, cause: Failed) -> Error {
     match cause {
-        Failed::Statement(cause) => store::failed(what, cause),
+        Failed::Statement(cause) => damage::failed(what, cause),
         Failed::Rename(error) => error,
     }
 }

@@ -68,6 +68,11 @@ impl Leftovers {
         all
     }
 
+    /// Whether there is anything.
+    pub(super) fn is_any(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// Removes what is of no use to any run; not while this one keeps others from looking through it.
     pub(super) fn remove_useless(&mut self, disk: &dyn Disk) {
         for run in self.useless.drain(..) {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::damage;
 use super::record::Record;
-use super::store::{self, Store};
+use super::store::Store;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;
@@ -58,7 +59,7 @@ impl Iterator for Results {
                 }
                 Err(cause) => {
                     self.over = true;
-                    return Some(Err(store::failed("cannot read what was recorded", cause)));
+                    return Some(Err(damage::failed("cannot read what was recorded", cause)));
                 }
             }
         }

@@ -9,12 +9,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::ask::Recorded;
 use super::columns::{self, hashes_of, known, line, number, record};
-use super::damage::{is_damage, is_obstructed};
 use super::known::Known;
 use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
 /// sqlite3's access to files without locks.
@@ -396,46 +395,10 @@ fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// A statement that failed; `what` was to be done, in words that fit before a colon.
-pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
-    let advice = match cause.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => "; make room and run the same command again",
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            "; somebody else has it open: close that and run the same command again"
-        }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            "; it is damaged: move it away, and files that are there are taken as they are"
-        }
-        _ => "",
-    };
-    Error::new(ErrorKind::Disk, format!("{what}: {cause}{advice}")).caused_by(cause)
-}
-
 /// Whether a database could not be synced (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).
 fn is_no_sync(error: &rusqlite::Error) -> bool {
     let error = error.sqlite_error();
     error.is_some_and(|error| [1034, 1290].contains(&error.extended_code))
-}
-
-impl Unfit {
-    /// Whether the database at this path is none that any haul has written, as it is now.
-    pub(super) fn is_damage(&self, path: &Path) -> bool {
-        match self {
-            Self::Foreign => true,
-            Self::Newer => false,
-            Self::Broken(error) => is_damage(error) || is_obstructed(error, path),
-        }
-    }
-
-    pub(super) fn into_error(self, path: &Path) -> Error {
-        let path = path.display();
-        let disk = |why: &str| Error::new(ErrorKind::Disk, format!("{path} {why}"));
-        match self {
-            Self::Foreign => disk("is another program's database; move it away"),
-            Self::Newer => disk("was written by a newer version; use that, or another folder"),
-            Self::Broken(cause) => failed(&format!("cannot use {path}"), cause),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 //! A database that turns out to be damaged is put aside, and the run goes on without what it held.
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock};
 
-use super::{Earlier, State, lock, unreadable, unwritable};
+use super::{State, lock, unreadable, unwritable};
 use crate::error::Error;
 use crate::event::Warning;
 use crate::state::damage::is_damage;
 use crate::state::lists::Lists;
 use crate::state::parts::Recorded;
-use crate::state::store::{Access, Store};
+use crate::state::store::Store;
 use crate::write::{Disk, set_aside};
 
 type Tell = Box<dyn Fn(Warning) + Send + Sync>;
@@ -47,60 +46,13 @@ impl Warnings {
     }
 
     /// Puts a damaged database aside, and says so.
-    fn put_aside(&self, database: &Path) -> Result<(), Error> {
+    pub(super) fn put_aside(&self, database: &Path) -> Result<(), Error> {
         let kept = set_aside(database).map_err(|error| {
             let what = format!("{} is damaged and cannot be renamed", database.display());
             Error::disk(&what, error)
         })?;
         self.add(Warning::StateDamaged(kept));
         Ok(())
-    }
-}
-
-impl Earlier {
-    /// Reads what is there.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when there is a database that cannot be used.
-    pub(super) fn read(path: &Path, access: Access, warnings: &Warnings) -> Result<Self, Error> {
-        let nothing = || Self {
-            store: None,
-            unfinished: Vec::new(),
-            parts: Vec::new(),
-            knows: false,
-        };
-        match path.symlink_metadata() {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
-            Err(error) => {
-                return Err(Error::disk(
-                    &format!("cannot use {}", path.display()),
-                    error,
-                ));
-            }
-        }
-        let read = match Store::open(path, access) {
-            Err(unfit) if unfit.is_damage(path) => None,
-            Err(unfit) => return Err(unfit.into_error(path)),
-            Ok(store) => match Self::of(store) {
-                Err(error) if is_damage(&error) => None,
-                read => Some(read.map_err(unreadable)?),
-            },
-        };
-        if let Some(read) = read {
-            return Ok(read);
-        }
-        warnings.put_aside(path)?;
-        Ok(nothing())
-    }
-
-    fn of(store: Store) -> rusqlite::Result<Self> {
-        Ok(Self {
-            unfinished: store.unfinished()?,
-            parts: store.parts()?,
-            knows: !store.is_empty()?,
-            store: Some(store),
-        })
     }
 }
 

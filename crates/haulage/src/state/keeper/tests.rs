@@ -7,8 +7,9 @@ use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
-use crate::write::Owner;
+use crate::state::ask::Ask;
 use crate::write::fake::{Done, FakeDisk};
+use crate::write::{Assembly, Owner};
 
 const ENDING: Ending = Ending {
     complete: false,

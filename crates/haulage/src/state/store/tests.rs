@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use super::super::ask::Ask;
 use super::super::record::{Ended, Failure, of_millis, to_millis};
 use super::*;
+use crate::error::ErrorKind;
 use crate::outcome::Verified;
 use crate::request::Place;
 
