@@ -316,7 +316,7 @@ DEFENCES = (
             ("engine::sharing::parts_of_several_runs_are_each_taken_up_by_who_asks_for_them",
              "engine::sharing::rows_of_an_interrupted_run_are_not_done_again",
              "cli::sharing::what_a_killed_run_left_goes_with_the_next"),
-            Cut("state/keeper.rs", "        is_taken.then_some(assembly)", "        (is_taken && from == u64::MAX).then_some(assembly)")),
+            Cut("state/keeper/asking.rs", "        is_taken.then_some(assembly)", "        (is_taken && from == u64::MAX).then_some(assembly)")),
     Defence("61", "a file system without locks", "other runs are kept out by a file that names a process, as long as that runs (`bench/deny`)",
             ("write::directory::lock::tests::mark_keeps_others_out_until_it_is_given_back",
              "write::directory::lock::tests::mark_of_a_dead_process_is_removed_and_of_another_host_is_not",

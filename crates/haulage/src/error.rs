@@ -155,8 +155,8 @@ impl Error {
         self
     }
 
-    /// Returns which other run kept this one from starting, in words that fit after "waiting for"; `None` if that was not why. Once that run has
-    /// ended, this one can be started.
+    /// Returns which other run kept this one from starting, in words that fit after "waiting for";
+    /// `None` if that was not why. Once that run has ended, this one can be started.
     #[must_use]
     pub fn busy_with(&self) -> Option<&str> {
         self.held_by.as_deref()

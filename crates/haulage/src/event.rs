@@ -68,7 +68,8 @@ pub enum Event {
 pub enum Warning {
     /// The file system of this destination has no locks: a file in `.haul/` keeps other runs out.
     NoLocks(PathBuf),
-    /// A database could not be read. It is kept under this name, and the run knows no more than what files are there.
+    /// A database could not be read. It is kept under this name, and the run knows no more than
+    /// what files are there.
     StateDamaged(PathBuf),
 }
 

@@ -79,12 +79,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a run: checks the options, and opens the destination. A run that is recorded ([`Workspace::Keep`](crate::Workspace)) keeps others
-    /// out that are.
+    /// Starts a run: checks the options, and opens the destination. A run that is recorded
+    /// ([`Workspace::Keep`](crate::Workspace)) keeps others out that are.
     ///
     /// # Errors
-    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot; [`Error::busy_with`] tells when it can be
-    /// used later.
+    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that
+    /// cannot; [`Error::busy_with`] tells when it can be used later.
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;

@@ -99,8 +99,9 @@ pub struct Options {
     pub retry_failed: RetryFailed,
     /// What becomes of the content codings that a file comes in.
     pub codings: Codings,
-    /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
-    /// resumed. 0 turns that off; `None` stands for [`DEFAULT_MIN_FREE`](Self::DEFAULT_MIN_FREE), or 2% of the file system if that is less.
+    /// Bytes that are to stay free on the destination's file system: before a run would leave
+    /// fewer, it stops, and can be resumed. 0 turns that off; `None` stands for
+    /// [`DEFAULT_MIN_FREE`](Self::DEFAULT_MIN_FREE), or 2% of the file system if that is less.
     pub min_free: Option<u64>,
     /// What a power cut may cost.
     pub durability: Durability,
@@ -108,7 +109,8 @@ pub struct Options {
     pub hashes: Vec<Algorithm>,
     /// Whether the run is recorded in `.haul/` in the destination, and with whom it shares that.
     pub workspace: Workspace,
-    /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one shows it.
+    /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
+    /// shows it.
     pub title: String,
     /// Network threads; `None` chooses by the machine.
     pub threads: Option<usize>,
@@ -422,13 +424,15 @@ pub enum Codings {
     Undone,
 }
 
-/// What of a run stays in `.haul/` in the destination, and which runs may use the destination at the same time.
+/// What of a run stays in `.haul/` in the destination, and which runs may use the destination at
+/// the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workspace {
-    /// What became of each row is recorded for the next run. Only one run at a time does that in a destination: while there is one,
-    /// another one does not start ([`Error::busy_with`]).
+    /// What became of each row is recorded for the next run. Only one run at a time does that in a
+    /// destination: while there is one, another one does not start ([`Error::busy_with`]).
     Keep,
-    /// Nothing is recorded, unless something is left to resume. Any number of such runs share a destination, also with one that
-    /// records. `.haul/` goes with the last of them if nothing else is in it.
+    /// Nothing is recorded, unless something is left to resume. Any number of such runs share a
+    /// destination, also with one that records. `.haul/` goes with the last of them if nothing else
+    /// is in it.
     RemoveWhenDone,
 }

@@ -60,7 +60,8 @@ pub(super) const RECORDS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
-/// What is known of a row that has its file, and is among the rows of `temp.looked_up` that ask for this.
+/// What is known of a row that has its file, and is among the rows of `temp.looked_up` that ask for
+/// this.
 pub(super) const KNOWN_BY_OTHERS: &str = concat!(
     "SELECT ",
     known!(),

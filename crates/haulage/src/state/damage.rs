@@ -1,4 +1,5 @@
-//! Why a database cannot be used: which errors mean that it is damaged, so that no other try will read it, and what is said of the others.
+//! Why a database cannot be used: which errors mean that it is damaged, so that no other try will
+//! read it, and what is said of the others.
 
 use std::path::Path;
 
@@ -29,8 +30,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Whether a database could not be opened since something else than a file stands where it or its log should. What is a link is not ours to
-/// move.
+/// Whether a database could not be opened since something else than a file stands where it or its
+/// log should. What is a link is not ours to move.
 pub(super) fn is_obstructed(error: &rusqlite::Error, path: &Path) -> bool {
     let is_obstacle = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();

@@ -94,7 +94,8 @@ pub(crate) struct Ending {
 }
 
 impl State {
-    /// The state of a destination, which nobody else writes to during this run; its database is made when there is something to record.
+    /// The state of a destination, which nobody else writes to during this run; its database is
+    /// made when there is something to record.
     ///
     /// # Errors
     /// Of kind `disk`, when there is one that cannot be used.

@@ -1,7 +1,9 @@
-//! What runs of URLs have left that were interrupted: parts to go on with, and which rows were done.
+//! What runs of URLs have left that were interrupted: parts to go on with, and which rows were
+//! done.
 //!
-//! Nobody writes to what they have recorded any more. A part belongs to the run that moves its file away first. Rows are taken over by a run
-//! that has the same row at the same place, as the same command has.
+//! Nobody writes to what they have recorded any more. A part belongs to the run that moves its file
+//! away first. Rows are taken over by a run that has the same row at the same place, as the same
+//! command has.
 
 use std::sync::Arc;
 
@@ -73,7 +75,8 @@ impl Leftovers {
         !self.runs.is_empty()
     }
 
-    /// Removes what is of no use to any run; not while this one keeps others from looking through it.
+    /// Removes what is of no use to any run; not while this one keeps others from looking through
+    /// it.
     pub(super) fn remove_useless(&mut self, disk: &dyn Disk) {
         for run in self.useless.drain(..) {
             // What stays is found by the next run.
@@ -81,7 +84,8 @@ impl Leftovers {
         }
     }
 
-    /// Returns the rows of the runs that have this row at the same place, to be taken over; each run's once.
+    /// Returns the rows of the runs that have this row at the same place, to be taken over; each
+    /// run's once.
     pub(super) fn rows_like(&mut self, row: u64, ask: i64, url: &str) -> Vec<Store> {
         if row >= COMPARED {
             return Vec::new();
@@ -101,7 +105,8 @@ impl Leftovers {
         }
     }
 
-    /// Returns the parts of what a row asks for, the one with most bytes last, each with its run and with the number that it is to have here.
+    /// Returns the parts of what a row asks for, the one with most bytes last, each with its run
+    /// and with the number that it is to have here.
     pub(super) fn take(&mut self, ask: i64, url: &str) -> Vec<(Box<str>, u64, Unfinished)> {
         let (taken, others) = std::mem::take(&mut self.parts)
             .into_iter()
@@ -115,8 +120,9 @@ impl Leftovers {
         taken
     }
 
-    /// This run is over. One that has come to its end has no use for what it has asked for, and removes the folders in which no part is left.
-    /// Another one removes those whose rows it has taken over, if it `has_recorded` them.
+    /// This run is over. One that has come to its end has no use for what it has asked for, and
+    /// removes the folders in which no part is left. Another one removes those whose rows it has
+    /// taken over, if it `has_recorded` them.
     pub(super) fn close(&mut self, is_complete: bool, has_recorded: bool, disk: &dyn Disk) {
         for left in &self.parts {
             if is_complete && left.is_asked_for {

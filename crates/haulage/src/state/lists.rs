@@ -1,4 +1,5 @@
-//! What runs of lists have recorded, for a run that records none: it only looks into their database, which another process may be writing.
+//! What runs of lists have recorded, for a run that records none: it only looks into their
+//! database, which another process may be writing.
 
 use std::path::Path;
 
@@ -57,7 +58,8 @@ impl Lists {
             .query_row(params![path, ask, url], |row| row.get(0))
     }
 
-    /// Notes where each row stands, in a temporary database: theirs has no index, and is not ours to write.
+    /// Notes where each row stands, in a temporary database: theirs has no index, and is not ours
+    /// to write.
     fn look_up(&mut self) -> rusqlite::Result<()> {
         if !self.is_looked_up {
             self.store.connection.execute_batch(

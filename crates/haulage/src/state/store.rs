@@ -45,7 +45,8 @@ pub(super) enum Access {
     Write(Sharing),
     /// To look into, whoever writes to it.
     Read,
-    /// To look into without locks: what a run that has ended left, to which nobody writes, or what is on a file system that has none.
+    /// To look into without locks: what a run that has ended left, to which nobody writes, or what
+    /// is on a file system that has none.
     ReadLeft,
 }
 
@@ -349,7 +350,8 @@ impl Store {
         transaction.commit()
     }
 
-    /// Whether anything is recorded with which a later run could go on: a part, or with `rows` a row that has its file.
+    /// Whether anything is recorded with which a later run could go on: a part, or with `rows` a
+    /// row that has its file.
     pub(super) fn is_of_use(&self, rows: bool) -> rusqlite::Result<bool> {
         if parts::is_any(&self.connection)? {
             return Ok(true);

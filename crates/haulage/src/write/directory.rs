@@ -1,8 +1,9 @@
 //! The destination as a directory: parts below `.haul/part/`, renamed to their final names.
 //!
-//! Everything goes through directory handles, so a folder that is moved or replaced by a link meanwhile leads nowhere
-//! else. A part has a short name in a small folder of its own, which is cheaper to rename from than a long name beside
-//! the target. What a file system cannot do is done in another way: `missing` says how that is told.
+//! Everything goes through directory handles, so a folder that is moved or replaced by a link
+//! meanwhile leads nowhere else. A part has a short name in a small folder of its own, which is
+//! cheaper to rename from than a long name beside the target. What a file system cannot do is done
+//! in another way: `missing` says how that is told.
 #![expect(
     clippy::disallowed_methods,
     reason = "the one module that creates and renames files"
@@ -75,17 +76,18 @@ pub(crate) struct Directory {
     first_part: AtomicU64,
     /// Parts that a later run may go on with.
     left: Mutex<Vec<u64>>,
-    /// It held nothing when it was opened, and no other run was using it, so whatever is below it this run has put there.
+    /// It held nothing when it was opened, and no other run was using it, so whatever is below it
+    /// this run has put there.
     was_empty: bool,
 }
 
 impl Directory {
-    /// Opens a destination, which is created when missing, and a place in its workspace. A run that records lists keeps others out that do.
-    /// Also returns where its state is kept.
+    /// Opens a destination, which is created when missing, and a place in its workspace. A run that
+    /// records lists keeps others out that do. Also returns where its state is kept.
     ///
     /// # Errors
-    /// Of kind `disk`, when it cannot be made or written, when another run keeps this one out ([`Error::busy_with`]), or when its file system
-    /// has fewer bytes than are to stay free.
+    /// Of kind `disk`, when it cannot be made or written, when another run keeps this one out
+    /// ([`Error::busy_with`]), or when its file system has fewer bytes than are to stay free.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<(Self, StatePlace), Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);

@@ -23,15 +23,18 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn keep_parts(&self, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         Ok(Vec::new())
     }
-    /// Sets numbers of this run's parts aside for parts that come from elsewhere; returns the first. Before anything is written.
+    /// Sets numbers of this run's parts aside for parts that come from elsewhere; returns the
+    /// first. Before anything is written.
     fn reserve_parts(&self, _count: u64) -> u64 {
         0
     }
-    /// As [`keep_parts`](Self::keep_parts), of the parts that another run has left in its own folder.
+    /// As [`keep_parts`](Self::keep_parts), of the parts that another run has left in its own
+    /// folder.
     fn keep_left(&self, _run: &str, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         Ok(Vec::new())
     }
-    /// Moves a part that another run has left to this run's parts, under a number that was set aside; `false` when somebody else was faster.
+    /// Moves a part that another run has left to this run's parts, under a number that was set
+    /// aside; `false` when somebody else was faster.
     fn take_left(&self, _run: &str, _part: u64, _number: u64) -> io::Result<bool> {
         Ok(false)
     }
@@ -81,8 +84,8 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
-    /// The run is over: removes what nobody needs any more, and lets other runs in. `nothing_is_needed`: no later run asks for what this one
-    /// has recorded.
+    /// The run is over: removes what nobody needs any more, and lets other runs in.
+    /// `nothing_is_needed`: no later run asks for what this one has recorded.
     fn close(&self, nothing_is_needed: bool);
 }
 

@@ -21,7 +21,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None` stands for what that file system can spare.
+    /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None`
+    /// stands for what that file system can spare.
     pub(super) fn of(least: Option<u64>, folder: BorrowedFd<'_>) -> Self {
         Self {
             least: least.unwrap_or_else(|| spare(size(folder))),
@@ -85,7 +86,8 @@ fn size(file: BorrowedFd<'_>) -> Option<u64> {
     Some(about.f_blocks.saturating_mul(about.f_frsize))
 }
 
-/// What is to stay free of a file system of this size: [`Options::DEFAULT_MIN_FREE`], or a fiftieth of it if that is less.
+/// What is to stay free of a file system of this size: [`Options::DEFAULT_MIN_FREE`], or a fiftieth
+/// of it if that is less.
 fn spare(size: Option<u64>) -> u64 {
     let share = size.map_or(u64::MAX, |size| size / 50);
     share.min(Options::DEFAULT_MIN_FREE)

@@ -1,4 +1,5 @@
-//! Several runs in one folder: at once, and one after another that was interrupted. Row 61 of docs/faults.md.
+//! Several runs in one folder: at once, and one after another that was interrupted. Row 61 of
+//! docs/faults.md.
 
 use std::fs;
 

@@ -14,7 +14,8 @@ use crate::state::parts::{Progress, Unfinished};
 use crate::write::Assembly;
 
 impl State {
-    /// Takes up the part that an earlier run has left of what a row of this input asks for. `is_checked`: the row has a checksum.
+    /// Takes up the part that an earlier run has left of what a row of this input asks for.
+    /// `is_checked`: the row has a checksum.
     pub(crate) fn take_up(
         &self,
         ask: &Ask,
@@ -67,7 +68,8 @@ impl State {
             moved,
             gone: Vec::new(),
         };
-        // In this order: whatever ends this run, its file is recorded where it is. What is recorded without a file is forgotten.
+        // In this order: whatever ends this run, its file is recorded where it is. What is recorded
+        // without a file is forgotten.
         self.write(&mut [], progress).ok()?;
         let is_taken = self.disk.take_left(run, from, number).unwrap_or(false);
         is_taken.then_some(assembly)
@@ -102,7 +104,8 @@ impl State {
         Ok(self.ask_lists(|lists| lists.find(ask.key, url)).flatten())
     }
 
-    /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the same.
+    /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the
+    /// same.
     fn take_over_rows(&self, row: u64, ask: &Ask, url: &str) -> Result<(), Error> {
         let same = {
             let mut left = lock(&self.left);

@@ -59,7 +59,8 @@ impl State {
             self.disk.leave_parts(Vec::new());
             return Ok(false);
         }
-        // A run that has come to its end leaves nothing but parts: its files are found as any others.
+        // A run that has come to its end leaves nothing but parts: its files are found as any
+        // others.
         let counts_rows = !ending.complete;
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
         let is_of_use =

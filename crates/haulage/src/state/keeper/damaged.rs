@@ -56,7 +56,8 @@ impl Warnings {
     }
 }
 
-/// Opens the database of lists, for a run that records none; `None` if it cannot be read, which is no reason not to run.
+/// Opens the database of lists, for a run that records none; `None` if it cannot be read, which is
+/// no reason not to run.
 pub(super) fn open_lists(path: &Path, disk: &dyn Disk, warnings: &Warnings) -> Option<Lists> {
     match Lists::open(path) {
         Ok(lists) => return Some(lists),
@@ -115,7 +116,8 @@ impl State {
         answer
     }
 
-    /// Puts the database aside after a statement that failed since it is damaged; gives any other error back.
+    /// Puts the database aside after a statement that failed since it is damaged; gives any other
+    /// error back.
     pub(super) fn put_aside(
         &self,
         store: &mut Option<Store>,

@@ -68,7 +68,8 @@ impl Earlier {
         })
     }
 
-    /// The parts that earlier runs have left, and that are there, by what their rows ask for; all others go.
+    /// The parts that earlier runs have left, and that are there, by what their rows ask for; all
+    /// others go.
     pub(super) fn unfinished(
         &mut self,
         disk: &dyn Disk,

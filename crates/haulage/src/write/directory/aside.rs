@@ -11,7 +11,8 @@ const DAMAGED: &str = "damaged";
 /// So many of them are kept, and no more: the last one is replaced.
 const MOST: u32 = 99;
 
-/// Renames a database, and what belongs to it, to the first free of `NAME.damaged`, `NAME.damaged.1`, and so on. Returns the new path.
+/// Renames a database, and what belongs to it, to the first free of `NAME.damaged`,
+/// `NAME.damaged.1`, and so on. Returns the new path.
 pub(crate) fn set_aside(database: &Path) -> io::Result<PathBuf> {
     let named = |number: u32| match number {
         0 => with_suffix(database, &format!(".{DAMAGED}")),

@@ -1,4 +1,5 @@
-//! Gives a part its final name, in whichever way the file system knows. Where nothing may be replaced, the first one that asks for a name has it.
+//! Gives a part its final name, in whichever way the file system knows. Where nothing may be
+//! replaced, the first one that asks for a name has it.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -63,7 +64,8 @@ impl Claims<'_> {
             Err(error) if is_no_link(error) => {}
             linked => return Ok(linked?),
         }
-        // That folder knows no links: the file gets a name among the parts, which was tried out, and goes the way of those that have one.
+        // That folder knows no links: the file gets a name among the parts, which was tried out,
+        // and goes the way of those that have one.
         let number = part_name(part);
         linkat(file, "", self.parts, number.as_c_str(), AtFlags::EMPTY_PATH)?;
         self.rename(part, to, Replace::Never).inspect_err(|_| {
@@ -71,8 +73,9 @@ impl Claims<'_> {
         })
     }
 
-    /// Names a part where no call does both: looks whether something stands there, and renames then. Other threads and, where the file system
-    /// has locks, other runs wait meanwhile; other programs do not.
+    /// Names a part where no call does both: looks whether something stands there, and renames
+    /// then. Other threads and, where the file system has locks, other runs wait meanwhile; other
+    /// programs do not.
     pub(super) fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _moment = Moment::of(self.all.as_fd())?;

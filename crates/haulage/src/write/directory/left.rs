@@ -37,7 +37,8 @@ pub(super) fn remove_all_but(parts: &OwnedFd, left: &[u64]) -> io::Result<()> {
     })
 }
 
-/// Moves a part from the folder of a run that has ended to that of this one, under another number. `false` when somebody else was faster.
+/// Moves a part from the folder of a run that has ended to that of this one, under another number.
+/// `false` when somebody else was faster.
 pub(super) fn take(from: &OwnedFd, part: u64, to: &OwnedFd, number: u64) -> io::Result<bool> {
     match renameat(
         from,

@@ -1,4 +1,5 @@
-//! Keeps other runs out of a folder: by `flock(2)`, and where a file system has no locks by a file that only one can create.
+//! Keeps other runs out of a folder: by `flock(2)`, and where a file system has no locks by a file
+//! that only one can create.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -46,7 +47,8 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Whether the file system has POSIX locks, and says who has one: the database needs both to be shared.
+    /// Whether the file system has POSIX locks, and says who has one: the database needs both to be
+    /// shared.
     pub(super) fn has_posix(&self) -> bool {
         has_posix(&self.file, FlockOperation::NonBlockingLockExclusive)
     }
@@ -91,7 +93,8 @@ pub(super) fn take(folder: BorrowedFd<'_>, name: &str, owner: &Owner) -> io::Res
         }
         // A run that ended in this instant may have removed the file that was just locked.
         if is_there(folder, name, &file) {
-            // Only for those who wait: if it cannot be written, they are not told whom they wait for.
+            // Only for those who wait: if it cannot be written, they are not told whom they wait
+            // for.
             let _ = write(&file, owner);
             return Ok(Taken::Mine(Lock {
                 is_real: true,
@@ -127,7 +130,8 @@ pub(super) fn mark_of(name: &str) -> String {
     format!("{name}{MARK}")
 }
 
-/// Creates the file that stands for a lock. One that a dead process of this host has left is removed first.
+/// Creates the file that stands for a lock. One that a dead process of this host has left is
+/// removed first.
 fn mark(folder: BorrowedFd<'_>, lock: &str, file: OwnedFd, owner: &Owner) -> io::Result<Taken> {
     let name = mark_of(lock);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -153,8 +157,8 @@ fn mark(folder: BorrowedFd<'_>, lock: &str, file: OwnedFd, owner: &Owner) -> io:
     }
 }
 
-/// Removes the mark of a process that has ended; whether it is gone. Processes of one host do this one after another, so that none removes
-/// the mark that another one has just created.
+/// Removes the mark of a process that has ended; whether it is gone. Processes of one host do this
+/// one after another, so that none removes the mark that another one has just created.
 fn remove_left(folder: BorrowedFd<'_>, lock: &str, name: &str) -> io::Result<bool> {
     let Some(_turn) = turn(folder)? else {
         return Ok(false);
@@ -170,7 +174,8 @@ fn remove_left(folder: BorrowedFd<'_>, lock: &str, name: &str) -> io::Result<boo
     }
 }
 
-/// A socket whose name only one process of this host can have: it stands for a lock that needs no file system (unix(7), abstract names).
+/// A socket whose name only one process of this host can have: it stands for a lock that needs no
+/// file system (unix(7), abstract names).
 fn turn(folder: BorrowedFd<'_>) -> io::Result<Option<UnixListener>> {
     let about = fstat(folder)?;
     let name = format!("haulage-{}-{}", about.st_dev, about.st_ino);
@@ -209,9 +214,10 @@ fn is_there(folder: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> bool {
         if (now.st_dev, now.st_ino) == (locked.st_dev, locked.st_ino))
 }
 
-/// Keeps others for a moment from looking through a folder, or removing it. A file system that cannot do this to a folder goes without, and so
-/// does a run when another one has been stopped in such a moment: what is done meanwhile is right all the same, but two runs may both find
-/// nothing to go on with.
+/// Keeps others for a moment from looking through a folder, or removing it. A file system that
+/// cannot do this to a folder goes without, and so does a run when another one has been stopped in
+/// such a moment: what is done meanwhile is right all the same, but two runs may both find nothing
+/// to go on with.
 pub(super) struct Moment(OwnedFd);
 
 impl Moment {

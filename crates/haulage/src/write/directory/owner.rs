@@ -1,4 +1,5 @@
-//! Who uses a folder: which process, of which host, since when. Written next to what it uses, so that others can tell whether it still runs.
+//! Who uses a folder: which process, of which host, since when. Written next to what it uses, so
+//! that others can tell whether it still runs.
 
 use std::fs;
 
@@ -8,7 +9,8 @@ use rustix::process::{Pid, test_kill_process};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) process: u32,
-    /// When the process was started, in clock ticks since the host was (proc(5)): another one that gets its number later has another time.
+    /// When the process was started, in clock ticks since the host was (proc(5)): another one that
+    /// gets its number later has another time.
     started: Option<u64>,
     pub(super) host: String,
     /// Tells hosts of one name apart.
@@ -89,7 +91,8 @@ impl Owner {
 
     fn life_seen_from(&self, here: &Self, started: impl Fn(u32) -> Option<u64>) -> Life {
         if self.boot.is_empty() || self.boot != here.boot {
-            // A machine that has been started anew runs nothing of before. Without its number, a host of this name may be another one.
+            // A machine that has been started anew runs nothing of before. Without its number, a
+            // host of this name may be another one.
             let same_machine = !self.machine.is_empty()
                 && (&self.machine, &self.host) == (&here.machine, &here.host);
             return if same_machine && !self.boot.is_empty() && !here.boot.is_empty() {
@@ -124,7 +127,8 @@ fn first_line(text: &str) -> String {
     line.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// When a process was started, in clock ticks since the host was: field 22 of `/proc/PID/stat` (proc(5)).
+/// When a process was started, in clock ticks since the host was: field 22 of `/proc/PID/stat`
+/// (proc(5)).
 fn started(process: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before it, in brackets, may hold anything.

@@ -12,8 +12,8 @@ use crate::event::Warning;
 use crate::write::disk::Held;
 use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
 
-/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE (sshfs and many others), 9P, AFS, Ceph,
-/// Lustre, GPFS.
+/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE
+/// (sshfs and many others), 9P, AFS, Ceph, Lustre, GPFS.
 const REMOTE: [u32; 10] = [
     0x6969,
     0x517b,
@@ -26,8 +26,9 @@ const REMOTE: [u32; 10] = [
     0x0bd0_0bd0,
     0x4750_4653,
 ];
-/// Where what a later run into a folder needs to know is kept: a path without links, as far as the folder goes. What is in the workspace may
-/// be none either, but whoever opens it has to see to that.
+/// Where what a later run into a folder needs to know is kept: a path without links, as far as the
+/// folder goes. What is in the workspace may be none either, but whoever opens it has to see to
+/// that.
 pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
 }
@@ -70,7 +71,8 @@ pub(super) fn state_place(
     })
 }
 
-/// Whether a file system is one that other machines may have open too, so that processes cannot share memory through its files.
+/// Whether a file system is one that other machines may have open too, so that processes cannot
+/// share memory through its files.
 fn is_remote(root: &OwnedFd) -> bool {
     rustix::fs::fstatfs(root).is_ok_and(|about| {
         let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
@@ -78,7 +80,8 @@ fn is_remote(root: &OwnedFd) -> bool {
     })
 }
 
-/// Says that another run keeps this one out, and which file is to be removed should that not be true.
+/// Says that another run keeps this one out, and which file is to be removed should that not be
+/// true.
 pub(super) fn busy(path: &Path, owner: Option<&Owner>, mark: Option<&str>) -> Error {
     let shown = path.display();
     let who = owner.map_or_else(|| "another run".to_owned(), Owner::named);

@@ -1,5 +1,5 @@
-//! Makes what was written and named survive a power cut: by one sync of the file system, and where there is no such call file by file and
-//! folder by folder.
+//! Makes what was written and named survive a power cut: by one sync of the file system, and where
+//! there is no such call file by file and folder by folder.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -35,8 +35,9 @@ impl Syncing {
         Naming(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Syncs the file system of a folder. Where it has to be done one by one, `files` syncs what has no final name yet, and `folder` opens a
-    /// folder by its path, for which the empty one stands for the destination.
+    /// Syncs the file system of a folder. Where it has to be done one by one, `files` syncs what
+    /// has no final name yet, and `folder` opens a folder by its path, for which the empty one
+    /// stands for the destination.
     ///
     /// # Errors
     /// The first that a sync meets.
@@ -103,8 +104,9 @@ pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Whether the file system of a database lacks one of the calls that sync a file. The lock beside the database is asked: to close the database
-/// itself would give up the locks that this process may have on it (POSIX).
+/// Whether the file system of a database lacks one of the calls that sync a file. The lock beside
+/// the database is asked: to close the database itself would give up the locks that this process
+/// may have on it (POSIX).
 pub(crate) fn lacks_sync(database: &Path) -> bool {
     let Ok(file) = File::open(database.with_file_name(LOCK)) else {
         return false;

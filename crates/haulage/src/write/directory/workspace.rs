@@ -10,7 +10,8 @@
 //! .haul/part/RUN/state.db what it records, if it lasts long enough or is interrupted
 //! ```
 //!
-//! A run whose lock can be taken has ended. What it has left belongs to whoever moves it away first.
+//! A run whose lock can be taken has ended. What it has left belongs to whoever moves it away
+//! first.
 
 use std::ffi::CStr;
 use std::io;
@@ -137,7 +138,8 @@ fn own_folder(all: BorrowedFd<'_>, owner: &Owner) -> io::Result<(OwnedFd, String
     }
 }
 
-/// The folders of other runs of URLs: those of runs that have ended, and whether there are any that have not.
+/// The folders of other runs of URLs: those of runs that have ended, and whether there are any that
+/// have not.
 fn others(all: BorrowedFd<'_>, own: Option<&str>) -> io::Result<(Vec<String>, bool)> {
     let mut left = Vec::new();
     let mut has_others = false;
@@ -225,7 +227,8 @@ impl Space {
         }
     }
 
-    /// Removes this run's folder, and all of the workspace if nobody else needs it. Best effort: what stays is found by the next run.
+    /// Removes this run's folder, and all of the workspace if nobody else needs it. Best effort:
+    /// what stays is found by the next run.
     pub(super) fn remove(&self, root: BorrowedFd<'_>) {
         let Some(own) = &self.own else { return };
         let Ok(_moment) = Moment::of(&self.all) else {
