@@ -15,6 +15,7 @@ use crate::input::{Count, Input, Inputs};
 use crate::report::{self, Detail, Display, Items, Volume};
 use crate::run;
 use crate::settings::{Attended, Settings};
+use crate::start::WhenBusy;
 
 /// How long the server takes to answer: without that, there would be nothing to see.
 const LATENCY: Duration = Duration::from_millis(250);
@@ -61,6 +62,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         results: None,
         reader: None,
         note: None,
+        when_busy: WhenBusy::Fail,
     })
 }
 

@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod settings;
 mod signal;
+mod start;
 mod target;
 mod values;
 

@@ -14,6 +14,7 @@ use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
 use crate::signal::{self, Asked, Heed, Interrupts, Stops};
+use crate::start::{self, Unstarted};
 
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
@@ -27,9 +28,10 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         .build()
         .map_err(|cause| no_system(&cause))?;
     let exit = runtime.block_on(async {
-        match Run::start(settings, total, display.is_drawn()) {
+        match Run::start(settings, total, display.as_mut()).await {
             Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
-            Err(problem) => {
+            Err(Unstarted::Interrupted) => Exit::Interrupted,
+            Err(Unstarted::Failed(problem)) => {
                 display.notice(&Notice::Problem(&problem));
                 display.leave();
                 problem.exit
@@ -77,15 +79,17 @@ const REST: Duration = Duration::from_millis(10);
 const COUNTING: Duration = Duration::from_millis(250);
 
 impl Run {
-    fn start(
+    async fn start(
         settings: Settings,
         total: Total,
-        is_drawn: bool,
-    ) -> Result<(Self, Interrupts), Problem> {
+        display: &mut dyn Reporter,
+    ) -> Result<(Self, Interrupts), Unstarted> {
         let results = settings.results.map(Results::open).transpose()?;
-        let mut engine = Engine::start(settings.options)?;
+        let mut interrupts =
+            Interrupts::listen(display.is_drawn()).map_err(|cause| no_system(&cause))?;
+        let (options, when_busy) = (settings.options, settings.when_busy);
+        let mut engine = start::start(options, when_busy, &mut interrupts, display).await?;
         let results = results.map(Opened::begin).transpose()?;
-        let interrupts = Interrupts::listen(is_drawn).map_err(|cause| no_system(&cause))?;
         let events = engine.events();
         let (sources, broken) = settings.inputs.into_parts();
         for rows in sources {

@@ -1,7 +1,7 @@
 //! From arguments to what a run is made of: the only place that maps one to the other.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
@@ -17,6 +17,7 @@ use crate::input::{GivenAs, Inputs};
 use crate::output::Reader;
 use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
+use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::values::{Rate, ResultsTarget, header_value};
 
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) reader: Option<Reader>,
     /// What is said before the run, in one line.
     pub(crate) note: Option<String>,
+    /// What becomes of it while another run keeps it out.
+    pub(crate) when_busy: WhenBusy,
 }
 
 impl TryFrom<Download> for Settings {
@@ -55,6 +58,11 @@ impl TryFrom<Download> for Settings {
             results,
             reader,
             note: proxy::note().filter(|_| !download.dry_run),
+            when_busy: if download.no_wait {
+                WhenBusy::Fail
+            } else {
+                WhenBusy::Wait
+            },
         })
     }
 }
@@ -136,7 +144,24 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         GivenAs::Urls => Workspace::RemoveWhenDone,
         GivenAs::List => Workspace::Keep,
     };
+    options.title = title(&download.inputs);
     Ok(options)
+}
+
+/// What a run of lists downloads, for those who wait for it.
+fn title(lists: &[PathBuf]) -> String {
+    let Some(first) = lists.first() else {
+        return String::new();
+    };
+    let first = if is_stdin(first) {
+        "a list from its standard input".to_owned()
+    } else {
+        first.display().to_string()
+    };
+    match lists.len() {
+        1 => first,
+        many => format!("{first} and {} more", many - 1),
+    }
 }
 
 /// What is to become of the files.
@@ -174,7 +199,7 @@ fn files(options: &mut Options, download: &Download) {
     if download.compressed {
         options.codings = Codings::Undone;
     }
-    options.min_free = download.min_free.0;
+    options.min_free = download.min_free.map(|size| size.0);
     options.hashes.clone_from(&download.hashes);
 }
 
@@ -363,7 +388,7 @@ mod tests {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --max-errors 7 --dry-run --content-disposition --portable-names";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
@@ -399,9 +424,21 @@ mod tests {
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.codings, Codings::Undone);
-        assert_eq!(options.min_free, 2 << 30);
+        assert_eq!(options.min_free, Some(2 << 30));
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);
+    }
+
+    #[test]
+    fn run_of_lists_waits_for_another_one_unless_told_not_to() {
+        let when_busy = |line: &str| Settings::try_from(download(line)).unwrap().when_busy;
+        assert_eq!(when_busy("http://a/"), WhenBusy::Wait);
+        assert_eq!(when_busy("http://a/ --no-wait"), WhenBusy::Fail);
+        let lists = ["a.txt", "-", "b"].map(PathBuf::from);
+        assert_eq!(title(&lists[..0]), "");
+        assert_eq!(title(&lists[..1]), "a.txt");
+        assert_eq!(title(&lists), "a.txt and 2 more");
+        assert_eq!(title(&lists[1..2]), "a list from its standard input");
     }
 
     #[test]

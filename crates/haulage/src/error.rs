@@ -117,6 +117,7 @@ pub struct Error {
     status: Option<u16>,
     retry_after: Option<Duration>,
     may_be_unprocessed: bool,
+    held_by: Option<Box<str>>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -135,6 +136,7 @@ impl Error {
             status: None,
             retry_after: None,
             may_be_unprocessed: false,
+            held_by: None,
             source: None,
         }
     }
@@ -144,6 +146,20 @@ impl Error {
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same failure, which passes when this other run has ended.
+    #[must_use]
+    pub(crate) fn held_by(mut self, run: String) -> Self {
+        self.held_by = Some(run.into());
+        self
+    }
+
+    /// Returns which other run kept this one from starting, in words that fit after "waiting for";
+    /// `None` if that was not why. Once that run has ended, this one can be started.
+    #[must_use]
+    pub fn busy_with(&self) -> Option<&str> {
+        self.held_by.as_deref()
     }
 
     /// A failed file operation: `what` says which, in words that fit before a colon.

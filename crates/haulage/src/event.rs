@@ -1,6 +1,7 @@
 //! What a run tells while it goes on.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,6 +60,36 @@ pub enum Event {
     TooManyErrors(u64),
     /// The destination became unusable: nothing more is started.
     Stopped(Error),
+    /// The run goes on, but something is not as it should be.
+    Warned(Warning),
+}
+
+/// Something that a run goes on without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The file system of this destination has no locks: a file in `.haul/` keeps other runs out.
+    NoLocks(PathBuf),
+    /// A database could not be read. It is kept under this name, and the run knows no more than
+    /// what files are there.
+    StateDamaged(PathBuf),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLocks(folder) => write!(
+                formatter,
+                "the file system of {} has no locks; other runs of this machine are kept out by a file in .haul",
+                folder.display()
+            ),
+            Self::StateDamaged(kept) => write!(
+                formatter,
+                "what earlier runs have recorded is damaged, and was moved to {}; files that are there are looked at as any others",
+                kept.display()
+            ),
+        }
+    }
 }
 
 /// Why another number of requests may be in flight.

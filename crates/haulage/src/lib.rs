@@ -62,7 +62,7 @@ mod write;
 pub use checksum::{Algorithm, Checksum};
 pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
-pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason};
+pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
     AddressFamily, Codings, Destination, Durability, Existing, HttpVersion, Layout, Naming,
     Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions,

@@ -228,15 +228,19 @@ pub(crate) struct Download {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Auto, help_heading = "Files")]
     pub(crate) exists: Exists,
 
-    /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that off
+    /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that
+    /// off [default: 64M, or 2% of the file system if that is less]
     ///
     /// The run ends with status 3, and the same command goes on once there is room.
-    #[arg(
-        long, value_name = "SIZE",
-        default_value_t = Size(Options::DEFAULT_MIN_FREE),
-        help_heading = "Files"
-    )]
-    pub(crate) min_free: Size,
+    #[arg(long, value_name = "SIZE", help_heading = "Files")]
+    pub(crate) min_free: Option<Size>,
+
+    /// Fail with status 3 if another run downloads a list into the same folder, instead of waiting
+    /// for it
+    ///
+    /// Runs of URLs never wait, neither for one another nor for a list.
+    #[arg(long, help_heading = "Files")]
+    pub(crate) no_wait: bool,
 
     /// When to flush files to disk
     ///

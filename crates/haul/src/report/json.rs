@@ -53,6 +53,12 @@ enum Line<'a> {
     Stopped {
         error: Failure,
     },
+    Warned {
+        message: String,
+    },
+    Waiting {
+        message: String,
+    },
     Stopping,
     Note {
         message: &'a str,
@@ -87,6 +93,9 @@ impl Reporter for Json {
             Event::TooManyErrors(failed) => Line::TooManyErrors { failed: *failed },
             Event::Stopped(error) => Line::Stopped {
                 error: error.into(),
+            },
+            Event::Warned(warning) => Line::Warned {
+                message: warning.to_string(),
             },
             Event::Ended(outcome) if !quiet || matches!(outcome.status, Status::Failed(_)) => {
                 Line::Ended(Box::new(ResultRow::from(&**outcome)))
@@ -137,6 +146,9 @@ impl Reporter for Json {
             Notice::Stopping | Notice::Note(_) if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
             Notice::Note(message) => self.line(&Line::Note { message }),
+            Notice::Waiting(run) => self.line(&Line::Waiting {
+                message: format!("waiting for {run}"),
+            }),
             Notice::Problem(problem) => self.line(&Line::Problem {
                 message: &problem.message,
                 hint: problem.hint.as_deref(),

@@ -120,6 +120,7 @@ impl Lines {
                 };
                 line(out, &format!("stopping: {count}{items} failed"));
             }
+            Event::Warned(warning) => line(out, &format!("note: {warning}")),
             Event::Stopped(error) => line(out, &format!("error: {error}")),
             _ => {}
         }
@@ -131,6 +132,7 @@ impl Lines {
             Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
             Notice::Note(note) => line(out, note),
+            Notice::Waiting(run) => line(out, &format!("waiting for {run}")),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),
         }
     }

@@ -13,6 +13,7 @@ mod output;
 mod places;
 mod recorded;
 mod reports;
+mod sharing;
 mod targets;
 mod terminal;
 mod usage;

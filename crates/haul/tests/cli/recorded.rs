@@ -82,17 +82,180 @@ fn one_file_from_one_url_leaves_no_state() {
     assert_eq!(place.names("."), ["a"]);
 }
 
+/// A way to damage a state, by its path.
+type Damage = fn(&std::path::Path);
+
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+fn spoil(path: &std::path::Path, at: usize, bytes: &[u8]) {
+    let mut state = std::fs::read(path).unwrap();
+    state[at..at + bytes.len()].copy_from_slice(bytes);
+    std::fs::write(path, state).unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+const DAMAGES: [(&str, Damage); 8] = [
+    ("no database", |path| {
+        std::fs::write(
+            path,
+            "no database at all, and so long that it could be one ".repeat(100),
+        )
+        .unwrap();
+    }),
+    ("truncated within its first page", |path| {
+        std::fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(1000)
+            .unwrap();
+    }),
+    ("truncated after its first page", |path| {
+        std::fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(4096)
+            .unwrap();
+    }),
+    ("a malformed page", |path| {
+        let length = std::fs::metadata(path).unwrap().len();
+        for page in 1..length / 4096 {
+            spoil(path, usize::try_from(page).unwrap() * 4096, &[0xff; 4096]);
+        }
+    }),
+    ("another application's number", |path| {
+        spoil(path, 68, &[0, 0, 0, 7]);
+    }),
+    ("a table that is not there", |path| {
+        let text = std::fs::read(path).unwrap();
+        let at = text
+            .windows(10)
+            .position(|word| word == b"tableitemi")
+            .unwrap();
+        spoil(path, at, b"tableatemi");
+    }),
+    ("a folder", |path| {
+        std::fs::remove_file(path).unwrap();
+        std::fs::create_dir(path).unwrap();
+    }),
+    ("a folder for a log", |path| {
+        let log = path.with_file_name("state.db-wal");
+        // Whoever has looked into it may have left one.
+        let _ = std::fs::remove_file(&log);
+        std::fs::create_dir(log).unwrap();
+    }),
+];
+
 #[test]
-fn a_state_that_is_damaged_is_left_alone_and_says_what_to_do() {
+fn damaged_state_is_put_aside_and_the_run_goes_on() {
+    let origin = Origin::plain();
+    for (what, damage) in DAMAGES {
+        let place = downloaded(&origin);
+        let state = place.path().join("d/.haul/state.db");
+        for nth in ["state.db.damaged", "state.db.damaged.1"] {
+            damage(&state);
+            let ran = place.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+            // Two of three can never be downloaded.
+            assert_eq!(ran.code, Some(1), "{what}: {}", ran.stderr);
+            assert!(
+                ran.stderr.contains("0 done, 1 skipped, 2 failed"),
+                "{what}: {}",
+                ran.stderr
+            );
+            assert_eq!(
+                ran.stderr.matches("damaged").count(),
+                2,
+                "{what}: {}",
+                ran.stderr
+            );
+            assert!(ran.stderr.contains(nth), "{what}: {}", ran.stderr);
+            assert!(place.has(&format!("d/.haul/{nth}")), "{what}");
+            let ran = place.haul(&["results", "d"]);
+            assert_eq!(ran.stdout.lines().count(), 3, "{what}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn damage_that_shows_only_later_does_not_end_the_run() {
+    const ROWS: usize = 3000;
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    let urls: Vec<String> = (0..ROWS)
+        .map(|row| origin.url(&format!("/{row}")))
+        .collect();
+    let list = urls.join("\n") + "\n";
+    place.write("list.txt", &list);
+    let ran = place.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let state = place.path().join("d/.haul/state.db");
+    let pages = std::fs::metadata(&state).unwrap().len() / 4096;
+    // The rows of the second half, and none of the tables' roots.
+    for page in pages / 2..pages {
+        spoil(&state, usize::try_from(page).unwrap() * 4096, &[0xff; 4096]);
+    }
+    let asked = origin.log().len();
+    // One more, so that something is to be recorded.
+    place.write("list.txt", &format!("{list}{}\n", origin.url("/more")));
+    let ran = place.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("1 done, 3000 skipped, 0 failed"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("state.db.damaged"), "{}", ran.stderr);
+    assert_eq!(origin.log().len(), asked + 1);
+    let ran = place.haul(&["-i", "list.txt", "-d", "d"]);
+    assert!(
+        ran.stderr.contains("0 done, 3001 skipped"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn damaged_state_of_a_list_does_not_keep_a_url() {
+    let origin = Origin::plain();
+    for (what, damage) in DAMAGES {
+        let place = downloaded(&origin);
+        damage(&place.path().join("d/.haul/state.db"));
+        origin.on("/b", Script::ok(Body::of("b")));
+        let ran = place.haul(&[&origin.url("/b"), "-d", "d"]);
+        assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
+        assert_eq!(place.read("d/b"), "b");
+        let ran = place.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+        assert!(
+            ran.stderr.contains("1 skipped, 2 failed"),
+            "{what}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn state_of_a_newer_version_is_left_alone() {
+    let origin = Origin::plain();
+    let place = downloaded(&origin);
+    let state = place.path().join("d/.haul/state.db");
+    spoil(&state, 60, &[0, 0, 0, 99]);
+    let before = std::fs::read(&state).unwrap();
+    let ran = place.haul(&["-i", "list.txt", "-d", "d"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("newer version"), "{}", ran.stderr);
+    assert_eq!(std::fs::read(&state).unwrap(), before);
+}
+
+#[test]
+fn results_of_a_damaged_state_say_what_to_do() {
     let origin = Origin::plain();
     let place = downloaded(&origin);
     let damaged = "no database at all, and so long that it could be one ".repeat(100);
     place.write("d/.haul/state.db", &damaged);
-    for arguments in [&["-i", "list.txt", "-d", "d"][..], &["results", "d"]] {
-        let ran = place.haul(arguments);
-        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-        assert!(ran.stderr.contains("move it away"), "{}", ran.stderr);
-    }
+    let ran = place.haul(&["results", "d"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("move it away"), "{}", ran.stderr);
     assert_eq!(place.read("d/.haul/state.db"), damaged);
 }
 

@@ -162,6 +162,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--max-time",
         "--min-free",
         "--min-split-size",
+        "--no-wait",
         "--output",
         "--per-host",
         "--portable-names",

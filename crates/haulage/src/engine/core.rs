@@ -391,7 +391,7 @@ impl Core {
                     true
                 }
             };
-            disk.close(ending.everything_is_there && !is_needed);
+            disk.close(!is_needed);
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();

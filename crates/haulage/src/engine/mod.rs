@@ -37,11 +37,12 @@ use std::thread;
 use self::core::Core;
 use self::worker::Worker;
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
 use crate::state::State;
-use crate::write::{Directory, Disk, Preview, Stream, state_in};
+use crate::write::{Directory, Disk, Preview, StatePlace, Stream, state_in};
 
 pub use self::events::{Events, Outcomes};
 
@@ -78,10 +79,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a run: checks the options, opens the destination and keeps other runs out of it.
+    /// Starts a run: checks the options, and opens the destination. A run that is recorded
+    /// ([`Workspace::Keep`](crate::Workspace)) keeps others out that are.
     ///
     /// # Errors
-    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that cannot.
+    /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that
+    /// cannot; [`Error::busy_with`] tells when it can be used later.
     pub fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
@@ -90,21 +93,15 @@ impl Engine {
                 let disk: Arc<dyn Disk> = Arc::new(Preview::of(path)?);
                 // Without what is recorded, or a folder, each file that is there counts as unknown.
                 let state = state_in(path).ok().and_then(|path| {
-                    let state = State::open(path, false, &options, Arc::clone(&disk));
+                    let state = State::open(StatePlace::alone(path), &options, Arc::clone(&disk));
                     state.ok().map(Arc::new)
                 });
                 Self::start_on(options, disk, state)
             }
             (Destination::Directory(path), Purpose::Download) => {
-                let directory = Directory::open(
-                    path,
-                    options.workspace,
-                    options.durability,
-                    options.min_free,
-                )?;
-                let (database, alone) = (directory.state()?, directory.is_remote());
+                let (directory, place) = Directory::open(path, &options)?;
                 let disk: Arc<dyn Disk> = Arc::new(directory);
-                let state = State::open(database, alone, &options, Arc::clone(&disk))?;
+                let state = State::open(place, &options, Arc::clone(&disk))?;
                 Self::start_on(options, disk, Some(Arc::new(state)))
             }
             (Destination::Output(output), _) => {
@@ -135,6 +132,12 @@ impl Engine {
         }
         if let Some(state) = &core.state {
             let (failing, telling) = (Arc::clone(&core), Arc::clone(&core));
+            let warning = Arc::downgrade(&core);
+            state.warn(move |what| {
+                if let Some(core) = warning.upgrade() {
+                    core.tell(Event::Warned(what));
+                }
+            });
             state
                 .start(
                     move |error| failing.stop(error),

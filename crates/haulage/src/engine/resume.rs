@@ -250,7 +250,9 @@ impl Core {
             return;
         };
         let is_checked = !item.request.checksums.is_empty();
-        item.brought.kept = state.take_up(ask, item.request.url(), is_checked);
+        let place = item.request.place.as_ref();
+        let input = place.map_or_else(Arc::default, |place| Arc::clone(&place.input));
+        item.brought.kept = state.take_up(ask, &input, item.request.url(), is_checked);
     }
 
     /// What a response says itself that its file comes to, where nobody who knows better has said that. Where codings are undone, that is

@@ -53,7 +53,12 @@ fn nothing_is_recorded_that_was_not_synced_before() {
             disk.fail(Operation::Sync, IO_ERROR);
         }
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        let state = State::open(database.clone(), false, &options(), Arc::clone(&disk)).unwrap();
+        let state = State::open(
+            StatePlace::alone(database.clone()),
+            &options(),
+            Arc::clone(&disk),
+        )
+        .unwrap();
         let engine = Engine::start_on(options(), disk, Some(Arc::new(state))).unwrap();
         let events = events_of(engine, vec![origin.url("/a")]);
         let stopped = |event: &Event| matches!(event, Event::Stopped(error) if error.to_string().contains("cannot sync"));
@@ -76,7 +81,12 @@ fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fe
     let disk = FakeDisk::default();
     let run = |options: Options, urls: &[&str]| {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-        let state = State::open(database.clone(), false, &options, Arc::clone(&disk)).unwrap();
+        let state = State::open(
+            StatePlace::alone(database.clone()),
+            &options,
+            Arc::clone(&disk),
+        )
+        .unwrap();
         let engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
         outcomes(events_of(
             engine,

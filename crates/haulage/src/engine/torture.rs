@@ -77,7 +77,12 @@ fn run(
     options: &Options,
 ) -> Option<Vec<Outcome>> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let state = State::open(database.to_owned(), false, options, Arc::clone(&disk)).ok()?;
+    let state = State::open(
+        crate::write::StatePlace::alone(database.to_owned()),
+        options,
+        Arc::clone(&disk),
+    )
+    .ok()?;
     let mut engine = Engine::start_on(options.clone(), disk, Some(Arc::new(state))).unwrap();
     let mut events = engine.events();
     engine.feed(rows(origin));
@@ -225,7 +230,12 @@ fn with_each_an_item_ends_once_it_is_recorded() {
     std::fs::create_dir_all(folder.path().join(".haul")).unwrap();
     let disk: Arc<dyn Disk> = Arc::new(FakeDisk::default());
     let options = options(Durability::Each);
-    let state = State::open(database, false, &options, Arc::clone(&disk)).unwrap();
+    let state = State::open(
+        crate::write::StatePlace::alone(database),
+        &options,
+        Arc::clone(&disk),
+    )
+    .unwrap();
     let mut engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
     let mut events = engine.events();
     engine.feed(rows(&origin));

@@ -102,15 +102,19 @@ pub struct Options {
     pub retry_failed: RetryFailed,
     /// What becomes of the content codings that a file comes in.
     pub codings: Codings,
-    /// Bytes that are to stay free on the destination's file system: before a run would leave fewer, it stops, and can be
-    /// resumed. 0 turns that off.
-    pub min_free: u64,
+    /// Bytes that are to stay free on the destination's file system: before a run would leave
+    /// fewer, it stops, and can be resumed. 0 turns that off; `None` stands for
+    /// [`DEFAULT_MIN_FREE`](Self::DEFAULT_MIN_FREE), or 2% of the file system if that is less.
+    pub min_free: Option<u64>,
     /// What a power cut may cost.
     pub durability: Durability,
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
-    /// What happens to `.haul/` in the destination when all is done.
+    /// Whether the run is recorded in `.haul/` in the destination, and with whom it shares that.
     pub workspace: Workspace,
+    /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
+    /// shows it.
+    pub title: String,
     /// Network threads; `None` chooses by the machine.
     pub threads: Option<usize>,
 }
@@ -132,7 +136,7 @@ impl Options {
     pub const DEFAULT_LOWEST_SPEED: u64 = 1;
     /// The default of [`max_redirects`](Self::max_redirects).
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
-    /// The default of [`min_free`](Self::min_free), 64 MiB.
+    /// What stays free of a large file system by default, 64 MiB: see [`min_free`](Self::min_free).
     pub const DEFAULT_MIN_FREE: u64 = 64 << 20;
     /// The longest timeout or wait: beyond it, clocks overflow.
     const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
@@ -181,9 +185,10 @@ impl Options {
             retry_failed: RetryFailed::Transient,
             durability: Durability::Batch,
             codings: Codings::AsSent,
-            min_free: Self::DEFAULT_MIN_FREE,
+            min_free: None,
             hashes: Vec::new(),
             workspace: Workspace::Keep,
+            title: String::new(),
             threads: None,
         }
     }
@@ -435,12 +440,15 @@ pub enum Codings {
     Undone,
 }
 
-/// What happens to `.haul/` in the destination when all items are done.
+/// What of a run stays in `.haul/` in the destination, and which runs may use the destination at
+/// the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Workspace {
-    /// It stays for the next run.
+    /// What became of each row is recorded for the next run. Only one run at a time does that in a
+    /// destination: while there is one, another one does not start ([`Error::busy_with`]).
     Keep,
-    /// It goes, if every item is there and nothing else is in it.
+    /// Nothing is recorded, unless something is left to resume. Any number of such runs share a
+    /// destination, also with one that records. `.haul/` goes with the last of them if nothing else
+    /// is in it.
     RemoveWhenDone,
 }

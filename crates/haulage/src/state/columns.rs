@@ -77,6 +77,32 @@ pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
+/// What is known of a row that has its file, and is among the rows of `temp.looked_up` that ask for
+/// this.
+pub(super) const KNOWN_BY_OTHERS: &str = concat!(
+    "SELECT ",
+    known!(),
+    " FROM item WHERE (list, row) IN (SELECT list, row FROM temp.looked_up WHERE ask = ?1) \
+     AND ask = ?1 AND url = ?2 AND status <> 'failed' ORDER BY list DESC LIMIT 1"
+);
+/// All rows of a list, with the columns of [`ADD`] in their order.
+pub(super) const ALL_OF: &str = concat!(
+    "SELECT ",
+    place!(),
+    ", ",
+    content!(),
+    " FROM item WHERE list = ?1"
+);
+/// Adds a row unless there is one at its place.
+pub(super) const ADD: &str = concat!(
+    "INSERT OR IGNORE INTO item (",
+    place!(),
+    ", ",
+    content!(),
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+);
+/// How many columns that are.
+pub(super) const COLUMNS: usize = 24;
 /// For [`Insert`].
 pub(super) const INSERT: &str = concat!(
     "INSERT OR REPLACE INTO item (",
@@ -216,10 +242,10 @@ pub(super) fn number(number: u64) -> i64 {
 
 pub(super) fn known(row: &Row<'_>, is_elsewhere: bool) -> rusqlite::Result<Known> {
     Ok(Known {
-        recorded: Recorded {
+        recorded: Some(Recorded {
             list: row.get(0)?,
             row: unsigned(row, 1)?,
-        },
+        }),
         is_elsewhere,
         ask: row.get(2)?,
         url: row.get(3)?,

@@ -1,6 +1,11 @@
 //! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
 
-use std::collections::{HashMap, HashSet};
+mod asking;
+mod closing;
+mod damaged;
+mod earlier;
+
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,17 +13,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::ask::Ask;
-use super::known::Known;
+use self::damaged::{Failed, Warnings};
+use self::earlier::Earlier;
+use super::damage;
+use super::left::Leftovers;
+use super::lists::Lists;
 use super::lookup::Lookup;
-use super::parts::{Recorded, Unfinished};
+use super::parts::{Progress, Recorded, Unfinished};
 use super::record::Record;
-use super::store::{self, Access, Pass, Store};
+use super::store::{Access, Pass, Store};
 use crate::error::Error;
+use crate::event::Warning;
 use crate::options::{Durability, Existing, Options, Purpose, Workspace};
 use crate::outcome::Outcome;
-use crate::request::Place;
-use crate::write::{Assemblies, Assembly, Disk, Syncs};
+use crate::write::{Assemblies, Disk, StatePlace, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -45,8 +53,17 @@ pub(crate) struct State {
     /// Taken before `store`.
     lookup: Mutex<Lookup>,
     store: Mutex<Option<Store>>,
-    /// Earlier runs have recorded something.
-    knows: bool,
+    /// Earlier runs have recorded something there.
+    knows: AtomicBool,
+    /// What runs of lists have recorded, where this run records none.
+    lists: Mutex<Option<Lists>>,
+    has_lists: bool,
+    /// What runs of URLs have left that were interrupted.
+    left: Mutex<Leftovers>,
+    has_left: bool,
+    /// The database was damaged, and another one has taken its place.
+    is_renewed: AtomicBool,
+    warnings: Warnings,
     /// The parts with which this run, or a later one, can go on.
     assemblies: Arc<Assemblies>,
     /// Those that earlier runs have left and nobody has taken up, by what their rows ask for.
@@ -77,54 +94,53 @@ pub(crate) struct Ending {
 }
 
 impl State {
-    /// Opens the state of a destination, which is locked for this run; its database is made when
-    /// there is something to record. Where it stands `alone`, nobody else can look into it
-    /// meanwhile. A run that only plans reads it and records nothing.
+    /// Opens the state of a destination, which nobody else writes to during this run; its database
+    /// is made when there is something to record. A run that only plans reads it and records
+    /// nothing.
     ///
     /// # Errors
     /// Of kind `disk`, when there is one that cannot be used.
     pub(crate) fn open(
-        path: PathBuf,
-        alone: bool,
+        place: StatePlace,
         options: &Options,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, Error> {
+        let warnings = Warnings::of(place.warnings);
         let access = match options.purpose {
-            Purpose::Download => Access::Write { alone },
+            Purpose::Download => Access::Write(place.sharing),
             Purpose::Plan => Access::Read,
         };
-        let mut store = match path.symlink_metadata() {
-            Ok(_) => Some(Store::open(&path, access)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                return Err(Error::disk(
-                    &format!("cannot use {}", path.display()),
-                    error,
-                ));
-            }
+        let mut earlier = Earlier::read(&place.database, access, &warnings)?;
+        let unfinished = match options.purpose {
+            Purpose::Download => earlier.unfinished(&*disk)?,
+            Purpose::Plan => HashMap::new(),
         };
-        let unfinished = match access {
-            Access::Write { .. } => unfinished(store.as_mut(), &*disk)?,
-            Access::Read => HashMap::new(),
-        };
-        let knows = match &store {
-            Some(store) => !store.is_empty().map_err(unreadable)?,
-            None => false,
-        };
+        let mut left = Leftovers::of(place.left, &*disk);
+        // Others may look through what is left now.
+        drop(place.moment);
+        left.remove_useless(&*disk);
         let pass = match options.existing {
             Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
+        let lists = place.lists.filter(|_| pass == Pass::GoOn);
+        let lists = lists.and_then(|path| damaged::open_lists(&path, &*disk, &warnings));
         Ok(Self {
-            path,
+            path: place.database,
             access,
             workspace: options.workspace,
             durability: options.durability,
             syncs: Arc::new(Syncs::new(Arc::clone(&disk))),
             disk,
             lookup: Mutex::new(Lookup::new(pass, access)),
-            store: Mutex::new(store),
-            knows,
+            store: Mutex::new(earlier.store),
+            knows: AtomicBool::new(earlier.knows),
+            has_lists: lists.is_some(),
+            lists: Mutex::new(lists),
+            has_left: left.is_any(),
+            left: Mutex::new(left),
+            is_renewed: AtomicBool::new(false),
+            warnings,
             assemblies: Arc::default(),
             unfinished: Mutex::new(unfinished),
             recorded: Mutex::default(),
@@ -135,9 +151,14 @@ impl State {
         })
     }
 
+    /// Passes on what is not as it should be, from now on and so far.
+    pub(crate) fn warn(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
+        self.warnings.tell_to(tell);
+    }
+
     /// Whether earlier runs have recorded anything.
     pub(crate) fn knows(&self) -> bool {
-        self.knows
+        self.has_lists || self.knows.load(Ordering::Acquire)
     }
 
     /// The parts with which this run, or a later one, can go on.
@@ -148,18 +169,6 @@ impl State {
     /// The syncs of this run.
     pub(crate) fn syncs(&self) -> Arc<Syncs> {
         Arc::clone(&self.syncs)
-    }
-
-    /// Takes up the part that an earlier run has left of what a row asks for. `is_checked`: the row has a checksum.
-    pub(crate) fn take_up(&self, ask: &Ask, url: &str, is_checked: bool) -> Option<Arc<Assembly>> {
-        let mut unfinished = lock(&self.unfinished);
-        let same = unfinished.get(&ask.key)?.owner.url.as_ref() == url;
-        let found = same.then(|| unfinished.remove(&ask.key)).flatten()?;
-        drop(unfinished);
-        let assembly = Arc::new(found.into_assembly(is_checked));
-        lock(&self.recorded).know(&assembly);
-        self.assemblies.add(&assembly);
-        Some(assembly)
     }
 
     /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot; `ended` of each outcome
@@ -253,12 +262,27 @@ impl State {
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         // Most of them are appended then.
         group.sort_unstable_by_key(|record| record.row);
+        self.write(group, progress)
+    }
+
+    /// Writes a group to the database, and what has become of parts; both have been synced.
+    fn write(&self, group: &mut [Record], progress: Progress) -> Result<(), Error> {
         let mut store = lock(&self.store);
-        let store = match &mut *store {
-            Some(store) => store,
-            none => none.insert(Store::open(&self.path, self.access)?),
+        let open =
+            || Store::open(&self.path, self.access).map_err(|unfit| unfit.into_error(&self.path));
+        if self.is_renewed.load(Ordering::Acquire) {
+            forget_places(group);
+        }
+        let written = match &mut *store {
+            Some(store) => store.record(group, &progress),
+            none => none.insert(open()?).record(group, &progress),
         };
-        store.record(group, &progress).map_err(unwritable)?;
+        if let Err(error) = written {
+            self.put_aside(&mut store, error).map_err(unwritable)?;
+            forget_places(group);
+            let store = store.insert(open()?);
+            store.record(group, &progress).map_err(unwritable)?;
+        }
         lock(&self.recorded).note(progress);
         Ok(())
     }
@@ -266,8 +290,8 @@ impl State {
     /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until it is recorded.
     pub(crate) fn add(&self, outcome: Box<Outcome>) -> Option<Box<Outcome>> {
         let record = match self.access {
-            Access::Write { .. } => Record::of(&outcome),
-            Access::Read => None,
+            Access::Write(_) => Record::of(&outcome),
+            Access::Read | Access::ReadLeft => None,
         };
         let Some(record) = record else {
             return Some(outcome);
@@ -295,158 +319,32 @@ impl State {
         }
     }
 
-    /// What is known of the next row. Rows are looked up in their order.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when what was recorded cannot be read.
-    pub(crate) fn recall(
-        &self,
-        row: u64,
-        place: Option<&Place>,
-        ask: &Ask,
-        url: &str,
-    ) -> Result<Option<Known>, Error> {
-        let input = place.map_or("", |place| &place.input);
-        let mut lookup = lock(&self.lookup);
-        if !self.knows {
-            lookup.pass_by(input, row);
-            return Ok(None);
-        }
-        match &mut *lock(&self.store) {
-            Some(store) => lookup
-                .recall(store, input, row, ask.key, url)
-                .map_err(unreadable),
-            None => Ok(None),
-        }
-    }
-
-    /// Returns whether a file is that of a row with another URL, or one that asks for something else
-    /// than `ask`, if that is given.
-    ///
-    /// # Errors
-    /// As [`recall`](Self::recall).
-    pub(crate) fn is_of_another(
-        &self,
-        path: &str,
-        ask: Option<&Ask>,
-        url: &str,
-    ) -> Result<bool, Error> {
-        match &mut *lock(&self.store) {
-            Some(store) if self.knows && self.access != Access::Read => store
-                .is_of_another(path, ask.map(|ask| ask.key), url)
-                .map_err(unreadable),
-            _ => Ok(false),
-        }
-    }
-
     /// There are no more rows: what is recorded of others can go.
     pub(crate) fn input_ended(&self) {
         self.input_ended.store(true, Ordering::Release);
     }
+}
 
-    /// The numbers of all parts that may be of use still.
-    fn parts_in_hand(&self) -> Vec<u64> {
-        let unfinished = lock(&self.unfinished);
-        let earlier = unfinished.values().map(|part| part.number);
-        let ours = self.assemblies.all();
-        earlier.chain(ours.iter().map(|part| part.number)).collect()
-    }
-
-    /// The run is over: records the rest. Whether a later run needs what is recorded.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when the rest could not be recorded.
-    pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
-        if self.access == Access::Read {
-            return Ok(true);
-        }
-        let mut rest = {
-            let mut pending = lock(&self.pending);
-            pending.closed = true;
-            self.changed.notify_all();
-            std::mem::take(&mut pending.records)
-        };
-        if let Some(thread) = lock(&self.thread).take() {
-            // Should it have panicked, what it had in hand is looked at again by the next run.
-            let _ = thread.join();
-        }
-        self.assemblies.wait_until_idle(GRACE);
-        // Should it not be possible to record them, the next run may know what to do with them.
-        self.disk.leave_parts(self.parts_in_hand());
-        let goes_when_done = self.workspace == Workspace::RemoveWhenDone;
-        if goes_when_done && lock(&self.store).is_none() {
-            // Nothing of it would be missed: a run again finds the files that are there, and asks for the others.
-            let is_worth_it = rest.iter().any(Record::is_done)
-                || !lock(&self.recorded)
-                    .progress(&self.assemblies.all())
-                    .moved
-                    .is_empty();
-            if ending.everything_is_there || !is_worth_it {
-                self.disk.leave_parts(Vec::new());
-                return Ok(false);
-            }
-        }
-        self.record(&mut rest, Duration::ZERO)?;
-        let Some(mut store) = lock(&self.store).take() else {
-            return Ok(false);
-        };
-        if self.input_ended.load(Ordering::Acquire) {
-            let in_use: HashSet<u64> = self
-                .assemblies
-                .all()
-                .iter()
-                .map(|part| part.number)
-                .collect();
-            store
-                .tidy(lock(&self.lookup).lasts(), ending.complete, &in_use)
-                .map_err(unwritable)?;
-        }
-        self.disk.leave_parts(store.parts().map_err(unreadable)?);
-        if goes_when_done && ending.everything_is_there {
-            return Ok(!store.is_done_with().map_err(unreadable)?);
-        }
-        Ok(true)
+/// In a database that was made anew, rows are recorded as a whole.
+fn forget_places(group: &mut [Record]) {
+    for record in group {
+        record.ask.recorded = None;
     }
 }
 
-/// The parts that earlier runs have left, and that are there; all others go.
-fn unfinished(
-    store: Option<&mut Store>,
-    disk: &dyn Disk,
-) -> Result<HashMap<i64, Unfinished>, Error> {
-    let mut recorded = match &store {
-        Some(store) => store.unfinished().map_err(unreadable)?,
-        None => Vec::new(),
-    };
-    let parts: Vec<_> = recorded
-        .iter()
-        .map(|part| (part.number, part.end()))
-        .collect();
-    let kept: HashSet<u64> = disk
-        .keep_parts(&parts)
-        .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
-        .into_iter()
-        .collect();
-    recorded.retain(|part| kept.contains(&part.number));
-    if let Some(store) = store {
-        let numbers = store.parts().map_err(unreadable)?.into_iter();
-        let gone: Vec<_> = numbers.filter(|part| !kept.contains(part)).collect();
-        if !gone.is_empty() {
-            store.forget_parts(&gone).map_err(unwritable)?;
-        }
+fn unreadable(cause: impl Into<Failed>) -> Error {
+    failed("cannot read what was recorded", cause.into())
+}
+
+fn unwritable(cause: impl Into<Failed>) -> Error {
+    failed("cannot record what was done", cause.into())
+}
+
+fn failed(what: &str, cause: Failed) -> Error {
+    match cause {
+        Failed::Statement(cause) => damage::failed(what, cause),
+        Failed::Rename(error) => error,
     }
-    Ok(recorded
-        .into_iter()
-        .map(|part| (part.owner.ask, part))
-        .collect())
-}
-
-fn unreadable(cause: rusqlite::Error) -> Error {
-    store::failed("cannot read what was recorded", cause)
-}
-
-fn unwritable(cause: rusqlite::Error) -> Error {
-    store::failed("cannot record what was done", cause)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

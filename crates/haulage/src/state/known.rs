@@ -22,7 +22,8 @@ pub(crate) struct Known {
     pub(super) fields: Option<Box<str>>,
     pub(crate) etag: Option<Box<str>>,
     pub(crate) last_modified: Option<Box<str>>,
-    pub(super) recorded: Recorded,
+    /// Where it stands in this run's database; `None` when it is from another one.
+    pub(super) recorded: Option<Recorded>,
     /// That is not the row's own place.
     pub(super) is_elsewhere: bool,
 }
@@ -50,7 +51,7 @@ impl Known {
     /// What is to be recorded of the row when nothing of it is new but its hashes.
     pub(crate) fn with_other_hashes(&self, ask: Ask) -> Ask {
         Ask {
-            recorded: Some(self.recorded),
+            recorded: self.recorded,
             ..ask
         }
     }

@@ -107,10 +107,11 @@ impl Cursor {
         };
         loop {
             while let Some(known) = self.ahead.pop_front() {
-                if known.recorded.row == row {
+                let at = known.recorded.map_or(0, |recorded| recorded.row);
+                if at == row {
                     return Ok(Some(known));
                 }
-                if known.recorded.row > row {
+                if at > row {
                     self.ahead.push_front(known);
                     return Ok(None);
                 }

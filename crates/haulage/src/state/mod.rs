@@ -8,8 +8,11 @@
 mod aside;
 mod ask;
 mod columns;
+mod damage;
 mod keeper;
 mod known;
+mod left;
+mod lists;
 mod lookup;
 mod parts;
 mod record;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::damage;
 use super::record::Record;
-use super::store::{self, Access, Store};
+use super::store::Store;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;
@@ -24,7 +25,7 @@ pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
         Error::new(ErrorKind::Input, message)
     })?;
     Ok(Results {
-        store: Store::open(&path, Access::Read)?,
+        store: Store::open_to_read(&path)?,
         read: Vec::new().into_iter(),
         last: (i64::MIN, i64::MIN),
         over: false,
@@ -58,7 +59,7 @@ impl Iterator for Results {
                 }
                 Err(cause) => {
                     self.over = true;
-                    return Some(Err(store::failed("cannot read what was recorded", cause)));
+                    return Some(Err(damage::failed("cannot read what was recorded", cause)));
                 }
             }
         }

@@ -83,6 +83,7 @@ ALTER TABLE item ADD COLUMN segments INTEGER;
 ];
 
 /// Why a database is not opened.
+#[derive(Debug)]
 pub(super) enum Unfit {
     /// It is not one of ours.
     Foreign,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::ask::Recorded;
@@ -12,14 +13,17 @@ use super::known::Known;
 use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::write::{Sharing, lacks_locks, lacks_sync};
 
+/// sqlite3's access to files without locks.
+const WITHOUT_LOCKS: &str = "unix-none";
 /// How long somebody else may have it, who looks into it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open database.
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Reads records, as far as the schema of the database has them.
     records: &'static str,
     /// The lists that are being read, by their inputs.
@@ -37,49 +41,74 @@ pub(super) enum Pass {
 }
 
 /// How a database is opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// To write; made when missing.
-    Write {
-        /// On a file system whose memory cannot be shared between processes, so that nobody else can look into it meanwhile.
-        alone: bool,
-    },
+    Write(Sharing),
+    /// To look into, whoever writes to it.
     Read,
+    /// To look into without locks: what a run that has ended left, to which nobody writes, or what
+    /// is on a file system that has none.
+    ReadLeft,
+}
+
+impl Access {
+    fn is_alone(self) -> bool {
+        !matches!(self, Self::Read | Self::Write(Sharing::WithReaders))
+    }
+
+    fn has_no_locks(self) -> bool {
+        matches!(
+            self,
+            Self::ReadLeft | Self::Write(Sharing::AloneWithoutLocks)
+        )
+    }
+
+    fn flags(self) -> OpenFlags {
+        let flags = match self {
+            Self::Write(_) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Self::Read | Self::ReadLeft => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW
+    }
 }
 
 impl Store {
     /// Opens a database at a path in which nothing is a link: one is not followed.
-    pub(super) fn open(path: &Path, access: Access) -> Result<Self, Error> {
-        Self::try_open(path, access).map_err(|unfit| unfit_error(path, unfit))
+    pub(super) fn open(path: &Path, access: Access) -> Result<Self, Unfit> {
+        match Self::open_synced(path, access, "NORMAL") {
+            // What cannot be synced is written all the same.
+            Err(Unfit::Broken(error)) if is_no_sync(&error) && lacks_sync(path) => {
+                Self::open_synced(path, access, "OFF")
+            }
+            opened => opened,
+        }
     }
 
-    fn try_open(path: &Path, access: Access) -> Result<Self, Unfit> {
-        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW
-            | match access {
-                Access::Write { .. } => {
-                    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
-                }
-                Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            };
-        let mut connection = Connection::open_with_flags(path, flags)?;
+    fn open_synced(path: &Path, access: Access, synchronous: &str) -> Result<Self, Unfit> {
+        let flags = access.flags();
+        let mut connection = if access.has_no_locks() {
+            Connection::open_with_flags_and_vfs(path, flags, WITHOUT_LOCKS)?
+        } else {
+            Connection::open_with_flags(path, flags)?
+        };
         connection.busy_timeout(PATIENCE)?;
-        match access {
-            Access::Write { alone } => {
-                if alone {
-                    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-                }
-                // Whatever it says, it keeps a journal.
-                let _: String =
-                    connection
-                        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-                // A power cut may take the last group, and breaks nothing.
-                connection.pragma_update(None, "synchronous", "NORMAL")?;
-                // Rows are appended, and hardly ever looked at again: 512 KiB do.
-                connection.pragma_update(None, "cache_size", -512)?;
-                schema::migrate(&mut connection)?;
-            }
-            Access::Read => {}
+        if access.is_alone() {
+            // Without it, its log needs memory that processes share.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
+        if let Access::Write(_) = access {
+            // A power cut may take the last group, and breaks nothing.
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            // Whatever it says, it keeps a journal.
+            let _: String =
+                connection
+                    .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            // Rows are appended, and hardly ever looked at again: 512 KiB do.
+            connection.pragma_update(None, "cache_size", -512)?;
+            schema::migrate(&mut connection)?;
+        } else {
+            schema::version(&connection)?;
         }
         let records = if schema::version(&connection)? < schema::WITH_COUNTS {
             columns::RECORDS_WITHOUT_COUNTS
@@ -92,6 +121,52 @@ impl Store {
             lists: HashMap::new(),
             indices: Vec::new(),
         })
+    }
+
+    /// Opens a database to look into, on whatever file system it is.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let access = if lacks_locks(path) {
+            Access::ReadLeft
+        } else {
+            Access::Read
+        };
+        let opened = Self::open(path, access);
+        opened.map_err(|unfit| unfit.into_error(path))
+    }
+
+    /// Takes over the rows of a run that has ended, as far as there are none at their places.
+    pub(super) fn take_over(&mut self, other: &Self) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut add = transaction.prepare(columns::ADD)?;
+            let mut lists = other
+                .connection
+                .prepare("SELECT max(id), input FROM list GROUP BY input")?;
+            let mut lists = lists.query([])?;
+            while let Some(list) = lists.next()? {
+                let (from, input): (i64, String) = (list.get(0)?, list.get(1)?);
+                let to = list_of(&transaction, &input)?;
+                let mut rows = other.connection.prepare(columns::ALL_OF)?;
+                let mut rows = rows.query([from])?;
+                while let Some(row) = rows.next()? {
+                    add.raw_bind_parameter(1, to)?;
+                    for column in 1..columns::COLUMNS {
+                        let value = ToSqlOutput::Borrowed(row.get_ref(column)?);
+                        add.raw_bind_parameter(column + 1, value)?;
+                    }
+                    add.raw_execute()?;
+                }
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Whether a row of this number asks for this.
+    pub(super) fn has_row(&self, row: u64, ask: i64, url: &str) -> rusqlite::Result<bool> {
+        let any = "SELECT EXISTS (SELECT 1 FROM list JOIN item ON list = id \
+                   WHERE row = ?1 AND ask = ?2 AND url = ?3)";
+        let row = params![number(row), ask, url];
+        self.connection.query_row(any, row, |found| found.get(0))
     }
 
     /// Records a group, and what has become of parts, all or nothing.
@@ -286,17 +361,14 @@ impl Store {
         transaction.commit()
     }
 
-    /// Whether only URLs of a command line are in it, and all of them are there.
-    pub(super) fn is_done_with(&self) -> rusqlite::Result<bool> {
+    /// Whether anything is recorded with which a later run could go on: a part, or with `rows` a
+    /// row that has its file.
+    pub(super) fn is_of_use(&self, rows: bool) -> rusqlite::Result<bool> {
         if parts::is_any(&self.connection)? {
-            return Ok(false);
+            return Ok(true);
         }
-        self.connection.query_row(
-            "SELECT NOT EXISTS (SELECT 1 FROM list WHERE input <> '')
-                    AND NOT EXISTS (SELECT 1 FROM item WHERE status = 'failed')",
-            [],
-            |row| row.get(0),
-        )
+        let any = "SELECT ?1 AND EXISTS (SELECT 1 FROM item WHERE status <> 'failed')";
+        self.connection.query_row(any, [rows], |row| row.get(0))
     }
 
     /// The records after this one, in order, so many of them.
@@ -336,29 +408,10 @@ fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// A statement that failed; `what` was to be done, in words that fit before a colon.
-pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
-    let advice = match cause.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => "; make room and run the same command again",
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            "; somebody else has it open: close that and run the same command again"
-        }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            "; it is damaged: move it away, and files that are there are compared with their servers' instead"
-        }
-        _ => "",
-    };
-    Error::new(ErrorKind::Disk, format!("{what}: {cause}{advice}")).caused_by(cause)
-}
-
-fn unfit_error(path: &Path, unfit: Unfit) -> Error {
-    let path = path.display();
-    let disk = |why: &str| Error::new(ErrorKind::Disk, format!("{path} {why}"));
-    match unfit {
-        Unfit::Foreign => disk("is another program's database; move it away"),
-        Unfit::Newer => disk("was written by a newer version; use that, or another folder"),
-        Unfit::Broken(cause) => failed(&format!("cannot use {path}"), cause),
-    }
+/// Whether a database could not be synced (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).
+fn is_no_sync(error: &rusqlite::Error) -> bool {
+    let error = error.sqlite_error();
+    error.is_some_and(|error| [1034, 1290].contains(&error.extended_code))
 }
 
 #[cfg(test)]

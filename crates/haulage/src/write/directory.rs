@@ -1,45 +1,59 @@
 //! The destination as a directory: parts below `.haul/part/`, renamed to their final names.
 //!
-//! Everything goes through directory handles, so a folder that is moved or replaced by a link meanwhile leads nowhere
-//! else. A part has a short name in a small folder of its own, which is cheaper to rename from than a long name beside
-//! the target. `.haul/lock` keeps a second run out.
+//! Everything goes through directory handles, so a folder that is moved or replaced by a link
+//! meanwhile leads nowhere else. A part has a short name in a small folder of its own, which is
+//! cheaper to rename from than a long name beside the target. What a file system cannot do is done
+//! in another way: `missing` says how that is told.
 #![expect(
     clippy::disallowed_methods,
     reason = "the one module that creates and renames files"
 )]
 
+mod aside;
+mod claim;
 mod compare;
 mod left;
+mod lock;
+mod look;
+mod missing;
 mod names;
 mod open;
+mod owner;
+mod state;
+mod syncing;
 mod unnamed;
+mod workspace;
 mod write_out;
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, SeekFrom, Stat, fdatasync, linkat, mkdirat,
-    openat, renameat, renameat_with, statat, syncfs, unlinkat,
-};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Mode, OFlags, SeekFrom, openat, unlinkat};
 use rustix::path::DecInt;
 
+pub(crate) use self::aside::set_aside;
+use self::claim::{Claims, Name};
+pub(crate) use self::lock::lacks_locks;
+pub(super) use self::look::{holds_no_files, present, read};
 use self::open::OpenPart;
+pub(crate) use self::state::state_in;
+use self::state::{busy, state_place};
+use self::syncing::Syncing;
+pub(crate) use self::syncing::lacks_sync;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
+use self::workspace::{Opened, Space, Whose, make_folder, open_folder};
 use self::write_out::WriteOut;
-use super::disk::{Compared, Disk, PartFile, Present, Replace, Seen};
+use super::disk::{Compared, Disk, Held, PartFile, Present, Replace, Seen};
+use super::place_of_state::StatePlace;
 use super::room::Room;
 use crate::error::{Error, ErrorKind};
-use crate::options::{Durability, Workspace};
+use crate::options::{Durability, Options, Workspace};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 
@@ -47,55 +61,37 @@ use crate::plan::name::TargetName;
 const WORKSPACE: &str = ".haul";
 /// The database in it.
 const STATE: &str = "state.db";
-/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE (sshfs and many others), 9P, AFS, Ceph,
-/// Lustre, GPFS.
-const REMOTE: [u32; 10] = [
-    0x6969,
-    0x517b,
-    0xff53_4d42,
-    0xfe53_4d42,
-    0x6573_5546,
-    0x0102_1997,
-    0x5346_414f,
-    0x00c3_6400,
-    0x0bd0_0bd0,
-    0x4750_4653,
-];
 /// Open folders kept at hand.
 const FOLDERS: usize = 64;
 
-/// A destination directory, locked for this run.
+/// A destination directory, with a place in its workspace for this run.
 pub(crate) struct Directory {
-    path: PathBuf,
     root: OwnedFd,
-    parts: OwnedFd,
+    space: Space,
     unnamed: Arc<Unnamed>,
     room: Arc<Room>,
     folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
-    /// Held until the run ends.
-    lock: Mutex<Option<File>>,
-    when_done: Workspace,
+    syncing: Syncing,
+    /// Held while a name is looked at and given, where that takes two calls.
+    naming: Mutex<()>,
     durability: Durability,
     /// The number of the next part.
     first_part: AtomicU64,
     /// Parts that a later run may go on with.
     left: Mutex<Vec<u64>>,
-    /// It held nothing when it was opened, so whatever is below it this run has put there.
+    /// It held nothing when it was opened, and no other run was using it, so whatever is below it
+    /// this run has put there.
     was_empty: bool,
 }
 
 impl Directory {
-    /// Opens a destination, which is created when missing, and keeps other runs out of it.
+    /// Opens a destination, which is created when missing, and a place in its workspace. A run that
+    /// records lists keeps others out that do. Also returns where its state is kept.
     ///
     /// # Errors
-    /// Of kind `disk`, when it cannot be made or written, when another run has it, or when its file system has fewer bytes than
-    /// are to stay free.
-    pub(crate) fn open(
-        path: &Path,
-        when_done: Workspace,
-        durability: Durability,
-        min_free: u64,
-    ) -> Result<Self, Error> {
+    /// Of kind `disk`, when it cannot be made or written, when another run keeps this one out
+    /// ([`Error::busy_with`]), or when its file system has fewer bytes than are to stay free.
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<(Self, StatePlace), Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
         fs::create_dir_all(path).map_err(|error| match error.kind() {
@@ -107,54 +103,48 @@ impl Directory {
             _ => failed(error),
         })?;
         let root = OwnedFd::from(File::open(path).map_err(failed)?);
-        let reserve = Room::of(min_free);
+        let reserve = Room::of(options.min_free, root.as_fd());
         reserve.look(root.as_fd()).map_err(failed)?;
         let was_empty = holds_no_files(root.as_fd()).map_err(failed)?;
-        make_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
-        let workspace = open_folder(root.as_fd(), WORKSPACE).map_err(failed)?;
-        let lock = take_lock(&path.join(WORKSPACE).join("lock")).map_err(|error| {
-            if error.kind() == io::ErrorKind::WouldBlock {
-                Error::new(
-                    ErrorKind::Disk,
-                    format!("another run is using the folder {shown}; wait for it, or choose another with --dir"),
-                )
-            } else {
-                failed(error)
-            }
-        })?;
-        make_folder(workspace.as_fd(), "part").map_err(failed)?;
-        let parts = open_folder(workspace.as_fd(), "part").map_err(failed)?;
-        Ok(Self {
-            path: path.to_owned(),
+        let whose = match options.workspace {
+            Workspace::Keep => Whose::Lists,
+            Workspace::RemoveWhenDone => Whose::Urls,
+        };
+        let (space, moment) = match workspace::open(root.as_fd(), whose, &options.title)
+            .map_err(failed)?
+        {
+            Opened::Mine(space, moment) => (space, moment),
+            Opened::Busy(owner, mark) => return Err(busy(path, owner.as_ref(), mark.as_deref())),
+        };
+        let state = state_place(path, &root, &space, Box::new(moment)).map_err(failed)?;
+        let directory = Self {
             root,
-            unnamed: Arc::new(Unnamed::new(&parts)),
-            parts,
+            unnamed: Arc::new(Unnamed::new(&space.parts)),
             room: Arc::new(reserve),
             folders: Mutex::default(),
-            lock: Mutex::new(Some(lock)),
-            when_done,
-            durability,
+            syncing: Syncing::default(),
+            naming: Mutex::default(),
+            was_empty: was_empty && !space.has_others,
+            space,
+            durability: options.durability,
             first_part: AtomicU64::new(0),
             left: Mutex::default(),
-            was_empty,
-        })
+        };
+        Ok((directory, state))
     }
 
-    /// Where what a later run needs to know is kept; see [`state_in`].
-    ///
-    /// # Errors
-    /// Of kind `disk`, when the folder has gone.
-    pub(crate) fn state(&self) -> Result<PathBuf, Error> {
-        let what = || format!("cannot use the folder {}", self.path.display());
-        state_in(&self.path).map_err(|cause| Error::disk(&what(), cause))
+    fn claims(&self) -> Claims<'_> {
+        Claims {
+            parts: self.space.parts.as_fd(),
+            all: self.space.all.as_fd(),
+            turn: &self.naming,
+        }
     }
 
-    /// Whether its file system is one that other machines may have open too, so that processes cannot share memory through its files.
-    pub(crate) fn is_remote(&self) -> bool {
-        rustix::fs::fstatfs(&self.root).is_ok_and(|about| {
-            let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
-            REMOTE.contains(&kind)
-        })
+    /// The folder of a run that has ended.
+    fn folder_of(&self, run: &str) -> io::Result<OwnedFd> {
+        let folder = self.space.open_left(run);
+        folder.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// A handle of a folder below the destination, made when missing. Links are not followed.
@@ -179,15 +169,6 @@ impl Directory {
         Ok(folder)
     }
 
-    /// A file of a part, from where it stands.
-    fn open_file(&self, file: OwnedFd) -> OpenPart {
-        OpenPart {
-            file,
-            room: Arc::clone(&self.room),
-            write_out: (self.durability != Durability::None).then(WriteOut::new),
-        }
-    }
-
     /// Runs a call with the handle of the folder that a target is in.
     fn in_folder<T>(
         &self,
@@ -199,17 +180,44 @@ impl Directory {
             Some(folder) => call(self.folder(folder)?.as_fd(), target.file()),
         }
     }
+
+    /// A file of a part, from where it stands.
+    fn open_file(&self, file: OwnedFd) -> OpenPart {
+        OpenPart {
+            file,
+            room: Arc::clone(&self.room),
+            write_out: (self.durability != Durability::None).then(WriteOut::new),
+        }
+    }
+
+    /// Syncs what has no final name yet.
+    fn sync_parts(&self) -> io::Result<()> {
+        for file in self.unnamed.all() {
+            syncing::of_file(&*file)?;
+        }
+        for entry in rustix::fs::Dir::read_from(&self.space.parts)? {
+            let Some(part) = left::number_of(entry?.file_name()) else {
+                continue;
+            };
+            match self.sync_part(part) {
+                // It has got its name meanwhile, and was synced before.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Disk for Directory {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(&self.parts, part_name(part), flags, open::mode())?;
+        let file = openat(&self.space.parts, part_name(part), flags, open::mode())?;
         Ok(Box::new(self.open_file(file)))
     }
 
     fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
-        let Some(file) = self.unnamed.make(&self.parts, part) else {
+        let Some(file) = self.unnamed.make(&self.space.parts, part) else {
             return self.create_part(part);
         };
         Ok(Box::new(WholePart {
@@ -221,19 +229,19 @@ impl Disk for Directory {
 
     fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
+        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
         rustix::fs::seek(&file, SeekFrom::Start(at))?;
         Ok(Box::new(self.open_file(file)))
     }
 
     fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
+        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
         Ok(Box::new(File::from(file)))
     }
 
     fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
-        let (kept, first) = left::keep(&self.parts, recorded)?;
+        let (kept, first) = left::keep(&self.space.parts, recorded)?;
         self.first_part.store(first, Ordering::Relaxed);
         Ok(kept)
     }
@@ -246,33 +254,49 @@ impl Disk for Directory {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = parts;
     }
 
+    fn reserve_parts(&self, count: u64) -> u64 {
+        self.first_part.fetch_add(count, Ordering::Relaxed)
+    }
+
+    fn keep_left(&self, run: &str, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        Ok(left::keep(&self.folder_of(run)?, recorded)?.0)
+    }
+
+    fn take_left(&self, run: &str, part: u64, number: u64) -> io::Result<bool> {
+        left::take(&self.folder_of(run)?, part, &self.space.parts, number)
+    }
+
+    fn drop_left(&self, run: &str, part: u64) -> io::Result<()> {
+        let folder = self.folder_of(run)?;
+        Ok(unlinkat(&folder, part_name(part), AtFlags::empty())?)
+    }
+
+    fn remove_left(&self, run: &str) -> io::Result<()> {
+        self.space.remove_left(run)
+    }
+
+    fn lock_lists(&self) -> io::Result<Option<Held>> {
+        let lock = self.space.lock_lists()?;
+        Ok(lock.map(|lock| Box::new(lock) as Held))
+    }
+
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
-        if let Some(whole) = self.unnamed.take(part) {
-            let named = self.in_folder(target, |folder, file| {
-                Ok(linkat(&whole, "", folder, file, AtFlags::EMPTY_PATH)?)
-            });
+        let claims = self.claims();
+        let naming = self.syncing.naming();
+        self.in_folder(target, |folder, file| {
+            let name = Name { folder, file };
+            let Some(whole) = self.unnamed.take(part) else {
+                return claims.rename(part, name, replace);
+            };
+            let named = claims.link(part, &whole, name);
             if named.is_err() {
                 // Another name may be free.
                 self.unnamed.add(part, whole);
             }
-            return named;
-        }
-        let part = part_name(part);
-        let part = part.as_c_str();
-        self.in_folder(target, |folder, file| match replace {
-            Replace::Files => Ok(renameat(&self.parts, part, folder, file)?),
-            Replace::Never => {
-                match renameat_with(&self.parts, part, folder, file, RenameFlags::NOREPLACE) {
-                    // A file system that cannot: a link never replaces anything either.
-                    Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                        linkat(&self.parts, part, folder, file, AtFlags::empty())?;
-                        unlinkat(&self.parts, part, AtFlags::empty())?;
-                        Ok(())
-                    }
-                    other => Ok(other?),
-                }
-            }
-        })
+            named
+        })?;
+        naming.is_in(target.folder());
+        Ok(())
     }
 
     fn takes_flows(&self) -> bool {
@@ -283,7 +307,11 @@ impl Disk for Directory {
         if self.unnamed.take(part).is_some() {
             return Ok(());
         }
-        Ok(unlinkat(&self.parts, part_name(part), AtFlags::empty())?)
+        Ok(unlinkat(
+            &self.space.parts,
+            part_name(part),
+            AtFlags::empty(),
+        )?)
     }
 
     fn was_empty(&self) -> bool {
@@ -310,150 +338,50 @@ impl Disk for Directory {
     }
 
     fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared> {
-        compare::put_among_parts(&self.unnamed, &self.parts, part)?;
+        compare::put_among_parts(&self.unnamed, &self.space.parts, part)?;
         let ours = self.read_part(part)?;
         self.in_folder(target, |folder, file| compare::compare(ours, folder, file))
     }
 
     fn replace(&self, part: u64, target: &TargetName, seen: Seen) -> io::Result<bool> {
-        self.in_folder(target, |folder, file| {
-            compare::replace(&self.parts, part, folder, file, seen)
-        })
+        let naming = self.syncing.naming();
+        let is_replaced = self.in_folder(target, |folder, file| {
+            compare::replace(&self.space.parts, part, folder, file, seen)
+        })?;
+        naming.is_in(target.folder());
+        Ok(is_replaced)
     }
 
     fn sync_part(&self, part: u64) -> io::Result<()> {
         if let Some(whole) = self.unnamed.get(part) {
-            return Ok(fdatasync(&*whole)?);
+            return syncing::of_file(&*whole);
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.parts, part_name(part), flags, Mode::empty())?;
-        Ok(fdatasync(&file)?)
+        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
+        syncing::of_file(&file)
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(syncfs(&self.root)?)
+        let folder = |path: &str| match path {
+            "" => Ok(Arc::new(self.root.try_clone()?)),
+            path => self.folder(path),
+        };
+        self.syncing.all(&self.root, || self.sync_parts(), folder)
     }
 
-    fn close(&self, everything_is_there: bool) {
+    fn close(&self, nothing_is_needed: bool) {
         // Best effort, all of it: what stays is found by the next run.
         let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
-        let _ = left::remove_all_but(&self.parts, &left);
-        if everything_is_there && self.when_done == Workspace::RemoveWhenDone {
-            let workspace = self.path.join(WORKSPACE);
-            let _ = fs::remove_dir(workspace.join("part"));
-            for suffix in ["", "-wal", "-shm"] {
-                let _ = fs::remove_file(workspace.join(format!("{STATE}{suffix}")));
-            }
-            let _ = fs::remove_file(workspace.join("lock"));
-            // What another run needs is in it as well, and keeps it.
-            let _ = fs::remove_dir(workspace);
+        let _ = left::remove_all_but(&self.space.parts, &left);
+        if nothing_is_needed {
+            self.space.remove(self.root.as_fd());
         }
-        drop(
-            self.lock
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        self.space.unlock();
     }
-}
-
-/// Where what a later run into a folder needs to know is kept: a path without links, as far as the folder goes. What is in the workspace may
-/// be none either, but whoever opens it has to see to that.
-pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
-    Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
-}
-
-/// What stands at a name below a folder.
-pub(super) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {
-    let path = target.as_str();
-    let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
-    let file = |found: &Stat| Present::File {
-        length: u64::try_from(found.st_size).unwrap_or(0),
-        modified: modified(found),
-    };
-    match statat(root, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => Ok(match type_of(&found) {
-            FileType::RegularFile => file(&found),
-            FileType::Symlink => match statat(root, path, AtFlags::empty()) {
-                Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
-                _ => Present::Link,
-            },
-            _ => Present::Obstacle,
-        }),
-        Err(Errno::NOENT) => Ok(Present::Nothing),
-        Err(Errno::NOTDIR) => Ok(Present::NoFolder),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// When a file was last modified; `None` before 1970.
-fn modified(found: &Stat) -> Option<SystemTime> {
-    let seconds = u64::try_from(found.st_mtime).ok()?;
-    let nanos = u32::try_from(found.st_mtime_nsec).ok()?;
-    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
-}
-
-/// Opens a file below a folder.
-pub(super) fn read(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
-    // A pipe that has taken the file's place meanwhile does not block.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(root, target.as_str(), flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file any more"));
-    }
-    Ok(Box::new(file))
 }
 
 fn part_name(part: u64) -> DecInt {
     DecInt::new(part)
-}
-
-/// Makes a folder; `false` when it is there already.
-fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
-    match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn open_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(parent, name, flags, Mode::empty())?)
-}
-
-/// Whether nothing is in a folder but the workspace.
-pub(super) fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<bool> {
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let name = entry?;
-        if ![&b"."[..], b"..", WORKSPACE.as_bytes()].contains(&name.file_name().to_bytes()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Takes the lock, or `WouldBlock`.
-fn take_lock(path: &Path) -> io::Result<File> {
-    loop {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-            // A file system without locks.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        // A run that ended in this instant may have removed the file that was just locked.
-        let (locked, now) = (file.metadata()?, fs::metadata(path));
-        if now.is_ok_and(|now| (now.dev(), now.ino()) == (locked.dev(), locked.ino())) {
-            return Ok(file);
-        }
-    }
 }
 
 #[cfg(test)]

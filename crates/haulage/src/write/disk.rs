@@ -25,6 +25,33 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn keep_parts(&self, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         Ok(Vec::new())
     }
+    /// Sets numbers of this run's parts aside for parts that come from elsewhere; returns the
+    /// first. Before anything is written.
+    fn reserve_parts(&self, _count: u64) -> u64 {
+        0
+    }
+    /// As [`keep_parts`](Self::keep_parts), of the parts that another run has left in its own
+    /// folder.
+    fn keep_left(&self, _run: &str, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        Ok(Vec::new())
+    }
+    /// Moves a part that another run has left to this run's parts, under a number that was set
+    /// aside; `false` when somebody else was faster.
+    fn take_left(&self, _run: &str, _part: u64, _number: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+    /// Removes a part that another run has left.
+    fn drop_left(&self, _run: &str, _part: u64) -> io::Result<()> {
+        Ok(())
+    }
+    /// Removes the folder that another run has left, unless a part is in it.
+    fn remove_left(&self, _run: &str) -> io::Result<()> {
+        Ok(())
+    }
+    /// Keeps those out that record lists; `None` while there is one.
+    fn lock_lists(&self) -> io::Result<Option<Held>> {
+        Ok(None)
+    }
     /// The number from which on those of this run's parts are free.
     fn first_part(&self) -> u64 {
         0
@@ -80,8 +107,12 @@ pub(crate) trait Disk: Send + Sync + 'static {
         Ok(())
     }
     /// The run is over: removes what nobody needs any more, and lets other runs in.
-    fn close(&self, everything_is_there: bool);
+    /// `nothing_is_needed`: no later run asks for what this one has recorded.
+    fn close(&self, nothing_is_needed: bool);
 }
+
+/// Something that keeps others out until it is dropped.
+pub(crate) type Held = Box<dyn Send + Sync>;
 
 /// A part being written.
 pub(crate) trait PartFile: Send {

@@ -332,7 +332,7 @@ impl Disk for FakeDisk {
         Ok(())
     }
 
-    fn close(&self, _everything_is_there: bool) {}
+    fn close(&self, _nothing_is_needed: bool) {}
 }
 
 /// Files here have no numbers: their bytes tell them apart.

@@ -23,6 +23,7 @@ mod hash;
 mod output;
 mod part;
 mod place;
+mod place_of_state;
 mod preview;
 mod pump;
 mod recheck;
@@ -38,12 +39,15 @@ pub(crate) use self::assembly::{Assembly, Owner, Share};
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
 pub(crate) use self::decode::decode_beginning;
-pub(crate) use self::directory::{Directory, WAITING_FOR_NAMES, state_in};
+pub(crate) use self::directory::{
+    Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, set_aside, state_in,
+};
 pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;
 pub(crate) use self::place::Place;
+pub(crate) use self::place_of_state::{LeftRun, Sharing, StatePlace};
 pub(crate) use self::preview::Preview;
 pub(crate) use self::pump::{Broken, Pace};
 pub(crate) use self::recheck::{Rechecked, Rechecks};

@@ -64,7 +64,7 @@ impl Disk for Stream {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    fn close(&self, _everything_is_there: bool) {}
+    fn close(&self, _nothing_is_needed: bool) {}
 }
 
 struct OutputPart(Output);

@@ -91,7 +91,7 @@ impl Disk for Preview {
         }
     }
 
-    fn close(&self, _everything_is_there: bool) {}
+    fn close(&self, _nothing_is_needed: bool) {}
 }
 
 fn nothing_is_written<T>() -> io::Result<T> {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::fstatvfs;
 
+use crate::options::Options;
+
 /// Bytes written between two looks, each of which costs about as much as writing a few kilobytes.
 const STEP: u64 = 4 << 20;
 
@@ -19,10 +21,11 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// So many bytes are to stay free; none turns it off.
-    pub(super) fn of(least: u64) -> Self {
+    /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None`
+    /// stands for what that file system can spare.
+    pub(super) fn of(least: Option<u64>, folder: BorrowedFd<'_>) -> Self {
         Self {
-            least,
+            least: least.unwrap_or_else(|| spare(size(folder))),
             written: AtomicU64::new(0),
             free,
         }
@@ -77,6 +80,19 @@ fn free(file: BorrowedFd<'_>) -> Option<u64> {
     Some(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
+/// The bytes of a file system as a whole; `None` where it does not say.
+fn size(file: BorrowedFd<'_>) -> Option<u64> {
+    let about = fstatvfs(file).ok().filter(|about| about.f_blocks > 0)?;
+    Some(about.f_blocks.saturating_mul(about.f_frsize))
+}
+
+/// What is to stay free of a file system of this size: [`Options::DEFAULT_MIN_FREE`], or a fiftieth
+/// of it if that is less.
+fn spare(size: Option<u64>) -> u64 {
+    let share = size.map_or(u64::MAX, |size| size / 50);
+    share.min(Options::DEFAULT_MIN_FREE)
+}
+
 /// Too little is free.
 #[derive(Debug)]
 struct Scarce {
@@ -110,14 +126,14 @@ mod tests {
         let is_full = |result: io::Result<()>| {
             result.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
         };
-        let room = Room::of(100).seen_by(|_| Some(99));
+        let room = Room::of(Some(100), folder.as_fd()).seen_by(|_| Some(99));
         assert!(is_full(room.look(folder.as_fd())));
         assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
         assert!(is_full(room.took(1, folder.as_fd())));
         assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
         assert!(is_full(room.took(STEP, folder.as_fd())));
         // Enough to begin with, but not for as much again as was written until this look.
-        let room = Room::of(100).seen_by(|_| Some(100));
+        let room = Room::of(Some(100), folder.as_fd()).seen_by(|_| Some(100));
         assert!(!is_full(room.look(folder.as_fd())));
         assert!(is_full(room.took(STEP, folder.as_fd())));
     }
@@ -126,12 +142,23 @@ mod tests {
     fn none_is_asked_for_and_what_nobody_knows_is_enough() {
         let folder = std::fs::File::open("/").unwrap();
         for room in [
-            Room::of(0).seen_by(|_| Some(0)),
-            Room::of(100).seen_by(|_| None),
+            Room::of(Some(0), folder.as_fd()).seen_by(|_| Some(0)),
+            Room::of(Some(100), folder.as_fd()).seen_by(|_| None),
         ] {
             room.look(folder.as_fd()).unwrap();
             room.took(2 * STEP, folder.as_fd()).unwrap();
         }
         assert!(free(folder.as_fd()).is_some());
+    }
+
+    #[test]
+    fn default_is_64_mib_or_2_percent_if_that_is_less() {
+        assert_eq!(spare(Some(1 << 40)), 64 << 20);
+        assert_eq!(spare(Some(16 << 20)), (16 << 20) / 50);
+        assert_eq!(spare(Some(3200 << 20)), 64 << 20);
+        assert_eq!(spare(None), 64 << 20);
+        let folder = std::fs::File::open("/").unwrap();
+        let least = Room::of(None, folder.as_fd()).least;
+        assert!((1..=64 << 20).contains(&least), "{least}");
     }
 }

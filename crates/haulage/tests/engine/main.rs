@@ -34,6 +34,7 @@ mod resending;
 mod resuming;
 mod robots;
 mod server_names;
+mod sharing;
 mod slowness;
 mod splitting;
 mod stopping;

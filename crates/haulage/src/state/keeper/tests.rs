@@ -7,8 +7,9 @@ use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
-use crate::write::Owner;
+use crate::state::ask::Ask;
 use crate::write::fake::{Done, FakeDisk};
+use crate::write::{Assembly, Owner};
 
 const ENDING: Ending = Ending {
     complete: false,
@@ -40,7 +41,12 @@ fn assembly(number: u64) -> Assembly {
 
 fn state(database: &std::path::Path, disk: &FakeDisk) -> State {
     let options = Options::into("not used");
-    State::open(database.to_owned(), false, &options, Arc::new(disk.clone())).unwrap()
+    State::open(
+        StatePlace::alone(database.to_owned()),
+        &options,
+        Arc::new(disk.clone()),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -117,14 +123,28 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
         fields: None,
         recorded: None,
     };
-    assert!(second.take_up(&ask(8), "http://h/a", false).is_none());
-    assert!(second.take_up(&ask(7), "http://h/b", false).is_none());
-    let part = second.take_up(&ask(7), "http://h/a", true).unwrap();
+    assert!(
+        second
+            .take_up(&ask(8), &Arc::default(), "http://h/a", false)
+            .is_none()
+    );
+    assert!(
+        second
+            .take_up(&ask(7), &Arc::default(), "http://h/b", false)
+            .is_none()
+    );
+    let part = second
+        .take_up(&ask(7), &Arc::default(), "http://h/a", true)
+        .unwrap();
     let mut here = Pieces::default();
     here.add(0..1 << 20);
     assert_eq!((part.number, part.pieces()), (3, here));
     assert!(part.identity.is_checked);
-    assert!(second.take_up(&ask(7), "http://h/a", true).is_none());
+    assert!(
+        second
+            .take_up(&ask(7), &Arc::default(), "http://h/a", true)
+            .is_none()
+    );
     assert_eq!(disk.first_part(), 6);
 }
 
@@ -153,7 +173,12 @@ fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     let mut options = Options::into("not used");
     options.durability = Durability::None;
     let database = folder.path().join("state.db");
-    let state = State::open(database, false, &options, Arc::new(disk.clone())).unwrap();
+    let state = State::open(
+        StatePlace::alone(database),
+        &options,
+        Arc::new(disk.clone()),
+    )
+    .unwrap();
     let part = Arc::new(assembly(3));
     drop(part.open(&disk, 0).unwrap());
     part.begin(0..10 << 20, 0).wrote(1 << 20);

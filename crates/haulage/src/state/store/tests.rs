@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use super::super::ask::Ask;
 use super::super::record::{Counts, Ended, Failure, of_millis, to_millis};
 use super::*;
+use crate::error::ErrorKind;
 use crate::outcome::Verified;
 use crate::request::Place;
 
@@ -58,7 +59,11 @@ fn failed_with(kind: ErrorKind) -> Ended {
 }
 
 fn store(folder: &tempfile::TempDir) -> Store {
-    Store::open(&folder.path().join(FILE), Access::Write { alone: false }).unwrap()
+    Store::open(
+        &folder.path().join(FILE),
+        Access::Write(Sharing::WithReaders),
+    )
+    .unwrap()
 }
 
 fn rows(store: &Store) -> Vec<String> {
@@ -116,9 +121,13 @@ fn what_one_row_has_and_the_next_has_not_is_told_apart() {
 #[test]
 fn a_record_comes_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    for alone in [false, true] {
-        let path = folder.path().join(format!("{alone}.db"));
-        let mut store = Store::open(&path, Access::Write { alone }).unwrap();
+    for sharing in [
+        Sharing::WithReaders,
+        Sharing::Alone,
+        Sharing::AloneWithoutLocks,
+    ] {
+        let path = folder.path().join(format!("{sharing:?}.db"));
+        let mut store = Store::open(&path, Access::Write(sharing)).unwrap();
         let group = [
             record("l", 0, "http://h/", Ended::Done),
             record("l", 1, "http://h/1", failed_with(ErrorKind::Http)),
@@ -223,12 +232,12 @@ fn another_rows_file_is_told_from_its_own() {
 }
 
 #[test]
-fn what_is_not_ours_or_newer_or_broken_is_left_as_it_is_and_says_so() {
+fn what_is_not_ours_or_newer_or_broken_is_not_opened_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     let message = || {
-        let opened = Store::open(&path, Access::Write { alone: false });
-        opened.err().unwrap().to_string()
+        let opened = Store::open(&path, Access::Write(Sharing::WithReaders));
+        opened.err().unwrap().into_error(&path).to_string()
     };
     let other = Connection::open(&path).unwrap();
     other

@@ -16,6 +16,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::super::disk::{Compared, Seen};
+use super::missing::is_no_link;
 use super::part_name;
 use super::unnamed::Unnamed;
 use crate::plan::existing::Likeness;
@@ -206,7 +207,7 @@ fn replace_alone(
         Ok(()) => {}
         Err(Errno::NOENT) => return Ok(false),
         // A file system that cannot, or a sandbox that does not let us.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {
+        Err(error) if is_no_link(error) => {
             renameat(parts, part, folder, file)?;
             return Ok(true);
         }

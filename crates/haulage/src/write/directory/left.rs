@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, renameat, statat, unlinkat};
 use rustix::process::geteuid;
 
 use super::part_name;
+use super::workspace::{LOCK, is_folder};
+use super::{STATE, lock};
 
 /// Keeps those parts of a folder that are recorded, and that have at least so many bytes; removes all other files. Which are kept, and the
 /// number from which on all are free.
@@ -35,18 +37,52 @@ pub(super) fn remove_all_but(parts: &OwnedFd, left: &[u64]) -> io::Result<()> {
     })
 }
 
+/// Moves a part from the folder of a run that has ended to that of this one, under another number.
+/// `false` when somebody else was faster.
+pub(super) fn take(from: &OwnedFd, part: u64, to: &OwnedFd, number: u64) -> io::Result<bool> {
+    match renameat(
+        from,
+        part_name(part).as_c_str(),
+        to,
+        part_name(number).as_c_str(),
+    ) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether any part is in a folder.
+pub(super) fn has_parts(folder: &OwnedFd) -> io::Result<bool> {
+    for entry in Dir::read_from(folder)? {
+        if number_of(entry?.file_name()).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn remove_unless(folder: &OwnedFd, mut stays: impl FnMut(&CStr) -> bool) -> io::Result<()> {
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
-        if entry.file_type() != FileType::Directory && !stays(entry.file_name()) {
-            unlinkat(folder, entry.file_name(), AtFlags::empty())?;
+        let name = entry.file_name();
+        if !is_folder(folder.as_fd(), name, entry.file_type()) && !is_own(name) && !stays(name) {
+            unlinkat(folder, name, AtFlags::empty())?;
         }
     }
     Ok(())
 }
 
+/// Whether a file is what a run of URLs keeps beside its parts.
+fn is_own(name: &CStr) -> bool {
+    let name = name.to_bytes();
+    name == LOCK.as_bytes()
+        || name == lock::mark_of(LOCK).as_bytes()
+        || name.starts_with(STATE.as_bytes())
+}
+
 /// The part that has this name.
-fn number_of(name: &CStr) -> Option<u64> {
+pub(super) fn number_of(name: &CStr) -> Option<u64> {
     let number = name.to_str().ok()?.parse().ok()?;
     (part_name(number).as_c_str() == name).then_some(number)
 }

@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::io::IoSlice;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
+use std::time::{Duration, UNIX_EPOCH};
 
+use super::workspace::LOCK;
 use super::*;
 use crate::plan::name::RelativeName;
 
@@ -11,8 +13,23 @@ fn target(name: &str) -> TargetName {
     TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
+fn options(workspace: Workspace) -> Options {
+    let mut options = Options::into("not used");
+    options.workspace = workspace;
+    options.min_free = Some(0);
+    options
+}
+
+/// For a run of URLs.
 fn open(path: &Path) -> Directory {
-    Directory::open(path, Workspace::RemoveWhenDone, Durability::Batch, 0).unwrap()
+    Directory::open(path, &options(Workspace::RemoveWhenDone))
+        .unwrap()
+        .0
+}
+
+/// For a run of lists.
+fn open_for_lists(path: &Path) -> Directory {
+    Directory::open(path, &options(Workspace::Keep)).unwrap().0
 }
 
 /// Saves `bytes` under `name`.
@@ -93,8 +110,13 @@ fn save_whole(directory: &Directory, part: u64, name: &str, bytes: &[u8]) -> io:
     directory.commit(part, &target(name), Replace::Never)
 }
 
+/// How many parts the runs of URLs have.
 fn parts(folder: &Path) -> usize {
-    fs::read_dir(folder.join(".haul/part")).unwrap().count()
+    let runs = fs::read_dir(folder.join(".haul/part")).unwrap();
+    let files = runs.flat_map(|run| fs::read_dir(run.unwrap().path()).unwrap());
+    files
+        .filter(|file| file.as_ref().unwrap().file_name() != *LOCK)
+        .count()
 }
 
 #[test]
@@ -195,26 +217,36 @@ fn a_folder_that_is_a_link_does_not_lead_out() {
 #[test]
 fn a_second_run_is_kept_out_until_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let first = open(folder.path());
-    let Err(error) = Directory::open(folder.path(), Workspace::Keep, Durability::Batch, 0) else {
+    let mut options = options(Workspace::Keep);
+    options.title = "urls.txt".into();
+    let (first, _) = Directory::open(folder.path(), &options).unwrap();
+    let Err(error) = Directory::open(folder.path(), &options) else {
         panic!("the folder is locked");
     };
     assert_eq!(error.kind(), ErrorKind::Disk);
     assert!(error.to_string().contains("another run"), "{error}");
+    let busy = error.busy_with().unwrap();
+    let process = format!("process {}", std::process::id());
+    assert!(busy.starts_with(&process), "{busy}");
+    let what = format!(
+        ", which is downloading urls.txt into {}",
+        folder.path().display()
+    );
+    assert!(busy.ends_with(&what), "{busy}");
     drop(first);
-    open(folder.path());
+    open_for_lists(folder.path());
 }
 
 #[test]
 fn parts_of_an_earlier_run_are_removed_unless_they_are_recorded() {
     let folder = tempfile::tempdir().unwrap();
-    let directory = open(folder.path());
+    let directory = open_for_lists(folder.path());
     for part in [3, 7, 8] {
         let mut file = directory.create_part(part).unwrap();
         file.write(&[IoSlice::new(b"0123456789")]).unwrap();
     }
     drop(directory);
-    let directory = open(folder.path());
+    let directory = open_for_lists(folder.path());
     // The last is shorter than it should be, and one is not there.
     let kept = directory.keep_parts(&[(7, 10), (8, 11), (9, 1)]).unwrap();
     assert_eq!(kept, [7]);
@@ -234,9 +266,12 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let workspace = folder.path().join(WORKSPACE);
     open(folder.path()).close(false);
-    assert!(workspace.exists(), "something is missing: it stays");
+    assert!(workspace.exists(), "something is needed: it stays");
     fs::create_dir(workspace.join("of another")).unwrap();
-    open(folder.path()).close(true);
+    let second = open(folder.path());
+    assert_eq!(second.space.left.len(), 1);
+    second.remove_left(&second.space.left[0]).unwrap();
+    second.close(true);
     assert!(workspace.exists(), "something else is in it: it stays");
     fs::remove_dir(workspace.join("of another")).unwrap();
     open(folder.path()).close(true);
@@ -247,12 +282,7 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
 fn a_destination_that_cannot_be_used_says_so() {
     let folder = tempfile::tempdir().unwrap();
     save(&open(folder.path()), 1, "file", b"", Replace::Never).unwrap();
-    let Err(error) = Directory::open(
-        &folder.path().join("file"),
-        Workspace::Keep,
-        Durability::Batch,
-        0,
-    ) else {
+    let Err(error) = Directory::open(&folder.path().join("file"), &options(Workspace::Keep)) else {
         panic!("a file is no folder");
     };
     assert!(error.to_string().contains("is no folder"), "{error}");
@@ -261,8 +291,9 @@ fn a_destination_that_cannot_be_used_says_so() {
 #[test]
 fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let Err(error) = Directory::open(folder.path(), Workspace::Keep, Durability::Batch, u64::MAX)
-    else {
+    let mut most = options(Workspace::Keep);
+    most.min_free = Some(u64::MAX);
+    let Err(error) = Directory::open(folder.path(), &most) else {
         panic!("nobody has so much");
     };
     assert!(error.ends_the_run(), "{error}");
@@ -270,7 +301,7 @@ fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
     let mut directory = open(folder.path());
-    directory.room = Arc::new(Room::of(1).seen_by(|_| Some(1)));
+    directory.room = Arc::new(Room::of(Some(1), directory.root.as_fd()).seen_by(|_| Some(1)));
     save(&directory, 1, "small", b"small", Replace::Never).unwrap();
     let error = save(&directory, 2, "large", &vec![0; 5 << 20], Replace::Never).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
@@ -284,7 +315,9 @@ fn only_what_is_to_be_synced_is_written_out_early() {
         (Durability::Each, true),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::open(folder.path(), Workspace::Keep, durability, 0).unwrap();
+        let mut options = options(Workspace::Keep);
+        options.durability = durability;
+        let (directory, _) = Directory::open(folder.path(), &options).unwrap();
         let file = tempfile::tempfile().unwrap();
         assert_eq!(directory.open_file(file.into()).write_out.is_some(), early);
     }
@@ -295,9 +328,10 @@ fn what_is_written_by_hand_and_what_flows_count_for_it() {
     thread_local! {
         static BEGUN: Cell<u32> = const { Cell::new(0) };
     }
+    let file = OwnedFd::from(tempfile::tempfile().unwrap());
     let mut part = OpenPart {
-        file: tempfile::tempfile().unwrap().into(),
-        room: Arc::new(Room::of(0)),
+        room: Arc::new(Room::of(Some(0), file.as_fd())),
+        file,
         write_out: Some(WriteOut::begun_by(|_| BEGUN.set(BEGUN.get() + 1))),
     };
     let bytes = vec![0; 2 << 20];
@@ -307,4 +341,48 @@ fn what_is_written_by_hand_and_what_flows_count_for_it() {
     }
     part.flowed(4 << 20).unwrap();
     assert_eq!(BEGUN.get(), 2);
+}
+
+#[test]
+fn first_part_has_the_name_where_no_call_claims_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path());
+    for part in [1, 2] {
+        let mut file = directory.create_part(part).unwrap();
+        file.write(&[IoSlice::new(part.to_string().as_bytes())])
+            .unwrap();
+    }
+    let claims = directory.claims();
+    let to = Name {
+        folder: directory.root.as_fd(),
+        file: "a",
+    };
+    claims.look_and_rename(1, to).unwrap();
+    let error = claims.look_and_rename(2, to).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"1");
+    assert_eq!(
+        parts(folder.path()),
+        1,
+        "the second one may get another name"
+    );
+    symlink("nowhere", folder.path().join("link")).unwrap();
+    let link = Name { file: "link", ..to };
+    let error = claims.look_and_rename(2, link).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+}
+
+#[test]
+fn run_that_ends_removes_nothing_of_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (open(folder.path()), open(folder.path()));
+    drop(first.create_part(1).unwrap());
+    assert_eq!(second.space.left, Vec::<String>::new());
+    second
+        .remove_left(first.space.own.as_ref().unwrap())
+        .unwrap();
+    second.close(true);
+    first.read_part(1).unwrap();
+    first.close(true);
+    assert!(!folder.path().join(WORKSPACE).exists());
 }

@@ -72,6 +72,11 @@ impl Unnamed {
         self.waiting().get(&part).cloned()
     }
 
+    /// All that wait.
+    pub(super) fn all(&self) -> Vec<Arc<OwnedFd>> {
+        self.waiting().values().cloned().collect()
+    }
+
     /// It waits no more: it gets a name, or is not needed.
     pub(super) fn take(&self, part: u64) -> Option<Arc<OwnedFd>> {
         let mut waiting = self.waiting();

@@ -11,7 +11,7 @@ use super::super::super::verify::{Arrived, Verified, verify};
 use super::super::Directory;
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::options::{Durability, Existing, Workspace};
+use crate::options::{Durability, Existing, Options};
 use crate::plan::name::{RelativeName, TargetName};
 
 fn target(name: &str) -> TargetName {
@@ -19,7 +19,10 @@ fn target(name: &str) -> TargetName {
 }
 
 fn open(path: &Path) -> Directory {
-    Directory::open(path, Workspace::Keep, Durability::None, 0).unwrap()
+    let mut options = Options::into(path);
+    options.durability = Durability::None;
+    options.min_free = Some(0);
+    Directory::open(path, &options).unwrap().0
 }
 
 /// Makes a part of these bytes, with a name among the parts or without one.

@@ -1,0 +1,72 @@
+//! Starts a run as soon as its destination is free.
+
+use std::time::Duration;
+
+use haulage::{Engine, Error, Options};
+use tokio::time;
+
+use crate::exit::Problem;
+use crate::report::{Notice, Reporter};
+use crate::signal::{self, Asked, Interrupts};
+
+/// How often a run that waits for another one looks whether that has ended.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What becomes of a run whose destination is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenBusy {
+    /// It waits for the other one, and says so.
+    Wait,
+    /// It fails.
+    Fail,
+}
+
+/// Why a run was not started.
+pub(crate) enum Unstarted {
+    Failed(Problem),
+    /// A signal came while it waited.
+    Interrupted,
+}
+
+impl From<Problem> for Unstarted {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+/// Starts a run. While another one keeps it out, it waits, unless that is not wanted; it says for whom, once for each.
+pub(crate) async fn start(
+    options: Options,
+    when_busy: WhenBusy,
+    interrupts: &mut Interrupts,
+    display: &mut dyn Reporter,
+) -> Result<Engine, Unstarted> {
+    let mut told = String::new();
+    loop {
+        let error = match Engine::start(options.clone()) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => error,
+        };
+        let Some(run) = waits_for(&error, when_busy) else {
+            return Err(Unstarted::Failed(error.into()));
+        };
+        if told != run {
+            run.clone_into(&mut told);
+            display.notice(&Notice::Waiting(run));
+        }
+        tokio::select! {
+            asked = interrupts.next() => {
+                display.leave();
+                if asked != Asked::Pause {
+                    return Err(Unstarted::Interrupted);
+                }
+                signal::pause();
+            }
+            () = time::sleep(LOOK) => {}
+        }
+    }
+}
+
+fn waits_for(error: &Error, when_busy: WhenBusy) -> Option<&str> {
+    error.busy_with().filter(|_| when_busy == WhenBusy::Wait)
+}

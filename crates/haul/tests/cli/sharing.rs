@@ -1,0 +1,104 @@
+//! Several runs in one folder.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Child;
+
+use origin::{Body, Gate, Origin, Script};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Place, Ran};
+
+/// A run of a list that waits at a gate.
+fn holding(place: &Place, origin: &Origin, gate: &Gate) -> Child {
+    origin.on("/a", Script::ok(Body::of("x")).hold(gate));
+    place.write("urls.txt", &origin.url("/a"));
+    let child = place
+        .command(&["-i", "urls.txt", "-d", "d"])
+        .spawn()
+        .unwrap();
+    gate.wait_reached(1);
+    child
+}
+
+/// Starts another one, and waits until it has said whom it waits for.
+fn waiting(place: &Place) -> (Child, String) {
+    let mut child = place
+        .command(&["-i", "urls.txt", "-d", "d"])
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut said).unwrap();
+    (child, said)
+}
+
+#[test]
+fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
+    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    let first = holding(&place, &origin, &gate);
+    let (second, said) = waiting(&place);
+    let starts = format!("waiting for process {} on ", first.id());
+    assert!(said.starts_with(&starts), "{said}");
+    assert!(
+        said.ends_with(", which is downloading urls.txt into d\n"),
+        "{said}"
+    );
+    gate.open();
+    for run in [first, second] {
+        let ran: Ran = run.wait_with_output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+    assert_eq!(origin.count("/a"), 1);
+}
+
+#[test]
+fn signal_ends_the_wait_for_another_run() {
+    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    let first = holding(&place, &origin, &gate);
+    let (second, _) = waiting(&place);
+    kill_process(Pid::from_child(&second), Signal::INT).unwrap();
+    let ran: Ran = second.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    gate.open();
+    let ran: Ran = first.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn run_that_shall_not_wait_ends_with_3() {
+    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    let first = holding(&place, &origin, &gate);
+    let ran = place.haul(&["--no-wait", "-i", "urls.txt", "-d", "d"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let who = format!("process {} on ", first.id());
+    assert!(
+        ran.stderr.contains(&who) && ran.stderr.contains("urls.txt"),
+        "{}",
+        ran.stderr
+    );
+    // A URL has no reason to wait.
+    origin.on("/b", Script::ok(Body::of("y")));
+    let ran = place.haul(&["-d", "d", &origin.url("/b")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    gate.open();
+    let ran: Ran = first.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next() {
+    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    origin.on(
+        "/a",
+        Script::ok(Body::seeded(1, 100_000)).hold_at(1000, &gate),
+    );
+    let mut killed = place.command(&[&origin.url("/a")]).spawn().unwrap();
+    gate.wait_reached(1);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(place.names(".haul/part").len(), 1);
+    origin.on("/b", Script::ok(Body::of("y")));
+    let ran = place.haul(&[&origin.url("/b")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("."), ["b"]);
+}

@@ -1,0 +1,81 @@
+//! Why a database cannot be used: which errors mean that it is damaged, so that no other try will
+//! read it, and what is said of the others.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use super::schema::Unfit;
+use crate::error::{Error, ErrorKind};
+
+/// What sqlite3 says of a statement that does not fit the tables there are (`SQLITE_ERROR`).
+const NO_SUCH_TABLE: i32 = 1;
+
+/// Whether a statement failed since the database holds what no haul writes.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..)
+        | Error::SqlInputError { .. } => true,
+        Error::SqliteFailure(failure, _) => {
+            matches!(
+                failure.code,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+            ) || failure.extended_code == NO_SUCH_TABLE
+        }
+        _ => false,
+    }
+}
+
+/// Whether a database could not be opened since something else than a file stands where it or its
+/// log should. What is a link is not ours to move.
+pub(super) fn is_obstructed(error: &rusqlite::Error, path: &Path) -> bool {
+    let is_obstacle = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name)
+            .symlink_metadata()
+            .is_ok_and(|found| !found.is_file() && !found.is_symlink())
+    };
+    error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+        && ["", "-wal", "-shm"].into_iter().any(is_obstacle)
+}
+
+/// A statement that failed; `what` was to be done, in words that fit before a colon.
+pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
+    let advice = match cause.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "; make room and run the same command again",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; somebody else has it open: close that and run the same command again"
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "; it is damaged: move it away, and files that are there are taken as they are"
+        }
+        _ => "",
+    };
+    Error::new(ErrorKind::Disk, format!("{what}: {cause}{advice}")).caused_by(cause)
+}
+
+impl Unfit {
+    /// Whether the database at this path is none that any haul has written, as it is now.
+    pub(super) fn is_damage(&self, path: &Path) -> bool {
+        match self {
+            Self::Foreign => true,
+            Self::Newer => false,
+            Self::Broken(error) => is_damage(error) || is_obstructed(error, path),
+        }
+    }
+
+    pub(super) fn into_error(self, path: &Path) -> Error {
+        let path = path.display();
+        let disk = |why: &str| Error::new(ErrorKind::Disk, format!("{path} {why}"));
+        match self {
+            Self::Foreign => disk("is another program's database; move it away"),
+            Self::Newer => disk("was written by a newer version; use that, or another folder"),
+            Self::Broken(cause) => failed(&format!("cannot use {path}"), cause),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a run finds of earlier ones: what is known of a row, and the part of its file that is here.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{State, lock};
+use crate::error::Error;
+use crate::options::Workspace;
+use crate::request::Place;
+use crate::state::ask::Ask;
+use crate::state::known::Known;
+use crate::state::left;
+use crate::state::parts::{Progress, Unfinished};
+use crate::state::store::Access;
+use crate::write::Assembly;
+
+impl State {
+    /// Takes up the part that an earlier run has left of what a row of this input asks for.
+    /// `is_checked`: the row has a checksum.
+    pub(crate) fn take_up(
+        &self,
+        ask: &Ask,
+        input: &Arc<str>,
+        url: &str,
+        is_checked: bool,
+    ) -> Option<Arc<Assembly>> {
+        let left = if self.has_left {
+            lock(&self.left).take(ask.key, url)
+        } else {
+            Vec::new()
+        };
+        let own = {
+            let mut unfinished = lock(&self.unfinished);
+            let found = unfinished.get(&ask.key);
+            let is_same = found.is_some_and(|part| *part.owner.url == *url);
+            is_same.then(|| unfinished.remove(&ask.key)).flatten()
+        };
+        let assembly = own.map(|found| Arc::new(found.into_assembly(is_checked)));
+        if let Some(assembly) = &assembly {
+            lock(&self.recorded).know(assembly);
+        }
+        let assembly = left.into_iter().rev().fold(assembly, |assembly, found| {
+            let (run, number, part) = found;
+            if assembly.is_some() {
+                // One of them is enough.
+                let _ = self.disk.drop_left(&run, part.number);
+                return assembly;
+            }
+            self.take_over(&run, number, part, input, is_checked)
+        })?;
+        self.assemblies.add(&assembly);
+        Some(assembly)
+    }
+
+    /// Moves a part here that another run has left; `None` if that cannot be done.
+    fn take_over(
+        &self,
+        run: &str,
+        number: u64,
+        part: Unfinished,
+        input: &Arc<str>,
+        is_checked: bool,
+    ) -> Option<Arc<Assembly>> {
+        let from = part.number;
+        let part = left::taken_over(part, number, input);
+        let assembly = Arc::new(part.into_assembly(is_checked));
+        let moved = vec![(Arc::clone(&assembly), assembly.pieces())];
+        let progress = Progress {
+            moved,
+            gone: Vec::new(),
+        };
+        // In this order: whatever ends this run, its file is recorded where it is. What is recorded
+        // without a file is forgotten.
+        self.write(&mut [], progress).ok()?;
+        let is_taken = self.disk.take_left(run, from, number).unwrap_or(false);
+        is_taken.then_some(assembly)
+    }
+
+    /// What is known of the next row. Rows are looked up in their order.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when what was recorded cannot be read.
+    pub(crate) fn recall(
+        &self,
+        row: u64,
+        place: Option<&Place>,
+        ask: &Ask,
+        url: &str,
+    ) -> Result<Option<Known>, Error> {
+        let input = place.map_or("", |place| &place.input);
+        if self.has_left {
+            self.take_over_rows(row, ask, url)?;
+        }
+        let mut lookup = lock(&self.lookup);
+        let known = if self.knows.load(Ordering::Acquire) {
+            self.ask(|store| lookup.recall(store, input, row, ask.key, url))?
+        } else {
+            lookup.pass_by(input, row);
+            None
+        };
+        let known = known.flatten();
+        if known.is_some() || !self.has_lists {
+            return Ok(known);
+        }
+        Ok(self.ask_lists(|lists| lists.find(ask.key, url)).flatten())
+    }
+
+    /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the
+    /// same.
+    fn take_over_rows(&self, row: u64, ask: &Ask, url: &str) -> Result<(), Error> {
+        let same = {
+            let mut left = lock(&self.left);
+            left.ask_for(ask.key, url);
+            match self.workspace {
+                Workspace::RemoveWhenDone => left.rows_like(row, ask.key, url),
+                // What is recorded of a list is of that list alone.
+                Workspace::Keep => Vec::new(),
+            }
+        };
+        for earlier in same {
+            self.write(&mut [], Progress::default())?;
+            self.ask(|store| store.take_over(&earlier))?;
+            self.knows.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Returns whether a file is that of a row with another URL, or one that asks for something else
+    /// than `ask`, if that is given.
+    ///
+    /// # Errors
+    /// As [`recall`](Self::recall).
+    pub(crate) fn is_of_another(
+        &self,
+        path: &str,
+        ask: Option<&Ask>,
+        url: &str,
+    ) -> Result<bool, Error> {
+        if self.access == Access::Read {
+            return Ok(false);
+        }
+        let ask = ask.map(|ask| ask.key);
+        if self.knows.load(Ordering::Acquire)
+            && self.ask(|store| store.is_of_another(path, ask, url))? == Some(true)
+        {
+            return Ok(true);
+        }
+        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask, url));
+        Ok(lists == Some(true))
+    }
+}

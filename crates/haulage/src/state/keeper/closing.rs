@@ -1,0 +1,103 @@
+//! What stays of a run's state when it is over.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{Ending, GRACE, State, lock};
+use crate::error::Error;
+use crate::options::Workspace;
+use crate::state::record::Record;
+use crate::state::store::Access;
+
+impl State {
+    /// The numbers of all parts that may be of use still.
+    fn parts_in_hand(&self) -> Vec<u64> {
+        let unfinished = lock(&self.unfinished);
+        let earlier = unfinished.values().map(|part| part.number);
+        let ours = self.assemblies.all();
+        earlier.chain(ours.iter().map(|part| part.number)).collect()
+    }
+
+    /// The run is over: records the rest. Whether a later run needs what is recorded.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when the rest could not be recorded.
+    pub(crate) fn close(&self, ending: Ending) -> Result<bool, Error> {
+        if self.access == Access::Read {
+            return Ok(true);
+        }
+        let mut rest = {
+            let mut pending = lock(&self.pending);
+            pending.closed = true;
+            self.changed.notify_all();
+            std::mem::take(&mut pending.records)
+        };
+        if let Some(thread) = lock(&self.thread).take() {
+            // Should it have panicked, what it had in hand is looked at again by the next run.
+            let _ = thread.join();
+        }
+        self.assemblies.wait_until_idle(GRACE);
+        // Should it not be possible to record them, the next run may know what to do with them.
+        self.disk.leave_parts(self.parts_in_hand());
+        let is_needed = match self.workspace {
+            Workspace::Keep => self.close_list(&mut rest, ending)?,
+            Workspace::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
+        };
+        let is_recorded = lock(&self.store).take().is_some();
+        lock(&self.left).close(ending.complete, is_recorded, &*self.disk);
+        Ok(is_needed)
+    }
+
+    /// Records the rest of a run of lists.
+    fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
+        self.record(rest, Duration::ZERO)?;
+        self.tidy(ending)?;
+        self.leave_recorded()?;
+        Ok(true)
+    }
+
+    /// Records the rest of a run of URLs, if a later run could go on with anything of it.
+    fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
+        if ending.everything_is_there {
+            self.disk.leave_parts(Vec::new());
+            return Ok(false);
+        }
+        // A run that has come to its end leaves nothing but parts: its files are found as any
+        // others.
+        let counts_rows = !ending.complete;
+        let progress = lock(&self.recorded).progress(&self.assemblies.all());
+        let is_of_use =
+            !progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done);
+        if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
+            self.record(rest, Duration::ZERO)?;
+        }
+        self.tidy(ending)?;
+        let is_needed = self.ask(|store| store.is_of_use(counts_rows))? == Some(true);
+        if is_needed {
+            self.leave_recorded()?;
+        } else {
+            self.disk.leave_parts(Vec::new());
+        }
+        Ok(is_needed)
+    }
+
+    /// Forgets what belongs to no row any more, if all rows have been seen.
+    fn tidy(&self, ending: Ending) -> Result<(), Error> {
+        if !self.input_ended.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let parts = self.assemblies.all();
+        let in_use: HashSet<u64> = parts.iter().map(|part| part.number).collect();
+        let lookup = lock(&self.lookup);
+        self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
+    }
+
+    /// The parts that are recorded stay.
+    fn leave_recorded(&self) -> Result<(), Error> {
+        if let Some(recorded) = self.ask(|store| store.parts())? {
+            self.disk.leave_parts(recorded);
+        }
+        Ok(())
+    }
+}

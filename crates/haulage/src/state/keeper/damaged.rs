@@ -1,0 +1,148 @@
+//! A database that turns out to be damaged is put aside, and the run goes on without what it held.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
+
+use super::{State, lock, unreadable, unwritable};
+use crate::error::Error;
+use crate::event::Warning;
+use crate::state::damage::is_damage;
+use crate::state::lists::Lists;
+use crate::state::parts::Recorded;
+use crate::state::store::Store;
+use crate::write::{Disk, set_aside};
+
+type Tell = Box<dyn Fn(Warning) + Send + Sync>;
+
+/// What is not as it should be: kept until somebody listens.
+#[derive(Default)]
+pub(super) struct Warnings {
+    tell: OnceLock<Tell>,
+    early: Mutex<Vec<Warning>>,
+}
+
+impl Warnings {
+    pub(super) fn of(early: Vec<Warning>) -> Self {
+        Self {
+            early: Mutex::new(early),
+            ..Self::default()
+        }
+    }
+
+    /// Passes on what there is, and from now on each at once.
+    pub(super) fn tell_to(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
+        let mut early = lock(&self.early);
+        early.drain(..).for_each(&tell);
+        let _ = self.tell.set(Box::new(tell));
+    }
+
+    fn add(&self, warning: Warning) {
+        let mut early = lock(&self.early);
+        match self.tell.get() {
+            Some(tell) => tell(warning),
+            None => early.push(warning),
+        }
+    }
+
+    /// Puts a damaged database aside, and says so.
+    pub(super) fn put_aside(&self, database: &Path) -> Result<(), Error> {
+        let kept = set_aside(database).map_err(|error| {
+            let what = format!("{} is damaged and cannot be renamed", database.display());
+            Error::disk(&what, error)
+        })?;
+        self.add(Warning::StateDamaged(kept));
+        Ok(())
+    }
+}
+
+/// Opens the database of lists, for a run that records none; `None` if it cannot be read, which is
+/// no reason not to run.
+pub(super) fn open_lists(path: &Path, disk: &dyn Disk, warnings: &Warnings) -> Option<Lists> {
+    match Lists::open(path) {
+        Ok(lists) => return Some(lists),
+        Err(unfit) if unfit.is_damage(path) => put_lists_aside(path, disk, warnings),
+        Err(_) => {}
+    }
+    None
+}
+
+/// Puts the database of lists aside, unless somebody is writing to it.
+fn put_lists_aside(path: &Path, disk: &dyn Disk, warnings: &Warnings) {
+    if let Ok(Some(_lock)) = disk.lock_lists() {
+        let _ = warnings.put_aside(path);
+    }
+}
+
+impl State {
+    /// Asks the database something; `None` if there is none, or none any more.
+    pub(super) fn ask<T>(
+        &self,
+        question: impl FnOnce(&mut Store) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut store = lock(&self.store);
+        match store.as_mut().map(question).transpose() {
+            Err(error) => {
+                self.put_aside(&mut store, error).map_err(unreadable)?;
+                Ok(None)
+            }
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// Changes something in the database, if there is one.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut Store) -> rusqlite::Result<()>,
+    ) -> Result<(), Error> {
+        let mut store = lock(&self.store);
+        if let Some(Err(error)) = store.as_mut().map(change) {
+            self.put_aside(&mut store, error).map_err(unwritable)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the database of lists something; `None` if there is none to be asked.
+    pub(super) fn ask_lists<T>(
+        &self,
+        question: impl FnOnce(&mut Lists) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let mut lists = lock(&self.lists);
+        let answer = lists.as_mut().map(question)?.ok();
+        if answer.is_none() {
+            // Whoever writes to it finds out more.
+            *lists = None;
+        }
+        answer
+    }
+
+    /// Puts the database aside after a statement that failed since it is damaged; gives any other
+    /// error back.
+    pub(super) fn put_aside(
+        &self,
+        store: &mut Option<Store>,
+        error: rusqlite::Error,
+    ) -> Result<(), Failed> {
+        if !is_damage(&error) {
+            return Err(Failed::Statement(error));
+        }
+        // Closed before it is renamed.
+        *store = None;
+        self.knows.store(false, Ordering::Release);
+        self.is_renewed.store(true, Ordering::Release);
+        *lock(&self.recorded) = Recorded::default();
+        self.warnings.put_aside(&self.path).map_err(Failed::Rename)
+    }
+}
+
+/// Why a run cannot go on without its database.
+pub(super) enum Failed {
+    Statement(rusqlite::Error),
+    Rename(Error),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Statement(error)
+    }
+}

@@ -1,0 +1,150 @@
+//! What runs of URLs have left that were interrupted: parts to go on with, and which rows were
+//! done.
+//!
+//! Nobody writes to what they have recorded any more. A part belongs to the run that moves its file
+//! away first. Rows are taken over by a run that has the same row at the same place, as the same
+//! command has.
+
+use std::sync::Arc;
+
+use super::parts::Unfinished;
+use super::store::{Access, Store};
+use crate::write::{Disk, LeftRun};
+
+/// So many of a run's first rows are compared with those of earlier runs.
+const COMPARED: u64 = 64;
+
+/// What all of them have left.
+#[derive(Default)]
+pub(super) struct Leftovers {
+    parts: Vec<Left>,
+    runs: Vec<Run>,
+    /// Those of which nothing is of use.
+    useless: Vec<Box<str>>,
+}
+
+/// A part in the folder of a run that has ended.
+struct Left {
+    run: Box<str>,
+    /// As it is recorded there.
+    part: Unfinished,
+    /// The number under which this run can take it up.
+    number: u64,
+    /// A row of this run asks for its file.
+    is_asked_for: bool,
+}
+
+struct Run {
+    run: Box<str>,
+    /// Its rows; `None` when they have been taken over, or there are none.
+    rows: Option<Store>,
+}
+
+impl Leftovers {
+    /// Looks through what runs have left.
+    pub(super) fn of(left: Vec<LeftRun>, disk: &dyn Disk) -> Self {
+        let mut all = Self::default();
+        for LeftRun { run, database } in left {
+            // What cannot be read is of no use.
+            let store = Store::open(&database, Access::ReadLeft).ok();
+            let parts = store.as_ref().and_then(|store| store.unfinished().ok());
+            let mut parts = parts.unwrap_or_default();
+            let recorded: Vec<_> = parts.iter().map(|part| (part.number, part.end())).collect();
+            let kept = disk.keep_left(&run, &recorded).unwrap_or_default();
+            parts.retain(|part| kept.contains(&part.number));
+            let rows = store.filter(|store| store.is_empty().is_ok_and(|empty| !empty));
+            if parts.is_empty() && rows.is_none() {
+                all.useless.push(run);
+                continue;
+            }
+            let first = disk.reserve_parts(parts.len() as u64);
+            all.parts
+                .extend((first..).zip(parts).map(|(number, part)| Left {
+                    run: run.clone(),
+                    part,
+                    number,
+                    is_asked_for: false,
+                }));
+            all.runs.push(Run { run, rows });
+        }
+        all
+    }
+
+    /// Whether there is anything.
+    pub(super) fn is_any(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// Removes what is of no use to any run; not while this one keeps others from looking through
+    /// it.
+    pub(super) fn remove_useless(&mut self, disk: &dyn Disk) {
+        for run in self.useless.drain(..) {
+            // What stays is found by the next run.
+            let _ = disk.remove_left(&run);
+        }
+    }
+
+    /// Returns the rows of the runs that have this row at the same place, to be taken over; each
+    /// run's once.
+    pub(super) fn rows_like(&mut self, row: u64, ask: i64, url: &str) -> Vec<Store> {
+        if row >= COMPARED {
+            return Vec::new();
+        }
+        let has_it = |rows: &Store| rows.has_row(row, ask, url).unwrap_or(false);
+        self.runs
+            .iter_mut()
+            .filter_map(|run| run.rows.take_if(|rows| has_it(rows)))
+            .collect()
+    }
+
+    /// A row asks for this: what is here of its file is of use to no other.
+    pub(super) fn ask_for(&mut self, ask: i64, url: &str) {
+        let of_this = |left: &&mut Left| is_for(left, ask, url);
+        for left in self.parts.iter_mut().filter(of_this) {
+            left.is_asked_for = true;
+        }
+    }
+
+    /// Returns the parts of what a row asks for, the one with most bytes last, each with its run
+    /// and with the number that it is to have here.
+    pub(super) fn take(&mut self, ask: i64, url: &str) -> Vec<(Box<str>, u64, Unfinished)> {
+        let (taken, others) = std::mem::take(&mut self.parts)
+            .into_iter()
+            .partition::<Vec<_>, _>(|left| is_for(left, ask, url));
+        self.parts = others;
+        let mut taken: Vec<_> = taken
+            .into_iter()
+            .map(|left| (left.run, left.number, left.part))
+            .collect();
+        taken.sort_by_key(|(_, _, part)| part.pieces.covered());
+        taken
+    }
+
+    /// This run is over. One that has come to its end has no use for what it has asked for, and
+    /// removes the folders in which no part is left. Another one removes those whose rows it has
+    /// taken over, if it `has_recorded` them.
+    pub(super) fn close(&mut self, is_complete: bool, has_recorded: bool, disk: &dyn Disk) {
+        for left in &self.parts {
+            if is_complete && left.is_asked_for {
+                let _ = disk.drop_left(&left.run, left.part.number);
+            }
+        }
+        for run in std::mem::take(&mut self.runs) {
+            if is_complete || has_recorded && run.rows.is_none() {
+                drop(run.rows);
+                let _ = disk.remove_left(&run.run);
+            }
+        }
+    }
+}
+
+fn is_for(left: &Left, ask: i64, url: &str) -> bool {
+    left.part.owner.ask == ask && *left.part.owner.url == *url
+}
+
+/// A part that another run has left, as one of this run's.
+pub(super) fn taken_over(mut part: Unfinished, number: u64, input: &Arc<str>) -> Unfinished {
+    part.number = number;
+    part.owner.input = Arc::clone(input);
+    part
+}

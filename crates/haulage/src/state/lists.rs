@@ -1,0 +1,76 @@
+//! What runs of lists have recorded, for a run that records none: it only looks into their
+//! database, which another process may be writing.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::columns::{self, known};
+use super::known::Known;
+use super::schema::Unfit;
+use super::store::{Access, Store};
+
+/// The database of lists, open to be read.
+pub(super) struct Lists {
+    store: Store,
+    /// Its rows have been put in an order in which they can be found.
+    is_looked_up: bool,
+}
+
+impl Lists {
+    pub(super) fn open(path: &Path) -> Result<Self, Unfit> {
+        Ok(Self {
+            store: Store::open(path, Access::Read)?,
+            is_looked_up: false,
+        })
+    }
+
+    /// Returns what is known of a row that asks for this and has its file.
+    pub(super) fn find(&mut self, ask: i64, url: &str) -> rusqlite::Result<Option<Known>> {
+        self.look_up()?;
+        let mut found = self
+            .store
+            .connection
+            .prepare_cached(columns::KNOWN_BY_OTHERS)?
+            .query_row(params![ask, url], |row| known(row, true))
+            .optional()?;
+        if let Some(known) = &mut found {
+            known.recorded = None;
+        }
+        Ok(found)
+    }
+
+    /// Returns whether a file is that of a row with another URL, or one that asks for something else
+    /// than `ask`, if that is given. One that was taken by its name alone is no row's.
+    pub(super) fn is_of_another(
+        &mut self,
+        path: &str,
+        ask: Option<i64>,
+        url: &str,
+    ) -> rusqlite::Result<bool> {
+        self.look_up()?;
+        self.store
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM temp.looked_up AS found JOIN item USING (list, row) \
+                 WHERE found.path = ?1 \
+                 AND (status IN ('done', 'unchanged') OR status = 'skipped' AND verified <> 'none') \
+                 AND NOT (url = ?3 AND (?2 IS NULL OR item.ask = ?2)))",
+            )?
+            .query_row(params![path, ask, url], |row| row.get(0))
+    }
+
+    /// Notes where each row stands, in a temporary database: theirs has no index, and is not ours
+    /// to write.
+    fn look_up(&mut self) -> rusqlite::Result<()> {
+        if !self.is_looked_up {
+            self.store.connection.execute_batch(
+                "CREATE TEMP TABLE looked_up AS SELECT list, row, ask, path FROM item;
+                 CREATE INDEX temp.looked_up_ask ON looked_up (ask);
+                 CREATE INDEX temp.looked_up_path ON looked_up (path);",
+            )?;
+            self.is_looked_up = true;
+        }
+        Ok(())
+    }
+}

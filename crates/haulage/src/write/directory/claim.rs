@@ -1,0 +1,91 @@
+//! Gives a part its final name, in whichever way the file system knows. Where nothing may be
+//! replaced, the first one that asks for a name has it.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::lock::Moment;
+use super::missing::is_no_link;
+use super::part_name;
+use crate::write::disk::Replace;
+
+/// The folder of this run's parts, and the one that all runs have in common.
+pub(super) struct Claims<'a> {
+    pub(super) parts: BorrowedFd<'a>,
+    pub(super) all: BorrowedFd<'a>,
+    /// Held while a name is looked at and given.
+    pub(super) turn: &'a Mutex<()>,
+}
+
+/// Where a file is to be named.
+#[derive(Clone, Copy)]
+pub(super) struct Name<'a> {
+    pub(super) folder: BorrowedFd<'a>,
+    pub(super) file: &'a str,
+}
+
+impl Claims<'_> {
+    /// Names a part that has a file of its number.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, when nothing may be replaced and something stands there.
+    pub(super) fn rename(&self, part: u64, to: Name<'_>, replace: Replace) -> io::Result<()> {
+        let number = part_name(part);
+        let from = number.as_c_str();
+        if replace == Replace::Files {
+            return Ok(renameat(self.parts, from, to.folder, to.file)?);
+        }
+        match renameat_with(self.parts, from, to.folder, to.file, RenameFlags::NOREPLACE) {
+            Err(error) if is_no_link(error) => {}
+            renamed => return Ok(renamed?),
+        }
+        // A link never replaces anything either.
+        match linkat(self.parts, from, to.folder, to.file, AtFlags::empty()) {
+            Err(error) if is_no_link(error) => self.look_and_rename(part, to),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                // Should it stay, it goes when the run is over.
+                let _ = unlinkat(self.parts, from, AtFlags::empty());
+                Ok(())
+            }
+        }
+    }
+
+    /// Names a file that has no name yet.
+    ///
+    /// # Errors
+    /// As [`rename`](Self::rename).
+    pub(super) fn link(&self, part: u64, file: &OwnedFd, to: Name<'_>) -> io::Result<()> {
+        match linkat(file, "", to.folder, to.file, AtFlags::EMPTY_PATH) {
+            Err(error) if is_no_link(error) => {}
+            linked => return Ok(linked?),
+        }
+        // That folder knows no links: the file gets a name among the parts, which was tried out,
+        // and goes the way of those that have one.
+        let number = part_name(part);
+        linkat(file, "", self.parts, number.as_c_str(), AtFlags::EMPTY_PATH)?;
+        self.rename(part, to, Replace::Never).inspect_err(|_| {
+            let _ = unlinkat(self.parts, number.as_c_str(), AtFlags::empty());
+        })
+    }
+
+    /// Names a part where no call does both: looks whether something stands there, and renames
+    /// then. Other threads and, where the file system has locks, other runs wait meanwhile; other
+    /// programs do not.
+    pub(super) fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _moment = Moment::of(self.all.as_fd())?;
+        match statat(to.folder, to.file, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(Errno::NOENT) => {
+                let part = part_name(part);
+                Ok(renameat(self.parts, part.as_c_str(), to.folder, to.file)?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

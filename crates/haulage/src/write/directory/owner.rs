@@ -1,0 +1,223 @@
+//! Who uses a folder: which process, of which host, since when. Written next to what it uses, so
+//! that others can tell whether it still runs.
+
+use std::fs;
+
+use rustix::process::{Pid, test_kill_process};
+
+/// A process, as others can find it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) process: u32,
+    /// When the process was started, in clock ticks since the host was (proc(5)): another one that
+    /// gets its number later has another time.
+    started: Option<u64>,
+    pub(super) host: String,
+    /// Tells hosts of one name apart.
+    machine: String,
+    /// Another one each time that the host is started.
+    boot: String,
+    /// The namespace in which the process has its number.
+    namespace: String,
+    /// What it downloads, in a few words.
+    pub(super) title: String,
+}
+
+/// What is known of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Alive,
+    Dead,
+    /// It belongs to another host, or to another container.
+    Unknown,
+}
+
+impl Owner {
+    /// This process.
+    pub(super) fn this(title: &str) -> Self {
+        let read = |path: &str| first_line(&fs::read_to_string(path).unwrap_or_default());
+        let process = std::process::id();
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        Self {
+            process,
+            started: started(process),
+            host: read("/proc/sys/kernel/hostname"),
+            machine: read("/etc/machine-id"),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+            namespace: namespace.to_string_lossy().into_owned(),
+            title: first_line(title),
+        }
+    }
+
+    /// As it is written to a file.
+    pub(super) fn to_text(&self) -> String {
+        let started = self.started.map(|ticks| ticks.to_string());
+        format!(
+            "process {}\nstarted {}\nhost {}\nmachine {}\nboot {}\nnamespace {}\ntitle {}\n",
+            self.process,
+            started.unwrap_or_default(),
+            self.host,
+            self.machine,
+            self.boot,
+            self.namespace,
+            self.title
+        )
+    }
+
+    /// The owner that a file names; `None` when it was not written to its end.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let whole = text.ends_with('\n');
+        let mut lines = text.lines();
+        let mut field = |name: &str| {
+            let line = lines.next()?.strip_prefix(name)?;
+            line.strip_prefix(' ').map(str::to_owned)
+        };
+        let owner = Self {
+            process: field("process")?.parse().ok()?,
+            started: field("started")?.parse().ok(),
+            host: field("host")?,
+            machine: field("machine")?,
+            boot: field("boot")?,
+            namespace: field("namespace")?,
+            title: field("title")?,
+        };
+        whole.then_some(owner)
+    }
+
+    /// Whether the process still runs, as far as this process can tell.
+    pub(super) fn life(&self) -> Life {
+        self.life_seen_from(&Self::this(""), started)
+    }
+
+    fn life_seen_from(&self, here: &Self, started: impl Fn(u32) -> Option<u64>) -> Life {
+        if self.boot.is_empty() || self.boot != here.boot {
+            // A machine that has been started anew runs nothing of before. Without its number, a
+            // host of this name may be another one.
+            let same_machine = !self.machine.is_empty()
+                && (&self.machine, &self.host) == (&here.machine, &here.host);
+            return if same_machine && !self.boot.is_empty() && !here.boot.is_empty() {
+                Life::Dead
+            } else {
+                Life::Unknown
+            };
+        }
+        if self.namespace != here.namespace {
+            return Life::Unknown;
+        }
+        match (self.started, started(self.process)) {
+            (Some(then), Some(now)) if then == now => Life::Alive,
+            (Some(_), Some(_)) => Life::Dead,
+            _ if runs(self.process) => Life::Alive,
+            _ => Life::Dead,
+        }
+    }
+
+    /// Who it is, in words: "process 1234 on HOST".
+    pub(super) fn named(&self) -> String {
+        if self.host.is_empty() {
+            format!("process {}", self.process)
+        } else {
+            format!("process {} on {}", self.process, self.host)
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// When a process was started, in clock ticks since the host was: field 22 of `/proc/PID/stat`
+/// (proc(5)).
+fn started(process: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it, in brackets, may hold anything.
+    let (_, fields) = text.rsplit_once(") ")?;
+    fields.split(' ').nth(19)?.parse().ok()
+}
+
+/// Whether a process of this number runs, where `/proc` does not say.
+fn runs(process: u32) -> bool {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Owner {
+        Owner {
+            process: 10,
+            started: Some(500),
+            host: "h".into(),
+            machine: "m".into(),
+            boot: "b".into(),
+            namespace: "pid:[1]".into(),
+            title: "urls.txt".into(),
+        }
+    }
+
+    #[test]
+    fn owner_survives_being_written_and_read() {
+        let this = Owner::this("a list\nwith two lines");
+        assert_eq!(Owner::from_text(&this.to_text()).unwrap(), this);
+        assert_eq!(this.title, "a list");
+        assert!(this.started.is_some());
+        let text = this.to_text();
+        for half in ["", "process", "process x\n", &text[..text.len() - 1]] {
+            assert_eq!(Owner::from_text(half), None, "{half:?}");
+        }
+    }
+
+    #[test]
+    fn process_is_alive_only_with_its_start_time() {
+        let life = |owner: &Owner, ticks| owner.life_seen_from(&here(), |_| ticks);
+        assert_eq!(life(&here(), Some(500)), Life::Alive);
+        assert_eq!(
+            life(&here(), Some(501)),
+            Life::Dead,
+            "its number was given away again"
+        );
+        let gone = Owner {
+            process: 0x7fff_fff0,
+            ..here()
+        };
+        assert_eq!(life(&gone, None), Life::Dead);
+        assert_eq!(Owner::this("").life(), Life::Alive);
+    }
+
+    #[test]
+    fn process_of_another_host_is_unknown_and_of_another_boot_dead() {
+        let life = |owner: Owner| owner.life_seen_from(&here(), |_| Some(500));
+        let rebooted = Owner {
+            boot: "c".into(),
+            ..here()
+        };
+        assert_eq!(life(rebooted.clone()), Life::Dead);
+        for other in [
+            Owner {
+                host: "i".into(),
+                ..rebooted.clone()
+            },
+            Owner {
+                machine: "n".into(),
+                ..rebooted.clone()
+            },
+            Owner {
+                machine: String::new(),
+                ..rebooted.clone()
+            },
+            Owner {
+                boot: String::new(),
+                ..here()
+            },
+            Owner {
+                namespace: "pid:[2]".into(),
+                ..here()
+            },
+        ] {
+            assert_eq!(life(other), Life::Unknown);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the state of a destination is kept, and who keeps a run out of it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::owner::{Life, Owner};
+use super::workspace::{PARTS, Space};
+use super::{STATE, WORKSPACE};
+use crate::error::{Error, ErrorKind};
+use crate::event::Warning;
+use crate::write::disk::Held;
+use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
+
+/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE
+/// (sshfs and many others), 9P, AFS, Ceph, Lustre, GPFS.
+const REMOTE: [u32; 10] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x6573_5546,
+    0x0102_1997,
+    0x5346_414f,
+    0x00c3_6400,
+    0x0bd0_0bd0,
+    0x4750_4653,
+];
+/// Where what a later run into a folder needs to know is kept: a path without links, as far as the
+/// folder goes. What is in the workspace may be none either, but whoever opens it has to see to
+/// that.
+pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
+    Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
+}
+
+/// Where a run keeps its state, and what it finds of others.
+pub(super) fn state_place(
+    path: &Path,
+    root: &OwnedFd,
+    space: &Space,
+    moment: Held,
+) -> io::Result<StatePlace> {
+    let lists = state_in(path)?;
+    let parts = lists.with_file_name(PARTS);
+    let shares_locks = space.locks.files && space.locks.ranges;
+    let (database, sharing, readable) = match &space.own {
+        // Nobody opens it but whoever has the lock of its folder.
+        Some(own) => {
+            let readable = shares_locks && !is_remote(root) && lists.is_file();
+            let own = parts.join(own).join(STATE);
+            (own, Sharing::AloneWithoutLocks, readable.then_some(lists))
+        }
+        None if !shares_locks => (lists, Sharing::AloneWithoutLocks, None),
+        None if is_remote(root) => (lists, Sharing::Alone, None),
+        None => (lists, Sharing::WithReaders, None),
+    };
+    let left = space.left.iter().map(|run| LeftRun {
+        database: parts.join(run).join(STATE),
+        run: run.as_str().into(),
+    });
+    Ok(StatePlace {
+        left: left.collect(),
+        database,
+        sharing,
+        lists: readable,
+        warnings: (!space.locks.files)
+            .then(|| Warning::NoLocks(path.to_owned()))
+            .into_iter()
+            .collect(),
+        moment: Some(moment),
+    })
+}
+
+/// Whether a file system is one that other machines may have open too, so that processes cannot
+/// share memory through its files.
+fn is_remote(root: &OwnedFd) -> bool {
+    rustix::fs::fstatfs(root).is_ok_and(|about| {
+        let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
+        REMOTE.contains(&kind)
+    })
+}
+
+/// Says that another run keeps this one out, and which file is to be removed should that not be
+/// true.
+pub(super) fn busy(path: &Path, owner: Option<&Owner>, mark: Option<&str>) -> Error {
+    let shown = path.display();
+    let who = owner.map_or_else(|| "another run".to_owned(), Owner::named);
+    let title = owner.map(|owner| owner.title.as_str());
+    let what = title.filter(|title| !title.is_empty()).unwrap_or("a list");
+    let waits = format!("{who}, which is downloading {what} into {shown}");
+    // Whether a process of this machine runs is known.
+    let is_sure = owner.is_some_and(|owner| owner.life() == Life::Alive);
+    let advice = mark.filter(|_| !is_sure).map_or_else(String::new, |mark| {
+        let mark = path.join(WORKSPACE).join(mark);
+        format!("; if it does not run any more, remove {}", mark.display())
+    });
+    Error::new(
+        ErrorKind::Disk,
+        format!(
+            "another run is using the folder {shown}: {who} is downloading {what}; wait for it, or choose another with --dir{advice}"
+        ),
+    )
+    .held_by(format!("{waits}{advice}"))
+}

@@ -1,0 +1,161 @@
+//! Makes what was written and named survive a power cut: by one sync of the file system, and where
+//! there is no such call file by file and folder by folder.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rustix::fs::{fdatasync, fsync, sync, syncfs};
+
+use super::missing::is_missing;
+use super::workspace::LOCK;
+
+/// How the run's file system is synced.
+#[derive(Default)]
+pub(super) struct Syncing(RwLock<Way>);
+
+#[derive(Default)]
+enum Way {
+    /// With one call for all of it.
+    #[default]
+    Whole,
+    /// One by one: these folders have had names put into them since the last sync.
+    Each(std::sync::Mutex<HashSet<Box<str>>>),
+}
+
+/// Held while a file gets its name, so that no sync overlooks that.
+pub(super) struct Naming<'a>(RwLockReadGuard<'a, Way>);
+
+impl Syncing {
+    /// A file is about to get its name.
+    pub(super) fn naming(&self) -> Naming<'_> {
+        Naming(self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Syncs the file system of a folder. Where it has to be done one by one, `files` syncs what
+    /// has no final name yet, and `folder` opens a folder by its path, for which the empty one
+    /// stands for the destination.
+    ///
+    /// # Errors
+    /// The first that a sync meets.
+    pub(super) fn all(
+        &self,
+        root: &OwnedFd,
+        files: impl FnOnce() -> io::Result<()>,
+        folder: impl Fn(&str) -> io::Result<std::sync::Arc<OwnedFd>>,
+    ) -> io::Result<()> {
+        if matches!(*self.read(), Way::Whole) {
+            match syncfs(root) {
+                Err(error) if is_missing(error) => {}
+                synced => return Ok(synced?),
+            }
+            let mut way = self.write();
+            *way = Way::Each(std::sync::Mutex::default());
+            // Which folders it concerns nobody has noted so far: once, all file systems are synced.
+            sync();
+        }
+        let named = match &*self.read() {
+            Way::Whole => HashSet::new(),
+            Way::Each(named) => {
+                std::mem::take(&mut *named.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        };
+        files()?;
+        for path in &named {
+            of_folder(&*folder(path)?)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Way> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Way> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Naming<'_> {
+    /// The file has its name, in this folder below the destination.
+    pub(super) fn is_in(&self, folder: Option<&str>) {
+        let Way::Each(named) = &*self.0 else { return };
+        let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+        // A folder that was made for it has a name in the one above.
+        let mut folder = folder.unwrap_or_default();
+        while named.insert(folder.into()) && !folder.is_empty() {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+}
+
+/// Syncs a file's bytes. A file system that cannot has nothing to lose them from.
+pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
+    match fdatasync(&file) {
+        Err(error) if is_missing(error) => {}
+        synced => return Ok(synced?),
+    }
+    match fsync(&file) {
+        Err(error) if is_missing(error) => Ok(()),
+        synced => Ok(synced?),
+    }
+}
+
+/// Whether the file system of a database lacks one of the calls that sync a file. The lock beside
+/// the database is asked: to close the database itself would give up the locks that this process
+/// may have on it (POSIX).
+pub(crate) fn lacks_sync(database: &Path) -> bool {
+    let Ok(file) = File::open(database.with_file_name(LOCK)) else {
+        return false;
+    };
+    let answers = [fdatasync(&file).err(), fsync(&file).err()];
+    answers.into_iter().flatten().any(is_missing)
+}
+
+/// Syncs the names in a folder, where its file system knows such a thing.
+fn of_folder(folder: impl AsFd) -> io::Result<()> {
+    match fsync(folder) {
+        Err(error) if is_missing(error) => Ok(()),
+        synced => Ok(synced?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn without_syncfs_each_folder_with_a_new_name_is_synced_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Arc::new(OwnedFd::from(File::open(folder.path()).unwrap()));
+        let syncing = Syncing(RwLock::new(Way::Each(Mutex::default())));
+        for named in [None, Some("a/b"), Some("a/c"), Some("a/b")] {
+            syncing.naming().is_in(named);
+        }
+        let sync = || {
+            let (mut files, synced) = (0, Mutex::new(Vec::new()));
+            let note = |path: &str| {
+                synced.lock().unwrap().push(path.to_owned());
+                Ok(Arc::clone(&root))
+            };
+            let count = || {
+                files += 1;
+                Ok(())
+            };
+            syncing.all(&root, count, note).unwrap();
+            let mut synced = synced.into_inner().unwrap();
+            synced.sort_unstable();
+            (files, synced)
+        };
+        assert_eq!(
+            sync(),
+            (1, ["", "a", "a/b", "a/c"].map(str::to_owned).into())
+        );
+        assert_eq!(sync(), (1, Vec::new()));
+    }
+}

@@ -1,0 +1,288 @@
+//! The folder `.haul/` of a destination, which runs share.
+//!
+//! ```text
+//! .haul/lock              held by the run that records lists
+//! .haul/state.db          what runs of lists have recorded
+//! .haul/part/N            parts of the run that holds the lock, or of the last one that did
+//! .haul/part/RUN/         a run of URLs: what follows is its own
+//! .haul/part/RUN/lock     held as long as it runs
+//! .haul/part/RUN/N        its parts
+//! .haul/part/RUN/state.db what it records, if it lasts long enough or is interrupted
+//! ```
+//!
+//! A run whose lock can be taken has ended. What it has left belongs to whoever moves it away
+//! first.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::lock::{self, Lock, Moment, Taken};
+use super::owner::Owner;
+use super::{STATE, WORKSPACE, left};
+
+/// The lock of a workspace, and that of a run's own folder.
+pub(super) const LOCK: &str = "lock";
+/// The folder of all parts.
+pub(super) const PARTS: &str = "part";
+/// The files of a database.
+pub(super) const DATABASE: [&str; 3] = ["", "-wal", "-shm"];
+/// How often it is tried again, when another run that ends removes what this one is about to use.
+const ATTEMPTS: u32 = 1000;
+
+/// Whose parts these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Those of the one run that records lists.
+    Lists,
+    /// Those of one of any number of others.
+    Urls,
+}
+
+/// What a run uses of a workspace.
+pub(super) struct Space {
+    workspace: OwnedFd,
+    /// The folder of all parts.
+    pub(super) all: OwnedFd,
+    /// The folder of this run's.
+    pub(super) parts: OwnedFd,
+    /// Its name, where it is this run's own.
+    pub(super) own: Option<String>,
+    /// Given back when the run ends.
+    lock: Mutex<Option<Lock>>,
+    /// What locks the file system has.
+    pub(super) locks: Locks,
+    /// Runs that have ended without removing their folders.
+    pub(super) left: Vec<String>,
+    /// Another run is using the destination.
+    pub(super) has_others: bool,
+}
+
+/// A workspace that was opened, or who keeps this run out of it.
+pub(super) enum Opened {
+    /// Nobody else looks through it as long as the moment lasts.
+    Mine(Space, Moment),
+    Busy(Option<Owner>, Option<String>),
+}
+
+/// Opens the workspace of a destination, and makes what is missing of it.
+pub(super) fn open(root: BorrowedFd<'_>, whose: Whose, title: &str) -> io::Result<Opened> {
+    let owner = Owner::this(title);
+    let mut attempts = 0;
+    loop {
+        match try_open(root, whose, &owner) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {
+                attempts += 1;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn try_open(root: BorrowedFd<'_>, whose: Whose, owner: &Owner) -> io::Result<Opened> {
+    let workspace = made_folder(root, WORKSPACE)?;
+    let all = made_folder(workspace.as_fd(), PARTS)?;
+    let moment = Moment::of(&all)?;
+    if !moment.is_at(workspace.as_fd(), PARTS) {
+        // A run that has ended meanwhile took it along.
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let (parts, own, lock) = match whose {
+        Whose::Lists => match lock::take(workspace.as_fd(), LOCK, owner)? {
+            Taken::Busy(owner, mark) => return Ok(Opened::Busy(owner, mark)),
+            Taken::Mine(lock) => (all.try_clone()?, None, lock),
+        },
+        Whose::Urls => {
+            let (folder, name, lock) = own_folder(all.as_fd(), owner)?;
+            (folder, Some(name), lock)
+        }
+    };
+    let (left, has_others) = others(all.as_fd(), own.as_deref())?;
+    let has_others = has_others || whose == Whose::Urls && is_busy(workspace.as_fd());
+    let locks = Locks {
+        files: lock.is_real,
+        ranges: lock.has_posix(),
+    };
+    let space = Space {
+        lock: Mutex::new(Some(lock)),
+        locks,
+        workspace,
+        all,
+        parts,
+        own,
+        left,
+        has_others,
+    };
+    Ok(Opened::Mine(space, moment))
+}
+
+/// Makes a folder for a run of URLs, and takes its lock.
+fn own_folder(all: BorrowedFd<'_>, owner: &Owner) -> io::Result<(OwnedFd, String, Lock)> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut unique = now.unwrap_or_default().as_nanos();
+    loop {
+        let name = format!("{}-{unique:x}", owner.process);
+        unique += 1;
+        if !make_folder(all, &name)? {
+            continue;
+        }
+        let folder = open_folder(all, &name)?;
+        if let Taken::Mine(lock) = lock::take(folder.as_fd(), LOCK, owner)? {
+            return Ok((folder, name, lock));
+        }
+    }
+}
+
+/// The folders of other runs of URLs: those of runs that have ended, and whether there are any that
+/// have not.
+fn others(all: BorrowedFd<'_>, own: Option<&str>) -> io::Result<(Vec<String>, bool)> {
+    let mut left = Vec::new();
+    let mut has_others = false;
+    for entry in Dir::read_from(all)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(run) = run_of(name).filter(|run| Some(*run) != own) else {
+            continue;
+        };
+        if !is_folder(all, name, entry.file_type()) {
+            continue;
+        }
+        match open_folder(all, run).and_then(|folder| lock::is_left(folder.as_fd(), LOCK)) {
+            Ok(true) => left.push(run.to_owned()),
+            Ok(false) => has_others = true,
+            // It is gone, or is none of ours.
+            Err(_) => {}
+        }
+    }
+    left.sort_unstable();
+    Ok((left, has_others))
+}
+
+/// Whether a run that records lists is under way.
+fn is_busy(workspace: BorrowedFd<'_>) -> bool {
+    !lock::is_left(workspace, LOCK).unwrap_or(true)
+}
+
+/// The run whose folder has this name: the number of its process, and another one.
+fn run_of(name: &CStr) -> Option<&str> {
+    let name = name.to_str().ok()?;
+    let (process, unique) = name.split_once('-')?;
+    let is_run = !process.is_empty()
+        && !unique.is_empty()
+        && process.bytes().all(|byte| byte.is_ascii_digit())
+        && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_run.then_some(name)
+}
+
+/// Which locks a file system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Locks {
+    /// Those of whole files (`flock(2)`).
+    pub(super) files: bool,
+    /// Those of ranges (POSIX), with which a database is shared.
+    pub(super) ranges: bool,
+}
+
+impl Space {
+    /// Lets other runs in.
+    pub(super) fn unlock(&self) {
+        drop(
+            self.lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    /// Opens the folder of a run that has ended; `None` when it is gone, or has not.
+    pub(super) fn open_left(&self, run: &str) -> Option<OwnedFd> {
+        let folder = open_folder(self.all.as_fd(), run).ok()?;
+        lock::is_left(folder.as_fd(), LOCK).ok()?.then_some(folder)
+    }
+
+    /// Removes the folder of a run that has ended, if no part is in it.
+    pub(super) fn remove_left(&self, run: &str) -> io::Result<()> {
+        let _moment = Moment::of(&self.all)?;
+        let Some(folder) = self.open_left(run) else {
+            return Ok(());
+        };
+        if left::has_parts(&folder)? {
+            return Ok(());
+        }
+        remove_files(folder.as_fd());
+        remove_folder(self.all.as_fd(), run);
+        Ok(())
+    }
+
+    /// Takes the lock of those that record lists for a moment; `None` while there is such a run.
+    pub(super) fn lock_lists(&self) -> io::Result<Option<Lock>> {
+        match lock::take(self.workspace.as_fd(), LOCK, &Owner::this(""))? {
+            Taken::Mine(lock) => Ok(Some(lock)),
+            Taken::Busy(..) => Ok(None),
+        }
+    }
+
+    /// Removes this run's folder, and all of the workspace if nobody else needs it. Best effort:
+    /// what stays is found by the next run.
+    pub(super) fn remove(&self, root: BorrowedFd<'_>) {
+        let Some(own) = &self.own else { return };
+        let Ok(_moment) = Moment::of(&self.all) else {
+            return;
+        };
+        remove_files(self.parts.as_fd());
+        remove_folder(self.all.as_fd(), own);
+        // Where lists were recorded, the folder of the parts is theirs too.
+        let lock = statat(&self.workspace, LOCK, AtFlags::SYMLINK_NOFOLLOW);
+        if matches!(lock, Err(Errno::NOENT)) {
+            remove_folder(self.workspace.as_fd(), PARTS);
+            remove_folder(root, WORKSPACE);
+        }
+    }
+}
+
+/// Removes from the folder of a run what is no part; its lock comes last.
+fn remove_files(folder: BorrowedFd<'_>) {
+    let database = DATABASE.map(|suffix| format!("{STATE}{suffix}"));
+    let locks = [lock::mark_of(LOCK), LOCK.to_owned()];
+    for name in database.iter().chain(&locks) {
+        let _ = unlinkat(folder, name.as_str(), AtFlags::empty());
+    }
+}
+
+/// Removes a folder, if nothing is in it.
+fn remove_folder(parent: BorrowedFd<'_>, name: &str) {
+    let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
+}
+
+/// Whether an entry of a folder is a folder. Some file systems do not say what their entries are.
+pub(super) fn is_folder(parent: BorrowedFd<'_>, name: &CStr, said: FileType) -> bool {
+    match said {
+        FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory),
+        said => said == FileType::Directory,
+    }
+}
+
+/// Makes a folder; `false` when it is there already.
+pub(super) fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(parent, name, flags, Mode::empty())?)
+}
+
+fn made_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    make_folder(parent, name)?;
+    open_folder(parent, name)
+}
