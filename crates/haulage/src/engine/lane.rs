@@ -195,7 +195,9 @@ impl Lane {
                 let mut goes_on = true;
                 if self.is_trouble(&error) {
                     fine = false;
-                    if self.has_answered_for_long() {
+                    // Of a file that is split, others may have brought what is new.
+                    let is_alone = item.brought.split.is_none();
+                    if self.has_answered_for_long() || is_alone && item.is_progressing() {
                         self.core.schedule().answered(self.host);
                     }
                     let overloaded = self.overloaded(&error);

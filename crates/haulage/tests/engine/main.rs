@@ -22,6 +22,7 @@ mod mirrors;
 mod next_run;
 mod output;
 mod patience;
+mod progress;
 mod rates;
 mod redirects;
 mod refreshing;
