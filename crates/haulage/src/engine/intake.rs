@@ -50,6 +50,9 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
     if let Some(state) = &core.state {
         state.input_ended();
     }
+    let mut schedule = core.schedule();
+    schedule.has_all();
+    core.hand_out(schedule);
     if core.window.input_ended() {
         core.wrap_up();
     }

@@ -42,6 +42,8 @@ pub(super) struct Lane {
     pub(super) used: bool,
     /// Others wait for the connection that this lane is making.
     pub(super) connecting: bool,
+    /// How long its present work waits for a host that has not answered yet before it may have to give way.
+    pub(super) patience: Option<Duration>,
     /// When the present request was sent; before that, when its connection was asked for.
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
@@ -84,6 +86,7 @@ impl Lane {
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
             connecting: false,
+            patience: None,
             sent: None,
             answered: None,
             inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
@@ -160,6 +163,7 @@ impl Lane {
         lease: Lease<Work>,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
+        self.patience = lease.patience;
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
             Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,

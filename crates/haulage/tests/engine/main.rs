@@ -34,5 +34,6 @@ mod server_names;
 mod slowness;
 mod splitting;
 mod stopping;
+mod unproven;
 mod verifying;
 mod versions;
