@@ -39,13 +39,6 @@ impl Silent {
     fn url(&self, row: usize) -> String {
         format!("http://{}/{row}", self.listener.local_addr().unwrap())
     }
-
-    /// How many connections wait to be accepted.
-    fn connections(&self) -> usize {
-        self.listener.set_nonblocking(true).unwrap();
-        let accepted = std::iter::from_fn(|| self.listener.accept().ok());
-        accepted.count()
-    }
 }
 
 /// A bench whose requests do not time out.
@@ -99,31 +92,6 @@ fn one_job_is_shared_with_a_silent_host_by_time() {
     let mut bench = bench();
     bench.options.jobs = 1;
     good_rows_are_done(&bench, &[Silent::accepting()], 1, 20);
-}
-
-#[test]
-fn silent_hosts_get_half_of_the_jobs() {
-    let mut bench = bench();
-    bench.options.jobs = 8;
-    let silent: Vec<_> = (0..16).map(|_| Silent::accepting()).collect();
-    let rows: Vec<_> = silent
-        .iter()
-        .flat_map(|host| (0..4).map(|row| get(&host.url(row))))
-        .collect();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows);
-    engine.close();
-    block_on(async {
-        let mut started = 0;
-        while started < 4 {
-            let event = events.next().await.unwrap();
-            started += usize::from(matches!(event, Event::Started(_)));
-        }
-    });
-    let connections: usize = silent.iter().map(Silent::connections).sum();
-    assert!(connections <= 4, "{connections}");
-    engine.cancel();
 }
 
 #[test]
