@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_body_that_is_kept_in_part_is_no_time_without_progress() {
+    fn a_first_body_kept_in_part_is_no_time_without_progress() {
         let mut course = Course::new();
         assert_eq!(course.fails(640, kept(100)), Some(1));
         assert_eq!(course.fails(1280, kept(200)), None, "640 s since");

@@ -294,7 +294,7 @@ fn trips(course: &Course, latency: f64, from: f64) -> f64 {
 }
 
 #[test]
-fn a_server_that_is_well_again_has_its_limit_within_25_round_trips() {
+fn a_healthy_server_has_its_limit_back_within_25_round_trips() {
     // What it refused when limits recovered more slowly, in the whole course.
     for (latency, at_once, well_at, refused) in [
         (0.06, 3, 2.5, 5),
@@ -316,7 +316,7 @@ fn a_server_that_is_well_again_has_its_limit_within_25_round_trips() {
 }
 
 #[test]
-fn a_server_that_was_well_before_has_its_limit_within_25_round_trips() {
+fn a_short_trouble_is_forgotten_within_25_round_trips() {
     for latency in [0.06, 0.2] {
         let mut trouble = recovering(latency, 3, 4.0);
         let server: Server = Box::new(move |now, in_flight| {
