@@ -70,6 +70,8 @@ pub(crate) struct Schedule<W, L, S> {
     busy: usize,
     /// What of that is in flight to hosts that have not answered yet.
     unproven: usize,
+    /// How many hosts have answered for the first time of late.
+    proofs: usize,
     /// Every row has been queued.
     has_all: bool,
     idle: usize,
@@ -133,6 +135,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             later: Later::new(),
             busy: 0,
             unproven: 0,
+            proofs: 0,
             has_all: false,
             idle: 0,
             climb: Climb::new(caps.jobs, now),

@@ -1,5 +1,8 @@
 //! Hosts that have not answered anything yet: they get at most half of the slots, however many they are, and take turns in them.
 //!
+//! Where new hosts answer at once, one after another, and no other host waits, they get more: a list may have one row for each
+//! of its hosts.
+//!
 //! A host is unproven until its first response, whatever that says. Many such hosts may be dead, and each of them would hold
 //! its slots until its requests time out. So a request that has no response after a while goes back to its queue when other
 //! hosts wait for the slot. With each turn that it gets it may wait twice as long, so that a slow host is heard in the end.
@@ -27,7 +30,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// How many slots hosts get together that have not answered yet.
     pub(super) fn most_unproven(&self) -> usize {
-        (self.climb.most() / 2).max(1)
+        let most = self.climb.most();
+        let half = (most / 2).max(1);
+        if self.turns.has_proven() {
+            return half;
+        }
+        (half + self.proofs / 2).min(most)
     }
 
     /// A host has answered something.
@@ -37,14 +45,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             return;
         }
         self.unproven -= host.busy;
+        self.proofs += usize::from(host.busy > 0);
         if host.has_turn {
             self.turns.remove(id);
             self.turns.push(id, true);
         }
     }
 
-    /// Proves hosts whose first response is still coming.
+    /// Proves hosts whose first response is still coming, a few times a second.
     pub(super) fn prove_those_heard(&mut self) {
+        self.proofs /= 2;
         let hosts = self.hosts.iter();
         let heard = hosts.filter(|(_, host)| !host.is_proven && host.meter.bytes() > 0);
         let heard: Vec<_> = heard.map(|(id, _)| HostId(id)).collect();

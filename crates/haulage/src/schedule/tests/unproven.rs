@@ -50,6 +50,41 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
 }
 
 #[test]
+fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
+    let mut schedule = silent(8, 100, 1);
+    let answered = Seen {
+        latency: Some(Duration::ZERO),
+        ..seen(true)
+    };
+    let mut lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    assert_eq!(lanes.len(), 4);
+    for _ in 0..20 {
+        schedule.next(lanes.remove(0).0, &1, false, answered);
+        lanes.extend(grants(&mut schedule).iter().map(opened));
+    }
+    assert_eq!(lanes.len(), 8);
+    // From then on they answer no more.
+    for _ in 0..5 {
+        schedule.look_around(Instant::now());
+    }
+    let waited = Duration::from_secs(1);
+    assert!(
+        lanes
+            .iter()
+            .all(|(host, _)| schedule.gives_way(*host, waited))
+    );
+    for (host, _) in &lanes {
+        schedule.next(*host, &1, false, seen(false));
+    }
+    assert_eq!(grants(&mut schedule).len(), 4);
+    let mut schedule = silent(8, 100, 1);
+    schedule.proofs = 20;
+    push(&mut schedule, "proven", Protocol::Exclusive, 1);
+    schedule.close(schedule.by_key["proven"], Instant::now());
+    assert_eq!(schedule.most_unproven(), 4);
+}
+
+#[test]
 fn a_first_body_that_is_coming_proves_its_host() {
     let mut schedule = silent(4, 3, 1);
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
