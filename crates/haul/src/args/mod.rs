@@ -327,7 +327,10 @@ pub(crate) struct Download {
     )]
     pub(crate) min_split_size: Size,
 
-    /// Attempts after the first
+    /// Consecutive failed attempts without progress, after the first
+    ///
+    /// An attempt makes progress when it keeps at least 64 KiB that the next one resumes from. If the server does not support
+    /// resuming, no attempt does.
     #[arg(
         long, value_name = "N",
         default_value_t = RetryPolicy::default().retries,
@@ -351,10 +354,11 @@ pub(crate) struct Download {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Retries and timeouts")]
     pub(crate) max_errors: Option<u64>,
 
-    /// Stop retrying one item after this
+    /// Stop retrying an item after this long without progress
     ///
-    /// A server that asks for a longer wait (Retry-After, with whatever status) fails its item at once. A host that has been in trouble for so
-    /// long fails all that waits for it.
+    /// If the server does not support resuming, the time counts from the item's first request. A server
+    /// that asks for a longer wait (Retry-After, with any status) fails its item at once. A host that
+    /// has not answered for this long fails all items that wait for it.
     #[arg(
         long, value_name = "TIME",
         default_value_t = Span(RetryPolicy::default().max_time),

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::item::{AtName, Item};
 use super::lane::{Lane, Step};
+use super::patience::within;
 use super::present::There;
 use super::work::To;
 use crate::error::{Error, ErrorKind};
@@ -129,7 +130,8 @@ impl Lane {
         Ok(step)
     }
 
-    /// The head of the answer to a request, and the body to come; `None` when it waits for a connection that another lane makes.
+    /// The head of the answer to a request, and the body to come; `None` when it waits for a connection that another lane makes, or
+    /// gives way to other hosts.
     pub(super) async fn answer(
         &mut self,
         to: To<'_>,
@@ -138,13 +140,26 @@ impl Lane {
         mut connects: bool,
     ) -> Result<Option<(Head, ResponseBody)>, Error> {
         loop {
-            if !self.connected(to.url(), connects).await? {
-                return Ok(None);
+            let patience = self.patience();
+            let connected = self.connected(to.url(), connects);
+            match within(patience, connected).await {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => return Ok(None),
+                Some(Err(error)) => return Err(error),
+                None => {
+                    self.give_way();
+                    return Ok(None);
+                }
             }
             connects = false;
             self.wait_for_turn().await;
             self.sent = Some(Instant::now());
-            match self.send(to, conditions).await {
+            let patience = self.patience();
+            let Some(sent) = within(patience, self.send(to, conditions)).await else {
+                self.give_way();
+                return Ok(None);
+            };
+            match sent {
                 // On a new connection it is the answer, whatever it is.
                 Ok((head, _)) if self.used && is_unasked(&head) => {
                     self.make_way(resends, classify::closed())?;

@@ -52,6 +52,9 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
     }
     // It ends once.
     let _ = core.input_rows.set(core.next_row.load(Ordering::Relaxed));
+    let mut schedule = core.schedule();
+    schedule.has_all();
+    core.hand_out(schedule);
     if core.window.input_ended() {
         core.wrap_up();
     }

@@ -13,6 +13,7 @@ use crate::plan::mirrors::{self, Mirrors};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Key;
 use crate::request::Request;
+use crate::schedule::retry::{Kept, RetryState};
 
 /// What moves through the host queues.
 pub(super) struct Item {
@@ -22,8 +23,8 @@ pub(super) struct Item {
     pub(super) keys: Keys,
     /// Which of its URLs is asked.
     pub(super) mirrors: Mirrors,
-    /// How often all of them have failed.
-    pub(super) rounds: u32,
+    /// Its failures since it last made progress.
+    pub(super) retries: RetryState,
     /// Where another of its URLs is, or where redirects have led.
     pub(super) hop: Option<Box<Hop>>,
     pub(super) hops: u32,
@@ -86,7 +87,7 @@ impl Item {
                 by_server: None,
             },
             mirrors: Mirrors::default(),
-            rounds: 0,
+            retries: RetryState::default(),
             hop: None,
             hops: 0,
             attempts: 0,
@@ -166,9 +167,34 @@ impl Item {
     /// Whether nothing has become of it so far, and nothing is known of its file.
     pub(super) fn is_new(&self) -> bool {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
-        let has_begun = self.under_way.is_some() || self.hop.is_some() || self.rounds > 0;
+        let has_begun = self.under_way.is_some() || self.hop.is_some() || self.retries.has_failed();
         let meets_file = self.at_name != AtName::Nothing;
         !has_begun && !is_known && !meets_file && self.brought.kept.is_none()
+    }
+
+    /// Returns what its next attempt can resume from. `None` when that begins with the first byte: nothing is kept, or the server
+    /// has refused ranges.
+    fn kept(&self) -> Option<Kept> {
+        let kept = self.brought.kept.as_ref();
+        let kept = kept.filter(|_| !self.brought.asks_whole)?;
+        Some(Kept {
+            part: kept.number,
+            bytes: kept.pieces().covered(),
+            total: kept.identity.total,
+        })
+    }
+
+    /// Returns whether its present attempt has made progress.
+    pub(super) fn is_progressing(&self) -> bool {
+        self.retries.is_progress(self.kept())
+    }
+
+    /// Notes that its present attempt has failed.
+    pub(super) fn attempt_failed(&mut self, now: Instant) {
+        let began = self.under_way.as_ref();
+        let began = began.map_or(now, |under_way| under_way.clock);
+        let kept = self.kept();
+        self.retries.attempt_failed(now, began, kept);
     }
 
     /// How long it has been under way.

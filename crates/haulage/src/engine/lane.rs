@@ -42,6 +42,8 @@ pub(super) struct Lane {
     pub(super) used: bool,
     /// Others wait for the connection that this lane is making.
     pub(super) connecting: bool,
+    /// How long its present work waits for a host that has not answered yet before it may have to give way.
+    pub(super) patience: Option<Duration>,
     /// When the present request was sent; before that, when its connection was asked for.
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
@@ -86,6 +88,7 @@ impl Lane {
             connection: open.shared.clone().map(Connection::Http2),
             used: open.shared.is_some(),
             connecting: false,
+            patience: None,
             sent: None,
             answered: None,
             inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
@@ -163,6 +166,7 @@ impl Lane {
         lease: Lease<Work>,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
+        self.patience = lease.patience;
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
             Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,
@@ -199,7 +203,9 @@ impl Lane {
                 let mut goes_on = true;
                 if self.is_trouble(&error) {
                     fine = false;
-                    if self.has_answered_for_long() {
+                    // Of a file that is split, others may have brought what is new.
+                    let is_alone = item.brought.split.is_none();
+                    if self.has_answered_for_long() || is_alone && item.is_progressing() {
                         self.core.schedule().answered(self.host);
                     }
                     let overloaded = self.overloaded(&error);

@@ -14,6 +14,7 @@ mod intake;
 mod item;
 mod known;
 mod lane;
+mod patience;
 mod present;
 mod receive;
 mod refresh;

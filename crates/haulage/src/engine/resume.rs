@@ -28,8 +28,9 @@ use crate::plan::vouched;
 use crate::request::Request;
 use crate::write::{Assembly, Owner, PartWriter};
 
-/// What is shorter is fetched again in about the time that it takes to ask for the rest.
-const WORTH_KEEPING: u64 = 256 << 10;
+/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more than what counts as progress
+/// (see [`RetryState`](crate::schedule::retry::RetryState)): that has to be kept.
+const WORTH_KEEPING: u64 = 64 << 10;
 /// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this is short.
 const SHORT: u64 = 64 << 10;
 /// How many short responses one item may have: a server that sends a few bytes at a time would be asked for ever.

@@ -11,7 +11,6 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
-use crate::schedule::retry::wait_before_retry;
 use crate::write::{PartWriter, Saving};
 
 impl Core {
@@ -198,9 +197,11 @@ impl Core {
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
     fn wait_for_next(&self, item: &mut Item, error: &Error, may_pass: bool) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
+        let now = Instant::now();
+        item.attempt_failed(now);
+        let has_time = item.retries.stalled(now) < policy.max_time;
         if error.lacks_descriptors() {
             // Fewer go on from now on: it is none of its tries.
-            let has_time = item.elapsed() < policy.max_time;
             return has_time.then(|| policy.base.mul_f64(fastrand::f64()));
         }
         // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
@@ -211,12 +212,11 @@ impl Core {
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {
             mirrors::Next::Nothing => None,
-            mirrors::Next::Other => (item.elapsed() < policy.max_time).then_some(Duration::ZERO),
+            mirrors::Next::Other => has_time.then_some(Duration::ZERO),
             mirrors::Next::Round => {
-                item.rounds += 1;
                 // The wait is for the server that asked for it.
                 let asked = asked.filter(|_| item.mirrors.at() == failed);
-                wait_before_retry(policy, item.rounds, item.elapsed(), asked, fastrand::f64())
+                item.retries.next_round(policy, now, asked, fastrand::f64())
             }
         }
     }

@@ -291,13 +291,15 @@ const CONDITIONS: [HeaderName; 2] = [http::header::IF_NONE_MATCH, http::header::
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Attempts after the first.
+    /// Consecutive failed attempts without progress, after the first. An attempt makes progress when it keeps at least 64 KiB that
+    /// the next one resumes from.
     pub retries: u32,
     /// The longest wait before the first repetition.
     pub base: Duration,
     /// The longest wait before any.
     pub cap: Duration,
-    /// How long an item is tried, from its first request on; a host that has answered nothing for so long is given up.
+    /// How long an item is retried without progress; where nothing can be kept, from its first request on. A host that has answered
+    /// nothing for so long is given up.
     pub max_time: Duration,
 }
 

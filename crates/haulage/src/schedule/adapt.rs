@@ -57,17 +57,20 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Looks at all hosts, a few times a second: those whose requests take long may change their limits meanwhile, or be silent.
     pub(crate) fn look_around(&mut self, now: Instant) {
+        self.prove_those_heard();
         let hosts = self.hosts.iter_mut();
         let held = hosts.filter_map(|(id, host)| host.listen(now).then_some(HostId(id)));
         let held: Vec<_> = held.collect();
         for id in held {
             self.offer(id);
         }
-        let silent = self.hosts.iter().filter(|(_, host)| host.is_silent(now));
+        let hosts = self.hosts.iter();
+        let silent = hosts.filter(|(_, host)| host.is_proven && host.is_silent(now));
         self.silent = silent.map(|(_, host)| host.busy).sum();
-        let waits = self.is_full() && !self.turns.is_empty();
+        let others_wait = self.others_wait();
+        let waits = self.is_full() && others_wait;
         self.held.look(waits, self.answers, now);
-        if self.turns.is_empty() {
+        if !others_wait {
             self.held.is_over();
         }
         let used = self.hosts.iter().filter(|(_, host)| host.is_used());
@@ -84,7 +87,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             bytes: self.total.bytes(),
             answers: self.answers,
         };
-        let is_used = self.is_full() && !self.turns.is_empty();
+        let is_used = self.is_full() && self.others_wait();
         let change = self.climb.look(now, came, is_used);
         self.tell_climb(change);
     }

@@ -9,6 +9,7 @@ use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
 use super::pace::Pace;
+use super::unproven::PATIENCE;
 use crate::event::WaitReason;
 use crate::meter::Meter;
 
@@ -90,6 +91,10 @@ pub(super) struct Host<W, L, S> {
     pub(super) meter: Arc<Meter>,
     /// Nothing is started before this.
     pub(super) closed_until: Option<Instant>,
+    /// It has answered something.
+    pub(super) is_proven: bool,
+    /// How long its requests wait for a first response before they give way to others.
+    pub(super) patience: Duration,
     /// Whether it stands in the line for a turn.
     pub(super) has_turn: bool,
     /// Whether a lane is finding out what it speaks.
@@ -117,6 +122,8 @@ impl<W, L, S> Host<W, L, S> {
             delay: Duration::ZERO,
             meter: Arc::default(),
             closed_until: None,
+            is_proven: false,
+            patience: PATIENCE,
             has_turn: false,
             connecting: false,
             protocol,
@@ -160,7 +167,12 @@ impl<W, L, S> Host<W, L, S> {
         self.busy += 1;
         let connects = self.protocol == Protocol::Unknown;
         self.connecting = connects;
-        Some(Lease { work, connects })
+        let patience = (!self.is_proven).then_some(self.patience);
+        Some(Lease {
+            work,
+            connects,
+            patience,
+        })
     }
 
     /// Whether those who wait for it wait for longer than others should wait for them.
@@ -177,7 +189,9 @@ impl<W, L, S> Host<W, L, S> {
     /// Looks what has come from it; whether one more may be in flight for that.
     pub(super) fn listen(&mut self, now: Instant) -> bool {
         let heard = self.limit.answers() + self.meter.bytes();
-        self.silence.look(self.busy > 0, heard, now);
+        // One that has given way to others is silent all the same.
+        let is_asked = self.busy > 0 || !self.is_proven && self.silence.since.is_some();
+        self.silence.look(is_asked, heard, now);
         if self.queue.is_empty() || !self.limit.is_calm(now) {
             self.held.is_over();
             return false;

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use self::trouble::Trouble;
 use crate::event::LimitChange as Why;
 
 /// How many are tried first.
@@ -37,6 +38,14 @@ const TOO_MANY: f64 = 1.0 / 3.0;
 const CALM: Duration = Duration::from_secs(30);
 /// Seconds: the longest pause between two requests.
 const LONGEST_GAP: f64 = 4.0;
+/// Seconds between two requests from which on they are spread where twice as many are allowed: timers are no finer.
+const SPREAD: f64 = 0.001;
+/// So many rounds without a refusal show that a server is well again.
+const WELL: u64 = 2;
+/// Below one request at a time so many rounds are needed to see that more goes well: some limits let a few more go at once.
+const SLOWLY: u64 = 8;
+/// So many cuts without any answer between them are an outage.
+const OUTAGE: u32 = 6;
 /// The smallest part of a request by which it is tried to be more.
 const LEAST_STEP: f64 = 0.25;
 
@@ -66,6 +75,14 @@ pub(super) struct Limit {
     refusals: f64,
     /// What was sent before this is no new sign of trouble.
     cut: Option<Instant>,
+    /// Since when it has been refused what it tries. `None` once twice as much has gone well.
+    trouble: Option<Trouble>,
+    /// How often it was halved since the last answer.
+    in_vain: u32,
+    /// It has answered again after an outage.
+    is_back: bool,
+    /// When it was restored after an outage.
+    restored: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,6 +128,10 @@ impl Limit {
             answers: 0,
             refusals: 0.0,
             cut: None,
+            trouble: None,
+            in_vain: 0,
+            is_back: false,
+            restored: None,
         }
     }
 
@@ -146,17 +167,23 @@ impl Limit {
 
     /// How long after one request the next may be sent, where that many at once would be a little too much.
     pub(super) fn gap(&self) -> Option<Duration> {
-        let is_paced = self.level.fract() > 0.0;
-        is_paced.then(|| {
-            let gap = self.latency / self.level;
-            Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP))
-        })
+        let gap = self.latency / self.level;
+        let is_paced = self.level.fract() > 0.0 || self.is_ramping() && gap >= SPREAD;
+        is_paced.then(|| Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP)))
+    }
+
+    /// Whether twice as many were allowed just now: they are spread over a round trip, so that the first refusal stops the others.
+    fn is_ramping(&self) -> bool {
+        let is_doubled = matches!(self.phase, Phase::Doubling { before: Some(_) });
+        is_doubled && !self.round.settled
     }
 
     /// The server has answered as it should, so long after the request was sent.
     pub(super) fn answered(&mut self, latency: Duration) {
         let latency = latency.as_secs_f64();
         self.answers += 1;
+        self.is_back |= self.in_vain >= OUTAGE;
+        self.in_vain = 0;
         self.refusals -= self.refusals * LATELY;
         self.latency += (latency - self.latency) / self.answers.min(8) as f64;
         self.round.answers += 1;
@@ -175,8 +202,10 @@ impl Limit {
             return None;
         }
         self.cut = Some(now);
+        self.in_vain += 1;
         self.price = left_alone;
         let refused = self.level;
+        let is_false_start = self.note_trouble(refused, now);
         let is_tried = self.good > 0.0 && self.good < refused;
         if is_tried {
             // So many have gone well.
@@ -195,6 +224,7 @@ impl Limit {
         self.level = self.level.max(least.min(refused));
         match self.phase {
             Phase::Trying { .. } | Phase::Regaining { .. } if is_tried => self.hold(now, true),
+            Phase::Doubling { .. } if is_false_start && is_tried => self.hold(now, true),
             _ => {
                 let to = refused - self.step.min(1.0);
                 self.step = (self.step / 2.0).max(LEAST_STEP);
@@ -207,16 +237,33 @@ impl Limit {
         Some(Why::Refused)
     }
 
+    /// Notes that so many at once are too many. Whether the server only seemed to be well again.
+    fn note_trouble(&mut self, refused: f64, now: Instant) -> bool {
+        let Some(trouble) = &mut self.trouble else {
+            self.trouble = Some(Trouble::new(now, refused));
+            return false;
+        };
+        trouble.refused_at(refused);
+        let is_false_start = matches!(self.phase, Phase::Doubling { .. });
+        if is_false_start {
+            trouble.starts_falsely(now);
+        }
+        is_false_start
+    }
+
     /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it allows are in flight, and more wait.
     pub(super) fn look(&mut self, now: Instant, bytes: u64, is_used: bool) -> Option<Why> {
         let units = bytes + ANSWER * self.answers;
+        if std::mem::take(&mut self.is_back) && self.restore(now, units) {
+            return Some(Why::Grows);
+        }
         if !is_used {
             // What comes says nothing of what could.
             self.round = Round::begin(now, units);
             return None;
         }
         let passed = now.saturating_duration_since(self.round.since);
-        if !self.is_over(passed, units) {
+        if !self.is_over(now, passed, units) {
             return None;
         }
         let begun = Round {
@@ -244,9 +291,25 @@ impl Limit {
         has_changed.then_some(why)
     }
 
+    /// After an outage it begins anew with one request at a time. Not again before long: a server that takes few requests in all refuses
+    /// many in a row too.
+    fn restore(&mut self, now: Instant, units: u64) -> bool {
+        if self.level >= 1.0 || self.restored.is_some_and(|at| now < at + CALM) {
+            return false;
+        }
+        self.restored = Some(now);
+        self.trouble = None;
+        self.level = 1.0;
+        self.phase = Phase::Doubling { before: None };
+        self.round = Round::begin(now, units);
+        true
+    }
+
     /// Whether there is enough to go by.
-    fn is_over(&self, passed: Duration, units: u64) -> bool {
+    fn is_over(&self, now: Instant, passed: Duration, units: u64) -> bool {
         let rounds = match self.phase {
+            Phase::Trying { .. } if self.round.settled && self.seems_well(now) => WELL,
+            Phase::Trying { .. } if self.round.settled && self.level < 1.0 => SLOWLY,
             Phase::Holding { .. } | Phase::Trying { .. } if self.round.settled => 4,
             _ => 1,
         };
@@ -272,6 +335,7 @@ impl Limit {
         let why = if is_slower { Why::Slower } else { Why::NoGain };
         match self.phase {
             Phase::Doubling { before } => {
+                self.trouble = None;
                 let gain = before.map_or(f64::INFINITY, |before| rate / before);
                 if gain < KEPT || is_slower && gain < DOUBLES {
                     self.level = self.good;
@@ -287,12 +351,26 @@ impl Limit {
             }
             Phase::Trying { more, before } => {
                 let from = self.level - more;
-                if is_slower || rate < before * (1.0 + WORTH * more / from) {
+                let is_well = self.seems_well(now);
+                let is_worth = is_well || rate >= before * (1.0 + WORTH * more / from);
+                if is_slower || !is_worth {
                     self.level = from;
                     self.hold(now, true);
                     return why;
                 }
-                (self.pause, self.price) = (PAUSES.0, Duration::ZERO);
+                self.price = Duration::ZERO;
+                if !self
+                    .trouble
+                    .is_some_and(|trouble| trouble.had_false_start())
+                {
+                    self.pause = PAUSES.0;
+                }
+                if is_well {
+                    // What it refused before it takes now: how much more is found as in the beginning.
+                    self.phase = Phase::Doubling { before: Some(rate) };
+                    self.level = (self.level * 2.0).min(self.most);
+                    return Why::Grows;
+                }
                 self.step = (more * 2.0).min(self.level);
                 self.try_more(rate, now);
             }
@@ -314,6 +392,12 @@ impl Limit {
         Why::Grows
     }
 
+    /// Whether the server takes now what it refused before, if this goes on.
+    fn seems_well(&self, now: Instant) -> bool {
+        let trouble = self.trouble.as_ref();
+        trouble.is_some_and(|trouble| trouble.is_over_at(self.level, now))
+    }
+
     fn try_more(&mut self, rate: f64, now: Instant) {
         let more = self.step.min(self.level).min(self.most - self.level);
         if more <= 0.0 {
@@ -329,7 +413,10 @@ impl Limit {
             self.pause = (self.pause * 2).min(PAUSES.1);
             self.step = (self.step / 2.0).max(LEAST_STEP);
         }
-        let until = now + self.price + self.pause.max(self.price * RARELY);
+        let trouble = self.trouble.as_ref();
+        let pause = trouble.and_then(|trouble| trouble.pause(self.level, self.latency, now));
+        let pause = pause.unwrap_or(self.pause);
+        let until = now + self.price + pause.max(self.price * RARELY);
         self.phase = Phase::Holding { until };
     }
 }
@@ -345,6 +432,8 @@ impl Round {
         }
     }
 }
+
+mod trouble;
 
 #[cfg(test)]
 mod simulation;

@@ -14,8 +14,10 @@ mod later;
 mod limit;
 mod pace;
 pub(crate) mod retry;
+mod turns;
+mod unproven;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,7 @@ use self::host::Host;
 use self::later::{Due, Later};
 use self::limit::Limit;
 use self::pace::Pace;
+use self::turns::Turns;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
@@ -61,15 +64,21 @@ pub(crate) struct Schedule<W, L, S> {
     caps: Caps,
     hosts: Slab<Host<W, L, S>>,
     by_key: HashMap<Arc<str>, HostId>,
-    /// Hosts that could use another slot, in the order of their turns.
-    turns: VecDeque<HostId>,
+    /// Hosts that could use another slot.
+    turns: Turns,
     later: Later<W>,
     busy: usize,
+    /// What of that is in flight to hosts that have not answered yet.
+    unproven: usize,
+    /// How many hosts have answered for the first time of late.
+    proofs: usize,
+    /// Every row has been queued.
+    has_all: bool,
     idle: usize,
     /// How many may be busy now.
     climb: Climb,
     held: Held,
-    /// What is in flight to hosts that have been silent for a while.
+    /// What is in flight to hosts that have answered before, and have been silent for a while.
     silent: usize,
     /// Counts what comes from all hosts.
     total: Arc<Meter>,
@@ -101,6 +110,8 @@ pub(crate) struct Lease<W> {
     /// Nobody knows yet what the host speaks: whoever has this lease connects and tells, and until then nobody else
     /// gets one.
     pub(crate) connects: bool,
+    /// After how long without a response it may have to [give way](Schedule::gives_way). `None` where its host has answered before.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// What a lane does after a piece of work.
@@ -120,9 +131,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             caps,
             hosts: Slab::new(),
             by_key: HashMap::new(),
-            turns: VecDeque::new(),
+            turns: Turns::default(),
             later: Later::new(),
             busy: 0,
+            unproven: 0,
+            proofs: 0,
+            has_all: false,
             idle: 0,
             climb: Climb::new(caps.jobs, now),
             held: Held::default(),
@@ -205,12 +219,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// How many more pieces of work the host of this key could have in flight that nobody else waits for.
     pub(crate) fn spare(&self, key: &str) -> usize {
-        if !self.turns.is_empty() {
+        if self.others_wait() {
             return 0;
         }
-        let slots = self.jobs().saturating_sub(self.busy);
-        let id = self.by_key.get(key);
-        let spare = id.map(|id| self.hosts[id.0].spare());
+        let mut slots = self.jobs().saturating_sub(self.busy);
+        let host = self.by_key.get(key).map(|id| &self.hosts[id.0]);
+        if !host.is_some_and(|host| host.is_proven) {
+            slots = slots.min(self.most_unproven().saturating_sub(self.unproven));
+        }
+        let spare = host.map(Host::spare);
         spare.unwrap_or(self.caps.start).min(slots)
     }
 
@@ -224,9 +241,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         !self.is_full()
     }
 
-    /// How much may be in flight in all. What hosts hold that say nothing holds up no others, as far as may be.
+    /// How much may be in flight in all. What hosts hold that say nothing, or have said nothing so far, holds up no others, as far as
+    /// may be.
     fn jobs(&self) -> usize {
-        let now = self.climb.now() + self.held.more() + self.silent;
+        let now = self.climb.now() + self.held.more() + self.silent + self.unproven;
         now.min(self.climb.most())
     }
 
@@ -234,11 +252,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.busy >= self.jobs()
     }
 
+    /// Whether a host waits for a slot that it could have.
+    fn others_wait(&self) -> bool {
+        self.turns.are_due(self.unproven_may())
+    }
+
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
     /// anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
-            let id = self.turns.pop_front()?;
+            let id = self.turns.pop(self.unproven_may())?;
             self.hosts[id.0].has_turn = false;
             let Some(lease) = self.take(id, &now) else {
                 continue;
@@ -264,9 +287,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Takes the next piece of a host's work, if it may start.
     fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
+        if !self.hosts[id.0].is_proven && !self.unproven_may() {
+            return None;
+        }
         let lease = self.hosts[id.0].take()?;
         self.busy += 1;
         let host = &mut self.hosts[id.0];
+        self.unproven += usize::from(!host.is_proven);
         let (gap, delay) = (host.limit.gap(), host.delay);
         if (gap.is_some() || !delay.is_zero())
             && let Some(next) = host.pace.started(now(), gap, delay)
@@ -284,7 +311,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         turn_is_used_up: bool,
         seen: Seen,
     ) -> Next<W> {
-        let others_wait = !self.turns.is_empty();
+        if seen.latency.is_some() {
+            self.prove(id);
+        }
         let host = &mut self.hosts[id.0];
         let is_used = host.is_used();
         if let Some(latency) = seen.latency.filter(|_| seen.fine) {
@@ -293,15 +322,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         // While it still counts as in flight.
         self.look_at_all(seen.now);
+        self.end_one(id);
+        let others_wait = self.others_wait();
         let host = &mut self.hosts[id.0];
-        self.busy -= 1;
-        host.busy -= 1;
         if seen.fine && !host.health.is_good() {
             host.health.fine();
             self.offer(id);
         }
         self.look(id, is_used, seen.now);
-        let gives_way = turn_is_used_up && others_wait;
+        let is_proven = self.hosts[id.0].is_proven;
+        let gives_way = others_wait && (turn_is_used_up || !is_proven);
         if !gives_way
             && !self.is_full()
             && let Some(lease) = self.take(id, || seen.now)
@@ -309,7 +339,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             return Next::Work(lease);
         }
         let host = &mut self.hosts[id.0];
-        if self.idle < self.caps.idle && host.lanes <= host.limit() {
+        if is_proven && self.idle < self.caps.idle && host.lanes <= host.limit() {
             host.idle.push(lane.clone());
             self.idle += 1;
             self.offer(id);
@@ -337,9 +367,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// A busy lane ends together with its work.
     pub(crate) fn abandon(&mut self, id: HostId) {
-        self.busy -= 1;
-        self.hosts[id.0].busy -= 1;
+        self.end_one(id);
         self.close_lane(id);
+    }
+
+    /// A piece of work is no longer in flight.
+    fn end_one(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        self.busy -= 1;
+        host.busy -= 1;
+        self.unproven -= usize::from(!host.is_proven);
     }
 
     /// A connection has shown what the host speaks.
@@ -407,7 +444,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         if !host.has_turn && host.could_start() {
             host.has_turn = true;
-            self.turns.push_back(id);
+            self.turns.push(id, host.is_proven);
         }
     }
 
@@ -425,7 +462,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             // It may still stand in the line for a turn; with an empty queue that says nothing, but its number may be
             // given to another host.
             if host.has_turn {
-                self.turns.retain(|&other| other != id);
+                self.turns.remove(id);
             }
             let host = self.hosts.remove(id.0);
             self.by_key.remove(&host.key);

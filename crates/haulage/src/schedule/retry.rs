@@ -1,16 +1,96 @@
 //! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only says how long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::options::RetryPolicy;
 
-/// How long to wait before the next round of attempts, after `rounds` of them have failed within `elapsed` since the item's
-/// first request; `None` when there is to be none. A round is one attempt, or one at each of the item's mirrors. `asked` is
-/// what the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
+/// An attempt that has kept this many bytes more than any before it has made progress.
+const PROGRESS: u64 = 64 << 10;
+
+/// The failures of one item since it last made progress: what `retries` and `max_time` of a [`RetryPolicy`] are compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RetryState {
+    /// Failed rounds in a row. A round is one attempt, or one at each of the item's mirrors.
+    rounds: u32,
+    /// When the time without progress began. `None` before the first failure.
+    stalled_since: Option<Instant>,
+    /// What was kept last when an attempt failed.
+    kept: Option<Kept>,
+}
+
+/// What the next attempt of an item can resume from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Number of the part that holds it: a file that is begun again has another one.
+    pub(crate) part: u64,
+    /// Bytes of the file that are here.
+    pub(crate) bytes: u64,
+    /// Length of the whole file.
+    pub(crate) total: u64,
+}
+
+impl RetryState {
+    /// Returns whether an attempt of the item has failed before.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.stalled_since.is_some()
+    }
+
+    /// Returns whether an attempt that ends with this much `kept` has made progress. `None` where the next attempt has to begin
+    /// with the first byte again: that is never progress.
+    pub(crate) fn is_progress(&self, kept: Option<Kept>) -> bool {
+        let Some(kept) = kept else { return false };
+        let before = match self.kept {
+            None => 0,
+            Some(before) if before.part == kept.part => before.bytes,
+            // It began again and lost what was kept before. If that were progress, a server that never lets anybody resume
+            // would be asked for ever.
+            Some(_) => return false,
+        };
+        let is_at_end = kept.bytes > before && kept.bytes >= kept.total;
+        is_at_end || kept.bytes >= before.saturating_add(PROGRESS)
+    }
+
+    /// Notes a failed attempt of an item whose first request was sent at `began`. Progress forgets all failures before it.
+    pub(crate) fn attempt_failed(&mut self, now: Instant, began: Instant, kept: Option<Kept>) {
+        if self.is_progress(kept) {
+            (self.rounds, self.stalled_since) = (0, Some(now));
+        } else {
+            // Until the first failure a body that is kept has been coming, however slowly.
+            let is_kept = kept.is_some_and(|kept| kept.bytes > 0);
+            let since = if is_kept { now } else { began };
+            self.stalled_since.get_or_insert(since);
+        }
+        self.kept = kept.or(self.kept);
+    }
+
+    /// Returns how long the item has made no progress; zero before its first failure.
+    pub(crate) fn stalled(&self, now: Instant) -> Duration {
+        let since = self.stalled_since;
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Ends a round whose last failure was noted with [`attempt_failed`](Self::attempt_failed), and returns how long to wait
+    /// before the next one. `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3).
+    /// `random` is uniform in `[0, 1)`.
+    pub(crate) fn next_round(
+        &mut self,
+        policy: &RetryPolicy,
+        now: Instant,
+        asked: Option<Duration>,
+        random: f64,
+    ) -> Option<Duration> {
+        self.rounds = self.rounds.saturating_add(1);
+        wait_before_retry(policy, self.rounds, self.stalled(now), asked, random)
+    }
+}
+
+/// How long to wait before the next round of attempts, after `rounds` of them have failed in a row and `stalled` has passed
+/// without progress; `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3). `random` is
+/// uniform in `[0, 1)`.
 pub(crate) fn wait_before_retry(
     policy: &RetryPolicy,
     rounds: u32,
-    elapsed: Duration,
+    stalled: Duration,
     asked: Option<Duration>,
     random: f64,
 ) -> Option<Duration> {
@@ -18,7 +98,7 @@ pub(crate) fn wait_before_retry(
         return None;
     }
     let wait = backoff(policy, rounds, random).saturating_add(asked.unwrap_or_default());
-    (elapsed.saturating_add(wait) <= policy.max_time).then_some(wait)
+    (stalled.saturating_add(wait) <= policy.max_time).then_some(wait)
 }
 
 /// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full jitter"), so that those that
@@ -82,6 +162,111 @@ mod tests {
         assert_eq!(wait(Duration::MAX), None);
     }
 
+    const SECOND: Duration = Duration::from_secs(1);
+    const TOTAL: u64 = 1 << 30;
+
+    fn kept(bytes: u64) -> Option<Kept> {
+        kept_in(1, bytes)
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "this is what an attempt ends with"
+    )]
+    fn kept_in(part: u64, bytes: u64) -> Option<Kept> {
+        let total = TOTAL;
+        Some(Kept { part, bytes, total })
+    }
+
+    /// An item of which `at` seconds after its first request an attempt fails, with so much kept: the wait.
+    struct Course {
+        state: RetryState,
+        began: Instant,
+    }
+
+    impl Course {
+        fn new() -> Self {
+            Self {
+                state: RetryState::default(),
+                began: Instant::now(),
+            }
+        }
+
+        fn fails(&mut self, at: u32, kept: Option<Kept>) -> Option<u64> {
+            let now = self.began + SECOND * at;
+            self.state.attempt_failed(now, self.began, kept);
+            let wait = self.state.next_round(&policy(2), now, None, 1.0);
+            wait.map(|wait| wait.as_secs())
+        }
+    }
+
+    #[test]
+    fn progress_renews_the_retries_and_the_first_wait() {
+        let mut course = Course::new();
+        for nth in 1..100 {
+            assert_eq!(course.fails(nth, kept(u64::from(nth) * PROGRESS)), Some(1));
+        }
+        // One byte less than it takes, each time.
+        let waits =
+            [1, 2].map(|nth| course.fails(100, kept(99 * PROGRESS + nth * (PROGRESS - 1) / 2)));
+        assert_eq!(waits, [Some(2), None]);
+    }
+
+    #[test]
+    fn progress_renews_the_time() {
+        let mut course = Course::new();
+        assert_eq!(course.fails(640, kept(PROGRESS)), Some(1), "a long body");
+        assert_eq!(course.fails(1280, kept(2 * PROGRESS)), Some(1));
+        assert_eq!(course.fails(1880, kept(2 * PROGRESS)), None, "600 s since");
+    }
+
+    #[test]
+    fn a_first_body_kept_in_part_is_no_time_without_progress() {
+        let mut course = Course::new();
+        assert_eq!(course.fails(640, kept(100)), Some(1));
+        assert_eq!(course.fails(1280, kept(200)), None, "640 s since");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_counts_from_the_first_request() {
+        assert_eq!(Course::new().fails(640, None), None);
+        let mut course = Course::new();
+        let waits = [1, 2, 3].map(|at| course.fails(at, None));
+        assert_eq!(waits, [Some(1), Some(2), None]);
+    }
+
+    #[test]
+    fn the_end_of_the_file_is_progress_however_few_bytes_it_takes() {
+        let mut state = RetryState::default();
+        let now = Instant::now();
+        state.attempt_failed(now, now, kept(TOTAL - 10));
+        assert!(state.is_progress(kept(TOTAL)) && !state.is_progress(kept(TOTAL - 1)));
+        state.attempt_failed(now, now, kept(TOTAL));
+        assert!(!state.is_progress(kept(TOTAL)), "only once");
+    }
+
+    #[test]
+    fn a_file_begun_again_is_no_progress_until_it_is_resumed() {
+        let mut course = Course::new();
+        assert_eq!(course.fails(1, kept_in(1, 5 * PROGRESS)), Some(1));
+        assert_eq!(course.fails(2, kept_in(2, 3 * PROGRESS)), Some(2));
+        assert_eq!(
+            course.fails(3, kept_in(2, 4 * PROGRESS)),
+            Some(1),
+            "resumed"
+        );
+        // A server that lets nobody resume, though it now and then says that it would.
+        assert_eq!(course.fails(4, None), Some(2));
+        assert_eq!(course.fails(5, kept_in(3, 9 * PROGRESS)), None);
+    }
+
+    #[test]
+    fn no_retries_are_none_even_after_progress() {
+        let (mut state, now) = (RetryState::default(), Instant::now());
+        state.attempt_failed(now, now, kept(PROGRESS));
+        assert_eq!(state.next_round(&policy(0), now, None, 0.0), None);
+    }
+
     #[test]
     fn it_ends_when_the_time_is_over() {
         let wait =
@@ -91,6 +276,39 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn attempts_end_after_progress_has(
+            steps in proptest::collection::vec((0u64..700, 0u64..4, proptest::option::of(0u64..4 * PROGRESS)), 1..200),
+            retries in 0u32..6,
+        ) {
+            let began = Instant::now();
+            let (mut state, mut now) = (RetryState::default(), began);
+            let (mut before, mut without, mut since) = (None, 0, None);
+            for (passed, part, bytes) in steps {
+                now += Duration::from_secs(passed);
+                let progress = bytes.is_some_and(|bytes| match before {
+                    None => bytes >= PROGRESS,
+                    Some((same, before)) => same == part && bytes >= before + PROGRESS,
+                });
+                let kept = bytes.and_then(|bytes| kept_in(part, bytes));
+                prop_assert_eq!(state.is_progress(kept), progress);
+                without = if progress { 1 } else { without + 1 };
+                since = if progress { Some(now) } else { since };
+                before = bytes.map(|bytes| (part, bytes)).or(before);
+                state.attempt_failed(now, began, kept);
+                let wait = state.next_round(&policy(retries), now, None, 1.0);
+                // Never more in a row, and never for longer, than the policy says.
+                prop_assert!(wait.is_none() || without <= retries);
+                if let (Some(wait), Some(since)) = (wait, since) {
+                    prop_assert!(now - since + wait <= policy(retries).max_time);
+                }
+                // And what has just made progress goes on, after the first wait.
+                if progress && retries > 0 {
+                    prop_assert_eq!(wait, Some(SECOND));
+                }
+            }
+        }
+
         #[test]
         fn a_wait_is_never_longer_than_the_cap(rounds in 0u32.., retries in 0u32.., random in 0.0f64..1.0) {
             match wait_before_retry(&policy(retries), rounds, NOW, None, random) {

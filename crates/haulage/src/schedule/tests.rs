@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::options::RetryPolicy;
 
+mod unproven;
 mod waiting;
 
 type Plain = Schedule<u32, u32, ()>;
@@ -27,15 +28,23 @@ fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
     std::iter::from_fn(|| schedule.grant(Instant::now)).collect()
 }
 
-/// Queues work at the host of this name.
+/// Queues work at the host of this name, which has answered before.
 fn push(schedule: &mut Plain, host: &str, protocol: Protocol, work: u32) {
     let id = schedule.host(host, protocol, Instant::now);
+    schedule.prove(id);
     schedule.push(id, work);
 }
 
-/// Queues work at the host of this name, for later.
+/// Queues work at the host of this name, which has answered nothing so far.
+fn push_unproven(schedule: &mut Plain, host: &str, work: u32) {
+    let id = schedule.host(host, Protocol::Exclusive, Instant::now);
+    schedule.push(id, work);
+}
+
+/// Queues work at the host of this name, which has answered before, for later.
 fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
     let id = schedule.host(host, Protocol::Exclusive, Instant::now);
+    schedule.prove(id);
     schedule.push_later(id, at, work);
 }
 
@@ -126,6 +135,7 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
         Next::Work(Lease {
             work,
             connects: false,
+            patience: None,
         })
     };
     assert_eq!(
@@ -240,6 +250,8 @@ fn policy(patient: bool) -> RetryPolicy {
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),
+    /// At a host that has answered nothing so far, unless it has meanwhile.
+    PushUnproven(u8),
     PushLater(u8, u8),
     Pass(u8),
     /// The n-th busy lane ends its work.
@@ -255,6 +267,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0u8..5).prop_map(Step::Push),
+        4 => (5u8..10).prop_map(Step::PushUnproven),
         1 => (0u8..5, 0u8..20).prop_map(|(host, wait)| Step::PushLater(host, wait)),
         1 => (0u8..20).prop_map(Step::Pass),
         4 => (any::<usize>(), any::<bool>()).prop_map(|(lane, used)| Step::End(lane, used)),
@@ -294,6 +307,10 @@ proptest! {
             match step {
                 Step::Push(host) => {
                     push(&mut schedule, &host.to_string(), Protocol::Exclusive, pushed);
+                    pushed += 1;
+                }
+                Step::PushUnproven(host) => {
+                    push_unproven(&mut schedule, &host.to_string(), pushed);
                     pushed += 1;
                 }
                 Step::PushLater(host, wait) => {
@@ -347,6 +364,11 @@ proptest! {
                 *lanes.entry(*host).or_default() += 1;
             }
             prop_assert!(lanes.values().all(|&lanes| lanes <= per_host));
+            let unproven = busy.iter().filter(|(host, _)| !schedule.hosts[host.0].is_proven);
+            let unproven = unproven.count();
+            prop_assert!(unproven == schedule.unproven && unproven <= (jobs / 2).max(1));
+            // There is a slot only for those that nobody wants.
+            prop_assert!(schedule.is_full() || !schedule.others_wait());
         }
         // Then everything is done, in the end, and every host is forgotten of which nothing bad is known.
         schedule.release_due(now + Duration::from_secs(100));
@@ -364,6 +386,6 @@ proptest! {
             host.lanes == 0 && host.queue.is_empty() && host.later == 0 && !host.health.is_good()
         });
         prop_assert!(rests);
-        prop_assert!(schedule.by_key.len() == schedule.hosts.len() && schedule.turns.is_empty());
+        prop_assert!(schedule.by_key.len() == schedule.hosts.len() && !schedule.turns.are_due(true));
     }
 }

@@ -272,6 +272,90 @@ fn a_capacity_that_rises_is_found_within_ten_seconds() {
     }
 }
 
+/// A server that takes so many requests at once until it is well again, at that second, and then any number.
+fn recovering(latency: f64, at_once: usize, well_at: f64) -> Server {
+    Box::new(move |now, in_flight| {
+        if now < well_at && in_flight > at_once {
+            refusal(latency / 2.0)
+        } else {
+            small(latency)
+        }
+    })
+}
+
+/// How many round trips it takes from there until nine tenths of the most are allowed.
+fn trips(course: &Course, latency: f64, from: f64) -> f64 {
+    let most = 0.9 * MOST as f64;
+    let found = course
+        .limits
+        .iter()
+        .find(|(at, level)| *at >= from && *level >= most);
+    found.map_or(f64::INFINITY, |(at, _)| (at - from) / latency)
+}
+
+#[test]
+fn a_healthy_server_has_its_limit_back_within_25_round_trips() {
+    // What it refused when limits recovered more slowly, in the whole course.
+    for (latency, at_once, well_at, refused) in [
+        (0.06, 3, 2.5, 5),
+        (0.2, 3, 2.5, 3),
+        (0.2, 3, 15.0, 13),
+        (0.2, 1, 2.5, 6),
+        (0.2, 1, 15.0, 12),
+        (0.2, 8, 2.5, 9),
+    ] {
+        let course = course(recovering(latency, at_once, well_at), None);
+        let trips = trips(&course, latency, well_at);
+        println!(
+            "{at_once} at once until {well_at} s, at {latency} s: {trips:.1} round trips, {} refused",
+            course.refused
+        );
+        assert!(trips <= 25.0, "{trips} at {latency}, {at_once}, {well_at}");
+        assert!(course.refused <= refused, "{} refused", course.refused);
+    }
+}
+
+#[test]
+fn a_short_trouble_is_forgotten_within_25_round_trips() {
+    for latency in [0.06, 0.2] {
+        let mut trouble = recovering(latency, 3, 4.0);
+        let server: Server = Box::new(move |now, in_flight| {
+            if now < 1.0 {
+                small(latency)
+            } else {
+                trouble(now, in_flight)
+            }
+        });
+        let course = course(server, None);
+        let trips = trips(&course, latency, 4.0);
+        assert!(trips <= 25.0, "{trips} at {latency}");
+        assert!(course.refused <= 31, "{} refused", course.refused);
+    }
+}
+
+#[test]
+fn after_an_outage_the_limit_is_back_within_25_round_trips() {
+    for latency in [0.02, 0.06, 0.2] {
+        for well_at in [2.5, 10.0] {
+            let course = course(recovering(latency, 0, well_at), None);
+            let trips = trips(&course, latency, well_at);
+            assert!(trips <= 25.0, "{trips} at {latency}, {well_at}");
+        }
+    }
+}
+
+/// How many refusals each of the servers has had in its course before limits recovered quickly.
+const REFUSED: [u64; 7] = [0, 0, 24, 60, 30, 0, 55];
+
+#[test]
+fn quick_recoveries_cost_no_server_a_refusal_more() {
+    for ((name, server), before) in servers().into_iter().zip(REFUSED) {
+        let refused = course(server(), None).refused;
+        println!("{name}: {refused} refused, {before} before");
+        assert!(refused <= before, "{name}: {refused} refused");
+    }
+}
+
 /// One small chart for each course, below one another.
 fn drawn(courses: &[(String, Vec<(f64, f64)>)]) -> String {
     const WIDTH: f64 = 720.0;

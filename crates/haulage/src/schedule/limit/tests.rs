@@ -154,10 +154,9 @@ fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
         server.now - since
     };
     assert!(pauses(&mut server) > 10 * dear);
-    // That was of use, and so is more; then no more is.
+    // That was of use: from then on it costs nothing.
     assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
-    while server.round(64, LATENCY) != Some(Why::NoGain) {}
-    assert!(pauses(&mut server) < 5 * dear);
+    assert_eq!(server.limit.price, Duration::ZERO);
 }
 
 #[test]
@@ -184,6 +183,41 @@ fn below_one_at_a_time_there_are_pauses_but_no_endless_ones() {
         "{:?}",
         server.limit
     );
+}
+
+#[test]
+fn after_an_outage_it_begins_anew_with_one_at_a_time() {
+    let mut server = Rounds::new(4, 16);
+    server.round(4096, LATENCY);
+    while server
+        .limit
+        .gap()
+        .is_none_or(|gap| gap < Duration::from_secs(4))
+    {
+        server.now += LATENCY;
+        server.refused();
+    }
+    assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
+    assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
+    let limits: Vec<_> = (0..9).map(|_| server.round(4096, LATENCY)).collect();
+    assert_eq!(server.limit.now(), 16, "{limits:?}");
+    // Not if that was a mistake.
+    server.limit.trouble = None;
+    for _ in 0..100 {
+        server.now += LATENCY;
+        server.refused();
+    }
+    server.round(4096, LATENCY);
+    assert!(server.limit.level < 0.1, "{:?}", server.limit);
+}
+
+#[test]
+fn what_was_doubled_is_spread_over_a_round_trip() {
+    let mut server = Rounds::new(4, 100);
+    assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
+    assert_eq!(server.limit.gap(), Some(LATENCY / 8));
+    server.round(4096, LATENCY);
+    assert_eq!(server.limit.gap(), None);
 }
 
 #[test]
@@ -254,7 +288,7 @@ proptest! {
                     bytes += more;
                     let why = limit.look(now, bytes, is_used);
                     prop_assert!(is_used || why.is_none());
-                    prop_assert!(limit.level <= 2.0 * before);
+                    prop_assert!(limit.level <= (2.0 * before).max(1.0));
                 }
             }
             prop_assert!((1..=most).contains(&limit.now()));

@@ -1,0 +1,67 @@
+//! A time in which a server refuses more than a few requests: how often it is asked whether that is over, and when it is. Pure.
+//!
+//! To ask costs a request that may be refused. So the first questions follow one another quickly, within some round trips, and
+//! the later ones after a part of the time that the trouble has lasted.
+
+use std::time::{Duration, Instant};
+
+use super::{CALM, PAUSES};
+
+/// The shortest pause between two questions, in round trips, where they are long.
+const TRIPS: f64 = 10.0;
+/// This part of the time that the trouble has lasted is the pause, where that is longer.
+const PART: u32 = 3;
+
+/// Since when a server has been refusing requests, and how many at once it has refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trouble {
+    since: Instant,
+    /// The fewest requests at once that it has refused.
+    lowest: f64,
+    /// When it took more for a moment, and then refused as before.
+    false_start: Option<Instant>,
+}
+
+impl Trouble {
+    pub(super) fn new(now: Instant, level: f64) -> Self {
+        Self {
+            since: now,
+            lowest: level,
+            false_start: None,
+        }
+    }
+
+    /// Notes a refusal at this level.
+    pub(super) fn refused_at(&mut self, level: f64) {
+        self.lowest = self.lowest.min(level);
+    }
+
+    /// Notes that the server only seemed to be well again.
+    pub(super) fn starts_falsely(&mut self, now: Instant) {
+        self.false_start = Some(now);
+    }
+
+    /// Returns whether the server seemed to be well again before, and was not. One that limits requests per second, and lets
+    /// some more go at once, is like that.
+    pub(super) fn had_false_start(&self) -> bool {
+        self.false_start.is_some()
+    }
+
+    /// Returns whether the trouble is over if requests at this level go well: they have been refused before.
+    pub(super) fn is_over_at(&self, level: f64, now: Instant) -> bool {
+        let is_refused_level = level >= 1.0 && level.ceil() >= self.lowest.ceil();
+        let is_believed = self.false_start.is_none_or(|at| now >= at + CALM);
+        is_refused_level && is_believed
+    }
+
+    /// Returns how long to ask nothing at this level, where a round trip takes so many seconds. `None` where the pauses are those
+    /// of a server that is in no trouble.
+    pub(super) fn pause(&self, level: f64, trip: f64, now: Instant) -> Option<Duration> {
+        if self.had_false_start() || level < 1.0 {
+            return None;
+        }
+        let age = now.saturating_duration_since(self.since);
+        let trips = Duration::from_secs_f64(TRIPS * trip);
+        Some(trips.max(age / PART).clamp(PAUSES.0, PAUSES.1))
+    }
+}

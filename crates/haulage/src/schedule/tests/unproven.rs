@@ -1,0 +1,213 @@
+//! Hosts that have answered nothing so far.
+
+use super::*;
+
+/// So many silent hosts with so many rows each, in a run with so many jobs, and no others.
+fn silent(jobs: usize, hosts: u32, rows: u32) -> Plain {
+    let caps = Caps {
+        start: 4,
+        ..caps(jobs, 16)
+    };
+    let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+    for host in 0..hosts {
+        for row in 0..rows {
+            push_unproven(&mut schedule, &format!("silent {host}"), 1000 * host + row);
+        }
+    }
+    schedule
+}
+
+#[test]
+fn unproven_hosts_get_half_of_the_slots_however_many_they_are() {
+    for jobs in 1..=64 {
+        let mut schedule = silent(jobs, 100, 3);
+        assert_eq!(grants(&mut schedule).len(), (jobs / 2).max(1), "-j {jobs}");
+    }
+}
+
+#[test]
+fn the_only_host_of_a_run_gets_all_slots() {
+    let mut schedule = silent(4, 1, 9);
+    assert_eq!(grants(&mut schedule).len(), 2, "another may come");
+    schedule.has_all();
+    assert_eq!(grants(&mut schedule).len(), 2);
+    let mut schedule = silent(4, 2, 9);
+    schedule.has_all();
+    assert_eq!(grants(&mut schedule).len(), 2, "there is another");
+}
+
+#[test]
+fn a_host_that_answers_makes_room_for_another_unproven_one() {
+    let mut schedule = silent(4, 3, 1);
+    let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    assert_eq!(lanes.len(), 2);
+    let answered = Seen {
+        latency: Some(Duration::ZERO),
+        ..seen(true)
+    };
+    schedule.next(lanes[0].0, &1, false, answered);
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 2000);
+}
+
+#[test]
+fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
+    let mut schedule = silent(8, 100, 1);
+    let answered = Seen {
+        latency: Some(Duration::ZERO),
+        ..seen(true)
+    };
+    let mut lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    assert_eq!(lanes.len(), 4);
+    for _ in 0..20 {
+        schedule.next(lanes.remove(0).0, &1, false, answered);
+        lanes.extend(grants(&mut schedule).iter().map(opened));
+    }
+    assert_eq!(lanes.len(), 8);
+    // From then on they answer no more.
+    for _ in 0..5 {
+        schedule.look_around(Instant::now());
+    }
+    let waited = Duration::from_secs(1);
+    assert!(
+        lanes
+            .iter()
+            .all(|(host, _)| schedule.gives_way(*host, waited))
+    );
+    for (host, _) in &lanes {
+        schedule.next(*host, &1, false, seen(false));
+    }
+    assert_eq!(grants(&mut schedule).len(), 4);
+    let mut schedule = silent(8, 100, 1);
+    schedule.proofs = 20;
+    push(&mut schedule, "proven", Protocol::Exclusive, 1);
+    schedule.close(schedule.by_key["proven"], Instant::now());
+    assert_eq!(schedule.most_unproven(), 4);
+}
+
+#[test]
+fn a_first_body_that_is_coming_proves_its_host() {
+    let mut schedule = silent(4, 3, 1);
+    let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    schedule.hosts[lanes[0].0.0].meter.add(1);
+    schedule.look_around(Instant::now());
+    assert_eq!(opened(&grants(&mut schedule)[0]).1, 2000);
+}
+
+#[test]
+fn a_request_gives_way_only_where_somebody_wants_its_slot() {
+    let wait = Duration::from_secs(1);
+    let mut schedule = silent(4, 2, 1);
+    let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
+    assert!(!schedule.gives_way(lanes[0].0, wait), "nobody waits");
+    push_unproven(&mut schedule, "silent 0", 1);
+    assert!(
+        !schedule.gives_way(lanes[0].0, wait),
+        "only its own host does"
+    );
+    assert!(schedule.gives_way(lanes[1].0, wait));
+    // One slot is shared by time.
+    let mut schedule = silent(1, 1, 1);
+    let lane = opened(&grants(&mut schedule)[0]).0;
+    push(&mut schedule, "proven", Protocol::Exclusive, 1);
+    assert!(schedule.gives_way(lane, wait));
+}
+
+/// Silent hosts, and one that answers at once, second by second.
+struct Course {
+    schedule: Plain,
+    now: Instant,
+    second: u64,
+    good: HostId,
+    /// Requests to silent hosts: since which second.
+    waiting: Vec<(HostId, u32, Duration, u64)>,
+    /// The second of each good row.
+    ended: Vec<u64>,
+}
+
+impl Course {
+    fn new(schedule: Plain) -> Self {
+        Self {
+            good: schedule.by_key["good"],
+            schedule,
+            now: Instant::now(),
+            second: 0,
+            waiting: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    fn passes(&mut self) {
+        self.schedule.look_around(self.now);
+        self.give_slots();
+        for (host, work, patience, since) in std::mem::take(&mut self.waiting) {
+            let is_over = self.second - since >= patience.as_secs();
+            if is_over && self.schedule.gives_way(host, patience) {
+                self.schedule.put_back(host, work);
+                let silent = Seen {
+                    now: self.now,
+                    ..seen(false)
+                };
+                assert_eq!(self.schedule.next(host, &0, false, silent), Next::Close);
+                self.give_slots();
+            } else {
+                self.waiting.push((host, work, patience, since));
+            }
+        }
+        self.second += 1;
+        self.now += Duration::from_secs(1);
+    }
+
+    fn give_slots(&mut self) {
+        while let Some(grant) = self.schedule.grant(|| self.now) {
+            match grant {
+                Grant::Open { host, lease, .. } if host != self.good => {
+                    let patience = lease.patience.unwrap();
+                    self.waiting.push((host, lease.work, patience, self.second));
+                }
+                _ => self.answer(),
+            }
+            assert!(self.schedule.unproven <= (self.schedule.climb.most() / 2).max(1));
+        }
+    }
+
+    /// A lane of the good host has work, and goes on as long as there is more.
+    fn answer(&mut self) {
+        let fine = Seen {
+            fine: true,
+            latency: Some(Duration::from_millis(1)),
+            now: self.now,
+        };
+        loop {
+            self.ended.push(self.second);
+            let next = self.schedule.next(self.good, &0, false, fine);
+            if !matches!(next, Next::Work(_)) {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn silent_hosts_ahead_of_good_rows_delay_them_by_seconds() {
+    for (jobs, hosts, rows, seconds) in [
+        (64, 16, 10, 1),
+        (64, 64, 1, 2),
+        (64, 64, 50, 2),
+        (64, 320, 10, 11),
+        (8, 64, 10, 17),
+        (1, 4, 10, 5),
+    ] {
+        let mut schedule = silent(jobs, hosts, rows);
+        for row in 0..2000 {
+            push_unproven(&mut schedule, "good", 1_000_000 + row);
+        }
+        let mut course = Course::new(schedule);
+        while course.second <= seconds + 1 {
+            course.passes();
+        }
+        let first = course.ended.first();
+        let what = format!("-j {jobs}, {hosts} hosts of {rows} rows: {first:?}");
+        assert!(first.is_some_and(|first| *first <= seconds), "{what}");
+        assert_eq!(course.ended.len(), 2000, "{what}");
+    }
+}

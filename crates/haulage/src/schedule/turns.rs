@@ -1,0 +1,94 @@
+//! Whose turn it is: hosts that could use another slot, in two lines. Pure.
+
+use std::collections::VecDeque;
+
+use super::HostId;
+
+/// Hosts that wait for a slot. Those that have answered take turns with those that have not, so that neither holds up the other.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    proven: VecDeque<HostId>,
+    unproven: VecDeque<HostId>,
+    /// The last turn was that of an unproven host.
+    unproven_was_last: bool,
+}
+
+impl Turns {
+    /// Puts a host at the end of its line.
+    pub(super) fn push(&mut self, id: HostId, is_proven: bool) {
+        if is_proven {
+            self.proven.push_back(id);
+        } else {
+            self.unproven.push_back(id);
+        }
+    }
+
+    /// Takes a host out of whichever line it waits in.
+    pub(super) fn remove(&mut self, id: HostId) {
+        self.proven.retain(|&other| other != id);
+        self.unproven.retain(|&other| other != id);
+    }
+
+    /// Takes the host whose turn it is. `unproven_may`: there is a slot for a host that has not answered yet.
+    pub(super) fn pop(&mut self, unproven_may: bool) -> Option<HostId> {
+        let is_unprovens = unproven_may && (!self.unproven_was_last || self.proven.is_empty());
+        let unproven = is_unprovens.then(|| self.unproven.pop_front()).flatten();
+        self.unproven_was_last = unproven.is_some();
+        unproven.or_else(|| self.proven.pop_front())
+    }
+
+    /// Returns whether a host waits that could have the next slot.
+    pub(super) fn are_due(&self, unproven_may: bool) -> bool {
+        !self.proven.is_empty() || unproven_may && !self.unproven.is_empty()
+    }
+
+    /// Returns whether a host waits that has answered.
+    pub(super) fn has_proven(&self) -> bool {
+        !self.proven.is_empty()
+    }
+
+    /// Returns whether a host waits that has not answered yet, other than this one.
+    pub(super) fn has_unproven_but(&self, id: HostId) -> bool {
+        self.unproven.iter().any(|&other| other != id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(turns: &mut Turns, unproven_may: bool) -> Vec<usize> {
+        let ids = std::iter::from_fn(|| turns.pop(unproven_may));
+        ids.map(|id| id.0).collect()
+    }
+
+    fn filled() -> Turns {
+        let mut turns = Turns::default();
+        for nth in 0..3 {
+            turns.push(HostId(nth), true);
+            turns.push(HostId(10 + nth), false);
+        }
+        turns
+    }
+
+    #[test]
+    fn proven_and_unproven_hosts_alternate() {
+        assert_eq!(all(&mut filled(), true), [10, 0, 11, 1, 12, 2]);
+    }
+
+    #[test]
+    fn without_a_slot_for_them_unproven_hosts_keep_their_places() {
+        let mut turns = filled();
+        assert_eq!(all(&mut turns, false), [0, 1, 2]);
+        assert!(!turns.are_due(false) && turns.are_due(true));
+        turns.remove(HostId(11));
+        assert_eq!(all(&mut turns, true), [10, 12]);
+    }
+
+    #[test]
+    fn a_host_does_not_wait_for_itself() {
+        let mut turns = Turns::default();
+        turns.push(HostId(1), false);
+        assert!(!turns.has_unproven_but(HostId(1)) && turns.has_unproven_but(HostId(2)));
+    }
+}

@@ -1,0 +1,84 @@
+//! Hosts that have not answered anything yet: they get at most half of the slots, however many they are, and take turns in them.
+//!
+//! Where new hosts answer at once, one after another, and no other host waits, they get more: a list may have one row for each
+//! of its hosts.
+//!
+//! A host is unproven until its first response, whatever that says. Many such hosts may be dead, and each of them would hold
+//! its slots until its requests time out. So a request that has no response after a while goes back to its queue when other
+//! hosts wait for the slot. With each turn that it gets it may wait twice as long, so that a slow host is heard in the end.
+
+use std::time::Duration;
+
+use super::{HostId, Schedule};
+
+/// How long a request to an unproven host may wait, for a connection and then for a response, before it gives way to others: at
+/// first.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// All rows have been queued: no others come.
+    pub(crate) fn has_all(&mut self) {
+        self.has_all = true;
+    }
+
+    /// Returns whether there is a slot for a host that has not answered yet.
+    pub(super) fn unproven_may(&self) -> bool {
+        // The only host there is, and will be, holds up nobody.
+        let is_alone = self.has_all && self.hosts.len() == 1;
+        self.unproven < self.most_unproven() || is_alone
+    }
+
+    /// How many slots hosts get together that have not answered yet.
+    pub(super) fn most_unproven(&self) -> usize {
+        let most = self.climb.most();
+        let half = (most / 2).max(1);
+        if self.turns.has_proven() {
+            return half;
+        }
+        (half + self.proofs / 2).min(most)
+    }
+
+    /// A host has answered something.
+    pub(super) fn prove(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        if std::mem::replace(&mut host.is_proven, true) {
+            return;
+        }
+        self.unproven -= host.busy;
+        self.proofs += usize::from(host.busy > 0);
+        if host.has_turn {
+            self.turns.remove(id);
+            self.turns.push(id, true);
+        }
+    }
+
+    /// Proves hosts whose first response is still coming, a few times a second.
+    pub(super) fn prove_those_heard(&mut self) {
+        self.proofs /= 2;
+        let hosts = self.hosts.iter();
+        let heard = hosts.filter(|(_, host)| !host.is_proven && host.meter.bytes() > 0);
+        let heard: Vec<_> = heard.map(|(id, _)| HostId(id)).collect();
+        for id in heard {
+            self.prove(id);
+        }
+    }
+
+    /// Decides whether a request that has `waited` for a host in vain is to give its slot to another host. Then the host's next
+    /// ones wait twice as long.
+    pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration) -> bool {
+        if self.hosts[id.0].is_proven {
+            return false;
+        }
+        let is_full = self.unproven >= self.most_unproven();
+        let holds_up_unproven = is_full && self.turns.has_unproven_but(id);
+        // Half of one slot is its half of the time.
+        let is_over = 2 * self.unproven > self.climb.most();
+        let holds_up_proven = is_over && self.turns.has_proven();
+        let gives_way = holds_up_unproven || holds_up_proven;
+        if gives_way {
+            let host = &mut self.hosts[id.0];
+            host.patience = host.patience.max(waited.saturating_mul(2));
+        }
+        gives_way
+    }
+}
