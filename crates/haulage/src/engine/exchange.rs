@@ -140,9 +140,14 @@ impl Lane {
         mut connects: bool,
     ) -> Result<Option<(Head, ResponseBody)>, Error> {
         loop {
-            let patience = self.patience();
-            let connected = self.connected(to.url(), connects);
-            match within(patience, connected).await {
+            let connected = match self.patience() {
+                None => Some(self.connected(to.url(), connects).await),
+                Some(patience) => {
+                    let connected = Box::pin(self.connected(to.url(), connects));
+                    within(patience, connected).await
+                }
+            };
+            match connected {
                 Some(Ok(true)) => {}
                 Some(Ok(false)) => return Ok(None),
                 Some(Err(error)) => return Err(error),
@@ -154,8 +159,11 @@ impl Lane {
             connects = false;
             self.wait_for_turn().await;
             self.sent = Some(Instant::now());
-            let patience = self.patience();
-            let Some(sent) = within(patience, self.send(to, conditions)).await else {
+            let sent = match self.patience() {
+                None => Some(self.send(to, conditions).await),
+                Some(patience) => within(patience, Box::pin(self.send(to, conditions))).await,
+            };
+            let Some(sent) = sent else {
                 self.give_way();
                 return Ok(None);
             };

@@ -1,6 +1,6 @@
 //! Requests to hosts that have not answered yet give their slots to other hosts after a while.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +27,14 @@ impl Patience {
     }
 }
 
-/// Waits for something of a host. Returns `None` when the request has to give way to other hosts; never without `patience`, which
-/// stands for a host that has answered before.
+/// Waits for something of a host that has not answered yet. Returns `None` when the request has to give way to other hosts.
+///
+/// Requests to hosts that have answered do not come here, and what is waited for is boxed: these futures are large, a lane's own
+/// future holds them, and that is moved with each file.
 pub(super) async fn within<T>(
-    patience: Option<Patience>,
-    waits: impl Future<Output = T>,
+    patience: Patience,
+    waits: Pin<Box<impl Future<Output = T>>>,
 ) -> Option<T> {
-    let Some(patience) = patience else {
-        return Some(waits.await);
-    };
-    let waits = pin!(waits);
     tokio::select! {
         biased;
         came = waits => Some(came),

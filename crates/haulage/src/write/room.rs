@@ -12,10 +12,14 @@ use crate::options::Options;
 
 /// Bytes written between two looks, each of which costs about as much as writing a few kilobytes.
 const STEP: u64 = 4 << 20;
+/// As many on a small file system.
+const SMALL_STEP: u64 = 256 << 10;
 
 /// How much is to stay free, and how much was written since the last look.
 pub(super) struct Room {
     least: u64,
+    /// Bytes written between two looks.
+    step: u64,
     written: AtomicU64,
     free: fn(BorrowedFd<'_>) -> Option<u64>,
 }
@@ -24,8 +28,17 @@ impl Room {
     /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None`
     /// stands for what that file system can spare.
     pub(super) fn of(least: Option<u64>, folder: BorrowedFd<'_>) -> Self {
+        let (least, step) = least.map_or_else(
+            || {
+                let spare = spare(size(folder));
+                // A small file system is to be filled as far as that.
+                (spare, spare.clamp(SMALL_STEP, STEP))
+            },
+            |least| (least, STEP),
+        );
         Self {
-            least: least.unwrap_or_else(|| spare(size(folder))),
+            least,
+            step,
             written: AtomicU64::new(0),
             free,
         }
@@ -51,10 +64,10 @@ impl Room {
     /// `StorageFull`, when what may be written until the next look would not leave enough.
     pub(super) fn took(&self, bytes: u64, file: BorrowedFd<'_>) -> io::Result<()> {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
-        if before / STEP == (before + bytes) / STEP {
+        if before / self.step == (before + bytes) / self.step {
             return Ok(());
         }
-        self.ask(file, self.least.saturating_add(STEP))
+        self.ask(file, self.least.saturating_add(self.step))
     }
 
     fn ask(&self, file: BorrowedFd<'_>, least: u64) -> io::Result<()> {
@@ -160,5 +173,8 @@ mod tests {
         let folder = std::fs::File::open("/").unwrap();
         let least = Room::of(None, folder.as_fd()).least;
         assert!((1..=64 << 20).contains(&least), "{least}");
+        // Of 16 MiB, nearly all can be used.
+        let spare = spare(Some(16 << 20));
+        assert!(spare + spare.clamp(SMALL_STEP, STEP) < 1 << 20);
     }
 }

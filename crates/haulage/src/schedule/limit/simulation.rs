@@ -316,6 +316,15 @@ fn a_healthy_server_has_its_limit_back_within_25_round_trips() {
 }
 
 #[test]
+fn it_does_not_matter_when_a_server_is_well_again() {
+    for tenth in 5..=27 {
+        let well_at = f64::from(tenth) / 10.0;
+        let trips = trips(&course(recovering(0.06, 3, well_at), None), 0.06, well_at);
+        assert!(trips <= 25.0, "{trips} after {well_at} s");
+    }
+}
+
+#[test]
 fn a_short_trouble_is_forgotten_within_25_round_trips() {
     for latency in [0.06, 0.2] {
         let mut trouble = recovering(latency, 3, 4.0);

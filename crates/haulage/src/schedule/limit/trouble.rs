@@ -10,7 +10,7 @@ use super::{CALM, PAUSES};
 /// The shortest pause between two questions, in round trips, where they are long.
 const TRIPS: f64 = 10.0;
 /// This part of the time that the trouble has lasted is the pause, where that is longer.
-const PART: u32 = 3;
+const PART: f64 = 0.3;
 
 /// Since when a server has been refusing requests, and how many at once it has refused.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,6 @@ impl Trouble {
         }
         let age = now.saturating_duration_since(self.since);
         let trips = Duration::from_secs_f64(TRIPS * trip);
-        Some(trips.max(age / PART).clamp(PAUSES.0, PAUSES.1))
+        Some(trips.max(age.mul_f64(PART)).clamp(PAUSES.0, PAUSES.1))
     }
 }
