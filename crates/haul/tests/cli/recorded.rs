@@ -198,7 +198,17 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
     let asked = origin.log().len();
     // One more, so that something is to be recorded.
     place.write("list.txt", &format!("{list}{}\n", origin.url("/more")));
-    let ran = place.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
+    let again = [
+        "-i",
+        "list.txt",
+        "-d",
+        "d",
+        "--durability",
+        "none",
+        "--exists",
+        "skip",
+    ];
+    let ran = place.haul(&again);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("1 done, 3000 skipped, 0 failed"),

@@ -62,6 +62,8 @@ struct State {
     vanishing: bool,
     goes_on: bool,
     hanging: usize,
+    /// Parts that have been removed.
+    removed: usize,
     closed: HashSet<u64>,
 }
 
@@ -116,6 +118,14 @@ impl FakeDisk {
     pub(crate) fn wait_until_one_hangs(&self) {
         let mut state = self.lock();
         while state.hanging == 0 {
+            state = self.0.changed.wait(state).unwrap();
+        }
+    }
+
+    /// Waits until a part has been removed.
+    pub(crate) fn wait_until_one_is_removed(&self) {
+        let mut state = self.lock();
+        while state.removed == 0 {
             state = self.0.changed.wait(state).unwrap();
         }
     }
@@ -247,11 +257,10 @@ impl Disk for FakeDisk {
     fn remove_part(&self, part: u64) -> io::Result<()> {
         let mut state = self.lock();
         state.may(Operation::Remove)?;
-        state
-            .parts
-            .remove(&part)
-            .map(drop)
-            .ok_or(io::ErrorKind::NotFound.into())
+        state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
+        state.removed += 1;
+        self.0.changed.notify_all();
+        Ok(())
     }
 
     fn was_empty(&self) -> bool {

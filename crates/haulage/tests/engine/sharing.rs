@@ -129,7 +129,8 @@ fn run_of_lists_takes_up_the_part_of_a_url() {
 fn part_goes_when_its_file_is_there() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let bench = urls();
+    let mut bench = urls();
+    bench.options.existing = Existing::Skip;
     assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
     bench.write("file", "somebody else has saved it");
     assert_eq!(bench.fetch(&origin.url("/file")).status.name(), "skipped");
