@@ -9,6 +9,7 @@ mod target;
 
 use std::fmt;
 
+use memchr::memchr;
 use url::{ParseError, Position, Url};
 
 use crate::request::Credentials;
@@ -153,7 +154,7 @@ impl HttpUrl {
 
     pub(crate) fn path(&self) -> &str {
         let target = self.target();
-        &target[..target.find('?').unwrap_or(target.len())]
+        &target[..memchr(b'?', target.as_bytes()).unwrap_or(target.len())]
     }
 
     pub(crate) fn has_query(&self) -> bool {

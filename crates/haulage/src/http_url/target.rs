@@ -14,17 +14,18 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 /// Appends the request target to `text`, for what a URL has after its authority: it is empty, or
 /// begins with `/`, `?` or `#`.
 pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
-    if let Some(control) = rest.bytes().find(u8::is_ascii_control) {
-        return Err(UrlError::Control(control));
-    }
-    let rest = memchr(b'#', rest.as_bytes()).map_or(rest, |fragment| &rest[..fragment]);
     if !rest.starts_with('/') {
         text.push('/');
     }
+    // As nearly all are: one look at each byte.
     if is_final(rest.as_bytes()) {
         text.push_str(rest);
         return Ok(());
     }
+    if let Some(control) = rest.bytes().find(u8::is_ascii_control) {
+        return Err(UrlError::Control(control));
+    }
+    let rest = memchr(b'#', rest.as_bytes()).map_or(rest, |fragment| &rest[..fragment]);
     let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
     let path = without_dot_segments(path);
     text.extend(utf8_percent_encode(&path, ENCODED));
@@ -32,14 +33,14 @@ pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Returns whether a target can stay as it is: nothing in it is to be encoded, and no segment of
-/// its path begins with a dot.
+/// Returns whether a target can stay as it is: it has no fragment, nothing in it is to be encoded or
+/// refused, and no segment of its path begins with a dot.
 fn is_final(target: &[u8]) -> bool {
     let mut before = 0;
     target.iter().all(|&byte| {
         let begins_with_dot = before == b'/' && byte == b'.';
         before = byte;
-        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>') && !begins_with_dot
+        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'#') && !begins_with_dot
     })
 }
 

@@ -1,5 +1,7 @@
 //! Hints for lines of a list that are nearly always a mistake: what to write instead.
 
+use memchr::memchr;
+
 /// The options that lines below a URL have in lists of aria2c, as far as they are common.
 const ARIA2: [&str; 9] = [
     "out",
@@ -22,7 +24,9 @@ const FIELDS: [&str; 8] = [
 /// in it: a second URL, a comment, a field or a name after the first one. `text` is what stands
 /// before the first TAB, without outer spaces.
 pub(super) fn after_space(text: &str) -> Option<&'static str> {
-    let (first, rest) = text.split_once(' ')?;
+    // Hardly any line has one.
+    let space = memchr(b' ', text.as_bytes())?;
+    let (first, rest) = (&text[..space], &text[space + 1..]);
     let next = rest.trim_start();
     let key = next
         .split_once('=')

@@ -8,9 +8,11 @@ const APPLICATION: i32 = 0x6861_756c;
 /// The first version whose rows have `resumed` and `segments`.
 pub(super) const WITH_COUNTS: usize = 3;
 
-/// What each version changed, the first one first; the database's `user_version` says how many of them it has.
-const MIGRATIONS: [&str; 3] = [
-    "
+/// The tables of lists and rows; rows have `$more` columns in versions after the first.
+macro_rules! rows {
+    ($more:literal) => {
+        concat!(
+            "
 CREATE TABLE list (
     id INTEGER PRIMARY KEY,
     -- Its path as given; empty for the URLs of a command line.
@@ -50,10 +52,18 @@ CREATE TABLE item (
     verified TEXT NOT NULL,
     -- ALGO=HEX, separated by blanks
     hashes TEXT,
-    PRIMARY KEY (list, row)
-) WITHOUT ROWID;
 ",
-    "
+            $more,
+            "    PRIMARY KEY (list, row)
+) WITHOUT ROWID;
+"
+        )
+    };
+}
+
+macro_rules! parts {
+    () => {
+        "
 CREATE TABLE part (
     -- Its file's name below .haul/part.
     number INTEGER PRIMARY KEY,
@@ -74,13 +84,26 @@ CREATE TABLE part (
     -- What the response said that the whole comes to: ALGO=HEX
     digest TEXT
 );
-",
+"
+    };
+}
+
+/// What each version changed, the first one first; the database's `user_version` says how many of
+/// them it has.
+const MIGRATIONS: [&str; 3] = [
+    rows!(""),
+    parts!(),
     "
 -- Bytes that were not fetched again, and requests that brought bytes; null in rows of older versions.
 ALTER TABLE item ADD COLUMN resumed INTEGER;
 ALTER TABLE item ADD COLUMN segments INTEGER;
 ",
 ];
+/// What all of them come to, for a database that is made now.
+const NEWEST: &str = concat!(
+    rows!("    resumed INTEGER,\n    segments INTEGER,\n"),
+    parts!()
+);
 
 /// Why a database is not opened.
 #[derive(Debug)]
@@ -101,6 +124,15 @@ impl From<rusqlite::Error> for Unfit {
 /// Brings a database to the present version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
     let have = version(connection)?;
+    if have == 0 {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(NEWEST)?;
+        mark(
+            &transaction,
+            u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX),
+        )?;
+        return Ok(transaction.commit()?);
+    }
     for (version, change) in (1..).zip(MIGRATIONS).skip(have) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(change)?;
@@ -124,5 +156,36 @@ pub(super) fn version(connection: &Connection) -> Result<usize, Unfit> {
         _ if application != i64::from(APPLICATION) => Err(Unfit::Foreign),
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
         _ => Err(Unfit::Newer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables and columns of a database, in their order.
+    fn columns(connection: &Connection) -> Vec<(String, String, String, bool)> {
+        let sql = "SELECT t.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema AS t, \
+                   pragma_table_info(t.name) AS c WHERE t.type = 'table' ORDER BY t.name, c.cid";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn database_made_now_has_what_a_migrated_one_has() {
+        let mut now = Connection::open_in_memory().unwrap();
+        migrate(&mut now).unwrap();
+        let mut old = Connection::open_in_memory().unwrap();
+        let transaction = old.transaction().unwrap();
+        transaction.execute_batch(MIGRATIONS[0]).unwrap();
+        mark(&transaction, 1).unwrap();
+        transaction.commit().unwrap();
+        migrate(&mut old).unwrap();
+        assert_eq!(columns(&now), columns(&old));
+        assert_eq!(version(&now).unwrap(), MIGRATIONS.len());
+        assert_eq!(version(&old).unwrap(), MIGRATIONS.len());
     }
 }
