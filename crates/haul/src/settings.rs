@@ -393,7 +393,7 @@ mod tests {
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
             (options.jobs, options.per_host, options.retry.retries),
-            (3, 2, 1)
+            (3, Some(2), 1)
         );
         assert_eq!(
             (options.connect_timeout.as_secs(), options.timeout.as_secs()),

@@ -274,17 +274,16 @@ pub(crate) struct Download {
     )]
     pub(crate) jobs: usize,
 
-    /// Maximum concurrent requests to one host
+    /// Maximum concurrent requests to one host [default: 16 over HTTP/1.1; what the server allows over HTTP/2]
     ///
     /// haul finds the right number for each host: it starts with four (or --split), adds more while
     /// throughput grows, stops when responses get slower, and halves the number on refusals and
     /// timeouts. -v shows each change.
     #[arg(
         long, value_name = "N", value_parser = at_least_one,
-        default_value_t = Options::DEFAULT_PER_HOST,
         help_heading = "Speed and limits"
     )]
-    pub(crate) per_host: usize,
+    pub(crate) per_host: Option<usize>,
 
     /// Minimum time between two requests to one host, such as 500ms, 2s, 1m
     #[arg(long, value_name = "DUR", help_heading = "Speed and limits")]
@@ -595,7 +594,7 @@ mod tests {
     fn the_library_owns_the_defaults() {
         let download = parse_text("haul http://a/").unwrap().download;
         assert_eq!(download.jobs, Options::DEFAULT_JOBS);
-        assert_eq!(download.per_host, Options::DEFAULT_PER_HOST);
+        assert_eq!(download.per_host, None);
         assert_eq!(download.timeout.0, Options::DEFAULT_TIMEOUT);
     }
 }

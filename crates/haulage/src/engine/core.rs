@@ -149,10 +149,12 @@ impl Core {
             next_row: AtomicU64::new(0),
             input_rows: OnceLock::new(),
             schedule: {
+                let per_host = options.per_host.unwrap_or(Options::DEFAULT_PER_HOST);
                 let caps = Caps {
                     jobs: options.jobs,
-                    per_host: options.per_host,
-                    start: START.max(options.split).min(options.per_host),
+                    per_host,
+                    streams: options.per_host.unwrap_or(options.jobs),
+                    start: START.max(options.split).min(per_host),
                     idle: options.jobs.saturating_mul(IDLE_PER_JOB),
                     delay: options.delay,
                 };

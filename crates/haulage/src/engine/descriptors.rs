@@ -40,6 +40,7 @@ mod tests {
         let caps = Caps {
             jobs: 64,
             per_host: 16,
+            streams: 16,
             start: 4,
             idle: 128,
             delay: Duration::ZERO,

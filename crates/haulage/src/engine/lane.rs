@@ -113,6 +113,9 @@ impl Lane {
             let next = {
                 let mut schedule = self.core.schedule();
                 let seen = self.seen(fine);
+                if let Some(Connection::Http2(shared)) = &self.connection {
+                    schedule.allows_streams(self.host, shared.most_streams());
+                }
                 let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);
                 self.core.hand_out(schedule);
                 next

@@ -26,7 +26,7 @@ pub use self::network::{
 ///
 /// let mut options = Options::into("downloads");
 /// options.jobs = 4;
-/// assert_eq!(options.per_host, Options::DEFAULT_PER_HOST);
+/// assert_eq!(options.per_host, None);
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -37,9 +37,11 @@ pub struct Options {
     pub destination: Destination,
     /// Most requests in flight at once, at least 1.
     pub jobs: usize,
-    /// Most requests in flight to one host (scheme, name and port), and most HTTP/1 connections to it, idle ones
-    /// included; at least 1.
-    pub per_host: usize,
+    /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1 connections
+    /// to it, idle ones included; at least 1. `None`: [`DEFAULT_PER_HOST`](Self::DEFAULT_PER_HOST) over
+    /// HTTP/1, and as many as the server allows over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC
+    /// 9113 §6.5.2), at most [`jobs`](Self::jobs).
+    pub per_host: Option<usize>,
     /// The least time between two requests to one host.
     pub delay: Duration,
     /// Whether robots.txt is obeyed (RFC 9309), and the `Crawl-delay` in it: each host is asked for its own once, before anything else, and the
@@ -122,7 +124,7 @@ pub struct Options {
 impl Options {
     /// The default of [`jobs`](Self::jobs).
     pub const DEFAULT_JOBS: usize = 64;
-    /// The default of [`per_host`](Self::per_host).
+    /// The default of [`per_host`](Self::per_host) over HTTP/1.
     pub const DEFAULT_PER_HOST: usize = 16;
     /// The default of [`split`](Self::split).
     pub const DEFAULT_SPLIT: usize = 4;
@@ -155,7 +157,7 @@ impl Options {
             purpose: Purpose::Download,
             destination: Destination::Directory(directory.into()),
             jobs: Self::DEFAULT_JOBS,
-            per_host: Self::DEFAULT_PER_HOST,
+            per_host: None,
             delay: Duration::ZERO,
             robots: false,
             limit_rate: None,
@@ -199,7 +201,7 @@ impl Options {
         if self.jobs == 0 {
             return refuse("jobs must be at least 1");
         }
-        if self.per_host == 0 {
+        if self.per_host == Some(0) {
             return refuse("per-host must be at least 1");
         }
         if self.split == 0 {

@@ -138,8 +138,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         policy: &RetryPolicy,
         random: f64,
     ) -> Option<Vec<W>> {
-        let per_host = self.caps.per_host;
         let host = &mut self.hosts[id.0];
+        let per_host = host.limit.most();
         let alone = host.busy <= 1;
         match host.health.failed(per_host, alone, now, policy, random) {
             Verdict::GoOn => None,

@@ -155,6 +155,12 @@ impl Limit {
         self.most as usize
     }
 
+    /// Changes the most that it may ever be.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most.max(1) as f64;
+        self.level = self.level.min(self.most);
+    }
+
     /// How often the server has answered as it should.
     pub(super) fn answers(&self) -> u64 {
         self.answers

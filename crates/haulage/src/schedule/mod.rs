@@ -50,6 +50,8 @@ pub(crate) struct Caps {
     pub(crate) jobs: usize,
     /// Work in flight at one host, and its lanes, idle ones included.
     pub(crate) per_host: usize,
+    /// The same over HTTP/2, where the server says how many it allows.
+    pub(crate) streams: usize,
     /// How many of them a host of which nothing is known gets.
     pub(crate) start: usize,
     /// Idle lanes in all.
@@ -382,8 +384,22 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// A connection has shown what the host speaks.
     pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
         let host = &mut self.hosts[id.0];
+        if protocol == Protocol::Exclusive {
+            host.limit.set_most(self.caps.per_host);
+        }
         host.learned(protocol, shared);
         self.offer(id);
+    }
+
+    /// Notes how many requests at once the server allows on a connection that lanes share
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
+    pub(crate) fn allows_streams(&mut self, id: HostId, streams: usize) {
+        let most = streams.min(self.caps.streams);
+        let limit = &mut self.hosts[id.0].limit;
+        if limit.most() != most {
+            limit.set_most(most);
+            self.offer(id);
+        }
     }
 
     /// The lane that was to find out what the host speaks could not connect: another may try.

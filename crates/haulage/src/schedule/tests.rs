@@ -17,6 +17,7 @@ fn caps(jobs: usize, per_host: usize) -> Caps {
     Caps {
         jobs,
         per_host,
+        streams: per_host,
         start: per_host,
         idle: 64,
         delay: Duration::ZERO,
@@ -62,6 +63,26 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
         Grant::Open { host, lease, .. } => (*host, lease.work),
         Grant::Resume { .. } => panic!("{grant:?} should open a lane"),
     }
+}
+
+#[test]
+fn http2_host_gets_what_its_server_allows() {
+    let caps = Caps {
+        streams: 40,
+        ..caps(64, 16)
+    };
+    let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+    let host = schedule.host("https://host.example", Protocol::Unknown, Instant::now);
+    let most = |schedule: &Plain| schedule.hosts[host.0].limit.most();
+    assert_eq!(most(&schedule), 16);
+    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    for (allowed, expected) in [(100, 40), (30, 30), (1, 1), (0, 1), (50, 40)] {
+        schedule.allows_streams(host, allowed);
+        assert_eq!(most(&schedule), expected, "{allowed}");
+        assert!(schedule.hosts[host.0].limit.now() <= expected);
+    }
+    schedule.learned(host, Protocol::Exclusive, None);
+    assert_eq!(most(&schedule), 16);
 }
 
 #[test]
@@ -287,7 +308,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..200),
         patient in any::<bool>(),
     ) {
-        let mut schedule = Plain::new(Caps { jobs, per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
+        let mut schedule = Plain::new(Caps { jobs, per_host, streams: per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
         let mut now = Instant::now();
         let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
         let mut busy: Vec<(HostId, u32)> = Vec::new();

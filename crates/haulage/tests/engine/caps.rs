@@ -43,7 +43,7 @@ fn neither_host_ever_sees_more_than_its_cap() {
     let (one, two) = pair();
     let mut bench = Bench::new();
     bench.options.jobs = 50;
-    bench.options.per_host = 3;
+    bench.options.per_host = Some(3);
     let urls: Vec<_> = (0..2000)
         .map(|number| get(&[&one, &two][number % 2].url(&format!("/file/{number}"))))
         .collect();
@@ -95,7 +95,7 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     }
     let mut bench = Bench::new();
     bench.options.jobs = 8;
-    bench.options.per_host = 6;
+    bench.options.per_host = Some(6);
     bench.options.min_split_size = 64 << 10;
     let rows: Vec<_> = (0..9000)
         .map(|number| (number, format!("/file/{number}")))
@@ -164,4 +164,17 @@ fn hosts_share_the_slots_whatever_the_order_of_the_list() {
         "the second host waited until {} of 200 were done",
         200 - after
     );
+}
+
+#[test]
+fn http2_host_is_capped_as_told() {
+    let origin = Origin::tls();
+    origin.under("/", |_| Script::ok(Body::seeded(3, 20_000)).delay(LATENCY));
+    let mut bench = Bench::trusting(&origin);
+    bench.options.per_host = Some(3);
+    let rows: Vec<_> = (0..300)
+        .map(|row| get(&origin.url(&format!("/{row}"))))
+        .collect();
+    bench.run(rows).iter().for_each(assert_done);
+    assert_eq!(origin.peak_in_flight(), 3);
 }

@@ -443,7 +443,7 @@ fn bodies_that_are_not_read_do_not_stop_their_connection() {
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1 << 20)));
     let mut bench = Bench::trusting(&origin);
-    bench.options.per_host = 4;
+    bench.options.per_host = Some(4);
     let rows: Vec<Row> = (0..200)
         .map(|row| {
             put_hole(&bench.path(&row.to_string()), 1 << 20);

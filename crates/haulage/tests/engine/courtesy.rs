@@ -45,7 +45,7 @@ fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
     let origin = Origin::plain();
     origin.under("/", |_| file());
     let mut bench = Bench::new();
-    bench.options.per_host = 16;
+    bench.options.per_host = Some(16);
     let (limits, outcomes) = limits(&bench, rows(&origin, 600));
     outcomes.iter().for_each(assert_done);
     let mut asked = origin.log();
@@ -68,7 +68,7 @@ fn refusing(most: usize, status: u16, files: u64) -> (Vec<(usize, LimitChange)>,
     origin.under("/", move |_| file.clone());
     origin.limit("/", Limit::at_once(most, Script::status(status)));
     let mut bench = Bench::new();
-    bench.options.per_host = 16;
+    bench.options.per_host = Some(16);
     bench.options.retry.base = Duration::from_millis(10);
     let (limits, outcomes) = limits(&bench, rows(&origin, files));
     assert_eq!(outcomes.len() as u64, files);
@@ -124,7 +124,7 @@ fn bodies_that_break_off_are_no_sign_that_there_are_too_many() {
         }
     });
     let mut bench = Bench::new();
-    bench.options.per_host = 16;
+    bench.options.per_host = Some(16);
     bench.options.retry.base = Duration::from_millis(10);
     let (limits, outcomes) = limits(&bench, rows(&origin, 300));
     outcomes.iter().for_each(assert_done);

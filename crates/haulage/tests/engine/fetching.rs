@@ -60,7 +60,7 @@ fn connections_are_kept_and_never_more_than_the_cap() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 5000)));
     let mut bench = Bench::new();
-    bench.options.per_host = 3;
+    bench.options.per_host = Some(3);
     let urls: Vec<_> = (0..300)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();

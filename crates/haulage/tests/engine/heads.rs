@@ -297,7 +297,7 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
     origin.under("/never/", |_| Script::status(202));
     origin.under("/ready/", |_| Script::ok(Body::of("hello")));
     let mut bench = Bench::new();
-    bench.options.per_host = 2;
+    bench.options.per_host = Some(2);
     // A host in trouble is given up after this.
     bench.options.retry.max_time = Duration::from_millis(20);
     let rows = (0..60).map(|number| {

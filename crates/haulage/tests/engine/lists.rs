@@ -383,7 +383,7 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
     });
     let mut bench = Bench::new();
     // With slots to spare it would look for other hosts farther down.
-    (bench.options.jobs, bench.options.per_host) = (4, 4);
+    (bench.options.jobs, bench.options.per_host) = (4, Some(4));
     let mut outcomes = haulage::download(rows, bench.options.clone()).unwrap();
     block_on(async {
         for received in 0..5_000 {

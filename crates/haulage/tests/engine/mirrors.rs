@@ -16,7 +16,7 @@ fn bench() -> Bench {
 }
 
 fn one_share(bench: &mut Bench) {
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     bench.options.min_split_size = 2 << 20;
 }
 
@@ -96,7 +96,7 @@ fn beside_a_response_over_http2_a_mirror_brings_a_share() {
     let mut bench = Bench::trusting(&first);
     one_share(&mut bench);
     // There would be room for one more.
-    bench.options.per_host = 2;
+    bench.options.per_host = Some(2);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
     fetched(&bench, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);

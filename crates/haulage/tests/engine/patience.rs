@@ -22,7 +22,7 @@ fn retry_after_closes_the_host_and_no_other() {
     busy.under("/", |_| file());
     other.under("/", |_| file());
     let mut bench = Bench::new();
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     let rows: Vec<_> = (0..5)
         .flat_map(|number| {
             let path = format!("/{number}");
@@ -221,7 +221,7 @@ fn file_that_is_to_be_asked_for_later_keeps_no_other_waiting() {
         origin
     });
     let mut bench = Bench::new();
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     let rows = origins.iter().flat_map(|origin| {
         let row = |number| get(&origin.url(&format!("/{number}")));
         (0..5).map(row).collect::<Vec<_>>()
@@ -244,7 +244,7 @@ fn an_outage_is_probed_one_request_at_a_time() {
         if request.nth == 1 { failing } else { file() }
     });
     let mut bench = Bench::new();
-    bench.options.per_host = 4;
+    bench.options.per_host = Some(4);
     let rows: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
@@ -271,7 +271,7 @@ fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::empty()).close());
     let mut bench = Bench::new();
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     bench.options.retry.base = Duration::from_millis(200);
     bench.options.retry.max_time = Duration::from_millis(20);
     let rows: Vec<_> = (0..1000)
@@ -299,7 +299,7 @@ fn a_host_whose_long_body_breaks_off_has_not_been_in_trouble_all_the_while() {
     origin.on("/1", slow.close_at(50));
     origin.on("/2", file());
     let mut bench = Bench::new();
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     bench.options.timeout = Duration::from_secs(1);
     bench.options.retry.retries = 0;
     bench.options.retry.max_time = Duration::from_millis(20);

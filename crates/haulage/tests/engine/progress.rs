@@ -204,7 +204,7 @@ fn a_host_that_brings_files_piece_by_piece_is_not_given_up() {
         slow.close_at(CUT)
     });
     let mut bench = bench(1);
-    bench.options.per_host = 1;
+    bench.options.per_host = Some(1);
     bench.options.retry.max_time = Duration::from_millis(50);
     let rows: Vec<_> = (0..3)
         .map(|nth| get(&origin.url(&format!("/{nth}"))))

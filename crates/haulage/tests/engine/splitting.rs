@@ -115,7 +115,7 @@ fn what_the_others_have_no_answer_for_is_taken_back() {
 fn they_count_as_requests_to_the_host() {
     let (origin, gate) = waiting(|_, _| entity());
     let mut bench = bench();
-    bench.options.per_host = 2;
+    bench.options.per_host = Some(2);
     bench.options.split = 16;
     let (_engine, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 3);

@@ -11,7 +11,7 @@ fn a_run_stops_when_so_many_items_have_failed() {
     let gate = Gate::new();
     origin.on("/held", Script::ok(Body::seeded(1, 10)).hold(&gate));
     let mut bench = Bench::new();
-    bench.options.per_host = 2;
+    bench.options.per_host = Some(2);
     bench.options.max_errors = Some(3);
     let paths = ["/held", "/404", "/404b", "/404c", "/404d", "/404e"];
     let mut engine = bench.start();

@@ -82,6 +82,11 @@ impl Shared {
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
+    /// Returns how many requests the server allows at once.
+    pub(crate) fn most_streams(&self) -> usize {
+        self.sender.current_max_send_streams()
+    }
+
     /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY)
     /// while nothing was under way.
     pub(super) async fn ended(&self) {
