@@ -312,7 +312,11 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        let host = argument.trim_start_matches('/');
+        let host = ["http:", "https:", "//", "/"]
+            .iter()
+            .fold(argument, |rest, start| {
+                rest.strip_prefix(start).unwrap_or(rest)
+            });
         problem.hint(format!("did you mean https://{host}?"))
     }
 }
@@ -484,6 +488,7 @@ mod tests {
     fn what_cannot_be_done_says_what_can() {
         for (line, says) in [
             ("example.org/a", "did you mean https://example.org/a?"),
+            ("http:example.org/a", "did you mean https://example.org/a?"),
             ("u:secret@h/a", "write https:// before it"),
             ("http://a/ Cargo.toml", "-i Cargo.toml"),
             ("help", "haul --help"),

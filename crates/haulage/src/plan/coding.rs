@@ -172,9 +172,33 @@ pub(crate) fn content(headers: &Fields) -> Result<Vec<Coding>, Error> {
 /// same, the framing of an upload to S3, and charsets.
 pub(crate) fn is_none(name: &[u8]) -> bool {
     const NOTHING: [&str; 6] = ["identity", "none", "binary", "8bit", "7bit", "aws-chunked"];
-    const CHARSETS: [&str; 16] = [
-        "utf", "iso-", "iso8859", "iso_8859", "windows-", "cp125", "us-ascii", "ascii", "latin",
-        "koi8", "gb2312", "gb18030", "gbk", "big5", "euc-", "shift",
+    const CHARSETS: [&str; 26] = [
+        "utf",
+        "iso-",
+        "iso8859",
+        "iso_8859",
+        "windows-",
+        "cp",
+        "us-ascii",
+        "ascii",
+        "latin",
+        "koi8",
+        "gb2312",
+        "gb18030",
+        "gbk",
+        "big5",
+        "euc-",
+        "shift",
+        "ansi",
+        "hz-gb",
+        "ibm",
+        "macintosh",
+        "ms_kanji",
+        "sjis",
+        "tis-620",
+        "ucs-",
+        "unicode",
+        "x-mac",
     ];
     let begins_with = |start: &str| {
         let start = start.as_bytes();
@@ -246,6 +270,9 @@ mod tests {
             "identity",
             "None",
             "utf-8",
+            "TIS-620",
+            "x-mac-roman",
+            "cp866",
             "UTF8",
             "iso-8859-1",
             "windows-1252",
