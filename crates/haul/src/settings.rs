@@ -293,6 +293,13 @@ fn one_checksum(but: &str) -> Problem {
 
 /// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
 fn no_url(argument: &str) -> Problem {
+    if let Some((_, after)) = argument.split_once('@')
+        && !Path::new(argument).exists()
+    {
+        // What stands before it may be a password.
+        let hint = format!("write https:// before it, as in https://NAME:PASSWORD@{after}");
+        return Problem::usage(format!("…@{after} is not a URL: it has no ://")).hint(hint);
+    }
     let problem = Problem::usage(format!("{argument} is not a URL: it has no ://"));
     if Path::new(argument).exists() {
         problem.hint(format!(
@@ -305,7 +312,11 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        let host = argument.trim_start_matches('/');
+        let host = ["http:", "https:", "//", "/"]
+            .iter()
+            .fold(argument, |rest, start| {
+                rest.strip_prefix(start).unwrap_or(rest)
+            });
         problem.hint(format!("did you mean https://{host}?"))
     }
 }
@@ -477,6 +488,8 @@ mod tests {
     fn what_cannot_be_done_says_what_can() {
         for (line, says) in [
             ("example.org/a", "did you mean https://example.org/a?"),
+            ("http:example.org/a", "did you mean https://example.org/a?"),
+            ("u:secret@h/a", "write https:// before it"),
             ("http://a/ Cargo.toml", "-i Cargo.toml"),
             ("help", "haul --help"),
             ("-j 4 demo", "a command comes first"),

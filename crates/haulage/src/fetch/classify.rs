@@ -233,7 +233,9 @@ fn judge_tls(tls: &rustls::Error) -> (ErrorKind, String) {
             | Alert::AccessDenied),
         ) => (
             ErrorKind::Tls,
-            format!("the server wants another certificate of ours, or one at all: {alert:?}"),
+            format!(
+                "the server asks for a certificate of its clients, which haul cannot give ({alert:?})"
+            ),
         ),
         other => (
             ErrorKind::Reset,

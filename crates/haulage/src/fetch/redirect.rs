@@ -60,8 +60,7 @@ pub(crate) fn next_hop(
         ("https", "http") if plain_http != PlainHttp::Anywhere => Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "the redirect leads from https to plain http ({}), which anybody on the way could change; \
-                 --allow-downgrade follows it",
+                "the redirect leads from https to plain http ({}), which anybody on the way could change",
                 shown(next.0.as_str())
             ),
         )),

@@ -42,9 +42,9 @@ pub(crate) enum UrlError {
 pub(crate) type Parsed = (HttpUrl, Option<Credentials>);
 
 impl HttpUrl {
-    /// Parses an absolute URL. White space around it is ignored.
+    /// Parses an absolute URL. Spaces around it are ignored.
     pub(crate) fn parse(text: &str) -> Result<Parsed, UrlError> {
-        let text = text.trim_ascii();
+        let text = text.trim_matches(' ');
         let (scheme, after) = split_scheme(text).ok_or(UrlError::NoScheme)?;
         if !is_http(scheme) {
             return Err(UrlError::NotHttp(scheme.into()));
@@ -83,7 +83,7 @@ impl HttpUrl {
     /// Resolves a reference against this URL (RFC 3986 §5.2). One with this URL's scheme and no
     /// `//` after it is relative (§5.2.2, for compatibility).
     pub(crate) fn join(&self, reference: &str) -> Result<Parsed, UrlError> {
-        let reference = reference.trim_ascii();
+        let reference = reference.trim_matches(' ');
         match split_scheme(reference) {
             None => self.join_relative(reference),
             Some((scheme, after))
@@ -337,6 +337,8 @@ mod tests {
                 let text = around.replace('b', &format!("b{}b", char::from(control)));
                 assert_eq!(problem(&text), UrlError::Control(control), "{text:?}");
             }
+            let at_its_end = format!("http://h/a{} ", char::from(control));
+            assert_eq!(problem(&at_its_end), UrlError::Control(control));
         }
         for text in [
             "http://",

@@ -1,15 +1,17 @@
-//! Codings on top of a file: those of its content (RFC 9110 §8.4), and those that only its message had on the way (RFC 9112 §7).
+//! Codings on top of a file: those of its content (RFC 9110 §8.4), and those that only its message
+//! had on the way (RFC 9112 §7).
 
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
 use crate::error::{Error, ErrorKind};
 use crate::plan::fields::Fields;
 
-/// What is asked for with `Accept-Encoding`, best known first. `deflate` is decoded but not asked for, since servers disagree
-/// about what it means.
+/// What is asked for with `Accept-Encoding`, best known first. `deflate` is decoded but not asked
+/// for, since servers disagree about what it means.
 pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
-/// Most codings on top of one another. Honest servers apply one; each further one multiplies what a few bytes can stand
-/// for, and the memory that undoing them takes (as in curl, after CVE-2022-32206).
+/// Most codings on top of one another. Honest servers apply one; each further one multiplies what a
+/// few bytes can stand for, and the memory that undoing them takes (as in curl, after
+/// CVE-2022-32206).
 const MOST: usize = 5;
 
 /// A coding that can be undone.
@@ -17,7 +19,8 @@ const MOST: usize = 5;
 pub(crate) enum Coding {
     /// RFC 1952.
     Gzip,
-    /// RFC 1950, a zlib wrapper around RFC 1951; or RFC 1951 alone, which some servers send (RFC 9110 §8.4.1.2).
+    /// RFC 1950, a zlib wrapper around RFC 1951; or RFC 1951 alone, which some servers send (RFC
+    /// 9110 §8.4.1.2).
     Deflate,
     /// RFC 7932.
     Brotli,
@@ -82,8 +85,8 @@ impl Coding {
     }
 }
 
-/// All codings of a response that are to be undone, the last one that was applied first. Transfer codings always are, content
-/// codings only where `undoes_content`.
+/// All codings of a response that are to be undone, the last one that was applied first. Transfer
+/// codings always are, content codings only where `undoes_content`.
 ///
 /// # Errors
 /// Of kind `protocol` or `decode`, for a coding that is unknown, and for too many.
@@ -103,12 +106,12 @@ pub(crate) fn to_undo(headers: &Fields, undoes_content: bool) -> Result<Vec<Laye
     Ok(layers)
 }
 
-/// The transfer codings of a response (RFC 9112 §6.1). `chunked` comes last or not at all; none of them has parameters (§7.1,
-/// §7.2). `identity`, which RFC 7230 removed, is none.
+/// The transfer codings of a response (RFC 9112 §6.1). `chunked` comes last or not at all; none of
+/// them has parameters (§7.1, §7.2). `identity`, which RFC 7230 removed, is none.
 ///
 /// # Errors
-/// Of kind `protocol`, for a coding that cannot be undone, since then the end of the body cannot be trusted either; and for too
-/// many.
+/// Of kind `protocol`, for a coding that cannot be undone, since then the end of the body cannot be
+/// trusted either; and for too many.
 pub(crate) fn transfer(headers: &Fields) -> Result<Transfer, Error> {
     let mut transfer = Transfer::default();
     for name in headers.list(TRANSFER_ENCODING) {
@@ -168,13 +171,37 @@ pub(crate) fn content(headers: &Fields) -> Result<Vec<Coding>, Error> {
     Ok(codings)
 }
 
-/// Whether a content coding is none: `identity` (RFC 9110 §12.5.3), or what servers put there by mistake: words that mean the
-/// same, the framing of an upload to S3, and charsets.
+/// Whether a content coding is none: `identity` (RFC 9110 §12.5.3), or what servers put there by
+/// mistake: words that mean the same, the framing of an upload to S3, and charsets.
 pub(crate) fn is_none(name: &[u8]) -> bool {
     const NOTHING: [&str; 6] = ["identity", "none", "binary", "8bit", "7bit", "aws-chunked"];
-    const CHARSETS: [&str; 16] = [
-        "utf", "iso-", "iso8859", "iso_8859", "windows-", "cp125", "us-ascii", "ascii", "latin",
-        "koi8", "gb2312", "gb18030", "gbk", "big5", "euc-", "shift",
+    const CHARSETS: [&str; 26] = [
+        "utf",
+        "iso-",
+        "iso8859",
+        "iso_8859",
+        "windows-",
+        "cp",
+        "us-ascii",
+        "ascii",
+        "latin",
+        "koi8",
+        "gb2312",
+        "gb18030",
+        "gbk",
+        "big5",
+        "euc-",
+        "shift",
+        "ansi",
+        "hz-gb",
+        "ibm",
+        "macintosh",
+        "ms_kanji",
+        "sjis",
+        "tis-620",
+        "ucs-",
+        "unicode",
+        "x-mac",
     ];
     let begins_with = |start: &str| {
         let start = start.as_bytes();
@@ -246,6 +273,9 @@ mod tests {
             "identity",
             "None",
             "utf-8",
+            "TIS-620",
+            "x-mac-roman",
+            "cp866",
             "UTF8",
             "iso-8859-1",
             "windows-1252",

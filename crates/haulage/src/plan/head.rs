@@ -109,10 +109,21 @@ fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
 fn failure(status: StatusCode, headers: &Fields) -> Error {
     let later = retry_after::later(status, headers, SystemTime::now());
     let advice = advice(status, later.is_some());
-    let error = Error::http(status, format!("the server answered {status}{advice}"));
+    let error = Error::http(
+        status,
+        format!("the server answered {}{advice}", named(status)),
+    );
     match later {
         Some(Later { wait }) => error.transient(true).retry_after(wait),
         None => error,
+    }
+}
+
+/// Returns a status as messages have it: its number, and what it is called if it has a name.
+fn named(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
     }
 }
 
@@ -127,7 +138,7 @@ pub(crate) fn wait_before_following(
 ) -> Result<Duration, Error> {
     match asked {
         Some(asked) if asked > longest => {
-            let error = Error::http(status, format!("the server answered {status}"));
+            let error = Error::http(status, format!("the server answered {}", named(status)));
             Err(error.transient(true).retry_after(Some(asked)))
         }
         asked => Ok(asked.unwrap_or_default()),
@@ -282,6 +293,10 @@ mod tests {
                 "{status}"
             );
         }
+        assert_eq!(
+            failed(520, &[]).to_string(),
+            "the server answered 520; it is in trouble: try again later"
+        );
         assert!(matches!(of(307, &[]), Answer::Redirect(None)));
         assert!(matches!(of(203, &[]), Answer::Save(_)));
     }

@@ -1,4 +1,5 @@
-//! Whether and when a server wants to be asked again: `Retry-After` (RFC 9110 §10.2.3), and GitHub's rate limits. Pure.
+//! Whether and when a server wants to be asked again: `Retry-After` (RFC 9110 §10.2.3), and
+//! GitHub's rate limits. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +21,9 @@ pub(crate) struct Later {
 
 /// Whether a response of this status says that the same request may succeed later, seen from `now`.
 ///
-/// Retry-After says so for every status but those of success (202 apart, which means "not ready") and 304, which answer the request,
-/// and 410, which means "gone for good". 404 with it means "not there yet". For 403 and 429, so does a rate limit that is used up.
+/// Retry-After says so for every status but those of success (202 apart, which means "not ready")
+/// and 304, which answer the request, and 410, which means "gone for good". 404 with it means "not
+/// there yet". For 403 and 429, so does a rate limit that is used up.
 pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Option<Later> {
     let may_pass = match status {
         StatusCode::ACCEPTED => true,
@@ -39,9 +41,9 @@ pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Op
     }
 }
 
-/// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the response's own `Date` where
-/// it has one, since clocks differ. A time that has passed is no wait; what cannot be read asks for nothing. Of several, the longest
-/// counts.
+/// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the
+/// response's own `Date` where it has one, since clocks differ. A time that has passed is no wait;
+/// what cannot be read asks for nothing. Of several, the longest counts.
 pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
     let waits = headers.get_all(RETRY_AFTER).filter_map(|value| {
         let text = value.to_str()?.trim();

@@ -23,7 +23,8 @@ impl UrlParser {
             && let Some(rest) = text.strip_prefix(&*last.written)
             && rest.starts_with('/')
         {
-            return HttpUrl::new(&last.normalised, rest.trim_ascii_end()).map(|url| (url, None));
+            return HttpUrl::new(&last.normalised, rest.trim_end_matches(' '))
+                .map(|url| (url, None));
         }
         let parsed = HttpUrl::parse(text)?;
         if let Some(written) = before_path(text) {

@@ -171,7 +171,7 @@ fn url_request(
     base: Option<&Base>,
     urls: &mut UrlParser,
 ) -> Result<Request, Error> {
-    let url = url.trim_ascii();
+    let url = url.trim_matches(' ');
     if memchr(b' ', url.as_bytes()).is_some()
         && let Some(hint) = hints::after_space(url)
     {

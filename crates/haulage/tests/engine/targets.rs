@@ -151,11 +151,14 @@ fn url_with_a_control_character_fails_with_its_line() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 10)));
     let list = format!(
-        "{}\n{}\n{}\t{}\nx\u{b}y\n",
+        "{}\r\n{}\n{}\t{}\nx\u{b}y\n{}\n\u{c}{}\n{}\r\n",
         origin.url("/good"),
         origin.url("/a\rb"),
         origin.url("/c"),
         origin.url("/m\u{1b}"),
+        origin.url("/at-its-end\u{c}"),
+        origin.url("/before-it"),
+        origin.url("/two-returns\r"),
     );
     let rows = TextList::new(std::io::Cursor::new(list), "list.txt");
     let rows = rows.relative_to(&origin.url("/")).unwrap();
@@ -166,7 +169,7 @@ fn url_with_a_control_character_fails_with_its_line() {
         .map(|outcome| (outcome.place.as_ref().unwrap().line, kind(outcome)))
         .collect();
     failed.sort_unstable();
-    assert_eq!(failed, [(2, "input"), (3, "input"), (4, "input")]);
+    assert_eq!(failed, [2, 3, 4, 5, 6, 7].map(|line| (line, "input")));
     assert_eq!(asked(&origin), ["/good"]);
     assert!(Request::new("http://h/a\tb").is_err());
 }

@@ -1,8 +1,9 @@
 //! Heads that break the grammar of RFC 9112 where browsers and curl do not mind: pure.
 //!
-//! Each line is read by itself, so that one which cannot be read is dropped and the others count. The exception is a line that may
-//! say where the body ends: two readers who take it differently see two different streams, and that is how responses are smuggled
-//! (RFC 9112 §11.2). Such a line is read as it is meant, or the whole head is refused.
+//! Each line is read by itself, so that one which cannot be read is dropped and the others count.
+//! The exception is a line that may say where the body ends: two readers who take it differently
+//! see two different streams, and that is how responses are smuggled (RFC 9112 §11.2). Such a line
+//! is read as it is meant, or the whole head is refused.
 
 use http::{StatusCode, Version};
 
@@ -77,8 +78,8 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// RFC 9112 §4, but for the case of its first word, more blanks, and whatever follows the three digits. A later minor version is
-/// read as the last one that is known (RFC 9110 §6.2).
+/// RFC 9112 §4, but for the case of its first word, more blanks, and whatever follows the three
+/// digits. A later minor version is read as the last one that is known (RFC 9110 §6.2).
 fn status_line(line: &[u8]) -> Result<(Version, StatusCode), &'static str> {
     const PROTOCOL: &[u8] = b"HTTP/1.";
     let no_version = "it does not begin with a version of HTTP";
@@ -119,7 +120,8 @@ impl FieldLines {
                 self.last_is_folded = true;
                 Ok(())
             }
-            // RFC 9112 §2.2: before the first field it is to be consumed without further processing.
+            // RFC 9112 §2.2: before the first field it is to be consumed without further
+            // processing.
             None if is_continuation => drop_line(line),
             _ => {
                 self.read_last()?;

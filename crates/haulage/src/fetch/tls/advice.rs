@@ -70,9 +70,17 @@ fn handshake(host: &str, cause: &rustls::Error) -> String {
             | InvalidMessage::MessageTooLarge
             | InvalidMessage::InvalidEmptyPayload,
         ) => format!(
-            "{host} does not speak TLS on this port; if it is a plain web server, write http:// in the URL"
+            "{host} does not speak TLS on this port, but perhaps plain HTTP; check the host and the port in the URL"
         ),
-        other => format!("no TLS connection with {host}: {other}"),
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => format!(
+            "{host} asks for a certificate of its clients, which haul cannot give; ask whoever runs the server for another way in"
+        ),
+        rustls::Error::AlertReceived(alert) => format!(
+            "{host} refused the TLS handshake ({alert:?}); check the host in the URL, or tell whoever runs the server"
+        ),
+        other => format!(
+            "{host} breaks the rules of TLS ({other}); check the host and the port in the URL, or tell whoever runs the server"
+        ),
     }
 }
 
@@ -103,6 +111,12 @@ fn distrust(why: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name; check the host in the URL".into()
         }
+        // An authority of the same name has a key of another kind.
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is not signed by the authority of this name that we trust; if it is your own authority's or server's, \
+             name its current file with --cacert"
+                .into()
+        }
         CertificateError::BadSignature => {
             "its signature is wrong; if you have named a file with --cacert, check that it is the current one".into()
         }
@@ -112,8 +126,7 @@ fn distrust(why: &CertificateError) -> String {
         CertificateError::Revoked => {
             "it has been revoked; tell whoever runs the server".into()
         }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
             "it is signed in a way that is unknown or no longer safe; the server needs a new one".into()
         }
         CertificateError::Other(other) => structure(other),
@@ -228,8 +241,28 @@ mod tests {
                 "TLS 1.2 or 1.3",
             ),
             (
+                CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    signature_algorithm_id: vec![],
+                    public_key_algorithm_id: vec![],
+                }
+                .into(),
+                "name its current file with --cacert",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                "asks for a certificate of its clients",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::InternalError),
+                "refused the TLS handshake (InternalError)",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::MissingKeyExchange),
+                "breaks the rules of TLS",
+            ),
+            (
                 rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
-                "write http://",
+                "does not speak TLS",
             ),
         ] {
             let message = said(cause);
@@ -238,7 +271,9 @@ mod tests {
                 message.contains("h:443") && message.contains(';'),
                 "{message}"
             );
-            assert!(!message.contains("insecure"), "{message}");
+            for unsafe_way in ["insecure", "http://", "allow-downgrade"] {
+                assert!(!message.contains(unsafe_way), "{message}");
+            }
         }
     }
 }

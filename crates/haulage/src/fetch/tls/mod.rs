@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
@@ -86,7 +86,7 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     })?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
-        .map_err(|cause| cannot_use(path, &cause.to_string()).caused_by(cause))?;
+        .map_err(|cause| cannot_use(path, why_no_pem(&cause)).caused_by(cause))?;
     if certificates.is_empty() {
         return Err(cannot_use(
             path,
@@ -94,6 +94,16 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         ));
     }
     Ok(certificates)
+}
+
+/// Returns why a file of certificates cannot be read.
+fn why_no_pem(cause: &pem::Error) -> &'static str {
+    match cause {
+        pem::Error::MissingSectionEnd { .. } => {
+            "it ends within a certificate; copy the whole file again"
+        }
+        _ => "it is not a valid PEM file; copy it again, or convert it with openssl x509",
+    }
 }
 
 fn cannot_use(path: &Path, why: &str) -> Error {
