@@ -234,14 +234,14 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
             Pattern::parse(url)?
         };
         if !download.checksums.is_empty() && pattern.len() != Some(1) {
-            return Err(one_checksum("a pattern that stands for several"));
+            return Err(one_checksum("the URL is a pattern that stands for several"));
         }
         let pattern = match target {
             Target::File { name, .. } => pattern.output(name)?,
             Target::StandardOutput | Target::Device(_) if pattern.len() != Some(1) => {
                 return Err(target::one_output(
                     download,
-                    "a pattern that stands for several",
+                    "the URL is a pattern that stands for several",
                 ));
             }
             Target::Folder(_) | Target::StandardOutput | Target::Device(_) => pattern,
@@ -266,10 +266,10 @@ fn check_checksums(download: &Download) -> Result<(), Problem> {
         return Ok(());
     }
     if !download.inputs.is_empty() {
-        return Err(one_checksum("a list"));
+        return Err(one_checksum("there is a list"));
     }
     if download.urls.len() > 1 {
-        return Err(one_checksum("several"));
+        return Err(one_checksum("there are several"));
     }
     let twice = |checksum: &&Checksum| {
         let same = |other: &&Checksum| other.algorithm() == checksum.algorithm();
@@ -285,10 +285,8 @@ fn check_checksums(download: &Download) -> Result<(), Problem> {
 }
 
 fn one_checksum(but: &str) -> Problem {
-    Problem::usage(format!(
-        "--checksum is for the file of one URL, and there is {but}"
-    ))
-    .hint("in a list, after each URL and a tab, sha256=HEX does that")
+    Problem::usage(format!("--checksum is for the file of one URL, and {but}"))
+        .hint("in a list, after each URL and a tab, sha256=HEX does that")
 }
 
 /// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.

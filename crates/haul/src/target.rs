@@ -31,7 +31,7 @@ impl Target {
         let has_sets = |url: &String| url.contains(['{', '[']);
         let is_pattern = !download.globoff && download.urls.iter().any(has_sets);
         let output = download.output.as_deref();
-        target(&download.directory, output, is_pattern, look)
+        target(&download.directory, output, is_pattern, look, is_link)
     }
 
     /// Checks that there is one file where `-o` names one.
@@ -49,10 +49,10 @@ impl Target {
                 "-o DIR/ is a folder for all; with a pattern such as {a,b} in one URL, -o may have #1 for its value",
             )),
             Self::StandardOutput | Self::Device(_) if has_list => {
-                Err(one_output(download, "a list"))
+                Err(one_output(download, "there is a list"))
             }
             Self::StandardOutput | Self::Device(_) if has_several => {
-                Err(one_output(download, "several"))
+                Err(one_output(download, "there are several"))
             }
             Self::StandardOutput if download.results == Some(ResultsTarget::Output) => Err(
                 Problem::usage("standard output can have the file or the results, not both")
@@ -90,10 +90,8 @@ impl Target {
 /// Returns the refusal of more than one file where one stream takes it.
 pub(crate) fn one_output(download: &Download, but: &str) -> Problem {
     let output = download.output.as_deref().unwrap_or("-");
-    Problem::usage(format!(
-        "-o {output} takes the file of one URL, and there is {but}"
-    ))
-    .hint("give one URL, or leave -o out: -d DIR is where the files go")
+    Problem::usage(format!("-o {output} takes the file of one URL, and {but}"))
+        .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
 
 /// What stands at a path.
@@ -115,6 +113,11 @@ fn look(path: &Path) -> Standing {
     }
 }
 
+/// Returns whether a path is a symbolic link.
+fn is_link(path: &Path) -> bool {
+    path.is_symlink()
+}
+
 /// Decides where the files go. `output` is relative to `directory`, and may lead out of it: an
 /// absolute path stands for itself. As with `cp`, a folder that exists, or a name that ends in a
 /// slash, means "into that folder". `is_pattern` tells whether `#1` in `output` stands for
@@ -127,6 +130,7 @@ fn target(
     output: Option<&str>,
     is_pattern: bool,
     look: impl Fn(&Path) -> Standing,
+    is_link: impl Fn(&Path) -> bool,
 ) -> Result<Target, Problem> {
     let Some(output) = output else {
         return Ok(Target::Folder(directory.to_owned()));
@@ -164,19 +168,19 @@ fn target(
         }
         return Ok(Target::Folder(whole));
     }
-    Ok(file(directory, path, output, varies))
+    Ok(file(directory, path, output, varies, is_link))
 }
 
 /// Splits the path of a file into the folder of the run and a name below it. A path below the
-/// destination stays whole.
-fn file(directory: &Path, path: &Path, output: &str, varies: bool) -> Target {
-    let leads_out = |component| matches!(component, Component::RootDir | Component::ParentDir);
-    if !path.components().any(leads_out) {
-        return Target::File {
-            folder: directory.to_owned(),
-            name: output.to_owned(),
-        };
-    }
+/// destination stays whole, unless a link leads out of it: below a destination no link is followed,
+/// but one that the user names is meant.
+fn file(
+    directory: &Path,
+    path: &Path,
+    output: &str,
+    varies: bool,
+    is_link: impl Fn(&Path) -> bool,
+) -> Target {
     let components: Vec<_> = path.components().collect();
     let last = components.len().saturating_sub(1);
     let varying = |component: &Component<'_>| component.as_os_str().to_string_lossy().contains('#');
@@ -184,9 +188,17 @@ fn file(directory: &Path, path: &Path, output: &str, varies: bool) -> Target {
         Some(at) if varies => at,
         _ => last,
     };
+    let folder = |length: usize| directory.join(components[..length].iter().collect::<PathBuf>());
+    let leads_out = |component| matches!(component, &Component::RootDir | &Component::ParentDir);
+    if !components.iter().any(leads_out) && !(1..=split).any(|length| is_link(&folder(length))) {
+        return Target::File {
+            folder: directory.to_owned(),
+            name: output.to_owned(),
+        };
+    }
     let name: PathBuf = components[split..].iter().collect();
     Target::File {
-        folder: directory.join(components[..split].iter().collect::<PathBuf>()),
+        folder: folder(split),
         name: name.to_string_lossy().into_owned(),
     }
 }
@@ -210,7 +222,8 @@ mod tests {
             Some("/dev/null" | "D/pipe") => Standing::Device,
             _ => Standing::Other,
         };
-        target(Path::new("D"), Some(output), is_pattern, look)
+        let is_link = |path: &Path| path == Path::new("D/link");
+        target(Path::new("D"), Some(output), is_pattern, look, is_link)
     }
 
     fn into_folder(folder: &str) -> Target {
@@ -240,6 +253,15 @@ mod tests {
         assert_eq!(decide("/abs/#1.gif", true), Ok(file("/abs", "#1.gif")));
         assert_eq!(decide("/abs/#1/x#2/y", true), Ok(file("/abs", "#1/x#2/y")));
         assert_eq!(decide("/c#1/x", false), Ok(file("/c#1", "x")));
+    }
+
+    #[test]
+    fn a_path_through_a_link_is_split_into_folder_and_name() {
+        assert_eq!(decide("link/x", false), Ok(file("D/link", "x")));
+        assert_eq!(decide("link/a/x", false), Ok(file("D/link/a", "x")));
+        assert_eq!(decide("link/#1/x", true), Ok(file("D/link", "#1/x")));
+        assert_eq!(decide("#1/link/x", true), Ok(file("D", "#1/link/x")));
+        assert_eq!(decide("link", false), Ok(file("D", "link")));
     }
 
     #[test]

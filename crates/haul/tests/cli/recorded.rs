@@ -93,7 +93,7 @@ fn spoil(path: &std::path::Path, at: usize, bytes: &[u8]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own files")]
-const DAMAGES: [(&str, Damage); 8] = [
+const DAMAGES: [(&str, Damage); 9] = [
     ("no database", |path| {
         std::fs::write(
             path,
@@ -137,6 +137,11 @@ const DAMAGES: [(&str, Damage); 8] = [
     ("a folder", |path| {
         std::fs::remove_file(path).unwrap();
         std::fs::create_dir(path).unwrap();
+    }),
+    ("a pipe", |path| {
+        std::fs::remove_file(path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
     }),
     ("a folder for a log", |path| {
         let log = path.with_file_name("state.db-wal");

@@ -115,3 +115,17 @@ fn a_list_never_leads_out_of_the_destination() {
     );
     assert!(!place.has("x"));
 }
+
+#[test]
+fn output_below_a_linked_folder_goes_there() {
+    let origin = Origin::plain();
+    origin.on("/f", Script::ok(Body::of("x")));
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("disk")).unwrap();
+    std::os::unix::fs::symlink("disk", place.path().join("out")).unwrap();
+    for (output, file) in [("out/x", "disk/x"), ("out/new/x", "disk/new/x")] {
+        let ran = place.haul(&["-o", output, &origin.url("/f")]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(place.read(file), "x");
+    }
+}

@@ -168,7 +168,7 @@ impl Core {
         self.options.existing == Existing::Auto && !request.checksums.is_empty()
     }
 
-    /// The same for a row whose file an identical one has saved.
+    /// Returns what becomes of a row whose file an identical row has saved.
     pub(super) fn there_already(&self, target: &TargetName, request: &Request) -> There {
         if self.hashes_of(request).is_empty() {
             There::Ends(Status::Skipped, self.length_of(target))
@@ -177,7 +177,8 @@ impl Core {
         }
     }
 
-    /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone meanwhile.
+    /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone
+    /// meanwhile.
     pub(super) fn read_first(self: &Arc<Self>, item: Box<Item>) {
         let core = Arc::clone(self);
         let (target, hashes) = (item.target.clone(), self.hashes_of(&item.request));

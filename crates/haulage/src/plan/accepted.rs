@@ -1,7 +1,7 @@
 //! What a destination's file system takes in a name, beyond what every system takes.
 
-/// A set of characters and forms of names that only some file systems take: `:` and its like, a dot
-/// or a space at the end, and names that Windows keeps for devices.
+/// A set of characters and forms of names that only some file systems take: `:` and its like, and a
+/// dot or a space at the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Accepted(u16);
 
@@ -13,12 +13,11 @@ impl Accepted {
 
     /// A name to try for each member of the set. The member is accepted if a file can be created
     /// under that name, and its folder then lists exactly that name.
-    pub(crate) const TRIALS: [&str; 11] = [
-        "a\\a", "a<a", "a>a", "a:a", "a\"a", "a|a", "a?a", "a*a", "a.", "a ", "con",
+    pub(crate) const TRIALS: [&str; 10] = [
+        "a\\a", "a<a", "a>a", "a:a", "a\"a", "a|a", "a?a", "a*a", "a.", "a ",
     ];
     const DOT: usize = 8;
     const SPACE: usize = 9;
-    const DEVICE: usize = 10;
 
     /// Returns the set whose members' trials, by their place in [`Self::TRIALS`], succeed.
     pub(crate) fn tried(mut succeeds: impl FnMut(&str) -> bool) -> Self {
@@ -51,11 +50,6 @@ impl Accepted {
         self.has(Self::SPACE)
     }
 
-    /// Returns whether `con` is a name like any other.
-    pub(super) const fn devices(self) -> bool {
-        self.has(Self::DEVICE)
-    }
-
     const fn has(self, at: usize) -> bool {
         self.0 & (1 << at) != 0
     }
@@ -69,8 +63,8 @@ mod tests {
     fn a_set_has_what_was_found() {
         assert_eq!(Accepted::tried(|_| true), Accepted::EVERYTHING);
         assert_eq!(Accepted::tried(|_| false), Accepted::NOTHING);
-        let some = Accepted::tried(|name| name.contains(':') || name == "con");
-        assert!(some.character(':') && some.devices());
+        let some = Accepted::tried(|name| name.contains(':'));
+        assert!(some.character(':'));
         assert!(!some.character('?') && !some.final_dot() && !some.outer_space());
         for character in ['/', '\0', 'a'] {
             assert!(!Accepted::EVERYTHING.character(character), "{character:?}");

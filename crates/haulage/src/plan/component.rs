@@ -136,7 +136,6 @@ fn depends_on_system(component: &str) -> bool {
     component.contains(|character| is_forbidden(character) && !matches!(character, '/' | '\0'))
         || component.ends_with([' ', '.'])
         || component.starts_with(' ')
-        || is_device(component)
 }
 
 /// Returns a plain file name for a destination that accepts this much; borrowed if the component
@@ -155,7 +154,7 @@ fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_,
     if safe.is_empty() {
         safe.push('_');
     }
-    if is_device(&safe) && !accepted.devices() {
+    if is_device(&safe) {
         safe.insert(0, '_');
     }
     if position == Position::First && is_state_folder(&safe) {
@@ -385,7 +384,6 @@ pub(super) mod tests {
             "a\\b",
             "a. ",
             " a",
-            "con",
             "a.",
             "...a",
         ] {
@@ -403,6 +401,9 @@ pub(super) mod tests {
             (".haul", "_haul"),
             (".HAUL", "_HAUL"),
             ("haul~1", "_haul~1"),
+            ("con", "_con"),
+            ("NUL.txt", "_NUL.txt"),
+            ("aux.", "_aux."),
         ] {
             assert_eq!(everything(text), safe, "{text:?}");
         }
@@ -416,7 +417,9 @@ pub(super) mod tests {
 
     #[test]
     fn the_destination_is_asked_only_where_it_matters() {
-        for text in ["a.gif", "ä.gif", "a\nb", "..a", ".haul", "a/b", "haul~1"] {
+        for text in [
+            "a.gif", "ä.gif", "a\nb", "..a", ".haul", "a/b", "haul~1", "con",
+        ] {
             let asked = || -> Accepted { panic!("asked for {text:?}") };
             let _ = Component::of_text(text, Position::First, &asked);
         }

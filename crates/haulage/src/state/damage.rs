@@ -30,9 +30,9 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Whether a database could not be opened since something else than a file stands where it or its
+/// Whether something else than a file, such as a folder or a pipe, stands where a database or its
 /// log should. What is a link is not ours to move.
-pub(super) fn is_obstructed(error: &rusqlite::Error, path: &Path) -> bool {
+pub(super) fn is_obstructed(path: &Path) -> bool {
     let is_obstacle = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -40,8 +40,7 @@ pub(super) fn is_obstructed(error: &rusqlite::Error, path: &Path) -> bool {
             .symlink_metadata()
             .is_ok_and(|found| !found.is_file() && !found.is_symlink())
     };
-    error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
-        && ["", "-wal", "-shm"].into_iter().any(is_obstacle)
+    ["", "-wal", "-shm"].into_iter().any(is_obstacle)
 }
 
 /// A statement that failed; `what` was to be done, in words that fit before a colon.
@@ -65,7 +64,7 @@ impl Unfit {
         match self {
             Self::Foreign => true,
             Self::Newer => false,
-            Self::Broken(error) => is_damage(error) || is_obstructed(error, path),
+            Self::Broken(error) => is_damage(error) || is_obstructed(path),
         }
     }
 

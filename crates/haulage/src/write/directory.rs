@@ -42,7 +42,7 @@ pub(crate) use self::lock::lacks_locks;
 pub(super) use self::look::{holds_no_files, present, read};
 use self::open::OpenPart;
 pub(crate) use self::state::state_in;
-use self::state::{busy, state_place};
+use self::state::{busy, state_place, unusable};
 use self::syncing::Syncing;
 pub(crate) use self::syncing::lacks_sync;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
@@ -110,9 +110,8 @@ impl Directory {
             Workspace::Keep => Whose::Lists,
             Workspace::RemoveWhenDone => Whose::Urls,
         };
-        let (space, moment) = match workspace::open(root.as_fd(), whose, &options.title)
-            .map_err(failed)?
-        {
+        let opened = workspace::open(root.as_fd(), whose, &options.title);
+        let (space, moment) = match opened.map_err(|error| unusable(path, error))? {
             Opened::Mine(space, moment) => (space, moment),
             Opened::Busy(owner, mark) => return Err(busy(path, owner.as_ref(), mark.as_deref())),
         };

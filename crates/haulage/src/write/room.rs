@@ -1,4 +1,5 @@
-//! Room on the destination's file system that is to stay free: a run stops, and can be resumed, before it takes that too.
+//! Room on the destination's file system that is to stay free: a run stops, and can be resumed,
+//! before it takes that too.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -12,8 +12,8 @@ use super::part_name;
 use super::workspace::{LOCK, is_folder};
 use super::{STATE, lock};
 
-/// Keeps those parts of a folder that are recorded, and that have at least so many bytes; removes all other files. Which are kept, and the
-/// number from which on all are free.
+/// Keeps the recorded parts of a folder that have at least the recorded bytes, and removes all
+/// other files. Returns the parts kept, and the number from which on all are free.
 pub(super) fn keep(parts: &OwnedFd, recorded: &[(u64, u64)]) -> io::Result<(Vec<u64>, u64)> {
     let recorded: HashMap<_, _> = recorded.iter().copied().collect();
     let mut kept = Vec::new();
@@ -87,7 +87,8 @@ pub(super) fn number_of(name: &CStr) -> Option<u64> {
     (part_name(number).as_c_str() == name).then_some(number)
 }
 
-/// Whether a part is a file that we have made, and nobody else can have written to under another name, with at least so many bytes.
+/// Returns whether a part is a file of this user's with at least so many bytes, and without a
+/// second name under which somebody else can have written to it.
 fn is_ours(parts: &OwnedFd, part: u64, least: u64) -> bool {
     statat(parts, part_name(part), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
         FileType::from_raw_mode(found.st_mode) == FileType::RegularFile

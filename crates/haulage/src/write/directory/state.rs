@@ -26,6 +26,7 @@ const REMOTE: [u32; 10] = [
     0x0bd0_0bd0,
     0x4750_4653,
 ];
+
 /// Where what a later run into a folder needs to know is kept: a path without links, as far as the
 /// folder goes. What is in the workspace may be none either, but whoever opens it has to see to
 /// that.
@@ -78,6 +79,26 @@ fn is_remote(root: &OwnedFd) -> bool {
         let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
         REMOTE.contains(&kind)
     })
+}
+
+/// Says that a workspace cannot be opened, and what to do about it: the destination itself may be
+/// fine.
+pub(super) fn unusable(path: &Path, cause: io::Error) -> Error {
+    let workspace = path.join(WORKSPACE);
+    let is_there = workspace.symlink_metadata().is_ok();
+    let shown = workspace.display();
+    let disk = |what: String| Error::new(ErrorKind::Disk, what);
+    match cause.kind() {
+        io::ErrorKind::NotADirectory => {
+            let what = format!("{shown}, or {PARTS} in it, is no folder; move it away");
+            disk(what).caused_by(cause)
+        }
+        io::ErrorKind::PermissionDenied if is_there => disk(format!(
+            "{shown} cannot be written; it may belong to another user: remove it, or choose another folder with --dir"
+        ))
+        .caused_by(cause),
+        _ => Error::disk(&format!("cannot use the folder {}", path.display()), cause),
+    }
 }
 
 /// Says that another run keeps this one out, and which file is to be removed should that not be

@@ -289,6 +289,22 @@ fn a_destination_that_cannot_be_used_says_so() {
 }
 
 #[test]
+fn workspace_that_is_no_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(WORKSPACE), "").unwrap();
+    for workspace in [Workspace::Keep, Workspace::RemoveWhenDone] {
+        let Err(error) = Directory::open(folder.path(), &options(workspace)) else {
+            panic!("a file is no folder");
+        };
+        let says = error.to_string();
+        assert!(
+            says.contains("/.haul, or part in it, is no folder"),
+            "{says}"
+        );
+    }
+}
+
+#[test]
 fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let mut most = options(Workspace::Keep);
