@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, Codings, Durability, Existing, HttpVersion, Layout, Naming, Options,
-    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    PlainHttp, Purpose, Request, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -219,6 +219,10 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         return Err(Problem::usage(format!("{quoted} has quotes around it"))
             .hint("leave out the quotes that are part of the URL"));
     }
+    if let Some(other) = download.urls.iter().find(|url| has_other_scheme(url)) {
+        let error = Request::new(other).err();
+        return Err(error.map_or_else(|| no_url(other), Problem::from));
+    }
     if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Problem::usage(
             "standard input can be read only once: give -i - once",
@@ -257,6 +261,15 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         inputs.add_list(path, format, download.base_url.as_deref())?;
     }
     Ok(inputs)
+}
+
+/// Returns whether a URL is for something else than HTTP, such as `ftp://`. A pattern may stand in
+/// the scheme.
+fn has_other_scheme(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_http = |name: &str| scheme.eq_ignore_ascii_case(name);
+    !scheme.is_empty() && scheme.bytes().all(is_name) && !is_http("http") && !is_http("https")
 }
 
 /// Checksums are those of one file, and of one algorithm there is one.
