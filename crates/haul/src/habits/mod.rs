@@ -34,6 +34,10 @@ pub(crate) fn translate(
         own: Own::of(subcommand.unwrap_or(command)),
         // The habits are those of downloaders: a subcommand has its own options only.
         has_habits: subcommand.is_none(),
+        help: subcommand.map_or_else(
+            || "haul --help".to_owned(),
+            |subcommand| format!("haul {} --help", subcommand.get_name()),
+        ),
         kept: program.into_iter().collect(),
         problems: Vec::new(),
         left: typed,
@@ -50,6 +54,8 @@ pub(crate) fn translate(
 struct Scan {
     own: Own,
     has_habits: bool,
+    /// The command that lists the options.
+    help: String,
     kept: Vec<OsString>,
     problems: Vec<Problem>,
     left: std::vec::IntoIter<OsString>,
@@ -187,7 +193,7 @@ impl Scan {
             {
                 problem.hint(format!("leave --{positive} out to turn it off"))
             } else {
-                problem.hint("haul --help lists the options")
+                problem.hint(format!("{} lists the options", self.help))
             });
     }
 

@@ -368,3 +368,14 @@ fn secrets_are_not_repeated() {
         assert!(!told.contains("hush"), "{line}: {told}");
     }
 }
+
+#[test]
+fn an_unknown_option_of_a_subcommand_names_its_help() {
+    for (line, help) in [
+        ("results --foo x", "haul results --help"),
+        ("demo -x16", "haul demo --help"),
+        ("--foo http://a/", "haul --help"),
+    ] {
+        assert!(answers(line).concat().contains(help), "{line}");
+    }
+}
