@@ -220,8 +220,7 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
             .hint("leave out the quotes that are part of the URL"));
     }
     if let Some(other) = download.urls.iter().find(|url| has_other_scheme(url)) {
-        let error = Request::new(other).err();
-        return Err(error.map_or_else(|| no_url(other), Problem::from));
+        Request::new(other)?;
     }
     if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Problem::usage(
@@ -306,7 +305,10 @@ fn one_checksum(but: &str) -> Problem {
 
 /// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
 fn no_url(argument: &str) -> Problem {
-    let problem = Problem::usage(format!("{argument} is not a URL: it has no ://"));
+    let (scheme, rest) = split_scheme(argument);
+    let host = without_login(rest);
+    let shown = if host == rest { argument } else { host };
+    let problem = Problem::usage(format!("{shown} is not a URL: it has no ://"));
     if Path::new(argument).exists() {
         problem.hint(format!(
             "there is a file of that name; to read URLs from it: -i {argument}"
@@ -318,8 +320,28 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        let host = argument.trim_start_matches('/');
-        problem.hint(format!("did you mean https://{host}?"))
+        problem.hint(format!("did you mean {scheme}://{host}?"))
+    }
+}
+
+/// Splits what should have been a URL into its scheme and the rest: `http:/host` and `https//host`
+/// are typing errors.
+fn split_scheme(argument: &str) -> (&str, &str) {
+    for scheme in ["https", "http"] {
+        let rest = argument.strip_prefix(scheme);
+        if let Some(rest) = rest.filter(|rest| rest.starts_with([':', '/'])) {
+            return (scheme, rest.trim_start_matches([':', '/']));
+        }
+    }
+    ("https", argument.trim_start_matches('/'))
+}
+
+/// Returns a host and path without the name and password before them, which messages do not repeat.
+fn without_login(text: &str) -> &str {
+    let authority = text.split('/').next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => &text[at + 1..],
+        None => text,
     }
 }
 
@@ -490,6 +512,10 @@ mod tests {
     fn what_cannot_be_done_says_what_can() {
         for (line, says) in [
             ("example.org/a", "did you mean https://example.org/a?"),
+            ("http:/h/a", "did you mean http://h/a?"),
+            ("https//h/a", "did you mean https://h/a?"),
+            ("http:h/a", "did you mean http://h/a?"),
+            ("me:pw@h/a", "did you mean https://h/a?"),
             ("http://a/ Cargo.toml", "-i Cargo.toml"),
             ("help", "haul --help"),
             ("-j 4 demo", "a command comes first"),

@@ -17,12 +17,12 @@ struct After<'a> {
 }
 
 impl<'a> After<'a> {
-    /// Returns what would be the letter's value.
+    /// Returns what would be the letter's value; aria2c takes `-x=16`, too.
     fn value(&self) -> Option<&'a str> {
         if self.rest.is_empty() {
             self.next
         } else {
-            Some(self.rest)
+            Some(self.rest.strip_prefix('=').unwrap_or(self.rest))
         }
     }
 
@@ -194,13 +194,13 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
 }
 
 /// Returns whether `-O` is wget's, which is followed by a file name; curl's is followed by nothing
-/// of its own.
+/// of its own, as in `-OC-`.
 fn names_file(after: &After<'_>) -> bool {
     if after.rest.is_empty() {
         let is_name = |next: &str| next == "-" || after.has_url && !next.contains("://");
         after.next.is_some_and(is_name)
     } else {
-        after.rest.contains(['.', '/', '-'])
+        after.rest.contains(['.', '/', '-']) && !after.rest.ends_with("C-")
     }
 }
 

@@ -351,6 +351,19 @@ fn what_haul_does_not_do_can_be_switched_off() {
 }
 
 #[test]
+fn an_equals_sign_may_stand_before_the_value_of_a_letter() {
+    for (line, answer) in [
+        ("-x=16 http://a/", "-s 16 --per-host 16"),
+        ("-k=1M http://a/", "--min-split-size 1M"),
+        ("-P=dir http://a/", "-d dir"),
+    ] {
+        assert!(answers(line).concat().contains(answer), "{line}");
+    }
+    assert_eq!(accepted("-OC- http://a/").urls, ["http://a/"]);
+    assert_eq!(accepted("-LOC- http://a/").urls, ["http://a/"]);
+}
+
+#[test]
 fn secrets_are_not_repeated() {
     for line in [
         "-b session=hush http://a/",

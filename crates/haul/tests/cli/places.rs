@@ -52,6 +52,9 @@ fn a_url_that_is_not_http_is_a_usage_error() {
         assert!(ran.stderr.contains("only http and https"), "{}", ran.stderr);
         assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
     }
+    let ran = place.haul(&["me:hush@a.example/x"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
 }
 
 #[test]
