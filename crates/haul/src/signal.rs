@@ -12,6 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// process and then to its group; systemd sends both. Within this time they are one request to stop.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
+/// Ctrl-C under timeout(1) or a task runner arrives twice: from the terminal, and from the parent that
+/// passes it on. Nobody presses it again within this time.
+const PASSED_ON: Duration = Duration::from_millis(30);
+
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -53,6 +57,7 @@ impl Stops {
                 self.first = Some((asked, at));
                 Heed::Stop
             }
+            (_, Some((_, first))) if at < first + PASSED_ON => Heed::Nothing,
             (Asked::Terminate | Asked::HangUp, Some((Asked::Terminate | Asked::HangUp, first)))
                 if at < first + ONE_REQUEST =>
             {
@@ -158,7 +163,8 @@ mod tests {
         ] {
             let mut stops = Stops::default();
             assert_eq!(stops.heed(first, start), Heed::Stop);
-            assert_eq!(stops.heed(second, start), Heed::AtOnce);
+            assert_eq!(stops.heed(second, start), Heed::Nothing);
+            assert_eq!(stops.heed(second, start + PASSED_ON), Heed::AtOnce);
         }
     }
 
