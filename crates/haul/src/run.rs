@@ -2,10 +2,11 @@
 
 use std::future;
 use std::io;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use haulage::{Engine, Error, Event, Events};
+use haulage::{Destination, Engine, Error, Event, Events};
 use tokio::runtime;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
@@ -19,7 +20,11 @@ use crate::start::{self, Unstarted};
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
     let total = Total::of(settings.inputs.counts());
-    let mut display = settings.display.reporter(&total);
+    let folder = match &settings.options.destination {
+        Destination::Directory(folder) => folder.as_path(),
+        _ => Path::new(""),
+    };
+    let mut display = settings.display.reporter(&total, folder);
     if let Some(note) = &settings.note {
         display.notice(&Notice::Note(note));
     }

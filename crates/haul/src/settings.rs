@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, Codings, Durability, Existing, HttpVersion, Layout, Naming, Options,
-    PlainHttp, Purpose, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    PlainHttp, Purpose, Request, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -219,6 +219,9 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         return Err(Problem::usage(format!("{quoted} has quotes around it"))
             .hint("leave out the quotes that are part of the URL"));
     }
+    if let Some(other) = download.urls.iter().find(|url| has_other_scheme(url)) {
+        Request::new(other)?;
+    }
     if download.inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Problem::usage(
             "standard input can be read only once: give -i - once",
@@ -259,6 +262,15 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
     Ok(inputs)
 }
 
+/// Returns whether a URL is for something else than HTTP, such as `ftp://`. A pattern may stand in
+/// the scheme.
+fn has_other_scheme(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_http = |name: &str| scheme.eq_ignore_ascii_case(name);
+    !scheme.is_empty() && scheme.bytes().all(is_name) && !is_http("http") && !is_http("https")
+}
+
 /// Checksums are those of one file, and of one algorithm there is one.
 fn check_checksums(download: &Download) -> Result<(), Problem> {
     let checksums = &download.checksums;
@@ -291,14 +303,10 @@ fn one_checksum(but: &str) -> Problem {
 
 /// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
 fn no_url(argument: &str) -> Problem {
-    if let Some((_, after)) = argument.split_once('@')
-        && !Path::new(argument).exists()
-    {
-        // What stands before it may be a password.
-        let hint = format!("write https:// before it, as in https://NAME:PASSWORD@{after}");
-        return Problem::usage(format!("…@{after} is not a URL: it has no ://")).hint(hint);
-    }
-    let problem = Problem::usage(format!("{argument} is not a URL: it has no ://"));
+    let (scheme, rest) = split_scheme(argument);
+    let host = without_login(rest);
+    let shown = if host == rest { argument } else { host };
+    let problem = Problem::usage(format!("{shown} is not a URL: it has no ://"));
     if Path::new(argument).exists() {
         problem.hint(format!(
             "there is a file of that name; to read URLs from it: -i {argument}"
@@ -310,12 +318,28 @@ fn no_url(argument: &str) -> Problem {
             "a command comes first, and its options after it: haul {argument}"
         ))
     } else {
-        let host = ["http:", "https:", "//", "/"]
-            .iter()
-            .fold(argument, |rest, start| {
-                rest.strip_prefix(start).unwrap_or(rest)
-            });
-        problem.hint(format!("did you mean https://{host}?"))
+        problem.hint(format!("did you mean {scheme}://{host}?"))
+    }
+}
+
+/// Splits what should have been a URL into its scheme and the rest: `http:/host` and `https//host`
+/// are typing errors.
+fn split_scheme(argument: &str) -> (&str, &str) {
+    for scheme in ["https", "http"] {
+        let rest = argument.strip_prefix(scheme);
+        if let Some(rest) = rest.filter(|rest| rest.starts_with([':', '/'])) {
+            return (scheme, rest.trim_start_matches([':', '/']));
+        }
+    }
+    ("https", argument.trim_start_matches('/'))
+}
+
+/// Returns a host and path without the name and password before them, which messages do not repeat. A
+/// password may hold anything; an `@` after a `/` alone belongs to a path.
+fn without_login(text: &str) -> &str {
+    match text.rfind('@') {
+        Some(at) if text[..at].contains(':') || !text[..at].contains('/') => &text[at + 1..],
+        _ => text,
     }
 }
 
@@ -486,8 +510,12 @@ mod tests {
     fn what_cannot_be_done_says_what_can() {
         for (line, says) in [
             ("example.org/a", "did you mean https://example.org/a?"),
-            ("http:example.org/a", "did you mean https://example.org/a?"),
-            ("u:secret@h/a", "write https:// before it"),
+            ("http:example.org/a", "did you mean http://example.org/a?"),
+            ("u:se/cr@et@h/a", "did you mean https://h/a?"),
+            ("http:/h/a", "did you mean http://h/a?"),
+            ("https//h/a", "did you mean https://h/a?"),
+            ("http:h/a", "did you mean http://h/a?"),
+            ("me:pw@h/a", "did you mean https://h/a?"),
             ("http://a/ Cargo.toml", "-i Cargo.toml"),
             ("help", "haul --help"),
             ("-j 4 demo", "a command comes first"),

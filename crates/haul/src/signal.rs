@@ -8,15 +8,21 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A terminal that closes sends SIGHUP by itself, and its shell sends another one: within this time
-/// they are one request to stop.
-const ONE_HANGUP: Duration = Duration::from_millis(500);
+/// A terminal that closes sends SIGHUP, and its shell sends it too; timeout(1) sends SIGTERM to the
+/// process and then to its group; systemd sends both. Within this time they are one request to stop.
+const ONE_REQUEST: Duration = Duration::from_millis(500);
+
+/// Ctrl-C under timeout(1) or a task runner arrives twice: from the terminal, and from the parent that
+/// passes it on. Nobody presses it again within this time.
+const PASSED_ON: Duration = Duration::from_millis(30);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Ctrl-C, or SIGTERM.
+    /// Ctrl-C.
     Stop,
+    /// SIGTERM.
+    Terminate,
     /// SIGHUP: the terminal is closed, or the connection to it is lost.
     HangUp,
     /// Ctrl-Z.
@@ -51,10 +57,13 @@ impl Stops {
                 self.first = Some((asked, at));
                 Heed::Stop
             }
-            (Asked::HangUp, Some((Asked::HangUp, first))) if at < first + ONE_HANGUP => {
+            (_, Some((_, first))) if at < first + PASSED_ON => Heed::Nothing,
+            (Asked::Terminate | Asked::HangUp, Some((Asked::Terminate | Asked::HangUp, first)))
+                if at < first + ONE_REQUEST =>
+            {
                 Heed::Nothing
             }
-            (Asked::Stop | Asked::HangUp, Some(_)) => Heed::AtOnce,
+            (Asked::Stop | Asked::Terminate | Asked::HangUp, Some(_)) => Heed::AtOnce,
         }
     }
 }
@@ -99,7 +108,7 @@ impl Interrupts {
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Terminate,
             () = received(&mut self.hang_up) => Asked::HangUp,
             () = received(&mut self.pause) => Asked::Pause,
         }
@@ -148,23 +157,31 @@ mod tests {
         for (first, second) in [
             (Asked::Stop, Asked::Stop),
             (Asked::Stop, Asked::HangUp),
+            (Asked::Stop, Asked::Terminate),
+            (Asked::Terminate, Asked::Stop),
             (Asked::HangUp, Asked::Stop),
         ] {
             let mut stops = Stops::default();
             assert_eq!(stops.heed(first, start), Heed::Stop);
-            assert_eq!(stops.heed(second, start), Heed::AtOnce);
+            assert_eq!(stops.heed(second, start), Heed::Nothing);
+            assert_eq!(stops.heed(second, start + PASSED_ON), Heed::AtOnce);
         }
     }
 
     #[test]
-    fn a_closing_terminal_hangs_up_twice_and_stops_once() {
+    fn a_signal_that_is_sent_twice_at_once_stops_once() {
         let start = Instant::now();
-        let mut stops = Stops::default();
-        assert_eq!(stops.heed(Asked::HangUp, start), Heed::Stop);
-        let soon = start + Duration::from_millis(3);
-        assert_eq!(stops.heed(Asked::HangUp, soon), Heed::Nothing);
-        let later = start + ONE_HANGUP;
-        assert_eq!(stops.heed(Asked::HangUp, later), Heed::AtOnce);
+        for (first, second) in [
+            (Asked::HangUp, Asked::HangUp),
+            (Asked::Terminate, Asked::Terminate),
+            (Asked::Terminate, Asked::HangUp),
+        ] {
+            let mut stops = Stops::default();
+            assert_eq!(stops.heed(first, start), Heed::Stop);
+            let soon = start + Duration::from_millis(3);
+            assert_eq!(stops.heed(second, soon), Heed::Nothing);
+            assert_eq!(stops.heed(second, start + ONE_REQUEST), Heed::AtOnce);
+        }
     }
 
     #[test]

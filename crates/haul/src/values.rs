@@ -209,7 +209,7 @@ impl FromStr for User {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (user, password) = text.split_once(':').ok_or(
-            "nothing asks for the password here: write USER:PASSWORD, or USER: for an empty one",
+            "haul does not ask for a password: write USER:PASSWORD, or USER: for an empty one",
         )?;
         Ok(Self(Credentials {
             user: user.to_owned(),

@@ -51,17 +51,17 @@ pub(crate) enum Layout {
 /// What happens to a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Exists {
-    /// Skip it if it is the same file (its checksum matches, or its size and time are those of the
-    /// server's); finish it if it is a part of it; otherwise keep both, and give the new one
-    /// another name: a~1b2c3d4e.gif
+    /// Skip it if it is the same file (its checksum matches, or its size and time are the
+    /// server's); replace it if it is the beginning of the new file; otherwise keep both, and save
+    /// the new one under another name: a~1b2c3d4e.gif
     Auto,
-    /// Skip it, whatever is in it
+    /// Skip it without a request, whatever is in it
     Skip,
     /// Ask the server whether it has changed, and replace it if so, once the new one is complete
     Refresh,
     /// Replace it, once the new one is complete
     Overwrite,
-    /// Keep it, and give the new one another name: a.1.gif
+    /// Keep it, and save the new one under another name: a.1.gif
     Rename,
     /// Keep it, and count the item as failed
     Fail,
@@ -83,7 +83,7 @@ pub(crate) enum Durability {
 pub(crate) enum RetryFailed {
     /// All of them
     All,
-    /// Those whose cause may have passed, such as a timeout or a status 503, but not a 404
+    /// Those that may work now: after a timeout or a status 503, but not after a 404
     Transient,
     /// None: they fail again, without a request
     None,

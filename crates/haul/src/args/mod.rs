@@ -54,7 +54,7 @@ Examples:
   haul -o - https://example.org/a.tgz | tar xz
   haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'
   haul --checksum sha256=HEX URL              fails unless the checksum matches
-  haul results photos --status failed         what an earlier run could not get";
+  haul results photos --status failed         what an earlier run failed to get";
 
 /// What the exit status tells.
 pub(crate) const EXIT_STATUS: &str = "\
@@ -71,8 +71,9 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Print the recorded result of each item of a list
     ///
-    /// With --format text the output is a list that -i reads, to try failed items by themselves:
-    /// haul results DIR --status failed --format text > failed.txt
+    /// With --format text the output is a list that -i reads. To retry only what failed: haul
+    /// results DIR --status failed --format text > failed.txt, and then haul -d DIR -i failed.txt
+    /// --retry-failed all
     Results(Recorded),
     /// Print the completion script for a shell
     Completions {
@@ -154,8 +155,8 @@ pub(crate) struct Download {
 
     /// Resolve relative URLs in a list, and names in a list of checksums, against this URL
     ///
-    /// This works as for links in a web page: the last part of the path counts only if it ends with
-    /// a slash. So for a list of checksums, the URL of the list itself will do.
+    /// This works like a link in a web page: what follows the last slash of this URL is ignored. So
+    /// for a list of checksums, the URL of the list itself will do.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
 
@@ -166,7 +167,7 @@ pub(crate) struct Download {
     #[arg(long, conflicts_with = "results", help_heading = "Input")]
     pub(crate) dry_run: bool,
 
-    /// Turn URL patterns off: {} and [] stand for themselves
+    /// Turn off URL patterns: {} and [] have no special meaning
     #[arg(short, long, help_heading = "Input")]
     pub(crate) globoff: bool,
 
@@ -184,11 +185,14 @@ pub(crate) struct Download {
     /// Save the file under this name; - writes it to standard output
     ///
     /// DIR/, or a folder that exists, saves the file in that folder under its own name. The name is
-    /// relative to --dir; it may be absolute or contain .., and then .haul is kept in the folder of
-    /// the file. With a URL pattern, #1 stands for the value of its first set, #<name> for that of
-    /// the set of this name. A device such as /dev/null is written to directly, as is standard
-    /// output: the bytes go out as they arrive, so an attempt that fails midway cannot be retried,
-    /// and a wrong checksum only shows in the exit status.
+    /// relative to --dir. It may be absolute or contain ..; .haul is then in the folder of the
+    /// file.
+    ///
+    /// With a URL pattern, #1 is replaced by the value of its first set, and #<name> by that of the
+    /// set with this name.
+    ///
+    /// Standard output, and a device such as /dev/null, get the bytes as they arrive: an attempt
+    /// that fails midway cannot be retried, and a wrong checksum only shows in the exit status.
     #[arg(
         short,
         long,
@@ -198,7 +202,7 @@ pub(crate) struct Download {
     )]
     pub(crate) output: Option<String>,
 
-    /// How to name files that neither -o nor the list names
+    /// How to name files for which neither -o nor the list gives a name
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Layout::Flat, help_heading = "Files")]
     pub(crate) layout: Layout,
 
@@ -217,26 +221,27 @@ pub(crate) struct Download {
     #[arg(long, help_heading = "Files")]
     pub(crate) portable_names: bool,
 
-    /// When a file is there already
+    /// What to do when the file exists
     ///
-    /// A file that an earlier run has recorded, and that has the recorded size, is known: with auto
-    /// it is skipped without a request, and with refresh its server is asked whether it has
-    /// changed. Any other file is compared with the checksum of its row or, without one, with the
-    /// size and the time (Last-Modified) in the server's response, whose body is read only where
-    /// they differ. Next to NAME.aria2, NAME.part, NAME.crdownload and the like no file counts as
-    /// complete.
+    /// A file is known if an earlier run has recorded it and it still has the recorded size. With
+    /// auto, a known file is skipped without a request; with refresh, the server is asked whether
+    /// it has changed.
+    ///
+    /// Any other file is compared: with its checksum or, if there is none, with the size and time
+    /// (Last-Modified) of the server's response. The body of the response is downloaded only if
+    /// they differ. A file next to NAME.aria2, NAME.part, NAME.crdownload or the like never counts
+    /// as complete.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Exists::Auto, help_heading = "Files")]
     pub(crate) exists: Exists,
 
-    /// Stop before the destination's file system has less than this: 500K, 64M, 1G; 0 turns that
-    /// off [default: 64M, or 2% of the file system if that is less]
+    /// Stop when the file system has less free space than this: 500K, 64M, 1G; 0 turns this off
+    /// [default: 64M, or 2% of the file system if that is less]
     ///
-    /// The run ends with status 3, and the same command goes on once there is room.
+    /// The run ends with status 3. Free some space, and run the same command again to resume.
     #[arg(long, value_name = "SIZE", help_heading = "Files")]
     pub(crate) min_free: Option<Size>,
 
-    /// Fail with status 3 if another run downloads a list into the same folder, instead of waiting
-    /// for it
+    /// Fail with status 3, instead of waiting, if another run downloads a list into the same folder
     ///
     /// Runs of URLs never wait, neither for one another nor for a list.
     #[arg(long, help_heading = "Files")]
@@ -251,9 +256,9 @@ pub(crate) struct Download {
 
     /// Expected checksum of the file, such as sha256=HEX, for one URL
     ///
-    /// Algorithms: sha256, sha512, sha1, md5, blake3, crc32c. May be repeated for another one. In a
-    /// list, ALGO=HEX after the URL and a TAB does the same. If the file exists, it is read and
-    /// compared.
+    /// Algorithms: sha256, sha512, sha1, md5, blake3, crc32c. May be repeated with another
+    /// algorithm. In a list, ALGO=HEX after the URL and a TAB does the same. If the file exists, it
+    /// is read and compared.
     #[arg(long = "checksum", value_name = "ALGO=HEX", help_heading = "Files")]
     pub(crate) checksums: Vec<Checksum>,
 
@@ -286,13 +291,13 @@ pub(crate) struct Download {
     pub(crate) per_host: Option<usize>,
 
     /// Minimum time between two requests to one host, such as 500ms, 2s, 1m
-    #[arg(long, value_name = "DUR", help_heading = "Speed and limits")]
+    #[arg(long, value_name = "TIME", help_heading = "Speed and limits")]
     pub(crate) delay: Option<Span>,
 
     /// Obey robots.txt, including its Crawl-delay
     ///
     /// It is requested once from each host, before anything else. A URL that it disallows fails.
-    /// haul follows the rules for the product name that --user-agent begins with: haulage.
+    /// The rules that apply are those for the product name at the start of --user-agent: haulage.
     #[arg(long, help_heading = "Speed and limits")]
     pub(crate) robots: bool,
 
@@ -307,10 +312,10 @@ pub(crate) struct Download {
     /// Maximum segments of one file at once; 1 turns segments off
     ///
     /// A large file starts as one request. If the rest would take more than two seconds, idle
-    /// connections to its host download the second half of the largest remainder. Segments count as
-    /// requests (--per-host, -j). They are used only if the server supports ranges and identifies
-    /// the version of the file, and only while they make it faster. With a checksum, mirrors serve
-    /// segments too.
+    /// connections to its host download the second half of the largest remainder. Each segment
+    /// counts as a request (--per-host, -j). Segments are used only if the server supports ranges
+    /// and identifies the version of the file, and only while they make it faster. With a checksum,
+    /// mirrors serve segments too.
     #[arg(
         short, long, value_name = "N", value_parser = segments,
         default_value_t = Options::DEFAULT_SPLIT,
@@ -326,10 +331,10 @@ pub(crate) struct Download {
     )]
     pub(crate) min_split_size: Size,
 
-    /// Consecutive failed attempts without progress, after the first
+    /// Maximum retries in a row without progress
     ///
-    /// An attempt makes progress when it keeps at least 64 KiB that the next one resumes from. If the server does not support
-    /// resuming, no attempt does.
+    /// An attempt makes progress when it keeps at least 64 KiB from which the next one resumes. If
+    /// the server does not support resuming, no attempt makes progress.
     #[arg(
         long, value_name = "N",
         default_value_t = RetryPolicy::default().retries,
@@ -337,7 +342,7 @@ pub(crate) struct Download {
     )]
     pub(crate) retries: u32,
 
-    /// Which items that failed in an earlier run to try again
+    /// Which of the items that failed in an earlier run to try again
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = RetryFailed::Transient, help_heading = "Retries and timeouts")]
     pub(crate) retry_failed: RetryFailed,
 
@@ -355,9 +360,9 @@ pub(crate) struct Download {
 
     /// Stop retrying an item after this long without progress
     ///
-    /// If the server does not support resuming, the time counts from the item's first request. A server
-    /// that asks for a longer wait (Retry-After, with any status) fails its item at once. A host that
-    /// has not answered for this long fails all items that wait for it.
+    /// If the server does not support resuming, the time counts from the item's first request. If a
+    /// server asks for a longer wait (Retry-After, with any status), its item fails at once. If a
+    /// host has not answered for this long, all items that wait for it fail.
     #[arg(
         long, value_name = "TIME",
         default_value_t = Span(RetryPolicy::default().max_time),
@@ -459,9 +464,9 @@ pub(crate) struct Download {
 
     /// Request compression (gzip, br, zstd); save decompressed
     ///
-    /// Without it, the bytes are saved as sent. Deflate is decoded too, but not requested. Decompressed
-    /// data is limited to 64 MiB plus 250 times what was received; beyond that the file fails.
-    /// Checksums and hashes are those of the saved file.
+    /// Without it, the bytes are saved as sent. Deflate is decoded too, but not requested.
+    /// Decompressed data is limited to 64 MiB plus 250 times what was received; beyond that the
+    /// file fails. Checksums and hashes are those of the saved file.
     #[arg(long, help_heading = "Requests")]
     pub(crate) compressed: bool,
 
@@ -482,9 +487,9 @@ pub(crate) struct Download {
 
     /// Trust only the certificates in this PEM file
     ///
-    /// They may be those of authorities, which then vouch for servers, or those of servers: a server
-    /// that presents exactly a certificate in the file is trusted, even if it is self-signed. Its
-    /// dates must be right, and its name must be the host in the URL.
+    /// They may be certificates of authorities or of servers. A server that presents exactly one of
+    /// them is trusted, even if it is self-signed, as long as its dates are valid and its name is
+    /// the host in the URL.
     #[arg(
         long,
         value_name = "FILE",
@@ -497,7 +502,7 @@ pub(crate) struct Download {
     #[arg(short = 'k', long, help_heading = "Requests")]
     pub(crate) insecure: bool,
 
-    /// Write a row for each item to this file, which ends in .jsonl; - is standard output
+    /// Write a JSON line for each item to this file, NAME.jsonl; - is standard output
     #[arg(
         long,
         value_name = "FILE",

@@ -17,12 +17,12 @@ struct After<'a> {
 }
 
 impl<'a> After<'a> {
-    /// Returns what would be the letter's value.
+    /// Returns what would be the letter's value; aria2c takes `-x=16`, too.
     fn value(&self) -> Option<&'a str> {
         if self.rest.is_empty() {
             self.next
         } else {
-            Some(self.rest)
+            Some(self.rest.strip_prefix('=').unwrap_or(self.rest))
         }
     }
 
@@ -122,7 +122,14 @@ impl Scan {
             self.unknown(&typed);
             return true;
         };
-        let takes_rest = habit.takes == Takes::Value && !rest.is_empty();
+        // `-ctrue` is aria2c's way to write a switch.
+        let is_switch = matches!(rest, "true" | "=true" | "false" | "=false");
+        let takes_rest = !rest.is_empty() && (habit.takes == Takes::Value || is_switch);
+        if is_switch && habit.takes == Takes::Nothing {
+            let value = format!("={}", rest.trim_start_matches('='));
+            self.answer(&typed, habit, Some(value));
+            return true;
+        }
         self.answer(&typed, habit, takes_rest.then(|| rest.to_owned()));
         takes_rest
     }
@@ -158,6 +165,7 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'K' if !after.stands_alone() => "--config",
         'O' if names_file(after) => "-O FILE",
         'T' if number => "--read-timeout",
+        'U' if value.is_some_and(is_login) => "--proxy-user",
         'T' => "--upload-file",
         'b' if !after.stands_alone() => {
             if value.is_some_and(|value| value.contains('=')) {
@@ -186,17 +194,17 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
 }
 
 /// Returns whether `-O` is wget's, which is followed by a file name; curl's is followed by nothing
-/// of its own.
+/// of its own, as in `-OC-`.
 fn names_file(after: &After<'_>) -> bool {
     if after.rest.is_empty() {
         let is_name = |next: &str| next == "-" || after.has_url && !next.contains("://");
         after.next.is_some_and(is_name)
     } else {
-        after.rest.contains(['.', '/', '-'])
+        after.rest.contains(['.', '/', '-']) && !after.rest.ends_with("C-")
     }
 }
 
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
         && text.starts_with(|first: char| first.is_ascii_digit())
 }
@@ -205,6 +213,12 @@ fn is_number(text: &str) -> bool {
 fn is_size(text: &str) -> bool {
     let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text is the login of curl's proxy, as in `me:secret`; names of browsers have a
+/// slash or a space.
+fn is_login(text: &str) -> bool {
+    text.contains(':') && !text.contains(['/', ' '])
 }
 
 /// Returns whether a text is curl's range, as in `0-499` or `500-`.

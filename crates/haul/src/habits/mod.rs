@@ -34,6 +34,10 @@ pub(crate) fn translate(
         own: Own::of(subcommand.unwrap_or(command)),
         // The habits are those of downloaders: a subcommand has its own options only.
         has_habits: subcommand.is_none(),
+        help: subcommand.map_or_else(
+            || "haul --help".to_owned(),
+            |subcommand| format!("haul {} --help", subcommand.get_name()),
+        ),
         kept: program.into_iter().collect(),
         problems: Vec::new(),
         left: typed,
@@ -50,6 +54,8 @@ pub(crate) fn translate(
 struct Scan {
     own: Own,
     has_habits: bool,
+    /// The command that lists the options.
+    help: String,
     kept: Vec<OsString>,
     problems: Vec<Problem>,
     left: std::vec::IntoIter<OsString>,
@@ -95,6 +101,7 @@ impl Scan {
         match (takes, inline) {
             // `--quiet=true` is aria2c's way to write a switch.
             (Takes::Nothing, None | Some("true")) => self.kept.push(typed.into()),
+            (Takes::Nothing, Some("false")) => {}
             (_, Some(value)) => self.kept.push(format!("{typed}={value}").into()),
             (Takes::Value, None) => {
                 self.kept.push(typed.into());
@@ -123,11 +130,10 @@ impl Scan {
 
     /// Does what `habit` asks for. `attached` is a value in the same word, with the `=` before it.
     fn answer(&mut self, typed: &str, habit: &Habit, attached: Option<String>) {
-        let switched_off = attached.as_deref().is_some_and(|value| {
-            matches!(value, "=false" | "=no" | "=off" | "=0") && habit.takes == Takes::Nothing
-        });
-        if switched_off {
-            return self.long(&format!("no-{}", typed.trim_start_matches('-')));
+        if let Some(value @ ("=false" | "=no" | "=off" | "=0")) = attached.as_deref()
+            && habit.takes == Takes::Nothing
+        {
+            return self.switched_off(typed, value, habit);
         }
         let value = match (habit.takes, attached) {
             (_, Some(attached)) => Some((typed.to_owned() + &attached, attached)),
@@ -142,6 +148,7 @@ impl Scan {
         match habit.answer {
             Answer::Accept => {}
             Answer::Same(text) => {
+                let value = value.filter(|(_, value)| !may_be_secret(text, value));
                 let whole = value.map_or(typed, |(whole, _)| whole);
                 let equivalent = fill(text, value.map(|(_, value)| value));
                 let message = format!("{whole} is \"{equivalent}\" here");
@@ -155,7 +162,27 @@ impl Scan {
         }
     }
 
+    /// Turns off what `habit` asks for, as in `--continue=false`.
+    fn switched_off(&mut self, typed: &str, value: &str, habit: &Habit) {
+        let opposite = format!("--no-{}", typed.trim_start_matches('-'));
+        if let Some(opposite) = self.habit(&opposite) {
+            self.answer(&format!("{typed}{value}"), opposite, None);
+        } else if habit.answer == Answer::Accept {
+            self.problems.push(Problem::usage(format!(
+                "{typed}{value}: haul cannot change this; leave it out"
+            )));
+        }
+        // Any other is something that haul does not do unless it is told to.
+    }
+
     fn unknown(&mut self, typed: &str) {
+        if self.has_habits
+            && let Some(text) = table::family(typed)
+        {
+            self.problems
+                .push(Problem::usage(format!("{typed}: {text}")));
+            return;
+        }
         let problem = Problem::usage(format!("there is no option {typed}"));
         let positive = typed.strip_prefix("--no-");
         self.problems
@@ -166,7 +193,7 @@ impl Scan {
             {
                 problem.hint(format!("leave --{positive} out to turn it off"))
             } else {
-                problem.hint("haul --help lists the options")
+                problem.hint(format!("{} lists the options", self.help))
             });
     }
 
@@ -197,12 +224,23 @@ fn fill(template: &str, value: Option<&str>) -> String {
         return template.to_owned();
     };
     let is_quoted = before.contains('\'');
+    // `-tall` is more likely a typing error than a number.
+    let fits = |value: &str| !matches!(name, "N" | "SECONDS") || letters::is_number(value);
     let shown = match value {
+        Some(value) if !fits(value) => name.to_owned(),
         Some(value) if is_plain(value) || is_quoted && !value.contains('\'') => value.to_owned(),
         Some(value) if !is_quoted => format!("'{}'", value.replace('\'', "'\\''")),
         _ => name.to_owned(),
     };
     format!("{before}{shown}{}", fill(after, value))
+}
+
+/// Returns whether a value is a cookie, or a URL with a login in it: these are not repeated, since
+/// messages end up in logs.
+fn may_be_secret(template: &str, value: &str) -> bool {
+    let after_scheme = value.split_once("://").map(|(_, rest)| rest);
+    let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next());
+    template.contains("Cookie:") || authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// Returns whether a shell takes the text as one word without quotes.

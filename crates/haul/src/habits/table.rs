@@ -83,6 +83,13 @@ pub(super) fn find(name: &str) -> Option<&'static Habit> {
     HABITS.iter().find(|habit| habit.names.contains(&name))
 }
 
+/// Returns the answer to an option whose first word says what it is about, for those that have no
+/// entry of their own.
+pub(super) fn family(name: &str) -> Option<&'static str> {
+    let of = |prefix: &&(&str, _)| name.starts_with(prefix.0);
+    FAMILIES.iter().find(of).map(|(_, text)| *text)
+}
+
 /// Returns every name in the table.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -116,6 +123,7 @@ const CONFIG: &str = "haul does not read configuration files yet";
 const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
 const METALINK: &str =
     "haul does not read Metalink files yet; in a list, mirrors and checksums follow the URL";
+const WARC: &str = "haul writes no WARC files";
 const DAEMON: &str = "haul cannot be run as a server yet";
 const COMMANDS: &str =
     "haul does not run commands for downloads yet; --results FILE.jsonl records each one";
@@ -127,6 +135,21 @@ const REDIRECTED_NAMES: &str =
 const MEMORY: &str = "haul limits its memory use itself";
 const SESSION: &str =
     "haul records its progress in DIR/.haul; run the same command again to resume";
+
+const FAMILIES: [(&str, &str); 12] = [
+    ("--all-proxy-", PROXIES),
+    ("--bt-", BITTORRENT),
+    ("--dht-", BITTORRENT),
+    ("--ftp-", BITTORRENT),
+    ("--ftps-", BITTORRENT),
+    ("--http-proxy-", PROXIES),
+    ("--https-proxy-", PROXIES),
+    ("--metalink-", METALINK),
+    ("--proxy-", PROXIES),
+    ("--rpc-", DAEMON),
+    ("--socks", PROXIES),
+    ("--warc-", WARC),
+];
 
 #[rustfmt::skip]
 const HABITS: &[Habit] = &[
@@ -145,7 +168,7 @@ const HABITS: &[Habit] = &[
     accept(&["--tlsv1", "--tlsv1.2", "--ssl", "--ssl-reqd", "--check-certificate", "--check-hostname"]),
     accept(&["--retry-connrefused", "--retry-all-errors", "--retry-on-host-error"]),
     accept(&["--no-directories", "--no-host-directories", "--no-parent"]),
-    accept(&["--no-netrc", "--no-conf", "--no-proxy", "--no-cookies"]),
+    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-proxy", "--no-cookies"]),
     accept(&["--no-buffer", "--tcp-nodelay", "--styled-output", "--keepalive", "--http-keep-alive"]),
     accept(&["--enable-http-keep-alive", "--enable-http-pipelining", "--enable-color", "--human-readable"]),
     accept(&["--parameterized-uri", "--reuse-uri", "--dns-caching", "--async-dns", "--deferred-input"]),
@@ -167,6 +190,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--index-out"], "-o NAME names the file here, and out=NAME those of a list")),
     same(&["--allow-overwrite"], "--exists overwrite"),
     same(&["--auto-file-renaming"], "--exists rename"),
+    same(&["--no-auto-file-renaming"], "--exists fail"),
     same(&["-N", "--timestamping", "--conditional-get"], "--exists refresh"),
     valued(same(&["-z", "--time-cond", "--etag-compare", "--etag-save"], "--exists refresh")),
     valued(tell(&["--backups"], "haul never renames existing files; --exists rename keeps both")),
@@ -185,6 +209,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--torrent-file", "--bt-tracker", "--seed-time", "--seed-ratio", "--listen-port"], BITTORRENT)),
     valued(tell(&["--follow-torrent", "--select-file", "--dht-listen-port", "--bt-max-peers"], BITTORRENT)),
     valued(tell(&["--ftp-user", "--ftp-password", "--ftp-passwd", "--ftp-port"], BITTORRENT)),
+    valued(tell(&["--max-upload-limit", "--max-overall-upload-limit", "--peer-agent", "--peer-id-prefix"], BITTORRENT)),
     tell(&["--follow-ftp", "--ftp-pasv", "--no-passive-ftp", "--enable-dht"], BITTORRENT),
 
     // Links.
@@ -309,7 +334,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--config", "--conf-path"], CONFIG)),
     tell(&["--enable-rpc", "--rpc-listen-all"], DAEMON),
     valued(tell(&["--rpc-secret", "--rpc-listen-port", "--rpc-user", "--rpc-passwd"], DAEMON)),
-    valued(tell(&["--warc-file"], "haul writes no WARC files")),
+    valued(tell(&["--warc-file"], WARC)),
     tell(&["--disable"], "haul does not read configuration files; leave it out"),
     tell(&["--manual"], "haul man prints the manual page"),
 
@@ -319,8 +344,8 @@ const HABITS: &[Habit] = &[
     same(&["-nv"], "--progress plain"),
     same(&["-O FILE"], "-o {FILE}"),
     same(&["-k SIZE"], "--min-split-size {SIZE}"),
-    same(&["-t N"], "--retries {N}"),
-    same(&["-m N"], "--max-time {SECONDS}"),
+    valued(tell(&["-t N"], "wget's -t is --retries N here, and aria2c's is --timeout SECONDS")),
+    valued(tell(&["-m N"], "curl's -m is --max-time SECONDS here, and aria2c's is --retries N")),
     valued(tell(&["-a", "-l FILE"], LOGS)),
     valued(tell(&["-b FILE"], COOKIE_FILES)),
     tell(&["-F", "-m", "-r"], LINKS),

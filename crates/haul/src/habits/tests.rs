@@ -141,7 +141,10 @@ fn other_options_are_answered_with_the_equivalent() {
         ),
         ("--retry", r#"--retry is "--retries N" here"#),
         ("--tries=5 http://a/", r#"--tries=5 is "--retries 5" here"#),
-        ("-t 5 http://a/", r#"-t 5 is "--retries 5" here"#),
+        (
+            "-t 5 http://a/",
+            "-t: wget's -t is --retries N here, and aria2c's is --timeout SECONDS",
+        ),
         (
             "--max-tries=5 http://a/",
             r#"--max-tries=5 is "--retries 5" here"#,
@@ -150,7 +153,10 @@ fn other_options_are_answered_with_the_equivalent() {
         ("-w 2 http://a/", r#"-w 2 is "--delay 2" here"#),
         ("--wait=2 http://a/", r#"--wait=2 is "--delay 2" here"#),
         ("-U me http://a/", r#"-U me is "-A me" here"#),
-        ("-m 60 http://a/", r#"-m 60 is "--max-time 60" here"#),
+        (
+            "-m 60 http://a/",
+            "-m: curl's -m is --max-time SECONDS here, and aria2c's is --retries N",
+        ),
         (
             "-e http://r/ http://a/",
             r#"-e http://r/ is "-H 'Referer: http://r/'" here"#,
@@ -159,10 +165,13 @@ fn other_options_are_answered_with_the_equivalent() {
             "--referer=http://r/ http://a/",
             r#"--referer=http://r/ is "-H 'Referer: http://r/'" here"#,
         ),
-        ("-b A=B http://a/", r#"-b A=B is "-H 'Cookie: A=B'" here"#),
+        (
+            "-b A=B http://a/",
+            r#"-b is "-H 'Cookie: NAME=VALUE'" here"#,
+        ),
         (
             "--cookie A=B;C=D http://a/",
-            r#"--cookie A=B;C=D is "-H 'Cookie: A=B;C=D'" here"#,
+            r#"--cookie is "-H 'Cookie: NAME=VALUE'" here"#,
         ),
         ("-N http://a/", r#"-N is "--exists refresh" here"#),
         ("-J http://a/", r#"-J is "--content-disposition" here"#),
@@ -311,5 +320,75 @@ fn answers_of(name: &str) -> Vec<String> {
             .map(|problem| problem.message)
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_haul_does_not_do_can_be_switched_off() {
+    for line in [
+        "--allow-overwrite=false http://a/",
+        "--enable-dht=false http://a/",
+        "--check-integrity=false http://a/",
+        "--quiet=false http://a/",
+        "-ctrue http://a/",
+        "-Ztrue http://a/",
+    ] {
+        assert_eq!(accepted(line).urls, ["http://a/"], "{line}");
+    }
+    for (line, answer) in [
+        (
+            "--continue=false http://a/",
+            "--continue=false: haul resumes",
+        ),
+        ("-cfalse http://a/", "-c=false"),
+        ("--auto-file-renaming=false http://a/", "--exists fail"),
+        ("--reuse-uri=false http://a/", "leave it out"),
+        ("-tall http://a/", "--retries N"),
+    ] {
+        let told = answers(line).concat();
+        assert!(told.contains(answer), "{line}: {told}");
+    }
+}
+
+#[test]
+fn an_equals_sign_may_stand_before_the_value_of_a_letter() {
+    for (line, answer) in [
+        ("-x=16 http://a/", "-s 16 --per-host 16"),
+        ("-k=1M http://a/", "--min-split-size 1M"),
+        ("-P=dir http://a/", "-d dir"),
+    ] {
+        assert!(answers(line).concat().contains(answer), "{line}");
+    }
+    assert_eq!(accepted("-OC- http://a/").urls, ["http://a/"]);
+    assert_eq!(accepted("-LOC- http://a/").urls, ["http://a/"]);
+}
+
+#[test]
+fn secrets_are_not_repeated() {
+    for line in [
+        "-b session=hush http://a/",
+        "--cookie=session=hush http://a/",
+        "-U me:hush http://a/",
+        "-Ume:hush http://a/",
+        "--proxy-user me:hush http://a/",
+        "--http-proxy-passwd=hush http://a/",
+        "--all-proxy-nonsense=hush http://a/",
+        "--referer http://me:hush@a/ http://a/",
+        "-B http://me:hush@a/ http://a/",
+        "--url=http://me:hush@a/",
+    ] {
+        let told = answers(line).concat();
+        assert!(!told.contains("hush"), "{line}: {told}");
+    }
+}
+
+#[test]
+fn an_unknown_option_of_a_subcommand_names_its_help() {
+    for (line, help) in [
+        ("results --foo x", "haul results --help"),
+        ("demo -x16", "haul demo --help"),
+        ("--foo http://a/", "haul --help"),
+    ] {
+        assert!(answers(line).concat().contains(help), "{line}");
     }
 }

@@ -11,9 +11,9 @@ use crate::args::{EXAMPLES, EXIT_STATUS};
 const FILES: [(&str, &str); 3] = [
     (
         "DIR/.haul/",
-        "Incomplete data, and what a later run needs to know. After a run of URLs it is removed when all of them are \
-         done; after a list it stays. It may be deleted when no run uses it: then nothing can be resumed, and existing \
-         files are not known to be complete.",
+        "Incomplete data, and what a later run needs to know. After a run of URLs it is removed when \
+         all of them are done; after a list it stays. It may be deleted when no run uses it: then \
+         nothing can be resumed, and the next run sends a request for each existing file.",
     ),
     (
         "DIR/.haul/state.db",
@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 3] = [
     ("DIR/.haul/part/", "Files that are not complete yet."),
 ];
 
-const ENVIRONMENT: [(&str, &str); 2] = [
+const ENVIRONMENT: [(&str, &str); 3] = [
     (
         "TERM, NO_COLOR, COLUMNS",
         "Tell how help and progress are drawn. With TERM=dumb there is no progress bar.",
@@ -30,6 +30,10 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",
         "Where the system's certificates are, if not in the usual places.",
+    ),
+    (
+        "http_proxy, https_proxy, all_proxy",
+        "Not used yet: haul says so, and connects directly.",
     ),
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use haulage::{Error, ErrorKind, Event, LimitChange, Outcome, Status, Transfer};
@@ -27,6 +28,8 @@ pub(crate) struct Lines {
     is_one_url: bool,
     /// That, for the end.
     place: Option<String>,
+    /// The folder of the run, which that begins with.
+    folder: PathBuf,
     /// Files that have another name than expected.
     renamed: u64,
 }
@@ -46,8 +49,15 @@ impl Lines {
             held: VecDeque::new(),
             is_one_url,
             place: None,
+            folder: PathBuf::new(),
             renamed: 0,
         }
+    }
+
+    /// Sets the folder that the run downloads into.
+    pub(crate) fn into_folder(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.folder);
+        self
     }
 
     /// The lines of an event, added to `out`.
@@ -243,7 +253,7 @@ impl Lines {
             return;
         }
         if self.is_one_url {
-            self.place = saved::line(outcome);
+            self.place = saved::line(outcome, &self.folder);
             return;
         }
         let is_new = matches!(outcome.status, Status::Done);
@@ -252,7 +262,7 @@ impl Lines {
         }
         self.renamed += 1;
         if self.renamed <= MOST_RENAMED
-            && let Some(text) = saved::line(outcome)
+            && let Some(text) = saved::line(outcome, Path::new(""))
         {
             line(out, &text);
         }

@@ -18,6 +18,7 @@ mod summary;
 mod total;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use haulage::Event;
@@ -117,9 +118,9 @@ pub(crate) enum Volume {
 }
 
 impl Display {
-    /// Returns the reporter of this kind, for a run of so many items.
-    pub(crate) fn reporter(self, total: &Total) -> Box<dyn Reporter> {
-        let lines = |detail| Lines::new(detail, total.is_one_url());
+    /// Returns the reporter of this kind, for a run of so many items into a folder.
+    pub(crate) fn reporter(self, total: &Total, folder: &Path) -> Box<dyn Reporter> {
+        let lines = |detail| Lines::new(detail, total.is_one_url()).into_folder(folder);
         let progress = || Progress::new(total.clone());
         match self {
             Self::Bar(detail) => Box::new(Bar::on_stderr(lines(detail), progress())),

@@ -2,17 +2,17 @@
 //! not the expected one.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use haulage::{Outcome, Renamed, Status, Verified};
 use percent_encoding::percent_decode_str;
 
 use crate::report::format;
 
-/// Returns the line for an item that has its file: `saved a.bin (5.0 MiB)`; `None` where there is
-/// no file with a name.
-pub(crate) fn line(outcome: &Outcome) -> Option<String> {
-    let path = outcome.path.as_deref()?;
+/// Returns the line for an item that has its file below `folder`: `saved a.bin (5.0 MiB)`; `None`
+/// where there is no file with a name.
+pub(crate) fn line(outcome: &Outcome, folder: &Path) -> Option<String> {
+    let path = shown(folder, outcome.path.as_deref()?);
     match outcome.status {
         Status::Done => {
             let size = format::bytes(outcome.bytes);
@@ -25,6 +25,13 @@ pub(crate) fn line(outcome: &Outcome) -> Option<String> {
         Status::Unchanged => Some(format!("unchanged: {path}")),
         _ => None,
     }
+}
+
+/// Returns the path of a file as it can be typed where haul was started.
+fn shown(folder: &Path, path_below: &str) -> String {
+    let here = |component: &Component<'_>| *component == Component::CurDir;
+    let path: PathBuf = folder.components().filter(|part| !here(part)).collect();
+    path.join(path_below).display().to_string()
 }
 
 /// Returns what is known of a file that was there already.
@@ -92,6 +99,20 @@ mod tests {
             ("http://a?b/c", "index.html"),
         ] {
             assert_eq!(name_of(url), name, "{url}");
+        }
+    }
+
+    #[test]
+    fn paths_are_as_seen_from_where_haul_runs() {
+        for (folder, path) in [
+            (".", "a/b"),
+            ("./", "a/b"),
+            ("x", "x/a/b"),
+            ("./x/", "x/a/b"),
+            ("./..", "../a/b"),
+            ("/tmp", "/tmp/a/b"),
+        ] {
+            assert_eq!(shown(Path::new(folder), "a/b"), path, "{folder}");
         }
     }
 

@@ -23,6 +23,41 @@ fn one_url_is_told_where_its_file_is() {
 }
 
 #[test]
+fn the_place_of_one_file_includes_its_folder() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let (place, url) = (Place::new(), origin.url("/a"));
+    for (options, line) in [
+        (["-d", "x/y"], "saved x/y/a (1 B)\n"),
+        (["-d", "./x/y"], "already there: x/y/a ("),
+        (["-o", "x/z/"], "saved x/z/a (1 B)\n"),
+        (["-o", "x/y/../b"], "saved x/y/../b (1 B)\n"),
+        (["-o", "./c"], "saved c (1 B)\n"),
+    ] {
+        let ran = place.haul(&[options[0], options[1], &url]);
+        assert!(ran.stderr.starts_with(line), "{options:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_url_that_is_not_http_is_a_usage_error() {
+    let place = Place::new();
+    for url in [
+        "ftp://me:hush@a.example/x",
+        "s3://bucket/x",
+        "file:///etc/passwd",
+    ] {
+        let ran = place.haul(&["--dry-run", url]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("only http and https"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+    }
+    let ran = place.haul(&["me:hush@a.example/x"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_file_with_an_unexpected_name_is_told() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));

@@ -45,7 +45,7 @@ impl Core {
         if let Some(failure) = known.is_final(self.options.retry_failed, request.ask.as_ref()) {
             let error = failure
                 .to_error()
-                .and("it failed so before, and is not tried again (--retry-failed)");
+                .and("it failed so before, and is not tried again; --retry-failed all does");
             request.ask = known.as_recorded(request.ask);
             return self.end_known(row, &request, &target, key, Status::Failed(error));
         }

@@ -155,7 +155,7 @@ fn advice(status: StatusCode, later: bool) -> &'static str {
         StatusCode::FORBIDDEN => "; it does not let this be fetched by whoever asks so",
         StatusCode::NOT_FOUND | StatusCode::GONE => "; check the URL",
         StatusCode::TOO_MANY_REQUESTS => "; ask for less at once with --per-host",
-        status if status.is_server_error() => "; it is in trouble: try again later",
+        status if status.is_server_error() => "; it is overloaded or down: try again later",
         _ => "",
     }
 }

@@ -21,7 +21,7 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
         (Certificate::Expired, "expired"),
         (Certificate::NotYetValid, "not valid yet"),
         (Certificate::OtherHost, "another name"),
-        (Certificate::SelfSigned, "nobody whom we trust"),
+        (Certificate::SelfSigned, "not signed by a trusted authority"),
         (Certificate::SelfSignedAuthority, "--cacert"),
     ] {
         let origin = origin(certificate);

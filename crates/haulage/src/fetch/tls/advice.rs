@@ -88,7 +88,7 @@ fn handshake(host: &str, cause: &rustls::Error) -> String {
 fn distrust(why: &CertificateError) -> String {
     match why {
         CertificateError::UnknownIssuer => {
-            "nobody whom we trust has signed it; if it is your own authority's or server's, name its file with --cacert".into()
+            "it is not signed by a trusted authority; if it is your own server's or authority's, name its file with --cacert".into()
         }
         CertificateError::ExpiredContext { not_after, .. } => format!(
             "it has expired on {}; tell whoever runs the server, or check this machine's clock",
