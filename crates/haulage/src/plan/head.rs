@@ -295,7 +295,7 @@ mod tests {
         }
         assert_eq!(
             failed(520, &[]).to_string(),
-            "the server answered 520; it is in trouble: try again later"
+            "the server answered 520; it is overloaded or down: try again later"
         );
         assert!(matches!(of(307, &[]), Answer::Redirect(None)));
         assert!(matches!(of(203, &[]), Answer::Save(_)));
