@@ -122,6 +122,23 @@ fn progress_after_a_redirect_counts() {
 }
 
 #[test]
+fn file_that_changes_without_end_is_given_up() {
+    const MOST: u64 = 100;
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        // Each version breaks off, is resumed twice, and is gone.
+        let etag = format!("\"{}\"", (request.nth - 1) / 3);
+        match request.nth {
+            MOST.. => Script::status(404),
+            _ => Script::entity(a(), &etag).close_at(CUT),
+        }
+    });
+    let outcome = bench(2).fetch(&origin.url("/file"));
+    assert_eq!(kind(&outcome), "incomplete");
+    assert!(origin.count("/file") < MOST);
+}
+
+#[test]
 fn progress_at_any_mirror_counts() {
     let (first, second) = (Origin::plain(), serving(|| entity().close_at(CUT)));
     first.on("/file", Script::status(503));
