@@ -1,4 +1,5 @@
-//! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only says how long.
+//! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only
+//! says how long.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +7,12 @@ use crate::options::RetryPolicy;
 
 /// An attempt that has kept this many bytes more than any before it has made progress.
 const PROGRESS: u64 = 64 << 10;
-/// How often a file may be begun again. After that, only more than was ever kept of it is progress: a server that always has
-/// another version of the file would be asked for ever.
+/// How often a file may be begun again. After that, only more than was ever kept of it is progress:
+/// a server that always has another version of the file would be asked for ever.
 const RESTARTS: u32 = 3;
 
-/// The failures of one item since it last made progress: what `retries` and `max_time` of a [`RetryPolicy`] are compared with.
+/// The failures of one item since it last made progress: what `retries` and `max_time` of a
+/// [`RetryPolicy`] are compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RetryState {
     /// Failed rounds in a row. A round is one attempt, or one at each of the item's mirrors.
@@ -42,15 +44,15 @@ impl RetryState {
         self.stalled_since.is_some()
     }
 
-    /// Returns whether an attempt that ends with this much `kept` has made progress. `None` where the next attempt has to begin
-    /// with the first byte again: that is never progress.
+    /// Returns whether an attempt that ends with this much `kept` has made progress. `None` where
+    /// the next attempt has to begin with the first byte again: that is never progress.
     pub(crate) fn is_progress(&self, kept: Option<Kept>) -> bool {
         let Some(kept) = kept else { return false };
         let before = match self.kept {
             None => 0,
             Some(before) if before.part == kept.part => self.least_to_exceed(before),
-            // It began again and lost what was kept before. If that were progress, a server that never lets anybody resume
-            // would be asked for ever.
+            // It began again and lost what was kept before. If that were progress, a server that
+            // never lets anybody resume would be asked for ever.
             Some(_) => return false,
         };
         let is_at_end = kept.bytes > before && kept.bytes >= kept.total;
@@ -66,7 +68,8 @@ impl RetryState {
         }
     }
 
-    /// Notes a failed attempt of an item whose first request was sent at `began`. Progress forgets all failures before it.
+    /// Notes a failed attempt of an item whose first request was sent at `began`. Progress forgets
+    /// all failures before it.
     pub(crate) fn attempt_failed(&mut self, now: Instant, began: Instant, kept: Option<Kept>) {
         if self.is_progress(kept) {
             (self.rounds, self.stalled_since) = (0, Some(now));
@@ -90,9 +93,9 @@ impl RetryState {
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Ends a round whose last failure was noted with [`attempt_failed`](Self::attempt_failed), and returns how long to wait
-    /// before the next one. `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3).
-    /// `random` is uniform in `[0, 1)`.
+    /// Ends a round whose last failure was noted with [`attempt_failed`](Self::attempt_failed), and
+    /// returns how long to wait before the next one. `None` when there is to be none. `asked` is
+    /// what the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
     pub(crate) fn next_round(
         &mut self,
         policy: &RetryPolicy,
@@ -105,9 +108,9 @@ impl RetryState {
     }
 }
 
-/// How long to wait before the next round of attempts, after `rounds` of them have failed in a row and `stalled` has passed
-/// without progress; `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3). `random` is
-/// uniform in `[0, 1)`.
+/// Returns how long to wait before the next round of attempts, after `rounds` of them have failed in
+/// a row and `stalled` has passed without progress; `None` when there is to be none. `asked` is what the
+/// server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
 pub(crate) fn wait_before_retry(
     policy: &RetryPolicy,
     rounds: u32,
@@ -122,8 +125,8 @@ pub(crate) fn wait_before_retry(
     (stalled.saturating_add(wait) <= policy.max_time).then_some(wait)
 }
 
-/// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full jitter"), so that those that
-/// failed together do not come back together.
+/// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full
+/// jitter"), so that those that failed together do not come back together.
 pub(super) fn backoff(policy: &RetryPolicy, nth: u32, random: f64) -> Duration {
     let doublings = nth.saturating_sub(1).min(31);
     let longest = policy.base.saturating_mul(1 << doublings).min(policy.cap);
@@ -199,7 +202,7 @@ mod tests {
         Some(Kept { part, bytes, total })
     }
 
-    /// An item of which `at` seconds after its first request an attempt fails, with so much kept: the wait.
+    /// One item whose attempts fail, and when its first request was sent.
     struct Course {
         state: RetryState,
         began: Instant,
@@ -213,6 +216,7 @@ mod tests {
             }
         }
 
+        /// Returns the wait after an attempt fails, `at` seconds after the first request.
         fn fails(&mut self, at: u32, kept: Option<Kept>) -> Option<u64> {
             let now = self.began + SECOND * at;
             self.state.attempt_failed(now, self.began, kept);

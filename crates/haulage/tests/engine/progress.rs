@@ -1,4 +1,5 @@
-//! Retries are for attempts without progress: a file that gets longer with each attempt is completed, however often its connection breaks.
+//! Retries are for attempts without progress: a file that gets longer with each attempt is
+//! completed, however often its connection breaks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
