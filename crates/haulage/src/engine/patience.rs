@@ -27,10 +27,11 @@ impl Patience {
     }
 }
 
-/// Waits for something of a host that has not answered yet. Returns `None` when the request has to give way to other hosts.
+/// Waits for something of a host that has not answered yet. Returns `None` when the request has to
+/// give way to other hosts.
 ///
-/// Requests to hosts that have answered do not come here, and what is waited for is boxed: these futures are large, a lane's own
-/// future holds them, and that is moved with each file.
+/// Requests to hosts that have answered do not come here, and what is waited for is boxed: these
+/// futures are large, a lane's own future holds them, and that is moved with each file.
 pub(super) async fn within<T>(
     patience: Patience,
     waits: Pin<Box<impl Future<Output = T>>>,

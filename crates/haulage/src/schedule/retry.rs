@@ -1,4 +1,5 @@
-//! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only says how long.
+//! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only
+//! says how long.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +7,12 @@ use crate::options::RetryPolicy;
 
 /// An attempt that has kept this many bytes more than any before it has made progress.
 const PROGRESS: u64 = 64 << 10;
+/// How often a file may be begun again. After that, only more than was ever kept of it is progress:
+/// a server that always has another version of the file would be asked for ever.
+const RESTARTS: u32 = 3;
 
-/// The failures of one item since it last made progress: what `retries` and `max_time` of a [`RetryPolicy`] are compared with.
+/// The failures of one item since it last made progress: what `retries` and `max_time` of a
+/// [`RetryPolicy`] are compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RetryState {
     /// Failed rounds in a row. A round is one attempt, or one at each of the item's mirrors.
@@ -16,6 +21,10 @@ pub(crate) struct RetryState {
     stalled_since: Option<Instant>,
     /// What was kept last when an attempt failed.
     kept: Option<Kept>,
+    /// The most bytes that were ever kept when an attempt failed.
+    most: u64,
+    /// How often the file was begun again, and what was kept before was lost.
+    restarts: u32,
 }
 
 /// What the next attempt of an item can resume from.
@@ -35,22 +44,32 @@ impl RetryState {
         self.stalled_since.is_some()
     }
 
-    /// Returns whether an attempt that ends with this much `kept` has made progress. `None` where the next attempt has to begin
-    /// with the first byte again: that is never progress.
+    /// Returns whether an attempt that ends with this much `kept` has made progress. `None` where
+    /// the next attempt has to begin with the first byte again: that is never progress.
     pub(crate) fn is_progress(&self, kept: Option<Kept>) -> bool {
         let Some(kept) = kept else { return false };
         let before = match self.kept {
             None => 0,
-            Some(before) if before.part == kept.part => before.bytes,
-            // It began again and lost what was kept before. If that were progress, a server that never lets anybody resume
-            // would be asked for ever.
+            Some(before) if before.part == kept.part => self.least_to_exceed(before),
+            // It began again and lost what was kept before. If that were progress, a server that
+            // never lets anybody resume would be asked for ever.
             Some(_) => return false,
         };
         let is_at_end = kept.bytes > before && kept.bytes >= kept.total;
         is_at_end || kept.bytes >= before.saturating_add(PROGRESS)
     }
 
-    /// Notes a failed attempt of an item whose first request was sent at `began`. Progress forgets all failures before it.
+    /// Returns how many bytes an attempt has to exceed that goes on with what was kept `before`.
+    fn least_to_exceed(&self, before: Kept) -> u64 {
+        if self.restarts > RESTARTS {
+            self.most
+        } else {
+            before.bytes
+        }
+    }
+
+    /// Notes a failed attempt of an item whose first request was sent at `began`. Progress forgets
+    /// all failures before it.
     pub(crate) fn attempt_failed(&mut self, now: Instant, began: Instant, kept: Option<Kept>) {
         if self.is_progress(kept) {
             (self.rounds, self.stalled_since) = (0, Some(now));
@@ -60,7 +79,12 @@ impl RetryState {
             let since = if is_kept { now } else { began };
             self.stalled_since.get_or_insert(since);
         }
-        self.kept = kept.or(self.kept);
+        if let Some(kept) = kept {
+            let is_new = self.kept.is_some_and(|before| before.part != kept.part);
+            self.restarts = self.restarts.saturating_add(u32::from(is_new));
+            self.most = self.most.max(kept.bytes);
+            self.kept = Some(kept);
+        }
     }
 
     /// Returns how long the item has made no progress; zero before its first failure.
@@ -69,9 +93,9 @@ impl RetryState {
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Ends a round whose last failure was noted with [`attempt_failed`](Self::attempt_failed), and returns how long to wait
-    /// before the next one. `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3).
-    /// `random` is uniform in `[0, 1)`.
+    /// Ends a round whose last failure was noted with [`attempt_failed`](Self::attempt_failed), and
+    /// returns how long to wait before the next one. `None` when there is to be none. `asked` is
+    /// what the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
     pub(crate) fn next_round(
         &mut self,
         policy: &RetryPolicy,
@@ -84,9 +108,9 @@ impl RetryState {
     }
 }
 
-/// How long to wait before the next round of attempts, after `rounds` of them have failed in a row and `stalled` has passed
-/// without progress; `None` when there is to be none. `asked` is what the server asked to wait (RFC 9110 §10.2.3). `random` is
-/// uniform in `[0, 1)`.
+/// Returns how long to wait before the next round of attempts, after `rounds` of them have failed in
+/// a row and `stalled` has passed without progress; `None` when there is to be none. `asked` is what
+/// the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
 pub(crate) fn wait_before_retry(
     policy: &RetryPolicy,
     rounds: u32,
@@ -101,8 +125,8 @@ pub(crate) fn wait_before_retry(
     (stalled.saturating_add(wait) <= policy.max_time).then_some(wait)
 }
 
-/// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full jitter"), so that those that
-/// failed together do not come back together.
+/// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full
+/// jitter"), so that those that failed together do not come back together.
 pub(super) fn backoff(policy: &RetryPolicy, nth: u32, random: f64) -> Duration {
     let doublings = nth.saturating_sub(1).min(31);
     let longest = policy.base.saturating_mul(1 << doublings).min(policy.cap);
@@ -178,7 +202,7 @@ mod tests {
         Some(Kept { part, bytes, total })
     }
 
-    /// An item of which `at` seconds after its first request an attempt fails, with so much kept: the wait.
+    /// One item whose attempts fail, and when its first request was sent.
     struct Course {
         state: RetryState,
         began: Instant,
@@ -192,6 +216,7 @@ mod tests {
             }
         }
 
+        /// Returns the wait after an attempt fails, `at` seconds after the first request.
         fn fails(&mut self, at: u32, kept: Option<Kept>) -> Option<u64> {
             let now = self.began + SECOND * at;
             self.state.attempt_failed(now, self.began, kept);
@@ -261,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_begun_again_and_again_has_to_get_longer_than_ever() {
+        let mut course = Course::new();
+        // Each version breaks off, is resumed once, and then there is another one.
+        for part in 1..=u64::from(RESTARTS) + 1 {
+            course.fails(1, kept_in(part, 3 * PROGRESS));
+            assert_eq!(course.fails(1, kept_in(part, 6 * PROGRESS)), Some(1));
+        }
+        let part = u64::from(RESTARTS) + 2;
+        assert_eq!(course.fails(2, kept_in(part, 3 * PROGRESS)), Some(2));
+        assert_eq!(course.fails(2, kept_in(part, 6 * PROGRESS)), None);
+        assert_eq!(course.fails(2, kept_in(part, 7 * PROGRESS)), Some(1));
+    }
+
+    #[test]
     fn no_retries_are_none_even_after_progress() {
         let (mut state, now) = (RetryState::default(), Instant::now());
         state.attempt_failed(now, now, kept(PROGRESS));
@@ -284,16 +323,22 @@ mod tests {
             let began = Instant::now();
             let (mut state, mut now) = (RetryState::default(), began);
             let (mut before, mut without, mut since) = (None, 0, None);
+            let (mut restarts, mut most) = (0, 0);
             for (passed, part, bytes) in steps {
                 now += Duration::from_secs(passed);
                 let progress = bytes.is_some_and(|bytes| match before {
                     None => bytes >= PROGRESS,
-                    Some((same, before)) => same == part && bytes >= before + PROGRESS,
+                    Some((same, _)) if same != part => false,
+                    Some(_) if restarts > RESTARTS => bytes >= most + PROGRESS,
+                    Some((_, before)) => bytes >= before + PROGRESS,
                 });
                 let kept = bytes.and_then(|bytes| kept_in(part, bytes));
                 prop_assert_eq!(state.is_progress(kept), progress);
                 without = if progress { 1 } else { without + 1 };
                 since = if progress { Some(now) } else { since };
+                let is_new = before.is_some_and(|(same, _)| same != part);
+                restarts += u32::from(bytes.is_some() && is_new);
+                most = bytes.unwrap_or_default().max(most);
                 before = bytes.map(|bytes| (part, bytes)).or(before);
                 state.attempt_failed(now, began, kept);
                 let wait = state.next_round(&policy(retries), now, None, 1.0);

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::HostId;
 
-/// Hosts that wait for a slot. Those that have answered take turns with those that have not, so that neither holds up the other.
+/// Hosts that wait for a slot. Those that have answered take turns with those that have not, so
+/// that neither holds up the other.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     proven: VecDeque<HostId>,
@@ -29,7 +30,8 @@ impl Turns {
         self.unproven.retain(|&other| other != id);
     }
 
-    /// Takes the host whose turn it is. `unproven_may`: there is a slot for a host that has not answered yet.
+    /// Takes the host whose turn it is. `unproven_may`: there is a slot for a host that has not
+    /// answered yet.
     pub(super) fn pop(&mut self, unproven_may: bool) -> Option<HostId> {
         let is_unprovens = unproven_may && (!self.unproven_was_last || self.proven.is_empty());
         let unproven = is_unprovens.then(|| self.unproven.pop_front()).flatten();

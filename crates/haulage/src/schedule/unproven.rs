@@ -1,18 +1,20 @@
-//! Hosts that have not answered anything yet: they get at most half of the slots, however many they are, and take turns in them.
+//! Hosts that have not answered anything yet: they get at most half of the slots, however many they
+//! are, and take turns in them.
 //!
-//! Where new hosts answer at once, one after another, and no other host waits, they get more: a list may have one row for each
-//! of its hosts.
+//! Where new hosts answer at once, one after another, and no other host waits, they get more: a
+//! list may have one row for each of its hosts.
 //!
-//! A host is unproven until its first response, whatever that says. Many such hosts may be dead, and each of them would hold
-//! its slots until its requests time out. So a request that has no response after a while goes back to its queue when other
-//! hosts wait for the slot. With each turn that it gets it may wait twice as long, so that a slow host is heard in the end.
+//! A host is unproven until its first response, whatever that says. Many such hosts may be dead,
+//! and each of them would hold its slots until its requests time out. So a request that has no
+//! response after a while goes back to its queue when other hosts wait for the slot. With each turn
+//! that it gets it may wait twice as long, so that a slow host is heard in the end.
 
 use std::time::Duration;
 
 use super::{HostId, Schedule};
 
-/// How long a request to an unproven host may wait, for a connection and then for a response, before it gives way to others: at
-/// first.
+/// How long a request to an unproven host may wait, for a connection and then for a response,
+/// before it gives way to others: at first.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
@@ -63,8 +65,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Decides whether a request that has `waited` for a host in vain is to give its slot to another host. Then the host's next
-    /// ones wait twice as long.
+    /// Decides whether a request that has `waited` for a host in vain is to give its slot to
+    /// another host. Then the host's next ones wait twice as long.
     pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration) -> bool {
         if self.hosts[id.0].is_proven {
             return false;

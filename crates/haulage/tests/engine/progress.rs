@@ -1,4 +1,5 @@
-//! Retries are for attempts without progress: a file that gets longer with each attempt is completed, however often its connection breaks.
+//! Retries are for attempts without progress: a file that gets longer with each attempt is
+//! completed, however often its connection breaks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -119,6 +120,23 @@ fn progress_after_a_redirect_counts() {
     let outcome = bench.fetch(&origin.url("/given"));
     assert_done(&outcome);
     assert_eq!(origin.count("/elsewhere"), REQUESTS);
+}
+
+#[test]
+fn file_that_changes_without_end_is_given_up() {
+    const MOST: u64 = 100;
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        // Each version breaks off, is resumed twice, and is gone.
+        let etag = format!("\"{}\"", (request.nth - 1) / 3);
+        match request.nth {
+            MOST.. => Script::status(404),
+            _ => Script::entity(a(), &etag).close_at(CUT),
+        }
+    });
+    let outcome = bench(2).fetch(&origin.url("/file"));
+    assert_eq!(kind(&outcome), "incomplete");
+    assert!(origin.count("/file") < MOST);
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! A time in which a server refuses more than a few requests: how often it is asked whether that is over, and when it is. Pure.
+//! A time in which a server refuses more than a few requests: how often it is asked whether that is
+//! over, and when it is. Pure.
 //!
-//! To ask costs a request that may be refused. So the first questions follow one another quickly, within some round trips, and
-//! the later ones after a part of the time that the trouble has lasted.
+//! To ask costs a request that may be refused. So the first questions follow one another quickly,
+//! within some round trips, and the later ones after a part of the time that the trouble has
+//! lasted.
 
 use std::time::{Duration, Instant};
 
@@ -41,21 +43,22 @@ impl Trouble {
         self.false_start = Some(now);
     }
 
-    /// Returns whether the server seemed to be well again before, and was not. One that limits requests per second, and lets
-    /// some more go at once, is like that.
+    /// Returns whether the server seemed to be well again before, and was not. One that limits
+    /// requests per second, and lets some more go at once, is like that.
     pub(super) fn had_false_start(&self) -> bool {
         self.false_start.is_some()
     }
 
-    /// Returns whether the trouble is over if requests at this level go well: they have been refused before.
+    /// Returns whether the trouble is over if requests at this level go well: they have been
+    /// refused before.
     pub(super) fn is_over_at(&self, level: f64, now: Instant) -> bool {
         let is_refused_level = level >= 1.0 && level.ceil() >= self.lowest.ceil();
         let is_believed = self.false_start.is_none_or(|at| now >= at + CALM);
         is_refused_level && is_believed
     }
 
-    /// Returns how long to ask nothing at this level, where a round trip takes so many seconds. `None` where the pauses are those
-    /// of a server that is in no trouble.
+    /// Returns how long to ask nothing at this level, where a round trip takes so many seconds.
+    /// `None` where the pauses are those of a server that is in no trouble.
     pub(super) fn pause(&self, level: f64, trip: f64, now: Instant) -> Option<Duration> {
         if self.had_false_start() || level < 1.0 {
             return None;
