@@ -31,7 +31,8 @@ pub(crate) enum Count {
 /// All of a run's input, in order.
 pub(crate) struct Inputs {
     sources: Vec<Input>,
-    /// A run is given as a list when any of it is: then it can be long, and what is known of it is worth keeping.
+    /// A run is given as a list when any of it is: then it can be long, and what is known of it is
+    /// worth keeping.
     pub(crate) given_as: GivenAs,
     breaks: Sender<Error>,
     broken: Receiver<Error>,
@@ -76,8 +77,9 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input. What is relative in it is relative to `base`;
-    /// with `None` as its format its name tells it, or else its first line.
+    /// Adds a list, which is opened now and read later; `-` is standard input. What is relative in
+    /// it is relative to `base`; with `None` as its format its name tells it, or else its first
+    /// line.
     pub(crate) fn add_list(
         &mut self,
         path: &Path,
@@ -199,7 +201,8 @@ fn why_no_list_at(path: &Path) -> Option<&'static str> {
     source::why_no_list(Decompressed::new(file)).ok().flatten()
 }
 
-/// The format of a file, as its first line tells it. What cannot be read is told of when the list is.
+/// The format of a file, as its first line tells it. What cannot be read is told of when the list
+/// is.
 fn format_of(path: &Path) -> ListFormat {
     File::open(path)
         .and_then(|file| ListFormat::of_content(Decompressed::new(file)))

@@ -1,4 +1,5 @@
-//! Limits of the process: as many descriptors as it may have. The soft limit of 1024 is for programs that use `select`.
+//! Limits of the process: as many descriptors as it may have. The soft limit of 1024 is for
+//! programs that use `select`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,5 +1,6 @@
-//! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files and networks is in
-//! the library `haulage`; what is here turns arguments into its options, and its events into something to look at.
+//! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files
+//! and networks is in the library `haulage`; what is here turns arguments into its options, and its
+//! events into something to look at.
 
 mod allocator;
 mod args;

@@ -70,14 +70,16 @@ enum State {
     Going,
     /// The results cannot be written.
     Unwritable,
-    /// Whoever read our standard output has left. As with any other program in a pipe, that is how it is meant to end.
+    /// Whoever read our standard output has left. As with any other program in a pipe, that is how
+    /// it is meant to end.
     Unheard,
     /// The first signal has come.
     Interrupted,
 }
 
-/// After so many batches of events, each is followed by a rest, in which the next one grows: waking up costs more than
-/// reporting does. A run of a few files is over before that, and is reported without delay; so is the end of any other.
+/// After so many batches of events, each is followed by a rest, in which the next one grows: waking
+/// up costs more than reporting does. A run of a few files is over before that, and is reported
+/// without delay; so is the end of any other.
 const AT_ONCE: usize = 32;
 const REST: Duration = Duration::from_millis(10);
 /// How long the closing line of a stopped run waits until its list has been counted.
@@ -227,7 +229,8 @@ impl Run {
     }
 }
 
-/// Ends the process without waiting for anything: what is on disk is good for a later run at any instant.
+/// Ends the process without waiting for anything: what is on disk is good for a later run at any
+/// instant.
 #[expect(
     clippy::exit,
     clippy::disallowed_methods,

@@ -301,7 +301,8 @@ fn one_checksum(but: &str) -> Problem {
         .hint("in a list, after each URL and a tab, sha256=HEX does that")
 }
 
-/// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a list.
+/// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a
+/// list.
 fn no_url(argument: &str) -> Problem {
     let (scheme, rest) = split_scheme(argument);
     let host = without_login(rest);
@@ -334,8 +335,8 @@ fn split_scheme(argument: &str) -> (&str, &str) {
     ("https", argument.trim_start_matches('/'))
 }
 
-/// Returns a host and path without the name and password before them, which messages do not repeat. A
-/// password may hold anything; an `@` after a `/` alone belongs to a path.
+/// Returns a host and path without the name and password before them, which messages do not repeat.
+/// A password may hold anything; an `@` after a `/` alone belongs to a path.
 fn without_login(text: &str) -> &str {
     match text.rfind('@') {
         Some(at) if text[..at].contains(':') || !text[..at].contains('/') => &text[at + 1..],

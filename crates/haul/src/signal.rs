@@ -9,11 +9,12 @@ use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A terminal that closes sends SIGHUP, and its shell sends it too; timeout(1) sends SIGTERM to the
-/// process and then to its group; systemd sends both. Within this time they are one request to stop.
+/// process and then to its group; systemd sends both. Within this time they are one request to
+/// stop.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-/// Ctrl-C under timeout(1) or a task runner arrives twice: from the terminal, and from the parent that
-/// passes it on. Nobody presses it again within this time.
+/// Ctrl-C under timeout(1) or a task runner arrives twice: from the terminal, and from the parent
+/// that passes it on. Nobody presses it again within this time.
 const PASSED_ON: Duration = Duration::from_millis(30);
 
 /// What a signal asks for.

@@ -34,7 +34,8 @@ impl From<Problem> for Unstarted {
     }
 }
 
-/// Starts a run. While another one keeps it out, it waits, unless that is not wanted; it says for whom, once for each.
+/// Starts a run. While another one keeps it out, it waits, unless that is not wanted; it says for
+/// whom, once for each.
 pub(crate) async fn start(
     options: Options,
     when_busy: WhenBusy,

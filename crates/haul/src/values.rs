@@ -9,7 +9,8 @@ use std::time::Duration;
 use haulage::{Credentials, Resolve};
 use http::{HeaderName, HeaderValue};
 
-/// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions are fine.
+/// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions
+/// are fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -53,8 +54,8 @@ impl fmt::Display for Span {
     }
 }
 
-/// A size as it is written, in bytes: `500`, `10K`, `1.5M`, `2G`, with powers of 1024; `KiB` and the like are the same, `KB` and
-/// the like are powers of 1000.
+/// A size as it is written, in bytes: `500`, `10K`, `1.5M`, `2G`, with powers of 1024; `KiB` and
+/// the like are the same, `KB` and the like are powers of 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) u64);
 

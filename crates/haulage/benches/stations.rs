@@ -1,4 +1,5 @@
-//! The pure stations, each by itself: what they take for a list of rows, for names, for a head, for the pieces of a file.
+//! The pure stations, each by itself: what they take for a list of rows, for names, for a head, for
+//! the pieces of a file.
 //!
 //! `cargo bench -p haulage --features bench`
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind};
 use crate::shown::shown;
 
-/// How bytes are hashed. SHA-1, MD5 and CRC-32C tell damage from the file; against malice use one of the others.
+/// How bytes are hashed. SHA-1, MD5 and CRC-32C tell damage from the file; against malice use one
+/// of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

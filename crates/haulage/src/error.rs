@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// The kinds of failure, as results and events name them. The kind alone decides whether an attempt is worth repeating.
+/// The kinds of failure, as results and events name them. The kind alone decides whether an attempt
+/// is worth repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -107,7 +108,8 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure: its kind, one line for people that says what happened and what to do, and what caused it.
+/// A failure: its kind, one line for people that says what happened and what to do, and what caused
+/// it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -184,8 +186,9 @@ impl Error {
         .caused_by(cause)
     }
 
-    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9, §15.6; RFC 6585 §4). Others may be
-    /// if their server says so: see [`retry_after::later`](crate::plan::retry_after::later).
+    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9,
+    /// §15.6; RFC 6585 §4). Others may be if their server says so: see
+    /// [`retry_after::later`](crate::plan::retry_after::later).
     pub(crate) fn http(status: http::StatusCode, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Http, message);
         error.transient = status == http::StatusCode::REQUEST_TIMEOUT
@@ -223,8 +226,8 @@ impl Error {
         self.asked_wait().filter(|_| !self.is_of_file_alone())
     }
 
-    /// Whether a status says something about its file and nothing about its server: that the file is not ready, not there, or
-    /// elsewhere. Requests for other files need not wait then.
+    /// Whether a status says something about its file and nothing about its server: that the file
+    /// is not ready, not there, or elsewhere. Requests for other files need not wait then.
     pub(crate) fn is_of_file_alone(&self) -> bool {
         self.http_status()
             .is_some_and(|status| !matches!(status, 403 | 408 | 413 | 429 | 500..))
@@ -252,7 +255,8 @@ impl Error {
         self
     }
 
-    /// The same failure, of a file of which something has been given away that cannot be taken back.
+    /// The same failure, of a file of which something has been given away that cannot be taken
+    /// back.
     #[must_use]
     pub(crate) fn after_giving_away(mut self) -> Self {
         // Of what could not be written, nothing can be said.
@@ -284,8 +288,8 @@ impl Error {
         self.status
     }
 
-    /// Whether it may mean that a server has more to do than it can. `answered`: the head of an answer had come; what breaks off later
-    /// has other reasons, as a rule.
+    /// Whether it may mean that a server has more to do than it can. `answered`: the head of an
+    /// answer had come; what breaks off later has other reasons, as a rule.
     pub(crate) fn is_overload(&self, answered: bool) -> bool {
         match self.kind {
             ErrorKind::Timeout => true,
@@ -300,7 +304,8 @@ impl Error {
         }
     }
 
-    /// Whether this process, or the system, has too many files open: that passes as others are closed.
+    /// Whether this process, or the system, has too many files open: that passes as others are
+    /// closed.
     pub(crate) fn lacks_descriptors(&self) -> bool {
         let source = self.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
-/// Something that happened. For one item they come in order: `Started`, any number of `Redirected` and `Retrying`,
-/// `Ended`; an item that needs no request only ends.
+/// Something that happened. For one item they come in order: `Started`, any number of `Redirected`
+/// and `Retrying`, `Ended`; an item that needs no request only ends.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -56,7 +56,8 @@ pub enum Event {
     Ended(Box<Outcome>),
     /// A list broke off: what was read of it goes on, the rest is unknown.
     InputFailed(Error),
-    /// So many items have failed that the run stops ([`Options::max_errors`](crate::Options::max_errors)).
+    /// So many items have failed that the run stops
+    /// ([`Options::max_errors`](crate::Options::max_errors)).
     TooManyErrors(u64),
     /// The destination became unusable: nothing more is started.
     Stopped(Error),
@@ -221,7 +222,8 @@ impl fmt::Display for WaitReason {
     }
 }
 
-/// An item under way. Its counters move while it is fetched, so a progress display reads them when it wants to.
+/// An item under way. Its counters move while it is fetched, so a progress display reads them when
+/// it wants to.
 #[derive(Debug)]
 pub struct Transfer {
     /// The row's ordinal, which names the item in this run.

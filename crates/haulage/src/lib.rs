@@ -13,10 +13,10 @@
 //! # }
 //! ```
 //!
-//! [`download`] is for a list that is known; [`Engine`] is the handle for one that grows while it is fetched, and for
-//! those who want every [`Event`]. Both are configured by [`Options`], take [`Request`]s from any iterator (see
-//! [`source`]), and give one [`Outcome`] for each. Neither needs a runtime of the caller's, prints anything, or touches
-//! signals.
+//! [`download`] is for a list that is known; [`Engine`] is the handle for one that grows while it
+//! is fetched, and for those who want every [`Event`]. Both are configured by [`Options`], take
+//! [`Request`]s from any iterator (see [`source`]), and give one [`Outcome`] for each. Neither
+//! needs a runtime of the caller's, prints anything, or touches signals.
 //!
 //! # The map
 //!
@@ -32,8 +32,8 @@
 //! | `state` | what a later run needs to know; see [`results`] |
 //! | `engine` | wires them; the lanes' loop |
 //!
-//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor, with `rate`, `meter` and `inflow`, by which
-//! whoever receives counts and waits.
+//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor,
+//! with `rate`, `meter` and `inflow`, by which whoever receives counts and waits.
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -72,7 +72,8 @@ pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use request::{BadRow, Credentials, Place, Request, Row};
 pub use state::{Results, results};
 
-/// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping them stops it.
+/// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping
+/// them stops it.
 ///
 /// # Errors
 /// As [`Engine::start`].

@@ -49,9 +49,11 @@ pub struct Outcome {
     pub verified: Verified,
     /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
     pub hashes: Vec<Checksum>,
-    /// How many requests of this run have brought bytes of the file; 0 when there is none, or it was there.
+    /// How many requests of this run have brought bytes of the file; 0 when there is none, or it
+    /// was there.
     pub segments: u32,
-    /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched again.
+    /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched
+    /// again.
     pub resumed: u64,
     /// Bytes that came over the network for it in this run, over all attempts; 0 for a recorded
     /// outcome.
@@ -62,7 +64,8 @@ pub struct Outcome {
     /// Bytes of its unfinished file that are kept for the next run; 0 when it is complete, or when
     /// nothing is kept.
     pub kept: u64,
-    /// Why what an earlier attempt or run had brought was of no use, so that the file was begun again.
+    /// Why what an earlier attempt or run had brought was of no use, so that the file was begun
+    /// again.
     pub restarted: Option<Box<str>>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
@@ -71,8 +74,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What stands after the URL, each field after a TAB, in a text list that asks for the same: mirrors, the name, checksums, the label,
-    /// without any secret. Known of recorded outcomes ([`results`](crate::results)).
+    /// What stands after the URL, each field after a TAB, in a text list that asks for the same:
+    /// mirrors, the name, checksums, the label, without any secret. Known of recorded outcomes
+    /// ([`results`](crate::results)).
     #[must_use]
     pub fn fields(&self) -> Option<&str> {
         self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
@@ -159,7 +163,8 @@ impl Renamed {
 pub enum Verified {
     /// The checksums that came with its row.
     Checksum,
-    /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530), `Digest`, `Content-MD5`, `x-goog-hash`.
+    /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530),
+    /// `Digest`, `Content-MD5`, `x-goog-hash`.
     Digest,
     /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. Of a file that was
     /// there already: it has the length of the response, and its time, if that has one.

@@ -1,7 +1,9 @@
-//! Threads for calls that block: file operations and name look-ups. They never run on a network thread.
+//! Threads for calls that block: file operations and name look-ups. They never run on a network
+//! thread.
 //!
-//! Tokio's own pool starts a thread whenever none is idle, which for many small jobs is a crowd that fights over two
-//! cores. This one keeps to one thread as long as jobs get done, and adds another only when nothing has moved for
+//! Tokio's own pool starts a thread whenever none is idle, which for many small jobs is a crowd
+//! that fights over two cores. This one keeps to one thread as long as jobs get done, and adds
+//! another only when nothing has moved for
 //! [`STUCK`]: then a call hangs (a throttled disk, a dead mount), and the others must go on.
 
 use std::collections::VecDeque;
@@ -12,12 +14,12 @@ use std::time::Duration;
 
 /// How long nothing may move before another thread helps.
 const STUCK: Duration = Duration::from_millis(50);
-/// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it, since waking a thread
-/// costs about as much as writing a small file: under load it takes a whole batch at each look. One that found nothing
-/// sleeps until it is woken, so a lone job never waits.
+/// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it,
+/// since waking a thread costs about as much as writing a small file: under load it takes a whole
+/// batch at each look. One that found nothing sleeps until it is woken, so a lone job never waits.
 const NAP: Duration = Duration::from_micros(500);
-/// How long a pool that is dropped waits for its jobs. One that still hangs then (a dead mount, a pipe that nobody reads)
-/// would keep the process from ending.
+/// How long a pool that is dropped waits for its jobs. One that still hangs then (a dead mount, a
+/// pipe that nobody reads) would keep the process from ending.
 const GRACE: Duration = Duration::from_secs(1);
 /// A nap ends early when so many jobs have come.
 const BATCH: usize = 64;
@@ -27,8 +29,8 @@ pub(crate) trait Job: Send + Sync {
     fn run(self: Arc<Self>);
 }
 
-/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then ends them, except those
-/// that hang.
+/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then
+/// ends them, except those that hang.
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
     watcher: Option<JoinHandle<()>>,
@@ -86,7 +88,8 @@ impl BlockingPool {
         })
     }
 
-    /// Forgets what is queued, and does not wait for what is running: for calls that nobody needs any more.
+    /// Forgets what is queued, and does not wait for what is running: for calls that nobody needs
+    /// any more.
     pub(crate) fn abandon(&mut self) {
         let mut state = self.shared.lock();
         state.queue.clear();
@@ -160,7 +163,8 @@ impl Shared {
         loop {
             if let Some(job) = state.queue.pop_front() {
                 state.begun += 1;
-                // Whoever submitted the next one may have counted on this thread, and this job may hang.
+                // Whoever submitted the next one may have counted on this thread, and this job may
+                // hang.
                 if !state.queue.is_empty() && std::mem::take(&mut state.watcher_sleeps) {
                     self.watch.notify_one();
                 }
@@ -201,7 +205,8 @@ impl Shared {
 
     fn watch_over(self: &Arc<Self>) {
         let mut state = self.lock();
-        // What had begun at the last look; none after a sleep, so that a job has its time before it counts as stuck.
+        // What had begun at the last look; none after a sleep, so that a job has its time before it
+        // counts as stuck.
         let mut begun = None;
         while !state.closing {
             if state.queue.is_empty() {

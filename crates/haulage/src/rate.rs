@@ -1,7 +1,8 @@
 //! How many bytes may come in a second, under one limit.
 //!
-//! Whoever receives waits for its turn before each read. Turns stand in a line: each takes as long as the bytes that it is expected to bring,
-//! and the line is moved by those that it has brought. So many lanes together keep to what one would, and none of them brings much at once.
+//! Whoever receives waits for its turn before each read. Turns stand in a line: each takes as long
+//! as the bytes that it is expected to bring, and the line is moved by those that it has brought.
+//! So many lanes together keep to what one would, and none of them brings much at once.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,8 +31,8 @@ pub(crate) struct Limit {
 #[derive(Debug, Default)]
 pub(crate) struct Line(Mutex<Turns>);
 
-/// Turns are told in a time of their own, which is moved when one has brought more or less than was expected: those who still wait move
-/// with it.
+/// Turns are told in a time of their own, which is moved when one has brought more or less than was
+/// expected: those who still wait move with it.
 #[derive(Debug, Default)]
 struct Turns {
     /// When that time began, as things are.
@@ -68,8 +69,8 @@ impl Limit {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// How long it is until the turn of whoever has this place, which is given one if it has none; `None` when it has come, or there is
-    /// no limit.
+    /// How long it is until the turn of whoever has this place, which is given one if it has none;
+    /// `None` when it has come, or there is no limit.
     pub(crate) fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
         let rate = self.rate.load(Ordering::Acquire);
         if rate == 0 {
@@ -171,8 +172,8 @@ mod tests {
 
     const RATE: u64 = 1_000_000;
 
-    /// What comes in so many milliseconds when each of so many lanes finds as many bytes as these say, by and by, and clocks are late: in
-    /// each 10 ms.
+    /// What comes in so many milliseconds when each of so many lanes finds as many bytes as these
+    /// say, by and by, and clocks are late: in each 10 ms.
     fn received(lanes: usize, sizes: &[u64], millis: u64, late: Duration) -> Vec<u64> {
         let start = Instant::now();
         let (mut turns, mut sizes) = (Turns::default(), sizes.iter().cycle());

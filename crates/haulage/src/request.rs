@@ -76,8 +76,9 @@ impl Request {
         })
     }
 
-    /// The same request, with another URL of the same file: it is asked when those before it have failed. Nothing that was given
-    /// for the first URL's origin is sent to it (`-u`, headers that tell something of the user), unless it is there too.
+    /// The same request, with another URL of the same file: it is asked when those before it have
+    /// failed. Nothing that was given for the first URL's origin is sent to it (`-u`, headers that
+    /// tell something of the user), unless it is there too.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -159,7 +160,8 @@ pub struct BadRow {
 /// What a source yields for each row.
 pub type Row = Result<Request, BadRow>;
 
-/// A user and a password for HTTP Basic authentication (RFC 7617). `Debug` does not show the password.
+/// A user and a password for HTTP Basic authentication (RFC 7617). `Debug` does not show the
+/// password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The user, without a colon.

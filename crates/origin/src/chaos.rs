@@ -27,9 +27,10 @@ impl Script {
     /// Up to three misbehaviours drawn by lot, over this body, which always has the same `ETag` and
     /// knows ranges.
     ///
-    /// It never deceives who follows HTTP: what looks like a whole response of HTTP/1.1 has the bytes
-    /// of the body, and what does not may get on in a later response. It waits for 50 ms at most, but
-    /// may also fall silent until the client leaves; floods come to an end. `Debug` shows what was drawn.
+    /// It never deceives who follows HTTP: what looks like a whole response of HTTP/1.1 has the
+    /// bytes of the body, and what does not may get on in a later response. It waits for 50 ms at
+    /// most, but may also fall silent until the client leaves; floods come to an end. `Debug` shows
+    /// what was drawn.
     #[must_use]
     pub fn random(seed: u64, body: Body) -> Self {
         let mut dice = Rng::with_seed(seed);

@@ -1,4 +1,5 @@
-//! A socket lent to HTTP/2, which neither tells whether it has written everything nor gives it back.
+//! A socket lent to HTTP/2, which neither tells whether it has written everything nor gives it
+//! back.
 
 use std::io;
 use std::pin::Pin;

@@ -20,10 +20,11 @@
 //! assert!(origin.log().is_empty());
 //! ```
 //!
-//! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where a
-//! test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out, and
-//! `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections; `log`
-//! remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place in `play`.
+//! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where
+//! a test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out,
+//! and `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections;
+//! `log` remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place
+//! in `play`.
 
 mod body;
 mod builder;

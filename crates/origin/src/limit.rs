@@ -30,8 +30,8 @@ enum Most {
 }
 
 impl Limit {
-    /// Requests beyond so many in flight (see [`Tally::in_flight`](crate::Tally::in_flight)) get this
-    /// script. They do not count themselves.
+    /// Requests beyond so many in flight (see [`Tally::in_flight`](crate::Tally::in_flight)) get
+    /// this script. They do not count themselves.
     #[must_use]
     pub fn at_once(most: usize, refusal: Script) -> Self {
         Self {
@@ -40,8 +40,8 @@ impl Limit {
         }
     }
 
-    /// Requests beyond so many within a second, whichever second one looks at, get this script. They do
-    /// not count themselves.
+    /// Requests beyond so many within a second, whichever second one looks at, get this script.
+    /// They do not count themselves.
     #[must_use]
     pub fn per_second(most: usize, refusal: Script) -> Self {
         Self {

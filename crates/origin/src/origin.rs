@@ -23,8 +23,8 @@ use crate::tls;
 /// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
 ///
 /// Without any routes it serves `/bytes/SIZE`, with `?seed=7`, `delay=100ms`, `status=503`,
-/// `close_at=1M` and whatever else a [`Script`] can do; the program's `--help` lists it. Any other path
-/// is 404.
+/// `close_at=1M` and whatever else a [`Script`] can do; the program's `--help` lists it. Any other
+/// path is 404.
 pub struct Origin {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
@@ -75,8 +75,8 @@ impl Origin {
         self.shared.routes.under(prefix, script);
     }
 
-    /// Holds all paths that begin like this to a limit, together, whatever their scripts say. Of several
-    /// limits all count. A request that is refused does not use up a script of its path.
+    /// Holds all paths that begin like this to a limit, together, whatever their scripts say. Of
+    /// several limits all count. A request that is refused does not use up a script of its path.
     pub fn limit(&self, prefix: &str, limit: Limit) {
         self.shared.limits.add(prefix, limit);
     }
@@ -141,7 +141,8 @@ impl Origin {
         self.shared.log.entries()
     }
 
-    /// How often a path has been asked for, with whatever query; given with a query, with just that.
+    /// How often a path has been asked for, with whatever query; given with a query, with just
+    /// that.
     #[must_use]
     pub fn count(&self, path: &str) -> u64 {
         self.shared.routes.count(path)

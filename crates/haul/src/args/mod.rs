@@ -279,7 +279,8 @@ pub(crate) struct Download {
     )]
     pub(crate) jobs: usize,
 
-    /// Maximum concurrent requests to one host [default: 16 over HTTP/1.1; what the server allows over HTTP/2]
+    /// Maximum concurrent requests to one host [default: 16 over HTTP/1.1; what the server allows
+    /// over HTTP/2]
     ///
     /// haul finds the right number for each host: it starts with four (or --split), adds more while
     /// throughput grows, stops when responses get slower, and halves the number on refusals and

@@ -1,5 +1,5 @@
-//! Text from servers and lists, made harmless: what moves a cursor, turns writing around or cannot be seen is shown
-//! as its code instead.
+//! Text from servers and lists, made harmless: what moves a cursor, turns writing around or cannot
+//! be seen is shown as its code instead.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,8 +12,9 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same for text that is JSON already: `\u202e` (RFC 8259 §7), which stands for the character itself, so that it
-/// reads as the same value. Outside of strings JSON has none of them but newlines, which it shall not have here.
+/// The same for text that is JSON already: `\u202e` (RFC 8259 §7), which stands for the character
+/// itself, so that it reads as the same value. Outside of strings JSON has none of them but
+/// newlines, which it shall not have here.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
     replace(text, |character, out| {
         for unit in character.encode_utf16(&mut [0; 2]) {
@@ -38,9 +39,9 @@ fn replace(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Control characters (C0, DEL, C1), line separators, and what Unicode calls bidirectional controls, format characters
-/// and default ignorables, as far as they are invisible. (Variation selectors of the first block stay: they choose how
-/// a character before them looks.)
+/// Control characters (C0, DEL, C1), line separators, and what Unicode calls bidirectional
+/// controls, format characters and default ignorables, as far as they are invisible. (Variation
+/// selectors of the first block stay: they choose how a character before them looks.)
 pub(crate) fn is_hazard(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();

@@ -1,4 +1,5 @@
-//! Events as lines for people. Everything that a server or a list had a say in is made harmless on the way.
+//! Events as lines for people. Everything that a server or a list had a say in is made harmless on
+//! the way.
 
 use std::collections::{HashSet, VecDeque};
 use std::error::Error as StdError;
@@ -179,8 +180,9 @@ impl Lines {
         }
     }
 
-    /// An item has started. The next request goes out while the last file is still being given its name; so that nobody
-    /// who counts lines finds more under way than were asked for, its line waits until that one's has come.
+    /// An item has started. The next request goes out while the last file is still being given its
+    /// name; so that nobody who counts lines finds more under way than were asked for, its line
+    /// waits until that one's has come.
     fn started(&mut self, transfer: &Arc<Transfer>, out: &mut String) {
         if self.lists_all() {
             self.held.push_back(Arc::clone(transfer));

@@ -1,4 +1,5 @@
-//! What people and programs get to see of a run. Reporters listen to events; nothing here changes what happens.
+//! What people and programs get to see of a run. Reporters listen to events; nothing here changes
+//! what happens.
 
 mod bar;
 pub(crate) mod escape;

@@ -6,7 +6,8 @@ use haulage::{Outcome, Status};
 
 use crate::report::escape::{is_hazard, printable};
 
-/// The line of a row that would be fetched, added to `out`: its URL, and its name where that is known.
+/// The line of a row that would be fetched, added to `out`: its URL, and its name where that is
+/// known.
 pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     if !matches!(outcome.status, Status::Planned) {
         return;
@@ -19,8 +20,8 @@ pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     out.push('\n');
 }
 
-/// A URL as given, without what could do harm to a terminal or end the line: it is left out or percent-encoded, as whoever reads
-/// a URL does (WHATWG URL, "basic URL parser").
+/// A URL as given, without what could do harm to a terminal or end the line: it is left out or
+/// percent-encoded, as whoever reads a URL does (WHATWG URL, "basic URL parser").
 pub(crate) fn url(url: &str, out: &mut String) {
     for character in url.chars() {
         if matches!(character, '\t' | '\n' | '\r') {

@@ -16,7 +16,8 @@ use crate::values::ResultsTarget;
 pub(crate) enum Form {
     /// A row that says all that is known of it, as JSON.
     Rows,
-    /// Where it would be fetched from and to, as a list that can be read again; nothing of one that would not be.
+    /// Where it would be fetched from and to, as a list that can be read again; nothing of one that
+    /// would not be.
     Plan,
 }
 
@@ -41,8 +42,8 @@ pub(crate) enum Lost {
 const PIECE: usize = 256 << 10;
 
 impl Results {
-    /// Opens the target without touching what a former run left there: until [`begin`](Opened::begin), this run may yet
-    /// turn out to be none.
+    /// Opens the target without touching what a former run left there: until
+    /// [`begin`](Opened::begin), this run may yet turn out to be none.
     pub(crate) fn open((target, form): (ResultsTarget, Form)) -> Result<Opened, Problem> {
         let file = match &target {
             ResultsTarget::Output => None,

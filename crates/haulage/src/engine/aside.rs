@@ -1,4 +1,5 @@
-//! Rows of hosts that are set aside wait on the disk, so that there is room to read those behind them.
+//! Rows of hosts that are set aside wait on the disk, so that there is room to read those behind
+//! them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -18,7 +19,8 @@ use crate::state::{Aside, Waiting};
 const KEEP: usize = 64;
 /// So many are brought back at once.
 const BATCH: usize = 512;
-/// Most rows on the disk, of a few hundred bytes each. A list that goes on like that for longer waits.
+/// Most rows on the disk, of a few hundred bytes each. A list that goes on like that for longer
+/// waits.
 const MOST: usize = 1 << 20;
 /// How often it is looked whether hosts are asked again.
 const LOOK: Duration = Duration::from_millis(100);

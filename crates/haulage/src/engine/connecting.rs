@@ -11,7 +11,8 @@ use crate::http_url::HttpUrl;
 use crate::schedule::{Protocol, Way};
 
 impl Lane {
-    /// Makes sure of a connection. `false` when another lane is making the one that they will share.
+    /// Makes sure of a connection. `false` when another lane is making the one that they will
+    /// share.
     pub(super) async fn connected(&mut self, url: &HttpUrl, connects: bool) -> Result<bool, Error> {
         if !connects {
             if self.connection.as_mut().is_some_and(Connection::is_open) {
@@ -66,7 +67,8 @@ impl Lane {
         }
     }
 
-    /// What a lane without a connection does: goes on when it is to make one; otherwise, says whether it has got one.
+    /// What a lane without a connection does: goes on when it is to make one; otherwise, says
+    /// whether it has got one.
     fn way_to_connect(&mut self) -> ControlFlow<bool> {
         loop {
             self.disconnect();
@@ -87,7 +89,8 @@ impl Lane {
         }
     }
 
-    /// Gives the connection up; if it is no longer of use to anybody, for the host's other lanes too.
+    /// Gives the connection up; if it is no longer of use to anybody, for the host's other lanes
+    /// too.
     fn disconnect(&mut self) {
         if self.connection.as_mut().is_some_and(Connection::is_open) {
             self.connection = None;
@@ -97,8 +100,8 @@ impl Lane {
         }
     }
 
-    /// Gives the connection up, for the host's other lanes too if they share it: they go on elsewhere once what they have on
-    /// it has ended.
+    /// Gives the connection up, for the host's other lanes too if they share it: they go on
+    /// elsewhere once what they have on it has ended.
     pub(super) fn leave(&mut self) {
         if let Some(Connection::Http2(shared)) = self.connection.take() {
             self.core.schedule().lost_shared(self.host, shared.number);

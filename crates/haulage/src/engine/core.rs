@@ -43,8 +43,8 @@ use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs,
 const DISK_THREADS: usize = 16;
 /// Most bytes that the read buffers of all lanes hold together.
 const READ_BUFFERS: usize = 8 << 20;
-/// The smallest and the largest read buffer: below the first each read costs more than its bytes, above the second nothing
-/// is gained.
+/// The smallest and the largest read buffer: below the first each read costs more than its bytes,
+/// above the second nothing is gained.
 const READ_BUFFER: (usize, usize) = (64 << 10, 256 << 10);
 /// Idle connections kept, for each request that may be in flight.
 const IDLE_PER_JOB: usize = 2;
@@ -209,7 +209,8 @@ impl Core {
         Hashes::new(&self.options.hashes, &request.checksums)
     }
 
-    /// Of a file's hashes those that somebody has asked for: its server may have had others computed.
+    /// Of a file's hashes those that somebody has asked for: its server may have had others
+    /// computed.
     pub(super) fn asked_for(&self, request: &Request, mut hashes: Vec<Checksum>) -> Vec<Checksum> {
         hashes.retain(|hash| {
             let is_same = |checksum: &Checksum| checksum.algorithm() == hash.algorithm();
@@ -410,8 +411,8 @@ impl fmt::Debug for Core {
     }
 }
 
-/// The most that one read may bring: with few lanes large, since a read of 256 KiB costs half of four of 64 KiB for each
-/// byte; with many smaller, so that together they stay within bounds.
+/// The most that one read may bring: with few lanes large, since a read of 256 KiB costs half of
+/// four of 64 KiB for each byte; with many smaller, so that together they stay within bounds.
 fn read_buffer(jobs: usize) -> usize {
     (READ_BUFFERS / jobs.max(1)).clamp(READ_BUFFER.0, READ_BUFFER.1)
 }

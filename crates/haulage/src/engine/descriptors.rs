@@ -5,9 +5,11 @@ use rustix::process::{Resource, getrlimit};
 use crate::schedule::Caps;
 use crate::write::WAITING_FOR_NAMES;
 
-/// What a run has open besides its requests, with room to spare: lists and results, threads' own, the state's.
+/// What a run has open besides its requests, with room to spare: lists and results, threads' own,
+/// the state's.
 const BESIDES: u64 = 40;
-/// A request has a connection and a part; one that flows to its file directly a pipe and the connection once more, but there are few of them.
+/// A request has a connection and a part; one that flows to its file directly a pipe and the
+/// connection once more, but there are few of them.
 const PER_REQUEST: u64 = 4;
 
 /// Caps for which there are descriptors: with fewer lanes it takes longer, and nothing fails.

@@ -18,7 +18,8 @@ use crate::request::Request;
 use crate::write::Saved;
 
 impl Core {
-    /// The run is being stopped. An item that had started ends; of one that had not nothing is said.
+    /// The run is being stopped. An item that had started ends; of one that had not nothing is
+    /// said.
     pub(super) fn cancelled(&self, item: Box<Item>) {
         if item.under_way.is_some() {
             let error = Error::new(
@@ -187,7 +188,8 @@ impl Core {
 
     /// Notes how the item of these names ended, and gives the rows that waited for it.
     pub(super) fn release(&self, keys: Keys, settled: Settled) -> Vec<(u64, Request)> {
-        // In this order, as where a row is admitted: a row becomes a follower or sees how this one ended.
+        // In this order, as where a row is admitted: a row becomes a follower or sees how this one
+        // ended.
         let mut names = lock(&self.names);
         let mut followers = lock(&self.followers);
         let mut released = Vec::new();

@@ -35,7 +35,8 @@ impl Events {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// Adds what has happened to `buffer`, at least one event; the number of them, or 0 when the run is over.
+    /// Adds what has happened to `buffer`, at least one event; the number of them, or 0 when the
+    /// run is over.
     pub async fn next_many(&mut self, buffer: &mut Vec<Event>) -> usize {
         let Some(first) = self.next().await else {
             return 0;
@@ -56,7 +57,8 @@ impl Events {
         more
     }
 
-    /// Waits until the run is over: there are no events then but those that wait here. For whoever does not look at each at once.
+    /// Waits until the run is over: there are no events then but those that wait here. For whoever
+    /// does not look at each at once.
     pub async fn over(&self) {
         self.core.over.cancelled().await;
     }

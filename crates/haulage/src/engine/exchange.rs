@@ -1,4 +1,5 @@
-//! One piece of work on a lane: a request, as often as it takes to get an answer, and what is done with that.
+//! One piece of work on a lane: a request, as often as it takes to get an answer, and what is done
+//! with that.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -24,8 +25,9 @@ use crate::write::Pace;
 
 /// How long the rest of a body that nobody wants may take.
 const DRAIN: Duration = Duration::from_secs(1);
-/// How often an item's requests go again at once because a connection was no longer of use. Further ones are failures, so
-/// that a server that refuses everything is left alone for a while, and in the end for good.
+/// How often an item's requests go again at once because a connection was no longer of use. Further
+/// ones are failures, so that a server that refuses everything is left alone for a while, and in
+/// the end for good.
 const MOST_RESENDS: u32 = 5;
 
 impl Lane {
@@ -52,8 +54,9 @@ impl Lane {
             Err(error) => {
                 // Where its time was over, it may have been at anything.
                 self.stop_connecting();
-                // What is left on the connection is not the beginning of an answer. One that is silent may be dead without
-                // knowing it (RFC 9113 has no word for that): the others leave it too.
+                // What is left on the connection is not the beginning of an answer. One that is
+                // silent may be dead without knowing it (RFC 9113 has no word for that): the others
+                // leave it too.
                 if error.kind() == ErrorKind::Timeout && error.is_transient() {
                     self.leave();
                 }
@@ -130,8 +133,8 @@ impl Lane {
         Ok(step)
     }
 
-    /// The head of the answer to a request, and the body to come; `None` when it waits for a connection that another lane makes, or
-    /// gives way to other hosts.
+    /// The head of the answer to a request, and the body to come; `None` when it waits for a
+    /// connection that another lane makes, or gives way to other hosts.
     pub(super) async fn answer(
         &mut self,
         to: To<'_>,
@@ -215,8 +218,9 @@ impl Lane {
         exchange::send(connection, to.url(), &headers, &mut self.idle).await
     }
 
-    /// Whether a body that was cut off is that of a request which its server says it has not processed, though it had begun to: one that says
-    /// goodbye (GOAWAY) may name a request before it as the last. Then the request goes again elsewhere at once (RFC 9113 §6.8).
+    /// Whether a body that was cut off is that of a request which its server says it has not
+    /// processed, though it had begun to: one that says goodbye (GOAWAY) may name a request before
+    /// it as the last. Then the request goes again elsewhere at once (RFC 9113 §6.8).
     async fn was_sent_away(&mut self, item: &Item, error: &Error) -> bool {
         let Some(Connection::Http2(_)) = &self.connection else {
             return false;
@@ -229,14 +233,16 @@ impl Lane {
         !self.connection.as_mut().is_some_and(Connection::is_open)
     }
 
-    /// A request has no answer: gives the connection up where that is the reason, so that it can go again at once.
+    /// A request has no answer: gives the connection up where that is the reason, so that it can go
+    /// again at once.
     ///
     /// # Errors
     /// When it is to be a failure.
     fn make_way(&mut self, resends: &mut u32, unanswered: Unanswered) -> Result<(), Error> {
         let (unprocessed, error) = match unanswered {
             Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
-            // Closed while it was idle, most likely: that says nothing about this request (RFC 9112 §9.3.1).
+            // Closed while it was idle, most likely: that says nothing about this request (RFC 9112
+            // §9.3.1).
             Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Reset => {
                 (None, error)
             }
@@ -246,7 +252,8 @@ impl Lane {
         if is_new || *resends == MOST_RESENDS {
             return Err(error);
         }
-        // The first refusal may only mean that more was asked at once than the server allows, which is known by now.
+        // The first refusal may only mean that more was asked at once than the server allows, which
+        // is known by now.
         if unprocessed != Some(Unprocessed::Stream) || *resends > 0 {
             self.leave();
         }

@@ -1,4 +1,5 @@
-//! A large body goes from its socket to its file directly: decides for which, and takes the connection for it.
+//! A large body goes from its socket to its file directly: decides for which, and takes the
+//! connection for it.
 
 use super::lane::Lane;
 use super::watch::{Watch, Whose};
@@ -8,11 +9,13 @@ use crate::fetch::classify;
 use crate::fetch::connection::Connection;
 use crate::write::{Broken, Flow, PartWriter};
 
-/// What is shorter is over before a thread of its own would pay, and would lose its connection, which others could use.
+/// What is shorter is over before a thread of its own would pay, and would lose its connection,
+/// which others could use.
 const LARGE: u64 = 32 << 20;
 
 impl Lane {
-    /// Receives a body past HTTP, where that can be and is worth it. `false` when it has to be received the other way.
+    /// Receives a body past HTTP, where that can be and is worth it. `false` when it has to be
+    /// received the other way.
     pub(super) async fn receive_directly(
         &mut self,
         whose: &mut Whose<'_>,

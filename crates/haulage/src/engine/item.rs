@@ -29,7 +29,8 @@ pub(super) struct Item {
     pub(super) hop: Option<Box<Hop>>,
     pub(super) hops: u32,
     pub(super) attempts: u32,
-    /// Its next request begins an attempt; the hops of a redirect belong to the one that they follow.
+    /// Its next request begins an attempt; the hops of a redirect belong to the one that they
+    /// follow.
     pub(super) begins_attempt: bool,
     /// How often a request of it went again at once, since a connection was of no use.
     pub(super) resends: u32,
@@ -119,8 +120,8 @@ impl Item {
             .map_or(&self.request.url, |(url, _)| url)
     }
 
-    /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led may hold for that one time only, so it begins at
-    /// one of its own.
+    /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led
+    /// may hold for that one time only, so it begins at one of its own.
     pub(super) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
         let next = self.mirrors.failed(self.sources(), may_pass);
         self.begin_at_source();
@@ -139,7 +140,8 @@ impl Item {
         self.hops = 0;
     }
 
-    /// Whether what its URLs bring may be joined: it has several, and a checksum would find a mixture, as none has been found.
+    /// Whether what its URLs bring may be joined: it has several, and a checksum would find a
+    /// mixture, as none has been found.
     pub(super) fn joins_mirrors(&self) -> bool {
         let is_checked = !self.request.checksums.is_empty();
         is_checked && !self.request.mirrors.is_empty() && self.brought.distrusted.is_empty()
@@ -172,8 +174,8 @@ impl Item {
         !has_begun && !is_known && !meets_file && self.brought.kept.is_none()
     }
 
-    /// Returns what its next attempt can resume from. `None` when that begins with the first byte: nothing is kept, or the server
-    /// has refused ranges.
+    /// Returns what its next attempt can resume from. `None` when that begins with the first byte:
+    /// nothing is kept, or the server has refused ranges.
     fn kept(&self) -> Option<Kept> {
         let kept = self.brought.kept.as_ref();
         let kept = kept.filter(|_| !self.brought.asks_whole)?;

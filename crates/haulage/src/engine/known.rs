@@ -191,8 +191,8 @@ impl Core {
     }
 }
 
-/// What is known of a file that is there, with this modification time. Its tag counts only while it is the file that came with it, as far
-/// as its time tells.
+/// What is known of a file that is there, with this modification time. Its tag counts only while it
+/// is the file that came with it, as far as its time tells.
 fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
     let came = known.last_modified.as_deref();
     let came = came.and_then(|text| httpdate::parse_http_date(text).ok());

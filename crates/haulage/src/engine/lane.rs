@@ -1,5 +1,5 @@
-//! A lane: a connection that pulls. It takes the next piece of work of its host, and goes on until its turn is used up or
-//! the queue is dry; then it waits with its connection for a while.
+//! A lane: a connection that pulls. It takes the next piece of work of its host, and goes on until
+//! its turn is used up or the queue is dry; then it waits with its connection for a while.
 
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -37,12 +37,13 @@ pub(super) struct Lane {
     /// The `Host` of its requests, once there has been one: a lane serves one origin.
     pub(super) host_header: Option<HeaderValue>,
     pub(super) connection: Option<Connection>,
-    /// The connection is not of today: others made it, or a request has been answered on it. So the server may be closing it
-    /// just now.
+    /// The connection is not of today: others made it, or a request has been answered on it. So the
+    /// server may be closing it just now.
     pub(super) used: bool,
     /// Others wait for the connection that this lane is making.
     pub(super) connecting: bool,
-    /// How long its present work waits for a host that has not answered yet before it may have to give way.
+    /// How long its present work waits for a host that has not answered yet before it may have to
+    /// give way.
     pub(super) patience: Option<Duration>,
     /// When the present request was sent; before that, when its connection was asked for.
     pub(super) sent: Option<Instant>,
@@ -100,7 +101,8 @@ impl Lane {
     /// Works until there is nothing more to do.
     pub(super) async fn run(mut self, first: Lease<Work>) {
         let core = Arc::clone(&self.core);
-        // One for all pieces of work: to register anew with each would cost more than to look at it.
+        // One for all pieces of work: to register anew with each would cost more than to look at
+        // it.
         let mut stopping = pin!(core.stopping.cancelled());
         let mut lease = first;
         let mut turn = 0;
@@ -163,7 +165,8 @@ impl Lane {
         self.handle.take()
     }
 
-    /// Does one piece of work, and says whether the host has answered as it should. Breaks when the run is being stopped.
+    /// Does one piece of work, and says whether the host has answered as it should. Breaks when the
+    /// run is being stopped.
     async fn work(
         &mut self,
         lease: Lease<Work>,
@@ -229,15 +232,16 @@ impl Lane {
         ControlFlow::Continue(fine)
     }
 
-    /// Whether a body came for so long before it broke off that it cannot have been silent, or too slow, all the time: then the
-    /// trouble is not older than that.
+    /// Whether a body came for so long before it broke off that it cannot have been silent, or too
+    /// slow, all the time: then the trouble is not older than that.
     fn has_answered_for_long(&self) -> bool {
         let silence = self.core.options.timeout;
         self.answered
             .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
     }
 
-    /// When the request was sent whose failure is a sign that the host has more to do than it can, if it is one.
+    /// When the request was sent whose failure is a sign that the host has more to do than it can,
+    /// if it is one.
     pub(super) fn overloaded(&self, error: &Error) -> Option<Instant> {
         let is_sign = error.is_overload(self.answered.is_some());
         self.sent.filter(|_| is_sign)

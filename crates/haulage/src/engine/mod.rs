@@ -1,5 +1,5 @@
-//! Wires the stations: the one place that knows them all, and the one loop there is. The head of a response can put more
-//! work back into a host's queue: a redirect's next hop, a repetition.
+//! Wires the stations: the one place that knows them all, and the one loop there is. The head of a
+//! response can put more work back into a host's queue: a redirect's next hop, a repetition.
 
 mod aside;
 mod connecting;
@@ -49,7 +49,8 @@ pub use self::events::{Events, Outcomes};
 
 /// A run: fed with requests, it yields events, among them one outcome for each request.
 ///
-/// It starts threads of its own and needs no runtime of its caller's. Dropping it stops what is under way.
+/// It starts threads of its own and needs no runtime of its caller's. Dropping it stops what is
+/// under way.
 ///
 /// ```
 /// use haulage::{Engine, Event, Options, Request};
@@ -153,8 +154,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Adds rows, which are read lazily, on a thread of the engine's: as many as it needs to look ahead. Sources are read one
-    /// after another, in the order in which they were fed, at any time until [`close`](Self::close).
+    /// Adds rows, which are read lazily, on a thread of the engine's: as many as it needs to look
+    /// ahead. Sources are read one after another, in the order in which they were fed, at any time
+    /// until [`close`](Self::close).
     pub fn feed<S>(&self, source: S)
     where
         S: IntoIterator<Item = Row>,
@@ -171,8 +173,8 @@ impl Engine {
         let _ = self.sources.send(intake::Source::End);
     }
 
-    /// Stops: nothing more is started, what is in flight ends as `cancelled`, and the events end. Items that had not
-    /// started have no outcome.
+    /// Stops: nothing more is started, what is in flight ends as `cancelled`, and the events end.
+    /// Items that had not started have no outcome.
     pub fn cancel(&self) {
         self.core.cancel();
     }
@@ -184,18 +186,20 @@ impl Engine {
         self.core.input_rows.get().copied()
     }
 
-    /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does; `None` lifts it.
+    /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does;
+    /// `None` lifts it.
     pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
         self.core.rates.set_total(rate);
     }
 
-    /// Limits what comes from each host from now on, as [`Options::limit_rate_per_host`] does; `None` lifts it.
+    /// Limits what comes from each host from now on, as [`Options::limit_rate_per_host`] does;
+    /// `None` lifts it.
     pub fn limit_rate_per_host(&self, rate: Option<NonZeroU64>) {
         self.core.rates.set_per_host(rate);
     }
 
-    /// What happens, from the beginning on. They must be received for the run to go on: the engine looks ahead only so far
-    /// beyond the last outcome that was.
+    /// What happens, from the beginning on. They must be received for the run to go on: the engine
+    /// looks ahead only so far beyond the last outcome that was.
     ///
     /// # Panics
     /// When called twice.

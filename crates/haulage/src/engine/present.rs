@@ -126,7 +126,8 @@ impl Core {
         }
     }
 
-    /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is refused.
+    /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is
+    /// refused.
     fn planned(&self, request: &Request) -> Status {
         let allowed = |url: &HttpUrl| redirect::check_scheme(url, self.options.plain_http);
         let mut mirrors = request.mirrors.iter();
@@ -138,7 +139,8 @@ impl Core {
 
     pub(super) fn there(&self, target: &TargetName, request: &Request) -> There {
         if self.disk.was_empty() {
-            // Names are given once each, and a commit looks once more: asking the disk costs as much as reading the row.
+            // Names are given once each, and a commit looks once more: asking the disk costs as
+            // much as reading the row.
             return There::Nothing;
         }
         let failed = |error| There::Ends(Status::Failed(error), 0);

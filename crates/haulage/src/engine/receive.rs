@@ -17,8 +17,8 @@ use crate::write::PartWriter;
 
 /// Bytes that the kernel holds: with fewer, to hand them over costs as much as it saves.
 const WORTH_DRAWING: usize = 64 << 10;
-/// Most bytes that may be left of a body that is taken from its socket like that. Of what is longer, some is better received while some is
-/// written.
+/// Most bytes that may be left of a body that is taken from its socket like that. Of what is
+/// longer, some is better received while some is written.
 const SHORT: u64 = 1 << 20;
 
 impl Lane {
@@ -58,7 +58,8 @@ impl Lane {
         }
     }
 
-    /// Receives a body, of which so many bytes are to come, or as many of them as its part still takes.
+    /// Receives a body, of which so many bytes are to come, or as many of them as its part still
+    /// takes.
     ///
     /// # Errors
     /// A part with which others can go on is kept then.
@@ -108,7 +109,8 @@ impl Lane {
             let next = next(body, &mut self.connection, &self.inflow, &mut self.idle);
             let next = match &mut watch {
                 None => Some(next.await?),
-                // One wait, however often it is looked at meanwhile: for each the time would begin anew.
+                // One wait, however often it is looked at meanwhile: for each the time would begin
+                // anew.
                 Some(watch) => watch.while_needed(next, &self.core, &mut whose).await?,
             };
             let Some(next) = next else { break };
@@ -131,7 +133,8 @@ impl Lane {
 }
 
 impl Lane {
-    /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be worth it: how many bytes that was.
+    /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be
+    /// worth it: how many bytes that was.
     async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {
         let is_worth_a_look = |left| (WORTH_DRAWING as u64..=SHORT).contains(&left);
         if !body.length().is_some_and(is_worth_a_look) || !part.draws() {

@@ -26,8 +26,9 @@ use crate::plan::registry::Settled;
 use crate::write::{Present, Rechecked, differing};
 
 impl Item {
-    /// What its next request is conditional on. Each hop of a redirect is asked so, since the last one answers for the file; a
-    /// mirror is not: its tags and times are its own, and say nothing of a file that came from elsewhere.
+    /// What its next request is conditional on. Each hop of a redirect is asked so, since the last
+    /// one answers for the file; a mirror is not: its tags and times are its own, and say nothing
+    /// of a file that came from elsewhere.
     pub(super) fn conditions(&self) -> HeaderMap {
         if self.mirrors.at() == 0 {
             self.stored.conditions()
@@ -36,8 +37,8 @@ impl Item {
         }
     }
 
-    /// From now on it asks for its file whatever stands at its name, beginning at its own URL. So it is only once that what is
-    /// there is found to be another file than its server has said.
+    /// From now on it asks for its file whatever stands at its name, beginning at its own URL. So
+    /// it is only once that what is there is found to be another file than its server has said.
     fn fetch_anyway(&mut self) {
         self.stored = Stored::default();
         self.at_name = AtName::Compared;
@@ -136,8 +137,8 @@ impl Core {
         })
     }
 
-    /// The server says that an item's file has not changed: it ends so, unless what is there turns out to be another one after
-    /// all. Looks at the disk on its own threads.
+    /// The server says that an item's file has not changed: it ends so, unless what is there turns
+    /// out to be another one after all. Looks at the disk on its own threads.
     pub(super) fn unchanged(self: &Arc<Self>, item: Box<Item>, entity: Entity) {
         if item.stored.compare(&entity) == Says::Other {
             let error = Error::new(
@@ -231,7 +232,8 @@ impl Core {
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
-    /// What stands at an item's name is not its file, whatever the server said: asks for it without conditions.
+    /// What stands at an item's name is not its file, whatever the server said: asks for it without
+    /// conditions.
     fn fetch_anyway(&self, mut item: Box<Item>, why: Error) {
         item.fetch_anyway();
         self.ask_again(item, why);

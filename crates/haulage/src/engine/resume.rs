@@ -1,4 +1,5 @@
-//! How an item goes on with what an earlier request of it, or an earlier run, has brought; and how it begins again where that is of no use.
+//! How an item goes on with what an earlier request of it, or an earlier run, has brought; and how
+//! it begins again where that is of no use.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -28,12 +29,15 @@ use crate::plan::vouched;
 use crate::request::Request;
 use crate::write::{Assembly, Owner, PartWriter};
 
-/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more than what counts as progress
-/// (see [`RetryState`](crate::schedule::retry::RetryState)): that has to be kept.
+/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more
+/// than what counts as progress (see [`RetryState`](crate::schedule::retry::RetryState)): that has
+/// to be kept.
 const WORTH_KEEPING: u64 = 64 << 10;
-/// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this is short.
+/// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this
+/// is short.
 const SHORT: u64 = 64 << 10;
-/// How many short responses one item may have: a server that sends a few bytes at a time would be asked for ever.
+/// How many short responses one item may have: a server that sends a few bytes at a time would be
+/// asked for ever.
 const MOST_SHORT: u32 = 64;
 
 /// What has been brought of an item's file.
@@ -53,7 +57,8 @@ pub(super) struct Brought {
     pub(super) short: u32,
     /// Why what had been brought was of no use.
     pub(super) restarted: Option<Box<str>>,
-    /// Which of its URLs have had a part in a mixture. From then on nothing of one is joined to anything of another.
+    /// Which of its URLs have had a part in a mixture. From then on nothing of one is joined to
+    /// anything of another.
     pub(super) distrusted: Vec<usize>,
 }
 
@@ -91,7 +96,8 @@ pub(super) fn ask_for(asked: Asked, identity: &Identity, headers: &mut HeaderMap
 }
 
 impl Item {
-    /// What is asked for next, where something has been brought that the server which is asked can go on with.
+    /// What is asked for next, where something has been brought that the server which is asked can
+    /// go on with.
     pub(super) fn rest(&self) -> Option<Rest> {
         let kept = self
             .brought
@@ -109,7 +115,8 @@ impl Item {
         }
     }
 
-    /// The identity of what was brought, in the eyes of the server that is asked, if that may go on with it.
+    /// The identity of what was brought, in the eyes of the server that is asked, if that may go on
+    /// with it.
     fn identity_here(&self, kept: &Assembly) -> Option<Identity> {
         let at = self.mirrors.at();
         let is_of_others = |(source, _): &(usize, u64)| *source != at;
@@ -121,7 +128,8 @@ impl Item {
 }
 
 impl Lane {
-    /// An item whose bytes have all been brought, by a run that ended before it could name them, needs no request.
+    /// An item whose bytes have all been brought, by a run that ended before it could name them,
+    /// needs no request.
     pub(super) fn whole_already(&self, item: &mut Item) -> Option<Step> {
         let kept = item.brought.kept.clone().filter(|kept| kept.is_whole())?;
         if let Some(ask) = &mut item.request.ask {
@@ -138,7 +146,8 @@ impl Lane {
         }
     }
 
-    /// Looks at the answer to a request for the rest of a file. Continues where it is to be read like any other.
+    /// Looks at the answer to a request for the rest of a file. Continues where it is to be read
+    /// like any other.
     pub(super) async fn judge(
         &mut self,
         item: &mut Item,
@@ -256,8 +265,8 @@ impl Core {
         item.brought.kept = state.take_up(ask, &input, item.request.url(), is_checked);
     }
 
-    /// What a response says itself that its file comes to, where nobody who knows better has said that. Where codings are undone, that is
-    /// another file than it speaks of.
+    /// What a response says itself that its file comes to, where nobody who knows better has said
+    /// that. Where codings are undone, that is another file than it speaks of.
     pub(super) fn digest_of(&self, request: &Request, head: &Head) -> Option<Checksum> {
         if !request.checksums.is_empty() {
             return None;
@@ -347,8 +356,9 @@ impl Core {
         self.pool.call(move || drop(disk.remove_part(kept.number)));
     }
 
-    /// What several of an item's URLs have brought together is not its file: one of them has another. What the one that has brought most
-    /// has not brought is fetched from there, too. If the file is right then, it was one of the others.
+    /// What several of an item's URLs have brought together is not its file: one of them has
+    /// another. What the one that has brought most has not brought is fetched from there, too. If
+    /// the file is right then, it was one of the others.
     pub(super) fn go_on_with_one(&self, mut item: Box<Item>, error: &Error) {
         let kept = item.brought.kept.clone();
         let sources = kept.as_ref().map(|kept| kept.sources());
@@ -368,7 +378,8 @@ impl Core {
         self.ask_again(item, Error::new(error.kind(), why));
     }
 
-    /// An item's file is right without what these mirrors have brought of it: they get no shares any more.
+    /// An item's file is right without what these mirrors have brought of it: they get no shares
+    /// any more.
     pub(super) fn distrust(&self, item: &Item) {
         let others = item.brought.distrusted.iter();
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
@@ -382,8 +393,8 @@ impl Core {
         self.queue(item);
     }
 
-    /// What was brought of an item's file is of no use, for this reason: asks for all of it. Without anything that is here, it is not asked so
-    /// again.
+    /// What was brought of an item's file is of no use, for this reason: asks for all of it.
+    /// Without anything that is here, it is not asked so again.
     pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
         self.discard(&mut item);
         item.brought.restarted = Some(why.to_string().into());
@@ -391,8 +402,9 @@ impl Core {
     }
 }
 
-/// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a nuisance. The whole file tells: what is here
-/// is kept until that comes. A server that asks to wait does not refuse the range.
+/// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a
+/// nuisance. The whole file tells: what is here is kept until that comes. A server that asks to
+/// wait does not refuse the range.
 fn may_refuse_ranges(head: &Head) -> bool {
     let may_be_for_ranges = matches!(
         head.status,

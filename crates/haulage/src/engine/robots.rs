@@ -1,4 +1,5 @@
-//! What hosts allow in their robots.txt (RFC 9309), asked for once each. Until that is known, what is to be asked for there waits.
+//! What hosts allow in their robots.txt (RFC 9309), asked for once each. Until that is known, what
+//! is to be asked for there waits.
 
 use std::collections::HashMap;
 use std::mem;
@@ -87,7 +88,8 @@ impl AllRobots {
 }
 
 impl Core {
-    /// An item that is about to be queued, if its host allows that. If not, it has failed; and where nobody knows, it waits.
+    /// An item that is about to be queued, if its host allows that. If not, it has failed; and
+    /// where nobody knows, it waits.
     pub(super) fn obeying(&self, item: Box<Item>) -> Option<Box<Item>> {
         if !self.options.robots {
             return Some(item);
@@ -179,7 +181,8 @@ impl Core {
         }
     }
 
-    /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host may be (RFC 9309 §2.3.1.4).
+    /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host
+    /// may be (RFC 9309 §2.3.1.4).
     pub(super) fn no_robots(&self, query: &Query, why: &GivenUp) {
         for item in self.robots.end(&query.host, None) {
             self.failed_with_host(item, why);
@@ -322,8 +325,8 @@ impl Lane {
     }
 }
 
-/// Whether a failure says nothing of what is allowed, as when the server asks for patience, cannot answer, or cannot be read. A host
-/// that has no robots.txt allows all (§2.3.1.3).
+/// Whether a failure says nothing of what is allowed, as when the server asks for patience, cannot
+/// answer, or cannot be read. A host that has no robots.txt allows all (§2.3.1.3).
 fn says_nothing(error: &Error, status: StatusCode) -> bool {
     let has_none = error.is_of_file_alone() && status.is_client_error();
     error.is_transient() && !has_none

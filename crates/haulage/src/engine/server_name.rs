@@ -1,4 +1,5 @@
-//! The name that a server gives a file (`Content-Disposition`, RFC 6266): known only with the head of its response.
+//! The name that a server gives a file (`Content-Disposition`, RFC 6266): known only with the head
+//! of its response.
 
 use std::sync::Arc;
 
@@ -17,13 +18,14 @@ use crate::plan::registry::{Claim, Settled};
 use crate::request::Request;
 
 impl Core {
-    /// Whether a row's name is known only once its server has answered; then nothing is known before of what stands there.
+    /// Whether a row's name is known only once its server has answered; then nothing is known
+    /// before of what stands there.
     pub(super) fn is_named_later(&self, request: &Request) -> bool {
         self.options.naming == Naming::ByServer && request.name.is_none()
     }
 
-    /// An item's response has this head: the item gets the name that its server proposes, if that is one, and what stands at
-    /// whichever name it has now decides whether the body is wanted.
+    /// An item's response has this head: the item gets the name that its server proposes, if that
+    /// is one, and what stands at whichever name it has now decides whether the body is wanted.
     pub(super) async fn name_by_server(
         self: &Arc<Self>,
         item: &mut Item,
@@ -50,7 +52,8 @@ impl Core {
         told.await.unwrap_or(There::Nothing)
     }
 
-    /// Claims the name that an item is to have; says whether an identical row has saved its file under it.
+    /// Claims the name that an item is to have; says whether an identical row has saved its file
+    /// under it.
     fn claim(&self, item: &mut Item, headers: &Fields) -> bool {
         // Once: what another attempt proposes would leave the first name taken by nobody.
         if item.keys.by_server.is_some() {
@@ -74,7 +77,8 @@ impl Core {
                 item.target = name;
                 true
             }
-            // Its own name; or that of an identical row which is under way, and then this one keeps the URL's own.
+            // Its own name; or that of an identical row which is under way, and then this one keeps
+            // the URL's own.
             Claim::Same { .. } => false,
         }
     }

@@ -1,4 +1,5 @@
-//! What becomes of an item under way: begun, saved, sent on, or repeated. How it ends is told in `ended`.
+//! What becomes of an item under way: begun, saved, sent on, or repeated. How it ends is told in
+//! `ended`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -82,8 +83,8 @@ impl Core {
         }
     }
 
-    /// An item goes on at another URL: queued there, since that host's cap is the one that counts now. `wait` is what the server has
-    /// asked for before that.
+    /// An item goes on at another URL: queued there, since that host's cap is the one that counts
+    /// now. `wait` is what the server has asked for before that.
     pub(super) fn redirected(&self, mut item: Box<Item>, to: Hop, wait: Duration) {
         let hop = led_to(to, item.hop.as_deref());
         let to = &hop.0;
@@ -178,7 +179,8 @@ impl Core {
         }
     }
 
-    /// An item is asked for again at once, for this reason. That is an attempt of its own, but none of the repetitions that are counted.
+    /// An item is asked for again at once, for this reason. That is an attempt of its own, but none
+    /// of the repetitions that are counted.
     pub(super) fn ask_again(&self, mut item: Box<Item>, why: Error) {
         item.begins_attempt = true;
         if let Some(under_way) = &item.under_way {
@@ -194,7 +196,8 @@ impl Core {
         self.queue(item);
     }
 
-    /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was the last one.
+    /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was
+    /// the last one.
     fn wait_for_next(&self, item: &mut Item, error: &Error, may_pass: bool) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
         let now = Instant::now();

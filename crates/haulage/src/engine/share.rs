@@ -23,7 +23,8 @@ use crate::plan::resume::{Identity, Verdict};
 use crate::write::Share;
 
 impl Lane {
-    /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file is others' to get.
+    /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file
+    /// is others' to get.
     pub(super) async fn share(
         &mut self,
         split: &Arc<Split>,
@@ -187,7 +188,8 @@ fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
     headers.extend(text(validator.if_unmodified_since()).map(|date| (IF_UNMODIFIED_SINCE, date)));
 }
 
-/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere. A share waits for nothing: another one brings it.
+/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere. A share waits
+/// for nothing: another one brings it.
 fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,

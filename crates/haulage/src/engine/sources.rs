@@ -1,5 +1,5 @@
-//! The URLs that shares of one file are asked for at: the one whose response others share, and, where an expected digest finds any mixture,
-//! the item's others too. Pure.
+//! The URLs that shares of one file are asked for at: the one whose response others share, and,
+//! where an expected digest finds any mixture, the item's others too. Pure.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ pub(super) struct Source {
     pub(super) hops: u32,
 }
 
-/// All that are at one file. The first of them is that of the item's own response, which counts as one that is at it.
+/// All that are at one file. The first of them is that of the item's own response, which counts as
+/// one that is at it.
 #[derive(Debug)]
 pub(super) struct Sources(Vec<Place>);
 
@@ -67,7 +68,8 @@ impl Sources {
         self.0.iter().map(|place| &*place.source)
     }
 
-    /// The one that has least to do, of those that may have more and of whose lanes so many are idle.
+    /// The one that has least to do, of those that may have more and of whose lanes so many are
+    /// idle.
     pub(super) fn idlest(&self, idle: &[usize]) -> Option<usize> {
         let places = self.0.iter().zip(idle).enumerate();
         let (at, _) = places
@@ -112,8 +114,8 @@ impl Sources {
         }
     }
 
-    /// It does not want as many as are at it now, among them the one that it has told so. From where the item's own response comes one
-    /// is always taken.
+    /// It does not want as many as are at it now, among them the one that it has told so. From
+    /// where the item's own response comes one is always taken.
     pub(super) fn refuse(&mut self, at: usize) {
         let least = usize::from(at == 0);
         let place = &mut self.0[at];

@@ -1,8 +1,11 @@
-//! A file that several lanes fetch at once: who is at it, and what becomes of its item when they are done.
+//! A file that several lanes fetch at once: who is at it, and what becomes of its item when they
+//! are done.
 //!
-//! It begins as one request. While that goes on, idle lanes of its host, and of its mirrors' hosts under an expected digest, take shares of
-//! what it has left (see [`plan::segments`](crate::plan::segments)), as work items of those hosts' queues. Whoever ends makes room for another share; whoever
-//! ends last gives the item on. What a share meets is never the item's failure: what it was to bring is free again.
+//! It begins as one request. While that goes on, idle lanes of its host, and of its mirrors' hosts
+//! under an expected digest, take shares of what it has left (see
+//! [`plan::segments`](crate::plan::segments)), as work items of those hosts' queues. Whoever ends
+//! makes room for another share; whoever ends last gives the item on. What a share meets is never
+//! the item's failure: what it was to bring is free again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,7 +25,8 @@ use crate::plan::segments::{CRAWLS, Rules};
 use crate::request::Credentials;
 use crate::write::{Assembly, Share, Stretch};
 
-/// Seconds that a remainder must take for others to begin with it: below, a connection is not worth its making.
+/// Seconds that a remainder must take for others to begin with it: below, a connection is not worth
+/// its making.
 const PAYS_AFTER: f64 = 2.0;
 /// The same once they are at it: a connection is there.
 const PAYS_AGAIN_AFTER: f64 = 0.05;
@@ -62,14 +66,16 @@ struct State {
 
 /// Whether the others are of use: that is tried out once.
 enum Trial {
-    /// They are at it since then, when so many bytes were here; the first response brought so many bytes per second alone.
+    /// They are at it since then, when so many bytes were here; the first response brought so many
+    /// bytes per second alone.
     Together {
         since: Instant,
         covered: u64,
         alone: f64,
     },
-    /// They did not bring more, so the first response goes on alone since then; all together brought so many bytes per second. What
-    /// it brought alone before may have been what servers give to begin with.
+    /// They did not bring more, so the first response goes on alone since then; all together
+    /// brought so many bytes per second. What it brought alone before may have been what servers
+    /// give to begin with.
     Alone {
         since: Instant,
         together: f64,
@@ -152,8 +158,9 @@ impl Split {
         state.failure = Some(error);
     }
 
-    /// Whether the others have been of use to what the `first` response brings; `most` of them may be at it if they are. If not,
-    /// what they have not brought is free again, and the first goes on alone.
+    /// Whether the others have been of use to what the `first` response brings; `most` of them may
+    /// be at it if they are. If not, what they have not brought is free again, and the first goes
+    /// on alone.
     fn try_out(&self, first: &Stretch, most: usize) {
         let mut state = self.lock();
         match state.trial {
@@ -217,8 +224,8 @@ impl Split {
 }
 
 impl Core {
-    /// An item's own response goes on: whether others are to take shares of it, or are of use. From where it comes they do only if it
-    /// `may_be_split` there.
+    /// An item's own response goes on: whether others are to take shares of it, or are of use. From
+    /// where it comes they do only if it `may_be_split` there.
     pub(super) fn watch(&self, item: &mut Item, first: &Stretch, may_be_split: bool) {
         let most = item.brought.most_shares.unwrap_or(self.options.split);
         if let Some(split) = &item.brought.split {
@@ -267,8 +274,8 @@ impl Core {
         item.brought.split = Some(split);
     }
 
-    /// Where shares of an item's file may be asked for, so `many` at once of them where its own response comes from; `None` if that is
-    /// nowhere with an idle lane.
+    /// Where shares of an item's file may be asked for, so `many` at once of them where its own
+    /// response comes from; `None` if that is nowhere with an idle lane.
     fn sources(&self, item: &Item, kept: &Assembly, many: Option<usize>) -> Option<Sources> {
         let unsplit = lock(&self.unsplit);
         let takes_some = |url: &HttpUrl| !unsplit.contains(origin::key(url));
@@ -314,7 +321,8 @@ impl Core {
         self.invite(split);
     }
 
-    /// Lets as many more take shares as there may be, and as there are idle lanes for at its sources.
+    /// Lets as many more take shares as there may be, and as there are idle lanes for at its
+    /// sources.
     fn invite(&self, split: &Arc<Split>) {
         let mut more = Vec::new();
         {

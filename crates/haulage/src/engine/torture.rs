@@ -1,4 +1,5 @@
-//! The engine, its state included, on a disk whose every operation fails once, and after a power cut at every instant.
+//! The engine, its state included, on a disk whose every operation fails once, and after a power
+//! cut at every instant.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -161,7 +162,8 @@ fn each_operation_may_fail_once_and_the_next_run_makes_up_for_it() {
     }
 }
 
-/// What may be there after a power cut, if it comes after so many operations: names that were given, with the bytes that were synced.
+/// What may be there after a power cut, if it comes after so many operations: names that were
+/// given, with the bytes that were synced.
 fn after_power_cut(log: &[Done]) -> HashMap<String, Vec<u8>> {
     let mut written: HashMap<u64, Vec<u8>> = HashMap::new();
     let mut durable: HashMap<u64, Vec<u8>> = HashMap::new();

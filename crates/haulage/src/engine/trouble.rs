@@ -44,8 +44,9 @@ impl GivenUp {
 }
 
 impl Core {
-    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for it. `overloaded`: when the request was
-    /// sent which has shown that it has too much to do. `false` when it is given up.
+    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
+    /// it. `overloaded`: when the request was sent which has shown that it has too much to do.
+    /// `false` when it is given up.
     pub(super) fn host_failed(
         &self,
         host: HostId,
@@ -81,14 +82,16 @@ impl Core {
         self.failed_for_good(item, why.error());
     }
 
-    /// A share of a file was refused: its host is not in trouble for that, but may have enough to do.
+    /// A share of a file was refused: its host is not in trouble for that, but may have enough to
+    /// do.
     pub(super) fn share_refused(&self, host: HostId, overloaded: Option<Instant>, error: &Error) {
         let mut schedule = self.schedule();
         self.step_back(&mut schedule, host, overloaded, error);
         self.hand_out(schedule);
     }
 
-    /// Leaves a host alone for as long as it has asked for, if anybody waits that long, and asks it for less at once.
+    /// Leaves a host alone for as long as it has asked for, if anybody waits that long, and asks it
+    /// for less at once.
     fn step_back(
         &self,
         schedule: &mut Hosts,

@@ -15,7 +15,8 @@ use crate::event::Transfer;
 use crate::fetch::connection::Connection;
 use crate::write::{PartWriter, Place};
 
-/// The first look, at what has come that quickly: less than so many bytes say little of how fast they come.
+/// The first look, at what has come that quickly: less than so many bytes say little of how fast
+/// they come.
 const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -45,8 +46,8 @@ pub(super) struct Watch {
 }
 
 impl Lane {
-    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2 connection share what it can bring: there
-    /// only others than its host do.
+    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2
+    /// connection share what it can bring: there only others than its host do.
     pub(super) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
         let options = &self.core.options;
         let may_be_split = matches!(self.connection, Some(Connection::Http1(_)));
@@ -71,8 +72,8 @@ impl Lane {
 }
 
 impl Watch {
-    /// Waits for something that the body brings, and looks from time to time; `None` when others have taken over all that it still had
-    /// to bring, which may never come.
+    /// Waits for something that the body brings, and looks from time to time; `None` when others
+    /// have taken over all that it still had to bring, which may never come.
     pub(super) async fn while_needed<T>(
         &mut self,
         brings: impl Future<Output = Result<T, Error>>,

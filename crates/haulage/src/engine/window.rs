@@ -3,14 +3,15 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that a list takes, however
-/// long it is.
+/// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that
+/// a list takes, however long it is.
 const LOOK_AHEAD: usize = 2048;
-/// The reader goes on when no more than this many are left. Some hundreds are with the disk's threads as a rule, until their group is synced:
-/// fewer would leave the network with nothing to do.
+/// The reader goes on when no more than this many are left. Some hundreds are with the disk's
+/// threads as a rule, until their group is synced: fewer would leave the network with nothing to
+/// do.
 const REFILL: usize = LOOK_AHEAD / 4 * 3;
-/// The most that this becomes when the rows that were read leave slots free: they are of hosts that are slow, or dead, and those
-/// further down may be of others.
+/// The most that this becomes when the rows that were read leave slots free: they are of hosts that
+/// are slow, or dead, and those further down may be of others.
 const FARTHEST: usize = 5 * LOOK_AHEAD;
 /// How long the reader waits for room before it asks whether slots are free.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -44,7 +45,8 @@ struct State {
     /// How far it looks beyond [`LOOK_AHEAD`].
     farther: usize,
     phase: Phase,
-    /// Somebody waits until there is room for many: waking them for each row would cost more than the row.
+    /// Somebody waits until there is room for many: waking them for each row would cost more than
+    /// the row.
     waiting: bool,
 }
 
@@ -62,8 +64,8 @@ enum Phase {
 }
 
 impl Window {
-    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`. Where that does not help, the caller is
-    /// to make room.
+    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`.
+    /// Where that does not help, the caller is to make room.
     pub(super) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
         let mut state = self.lock();
         while state.phase == Phase::Reading && state.open >= LOOK_AHEAD + state.farther {
@@ -149,7 +151,8 @@ impl Window {
 }
 
 impl State {
-    /// Whether most rows that were read wait for their hosts, rather than for somebody to receive their outcomes.
+    /// Whether most rows that were read wait for their hosts, rather than for somebody to receive
+    /// their outcomes.
     fn waits_for_hosts(&self) -> bool {
         self.unsettled - self.aside > self.open / 2
     }

@@ -22,7 +22,8 @@ pub(super) enum Work {
 /// Where a URL, as given, has led, or a mirror of it is; and with which credentials of its own.
 pub(super) type Hop = (HttpUrl, Option<Credentials>);
 
-/// The hop to where a redirect leads. Its credentials are those in that URL; else those of the hop before it, within their origin.
+/// The hop to where a redirect leads. Its credentials are those in that URL; else those of the hop
+/// before it, within their origin.
 pub(super) fn led_to((to, own): Hop, from: Option<&Hop>) -> Hop {
     let credentials = own.or_else(|| {
         let (hop, credentials) = from?;

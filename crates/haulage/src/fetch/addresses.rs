@@ -1,4 +1,5 @@
-//! Which addresses of a host may be connected to: those given by hand in place of a look-up, and those of one family.
+//! Which addresses of a host may be connected to: those given by hand in place of a look-up, and
+//! those of one family.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ impl Addresses {
         }
     }
 
-    /// The addresses that are known without a look-up: those given for this name, or else for any; of several the last.
+    /// The addresses that are known without a look-up: those given for this name, or else for any;
+    /// of several the last.
     pub(super) fn known(&self, origin: &Origin) -> Option<Arc<[IpAddr]>> {
         let name = match &origin.host {
             Name::Address(address) => return Some([*address].into()),

@@ -77,8 +77,8 @@ impl ResponseBody {
         Ok(bytes)
     }
 
-    /// Reads the rest of a body that nobody wants, if it is short; says whether it came to its end, so that its connection
-    /// can be used again.
+    /// Reads the rest of a body that nobody wants, if it is short; says whether it came to its end,
+    /// so that its connection can be used again.
     pub(crate) async fn drain(
         &mut self,
         connection: &mut Option<Connection>,

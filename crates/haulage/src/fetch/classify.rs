@@ -69,8 +69,8 @@ pub(crate) fn connection(cause: io::Error) -> Error {
     Error::new(kind, message).caused_by(cause)
 }
 
-/// Whether the server says that it has not begun to process a request, so that it can go again as if nothing had been
-/// (RFC 9113 §8.7).
+/// Whether the server says that it has not begun to process a request, so that it can go again as
+/// if nothing had been (RFC 9113 §8.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unprocessed {
     /// This one (`REFUSED_STREAM`): the connection is as good as it was.
@@ -96,7 +96,8 @@ pub(crate) fn closed() -> Unanswered {
     Unanswered::Unprocessed(Unprocessed::Connection, error)
 }
 
-/// What the server says of a request that failed before its response's head was complete; `None` when it says nothing.
+/// What the server says of a request that failed before its response's head was complete; `None`
+/// when it says nothing.
 pub(crate) fn unprocessed(cause: &h2::Error) -> Option<Unprocessed> {
     if !cause.is_remote() {
         return None;
@@ -131,8 +132,9 @@ fn of(cause: h2::Error, phase: Phase) -> Error {
     error.caused_by(cause)
 }
 
-/// Whether the connection was given up because one of its streams brought a frame that cannot be read, such as a head with a control
-/// character in it. That ends all of them, and which one it was cannot be told: the others are as good as they were.
+/// Whether the connection was given up because one of its streams brought a frame that cannot be
+/// read, such as a head with a control character in it. That ends all of them, and which one it was
+/// cannot be told: the others are as good as they were.
 fn may_be_anothers(http2: &h2::Error) -> bool {
     let is_unreadable = matches!(
         http2.reason(),
@@ -182,7 +184,8 @@ fn judge_http2(http2: &h2::Error, phase: Phase) -> (ErrorKind, String) {
     let reason = http2.reason().unwrap_or(Reason::INTERNAL_ERROR);
     if !http2.is_remote() {
         return match phase {
-            // The stream's end says that it is whole, and it has not the length that was promised (RFC 9113 §8.1.1).
+            // The stream's end says that it is whole, and it has not the length that was promised
+            // (RFC 9113 §8.1.1).
             Phase::Body { lacking: true }
                 if http2.is_reset() && reason == Reason::PROTOCOL_ERROR =>
             {
@@ -221,7 +224,8 @@ fn judge_http2(http2: &h2::Error, phase: Phase) -> (ErrorKind, String) {
 
 fn judge_tls(tls: &rustls::Error) -> (ErrorKind, String) {
     match tls {
-        // In TLS 1.3 the server judges the client's certificate after the client's side of the handshake is over.
+        // In TLS 1.3 the server judges the client's certificate after the client's side of the
+        // handshake is over.
         rustls::Error::AlertReceived(
             alert @ (Alert::CertificateRequired
             | Alert::BadCertificate

@@ -190,8 +190,8 @@ impl Connector {
     }
 }
 
-/// What a server may send ahead under a limit that is low: a quarter of a second's worth. Where that is more, the kernel finds out by
-/// itself how much it takes to keep a long way full.
+/// What a server may send ahead under a limit that is low: a quarter of a second's worth. Where
+/// that is more, the kernel finds out by itself how much it takes to keep a long way full.
 fn receive_buffer(options: &Options) -> Option<usize> {
     let limits = options
         .limit_rate

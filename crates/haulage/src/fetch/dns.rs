@@ -1,8 +1,10 @@
-//! Names to addresses, outside the lanes: cached, bounded, and one look-up for all that wait for the same name.
+//! Names to addresses, outside the lanes: cached, bounded, and one look-up for all that wait for
+//! the same name.
 //!
-//! The system's own resolver is asked (`getaddrinfo`), on threads of our own: it knows `/etc/hosts`, `nsswitch.conf`, and
-//! what a VPN or a container has set up, which a resolver that speaks DNS itself does not. What it does not tell is how
-//! long an answer holds, so answers are kept for a minute.
+//! The system's own resolver is asked (`getaddrinfo`), on threads of our own: it knows
+//! `/etc/hosts`, `nsswitch.conf`, and what a VPN or a container has set up, which a resolver that
+//! speaks DNS itself does not. What it does not tell is how long an answer holds, so answers are
+//! kept for a minute.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -63,7 +65,8 @@ impl Resolver {
     /// The addresses of a name.
     ///
     /// # Errors
-    /// Of kind `dns`: permanent for a name that does not exist, transient for a resolver that cannot say.
+    /// Of kind `dns`: permanent for a name that does not exist, transient for a resolver that
+    /// cannot say.
     pub(crate) async fn resolve(&self, name: &str) -> Result<Arc<[IpAddr]>, Error> {
         let mut answer = self.ask(name);
         let answer = match answer.wait_for(Option::is_some).await {

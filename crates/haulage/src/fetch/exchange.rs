@@ -8,8 +8,8 @@ use super::idle::IdleTimer;
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 
-/// Sends a GET for `url` and waits for the head of the response. The head as a whole has the timeout: one that comes byte by byte has
-/// no more of it than one that does not come.
+/// Sends a GET for `url` and waits for the head of the response. The head as a whole has the
+/// timeout: one that comes byte by byte has no more of it than one that does not come.
 pub(crate) async fn send(
     connection: &mut Connection,
     url: &HttpUrl,

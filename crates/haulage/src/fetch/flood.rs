@@ -1,9 +1,11 @@
-//! How much a server may send beside its answers: a stream that breaks off where there is no end of it.
+//! How much a server may send beside its answers: a stream that breaks off where there is no end of
+//! it.
 //!
-//! The transport bounds each head, each set of trailers (see `connect`), and in HTTP/2 the continuations of a head (h2 allows as
-//! many as its size needs, and a quarter more), empty DATA frames (100 in a row) and small ones (a budget that large ones
-//! fill). It answers each PING and SETTINGS before it reads on, but counts neither them nor responses of 1xx (RFC 9110
-//! §15.2), which do not end a wait for an answer. So that is done here, on the bytes that come in.
+//! The transport bounds each head, each set of trailers (see `connect`), and in HTTP/2 the
+//! continuations of a head (h2 allows as many as its size needs, and a quarter more), empty DATA
+//! frames (100 in a row) and small ones (a budget that large ones fill). It answers each PING and
+//! SETTINGS before it reads on, but counts neither them nor responses of 1xx (RFC 9110 §15.2),
+//! which do not end a wait for an answer. So that is done here, on the bytes that come in.
 
 use std::io;
 use std::pin::Pin;
@@ -11,19 +13,20 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The kind of error that a flood breaks its stream off with. No socket ever says that, and HTTP/2 carries kinds alone from a
-/// connection to its streams.
+/// The kind of error that a flood breaks its stream off with. No socket ever says that, and HTTP/2
+/// carries kinds alone from a connection to its streams.
 pub(crate) const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-/// Most bytes of a response's head (RFC 9110 §5.4 lets a client bound them), and of trailers on HTTP/2: what browsers take.
+/// Most bytes of a response's head (RFC 9110 §5.4 lets a client bound them), and of trailers on
+/// HTTP/2: what browsers take.
 pub(super) const MOST_HEAD_BYTES: usize = 256 << 10;
 /// Most lines of a response's head after the first, and of trailers on HTTP/2.
 pub(super) const MOST_HEAD_LINES: usize = 1000;
-/// Most bytes on HTTP/1.1 from a request until its answer's head is whole: those of the longest head, twice over, and what
-/// one read may bring of the body.
+/// Most bytes on HTTP/1.1 from a request until its answer's head is whole: those of the longest
+/// head, twice over, and what one read may bring of the body.
 pub(super) const BEFORE_AN_ANSWER: usize = 1 << 20;
-/// Most frames of HTTP/2 in a row that bring no answer further. It is far more than the streams of a connection, which
-/// may all be reset at once.
+/// Most frames of HTTP/2 in a row that bring no answer further. It is far more than the streams of
+/// a connection, which may all be reset at once.
 const FRAMES_FOR_NOTHING: u32 = 4096;
 
 /// A stream of HTTP/2 whose reads are bounded.
@@ -39,7 +42,8 @@ impl<S> Bounded<S> {
     }
 }
 
-/// The frames of HTTP/2 that pass by (RFC 9113 §4.1), as far as it takes to tell those that bring an answer further.
+/// The frames of HTTP/2 that pass by (RFC 9113 §4.1), as far as it takes to tell those that bring
+/// an answer further.
 #[derive(Default)]
 struct Frames {
     /// The header of the next frame, as far as it has come.

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 /// How long an address has before the next one is tried beside it (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to whichever address answers first, trying them in turn, each a little later than the one before, or at once
-/// when that one fails.
+/// Connects to whichever address answers first, trying them in turn, each a little later than the
+/// one before, or at once when that one fails.
 ///
 /// # Errors
 /// What the last address said, when none answers.
@@ -38,7 +38,8 @@ pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpSt
     }
 }
 
-/// The addresses with the two families taking turns, the resolver's first choice first (RFC 8305 §4).
+/// The addresses with the two families taking turns, the resolver's first choice first (RFC 8305
+/// §4).
 fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let Some(first) = addresses.first() else {
         return Vec::new();

@@ -13,8 +13,9 @@ use crate::options::{Codings, Options};
 use crate::plan::coding::ACCEPTED;
 use crate::request::Credentials;
 
-/// Headers that tell nothing about the user, so that any origin may have them. Whatever else was given with `-H` stays
-/// with the origin of the URL as given: a list of what is secret would never be complete (curl CVE-2018-1000007).
+/// Headers that tell nothing about the user, so that any origin may have them. Whatever else was
+/// given with `-H` stays with the origin of the URL as given: a list of what is secret would never
+/// be complete (curl CVE-2018-1000007).
 const HARMLESS: [HeaderName; 7] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -59,8 +60,9 @@ impl Headers {
         Ok(Self { own, elsewhere })
     }
 
-    /// The headers of a request at `host` for `hop`, which a request for `given` has led to. `credentials` are those of the URL
-    /// as given, `hop_credentials` those that a redirect's own URL carried; `conditions` are this request's alone.
+    /// The headers of a request at `host` for `hop`, which a request for `given` has led to.
+    /// `credentials` are those of the URL as given, `hop_credentials` those that a redirect's own
+    /// URL carried; `conditions` are this request's alone.
     pub(crate) fn of<'a>(
         &'a self,
         host: &'a HeaderValue,

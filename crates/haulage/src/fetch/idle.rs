@@ -9,8 +9,9 @@ use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, ErrorKind};
 
-/// A timer that a lane keeps: it is armed once in a while, not once for each read, since moving it costs as much as
-/// reading a small body. For the same reason the clock is read only where a wait begins.
+/// A timer that a lane keeps: it is armed once in a while, not once for each read, since moving it
+/// costs as much as reading a small body. For the same reason the clock is read only where a wait
+/// begins.
 pub(crate) struct IdleTimer {
     timeout: Duration,
     /// Bytes per second.
@@ -63,7 +64,8 @@ impl IdleTimer {
         self.window = None;
     }
 
-    /// Waits for more of a body, but not longer than the timeout, nor when it has come too slowly for that long.
+    /// Waits for more of a body, but not longer than the timeout, nor when it has come too slowly
+    /// for that long.
     ///
     /// # Errors
     /// Of kind `timeout`.
@@ -118,7 +120,8 @@ impl IdleTimer {
         .await
     }
 
-    /// A window is over: judges it, and begins the next one. It was longer than others when the body kept nobody waiting meanwhile.
+    /// A window is over: judges it, and begins the next one. It was longer than others when the
+    /// body kept nobody waiting meanwhile.
     fn next_window(&mut self, wait_began: Instant) -> Result<(), Error> {
         if let Some(window) = &mut self.window {
             if window.bytes < bytes_in(self.lowest_speed, self.timeout) {
@@ -132,7 +135,8 @@ impl IdleTimer {
         Ok(())
     }
 
-    /// Ready at this time. The alarm was set for an earlier wait: it may ring too early, then it is set for this one.
+    /// Ready at this time. The alarm was set for an earlier wait: it may ring too early, then it is
+    /// set for this one.
     fn rings(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
         while self.alarm.as_mut().poll(context).is_ready() {
             if Instant::now() >= at {
@@ -180,7 +184,8 @@ mod tests {
         IdleTimer::new(3 * SECOND, lowest_speed)
     }
 
-    /// A body that brings so many bytes after each of these waits, in milliseconds: when it fails, if it does.
+    /// A body that brings so many bytes after each of these waits, in milliseconds: when it fails,
+    /// if it does.
     async fn fails(timer: &mut IdleTimer, bytes: usize, waits: &[u64]) -> Option<u128> {
         let start = Instant::now();
         timer.begin_body();

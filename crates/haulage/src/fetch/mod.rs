@@ -1,4 +1,5 @@
-//! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or lists.
+//! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or
+//! lists.
 
 mod addresses;
 pub(crate) mod body;

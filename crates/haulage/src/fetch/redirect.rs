@@ -29,8 +29,8 @@ pub(crate) fn check_scheme(url: &HttpUrl, plain_http: PlainHttp) -> Result<(), E
 /// userinfo in it.
 ///
 /// # Errors
-/// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http and https, and from
-/// https back to http where that is not allowed.
+/// Of kind `redirect`, for one that leads nowhere; of kind `refused`, for another scheme than http
+/// and https, and from https back to http where that is not allowed.
 pub(crate) fn next_hop(
     current: &HttpUrl,
     location: Option<Value<'_>>,

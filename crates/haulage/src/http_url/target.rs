@@ -33,8 +33,8 @@ pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Returns whether a target can stay as it is: it has no fragment, nothing in it is to be encoded or
-/// refused, and no segment of its path begins with a dot.
+/// Returns whether a target can stay as it is: it has no fragment, nothing in it is to be encoded
+/// or refused, and no segment of its path begins with a dot.
 fn is_final(target: &[u8]) -> bool {
     let mut before = 0;
     target.iter().all(|&byte| {

@@ -37,38 +37,42 @@ pub struct Options {
     pub destination: Destination,
     /// Most requests in flight at once, at least 1.
     pub jobs: usize,
-    /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1 connections
-    /// to it, idle ones included; at least 1. `None`: [`DEFAULT_PER_HOST`](Self::DEFAULT_PER_HOST) over
-    /// HTTP/1, and as many as the server allows over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC
-    /// 9113 §6.5.2), at most [`jobs`](Self::jobs).
+    /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1
+    /// connections to it, idle ones included; at least 1. `None`:
+    /// [`DEFAULT_PER_HOST`](Self::DEFAULT_PER_HOST) over HTTP/1, and as many as the server allows
+    /// over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2), at most
+    /// [`jobs`](Self::jobs).
     pub per_host: Option<usize>,
     /// The least time between two requests to one host.
     pub delay: Duration,
-    /// Whether robots.txt is obeyed (RFC 9309), and the `Crawl-delay` in it: each host is asked for its own once, before anything else, and the
-    /// group counts that has the name with which the `User-Agent` begins.
+    /// Whether robots.txt is obeyed (RFC 9309), and the `Crawl-delay` in it: each host is asked for
+    /// its own once, before anything else, and the group counts that has the name with which the
+    /// `User-Agent` begins.
     pub robots: bool,
-    /// Bytes per second of files, from all hosts together; `None` sets no limit. [`Engine::limit_rate`](crate::Engine::limit_rate)
-    /// changes it.
+    /// Bytes per second of files, from all hosts together; `None` sets no limit.
+    /// [`Engine::limit_rate`](crate::Engine::limit_rate) changes it.
     pub limit_rate: Option<NonZeroU64>,
     /// The same from each host.
     pub limit_rate_per_host: Option<NonZeroU64>,
-    /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first count as requests to its host.
+    /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first
+    /// count as requests to its host.
     pub split: usize,
     /// Bytes: of a file, a remainder that is smaller is not split.
     pub min_split_size: u64,
     /// When an attempt is repeated.
     pub retry: RetryPolicy,
-    /// The run stops, as if it were cancelled, when so many items have failed; `None` lets any number fail.
+    /// The run stops, as if it were cancelled, when so many items have failed; `None` lets any
+    /// number fail.
     pub max_errors: Option<u64>,
     /// To resolve a name, connect and shake hands.
     pub connect_timeout: Duration,
     /// Without a byte received; also for the head of a response as a whole.
     pub timeout: Duration,
-    /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout) fails as one that does
-    /// not come. Time in which the disk is behind does not count.
+    /// Bytes per second: a body that comes more slowly for as long as [`timeout`](Self::timeout)
+    /// fails as one that does not come. Time in which the disk is behind does not count.
     pub lowest_speed: u64,
-    /// The most that one item may take, from its first request on: attempts, redirects and waits included. `None` sets no
-    /// limit.
+    /// The most that one item may take, from its first request on: attempts, redirects and waits
+    /// included. `None` sets no limit.
     pub max_time: Option<Duration>,
     /// Bytes of one file, as saved; a larger one fails. `None` sets no limit.
     pub max_size: Option<u64>,
@@ -78,12 +82,13 @@ pub struct Options {
     pub plain_http: PlainHttp,
     /// Which version of HTTP is spoken.
     pub http: HttpVersion,
-    /// Addresses for names that are not to be looked up; of several for one name and port the last counts.
+    /// Addresses for names that are not to be looked up; of several for one name and port the last
+    /// counts.
     pub resolve: Vec<Resolve>,
     /// Which addresses may be connected to.
     pub addresses: AddressFamily,
-    /// Sent with each request to the origin of the URL as given. At another origin only those that tell nothing about
-    /// the user go along.
+    /// Sent with each request to the origin of the URL as given. At another origin only those that
+    /// tell nothing about the user go along.
     pub headers: HeaderMap,
     /// The `User-Agent` of each request; `None` sends none.
     pub user_agent: Option<HeaderValue>,
@@ -256,8 +261,9 @@ impl Options {
 pub enum Purpose {
     /// Files are fetched and saved.
     Download,
-    /// Each item that would be fetched ends as [`Status::Planned`](crate::Status::Planned), with the path that it would have. No
-    /// request is sent, and nothing is made: not even the destination.
+    /// Each item that would be fetched ends as [`Status::Planned`](crate::Status::Planned), with
+    /// the path that it would have. No request is sent, and nothing is made: not even the
+    /// destination.
     Plan,
 }
 
@@ -267,13 +273,14 @@ pub enum Purpose {
 pub enum Naming {
     /// The URL as given alone decides.
     ByUrl,
-    /// The name in `Content-Disposition` (RFC 6266), made safe, takes the place of the file's own, within the layout's folders. So
-    /// it is known only when the server has answered: a row whose file is there already costs a request, though not its body.
+    /// The name in `Content-Disposition` (RFC 6266), made safe, takes the place of the file's own,
+    /// within the layout's folders. So it is known only when the server has answered: a row whose
+    /// file is there already costs a request, though not its body.
     ByServer,
 }
 
-/// Headers that say how messages are framed, what becomes of their connection, or which parts are wanted: one given by hand would break
-/// that.
+/// Headers that say how messages are framed, what becomes of their connection, or which parts are
+/// wanted: one given by hand would break that.
 const FRAMING: [HeaderName; 9] = [
     http::header::CONNECTION,
     http::header::CONTENT_LENGTH,
@@ -286,22 +293,24 @@ const FRAMING: [HeaderName; 9] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Headers that ask whether a file has changed (RFC 9110 §13.1): the answer to one given by hand is not about the file that is there.
+/// Headers that ask whether a file has changed (RFC 9110 §13.1): the answer to one given by hand is
+/// not about the file that is there.
 const CONDITIONS: [HeaderName; 2] = [http::header::IF_NONE_MATCH, http::header::IF_MODIFIED_SINCE];
 
-/// When an attempt is repeated: after `base × 2ⁿ`, at most `cap`, times a random part of it ("full jitter").
+/// When an attempt is repeated: after `base × 2ⁿ`, at most `cap`, times a random part of it ("full
+/// jitter").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Consecutive failed attempts without progress, after the first. An attempt makes progress when it keeps at least 64 KiB that
-    /// the next one resumes from.
+    /// Consecutive failed attempts without progress, after the first. An attempt makes progress
+    /// when it keeps at least 64 KiB that the next one resumes from.
     pub retries: u32,
     /// The longest wait before the first repetition.
     pub base: Duration,
     /// The longest wait before any.
     pub cap: Duration,
-    /// How long an item is retried without progress; where nothing can be kept, from its first request on. A host that has answered
-    /// nothing for so long is given up.
+    /// How long an item is retried without progress; where nothing can be kept, from its first
+    /// request on. A host that has answered nothing for so long is given up.
     pub max_time: Duration,
 }
 
@@ -316,16 +325,19 @@ impl Default for RetryPolicy {
     }
 }
 
-/// How files are named that their rows do not name. Each gives the same names on every run of a list.
+/// How files are named that their rows do not name. Each gives the same names on every run of a
+/// list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
     /// By the last segment of the URL's path: `b.gif`.
     #[default]
     Flat,
-    /// By the host, with its port where it is not the scheme's own, and the path: `host_8080/a/b.gif`.
+    /// By the host, with its port where it is not the scheme's own, and the path:
+    /// `host_8080/a/b.gif`.
     Tree,
-    /// By a hash of the URL as given, in 65,536 folders: `ab/cd/abcd….gif` (the first 32 hex digits of its SHA-256).
+    /// By a hash of the URL as given, in 65,536 folders: `ab/cd/abcd….gif` (the first 32 hex digits
+    /// of its SHA-256).
     Hashed,
     /// By the row's number: `000000042.gif`.
     Row,
@@ -355,7 +367,8 @@ pub enum Existing {
     /// a checksum, it is read and compared with that, and fetched if it differs. What is no file is
     /// dealt with as by [`Overwrite`](Self::Overwrite).
     Refresh,
-    /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced itself, not what it leads to.
+    /// It is fetched and replaced, atomically, once the new one is complete. A link is replaced
+    /// itself, not what it leads to.
     Overwrite,
     /// It stays, and the new one gets a free name: `a.1.gif`, `a.2.gif`, …
     Rename,
@@ -363,30 +376,34 @@ pub enum Existing {
     Fail,
 }
 
-/// Which of the rows that have failed in an earlier run a later one tries again. What this side may have changed meanwhile (a name, the
-/// disk, what stands there, a policy) is looked at again in any case.
+/// Which of the rows that have failed in an earlier run a later one tries again. What this side may
+/// have changed meanwhile (a name, the disk, what stands there, a policy) is looked at again in any
+/// case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryFailed {
     /// All of them.
     All,
-    /// Those whose failure may have passed, or may have to do with an option that is another one now: a host that was silent, a status
-    /// 503, a certificate that could not be trusted, but not a 404.
+    /// Those whose failure may have passed, or may have to do with an option that is another one
+    /// now: a host that was silent, a status 503, a certificate that could not be trusted, but not
+    /// a 404.
     #[default]
     Transient,
     /// None: they fail again as they did, without a request.
     None,
 }
 
-/// What a power cut may cost. Whatever ends the process alone costs nothing that was named or recorded.
+/// What a power cut may cost. Whatever ends the process alone costs nothing that was named or
+/// recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Files are named and recorded as they come, and none of them is synced: after a power cut, what was named lately may be incomplete. What a
-    /// later run goes on with within a file is synced all the same.
+    /// Files are named and recorded as they come, and none of them is synced: after a power cut,
+    /// what was named lately may be incomplete. What a later run goes on with within a file is
+    /// synced all the same.
     None,
-    /// A file has its name only once its bytes would survive, and is recorded as done only once its name would: in groups, about once a
-    /// second.
+    /// A file has its name only once its bytes would survive, and is recorded as done only once its
+    /// name would: in groups, about once a second.
     #[default]
     Batch,
     /// The same, and an item ends only once it is recorded.
@@ -399,8 +416,9 @@ pub enum Durability {
 pub enum Destination {
     /// A folder, created when missing, in which each file has its name.
     Directory(PathBuf),
-    /// A stream, which takes the bytes of one file. They go out as they come, so that an attempt which fails after the first
-    /// of them is the last one, and a checksum that is wrong is found out too late. Further files fail.
+    /// A stream, which takes the bytes of one file. They go out as they come, so that an attempt
+    /// which fails after the first of them is the last one, and a checksum that is wrong is found
+    /// out too late. Further files fail.
     Output(Output),
 }
 
@@ -432,15 +450,17 @@ impl fmt::Debug for Output {
     }
 }
 
-/// What becomes of content codings (RFC 9110 §8.4): compression that is the server's own, not the file's.
+/// What becomes of content codings (RFC 9110 §8.4): compression that is the server's own, not the
+/// file's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codings {
     /// None is asked for, and bytes are saved as they were sent, whatever their coding.
     #[default]
     AsSent,
-    /// gzip, br and zstd are asked for, and undone (`deflate` too), at most five on top of one another. Each may stand for
-    /// 64 MiB and for 250 times what was received, no more. Hashes and checksums are those of the file as it is saved.
+    /// gzip, br and zstd are asked for, and undone (`deflate` too), at most five on top of one
+    /// another. Each may stand for 64 MiB and for 250 times what was received, no more. Hashes and
+    /// checksums are those of the file as it is saved.
     Undone,
 }
 

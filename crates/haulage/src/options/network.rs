@@ -22,7 +22,8 @@ pub enum PlainHttp {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpVersion {
-    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1 (ALPN, RFC 7301), and HTTP/1.1 without.
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1 (ALPN, RFC 7301), and HTTP/1.1
+    /// without.
     #[default]
     Negotiated,
     /// HTTP/1.1.

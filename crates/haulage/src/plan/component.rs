@@ -57,7 +57,8 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// A segment of a URL's path, percent-decoded once (RFC 3986 §2.4). Bytes that are no UTF-8 are replaced.
+    /// A segment of a URL's path, percent-decoded once (RFC 3986 §2.4). Bytes that are no UTF-8 are
+    /// replaced.
     pub(super) fn of_segment(
         segment: &'a str,
         position: Position,
@@ -113,8 +114,9 @@ impl Tag {
         &self.0
     }
 
-    /// Appends `stem~HHHHHHHH.ext`, with `counter` after the digits, to a path; the stem is cut where the whole would
-    /// be too long. A component that has the digits already gets no second ones.
+    /// Appends `stem~HHHHHHHH.ext`, with `counter` after the digits, to a path; the stem is cut
+    /// where the whole would be too long. A component that has the digits already gets no second
+    /// ones.
     pub(super) fn put_into(&self, component: &str, counter: &str, path: &mut String) {
         let (stem, extension) = split_extension(component);
         // A long stem that was cut may end in what looks like an extension.
@@ -213,8 +215,9 @@ const fn is_forbidden(character: char) -> bool {
     )
 }
 
-/// Characters that are not seen, or that change how others are seen: control characters (NUL is replaced instead, as a
-/// separator would be), bidi controls, fillers and other format characters. Variation selectors stay: emoji need them.
+/// Characters that are not seen, or that change how others are seen: control characters (NUL is
+/// replaced instead, as a separator would be), bidi controls, fillers and other format characters.
+/// Variation selectors stay: emoji need them.
 const fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -247,14 +250,14 @@ fn is_device(component: &str) -> bool {
     }
 }
 
-/// The folder of the run's state, or its short name on Windows. No letter outside ASCII folds to one of these, so this
-/// needs no [`fold_into`].
+/// The folder of the run's state, or its short name on Windows. No letter outside ASCII folds to
+/// one of these, so this needs no [`fold_into`].
 fn is_state_folder(component: &str) -> bool {
     component.eq_ignore_ascii_case(".haul") || component.eq_ignore_ascii_case("haul~1")
 }
 
-/// A name's stem, and its extension with the dot: what follows the last dot, if it is short, has no space, and the stem
-/// is more than dots.
+/// A name's stem, and its extension with the dot: what follows the last dot, if it is short, has no
+/// space, and the stem is more than dots.
 pub(super) fn split_extension(component: &str) -> (&str, &str) {
     component
         .rfind('.')
@@ -267,8 +270,9 @@ pub(super) fn split_extension(component: &str) -> (&str, &str) {
         .unwrap_or((component, ""))
 }
 
-/// Appends what two names have in common when a file system that ignores case or normalisation takes them for one.
-/// Upper case first, because some letters (`ς` and `σ`) differ in lower case only.
+/// Appends what two names have in common when a file system that ignores case or normalisation
+/// takes them for one. Upper case first, because some letters (`ς` and `σ`) differ in lower case
+/// only.
 pub(super) fn fold_into(name: &str, folded: &mut String) {
     let start = folded.len();
     if name.is_ascii() {

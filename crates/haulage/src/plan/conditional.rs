@@ -1,4 +1,5 @@
-//! Conditional requests (RFC 9110 §13): what is asked of a file that is there, and whether an answer agrees with it.
+//! Conditional requests (RFC 9110 §13): what is asked of a file that is there, and whether an
+//! answer agrees with it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,8 +15,9 @@ const LAST_DATE: u64 = 253_402_300_800;
 pub(crate) struct Stored {
     /// The `ETag` with which it came, as its server wrote it.
     pub(crate) etag: Option<String>,
-    /// Its modification time. It is `Last-Modified` where its server said one, else when it was saved; and if anybody has
-    /// written to it since, when that was. So a file may have a later time than its server's without being newer.
+    /// Its modification time. It is `Last-Modified` where its server said one, else when it was
+    /// saved; and if anybody has written to it since, when that was. So a file may have a later
+    /// time than its server's without being newer.
     pub(crate) modified: Option<SystemTime>,
 }
 
@@ -30,8 +32,8 @@ pub(crate) enum Says {
 }
 
 impl Stored {
-    /// What its time alone tells of a file. One that is still to come is no server's (RFC 9110 §8.8.2.1), and would hold
-    /// off every change until then.
+    /// What its time alone tells of a file. One that is still to come is no server's (RFC 9110
+    /// §8.8.2.1), and would hold off every change until then.
     pub(crate) fn by_time(modified: Option<SystemTime>, now: SystemTime) -> Self {
         Self {
             etag: None,
@@ -39,8 +41,9 @@ impl Stored {
         }
     }
 
-    /// The conditions of a request that wants the file only if it is another one: `If-None-Match` (RFC 9110 §13.1.2), and for
-    /// servers that know no tags `If-Modified-Since` (§13.1.3). Empty where nothing is known that can be sent.
+    /// The conditions of a request that wants the file only if it is another one: `If-None-Match`
+    /// (RFC 9110 §13.1.2), and for servers that know no tags `If-Modified-Since` (§13.1.3). Empty
+    /// where nothing is known that can be sent.
     pub(crate) fn conditions(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let tag = self.etag.as_deref().filter(|tag| is_entity_tag(tag));
@@ -53,7 +56,8 @@ impl Stored {
         headers
     }
 
-    /// What a head says of the file. A tag goes before a time, as where conditions are evaluated (RFC 9110 §13.2.2).
+    /// What a head says of the file. A tag goes before a time, as where conditions are evaluated
+    /// (RFC 9110 §13.2.2).
     pub(crate) fn compare(&self, entity: &Entity) -> Says {
         let is_same = match (&self.etag, &entity.etag) {
             (Some(mine), Some(theirs)) => Some(opaque(mine) == opaque(theirs)),
@@ -70,8 +74,8 @@ impl Stored {
     }
 }
 
-/// Whether a text is one entity tag (RFC 9110 §8.8.3). Anything else might be read as a list, or as `*`, which every file
-/// matches.
+/// Whether a text is one entity tag (RFC 9110 §8.8.3). Anything else might be read as a list, or as
+/// `*`, which every file matches.
 fn is_entity_tag(text: &str) -> bool {
     opaque(text)
         .strip_prefix('"')
@@ -79,7 +83,8 @@ fn is_entity_tag(text: &str) -> bool {
         .is_some_and(|tag| tag.chars().all(|c| c > ' ' && c != '"' && c != '\u{7f}'))
 }
 
-/// A tag as the weak comparison sees it (RFC 9110 §8.8.3.2): whether two files are as good as one another is all that is asked.
+/// A tag as the weak comparison sees it (RFC 9110 §8.8.3.2): whether two files are as good as one
+/// another is all that is asked.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }

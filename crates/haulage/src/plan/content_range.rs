@@ -1,5 +1,5 @@
-//! Ranges as heads have them: what is asked for with Range (RFC 9110 §14.2), and what Content-Range says was sent (§14.4).
-//! Pure.
+//! Ranges as heads have them: what is asked for with Range (RFC 9110 §14.2), and what Content-Range
+//! says was sent (§14.4). Pure.
 
 use std::ops::Range;
 
@@ -19,27 +19,32 @@ pub(crate) struct Asked {
 /// What a Content-Range says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ContentRange {
-    /// `bytes 0-9/20`: these bytes were sent, of so many in all; `None` for `*`, which leaves that open.
+    /// `bytes 0-9/20`: these bytes were sent, of so many in all; `None` for `*`, which leaves that
+    /// open.
     Part {
         range: Range<u64>,
         total: Option<u64>,
     },
-    /// `bytes */20`: there are so many in all, and none of those that were asked for. It belongs to a 416.
+    /// `bytes */20`: there are so many in all, and none of those that were asked for. It belongs to
+    /// a 416.
     Unsatisfied { total: u64 },
 }
 
-/// Why there is no Content-Range to go by. §14.4: what came with one of the last two must not be joined to anything.
+/// Why there is no Content-Range to go by. §14.4: what came with one of the last two must not be
+/// joined to anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Missing,
     /// It counts in something else than bytes (§14.1).
     OtherUnit,
-    /// It is against the grammar or against itself, has numbers that are too large to count with, or is there twice.
+    /// It is against the grammar or against itself, has numbers that are too large to count with,
+    /// or is there twice.
     Malformed,
 }
 
 impl Asked {
-    /// The value of Range, `bytes=5-9` or `bytes=5-`; `None` where no bytes are asked for, which cannot be said.
+    /// The value of Range, `bytes=5-9` or `bytes=5-`; `None` where no bytes are asked for, which
+    /// cannot be said.
     pub(crate) fn header(self) -> Option<HeaderValue> {
         let Self { start, end } = self;
         let text = match end {
@@ -73,7 +78,8 @@ impl ContentRange {
 
     fn read(value: &[u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(value).map_err(|_| Fault::Malformed)?;
-        // White space around a value is no part of it (§5.5); inside there is one space, and no other.
+        // White space around a value is no part of it (§5.5); inside there is one space, and no
+        // other.
         let (unit, said) = text
             .trim_matches([' ', '\t'])
             .split_once(' ')
@@ -89,8 +95,8 @@ impl ContentRange {
     }
 }
 
-/// How long a file is of which a 206 has everything, as its Content-Range says; `None` for any other, and where the framing, which
-/// says `length`, or a transfer coding leaves that in doubt.
+/// How long a file is of which a 206 has everything, as its Content-Range says; `None` for any
+/// other, and where the framing, which says `length`, or a transfer coding leaves that in doubt.
 pub(crate) fn whole(headers: &Fields, length: Option<u64>) -> Option<u64> {
     let Ok(ContentRange::Part { range, total }) = ContentRange::of(headers) else {
         return None;
@@ -113,8 +119,8 @@ pub(crate) fn is_multipart(headers: &Fields) -> bool {
     })
 }
 
-/// `range-resp` or `unsatisfied-range`. A last byte before the first one, or one that is not within the total, makes it
-/// invalid.
+/// `range-resp` or `unsatisfied-range`. A last byte before the first one, or one that is not within
+/// the total, makes it invalid.
 fn in_bytes(said: &str) -> Option<ContentRange> {
     let (range, total) = said.split_once('/')?;
     if range == "*" {

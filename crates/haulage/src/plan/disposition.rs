@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// The file name in a Content-Disposition, whatever the disposition is. It is a proposal: it may be any text.
+/// The file name in a Content-Disposition, whatever the disposition is. It is a proposal: it may be
+/// any text.
 ///
-/// `filename*` (RFC 8187) wins over `filename`; one that cannot be read is as if it were not there, and of several the
-/// first counts. Readers of the field have always been lenient (RFC 6266 §4.3 and appendix D), and so is this one: a
-/// value with spaces need not be quoted, a quote need not be closed, bytes that are no ASCII are taken for UTF-8, or
-/// else for ISO-8859-1.
+/// `filename*` (RFC 8187) wins over `filename`; one that cannot be read is as if it were not there,
+/// and of several the first counts. Readers of the field have always been lenient (RFC 6266 §4.3
+/// and appendix D), and so is this one: a value with spaces need not be quoted, a quote need not be
+/// closed, bytes that are no ASCII are taken for UTF-8, or else for ISO-8859-1.
 pub(crate) fn file_name(field: &[u8]) -> Option<String> {
     let mut plain = None;
     for (name, value) in Parameters(field) {
@@ -24,8 +25,8 @@ pub(crate) fn file_name(field: &[u8]) -> Option<String> {
     plain
 }
 
-/// The parameters of a field, each a name and a value as it is written, without white space around them. What has no
-/// `=`, as the type of the disposition, is none.
+/// The parameters of a field, each a name and a value as it is written, without white space around
+/// them. What has no `=`, as the type of the disposition, is none.
 struct Parameters<'a>(&'a [u8]);
 
 impl<'a> Iterator for Parameters<'a> {
@@ -73,8 +74,9 @@ fn unquoted(value: &[u8]) -> String {
     text(&bytes)
 }
 
-/// The text of an extended value, `charset'language'percent-encoded` (RFC 8187 §3.2); none where it is not one, its
-/// charset is neither of the two that there are, or its bytes are not of that charset.
+/// The text of an extended value, `charset'language'percent-encoded` (RFC 8187 §3.2); none where it
+/// is not one, its charset is neither of the two that there are, or its bytes are not of that
+/// charset.
 fn extended(value: &[u8]) -> Option<String> {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     let (charset, _, encoded) = (parts.next()?, parts.next()?, parts.next()?);

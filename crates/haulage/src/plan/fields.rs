@@ -1,7 +1,8 @@
-//! The fields of a response's head, as they stood in it: a list with few entries, of which a few are looked up by name.
+//! The fields of a response's head, as they stood in it: a list with few entries, of which a few
+//! are looked up by name.
 //!
-//! A map of headers would be made and taken down again for each small file, with a checked copy of each name. This has one copy of the head's
-//! text, and where in it things stand.
+//! A map of headers would be made and taken down again for each small file, with a checked copy of
+//! each name. This has one copy of the head's text, and where in it things stand.
 
 use std::borrow::Borrow;
 use std::ops::Range;
@@ -14,7 +15,8 @@ pub(crate) struct Fields {
     /// Names in lower case, and values as they were sent.
     text: Vec<u8>,
     places: Vec<Field>,
-    /// The lengths of the names, a bit for each (modulo 64): most that is looked up is not there, and is known not to be by this.
+    /// The lengths of the names, a bit for each (modulo 64): most that is looked up is not there,
+    /// and is known not to be by this.
     lengths: u64,
 }
 
@@ -99,8 +101,8 @@ impl Fields {
         self.get_all(name).next()
     }
 
-    /// The members of a field that is a list (RFC 9110 §5.6.1): what stands between the commas of all its lines, without the
-    /// blanks around it. Empty members are left out.
+    /// The members of a field that is a list (RFC 9110 §5.6.1): what stands between the commas of
+    /// all its lines, without the blanks around it. Empty members are left out.
     pub(crate) fn list(&self, name: impl Borrow<HeaderName>) -> impl Iterator<Item = &[u8]> {
         self.get_all(name)
             .flat_map(|value| value.0.split(|byte| *byte == b','))
@@ -135,7 +137,8 @@ fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// Removes the spaces and tabs around a value (RFC 9110 §5.6.3), and no other white space: a form feed is none in HTTP.
+/// Removes the spaces and tabs around a value (RFC 9110 §5.6.3), and no other white space: a form
+/// feed is none in HTTP.
 pub(crate) fn without_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;

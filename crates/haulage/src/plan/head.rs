@@ -43,7 +43,8 @@ pub(crate) struct Entity {
 pub(crate) enum Answer {
     /// Save its body.
     Save(Entity),
-    /// Go where its Location points to, after this time if the server asks for one (RFC 9110 §10.2.3).
+    /// Go where its Location points to, after this time if the server asks for one (RFC 9110
+    /// §10.2.3).
     Redirect(Option<Duration>),
     /// What is there already is the file: so it described it, without its body.
     Unchanged(Entity),
@@ -59,7 +60,8 @@ pub(crate) enum Asked {
     IfChanged,
 }
 
-/// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has applied).
+/// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has
+/// applied).
 pub(crate) fn read(
     status: StatusCode,
     version: Version,
@@ -82,7 +84,8 @@ pub(crate) fn read(
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
             save(version, headers, length)
         }
-        // §15.3.7 has it for what was asked for alone. Where it is the whole file, nothing is in doubt.
+        // §15.3.7 has it for what was asked for alone. Where it is the whole file, nothing is in
+        // doubt.
         StatusCode::PARTIAL_CONTENT => match content_range::whole(headers, length) {
             Some(total) => save(version, headers, Some(total)),
             None => Answer::Fail(Error::new(
@@ -105,7 +108,8 @@ fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
     }
 }
 
-/// A response that is no file, and whether it is worth another attempt: because of its status, or since its server says so.
+/// A response that is no file, and whether it is worth another attempt: because of its status, or
+/// since its server says so.
 fn failure(status: StatusCode, headers: &Fields) -> Error {
     let later = retry_after::later(status, headers, SystemTime::now());
     let advice = advice(status, later.is_some());
@@ -145,7 +149,8 @@ pub(crate) fn wait_before_following(
     }
 }
 
-/// What the user can do about a status, in words that fit after it. `later`: the server says that it may be asked again.
+/// What the user can do about a status, in words that fit after it. `later`: the server says that
+/// it may be asked again.
 fn advice(status: StatusCode, later: bool) -> &'static str {
     match status {
         StatusCode::ACCEPTED => "; the file is not ready yet: try again later",
@@ -178,15 +183,16 @@ impl Entity {
     }
 }
 
-/// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection must be closed, since
-/// somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
+/// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection
+/// must be closed, since somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
 pub(crate) fn is_framed_twice(headers: &Fields) -> bool {
     headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
 }
 
-/// Whether a response may be one that nobody asked for, where its connection has brought others: it came after the one before, and was taken
-/// for the answer to the next request. What tells it apart is that its body ends with the connection (RFC 9112 §6.3), and that it does
-/// not say so (§9.6): whoever sends such answers has as a rule not kept the connection open for another.
+/// Whether a response may be one that nobody asked for, where its connection has brought others: it
+/// came after the one before, and was taken for the answer to the next request. What tells it apart
+/// is that its body ends with the connection (RFC 9112 §6.3), and that it does not say so (§9.6):
+/// whoever sends such answers has as a rule not kept the connection open for another.
 pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fields) -> bool {
     let has_body = !matches!(
         status,
@@ -198,8 +204,8 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
     has_body && !vouches && !headers.contains_key(CONNECTION)
 }
 
-/// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where it ends with the
-/// connection, nothing (RFC 9112 §8).
+/// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where
+/// it ends with the connection, nothing (RFC 9112 §8).
 fn framing(version: Version, headers: &Fields, transfer: &Transfer) -> Verified {
     // A transfer coding overrides the length (RFC 9112 §6.3).
     let has_length = transfer.codings.is_empty() && headers.contains_key(CONTENT_LENGTH);

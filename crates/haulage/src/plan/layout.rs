@@ -46,11 +46,12 @@ fn flat(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetNa
     TargetName::of_components([file], given)
 }
 
-/// The host, with its port where that is not the scheme's own, and below it the folders of the path: `host_8080/a/b`.
-/// Empty segments are left out, as a file system would. A query shows in the file's name.
+/// The host, with its port where that is not the scheme's own, and below it the folders of the
+/// path: `host_8080/a/b`. Empty segments are left out, as a file system would. A query shows in the
+/// file's name.
 fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
-    // A colon is in IPv6 addresses and before the port, and can be in no file name on some platforms. Nothing is lost
-    // with it, so that the name does not count as changed.
+    // A colon is in IPv6 addresses and before the port, and can be in no file name on some
+    // platforms. Nothing is lost with it, so that the name does not count as changed.
     let host = url.authority().replace(':', "_");
     let folders = url.path().rsplit_once('/').map_or("", |(above, _)| above);
     let folders = folders.split('/').filter(|folder| !folder.is_empty());

@@ -1,4 +1,5 @@
-//! Which of an item's URLs is asked next: the URL as given, then its mirrors, the next one at the first failure. Pure.
+//! Which of an item's URLs is asked next: the URL as given, then its mirrors, the next one at the
+//! first failure. Pure.
 
 /// Where an item stands among its URLs.
 #[derive(Debug, Default)]
@@ -39,8 +40,8 @@ impl Mirrors {
         !self.gone.get(nth).copied().unwrap_or(false)
     }
 
-    /// The one that was asked has failed; `count` is how many there are. One whose failure is not `transient` is left out from
-    /// now on.
+    /// The one that was asked has failed; `count` is how many there are. One whose failure is not
+    /// `transient` is left out from now on.
     pub(crate) fn failed(&mut self, count: usize, transient: bool) -> Next {
         if !transient {
             self.gone.resize(self.gone.len().max(self.at + 1), false);

@@ -11,12 +11,13 @@ use super::accepted::Accepted;
 use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
 use crate::error::{Error, ErrorKind};
 
-/// Most bytes of the folders in a path, each with its `/`. With the longest file name that is some 2,300, so that
-/// Linux's 4,096 for a whole path leave room for the destination's.
+/// Most bytes of the folders in a path, each with its `/`. With the longest file name that is some
+/// 2,300, so that Linux's 4,096 for a whole path leave room for the destination's.
 const MAX_FOLDERS: usize = 2048;
 
-/// A relative path as a user wrote it, with `/` between its components: neither absolute, nor empty, nor upwards. What
-/// is in the components has not been looked at: [`TargetName::of_user`] makes them safe.
+/// A relative path as a user wrote it, with `/` between its components: neither absolute, nor
+/// empty, nor upwards. What is in the components has not been looked at: [`TargetName::of_user`]
+/// makes them safe.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RelativeName(Arc<str>);
 
@@ -79,7 +80,8 @@ impl TargetName {
         Self::of_user(name, given, &Accepted::nothing)
     }
 
-    /// A path as it was recorded, if it is one that a row could have: whoever can write there may have changed it.
+    /// A path as it was recorded, if it is one that a row could have: whoever can write there may
+    /// have changed it.
     pub(crate) fn of_recorded(path: &str) -> Option<Self> {
         let components = path.split('/').enumerate();
         let everything = || Accepted::EVERYTHING;
@@ -88,8 +90,9 @@ impl TargetName {
         Some(Self::of_components(safe, "")).filter(|name| name.as_str() == path)
     }
 
-    /// The path that these components make. One that had to be made safe gets the first 8 hex digits of the SHA-256 of
-    /// the URL as given, `stem~HHHHHHHH.ext`; and so does the file's own name wherever the path does not say all.
+    /// The path that these components make. One that had to be made safe gets the first 8 hex
+    /// digits of the SHA-256 of the URL as given, `stem~HHHHHHHH.ext`; and so does the file's own
+    /// name wherever the path does not say all.
     pub(super) fn of_components<'a>(
         components: impl IntoIterator<Item = Component<'a>>,
         given: &str,
@@ -123,8 +126,8 @@ impl TargetName {
         Self(path.into())
     }
 
-    /// The same name with the first 8 hex digits of the SHA-256 of the URL as given: `stem~HHHHHHHH.ext`. A name that
-    /// has them already stays as it is.
+    /// The same name with the first 8 hex digits of the SHA-256 of the URL as given:
+    /// `stem~HHHHHHHH.ext`. A name that has them already stays as it is.
     pub(crate) fn distinct(&self, given: &str) -> Self {
         self.tagged(given, "")
     }
@@ -134,8 +137,8 @@ impl TargetName {
         self.tagged(given, &counter(number))
     }
 
-    /// The name of the `number`th copy of a file whose name is taken, as aria2 makes it: `stem.1.ext`. The stem is cut where
-    /// the whole would be too long.
+    /// The name of the `number`th copy of a file whose name is taken, as aria2 makes it:
+    /// `stem.1.ext`. The stem is cut where the whole would be too long.
     pub(crate) fn copy(&self, number: u32) -> Self {
         let (stem, extension) = split_extension(self.file());
         let counter = format!(".{number}");
@@ -145,7 +148,8 @@ impl TargetName {
         Self(format!("{folder}{stem}{counter}{extension}").into())
     }
 
-    /// The same file in another folder: the component at `folder` is made distinct as a file's name would be.
+    /// The same file in another folder: the component at `folder` is made distinct as a file's name
+    /// would be.
     pub(super) fn with_distinct_folder(
         &self,
         folder: Range<usize>,
@@ -158,8 +162,9 @@ impl TargetName {
         Self(path.into())
     }
 
-    /// The file in the same folder, under the name that its server proposes: one plain component, made of what stands
-    /// after the last separator of either kind (RFC 6266 §4.3). `None` when that is no name, such as `..`.
+    /// The file in the same folder, under the name that its server proposes: one plain component,
+    /// made of what stands after the last separator of either kind (RFC 6266 §4.3). `None` when
+    /// that is no name, such as `..`.
     pub(crate) fn named_by_server(
         &self,
         proposed: &str,

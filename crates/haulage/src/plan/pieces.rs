@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-/// Most pieces that are written down or read back. Segments are some dozens; a record of more than this is damaged.
+/// Most pieces that are written down or read back. Segments are some dozens; a record of more than
+/// this is damaged.
 const MOST: usize = 4096;
-/// The first byte of what [`Pieces::encode`] gives, so that another way to write it can be told apart.
+/// The first byte of what [`Pieces::encode`] gives, so that another way to write it can be told
+/// apart.
 const VERSION: u8 = 1;
 
 /// Bytes of a file: half-open ranges that are in order, not empty, and neither overlap nor touch.
@@ -76,8 +78,9 @@ impl Pieces {
         self.0.last().map_or(0, |piece| piece.end) == total && self.prefix() == total
     }
 
-    /// The pieces as a few bytes: [`VERSION`], then for each piece how far it is from the one before, and how long. Of more
-    /// than [`MOST`] pieces the rest is left out: to claim less than what is here is safe.
+    /// The pieces as a few bytes: [`VERSION`], then for each piece how far it is from the one
+    /// before, and how long. Of more than [`MOST`] pieces the rest is left out: to claim less than
+    /// what is here is safe.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         let mut at = 0;
@@ -108,7 +111,8 @@ impl Pieces {
     }
 }
 
-/// Appends a number in groups of seven bits, the lowest first; all bytes but the last have their highest bit set (LEB128).
+/// Appends a number in groups of seven bits, the lowest first; all bytes but the last have their
+/// highest bit set (LEB128).
 fn put(mut number: u64, bytes: &mut Vec<u8>) {
     loop {
         let [low, ..] = number.to_le_bytes();
@@ -121,7 +125,8 @@ fn put(mut number: u64, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Takes off a number that [`put`] wrote; `None` where it is cut short, too large, or longer than it need be.
+/// Takes off a number that [`put`] wrote; `None` where it is cut short, too large, or longer than
+/// it need be.
 fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..u64::BITS).step_by(7) {

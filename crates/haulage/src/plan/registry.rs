@@ -1,4 +1,5 @@
-//! Which names are taken: keeps rows apart that would be saved under one name, and finds those that are identical.
+//! Which names are taken: keeps rows apart that would be saved under one name, and finds those that
+//! are identical.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,17 +12,20 @@ use crate::plan::name::TargetName;
 
 /// The names that rows have claimed so far, in input order.
 ///
-/// A list may have 10⁸ rows, so that a row is 16 bytes here, with neither its name nor its URL: two hashes and how the
-/// item ended. They stand in 256 open-addressing tables, each of which grows by an eighth when it is 0.88 full. One map
-/// that doubles would be half empty after it grew, and hold the old table and the new one, three times what it needs,
-/// while it grows; here only one table in 256 is ever there twice. The tables start at slightly different sizes, so that
-/// they do not all grow at the same time. That makes some 19 bytes a row on average, at any length.
+/// A list may have 10⁸ rows, so that a row is 16 bytes here, with neither its name nor its URL: two
+/// hashes and how the item ended. They stand in 256 open-addressing tables, each of which grows by
+/// an eighth when it is 0.88 full. One map that doubles would be half empty after it grew, and hold
+/// the old table and the new one, three times what it needs, while it grows; here only one table in
+/// 256 is ever there twice. The tables start at slightly different sizes, so that they do not all
+/// grow at the same time. That makes some 19 bytes a row on average, at any length.
 ///
-/// Two names with one hash of 64 bits (1 in 3000 for all of 10⁸ rows) only cost the later of them its plain name.
+/// Two names with one hash of 64 bits (1 in 3000 for all of 10⁸ rows) only cost the later of them
+/// its plain name.
 #[derive(Debug)]
 pub(crate) struct Names {
     shards: Vec<Shard>,
-    /// Where the files are that were saved as copies, beside what stood at the name that their row has claimed.
+    /// Where the files are that were saved as copies, beside what stood at the name that their row
+    /// has claimed.
     moved: HashMap<Key, TargetName>,
     /// The folded name that is being looked up; kept for its room.
     folded: String,
@@ -94,9 +98,10 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The name of a row that wants this one, and whose URL as given and checksums are these. The first row keeps what it wants; a later
-    /// one of another URL gets [`TargetName::distinct`], or that with a counter; an identical one learns of the first.
-    /// A folder is a name as well: where a file has it, the later row's folder gets the distinct one.
+    /// The name of a row that wants this one, and whose URL as given and checksums are these. The
+    /// first row keeps what it wants; a later one of another URL gets [`TargetName::distinct`], or
+    /// that with a counter; an identical one learns of the first. A folder is a name as well: where
+    /// a file has it, the later row's folder gets the distinct one.
     pub(crate) fn claim(
         &mut self,
         wanted: TargetName,
@@ -116,7 +121,8 @@ impl Names {
                     let state = entry.state();
                     return Claim::Same { name, key, state };
                 }
-                // The first name already carries the hash when it had to be made safe, and `distinct` leaves it then.
+                // The first name already carries the hash when it had to be made safe, and
+                // `distinct` leaves it then.
                 Some(_) => {
                     let wanted = wanted.get_or_insert_with(|| name.clone());
                     name = match number {
@@ -129,7 +135,8 @@ impl Names {
         }
     }
 
-    /// The name of a row that is named by its number: its own, as long as none has been given by hand, so that nothing is kept of it.
+    /// The name of a row that is named by its number: its own, as long as none has been given by
+    /// hand, so that nothing is kept of it.
     pub(crate) fn claim_numbered(
         &mut self,
         wanted: TargetName,
@@ -145,7 +152,8 @@ impl Names {
         }
     }
 
-    /// A name that was given by hand, where others are named by their numbers: one that an earlier row has is not to be had.
+    /// A name that was given by hand, where others are named by their numbers: one that an earlier
+    /// row has is not to be had.
     pub(crate) fn claim_beside_numbered(
         &mut self,
         wanted: TargetName,
@@ -170,8 +178,8 @@ impl Names {
         }
     }
 
-    /// Notes that the file of the row that has this name is at another one, for those identical to it. Only so many are noted, so
-    /// that a list of any length takes no more room for it.
+    /// Notes that the file of the row that has this name is at another one, for those identical to
+    /// it. Only so many are noted, so that a list of any length takes no more room for it.
     pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
         if key != Key::NONE && self.moved.len() < MOST_MOVED {
             self.moved.insert(key, to);
@@ -251,8 +259,9 @@ const SHARDS: usize = 256;
 /// Entries in the smallest table; the largest new one has a quarter more.
 const SMALLEST: usize = 32;
 
-/// What tells rows of one name apart: the URL, the checksums, and the name to the letter. Names that only fold to one are not
-/// identical, since their files are two where case matters. The low bits are free for the state.
+/// What tells rows of one name apart: the URL, the checksums, and the name to the letter. Names
+/// that only fold to one are not identical, since their files are two where case matters. The low
+/// bits are free for the state.
 fn row_hash(name: &TargetName, given: &str, checksums: &[Checksum]) -> u64 {
     let mut hasher = DefaultHasher::new();
     given.hash(&mut hasher);
@@ -326,7 +335,8 @@ impl Shard {
     }
 }
 
-/// The first place to look for a name: its low 32 bits, scaled, since a table's length is no power of two.
+/// The first place to look for a name: its low 32 bits, scaled, since a table's length is no power
+/// of two.
 fn home(name: u64, length: usize) -> usize {
     let low = u128::from(name << 32 >> 32);
     let scaled = (low * length as u128) >> 32;

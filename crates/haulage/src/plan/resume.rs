@@ -1,8 +1,10 @@
-//! Whether bytes that are here may be joined to those that an answer brings (RFC 9110 §14, §15.3.7). Pure.
+//! Whether bytes that are here may be joined to those that an answer brings (RFC 9110 §14,
+//! §15.3.7). Pure.
 //!
-//! Bytes of two entities are never joined. So a file is gone on with only where its answers share a strong validator, or
-//! where the whole is held against an expected digest, and where the answer says itself what it is a part of. Whatever is
-//! missing, unclear or contradictory means to start again, which costs time and never a file.
+//! Bytes of two entities are never joined. So a file is gone on with only where its answers share a
+//! strong validator, or where the whole is held against an expected digest, and where the answer
+//! says itself what it is a part of. Whatever is missing, unclear or contradictory means to start
+//! again, which costs time and never a file.
 
 use std::ops::Range;
 
@@ -41,15 +43,17 @@ pub(crate) enum Step {
 /// What an answer to a request with Range is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Its body is these bytes of the same entity. They may be fewer than were asked for (§15.3.7), but begin where they
-    /// should.
+    /// Its body is these bytes of the same entity. They may be fewer than were asked for (§15.3.7),
+    /// but begin where they should.
     Continue(Range<u64>),
-    /// Its body is a whole file, from the first byte: Range was not heard, or does not hold any more (§14.2, §13.1.5). Nothing
-    /// that is here belongs to it. Whether it is a new entity is for people to know.
+    /// Its body is a whole file, from the first byte: Range was not heard, or does not hold any
+    /// more (§14.2, §13.1.5). Nothing that is here belongs to it. Whether it is a new entity is for
+    /// people to know.
     StartAgain(Agreement),
     /// There is nothing from there on: what is here is the whole.
     Complete,
-    /// There is another entity now: what is here is of no use, and is to be fetched anew without Range.
+    /// There is another entity now: what is here is of no use, and is to be fetched anew without
+    /// Range.
     Changed,
     /// It is no part that could be used: the file is to be fetched anew without Range.
     Refused(Refusal),
@@ -75,11 +79,13 @@ pub(crate) enum Refusal {
 }
 
 impl Identity {
-    /// The identity of a file that is about to be saved, where it could be gone on with later: it is a 200 that says how long
-    /// it is, is not encoded, and has a strong validator unless it `is_checked`. `length` is what the framing says.
+    /// The identity of a file that is about to be saved, where it could be gone on with later: it
+    /// is a 200 that says how long it is, is not encoded, and has a strong validator unless it
+    /// `is_checked`. `length` is what the framing says.
     ///
-    /// An encoded body could not: ranges count encoded bytes (§14.1.2), but the rest is asked for without a coding, and so is
-    /// of another representation. `Accept-Ranges: none` is taken at its word (§14.3); without Accept-Ranges it is worth a try.
+    /// An encoded body could not: ranges count encoded bytes (§14.1.2), but the rest is asked for
+    /// without a coding, and so is of another representation. `Accept-Ranges: none` is taken at its
+    /// word (§14.3); without Accept-Ranges it is worth a try.
     pub(crate) fn of(
         url: &str,
         status: StatusCode,
@@ -100,8 +106,8 @@ impl Identity {
         may_be_resumed.then_some(identity)
     }
 
-    /// The same, as the server of this URL can know it. What another one says of its copy means nothing to it: there, only an expected
-    /// digest tells a mixture from the file.
+    /// The same, as the server of this URL can know it. What another one says of its copy means
+    /// nothing to it: there, only an expected digest tells a mixture from the file.
     pub(crate) fn seen_from(&self, url: &str) -> Option<Self> {
         if self.url == url {
             return Some(self.clone());
@@ -112,7 +118,8 @@ impl Identity {
         })
     }
 
-    /// What is to be asked for next. What is here beyond the end, nobody knows how: then none of it is used.
+    /// What is to be asked for next. What is here beyond the end, nobody knows how: then none of it
+    /// is used.
     pub(crate) fn step(&self, here: &Pieces) -> Step {
         if here.is_whole(self.total) {
             return Step::Nothing;
@@ -128,8 +135,8 @@ impl Identity {
         }
     }
 
-    /// Judges the answer to a request for `asked`, which had the validator, if there is one, in If-Range. `length` is what the
-    /// framing says.
+    /// Judges the answer to a request for `asked`, which had the validator, if there is one, in
+    /// If-Range. `length` is what the framing says.
     pub(crate) fn judge(
         &self,
         asked: Option<Asked>,
@@ -148,7 +155,8 @@ impl Identity {
                 .part(asked, headers, length)
                 .unwrap_or_else(Verdict::Refused),
             StatusCode::RANGE_NOT_SATISFIABLE => self.unsatisfied(asked, headers),
-            // Only a condition that the request had can have failed, and it had none but this entity's.
+            // Only a condition that the request had can have failed, and it had none but this
+            // entity's.
             StatusCode::PRECONDITION_FAILED => Verdict::Changed,
             StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
                 Verdict::StartAgain(self.whole(headers, length))
@@ -157,8 +165,8 @@ impl Identity {
         }
     }
 
-    /// Judges a 206, the only answer that is ever joined to anything. One that has the whole file, though a part was asked for, is as
-    /// good as a 200.
+    /// Judges a 206, the only answer that is ever joined to anything. One that has the whole file,
+    /// though a part was asked for, is as good as a 200.
     fn part(
         &self,
         asked: Asked,
@@ -189,13 +197,15 @@ impl Identity {
         let is_other_total = total.is_some_and(|total| total != self.total);
         match self.agreement(headers) {
             Agreement::Different => return Ok(Verdict::Changed),
-            // What shares a strong validator has one length: whoever says this is to be believed in nothing.
+            // What shares a strong validator has one length: whoever says this is to be believed in
+            // nothing.
             Agreement::Same if is_other_total => return Err(Refusal::OtherTotal),
             Agreement::Unknown if is_other_total => return Ok(Verdict::Changed),
-            // A 206 must have the ETag that a 200 would have (§15.3.7): without one, it is not known to be of that entity.
-            // Last-Modified may be left out of the answer to If-Range, which would not be a 206 if the date were another;
-            // but a server that knows no If-Range can send the same. Bytes are joined where a validator is shared
-            // (§15.3.7.3), and here none is, in either case.
+            // A 206 must have the ETag that a 200 would have (§15.3.7): without one, it is not
+            // known to be of that entity. Last-Modified may be left out of the answer to If-Range,
+            // which would not be a 206 if the date were another; but a server that knows no
+            // If-Range can send the same. Bytes are joined where a validator is shared (§15.3.7.3),
+            // and here none is, in either case.
             Agreement::Unknown if !self.is_checked => return Err(Refusal::Unproven),
             Agreement::Same | Agreement::Unknown => {}
         }
@@ -269,7 +279,8 @@ impl Refusal {
     }
 }
 
-/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer (RFC 9112 §7); chunks are none.
+/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer
+/// (RFC 9112 §7); chunks are none.
 fn is_encoded(headers: &Fields) -> bool {
     !coding::to_undo(headers, true).is_ok_and(|codings| codings.is_empty())
 }
@@ -764,7 +775,8 @@ mod tests {
     }
 
     proptest! {
-        /// Each connection breaks somewhere; whatever the server does, what is whole in the end is one version of the file.
+        /// Each connection breaks somewhere; whatever the server does, what is whole in the end is
+        /// one version of the file.
         #[test]
         fn bytes_of_two_entities_are_never_joined(
             steps in proptest::collection::vec((mood(), 0..40_u64), 1..30),

@@ -1,6 +1,7 @@
 //! What a `robots.txt` allows (RFC 9309). Pure.
 //!
-//! Written here since robotxt, the crate for it that follows the RFC, has had no release since March 2024, and it is short.
+//! Written here since robotxt, the crate for it that follows the RFC, has had no release since
+//! March 2024, and it is short.
 
 use std::time::Duration;
 
@@ -41,11 +42,13 @@ pub(crate) fn token(user_agent: &str) -> &str {
 }
 
 impl Robots {
-    /// What this text says to whoever has this product token. What is none of a robots.txt is passed over, whatever it is.
+    /// What this text says to whoever has this product token. What is none of a robots.txt is
+    /// passed over, whatever it is.
     pub(crate) fn read(text: &[u8], token: &str) -> Self {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
         let mut groups = Groups::default();
-        // For whom the group is that is being read; and whether there has been a rule in it, after which the next name begins another.
+        // For whom the group is that is being read; and whether there has been a rule in it, after
+        // which the next name begins another.
         let (mut for_us, mut for_all, mut has_rules) = (false, false, false);
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
@@ -101,8 +104,8 @@ impl Robots {
         }
     }
 
-    /// Whether a URL of its host may be asked for: as the longest rule says that matches, and of two as long the one that allows
-    /// (RFC 9309 §2.2.2).
+    /// Whether a URL of its host may be asked for: as the longest rule says that matches, and of
+    /// two as long the one that allows (RFC 9309 §2.2.2).
     pub(crate) fn allows(&self, url: &HttpUrl) -> bool {
         let path = compared(url.target().as_bytes());
         if path == b"/robots.txt" {
@@ -123,7 +126,8 @@ enum Line {
     Delay,
 }
 
-/// As paths are compared: an escape of what need not be escaped is taken for that, and what has to be escaped is.
+/// As paths are compared: an escape of what need not be escaped is taken for that, and what has to
+/// be escaped is.
 fn compared(text: &[u8]) -> Vec<u8> {
     let mut compared = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -157,7 +161,8 @@ fn is_uri_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
-/// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end, whether it is as it says.
+/// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end,
+/// whether it is as it says.
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, is_whole) = match pattern.strip_suffix(b"$") {
         Some(pattern) => (pattern, true),

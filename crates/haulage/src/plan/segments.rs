@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// How much longer than the fastest one something must take to be taken away from whoever brings it.
+/// How much longer than the fastest one something must take to be taken away from whoever brings
+/// it.
 pub(crate) const CRAWLS: f64 = 4.0;
 /// Seconds that it must have left for that.
 const CRAWLS_FOR: f64 = 3.0;
@@ -14,7 +15,8 @@ pub(crate) struct Rules {
     pub(crate) least: u64,
     /// Seconds: what will be there sooner is not split.
     pub(crate) pays_after: f64,
-    /// Bytes per second that somebody who took a share could be expected to bring, where that is known.
+    /// Bytes per second that somebody who took a share could be expected to bring, where that is
+    /// known.
     pub(crate) usual: f64,
 }
 
@@ -35,8 +37,9 @@ pub(crate) enum Share {
     Of(usize, Range<u64>),
 }
 
-/// What to take: first what nobody brings, then the second half of the largest remainder, if that is large and takes long; and of what is
-/// too small to split, all that would take very long where it is.
+/// What to take: first what nobody brings, then the second half of the largest remainder, if that
+/// is large and takes long; and of what is too small to split, all that would take very long where
+/// it is.
 pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
     if let Some(free) = free {
         return Some(Share::Free(free));

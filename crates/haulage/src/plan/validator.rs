@@ -6,20 +6,23 @@ use http::header::{DATE, ETAG, HeaderName, LAST_MODIFIED};
 
 use crate::plan::fields::Fields;
 
-/// How much later than Last-Modified the Date must be for Last-Modified to be strong. §8.8.2.2 wants one second, and a
-/// reason to believe that both come from one clock, or a difference that makes up for two clocks. It does not say how large
-/// that is; the sections that it replaced (RFC 7232 §2.2.2, RFC 2616 §13.3.3) did: 60 seconds.
+/// How much later than Last-Modified the Date must be for Last-Modified to be strong. §8.8.2.2
+/// wants one second, and a reason to believe that both come from one clock, or a difference that
+/// makes up for two clocks. It does not say how large that is; the sections that it replaced (RFC
+/// 7232 §2.2.2, RFC 2616 §13.3.3) did: 60 seconds.
 const SETTLED: Duration = Duration::from_mins(1);
-/// Times until then are no times of a file: some systems, as Nix, stamp every file with the first second of 1970, so that
-/// each version has the same one.
+/// Times until then are no times of a file: some systems, as Nix, stamp every file with the first
+/// second of 1970, so that each version has the same one.
 const NEVER: Duration = Duration::from_hours(24);
 
-/// A strong validator (§8.8.1): it changes whenever the bytes do, so bytes that share it may be joined (§15.3.7.3).
+/// A strong validator (§8.8.1): it changes whenever the bytes do, so bytes that share it may be
+/// joined (§15.3.7.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Validator {
     /// A strong entity tag, with its quotes.
     ETag(String),
-    /// A Last-Modified that was strong when it came, as it was written: a server compares it to the letter (§13.1.5).
+    /// A Last-Modified that was strong when it came, as it was written: a server compares it to the
+    /// letter (§13.1.5).
     LastModified(String),
 }
 
@@ -35,9 +38,10 @@ pub(crate) enum Agreement {
 impl Validator {
     /// The validator of a response, where it has a strong one.
     ///
-    /// That is its entity tag, unless it is weak. Beside an entity tag of either kind, Last-Modified is none: a client that has
-    /// one must not put a date into If-Range (§13.1.5), and a server that sends a weak one says that bytes may differ where
-    /// it does not. What is no entity tag by its grammar, as one without quotes, is as if it were not there.
+    /// That is its entity tag, unless it is weak. Beside an entity tag of either kind,
+    /// Last-Modified is none: a client that has one must not put a date into If-Range (§13.1.5),
+    /// and a server that sends a weak one says that bytes may differ where it does not. What is no
+    /// entity tag by its grammar, as one without quotes, is as if it were not there.
     pub(crate) fn of(headers: &Fields) -> Option<Self> {
         match Tag::of(headers) {
             Tag::Strong(tag) => Some(Self::ETag(tag.to_owned())),
@@ -52,7 +56,8 @@ impl Validator {
         }
     }
 
-    /// The value of If-Range, which goes with Range: the bytes from there on if nothing has changed, else all of the new ones.
+    /// The value of If-Range, which goes with Range: the bytes from there on if nothing has
+    /// changed, else all of the new ones.
     pub(crate) fn if_range(&self) -> &str {
         match self {
             Self::ETag(text) | Self::LastModified(text) => text,
@@ -67,8 +72,8 @@ impl Validator {
         }
     }
 
-    /// The value of If-Unmodified-Since, which does the same without an entity tag (§13.1.4). It is true of an older file too,
-    /// so the answer has to be held against the validator all the same.
+    /// The value of If-Unmodified-Since, which does the same without an entity tag (§13.1.4). It is
+    /// true of an older file too, so the answer has to be held against the validator all the same.
     pub(crate) fn if_unmodified_since(&self) -> Option<&str> {
         match self {
             Self::ETag(_) => None,
@@ -76,8 +81,9 @@ impl Validator {
         }
     }
 
-    /// Whether another answer speaks of the same bytes, by strong comparison (§8.8.3.2). Its Date does not matter: that the
-    /// second of Last-Modified was over was seen when the validator came, so every later version has a later one.
+    /// Whether another answer speaks of the same bytes, by strong comparison (§8.8.3.2). Its Date
+    /// does not matter: that the second of Last-Modified was over was seen when the validator came,
+    /// so every later version has a later one.
     pub(crate) fn agrees_with(&self, headers: &Fields) -> Agreement {
         let same = |is_same| {
             if is_same {
@@ -89,7 +95,8 @@ impl Validator {
         match self {
             Self::ETag(own) => match Tag::of(headers) {
                 Tag::Strong(tag) => same(tag == own),
-                // The same tag, made weak on the way (a proxy that compresses does): it is no proof, and no contradiction.
+                // The same tag, made weak on the way (a proxy that compresses does): it is no
+                // proof, and no contradiction.
                 Tag::Weak(tag) if tag == own => Agreement::Unknown,
                 Tag::Weak(_) => Agreement::Different,
                 Tag::Unclear | Tag::None => Agreement::Unknown,
@@ -108,8 +115,8 @@ impl Validator {
         }
     }
 
-    /// The validator as it is recorded. An entity tag begins with a quote and a date does not (§13.1.5), so the text alone
-    /// tells which it is.
+    /// The validator as it is recorded. An entity tag begins with a quote and a date does not
+    /// (§13.1.5), so the text alone tells which it is.
     pub(crate) fn to_text(&self) -> &str {
         self.if_range()
     }
@@ -151,8 +158,8 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// `DQUOTE *etagc DQUOTE`: anything that can be seen, but no quote. Bytes beyond ASCII are allowed too, but not here: not
-/// every hand that they go through leaves them as they are.
+/// `DQUOTE *etagc DQUOTE`: anything that can be seen, but no quote. Bytes beyond ASCII are allowed
+/// too, but not here: not every hand that they go through leaves them as they are.
 fn is_opaque_tag(text: &str) -> bool {
     let inside = text
         .strip_prefix('"')
@@ -163,7 +170,8 @@ fn is_opaque_tag(text: &str) -> bool {
     })
 }
 
-/// A date of a file in the one form in which dates are to be sent (§5.6.7), which is exactly the text again when it is written.
+/// A date of a file in the one form in which dates are to be sent (§5.6.7), which is exactly the
+/// text again when it is written.
 fn exact_time(text: &str) -> Option<SystemTime> {
     let time = httpdate::parse_http_date(text).ok()?;
     let is_exact = time >= SystemTime::UNIX_EPOCH + NEVER && httpdate::fmt_http_date(time) == text;

@@ -8,8 +8,8 @@
 //! | `Digest` (RFC 3230) | the whole; but readings differ (RFC 9530 §1.3) |
 //! | `Content-MD5` (RFC 1864) | the whole or the part; readings differ (RFC 7231 appendix B) |
 //!
-//! All of them speak of bytes as they are sent, with their content codings (RFC 9530 §1.2). What is malformed vouches for
-//! nothing, and is no error: a file without a digest is a file all the same.
+//! All of them speak of bytes as they are sent, with their content codings (RFC 9530 §1.2). What is
+//! malformed vouches for nothing, and is no error: a file without a digest is a file all the same.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -44,12 +44,13 @@ const STRONGEST_FIRST: [Algorithm; 5] = [
 pub(crate) struct Vouched {
     /// The strongest first, each algorithm once.
     pub(crate) checksums: Vec<Checksum>,
-    /// Whether the bytes are sent in a content coding. Where that is undone, the checksums are not those of the file: they
-    /// hold for what was there before.
+    /// Whether the bytes are sent in a content coding. Where that is undone, the checksums are not
+    /// those of the file: they hold for what was there before.
     pub(crate) is_encoded: bool,
 }
 
-/// What a response vouches for. Only a 200 and a 206 speak of a file; what other responses carry is a message.
+/// What a response vouches for. Only a 200 and a 206 speak of a file; what other responses carry is
+/// a message.
 pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     let is_whole = status == StatusCode::OK;
     let says_something = FIELDS.iter().any(|field| headers.contains_key(field));
@@ -63,7 +64,8 @@ pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     if is_whole {
         claims.extend(dictionary(headers, &CONTENT_DIGEST));
     }
-    // An object that is stored in a coding may be sent without it, and its hash is still that of what is stored.
+    // An object that is stored in a coding may be sent without it, and its hash is still that of
+    // what is stored.
     if codings == list(headers, &GOOG_STORED) {
         claims.extend(pairs(headers, &GOOG_HASH, goog_algorithm));
     }
@@ -82,8 +84,9 @@ pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     }
 }
 
-/// The algorithm of a key of `Repr-Digest` and `Content-Digest`. Their CRC-32C is left out: RFC 9530 does not say in which
-/// order its bytes stand, and SCTP, which it refers to, sends the lowest first.
+/// The algorithm of a key of `Repr-Digest` and `Content-Digest`. Their CRC-32C is left out: RFC
+/// 9530 does not say in which order its bytes stand, and SCTP, which it refers to, sends the lowest
+/// first.
 fn key_algorithm(key: &[u8]) -> Option<Algorithm> {
     match key {
         b"sha-512" => Some(Algorithm::Sha512),
@@ -108,9 +111,10 @@ fn goog_algorithm(name: &[u8]) -> Option<Algorithm> {
     }
 }
 
-/// The digests of a structured field: a dictionary whose values are byte sequences (RFC 9530 §2, §3; RFC 8941 §3.2, §3.3.5).
-/// Those of algorithms that are unknown are passed over. A field with anything else in it, parameters included, is taken for
-/// malformed as a whole, as RFC 8941 §4.2 does with what is: no such digest is defined.
+/// The digests of a structured field: a dictionary whose values are byte sequences (RFC 9530 §2,
+/// §3; RFC 8941 §3.2, §3.3.5). Those of algorithms that are unknown are passed over. A field with
+/// anything else in it, parameters included, is taken for malformed as a whole, as RFC 8941 §4.2
+/// does with what is: no such digest is defined.
 fn dictionary(headers: &Fields, name: &HeaderName) -> Vec<Checksum> {
     let mut claims = Vec::new();
     for member in members(headers, name) {

@@ -1,4 +1,5 @@
-//! What lanes have seen of their hosts, and what follows: how many requests a host may have in flight, and when it is left alone.
+//! What lanes have seen of their hosts, and what follows: how many requests a host may have in
+//! flight, and when it is left alone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +42,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.offer(id);
     }
 
-    /// A lane has seen a request refused, or not answered, which was sent then; its host is left alone for so long.
+    /// A lane has seen a request refused, or not answered, which was sent then; its host is left
+    /// alone for so long.
     pub(crate) fn refused(
         &mut self,
         id: HostId,
@@ -55,7 +57,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.tell_limit(id, before, change);
     }
 
-    /// Looks at all hosts, a few times a second: those whose requests take long may change their limits meanwhile, or be silent.
+    /// Looks at all hosts, a few times a second: those whose requests take long may change their
+    /// limits meanwhile, or be silent.
     pub(crate) fn look_around(&mut self, now: Instant) {
         self.prove_those_heard();
         let hosts = self.hosts.iter_mut();
@@ -129,8 +132,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.hosts[id.0].trouble = Some(why);
     }
 
-    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work that is given back waited for a host
-    /// that is given up. `random` is uniform in `[0, 1)`.
+    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work
+    /// that is given back waited for a host that is given up. `random` is uniform in `[0, 1)`.
     pub(crate) fn failed(
         &mut self,
         id: HostId,

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::Schedule;
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Takes back what waits for hosts that are set aside, but for the first `keep` of each and what may not go: with each host's key.
+    /// Takes back what waits for hosts that are set aside, but for the first `keep` of each and
+    /// what may not go: with each host's key.
     pub(crate) fn take_back(
         &mut self,
         now: Instant,

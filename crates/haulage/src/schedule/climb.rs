@@ -1,8 +1,9 @@
-//! How many requests may be in flight in all: found by trying, below the most that was asked for. Pure: time comes in as a parameter.
+//! How many requests may be in flight in all: found by trying, below the most that was asked for.
+//! Pure: time comes in as a parameter.
 //!
-//! It begins with some, and doubles as long as that brings more, from whichever hosts. From then on it tries a quarter more from time to
-//! time, and keeps what brings more. What hosts refuse is theirs to answer for; where this machine has no more descriptors, it goes down for
-//! good.
+//! It begins with some, and doubles as long as that brings more, from whichever hosts. From then on
+//! it tries a quarter more from time to time, and keeps what brings more. What hosts refuse is
+//! theirs to answer for; where this machine has no more descriptors, it goes down for good.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use crate::event::LimitChange as Why;
 const START: usize = 32;
 /// More must bring so many times as much to be kept.
 const GAIN: f64 = 1.05;
-/// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
+/// A round takes as many answers as there are requests at once, and no less time than the first;
+/// the second is enough while long bodies come.
 const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How many times as many answers, and as long, what it is compared with takes: it has the time.
 const CAREFULLY: u32 = 4;
@@ -100,7 +102,8 @@ impl Climb {
         (self.now < before).then_some(Why::NoDescriptors)
     }
 
-    /// Looks at what has come. `is_used`: as many requests as it allows are in flight, and more wait.
+    /// Looks at what has come. `is_used`: as many requests as it allows are in flight, and more
+    /// wait.
     pub(super) fn look(&mut self, now: Instant, came: Came, is_used: bool) -> Option<Why> {
         if !is_used {
             // What comes says nothing of what could.
@@ -205,7 +208,8 @@ impl Round {
 mod tests {
     use super::*;
 
-    /// So many seconds of hosts that bring so many answers a second for each request, and so many in all: the limit after each tenth.
+    /// So many seconds of hosts that bring so many answers a second for each request, and so many
+    /// in all: the limit after each tenth.
     fn climbed(climb: &mut Climb, seconds: u64, each: u64, all: u64) -> Vec<usize> {
         let (start, mut tenths) = (climb.round.since, 0);
         let before = climb.round.came.answers;

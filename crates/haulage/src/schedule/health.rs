@@ -1,12 +1,13 @@
-//! One host's health: how often it has failed in a row, and what follows. Pure: time and chance come in as parameters.
+//! One host's health: how often it has failed in a row, and what follows. Pure: time and chance
+//! come in as parameters.
 
 use std::time::{Duration, Instant};
 
 use super::retry::backoff;
 use crate::options::RetryPolicy;
 
-/// Failures in a row after which a host is asked by one lane at a time, with growing pauses; not fewer than it may have in
-/// flight, since those fail together.
+/// Failures in a row after which a host is asked by one lane at a time, with growing pauses; not
+/// fewer than it may have in flight, since those fail together.
 const PATIENCE: usize = 16;
 
 /// What follows from a failure.
@@ -39,8 +40,9 @@ impl Health {
         *self = Self::default();
     }
 
-    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429, 5xx). `alone`: nothing else is
-    /// in flight to it, which it may be answering just now. `random` is uniform in `[0, 1)`.
+    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429,
+    /// 5xx). `alone`: nothing else is in flight to it, which it may be answering just now. `random`
+    /// is uniform in `[0, 1)`.
     pub(super) fn failed(
         &mut self,
         per_host: usize,

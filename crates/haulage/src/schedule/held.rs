@@ -1,4 +1,5 @@
-//! Small files do not wait for ever behind large ones: when all that may be in flight is held by long bodies, one more may. Pure.
+//! Small files do not wait for ever behind large ones: when all that may be in flight is held by
+//! long bodies, one more may. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ impl Held {
         self.more
     }
 
-    /// So many answers have come to their end so far. `waits`: all that may be in flight is, and more waits. Whether there may be more now.
+    /// So many answers have come to their end so far. `waits`: all that may be in flight is, and
+    /// more waits. Whether there may be more now.
     pub(super) fn look(&mut self, waits: bool, answers: u64, now: Instant) -> bool {
         let has_ended = std::mem::replace(&mut self.answers, answers) != answers;
         if !waits || has_ended {

@@ -35,7 +35,8 @@ pub(crate) enum Way<S> {
     Wait,
 }
 
-/// What is closed for so much longer is set aside; and what has said nothing for so long is not asked for more.
+/// What is closed for so much longer is set aside; and what has said nothing for so long is not
+/// asked for more.
 const LONG: Duration = Duration::from_secs(1);
 /// And what has been asked for so long, and has said nothing of use.
 const LONG_SILENCE: Duration = Duration::from_secs(3);
@@ -71,7 +72,8 @@ impl Silence {
 pub(super) struct Host<W, L, S> {
     pub(super) key: Arc<str>,
     pub(super) queue: VecDeque<W>,
-    /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open still.
+    /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open
+    /// still.
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,

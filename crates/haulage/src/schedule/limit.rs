@@ -1,11 +1,14 @@
-//! How many requests may be in flight to one host: found by trying, and given back at the first sign of trouble. Pure: time comes in as a
-//! parameter.
+//! How many requests may be in flight to one host: found by trying, and given back at the first
+//! sign of trouble. Pure: time comes in as a parameter.
 //!
-//! It begins with a few, and doubles as long as that brings more. From then on it tries a little more from time to time, keeps what brings
-//! more, and holds while the server takes longer to answer than it did. What the server refuses halves it, once for all that were under way
-//! together; what was only being tried is given up alone. Below one request at a time there are pauses between requests.
+//! It begins with a few, and doubles as long as that brings more. From then on it tries a little
+//! more from time to time, keeps what brings more, and holds while the server takes longer to
+//! answer than it did. What the server refuses halves it, once for all that were under way
+//! together; what was only being tried is given up alone. Below one request at a time there are
+//! pauses between requests.
 //!
-//! What counts is when the first byte of an answer comes, and how much comes: how long a whole answer takes says how long the file is.
+//! What counts is when the first byte of an answer comes, and how much comes: how long a whole
+//! answer takes says how long the file is.
 
 use std::time::{Duration, Instant};
 
@@ -14,35 +17,42 @@ use crate::event::LimitChange as Why;
 
 /// How many are tried first.
 pub(crate) const START: usize = 4;
-/// Twice as many must bring so many times as much to be doubled again, and so many to be kept at all.
+/// Twice as many must bring so many times as much to be doubled again, and so many to be kept at
+/// all.
 const DOUBLES: f64 = 1.25;
 const KEPT: f64 = 1.1;
 /// A few more must bring this part of what they would if each brought as much as those before.
 const WORTH: f64 = 0.5;
-/// A server that takes so many times as long to answer as it has, and so much longer, has enough to do.
+/// A server that takes so many times as long to answer as it has, and so much longer, has enough to
+/// do.
 const SLOWER: (f64, f64) = (1.5, 0.002);
-/// The best time to answer is forgotten by this much each round: a server may have become slower for good.
+/// The best time to answer is forgotten by this much each round: a server may have become slower
+/// for good.
 const FORGETS: f64 = 1.002;
 /// How long nothing is tried: at first, and after it was in vain again and again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
 /// What costs some time when it is in vain is not tried for so many times as long.
 const RARELY: u32 = 10;
-/// A round takes as many answers as there are requests at once, and no less time than the first; the second is enough while long bodies come.
+/// A round takes as many answers as there are requests at once, and no less time than the first;
+/// the second is enough while long bodies come.
 const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 /// An answer is worth as much as so many bytes: many small files are no less than a large one.
 pub(super) const ANSWER: u64 = 16 << 10;
-/// How much one answer, or refusal, counts for the part of them that are refused; and which part is too large even for one at a time.
+/// How much one answer, or refusal, counts for the part of them that are refused; and which part is
+/// too large even for one at a time.
 const LATELY: f64 = 1.0 / 32.0;
 const TOO_MANY: f64 = 1.0 / 3.0;
 /// A refusal counts against a server for so long.
 const CALM: Duration = Duration::from_secs(30);
 /// Seconds: the longest pause between two requests.
 const LONGEST_GAP: f64 = 4.0;
-/// Seconds between two requests from which on they are spread where twice as many are allowed: timers are no finer.
+/// Seconds between two requests from which on they are spread where twice as many are allowed:
+/// timers are no finer.
 const SPREAD: f64 = 0.001;
 /// So many rounds without a refusal show that a server is well again.
 const WELL: u64 = 2;
-/// Below one request at a time so many rounds are needed to see that more goes well: some limits let a few more go at once.
+/// Below one request at a time so many rounds are needed to see that more goes well: some limits
+/// let a few more go at once.
 const SLOWLY: u64 = 8;
 /// So many cuts without any answer between them are an outage.
 const OUTAGE: u32 = 6;
@@ -171,14 +181,16 @@ impl Limit {
         self.cut.is_none_or(|cut| now >= cut + CALM)
     }
 
-    /// How long after one request the next may be sent, where that many at once would be a little too much.
+    /// How long after one request the next may be sent, where that many at once would be a little
+    /// too much.
     pub(super) fn gap(&self) -> Option<Duration> {
         let gap = self.latency / self.level;
         let is_paced = self.level.fract() > 0.0 || self.is_ramping() && gap >= SPREAD;
         is_paced.then(|| Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP)))
     }
 
-    /// Whether twice as many were allowed just now: they are spread over a round trip, so that the first refusal stops the others.
+    /// Whether twice as many were allowed just now: they are spread over a round trip, so that the
+    /// first refusal stops the others.
     fn is_ramping(&self) -> bool {
         let is_doubled = matches!(self.phase, Phase::Doubling { before: Some(_) });
         is_doubled && !self.round.settled
@@ -196,7 +208,8 @@ impl Limit {
         self.round.latency += latency;
     }
 
-    /// The server has refused a request that was sent then, or not answered it; and is left alone for so long now.
+    /// The server has refused a request that was sent then, or not answered it; and is left alone
+    /// for so long now.
     pub(super) fn refused(
         &mut self,
         sent: Instant,
@@ -220,8 +233,8 @@ impl Limit {
             self.level = refused / 2.0;
             self.good = 0.0;
         }
-        // With less, a request would have to wait for too long. And a server that refuses one of many, and goes on so however few come,
-        // does not do so for their number.
+        // With less, a request would have to wait for too long. And a server that refuses one of
+        // many, and goes on so however few come, does not do so for their number.
         let least = if self.refusals < TOO_MANY && refused >= 1.0 {
             1.0
         } else {
@@ -257,7 +270,8 @@ impl Limit {
         is_false_start
     }
 
-    /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it allows are in flight, and more wait.
+    /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it
+    /// allows are in flight, and more wait.
     pub(super) fn look(&mut self, now: Instant, bytes: u64, is_used: bool) -> Option<Why> {
         let units = bytes + ANSWER * self.answers;
         if std::mem::take(&mut self.is_back) && self.restore(now, units) {
@@ -297,8 +311,8 @@ impl Limit {
         has_changed.then_some(why)
     }
 
-    /// After an outage it begins anew with one request at a time. Not again before long: a server that takes few requests in all refuses
-    /// many in a row too.
+    /// After an outage it begins anew with one request at a time. Not again before long: a server
+    /// that takes few requests in all refuses many in a row too.
     fn restore(&mut self, now: Instant, units: u64) -> bool {
         if self.level >= 1.0 || self.restored.is_some_and(|at| now < at + CALM) {
             return false;
@@ -372,7 +386,8 @@ impl Limit {
                     self.pause = PAUSES.0;
                 }
                 if is_well {
-                    // What it refused before it takes now: how much more is found as in the beginning.
+                    // What it refused before it takes now: how much more is found as in the
+                    // beginning.
                     self.phase = Phase::Doubling { before: Some(rate) };
                     self.level = (self.level * 2.0).min(self.most);
                     return Why::Grows;
@@ -413,7 +428,8 @@ impl Limit {
         self.level += more;
     }
 
-    /// Tries nothing for a while, and for longer if what was tried last was in vain; then a smaller step.
+    /// Tries nothing for a while, and for longer if what was tried last was in vain; then a smaller
+    /// step.
     fn hold(&mut self, now: Instant, in_vain: bool) {
         if in_vain {
             self.pause = (self.pause * 2).min(PAUSES.1);

@@ -1,8 +1,9 @@
 //! Who may go now: hosts' queues of work, and the caps that hold at every instant.
 //!
-//! Everything that waits is a work item in its host's queue: a first request, a redirect's next hop, a repetition with
-//! its not-before time. So one rule, the host's, covers them all. This station knows nothing of HTTP or of files, holds
-//! no lock and no socket, and asks for the time as a parameter: it is a data structure, and tests drive it as one.
+//! Everything that waits is a work item in its host's queue: a first request, a redirect's next
+//! hop, a repetition with its not-before time. So one rule, the host's, covers them all. This
+//! station knows nothing of HTTP or of files, holds no lock and no socket, and asks for the time as
+//! a parameter: it is a data structure, and tests drive it as one.
 
 mod adapt;
 mod aside;
@@ -60,8 +61,8 @@ pub(crate) struct Caps {
     pub(crate) delay: Duration,
 }
 
-/// Hosts, their queues and their lanes. `W` is what waits, `L` is how an idle lane is called, `S` is a connection that
-/// several lanes share.
+/// Hosts, their queues and their lanes. `W` is what waits, `L` is how an idle lane is called, `S`
+/// is a connection that several lanes share.
 pub(crate) struct Schedule<W, L, S> {
     caps: Caps,
     hosts: Slab<Host<W, L, S>>,
@@ -109,10 +110,11 @@ pub(crate) enum Grant<W, L, S> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lease<W> {
     pub(crate) work: W,
-    /// Nobody knows yet what the host speaks: whoever has this lease connects and tells, and until then nobody else
-    /// gets one.
+    /// Nobody knows yet what the host speaks: whoever has this lease connects and tells, and until
+    /// then nobody else gets one.
     pub(crate) connects: bool,
-    /// After how long without a response it may have to [give way](Schedule::gives_way). `None` where its host has answered before.
+    /// After how long without a response it may have to [give way](Schedule::gives_way). `None`
+    /// where its host has answered before.
     pub(crate) patience: Option<Duration>,
 }
 
@@ -219,7 +221,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// How many more pieces of work the host of this key could have in flight that nobody else waits for.
+    /// How many more pieces of work the host of this key could have in flight that nobody else
+    /// waits for.
     pub(crate) fn spare(&self, key: &str) -> usize {
         if self.others_wait() {
             return 0;
@@ -243,8 +246,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         !self.is_full()
     }
 
-    /// How much may be in flight in all. What hosts hold that say nothing, or have said nothing so far, holds up no others, as far as
-    /// may be.
+    /// How much may be in flight in all. What hosts hold that say nothing, or have said nothing so
+    /// far, holds up no others, as far as may be.
     fn jobs(&self) -> usize {
         let now = self.climb.now() + self.held.more() + self.silent + self.unproven;
         now.min(self.climb.most())
@@ -259,8 +262,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.turns.are_due(self.unproven_may())
     }
 
-    /// Gives the next slot away, if there is one and somebody who may use it. To be called until it gives none after
-    /// anything that may have made room or brought work.
+    /// Gives the next slot away, if there is one and somebody who may use it. To be called until it
+    /// gives none after anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
             let id = self.turns.pop(self.unproven_may())?;
@@ -305,7 +308,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         Some(lease)
     }
 
-    /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its turn is used up.
+    /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its
+    /// turn is used up.
     pub(crate) fn next(
         &mut self,
         id: HostId,
@@ -354,7 +358,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// An idle lane wants to end. `false` when it was given work in the meantime.
     pub(crate) fn leave(&mut self, id: HostId, lane: &L) -> bool {
-        // The id may have been given to another host if the lane is gone; a lane asks only while it is noted.
+        // The id may have been given to another host if the lane is gone; a lane asks only while it
+        // is noted.
         let Some(host) = self.hosts.get_mut(id.0) else {
             return false;
         };
@@ -418,7 +423,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.hosts[id.0].way()
     }
 
-    /// Work goes back to the head of its host's queue; its lane then asks for the [`next`](Self::next).
+    /// Work goes back to the head of its host's queue; its lane then asks for the
+    /// [`next`](Self::next).
     pub(crate) fn put_back(&mut self, id: HostId, work: W) {
         self.hosts[id.0].queue.push_front(work);
     }
@@ -435,8 +441,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         waiting
     }
 
-    /// The host of this key, for the next push: one that is never pushed to is not forgotten. `protocol` is what is known
-    /// of it beforehand.
+    /// The host of this key, for the next push: one that is never pushed to is not forgotten.
+    /// `protocol` is what is known of it beforehand.
     pub(crate) fn host(
         &mut self,
         key: &str,
@@ -475,8 +481,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         let unused = host.is_forgettable();
         if unused {
-            // It may still stand in the line for a turn; with an empty queue that says nothing, but its number may be
-            // given to another host.
+            // It may still stand in the line for a turn; with an empty queue that says nothing, but
+            // its number may be given to another host.
             if host.has_turn {
                 self.turns.remove(id);
             }

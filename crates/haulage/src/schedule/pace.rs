@@ -22,8 +22,8 @@ impl Pace {
         self.waits
     }
 
-    /// A piece of work has started. Gives when the next may, if that is later: after `gap` on the average, and no sooner than after
-    /// `delay`.
+    /// A piece of work has started. Gives when the next may, if that is later: after `gap` on the
+    /// average, and no sooner than after `delay`.
     pub(super) fn started(
         &mut self,
         now: Instant,
@@ -47,8 +47,8 @@ impl Pace {
         self.waits &= self.next.is_some_and(|next| next > now);
     }
 
-    /// When a request that is ready may be sent: no sooner than `delay` after the one before, however long each has waited for its
-    /// connection.
+    /// When a request that is ready may be sent: no sooner than `delay` after the one before,
+    /// however long each has waited for its connection.
     pub(super) fn may_send(&mut self, now: Instant, delay: Duration) -> Instant {
         let at = self.sends.map_or(now, |sends| sends.max(now));
         self.sends = Some(at + delay);

@@ -108,9 +108,9 @@ impl RetryState {
     }
 }
 
-/// Returns how long to wait before the next round of attempts, after `rounds` of them have failed in
-/// a row and `stalled` has passed without progress; `None` when there is to be none. `asked` is what
-/// the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
+/// Returns how long to wait before the next round of attempts, after `rounds` of them have failed
+/// in a row and `stalled` has passed without progress; `None` when there is to be none. `asked` is
+/// what the server asked to wait (RFC 9110 §10.2.3). `random` is uniform in `[0, 1)`.
 pub(crate) fn wait_before_retry(
     policy: &RetryPolicy,
     rounds: u32,

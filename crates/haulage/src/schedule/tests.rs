@@ -391,7 +391,8 @@ proptest! {
             // There is a slot only for those that nobody wants.
             prop_assert!(schedule.is_full() || !schedule.others_wait());
         }
-        // Then everything is done, in the end, and every host is forgotten of which nothing bad is known.
+        // Then everything is done, in the end, and every host is forgotten of which nothing bad is
+        // known.
         schedule.release_due(now + Duration::from_secs(100));
         settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
         while let Some((host, _)) = busy.pop() {

@@ -1,5 +1,5 @@
-//! Lists that are signed with PGP within the text (RFC 9580 §7): the text without what was put around it. The signature is not
-//! checked.
+//! Lists that are signed with PGP within the text (RFC 9580 §7): the text without what was put
+//! around it. The signature is not checked.
 
 use super::lines::Line;
 
@@ -20,8 +20,9 @@ const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const END: &[u8] = b"-----END PGP SIGNATURE-----";
 
 impl Armour {
-    /// The next line as it was before it was signed, if it is one of the text. What looks like no part of a signature is
-    /// text wherever it stands, so that a list which breaks off within one loses no row.
+    /// The next line as it was before it was signed, if it is one of the text. What looks like no
+    /// part of a signature is text wherever it stands, so that a list which breaks off within one
+    /// loses no row.
     pub(super) fn text_of<'a>(&mut self, line: Line<'a>) -> Option<Line<'a>> {
         let bytes = line.bytes.trim_ascii_end();
         let (next, is_text) = match *self {

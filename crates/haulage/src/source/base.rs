@@ -10,7 +10,8 @@ use crate::request::{Credentials, Request, not_a_url};
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
-/// What is percent-encoded in a path: all but the unreserved characters (RFC 3986 §2.3) and what separates its components.
+/// What is percent-encoded in a path: all but the unreserved characters (RFC 3986 §2.3) and what
+/// separates its components.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -35,7 +36,8 @@ impl Base {
         })
     }
 
-    /// The request for the file at this path, seen from here: every character of it stands for itself.
+    /// The request for the file at this path, seen from here: every character of it stands for
+    /// itself.
     pub(super) fn file(&self, path: &str) -> Result<Request, Error> {
         let path = utf8_percent_encode(path, IN_PATH).to_string();
         self.completed(&path)
@@ -65,7 +67,8 @@ impl fmt::Debug for Base {
     }
 }
 
-/// The request for a URL of a list: an absolute one as it is, a relative one as its base completes it.
+/// The request for a URL of a list: an absolute one as it is, a relative one as its base completes
+/// it.
 pub(super) fn request_for(
     text: &str,
     base: Option<&Base>,
@@ -90,7 +93,8 @@ pub(super) fn request_for(
     }
 }
 
-/// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing can complete it.
+/// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing
+/// can complete it.
 fn has_scheme(text: &str) -> bool {
     split_scheme(text).is_some_and(|(_, after)| after.starts_with("//"))
 }

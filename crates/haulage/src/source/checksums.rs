@@ -29,11 +29,13 @@ const FEWEST: usize = 8;
 
 /// A list of checksums, read as its rows are asked for: a `SHA256SUMS` file and its like.
 ///
-/// A line is what GNU's tools write, `HEX  NAME` or `HEX *NAME`, or what BSD's do, `SHA256 (NAME) = HEX`; one that begins with a
-/// backslash has `\\`, `\n` and `\r` in its name escaped. Without a tag the number of hex digits tells the algorithm: 32 MD5, 40
-/// SHA-1, 64 SHA-256, 128 SHA-512; in a list called `B3SUMS`, `….b3` or the like, 64 are BLAKE3. Blank lines, and lines that start
-/// with `#`, are skipped, and so is what PGP puts around a text that it signs (RFC 9580 §7); the signature is not checked. Any other
-/// line is one row, good or bad. The name is where the file is, seen from the base URL, and what it is called here, folders included.
+/// A line is what GNU's tools write, `HEX  NAME` or `HEX *NAME`, or what BSD's do, `SHA256 (NAME) =
+/// HEX`; one that begins with a backslash has `\\`, `\n` and `\r` in its name escaped. Without a
+/// tag the number of hex digits tells the algorithm: 32 MD5, 40 SHA-1, 64 SHA-256, 128 SHA-512; in
+/// a list called `B3SUMS`, `….b3` or the like, 64 are BLAKE3. Blank lines, and lines that start
+/// with `#`, are skipped, and so is what PGP puts around a text that it signs (RFC 9580 §7); the
+/// signature is not checked. Any other line is one row, good or bad. The name is where the file is,
+/// seen from the base URL, and what it is called here, folders included.
 ///
 /// ```
 /// use haulage::source::ChecksumList;
@@ -65,8 +67,8 @@ impl ChecksumList<Decompressed<File>> {
 }
 
 impl<R: Read> ChecksumList<R> {
-    /// The list that a reader brings. `input` is what its rows' places call it. The names in it are relative to `base` (RFC 3986
-    /// §5), which may be the URL of the list itself.
+    /// The list that a reader brings. `input` is what its rows' places call it. The names in it are
+    /// relative to `base` (RFC 3986 §5), which may be the URL of the list itself.
     ///
     /// # Errors
     /// Of kind `input`, when `base` is no absolute `http` or `https` URL.
@@ -92,7 +94,8 @@ impl<R: Read> ChecksumList<R> {
         }
     }
 
-    /// What ended the list before its end, if something did. A line that was cut off there is no row.
+    /// What ended the list before its end, if something did. A line that was cut off there is no
+    /// row.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.lines.take_error()
     }

@@ -1,17 +1,19 @@
-//! Lists that are compressed: what they are is told by their first bytes, and undone as they are read.
+//! Lists that are compressed: what they are is told by their first bytes, and undone as they are
+//! read.
 
 use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// The largest window that zstd data may ask for, as a power of two: 128 MiB, what the `zstd` command takes by itself.
+/// The largest window that zstd data may ask for, as a power of two: 128 MiB, what the `zstd`
+/// command takes by itself.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// What a reader brings, decompressed where it is gzip (RFC 1952, of any number of members) or zstd (RFC 8878, of any
-/// number of frames). Anything else comes through as it is.
+/// What a reader brings, decompressed where it is gzip (RFC 1952, of any number of members) or zstd
+/// (RFC 8878, of any number of frames). Anything else comes through as it is.
 ///
-/// Its first bytes tell, and no more of them are waited for than it takes: one where that can begin neither. What has
-/// been read is handed out as far as it can be decompressed, before more is read.
+/// Its first bytes tell, and no more of them are waited for than it takes: one where that can begin
+/// neither. What has been read is handed out as far as it can be decompressed, before more is read.
 ///
 /// # Errors
 /// Reading fails where the data cannot be decompressed, or ends too early.
@@ -159,7 +161,8 @@ pub(super) fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<u
     }
 }
 
-/// What went wrong in compressed data, in words that fit after a colon; what the system says is clear by itself.
+/// What went wrong in compressed data, in words that fit after a colon; what the system says is
+/// clear by itself.
 fn broken(format: &str, cause: io::Error) -> io::Error {
     if cause.raw_os_error().is_some() {
         return cause;
@@ -380,7 +383,8 @@ mod tests {
     #[test]
     fn a_window_that_would_fill_the_memory_is_refused() {
         let frame = |window_log: u8| {
-            // RFC 8878 §3.1.1: magic, no content size, window descriptor, one raw block of one byte, the last.
+            // RFC 8878 §3.1.1: magic, no content size, window descriptor, one raw block of one
+            // byte, the last.
             [
                 0x28,
                 0xb5,

@@ -17,7 +17,8 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 pub(super) const BUFFER: usize = 2 * MAX_LINE;
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A list's lines, read as they are asked for. Each is there as soon as it is whole, however slowly they come.
+/// A list's lines, read as they are asked for. Each is there as soon as it is whole, however slowly
+/// they come.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     reader: R,
@@ -48,7 +49,8 @@ enum Phase {
 /// One line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// Without its end (LF or CRLF) and a byte-order mark; of one that is too long, as far as it has been read.
+    /// Without its end (LF or CRLF) and a byte-order mark; of one that is too long, as far as it
+    /// has been read.
     pub(super) bytes: &'a [u8],
     number: u64,
     input: &'a Arc<str>,

@@ -32,8 +32,8 @@ impl ListFormat {
         list_name::is_of_checksums(name).then_some(Self::Checksums)
     }
 
-    /// The format of the list that a reader brings, as its first line tells that is neither blank nor a comment. No further than
-    /// that is read.
+    /// The format of the list that a reader brings, as its first line tells that is neither blank
+    /// nor a comment. No further than that is read.
     ///
     /// # Errors
     /// When it cannot be read so far.
@@ -88,12 +88,13 @@ enum State<R> {
 }
 
 impl<R: Read> List<R> {
-    /// The list that a reader brings. `input` is what its rows' places call it, `base` what its relative URLs and names are
-    /// relative to (RFC 3986 §5). With `None` as its format its name tells it, or else its first line.
+    /// The list that a reader brings. `input` is what its rows' places call it, `base` what its
+    /// relative URLs and names are relative to (RFC 3986 §5). With `None` as its format its name
+    /// tells it, or else its first line.
     ///
     /// # Errors
-    /// Of kind `input`, when `base` is no absolute `http` or `https` URL, or when there is none and the list is known to be one
-    /// of checksums.
+    /// Of kind `input`, when `base` is no absolute `http` or `https` URL, or when there is none and
+    /// the list is known to be one of checksums.
     pub fn new(
         reader: R,
         input: impl Into<Arc<str>>,
@@ -110,8 +111,9 @@ impl<R: Read> List<R> {
         }
     }
 
-    /// What ended the list before its end, if something did: reading failed, or its first line has told that it is one of
-    /// checksums, and there is no base for their names, or its first bytes that it is none.
+    /// What ended the list before its end, if something did: reading failed, or its first line has
+    /// told that it is one of checksums, and there is no base for their names, or its first bytes
+    /// that it is none.
     pub fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.0 {
             State::Unknown(lines, _) => lines.take_error(),
@@ -162,8 +164,9 @@ impl<R: Read> Iterator for List<R> {
 
 impl<R: Read> FusedIterator for List<R> {}
 
-/// How many rows a list of the same bytes in this format has, good and bad ones, without looking into them; `None` when they are
-/// compressed, since to decompress them twice costs more than the number is worth.
+/// How many rows a list of the same bytes in this format has, good and bad ones, without looking
+/// into them; `None` when they are compressed, since to decompress them twice costs more than the
+/// number is worth.
 ///
 /// # Errors
 /// When it cannot be read.

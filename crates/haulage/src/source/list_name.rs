@@ -5,8 +5,8 @@ const ALGORITHMS: [&str; 9] = [
     "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "b2", "b3", "blake3",
 ];
 
-/// Whether a list of this name has checksums in it: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `x.iso.sha256`, compressed or signed
-/// or not.
+/// Whether a list of this name has checksums in it: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`,
+/// `x.iso.sha256`, compressed or signed or not.
 pub(super) fn is_of_checksums(name: &str) -> bool {
     about(name).is_some()
 }

@@ -9,8 +9,9 @@ use crate::error::{Error, ErrorKind};
 use crate::request::{BadRow, Request, Row};
 use crate::shown::shown;
 
-/// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the rightmost varies
-/// fastest. The grammar is curl's; `{<name>}` alone, which repeats what that name stands for, is not.
+/// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the
+/// rightmost varies fastest. The grammar is curl's; `{<name>}` alone, which repeats what that name
+/// stands for, is not.
 ///
 /// ```
 /// use haulage::source::Pattern;
@@ -29,7 +30,8 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern. A text without sets stands for itself; whether it is a URL shows when it is expanded.
+    /// Reads a pattern. A text without sets stands for itself; whether it is a URL shows when it is
+    /// expanded.
     ///
     /// # Errors
     /// Of kind `input`, with the column, where it breaks the grammar.
@@ -64,8 +66,9 @@ impl Pattern {
         })
     }
 
-    /// The same pattern, each of whose files is named by a template: `#1` stands for what the first set is, `#<name>` for
-    /// what the set of this name is. Without any set, the template is the name.
+    /// The same pattern, each of whose files is named by a template: `#1` stands for what the first
+    /// set is, `#<name>` for what the set of this name is. Without any set, the template is the
+    /// name.
     ///
     /// # Errors
     /// Of kind `input`, for a set that the pattern does not have, or one name for several files.

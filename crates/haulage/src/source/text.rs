@@ -20,8 +20,9 @@ use crate::source::prefix::UrlParser;
 
 /// A list of text, read as its rows are asked for.
 ///
-/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, checksums as `ALGO=HEX`, and URLs of mirrors. Blank lines and lines that start with `#`
-/// are skipped. Any other line is one row, good or bad. A row is there as soon as its line is, however slowly they come.
+/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, checksums as `ALGO=HEX`,
+/// and URLs of mirrors. Blank lines and lines that start with `#` are skipped. Any other line is
+/// one row, good or bad. A row is there as soon as its line is, however slowly they come.
 ///
 /// ```
 /// use haulage::source::TextList;
@@ -60,7 +61,8 @@ impl<R: Read> TextList<R> {
         }
     }
 
-    /// The same list, whose relative URLs are relative to this one (RFC 3986 §5). Without it they are bad rows.
+    /// The same list, whose relative URLs are relative to this one (RFC 3986 §5). Without it they
+    /// are bad rows.
     ///
     /// # Errors
     /// Of kind `input`, when the text is no absolute `http` or `https` URL.
@@ -69,7 +71,8 @@ impl<R: Read> TextList<R> {
         Ok(self)
     }
 
-    /// What ended the list before its end, if something did. A line that was cut off there is no row.
+    /// What ended the list before its end, if something did. A line that was cut off there is no
+    /// row.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.lines.take_error()
     }

@@ -1,6 +1,7 @@
 //! Rows that wait for hosts that are set aside: on the disk, for this run only.
 //!
-//! They are in a database of their own, without a name, in the folder for temporary files: it goes with the process, however that ends.
+//! They are in a database of their own, without a name, in the folder for temporary files: it goes
+//! with the process, however that ends.
 
 use rusqlite::{Connection, Row, params};
 

@@ -10,11 +10,13 @@ use crate::request::Request;
 /// What a row asks for, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ask {
-    /// Stands for its URL as given, its name, its checksums, and how files are named: the first 8 bytes of a SHA-256.
+    /// Stands for its URL as given, its name, its checksums, and how files are named: the first 8
+    /// bytes of a SHA-256.
     pub(crate) key: i64,
     /// What stands after its URL in a text list, without secrets.
     pub(crate) fields: Option<Box<str>>,
-    /// The row is as it was recorded there, at its own place or at another: but for its hashes, nothing of it is new.
+    /// The row is as it was recorded there, at its own place or at another: but for its hashes,
+    /// nothing of it is new.
     pub(crate) recorded: Option<Recorded>,
 }
 

@@ -36,7 +36,8 @@ macro_rules! content {
     };
 }
 
-/// What [`known`] reads, in this order: by position, since to look names up costs as much as an eighth of a row that is known.
+/// What [`known`] reads, in this order: by position, since to look names up costs as much as an
+/// eighth of a row that is known.
 macro_rules! known {
     () => {
         "list, row, ask, url, status, path, bytes, verified, hashes, etag, last_modified, fields, \
@@ -50,7 +51,8 @@ pub(super) const KNOWN_FROM: &str = concat!(
     known!(),
     " FROM item WHERE list = ?1 AND row >= ?2 ORDER BY row LIMIT ?3"
 );
-/// What is known of a row that asks for this, wherever it stands; whether those of finished lists count.
+/// What is known of a row that asks for this, wherever it stands; whether those of finished lists
+/// count.
 pub(super) const KNOWN_BY_ASK: &str = concat!(
     "SELECT ",
     known!(),
@@ -136,8 +138,8 @@ pub(super) fn line(record: &Record) -> Option<i64> {
     record.place.as_ref().map(|place| number(place.line))
 }
 
-/// Adds rows of a group, one after another. A row has much in common with the one before it, and that stays bound: to bind all of it costs
-/// as much as a tenth of the row.
+/// Adds rows of a group, one after another. A row has much in common with the one before it, and
+/// that stays bound: to bind all of it costs as much as a tenth of the row.
 pub(super) struct Insert<'a, 's> {
     statement: &'a mut CachedStatement<'s>,
     /// The list and the row that are bound.
@@ -160,7 +162,8 @@ impl<'a, 's> Insert<'a, 's> {
             before,
             at: 0,
         };
-        // In the order of the columns: by position, since to look names up costs as much as a quarter of the row.
+        // In the order of the columns: by position, since to look names up costs as much as a
+        // quarter of the row.
         bind.column(|(list, _)| list)?;
         bind.column(|(_, record)| number(record.row))?;
         bind.column(|(_, record)| line(record))?;

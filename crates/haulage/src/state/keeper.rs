@@ -32,9 +32,11 @@ use crate::write::{Assemblies, Disk, StatePlace, Syncs};
 const GATHER: Duration = Duration::from_secs(1);
 /// A group of so many is recorded at once.
 const GROUP: usize = 1536;
-/// How often the progress of parts is recorded when nothing else is. A power cut, or kill -9, costs at most what came since.
+/// How often the progress of parts is recorded when nothing else is. A power cut, or kill -9, costs
+/// at most what came since.
 const PROGRESS: Duration = Duration::from_secs(2);
-/// How long a group waits for a sync that parts need in any case, before it asks for one of its own.
+/// How long a group waits for a sync that parts need in any case, before it asks for one of its
+/// own.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// When so many wait, since the disk is behind, no more rows are begun.
 const MOST: usize = 8 * GROUP;
@@ -171,8 +173,8 @@ impl State {
         Arc::clone(&self.syncs)
     }
 
-    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once, when it cannot; `ended` of each outcome
-    /// that was held until it was recorded.
+    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once,
+    /// when it cannot; `ended` of each outcome that was held until it was recorded.
     pub(crate) fn start(
         self: &Arc<Self>,
         failed: impl FnOnce(Error) + Send + 'static,
@@ -243,7 +245,8 @@ impl State {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Records a group, once it would survive a power cut; for that it waits so long for a sync of others.
+    /// Records a group, once it would survive a power cut; for that it waits so long for a sync of
+    /// others.
     fn record(&self, group: &mut [Record], together: Duration) -> Result<(), Error> {
         // In this order: what was written before the sync is durable after it.
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
@@ -287,7 +290,8 @@ impl State {
         Ok(())
     }
 
-    /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until it is recorded.
+    /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until
+    /// it is recorded.
     pub(crate) fn add(&self, outcome: Box<Outcome>) -> Option<Box<Outcome>> {
         let record = match self.access {
             Access::Write(_) => Record::of(&outcome),

@@ -42,7 +42,8 @@ impl Known {
         self.ended == Ended::Skipped && self.verified == Verified::Nothing
     }
 
-    /// What is to be recorded of the row when it ends as it did: nothing where it stands where it stood, else that it does now.
+    /// What is to be recorded of the row when it ends as it did: nothing where it stands where it
+    /// stood, else that it does now.
     pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
         ask.filter(|_| self.is_elsewhere)
             .map(|ask| self.with_other_hashes(ask))
@@ -69,8 +70,8 @@ impl Known {
     }
 }
 
-/// Whether a later run tries again what failed so. What is ours to change (a name, the disk, a policy) costs no request, or may
-/// have been changed: it is always looked at again.
+/// Whether a later run tries again what failed so. What is ours to change (a name, the disk, a
+/// policy) costs no request, or may have been changed: it is always looked at again.
 fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
     let is_ours = matches!(
         failure.kind,
@@ -81,7 +82,8 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Refused
             | ErrorKind::Cancelled
     );
-    // Other options may help (--cacert, --max-redirects, --compressed, --max-time), for the price of a request.
+    // Other options may help (--cacert, --max-redirects, --compressed, --max-time), for the price
+    // of a request.
     let may_be_ours = matches!(
         failure.kind,
         ErrorKind::Tls | ErrorKind::Redirect | ErrorKind::Decode | ErrorKind::Timeout

@@ -40,8 +40,8 @@ impl Lists {
         Ok(found)
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something else
-    /// than `ask`, if that is given. One that was taken by its name alone is no row's.
+    /// Returns whether a file is that of a row with another URL, or one that asks for something
+    /// else than `ask`, if that is given. One that was taken by its name alone is no row's.
     pub(super) fn is_of_another(
         &mut self,
         path: &str,

@@ -1,5 +1,5 @@
-//! Finds what earlier runs have recorded of a row: at its own place in its list, and where that has another row now, by what
-//! it asks for.
+//! Finds what earlier runs have recorded of a row: at its own place in its list, and where that has
+//! another row now, by what it asks for.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,8 @@ struct Cursor {
     /// The list as it was recorded, until it has another row at some place.
     list: Option<i64>,
     opened: bool,
-    /// Rows that are not at their place may be elsewhere: the list has changed, in this run or in one that did not end.
+    /// Rows that are not at their place may be elsewhere: the list has changed, in this run or in
+    /// one that did not end.
     searches: bool,
     ahead: VecDeque<Known>,
     /// Nothing comes after what is ahead.

@@ -1,9 +1,10 @@
-//! What a later run needs to know: what became of each row, in an `SQLite` database below `.haul/`. (And what this run puts aside for a
-//! while, in one without a name.)
+//! What a later run needs to know: what became of each row, in an `SQLite` database below `.haul/`.
+//! (And what this run puts aside for a while, in one without a name.)
 //!
-//! Rows are recorded in groups, about once a second, by one thread: first everything that was written is synced, then the
-//! group is committed, so that what is recorded as done would survive a power cut. The next run finds a row by its place in
-//! its list, which is how they were recorded, and where that has another row now, by what it asks for.
+//! Rows are recorded in groups, about once a second, by one thread: first everything that was
+//! written is synced, then the group is committed, so that what is recorded as done would survive a
+//! power cut. The next run finds a row by its place in its list, which is how they were recorded,
+//! and where that has another row now, by what it asks for.
 
 mod aside;
 mod ask;

@@ -1,4 +1,5 @@
-//! What is recorded of parts that a later run can go on with: of which entity they are, and which of its bytes they have.
+//! What is recorded of parts that a later run can go on with: of which entity they are, and which
+//! of its bytes they have.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,7 +38,8 @@ impl Progress {
 pub(super) struct Recorded(HashMap<u64, Pieces>);
 
 impl Recorded {
-    /// What has to be recorded, given all parts there are. The bytes that it names have been written, and nobody has synced them yet.
+    /// What has to be recorded, given all parts there are. The bytes that it names have been
+    /// written, and nobody has synced them yet.
     pub(super) fn progress(&self, parts: &[Arc<Assembly>]) -> Progress {
         let moved = parts.iter().filter_map(|part| {
             part.owner.as_ref()?;

@@ -73,7 +73,8 @@ impl Record {
         self.ended == Ended::Done
     }
 
-    /// What is to be recorded of an outcome, if anything: a row that was only interrupted is as it was.
+    /// What is to be recorded of an outcome, if anything: a row that was only interrupted is as it
+    /// was.
     pub(super) fn of(outcome: &Outcome) -> Option<Self> {
         let ask = outcome.ask.clone()?;
         let ended = match &outcome.status {

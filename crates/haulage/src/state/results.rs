@@ -12,7 +12,8 @@ use crate::write::state_in;
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
-/// What became of each row that is recorded in a destination, list by list, in the order of their rows.
+/// What became of each row that is recorded in a destination, list by list, in the order of their
+/// rows.
 ///
 /// # Errors
 /// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.

@@ -227,8 +227,8 @@ impl Store {
         transaction.commit()
     }
 
-    /// The list that this input is now, if it was recorded. One that a run has come to the end of counts for nothing in
-    /// a new `pass`, which begins it anew.
+    /// The list that this input is now, if it was recorded. One that a run has come to the end of
+    /// counts for nothing in a new `pass`, which begins it anew.
     pub(super) fn list(&mut self, input: &str, pass: Pass) -> rusqlite::Result<Option<i64>> {
         let Some(mut list) = newest(&self.connection, input)? else {
             return Ok(None);
@@ -242,14 +242,15 @@ impl Store {
         Ok(Some(list))
     }
 
-    /// Whether an older list of this input is kept: the run that found it changed did not come to its end.
+    /// Whether an older list of this input is kept: the run that found it changed did not come to
+    /// its end.
     pub(super) fn has_older(&self, input: &str) -> rusqlite::Result<bool> {
         let lists = "SELECT count(*) > 1 FROM list WHERE input = ?1";
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something else
-    /// than `ask`, if that is given. One that was taken by its name alone is no row's.
+    /// Returns whether a file is that of a row with another URL, or one that asks for something
+    /// else than `ask`, if that is given. One that was taken by its name alone is no row's.
     pub(super) fn is_of_another(
         &mut self,
         path: &str,
@@ -266,8 +267,8 @@ impl Store {
             .query_row(params![path, ask, url], |row| row.get(0))
     }
 
-    /// The list has other rows now from this one on: those before it go to a new one, and the old one stays until all rows
-    /// have been looked up.
+    /// The list has other rows now from this one on: those before it go to a new one, and the old
+    /// one stays until all rows have been looked up.
     pub(super) fn renew(&mut self, input: &str, old: i64, from: u64) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         transaction.execute("INSERT INTO list (input) VALUES (?1)", [input])?;
@@ -323,7 +324,8 @@ impl Store {
             .map(|any: bool| !any)
     }
 
-    /// All rows of these inputs have been seen, this one the last: forgets those that are in them no more. These parts are `in_use`.
+    /// All rows of these inputs have been seen, this one the last: forgets those that are in them
+    /// no more. These parts are `in_use`.
     pub(super) fn tidy<'a>(
         &mut self,
         lasts: impl Iterator<Item = (&'a str, u64)>,

@@ -25,7 +25,8 @@ impl Assemblies {
         self.lock().values().cloned().collect()
     }
 
-    /// The run is over: waits until what was handed over has been written, but not for a disk that hangs.
+    /// The run is over: waits until what was handed over has been written, but not for a disk that
+    /// hangs.
     pub(crate) fn wait_until_idle(&self, most: Duration) {
         let until = Instant::now() + most;
         for assembly in self.all() {

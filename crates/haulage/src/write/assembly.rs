@@ -1,4 +1,5 @@
-//! A part that is put together from what several responses bring: of which entity it is, and which of its bytes it has.
+//! A part that is put together from what several responses bring: of which entity it is, and which
+//! of its bytes it has.
 
 use std::io;
 use std::ops::Range;
@@ -127,7 +128,8 @@ impl Bytes {
         running.collect()
     }
 
-    /// What this source has brought and no other one: where two have, either may have been the last.
+    /// What this source has brought and no other one: where two have, either may have been the
+    /// last.
     fn only_from(&self, source: usize) -> Pieces {
         let mut only = Pieces::default();
         for (_, own) in self.by.iter().filter(|(one, _)| *one == source) {
@@ -157,7 +159,8 @@ impl Bytes {
         }
     }
 
-    /// The first byte from there on that is here, or that somebody brings who is not to be replaced.
+    /// The first byte from there on that is here, or that somebody brings who is not to be
+    /// replaced.
     fn next_taken(&self, from: u64, total: u64) -> u64 {
         let mut taken = self.here.clone();
         for stretch in &self.stretches {
@@ -200,7 +203,8 @@ impl Assembly {
         self
     }
 
-    /// Which of its bytes have been written. They are durable once everything written so far has been synced.
+    /// Which of its bytes have been written. They are durable once everything written so far has
+    /// been synced.
     pub(crate) fn pieces(&self) -> Pieces {
         let bytes = self.lock();
         let mut pieces = bytes.here.clone();
@@ -227,7 +231,8 @@ impl Assembly {
         stretch
     }
 
-    /// One of the item's URLs brings what nobody else does, or a share of what somebody else has left to bring.
+    /// One of the item's URLs brings what nobody else does, or a share of what somebody else has
+    /// left to bring.
     pub(crate) fn share(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<Share> {
         let mut bytes = self.lock();
         let stretch = Arc::new(bytes.share(self.identity.total, rules, source)?);
@@ -276,7 +281,8 @@ impl Assembly {
         earlier.covered()
     }
 
-    /// Whoever was to bring these bytes cannot: another one goes on with them, if its response brings them anyway.
+    /// Whoever was to bring these bytes cannot: another one goes on with them, if its response
+    /// brings them anyway.
     fn give_back(&self, given: &Arc<Stretch>) {
         let mut bytes = self.lock();
         bytes
@@ -301,9 +307,10 @@ impl Assembly {
         true
     }
 
-    /// Somebody has come to the end of what it was to bring, and its response goes on: it takes back what others have asked for, and have no
-    /// answer to, so that what becomes of that does not matter. Where its new end is; `None` if it has to stop: then it ends for good, since what
-    /// follows in its response is dropped.
+    /// Somebody has come to the end of what it was to bring, and its response goes on: it takes
+    /// back what others have asked for, and have no answer to, so that what becomes of that does
+    /// not matter. Where its new end is; `None` if it has to stop: then it ends for good, since
+    /// what follows in its response is dropped.
     pub(super) fn goes_on(&self, own: &Stretch) -> Option<u64> {
         let bytes = self.lock();
         let from = own.end();
@@ -337,7 +344,8 @@ impl Assembly {
         }
     }
 
-    /// Which of the item's URLs have brought some of it in this run, and how many bytes that no other one has, the most first.
+    /// Which of the item's URLs have brought some of it in this run, and how many bytes that no
+    /// other one has, the most first.
     pub(crate) fn sources(&self) -> Vec<(usize, u64)> {
         let bytes = self.lock();
         let mut sources: Vec<_> = bytes
@@ -349,8 +357,8 @@ impl Assembly {
         sources
     }
 
-    /// Of all that is here, only what this one of the item's URLs has brought is gone on with. Nobody writes to it now, and whoever
-    /// has asked for a share of it brings nothing.
+    /// Of all that is here, only what this one of the item's URLs has brought is gone on with.
+    /// Nobody writes to it now, and whoever has asked for a share of it brings nothing.
     pub(crate) fn keep_only(&self, source: usize) {
         let mut bytes = self.lock();
         bytes.here = bytes.only_from(source);
@@ -360,7 +368,8 @@ impl Assembly {
         }
     }
 
-    /// Whether nobody writes to it, or will: whoever waits for a response to its share has nothing left to bring once all is here.
+    /// Whether nobody writes to it, or will: whoever waits for a response to its share has nothing
+    /// left to bring once all is here.
     pub(crate) fn is_settled(&self) -> bool {
         let bytes = self.lock();
         !bytes.stretches.iter().any(|stretch| stretch.has_response())

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-/// Pieces up to this size are copied. To keep the memory that they were read into would cost more: the reader would need
-/// new memory for each small file, and give it back on another thread.
+/// Pieces up to this size are copied. To keep the memory that they were read into would cost more:
+/// the reader would need new memory for each small file, and give it back on another thread.
 const COPIED: usize = 16 << 10;
 /// Most buffers that wait to be used again.
 const MOST_BUFFERS: usize = 64;

@@ -23,7 +23,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// A body of whose bytes this is asked; it goes into a part of its own, or to its place in another.
+    /// A body of whose bytes this is asked; it goes into a part of its own, or to its place in
+    /// another.
     pub(super) fn new(content: Option<Box<Content>>, place: Option<Place>) -> Self {
         Self {
             content,
@@ -34,8 +35,8 @@ impl Body {
         }
     }
 
-    /// Writes the next bytes. The part's file is created with the first ones, even if they are none; `at_once` if those are all, and nothing is
-    /// to be replaced by them.
+    /// Writes the next bytes. The part's file is created with the first ones, even if they are
+    /// none; `at_once` if those are all, and nothing is to be replaced by them.
     pub(super) fn write(
         &mut self,
         batch: &Batch,
@@ -81,7 +82,8 @@ impl Body {
         }
     }
 
-    /// Lets a flow add what it brings: for a body of which nothing is asked as it goes by, and whose file is there.
+    /// Lets a flow add what it brings: for a body of which nothing is asked as it goes by, and
+    /// whose file is there.
     pub(super) fn take(&mut self, order: flow::Order) {
         match &mut self.file {
             Some(file) => {
@@ -143,7 +145,8 @@ impl Body {
         verify::verify(arrived, promised, &expected)
     }
 
-    /// The same for a part that others have written to as well. Its bytes have gone by in order only where one body has brought them all.
+    /// The same for a part that others have written to as well. Its bytes have gone by in order
+    /// only where one body has brought them all.
     fn verify_assembly(
         &mut self,
         assembly: &Assembly,

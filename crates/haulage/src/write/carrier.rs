@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use rustls::ClientConnection;
 
-/// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1 MiB.
+/// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1
+/// MiB.
 const PIPE: usize = 256 << 10;
 
 /// Takes bytes from one, and puts them into the other.
@@ -19,8 +20,8 @@ enum Way {
     Pipe { out: OwnedFd, into: OwnedFd },
     /// Where a kernel, a file system or the descriptors that are left do not allow that.
     Buffer(Box<[u8]>),
-    /// Through what undoes their encryption, one record of TLS after the other: while it is warm it is written from where it was
-    /// decrypted.
+    /// Through what undoes their encryption, one record of TLS after the other: while it is warm it
+    /// is written from where it was decrypted.
     Records(Box<ClientConnection>),
 }
 
@@ -66,7 +67,8 @@ impl Carrier {
                         Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                         Ok(put) => left -= put,
                         Err(Errno::INTR) => {}
-                        // A file that takes nothing from a pipe: what is in it goes by hand, and the rest too.
+                        // A file that takes nothing from a pipe: what is in it goes by hand, and
+                        // the rest too.
                         Err(Errno::INVAL | Errno::NOSYS) => {
                             let mut buffer = vec![0; left].into_boxed_slice();
                             read_exactly(out.as_fd(), &mut buffer)?;
@@ -99,7 +101,8 @@ impl Way {
     }
 }
 
-/// Receives until a record's bytes are there, and says how many; 0 after the farewell (RFC 8446 §6.1).
+/// Receives until a record's bytes are there, and says how many; 0 after the farewell (RFC 8446
+/// §6.1).
 ///
 /// # Errors
 /// Of kind `UnexpectedEof` when the connection ends without one.

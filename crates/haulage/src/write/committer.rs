@@ -1,8 +1,9 @@
-//! Whole parts get their names in groups, each once its bytes would survive a power cut: one sync for all of them, off the threads
-//! that write.
+//! Whole parts get their names in groups, each once its bytes would survive a power cut: one sync
+//! for all of them, off the threads that write.
 //!
-//! A file that is named before its bytes are on the disk may be there after a power cut, of its full length, with nothing in it. To sync
-//! each on its own would cost many times what it takes to fetch it.
+//! A file that is named before its bytes are on the disk may be there after a power cut, of its
+//! full length, with nothing in it. To sync each on its own would cost many times what it takes to
+//! fetch it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,14 +21,15 @@ use crate::options::Durability;
 use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
 
-/// A group gathers for so many times as long as the last sync took, so that syncs are a small part of the time; and not so long that what
-/// was touched last is cold when it is named.
+/// A group gathers for so many times as long as the last sync took, so that syncs are a small part
+/// of the time; and not so long that what was touched last is cold when it is named.
 const PER_SYNC: u32 = 5;
 /// The least and the most that it gathers.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
 /// A group of so many gathers no longer.
 const GROUP: usize = 384;
-/// So few are synced one by one: a sync of the whole file system waits for what others have written, too.
+/// So few are synced one by one: a sync of the whole file system waits for what others have
+/// written, too.
 const FEW: usize = 4;
 /// So many parts are compared with existing files at once, each of which may take a thread of the
 /// disk's for long.

@@ -12,8 +12,8 @@ use crate::plan::coding::Layer;
 /// Bytes that one read may bring.
 const READ: usize = 256 << 10;
 
-/// What is asked of a body's bytes besides saving them: its codings are undone, and the file that this makes is measured and
-/// hashed. Most bodies have none of it.
+/// What is asked of a body's bytes besides saving them: its codings are undone, and the file that
+/// this makes is measured and hashed. Most bodies have none of it.
 pub(crate) struct Content {
     decoder: Option<Decoder>,
     file: File,
@@ -44,8 +44,9 @@ struct File {
 }
 
 impl Content {
-    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file against what is expected; `None` where
-    /// that is nothing. Whatever is expected is among the hashes.
+    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file
+    /// against what is expected; `None` where that is nothing. Whatever is expected is among the
+    /// hashes.
     pub(crate) fn asked(
         codings: &[Layer],
         most: Option<u64>,

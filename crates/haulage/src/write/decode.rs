@@ -1,5 +1,6 @@
-//! Codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more of it is ever
-//! in memory than a buffer for each coding, and the whole may not be too many times what was received.
+//! Codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more
+//! of it is ever in memory than a buffer for each coding, and the whole may not be too many times
+//! what was received.
 
 use std::io;
 
@@ -15,14 +16,15 @@ use crate::plan::coding::{Coding, Layer, Level, refused};
 const STEP: usize = 64 << 10;
 /// Bytes of a text at hand that are decoded at once.
 const PIECE: usize = 1 << 10;
-/// The largest window that zstd data may ask for, as a power of two: 8 MiB, the most that the content coding may use (RFC
-/// 9659 §3). Brotli's is 16 MiB at most (RFC 7932 §9.1; not the larger ones of its later extension), gzip's 32 KiB.
+/// The largest window that zstd data may ask for, as a power of two: 8 MiB, the most that the
+/// content coding may use (RFC 9659 §3). Brotli's is 16 MiB at most (RFC 7932 §9.1; not the larger
+/// ones of its later extension), gzip's 32 KiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// What each coding may give: so much, however little was received…
 const FREE: u64 = 64 << 20;
-/// …and so many times what was received. Logs and markup come to 10 or 30, the most that such text gets to is some 100;
-/// a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
+/// …and so many times what was received. Logs and markup come to 10 or 30, the most that such text
+/// gets to is some 100; a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
 const RATIO: u64 = 250;
 
 /// Takes what was received, and gives what stood there before the codings.
@@ -52,8 +54,8 @@ impl Decoder {
         pass(&mut self.stages, bytes, most, save)
     }
 
-    /// Says whether what was received is whole. Servers call nothing at all gzip, too; but where the coding alone can tell the end of
-    /// the file, nothing at all is a connection that broke.
+    /// Says whether what was received is whole. Servers call nothing at all gzip, too; but where
+    /// the coding alone can tell the end of the file, nothing at all is a connection that broke.
     pub(super) fn end(&self) -> Result<(), Error> {
         let Some(stage) = self.stages.iter().find(|stage| !stage.is_whole()) else {
             return Ok(());
@@ -69,7 +71,8 @@ impl Decoder {
     }
 }
 
-/// Decodes a short text that is at hand, up to `most` bytes of it. `is_whole`: nothing of it is missing.
+/// Decodes a short text that is at hand, up to `most` bytes of it. `is_whole`: nothing of it is
+/// missing.
 ///
 /// # Errors
 /// Of kind `decode` or `incomplete`, where it cannot be decoded that far.
@@ -145,7 +148,8 @@ enum At {
 }
 
 enum Codec {
-    /// `deflate`, whose first bytes will tell whether it has a zlib wrapper. The first one is here, if it came alone.
+    /// `deflate`, whose first bytes will tell whether it has a zlib wrapper. The first one is here,
+    /// if it came alone.
     Unclear(Option<u8>),
     Zlib(Decompress),
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
@@ -177,7 +181,8 @@ impl Stage {
             return Ok((0, 0));
         }
         if self.at == At::End {
-            // RFC 1952 §2.2: members follow one another. RFC 8878 §3: so do frames, as the decoder knows by itself.
+            // RFC 1952 §2.2: members follow one another. RFC 8878 §3: so do frames, as the decoder
+            // knows by itself.
             match self.layer.coding {
                 Coding::Gzip => self.codec = Codec::Zlib(gunzip()),
                 Coding::Zstd => {}
@@ -195,8 +200,9 @@ impl Stage {
     }
 }
 
-/// Whether data begins as a zlib wrapper does (RFC 1950 §2.2): a window of at most 32 KiB, and a check on both bytes. Without the
-/// wrapper they would be those of a stored block whose padding is not zero, which nobody writes.
+/// Whether data begins as a zlib wrapper does (RFC 1950 §2.2): a window of at most 32 KiB, and a
+/// check on both bytes. Without the wrapper they would be those of a stored block whose padding is
+/// not zero, which nobody writes.
 fn is_zlib(first: u8, second: u8) -> bool {
     let method_is_deflate = first & 0x0f == 8 && first >> 4 <= 7;
     method_is_deflate && u16::from_be_bytes([first, second]).is_multiple_of(31)
@@ -359,7 +365,8 @@ mod tests {
         }
     }
 
-    /// Undoes codings of a body that comes in pieces of this size; what it was, and the most that came at once.
+    /// Undoes codings of a body that comes in pieces of this size; what it was, and the most that
+    /// came at once.
     fn decode(codings: &[Coding], body: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Error> {
         let mut decoder = Decoder::new(&layers(codings))?;
         let (mut all, mut most) = (Vec::new(), 0);
@@ -545,7 +552,8 @@ mod tests {
 
     #[test]
     fn a_bomb_within_a_coding_is_refused_though_nothing_of_it_is_saved() {
-        // Frames that zstd skips, so that nothing comes of them; they compress well, and so does what they become.
+        // Frames that zstd skips, so that nothing comes of them; they compress well, and so does
+        // what they become.
         let mut skipped = vec![0x50, 0x2a, 0x4d, 0x18];
         skipped.extend_from_slice(&(70_u32 << 20).to_le_bytes());
         skipped.resize(8 + (70 << 20), 0);
@@ -557,7 +565,8 @@ mod tests {
 
     #[test]
     fn a_window_that_would_fill_the_memory_is_refused() {
-        // RFC 8878 §3.1.1: magic, no content size, window descriptor, one raw block of one byte, the last.
+        // RFC 8878 §3.1.1: magic, no content size, window descriptor, one raw block of one byte,
+        // the last.
         let frame = |window_log: u8| {
             let window = (window_log - 10) << 3;
             vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, window, 0x09, 0x00, 0x00, b'x']

@@ -12,7 +12,8 @@ use crate::plan::name::TargetName;
 pub(crate) trait Disk: Send + Sync + 'static {
     /// Makes a part that nobody else has.
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
-    /// Makes a part of which all bytes are written now, and which gets a name at which nothing stands: nobody opens it again.
+    /// Makes a part of which all bytes are written now, and which gets a name at which nothing
+    /// stands: nobody opens it again.
     fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         self.create_part(part)
     }
@@ -20,8 +21,9 @@ pub(crate) trait Disk: Send + Sync + 'static {
     fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>>;
     /// Opens a part to read it.
     fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>>;
-    /// Of the parts that earlier runs have left, those that are recorded stay, each with at least so many bytes; all others go. Which of
-    /// them are there, and fit to go on with. Before anything is written.
+    /// Of the parts that earlier runs have left, those that are recorded stay, each with at least
+    /// so many bytes; all others go. Which of them are there, and fit to go on with. Before
+    /// anything is written.
     fn keep_parts(&self, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         Ok(Vec::new())
     }
@@ -58,7 +60,8 @@ pub(crate) trait Disk: Send + Sync + 'static {
     }
     /// When the run is over, these parts are to stay: a later run may go on with them.
     fn leave_parts(&self, _parts: Vec<u64>) {}
-    /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when something stands there.
+    /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when
+    /// something stands there.
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
     /// Whether its parts can be written to by the kernel alone.
     fn takes_flows(&self) -> bool {
@@ -66,13 +69,13 @@ pub(crate) trait Disk: Send + Sync + 'static {
     }
     /// Removes a part.
     fn remove_part(&self, part: u64) -> io::Result<()>;
-    /// Whether it keeps files, which can be found again under their names, and parts, which can be removed. What keeps
-    /// none has given away for good what was written to it.
+    /// Whether it keeps files, which can be found again under their names, and parts, which can be
+    /// removed. What keeps none has given away for good what was written to it.
     fn keeps_files(&self) -> bool {
         true
     }
-    /// Whether nothing stood at any name when the run began: then it need not be asked about names that the run has not
-    /// given itself.
+    /// Whether nothing stood at any name when the run began: then it need not be asked about names
+    /// that the run has not given itself.
     fn was_empty(&self) -> bool;
     /// Returns what it takes in names beyond what every system does; may try that out, once.
     fn accepted_names(&self) -> Accepted {
@@ -80,7 +83,8 @@ pub(crate) trait Disk: Send + Sync + 'static {
     }
     /// What stands at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
-    /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file any more.
+    /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file
+    /// any more.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
     /// Returns what follows a file's name in that of a file beside it which says that another tool
     /// has not finished it, such as `.aria2`; `None` where there is none.

@@ -1,5 +1,5 @@
-//! The step in which a part takes what a socket has for it: on the thread of the disk, so that the bytes are written while they are warm, and
-//! no memory of ours holds them.
+//! The step in which a part takes what a socket has for it: on the thread of the disk, so that the
+//! bytes are written while they are warm, and no memory of ours holds them.
 
 use std::cell::RefCell;
 use std::io;
@@ -31,7 +31,8 @@ enum Broken {
     File(io::Error),
 }
 
-/// An order for at most so many bytes, and how many were taken. What the socket has to say is an error there; what the disk has to say, its part knows.
+/// An order for at most so many bytes, and how many were taken. What the socket has to say is an
+/// error there; what the disk has to say, its part knows.
 pub(super) fn order(socket: TcpStream, most: usize) -> (Order, oneshot::Receiver<io::Result<u64>>) {
     let (tell, told) = oneshot::channel();
     let order = Order { socket, most, tell };

@@ -149,7 +149,8 @@ impl FakeDisk {
     }
 }
 
-/// Lets writes go on when it is dropped: a test that fails ends then, instead of waiting for one that hangs.
+/// Lets writes go on when it is dropped: a test that fails ends then, instead of waiting for one
+/// that hangs.
 pub(crate) struct GoesOn(pub(crate) FakeDisk);
 
 impl Drop for GoesOn {

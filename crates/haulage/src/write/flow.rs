@@ -54,7 +54,8 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 }
 
 impl Order {
-    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are taken than have their place there.
+    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are
+    /// taken than have their place there.
     pub(super) fn run(self, file: &dyn PartFile, place: Option<&Place>) -> u64 {
         let flow = self.flow;
         let mut moved = 0;

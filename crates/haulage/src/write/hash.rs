@@ -113,7 +113,8 @@ impl Hash {
 mod tests {
     use super::*;
 
-    /// What each algorithm makes of `123456789`, from the tools that people use (`sha256sum`, `b3sum`, …).
+    /// What each algorithm makes of `123456789`, from the tools that people use (`sha256sum`,
+    /// `b3sum`, …).
     const CHECK: [&str; 6] = [
         "sha256=15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
         "sha512=d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a\

@@ -1,4 +1,5 @@
-//! A stream as the destination: the bytes of one file go out as they come, and none of them can be taken back.
+//! A stream as the destination: the bytes of one file go out as they come, and none of them can be
+//! taken back.
 
 use std::io::{self, IoSlice, Read};
 use std::sync::{Mutex, PoisonError};

@@ -39,7 +39,8 @@ pub(super) struct Part {
 struct Queue {
     steps: Steps,
     bytes: usize,
-    /// Whether it stands in the pool's queue or is being run: so its steps are never run side by side.
+    /// Whether it stands in the pool's queue or is being run: so its steps are never run side by
+    /// side.
     submitted: bool,
     begun: bool,
     /// A commit or an abandon was pushed.
@@ -47,7 +48,8 @@ struct Queue {
     failed: Option<Error>,
 }
 
-/// What is to be done, in order. Of a small file there is one step, and for that nothing is allocated.
+/// What is to be done, in order. Of a small file there is one step, and for that nothing is
+/// allocated.
 #[derive(Default)]
 struct Steps {
     /// Before all others, if there is one.

@@ -1,4 +1,5 @@
-//! The place of a body in a part to which others may write too: what it may still write, while they take some of that, or leave it.
+//! The place of a body in a part to which others may write too: what it may still write, while they
+//! take some of that, or leave it.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of what follows them none has.
+    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of
+    /// what follows them none has.
     pub(super) fn takes(&self, at: u64, bytes: u64) -> u64 {
         let mut end = self.stretch.end();
         while end < at + bytes {

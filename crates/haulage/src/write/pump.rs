@@ -1,8 +1,8 @@
 //! A large body straight from its socket to its file, on a thread of its own.
 //!
-//! Bytes that are handed from a network thread to a disk's are cold when they get there: for a file of 2 GiB that costs as much
-//! CPU as the whole download. Here one thread does both. It may block as it likes: on the server, or on the disk, which then holds up
-//! this file and no other.
+//! Bytes that are handed from a network thread to a disk's are cold when they get there: for a file
+//! of 2 GiB that costs as much CPU as the whole download. Here one thread does both. It may block
+//! as it likes: on the server, or on the disk, which then holds up this file and no other.
 
 use std::io;
 use std::net::TcpStream;
@@ -31,7 +31,8 @@ pub(super) struct Flow<'a> {
 pub(crate) struct Pace {
     /// How long it may send nothing.
     pub(crate) timeout: Duration,
-    /// Bytes a second that it must send on average over that time; what the disk takes does not count.
+    /// Bytes a second that it must send on average over that time; what the disk takes does not
+    /// count.
     pub(crate) lowest: u64,
 }
 
@@ -48,7 +49,8 @@ pub(crate) enum Broken {
     File(io::Error),
 }
 
-/// Moves all of it from `wire`, which blocks, and stands at the first byte. `moved` is told how many bytes have been, again and again, and may say that the disk is to take no more.
+/// Moves all of it from `wire`, which blocks, and stands at the first byte. `moved` is told how
+/// many bytes have been, again and again, and may say that the disk is to take no more.
 pub(super) fn run(
     wire: Wire,
     flow: &Flow<'_>,

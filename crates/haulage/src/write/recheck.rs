@@ -1,5 +1,5 @@
-//! Files that are there already are hashed on the disk's threads: one after another, and a slice at a time, so that what
-//! is being fetched meanwhile is written in between.
+//! Files that are there already are hashed on the disk's threads: one after another, and a slice at
+//! a time, so that what is being fetched meanwhile is written in between.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};

@@ -10,8 +10,8 @@ const LATELY: Duration = Duration::from_secs(1);
 /// What has come in less time says little.
 const SOON: Duration = Duration::from_millis(20);
 
-/// The bytes that one response brings, one after another: how far it has come, and where it is to stop. Read by others while it
-/// goes on.
+/// The bytes that one response brings, one after another: how far it has come, and where it is to
+/// stop. Read by others while it goes on.
 #[derive(Debug)]
 pub(crate) struct Stretch {
     /// Which of its item's URLs brings it.
@@ -20,7 +20,8 @@ pub(crate) struct Stretch {
     /// All before this, from the start on, has been written.
     at: AtomicU64,
     end: AtomicU64,
-    /// How far its response goes, whatever others have taken over meanwhile; or where it has ended for good.
+    /// How far its response goes, whatever others have taken over meanwhile; or where it has ended
+    /// for good.
     most: AtomicU64,
     /// There is a response for it.
     is_answered: AtomicBool,
@@ -134,7 +135,8 @@ impl Stretch {
         self.most.load(Ordering::Acquire)
     }
 
-    /// Whether somebody else who comes to it may bring it instead: nobody has begun to, and it is not there to replace them.
+    /// Whether somebody else who comes to it may bring it instead: nobody has begun to, and it is
+    /// not there to replace them.
     pub(super) fn may_be_taken_back(&self) -> bool {
         !self.has_response() && !self.takes_over
     }
@@ -162,8 +164,8 @@ impl Stretch {
         self.waited.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Whether it is this machine, not the server, that it waits for as a rule: others would bring nothing more. Not known, and not so, of what
-    /// does not flow.
+    /// Whether it is this machine, not the server, that it waits for as a rule: others would bring
+    /// nothing more. Not known, and not so, of what does not flow.
     pub(crate) fn is_held_up_here(&self) -> bool {
         let waited = Duration::from_nanos(self.waited.load(Ordering::Relaxed));
         let since = self.flows_since.get();

@@ -1,7 +1,8 @@
 //! Syncs that are believed only as long as none has failed.
 //!
-//! Once a sync has failed, the kernel may have dropped what it could not write and think no more of it: a later sync that succeeds says
-//! nothing of those bytes. So after the first failure nothing more of a run counts as durable.
+//! Once a sync has failed, the kernel may have dropped what it could not write and think no more of
+//! it: a later sync that succeeds says nothing of those bytes. So after the first failure nothing
+//! more of a run counts as durable.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -60,7 +61,8 @@ impl Syncs {
         synced
     }
 
-    /// The same, with the next sync that somebody else asks for, if that is over before this time has passed.
+    /// The same, with the next sync that somebody else asks for, if that is over before this time
+    /// has passed.
     ///
     /// # Errors
     /// As [`all`](Self::all).
@@ -79,7 +81,8 @@ impl Syncs {
         self.all()
     }
 
-    /// Makes the bytes of these parts survive one. One that is a part no more has been synced before it got its name, or does not matter.
+    /// Makes the bytes of these parts survive one. One that is a part no more has been synced
+    /// before it got its name, or does not matter.
     ///
     /// # Errors
     /// As [`all`](Self::all).

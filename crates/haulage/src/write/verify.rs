@@ -26,7 +26,8 @@ impl Verified {
     }
 }
 
-/// Compares what arrived with the length that the response promised, and with what it is to come to.
+/// Compares what arrived with the length that the response promised, and with what it is to come
+/// to.
 pub(super) fn verify(
     arrived: Arrived,
     promised: Option<u64>,

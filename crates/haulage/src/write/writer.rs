@@ -28,7 +28,8 @@ use crate::pool::BlockingPool;
 
 /// Bytes that may wait for the disk in all.
 const BUDGET: usize = 4 << 20;
-/// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16 KiB.
+/// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16
+/// KiB.
 pub(super) const BATCH: usize = 128 << 10;
 /// Most bodies that flow to their files directly at once, each with a thread of its own.
 const FLOWS: usize = 8;
@@ -72,13 +73,14 @@ impl Writer {
         }
     }
 
-    /// Says whether nothing is in flight, so that nothing could join the files that wait for their names.
+    /// Says whether nothing is in flight, so that nothing could join the files that wait for their
+    /// names.
     pub(crate) fn set_quiet(&self, quiet: bool) {
         self.committer.set_quiet(quiet);
     }
 
-    /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be begun again. True as soon as
-    /// they were handed over.
+    /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be
+    /// begun again. True as soon as they were handed over.
     pub(crate) fn has_given_away(&self) -> bool {
         self.given_away.load(Ordering::Acquire)
     }
@@ -144,7 +146,8 @@ impl Writer {
     }
 }
 
-/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it, unless others can go on with that.
+/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it,
+/// unless others can go on with that.
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
@@ -160,7 +163,8 @@ pub(crate) struct PartWriter {
 }
 
 impl PartWriter {
-    /// Adds bytes at the end, but none beyond the end of its stretch. Waits while the disk is behind.
+    /// Adds bytes at the end, but none beyond the end of its stretch. Waits while the disk is
+    /// behind.
     ///
     /// # Errors
     /// What an earlier write of this part met.
@@ -207,7 +211,8 @@ impl PartWriter {
         })
     }
 
-    /// Closes a part with which others can go on, once all that was added is written; any other goes.
+    /// Closes a part with which others can go on, once all that was added is written; any other
+    /// goes.
     ///
     /// # Errors
     /// What a write of this part met: what has been written is known all the same.
@@ -229,7 +234,8 @@ impl PartWriter {
         }
     }
 
-    /// A place for a body that is to flow to its file directly, where the disk can take one and not too many do so already.
+    /// A place for a body that is to flow to its file directly, where the disk can take one and not
+    /// too many do so already.
     pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
         if !self.saved_as_it_is || !self.part.disk().takes_flows() {
             return None;
@@ -237,7 +243,8 @@ impl PartWriter {
         Arc::clone(&self.flows).try_acquire_owned().ok()
     }
 
-    /// Adds what comes from a socket, after what has been added so far. It goes to the file on a thread of its own.
+    /// Adds what comes from a socket, after what has been added so far. It goes to the file on a
+    /// thread of its own.
     ///
     /// # Errors
     /// What an earlier write of this part met.
@@ -269,8 +276,8 @@ impl PartWriter {
         self.saved_as_it_is && self.part.disk().takes_flows() && self.given_away.is_none()
     }
 
-    /// Adds what a socket has, at most so many bytes, after what has been added so far; how many there were. What the socket has to say is
-    /// the inner error.
+    /// Adds what a socket has, at most so many bytes, after what has been added so far; how many
+    /// there were. What the socket has to say is the inner error.
     ///
     /// # Errors
     /// What a write of this part met.

@@ -7,7 +7,8 @@ use origin::{Body, Origin, Request, Script};
 
 use crate::bench::{Bench, assert_done, get};
 
-/// Long enough for requests to overlap: the origin would otherwise have answered each before the next one comes.
+/// Long enough for requests to overlap: the origin would otherwise have answered each before the
+/// next one comes.
 const LATENCY: Duration = Duration::from_millis(2);
 
 /// How often a slow server sends some bytes.
@@ -68,7 +69,8 @@ fn peak(origins: &[&Origin]) -> i32 {
     let mut changes: Vec<_> = log
         .flat_map(|asked| {
             let ended = asked.ended.unwrap();
-            // A response that others have taken over is left in its middle; the server finds out when it sends the next bytes.
+            // A response that others have taken over is left in its middle; the server finds out
+            // when it sends the next bytes.
             let left = ended.checked_sub(3 * DRIP).unwrap().max(asked.at);
             let is_whole = !asked.path.starts_with("/large/");
             [(asked.at, 1), (if is_whole { ended } else { left }, -1)]

@@ -1,4 +1,5 @@
-//! Whatever an origin does, an item ends as the right bytes or as one failure, in bounded time, and the engine goes on.
+//! Whatever an origin does, an item ends as the right bytes or as one failure, in bounded time, and
+//! the engine goes on.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! What stands at a target already, and what each policy does about it. Nothing is ever written through it.
+//! What stands at a target already, and what each policy does about it. Nothing is ever written
+//! through it.
 
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::Path;

@@ -18,7 +18,8 @@ fn file() -> Script {
     Script::ok(Body::seeded(1, 1000))
 }
 
-/// What becomes of an item whose server does this. It must not be for its silence: that is not what it is guilty of.
+/// What becomes of an item whose server does this. It must not be for its silence: that is not what
+/// it is guilty of.
 fn fetch(origin: &Origin, script: Script) -> Outcome {
     origin.on("/a", script);
     let bench = Bench::trusting(origin);

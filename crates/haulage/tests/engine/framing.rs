@@ -1,4 +1,5 @@
-//! Where a body ends, as servers say it, contradict themselves, or do not come to it (RFC 9112 §6.3, §8).
+//! Where a body ends, as servers say it, contradict themselves, or do not come to it (RFC 9112
+//! §6.3, §8).
 
 use origin::{Body, Origin, Reason, Script};
 

@@ -1,4 +1,5 @@
-//! Response heads that are not as they should be, and what they mean all the same (RFC 9110 §15, RFC 9112 §2.2, §4, §5).
+//! Response heads that are not as they should be, and what they mean all the same (RFC 9110 §15,
+//! RFC 9112 §2.2, §4, §5).
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ fn raw(response: &str) -> Script {
     Script::raw(response.as_bytes().to_vec())
 }
 
-/// Fetches each of these heads, with `hello` behind it, as the first of two files on one connection. The second must arrive too.
+/// Fetches each of these heads, with `hello` behind it, as the first of two files on one
+/// connection. The second must arrive too.
 #[track_caller]
 fn assert_read(head: &str, connections: u64) {
     let origin = Origin::plain();
@@ -316,7 +318,8 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
 
 /// The frame of HTTP/2 with which a stream's head comes: 200, and a field with this value.
 fn http2_head(stream: u8, value: &[u8]) -> Vec<u8> {
-    // RFC 7541 §6.1, §6.2.2: the eighth field of the static table, and a literal with a name of its own.
+    // RFC 7541 §6.1, §6.2.2: the eighth field of the static table, and a literal with a name of its
+    // own.
     let mut block = vec![0x88, 0x00, 1, b'x', u8::try_from(value.len()).unwrap()];
     block.extend_from_slice(value);
     let length = u8::try_from(block.len()).unwrap();

@@ -1,4 +1,5 @@
-//! Bodies that go from their socket to their file directly: large ones, and what the kernel holds of short ones.
+//! Bodies that go from their socket to their file directly: large ones, and what the kernel holds
+//! of short ones.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Mirrors of one item bring shares of its file side by side, where a checksum would find a mixture; and one that lies is found. Row 16 of
-//! docs/faults.md.
+//! Mirrors of one item bring shares of its file side by side, where a checksum would find a
+//! mixture; and one that lies is found. Row 16 of docs/faults.md.
 
 use haulage::{Outcome, Request, Row};
 use origin::{Gate, Origin, Script};
@@ -40,7 +40,8 @@ fn fetched(bench: &Bench, row: Row, other: &Origin, gate: &Gate) -> Outcome {
     outcome
 }
 
-/// Where the one share of a mirror begins, which is the second half of what the first response leaves.
+/// Where the one share of a mirror begins, which is the second half of what the first response
+/// leaves.
 #[track_caller]
 fn share_of(mirror: &Origin) -> u64 {
     let range = ranges(mirror).swap_remove(0);

@@ -1,4 +1,5 @@
-//! What one run has brought of a file the next goes on with, if it is as it was left. Rows 16, 62 and 63 of docs/faults.md.
+//! What one run has brought of a file the next goes on with, if it is as it was left. Rows 16, 62
+//! and 63 of docs/faults.md.
 
 use std::fs;
 

@@ -250,7 +250,8 @@ fn an_outage_is_probed_one_request_at_a_time() {
         .collect();
     bench.run(rows).iter().for_each(assert_done);
     let log = origin.log();
-    // Sixteen failures and what was in flight with them; then one at a time, until the first that is fine.
+    // Sixteen failures and what was in flight with them; then one at a time, until the first that
+    // is fine.
     let first_fine = log
         .iter()
         .position(|asked| {

@@ -1,4 +1,5 @@
-//! Requests that go again at once, since the server has certainly not begun to process them, or most likely not.
+//! Requests that go again at once, since the server has certainly not begun to process them, or
+//! most likely not.
 
 use origin::{Body, Origin, Reason, Script};
 

@@ -1,5 +1,5 @@
-//! What was brought of a file is gone on with where it is safe; everywhere else the file is begun again. Bytes of two entities are
-//! never joined. Rows 12 to 24 of docs/faults.md.
+//! What was brought of a file is gone on with where it is safe; everywhere else the file is begun
+//! again. Bytes of two entities are never joined. Rows 12 to 24 of docs/faults.md.
 
 use haulage::{Codings, Outcome, Request};
 use origin::{Body, Origin, RangeLie, Script};

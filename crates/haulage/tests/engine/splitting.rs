@@ -1,4 +1,5 @@
-//! A large file is fetched by several lanes of its host where that is safe, and of use. Rows 16, 22, 23 and 25 of docs/faults.md.
+//! A large file is fetched by several lanes of its host where that is safe, and of use. Rows 16,
+//! 22, 23 and 25 of docs/faults.md.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +20,8 @@ fn bench() -> Bench {
     bench
 }
 
-/// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a Range.
+/// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a
+/// Range.
 pub(crate) fn waiting(
     shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
 ) -> (Origin, Gate) {
@@ -122,7 +124,8 @@ fn they_count_as_requests_to_the_host() {
     gate.open();
     assert_done(&end(events));
     assert_is(&bench, &a());
-    // The origin learns of a response that was left early, with its connection, only after the next one may have begun.
+    // The origin learns of a response that was left early, with its connection, only after the next
+    // one may have begun.
     assert!(origin.peak_in_flight() <= 4, "{}", origin.peak_in_flight());
 }
 
@@ -306,7 +309,8 @@ fn shares_that_bring_nothing_more_are_given_up() {
 
 #[test]
 fn row_25_what_crawls_in_the_end_is_taken_over() {
-    // The gate is never opened: what the first response does not bring, others do, to the last byte.
+    // The gate is never opened: what the first response does not bring, others do, to the last
+    // byte.
     let (origin, _gate) = waiting(|_, _| entity());
     let mut bench = bench();
     // It is not given up for its silence.

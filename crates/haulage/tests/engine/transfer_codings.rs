@@ -1,4 +1,5 @@
-//! Transfer codings (RFC 9112 §7): no part of the file, so they are undone, or the response is refused.
+//! Transfer codings (RFC 9112 §7): no part of the file, so they are undone, or the response is
+//! refused.
 
 use std::io::Write as _;
 

@@ -1,4 +1,5 @@
-//! Hosts that have never answered do not hold up those that do, however many they are and wherever their rows stand.
+//! Hosts that have never answered do not hold up those that do, however many they are and wherever
+//! their rows stand.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;

@@ -19,8 +19,8 @@ use crate::socket::Socket;
 pub(super) enum Order {
     /// What is to be done when everything handed over so far has been written.
     Between(Between),
-    /// Answer no more requests than there are, and close when those have been. First comes this frame;
-    /// the stream, if there is one, is not answered.
+    /// Answer no more requests than there are, and close when those have been. First comes this
+    /// frame; the stream, if there is one, is not answered.
     LastCall(Bytes, Option<SendResponse<Bytes>>),
     /// Nothing more is to come of this stream, which was answered without `h2`.
     Keep(SendResponse<Bytes>),
@@ -84,7 +84,8 @@ impl<S: Socket> Driver<S> {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
-            // Before h2 has its turn: whatever was handed to h2 before the order is what is meant by it.
+            // Before h2 has its turn: whatever was handed to h2 before the order is what is meant
+            // by it.
             if let Some(ending) = self.take_orders(cx) {
                 return Poll::Ready(Next::End(ending));
             }
@@ -93,7 +94,8 @@ impl<S: Socket> Driver<S> {
             {
                 return Poll::Ready(next);
             }
-            // While h2 has nothing for us it writes all it can. Only the socket makes it stop sooner.
+            // While h2 has nothing for us it writes all it can. Only the socket makes it stop
+            // sooner.
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => match &self.orders {
                     Some(orders) => {

@@ -1,4 +1,5 @@
-//! Frames after which no response can follow, on a connection that `h2` has nothing more to do with.
+//! Frames after which no response can follow, on a connection that `h2` has nothing more to do
+//! with.
 
 use bytes::Bytes;
 use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
@@ -15,7 +16,8 @@ pub(super) struct Torrent {
 }
 
 impl Torrent {
-    /// Reads whatever the client sends meanwhile: one that waits for us to read would not read itself.
+    /// Reads whatever the client sends meanwhile: one that waits for us to read would not read
+    /// itself.
     pub(super) async fn pour(self, socket: impl Socket) {
         let (mut reader, mut writer) = io::split(socket);
         let read = async {

@@ -104,7 +104,8 @@ impl Script {
         self.during(offset, Act::Stall)
     }
 
-    /// Sends the body drop by drop: so many bytes at once, one at least, with this pause after each.
+    /// Sends the body drop by drop: so many bytes at once, one at least, with this pause after
+    /// each.
     #[must_use]
     pub fn drip(mut self, bytes: u64, every: Duration) -> Self {
         let bytes = bytes.max(1);
@@ -142,15 +143,16 @@ impl Script {
         self.during(offset, Act::End(Ending::Close))
     }
 
-    /// Closes the connection within the head as a middleman would: with FIN, without TLS's farewell.
+    /// Closes the connection within the head as a middleman would: with FIN, without TLS's
+    /// farewell.
     #[must_use]
     pub fn truncate_head_at(self, offset: u64) -> Self {
         self.within_head(offset, Act::End(Ending::Truncate))
     }
 
     /// Closes the connection within the body as a middleman would: with FIN, without TLS's farewell
-    /// (`close_notify`). At the end of a body [without length](Self::without_length) that is all that
-    /// tells the two apart (RFC 9112 §9.8).
+    /// (`close_notify`). At the end of a body [without length](Self::without_length) that is all
+    /// that tells the two apart (RFC 9112 §9.8).
     #[must_use]
     pub fn truncate_at(self, offset: u64) -> Self {
         self.during(offset, Act::End(Ending::Truncate))
@@ -171,8 +173,8 @@ impl Script {
     /// Resets the connection within the body: with RST. On HTTP/2 the stream alone, with
     /// `RST_STREAM`.
     ///
-    /// The bytes before it have arrived at the client's kernel by then (on Linux; elsewhere a client
-    /// that reads slowly may get fewer).
+    /// The bytes before it have arrived at the client's kernel by then (on Linux; elsewhere a
+    /// client that reads slowly may get fewer).
     #[must_use]
     pub fn reset_at(self, offset: u64) -> Self {
         self.reset_stream_at(offset, Reason::INTERNAL_ERROR)
@@ -190,9 +192,9 @@ impl Script {
         self.during(offset, Act::End(Ending::Reset(reason)))
     }
 
-    /// HTTP/2: refuses this request and all later ones with GOAWAY, without an error, so that they may
-    /// go again elsewhere (RFC 9113 §6.8). Earlier ones come to their end, then the connection closes.
-    /// HTTP/1.1: closes the connection instead of answering.
+    /// HTTP/2: refuses this request and all later ones with GOAWAY, without an error, so that they
+    /// may go again elsewhere (RFC 9113 §6.8). Earlier ones come to their end, then the connection
+    /// closes. HTTP/1.1: closes the connection instead of answering.
     #[must_use]
     pub fn goaway(self) -> Self {
         self.before(Act::End(Ending::Refuse))
@@ -218,9 +220,9 @@ impl Script {
         self.during(offset, Act::End(Ending::Abandon(reason)))
     }
 
-    /// Answers, keeps the connection, and closes it as the first byte of the next request arrives on
-    /// it, which gets no answer: the race that each client of a kept connection loses now and then.
-    /// On HTTP/2 it is the head of the next request, even when this response is not over.
+    /// Answers, keeps the connection, and closes it as the first byte of the next request arrives
+    /// on it, which gets no answer: the race that each client of a kept connection loses now and
+    /// then. On HTTP/2 it is the head of the next request, even when this response is not over.
     #[must_use]
     pub fn close_on_reuse(mut self) -> Self {
         self.on_reuse = Some(Ending::Close);

@@ -19,8 +19,8 @@ pub use ranges::RangeLie;
 /// several at one offset happen in the order in which they were written. A response without a body
 /// (to `HEAD`, or with the status 204 or 304) ends with its head, and nothing of that happens.
 ///
-/// What `_head_at(n)` names happens once `n` bytes of the head are sent. On HTTP/2 a head is one frame,
-/// and all that happens before it.
+/// What `_head_at(n)` names happens once `n` bytes of the head are sent. On HTTP/2 a head is one
+/// frame, and all that happens before it.
 ///
 /// ```
 /// use origin::{Body, Script};
@@ -127,7 +127,8 @@ impl Script {
         Self::status(status).header(LOCATION.as_str(), location)
     }
 
-    /// These bytes as they are, head included, where a response should be. On HTTP/2 they are frames.
+    /// These bytes as they are, head included, where a response should be. On HTTP/2 they are
+    /// frames.
     ///
     /// The connection stays open: `raw(…).close_at(u64::MAX)` closes it behind them.
     #[must_use]
@@ -149,8 +150,8 @@ impl Script {
     }
 
     /// With one more header. One that the origin would have written itself (`Content-Length`,
-    /// `Transfer-Encoding`, `Connection`) takes the place of the origin's, true or not. Several of one
-    /// name are all sent.
+    /// `Transfer-Encoding`, `Connection`) takes the place of the origin's, true or not. Several of
+    /// one name are all sent.
     ///
     /// # Panics
     ///
@@ -194,11 +195,12 @@ impl Script {
         self
     }
 
-    /// Whether a client that follows HTTP can get the whole body from this response to a plain `GET`.
+    /// Whether a client that follows HTTP can get the whole body from this response to a plain
+    /// `GET`.
     ///
-    /// When not, no client may claim to have it, over whichever version of HTTP: the response says so,
-    /// ends too early, or never ends. When it can, a client may still refuse it, for a flood say; and
-    /// over HTTP/2 it may fail in ways that HTTP/1.1 does not have.
+    /// When not, no client may claim to have it, over whichever version of HTTP: the response says
+    /// so, ends too early, or never ends. When it can, a client may still refuse it, for a flood
+    /// say; and over HTTP/2 it may fail in ways that HTTP/1.1 does not have.
     #[must_use]
     pub fn may_deliver(&self) -> bool {
         self.status == StatusCode::OK

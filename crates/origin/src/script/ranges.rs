@@ -2,14 +2,14 @@
 
 use crate::script::Script;
 
-/// How the origin deceives those who ask for a range. All but [`Unasked`](Self::Unasked) behave well
-/// towards everyone else.
+/// How the origin deceives those who ask for a range. All but [`Unasked`](Self::Unasked) behave
+/// well towards everyone else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeLie {
     /// 200 with the whole body.
     Ignore,
-    /// 206 that begins one byte before what was asked for, or after it when that is the first one; it
-    /// says so.
+    /// 206 that begins one byte before what was asked for, or after it when that is the first one;
+    /// it says so.
     WrongStart,
     /// 206 that says that it ends one byte later than it does.
     WrongEnd,
@@ -72,7 +72,8 @@ impl Script {
     /// Understands Range, and the conditions that go with the validators above (RFC 9110 §13, §14):
     /// answers 206, 304, 412 or 416 where this is due.
     ///
-    /// Offsets count what is sent: for a range from 1000 on `close_at(500)` closes after the byte 1499.
+    /// Offsets count what is sent: for a range from 1000 on `close_at(500)` closes after the byte
+    /// 1499.
     #[must_use]
     pub fn ranges(mut self) -> Self {
         self.ranges = true;

@@ -82,8 +82,9 @@ impl Chunks {
         Ok(piece)
     }
 
-    /// The state after a byte that is not data. A chunk's line ends with CR LF and nothing else: who takes LF alone for an end may see
-    /// other chunks than a proxy on the way. A trailer may end with LF alone, as a header may (RFC 9112 §2.2): no chunk follows it.
+    /// The state after a byte that is not data. A chunk's line ends with CR LF and nothing else:
+    /// who takes LF alone for an end may see other chunks than a proxy on the way. A trailer may
+    /// end with LF alone, as a header may (RFC 9112 §2.2): no chunk follows it.
     fn after(&mut self, byte: u8) -> Result<State, &'static str> {
         let is_line = matches!(self.state, State::Line | State::Size);
         if let Some(digit) = char::from(byte).to_digit(16).filter(|_| is_line) {

@@ -16,8 +16,9 @@ use crate::plan::head::Head;
 /// Headers for which there is room at once. A response with more of them is read more slowly, up to
 /// `MOST_HEAD_LINES`.
 const FEW_HEADERS: usize = 128;
-/// Up to so many bytes a head is parsed with each line that comes, so that what is no HTTP is known soon. Beyond, it is parsed when
-/// its end has come: a server that sends it byte by byte could make it cost the square of its length.
+/// Up to so many bytes a head is parsed with each line that comes, so that what is no HTTP is known
+/// soon. Beyond, it is parsed when its end has come: a server that sends it byte by byte could make
+/// it cost the square of its length.
 const SHORT: usize = 8 << 10;
 
 /// A head that is whole.
@@ -61,7 +62,8 @@ impl Parsed {
     }
 }
 
-/// Takes a head from the beginning of `buffer`, once all of it is there. The first `looked_at` bytes have been found to be no whole one.
+/// Takes a head from the beginning of `buffer`, once all of it is there. The first `looked_at`
+/// bytes have been found to be no whole one.
 pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Parsed>, Failure> {
     if !may_be_whole(buffer, looked_at) {
         return too_long(buffer.len()).map(|()| None);

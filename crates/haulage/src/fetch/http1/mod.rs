@@ -1,8 +1,9 @@
-//! HTTP/1.1 as a client speaks it that gets files and nothing else (RFC 9112): a request, its answer, then the next one, on the
-//! lane that waits for it. Nothing runs beside it, and nothing is handed over.
+//! HTTP/1.1 as a client speaks it that gets files and nothing else (RFC 9112): a request, its
+//! answer, then the next one, on the lane that waits for it. Nothing runs beside it, and nothing is
+//! handed over.
 //!
-//! It is ours since of what a small file costs, the network's thread spent more than half in a client that can do all the rest too. Its
-//! heads are parsed by httparse.
+//! It is ours since of what a small file costs, the network's thread spent more than half in a
+//! client that can do all the rest too. Its heads are parsed by httparse.
 
 pub(crate) mod chunks;
 pub(crate) mod head;
@@ -36,7 +37,8 @@ pub(crate) struct Http1 {
     buffer: BytesMut,
     read_size: ReadSize,
     request: Vec<u8>,
-    /// From a request until the end of its answer, and for good after an answer that no other can follow.
+    /// From a request until the end of its answer, and for good after an answer that no other can
+    /// follow.
     is_taken: bool,
     /// Whether the present answer can be followed by another one.
     persists: bool,
@@ -80,7 +82,8 @@ impl Http1 {
         }
     }
 
-    /// Whether a request could still be sent: it is not the server's turn, and the server has not closed it, nor said anything.
+    /// Whether a request could still be sent: it is not the server's turn, and the server has not
+    /// closed it, nor said anything.
     pub(super) fn is_open(&mut self) -> bool {
         if !self.is_free() {
             return false;
@@ -173,8 +176,8 @@ impl Http1 {
         line.extend_from_slice(b"\r\n");
     }
 
-    /// The head that ends the wait. What comes before it is bounded as a whole, since a server may send any number of answers that
-    /// are not final (RFC 9110 §15.2).
+    /// The head that ends the wait. What comes before it is bounded as a whole, since a server may
+    /// send any number of answers that are not final (RFC 9110 §15.2).
     async fn head(&mut self) -> Result<head::Parsed, Failure> {
         let mut come = 0;
         let mut looked_at = 0;
@@ -247,7 +250,8 @@ impl Http1 {
         }
     }
 
-    /// The answer is over: what else has come by then is nobody's, and nothing can be told after it.
+    /// The answer is over: what else has come by then is nobody's, and nothing can be told after
+    /// it.
     fn end(&mut self) {
         self.is_taken = !self.persists || !self.buffer.is_empty();
     }
@@ -276,7 +280,8 @@ impl Http1 {
         usize::try_from(held.min(*left)).unwrap_or(usize::MAX)
     }
 
-    /// The socket, for whoever takes what it holds: a descriptor of its own, which goes with that, so that a connection has one as a rule.
+    /// The socket, for whoever takes what it holds: a descriptor of its own, which goes with that,
+    /// so that a connection has one as a rule.
     pub(crate) fn socket(&self) -> io::Result<TcpStream> {
         match &self.stream {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
@@ -295,7 +300,8 @@ impl Http1 {
         }
     }
 
-    /// Takes the connection from under a body: what has been read of it, and perhaps of what comes after it, and where the rest comes from.
+    /// Takes the connection from under a body: what has been read of it, and perhaps of what comes
+    /// after it, and where the rest comes from.
     pub(crate) fn into_wire(self) -> io::Result<(Bytes, Wire)> {
         Ok((self.buffer.freeze(), self.stream.into_wire()?))
     }

@@ -1,4 +1,5 @@
-//! What a connection does by itself: it sends and receives frames for its streams, and finds out how far the server is to send ahead.
+//! What a connection does by itself: it sends and receives frames for its streams, and finds out
+//! how far the server is to send ahead.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Looks how much comes, and lets the server send more ahead if that is what holds it up. Whether there is something to send.
+    /// Looks how much comes, and lets the server send more ahead if that is what holds it up.
+    /// Whether there is something to send.
     fn look(&mut self, context: &mut Context<'_>) -> bool {
         if let Some(ping) = &mut self.ping
             && let Poll::Ready(pong) = ping.poll_pong(context)
@@ -159,7 +161,8 @@ mod tests {
         }
     }
 
-    /// How long a file takes over such a way, by the clock of the test; and how far the server may send ahead then.
+    /// How long a file takes over such a way, by the clock of the test; and how far the server may
+    /// send ahead then.
     async fn takes(way_takes: Duration) -> (Duration, Window) {
         let (near, far) = way(way_takes);
         tokio::spawn(serve(far));

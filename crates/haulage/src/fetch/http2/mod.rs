@@ -1,4 +1,5 @@
-//! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a task of its own.
+//! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a
+//! task of its own.
 
 mod driver;
 mod window;
@@ -26,7 +27,8 @@ use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
-/// Most requests at once before the server has said how many it takes (RFC 9113 §6.5.2 recommends no fewer).
+/// Most requests at once before the server has said how many it takes (RFC 9113 §6.5.2 recommends
+/// no fewer).
 const MOST_STREAMS: usize = 100;
 
 /// A handle of a connection.
@@ -122,7 +124,8 @@ impl Shared {
     }
 }
 
-/// A body that is being received on a stream of its own. Dropped before its end, it takes its stream with it.
+/// A body that is being received on a stream of its own. Dropped before its end, it takes its
+/// stream with it.
 pub(crate) struct Incoming {
     stream: RecvStream,
     /// Bytes to come, where the head says so.
@@ -207,7 +210,8 @@ impl Incoming {
     }
 }
 
-/// Refuses a head, or trailers, with too many lines. h2 bounds their bytes, by leaving out what is too much of trailers.
+/// Refuses a head, or trailers, with too many lines. h2 bounds their bytes, by leaving out what is
+/// too much of trailers.
 fn bounded(headers: &HeaderMap) -> Result<(), Error> {
     if headers.len() > MOST_HEAD_LINES {
         return Err(Error::new(
@@ -253,7 +257,8 @@ fn request(url: &HttpUrl, headers: &RequestHeaders<'_>) -> Result<Request<()>, E
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
-    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`. What must not be sent (§8.2.2) the options refuse.
+    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`. What must not be sent (§8.2.2) the
+    // options refuse.
     for (name, value) in headers.fields() {
         request.headers_mut().append(name, value.clone());
     }

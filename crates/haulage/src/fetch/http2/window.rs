@@ -1,7 +1,8 @@
 //! How far a server may send ahead (RFC 9113 §5.2): as far as it takes to keep the way full. Pure.
 //!
-//! On a long way, what is not acknowledged yet is the speed times a round trip. A window that is smaller than that holds the server up; one
-//! that is larger is memory, should the disk fall behind.
+//! On a long way, what is not acknowledged yet is the speed times a round trip. A window that is
+//! smaller than that holds the server up; one that is larger is memory, should the disk fall
+//! behind.
 
 use std::time::Duration;
 
@@ -31,13 +32,15 @@ impl Window {
         self == LARGEST
     }
 
-    /// Bytes under way, of one stream or of several, from which on it may be what holds the server up.
+    /// Bytes under way, of one stream or of several, from which on it may be what holds the server
+    /// up.
     pub(super) fn nearly_all(self) -> u64 {
         u64::from(self.stream) / 3 * 2
     }
 
-    /// What it is to be, after so many bytes were taken in this time. The `round_trip` is one of a connection on which nothing else was under way:
-    /// where it is the disk that is slow, what waits for that makes any other longer.
+    /// What it is to be, after so many bytes were taken in this time. The `round_trip` is one of a
+    /// connection on which nothing else was under way: where it is the disk that is slow, what
+    /// waits for that makes any other longer.
     pub(super) fn after(self, taken: u64, time: Duration, round_trip: Duration) -> Self {
         let under_way = taken as f64 * round_trip.as_secs_f64() / time.as_secs_f64().max(1e-9);
         if under_way < self.nearly_all() as f64 {

@@ -1,4 +1,5 @@
-//! Servers of several kinds, in virtual time: what the limit makes of each, beside every fixed number.
+//! Servers of several kinds, in virtual time: what the limit makes of each, beside every fixed
+//! number.
 //!
 //! What it prints is drawn too, as SVG: `bench/limits` puts that into docs/limits.svg.
 
@@ -147,7 +148,8 @@ impl Ord for Event {
     }
 }
 
-/// Requests without end to a server, as many at once as the limit allows, or as a fixed number does.
+/// Requests without end to a server, as many at once as the limit allows, or as a fixed number
+/// does.
 fn course(mut server: Server, fixed: Option<usize>) -> Course {
     let start = Instant::now();
     let instant = |second: f64| start + Duration::from_secs_f64(second);
@@ -272,7 +274,8 @@ fn a_capacity_that_rises_is_found_within_ten_seconds() {
     }
 }
 
-/// A server that takes so many requests at once until it is well again, at that second, and then any number.
+/// A server that takes so many requests at once until it is well again, at that second, and then
+/// any number.
 fn recovering(latency: f64, at_once: usize, well_at: f64) -> Server {
     Box::new(move |now, in_flight| {
         if now < well_at && in_flight > at_once {

@@ -37,7 +37,8 @@ impl Rounds {
         server
     }
 
-    /// One round of as many answers as are allowed, each as long and after such a latency; the last change.
+    /// One round of as many answers as are allowed, each as long and after such a latency; the last
+    /// change.
     fn round(&mut self, bytes: u64, latency: Duration) -> Option<Why> {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
         let mut why = None;

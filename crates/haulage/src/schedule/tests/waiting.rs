@@ -1,8 +1,10 @@
-//! Who waits for whom, and for how long: long bodies, silent hosts, and those that are set aside hold up no others.
+//! Who waits for whom, and for how long: long bodies, silent hosts, and those that are set aside
+//! hold up no others.
 
 use super::*;
 
-/// Three seconds in which so many bytes come from the host of the first lane in each quarter: how much more is begun then.
+/// Three seconds in which so many bytes come from the host of the first lane in each quarter: how
+/// much more is begun then.
 fn held(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
     let meter = Arc::clone(&schedule.hosts[0].meter);
     for _ in 0..12 {

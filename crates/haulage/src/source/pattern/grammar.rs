@@ -71,7 +71,8 @@ pub(super) fn template(template: &str, sets: &[Set]) -> Result<Vec<Piece>, Error
     Ok(pieces)
 }
 
-/// Reads a pattern from left to right. Every character of the grammar is ASCII, so that bytes will do.
+/// Reads a pattern from left to right. Every character of the grammar is ASCII, so that bytes will
+/// do.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -142,7 +143,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A set's name, `<name>`. What is not closed, empty or too long is no name but text, as in curl.
+    /// A set's name, `<name>`. What is not closed, empty or too long is no name but text, as in
+    /// curl.
     fn name(&mut self) -> Option<&'a str> {
         let (name, _) = self.text[self.at..].strip_prefix('<')?.split_once('>')?;
         if !(1..=MAX_NAME).contains(&name.len()) {
@@ -189,8 +191,8 @@ impl<'a> Parser<'a> {
         Ok(range)
     }
 
-    /// The length of brackets that are no range: `[]`, and an IPv6 address, maybe with a zone (RFC 3986 §3.2.2,
-    /// RFC 6874 §2).
+    /// The length of brackets that are no range: `[]`, and an IPv6 address, maybe with a zone (RFC
+    /// 3986 §3.2.2, RFC 6874 §2).
     fn plain_brackets(&self) -> Option<usize> {
         let (inside, _) = self.text[self.at..].strip_prefix('[')?.split_once(']')?;
         let address = inside

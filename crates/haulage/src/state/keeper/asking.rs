@@ -125,8 +125,8 @@ impl State {
         Ok(())
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something else
-    /// than `ask`, if that is given.
+    /// Returns whether a file is that of a row with another URL, or one that asks for something
+    /// else than `ask`, if that is given.
     ///
     /// # Errors
     /// As [`recall`](Self::recall).

@@ -109,7 +109,8 @@ fn nobody_goes_on_after_bytes_that_it_has_dropped() {
     let mut first = Response::whole(&assembly);
     let second = share(&assembly).take().unwrap();
     assert_eq!(first.brings(600), 500);
-    // The other one brings nothing: what it was to bring is free, but the first has let some of that go by.
+    // The other one brings nothing: what it was to bring is free, but the first has let some of
+    // that go by.
     assembly.end(&second);
     assembly.give_back(&second);
     assert_eq!(first.brings(400), 0);
@@ -153,7 +154,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens in whichever order, each byte that is kept stands in its place, and all are brought in the end.
+    /// Whatever happens in whichever order, each byte that is kept stands in its place, and all are
+    /// brought in the end.
     #[test]
     fn every_byte_is_in_its_place(events in proptest::collection::vec(event(), 0..200)) {
         let assembly = assembly();

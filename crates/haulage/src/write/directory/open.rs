@@ -70,7 +70,8 @@ impl PartFile for OpenPart {
 
     fn close(self: Box<Self>) -> io::Result<()> {
         #[expect(unsafe_code, reason = "the one way to see what close says")]
-        // SAFETY: the descriptor was owned by `self`, which is gone, so nobody else has it or will close it again.
+        // SAFETY: the descriptor was owned by `self`, which is gone, so nobody else has it or will
+        // close it again.
         let closed = unsafe { rustix::io::try_close(self.file.into_raw_fd()) };
         match closed {
             // Interrupted or not, Linux has closed it; the bytes were taken by `write`.

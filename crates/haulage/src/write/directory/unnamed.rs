@@ -1,5 +1,6 @@
-//! Files that have no name before their final one: of a part that is written in one step, nothing is left when the run ends before it has its
-//! name, and that costs less than to give it two (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
+//! Files that have no name before their final one: of a part that is written in one step, nothing
+//! is left when the run ends before it has its name, and that costs less than to give it two
+//! (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
@@ -15,7 +16,8 @@ use super::super::disk::PartFile;
 use super::open::{self, OpenPart};
 use super::part_name;
 
-/// At most so many of the descriptors that the process may have are held by files that wait for their names: one in this many.
+/// At most so many of the descriptors that the process may have are held by files that wait for
+/// their names: one in this many.
 pub(crate) const WAITING_FOR_NAMES: u64 = 8;
 /// And no more than these.
 const MOST: u64 = 1024;
@@ -32,8 +34,9 @@ impl Unnamed {
     pub(super) fn new(folder: impl AsFd) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let most = i32::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default();
-        // The kernel's table of descriptors is made larger while there are no threads: with them it waits each time until all processors have
-        // passed by (`expand_fdtable`), which takes some ten milliseconds. Where that fails, it takes those.
+        // The kernel's table of descriptors is made larger while there are no threads: with them it
+        // waits each time until all processors have passed by (`expand_fdtable`), which takes some
+        // ten milliseconds. Where that fails, it takes those.
         let _ = fcntl_dupfd_cloexec(folder, most);
         Self {
             most: usize::try_from(most).unwrap_or_default(),

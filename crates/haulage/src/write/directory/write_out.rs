@@ -1,11 +1,14 @@
-//! A long file is written out while it comes: the sync that waits for its bytes then finds few that the disk has not begun to take.
+//! A long file is written out while it comes: the sync that waits for its bytes then finds few that
+//! the disk has not begun to take.
 //!
-//! Nothing relies on that. Of what could not be written the sync is told, by the file or by its file system.
+//! Nothing relies on that. Of what could not be written the sync is told, by the file or by its
+//! file system.
 
 use std::cell::Cell;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-/// Bytes written between two times: enough for a disk to take in one go, and less than a file has that is worth it.
+/// Bytes written between two times: enough for a disk to take in one go, and less than a file has
+/// that is worth it.
 const STEP: u64 = 4 << 20;
 
 /// What was written to a file since the last time.
@@ -43,7 +46,8 @@ impl WriteOut {
     }
 }
 
-/// Begins to write out what of a file is not on the disk, and waits for no more than a place in the disk's queue (`sync_file_range(2)`).
+/// Begins to write out what of a file is not on the disk, and waits for no more than a place in the
+/// disk's queue (`sync_file_range(2)`).
 fn begin(file: BorrowedFd<'_>) {
     // From the first byte to the last.
     let (at, bytes) = (0, 0);
