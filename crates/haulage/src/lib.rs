@@ -39,6 +39,7 @@
 #[doc(hidden)]
 pub mod bench;
 mod checksum;
+mod credentials;
 mod engine;
 mod error;
 mod event;
@@ -60,6 +61,7 @@ mod wire;
 mod write;
 
 pub use checksum::{Algorithm, Checksum};
+pub use credentials::Credentials;
 pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
@@ -69,7 +71,7 @@ pub use options::{
     Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
-pub use request::{BadRow, Credentials, Place, Request, Row};
+pub use request::{BadRow, Place, Request, Row};
 pub use state::{Results, results};
 
 /// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::checksum::Checksum;
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::plan::name::RelativeName;
@@ -159,44 +158,6 @@ pub struct BadRow {
 
 /// What a source yields for each row.
 pub type Row = Result<Request, BadRow>;
-
-/// A user and a password for HTTP Basic authentication (RFC 7617). `Debug` does not show the
-/// password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user, without a colon.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl Credentials {
-    /// Takes the userinfo out of a URL.
-    pub(crate) fn take_from(url: &mut Url) -> Option<Self> {
-        if url.username().is_empty() && url.password().is_none() {
-            return None;
-        }
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(text)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let credentials = Self {
-            user: decode(url.username()),
-            password: decode(url.password().unwrap_or_default()),
-        };
-        // Neither can fail: an http URL that has userinfo has a host.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Some(credentials)
-    }
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Credentials({:?}, …)", self.user)
-    }
-}
 
 /// Returns the error for a text that is no URL.
 pub(crate) fn not_a_url(text: &str, cause: UrlError) -> Error {

@@ -16,13 +16,13 @@ use super::item::Item;
 use super::lock;
 use super::sources::{Source, Sources};
 use super::work::{To, Work};
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
 use crate::http_url::HttpUrl;
 use crate::plan::segments::{CRAWLS, Rules};
-use crate::request::Credentials;
 use crate::write::{Assembly, Share, Stretch};
 
 /// Seconds that a remainder must take for others to begin with it: below, a connection is not worth

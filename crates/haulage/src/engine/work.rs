@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::item::Item;
 use super::robots::Query;
 use super::split::Split;
+use crate::credentials::Credentials;
 use crate::fetch::origin;
 use crate::http_url::HttpUrl;
-use crate::request::Credentials;
 
 /// Something that waits for a lane of its host.
 pub(super) enum Work {

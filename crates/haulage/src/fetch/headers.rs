@@ -7,11 +7,11 @@ use http::header::{
 };
 
 use super::origin;
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
 use crate::options::{Codings, Options};
 use crate::plan::coding::ACCEPTED;
-use crate::request::Credentials;
 
 /// Headers that tell nothing about the user, so that any origin may have them. Whatever else was
 /// given with `-H` stays with the origin of the URL as given: a list of what is secret would never

@@ -12,7 +12,7 @@ use std::fmt;
 use memchr::memchr;
 use url::{ParseError, Position, Url};
 
-use crate::request::Credentials;
+use crate::credentials::Credentials;
 
 /// An http or https URL without userinfo and fragment.
 #[derive(Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::checksum::Algorithm;
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
-use crate::request::Credentials;
 
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, TlsOptions, Verification,

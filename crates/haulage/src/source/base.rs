@@ -4,9 +4,10 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, split_scheme};
-use crate::request::{Credentials, Request, not_a_url};
+use crate::request::{Request, not_a_url};
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 

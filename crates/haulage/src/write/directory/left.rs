@@ -8,8 +8,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, renameat, statat, unlinkat};
 use rustix::process::geteuid;
 
+use super::lock::LOCK;
+use super::look::is_folder;
 use super::part_name;
-use super::workspace::{LOCK, is_folder};
 use super::{STATE, lock};
 
 /// Keeps the recorded parts of a folder that have at least the recorded bytes, and removes all

@@ -19,8 +19,9 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use super::missing::is_no_lock;
 use super::open;
 use super::owner::{Life, Owner};
-use super::workspace::LOCK;
 
+/// The lock of a workspace, and that of a run's own folder.
+pub(super) const LOCK: &str = "lock";
 /// Added to the name of a lock, the name of the file that stands for it where there are no locks.
 const MARK: &str = ".owner";
 

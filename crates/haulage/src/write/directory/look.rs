@@ -1,5 +1,6 @@
 //! What stands below a folder.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
@@ -65,4 +66,13 @@ pub(in crate::write) fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<boo
         }
     }
     Ok(true)
+}
+
+/// Whether an entry of a folder is a folder. Some file systems do not say what their entries are.
+pub(super) fn is_folder(parent: BorrowedFd<'_>, name: &CStr, said: FileType) -> bool {
+    match said {
+        FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory),
+        said => said == FileType::Directory,
+    }
 }

@@ -10,8 +10,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::{fdatasync, fsync, sync, syncfs};
 
+use super::lock::LOCK;
 use super::missing::is_missing;
-use super::workspace::LOCK;
 
 /// How the run's file system is synced.
 #[derive(Default)]

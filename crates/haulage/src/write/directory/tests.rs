@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::workspace::LOCK;
+use super::lock::LOCK;
 use super::*;
 use crate::plan::name::RelativeName;
 

@@ -19,15 +19,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::lock::{self, Lock, Moment, Taken};
+use super::lock::{self, LOCK, Lock, Moment, Taken};
+use super::look::is_folder;
 use super::owner::Owner;
 use super::{STATE, WORKSPACE, left};
 
-/// The lock of a workspace, and that of a run's own folder.
-pub(super) const LOCK: &str = "lock";
 /// The folder of all parts.
 pub(super) const PARTS: &str = "part";
 /// The files of a database.
@@ -257,15 +256,6 @@ fn remove_files(folder: BorrowedFd<'_>) {
 /// Removes a folder, if nothing is in it.
 fn remove_folder(parent: BorrowedFd<'_>, name: &str) {
     let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
-}
-
-/// Whether an entry of a folder is a folder. Some file systems do not say what their entries are.
-pub(super) fn is_folder(parent: BorrowedFd<'_>, name: &CStr, said: FileType) -> bool {
-    match said {
-        FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory),
-        said => said == FileType::Directory,
-    }
 }
 
 /// Makes a folder; `false` when it is there already.
