@@ -196,12 +196,16 @@ impl Limit {
         is_doubled && !self.round.settled
     }
 
-    /// The server has answered as it should, so long after the request was sent.
-    pub(super) fn answered(&mut self, latency: Duration) {
+    /// The server has answered as it should by `now`, so long after the request was sent.
+    pub(super) fn answered(&mut self, latency: Duration, now: Instant) {
+        let is_news = self.cut.is_none_or(|cut| now >= cut + latency);
         let latency = latency.as_secs_f64();
         self.answers += 1;
-        self.is_back |= self.in_vain >= OUTAGE;
-        self.in_vain = 0;
+        // What was sent before the server began to refuse says nothing of how it is now.
+        if is_news {
+            self.is_back |= self.in_vain >= OUTAGE;
+            self.in_vain = 0;
+        }
         self.refusals -= self.refusals * LATELY;
         self.latency += (latency - self.latency) / self.answers.min(8) as f64;
         self.round.answers += 1;
@@ -368,6 +372,10 @@ impl Limit {
                 }
                 self.phase = Phase::Doubling { before: Some(rate) };
                 self.level = (self.level * 2.0).min(self.most);
+                if self.good >= START as f64 {
+                    // It was an outage, and is over: the next one is another.
+                    self.restored = None;
+                }
             }
             Phase::Trying { more, before } => {
                 let from = self.level - more;

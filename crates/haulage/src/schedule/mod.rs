@@ -323,7 +323,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         let is_used = host.is_used();
         if let Some(latency) = seen.latency.filter(|_| seen.fine) {
-            host.limit.answered(latency);
+            host.limit.answered(latency, seen.now);
             self.answers += 1;
         }
         // While it still counts as in flight.

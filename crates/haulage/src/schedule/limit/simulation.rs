@@ -195,7 +195,7 @@ fn course(mut server: Server, fixed: Option<usize>) -> Course {
             course.refused += 1;
             limit.refused(instant(event.sent), instant(now), Duration::ZERO);
         } else if !event.has_begun {
-            limit.answered(Duration::from_secs_f64(event.answer.latency));
+            limit.answered(Duration::from_secs_f64(event.answer.latency), instant(now));
             event.has_begun = true;
             event.at += event.answer.body;
             events.push(Reverse(event));

@@ -43,7 +43,7 @@ impl Rounds {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
         let mut why = None;
         for _ in 0..self.limit.now() {
-            self.limit.answered(latency);
+            self.limit.answered(latency, self.now);
             self.bytes += bytes;
             why = self.limit.look(self.now, self.bytes, true).or(why);
         }
@@ -202,13 +202,14 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
     assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
     let limits: Vec<_> = (0..9).map(|_| server.round(4096, LATENCY)).collect();
     assert_eq!(server.limit.now(), 16, "{limits:?}");
-    // Not if that was a mistake.
-    server.limit.trouble = None;
-    for _ in 0..100 {
-        server.now += LATENCY;
-        server.refused();
+    // The next outage is another one. Not if that was a mistake.
+    for expected in [Some(Why::Grows), None] {
+        for _ in 0..100 {
+            server.now += LATENCY;
+            server.refused();
+        }
+        assert_eq!(server.round(4096, LATENCY), expected);
     }
-    server.round(4096, LATENCY);
     assert!(server.limit.level < 0.1, "{:?}", server.limit);
 }
 
@@ -227,7 +228,7 @@ fn what_is_not_used_is_not_raised() {
     for _ in 0..100 {
         server.now += LATENCY;
         for _ in 0..4 {
-            server.limit.answered(LATENCY);
+            server.limit.answered(LATENCY, server.now);
             assert_eq!(server.limit.look(server.now, 0, false), None);
         }
     }
@@ -277,7 +278,7 @@ proptest! {
             let before = limit.level;
             match happens {
                 Happens::Answer(latency) => {
-                    limit.answered(Duration::from_millis(latency));
+                    limit.answered(Duration::from_millis(latency), now);
                     prop_assert!(limit.level.to_bits() == before.to_bits());
                 }
                 Happens::Refusal(ago) => {
