@@ -214,6 +214,21 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
 }
 
 #[test]
+fn answers_from_before_an_outage_do_not_hide_it() {
+    let mut server = Rounds::new(4, 16);
+    server.round(4096, LATENCY);
+    for _ in 0..8 {
+        server.now += LATENCY / 10;
+        server.refused();
+        // It was sent before.
+        server.limit.answered(LATENCY, server.now);
+    }
+    assert!(server.limit.level < 1.0, "{:?}", server.limit);
+    assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
+    assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
+}
+
+#[test]
 fn what_was_doubled_is_spread_over_a_round_trip() {
     let mut server = Rounds::new(4, 100);
     assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
