@@ -217,11 +217,13 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
 fn answers_from_before_an_outage_do_not_hide_it() {
     let mut server = Rounds::new(4, 16);
     server.round(4096, LATENCY);
-    for _ in 0..8 {
+    for refusal in 0..40 {
         server.now += LATENCY / 10;
         server.refused();
-        // It was sent before.
-        server.limit.answered(LATENCY, server.now);
+        if refusal % 4 == 0 {
+            // It was sent before.
+            server.limit.answered(LATENCY, server.now);
+        }
     }
     assert!(server.limit.level < 1.0, "{:?}", server.limit);
     assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
