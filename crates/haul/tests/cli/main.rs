@@ -39,6 +39,17 @@ struct Ran {
     stderr: String,
 }
 
+/// Returns whether this process ignores SIGHUP, and so its children do.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
 impl Place {
     fn new() -> Self {
         Self {
@@ -98,7 +109,15 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        let haul = env!("CARGO_BIN_EXE_haul");
+        let mut command = if ignores_hangups() {
+            // As under nohup, which haul would inherit.
+            let mut command = Command::new("env");
+            command.args(["--default-signal=HUP", haul]);
+            command
+        } else {
+            Command::new(haul)
+        };
         command
             .args(arguments)
             .current_dir(self.path())

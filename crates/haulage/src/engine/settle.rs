@@ -172,7 +172,9 @@ impl Core {
                     self.queue_after(item, wait);
                 }
             }
-            _ => {
+            // The run is being stopped: it would have been tried again, so it has not failed.
+            Some(_) => self.cancelled(item),
+            None => {
                 let error = self.explained(error);
                 self.end_failed(item, error);
             }
