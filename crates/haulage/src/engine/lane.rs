@@ -49,6 +49,8 @@ pub(super) struct Lane {
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
     pub(super) answered: Option<Instant>,
+    /// The number of the HTTP/2 connection whose limit of streams has been told.
+    streams_of: Option<u64>,
     /// What comes from its host.
     pub(super) inflow: Inflow,
     pub(super) idle: IdleTimer,
@@ -92,6 +94,7 @@ impl Lane {
             patience: None,
             sent: None,
             answered: None,
+            streams_of: None,
             inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
             core,
@@ -115,7 +118,10 @@ impl Lane {
             let next = {
                 let mut schedule = self.core.schedule();
                 let seen = self.seen(fine);
-                if let Some(Connection::Http2(shared)) = &self.connection {
+                if let Some(Connection::Http2(shared)) = &self.connection
+                    && self.streams_of.replace(shared.number) != Some(shared.number)
+                {
+                    // Its settings have come before its first response.
                     schedule.allows_streams(self.host, shared.most_streams());
                 }
                 let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);

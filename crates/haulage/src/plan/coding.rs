@@ -114,6 +114,10 @@ pub(crate) fn to_undo(headers: &Fields, undoes_content: bool) -> Result<Vec<Laye
 /// trusted either; and for too many.
 pub(crate) fn transfer(headers: &Fields) -> Result<Transfer, Error> {
     let mut transfer = Transfer::default();
+    // Most responses have none.
+    if !headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(transfer);
+    }
     for name in headers.list(TRANSFER_ENCODING) {
         if transfer.is_chunked {
             return Err(Error::new(
