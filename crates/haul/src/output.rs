@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use haulage::Output;
 
-/// Whoever reads it.
+/// The reading end of standard output.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reader(Arc<AtomicBool>);
 
