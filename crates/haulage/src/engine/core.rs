@@ -24,7 +24,7 @@ use crate::event::Event;
 use crate::fetch::connect::Connector;
 use crate::fetch::connection::Shared;
 use crate::fetch::headers::Headers;
-use crate::fetch::origin;
+use crate::fetch::origin::{self, Origin};
 use crate::http_url::HttpUrl;
 use crate::inflow::Rates;
 use crate::options::{Codings, HttpVersion, Options};
@@ -285,7 +285,11 @@ impl Core {
             HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
             HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         };
+        let hosts = schedule.hosts();
         let host = schedule.host(origin::key(url), protocol, Instant::now);
+        if schedule.hosts() > hosts && schedule.makes_new_hosts_wait() {
+            self.connector.look_up_ahead(&Origin::of(url));
+        }
         schedule.keep_delay(host, self.delay_of(origin::key(url)));
         host
     }

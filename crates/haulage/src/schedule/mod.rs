@@ -257,6 +257,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.busy >= self.jobs()
     }
 
+    /// Returns how many hosts have work, or lanes.
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Returns whether a host that has never been asked would wait for a slot now.
+    pub(crate) fn makes_new_hosts_wait(&self) -> bool {
+        self.is_full() || !self.unproven_may() || self.others_wait()
+    }
+
     /// Whether a host waits for a slot that it could have.
     fn others_wait(&self) -> bool {
         self.turns.are_due(self.unproven_may())
