@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::aside::SetAside;
 use super::descriptors::within_limits;
-use super::handover::{LaneHandle, OpenLane};
+use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
 use super::lock;
 use super::robots::AllRobots;
@@ -159,7 +159,12 @@ impl Core {
                     delay: options.delay,
                 };
                 let (caps, total) = (within_limits(caps), Arc::clone(rates.meter()));
-                Mutex::new(Schedule::new(caps, total, Instant::now()))
+                let schedule = Schedule::new(caps, total, Instant::now());
+                Mutex::new(match options.http {
+                    HttpVersion::Negotiated | HttpVersion::Http1 => schedule.connecting_ahead(),
+                    // One connection is enough.
+                    HttpVersion::Http2PriorKnowledge => schedule,
+                })
             },
             rates,
             workers,
@@ -316,29 +321,35 @@ impl Core {
 
     fn give_away_slots(&self, schedule: &mut Hosts) {
         while let Some(grant) = schedule.grant(Instant::now) {
-            match grant {
-                Grant::Resume { lane, lease } => lane.give(lease),
+            let open = match grant {
+                Grant::Resume { lane, lease } => {
+                    lane.give(lease);
+                    continue;
+                }
                 Grant::Open {
                     host,
                     shared,
                     meter,
                     lease,
-                } => {
-                    let worker = match &shared {
-                        Some(shared) => shared.worker,
-                        None => {
-                            self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len()
-                        }
-                    };
-                    // A worker ends only when the run is over.
-                    let _ = self.workers[worker].send(OpenLane {
-                        host,
-                        shared,
-                        meter,
-                        lease,
-                    });
-                }
-            }
+                } => OpenLane {
+                    host,
+                    shared,
+                    meter,
+                    first: First::Work(lease),
+                },
+                Grant::Ahead { host, key, meter } => OpenLane {
+                    host,
+                    shared: None,
+                    meter,
+                    first: First::Connect(key),
+                },
+            };
+            let worker = match &open.shared {
+                Some(shared) => shared.worker,
+                None => self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
+            };
+            // A worker ends only when the run is over.
+            let _ = self.workers[worker].send(open);
         }
     }
 

@@ -77,6 +77,12 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
+    /// Those of them that open a connection ahead.
+    pub(super) ahead: usize,
+    /// How many more of those it gets.
+    pub(super) ahead_left: usize,
+    /// Whether it is noted as one that may be worth a connection ahead.
+    pub(super) is_considered: bool,
     /// Work in flight.
     pub(super) busy: usize,
     /// Work that waits for its time.
@@ -113,6 +119,9 @@ impl<W, L, S> Host<W, L, S> {
             queue: VecDeque::new(),
             idle: Vec::new(),
             lanes: 0,
+            ahead: 0,
+            ahead_left: 0,
+            is_considered: false,
             busy: 0,
             later: 0,
             health: Health::default(),
@@ -142,13 +151,28 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Whether it has work and may have one more in flight.
     pub(super) fn could_start(&self) -> bool {
+        let limit = self.limit();
         !self.queue.is_empty()
             && self.may_be_asked()
-            && self.busy < self.limit()
+            && self.busy < limit
+            // What a connection is being opened for waits for that one.
+            && (!self.idle.is_empty() || self.claimed() < limit)
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
-    fn may_be_asked(&self) -> bool {
+    /// Work in flight, and lanes that will take some when their connection is open.
+    fn claimed(&self) -> usize {
+        match self.protocol {
+            Protocol::Exclusive => self.busy + self.ahead,
+            Protocol::Unknown | Protocol::Shared => self.busy,
+        }
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(super) fn may_be_asked(&self) -> bool {
         self.closed_until.is_none() && !self.pace.waits()
     }
 
@@ -204,7 +228,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Whether all that it may have in flight is, and more waits.
     pub(super) fn is_used(&self) -> bool {
-        let is_full = self.busy >= self.limit() || self.limit.gap().is_some();
+        let is_full = self.claimed() >= self.limit() || self.limit.gap().is_some();
         is_full && !self.queue.is_empty()
     }
 
