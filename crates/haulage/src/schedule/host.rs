@@ -9,7 +9,6 @@ use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
 use super::pace::Pace;
-use super::unproven::PATIENCE;
 use crate::event::WaitReason;
 use crate::meter::Meter;
 
@@ -107,7 +106,7 @@ pub(super) struct Host<W, L, S> {
 }
 
 impl<W, L, S> Host<W, L, S> {
-    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit) -> Self {
+    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit, patience: Duration) -> Self {
         Self {
             key,
             queue: VecDeque::new(),
@@ -125,7 +124,7 @@ impl<W, L, S> Host<W, L, S> {
             meter: Arc::default(),
             closed_until: None,
             is_proven: false,
-            patience: PATIENCE,
+            patience,
             has_turn: false,
             connecting: false,
             protocol,

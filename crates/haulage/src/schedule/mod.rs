@@ -31,6 +31,7 @@ use self::later::{Due, Later};
 use self::limit::Limit;
 use self::pace::Pace;
 use self::turns::Turns;
+use self::unproven::first_patience;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
@@ -454,7 +455,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         let limit = Limit::new(self.caps.start, self.caps.per_host, now());
         let key: Arc<str> = key.into();
-        let host = Host::new(Arc::clone(&key), protocol, limit);
+        let patience = first_patience(self.most_unproven());
+        let host = Host::new(Arc::clone(&key), protocol, limit, patience);
         let id = HostId(self.hosts.insert(host));
         self.keep_delay(id, Duration::ZERO);
         self.by_key.insert(key, id);
