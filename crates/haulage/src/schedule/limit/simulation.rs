@@ -385,6 +385,29 @@ fn after_an_outage_the_limit_is_back_within_25_round_trips() {
     }
 }
 
+#[test]
+fn the_best_limit_is_reached_within_8_round_trips() {
+    let courses: [(&str, Server, f64, f64); 6] = [
+        ("six workers", fixed_capacity(6), 0.05, 6.0),
+        ("eight connections", connection_limit(|_| 8), 0.05, 8.0),
+        ("sixteen connections", connection_limit(|_| 16), 0.05, 16.0),
+        ("short link", link(0.02, 25e6, 16 << 10), 0.02, 16.0),
+        ("long link", link(0.1, 25e6, 16 << 10), 0.1, 16.0),
+        ("narrow link", link(0.1, 2.5e6, 16 << 10), 0.1, 15.0),
+    ];
+    for (name, server, round_trip, best) in courses {
+        let limits = course(server, None).limits;
+        // The first answer comes after one round trip.
+        let latest = 9.0 * round_trip;
+        let found = limits.iter().find(|(_, level)| *level >= best);
+        println!("{name}: {found:?}");
+        assert!(
+            found.is_some_and(|(at, _)| *at <= latest),
+            "{name}: {limits:?}"
+        );
+    }
+}
+
 /// Refusals and answers of each server's course before limits recovered quickly. Links refuse
 /// nothing.
 const BEFORE: [(u64, u64); 7] = [
