@@ -49,15 +49,21 @@ pub(super) struct Lane {
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
     pub(super) answered: Option<Instant>,
-    /// Whether its host has been told of the present response when its head came.
-    pub(super) told_early: bool,
-    /// Whether its first response has come.
-    pub(super) has_heard: bool,
+    first_response: FirstResponse,
     /// The number of the HTTP/2 connection whose limit of streams has been told.
     streams_of: Option<u64>,
     /// What comes from its host.
     pub(super) inflow: Inflow,
     pub(super) idle: IdleTimer,
+}
+
+/// How far the first response of a lane is, which counts for its host's limit when its head comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstResponse {
+    ToCome,
+    /// It is that of the present piece of work, and has been counted.
+    Counted,
+    Past,
 }
 
 /// What one piece of work came to.
@@ -98,8 +104,7 @@ impl Lane {
             patience: None,
             sent: None,
             answered: None,
-            told_early: false,
-            has_heard: false,
+            first_response: FirstResponse::ToCome,
             streams_of: None,
             inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
@@ -158,7 +163,9 @@ impl Lane {
     fn seen(&self, fine: bool) -> Seen {
         Seen {
             fine,
-            latency: self.latency().filter(|_| !self.told_early),
+            latency: self
+                .latency()
+                .filter(|_| self.first_response != FirstResponse::Counted),
             now: Instant::now(),
         }
     }
@@ -171,14 +178,14 @@ impl Lane {
     /// Tells the schedule of its first response when the head comes. Its body may take many round
     /// trips, in which more requests could be under way; further responses are told of at their
     /// end.
-    pub(super) fn tell_early(&mut self, is_success: bool) {
-        if self.has_heard || !is_success {
+    pub(super) fn count_first_response(&mut self, is_success: bool) {
+        if self.first_response != FirstResponse::ToCome || !is_success {
             return;
         }
         let (Some(latency), Some(now)) = (self.latency(), self.answered) else {
             return;
         };
-        (self.has_heard, self.told_early) = (true, true);
+        self.first_response = FirstResponse::Counted;
         let core = Arc::clone(&self.core);
         let mut schedule = core.schedule();
         self.tell_streams(&mut schedule);
@@ -219,7 +226,10 @@ impl Lane {
         lease: Lease<Work>,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
-        (self.patience, self.told_early) = (lease.patience, false);
+        self.patience = lease.patience;
+        if self.first_response == FirstResponse::Counted {
+            self.first_response = FirstResponse::Past;
+        }
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
             Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,

@@ -62,7 +62,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         left_alone: Duration,
     ) {
         let host = &mut self.hosts[id.0];
-        host.ahead_left = 0;
+        host.ahead.left = 0;
         let before = host.limit.now();
         let change = host.limit.refused(sent, now, left_alone);
         self.tell_limit(id, before, change);
@@ -153,7 +153,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         random: f64,
     ) -> Option<Vec<W>> {
         let host = &mut self.hosts[id.0];
-        host.ahead_left = 0;
+        host.ahead.left = 0;
         let per_host = host.limit.most();
         let alone = host.busy <= 1;
         match host.health.failed(per_host, alone, now, policy, random) {

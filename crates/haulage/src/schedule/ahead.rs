@@ -12,11 +12,22 @@ use std::sync::Arc;
 use super::host::{Host, Protocol};
 use super::{Grant, HostId, Schedule};
 
+/// What a host has of connections ahead.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Lanes that open one.
+    pub(super) lanes: usize,
+    /// How many more of them it may get.
+    pub(super) left: usize,
+    /// It is noted as one that may be worth another.
+    is_considered: bool,
+}
+
 impl<W, L, S> Host<W, L, S> {
     /// How many lanes it may have, idle ones and those that connect ahead included.
     pub(super) fn most_lanes(&self) -> usize {
         let limit = self.limit();
-        if self.ahead_left == 0 {
+        if self.ahead.left == 0 {
             return limit;
         }
         let lanes = match self.protocol() {
@@ -29,7 +40,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Whether another connection is to be opened ahead.
     fn could_connect_ahead(&self) -> bool {
-        if self.ahead_left == 0 || self.queue.is_empty() || !self.delay.is_zero() {
+        if self.ahead.left == 0 || self.queue.is_empty() || !self.delay.is_zero() {
             return false;
         }
         let is_useful = match self.protocol() {
@@ -54,8 +65,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Notes that a host may be worth a connection ahead.
     pub(super) fn consider_ahead(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];
-        if !host.is_considered && host.could_connect_ahead() {
-            host.is_considered = true;
+        if !host.ahead.is_considered && host.could_connect_ahead() {
+            host.ahead.is_considered = true;
             self.considered.push(id);
         }
     }
@@ -68,7 +79,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             let Some(host) = self.hosts.get_mut(id.0) else {
                 continue;
             };
-            host.is_considered = false;
+            host.ahead.is_considered = false;
             let has_room = self.busy + self.ahead < self.jobs()
                 && self.idle + self.ahead < self.caps.idle
                 && !self.others_wait();
@@ -77,8 +88,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 continue;
             }
             self.ahead += 1;
-            host.ahead += 1;
-            host.ahead_left -= 1;
+            host.ahead.lanes += 1;
+            host.ahead.left -= 1;
             host.lanes += 1;
             let grant = Grant::Ahead {
                 host: id,
@@ -121,12 +132,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// no more of them.
     pub(crate) fn gave_up_ahead(&mut self, id: HostId) {
         self.end_ahead(id);
-        self.hosts[id.0].ahead_left = 0;
+        self.hosts[id.0].ahead.left = 0;
         self.close_lane(id);
     }
 
     fn end_ahead(&mut self, id: HostId) {
         self.ahead -= 1;
-        self.hosts[id.0].ahead -= 1;
+        self.hosts[id.0].ahead.lanes -= 1;
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Lease;
+use super::ahead::Ahead;
 use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
 use super::pace::Pace;
-use super::unproven::PATIENCE;
 use crate::event::WaitReason;
 use crate::meter::Meter;
 
@@ -77,12 +77,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
-    /// Those of them that open a connection ahead.
-    pub(super) ahead: usize,
-    /// How many more of those it gets.
-    pub(super) ahead_left: usize,
-    /// Whether it is noted as one that may be worth a connection ahead.
-    pub(super) is_considered: bool,
+    pub(super) ahead: Ahead,
     /// Work in flight.
     pub(super) busy: usize,
     /// Work that waits for its time.
@@ -113,15 +108,13 @@ pub(super) struct Host<W, L, S> {
 }
 
 impl<W, L, S> Host<W, L, S> {
-    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit) -> Self {
+    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit, patience: Duration) -> Self {
         Self {
             key,
             queue: VecDeque::new(),
             idle: Vec::new(),
             lanes: 0,
-            ahead: 0,
-            ahead_left: 0,
-            is_considered: false,
+            ahead: Ahead::default(),
             busy: 0,
             later: 0,
             health: Health::default(),
@@ -134,7 +127,7 @@ impl<W, L, S> Host<W, L, S> {
             meter: Arc::default(),
             closed_until: None,
             is_proven: false,
-            patience: PATIENCE,
+            patience,
             has_turn: false,
             connecting: false,
             protocol,
@@ -163,7 +156,7 @@ impl<W, L, S> Host<W, L, S> {
     /// Work in flight, and lanes that will take some when their connection is open.
     fn claimed(&self) -> usize {
         match self.protocol {
-            Protocol::Exclusive => self.busy + self.ahead,
+            Protocol::Exclusive => self.busy + self.ahead.lanes,
             Protocol::Unknown | Protocol::Shared => self.busy,
         }
     }

@@ -32,6 +32,7 @@ use self::later::{Due, Later};
 use self::limit::Limit;
 use self::pace::Pace;
 use self::turns::Turns;
+use self::unproven::first_patience;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
@@ -482,9 +483,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         let limit = Limit::new(self.caps.start, self.caps.per_host, now());
         let key: Arc<str> = key.into();
-        let mut host = Host::new(Arc::clone(&key), protocol, limit);
+        let patience = first_patience(self.most_unproven());
+        let mut host = Host::new(Arc::clone(&key), protocol, limit, patience);
         if self.connects_ahead {
-            host.ahead_left = self.caps.per_host;
+            host.ahead.left = self.caps.per_host;
         }
         let id = HostId(self.hosts.insert(host));
         self.keep_delay(id, Duration::ZERO);

@@ -7,15 +7,25 @@
 //! A host is unproven until its first response, whatever that says. Many such hosts may be dead,
 //! and each of them would hold its slots until its requests time out. So a request that has no
 //! response after a while goes back to its queue when other hosts wait for the slot. With each turn
-//! that it gets it may wait twice as long, so that a slow host is heard in the end.
+//! that it gets it may wait four times as long, so that a slow host is heard in the end.
 
 use std::time::Duration;
 
 use super::{HostId, Schedule};
 
-/// How long a request to an unproven host may wait, for a connection and then for a response,
-/// before it gives way to others: at first.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request to an unproven host may wait at first, for a connection and then for a
+/// response, before it gives way to others.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// With its next turn it may wait this many times as long. What it has waited before is lost, so a
+/// slow host should not need many turns.
+const GROWTH: u32 = 4;
+
+/// Returns the first patience with a host where unproven hosts have this many `slots` together.
+///
+/// With one slot, requests that give way delay everything else, so they wait longer at first.
+pub(super) fn first_patience(slots: usize) -> Duration {
+    if slots == 1 { PATIENCE * 2 } else { PATIENCE }
+}
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// All rows have been queued: no others come.
@@ -66,7 +76,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     /// Decides whether a request that has `waited` for a host in vain is to give its slot to
-    /// another host. Then the host's next ones wait twice as long.
+    /// another host. Then the host's next ones wait `GROWTH` times as long.
     pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration) -> bool {
         if self.hosts[id.0].is_proven {
             return false;
@@ -79,7 +89,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let gives_way = holds_up_unproven || holds_up_proven;
         if gives_way {
             let host = &mut self.hosts[id.0];
-            host.patience = host.patience.max(waited.saturating_mul(2));
+            host.patience = host.patience.max(waited.saturating_mul(GROWTH));
         }
         gives_way
     }

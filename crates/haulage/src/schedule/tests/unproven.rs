@@ -206,7 +206,7 @@ fn silent_hosts_ahead_of_good_rows_delay_them_by_seconds() {
         (64, 64, 50, 2),
         (64, 320, 10, 11),
         (8, 64, 10, 17),
-        (1, 4, 10, 5),
+        (1, 4, 10, 9),
     ] {
         let mut schedule = silent(jobs, hosts, rows);
         for row in 0..2000 {
