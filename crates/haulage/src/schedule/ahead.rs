@@ -2,7 +2,8 @@
 //! does not wait for handshakes.
 //!
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next answers. While it is not known what the
+//! requests in flight: the limit may double with the next answers. Once it has been connected to, no
+//! work is bound to a connection that is still being opened: one that is open may be free sooner. While it is not known what the
 //! host speaks, one connection is opened beside the first. A host gets no more of them once it has
 //! refused anything, and none as long as other hosts wait for a slot. Connections are within
 //! `per_host` in any case.
@@ -21,6 +22,8 @@ pub(super) struct Ahead {
     pub(super) left: usize,
     /// It is noted as one that may be worth another.
     is_considered: bool,
+    /// It has been connected to.
+    pub(super) has_connected: bool,
 }
 
 impl<W, L, S> Host<W, L, S> {
@@ -55,6 +58,19 @@ impl<W, L, S> Host<W, L, S> {
     }
 }
 
+impl<W, L, S> Host<W, L, S> {
+    /// Whether its next piece of work is better left in the queue while another connection is
+    /// opened: a lane that has one may take it sooner.
+    fn connects_before_work(&self) -> bool {
+        self.ahead.left > 0
+            && self.ahead.has_connected
+            && self.protocol() == Protocol::Exclusive
+            && self.busy > 0
+            && self.idle.is_empty()
+            && self.delay.is_zero()
+    }
+}
+
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Lets connections be opened ahead.
     pub(crate) fn connecting_ahead(mut self) -> Self {
@@ -80,26 +96,39 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 continue;
             };
             host.ahead.is_considered = false;
-            let has_room = self.busy + self.ahead < self.jobs()
-                && self.idle + self.ahead < self.caps.idle
-                && !self.others_wait();
-            let host = &mut self.hosts[id.0];
-            if !has_room || !host.could_connect_ahead() {
-                continue;
+            if self.has_room_ahead() && self.hosts[id.0].could_connect_ahead() {
+                return Some(self.connect_ahead(id));
             }
-            self.ahead += 1;
-            host.ahead.lanes += 1;
-            host.ahead.left -= 1;
-            host.lanes += 1;
-            let grant = Grant::Ahead {
-                host: id,
-                key: Arc::clone(&host.key),
-                meter: Arc::clone(&host.meter),
-            };
-            self.consider_ahead(id);
-            return Some(grant);
         }
         None
+    }
+
+    /// Opens a connection for a host's next piece of work, which stays in the queue meanwhile, if
+    /// that is better than to give it to a new lane.
+    pub(super) fn grant_before_work(&mut self, id: HostId) -> Option<Grant<W, L, S>> {
+        let is_better = self.hosts[id.0].connects_before_work();
+        (is_better && self.has_room_ahead()).then(|| self.connect_ahead(id))
+    }
+
+    fn has_room_ahead(&self) -> bool {
+        self.busy + self.ahead < self.jobs()
+            && self.idle + self.ahead < self.caps.idle
+            && !self.others_wait()
+    }
+
+    fn connect_ahead(&mut self, id: HostId) -> Grant<W, L, S> {
+        let host = &mut self.hosts[id.0];
+        self.ahead += 1;
+        host.ahead.lanes += 1;
+        host.ahead.left -= 1;
+        host.lanes += 1;
+        let grant = Grant::Ahead {
+            host: id,
+            key: Arc::clone(&host.key),
+            meter: Arc::clone(&host.meter),
+        };
+        self.offer(id);
+        grant
     }
 
     /// A lane has opened a connection for one request at a time ahead, and waits for work from now

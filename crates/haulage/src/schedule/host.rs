@@ -142,14 +142,18 @@ impl<W, L, S> Host<W, L, S> {
         self.health.limit(most).min(now.min(most))
     }
 
-    /// Whether it has work and may have one more in flight.
+    /// Whether it has work for a lane that is open, or for a new one, and may have one more in
+    /// flight.
     pub(super) fn could_start(&self) -> bool {
-        let limit = self.limit();
+        // What a connection is being opened for waits for that one.
+        self.may_start() && (!self.idle.is_empty() || self.claimed() < self.limit())
+    }
+
+    /// Whether it has work for a lane that is open, and may have one more in flight.
+    fn may_start(&self) -> bool {
         !self.queue.is_empty()
             && self.may_be_asked()
-            && self.busy < limit
-            // What a connection is being opened for waits for that one.
-            && (!self.idle.is_empty() || self.claimed() < limit)
+            && self.busy < self.limit()
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
@@ -179,7 +183,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Takes the next piece of work, which is in flight from now on.
     pub(super) fn take(&mut self) -> Option<Lease<W>> {
-        if !self.could_start() {
+        if !self.may_start() {
             return None;
         }
         let work = self.queue.pop_front()?;
