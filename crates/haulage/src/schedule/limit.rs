@@ -17,6 +17,9 @@ use crate::event::LimitChange as Why;
 
 /// How many are tried first.
 pub(crate) const START: usize = 4;
+/// How many are tried first over HTTP/2, where they share a connection: no more than a browser
+/// sends at once for one page.
+const STREAMS: f64 = 16.0;
 /// A server that takes so many times as long to answer as it has, and so much longer, has enough to
 /// do.
 const SLOWER: (f64, f64) = (1.5, 0.002);
@@ -167,6 +170,13 @@ impl Limit {
     pub(super) fn set_most(&mut self, most: usize) {
         self.most = most.max(1) as f64;
         self.level = self.level.min(self.most);
+    }
+
+    /// The host speaks HTTP/2: as long as nothing else is known of it, it gets more at first.
+    pub(super) fn shares_a_connection(&mut self) {
+        if self.answers == 0 && self.cut.is_none() {
+            self.level = self.level.max(STREAMS).min(self.most);
+        }
     }
 
     /// How often the server has answered as it should.

@@ -7,6 +7,9 @@ use crate::event::LimitChange as Why;
 
 /// Twice as many requests must bring this many times as much to be doubled again.
 const DOUBLES: f64 = 1.25;
+/// Twice as many requests that bring this many times as much are doubled again even where answers
+/// begin later: the line or the window of a connection that they share is being filled.
+const FILLS: f64 = 1.5;
 /// Twice as many requests must bring this many times as much to be kept.
 const KEPT: f64 = 1.1;
 /// Where a round trip takes this many seconds or more, the first step is a leap to `LEAP` times as
@@ -56,7 +59,7 @@ impl Limit {
     fn double(&mut self, before: Option<f64>, rate: f64, is_slower: bool, now: Instant) -> bool {
         self.trouble = None;
         let gain = before.map_or(f64::INFINITY, |before| rate / before);
-        if gain < DOUBLES || is_slower {
+        if gain < DOUBLES || gain < FILLS && is_slower {
             if gain < KEPT || gain < DOUBLES && is_slower {
                 self.level = self.good;
             }
@@ -87,7 +90,8 @@ impl Limit {
 
     /// Decides after a leap. Returns whether all of it is kept; else half of it is tried out.
     fn leap(&mut self, before: f64, rate: f64, is_slower: bool, now: Instant) -> bool {
-        let is_enough = rate >= before * DOUBLES * DOUBLES && !is_slower;
+        let gain = (rate / before).sqrt();
+        let is_enough = gain >= FILLS || gain >= DOUBLES && !is_slower;
         if !is_enough {
             self.phase = Phase::HalfALeap { before };
             self.level = (self.level / 2.0).max(self.good);
