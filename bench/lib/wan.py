@@ -17,6 +17,8 @@ NEAR, FAR = "10.77.0.1", "10.77.0.2"
 HOSTS = [f"10.77.1.{number}" for number in range(1, 41)]
 # As many packets may wait in the kernel for the link's program, so that only its own queue drops any.
 KERNEL_QUEUE = "10000"
+# What most servers use, whatever this machine does.
+CONGESTION_CONTROL = "cubic"
 
 
 class WanError(Exception):
@@ -142,6 +144,8 @@ class Wan:
     def _configure(self, namespace, address):
         self._ip("-n", namespace, "address", "add", f"{address}/16", "dev", "wan0")
         self._ip("-n", namespace, "link", "set", "wan0", "up", "txqueuelen", KERNEL_QUEUE)
+        route = ("10.77.0.0/16", "dev", "wan0", "src", address)
+        self._ip("-n", namespace, "route", "replace", *route, "congctl", CONGESTION_CONTROL)
 
     def _tcp(self, namespace):
         """TCP's own counters there (`/proc/net/snmp`)."""

@@ -427,6 +427,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         host.ahead.has_connected = true;
         if protocol == Protocol::Exclusive {
             host.limit.set_most(self.caps.per_host);
+        } else if protocol == Protocol::Shared {
+            host.limit.shares_a_connection();
         }
         host.learned(protocol, shared);
         self.offer(id);
