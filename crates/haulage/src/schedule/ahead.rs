@@ -2,11 +2,11 @@
 //! does not wait for handshakes.
 //!
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next answers. Once it has been connected to, no
-//! work is bound to a connection that is still being opened: one that is open may be free sooner. While it is not known what the
-//! host speaks, one connection is opened beside the first. A host gets no more of them once it has
-//! refused anything, and none as long as other hosts wait for a slot. Connections are within
-//! `per_host` in any case.
+//! requests in flight: the limit may double with the next answers. Once it has been connected to,
+//! no work is bound to a connection that is still being opened: an open one may be free sooner.
+//! While it is not known what the host speaks, one connection is opened beside the first. A host
+//! gets no more of them once it has refused anything, and none as long as other hosts wait for a
+//! slot. Connections are within `per_host` in any case.
 
 use std::sync::Arc;
 
