@@ -2,11 +2,10 @@
 //! does not wait for handshakes.
 //!
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next answers. Once it has been connected to,
-//! no work is bound to a connection that is still being opened: an open one may be free sooner.
-//! While it is not known what the host speaks, one connection is opened beside the first. A host
-//! gets no more of them once it has refused anything, and none as long as other hosts wait for a
-//! slot. Connections are within `per_host` in any case.
+//! requests in flight: the limit may double with the next answers. While it is not known what the
+//! host speaks, one connection is opened beside the first. A host gets no more of them once it has
+//! refused anything, and none as long as other hosts wait for a slot. Connections are within
+//! `per_host` in any case.
 
 use std::sync::Arc;
 
@@ -22,8 +21,6 @@ pub(super) struct Ahead {
     pub(super) left: usize,
     /// It is noted as one that may be worth another.
     is_considered: bool,
-    /// It has been connected to.
-    pub(super) has_connected: bool,
 }
 
 impl<W, L, S> Host<W, L, S> {
@@ -58,19 +55,6 @@ impl<W, L, S> Host<W, L, S> {
     }
 }
 
-impl<W, L, S> Host<W, L, S> {
-    /// Whether its next piece of work is better left in the queue while another connection is
-    /// opened: a lane that has one may take it sooner.
-    fn connects_before_work(&self) -> bool {
-        self.ahead.left > 0
-            && self.ahead.has_connected
-            && self.protocol() == Protocol::Exclusive
-            && self.busy > 0
-            && self.idle.is_empty()
-            && self.delay.is_zero()
-    }
-}
-
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Lets connections be opened ahead.
     pub(crate) fn connecting_ahead(mut self) -> Self {
@@ -101,13 +85,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             }
         }
         None
-    }
-
-    /// Opens a connection for a host's next piece of work, which stays in the queue meanwhile, if
-    /// that is better than to give it to a new lane.
-    pub(super) fn grant_before_work(&mut self, id: HostId) -> Option<Grant<W, L, S>> {
-        let is_better = self.hosts[id.0].connects_before_work();
-        (is_better && self.has_room_ahead()).then(|| self.connect_ahead(id))
     }
 
     fn has_room_ahead(&self) -> bool {

@@ -300,9 +300,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             if !self.hosts[id.0].could_start() {
                 continue;
             }
-            if let Some(grant) = self.grant_before_work(id) {
-                return Some(grant);
-            }
             let Some(lease) = self.take(id, &now) else {
                 continue;
             };
@@ -424,7 +421,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// A connection has shown what the host speaks.
     pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
         let host = &mut self.hosts[id.0];
-        host.ahead.has_connected = true;
         if protocol == Protocol::Exclusive {
             host.limit.set_most(self.caps.per_host);
         } else if protocol == Protocol::Shared {
