@@ -145,8 +145,10 @@ impl<W, L, S> Host<W, L, S> {
     /// Whether it has work for a lane that is open, or for a new one, and may have one more in
     /// flight.
     pub(super) fn could_start(&self) -> bool {
-        // What a connection is being opened for waits for that one.
-        self.may_start() && (!self.idle.is_empty() || self.claimed() < self.limit())
+        // What a connection is being opened for waits for that one, unless nothing else goes on:
+        // a server that allows one connection may never accept it.
+        let has_room = self.busy == 0 || self.claimed() < self.limit();
+        self.may_start() && (!self.idle.is_empty() || has_room)
     }
 
     /// Whether it has work for a lane that is open, and may have one more in flight.
