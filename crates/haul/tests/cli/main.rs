@@ -11,6 +11,7 @@ mod interruptions;
 mod lists;
 mod output;
 mod places;
+mod readme;
 mod recorded;
 mod reports;
 mod sharing;
@@ -72,6 +73,11 @@ impl Place {
     )]
     fn write_bytes(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path().join(name), bytes).unwrap();
+    }
+
+    /// Makes a folder and those above it.
+    fn make(&self, folder: &str) {
+        std::fs::create_dir_all(self.path().join(folder)).unwrap();
     }
 
     fn read(&self, name: &str) -> String {
