@@ -15,6 +15,7 @@ mod readme;
 mod recorded;
 mod reports;
 mod sharing;
+mod snapshots;
 mod targets;
 mod terminal;
 mod usage;
