@@ -125,7 +125,7 @@ def attempt(name, program, case, contexts, folder, limit):
 
 def filled(text, fill):
     for name, value in fill.items():
-        text = text.replace("{%s}" % name, value)
+        text = text.replace("{" + name + "}", value)
     return text
 
 

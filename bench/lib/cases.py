@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lib import judge
-from lib.hostile import (
-    GOAWAY, HOLD, KEEP, PING, RESET, After, Repeat, frame, h2_data, h2_head, h2_reset,
-)
+from lib.hostile import GOAWAY, HOLD, KEEP, PING, RESET, After, Repeat, frame, h2_data, h2_head, h2_reset
 
 BODY = hashlib.sha256(b"the right file").hexdigest().encode() * 16
 OTHER = BODY[::-1]
