@@ -120,6 +120,8 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
     let mut options: Vec<&str> = help
         .stdout
         .lines()
+        // The descriptions are indented further; a line of them may begin with an option.
+        .filter(|line| !line.starts_with(&" ".repeat(10)))
         .map(str::trim_start)
         .filter(|line| line.starts_with('-') && !line.starts_with("- "))
         .filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")))
