@@ -165,7 +165,8 @@ impl Ramp {
                 }
             }
             Stage::Refuted(before) => {
-                let before = *before;
+                // A trial that began in a stall knows nothing of how fast it may come.
+                let before = before.max(self.dips.best * STALL);
                 if let Some(trial) = self.stalled(stall, before, seen) {
                     self.stage = Stage::Trial(trial);
                 }
@@ -201,7 +202,8 @@ impl Ramp {
     /// A trial with one more, where it comes evenly and has stopped to grow.
     fn steady(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
         let rate = rate?;
-        let is_flat = rate <= self.growth.before? * GROWS;
+        // What has collapsed is no longer growing either: that is for the other two.
+        let is_flat = rate <= self.growth.before? * GROWS && rate > self.growth.best * DIP;
         let pays = self.pays(PAYS, seen.left, rate);
         (is_flat && pays).then(|| Trial::new(Connections::Two, seen, rate))
     }
