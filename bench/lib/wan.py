@@ -17,6 +17,8 @@ NEAR, FAR = "10.77.0.1", "10.77.0.2"
 HOSTS = [f"10.77.1.{number}" for number in range(1, 41)]
 # As many packets may wait in the kernel for the link's program, so that only its own queue drops any.
 KERNEL_QUEUE = "10000"
+# How the ends react to losses, whatever this machine does: large providers use the first, Linux the second if nobody says otherwise.
+CONGESTION_CONTROLS = ("bbr", "cubic", "reno")
 
 
 class WanError(Exception):
@@ -78,7 +80,8 @@ class Counters:
 class Wan:
     """`with Wan(folder) as wan:` makes two namespaces; `with wan.link(link):` joins them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, congestion=CONGESTION_CONTROLS[0]):
+        self.congestion = congestion
         self.ip = needs("ip", "iproute2")
         self.program = Path(folder) / "link"
         self.near, self.far = (f"haul-{end}-{os.getpid()}" for end in ("near", "far"))
@@ -142,6 +145,8 @@ class Wan:
     def _configure(self, namespace, address):
         self._ip("-n", namespace, "address", "add", f"{address}/16", "dev", "wan0")
         self._ip("-n", namespace, "link", "set", "wan0", "up", "txqueuelen", KERNEL_QUEUE)
+        route = ("10.77.0.0/16", "dev", "wan0", "src", address)
+        self._ip("-n", namespace, "route", "replace", *route, "congctl", self.congestion)
 
     def _tcp(self, namespace):
         """TCP's own counters there (`/proc/net/snmp`)."""

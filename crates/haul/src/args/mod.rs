@@ -282,9 +282,9 @@ pub(crate) struct Download {
     /// Maximum concurrent requests to one host [default: 16 over HTTP/1.1; what the server allows
     /// over HTTP/2]
     ///
-    /// haul finds the right number for each host: it starts with four (or --split), adds more while
-    /// throughput grows, stops when responses get slower, and halves the number on refusals and
-    /// timeouts. -v shows each change.
+    /// haul finds the right number for each host: it starts with four (16 over HTTP/2, or --split),
+    /// adds more while throughput grows, stops when responses get slower, and halves the number on
+    /// refusals and timeouts. -v shows each change.
     #[arg(
         long, value_name = "N", value_parser = at_least_one,
         help_heading = "Speed and limits"

@@ -17,12 +17,9 @@ use crate::event::LimitChange as Why;
 
 /// How many are tried first.
 pub(crate) const START: usize = 4;
-/// Twice as many must bring so many times as much to be doubled again, and so many to be kept at
-/// all.
-const DOUBLES: f64 = 1.25;
-const KEPT: f64 = 1.1;
-/// A few more must bring this part of what they would if each brought as much as those before.
-const WORTH: f64 = 0.5;
+/// How many are tried first over HTTP/2, where they share a connection: no more than a browser
+/// sends at once for one page.
+const STREAMS: f64 = 16.0;
 /// A server that takes so many times as long to answer as it has, and so much longer, has enough to
 /// do.
 const SLOWER: (f64, f64) = (1.5, 0.002);
@@ -99,6 +96,10 @@ pub(super) struct Limit {
 enum Phase {
     /// Twice as many each time; half as many have brought so much a second.
     Doubling { before: Option<f64> },
+    /// Four times as many are tried out; before that so much came.
+    Leaping { before: f64 },
+    /// Half of a leap that was too far is tried out; before the leap so much came.
+    HalfALeap { before: f64 },
     /// So many more are tried out; without them so much came.
     Trying { more: f64, before: f64 },
     /// It goes back by and by to just below where it was refused.
@@ -171,6 +172,13 @@ impl Limit {
         self.level = self.level.min(self.most);
     }
 
+    /// The host speaks HTTP/2: as long as nothing else is known of it, it gets more at first.
+    pub(super) fn shares_a_connection(&mut self) {
+        if self.answers == 0 && self.cut.is_none() {
+            self.level = self.level.max(STREAMS).min(self.most);
+        }
+    }
+
     /// How often the server has answered as it should.
     pub(super) fn answers(&self) -> u64 {
         self.answers
@@ -192,7 +200,10 @@ impl Limit {
     /// Whether twice as many were allowed just now: they are spread over a round trip, so that the
     /// first refusal stops the others.
     fn is_ramping(&self) -> bool {
-        let is_doubled = matches!(self.phase, Phase::Doubling { before: Some(_) });
+        let is_doubled = matches!(
+            self.phase,
+            Phase::Doubling { before: Some(_) } | Phase::Leaping { .. }
+        );
         is_doubled && !self.round.settled
     }
 
@@ -308,8 +319,11 @@ impl Limit {
         let rate = (units - round.units) as f64 / passed.as_secs_f64();
         let before = self.level;
         let why = self.decide(rate, is_slower, now);
-        // What it was raised to has yet to go well; what it was, or is left at, has.
-        self.good = before.min(self.level);
+        // What it was raised to has yet to go well; what it was, or is left at, has. Half of a leap
+        // has yet to go well too.
+        if !matches!(self.phase, Phase::HalfALeap { .. }) {
+            self.good = before.min(self.level);
+        }
         let has_changed = self.level.to_bits() != before.to_bits();
         self.round.settled = !has_changed;
         has_changed.then_some(why)
@@ -335,6 +349,8 @@ impl Limit {
             Phase::Trying { .. } if self.round.settled && self.seems_well(now) => WELL,
             Phase::Trying { .. } if self.round.settled && self.level < 1.0 => SLOWLY,
             Phase::Holding { .. } | Phase::Trying { .. } if self.round.settled => 4,
+            // What was sent in the leap has to be answered first.
+            Phase::HalfALeap { .. } if !self.round.settled => 3,
             _ => 1,
         };
         let answers = (rounds * self.now() as u64).max(2);
@@ -352,73 +368,6 @@ impl Limit {
         let latency = round.latency / round.answers as f64;
         self.baseline = (self.baseline * FORGETS).min(latency);
         latency > self.baseline * SLOWER.0 + SLOWER.1
-    }
-
-    /// So much came in a second of a round that is over: what is done next.
-    fn decide(&mut self, rate: f64, is_slower: bool, now: Instant) -> Why {
-        let why = if is_slower { Why::Slower } else { Why::NoGain };
-        match self.phase {
-            Phase::Doubling { before } => {
-                self.trouble = None;
-                let gain = before.map_or(f64::INFINITY, |before| rate / before);
-                if gain < KEPT || is_slower && gain < DOUBLES {
-                    self.level = self.good;
-                    self.hold(now, false);
-                    return why;
-                }
-                if gain < DOUBLES || is_slower || self.level >= self.most {
-                    self.hold(now, false);
-                    return why;
-                }
-                self.phase = Phase::Doubling { before: Some(rate) };
-                self.level = (self.level * 2.0).min(self.most);
-                if self.good >= START as f64 {
-                    // It was an outage, and is over: the next one is another.
-                    self.restored = None;
-                }
-            }
-            Phase::Trying { more, before } => {
-                let from = self.level - more;
-                let is_well = self.seems_well(now);
-                let is_worth = is_well || rate >= before * (1.0 + WORTH * more / from);
-                if is_slower || !is_worth {
-                    self.level = from;
-                    self.hold(now, true);
-                    return why;
-                }
-                self.price = Duration::ZERO;
-                if !self
-                    .trouble
-                    .is_some_and(|trouble| trouble.had_false_start())
-                {
-                    self.pause = PAUSES.0;
-                }
-                if is_well {
-                    // What it refused before it takes now: how much more is found as in the
-                    // beginning.
-                    self.phase = Phase::Doubling { before: Some(rate) };
-                    self.level = (self.level * 2.0).min(self.most);
-                    return Why::Grows;
-                }
-                self.step = (more * 2.0).min(self.level);
-                self.try_more(rate, now);
-            }
-            Phase::Regaining { to } if is_slower || self.level >= to => {
-                self.hold(now, false);
-            }
-            Phase::Regaining { to } => {
-                let next = if self.level < 1.0 {
-                    self.level * 1.25
-                } else {
-                    self.level.floor() + 1.0
-                };
-                self.level = next.min(to);
-            }
-            Phase::Holding { until } if now < until => {}
-            Phase::Holding { .. } if is_slower => self.hold(now, false),
-            Phase::Holding { .. } => self.try_more(rate, now),
-        }
-        Why::Grows
     }
 
     /// Whether the server takes now what it refused before, if this goes on.
@@ -463,6 +412,7 @@ impl Round {
     }
 }
 
+mod decide;
 mod trouble;
 
 #[cfg(test)]

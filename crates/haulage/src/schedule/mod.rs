@@ -392,6 +392,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         if protocol == Protocol::Exclusive {
             host.limit.set_most(self.caps.per_host);
+        } else if protocol == Protocol::Shared {
+            host.limit.shares_a_connection();
         }
         host.learned(protocol, shared);
         self.offer(id);

@@ -66,6 +66,26 @@ fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
 }
 
 #[test]
+fn http2_host_starts_with_sixteen_unless_it_refused() {
+    for (refused, per_host, expected) in [(false, 100, 16), (true, 100, 2), (false, 8, 8)] {
+        let caps = Caps {
+            start: 4,
+            ..caps(64, per_host)
+        };
+        let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+        let host = schedule.host("a", Protocol::Unknown, Instant::now);
+        if refused {
+            let now = Instant::now();
+            schedule.hosts[host.0]
+                .limit
+                .refused(now, now, Duration::ZERO);
+        }
+        schedule.learned(host, Protocol::Shared, None);
+        assert_eq!(schedule.hosts[host.0].limit.now(), expected);
+    }
+}
+
+#[test]
 fn http2_host_gets_what_its_server_allows() {
     let caps = Caps {
         streams: 40,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::decide::LEAP;
 use super::*;
 
 const LATENCY: Duration = Duration::from_millis(100);
@@ -68,16 +69,38 @@ fn it_doubles_as_long_as_that_brings_more() {
         server.until_change(4096, 10);
         limits.push(server.limit.now());
     }
-    assert_eq!(limits[..5], [8, 16, 32, 64, 100]);
-    assert_eq!(limits[5..], [100; 3], "and no farther than it may");
+    assert_eq!(limits[..4], [16, 32, 64, 100]);
+    assert_eq!(limits[4..], [100; 4], "and no farther than it may");
+}
+
+#[test]
+fn half_a_leap_is_kept_where_it_brings_more() {
+    let mut server = Rounds::new(4, 100);
+    server.until_change(4096, 10);
+    let why = (0..10).find_map(|_| server.round(1024, LATENCY * 2));
+    assert_eq!((why, server.limit.now()), (Some(Why::Slower), 8));
+    for _ in 0..5 {
+        server.round(4096, LATENCY * 5 / 4);
+    }
+    assert_eq!((server.limit.now(), server.limit.good), (8, 8.0));
+}
+
+#[test]
+fn a_server_that_is_near_is_not_leapt_at() {
+    let mut server = Rounds::new(4, 100);
+    let near = LATENCY / 10;
+    let why = (0..10).find_map(|_| server.round(4096, near));
+    assert_eq!((why, server.limit.now()), (Some(Why::Grows), 8));
 }
 
 #[test]
 fn what_brings_no_more_is_given_back() {
     let mut server = Rounds::new(4, 100);
     assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
-    assert_eq!(server.limit.now(), 8);
-    // Twice as many bring half as much each.
+    assert_eq!(server.limit.now(), 16);
+    // Four times as many bring a quarter as much each, and twice as many half as much.
+    let why = (0..10).find_map(|_| server.round(1024, LATENCY * 4));
+    assert_eq!((why, server.limit.now()), (Some(Why::Slower), 8));
     let why = (0..10).find_map(|_| server.round(2048, LATENCY * 2));
     assert_eq!((why, server.limit.now()), (Some(Why::Slower), 4));
 }
@@ -137,9 +160,10 @@ fn what_has_gone_well_for_long_is_halved_too() {
 #[test]
 fn a_doubling_that_was_cut_short_goes_back_to_where_it_was() {
     let mut server = Rounds::new(6, 10);
-    assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
-    assert_eq!(server.limit.now(), 10);
-    let why = (0..10).find_map(|_| server.round(2048, LATENCY * 2));
+    let near = LATENCY / 10;
+    let why = (0..10).find_map(|_| server.round(4096, near));
+    assert_eq!((why, server.limit.now()), (Some(Why::Grows), 10));
+    let why = (0..10).find_map(|_| server.round(2048, near * 2));
     assert_eq!((why, server.limit.now()), (Some(Why::Slower), 6));
 }
 
@@ -234,7 +258,7 @@ fn answers_from_before_an_outage_do_not_hide_it() {
 fn what_was_doubled_is_spread_over_a_round_trip() {
     let mut server = Rounds::new(4, 100);
     assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
-    assert_eq!(server.limit.gap(), Some(LATENCY / 8));
+    assert_eq!(server.limit.gap(), Some(LATENCY / 16));
     server.round(4096, LATENCY);
     assert_eq!(server.limit.gap(), None);
 }
@@ -306,8 +330,9 @@ proptest! {
                 Happens::Look(more, is_used) => {
                     bytes += more;
                     let why = limit.look(now, bytes, is_used);
-                    prop_assert!(is_used || why.is_none());
-                    prop_assert!(limit.level <= (2.0 * before).max(1.0));
+                    // After an outage it begins anew with one, even before more wait.
+                    prop_assert!(is_used || why.is_none() || limit.level <= 1.0);
+                    prop_assert!(limit.level <= (LEAP * before).max(1.0));
                 }
             }
             prop_assert!((1..=most).contains(&limit.now()));

@@ -1,0 +1,151 @@
+//! What is done after each round: more is tried, kept, or given back. Pure.
+
+use std::time::{Duration, Instant};
+
+use super::{Limit, PAUSES, Phase, START};
+use crate::event::LimitChange as Why;
+
+/// Twice as many requests must bring this many times as much to be doubled again.
+const DOUBLES: f64 = 1.25;
+/// Twice as many requests that bring this many times as much are doubled again even where answers
+/// begin later: the line or the window of a connection that they share is being filled.
+const FILLS: f64 = 1.5;
+/// Twice as many requests must bring this many times as much to be kept.
+const KEPT: f64 = 1.1;
+/// Where a round trip takes this many seconds or more, the first step is a leap to `LEAP` times as
+/// many requests: each doubling would cost a round trip or two.
+const FAR: f64 = 0.015;
+pub(super) const LEAP: f64 = 4.0;
+/// A few more requests must bring this part of what they would if each brought as much as those
+/// before.
+const WORTH: f64 = 0.5;
+impl Limit {
+    /// Decides what is done next: this much came in a second of a round that is over.
+    pub(super) fn decide(&mut self, rate: f64, is_slower: bool, now: Instant) -> Why {
+        let is_good = match self.phase {
+            Phase::Doubling { before } => self.double(before, rate, is_slower, now),
+            Phase::Leaping { before } => self.leap(before, rate, is_slower, now),
+            Phase::HalfALeap { before } => {
+                let is_kept = rate >= before * KEPT;
+                if !is_kept {
+                    self.level = self.good;
+                }
+                self.hold(now, false);
+                is_kept
+            }
+            Phase::Trying { more, before } => self.judge_trial(more, before, rate, is_slower, now),
+            Phase::Regaining { to } => {
+                self.regain(to, is_slower, now);
+                true
+            }
+            Phase::Holding { until } => {
+                if now >= until && is_slower {
+                    self.hold(now, false);
+                } else if now >= until {
+                    self.try_more(rate, now);
+                }
+                true
+            }
+        };
+        match is_good {
+            true => Why::Grows,
+            false if is_slower => Why::Slower,
+            false => Why::NoGain,
+        }
+    }
+
+    /// Decides after a round of doubling; half as many brought as much as `before`. Returns whether
+    /// more may be tried, or all of it is kept.
+    fn double(&mut self, before: Option<f64>, rate: f64, is_slower: bool, now: Instant) -> bool {
+        self.trouble = None;
+        let gain = before.map_or(f64::INFINITY, |before| rate / before);
+        if gain < DOUBLES || gain < FILLS && is_slower {
+            if gain < KEPT || gain < DOUBLES && is_slower {
+                self.level = self.good;
+            }
+            self.hold(now, false);
+            return false;
+        }
+        if self.level >= self.most {
+            self.hold(now, false);
+            return false;
+        }
+        if before.is_none() && self.cut.is_none() && self.latency >= FAR {
+            self.phase = Phase::Leaping { before: rate };
+            self.level = (self.level * LEAP).min(self.most);
+            return true;
+        }
+        self.double_next(rate);
+        if self.good >= START as f64 {
+            // It was an outage, and is over: the next one is another.
+            self.restored = None;
+        }
+        true
+    }
+
+    fn double_next(&mut self, rate: f64) {
+        self.phase = Phase::Doubling { before: Some(rate) };
+        self.level = (self.level * 2.0).min(self.most);
+    }
+
+    /// Decides after a leap. Returns whether all of it is kept; else half of it is tried out.
+    fn leap(&mut self, before: f64, rate: f64, is_slower: bool, now: Instant) -> bool {
+        let gain = (rate / before).sqrt();
+        let is_enough = gain >= FILLS || gain >= DOUBLES && !is_slower;
+        if !is_enough {
+            self.phase = Phase::HalfALeap { before };
+            self.level = (self.level / 2.0).max(self.good);
+        } else if self.level < self.most {
+            self.double_next(rate);
+        } else {
+            self.hold(now, false);
+        }
+        is_enough
+    }
+
+    /// Decides whether what was tried out is kept.
+    fn judge_trial(
+        &mut self,
+        more: f64,
+        before: f64,
+        rate: f64,
+        is_slower: bool,
+        now: Instant,
+    ) -> bool {
+        let from = self.level - more;
+        let is_well = self.seems_well(now);
+        let is_worth = is_well || rate >= before * (1.0 + WORTH * more / from);
+        if is_slower || !is_worth {
+            self.level = from;
+            self.hold(now, true);
+            return false;
+        }
+        self.price = Duration::ZERO;
+        if !self
+            .trouble
+            .is_some_and(|trouble| trouble.had_false_start())
+        {
+            self.pause = PAUSES.0;
+        }
+        if is_well {
+            // What it refused before it takes now: how much more is found as in the beginning.
+            self.double_next(rate);
+        } else {
+            self.step = (more * 2.0).min(self.level);
+            self.try_more(rate, now);
+        }
+        true
+    }
+
+    fn regain(&mut self, to: f64, is_slower: bool, now: Instant) {
+        if is_slower || self.level >= to {
+            return self.hold(now, false);
+        }
+        let next = if self.level < 1.0 {
+            self.level * 1.25
+        } else {
+            self.level.floor() + 1.0
+        };
+        self.level = next.min(to);
+    }
+}
