@@ -334,7 +334,7 @@ DEFENCES = (
             Cut("schedule/adapt.rs", "let change = host.limit.refused(sent, now, left_alone);", "let (change, _) = (None, (sent, left_alone));")),
     Defence("46", "a server that refused much is healthy again", "its limit is at nine tenths of what it takes within 25 round trips",
             ("schedule::limit::simulation::a_healthy_server_has_its_limit_back_within_25_round_trips",),
-            Cut("schedule/limit.rs", "let is_well = self.seems_well(now);", "let is_well = false;")),
+            Cut("schedule/limit/decide.rs", "let is_well = self.seems_well(now);", "let is_well = false;")),
     Defence("46", "a server is back after an outage", "asked for one file at a time, and soon for as many as before",
             ("schedule::limit::simulation::after_an_outage_the_limit_is_back_within_25_round_trips",),
             Cut("schedule/limit.rs", "        self.is_back |= self.in_vain >= OUTAGE;", "        self.is_back |= self.in_vain >= u32::MAX;")),

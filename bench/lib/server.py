@@ -37,7 +37,8 @@ pid nginx.pid;
 error_log error.log;
 events {{ worker_connections 2048; }}
 http {{
-    access_log off;
+    log_format trips '$msec $connection $connection_requests $ssl_session_reused $uri';
+    access_log {log};
     sendfile on;
     tcp_nopush on;
     keepalive_timeout 600s;
@@ -86,15 +87,18 @@ class Server:
     """`with Server(root, work) as server:` runs nginx; `server.url("tls", path)` names a file.
 
     `plain` is HTTP/1.1, `tls` is HTTP/1.1 over TLS (h2 is not offered), `h2` offers both. `addresses` are those that
-    it can be reached at, if not loopback; `inside` are the words that put a command where they are.
+    it can be reached at, if not loopback; `inside` are the words that put a command where they are. With `logs`,
+    each request is a line in the file `requests`: when it was answered, and over which connection.
     """
 
-    def __init__(self, root, work, addresses=(HOST,), inside=()):
+    def __init__(self, root, work, addresses=(HOST,), inside=(), logs=False):
         self.root = Path(root)
         self.addresses = addresses
         self.inside = list(inside)
         self.prefix = Path(work) / "nginx"
         self.cert = self.prefix / "cert.pem"
+        self.requests = self.prefix / "requests.log"
+        self.logs = logs
         self.ports = {}
         self.process = None
         self.nginx = needs("nginx", "nginx-light")
@@ -142,6 +146,7 @@ class Server:
             user="user root;" if os.geteuid() == 0 else "",
             listen="0.0.0.0" if self.inside else HOST,
             root=self.root,
+            log=f'"{self.requests}" trips' if self.logs else "off",
             cert=self.cert,
             key=self.prefix / "key.pem",
             token=token,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long nothing may move before another thread helps.
+/// How long nothing may move before another thread helps, as a rule.
 const STUCK: Duration = Duration::from_millis(50);
 /// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it,
 /// since waking a thread costs about as much as writing a small file: under load it takes a whole
@@ -39,6 +39,7 @@ pub(crate) struct BlockingPool {
 struct Shared {
     name: &'static str,
     most_threads: usize,
+    patience: Duration,
     state: Mutex<State>,
     work: Condvar,
     nap: Condvar,
@@ -66,9 +67,19 @@ struct State {
 impl BlockingPool {
     /// A pool with one thread now and at most `most_threads` when calls hang.
     pub(crate) fn new(name: &'static str, most_threads: usize) -> io::Result<Self> {
+        Self::with_patience(name, most_threads, STUCK)
+    }
+
+    /// A pool in which another thread helps when nothing has moved for as long as `patience`.
+    pub(crate) fn with_patience(
+        name: &'static str,
+        most_threads: usize,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             name,
             most_threads,
+            patience,
             state: Mutex::default(),
             work: Condvar::new(),
             nap: Condvar::new(),
@@ -223,7 +234,7 @@ impl Shared {
                 begun = Some(state.begun);
                 state = self
                     .watch
-                    .wait_timeout(state, STUCK)
+                    .wait_timeout(state, self.patience)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0;
             }

@@ -58,6 +58,44 @@ impl Lane {
         result
     }
 
+    /// Opens a connection before there is work for it. Returns whether the lane then waits for work;
+    /// otherwise it is to end.
+    ///
+    /// A failure is no sign of trouble: the host has refused nothing that was asked for.
+    pub(super) async fn connect_ahead(
+        &mut self,
+        key: &str,
+        stopping: impl Future<Output = ()>,
+    ) -> bool {
+        let connected = tokio::select! {
+            biased;
+            () = stopping => None,
+            connected = self.connect_to(key) => connected,
+        };
+        let mut schedule = self.core.schedule();
+        let waits = match connected {
+            Some(connection @ Connection::Http1(_)) => {
+                self.connection = Some(connection);
+                // Its server may close it before the first request.
+                self.used = true;
+                schedule.connected_ahead(self.host, &self.handle)
+            }
+            // Over HTTP/2 all share the connection of the lane that was first.
+            Some(Connection::Http2(_)) | None => {
+                schedule.gave_up_ahead(self.host);
+                false
+            }
+        };
+        self.core.hand_out(schedule);
+        waits
+    }
+
+    async fn connect_to(&self, key: &str) -> Option<Connection> {
+        let (url, _) = HttpUrl::parse(key).ok()?;
+        let connector = &self.core.connector;
+        connector.connect(&Origin::of(&url), self.worker).await.ok()
+    }
+
     /// Gives up making a connection, if that is what the lane was at.
     pub(super) fn stop_connecting(&mut self) {
         if std::mem::take(&mut self.connecting) {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::aside::SetAside;
 use super::descriptors::within_limits;
-use super::handover::{LaneHandle, OpenLane};
+use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
 use super::lock;
 use super::robots::AllRobots;
@@ -24,7 +24,7 @@ use crate::event::Event;
 use crate::fetch::connect::Connector;
 use crate::fetch::connection::Shared;
 use crate::fetch::headers::Headers;
-use crate::fetch::origin;
+use crate::fetch::origin::{self, Origin};
 use crate::http_url::HttpUrl;
 use crate::inflow::Rates;
 use crate::options::{Codings, HttpVersion, Options};
@@ -159,7 +159,12 @@ impl Core {
                     delay: options.delay,
                 };
                 let (caps, total) = (within_limits(caps), Arc::clone(rates.meter()));
-                Mutex::new(Schedule::new(caps, total, Instant::now()))
+                let schedule = Schedule::new(caps, total, Instant::now());
+                Mutex::new(match options.http {
+                    HttpVersion::Negotiated | HttpVersion::Http1 => schedule.connecting_ahead(),
+                    // One connection is enough.
+                    HttpVersion::Http2PriorKnowledge => schedule,
+                })
             },
             rates,
             workers,
@@ -285,7 +290,11 @@ impl Core {
             HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
             HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         };
+        let hosts = schedule.hosts();
         let host = schedule.host(origin::key(url), protocol, Instant::now);
+        if schedule.hosts() > hosts && schedule.makes_new_hosts_wait() {
+            self.connector.look_up_ahead(&Origin::of(url));
+        }
         schedule.keep_delay(host, self.delay_of(origin::key(url)));
         host
     }
@@ -312,29 +321,35 @@ impl Core {
 
     fn give_away_slots(&self, schedule: &mut Hosts) {
         while let Some(grant) = schedule.grant(Instant::now) {
-            match grant {
-                Grant::Resume { lane, lease } => lane.give(lease),
+            let open = match grant {
+                Grant::Resume { lane, lease } => {
+                    lane.give(lease);
+                    continue;
+                }
                 Grant::Open {
                     host,
                     shared,
                     meter,
                     lease,
-                } => {
-                    let worker = match &shared {
-                        Some(shared) => shared.worker,
-                        None => {
-                            self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len()
-                        }
-                    };
-                    // A worker ends only when the run is over.
-                    let _ = self.workers[worker].send(OpenLane {
-                        host,
-                        shared,
-                        meter,
-                        lease,
-                    });
-                }
-            }
+                } => OpenLane {
+                    host,
+                    shared,
+                    meter,
+                    first: First::Work(lease),
+                },
+                Grant::Ahead { host, key, meter } => OpenLane {
+                    host,
+                    shared: None,
+                    meter,
+                    first: First::Connect(key),
+                },
+            };
+            let worker = match &open.shared {
+                Some(shared) => shared.worker,
+                None => self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
+            };
+            // A worker ends only when the run is over.
+            let _ = self.workers[worker].send(open);
         }
     }
 

@@ -178,6 +178,7 @@ impl Lane {
                 Ok(answer) => {
                     self.used = true;
                     self.answered = Some(Instant::now());
+                    self.count_first_response(answer.0.status.is_success());
                     self.idle.begin_body();
                     return Ok(Some(answer));
                 }

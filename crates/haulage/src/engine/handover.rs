@@ -10,12 +10,20 @@ use crate::fetch::connection::Shared;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
 
-/// A lane to be opened, with its first piece of work.
+/// A lane to be opened, and what it does first.
 pub(super) struct OpenLane {
     pub(super) host: HostId,
     pub(super) shared: Option<Shared>,
     pub(super) meter: Arc<Meter>,
-    pub(super) lease: Lease<Work>,
+    pub(super) first: First,
+}
+
+/// What a lane does first.
+pub(super) enum First {
+    /// This piece of work.
+    Work(Lease<Work>),
+    /// It opens a connection to this host, by its key, ahead of any work.
+    Connect(Arc<str>),
 }
 
 /// How an idle lane is called.

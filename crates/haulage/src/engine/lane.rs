@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use super::core::Core;
-use super::handover::{LaneHandle, OpenLane};
+use super::core::{Core, Hosts};
+use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
 use super::present::There;
 use super::split::Split;
@@ -31,7 +31,7 @@ const KEEP_IDLE: Duration = Duration::from_secs(15);
 /// A lane, on the worker thread that it will never leave.
 pub(super) struct Lane {
     pub(super) core: Arc<Core>,
-    handle: LaneHandle,
+    pub(super) handle: LaneHandle,
     pub(super) host: HostId,
     pub(super) worker: usize,
     /// The `Host` of its requests, once there has been one: a lane serves one origin.
@@ -49,11 +49,21 @@ pub(super) struct Lane {
     pub(super) sent: Option<Instant>,
     /// When it got the head of a response, if it did.
     pub(super) answered: Option<Instant>,
+    first_response: FirstResponse,
     /// The number of the HTTP/2 connection whose limit of streams has been told.
     streams_of: Option<u64>,
     /// What comes from its host.
     pub(super) inflow: Inflow,
     pub(super) idle: IdleTimer,
+}
+
+/// How far the first response of a lane is, which counts for its host's limit when its head comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstResponse {
+    ToCome,
+    /// It is that of the present piece of work, and has been counted.
+    Counted,
+    Past,
 }
 
 /// What one piece of work came to.
@@ -94,6 +104,7 @@ impl Lane {
             patience: None,
             sent: None,
             answered: None,
+            first_response: FirstResponse::ToCome,
             streams_of: None,
             inflow: Inflow::new(&core.rates, Arc::clone(&open.meter)),
             idle: IdleTimer::new(core.options.timeout, core.options.lowest_speed),
@@ -102,12 +113,23 @@ impl Lane {
     }
 
     /// Works until there is nothing more to do.
-    pub(super) async fn run(mut self, first: Lease<Work>) {
+    pub(super) async fn run(mut self, first: First) {
         let core = Arc::clone(&self.core);
         // One for all pieces of work: to register anew with each would cost more than to look at
         // it.
         let mut stopping = pin!(core.stopping.cancelled());
-        let mut lease = first;
+        let mut lease = match first {
+            First::Work(lease) => lease,
+            First::Connect(key) => {
+                if !Box::pin(self.connect_ahead(&key, stopping.as_mut())).await {
+                    return;
+                }
+                let Some(lease) = self.wait().await else {
+                    return;
+                };
+                lease
+            }
+        };
         let mut turn = 0;
         loop {
             turn += 1;
@@ -116,16 +138,11 @@ impl Lane {
                 return;
             };
             let next = {
-                let mut schedule = self.core.schedule();
+                let mut schedule = core.schedule();
                 let seen = self.seen(fine);
-                if let Some(Connection::Http2(shared)) = &self.connection
-                    && self.streams_of.replace(shared.number) != Some(shared.number)
-                {
-                    // Its settings have come before its first response.
-                    schedule.allows_streams(self.host, shared.most_streams());
-                }
+                self.tell_streams(&mut schedule);
                 let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);
-                self.core.hand_out(schedule);
+                core.hand_out(schedule);
                 next
             };
             lease = match next {
@@ -144,14 +161,45 @@ impl Lane {
 
     /// What its last piece of work has shown of its host.
     fn seen(&self, fine: bool) -> Seen {
-        let latency = match (self.sent, self.answered) {
-            (Some(sent), Some(answered)) => Some(answered.saturating_duration_since(sent)),
-            _ => None,
-        };
         Seen {
             fine,
-            latency,
+            latency: self
+                .latency()
+                .filter(|_| self.first_response != FirstResponse::Counted),
             now: Instant::now(),
+        }
+    }
+
+    /// How long the head of the present response took.
+    fn latency(&self) -> Option<Duration> {
+        Some(self.answered?.saturating_duration_since(self.sent?))
+    }
+
+    /// Tells the schedule of its first response when the head comes. Its body may take many round
+    /// trips, in which more requests could be under way; further responses are told of at their
+    /// end.
+    pub(super) fn count_first_response(&mut self, is_success: bool) {
+        if self.first_response != FirstResponse::ToCome || !is_success {
+            return;
+        }
+        let (Some(latency), Some(now)) = (self.latency(), self.answered) else {
+            return;
+        };
+        self.first_response = FirstResponse::Counted;
+        let core = Arc::clone(&self.core);
+        let mut schedule = core.schedule();
+        self.tell_streams(&mut schedule);
+        schedule.heard(self.host, latency, now);
+        core.hand_out(schedule);
+    }
+
+    /// Tells how many streams its connection allows, once for each: its settings come before its
+    /// first response.
+    fn tell_streams(&mut self, schedule: &mut Hosts) {
+        if let Some(Connection::Http2(shared)) = &self.connection
+            && self.streams_of.replace(shared.number) != Some(shared.number)
+        {
+            schedule.allows_streams(self.host, shared.most_streams());
         }
     }
 
@@ -179,6 +227,9 @@ impl Lane {
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
         self.patience = lease.patience;
+        if self.first_response == FirstResponse::Counted {
+            self.first_response = FirstResponse::Past;
+        }
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
             Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,

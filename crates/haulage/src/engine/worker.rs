@@ -49,7 +49,7 @@ impl Worker {
                 () = over.cancelled() => return,
                 opened = self.lanes.recv() => match opened {
                     Some(open) => {
-                        tokio::spawn(Lane::new(Arc::clone(&core), self.number, &open).run(open.lease));
+                        tokio::spawn(Lane::new(Arc::clone(&core), self.number, &open).run(open.first));
                     }
                     None => return,
                 },

@@ -66,6 +66,13 @@ impl Connector {
         })
     }
 
+    /// Looks the name of an origin up ahead of time, unless its addresses are known anyway.
+    pub(crate) fn look_up_ahead(&self, origin: &Origin) {
+        if let (None, Name::Domain(name)) = (self.addresses.known(origin), &origin.host) {
+            self.resolver.look_up_ahead(name);
+        }
+    }
+
     /// Connects to an origin, on the worker thread that calls.
     ///
     /// # Errors

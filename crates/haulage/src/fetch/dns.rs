@@ -1,10 +1,12 @@
 //! Names to addresses, outside the lanes: cached, bounded, and one look-up for all that wait for
-//! the same name.
+//! the same name. Names of hosts whose work waits for a slot are looked up ahead of time.
 //!
 //! The system's own resolver is asked (`getaddrinfo`), on threads of our own: it knows
 //! `/etc/hosts`, `nsswitch.conf`, and what a VPN or a container has set up, which a resolver that
 //! speaks DNS itself does not. What it does not tell is how long an answer holds, so answers are
 //! kept for a minute.
+
+mod ahead;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType};
 use tokio::sync::watch;
 
+use self::ahead::Ahead;
 use crate::error::{Error, ErrorKind};
 use crate::pool::BlockingPool;
 
@@ -25,28 +28,41 @@ const FAILURE_KEPT: Duration = Duration::from_secs(2);
 const MOST_NAMES: usize = 10_000;
 /// Most look-ups at once: more makes common resolvers collapse.
 const MOST_AT_ONCE: usize = 8;
+/// A look-up waits for the network. So another thread takes the next one almost at once.
+const WAITS: Duration = Duration::from_millis(1);
 
 /// The cache, and the threads that fill it.
 pub(crate) struct Resolver {
     pool: BlockingPool,
-    names: Arc<Mutex<HashMap<Box<str>, Entry>>>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads share.
+struct Shared {
+    names: Mutex<HashMap<Box<str>, Entry>>,
+    ahead: Mutex<Ahead>,
+    /// Asks the system.
+    look_up: Box<dyn Fn(&str) -> Answer + Send + Sync>,
 }
 
 impl Drop for Resolver {
     fn drop(&mut self) {
+        lock(&self.shared.ahead).forget();
         // A look-up may take the resolver's own long time.
         self.pool.abandon();
     }
 }
 
 struct Entry {
-    /// `None` until the look-up has ended.
-    answer: watch::Receiver<Option<Answer>>,
+    answer: Told,
     until: Instant,
 }
 
 /// Addresses in the resolver's order (RFC 6724), or what it said instead.
 type Answer = Result<Arc<[IpAddr]>, Refusal>;
+/// How an answer is told, and heard. `None` until the look-up has ended.
+type Tell = watch::Sender<Option<Answer>>;
+type Told = watch::Receiver<Option<Answer>>;
 
 #[derive(Debug, Clone)]
 struct Refusal {
@@ -56,10 +72,33 @@ struct Refusal {
 
 impl Resolver {
     pub(crate) fn new() -> std::io::Result<Self> {
+        Self::with(look_up)
+    }
+
+    fn with(look_up: impl Fn(&str) -> Answer + Send + Sync + 'static) -> std::io::Result<Self> {
         Ok(Self {
-            pool: BlockingPool::new("haulage-dns", MOST_AT_ONCE)?,
-            names: Arc::default(),
+            pool: BlockingPool::with_patience("haulage-dns", MOST_AT_ONCE, WAITS)?,
+            shared: Arc::new(Shared {
+                names: Mutex::default(),
+                ahead: Mutex::default(),
+                look_up: Box::new(look_up),
+            }),
         })
+    }
+
+    /// Looks a name up ahead of time, when its turn comes. A failure is not told: whoever needs
+    /// the name asks again.
+    pub(crate) fn look_up_ahead(&self, name: &str) {
+        lock(&self.shared.ahead).add(name);
+        self.go_ahead();
+    }
+
+    /// Begins look-ups ahead of time, if there are any to begin.
+    fn go_ahead(&self) {
+        if lock(&self.shared.ahead).may_begin(Instant::now()) {
+            let shared = Arc::clone(&self.shared);
+            self.pool.call(move || shared.go_ahead());
+        }
     }
 
     /// The addresses of a name.
@@ -95,11 +134,27 @@ impl Resolver {
     }
 
     /// The answer to come, or the one kept.
-    fn ask(&self, name: &str) -> watch::Receiver<Option<Answer>> {
-        let now = Instant::now();
+    fn ask(&self, name: &str) -> Told {
+        let answer = match self.shared.entry(name, Instant::now()) {
+            Err(answer) => answer,
+            Ok((tell, answer)) => {
+                let (name, shared): (Box<str>, _) = (name.into(), Arc::clone(&self.shared));
+                self.pool.call(move || shared.answer(&name, &tell));
+                answer
+            }
+        };
+        lock(&self.shared.ahead).needed(name);
+        self.go_ahead();
+        answer
+    }
+}
+
+impl Shared {
+    /// Makes room for the answer to come; if there is one already, it is the error.
+    fn entry(&self, name: &str, now: Instant) -> Result<(Tell, Told), Told> {
         let mut names = lock(&self.names);
         if let Some(entry) = names.get(name).filter(|entry| entry.until > now) {
-            return entry.answer.clone();
+            return Err(entry.answer.clone());
         }
         if names.len() >= MOST_NAMES {
             names.retain(|_, entry| entry.until > now);
@@ -116,19 +171,33 @@ impl Resolver {
                 until,
             },
         );
-        drop(names);
-        let (name, names): (Box<str>, _) = (name.into(), Arc::clone(&self.names));
-        self.pool.call(move || {
-            let answer = look_up(&name);
-            if answer.is_err()
-                && let Some(entry) = lock(&names).get_mut(&name)
-            {
-                entry.until = Instant::now() + FAILURE_KEPT;
+        Ok((tell, answer))
+    }
+
+    /// Looks a name up, and tells all that wait for it.
+    fn answer(&self, name: &str, tell: &Tell) {
+        let answer = (self.look_up)(name);
+        if answer.is_err()
+            && let Some(entry) = lock(&self.names).get_mut(name)
+        {
+            entry.until = Instant::now() + FAILURE_KEPT;
+        }
+        // Nobody may wait any more.
+        let _ = tell.send(Some(answer));
+    }
+
+    /// Looks names up ahead of time until there are none to be looked up now.
+    fn go_ahead(&self) {
+        loop {
+            let now = Instant::now();
+            let Some(name) = lock(&self.ahead).begin(now) else {
+                return;
+            };
+            if let Ok((tell, _)) = self.entry(&name, now) {
+                self.answer(&name, &tell);
             }
-            // Nobody may wait any more.
-            let _ = tell.send(Some(answer));
-        });
-        answer
+            lock(&self.ahead).ended();
+        }
     }
 }
 
@@ -170,6 +239,8 @@ fn is_transient(kind: LookupErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[tokio::test]
@@ -190,7 +261,7 @@ mod tests {
         let (_, answer) = watch::channel(None);
         let (now, later) = (Instant::now(), Instant::now() + KEPT);
         for stale in [0, MOST_NAMES - 1] {
-            *lock(&resolver.names) = (0..MOST_NAMES)
+            *lock(&resolver.shared.names) = (0..MOST_NAMES)
                 .map(|number| {
                     let until = if number < stale { now } else { later };
                     let answer = answer.clone();
@@ -198,7 +269,7 @@ mod tests {
                 })
                 .collect();
             resolver.resolve("localhost").await.unwrap();
-            let kept = lock(&resolver.names).len();
+            let kept = lock(&resolver.shared.names).len();
             assert_eq!(kept, if stale == 0 { 1 } else { 2 });
         }
     }
@@ -215,5 +286,63 @@ mod tests {
     fn only_a_resolver_in_trouble_is_worth_asking_again() {
         assert!(is_transient(LookupErrorKind::Again));
         assert!(!is_transient(LookupErrorKind::NoName));
+    }
+    /// A look-up that tells its name, and ends when the test says so.
+    fn held() -> (Resolver, mpsc::Receiver<String>, mpsc::Sender<()>) {
+        let (tell, told) = mpsc::channel();
+        let (release, released) = mpsc::channel();
+        let released = Mutex::new(released);
+        let resolver = Resolver::with(move |name| {
+            // Once the test has ended, nobody is told.
+            let _ = tell.send(name.to_owned());
+            // All go on once the test has ended.
+            let _ = lock(&released).recv();
+            Ok([IpAddr::from([127, 0, 0, 1])].into())
+        });
+        (resolver.unwrap(), told, release)
+    }
+
+    #[tokio::test]
+    async fn a_name_looked_up_ahead_is_looked_up_once() {
+        let (resolver, told, release) = held();
+        resolver.look_up_ahead("a.example");
+        assert_eq!(told.recv().unwrap(), "a.example");
+        resolver.look_up_ahead("a.example");
+        release.send(()).unwrap();
+        let addresses = resolver.resolve("a.example").await.unwrap();
+        assert_eq!(addresses.len(), 1);
+        assert!(told.try_recv().is_err(), "it is looked up once");
+    }
+
+    #[test]
+    fn look_ups_ahead_leave_threads_for_a_needed_name() {
+        let (resolver, told, release) = held();
+        for number in 0..100 {
+            resolver.look_up_ahead(&number.to_string());
+        }
+        for _ in 0..ahead::AT_ONCE {
+            told.recv().unwrap();
+        }
+        resolver.ask("needed");
+        // Nothing has been let go on so far.
+        assert_eq!(told.recv().unwrap(), "needed");
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn a_failure_ahead_is_told_when_the_name_is_needed() {
+        let (tell, told) = mpsc::channel();
+        let resolver = Resolver::with(move |name| {
+            let _ = tell.send(name.to_owned());
+            Err(Refusal {
+                transient: false,
+                says: "there is none".into(),
+            })
+        });
+        let resolver = resolver.unwrap();
+        resolver.look_up_ahead("a.example");
+        assert_eq!(told.recv().unwrap(), "a.example");
+        let error = resolver.resolve("a.example").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Dns);
     }
 }

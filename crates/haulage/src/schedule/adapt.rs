@@ -36,6 +36,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         std::mem::take(&mut self.news)
     }
 
+    /// A lane has the head of a response, whose end is not told of as an answer any more.
+    pub(crate) fn heard(&mut self, id: HostId, latency: Duration, now: Instant) {
+        self.prove(id);
+        let host = &mut self.hosts[id.0];
+        let is_used = host.is_used();
+        host.limit.answered(latency, now);
+        self.answers += 1;
+        self.look(id, is_used, now);
+    }
+
     /// A lane has seen its host answer as it should, though its work has not ended so.
     pub(crate) fn answered(&mut self, id: HostId) {
         self.hosts[id.0].health.fine();
@@ -52,6 +62,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         left_alone: Duration,
     ) {
         let host = &mut self.hosts[id.0];
+        host.ahead.left = 0;
         let before = host.limit.now();
         let change = host.limit.refused(sent, now, left_alone);
         self.tell_limit(id, before, change);
@@ -142,6 +153,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         random: f64,
     ) -> Option<Vec<W>> {
         let host = &mut self.hosts[id.0];
+        host.ahead.left = 0;
         let per_host = host.limit.most();
         let alone = host.busy <= 1;
         match host.health.failed(per_host, alone, now, policy, random) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Lease;
+use super::ahead::Ahead;
 use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
@@ -76,6 +77,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
+    pub(super) ahead: Ahead,
     /// Work in flight.
     pub(super) busy: usize,
     /// Work that waits for its time.
@@ -112,6 +114,7 @@ impl<W, L, S> Host<W, L, S> {
             queue: VecDeque::new(),
             idle: Vec::new(),
             lanes: 0,
+            ahead: Ahead::default(),
             busy: 0,
             later: 0,
             health: Health::default(),
@@ -139,15 +142,36 @@ impl<W, L, S> Host<W, L, S> {
         self.health.limit(most).min(now.min(most))
     }
 
-    /// Whether it has work and may have one more in flight.
+    /// Whether it has work for a lane that is open, or for a new one, and may have one more in
+    /// flight.
     pub(super) fn could_start(&self) -> bool {
+        // What a connection is being opened for waits for that one, unless nothing else goes on:
+        // a server that allows one connection may never accept it.
+        let has_room = self.busy == 0 || self.claimed() < self.limit();
+        self.may_start() && (!self.idle.is_empty() || has_room)
+    }
+
+    /// Whether it has work for a lane that is open, and may have one more in flight.
+    fn may_start(&self) -> bool {
         !self.queue.is_empty()
             && self.may_be_asked()
             && self.busy < self.limit()
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
-    fn may_be_asked(&self) -> bool {
+    /// Work in flight, and lanes that will take some when their connection is open.
+    fn claimed(&self) -> usize {
+        match self.protocol {
+            Protocol::Exclusive => self.busy + self.ahead.lanes,
+            Protocol::Unknown | Protocol::Shared => self.busy,
+        }
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(super) fn may_be_asked(&self) -> bool {
         self.closed_until.is_none() && !self.pace.waits()
     }
 
@@ -161,7 +185,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Takes the next piece of work, which is in flight from now on.
     pub(super) fn take(&mut self) -> Option<Lease<W>> {
-        if !self.could_start() {
+        if !self.may_start() {
             return None;
         }
         let work = self.queue.pop_front()?;
@@ -203,7 +227,7 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Whether all that it may have in flight is, and more waits.
     pub(super) fn is_used(&self) -> bool {
-        let is_full = self.busy >= self.limit() || self.limit.gap().is_some();
+        let is_full = self.claimed() >= self.limit() || self.limit.gap().is_some();
         is_full && !self.queue.is_empty()
     }
 

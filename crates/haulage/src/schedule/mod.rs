@@ -6,6 +6,7 @@
 //! a parameter: it is a data structure, and tests drive it as one.
 
 mod adapt;
+mod ahead;
 mod aside;
 mod climb;
 mod health;
@@ -79,6 +80,12 @@ pub(crate) struct Schedule<W, L, S> {
     /// Every row has been queued.
     has_all: bool,
     idle: usize,
+    /// Whether connections are opened ahead.
+    connects_ahead: bool,
+    /// Lanes that open one.
+    ahead: usize,
+    /// Hosts that may be worth one.
+    considered: Vec<HostId>,
     /// How many may be busy now.
     climb: Climb,
     held: Held,
@@ -104,6 +111,12 @@ pub(crate) enum Grant<W, L, S> {
         shared: Option<S>,
         meter: Arc<Meter>,
         lease: Lease<W>,
+    },
+    /// A new lane is to open a connection before there is work for it.
+    Ahead {
+        host: HostId,
+        key: Arc<str>,
+        meter: Arc<Meter>,
     },
 }
 
@@ -143,6 +156,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             proofs: 0,
             has_all: false,
             idle: 0,
+            connects_ahead: false,
+            ahead: 0,
+            considered: Vec::new(),
             climb: Climb::new(caps.jobs, now),
             held: Held::default(),
             silent: 0,
@@ -258,6 +274,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.busy >= self.jobs()
     }
 
+    /// Returns how many hosts have work, or lanes.
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Returns whether a host that has never been asked would wait for a slot now.
+    pub(crate) fn makes_new_hosts_wait(&self) -> bool {
+        self.is_full() || !self.unproven_may() || self.others_wait()
+    }
+
     /// Whether a host waits for a slot that it could have.
     fn others_wait(&self) -> bool {
         self.turns.are_due(self.unproven_may())
@@ -267,8 +293,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// gives none after anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
-            let id = self.turns.pop(self.unproven_may())?;
+            let Some(id) = self.turns.pop(self.unproven_may()) else {
+                break;
+            };
             self.hosts[id.0].has_turn = false;
+            if !self.hosts[id.0].could_start() {
+                continue;
+            }
             let Some(lease) = self.take(id, &now) else {
                 continue;
             };
@@ -288,7 +319,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             self.offer(id);
             return Some(grant);
         }
-        None
+        self.grant_ahead()
     }
 
     /// Takes the next piece of a host's work, if it may start.
@@ -346,7 +377,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             return Next::Work(lease);
         }
         let host = &mut self.hosts[id.0];
-        if is_proven && self.idle < self.caps.idle && host.lanes <= host.limit() {
+        if is_proven && self.idle < self.caps.idle && host.lanes <= host.most_lanes() {
             host.idle.push(lane.clone());
             self.idle += 1;
             self.offer(id);
@@ -458,7 +489,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let limit = Limit::new(self.caps.start, self.caps.per_host, now());
         let key: Arc<str> = key.into();
         let patience = first_patience(self.most_unproven());
-        let host = Host::new(Arc::clone(&key), protocol, limit, patience);
+        let mut host = Host::new(Arc::clone(&key), protocol, limit, patience);
+        if self.connects_ahead {
+            host.ahead.left = self.caps.per_host;
+        }
         let id = HostId(self.hosts.insert(host));
         self.keep_delay(id, Duration::ZERO);
         self.by_key.insert(key, id);
@@ -468,9 +502,14 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Lines a host up for a turn, if it could use one.
     fn offer(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];
-        if !host.has_turn && host.could_start() {
+        if host.has_turn {
+            return;
+        }
+        if host.could_start() {
             host.has_turn = true;
             self.turns.push(id, host.is_proven);
+        } else {
+            self.consider_ahead(id);
         }
     }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::options::RetryPolicy;
 
+mod ahead;
 mod unproven;
 mod waiting;
 
@@ -61,7 +62,7 @@ fn seen(fine: bool) -> Seen {
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     match grant {
         Grant::Open { host, lease, .. } => (*host, lease.work),
-        Grant::Resume { .. } => panic!("{grant:?} should open a lane"),
+        Grant::Resume { .. } | Grant::Ahead { .. } => panic!("{grant:?} should open a lane"),
     }
 }
 
@@ -303,6 +304,10 @@ enum Step {
     Abandon(usize),
     /// The n-th idle lane has waited long enough.
     Leave(usize),
+    /// The n-th lane that opens a connection ahead has one.
+    Connected(usize),
+    /// It could not.
+    GaveUp(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -315,6 +320,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Abandon),
         1 => any::<usize>().prop_map(Step::Leave),
+        3 => any::<usize>().prop_map(Step::Connected),
+        1 => any::<usize>().prop_map(Step::GaveUp),
     ]
 }
 
@@ -327,13 +334,18 @@ proptest! {
         idle in 0usize..4,
         steps in proptest::collection::vec(step(), 0..200),
         patient in any::<bool>(),
+        connects_ahead in any::<bool>(),
     ) {
         let mut schedule = Plain::new(Caps { jobs, per_host, streams: per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
+        if connects_ahead {
+            schedule = schedule.connecting_ahead();
+        }
         let mut now = Instant::now();
         let (mut pushed, mut done, mut next_lane) = (0u32, 0u32, 0u32);
         let mut busy: Vec<(HostId, u32)> = Vec::new();
         let mut resting: HashMap<u32, HostId> = HashMap::new();
-        let settle = |schedule: &mut Plain, busy: &mut Vec<(HostId, u32)>, resting: &mut HashMap<u32, HostId>, next_lane: &mut u32| {
+        let mut ahead: Vec<HostId> = Vec::new();
+        let settle = |schedule: &mut Plain, busy: &mut Vec<(HostId, u32)>, resting: &mut HashMap<u32, HostId>, ahead: &mut Vec<HostId>, next_lane: &mut u32| {
             for grant in grants(schedule) {
                 match grant {
                     Grant::Open { host, .. } => {
@@ -341,6 +353,7 @@ proptest! {
                         busy.push((host, *next_lane));
                     }
                     Grant::Resume { lane, .. } => busy.push((resting.remove(&lane).unwrap(), lane)),
+                    Grant::Ahead { host, .. } => ahead.push(host),
                 }
             }
         };
@@ -395,13 +408,26 @@ proptest! {
                     let host = resting.remove(&lane).unwrap();
                     prop_assert!(schedule.leave(host, &lane));
                 }
-                Step::End(..) | Step::Fail(_) | Step::Abandon(_) | Step::Leave(_) => {}
+                Step::Connected(lane) if !ahead.is_empty() => {
+                    let host = ahead.remove(lane % ahead.len());
+                    next_lane += 1;
+                    if schedule.connected_ahead(host, &next_lane) {
+                        resting.insert(next_lane, host);
+                    }
+                }
+                Step::GaveUp(lane) if !ahead.is_empty() => {
+                    let host = ahead.remove(lane % ahead.len());
+                    schedule.gave_up_ahead(host);
+                }
+                Step::End(..) | Step::Fail(_) | Step::Abandon(_) | Step::Leave(_)
+                | Step::Connected(_) | Step::GaveUp(_) => {}
             }
-            settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
+            settle(&mut schedule, &mut busy, &mut resting, &mut ahead, &mut next_lane);
             prop_assert!(busy.len() <= jobs);
             prop_assert!(resting.len() <= idle);
+            prop_assert!(ahead.is_empty() || connects_ahead);
             let mut lanes: HashMap<HostId, usize> = HashMap::new();
-            for host in busy.iter().map(|(host, _)| host).chain(resting.values()) {
+            for host in busy.iter().map(|(host, _)| host).chain(resting.values()).chain(&ahead) {
                 *lanes.entry(*host).or_default() += 1;
             }
             prop_assert!(lanes.values().all(|&lanes| lanes <= per_host));
@@ -414,11 +440,17 @@ proptest! {
         // Then everything is done, in the end, and every host is forgotten of which nothing bad is
         // known.
         schedule.release_due(now + Duration::from_secs(100));
-        settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
-        while let Some((host, _)) = busy.pop() {
-            schedule.abandon(host);
-            done += 1;
-            settle(&mut schedule, &mut busy, &mut resting, &mut next_lane);
+        settle(&mut schedule, &mut busy, &mut resting, &mut ahead, &mut next_lane);
+        loop {
+            if let Some(host) = ahead.pop() {
+                schedule.gave_up_ahead(host);
+            } else if let Some((host, _)) = busy.pop() {
+                schedule.abandon(host);
+                done += 1;
+            } else {
+                break;
+            }
+            settle(&mut schedule, &mut busy, &mut resting, &mut ahead, &mut next_lane);
         }
         prop_assert_eq!(done, pushed);
         for (lane, host) in resting {

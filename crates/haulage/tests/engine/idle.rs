@@ -3,12 +3,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use haulage::{HttpVersion, Row, Verification};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::bench::{Bench, assert_done, block_on, get, next_outcome, rest};
 use crate::wild::Wild;
@@ -61,6 +62,46 @@ fn answer(stream: &mut (impl std::io::Read + std::io::Write)) {
     stream.flush().unwrap();
 }
 
+/// How the server speaks TLS, with a certificate of its own.
+fn tls() -> Arc<ServerConfig> {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = signing_key.serialize_der().try_into().unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
+}
+
+#[test]
+fn tls_session_is_resumed_on_further_connections() {
+    let (config, resumed) = (tls(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&resumed);
+    let server = Wild::serving(move |stream: TcpStream| {
+        let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let mut tls = StreamOwned::new(session, stream);
+        let _ = tls.read(&mut [0; 4096]);
+        let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        tls.write_all(answer).unwrap();
+        if tls.conn.handshake_kind() == Some(HandshakeKind::Resumed) {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        tls.sock
+    });
+    let mut bench = Bench::new();
+    bench.options.tls.verification = Verification::Insecure;
+    bench.options.per_host = Some(1);
+    let rows: Vec<Row> = (0..6)
+        .map(|row| get(&format!("{}{row}", server.url("https"))))
+        .collect();
+    bench.run(rows).iter().for_each(assert_done);
+    assert_eq!(resumed.load(Ordering::Relaxed), 5);
+}
+
 #[test]
 fn idle_connection_that_is_closed_is_given_up() {
     let server = Wild::serving(|mut stream: TcpStream| {
@@ -95,17 +136,7 @@ fn connection_that_takes_no_further_request_is_given_up() {
 
 #[test]
 fn idle_connection_that_says_close_notify_is_given_up() {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = signing_key.serialize_der().try_into().unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let config = Arc::new(config);
+    let config = tls();
     let server = Wild::serving(move |stream: TcpStream| {
         let session = ServerConnection::new(Arc::clone(&config)).unwrap();
         let mut tls = StreamOwned::new(session, stream);

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod again;
+mod ahead;
 mod aside;
 mod bench;
 mod caps;

@@ -26,6 +26,17 @@ fn unproven_hosts_get_half_of_the_slots_however_many_they_are() {
 }
 
 #[test]
+fn new_hosts_wait_once_unproven_ones_have_all_their_slots() {
+    let mut schedule = silent(4, 0, 0);
+    for (host, waits) in [("a", false), ("b", false), ("c", true), ("d", true)] {
+        assert_eq!(schedule.makes_new_hosts_wait(), waits, "{host}");
+        push_unproven(&mut schedule, host, 0);
+        grants(&mut schedule);
+    }
+    assert_eq!(schedule.hosts(), 4);
+}
+
+#[test]
 fn the_only_host_of_a_run_gets_all_slots() {
     let mut schedule = silent(4, 1, 9);
     assert_eq!(grants(&mut schedule).len(), 2, "another may come");

@@ -1,0 +1,149 @@
+//! Connections that are opened ahead of the requests that will use them, so that a growing limit
+//! does not wait for handshakes.
+//!
+//! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
+//! requests in flight: the limit may double with the next answers. While it is not known what the
+//! host speaks, one connection is opened beside the first. A host gets no more of them once it has
+//! refused anything, and none as long as other hosts wait for a slot. Connections are within
+//! `per_host` in any case.
+
+use std::sync::Arc;
+
+use super::host::{Host, Protocol};
+use super::{Grant, HostId, Schedule};
+
+/// What a host has of connections ahead.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Lanes that open one.
+    pub(super) lanes: usize,
+    /// How many more of them it may get.
+    pub(super) left: usize,
+    /// It is noted as one that may be worth another.
+    is_considered: bool,
+}
+
+impl<W, L, S> Host<W, L, S> {
+    /// How many lanes it may have, idle ones and those that connect ahead included.
+    pub(super) fn most_lanes(&self) -> usize {
+        let limit = self.limit();
+        if self.ahead.left == 0 {
+            return limit;
+        }
+        let lanes = match self.protocol() {
+            Protocol::Unknown => 2,
+            Protocol::Exclusive => limit * 2,
+            Protocol::Shared => limit,
+        };
+        lanes.min(self.limit.most())
+    }
+
+    /// Whether another connection is to be opened ahead.
+    fn could_connect_ahead(&self) -> bool {
+        if self.ahead.left == 0 || self.queue.is_empty() || !self.delay.is_zero() {
+            return false;
+        }
+        let is_useful = match self.protocol() {
+            // The first one is being opened.
+            Protocol::Unknown => self.connecting,
+            Protocol::Exclusive => true,
+            Protocol::Shared => false,
+        };
+        is_useful
+            && self.may_be_asked()
+            && self.lanes < self.most_lanes().min(self.busy + self.queue.len())
+    }
+}
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// Lets connections be opened ahead.
+    pub(crate) fn connecting_ahead(mut self) -> Self {
+        self.connects_ahead = true;
+        self
+    }
+
+    /// Notes that a host may be worth a connection ahead.
+    pub(super) fn consider_ahead(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        if !host.ahead.is_considered && host.could_connect_ahead() {
+            host.ahead.is_considered = true;
+            self.considered.push(id);
+        }
+    }
+
+    /// Opens the next connection ahead, if there is one to be opened. To be called when nothing
+    /// else can be granted.
+    pub(super) fn grant_ahead(&mut self) -> Option<Grant<W, L, S>> {
+        while let Some(id) = self.considered.pop() {
+            // It may have been forgotten, and its number given to another host.
+            let Some(host) = self.hosts.get_mut(id.0) else {
+                continue;
+            };
+            host.ahead.is_considered = false;
+            if self.has_room_ahead() && self.hosts[id.0].could_connect_ahead() {
+                return Some(self.connect_ahead(id));
+            }
+        }
+        None
+    }
+
+    fn has_room_ahead(&self) -> bool {
+        self.busy + self.ahead < self.jobs()
+            && self.idle + self.ahead < self.caps.idle
+            && !self.others_wait()
+    }
+
+    fn connect_ahead(&mut self, id: HostId) -> Grant<W, L, S> {
+        let host = &mut self.hosts[id.0];
+        self.ahead += 1;
+        host.ahead.lanes += 1;
+        host.ahead.left -= 1;
+        host.lanes += 1;
+        let grant = Grant::Ahead {
+            host: id,
+            key: Arc::clone(&host.key),
+            meter: Arc::clone(&host.meter),
+        };
+        self.offer(id);
+        grant
+    }
+
+    /// A lane has opened a connection for one request at a time ahead, and waits for work from now
+    /// on. Returns `false` if it is to end instead.
+    pub(crate) fn connected_ahead(&mut self, id: HostId, lane: &L) -> bool {
+        match self.hosts[id.0].protocol() {
+            // The host speaks both, and the others share a connection.
+            Protocol::Shared => {
+                self.gave_up_ahead(id);
+                return false;
+            }
+            Protocol::Unknown => self.learned(id, Protocol::Exclusive, None),
+            Protocol::Exclusive => {}
+        }
+        self.end_ahead(id);
+        let host = &mut self.hosts[id.0];
+        if self.idle < self.caps.idle && host.lanes <= host.most_lanes() {
+            // Those that have had answers are quicker.
+            host.idle.insert(0, lane.clone());
+            self.idle += 1;
+            self.offer(id);
+            true
+        } else {
+            self.close_lane(id);
+            false
+        }
+    }
+
+    /// A lane could not open its connection ahead, or it is of no use: it ends, and its host gets
+    /// no more of them.
+    pub(crate) fn gave_up_ahead(&mut self, id: HostId) {
+        self.end_ahead(id);
+        self.hosts[id.0].ahead.left = 0;
+        self.close_lane(id);
+    }
+
+    fn end_ahead(&mut self, id: HostId) {
+        self.ahead -= 1;
+        self.hosts[id.0].ahead.lanes -= 1;
+    }
+}

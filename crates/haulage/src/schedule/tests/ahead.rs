@@ -1,0 +1,182 @@
+//! Connections that are opened ahead of the requests that will use them.
+
+use super::*;
+
+/// A schedule that opens connections ahead, and begins with so many requests at a host.
+fn ahead(jobs: usize, per_host: usize, start: usize) -> Plain {
+    let caps = Caps {
+        start,
+        ..caps(jobs, per_host)
+    };
+    Plain::new(caps, Arc::default(), Instant::now()).connecting_ahead()
+}
+
+fn is_ahead(grant: &Grant<u32, u32, ()>) -> bool {
+    matches!(grant, Grant::Ahead { .. })
+}
+
+/// How many lanes are opened with work, and how many ahead of it.
+fn opens(schedule: &mut Plain) -> (usize, usize) {
+    let grants = grants(schedule);
+    let ahead = grants.iter().filter(|grant| is_ahead(grant)).count();
+    (grants.len() - ahead, ahead)
+}
+
+fn host(schedule: &mut Plain) -> HostId {
+    schedule.host("a", Protocol::Exclusive, Instant::now)
+}
+
+#[test]
+fn twice_as_many_connections_are_opened_as_requests_go() {
+    for (rows, per_host, jobs, expected) in [
+        (20, 16, 64, (4, 4)),
+        (20, 6, 64, (4, 2)),
+        (20, 1, 64, (1, 0)),
+        (6, 16, 64, (4, 2)),
+        (4, 16, 64, (4, 0)),
+        (20, 16, 5, (4, 1)),
+        (20, 16, 1, (1, 0)),
+    ] {
+        let mut schedule = ahead(jobs, per_host, 4);
+        for row in 0..rows {
+            push(&mut schedule, "a", Protocol::Exclusive, row);
+        }
+        assert_eq!(opens(&mut schedule), expected, "{rows} {per_host} {jobs}");
+    }
+}
+
+#[test]
+fn rows_that_come_one_by_one_are_connected_for_too() {
+    let mut schedule = ahead(64, 16, 4);
+    let mut all = (0, 0);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+        let (work, ahead) = opens(&mut schedule);
+        all = (all.0 + work, all.1 + ahead);
+    }
+    assert_eq!(all, (4, 4));
+}
+
+#[test]
+fn while_the_protocol_is_unknown_a_second_connection_is_opened() {
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Unknown, row);
+    }
+    assert_eq!(opens(&mut schedule), (1, 1));
+    let id = host(&mut schedule);
+    schedule.learned(id, Protocol::Shared, Some((1, ())));
+    assert!(!schedule.connected_ahead(id, &9));
+    let (work, ahead) = opens(&mut schedule);
+    assert!(work >= 3 && ahead == 0, "{work} {ahead}");
+}
+
+#[test]
+fn a_second_connection_that_is_open_first_tells_the_protocol() {
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Unknown, row);
+    }
+    assert_eq!(opens(&mut schedule), (1, 1));
+    let id = host(&mut schedule);
+    assert!(schedule.connected_ahead(id, &9));
+    assert_eq!(opens(&mut schedule), (3, 4));
+}
+
+#[test]
+fn work_waits_for_the_connection_that_is_opened_for_it() {
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+    }
+    opens(&mut schedule);
+    let id = host(&mut schedule);
+    assert!(schedule.connected_ahead(id, &9));
+    assert_eq!(opens(&mut schedule), (0, 0));
+    schedule.hosts[id.0].limit = Limit::new(8, 16, Instant::now());
+    schedule.offer(id);
+    let more = grants(&mut schedule);
+    assert!(matches!(more[0], Grant::Resume { lane: 9, .. }));
+    // Three are being opened for the rest of the eight, and further ones for twice as many.
+    assert!(more[1..].iter().all(is_ahead), "{more:?}");
+    assert_eq!(more.len(), 1 + 8);
+    assert!(schedule.connected_ahead(id, &10));
+    let more = grants(&mut schedule);
+    assert!(matches!(more[..], [Grant::Resume { lane: 10, .. }]));
+}
+
+#[test]
+fn what_cannot_connect_ahead_is_not_tried_again() {
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+    }
+    assert_eq!(opens(&mut schedule), (4, 4));
+    let id = host(&mut schedule);
+    for _ in 0..4 {
+        schedule.gave_up_ahead(id);
+        assert_eq!(opens(&mut schedule), (0, 0));
+    }
+    assert_eq!(schedule.hosts[id.0].lanes, 4);
+}
+
+#[test]
+fn a_host_that_has_refused_something_gets_none_ahead() {
+    let mut schedule = ahead(64, 16, 4);
+    push(&mut schedule, "a", Protocol::Exclusive, 0);
+    opens(&mut schedule);
+    let id = host(&mut schedule);
+    let now = Instant::now();
+    schedule.refused(id, now, now, Duration::ZERO);
+    for row in 1..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+        assert_eq!(opens(&mut schedule).1, 0);
+    }
+}
+
+#[test]
+fn none_is_opened_ahead_while_other_hosts_wait_or_with_a_delay() {
+    let mut schedule = ahead(4, 4, 2);
+    for row in 0..4 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+        push(&mut schedule, "b", Protocol::Exclusive, row);
+        push(&mut schedule, "c", Protocol::Exclusive, row);
+    }
+    assert_eq!(opens(&mut schedule), (4, 0));
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+    }
+    let id = host(&mut schedule);
+    schedule.keep_delay(id, Duration::from_millis(1));
+    assert_eq!(opens(&mut schedule).1, 0);
+}
+
+#[test]
+fn heads_of_first_responses_raise_the_limit() {
+    let mut schedule = ahead(64, 16, 4);
+    let start = Instant::now();
+    for row in 0..20 {
+        push_unproven(&mut schedule, "a", row);
+    }
+    assert_eq!(opens(&mut schedule), (4, 4));
+    let id = host(&mut schedule);
+    let latency = Duration::from_millis(200);
+    for _ in 0..4 {
+        assert_eq!(schedule.hosts[id.0].limit(), 4);
+        schedule.heard(id, latency, start + latency);
+    }
+    assert!(schedule.hosts[id.0].limit() >= 8);
+}
+
+#[test]
+fn a_free_connection_takes_work_though_others_are_being_opened() {
+    let mut schedule = ahead(64, 16, 4);
+    for row in 0..20 {
+        push(&mut schedule, "a", Protocol::Exclusive, row);
+    }
+    assert_eq!(opens(&mut schedule), (4, 4));
+    let id = host(&mut schedule);
+    let next = schedule.next(id, &1, false, seen(true));
+    assert!(matches!(next, Next::Work(Lease { work: 4, .. })));
+}
