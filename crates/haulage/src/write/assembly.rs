@@ -146,7 +146,7 @@ impl Bytes {
     fn share(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Stretch> {
         let others = self.others(rules);
         match segments::share(self.free(total), &others, rules)? {
-            segments::Share::Free(range) => Some(Stretch::new(range, source)),
+            segments::Share::Free(range) => Some(Stretch::new(range, source).that_is_a_range()),
             segments::Share::Of(nth, range) => {
                 self.stretches[nth].stop_at(range.start);
                 let is_all = range.start == others[nth].rest.start;

@@ -27,7 +27,7 @@ pub(crate) struct Stretch {
     is_answered: AtomicBool,
     /// It is all that another one, which crawls, had left.
     takes_over: bool,
-    /// It was taken from the end of what another one was bringing.
+    /// It was asked for as a share: it ends where another one begins.
     is_range: bool,
     began: Instant,
     pace: Mutex<Pace>,
@@ -74,7 +74,7 @@ impl Stretch {
         self
     }
 
-    /// The same, of a range at the end of what another one was to bring.
+    /// Marks it as a share, which ends where another one begins.
     pub(super) fn that_is_a_range(mut self) -> Self {
         self.is_range = true;
         self

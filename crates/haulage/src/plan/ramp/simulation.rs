@@ -134,10 +134,7 @@ fn clean_link_is_left_to_one_connection() {
         let many = course(link, 16);
         assert!(many.most <= 2, "{link:?}: {many:?}");
         let alone = course(link, 1);
-        assert!(
-            many.seconds <= alone.seconds * 1.02,
-            "{many:?} {alone:?}"
-        );
+        assert!(many.seconds <= alone.seconds * 1.02, "{many:?} {alone:?}");
     }
 }
 
