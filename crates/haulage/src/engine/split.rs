@@ -111,20 +111,26 @@ impl Split {
         lock(&self.state)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "speeds are not negative, and what is too large counts as the largest"
+    )]
     fn rules(&self, state: &State) -> Rules {
         let lanes = state.allowed().max(1) as u64;
-        let for_long = (state.usual * LONGEST_SHARE) as u64;
-        let most = match self.kept.finished() {
-            0 => FIRST_SHARE,
-            _ => for_long
-                .min(left(&self.kept) / (2 * lanes))
-                .max(LEAST_AGAIN),
+        let left = left(&self.kept);
+        let least = self.least.min(LEAST_AGAIN);
+        let most = if self.kept.finished() == 0 {
+            FIRST_SHARE.min(left / lanes)
+        } else {
+            let for_long = (state.usual * LONGEST_SHARE) as u64;
+            for_long.min(left / (2 * lanes))
         };
         Rules {
-            least: self.least.min(LEAST_AGAIN),
+            least,
+            most: most.max(least),
             pays_after: PAYS_AGAIN_AFTER,
             usual: state.usual,
-            most,
             settles: state.ramp.settles(),
         }
     }

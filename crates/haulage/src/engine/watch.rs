@@ -13,6 +13,7 @@ use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
+use crate::options::Options;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
 
@@ -73,9 +74,7 @@ impl Lane {
             ramp: self.ramp(whose),
         })
     }
-}
 
-impl Lane {
     /// Begins to follow how an item's own response comes.
     fn ramp(&self, whose: &Whose<'_>) -> Option<Ramp> {
         let (Whose::Item(_), Some(transfer)) = (whose, whose.transfer()) else {
@@ -83,8 +82,9 @@ impl Lane {
         };
         let (sent, answered) = (self.sent?, self.answered?);
         let round_trip = answered.saturating_duration_since(sent);
-        let now = std::time::Instant::now();
-        Some(Ramp::new(round_trip, now, transfer.fetched()))
+        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
+        let asked_for_many = self.core.options.split > Options::DEFAULT_SPLIT;
+        Some(if asked_for_many { ramp.eager() } else { ramp })
     }
 }
 

@@ -22,6 +22,8 @@ const GAIN_AT_ONCE: f64 = 1.75;
 const PAYS: (f64, f64) = (100.0, 2.0);
 /// The same when the file comes unevenly: then little is under way when a response is cut.
 const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
+/// The same where the user has asked for many connections.
+const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
 /// A trial's round trips, and its least and most seconds. New connections are slow in its first
 /// half, which does not count.
 const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
@@ -59,6 +61,8 @@ pub(crate) struct Ramp {
     stalls: Windows,
     stage: Stage,
     failed_trials: u32,
+    /// All are tried as soon as something has come.
+    is_eager: bool,
 }
 
 /// [`Seen`], in seconds since the beginning.
@@ -113,7 +117,15 @@ impl Ramp {
             stalls: windows((20.0 * round_trip).max(1.0)),
             stage: Stage::Alone,
             failed_trials: 0,
+            is_eager: false,
         }
+    }
+
+    /// Tries all connections as soon as something has come: the user has asked for many, so their
+    /// cost is no question.
+    pub(crate) fn eager(mut self) -> Self {
+        self.is_eager = true;
+        self
     }
 
     /// Returns after how long the speed of a new connection tells something.
@@ -149,7 +161,7 @@ impl Ramp {
             Stage::Alone => {
                 let next = self
                     .uneven(evenness, seen)
-                    .or_else(|| self.stalled(stall, self.dips.best, seen))
+                    .or_else(|| Self::stalled(stall, self.dips.best, seen))
                     .or_else(|| self.steady(grown, seen));
                 if let Some(trial) = next {
                     self.stage = Stage::Trial(trial);
@@ -167,7 +179,7 @@ impl Ramp {
             Stage::Refuted(before) => {
                 // A trial that began in a stall knows nothing of how fast it may come.
                 let before = before.max(self.dips.best * STALL);
-                if let Some(trial) = self.stalled(stall, before, seen) {
+                if let Some(trial) = Self::stalled(stall, before, seen) {
                     self.stage = Stage::Trial(trial);
                 }
             }
@@ -185,7 +197,7 @@ impl Ramp {
     }
 
     /// A trial with all, where much less comes than `before`.
-    fn stalled(&self, rate: Option<f64>, before: f64, seen: Sample) -> Option<Trial> {
+    fn stalled(rate: Option<f64>, before: f64, seen: Sample) -> Option<Trial> {
         let rate = rate.filter(|rate| *rate < before * STALL)?;
         Some(Trial::new(Connections::All, seen, rate))
     }
@@ -202,6 +214,10 @@ impl Ramp {
     /// A trial with one more, where it comes evenly and has stopped to grow.
     fn steady(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
         let rate = rate?;
+        if self.is_eager {
+            let pays = rate > 0.0 && self.pays(PAYS_EAGER, seen.left, rate);
+            return pays.then(|| Trial::new(Connections::All, seen, rate));
+        }
         // What has collapsed is no longer growing either: that is for the other two.
         let is_flat = rate <= self.growth.before? * GROWS && rate > self.growth.best * DIP;
         let pays = self.pays(PAYS, seen.left, rate);
