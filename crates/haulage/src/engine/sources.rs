@@ -60,6 +60,11 @@ impl Sources {
         self.0.iter().map(Place::busy).sum()
     }
 
+    /// Whether shares may be asked for at more than one.
+    pub(super) fn are_several(&self) -> bool {
+        self.0.iter().filter(|place| place.most > 0).count() > 1
+    }
+
     pub(super) fn get(&self, at: usize) -> Arc<Source> {
         Arc::clone(&self.0[at].source)
     }

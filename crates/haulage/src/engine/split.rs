@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::core::Core;
 use super::item::Item;
@@ -22,6 +22,7 @@ use crate::event::Transfer;
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
 use crate::http_url::HttpUrl;
+use crate::plan::ramp::{Connections, Ramp, Seen};
 use crate::plan::segments::{CRAWLS, Rules};
 use crate::write::{Assembly, Share, Stretch};
 
@@ -30,10 +31,12 @@ use crate::write::{Assembly, Share, Stretch};
 const PAYS_AFTER: f64 = 2.0;
 /// The same once they are at it: a connection is there.
 const PAYS_AGAIN_AFTER: f64 = 0.05;
-/// How long the shares have to show that they are of use.
-const TRIAL: Duration = Duration::from_secs(2);
-/// They are, where all together bring so many times what the first response brought alone.
-const GAIN: f64 = 1.1;
+/// Bytes: what is smaller is not shared any more.
+const LEAST_AGAIN: u64 = 2 << 20;
+/// Most bytes of a share before any has come to its end: its connection may be new, and slow.
+const FIRST_SHARE: u64 = 4 << 20;
+/// Seconds that a share takes at most.
+const LONGEST_SHARE: f64 = 2.0;
 
 /// A file that several lanes fetch at once.
 pub(super) struct Split {
@@ -57,30 +60,26 @@ struct State {
     failure: Option<Error>,
     /// Where shares are asked for, and how many.
     sources: Sources,
-    /// How many may be at it at once.
+    /// How many may ever be at it at once.
     most: usize,
     /// Bytes per second of the fastest lane so far.
     usual: f64,
-    trial: Trial,
+    ramp: Ramp,
 }
 
-/// Whether the others are of use: that is tried out once.
-enum Trial {
-    /// They are at it since then, when so many bytes were here; the first response brought so many
-    /// bytes per second alone.
-    Together {
-        since: Instant,
-        covered: u64,
-        alone: f64,
-    },
-    /// They did not bring more, so the first response goes on alone since then; all together
-    /// brought so many bytes per second. What it brought alone before may have been what servers
-    /// give to begin with.
-    Alone {
-        since: Instant,
-        together: f64,
-    },
-    Over,
+impl State {
+    /// How many may be at it at once, for now.
+    fn allowed(&self) -> usize {
+        // Mirrors are there to be used.
+        if self.sources.are_several() {
+            return self.most;
+        }
+        match self.ramp.connections() {
+            Connections::One => self.most.min(1),
+            Connections::Two => self.most.min(2),
+            Connections::All => self.most,
+        }
+    }
 }
 
 /// What follows when somebody is done.
@@ -112,18 +111,34 @@ impl Split {
         lock(&self.state)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "speeds are not negative, and what is too large counts as the largest"
+    )]
     fn rules(&self, state: &State) -> Rules {
+        let lanes = state.allowed().max(1) as u64;
+        let left = left(&self.kept);
+        let least = self.least.min(LEAST_AGAIN);
+        let most = if self.kept.finished() == 0 {
+            FIRST_SHARE.min(left / lanes)
+        } else {
+            let for_long = (state.usual * LONGEST_SHARE) as u64;
+            for_long.min(left / (2 * lanes))
+        };
         Rules {
-            least: self.least,
+            least,
+            most: most.max(least),
             pays_after: PAYS_AGAIN_AFTER,
             usual: state.usual,
+            settles: state.ramp.settles(),
         }
     }
 
     /// A share that waited has its lane: what it is to bring, if there is still something.
     pub(super) fn take_share(&self, at: usize) -> Option<Share> {
         let mut state = self.lock();
-        if state.sources.active() >= state.most || !state.sources.may_begin(at) {
+        if state.sources.active() >= state.allowed() || !state.sources.may_begin(at) {
             return None;
         }
         let nth = state.sources.get(at).nth;
@@ -158,34 +173,14 @@ impl Split {
         state.failure = Some(error);
     }
 
-    /// Whether the others have been of use to what the `first` response brings; `most` of them may
-    /// be at it if they are. If not, what they have not brought is free again, and the first goes
-    /// on alone.
-    fn try_out(&self, first: &Stretch, most: usize) {
+    /// Looks at how the file comes: decides whether others are of use.
+    fn look(&self) {
         let mut state = self.lock();
-        match state.trial {
-            Trial::Together {
-                since,
-                covered,
-                alone,
-            } if since.elapsed() >= TRIAL => {
-                let brought = self.kept.pieces().covered().saturating_sub(covered);
-                let together = brought as f64 / since.elapsed().as_secs_f64();
-                state.trial = Trial::Over;
-                if together < alone * GAIN {
-                    state.most = 1;
-                    self.kept.stop_all_but(first);
-                    let since = Instant::now();
-                    state.trial = Trial::Alone { since, together };
-                }
-            }
-            Trial::Alone { since, together } if since.elapsed() >= TRIAL => {
-                state.trial = Trial::Over;
-                if first.speed() * GAIN < together {
-                    state.most = most;
-                }
-            }
-            Trial::Together { .. } | Trial::Alone { .. } | Trial::Over => {}
+        let before = state.ramp.connections();
+        state.ramp.observe(seen(&self.transfer, left(&self.kept)));
+        let is_refuted = before != Connections::One && state.allowed() == 1;
+        if is_refuted {
+            self.kept.stop_unbegun();
         }
     }
 
@@ -214,7 +209,7 @@ impl Split {
                 None => Next::Nothing,
             };
         }
-        let has_room = was_active && state.sources.busy() < state.most;
+        let has_room = was_active && state.sources.busy() < state.allowed();
         if has_room && self.kept.is_shareable(&self.rules(&state)) && state.sources.queue_again(at)
         {
             return Next::Share;
@@ -226,28 +221,43 @@ impl Split {
 impl Core {
     /// An item's own response goes on: whether others are to take shares of it, or are of use. From
     /// where it comes they do only if it `may_be_split` there.
-    pub(super) fn watch(&self, item: &mut Item, first: &Stretch, may_be_split: bool) {
-        let most = item.brought.most_shares.unwrap_or(self.options.split);
+    pub(super) fn watch(
+        &self,
+        item: &mut Item,
+        first: &Stretch,
+        may_be_split: bool,
+        ramp: &mut Option<Ramp>,
+    ) {
         if let Some(split) = &item.brought.split {
-            split.is_brought_at(first.speed());
-            split.try_out(first, most);
-            return self.invite(split);
+            return self.watch_share(split, first.speed());
         }
         let (Some(kept), Some(under_way)) = (&item.brought.kept, &item.under_way) else {
             return;
         };
-        let alone = first.speed();
+        let most = item.brought.most_shares.unwrap_or(self.options.split);
+        let Some(current) = ramp
+            .as_mut()
+            .filter(|_| most > 1 && !first.is_held_up_here())
+        else {
+            return;
+        };
+        current.observe(seen(&under_way.transfer, left(kept)));
+        let helps = current.connections() != Connections::One;
         let rules = Rules {
             least: self.options.min_split_size,
-            pays_after: PAYS_AFTER,
-            usual: alone,
+            pays_after: if helps { PAYS_AGAIN_AFTER } else { PAYS_AFTER },
+            usual: first.speed(),
+            most: FIRST_SHARE,
+            settles: current.settles(),
         };
-        if most <= 1 || first.is_held_up_here() || !kept.is_shareable(&rules) {
-            return;
-        }
-        let Some(sources) = self.sources(item, kept, may_be_split.then_some(most)) else {
-            return;
+        let sources = (helps || item.joins_mirrors())
+            .then(|| self.sources(item, kept, &rules, may_be_split.then_some(most)))
+            .flatten();
+        let sources = sources.filter(|sources| helps || sources.are_several());
+        let Some(sources) = sources else {
+            return current.postpone();
         };
+        let Some(ramp) = ramp.take() else { return };
         let time_left = self.options.max_time.map(|most| item.time_left(most));
         let split = Arc::new(Split {
             kept: Arc::clone(kept),
@@ -262,12 +272,8 @@ impl Core {
                 failure: None,
                 sources,
                 most,
-                usual: alone,
-                trial: Trial::Together {
-                    since: Instant::now(),
-                    covered: kept.pieces().covered(),
-                    alone,
-                },
+                usual: rules.usual,
+                ramp,
             }),
         });
         self.invite(&split);
@@ -275,8 +281,18 @@ impl Core {
     }
 
     /// Where shares of an item's file may be asked for, so `many` at once of them where its own
-    /// response comes from; `None` if that is nowhere with an idle lane.
-    fn sources(&self, item: &Item, kept: &Assembly, many: Option<usize>) -> Option<Sources> {
+    /// response comes from; `None` if that is nowhere with an idle lane, or
+    /// these `rules` leave nothing to share.
+    fn sources(
+        &self,
+        item: &Item,
+        kept: &Assembly,
+        rules: &Rules,
+        many: Option<usize>,
+    ) -> Option<Sources> {
+        if !kept.is_shareable(rules) {
+            return None;
+        }
         let unsplit = lock(&self.unsplit);
         let takes_some = |url: &HttpUrl| !unsplit.contains(origin::key(url));
         let many = many.filter(|_| kept.identity.validator.is_some() && takes_some(item.url()));
@@ -318,6 +334,7 @@ impl Core {
     /// Somebody brings a share of a file, at this speed.
     pub(super) fn watch_share(&self, split: &Arc<Split>, speed: f64) {
         split.is_brought_at(speed);
+        split.look();
         self.invite(split);
     }
 
@@ -327,7 +344,7 @@ impl Core {
         let mut more = Vec::new();
         {
             let mut state = split.lock();
-            let room = state.most.saturating_sub(state.sources.busy());
+            let room = state.allowed().saturating_sub(state.sources.busy());
             if room == 0 || !split.kept.is_shareable(&split.rules(&state)) {
                 return;
             }
@@ -420,6 +437,21 @@ impl Core {
             let key = origin::key(split.to(&source).url());
             lock(&self.unsplit).insert(key.into());
         }
+    }
+}
+
+/// Bytes of the file that have not been written.
+fn left(kept: &Assembly) -> u64 {
+    let covered = kept.pieces().covered();
+    kept.identity.total.saturating_sub(covered)
+}
+
+/// How a file comes, as of now.
+fn seen(transfer: &Transfer, left: u64) -> Seen {
+    Seen {
+        at: Instant::now(),
+        bytes: transfer.fetched(),
+        left,
     }
 }
 

@@ -13,12 +13,14 @@ use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
+use crate::options::Options;
+use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
 
 /// The first look, at what has come that quickly: less than so many bytes say little of how fast
 /// they come.
 const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(25);
 
 /// For whom a body is received.
 pub(super) enum Whose<'a> {
@@ -43,6 +45,8 @@ pub(super) struct Watch {
     may_be_split: bool,
     interval: Interval,
     has_looked: bool,
+    /// Whether others are of use, until they are at it: then what is shared knows.
+    ramp: Option<Ramp>,
 }
 
 impl Lane {
@@ -67,7 +71,20 @@ impl Lane {
             may_be_split,
             interval,
             has_looked: false,
+            ramp: self.ramp(whose),
         })
+    }
+
+    /// Begins to follow how an item's own response comes.
+    fn ramp(&self, whose: &Whose<'_>) -> Option<Ramp> {
+        let (Whose::Item(_), Some(transfer)) = (whose, whose.transfer()) else {
+            return None;
+        };
+        let (sent, answered) = (self.sent?, self.answered?);
+        let round_trip = answered.saturating_duration_since(sent);
+        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
+        let asked_for_many = self.core.options.split > Options::DEFAULT_SPLIT;
+        Some(if asked_for_many { ramp.eager() } else { ramp })
     }
 }
 
@@ -98,7 +115,9 @@ impl Watch {
             return;
         }
         match whose {
-            Whose::Item(item) => core.watch(item, &self.place.stretch, self.may_be_split),
+            Whose::Item(item) => {
+                core.watch(item, &self.place.stretch, self.may_be_split, &mut self.ramp);
+            }
             Whose::Share(split) => core.watch_share(split, self.place.stretch.speed()),
         }
     }

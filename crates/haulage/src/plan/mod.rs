@@ -14,6 +14,7 @@ pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod name;
 pub(crate) mod pieces;
+pub(crate) mod ramp;
 pub(crate) mod registry;
 pub(crate) mod resume;
 pub(crate) mod retry_after;

@@ -1,11 +1,13 @@
 //! Which bytes of a file somebody takes who has nothing else to do. Pure.
 
 use std::ops::Range;
+use std::time::Duration;
 
 /// How much longer than the fastest one something must take to be taken away from whoever brings
 /// it.
 pub(crate) const CRAWLS: f64 = 4.0;
-/// Seconds that it must have left for that.
+/// Seconds that it must have left for that, and for a part of a range to be taken away from the
+/// response that was asked for it.
 const CRAWLS_FOR: f64 = 3.0;
 
 /// When something is shared.
@@ -18,6 +20,10 @@ pub(crate) struct Rules {
     /// Bytes per second that somebody who took a share could be expected to bring, where that is
     /// known.
     pub(crate) usual: f64,
+    /// Bytes: no more is taken at once.
+    pub(crate) most: u64,
+    /// A response's speed tells something after this time.
+    pub(crate) settles: Duration,
 }
 
 /// What somebody is bringing.
@@ -26,6 +32,9 @@ pub(crate) struct Running {
     pub(crate) rest: Range<u64>,
     /// Bytes per second, if it has been at it for long enough to tell.
     pub(crate) speed: Option<f64>,
+    /// Its response ends with a range that was taken from another one, so it is not cut unless it
+    /// is slow.
+    pub(crate) is_range: bool,
 }
 
 /// What is taken.
@@ -37,20 +46,22 @@ pub(crate) enum Share {
     Of(usize, Range<u64>),
 }
 
-/// What to take: first what nobody brings, then the second half of the largest remainder, if that
-/// is large and takes long; and of what is too small to split, all that would take very long where
-/// it is.
+/// What to take: first what nobody brings; then a range at the end of the largest remainder, at most
+/// half of it, if that is large and takes long; and of what is too small to split, all that would
+/// take very long where it is.
 pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
     if let Some(free) = free {
         return Some(Share::Free(free));
     }
-    let (nth, largest) = running
+    let largest = running
         .iter()
         .enumerate()
-        .max_by_key(|(_, one)| one.length())?;
-    if largest.length() >= rules.least.max(2) && largest.seconds(rules) > rules.pays_after {
-        let middle = largest.rest.start + largest.length() / 2;
-        return Some(Share::Of(nth, middle..largest.rest.end));
+        .filter(|(_, one)| one.may_be_cut(rules))
+        .max_by_key(|(_, one)| one.length());
+    if let Some((nth, Running { rest, .. })) = largest {
+        let middle = u64::midpoint(rest.start, rest.end);
+        let start = middle.max(rest.end.saturating_sub(rules.most));
+        return Some(Share::Of(nth, start..rest.end));
     }
     let (nth, slowest) = running
         .iter()
@@ -63,6 +74,15 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
 }
 
 impl Running {
+    fn may_be_cut(&self, rules: &Rules) -> bool {
+        let pays_after = if self.is_range {
+            rules.pays_after.max(CRAWLS_FOR)
+        } else {
+            rules.pays_after
+        };
+        self.length() >= rules.least.max(2) && self.seconds(rules) > pays_after
+    }
+
     fn length(&self) -> u64 {
         self.rest.end.saturating_sub(self.rest.start)
     }
@@ -82,11 +102,17 @@ mod tests {
         least: 100,
         pays_after: 1.0,
         usual: 50.0,
+        most: u64::MAX,
+        settles: Duration::ZERO,
     };
 
     fn running(rest: Range<u64>, speed: f64) -> Running {
         let speed = Some(speed);
-        Running { rest, speed }
+        Running {
+            rest,
+            speed,
+            is_range: false,
+        }
     }
 
     #[test]
@@ -103,6 +129,28 @@ mod tests {
             running(950..960, 1.0),
         ];
         assert_eq!(share(None, &all, &RULES), Some(Share::Of(1, 700..901)));
+    }
+
+    #[test]
+    fn a_bounded_range_is_taken_from_the_end() {
+        let rules = Rules { most: 100, ..RULES };
+        let all = [running(0..1000, 50.0)];
+        assert_eq!(share(None, &all, &rules), Some(Share::Of(0, 900..1000)));
+        let all = [running(0..150, 50.0)];
+        assert_eq!(share(None, &all, &rules), Some(Share::Of(0, 75..150)));
+    }
+
+    #[test]
+    fn a_range_is_cut_only_where_it_is_slow() {
+        for (speed, is_cut) in [(200.0, false), (50.0, true)] {
+            let range = Running {
+                is_range: true,
+                ..running(500..900, speed)
+            };
+            let found = share(None, &[running(0..20, 50.0), range], &RULES);
+            let half = Share::Of(1, 700..900);
+            assert_eq!(found, is_cut.then_some(half), "{speed}");
+        }
     }
 
     #[test]
@@ -131,6 +179,7 @@ mod tests {
         let new = Running {
             rest: 10..70,
             speed: None,
+            is_range: false,
         };
         assert_eq!(share(None, &[new], &RULES), None);
         assert_eq!(share(None, &[running(70..70, 0.0)], &RULES), None);

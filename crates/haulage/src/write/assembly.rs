@@ -120,10 +120,11 @@ impl Bytes {
         self.taken().first_gap(total)
     }
 
-    fn others(&self) -> Vec<Running> {
+    fn others(&self, rules: &Rules) -> Vec<Running> {
         let running = self.stretches.iter().map(|stretch| Running {
             rest: stretch.rest(),
-            speed: stretch.settled_speed(),
+            speed: stretch.settled_speed(rules.settles),
+            is_range: stretch.is_range(),
         });
         running.collect()
     }
@@ -143,13 +144,13 @@ impl Bytes {
 
     /// Takes a share for one of the item's URLs out of what others bring, or of what nobody does.
     fn share(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Stretch> {
-        let others = self.others();
+        let others = self.others(rules);
         match segments::share(self.free(total), &others, rules)? {
-            segments::Share::Free(range) => Some(Stretch::new(range, source)),
+            segments::Share::Free(range) => Some(Stretch::new(range, source).that_is_a_range()),
             segments::Share::Of(nth, range) => {
                 self.stretches[nth].stop_at(range.start);
                 let is_all = range.start == others[nth].rest.start;
-                let stretch = Stretch::new(range, source);
+                let stretch = Stretch::new(range, source).that_is_a_range();
                 Some(if is_all {
                     stretch.that_takes_over()
                 } else {
@@ -246,19 +247,24 @@ impl Assembly {
     /// Whether there would be something to share.
     pub(crate) fn is_shareable(&self, rules: &Rules) -> bool {
         let bytes = self.lock();
-        let others = bytes.others();
+        let others = bytes.others(rules);
         let free = bytes.free(self.identity.total);
         segments::share(free, &others, rules).is_some()
     }
 
-    /// Others than this one stop where they are, for good.
-    pub(crate) fn stop_all_but(&self, one: &Stretch) {
+    /// Gives ranges back of which nothing has come: whoever comes to them goes on across them.
+    pub(crate) fn stop_unbegun(&self) {
         for stretch in &self.lock().stretches {
-            if !std::ptr::eq(Arc::as_ptr(stretch), one) {
-                stretch.stop_at(stretch.written().end);
+            if stretch.is_range() && stretch.written().is_empty() {
+                stretch.stop_at(stretch.start());
                 stretch.ends_for_good();
             }
         }
+    }
+
+    /// How many responses have brought some of its bytes in this run, and bring no more.
+    pub(crate) fn finished(&self) -> u32 {
+        self.lock().brought_by
     }
 
     /// How many responses have brought some of its bytes in this run.

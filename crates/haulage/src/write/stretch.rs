@@ -27,6 +27,8 @@ pub(crate) struct Stretch {
     is_answered: AtomicBool,
     /// It is all that another one, which crawls, had left.
     takes_over: bool,
+    /// It was asked for as a share: it ends where another one begins.
+    is_range: bool,
     began: Instant,
     pace: Mutex<Pace>,
     /// When it began to flow, if it does.
@@ -54,6 +56,7 @@ impl Stretch {
             most: AtomicU64::new(range.end),
             is_answered: AtomicBool::new(false),
             takes_over: false,
+            is_range: false,
             began: Instant::now(),
             pace: Mutex::new(Pace {
                 looked: Instant::now(),
@@ -69,6 +72,16 @@ impl Stretch {
     pub(super) fn that_takes_over(mut self) -> Self {
         self.takes_over = true;
         self
+    }
+
+    /// Marks it as a share, which ends where another one begins.
+    pub(super) fn that_is_a_range(mut self) -> Self {
+        self.is_range = true;
+        self
+    }
+
+    pub(super) fn is_range(&self) -> bool {
+        self.is_range
     }
 
     pub(super) fn source(&self) -> usize {
@@ -141,9 +154,9 @@ impl Stretch {
         !self.has_response() && !self.takes_over
     }
 
-    /// Its speed, once it has had the time to show that: connections begin slowly.
-    pub(super) fn settled_speed(&self) -> Option<f64> {
-        (self.began.elapsed() >= LATELY).then(|| self.speed())
+    /// Its speed, once it has had this time to show that: connections begin slowly.
+    pub(super) fn settled_speed(&self, settles: Duration) -> Option<f64> {
+        (self.began.elapsed() >= settles).then(|| self.speed())
     }
 
     /// Bytes per second, lately.

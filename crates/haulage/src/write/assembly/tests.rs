@@ -1,5 +1,7 @@
 //! Several responses bring the bytes of one part, and come into each other's way.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::place::Place;
@@ -11,6 +13,8 @@ const RULES: Rules = Rules {
     least: 10,
     pays_after: 0.0,
     usual: 1.0,
+    most: u64::MAX,
+    settles: Duration::from_secs(1),
 };
 
 fn assembly() -> Arc<Assembly> {

@@ -1,0 +1,289 @@
+//! Whether more connections than one bring a file sooner, decided by how fast it comes in all. Pure.
+//!
+//! One connection begins. Others are tried when it no longer grows faster and much is left, or when
+//! it comes unevenly: a connection that fills the link comes evenly, one with losses or a server
+//! that pauses does not. What one more brings decides about all others.
+
+use std::time::{Duration, Instant};
+
+/// Of what a connection brings in a window, so much more than in the one before means that it is
+/// still growing: slow start doubles in a round trip.
+const GROWS: f64 = 1.2;
+/// A window with less than this part of the best one is a dip.
+const DIP: f64 = 0.5;
+/// A window with less than this part of what came before means that the file has stalled.
+const STALL: f64 = 0.25;
+/// How many times more must come in all for others to be of use.
+const GAIN: f64 = 1.1;
+/// One more connection with this gain shows that each is limited by itself.
+const GAIN_AT_ONCE: f64 = 1.75;
+/// Round trips and seconds that what is left must take for one more to be tried. The response that
+/// is cut in the end wastes up to two round trips' bytes: at most 2% of what is left.
+const PAYS: (f64, f64) = (100.0, 2.0);
+/// The same when the file comes unevenly: then little is under way when a response is cut.
+const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
+/// The same where the user has asked for many connections.
+const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
+/// A trial's round trips, and its least and most seconds. New connections are slow in its first
+/// half, which does not count.
+const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
+/// Seconds: a longer round trip is a slow answer rather than a long way.
+const LONGEST_ROUND_TRIP: f64 = 0.5;
+
+/// How much has come, and is left, at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    /// Bytes that have come in all.
+    pub(crate) bytes: u64,
+    /// Bytes of the file that have not.
+    pub(crate) left: u64,
+}
+
+/// How many connections may be at a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    One,
+    /// One more than the first.
+    Two,
+    /// As many as the user allows.
+    All,
+}
+
+/// Follows how a file comes, and says how many connections may be at it.
+#[derive(Debug)]
+pub(crate) struct Ramp {
+    began: Instant,
+    /// Seconds.
+    round_trip: f64,
+    growth: Windows,
+    dips: Windows,
+    stalls: Windows,
+    stage: Stage,
+    failed_trials: u32,
+    /// All are tried as soon as something has come.
+    is_eager: bool,
+}
+
+/// [`Seen`], in seconds since the beginning.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: f64,
+    bytes: u64,
+    left: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Alone,
+    Trial(Trial),
+    Proven,
+    /// More have not been of use. Before the trial it came at so many bytes per second.
+    Refuted(f64),
+}
+
+#[derive(Debug)]
+struct Trial {
+    connections: Connections,
+    since: f64,
+    /// Bytes per second without the others.
+    before: f64,
+    /// The beginning of its second half, and the bytes that had come by then.
+    second_half: Option<(f64, u64)>,
+}
+
+/// Time in windows of at least this length: what came in the last ones.
+#[derive(Debug)]
+struct Windows {
+    length: f64,
+    /// When the present one began, and the bytes that had come by then.
+    began: (f64, u64),
+    /// Bytes per second of the last complete one, and the one before.
+    last: Option<f64>,
+    before: Option<f64>,
+    best: f64,
+}
+
+impl Ramp {
+    /// Begins with one connection, after so many `bytes` from earlier ones.
+    pub(crate) fn new(round_trip: Duration, now: Instant, bytes: u64) -> Self {
+        let round_trip = round_trip.as_secs_f64().min(LONGEST_ROUND_TRIP);
+        let windows = |length| Windows::new(length, (0.0, bytes));
+        Self {
+            began: now,
+            round_trip,
+            growth: windows((2.0 * round_trip).max(0.025)),
+            dips: windows(round_trip.max(0.1)),
+            stalls: windows((20.0 * round_trip).max(1.0)),
+            stage: Stage::Alone,
+            failed_trials: 0,
+            is_eager: false,
+        }
+    }
+
+    /// Tries all connections as soon as something has come: the user has asked for many, so their
+    /// cost is no question.
+    pub(crate) fn eager(mut self) -> Self {
+        self.is_eager = true;
+        self
+    }
+
+    /// Returns after how long the speed of a new connection tells something.
+    pub(crate) fn settles(&self) -> Duration {
+        Duration::from_secs_f64((20.0 * self.round_trip).max(1.0))
+    }
+
+    /// Takes a trial back that nobody could take part in.
+    pub(crate) fn postpone(&mut self) {
+        self.stage = Stage::Alone;
+    }
+
+    /// Returns how many connections may be at the file now.
+    pub(crate) fn connections(&self) -> Connections {
+        match &self.stage {
+            Stage::Alone | Stage::Refuted(_) => Connections::One,
+            Stage::Trial(trial) => trial.connections,
+            Stage::Proven => Connections::All,
+        }
+    }
+
+    /// Takes in how the file comes. Call it about as often as the shortest window, 25 ms.
+    pub(crate) fn observe(&mut self, seen: Seen) {
+        let seen = Sample {
+            at: seen.at.saturating_duration_since(self.began).as_secs_f64(),
+            bytes: seen.bytes,
+            left: seen.left,
+        };
+        let grown = self.growth.add(seen);
+        let evenness = self.dips.add(seen);
+        let stall = self.stalls.add(seen);
+        match &mut self.stage {
+            Stage::Alone => {
+                let next = self
+                    .uneven(evenness, seen)
+                    .or_else(|| Self::stalled(stall, self.dips.best, seen))
+                    .or_else(|| self.steady(grown, seen));
+                if let Some(trial) = next {
+                    self.stage = Stage::Trial(trial);
+                }
+            }
+            Stage::Trial(trial) => {
+                let length = (TRIAL.0 * self.round_trip).clamp(TRIAL.1, TRIAL.2);
+                let before = trial.before;
+                match trial.verdict(length, grown, seen) {
+                    Some(true) => self.stage = Stage::Proven,
+                    Some(false) => self.refute(before, seen),
+                    None => {}
+                }
+            }
+            Stage::Refuted(before) => {
+                // A trial that began in a stall knows nothing of how fast it may come.
+                let before = before.max(self.dips.best * STALL);
+                if let Some(trial) = Self::stalled(stall, before, seen) {
+                    self.stage = Stage::Trial(trial);
+                }
+            }
+            Stage::Proven => {}
+        }
+    }
+
+    /// The trial has failed: the next one is for what stalls, and after each of them for what
+    /// stalls twice as long.
+    fn refute(&mut self, before: f64, seen: Sample) {
+        let length = self.settles().as_secs_f64() * f64::from(1 << self.failed_trials.min(8));
+        self.failed_trials += 1;
+        self.stalls = Windows::new(length, (seen.at, seen.bytes));
+        self.stage = Stage::Refuted(before);
+    }
+
+    /// A trial with all, where much less comes than `before`.
+    fn stalled(rate: Option<f64>, before: f64, seen: Sample) -> Option<Trial> {
+        let rate = rate.filter(|rate| *rate < before * STALL)?;
+        Some(Trial::new(Connections::All, seen, rate))
+    }
+
+    /// A trial with all, where the file comes unevenly.
+    fn uneven(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
+        let rate = rate?;
+        let before = f64::midpoint(rate, self.dips.before?);
+        let is_dip = rate < self.dips.best * DIP;
+        let pays = self.pays(PAYS_UNEVEN, seen.left, before);
+        (is_dip && pays).then(|| Trial::new(Connections::All, seen, before))
+    }
+
+    /// A trial with one more, where it comes evenly and has stopped to grow.
+    fn steady(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
+        let rate = rate?;
+        if self.is_eager {
+            let pays = rate > 0.0 && self.pays(PAYS_EAGER, seen.left, rate);
+            return pays.then(|| Trial::new(Connections::All, seen, rate));
+        }
+        // What has collapsed is no longer growing either: that is for the other two.
+        let is_flat = rate <= self.growth.before? * GROWS && rate > self.growth.best * DIP;
+        let pays = self.pays(PAYS, seen.left, rate);
+        (is_flat && pays).then(|| Trial::new(Connections::Two, seen, rate))
+    }
+
+    /// Whether what is left takes at least so many round trips, and so many seconds.
+    fn pays(&self, (round_trips, seconds): (f64, f64), left: u64, rate: f64) -> bool {
+        left as f64 >= rate * seconds.max(round_trips * self.round_trip)
+    }
+}
+
+impl Trial {
+    fn new(connections: Connections, seen: Sample, before: f64) -> Self {
+        Self {
+            connections,
+            since: seen.at,
+            before,
+            second_half: None,
+        }
+    }
+
+    /// Whether the others are of use, once that shows: `grown` is what came in a window.
+    fn verdict(&mut self, length: f64, grown: Option<f64>, seen: Sample) -> Option<bool> {
+        let is_twice = grown.is_some_and(|rate| rate >= self.before * GAIN_AT_ONCE);
+        if is_twice && self.connections == Connections::Two && self.before > 0.0 {
+            return Some(true);
+        }
+        let passed = seen.at - self.since;
+        if passed < length / 2.0 {
+            return None;
+        }
+        let (at, bytes) = *self.second_half.get_or_insert((seen.at, seen.bytes));
+        if passed < length || seen.at <= at {
+            return None;
+        }
+        let together = seen.bytes.saturating_sub(bytes) as f64 / (seen.at - at);
+        Some(together > self.before * GAIN)
+    }
+}
+
+impl Windows {
+    fn new(length: f64, began: (f64, u64)) -> Self {
+        Self {
+            length,
+            began,
+            last: None,
+            before: None,
+            best: 0.0,
+        }
+    }
+
+    /// Returns the rate of the window that ends now, if one does.
+    fn add(&mut self, seen: Sample) -> Option<f64> {
+        let (at, bytes) = self.began;
+        // Looks come at times of their own: half a look early is on time.
+        if seen.at - at < self.length - 0.01 {
+            return None;
+        }
+        let rate = seen.bytes.saturating_sub(bytes) as f64 / (seen.at - at);
+        self.began = (seen.at, seen.bytes);
+        self.before = self.last.replace(rate);
+        self.best = self.best.max(rate);
+        Some(rate)
+    }
+}
+
+#[cfg(test)]
+mod simulation;

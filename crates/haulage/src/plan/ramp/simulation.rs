@@ -1,0 +1,251 @@
+//! The ramp on links and servers in virtual time. A connection doubles its window in each round
+//! trip until the link or its own limit is reached; with losses it halves it now and then.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const STEP: f64 = 0.025;
+const MIB: u64 = 1 << 20;
+
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// Seconds.
+    round_trip: f64,
+    /// Bytes per second of all connections together, and of each.
+    rate: f64,
+    each: f64,
+    /// How likely a packet is lost.
+    loss: f64,
+    /// How many connections bring anything.
+    allows: usize,
+    /// Bytes of the file.
+    file: u64,
+    /// Seconds after which nothing more comes of the connections that are there then.
+    stalls: f64,
+}
+
+const CLEAN: Link = Link {
+    round_trip: 0.1,
+    rate: 25e6,
+    each: f64::INFINITY,
+    loss: 0.0,
+    allows: usize::MAX,
+    file: 64 * MIB,
+    stalls: f64::INFINITY,
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    opened: f64,
+    window: f64,
+}
+
+/// What became of a download.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Course {
+    seconds: f64,
+    /// Most connections at once.
+    most: usize,
+    /// When all were allowed for the first time.
+    all_at: f64,
+}
+
+/// Downloads with at most so many connections.
+fn course(link: Link, allowed: usize) -> Course {
+    course_with(link, allowed, false)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bytes are not negative, and few enough"
+)]
+fn course_with(link: Link, allowed: usize, is_eager: bool) -> Course {
+    let start = Instant::now();
+    let mut ramp = Ramp::new(Duration::from_secs_f64(link.round_trip), start, 0);
+    if is_eager {
+        ramp = ramp.eager();
+    }
+    let mut connections = vec![Connection {
+        opened: -2.0 * link.round_trip,
+        window: 15e3,
+    }];
+    let (mut come, mut time, mut random) = (0.0_f64, 0.0, 7_u64);
+    let mut all_at = f64::INFINITY;
+    let file = link.file as f64;
+    while come < file && time < 600.0 {
+        time += STEP;
+        come += step(&mut connections, link, time, &mut random);
+        let seen = Seen {
+            at: start + Duration::from_secs_f64(time),
+            bytes: come as u64,
+            left: (file - come).max(0.0) as u64,
+        };
+        ramp.observe(seen);
+        let target = match ramp.connections() {
+            Connections::One => 1,
+            Connections::Two => 2.min(allowed),
+            Connections::All => {
+                all_at = all_at.min(time);
+                allowed
+            }
+        };
+        let new = Connection {
+            opened: time,
+            window: 15e3,
+        };
+        connections.resize(target.max(connections.len()), new);
+    }
+    Course {
+        seconds: time,
+        most: connections.len(),
+        all_at,
+    }
+}
+
+/// Returns what all connections bring in a step.
+fn step(connections: &mut [Connection], link: Link, now: f64, random: &mut u64) -> f64 {
+    let has_begun = |one: &Connection| now >= one.opened + 2.0 * link.round_trip;
+    let is_stalled = |one: &Connection| now > link.stalls && one.opened < link.stalls;
+    let demand = |one: &Connection| (one.window / link.round_trip.max(1e-4)).min(link.each);
+    let bringing = |one: &Connection| has_begun(one) && !is_stalled(one);
+    let active: Vec<usize> = (0..connections.len())
+        .filter(|nth| *nth < link.allows && bringing(&connections[*nth]))
+        .collect();
+    let wanted: f64 = active.iter().map(|nth| demand(&connections[*nth])).sum();
+    let fits = (link.rate / wanted.max(1.0)).min(1.0);
+    let doubling = (STEP / link.round_trip.max(STEP)).exp2();
+    let mut come = 0.0;
+    for nth in active {
+        let bytes = demand(&connections[nth]) * fits * STEP;
+        come += bytes;
+        *random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let draw = (*random >> 33) as f64 / f64::from(1_u32 << 31);
+        let is_lost = draw > (1.0 - link.loss).powf(bytes / 1460.0);
+        let one = &mut connections[nth];
+        if is_lost {
+            one.window = (one.window * 0.5).max(15e3);
+        } else if fits >= 1.0 {
+            one.window *= doubling;
+        }
+    }
+    come
+}
+
+#[test]
+fn clean_link_is_left_to_one_connection() {
+    for (round_trip, rate) in [(0.02, 25e6), (0.1, 25e6), (0.3, 6.25e6), (0.3, 25e6)] {
+        let link = Link {
+            round_trip,
+            rate,
+            ..CLEAN
+        };
+        let many = course(link, 16);
+        assert!(many.most <= 2, "{link:?}: {many:?}");
+        let alone = course(link, 1);
+        assert!(many.seconds <= alone.seconds * 1.02, "{many:?} {alone:?}");
+    }
+}
+
+#[test]
+fn bottleneck_is_asked_for_one_more_connection_at_most() {
+    let link = Link {
+        file: 2048 * MIB,
+        ..CLEAN
+    };
+    let course = course(link, 16);
+    assert_eq!((course.most, course.all_at), (2, f64::INFINITY));
+}
+
+#[test]
+fn limit_per_connection_is_found_within_few_round_trips() {
+    for round_trip in [1e-4, 0.02, 0.1] {
+        let link = Link {
+            round_trip,
+            rate: 1e9,
+            each: 4e6,
+            file: 256 * MIB,
+            ..CLEAN
+        };
+        let (four, one) = (course(link, 4), course(link, 1));
+        assert!(four.all_at < 20.0 * round_trip + 0.25, "{link:?}: {four:?}");
+        let least = if round_trip < 0.01 { 3.9 } else { 3.5 };
+        assert!(one.seconds / four.seconds > least, "{one:?} {four:?}");
+    }
+}
+
+#[test]
+fn server_that_serves_one_connection_costs_nothing() {
+    let link = Link {
+        allows: 1,
+        each: 2e6,
+        ..CLEAN
+    };
+    let (many, one) = (course(link, 16), course(link, 1));
+    assert!(many.most <= 2, "{many:?}");
+    assert!(many.seconds <= one.seconds + STEP, "{many:?} {one:?}");
+}
+
+#[test]
+fn losses_bring_all_connections_soon() {
+    let link = Link {
+        loss: 0.005,
+        file: 256 * MIB,
+        ..CLEAN
+    };
+    let (many, one) = (course(link, 4), course(link, 1));
+    assert!(many.all_at < 5.0, "{many:?}");
+    assert!(many.seconds < one.seconds / 1.5, "{many:?} {one:?}");
+}
+
+#[test]
+fn slow_start_at_300_ms_is_no_reason_for_more() {
+    let link = Link {
+        round_trip: 0.3,
+        file: 1024 * MIB,
+        ..CLEAN
+    };
+    let course = course(link, 16);
+    assert!(course.all_at.is_infinite(), "{course:?}");
+}
+
+#[test]
+fn all_are_tried_at_once_where_many_were_asked_for() {
+    let course = course_with(CLEAN, 16, true);
+    assert!(course.all_at <= 6.0 * CLEAN.round_trip, "{course:?}");
+}
+
+proptest! {
+    /// Wherever one connection stalls for good, others are let in.
+    #[test]
+    fn what_stalls_is_rescued(
+        round_trip in 0.0..0.4_f64,
+        stalls in 1.0..20.0_f64,
+        each in 1e5..1e8_f64,
+    ) {
+        let link = Link { round_trip, stalls, each, file: 512 * MIB, ..CLEAN };
+        let alone = course(link, 1);
+        let course = course(link, 4);
+        if alone.seconds > 599.0 {
+            let rescued = stalls + 60.0 * round_trip + 8.0;
+            prop_assert!(course.all_at <= rescued || course.seconds < 599.0, "{course:?} by {rescued}");
+        }
+    }
+
+    /// Whatever comes in whatever order of time, there is an answer.
+    #[test]
+    fn any_course_is_followed(steps in proptest::collection::vec((0..5000_u64, any::<u32>()), 0..200)) {
+        let (mut at, mut bytes) = (Instant::now(), 0);
+        let mut ramp = Ramp::new(Duration::ZERO, at, 0);
+        for (wait, more) in steps {
+            at += Duration::from_millis(wait);
+            bytes += u64::from(more);
+            ramp.observe(Seen { at, bytes, left: bytes });
+            let (before, now) = (ramp.connections(), ramp.connections());
+            prop_assert_eq!(before, now);
+        }
+    }
+}
