@@ -101,13 +101,7 @@ fn repository() -> PathBuf {
 /// Makes what a block expects of its reader.
 fn prepare(block: &Block, servers: &Servers) -> Place {
     let place = Place::new();
-    for folder in [
-        "home/.local/share/bash-completion/completions",
-        "home/.local/share/man/man1",
-        "home/.config/fish/completions",
-    ] {
-        place.make(folder);
-    }
+    place.make("home");
     place.write("ca.pem", servers.tls.ca_pem());
     if block.text.contains("-i urls.txt") && !block.text.contains("> urls.txt") {
         place.write("urls.txt", &servers.plain.url("/bytes/1K/listed"));
