@@ -312,11 +312,11 @@ pub(crate) struct Download {
 
     /// Maximum segments of one file at once; 1 turns segments off
     ///
-    /// A large file starts as one request. If it no longer gets faster and more than two seconds are
-    /// left, or if it stalls, other connections download ranges from its end; with 5 or more, all
-    /// are tried at once. Each segment counts as a request (--per-host, -j). Segments are used only
-    /// if the server supports ranges and identifies the version of the file, and only if they make
-    /// it faster. With a checksum, mirrors serve segments too.
+    /// A large file starts as one request. If it no longer gets faster and more than two seconds
+    /// are left, or if it stalls, other connections download ranges from its end; with 5 or more,
+    /// all are tried at once. Each segment counts as a request (--per-host, -j). Segments are used
+    /// only if the server supports ranges and identifies the version of the file, and only if they
+    /// make it faster. With a checksum, mirrors serve segments too.
     #[arg(
         short, long, value_name = "N", value_parser = segments,
         default_value_t = Options::DEFAULT_SPLIT,

@@ -58,8 +58,8 @@ impl Lane {
         result
     }
 
-    /// Opens a connection before there is work for it. Returns whether the lane then waits for work;
-    /// otherwise it is to end.
+    /// Opens a connection before there is work for it. Returns whether the lane then waits for
+    /// work; otherwise it is to end.
     ///
     /// A failure is no sign of trouble: the host has refused nothing that was asked for.
     pub(super) async fn connect_ahead(

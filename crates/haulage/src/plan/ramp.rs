@@ -1,4 +1,5 @@
-//! Whether more connections than one bring a file sooner, decided by how fast it comes in all. Pure.
+//! Whether more connections than one bring a file sooner, decided by how fast it comes in all.
+//! Pure.
 //!
 //! One connection begins. Others are tried when it no longer grows faster and much is left, or when
 //! it comes unevenly: a connection that fills the link comes evenly, one with losses or a server
