@@ -46,9 +46,9 @@ pub(crate) enum Share {
     Of(usize, Range<u64>),
 }
 
-/// What to take: first what nobody brings; then a range at the end of the largest remainder, at
-/// most half of it, if that is large and takes long; and of what is too small to split, all that would
-/// take very long where it is.
+/// Decides what to take: first what nobody brings; then a range at the end of the largest
+/// remainder, at most half of it, if that is large and takes long; and of what is too small to
+/// split, all that would take very long where it is. Returns `None` if there is nothing to take.
 pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
     if let Some(free) = free {
         return Some(Share::Free(free));
