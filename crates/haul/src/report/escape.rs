@@ -12,7 +12,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same for text that is JSON already: `\u202e` (RFC 8259 §7), which stands for the character
+/// Escapes text that is JSON already: as `\u202e` (RFC 8259 §7), which stands for the character
 /// itself, so that it reads as the same value. Outside of strings JSON has none of them but
 /// newlines, which it shall not have here.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {

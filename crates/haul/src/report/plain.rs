@@ -33,7 +33,7 @@ impl Plain {
         }
     }
 
-    /// The same with a status line from time to time.
+    /// Creates a report that also prints a status line from time to time.
     pub(crate) fn with_status(lines: Lines, progress: Progress) -> Self {
         Self {
             progress: Some(progress),

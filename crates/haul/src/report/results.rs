@@ -32,9 +32,9 @@ pub(crate) struct Results {
 /// Why no more rows can be written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// Whoever read our standard output has enough.
+    /// The reader of standard output has closed it.
     ReaderLeft,
-    /// They have nowhere to go.
+    /// They cannot be written, for this reason.
     Unwritable(Problem),
 }
 

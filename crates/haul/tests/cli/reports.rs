@@ -5,14 +5,18 @@ use serde_json::{Value, json};
 
 use crate::Place;
 
+/// Returns a response with a text and all headers that results show.
+pub(crate) fn hello() -> Script {
+    Script::ok(Body::of("hello"))
+        .header("etag", "\"one\"")
+        .header("content-type", "text/plain")
+        .header("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT")
+}
+
 #[test]
 fn each_item_has_one_row_of_results() {
     let origin = Origin::plain();
-    let good = Script::ok(Body::of("hello"))
-        .header("etag", "\"one\"")
-        .header("content-type", "text/plain")
-        .header("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT");
-    origin.on("/good", good);
+    origin.on("/good", hello());
     origin.on("/from", Script::redirect(302, "/good"));
     let place = Place::new();
     place.write("there", "old");

@@ -6,6 +6,7 @@
 use insta::assert_snapshot;
 use origin::{Body, Origin, Script};
 
+use crate::reports::hello;
 use crate::{Place, Ran};
 
 /// Runs haul as on a terminal of 100 columns, and returns what it printed on standard output.
@@ -79,11 +80,7 @@ fn without_durations_in_line(line: &str) -> String {
 /// A server with a file, a redirect to it, and a file that is there at the second attempt.
 fn server() -> Origin {
     let origin = Origin::plain();
-    let file = Script::ok(Body::of("hello"))
-        .header("etag", "\"one\"")
-        .header("content-type", "text/plain")
-        .header("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT");
-    origin.on("/file", file);
+    origin.on("/file", hello());
     origin.on("/from", Script::redirect(302, "/file"));
     origin.on("/busy", [Script::status(503), Script::ok(Body::of("x"))]);
     origin.on("/cut", Script::ok(Body::of("x".repeat(100))).close_at(50));

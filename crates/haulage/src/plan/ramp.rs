@@ -21,9 +21,10 @@ const GAIN_AT_ONCE: f64 = 1.75;
 /// Round trips and seconds that what is left must take for one more to be tried. The response that
 /// is cut in the end wastes up to two round trips' bytes: at most 2% of what is left.
 const PAYS: (f64, f64) = (100.0, 2.0);
-/// The same when the file comes unevenly: then little is under way when a response is cut.
+/// Round trips and seconds that what is left must take when the file comes unevenly: then little
+/// is under way when a response is cut.
 const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
-/// The same where the user has asked for many connections.
+/// Round trips and seconds that what is left must take where the user asked for many connections.
 const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
 /// A trial's round trips, and its least and most seconds. New connections are slow in its first
 /// half, which does not count.
@@ -148,7 +149,8 @@ impl Ramp {
         }
     }
 
-    /// Takes in how the file comes. Call it about as often as the shortest window, 25 ms.
+    /// Notes how the file comes, and decides whether a trial begins or ends. Call it about as often
+    /// as the shortest window, 25 ms.
     pub(crate) fn observe(&mut self, seen: Seen) {
         let seen = Sample {
             at: seen.at.saturating_duration_since(self.began).as_secs_f64(),

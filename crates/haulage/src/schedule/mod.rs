@@ -53,7 +53,7 @@ pub(crate) struct Caps {
     pub(crate) jobs: usize,
     /// Work in flight at one host, and its lanes, idle ones included.
     pub(crate) per_host: usize,
-    /// The same over HTTP/2, where the server says how many it allows.
+    /// Work in flight at one host over HTTP/2, below what its server allows.
     pub(crate) streams: usize,
     /// How many of them a host of which nothing is known gets.
     pub(crate) start: usize,

@@ -106,6 +106,18 @@ fn work_waits_for_the_connection_that_is_opened_for_it() {
 }
 
 #[test]
+fn idle_host_goes_on_while_connections_ahead_hang() {
+    let mut schedule = ahead(64, 16, 4);
+    push(&mut schedule, "a", Protocol::Exclusive, 0);
+    let id = host(&mut schedule);
+    schedule.hosts[id.0].ahead.lanes = 4;
+    assert!(schedule.hosts[id.0].could_start());
+    // With a request under way, work waits for the connections.
+    schedule.hosts[id.0].busy = 1;
+    assert!(!schedule.hosts[id.0].could_start());
+}
+
+#[test]
 fn what_cannot_connect_ahead_is_not_tried_again() {
     let mut schedule = ahead(64, 16, 4);
     for row in 0..20 {
