@@ -1,6 +1,6 @@
 """The script that people write to download a list: aiohttp, a semaphore, a bar.
 
-Called by `bench/compare` with the list, the folder, and how many connections there may be.
+Called by `bench compare` with the list, the folder, and how many connections there may be.
 """
 
 import argparse

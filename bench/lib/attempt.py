@@ -6,10 +6,10 @@ import stat
 import subprocess
 from urllib.parse import quote
 
-from lib import files, measure
-from lib.cases import SECRET, VICTIM
-from lib.hostile import Hostile
-from lib.judge import Seen
+from bench.lib import files, measure
+from bench.lib.cases import SECRET, VICTIM
+from bench.lib.hostile import Hostile
+from bench.lib.judge import Seen
 
 # Bytes a second below which a client that can be told so gives up, after the case's patience.
 LOWEST = 100
@@ -45,7 +45,6 @@ def aria2c(case, urls, destination, cacert):
     flags += [f"--lowest-speed-limit={LOWEST}"]
     flags += ["--retry-wait=1"] if case.attempts > 1 else []
     return flags + ([f"--ca-certificate={cacert}"] if cacert else []) + urls
-
 
 CALLED = {"haul": haul, "curl": curl, "wget2": wget2, "aria2c": aria2c}
 

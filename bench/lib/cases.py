@@ -1,4 +1,4 @@
-"""What `bench/scorecard` plays: a case a line. Cases of one kind share a number."""
+"""The cases of `bench scorecard`, one a line. Cases of one kind share a number."""
 
 import gzip
 import hashlib
@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lib import judge
-from lib.hostile import GOAWAY, HOLD, KEEP, PING, RESET, After, Repeat, frame, h2_data, h2_head, h2_reset
+from bench.lib import judge
+from bench.lib.hostile import GOAWAY, HOLD, KEEP, PING, RESET, After, Repeat, frame, h2_data, h2_head, h2_reset
 
 BODY = hashlib.sha256(b"the right file").hexdigest().encode() * 16
 OTHER = BODY[::-1]
@@ -103,7 +103,6 @@ def many_times(body, times):
         body = gzip.compress(body, mtime=0)
     return body
 
-
 CHUNKED = b"Transfer-Encoding: chunked"
 ZIPPED = gzip.compress(BODY, mtime=0)
 BROKEN = ZIPPED[:-8] + bytes(8)
@@ -176,7 +175,6 @@ def folder(target, outside):
 def fifo(target, outside):
     del outside
     os.mkfifo(target)
-
 
 CASES = (
     Case("1", "reset in the middle", ((head(b"Content-Length: 1024") + HALF, RESET),)),

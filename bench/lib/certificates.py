@@ -2,7 +2,8 @@
 
 import subprocess
 
-from lib.server import ServerError, needs
+from bench.lib.errors import BenchError
+from bench.lib.server import needs
 
 HOSTS = {"good": "DNS:localhost,IP:127.0.0.1", "wrong-host": "DNS:elsewhere.test"}
 PAST = ("-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
@@ -30,7 +31,7 @@ def make(folder, kind):
         # Before 3.4 openssl cannot be told the dates, but takes a negative number of days.
         try:
             run([*sign, *PAST])
-        except ServerError:
+        except BenchError:
             run([*sign, "-days", "-1"])
     return cert, key
 
@@ -38,4 +39,4 @@ def make(folder, kind):
 def run(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ServerError(f"openssl made no certificate: {done.stderr.strip()}")
+        raise BenchError(f"openssl made no certificate: {done.stderr.strip()}")

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.server import which
+from bench.lib.server import which
 
 
 @dataclass
@@ -227,7 +227,6 @@ class SpliceFloor(Floor):
 
     def suits(self, work):
         return super().suits(work) and work.files.count > 1
-
 
 PEERS = {"curl": Curl, "wget2": Wget2, "aria2c": Aria2, "rclone": Rclone, "aiohttp": Aiohttp, "floor": Floor,
          "floor-splice": SpliceFloor}

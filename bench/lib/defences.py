@@ -1,519 +1,101 @@
-"""What haul does about each fault, the tests that show it, and how to take the defence out.
+"""Reads bench/defences.toml, and finds the tests and the code that it names."""
 
-A `Cut` replaces a piece of a source file, so that the test must fail; `None` where what defends is not ours (h2, rustls), or is
-not a piece that can be taken out: then `why` says so.
-"""
-
+import tomllib
 from dataclasses import dataclass
 
-ENGINE = "crates/haulage/src/"
+from bench import ROOT
+from bench.lib.errors import BenchError
+
+LISTING = ROOT / "bench/defences.toml"
+# Where tests are, by the first part of their names; all others are beside the code.
+PLACES = {"engine": ROOT / "crates/haulage/tests/engine", "cli": ROOT / "crates/haul/tests/cli"}
+SOURCES = ROOT / "crates/haulage/src"
 
 
 @dataclass(frozen=True)
 class Cut:
-    """`before` becomes `after` in a file below the engine's sources (or below the root, from `/` on)."""
+    """Code to replace in a file, named from the root on, so that a defence is gone."""
 
-    path: str
+    file: str
     before: str
     after: str
 
-    @property
-    def file(self):
-        return self.path[1:] if self.path.startswith("/") else ENGINE + self.path
+    def apply(self, tree):
+        """Replaces the code in a copy of the tree."""
+        path = tree / self.file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(self.before, self.after, 1), encoding="utf-8")
+
+    def fault(self):
+        """Returns why the code cannot be replaced; `None` if it can."""
+        path = ROOT / self.file
+        if not path.is_file():
+            return f"there is no file {self.file}"
+        if self.before not in path.read_text(encoding="utf-8"):
+            return f"{self.file} does not contain this code any more:\n{indented(self.before)}"
+        return None
 
 
 @dataclass(frozen=True)
 class Defence:
-    """One row of the table; `tests` are `place::name`, where `engine::` is an integration test of the library."""
+    """What haul does about a fault. `why` says why nothing can be cut out, where there are no cuts."""
 
     row: str
     fault: str
     does: str
     tests: tuple
-    cut: Cut | tuple | None = None
+    cuts: tuple = ()
     why: str = ""
 
-    @property
-    def cuts(self):
-        """All that is taken out together, where one defence stands behind another."""
-        if self.cut is None:
-            return ()
-        return self.cut if isinstance(self.cut, tuple) else (self.cut,)
+    def faults(self):
+        """Yields what the tree does not contain any more: tests, and code to cut out."""
+        for test in self.tests:
+            if not has_test(test):
+                yield f"there is no test {test}"
+        for cut in self.cuts:
+            if fault := cut.fault():
+                yield fault
+
+
+def load(listing=LISTING):
+    """Returns all defences, in the order of the file."""
+    try:
+        tables = tomllib.loads(listing.read_text(encoding="utf-8"))["defence"]
+        return [defence(table) for table in tables]
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"{listing}: {error}") from None
+
+
+def defence(table):
+    about = f"{LISTING.name}: row {table.get('row', 'without a number')}, {table.get('fault', 'without a fault')}"
+    try:
+        found = Defence(**{**table, "tests": tuple(table["tests"]), "cuts": tuple(Cut(**cut) for cut in table.get("cuts", ()))})
+    except (KeyError, TypeError) as error:
+        raise BenchError(f"{about}: {error}") from None
+    if bool(found.cuts) == bool(found.why):
+        raise BenchError(f"{about}: needs either cuts, or why there are none")
+    return found
+
+
+def check(defences):
+    """Raises if the tree does not contain all tests and code that the defences name."""
+    found = [f"row {each.row}, {each.fault}: {fault}" for each in defences for fault in each.faults()]
+    if found:
+        raise BenchError("\n".join(["mend these in bench/defences.toml:", *found]))
 
 
 def place_of(test):
-    """Where a test is: `engine` and `cli` are integration tests, but for what stands beside the engine's code."""
+    """Returns `engine` or `cli` for integration tests, and `src` for those beside the code."""
     place, _, rest = test.partition("::")
-    beside = place == "engine" and rest.split("::")[0] in ("tests", "torture")
-    return place if place in ("engine", "cli") and not beside else "src"
+    is_beside = place == "engine" and rest.split("::")[0] in ("tests", "torture")
+    return place if place in PLACES and not is_beside else "src"
 
 
-DEFENCES = (
-    Defence("1", "the connection is reset in the middle of a body", "incomplete, tried again",
-            ("engine::framing::a_reset_within_a_body_leaves_it_incomplete",),
-            Cut("fetch/classify.rs", "                ErrorKind::Incomplete,", "                ErrorKind::Protocol,")),
-    Defence("1", "every connection breaks after some bytes",
-            "resumed as often as it takes: an attempt that keeps 64 KiB or more renews `--retries` and `--retry-max-time`",
-            ("engine::progress::attempts_with_progress_do_not_use_up_the_retries",
-             "schedule::retry::tests::progress_renews_the_retries_and_the_first_wait"),
-            Cut("schedule/retry.rs", "            (self.rounds, self.stalled_since) = (0, Some(now));", "            self.stalled_since = Some(now);")),
-    Defence("1", "every connection breaks after some bytes that cannot be kept", "tried again `--retries` times",
-            ("engine::progress::a_server_that_only_claims_ranges_is_not_asked_for_ever",
-             "schedule::retry::tests::a_file_begun_again_is_no_progress_until_it_is_resumed"),
-            Cut("schedule/retry.rs", "Some(before) if before.part == kept.part =>", "Some(before) if before.part <= kept.part =>")),
-    Defence("2", "a body is shorter than its Content-Length", "incomplete, no file",
-            ("write::part::tests::what_is_shorter_or_longer_than_promised_gets_no_name",
-             "engine::repeating::a_body_that_is_cut_short_is_incomplete_and_leaves_no_file"),
-            Cut("write/verify.rs", "Some(promised) if promised != received =>", "Some(promised) if promised == u64::MAX && received == 0 =>")),
-    Defence("3", "bytes follow the Content-Length", "ignored; the connection is not used again",
-            ("engine::framing::what_follows_a_body_is_ignored_and_its_connection_closed",),
-            (Cut("fetch/http1/mod.rs", "self.is_taken = !self.persists || !self.buffer.is_empty();", "self.is_taken = !self.persists;"),
-             Cut("fetch/http1/mod.rs", "!self.is_taken && self.buffer.is_empty()", "!self.is_taken"))),
-    Defence("4", "no length, and the connection ends", "complete but `verified: none`; over TLS without a farewell incomplete",
-            ("engine::fetching::a_body_that_ends_with_its_connection_is_taken_but_not_verified",
-             "engine::framing::without_a_length_the_end_of_the_connection_is_the_end_unless_tls_says_nothing"),
-            Cut("plan/head.rs", "    if ends_with_its_connection {\n        Verified::Nothing", "    if ends_with_its_connection {\n        Verified::Length")),
-    Defence("5", "chunks without the last one", "incomplete",
-            ("engine::framing::a_connection_that_breaks_within_a_body_leaves_it_incomplete",),
-            Cut("fetch/classify.rs", "                ErrorKind::Incomplete,", "                ErrorKind::Protocol,")),
-    Defence("6", "Transfer-Encoding beside a Content-Length", "Transfer-Encoding wins; the connection is not used again",
-            ("engine::framing::transfer_encoding_wins_over_a_length_and_ends_its_connection",),
-            Cut("engine/exchange.rs", "if head::is_framed_twice(&head.fields) {", "if false && head::is_framed_twice(&head.fields) {")),
-    Defence("6", "several Content-Lengths, or malformed ones", "equal ones are one; others are `protocol`",
-            ("engine::framing::lengths_that_agree_are_one_and_others_are_no_http",),
-            Cut("fetch/http1/head.rs", ".filter(|said| length.is_none_or(|length| length == *said))", ".filter(|_| length.is_none_or(|length| length > 0))")),
-    Defence("7", "headers without end", "`protocol`, at 1,000 lines or 256 KiB",
-            ("engine::floods::headers_without_end_are_no_http",
-             "engine::heads::large_heads_are_read_up_to_what_browsers_take"),
-            (Cut("fetch/flood.rs", "const MOST_HEAD_LINES: usize = 1000;", "const MOST_HEAD_LINES: usize = 1 << 30;"),
-             Cut("fetch/flood.rs", "const MOST_HEAD_BYTES: usize = 256 << 10;", "const MOST_HEAD_BYTES: usize = 64 << 20;"),
-             Cut("fetch/http1/mod.rs", "if come > BEFORE_AN_ANSWER {", "if come > BEFORE_AN_ANSWER << 20 {"))),
-    Defence("7", "1xx responses without end", "`protocol`, at 1 MiB before an answer",
-            ("engine::floods::early_responses_are_passed_over_but_not_without_end",),
-            Cut("fetch/http1/mod.rs", "if come > BEFORE_AN_ANSWER {", "if come > BEFORE_AN_ANSWER << 20 {")),
-    Defence("7", "trailers without end", "`protocol`",
-            ("engine::floods::trailers_without_end_are_no_http",),
-            Cut("fetch/http1/chunks.rs", "let fits = self.trailers <= MOST_TRAILERS;", "let fits = self.trailers <= usize::MAX - MOST_TRAILERS;")),
-    Defence("8", "204, 205; a 200 of no bytes", "nothing to save: failed; an empty file",
-            ("engine::framing::what_has_nothing_to_save_fails_and_an_empty_file_is_one",),
-            Cut("plan/head.rs", "        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {",
-                "        StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => {")),
-    Defence("9", "HTTP/2 GOAWAY, REFUSED_STREAM", "streams that were not processed go again at once, not counted",
-            ("engine::resending::http2_streams_that_were_not_processed_go_again",),
-            Cut("fetch/classify.rs", "    if !cause.is_remote() {", "    if !cause.is_remote() || !cause.is_io() {")),
-    Defence("9", "HTTP/2 GOAWAY while many streams are under way", "those it covers end, the others go again, not counted",
-            ("engine::resending::many_streams_survive_a_connection_that_says_goodbye",),
-            (Cut("fetch/classify.rs", "    if cause.is_go_away() {", "    if cause.is_go_away() && cause.is_io() {"),
-             Cut("engine/exchange.rs", "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Reset => {",
-                 "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Disk => {"))),
-    Defence("9", "RST_STREAM in the middle of a body", "never taken for the end, whatever its reason",
-            ("engine::repeating::a_stream_that_was_reset_is_no_whole_body_whatever_the_reason",
-             "engine::framing::an_http2_stream_that_is_reset_is_never_whole_whatever_the_reason"),
-            Cut("fetch/http2/mod.rs", "Some(Err(cause)) => return Err(self.broken(cause)),",
-                "Some(Err(cause)) if cause.is_reset() => return Ok(None),\nSome(Err(cause)) => return Err(self.broken(cause)),")),
-    Defence("9", "HTTP/2 frames without end that bring nothing", "`protocol`, after 4,096 in a row",
-            ("engine::floods::http2_frames_that_bring_nothing_are_no_answer",),
-            Cut("fetch/flood.rs", "        self.for_nothing <= FRAMES_FOR_NOTHING", "        self.for_nothing <= u32::MAX - FRAMES_FOR_NOTHING")),
-    Defence("10", "a kept connection is closed just as it is used again", "sent again at once on a new one, not counted",
-            ("engine::resending::a_connection_that_ends_as_it_is_used_again_costs_no_attempt",),
-            Cut("engine/exchange.rs", "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Reset => {",
-                "Unanswered::Failed(error) if self.used && error.kind() == ErrorKind::Disk => {")),
-    Defence("10", "a connection that waits is closed, or says 408 or goodbye", "given up at once, not when it is used again",
-            ("engine::idle::idle_connection_that_is_closed_is_given_up",
-             "engine::idle::idle_connection_that_says_408_is_given_up",
-             "engine::idle::idle_connection_that_says_close_notify_is_given_up"),
-            Cut("engine/lane.rs", "() = Connection::ended(&mut self.connection) => self.leave(),", "() = std::future::pending() => self.leave(),")),
-    Defence("11", "a login page with status 200 in place of the file", "caught where there is a checksum",
-            ("engine::verifying::a_file_with_a_wrong_checksum_gets_no_name_and_is_asked_for_once_more",),
-            Cut("write/verify.rs", "        (found != expected).then_some((found, expected))", "        (found != expected && false).then_some((found, expected))")),
-    Defence("11a", "`Transfer-Encoding: gzip, chunked`, and deflate, also several, also without chunks",
-            "undone, within the bounds of row 26; never saved as it was sent",
-            ("engine::transfer_codings::transfer_codings_are_undone_and_the_connection_goes_on",
-             "engine::transfer_codings::coding_without_chunks_ends_with_its_connection",
-             "engine::transfer_codings::transfer_coding_has_the_bounds_of_a_content_coding"),
-            Cut("engine/core.rs", "let codings = coding::to_undo(headers, self.options.codings == Codings::Undone)?;",
-                "let codings: Vec<coding::Layer> = Vec::new();\n        let _ = headers;")),
-    Defence("11a", "any other transfer coding; `chunked` twice, or not last", "`protocol`",
-            ("engine::transfer_codings::other_transfer_codings_are_no_http_and_leave_nothing",),
-            Cut("plan/coding.rs", "Coding::of_transfer(name).ok_or_else(|| unknown_transfer(name))?", "Coding::of_transfer(name).unwrap_or(Coding::Gzip)")),
-    Defence("11a", "a transfer coding that is corrupt or cut off", "`decode`; `incomplete` where the connection ends too early; no file",
-            ("engine::transfer_codings::coding_that_is_cut_or_corrupt_is_never_saved",),
-            Cut("write/content.rs", "            decoder.end()?;", "            let _ = decoder.end();")),
-    Defence("11a", "a part of a file, or a file that breaks off, in a transfer coding", "never joined; begun again",
-            ("engine::transfer_codings::part_in_a_transfer_coding_is_never_joined",
-             "engine::transfer_codings::file_in_a_transfer_coding_is_begun_again_after_a_break"),
-            Cut("plan/resume.rs", "        if is_encoded(headers) {", "        if is_encoded(headers) && false {")),
-    Defence("11b", "folded header lines; control characters, a space before the colon, no colon, a bad name",
-            "folds become spaces; an odd line affects itself alone",
-            ("engine::heads::odd_line_in_a_head_affects_itself_alone",
-             "engine::heads::folded_and_odd_values_are_used_like_any_other",
-             "engine::heads::status_line_is_read_as_curl_reads_it"),
-            Cut("fetch/http1/head.rs", "        Err(_) => return parse_leniently(buffer),", "        Err(_) => return Err(Failure::NotHttp(\"it is odd\")),")),
-    Defence("11b", "an odd line that may say where the body ends; CR or NUL within a line", "`protocol`",
-            ("engine::heads::head_that_may_hide_framing_or_a_line_is_no_http",),
-            Cut("fetch/http1/lenient.rs", 'if has(b"transferencoding") || has(b"contentlength") {', 'if letters.is_empty() && has(b"x") {')),
-    Defence("11b", "`Content-Length : 5`, `Transfer-Encoding : chunked`, or folded", "read as meant; the connection is not used again",
-            ("engine::heads::odd_framing_is_read_as_meant_on_a_connection_of_its_own",),
-            Cut("fetch/http1/head.rs", "    parsed.persists &= !head.has_odd_framing;\n", "")),
-    Defence("11b", "an HTTP/2 head with a control character, which ends its connection", "the other files on it are asked for again",
-            ("engine::heads::http2_head_that_h2_cannot_read_harms_no_other_file",),
-            Cut("fetch/classify.rs", "    let error = if may_be_anothers(&cause) {", "    let error = if may_be_anothers(&cause) && false {")),
-    Defence("11b", "trailers that end with LF alone", "read as headers are",
-            ("engine::heads::trailers_may_end_with_line_feeds_alone",),
-            Cut("fetch/http1/chunks.rs", "(State::Trailers | State::LastEnd, b'\\n') => Ok(State::End),", "(State::LastEnd, b'\\n') => Ok(State::End),")),
-    Defence("11c", "202", "never saved; asked for again as after a 503, but without keeping others from their files",
-            ("engine::heads::accepted_is_not_ready_and_is_asked_for_again",
-             "engine::heads::files_that_are_not_ready_do_not_keep_others_waiting"),
-            Cut("plan/retry_after.rs", "        None if status == StatusCode::ACCEPTED => Some(Later { wait: None }),\n", "")),
-    Defence("11c", "201, 207, 226 and any other 2xx", "`http`: there is nothing to save",
-            ("engine::heads::only_200_203_and_a_whole_206_are_files",
-             "engine::resuming::other_success_in_answer_to_a_range_is_no_part_and_no_file",
-             "engine::output::what_is_not_the_file_itself_never_goes_out"),
-            Cut("plan/head.rs", "        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {",
-                "        StatusCode::OK | StatusCode::CREATED | StatusCode::NON_AUTHORITATIVE_INFORMATION => {")),
-    Defence("12", "200 in answer to a Range", "begun again with its first byte; never appended",
-            ("engine::resuming::row_12_a_whole_file_in_answer_to_a_range_starts_from_its_first_byte",),
-            Cut("plan/resume.rs", "                Verdict::StartAgain(self.whole(headers, length))\n",
-                "                Verdict::Continue(asked.start..self.total)\n")),
-    Defence("13", "206 with another start, end or total", "refused, and begun again",
-            ("engine::resuming::rows_13_and_15_what_is_no_part_that_was_asked_for_is_refused",),
-            Cut("plan/resume.rs", "        if range.start != asked.start {", "        if false && range.start != asked.start {")),
-    Defence("14", "206 that is shorter than asked", "taken, and the rest asked for",
-            ("engine::resuming::row_14_a_part_that_is_shorter_than_asked_is_taken_and_the_rest_asked_for",),
-            Cut("engine/resume.rs", "const MOST_SHORT: u32 = 64;", "const MOST_SHORT: u32 = 0;")),
-    Defence("15", "206 that nobody asked for", "`protocol`, unless it is clearly the whole file",
-            ("engine::resuming::row_15_a_part_that_nobody_asked_for_is_refused",
-             "engine::heads::unasked_206_that_leaves_the_whole_in_doubt_is_refused"),
-            Cut("plan/content_range.rs", "    (is_whole && is_as_long", "    ((is_whole || is_as_long)")),
-    Defence("15", "206 of the whole file that nobody asked for", "saved",
-            ("engine::heads::only_200_203_and_a_whole_206_are_files",
-             "engine::refreshing::refresh_replaces_a_file_only_with_a_whole_one",
-             "engine::resuming::whole_file_as_a_206_in_answer_to_a_range_starts_from_its_first_byte"),
-            Cut("plan/content_range.rs", "    (is_whole && is_as_long", "    (range.end == 0 && is_whole && is_as_long")),
-    Defence("15", "206 in `multipart/byteranges`, of another unit, without a Content-Range", "refused, and begun again",
-            ("engine::resuming::rows_13_and_15_what_is_no_part_that_was_asked_for_is_refused",),
-            Cut("plan/resume.rs", "        if is_multipart(headers) {", "        if is_multipart(headers) && false {")),
-    Defence("16", "the entity changes between attempts", "the new one whole",
-            ("engine::resuming::rows_16_and_18_a_file_that_changes_is_the_new_one_whole_however_its_server_takes_if_range",),
-            Cut("plan/resume.rs", "            Agreement::Different => return Ok(Verdict::Changed),", "            Agreement::Different => {}")),
-    Defence("16", "the entity changes between runs", "the new one whole",
-            ("engine::next_run::row_16_between_runs_a_file_may_change",),
-            Cut("plan/resume.rs", "            Agreement::Different => return Ok(Verdict::Changed),", "            Agreement::Different => {}")),
-    Defence("16", "the entity changes between segments", "the first one whole, as its own response brings it, or the new one",
-            ("engine::splitting::rows_16_and_22_a_share_of_another_entity_is_not_taken",),
-            Cut("plan/resume.rs", "            Agreement::Different => return Ok(Verdict::Changed),", "            Agreement::Different => {}")),
-    Defence("16", "nothing tells entities apart", "begun again; with a checksum gone on with, and begun again if that is another one",
-            ("engine::resuming::row_16_without_anything_that_tells_entities_apart_a_file_is_begun_again",
-             "engine::resuming::a_checksum_joins_bytes_too_and_finds_a_mixture"),
-            (Cut("plan/resume.rs", "            && identity.tells_apart()\n", ""),
-             Cut("plan/resume.rs", "Some(gap) if self.tells_apart() && is_within", "Some(gap) if is_within"))),
-    Defence("16", "a mirror has the rest", "gone on with under a checksum alone, without the other server's tag",
-            ("engine::resuming::a_mirror_goes_on_with_what_came_from_another_only_under_a_checksum",),
-            Cut("plan/resume.rs", "        if self.url == url {", "        if !url.is_empty() {")),
-    Defence("16", "a mirror has another file", "found by the checksum; what one has brought alone is kept, and the rest fetched from there",
-            ("engine::mirrors::row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked",
-             "engine::mirrors::row_16_if_the_first_lies_the_mirror_brings_all_of_it",
-             "engine::mirrors::what_one_brings_after_another_is_no_mixture_that_is_kept_either"),
-            Cut("engine/resume.rs", "kept.is_some_and(|kept| kept.sources().len() > 1)", "kept.is_some_and(|kept| kept.sources().len() > 9)")),
-    Defence("17", "a weak ETag", "never in If-Range, and no reason to join bytes",
-            ("engine::resuming::row_16_without_anything_that_tells_entities_apart_a_file_is_begun_again",
-             "engine::resuming::row_17_a_part_whose_tag_is_weak_now_is_not_joined"),
-            Cut("plan/validator.rs", "            Tag::Weak(_) | Tag::Unclear => None,",
-                "            Tag::Weak(tag) => Some(Self::ETag(tag.to_owned())),\n            Tag::Unclear => None,")),
-    Defence("18", "a server that takes no notice of If-Range", "each 206's validator and total are compared",
-            ("engine::resuming::rows_16_and_18_a_file_that_changes_is_the_new_one_whole_however_its_server_takes_if_range",),
-            Cut("plan/resume.rs", "            Agreement::Different => return Ok(Verdict::Changed),", "            Agreement::Different => {}")),
-    Defence("19", "416", "complete only if all is here and the total agrees; else begun again",
-            ("engine::resuming::rows_13_and_15_what_is_no_part_that_was_asked_for_is_refused",),
-            Cut("plan/resume.rs", "Ok(ContentRange::Unsatisfied { total }) if total == asked.start => {",
-                "Ok(ContentRange::Unsatisfied { total }) if total >= asked.start => {")),
-    Defence("20", "more is here than there is now", "begun again",
-            ("engine::resuming::row_20_what_is_here_is_more_than_there_is_now",),
-            (Cut("plan/resume.rs", "            Ok(ContentRange::Unsatisfied { total }) if total != self.total => Verdict::Changed,\n", ""),
-             Cut("plan/resume.rs", "            _ => Verdict::Refused(Refusal::Unsatisfied),", "            _ => Verdict::NotAnAnswer,"))),
-    Defence("21", "a content coding with ranges", "a coded body is begun again; the rest of any other is asked for as `identity`",
-            ("engine::resuming::row_21_what_came_in_a_coding_is_begun_again",),
-            Cut("plan/resume.rs", "            && !is_encoded(headers)\n            && !refuses_ranges", "            && !refuses_ranges")),
-    Defence("22", "an ETag that differs by edge server", "as it came first: one response, or several of one edge",
-            ("engine::splitting::rows_16_and_22_a_share_of_another_entity_is_not_taken",),
-            Cut("plan/resume.rs", "            Agreement::Different => return Ok(Verdict::Changed),", "            Agreement::Different => {}")),
-    Defence("23", "a server that allows one connection", "the others are given up, what they were to bring goes back to the first",
-            ("engine::splitting::row_23_a_server_that_allows_one_connection_is_left_with_one",),
-            why="several defences stand behind one another"),
-    Defence("23", "a server that refuses every range", "asked for the whole",
-            ("engine::resuming::row_23_a_server_that_takes_ranges_amiss_is_asked_for_the_whole",
-             "engine::splitting::a_server_that_refuses_every_range_is_asked_for_the_whole"),
-            Cut("engine/resume.rs", "Verdict::NotAnAnswer if may_refuse_ranges(head) => {",
-                "Verdict::NotAnAnswer if false && may_refuse_ranges(head) => {")),
-    Defence("23", "more connections bring nothing more", "no further one is begun, and those without bytes are given up",
-            ("engine::splitting::shares_that_bring_nothing_more_are_given_up",),
-            Cut("engine/split.rs", "            self.kept.stop_unbegun();\n", "")),
-    Defence("24", "a signed URL expires midway", "the URL as given is resolved again, and the identity compared",
-            ("engine::resuming::row_24_where_a_url_leads_may_change_and_what_is_there_may_not",),
-            why="each attempt begins at the URL as given; what is compared is what rows 16 and 18 take out"),
-    Defence("25", "the last segment crawls", "its remainder is shared, or taken over",
-            ("engine::splitting::row_25_what_crawls_in_the_end_is_taken_over",
-             "engine::mirrors::row_25_what_a_mirror_never_sends_the_first_does",
-             "plan::segments::tests::what_crawls_is_taken_over"),
-            Cut("plan/segments.rs", "    crawls.then(||", "    (crawls && false).then(||")),
-    Defence("26", "a bomb under `--compressed`", "given up at 64 MiB + 250 × what has come, or at `--max-size`",
-            ("engine::codings::a_bomb_is_given_up_and_leaves_nothing",),
-            Cut("write/decode.rs", "const FREE: u64 = 64 << 20;", "const FREE: u64 = 64 << 40;")),
-    Defence("27", "codings on top of codings", "at most 5",
-            ("engine::codings::what_cannot_be_undone_is_no_file_and_is_asked_for_once",
-             "plan::coding::tests::unknown_or_too_many_codings_are_refused"),
-            Cut("plan/coding.rs", "const MOST: usize = 5;", "const MOST: usize = 500;")),
-    Defence("28", "a `.tar.gz` sent as `Content-Encoding: gzip`", "saved as it was sent",
-            ("engine::codings::bytes_are_saved_as_they_were_sent_unless_asked_otherwise",),
-            Cut("engine/core.rs", "coding::to_undo(headers, self.options.codings == Codings::Undone)?", "coding::to_undo(headers, true)?")),
-    Defence("28", "`deflate` without its zlib wrapper; `none` or a charset as a coding", "decoded; no coding",
-            ("write::decode::tests::deflate_without_its_wrapper_is_undone_too",
-             "plan::coding::tests::words_that_are_no_coding_are_left_out"),
-            Cut("write/decode.rs", "    let method_is_deflate = first & 0x0f == 8 && first >> 4 <= 7;", "    let method_is_deflate = first < u8::MAX;\n    return second < u8::MAX || method_is_deflate;")),
-    Defence("29", "a coding that is corrupt or cut off", "`decode`, no file",
-            ("engine::codings::what_cannot_be_undone_is_no_file_and_is_asked_for_once",),
-            Cut("write/content.rs", "            decoder.end()?;", "            let _ = decoder.end();")),
-    Defence("30", "redirects in a loop, or without end", "`redirect`, after `--max-redirects`",
-            ("engine::redirects::a_loop_ends_after_the_last_redirect_that_is_allowed",),
-            Cut("engine/settle.rs", "if item.hops > self.options.max_redirects {", "if item.hops > self.options.max_redirects + 20 {")),
-    Defence("31", "a redirect from https to http", "refused, unless `--allow-downgrade`",
-            ("fetch::redirect::tests::only_http_is_followed_and_never_back_from_https",
-             "engine::redirects::plain_http_is_spoken_only_where_it_is_allowed"),
-            Cut("fetch/redirect.rs", '("https", "http")', '("https", "nothing")')),
-    Defence("32", "a redirect to `file:`, `ftp:`, `data:`, `javascript:`", "refused",
-            ("engine::redirects::a_redirect_to_another_scheme_is_refused",),
-            Cut("http_url/mod.rs", "if !is_http(scheme) {", "if !is_http(scheme) && scheme.len() > 99 {")),
-    Defence("35", "a path or query that browsers rewrite, in a URL or a Location", "asked for byte for byte",
-            ("engine::targets::target_is_sent_as_given_in_both_versions",
-             "engine::targets::location_is_followed_as_given_in_both_versions",
-             "http_url::tests::request_target_keeps_the_bytes_given"),
-            Cut("http_url/target.rs", "&CONTROLS.add(b' ')", "&CONTROLS.add(b'\\'').add(b' ')")),
-    Defence("35", "a control character in a URL of a list", "that row fails, with its line number",
-            ("engine::targets::url_with_a_control_character_fails_with_its_line",),
-            Cut("http_url/target.rs", "rest.bytes().find(u8::is_ascii_control)", "rest.bytes().find(|byte| *byte == 0)")),
-    Defence("35", "raw bytes in Location", "percent-encoded; line breaks and NUL refused",
-            ("engine::redirects::other_bytes_of_a_location_are_percent_encoded",
-             "engine::redirects::a_location_that_breaks_its_line_is_not_followed",
-             "fetch::redirect::tests::raw_bytes_are_percent_encoded"),
-            Cut("fetch/redirect.rs", "percent_encode(location.as_bytes(), RAW).to_string()", "String::from_utf8_lossy(location.as_bytes()).into_owned()")),
-    Defence("36", "a redirect suggests another name", "the name is that of the URL as given",
-            ("engine::redirects::a_redirect_is_followed_and_the_name_is_that_of_the_url_as_given",),
-            why="by construction: the name is given before the first request"),
-    Defence("44", "a response stalls", "`timeout`",
-            ("engine::repeating::silence_is_a_timeout",),
-            Cut("fetch/idle.rs", "            if Instant::now() >= at {", "            if Instant::now() >= at + Duration::from_secs(86400) {")),
-    Defence("44", "a body drips", "`timeout`, below `--lowest-speed`",
-            ("fetch::idle::tests::a_body_that_drips_too_slowly_fails_after_the_timeout",
-             "engine::slowness::a_body_that_drips_is_a_stalled_one_below_the_lowest_speed"),
-            Cut("fetch/idle.rs", "if window.bytes < bytes_in(self.lowest_speed, self.timeout) {", "if window.bytes < bytes_in(0, self.timeout) {")),
-    Defence("45", "Retry-After: seconds, a date, the past, the absurd", "the whole host waits, or the item fails at once",
-            ("engine::patience::retry_after_closes_the_host_and_no_other",
-             "plan::retry_after::tests::seconds_dates_the_past_and_the_absurd"),
-            Cut("engine/trouble.rs", "            schedule.close(host, now + asked);", "            schedule.close(host, now + asked.mul_f64(0.0));")),
-    Defence("45", "Retry-After with another status: 202, 403, 404, 413, 423 and others",
-            "waited for by the host (403, 408, 413, 429, 5xx) or by the item alone; 410 is final all the same",
-            ("engine::patience::retry_after_is_honoured_whatever_the_status",
-             "engine::patience::retry_after_beyond_the_limit_ends_the_item_whatever_the_status",
-             "engine::patience::file_that_is_to_be_asked_for_later_keeps_no_other_waiting",
-             "engine::patience::gone_is_gone_whatever_it_says_of_later"),
-            Cut("plan/retry_after.rs", "        status => !status.is_success(),", "        status => status == StatusCode::SERVICE_UNAVAILABLE,")),
-    Defence("45", "Retry-After with a redirect", "followed after that",
-            ("engine::patience::redirect_that_asks_to_wait_is_followed_after_that",),
-            Cut("engine/exchange.rs", "let wait = self.wait_before_following(&head, asked);", "let wait = self.wait_before_following(&head, asked.filter(|_| false));")),
-    Defence("45", "403 or 429 with `x-ratelimit-remaining: 0`", "waits until `x-ratelimit-reset`, no longer than for Retry-After",
-            ("engine::patience::rate_limit_that_is_used_up_is_waited_for",
-             "engine::patience::rate_limit_met_by_a_resumed_download_is_waited_for"),
-            Cut("plan/retry_after.rs", "None if is_about_rates(status) && is_used_up(headers) => Some(Later {", "None if is_about_rates(status) && is_used_up(headers) && false => Some(Later {")),
-    Defence("46", "an outage", "one request at a time with growing pauses, and in the end given up",
-            ("engine::patience::an_outage_is_probed_one_request_at_a_time",
-             "engine::patience::what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for"),
-            (Cut("schedule/health.rs", "        self.failures >= PATIENCE.max(per_host)", "        self.failures >= usize::MAX.max(per_host)"),
-             Cut("schedule/adapt.rs", "let change = host.limit.refused(sent, now, left_alone);", "let (change, _) = (None, (sent, left_alone));"))),
-    Defence("46", "a server that refuses what goes beyond some requests at once", "gets as many as it answers; no more than a twentieth is refused",
-            ("engine::courtesy::row_46_a_storm_of_refusals_ends_with_all_files_and_few_of_them",),
-            Cut("schedule/adapt.rs", "let change = host.limit.refused(sent, now, left_alone);", "let (change, _) = (None, (sent, left_alone));")),
-    Defence("46", "a server that refused much is healthy again", "its limit is at nine tenths of what it takes within 25 round trips",
-            ("schedule::limit::simulation::a_healthy_server_has_its_limit_back_within_25_round_trips",),
-            Cut("schedule/limit/decide.rs", "let is_well = self.seems_well(now);", "let is_well = false;")),
-    Defence("46", "a server is back after an outage", "asked for one file at a time, and soon for as many as before",
-            ("schedule::limit::simulation::after_an_outage_the_limit_is_back_within_25_round_trips",),
-            Cut("schedule/limit.rs", "        self.is_back |= self.in_vain >= OUTAGE;", "        self.is_back |= self.in_vain >= u32::MAX;")),
-    Defence("3", "a second response after the first, once the next request is on its way", "no answer to that: one without a length is asked for on a new connection",
-            ("engine::resending::row_3_a_second_response_after_the_first_is_no_answer_to_the_next_request",),
-            Cut("engine/exchange.rs", "Ok((head, _)) if self.used && is_unasked(&head) => {", "Ok((head, _)) if false && is_unasked(&head) => {")),
-    Defence("47", "a name that does not exist; a resolver in trouble", "permanent; tried again",
-            ("fetch::dns::tests::only_a_resolver_in_trouble_is_worth_asking_again",),
-            Cut("fetch/dns.rs", "        LookupErrorKind::Again\n", "        LookupErrorKind::Again | LookupErrorKind::NoName\n")),
-    Defence("48", "one dead address among several", "the others are tried (RFC 8305)",
-            ("fetch::happy_eyeballs::tests::a_silent_address_does_not_keep_from_a_live_one",
-             "fetch::happy_eyeballs::tests::a_dead_address_does_not_keep_from_a_live_one"),
-            Cut("fetch/happy_eyeballs.rs", "if more => {}", "if more && false => {}")),
-    Defence("49", "a certificate that is expired, of nobody, of another host", "permanent `tls`",
-            ("engine::certificates::a_certificate_that_does_not_fit_is_refused_and_it_is_said_why",),
-            Cut("fetch/tls/mod.rs", ".with_custom_certificate_verifier(Arc::new(trusted))",
-                ".with_custom_certificate_verifier({ drop(trusted); Arc::new(Anybody(provider)) })")),
-    Defence("49", "a server's own certificate, named with `--cacert`, that is expired or of another host", "permanent `tls`",
-            ("engine::certificates::named_certificate_that_is_expired_or_for_another_host_is_refused",
-             "fetch::tls::named::tests::named_certificate_of_another_name_or_time_is_refused"),
-            Cut("fetch/tls/named.rs", "        named.check_dates(now)?;\n", "")),
-    Defence("49", "TLS where plain HTTP is spoken, or the other way round", "the error says so, and what to write",
-            ("engine::certificates::http_at_a_server_with_tls_suggests_https",
-             "engine::certificates::https_at_a_plain_server_suggests_http"),
-            Cut("fetch/http1/mod.rs", "matches!(bytes, [0x15 | 0x16, 0x03, ..])", "bytes.len() > 1 << 30")),
-    Defence("50", "the clock jumps", "waits are measured on a clock that does not",
-            ("fetch::idle::tests::each_wait_has_its_own_time",),
-            why="by construction: waits are `Instant`s; the tests run on a clock of their own"),
-    Defence("51", "one host is slow or dead", "the others go on; looked for up to 10,240 rows ahead",
-            ("engine::patience::a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list",),
-            Cut("engine/window.rs", "                state.farther += LOOK_AHEAD / 2;", "                state.farther += 0;")),
-    Defence("51", "many hosts never answer", "they get half of `-j` together, until they have answered",
-            ("schedule::tests::unproven::unproven_hosts_get_half_of_the_slots_however_many_they_are",),
-            Cut("schedule/unproven.rs", "let half = (most / 2).max(1);", "let half = most;")),
-    Defence("51", "many hosts never answer, and stand first in the list", "they take turns in their slots, so that others are asked too",
-            ("schedule::tests::unproven::silent_hosts_ahead_of_good_rows_delay_them_by_seconds",),
-            Cut("schedule/unproven.rs", "let holds_up_unproven = is_full", "let holds_up_unproven = false && is_full")),
-    Defence("52", "`..`, absolute, drive and stream names, `%2f`, `%5c`, `%00`", "one plain component",
-            ("plan::layout::tests::what_is_not_plain_is_made_so_and_says_so",
-             "engine::lists::hostile_urls_become_plain_files_below_the_destination"),
-            Cut("plan/component.rs", "        '/' | '\\\\' | '\\0' | '<'", "        '\\0' | '<'")),
-    Defence("53", "control, bidi and escape characters", "stripped from names, escaped where they are shown",
-            ("plan::layout::tests::what_is_not_plain_is_made_so_and_says_so",),
-            Cut("plan/component.rs", ".filter(|&character| !is_invisible(character))", ".filter(|&character| !is_invisible(character) || true)")),
-    Defence("53", "the same on a terminal", "escaped",
-            ("cli::reports::nothing_from_a_list_or_a_server_moves_the_cursor",),
-            Cut("/crates/haul/src/report/escape.rs", '        let _ = write!(out, "\\\\u{{{:x}}}", u32::from(character));', "        let _ = write!(out, \"{character}\");")),
-    Defence("54", "`:` and the like, dots and spaces at the end; CON, NUL", "kept where the destination accepts them (tried once), else made safe, as everywhere with `--portable-names`; CON, NUL and the like always",
-            ("plan::layout::tests::what_is_not_plain_is_made_so_and_says_so",
-             "engine::names::reserved_names_are_changed_on_every_file_system",
-             "plan::component::tests::what_the_destination_accepts_stays_and_nothing_else",
-             "engine::names::names_keep_what_the_file_system_accepts",
-             "engine::names::portable_names_are_safe_for_every_system"),
-            Cut("plan/component.rs", "fn is_device(component: &str) -> bool {\n", "fn is_device(component: &str) -> bool {\n    if component.len() < 99 {\n        return false;\n    }\n")),
-    Defence("54", "a file system that makes another name of the one it is given", "only what a folder lists under just that name is accepted",
-            ("write::directory::names::tests::what_cannot_be_tried_is_not_accepted",),
-            Cut("write/directory/names.rs", "Accepted::tried(|name| listed.contains(name.as_bytes()))", "Accepted::tried(|name| listed.contains(name.as_bytes()) || true)")),
-    Defence("55", "a name of more than 255 bytes", "cut on a character boundary, with a hash and its extension",
-            ("plan::layout::tests::a_long_name_is_cut_on_a_character_boundary_and_keeps_its_extension",),
-            Cut("plan/component.rs", "MAX_COMPONENT: usize = 255;", "MAX_COMPONENT: usize = 2550;")),
-    Defence("56", "two rows of one name; names alike but for case or normalisation", "both kept, under the same names on every run",
-            ("plan::registry::tests::names_alike_but_for_case_or_normalisation_are_kept_apart",
-             "plan::registry::tests::of_three_rows_with_one_name_the_first_keeps_it"),
-            Cut("plan/component.rs", "        folded[start..].make_ascii_lowercase();", "        let _ = start;")),
-    Defence("56a", "a row that would be named `.haul`", "made safe as any other",
-            ("engine::lists::nothing_is_named_into_the_workspace",),
-            Cut("plan/component.rs", "component.eq_ignore_ascii_case(\".haul\") ||", "component.eq_ignore_ascii_case(\".nohaul\") ||")),
-    Defence("57", "a link, a folder, a FIFO stands at the target", "never written through",
-            ("engine::existing::each_policy_does_what_it_says_whatever_stands_there",),
-            Cut("engine/present.rs", "        (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),\n",
-                "        (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),\n        (Present::Link | Present::Obstacle, _) if true => Verdict::Take(0),\n")),
-    Defence("57a", "a file of another URL stands at the name", "compared by length, time and bytes; both kept, the new one under its `~` name",
-            ("engine::comparing::two_urls_of_one_name_in_two_runs_are_both_kept",
-             "engine::comparing::a_file_of_another_time_is_fetched_and_compared",
-             "cli::downloads::a_file_of_another_url_is_kept_and_the_new_name_is_reported"),
-            Cut("plan/existing.rs", "        _ => Settlement::Beside,\n", "        _ => Settlement::Replace,\n")),
-    Defence("57a", "another tool has left a part of the file at the name", "not skipped; replaced by the whole file",
-            ("engine::comparing::a_partial_file_of_another_tool_is_completed",),
-            (Cut("plan/existing.rs", "    offered.length == Some(standing.length) && same_time", "    offered.length.is_some() && same_time"),
-             Cut("engine/refresh.rs", "self.entity.length == Some(length)", "self.entity.length >= Some(length)"))),
-    Defence("57a", "the same, of its full length from the start, beside `NAME.aria2`, `NAME.part`, …", "not skipped; replaced only if it is a prefix, otherwise an error",
-            ("engine::comparing::a_file_that_another_tool_has_not_finished_is_never_skipped",),
-            Cut("plan/existing.rs", " && same_time && !standing.is_unfinished", " && same_time")),
-    Defence("57a", "such a file changes just as it is to be replaced", "it stays",
-            ("write::directory::compare::tests::what_has_changed_since_it_was_compared_stays",),
-            (Cut("write/directory/compare.rs", "    if now(folder, &standing) != Ok(expected) {", "    if now(folder, &standing).is_err() {"),
-             Cut("write/directory/compare.rs", "    if now(parts.as_fd(), part) == Ok(expected) {", "    if true {"))),
-    Defence("57a", "the same with `--exists refresh`, to which its server answers 304", "asked without a condition, since its size is not the recorded one",
-            ("engine::refreshing::half_a_file_of_another_tool_is_not_unchanged",),
-            Cut("engine/known.rs", "                if is_as_recorded(length) && !known.is_by_name_alone() {", "                if !known.is_by_name_alone() {")),
-    Defence("57", "a folder on the way to the target is a link", "not followed",
-            ("write::directory::tests::a_folder_that_is_a_link_does_not_lead_out",),
-            Cut("write/directory/workspace.rs", "OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC", "OFlags::DIRECTORY | OFlags::CLOEXEC")),
-    Defence("58", "no room, while writing, syncing, closing or recording", "stops once, status 3; the run goes on later",
-            ("engine::tests::a_full_disk_stops_the_run_once",
-             "engine::torture::each_operation_may_fail_once_and_the_next_run_makes_up_for_it",
-             "cli::downloads::a_disk_without_enough_room_ends_with_3_before_anything_is_asked"),
-            Cut("engine/settle.rs", "        if error.ends_the_run() {", "        if error.ends_the_run() && false {")),
-    Defence("59", "a destination that cannot be written", "status 3, before the first request",
-            ("cli::downloads::a_destination_that_cannot_be_written_ends_with_3_before_anything_is_asked",),
-            why="nothing is asked before the folder is open"),
-    Defence("60", "out of file descriptors", "fewer lanes, no failures",
-            ("cli::downloads::with_few_descriptors_there_are_fewer_requests_at_once_and_no_failures",),
-            Cut("engine/descriptors.rs", "const PER_REQUEST: u64 = 4;", "const PER_REQUEST: u64 = 1;")),
-    Defence("61", "several runs of URLs, one destination", "they share it; the last one cleans up (`bench/share`)",
-            ("engine::sharing::runs_of_urls_share_a_folder_and_the_last_one_cleans_up",
-             "engine::sharing::run_of_urls_shares_a_folder_with_one_of_lists",
-             "write::directory::tests::run_that_ends_removes_nothing_of_another_one"),
-            Cut("write/directory/lock.rs", "        Err(Errno::WOULDBLOCK) => Ok(false),", "        Err(Errno::WOULDBLOCK) => Ok(true),")),
-    Defence("61", "two runs that record lists, one destination", "the second waits, and says for whom (`--no-wait`: status 3)",
-            ("cli::sharing::second_run_of_a_list_says_for_whom_it_waits_and_goes_on",
-             "cli::sharing::run_that_shall_not_wait_ends_with_3",
-             "write::directory::tests::a_second_run_is_kept_out_until_the_first_has_ended"),
-            Cut("write/directory/lock.rs", "            Err(Errno::WOULDBLOCK) => return Ok(Taken::Busy(read(&file), None)),",
-                "            Err(Errno::WOULDBLOCK) => {}")),
-    Defence("61", "a run that was interrupted or killed beside others", "whoever asks for its parts takes them up; what is of no use goes",
-            ("engine::sharing::parts_of_several_runs_are_each_taken_up_by_who_asks_for_them",
-             "engine::sharing::rows_of_an_interrupted_run_are_not_done_again",
-             "cli::sharing::what_a_killed_run_left_goes_with_the_next"),
-            Cut("state/keeper/asking.rs", "        is_taken.then_some(assembly)", "        (is_taken && from == u64::MAX).then_some(assembly)")),
-    Defence("61", "a file system without locks", "other runs are kept out by a file that names a process, as long as that runs (`bench/deny`)",
-            ("write::directory::lock::tests::mark_of_a_dead_process_is_removed_and_of_another_host_is_not",
-             "write::directory::lock::tests::mark_keeps_others_out_until_it_is_given_back",
-             "write::directory::owner::tests::process_is_alive_only_with_its_start_time"),
-            Cut("write/directory/owner.rs", "if then == now => Life::Alive", "if then <= now => Life::Alive")),
-    Defence("61a", "a file system without hard links or exclusive renames", "looks first and renames then; nothing is replaced (`bench/deny`)",
-            ("write::directory::tests::first_part_has_the_name_where_no_call_claims_it",),
-            Cut("write/directory/claim.rs", "            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),", "            Ok(_) => Ok(renameat(self.parts, part_name(part).as_c_str(), to.folder, to.file)?),")),
-    Defence("61a", "a kernel or sandbox without syncfs", "files and folders are synced one by one (`bench/deny`)",
-            ("write::directory::syncing::tests::without_syncfs_each_folder_with_a_new_name_is_synced_once",),
-            Cut("write/directory/syncing.rs", "            of_folder(&*folder(path)?)?;", "            let _ = path;")),
-    Defence("61b", "a damaged state", "put aside as `state.db.damaged`; the run goes on with the files that are there",
-            ("cli::recorded::damaged_state_is_put_aside_and_the_run_goes_on",
-             "cli::recorded::damage_that_shows_only_later_does_not_end_the_run",
-             "cli::recorded::state_of_a_newer_version_is_left_alone"),
-            Cut("state/damage.rs", "                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase", "                ErrorCode::NotADatabase")),
-    Defence("62", "a part that is not as it was left, or that somebody else put there", "not used, and removed",
-            ("engine::next_run::row_62_a_part_that_is_not_as_it_was_left_is_not_used",
-             "engine::next_run::row_62_a_part_that_nobody_has_recorded_is_removed"),
-            Cut("write/directory/left.rs", "            && found.st_nlink == 1\n", "")),
-    Defence("63", "a power cut at any instant", "what has its name is whole; what is recorded would survive",
-            ("engine::torture::at_whatever_instant_the_power_goes_what_has_its_name_is_whole",
-             "state::keeper::tests::what_is_written_while_the_disk_syncs_is_not_recorded_yet"),
-            Cut("write/committer.rs", "let synced = self.sync(&group);", "let synced: io::Result<()> = self.sync(&group[..0]);")),
-    Defence("63", "kill -9 at any instant", "the next run finishes the list (`bench/kill`)",
-            ("engine::next_run::the_next_run_goes_on_where_one_stopped",
-             "engine::splitting::a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle"),
-            Cut("engine/resume.rs", "        item.brought.kept = state.take_up(ask, &input, item.request.url(), is_checked);", "        let _ = (input, is_checked);")),
-    Defence("64", "an executable mode", "no file is made executable",
-            ("write::directory::tests::a_file_is_never_executable",),
-            Cut("write/directory/open.rs", "Mode::from_raw_mode(0o666)", "Mode::from_raw_mode(0o777)")),
-    Defence("65", "a byte-order mark, CRLF, blank lines, comments, no last newline", "read",
-            ("source::text::tests::marks_line_ends_blanks_and_comments_are_read_as_people_write_them",),
-            Cut("source/lines.rs", "bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);", "bytes = bytes.strip_prefix(b\"x\").unwrap_or(bytes);")),
-    Defence("66", "lines that are not UTF-8, or of a megabyte; bad URLs", "that row fails with its line number; the buffer is bounded",
-            ("source::text::tests::lines_that_cannot_be_read_stop_no_other",
-             "engine::lists::rows_that_cannot_be_read_fail_alone_with_their_line"),
-            Cut("source/lines.rs", "        self.bytes.len() > MAX_LINE\n", "        self.bytes.len() > MAX_LINE * 9\n")),
-    Defence("66", "a line with two URLs, a comment or a name after a space; CSV, JSON, HTML, aria2's form", "that row fails and says what to write",
-            ("source::text::tests::a_row_that_cannot_be_used_fails_alone_and_says_why",
-             "source::hints::tests::what_follows_a_space_is_told_from_a_url_with_spaces"),
-            Cut("source/hints.rs", "memchr(b' ', text.as_bytes())?", "memchr(b'\\0', text.as_bytes())?")),
-    Defence("66", "a binary file given as a list", "refused as a whole, with status 2",
-            ("source::binary::tests::binary_files_are_told_from_lists",
-             "cli::lists::a_binary_file_is_refused_as_a_whole"),
-            Cut("source/binary.rs", "    is_binary.then_some(", "    (is_binary && false).then_some(")),
-    Defence("67", "a list whose `.gz` or `.zst` breaks off", "what was read is done; then status 2 and a clear word",
-            ("source::decompressed::tests::of_data_that_ends_too_early_the_whole_lines_are_rows",
-             "cli::lists::a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2"),
-            Cut("source/lines.rs", "                    self.error = Some(error);", "                    drop(error);")),
-    Defence("68", "the list has changed since the last run", "a row is known by what it asks for, not by its number alone",
-            ("engine::lists::a_list_that_has_changed_finds_its_files_again",
-             "engine::lists::where_names_come_from_whole_urls_rows_of_one_name_may_change_places",
-             "engine::lists::each_layout_gives_the_same_names_on_every_run"),
-            Cut("plan/layout.rs", "    let digest = Sha256::digest(given.as_bytes());",
-                "    let digest = Sha256::digest(format!(\"{given}{:?}\", std::time::Instant::now()).as_bytes());")),
-    Defence("69", "a list that comes slowly on standard input", "each item starts as it comes",
-            ("cli::lists::a_line_on_standard_input_is_fetched_before_the_next_one_comes",
-             "source::text::tests::a_row_is_there_with_its_line_and_a_read_error_ends_the_list"),
-            Cut("source/lines.rs", "        self.filled.end += read;\n        Ok(read)",
-                "        self.filled.end += read;\n        self.filled.end += read_once(&mut self.reader, &mut self.buffer[self.filled.end..])?;\n        Ok(read)")),
-)
+def has_test(test):
+    folder = PLACES.get(place_of(test), SOURCES)
+    name = f"fn {test.rpartition('::')[2]}("
+    return any(name in file.read_text(encoding="utf-8") for file in folder.rglob("*.rs"))
+
+
+def indented(text):
+    return "\n".join(f"    {line}" for line in text.splitlines())

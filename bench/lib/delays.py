@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from lib.threaded import HOST, Threaded
+from bench.lib.threaded import HOST, Threaded
 
 
 class Delays(Threaded):

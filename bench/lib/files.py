@@ -77,7 +77,6 @@ class Rows(FileSet):
         with open(copy, "rb", buffering=0) as file:
             return file.read(self.size + 1) == self.content()
 
-
 SETS = {
     "small": FileSet("small", 20_000, 4 * KIB, "{:05}.bin"),
     "medium": FileSet("medium", 2_000, 256 * KIB, "medium-{:04}.bin"),

@@ -4,24 +4,17 @@ import http.server
 import subprocess
 import threading
 import urllib.request
-from pathlib import Path
+
+from bench.lib.errors import BenchError, built
 
 HOST = "127.0.0.1"
-
-
-class OriginError(Exception):
-    """The program is missing, or did not start."""
 
 
 class Origin:
     """`with Origin(program) as origin:` runs it; `origin.url("bytes/5M?seed=7")` names a body."""
 
     def __init__(self, program):
-        self.program = Path(program).resolve()
-        if not self.program.is_file():
-            raise OriginError(
-                f"{program} not found: `cargo build --release -p origin` makes it, --origin names another"
-            )
+        self.program = built(program, "--origin")
         self.process = None
         self.base = ""
 
@@ -34,7 +27,7 @@ class Origin:
         self.base = self.process.stdout.readline().strip()
         if not self.base:
             self.__exit__()
-            raise OriginError(f"{self.program} did not start")
+            raise BenchError(f"{self.program} did not start")
         return self
 
     def __exit__(self, *_):

@@ -1,4 +1,4 @@
-"""Draws the medians of `bench/compare` as bars."""
+"""Draws the medians of `bench compare` as bars."""
 
 from xml.sax.saxutils import escape
 

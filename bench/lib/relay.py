@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lib.threaded import HOST, Threaded
+from bench.lib.threaded import HOST, Threaded
 
 READ = 1 << 20
 

@@ -40,7 +40,6 @@ class Column:
     digits: int
     figure: Callable
 
-
 COLUMNS = (
     Column("CPU s", "cpu_s", 2, lambda use, rows: use.cpu),
     Column("wall s", "wall_s", 2, lambda use, rows: use.wall),

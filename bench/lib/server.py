@@ -10,6 +10,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from bench.lib.errors import BenchError
+
 HOST = "127.0.0.1"
 
 # Debian keeps nginx out of an ordinary user's PATH.
@@ -67,10 +69,6 @@ http {{
 """
 
 
-class ServerError(Exception):
-    """nginx is missing, or did not start."""
-
-
 def which(command):
     path = os.environ.get("PATH", os.defpath)
     return shutil.which(command, path=f"{path}:{SBIN}")
@@ -79,7 +77,7 @@ def which(command):
 def needs(command, package):
     found = which(command)
     if found is None:
-        raise ServerError(f"{command} not found: install it, e.g. `apt-get install {package}`")
+        raise BenchError(f"{command} not found: install it, e.g. `apt-get install {package}`")
     return found
 
 
@@ -114,7 +112,7 @@ class Server:
             try:
                 self._start()
                 return self
-            except ServerError:
+            except BenchError:
                 self._stop()
                 if attempt == 4:
                     raise
@@ -135,7 +133,7 @@ class Server:
         command += ["-keyout", self.prefix / "key.pem", "-out", self.cert]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ServerError(f"openssl made no certificate: {done.stderr.strip()}")
+            raise BenchError(f"openssl made no certificate: {done.stderr.strip()}")
 
     def _start(self):
         self.ports = dict(zip(("plain", "tls", "h2"), free_ports(3)))
@@ -170,7 +168,7 @@ class Server:
             time.sleep(0.05)
         reason = log.read_text().strip() if log.exists() else ""
         reason = reason or (self.prefix / "output.log").read_text().strip()
-        raise ServerError(f"nginx did not start: {reason}")
+        raise BenchError(f"nginx did not start: {reason}")
 
     def _answers(self, token):
         if self.inside:

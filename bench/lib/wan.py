@@ -9,7 +9,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lib.server import needs
+from bench.lib.errors import BenchError
+from bench.lib.server import needs
 
 SOURCE = Path(__file__).resolve().parent.parent / "links" / "link.c"
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
@@ -19,10 +20,6 @@ HOSTS = [f"10.77.1.{number}" for number in range(1, 41)]
 KERNEL_QUEUE = "10000"
 # How the ends react to losses, whatever this machine does: large providers use the first, Linux the second if nobody says otherwise.
 CONGESTION_CONTROLS = ("bbr", "cubic", "reno")
-
-
-class WanError(Exception):
-    """The link could not be made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +86,7 @@ class Wan:
 
     def __enter__(self):
         if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
-            raise WanError("it needs root, Linux, and /dev/net/tun, for network namespaces of its own")
+            raise BenchError("it needs root, Linux, and /dev/net/tun, for network namespaces of its own")
         compiler = needs("cc", "gcc")
         subprocess.run([compiler, "-O2", "-o", self.program, SOURCE], check=True)
         try:
@@ -114,7 +111,7 @@ class Wan:
         self.process = subprocess.Popen([self.program, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
         try:
             if self.process.stdout.readline().strip() != "ready":
-                raise WanError("the link's program did not start")
+                raise BenchError("the link's program did not start")
             self._configure(self.near, NEAR)
             self._configure(self.far, FAR)
             for host in HOSTS:
@@ -162,4 +159,4 @@ class Wan:
     def _ip(self, *words):
         done = subprocess.run([self.ip, *words], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise WanError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+            raise BenchError(f"ip {' '.join(words)}: {done.stderr.strip()}")

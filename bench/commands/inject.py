@@ -1,20 +1,17 @@
-#!/usr/bin/env python3
-"""Lets each file operation of a whole haul process fail once, its database's too; see bench/README.md."""
+"""Makes each file operation of haul fail once.
 
-import argparse
+Runs haul under strace, with one system call after another failing, those of the database included. Then the
+same command runs undisturbed. The exit status is 1 if a file is wrong, or the second run does not complete.
+"""
+
 import hashlib
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import files, measure, options
+from bench.lib.errors import BenchError, built
+from bench.lib.origin import Origin, body
 
-from lib import files, measure  # noqa: E402
-from lib.origin import Origin, OriginError, body  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 # Which calls fail, and with what. `writev` writes parts and sends requests; the database writes with `pwrite64`.
 CALLS = {
     "openat": ("EIO", "ENOSPC", "EMFILE"),
@@ -39,15 +36,12 @@ CALLS = {
 LIMIT = 60
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--most", type=int, default=200, metavar="N", help="at most N of each kind of call (%(default)s)")
-    add("--calls", metavar="A,B", help=f"of {', '.join(CALLS)}; all if not said")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH", help="haul's binary (target/release/haul)")
-    add("--origin", default=ROOT / "target/release/origin", metavar="PATH",
-        help="the origin's binary (target/release/origin)")
-    return parser.parse_args()
+def add_arguments(parser):
+    parser.add_argument("--most", type=options.positive, default=200, metavar="N",
+                        help="at most N calls of each kind (default: %(default)s)")
+    options.several(parser, "--calls", CALLS, list(CALLS))
+    options.haul(parser)
+    options.origin(parser)
 
 
 class Trial:
@@ -121,17 +115,15 @@ def one(trial, inject):
     return injected, wrong
 
 
-def main():
-    options = arguments()
-    chosen = options.calls.split(",") if options.calls else list(CALLS)
+def run(arguments):
     if not shutil.which("strace"):
-        raise OriginError("strace not found: apt-get install strace")
+        raise BenchError("strace not found: install it, e.g. `apt-get install strace`")
     count = bad = 0
-    with files.work_folder(None, 64 << 20) as folder, Origin(options.origin) as origin:
-        trial = Trial(Path(options.haul).resolve(), origin, folder)
-        for call in chosen:
+    with files.work_folder(None, 64 << 20) as folder, Origin(arguments.origin) as origin:
+        trial = Trial(built(arguments.haul, "--haul"), origin, folder)
+        for call in arguments.calls:
             for error in CALLS[call]:
-                for nth in range(1, options.most + 1):
+                for nth in range(1, arguments.most + 1):
                     injected, wrong = one(trial, f"{call}:error={error}:when={nth}")
                     if not injected:
                         break
@@ -142,12 +134,3 @@ def main():
                 print(f"{call}: {error} at each of {nth - 1} calls", flush=True)
     print(f"{count} failures, {bad} with something wrong")
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, OriginError) as error:
-        sys.exit(f"bench/inject: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,7 +1,9 @@
-#!/usr/bin/env python3
-"""Takes away one file system call after another, and looks whether haul downloads all the same; see bench/README.md."""
+"""Downloads while one file system call after another is denied.
 
-import argparse
+A filter (seccomp(2)) makes each call fail with every error with which file systems and sandboxes refuse it.
+The exit status is 1 unless every file is right each time.
+"""
+
 import ctypes
 import errno
 import os
@@ -9,17 +11,12 @@ import platform
 import shutil
 import struct
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import files, measure, options
+from bench.lib.errors import built
+from bench.lib.origin import Origin, body
 
-from lib import files, measure  # noqa: E402
-from lib.origin import Origin, OriginError, body  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 60
 MISSING = ("EPERM", "EINVAL", "ENOSYS", "EOPNOTSUPP", "ENOTTY")
 F_SETLK, F_GETLK = 6, 5
@@ -38,7 +35,6 @@ class Call:
 
     def errors(self):
         return MISSING + self.also
-
 
 LINKS = ("EACCES", "EMLINK", "EXDEV")
 CALLS = {
@@ -69,14 +65,10 @@ KINDS = {
 }
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--calls", metavar="A,B", help="only calls with these names")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH", help="haul's binary (target/release/haul)")
-    add("--origin", default=ROOT / "target/release/origin", metavar="PATH",
-        help="the origin's binary (target/release/origin)")
-    return parser.parse_args()
+def add_arguments(parser):
+    parser.add_argument("--calls", metavar="A,B", help="only calls with these names, such as linkat (default: all)")
+    options.haul(parser)
+    options.origin(parser)
 
 
 def denial(rules):
@@ -165,15 +157,14 @@ def cases(chosen):
             yield kind, [(CALLS[name], getattr(errno, error)) for name, error in rules]
 
 
-def main():
-    options = arguments()
+def run(arguments):
     if platform.machine() != "x86_64":
         print("skipped: the numbers of the system calls are those of x86-64")
         return 0
-    chosen = set((options.calls or "").split(",")) - {""}
+    chosen = set((arguments.calls or "").split(",")) - {""}
     bad = count = 0
-    with files.work_folder(None, 100 << 20) as folder, Origin(options.origin) as origin:
-        trial = Trial(Path(options.haul).resolve(), origin, folder)
+    with files.work_folder(None, 100 << 20) as folder, Origin(arguments.origin) as origin:
+        trial = Trial(built(arguments.haul, "--haul"), origin, folder)
         for name, rules in cases(chosen):
             for kind, given in (("URLs", trial.urls), ("a list", ["-i", trial.listing])):
                 count += 1
@@ -183,12 +174,3 @@ def main():
                     print(f"{name}, {kind}: {fault}", flush=True)
     print(f"{count} times without a call, {bad} with something wrong")
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, OriginError, subprocess.TimeoutExpired) as error:
-        sys.exit(f"bench/deny: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,37 +1,28 @@
-#!/usr/bin/env python3
-"""Lets haul and its peers loose on a server that misbehaves; see bench/README.md."""
+"""Shows what clients do with a server that misbehaves in some seventy ways.
 
-import argparse
+A bold cell is wrong behaviour. The exit status is 1 if haul has one.
+"""
+
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import certificates, clients, files, hostile, options
+from bench.lib.attempt import CALLED, attempt
+from bench.lib.cases import CASES, NOT_SHOWN
+from bench.lib.judge import Verdict
 
-from lib import certificates, clients, files, hostile  # noqa: E402
-from lib.attempt import CALLED, attempt  # noqa: E402
-from lib.cases import CASES, NOT_SHOWN  # noqa: E402
-from lib.judge import Verdict  # noqa: E402
-from lib.server import ServerError  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 HAS_NONE = Verdict("–", True)
 NOT_YET = Verdict("not yet", True)
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--clients", metavar="A,B", help=f"of {', '.join(CALLED)}; all that are found if not said")
-    add("--rows", metavar="A,B", help="only the cases of these numbers, such as 6,44")
-    add("--limit", type=float, default=15, metavar="S",
-        help="seconds after which a client hangs (%(default)s)")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-        help="haul's binary (target/release/haul)")
-    add("--verbose", action="store_true", help="print what clients said and left behind, too")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.several(parser, "--clients", CALLED, list(CALLED), "all that are installed")
+    parser.add_argument("--rows", metavar="A,B", help="only the cases with these numbers, such as 6,44 (default: all)")
+    parser.add_argument("--limit", type=float, default=15, metavar="S",
+                        help="seconds after which a client counts as hanging (default: %(default)s)")
+    options.haul(parser)
+    parser.add_argument("--verbose", action="store_true", help="also print what clients said and left behind")
 
 
 class Certificates:
@@ -57,12 +48,13 @@ class Certificates:
 class Scorecard:
     """The clients, and each one's verdicts."""
 
-    def __init__(self, chosen, folder, options):
+    def __init__(self, chosen, folder, limit, is_verbose):
         self.clients = {client.name: client for client in chosen}
         self.haul_knows = self.clients["haul"].says("--help") if "haul" in self.clients else ""
         self.certificates = Certificates(folder / "certificates")
         self.folder = folder
-        self.options = options
+        self.limit = limit
+        self.is_verbose = is_verbose
 
     def verdict(self, nth, case, name):
         extra = case.extra.get(name, ())
@@ -73,9 +65,9 @@ class Scorecard:
             return NOT_YET
         folder = self.folder / f"{nth}-{name}"
         program = self.clients[name].program
-        seen = attempt(name, program, case, self.certificates, folder, self.options.limit)
+        seen = attempt(name, program, case, self.certificates, folder, self.limit)
         verdict = case.judge(case, seen)
-        if self.options.verbose:
+        if self.is_verbose:
             left = {path: seen.lengths[path] for path in seen.files}
             print(f"{case.row} {case.what}: {name}: {verdict.words}", file=sys.stderr)
             print(f"  status {seen.status}, {left}\n  {seen.printed[-800:]!r}", file=sys.stderr)
@@ -100,17 +92,13 @@ def cell(verdict):
     return verdict.words if verdict.good else f"**{verdict.words}**"
 
 
-def main():
-    options = arguments()
-    names = options.clients.split(",") if options.clients else list(CALLED)
-    if unknown := set(names) - set(CALLED):
-        raise OSError(f"{', '.join(unknown)}: none of {', '.join(CALLED)}")
-    chosen, left_out = clients.choose(names, options.haul, None)
-    rows = options.rows.split(",") if options.rows else None
+def run(arguments):
+    chosen, left_out = clients.choose(arguments.clients, arguments.haul)
+    rows = arguments.rows.split(",") if arguments.rows else None
     cases = [case for case in CASES if not rows or case.row in rows]
     bad = 0
     with files.work_folder(None, 2 * files.GIB) as folder:
-        card = Scorecard(chosen, folder, options)
+        card = Scorecard(chosen, folder, arguments.limit, arguments.verbose)
         for client in chosen:
             print(f"- {client.name}: {client.version()}")
         for why in left_out.values():
@@ -124,12 +112,3 @@ def main():
     if not rows:
         print("\nNot shown: " + "; ".join(f"{row}: {why}" for row, why in NOT_SHOWN.items()) + ".")
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ServerError) as error:
-        sys.exit(f"bench/scorecard: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

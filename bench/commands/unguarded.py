@@ -1,35 +1,32 @@
-#!/usr/bin/env python3
-"""Takes each defence of haul out once, and sees the test fail that shows it; see bench/README.md."""
+"""Removes each defence of haul once, and checks that its test fails.
 
-import argparse
+Works on a copy of the tree; bench/defences.toml lists the defences. The exit status is 1 if a test passes
+although its defence is missing.
+"""
+
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
-
-from lib.defences import DEFENCES, place_of  # noqa: E402
+from bench import ROOT
+from bench.lib import defences, options
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", metavar="A,B", help="only these rows")
-    parser.add_argument("--target", default=ROOT / "target/unguarded", metavar="DIR",
-                        help="where to build (target/unguarded)")
-    return parser.parse_args()
+def add_arguments(parser):
+    parser.add_argument("--rows", metavar="A,B", help="only the defences with these numbers (default: all)")
+    parser.add_argument("--target", type=options.absolute, default=ROOT / "target/unguarded", metavar="DIR",
+                        help="where to build (default: target/unguarded)")
 
 
 def chosen(rows):
     wanted = set(rows.split(",")) if rows else None
-    return [each for each in DEFENCES if wanted is None or each.row in wanted]
+    return [each for each in defences.load() if wanted is None or each.row in wanted]
 
 
 def copy_of_the_tree(folder):
-    """What git knows of, as it stands: nothing is taken out of the tree itself."""
+    """Copies all files that git does not ignore; the tree itself stays as it is."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             cwd=ROOT, capture_output=True, check=True).stdout
     packed = subprocess.run(["tar", "-c", "--null", "-T", "-"], cwd=ROOT, input=listed,
@@ -38,8 +35,8 @@ def copy_of_the_tree(folder):
 
 
 def command(test):
-    """How cargo runs one test alone."""
-    place, name = place_of(test), test.partition("::")[2]
+    """Returns the command that runs one test alone."""
+    place, name = defences.place_of(test), test.partition("::")[2]
     if place == "engine":
         return ["cargo", "test", "-q", "-p", "haulage", "--test", "engine", name, "--", "--exact"]
     if place == "cli":
@@ -47,17 +44,18 @@ def command(test):
     return ["cargo", "test", "-q", "-p", "haulage", "--lib", test, "--", "--exact"]
 
 
-def run(test, tree, target):
-    """`passed`, `failed`, or what else came of it."""
+def run_test(test, tree, target):
+    """Returns `passed`, `failed`, or why the test did not run."""
     environment = os.environ | {"CARGO_TARGET_DIR": str(target), "PROPTEST_CASES": "64", "RUSTFLAGS": "-Awarnings"}
     ran = subprocess.Popen(command(test), cwd=tree, env=environment, text=True, start_new_session=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         output, _ = ran.communicate(timeout=120)
     except subprocess.TimeoutExpired:
-        os.killpg(ran.pid, signal.SIGKILL)  # cargo would leave the test behind, which may be going round.
+        # The whole group, since the test would outlive cargo.
+        os.killpg(ran.pid, signal.SIGKILL)
         ran.communicate()
-        return "failed"  # It waits for what does not come any more.
+        return "failed"
     if "test result: FAILED" in output or "panicked at" in output:
         return "failed"
     if ran.returncode == 0 and "1 passed" in output:
@@ -66,36 +64,30 @@ def run(test, tree, target):
 
 
 def without(defence, tree, target):
-    """What the first of its tests says without the defence."""
+    """Returns the result of the defence's first test, run in the copy with the defence cut out."""
     whole = {cut.file: (tree / cut.file).read_text(encoding="utf-8") for cut in defence.cuts}
     try:
         for cut in defence.cuts:
-            text = (tree / cut.file).read_text(encoding="utf-8")
-            if cut.before not in text:
-                return f"there is no {cut.before!r} in {cut.file}"
-            (tree / cut.file).write_text(text.replace(cut.before, cut.after, 1), encoding="utf-8")
-        return run(defence.tests[0], tree, target)
+            cut.apply(tree)
+        return run_test(defence.tests[0], tree, target)
     finally:
         for file, text in whole.items():
             (tree / file).write_text(text, encoding="utf-8")
 
 
-def main():
-    args = arguments()
+def run(arguments):
+    wanted = chosen(arguments.rows)
+    defences.check(wanted)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="haulage-unguarded-") as folder:
         tree = Path(folder)
         copy_of_the_tree(tree)
-        for each in chosen(args.rows):
+        for each in wanted:
             if not each.cuts:
-                print(f"{each.row:>4}  {each.tests[0]}: not taken out: {each.why}", flush=True)
+                print(f"{each.row:>4}  {each.tests[0]}: not cut out: {each.why}", flush=True)
                 continue
-            said = without(each, tree, args.target)
+            said = without(each, tree, arguments.target)
             wrong += said != "failed"
             print(f"{each.row:>4}  {each.tests[0]}: {said}", flush=True)
     print(f"{wrong} tests did not fail" if wrong else "each test fails without its defence")
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

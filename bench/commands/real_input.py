@@ -1,30 +1,23 @@
-#!/usr/bin/env python3
-"""Fetches one long list of small, middling and large files with haul; see bench/README.md."""
+"""Downloads 20,201 files of all sizes, and checks them and haul's memory.
 
-import argparse
+One list, three times: over HTTP/1.1, HTTP/2, and HTTP/1.1 over TLS. The exit status is 1 if a file differs, or
+the peak memory reaches 40 MiB.
+"""
+
 import sys
-from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import clients, files, measure, options
+from bench.lib.server import Server
 
-from lib import clients, files, measure  # noqa: E402
-from lib.server import Server, ServerError  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 PEAK_MIB = 40
 SERVED = {"plain": "HTTP/1.1", "h2": "HTTP/2 over TLS", "tls": "HTTP/1.1 over TLS"}
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-        help="haul's binary (target/release/haul)")
-    add("--files", type=int, metavar="N", help="at most N files of each kind, for a quick look")
-    add("--work", metavar="DIR",
-        help="where to put the files (/dev/shm if it has room, else the temporary folder)")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.haul(parser)
+    parser.add_argument("--files", type=options.positive, metavar="N",
+                        help="at most N files of each kind, for a quick look")
+    options.work(parser)
 
 
 def fetch(haul, server, scheme, paths, folder, same):
@@ -53,16 +46,15 @@ def fetch(haul, server, scheme, paths, folder, same):
     return [f"{SERVED[scheme]}: {fault}" for fault in faults], row
 
 
-def main():
-    options = arguments()
-    haul = clients.Haul(options.haul)
+def run(arguments):
+    haul = clients.Haul(arguments.haul)
     if haul.missing:
         raise FileNotFoundError(haul.missing)
-    sets = [each.at_most(options.files) for each in files.SETS.values()]
+    sets = [each.at_most(arguments.files) for each in files.SETS.values()]
     paths = [path for each in sets for path in each.paths()]
     same = files.Sums().same
     faults = []
-    with files.work_folder(options.work, 2 * sum(each.bytes for each in sets)) as folder:
+    with files.work_folder(arguments.work, 2 * sum(each.bytes for each in sets)) as folder:
         root = folder / "root"
         with Server(root, folder) as server:
             for each in sets:
@@ -75,14 +67,5 @@ def main():
                 faults += found
                 print(row, flush=True)
     for fault in faults:
-        print(f"bench/real-input: {fault}", file=sys.stderr)
+        print(f"bench real-input: {fault}", file=sys.stderr)
     return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ServerError) as error:
-        sys.exit(f"bench/real-input: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

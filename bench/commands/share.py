@@ -1,34 +1,27 @@
-#!/usr/bin/env python3
-"""Lets several haul processes download into one folder at once; see bench/README.md."""
+"""Lets several haul processes download into one folder at once.
 
-import argparse
+A quarter of the 400 URLs are wanted by two processes, and in every fourth round one process is killed. The
+exit status is 1 if a file is wrong or missing, or something is left in .haul/.
+"""
+
 import random
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import files, measure, options
+from bench.lib.errors import built
+from bench.lib.origin import Origin, body
 
-from lib import files, measure  # noqa: E402
-from lib.origin import Origin, OriginError, body  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 KIB = files.KIB
 URLS, PROCESSES = 400, 4
 LIMIT = 120
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--rounds", type=int, default=20, metavar="N", help="how many times (%(default)s)")
-    add("--seed", type=int, metavar="S", help="of the lists and of the moments; a random one, which is printed, if not said")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH", help="haul's binary (target/release/haul)")
-    add("--origin", default=ROOT / "target/release/origin", metavar="PATH",
-        help="the origin's binary (target/release/origin)")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.rounds(parser, 20)
+    options.seed(parser, "the seed of the lists and of the moments")
+    options.haul(parser)
+    options.origin(parser)
 
 
 class Trial:
@@ -109,34 +102,22 @@ class Trial:
         return faults + self.wait(self.start(shares[0])) + self.look()
 
 
-def main():
-    options = arguments()
-    haul = Path(options.haul).resolve()
-    if not haul.is_file():
-        raise OriginError(f"{haul} not found: `cargo build --release` makes it, --haul names another")
-    seed = random.randrange(1 << 32) if options.seed is None else options.seed
+def run(arguments):
+    haul = built(arguments.haul, "--haul")
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     chance = random.Random(seed)
     bad = 0
-    with files.work_folder(None, 256 * files.MIB) as folder, Origin(options.origin) as origin:
+    with files.work_folder(None, 256 * files.MIB) as folder, Origin(arguments.origin) as origin:
         trial = Trial(haul, origin, folder, chance)
-        for nth in range(options.rounds):
+        for nth in range(arguments.rounds):
             kind = "killed" if nth % 4 == 3 else "together"
             start = time.monotonic()
             faults = getattr(trial, kind)(chance)
             bad += bool(faults)
             took = time.monotonic() - start
-            print(f"{nth + 1:3} of {options.rounds}  {kind:8}  {took:.2f} s, {len(faults) or 'nothing'} wrong", flush=True)
+            print(f"{nth + 1:3} of {arguments.rounds}  {kind:8}  {took:.2f} s, {len(faults) or 'nothing'} wrong", flush=True)
             for fault in faults[:20]:
                 print(f"      {fault}", flush=True)
             files.remove(trial.out)
-    print(f"{options.rounds} rounds of {PROCESSES} processes, {bad} with something wrong (--seed {seed})")
+    print(f"{arguments.rounds} rounds of {PROCESSES} processes, {bad} with something wrong (--seed {seed})")
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, OriginError) as error:
-        sys.exit(f"bench/share: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,18 +1,21 @@
-#!/usr/bin/env python3
-"""What clients make of servers that have enough to do: what is refused, what arrives, how long it takes; see bench/README.md."""
+"""Shows how clients treat servers that are overloaded.
 
-import argparse
+Each client downloads from servers that refuse part of the requests. The table shows how many files arrived,
+how many requests were refused, and the time. The exit status is 1 if haul misses a file.
+"""
+
 import asyncio
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.lib import options
+from bench.lib.errors import built
+from bench.lib.threaded import HOST, Threaded
+
 BODY = b"x" * 4096
 LIMIT = 60
 
@@ -32,7 +35,6 @@ class Case:
     until: float = 1e9
     takes: float = 0.02
 
-
 CASES = (
     Case("more than 8 at once: 503", "503 Service Unavailable", at_once=8),
     Case("more than 8 at once: 429, `Retry-After: 1`", "429 Too Many Requests", at_once=8, retry_after=1),
@@ -42,30 +44,23 @@ CASES = (
 )
 
 
-class Server:
+class Server(Threaded):
     """One case, on a port and a thread of its own."""
 
     def __init__(self, case):
+        super().__init__()
         self.case = case
         self.refused = self.asked = self.in_flight = 0
         self.allowed = self.case.per_second / 10
         self.filled = time.monotonic()
         self.closed_until = self.first = None
-        # Asked for while it was closed, but for what was under way when it closed.
+        # Requests that came while it was closed, without those that were under way when it closed.
         self.disturbed = 0
-        self.loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        threading.Thread(target=self.run, args=(ready,), daemon=True).start()
-        ready.wait()
 
-    def run(self, ready):
-        asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1000))
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        ready.set()
-        self.loop.run_forever()
+    def url(self, path):
+        return f"http://{HOST}:{self.port}/{path}"
 
-    async def serve(self, reader, writer):
+    async def answer(self, reader, writer):
         try:
             while True:
                 await reader.readuntil(b"\r\n\r\n")
@@ -108,9 +103,6 @@ class Server:
         self.allowed -= 1
         return False
 
-    def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-
 
 def commands(haul, listing, out):
     """How each client fetches a list from a server that may refuse: with what it has for that."""
@@ -129,12 +121,11 @@ def commands(haul, listing, out):
 
 
 def trial(case, name, haul, files):
-    server = Server(case)
-    folder = Path(tempfile.mkdtemp(prefix="haulage-courtesy-"))
-    try:
-        out, listing = folder / "out", folder / "list"
+    """Returns what became of one client's run, and whether it has every file."""
+    with tempfile.TemporaryDirectory(prefix="haulage-courtesy-") as folder, Server(case) as server:
+        out, listing = Path(folder) / "out", Path(folder) / "list"
         out.mkdir()
-        listing.write_text("".join(f"{server.url}/{number}\n" for number in range(files)))
+        listing.write_text("".join(f"{server.url(number)}\n" for number in range(files)))
         command = commands(haul, listing, out)[name]
         began = time.monotonic()
         try:
@@ -147,33 +138,27 @@ def trial(case, name, haul, files):
         disturbed = f", {server.disturbed} while it was closed" if case.closes else ""
         share = 100 * server.refused / max(1, server.asked)
         return f"{got} files, {server.refused} refused ({share:.1f}%){disturbed}, {took}", got == files
-    finally:
-        server.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-                        help="haul's binary (target/release/haul)")
-    parser.add_argument("--files", type=int, default=2000, metavar="N", help="how many (%(default)s)")
-    options = parser.parse_args()
-    haul = Path(options.haul).resolve()
+def add_arguments(parser):
+    options.haul(parser)
+    parser.add_argument("--files", type=options.positive, default=2000, metavar="N",
+                        help="how many files (default: %(default)s)")
+
+
+def run(arguments):
+    haul = built(arguments.haul, "--haul")
     names = ["haul", "haul --per-host 8", "curl -Z --retry 20", "wget2 --tries 20", "aria2c -j16 -m20"]
     names = [name for name in names if name.startswith("haul") or shutil.which(name.split()[0])]
-    print(f"{options.files} files of 4 KiB, 20 ms each.\n")
+    print(f"{arguments.files} files of 4 KiB, 20 ms each.\n")
     print("| the server refuses | " + " | ".join(names) + " |")
     print("|:--|" + ":--|" * len(names))
     is_whole = True
     for case in CASES:
         cells = []
         for name in names:
-            words, has_all = trial(case, name, haul, options.files)
+            words, has_all = trial(case, name, haul, arguments.files)
             is_whole &= has_all or not name.startswith("haul")
             cells.append(words)
         print(f"| {case.what} | " + " | ".join(cells) + " |", flush=True)
     return 0 if is_whole else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,21 +1,18 @@
-#!/usr/bin/env python3
-"""Runs haul and its peers side by side against an nginx on loopback; see bench/README.md."""
+"""Compares CPU time, wall time and memory with those of other clients.
 
-import argparse
+Lets haul, curl, wget2, aria2c, rclone and a script with aiohttp download the same files from an nginx on
+loopback, and prints their figures as ratios to haul's. The exit status is 1 if files of haul's are wrong.
+"""
+
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from lib import clients, files, measure, plot, report  # noqa: E402
-from lib.delays import Delays  # noqa: E402
-from lib.relay import Relay  # noqa: E402
-from lib.server import HOST, Server, ServerError  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
+from bench.lib import clients, files, measure, options, plot, report
+from bench.lib.delays import Delays
+from bench.lib.relay import Relay
+from bench.lib.server import HOST, Server
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,6 @@ class Work:
     long: bool = False
     # One file over many connections, by the clients that know how.
     segments: bool = False
-
 
 WORKS = {
     "small": Work(files.SETS["small"], "plain", 16, "4 KiB files, HTTP/1.1"),
@@ -48,45 +44,17 @@ WORKS = {
 DEFAULT = [name for name, work in WORKS.items() if not work.long]
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--works", type=names(WORKS), default=DEFAULT, metavar="A,B",
-        help=f"of {', '.join(WORKS)}; {', '.join(DEFAULT)} if not said")
-    add("--clients", type=names(clients.NAMES), metavar="A,B",
-        help=f"of {', '.join(clients.NAMES)}; all that are found, but floor-splice, if not said")
-    add("--rounds", type=positive, default=5, metavar="N",
-        help="counted rounds after the warm-up (%(default)s)")
-    add("--files", type=positive, metavar="N", help="at most N files of each kind")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-        help="haul's binary (target/release/haul)")
-    add("--vs", metavar="PATH",
-        help="a second haul, e.g. of the commit before, as the client haul-before")
-    add("--durability", type=names(("none", "batch", "each")), default=[], metavar="A,B",
-        help="run haul in these ways as well: none, batch, each")
-    add("--work", metavar="DIR",
-        help="where to put the files (/dev/shm if it has room, else the temporary folder)")
-    add("--json", metavar="FILE", help="write every run to FILE")
-    add("--svg", metavar="FILE", help="draw the medians of CPU time to FILE")
-    return parser.parse_args()
-
-
-def names(known):
-    def parse(text):
-        chosen = list(dict.fromkeys(text.split(",")))
-        for name in chosen:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return chosen
-
-    return parse
-
-
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
+def add_arguments(parser):
+    options.several(parser, "--works", WORKS, DEFAULT, ", ".join(DEFAULT))
+    options.several(parser, "--clients", clients.NAMES, otherwise="all that are installed, without floor-splice")
+    options.rounds(parser, 5, "how many rounds count, after one that does not")
+    parser.add_argument("--files", type=options.positive, metavar="N", help="at most N files of each kind")
+    options.haul(parser)
+    options.before(parser)
+    options.several(parser, "--durability", ("none", "batch", "each"), [], "haul's own default")
+    options.work(parser)
+    parser.add_argument("--json", metavar="FILE", help="write every run to FILE")
+    parser.add_argument("--svg", metavar="FILE", help="draw the medians of CPU time to FILE")
 
 
 class Bench:
@@ -179,14 +147,13 @@ def failure(use, check, said):
     return f"exit status {use.status}; files: {check}." + "".join(f" It said: {line}" for line in last)
 
 
-def main():
-    options = arguments()
-    works = {name: WORKS[name] for name in options.works}
-    sets = {work.files: work.files.at_most(options.files) for work in works.values()}
-    chosen, left_out = clients.choose(options.clients, options.haul, options.vs, options.durability)
+def run(arguments):
+    works = {name: WORKS[name] for name in arguments.works}
+    sets = {work.files: work.files.at_most(arguments.files) for work in works.values()}
+    chosen, left_out = clients.choose(arguments.clients, arguments.haul, arguments.vs, arguments.durability)
     versions = {client.name: client.version() for client in chosen}
     need = sum(each.stored for each in sets.values()) + max(each.bytes for each in sets.values())
-    with files.work_folder(options.work, need) as folder:
+    with files.work_folder(arguments.work, need) as folder:
         root = folder / "root"
         with (
             Server(root, folder) as server,
@@ -194,26 +161,17 @@ def main():
             Relay(server.ports["h2"], seconds=0.05) as relay,
         ):
             version = server.version.group()
-            print(report.heading(version, versions, options.rounds, left_out), flush=True)
+            print(report.heading(version, versions, arguments.rounds, left_out), flush=True)
             for each in sets.values():
                 print(f"making the files for {each.name}", file=sys.stderr)
                 each.create(root)
-            bench = Bench(server, delays, relay, folder, chosen, options.rounds)
+            bench = Bench(server, delays, relay, folder, chosen, arguments.rounds)
             for name, work in works.items():
                 print(bench.compare(name, work, sets[work.files]), flush=True)
-    if options.json:
+    if arguments.json:
         about = {"nginx": version, "clients": versions, "not_found": left_out}
-        report.write_json(options.json, about, bench.medians, bench.records)
-    if options.svg:
+        report.write_json(arguments.json, about, bench.medians, bench.records)
+    if arguments.svg:
         titles = {name: report.title(works[name], sets[works[name].files]) for name in bench.medians}
-        Path(options.svg).write_text(plot.bars(bench.medians, titles), encoding="utf-8")
+        Path(arguments.svg).write_text(plot.bars(bench.medians, titles), encoding="utf-8")
     return 1 if any(name.startswith("haul") for name in bench.wrong) else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ServerError) as error:
-        sys.exit(f"bench/compare: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,7 +1,9 @@
-#!/usr/bin/env python3
-"""Kills haul with SIGKILL in the middle of a list, again and again; see bench/README.md."""
+"""Kills haul with SIGKILL in the middle of a list, again and again.
 
-import argparse
+After each kill, every final name must hold exactly its bytes; the same command, run again, must complete the
+list without downloading again what was recorded. The exit status is 1 if anything is wrong.
+"""
+
 import hashlib
 import json
 import os
@@ -9,18 +11,14 @@ import random
 import sqlite3
 import stat
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import files, measure, options
+from bench.lib.errors import built
+from bench.lib.origin import Origin, Signpost, body
 
-from lib import files, measure  # noqa: E402
-from lib.origin import Origin, OriginError, Signpost, body  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 KIB, MIB = files.KIB, files.MIB
 # How many kills one destination takes before a run may end.
 BATCH = 5
@@ -30,19 +28,12 @@ SLOW = 40 * MIB
 LIMIT = 120
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--rounds", type=int, default=50, metavar="N", help="how many kills (%(default)s)")
-    add("--seed", type=int, metavar="S",
-        help="of the list and of the moments; a random one, which is printed, if not said")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-        help="haul's binary (target/release/haul)")
-    add("--origin", default=ROOT / "target/release/origin", metavar="PATH",
-        help="the origin's binary (target/release/origin)")
-    add("--work", metavar="DIR",
-        help="where to put the files (/dev/shm if it has room, else the temporary folder)")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.rounds(parser, 50, "how many kills")
+    options.seed(parser, "the seed of the list and of the moments")
+    options.haul(parser)
+    options.origin(parser)
+    options.work(parser)
 
 
 @dataclass(frozen=True)
@@ -268,16 +259,13 @@ def told(found):
     return f"{len(found.faults)} WRONG" if found.faults else "all right"
 
 
-def main():
-    options = arguments()
-    haul = Path(options.haul).resolve()
-    if not haul.is_file():
-        raise OriginError(f"{haul} not found: `cargo build --release` makes it, --haul names another")
-    seed = random.randrange(1 << 32) if options.seed is None else options.seed
+def run(arguments):
+    haul = built(arguments.haul, "--haul")
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     chance = random.Random(seed)
     kills = bad = 0
-    with files.work_folder(options.work, 512 * MIB) as folder:
-        with Origin(options.origin) as origin, Signpost() as signpost:
+    with files.work_folder(arguments.work, 512 * MIB) as folder:
+        with Origin(arguments.origin) as origin, Signpost() as signpost:
             rows = make_rows(chance, origin, signpost)
             trial = Trial(haul, rows, folder)
             whole, found = trial.finish()
@@ -286,25 +274,16 @@ def main():
             trial.clear()
             faults = found.faults
             report(faults)
-            for killed, wrongs in rounds(trial, chance, options.rounds, whole):
+            for killed, wrongs in rounds(trial, chance, arguments.rounds, whole):
                 kills += killed
                 bad += bool(wrongs)
                 faults = faults or wrongs
                 report(wrongs)
     print(f"{trial.resumed / MIB:.0f} MiB were not fetched again, {trial.split} files were split in the last runs")
-    print(f"{kills} kills in {options.rounds} rounds, {bad} rounds with something wrong (--seed {seed})")
+    print(f"{kills} kills in {arguments.rounds} rounds, {bad} rounds with something wrong (--seed {seed})")
     return 1 if faults else 0
 
 
 def report(faults):
     for fault in faults:
         print(f"      {fault}", flush=True)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, OriginError) as error:
-        sys.exit(f"bench/kill: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,22 +1,17 @@
-#!/usr/bin/env python3
-"""Counts the round trips that clients take until the first byte of a file, from the start; see bench/README.md."""
+"""Counts the round trips from a client's start until the first bytes of its files.
 
-import argparse
-import importlib.machinery
-import importlib.util
-import sys
+Downloads 40 files of 1 KiB over a link of 100 ms, and reads the times from nginx's log. Needs root and Linux.
+"""
+
 import time
-from pathlib import Path
 from statistics import median
 
-sys.dont_write_bytecode = True
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from lib import files, measure  # noqa: E402
-from lib.files import KIB, FileSet  # noqa: E402
-from lib.server import Server, ServerError  # noqa: E402
-from lib.wan import FAR, Link, Wan, WanError  # noqa: E402
+from bench.lib import files, measure, options
+from bench.lib.errors import BenchError
+from bench.lib.files import KIB, FileSet
+from bench.lib.server import Server
+from bench.lib.wan import FAR, Link, Wan
+from bench.lib.wan_clients import KNOWN, SCHEMES, runners
 
 # So fast that only the round trip counts.
 LINK = Link(100, 1000)
@@ -26,24 +21,12 @@ CLIENTS = ("haul", "curl-16", "wget2-16", "aria2c-16")
 LIMIT = 60
 
 
-def wan_bench():
-    """`bench/wan` as a module, for its clients."""
-    loader = importlib.machinery.SourceFileLoader("wan_bench", str(HERE / "wan"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("wan_bench", loader))
-    sys.modules["wan_bench"] = module
-    loader.exec_module(module)
-    return module
-
-
-def arguments(schemes):
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--schemes", type=lambda text: text.split(","), default=list(schemes), metavar="A,B", help=f"of {', '.join(schemes)}")
-    add("--clients", type=lambda text: text.split(","), default=list(CLIENTS), metavar="A,B", help=f"of {', '.join(CLIENTS)} and others of bench/wan")
-    add("--rounds", type=int, default=3, metavar="N", help="rounds; the medians are shown (%(default)s)")
-    add("--haul", default=HERE.parent / "target/release/haul", metavar="PATH", help="haul's binary (target/release/haul)")
-    add("--vs", metavar="PATH", help="a second haul, as haul-before")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.several(parser, "--schemes", SCHEMES, list(SCHEMES))
+    options.several(parser, "--clients", KNOWN, CLIENTS, ", ".join(CLIENTS))
+    options.rounds(parser, 3, "how many rounds; the table shows their medians")
+    options.haul(parser)
+    options.before(parser)
 
 
 class Requests:
@@ -71,42 +54,31 @@ def once(wan, server, runner, scheme, folder):
         start = time.time()
         use = measure.run(command, folder=scratch, home=scratch, log=scratch / "log", limit=LIMIT)
         if use.status != 0:
-            raise ServerError(f"{command[0]}: {(scratch / 'log').read_text().strip()}")
+            raise BenchError(f"{command[0]}: {(scratch / 'log').read_text().strip()}")
         return Requests(server.requests.read_text(), start)
     finally:
         for each in (out, scratch):
             files.remove(each)
 
 
-def main():
-    bench = wan_bench()
-    options = arguments(bench.SCHEMES)
-    known = bench.runners(options.haul, options.vs)
-    wanted = [*options.clients, *(("haul-before",) if options.vs else ())]
+def run(arguments):
+    known = runners(arguments.haul, arguments.vs)
+    wanted = [*arguments.clients, *(("haul-before",) if arguments.vs else ())]
     chosen = {name: known[name] for name in wanted if name in known}
     with files.work_folder(None, 1 << 20) as folder, Wan(folder) as wan:
         root = folder / "root"
         FILES.create(root)
         with Server(root, folder, (FAR,), wan.inside(wan.far), logs=True) as server, wan.link(LINK):
-            for scheme in options.schemes:
-                print(f"#### {bench.SCHEMES[scheme]}: round trips until the first byte of the n-th of {FILES.count} small files\n")
+            for scheme in arguments.schemes:
+                print(f"#### {SCHEMES[scheme]}: round trips until the first byte of the n-th of {FILES.count} small files\n")
                 print("| client | " + " | ".join(map(str, SHOWN)) + " | connections used | resumed TLS sessions |")
                 print("|:--|" + "--:|" * (len(SHOWN) + 2))
                 for name, runner in chosen.items():
                     if scheme == "h2" and not runner.h2:
                         continue
-                    runs = [once(wan, server, runner, scheme, folder) for _ in range(options.rounds)]
+                    runs = [once(wan, server, runner, scheme, folder) for _ in range(arguments.rounds)]
                     cells = [f"{median(run.trips[shown - 1] for run in runs):.1f}" for shown in SHOWN]
                     cells += [f"{median(of(run) for run in runs):.0f}" for of in (lambda run: run.connections, lambda run: run.resumed)]
                     print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
                 print()
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ServerError, WanError, ValueError) as error:
-        sys.exit(f"bench/round-trips: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

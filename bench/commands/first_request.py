@@ -1,36 +1,30 @@
-#!/usr/bin/env python3
-"""How long each client takes from its start until its first request arrives, however long its list; see bench/README.md."""
+"""Times clients until their first request, with lists of up to a million rows.
 
-import argparse
+The exit status is 1 if haul's median is above 50 ms.
+"""
+
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench.lib import clients, files, measure, options
 
-from lib import clients, files, measure  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ("haul", "curl", "wget2", "aria2c")
 LENGTHS = (1_000, 100_000, 1_000_000)
 # Milliseconds within which haul is to have asked for something.
 BOUND = 50
 LIMIT = 60
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--rounds", type=int, default=5, metavar="N", help="runs of each (%(default)s)")
-    add("--clients", metavar="A,B", help="of haul, curl, wget2, aria2c; all that are found if not said")
-    add("--haul", default=ROOT / "target/release/haul", metavar="PATH", help="haul's binary (target/release/haul)")
-    return parser.parse_args()
+def add_arguments(parser):
+    options.rounds(parser, 5)
+    options.several(parser, "--clients", CLIENTS, CLIENTS, "all that are installed")
+    options.haul(parser)
 
 
 def once(client, job, listener):
@@ -60,10 +54,8 @@ def shown(seconds):
     return f"{median(known) * 1000:.0f} ms" if known else f"more than {LIMIT} s"
 
 
-def main():
-    options = arguments()
-    names = options.clients.split(",") if options.clients else ["haul", "curl", "wget2", "aria2c"]
-    chosen, left_out = clients.choose(names, options.haul)
+def run(arguments):
+    chosen, left_out = clients.choose(arguments.clients, arguments.haul)
     for why in left_out.values():
         print(f"- {why}")
     print("| rows | " + " | ".join(client.name for client in chosen) + " |")
@@ -73,7 +65,7 @@ def main():
         cells = []
         for client in chosen:
             seconds = []
-            for _ in range(options.rounds):
+            for _ in range(arguments.rounds):
                 with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
                     scratch = Path(folder)
                     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -85,7 +77,3 @@ def main():
             cells.append(shown(seconds))
         print(f"| {rows:,} | " + " | ".join(cells) + " |", flush=True)
     return 1 if too_late else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,8 @@
-#!/usr/bin/env python3
-"""Counts the instructions that haul takes for some work, and holds them against those that were committed; see bench/README.md."""
+"""Counts haul's instructions, and compares them with the committed counts.
 
-import argparse
+Runs haul under valgrind. The exit status is 1 if a count is more than 3% above bench/instructions.json.
+"""
+
 import json
 import re
 import shutil
@@ -11,13 +12,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bench import ROOT
+from bench.lib import files, options
+from bench.lib.errors import BenchError, built
+from bench.lib.server import Server, needs
 
-from lib import files  # noqa: E402
-from lib.server import Server, ServerError, needs  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
 COUNTS = ROOT / "bench/instructions.json"
 # Threads take turns as they like: the least of some runs varies by less than this.
 RUNS = 3
@@ -28,7 +27,6 @@ TOLERANCE = 0.03
 class Work:
     files: files.FileSet
     scheme: str
-
 
 SMALL = files.FileSet("small", 2000, 4 * files.KIB, "{:04}.bin")
 LARGE = files.FileSet("large", 1, 64 * files.MIB, "large.bin")
@@ -51,17 +49,18 @@ def count(valgrind, haul, server, work, scratch):
     ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     found = re.search(r"Collected\s*:\s*(\d+)", ran.stderr)
     if ran.returncode != 0 or found is None:
-        raise ServerError(f"haul ended with status {ran.returncode} under valgrind:\n{ran.stderr[-2000:]}")
+        raise BenchError(f"haul ended with status {ran.returncode} under valgrind:\n{ran.stderr[-2000:]}")
     return int(found[1])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--haul", default=ROOT / "target/release/haul", metavar="PATH",
-                        help="haul's binary (target/release/haul)")
-    parser.add_argument("--works", default=",".join(WORKS), metavar="A,B", help="of %(default)s")
+def add_arguments(parser):
+    options.haul(parser)
+    options.several(parser, "--works", WORKS, list(WORKS))
     parser.add_argument("--update", action="store_true", help="write the counts to bench/instructions.json")
-    options = parser.parse_args()
+
+
+def run(arguments):
+    haul = built(arguments.haul, "--haul")
     valgrind = needs("valgrind", "valgrind")
     toolchain = subprocess.run(["rustc", "-V"], capture_output=True, text=True, check=True).stdout.strip()
     known = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
@@ -74,9 +73,9 @@ def main():
         with Server(root, scratch) as server:
             print(f"{toolchain}; the counts before were made with {known.get('toolchain', 'none')}\n")
             print("| work | instructions | each | before | ratio |\n|:--|--:|--:|--:|--:|")
-            for name in options.works.split(","):
+            for name in arguments.works:
                 work = WORKS[name]
-                least = min(count(valgrind, Path(options.haul).resolve(), server, work, scratch) for _ in range(RUNS))
+                least = min(count(valgrind, haul, server, work, scratch) for _ in range(RUNS))
                 before = known.get("instructions", {}).get(name)
                 ratio = least / before if before else None
                 is_more |= ratio is not None and ratio > 1 + TOLERANCE
@@ -86,17 +85,10 @@ def main():
                 print(f"| {name} | {least:,} | {each} | {told[0]} | {told[1]} |", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    if options.update:
+    if arguments.update:
         known = {"toolchain": toolchain, "instructions": {**known.get("instructions", {}), **counts}}
         COUNTS.write_text(json.dumps(known, indent=2) + "\n")
     elif is_more:
         print(f"\nMore than {TOLERANCE:.0%} above what was committed. If that is what it costs, say why, and run it with --update.", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except ServerError as error:
-        sys.exit(f"error: {error}")
