@@ -74,7 +74,7 @@ def add_arguments(parser):
                         help=f"all {EVERY_LINK.count(';') + 1} links of 20, 100 and 300 ms, which takes a night")
     options.several(parser, "--works", WORKS, list(WORKS))
     options.several(parser, "--schemes", SCHEMES, ["plain", "h2"], "plain,h2")
-    options.several(parser, "--clients", KNOWN, USUAL, "all that are installed, without wget2-64")
+    options.several(parser, "--clients", KNOWN, USUAL, ", ".join(USUAL))
     parser.add_argument("--congestion", choices=CONGESTION_CONTROLS, default=CONGESTION_CONTROLS[0],
                         help="the congestion control of TCP at both ends (default: %(default)s)")
     options.rounds(parser, 3, "how many rounds; the tables show their medians")

@@ -7,7 +7,7 @@ from bench.lib import clients
 
 SCHEMES = {"plain": "HTTP/1.1", "tls": "HTTP/1.1 over TLS", "h2": "HTTP/2"}
 USUAL = ("haul", "haul-s1", "haul-64", "curl", "curl-16", "curl-64", "wget2-16", "aria2c-16", "aria2c-64")
-KNOWN = (*USUAL, "wget2-64")
+KNOWN = (*USUAL, "haul-s16", "wget2-64", "aria2c-4")
 # Rows that `--vs` adds.
 BEFORE = ("haul-before", "haul-before-s1", "haul-before-64")
 
@@ -64,6 +64,7 @@ def runners(haul, before):
             flags = Flags("haul", str(Path(program).resolve()), "--cacert={}", ours)
             found[name] = Runner(flags, ())
             found[f"{name}-s1"] = Runner(flags, ("-s", "1"), small_files)
+            found[f"{name}-s16"] = Runner(flags, ("-s", "16", "--min-split-size", "1M"), many_files)
             found[f"{name}-64"] = Runner(flags, ("-j", "64", "--per-host", "64"), one_file)
     found |= {
         "curl": Runner(curl, (), many_files),
@@ -71,6 +72,7 @@ def runners(haul, before):
         "curl-64": Runner(curl, ("--parallel-max", "64"), one_file),
         "wget2-16": Runner(wget2, ("--max-threads", "16")),
         "wget2-64": Runner(wget2, ("--max-threads", "64"), one_file),
+        "aria2c-4": Runner(aria2, ("-j4", "-x4", "-s4", "-k1M"), many_files, h2=False),
         "aria2c-16": Runner(aria2, ("-j16", "-x16", "-s16", "-k1M"), h2=False),
         "aria2c-64": Runner(aria2, ("-j64", "-x1"), one_file, h2=False),
     }
