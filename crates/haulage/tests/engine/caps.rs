@@ -1,12 +1,11 @@
 //! The caps hold at every instant, redirects and repetitions included.
 
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use origin::{Body, Gate, Origin, Request, Script};
 
-use crate::bench::{Bench, assert_done, get};
+use crate::bench::{Bench, and_then, assert_done, get};
 
 /// Long enough for requests to overlap: the origin would otherwise have answered each before the
 /// next one comes.
@@ -159,16 +158,10 @@ fn hosts_share_the_slots_whatever_the_order_of_the_list() {
     let mut bench = Bench::new();
     // With one slot the order of the requests is the schedule's, and nobody else's.
     bench.options.jobs = 1;
-    let mut rows = (0..400)
+    let rows: Vec<_> = (0..400)
         .map(|number| get(&origins[number / 200].url(&format!("/{number}"))))
-        .collect::<Vec<_>>()
-        .into_iter();
-    let rows = iter::from_fn(move || {
-        rows.next().or_else(|| {
-            all_read.open();
-            None
-        })
-    });
+        .collect();
+    let rows = and_then(rows, move || all_read.open());
     bench.run(rows).iter().for_each(assert_done);
     let mut asked: Vec<_> = (0..origins.len())
         .flat_map(|host| {
