@@ -71,7 +71,7 @@ fn peak(origins: &[&Origin]) -> i32 {
             let ended = asked.ended.unwrap();
             // A response that others have taken over is left in its middle; the server finds out
             // when it sends the next bytes.
-            let left = ended.checked_sub(3 * DRIP).unwrap().max(asked.at);
+            let left = ended.checked_sub(10 * DRIP).unwrap().max(asked.at);
             let is_whole = !asked.path.starts_with("/large/");
             [(asked.at, 1), (if is_whole { ended } else { left }, -1)]
         })
@@ -96,8 +96,9 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
         });
     }
     let mut bench = Bench::new();
-    bench.options.jobs = 8;
-    bench.options.per_host = Some(6);
+    // So many are in flight at once from the start, however slow this machine is.
+    bench.options.jobs = 6;
+    bench.options.per_host = Some(4);
     bench.options.min_split_size = 64 << 10;
     let rows: Vec<_> = (0..9000)
         .map(|number| (number, format!("/file/{number}")))
@@ -113,10 +114,10 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     assert!(segments > Some(1), "none was split");
     for origin in [&one, &two] {
         let peak = peak(&[origin]);
-        assert!((5..=6).contains(&peak), "{peak} to one host");
+        assert!((3..=4).contains(&peak), "{peak} to one host");
     }
     let peak = peak(&[&one, &two]);
-    assert!((6..=8).contains(&peak), "{peak} in all");
+    assert!((5..=6).contains(&peak), "{peak} in all");
     one.under("/file/", |_| Script::status(404));
     two.under("/file/", |_| Script::status(404));
 }
