@@ -33,9 +33,12 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         .build()
         .map_err(|cause| no_system(&cause))?;
     let exit = runtime.block_on(async {
-        match Run::start(settings, total, display.as_mut()).await {
+        match Run::start(settings, total.clone(), display.as_mut()).await {
             Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
-            Err(Unstarted::Interrupted) => Exit::Interrupted,
+            Err(Unstarted::Interrupted) => {
+                display.finish(&Summary::unstarted(total.within(COUNTING)));
+                Exit::Interrupted
+            }
             Err(Unstarted::Failed(problem)) => {
                 display.notice(&Notice::Problem(&problem));
                 display.leave();

@@ -57,10 +57,10 @@ pub(crate) async fn start(
         }
         tokio::select! {
             asked = interrupts.next() => {
-                display.leave();
                 if asked != Asked::Pause {
                     return Err(Unstarted::Interrupted);
                 }
+                display.leave();
                 signal::pause();
             }
             () = time::sleep(LOOK) => {}

@@ -38,6 +38,16 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Returns the summary of a run that was stopped before it started, with this many items where
+    /// that is known.
+    pub(crate) fn unstarted(total: Option<u64>) -> Self {
+        Self {
+            interrupted: true,
+            total,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of an event.
     pub(crate) fn count(&mut self, event: &Event) {
         let outcome = match event {

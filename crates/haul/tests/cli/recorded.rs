@@ -93,7 +93,7 @@ fn spoil(path: &std::path::Path, at: usize, bytes: &[u8]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own files")]
-const DAMAGES: [(&str, Damage); 9] = [
+const DAMAGES: [(&str, Damage); 10] = [
     ("no database", |path| {
         std::fs::write(
             path,
@@ -125,6 +125,10 @@ const DAMAGES: [(&str, Damage); 9] = [
     }),
     ("another application's number", |path| {
         spoil(path, 68, &[0, 0, 0, 7]);
+    }),
+    ("a database that does not say whose it is", |path| {
+        // Neither an application, nor a version of its tables.
+        spoil(path, 60, &[0; 12]);
     }),
     ("a table that is not there", |path| {
         let text = std::fs::read(path).unwrap();

@@ -1,7 +1,7 @@
 //! Several runs in one folder.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Child;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr};
 
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,7 +21,7 @@ fn holding(place: &Place, origin: &Origin, gate: &Gate) -> Child {
 }
 
 /// Starts another one, and waits until it has said whom it waits for.
-fn waiting(place: &Place) -> (Child, String) {
+fn waiting(place: &Place) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = place
         .command(&["-i", "urls.txt", "-d", "d"])
         .spawn()
@@ -29,14 +29,14 @@ fn waiting(place: &Place) -> (Child, String) {
     let mut said = String::new();
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     errors.read_line(&mut said).unwrap();
-    (child, said)
+    (child, said, errors)
 }
 
 #[test]
 fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
     let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
     let first = holding(&place, &origin, &gate);
-    let (second, said) = waiting(&place);
+    let (second, said, _errors) = waiting(&place);
     let starts = format!("waiting for process {} on ", first.id());
     assert!(said.starts_with(&starts), "{said}");
     assert!(
@@ -55,10 +55,16 @@ fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
 fn signal_ends_the_wait_for_another_run() {
     let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
     let first = holding(&place, &origin, &gate);
-    let (second, _) = waiting(&place);
+    let (mut second, _, mut errors) = waiting(&place);
     kill_process(Pid::from_child(&second), Signal::INT).unwrap();
-    let ran: Ran = second.wait_with_output().unwrap().into();
-    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    let mut said = String::new();
+    errors.read_to_string(&mut said).unwrap();
+    assert_eq!(second.wait().unwrap().code(), Some(130), "{said}");
+    assert_eq!(
+        said,
+        "interrupted: 0 of 1 done, 0 partial, 1 not started; \
+         run the same command again to resume\n"
+    );
     gate.open();
     let ran: Ran = first.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

@@ -1,6 +1,10 @@
 //! The engine on a disk that hangs or fails.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use origin::{Body, Gate, Origin, Script};
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 
 use super::*;
 use crate::event::{Event, LimitChange};
@@ -289,9 +293,10 @@ fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
 
 #[test]
 fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    // Its port is taken, so that no other test gets it, but nobody listens.
+    let taken = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&taken, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let nobody = SocketAddr::try_from(getsockname(&taken).unwrap()).unwrap();
     let mut options = options();
     options.retry.retries = 100;
     options.retry.max_time = std::time::Duration::from_secs(2);
@@ -300,8 +305,16 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     let core = Arc::clone(&engine.core);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
-    // More than are read as long as nothing goes to the disk.
-    engine.feed((0..11_000).map(move |row| Ok(Request::new(&url(row)).unwrap())));
+    // As many as are read until some are to go to the disk, and some more. The host may be given up
+    // before that on a slow machine; then it begins anew with the rows that follow.
+    let told = Arc::clone(&core);
+    let before = (0..1_000_000).take_while(move |_| !told.aside.is_refused());
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    engine.feed(before.chain(1_000_000..1_001_000).map(move |row| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Request::new(&url(row)).unwrap())
+    }));
     engine.close();
     let all = runtime().block_on(async {
         let mut all = Vec::new();
@@ -310,7 +323,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     });
     assert!(core.aside.is_refused());
     let outcomes = outcomes(all);
-    assert_eq!(outcomes.len(), 11_000);
+    assert_eq!(outcomes.len(), read.load(Ordering::Relaxed));
     for outcome in outcomes {
         assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Connect);
     }

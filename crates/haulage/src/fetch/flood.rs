@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::CancellationToken;
 
 /// The kind of error that a flood breaks its stream off with. No socket ever says that, and HTTP/2
 /// carries kinds alone from a connection to its streams.
@@ -33,12 +34,18 @@ const FRAMES_FOR_NOTHING: u32 = 4096;
 pub(super) struct Bounded<S> {
     stream: S,
     frames: Frames,
+    goodbye: CancellationToken,
 }
 
 impl<S> Bounded<S> {
-    pub(super) fn new(stream: S) -> Self {
-        let frames = Frames::default();
-        Self { stream, frames }
+    /// Cancels `goodbye` when the server says that it takes no further request (GOAWAY,
+    /// RFC 9113 §6.8).
+    pub(super) fn new(stream: S, goodbye: CancellationToken) -> Self {
+        Self {
+            stream,
+            frames: Frames::default(),
+            goodbye,
+        }
     }
 }
 
@@ -53,12 +60,15 @@ struct Frames {
     payload: usize,
     /// Frames that brought nothing since the last one that did.
     for_nothing: u32,
+    /// One of them was a GOAWAY.
+    said_goodbye: bool,
 }
 
 /// Bytes of a frame's header.
 const HEADER: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 
 impl Frames {
@@ -84,6 +94,7 @@ impl Frames {
     fn begin(&mut self) {
         let [high, middle, low, kind, flags, ..] = self.header;
         self.payload = u32::from_be_bytes([0, high, middle, low]) as usize;
+        self.said_goodbye |= kind == GOAWAY;
         // A stream ends but once.
         let ends = flags & END_STREAM != 0;
         if kind == DATA && (ends || self.payload > 0) || kind == HEADERS && ends {
@@ -100,10 +111,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, frames } = self.get_mut();
+        let Self {
+            stream,
+            frames,
+            goodbye,
+        } = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(stream).poll_read(context, buffer))?;
         let within = frames.take(&buffer.filled()[before..]);
+        if frames.said_goodbye {
+            goodbye.cancel();
+        }
         Poll::Ready(if within { Ok(()) } else { Err(FLOOD.into()) })
     }
 }

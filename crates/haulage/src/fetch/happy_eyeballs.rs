@@ -100,9 +100,10 @@ mod tests {
 
     #[tokio::test]
     async fn when_none_answers_the_last_one_says_why() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        // Taken, so that no other test gets it, but nobody listens.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap();
+        taken.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let port = taken.local_addr().unwrap().port();
         let error = connect(&["127.0.0.1".parse().unwrap()], port)
             .await
             .unwrap_err();

@@ -152,11 +152,17 @@ pub(super) fn version(connection: &Connection) -> Result<usize, Unfit> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     match usize::try_from(version) {
-        Ok(0) if application == 0 => Ok(0),
+        // One that has just been made; what has tables already is somebody else's.
+        Ok(0) if application == 0 && !has_tables(connection)? => Ok(0),
         _ if application != i64::from(APPLICATION) => Err(Unfit::Foreign),
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
         _ => Err(Unfit::Newer),
     }
+}
+
+fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ impl Store {
             // Without it, its log needs memory that processes share.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         }
+        // Nothing is changed in what is not ours.
+        schema::version(&connection)?;
         if let Access::Write(_) = access {
             // A power cut may take the last group, and breaks nothing.
             connection.pragma_update(None, "synchronous", synchronous)?;
@@ -107,8 +109,6 @@ impl Store {
             // Rows are appended, and hardly ever looked at again: 512 KiB do.
             connection.pragma_update(None, "cache_size", -512)?;
             schema::migrate(&mut connection)?;
-        } else {
-            schema::version(&connection)?;
         }
         let records = if schema::version(&connection)? < schema::WITH_COUNTS {
             columns::RECORDS_WITHOUT_COUNTS

@@ -48,7 +48,8 @@ impl Bench {
         self.options.tls.roots = Roots::File(file);
     }
 
-    /// Runs these rows to their end.
+    /// Runs these rows to their end. The outcomes are in the order of the rows: in which order they
+    /// end may depend on the machine.
     pub(crate) fn run(
         &self,
         rows: impl IntoIterator<Item = Row, IntoIter: Send + 'static>,
@@ -59,6 +60,7 @@ impl Bench {
             while let Some(outcome) = outcomes.next().await {
                 all.push(outcome);
             }
+            all.sort_by_key(|outcome| outcome.row);
             all
         })
     }
@@ -107,6 +109,20 @@ pub(crate) fn get(url: &str) -> Row {
 #[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
 pub(crate) fn named(url: &str, name: &str) -> Row {
     Ok(Request::new(url).unwrap().named(name).unwrap())
+}
+
+/// Rows, and what is done when the engine has read them all.
+pub(crate) fn and_then(
+    rows: Vec<Row>,
+    done: impl Fn() + Send + 'static,
+) -> impl Iterator<Item = Row> + Send + 'static {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        rows.next().or_else(|| {
+            done();
+            None
+        })
+    })
 }
 
 /// A row whose file must have these checksums.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use origin::{Body, Origin, Request, Script};
+use origin::{Body, Gate, Origin, Request, Script};
 
-use crate::bench::{Bench, assert_done, get};
+use crate::bench::{Bench, and_then, assert_done, get};
 
 /// Long enough for requests to overlap: the origin would otherwise have answered each before the
 /// next one comes.
@@ -71,7 +71,7 @@ fn peak(origins: &[&Origin]) -> i32 {
             let ended = asked.ended.unwrap();
             // A response that others have taken over is left in its middle; the server finds out
             // when it sends the next bytes.
-            let left = ended.checked_sub(3 * DRIP).unwrap().max(asked.at);
+            let left = ended.checked_sub(10 * DRIP).unwrap().max(asked.at);
             let is_whole = !asked.path.starts_with("/large/");
             [(asked.at, 1), (if is_whole { ended } else { left }, -1)]
         })
@@ -96,8 +96,9 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
         });
     }
     let mut bench = Bench::new();
-    bench.options.jobs = 8;
-    bench.options.per_host = Some(6);
+    // So many are in flight at once from the start, however slow this machine is.
+    bench.options.jobs = 6;
+    bench.options.per_host = Some(4);
     bench.options.min_split_size = 64 << 10;
     let rows: Vec<_> = (0..9000)
         .map(|number| (number, format!("/file/{number}")))
@@ -113,10 +114,10 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     assert!(segments > Some(1), "none was split");
     for origin in [&one, &two] {
         let peak = peak(&[origin]);
-        assert!((5..=6).contains(&peak), "{peak} to one host");
+        assert!((3..=4).contains(&peak), "{peak} to one host");
     }
     let peak = peak(&[&one, &two]);
-    assert!((6..=8).contains(&peak), "{peak} in all");
+    assert!((5..=6).contains(&peak), "{peak} in all");
     one.under("/file/", |_| Script::status(404));
     two.under("/file/", |_| Script::status(404));
 }
@@ -143,29 +144,43 @@ fn the_total_cap_holds_over_all_hosts() {
     }
 }
 
+/// How many requests a lane sends before another host gets its slot.
+const TURN: usize = 8;
+
 #[test]
 fn hosts_share_the_slots_whatever_the_order_of_the_list() {
     let origins = [Origin::plain(), Origin::plain()];
+    // Nothing ends before all rows have been read, so both hosts have rows in the queue by then.
+    let all_read = Gate::new();
     for origin in &origins {
-        origin.under("/", |_| Script::ok(Body::seeded(1, 2000)));
+        let held = all_read.clone();
+        origin.under("/", move |_| Script::ok(Body::seeded(1, 2000)).hold(&held));
     }
     let mut bench = Bench::new();
-    bench.options.jobs = 2;
-    let urls: Vec<_> = (0..400)
+    // With one slot the order of the requests is the schedule's, and nobody else's.
+    bench.options.jobs = 1;
+    let rows: Vec<_> = (0..400)
         .map(|number| get(&origins[number / 200].url(&format!("/{number}"))))
         .collect();
-    bench.run(urls).iter().for_each(assert_done);
-    let first_of_second = origins[1].log()[0].at;
-    let after = origins[0]
-        .log()
-        .iter()
-        .filter(|asked| asked.at > first_of_second)
-        .count();
-    assert!(
-        after > 100,
-        "the second host waited until {} of 200 were done",
-        200 - after
-    );
+    let rows = and_then(rows, move || all_read.open());
+    bench.run(rows).iter().for_each(assert_done);
+    let mut asked: Vec<_> = (0..origins.len())
+        .flat_map(|host| {
+            origins[host]
+                .log()
+                .into_iter()
+                .map(move |asked| (asked.at, host))
+        })
+        .collect();
+    asked.sort_unstable();
+    let turns: Vec<_> = asked
+        .chunk_by(|one, next| one.1 == next.1)
+        .map(<[_]>::len)
+        .collect();
+    // The last turn may be longer, since no other host waits by then. One that follows a turn of a
+    // host that had not answered before may be the same host's.
+    let (_, shared) = turns.split_last().unwrap();
+    assert!(shared.iter().all(|&turn| turn <= 2 * TURN), "{turns:?}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn server_that_is_silent_in_the_handshake_is_said_to_be() {
     let server = Wild::serving(|stream| stream);
     let mut bench = Bench::new();
     bench.options.retry.retries = 0;
-    bench.options.connect_timeout = Duration::from_millis(200);
+    bench.options.connect_timeout = Duration::from_secs(1);
     let outcome = bench.fetch(&server.url("https"));
     let error = outcome.error().unwrap().to_string();
     assert_eq!(kind(&outcome), "timeout");

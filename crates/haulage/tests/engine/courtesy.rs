@@ -53,8 +53,12 @@ fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
     let first_end = asked.iter().filter_map(|asked| asked.ended).min().unwrap();
     let before = asked.iter().filter(|asked| asked.at < first_end).count();
     assert!(before <= 4, "{before} before the first answer");
-    // What comes after it depends on how fast this machine is.
-    assert_eq!(limits[0], (8, LimitChange::Grows));
+    // Four times as many where a response takes long, as on a loaded machine. What comes after it
+    // depends on how fast this machine is.
+    assert!(
+        matches!(limits[0], (8 | 16, LimitChange::Grows)),
+        "{limits:?}"
+    );
     assert!(origin.peak_in_flight() > 4);
 }
 

@@ -4,6 +4,7 @@ use haulage::Verification;
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
+use crate::wild::Closed;
 
 #[test]
 fn every_byte_arrives_over_every_transport() {
@@ -148,12 +149,8 @@ fn a_host_that_does_not_exist_and_a_port_that_is_closed_say_so() {
     bench.options.retry.retries = 1;
     let outcome = bench.fetch("http://nowhere.invalid/a");
     assert_eq!(kind(&outcome), "dns");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let outcome = bench.fetch(&format!("http://127.0.0.1:{port}/a"));
+    let closed = Closed::new();
+    let outcome = bench.fetch(&format!("{}/a", closed.url()));
     assert_eq!((kind(&outcome), outcome.attempts), ("connect", 2));
 }
 

@@ -84,6 +84,7 @@ fn the_time_of_an_item_is_over_wherever_it_is() {
             assert!(outcome.duration >= TIME / 2, "{:?}", outcome.duration);
         }
         // What has been given up does not keep others from connecting.
+        bench.options.max_time = None;
         origin.on("/fine", file());
         assert_done(&bench.fetch(&origin.url("/fine")));
     }

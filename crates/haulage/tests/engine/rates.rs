@@ -37,8 +37,9 @@ fn took(bench: &Bench, origins: &[&Origin], files: u64, bytes: u64) -> Duration 
 #[track_caller]
 fn assert_about(took: Duration, seconds: f64) {
     let least = Duration::from_secs_f64(seconds).saturating_sub(SLACK);
-    // How much longer it takes says more of the machine than of the limit.
-    assert!(took >= least && took < least * 6, "{took:?}");
+    // How much longer it takes says more of the machine than of the limit: that bytes come as fast
+    // as they may is what the tests of `rate` show.
+    assert!(took >= least && took < least * 30, "{took:?}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Requests that go again at once, since the server has certainly not begun to process them, or
 //! most likely not.
 
-use origin::{Body, Origin, Reason, Script};
+use origin::{Body, Gate, Origin, Reason, Script};
 
-use crate::bench::{Bench, assert_done, get, kind};
+use crate::bench::{Bench, and_then, assert_done, get, kind};
 
 fn file() -> Script {
     Script::ok(Body::seeded(1, 1000))
@@ -150,19 +150,26 @@ fn other_resets_are_failures_that_may_pass() {
 #[test]
 fn many_streams_survive_a_connection_that_says_goodbye() {
     let origin = Origin::tls();
-    origin.under("/", |request| {
+    // Nothing ends before all rows have been read: what goes again does so after all others, and is
+    // in flight together with one goodbye at most.
+    let all_read = Gate::new();
+    let held = all_read.clone();
+    origin.under("/", move |request| {
         let number: u64 = request.path()[1..].parse().unwrap();
+        let file = file().hold(&held);
         // Farther apart than requests are in flight: a connection says goodbye once.
         match number % 60 {
-            20 if request.nth == 1 => file().goaway(),
-            50 => file().goaway_at(500),
-            _ => file(),
+            20 if request.nth == 1 => file.goaway(),
+            50 if request.nth == 1 => file.goaway_at(500),
+            _ => file,
         }
     });
     let rows: Vec<_> = (0..200)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
+    let rows = and_then(rows, move || all_read.open());
     let mut bench = Bench::trusting(&origin);
+    bench.options.per_host = Some(16);
     bench.options.retry.retries = 0;
     for outcome in bench.run(rows) {
         assert_done(&outcome);

@@ -1,9 +1,35 @@
 //! A server below HTTP: it says fixed bytes to whoever has said anything.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+
+/// A port of loopback at which nobody listens. It is taken as long as this lives, so that no other
+/// test gets it.
+pub(crate) struct Closed {
+    _taken: OwnedFd,
+    address: SocketAddr,
+}
+
+impl Closed {
+    pub(crate) fn new() -> Self {
+        let taken = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&taken, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = getsockname(&taken).unwrap().try_into().unwrap();
+        Self {
+            _taken: taken,
+            address,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
 
 pub(crate) struct Wild {
     address: SocketAddr,

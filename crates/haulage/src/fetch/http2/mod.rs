@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
-    /// Cancelled when the connection has ended.
+    /// Cancelled when the connection takes no further request.
     over: CancellationToken,
 }
 
@@ -50,6 +50,7 @@ pub(super) async fn open(
     number: u64,
     worker: usize,
 ) -> Result<Shared, Error> {
+    let over = CancellationToken::new();
     let (sender, connection) = Builder::new()
         .initial_window_size(window::FIRST.stream)
         .initial_connection_window_size(window::FIRST.connection)
@@ -57,11 +58,10 @@ pub(super) async fn open(
         // As RFC 9113 §6.5.2 counts them.
         .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_push(false)
-        .handshake(Bounded::new(stream))
+        .handshake(Bounded::new(stream, over.clone()))
         .await
         .map_err(classify::exchange)?;
     let received = Arc::default();
-    let over = CancellationToken::new();
     let ends = over.clone().drop_guard();
     let driver = Driver::new(connection, Arc::clone(&received));
     tokio::spawn(async move {
@@ -89,8 +89,8 @@ impl Shared {
         self.sender.current_max_send_streams()
     }
 
-    /// Waits until the connection has ended: its server has closed it, or said goodbye (GOAWAY)
-    /// while nothing was under way.
+    /// Waits until the connection takes no further request: its server has closed it, or said
+    /// goodbye (GOAWAY), whatever is still under way on it.
     pub(super) async fn ended(&self) {
         self.over.cancelled().await;
     }
@@ -281,7 +281,31 @@ fn uri_of(url: &HttpUrl) -> Result<Uri, InvalidUri> {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
+
+    #[tokio::test]
+    async fn goodbye_is_noticed_while_a_response_is_under_way() {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let server = tokio::spawn(async move {
+            let mut connection = h2::server::handshake(far).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let body = respond.send_response(Response::new(()), false).unwrap();
+            connection.graceful_shutdown();
+            // The response is still open.
+            let _body = body;
+            while connection.accept().await.is_some() {}
+        });
+        let shared = open(near, 1, 0).await.unwrap();
+        let mut sender = shared.sender.clone().ready().await.unwrap();
+        let request = Request::get("http://h/").body(()).unwrap();
+        let (answer, _) = sender.send_request(request, true).unwrap();
+        let response = answer.await.unwrap();
+        shared.ended().await;
+        assert!(!response.body().is_end_stream());
+        server.abort();
+    }
 
     #[test]
     fn path_has_the_bytes_of_the_target() {

@@ -239,11 +239,22 @@ fn what_is_not_ours_or_newer_or_broken_is_not_opened_and_says_so() {
         let opened = Store::open(&path, Access::Write(Sharing::WithReaders));
         opened.err().unwrap().into_error(&path).to_string()
     };
+    let journal_mode = |database: &Connection| {
+        let mode = database.pragma_query_value(None, "journal_mode", |row| row.get(0));
+        let mode: String = mode.unwrap();
+        mode
+    };
     let other = Connection::open(&path).unwrap();
     other
         .execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE t (x)")
         .unwrap();
     assert!(message().contains("another program's"), "{}", message());
+    // Most programs do not say whose database it is.
+    other
+        .execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 0")
+        .unwrap();
+    assert!(message().contains("another program's"), "{}", message());
+    assert_eq!(journal_mode(&other), "delete", "it is left as it was");
     other
         .execute_batch("PRAGMA application_id = 1751217516; PRAGMA user_version = 99")
         .unwrap();
