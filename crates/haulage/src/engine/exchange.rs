@@ -127,9 +127,6 @@ impl Lane {
                 Step::Failed(self.refused(error, may_expect_tls, &mut body).await)
             }
         };
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         Ok(step)
     }
 

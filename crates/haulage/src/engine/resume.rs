@@ -20,7 +20,7 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::origin;
 use crate::options::Codings;
 use crate::plan::content_range::Asked;
-use crate::plan::head::{self, Entity, Head};
+use crate::plan::head::{Entity, Head};
 use crate::plan::resume::{self, Identity, Verdict};
 use crate::plan::retry_after;
 use crate::plan::size;
@@ -187,9 +187,6 @@ impl Lane {
             }
             Verdict::NotAnAnswer => return ControlFlow::Continue(()),
         };
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         ControlFlow::Break(step)
     }
 

@@ -297,9 +297,6 @@ impl Lane {
             }
         };
         self.put_aside(&mut body).await;
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         Ok(found)
     }
 

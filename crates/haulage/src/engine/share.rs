@@ -131,9 +131,6 @@ impl Lane {
         let part = self
             .receive(Whose::Share(split), &mut body, Some(length), part)
             .await?;
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         let missing = part.left();
         let stretch = part.stretch();
         part.keep_if_shared().await?;
