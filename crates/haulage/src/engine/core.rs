@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::aside::SetAside;
 use super::descriptors::within_limits;
 use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
-use super::robots::AllRobots;
+use super::robots_gate::RobotsGate;
+use super::spill::Spill;
 use super::window::Window;
 use super::work::Work;
 use crate::checksum::Checksum;
@@ -67,9 +67,9 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
-    pub(super) robots: AllRobots,
+    pub(super) robots: RobotsGate<Box<Item>>,
     /// Rows that wait on the disk.
-    pub(super) aside: SetAside,
+    pub(super) spill: Spill,
     pub(super) rates: Arc<Rates>,
     pub(super) names: Mutex<Names>,
     /// What the destination takes in names, once a row has needed to know.
@@ -134,8 +134,8 @@ impl Core {
             disk,
             state,
             window: Window::default(),
-            robots: AllRobots::default(),
-            aside: SetAside::default(),
+            robots: RobotsGate::new(options.robots),
+            spill: Spill::default(),
             names: Mutex::default(),
             accepted_names: OnceLock::new(),
             followers: Mutex::default(),
@@ -295,7 +295,7 @@ impl Core {
         if schedule.hosts() > hosts && schedule.makes_new_hosts_wait() {
             self.connector.look_up_ahead(&Origin::of(url));
         }
-        schedule.keep_delay(host, self.delay_of(origin::key(url)));
+        schedule.keep_delay(host, self.robots.delay_of(origin::key(url)));
         host
     }
 
@@ -367,12 +367,12 @@ impl Core {
         for work in waiting {
             match work {
                 Work::Item(item) => self.cancelled(item),
-                Work::Share(split, at) => self.drop_share(&split, at),
+                Work::Segment(segments, at) => self.drop_segment(&segments, at),
                 Work::Robots(_) => {}
             }
         }
         self.cancel_obeying();
-        self.forget_aside();
+        self.discard_spill();
     }
 
     pub(super) fn tell(&self, event: Event) {

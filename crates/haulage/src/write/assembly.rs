@@ -75,7 +75,7 @@ impl Share {
     }
 
     /// It is being brought, unless somebody else has come to it before.
-    pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
+    pub(crate) fn take(mut self) -> Option<Arc<Stretch>> {
         if !self.assembly.is_answered(self.stretch.as_ref()?) {
             return None;
         }
@@ -337,7 +337,7 @@ impl Assembly {
     }
 
     /// Whoever brought these bytes writes no more.
-    pub(super) fn end(&self, ended: &Arc<Stretch>) {
+    pub(crate) fn end(&self, ended: &Arc<Stretch>) {
         let mut bytes = self.lock();
         let before = bytes.stretches.len();
         bytes
