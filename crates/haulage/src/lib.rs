@@ -53,6 +53,7 @@ mod plan;
 mod pool;
 mod rate;
 mod request;
+mod row_key;
 mod schedule;
 mod shown;
 pub mod source;

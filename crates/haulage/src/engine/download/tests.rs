@@ -16,7 +16,7 @@ const TOTAL: u64 = 1000;
 const ITEM: u32 = 7;
 
 /// What may happen. A number chooses one of those to which it can happen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// So many lanes are idle at each source.
     Invite(usize),
@@ -137,12 +137,11 @@ impl Model {
             }
             Step::Claim(nth) if nth < self.queued.len() => {
                 let at = self.queued.swap_remove(nth);
-                match self.download.claim(at) {
-                    Some(share) => self.claimed.push((at, share)),
-                    None => {
-                        let next = self.download.abandon(at);
-                        self.follow(at, next);
-                    }
+                if let Some(share) = self.download.claim(at) {
+                    self.claimed.push((at, share));
+                } else {
+                    let next = self.download.abandon(at);
+                    self.follow(at, &next);
                 }
             }
             Step::Answer(nth) if nth < self.claimed.len() => {
@@ -177,7 +176,7 @@ impl Model {
                     self.download.partial.end(&own);
                     let failure = (!is_well).then(|| Error::new(ErrorKind::Reset, "it broke off"));
                     let next = self.download.park(ITEM, failure);
-                    self.follow(0, next);
+                    self.follow(0, &next);
                 }
             }
             Step::Fail => self
@@ -201,20 +200,20 @@ impl Model {
 
     fn end(&mut self, at: usize) {
         let next = self.download.end(at);
-        self.follow(at, next);
+        self.follow(at, &next);
     }
 
-    fn follow(&mut self, at: usize, next: Next<u32>) {
+    fn follow(&mut self, at: usize, next: &Next<u32>) {
         match next {
             Next::Whole(item) => {
                 assert!(self.download.partial.is_whole());
                 assert!(self.own.is_none() && self.running.is_empty());
-                self.ended.push(item);
+                self.ended.push(*item);
             }
             Next::Alone(item, _) => {
                 assert!(self.own.is_none() && self.running.is_empty());
                 assert!(self.claimed.is_empty() && self.queued.is_empty());
-                self.ended.push(item);
+                self.ended.push(*item);
             }
             Next::Segment => self.queued.push(at),
             Next::Nothing => {}
@@ -233,7 +232,7 @@ impl Model {
         while !(self.queued.is_empty() && self.claimed.is_empty() && self.running.is_empty()) {
             while let Some(at) = self.queued.pop() {
                 let next = self.download.abandon(at);
-                self.follow(at, next);
+                self.follow(at, &next);
             }
             self.apply(Step::Refuse(0));
             self.apply(Step::Bring(0, TOTAL));
