@@ -310,7 +310,7 @@ DEFENCES = (
     Defence("45", "Retry-After: seconds, a date, the past, the absurd", "the whole host waits, or the item fails at once",
             ("engine::patience::retry_after_closes_the_host_and_no_other",
              "plan::retry_after::tests::seconds_dates_the_past_and_the_absurd"),
-            Cut("engine/trouble.rs", "            schedule.close(host, now + asked);", "            schedule.close(host, now + asked.mul_f64(0.0));")),
+            Cut("engine/dispatcher.rs", "        schedule.close(host, now + asked);", "            schedule.close(host, now + asked.mul_f64(0.0));")),
     Defence("45", "Retry-After with another status: 202, 403, 404, 413, 423 and others",
             "waited for by the host (403, 408, 413, 429, 5xx) or by the item alone; 410 is final all the same",
             ("engine::patience::retry_after_is_honoured_whatever_the_status",

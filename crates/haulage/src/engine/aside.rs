@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use super::core::Core;
 use super::item::{Item, Keys};
@@ -34,20 +33,16 @@ impl Core {
 
     /// Takes the rows that may be spilled from the queues of such hosts.
     fn take_rows(&self) -> Vec<(Arc<str>, Vec<Waiting>)> {
-        let may_go = |work: &Work| match work {
-            Work::Item(item) => item.is_new() && Waiting::may_be_written(&item.request),
-            Work::Segment(..) | Work::Robots(_) => false,
+        let may_go = |work: &Work| {
+            let is_written = |item: &Item| item.is_new() && Waiting::may_be_written(&item.request);
+            work.item().is_some_and(is_written)
         };
-        let taken = self.schedule().take_back(Instant::now(), KEEP, may_go);
+        let taken = self.dispatcher.take_back(KEEP, may_go).into_iter();
         let rows = |works: Vec<Work>| {
-            let items = works.into_iter().filter_map(|work| match work {
-                Work::Item(item) => Some(waiting(*item)),
-                Work::Segment(..) | Work::Robots(_) => None,
-            });
-            items.collect()
+            let items = works.into_iter().filter_map(Work::into_item);
+            items.map(|item| waiting(*item)).collect()
         };
-        let hosts = taken.into_iter();
-        hosts.map(|(host, works)| (host, rows(works))).collect()
+        taken.map(|(host, works)| (host, rows(works))).collect()
     }
 
     /// Brings rows back as their hosts may be requested again, until none are left.
@@ -91,11 +86,13 @@ impl Core {
     /// Returns the hosts whose rows may come back.
     fn hosts_below_watermark(&self) -> Vec<Arc<str>> {
         let hosts = self.spill.hosts();
-        let (now, schedule) = (Instant::now(), self.schedule());
-        let hosts = hosts.into_iter().filter(|(host, is_given_up)| {
-            *is_given_up || schedule.is_asked_for_little(host, now, KEEP)
-        });
-        hosts.map(|(host, _)| host).collect()
+        let keys = hosts.iter().map(|(host, _)| &**host);
+        let are_below = self.dispatcher.below_watermark(keys, KEEP);
+        let hosts = hosts.into_iter().zip(are_below);
+        hosts
+            .filter(|((_, is_given_up), is_below)| *is_given_up || *is_below)
+            .map(|((host, _), _)| host)
+            .collect()
     }
 
     /// Forgets the rows on the disk without a word, since the run is being stopped.

@@ -2,31 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::descriptors::within_limits;
-use super::handover::{First, LaneHandle, OpenLane};
+use super::dispatcher::{Dispatcher, Uses};
+use super::handover::OpenLane;
 use super::item::Item;
 use super::robots_gate::RobotsGate;
 use super::spill::Spill;
 use super::window::Window;
-use super::work::Work;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::Connector;
-use crate::fetch::connection::Shared;
 use crate::fetch::headers::Headers;
-use crate::fetch::origin::{self, Origin};
-use crate::http_url::HttpUrl;
 use crate::inflow::Rates;
-use crate::options::{Codings, HttpVersion, Options};
+use crate::options::{Codings, Options};
 use crate::plan::accepted::Accepted;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
@@ -34,9 +28,7 @@ use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
-use crate::sync::lock;
 use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
@@ -46,20 +38,16 @@ const READ_BUFFERS: usize = 8 << 20;
 /// The smallest and the largest read buffer: below the first each read costs more than its bytes,
 /// above the second nothing is gained.
 const READ_BUFFER: (usize, usize) = (64 << 10, 256 << 10);
-/// Idle connections kept, for each request that may be in flight.
-const IDLE_PER_JOB: usize = 2;
 
 /// What a run has told; `None` comes last.
 pub(super) type Told = UnboundedReceiver<Option<Event>>;
-
-pub(super) type Hosts = Schedule<Work, LaneHandle, Shared>;
 
 /// What all threads of a run share.
 pub(super) struct Core {
     pub(super) options: Options,
     pub(super) headers: Headers,
-    pub(super) connector: Connector,
-    pub(super) writer: Writer,
+    pub(super) connector: Arc<Connector>,
+    pub(super) writer: Arc<Writer>,
     /// The parts with which this run, or a later one, can go on.
     pub(super) assemblies: Arc<Assemblies>,
     pub(super) rechecks: Arc<Rechecks>,
@@ -67,7 +55,7 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
-    pub(super) robots: RobotsGate<Box<Item>>,
+    pub(super) robots: Arc<RobotsGate<Box<Item>>>,
     /// Rows that wait on the disk.
     pub(super) spill: Spill,
     pub(super) rates: Arc<Rates>,
@@ -82,8 +70,6 @@ pub(super) struct Core {
     pub(super) stopping: CancellationToken,
     /// The run is over.
     pub(super) over: CancellationToken,
-    /// An item may be due earlier than the clock thinks.
-    pub(super) clock: Notify,
     pub(super) every_item_is_there: AtomicBool,
     /// Items that have failed.
     pub(super) failures: AtomicU64,
@@ -91,9 +77,7 @@ pub(super) struct Core {
     pub(super) next_row: AtomicU64,
     /// How many rows the input has, once all of it has been read.
     pub(super) input_rows: OnceLock<u64>,
-    schedule: Mutex<Hosts>,
-    workers: Vec<UnboundedSender<OpenLane>>,
-    next_worker: AtomicUsize,
+    pub(super) dispatcher: Dispatcher,
     pub(super) pool: Arc<BlockingPool>,
     events: UnboundedSender<Option<Event>>,
 }
@@ -116,25 +100,37 @@ impl Core {
         let (events, received) = unbounded_channel();
         let stopping = CancellationToken::new();
         let rates = Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host));
+        let connector = Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool));
+        let connector = Arc::new(connector.map_err(no_thread)?);
+        let syncs = state.as_ref().map(|state| state.syncs());
+        let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&disk))));
+        let writer = {
+            let (disk, pool) = (Arc::clone(&disk), Arc::clone(&pool));
+            Arc::new(Writer::new(disk, syncs, pool, options.durability))
+        };
+        let robots = Arc::new(RobotsGate::new(options.robots));
+        let uses = Uses {
+            stopping: stopping.clone(),
+            connector: Arc::clone(&connector),
+            robots: Arc::clone(&robots),
+            writer: Arc::clone(&writer),
+            events: events.clone(),
+        };
+        let total = Arc::clone(rates.meter());
+        let dispatcher = Dispatcher::new(&options, total, workers, uses);
         let core = Self {
             headers: Headers::new(&options)?,
-            connector: Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool))
-                .map_err(no_thread)?,
+            connector,
             assemblies: state
                 .as_ref()
                 .map(|state| state.assemblies())
                 .unwrap_or_default(),
-            writer: {
-                let syncs = state.as_ref().map(|state| state.syncs());
-                let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&disk))));
-                let (disk, pool) = (Arc::clone(&disk), Arc::clone(&pool));
-                Writer::new(disk, syncs, pool, options.durability)
-            },
+            writer,
             rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
             disk,
             state,
             window: Window::default(),
-            robots: RobotsGate::new(options.robots),
+            robots,
             spill: Spill::default(),
             names: Mutex::default(),
             accepted_names: OnceLock::new(),
@@ -142,33 +138,13 @@ impl Core {
             unsplit: Mutex::default(),
             stopping,
             over: CancellationToken::new(),
-            clock: Notify::new(),
             every_item_is_there: AtomicBool::new(true),
             failures: AtomicU64::new(0),
             stopped_by_disk: AtomicBool::new(false),
             next_row: AtomicU64::new(0),
             input_rows: OnceLock::new(),
-            schedule: {
-                let per_host = options.per_host.unwrap_or(Options::DEFAULT_PER_HOST);
-                let caps = Caps {
-                    jobs: options.jobs,
-                    per_host,
-                    streams: options.per_host.unwrap_or(options.jobs),
-                    start: START.max(options.split).min(per_host),
-                    idle: options.jobs.saturating_mul(IDLE_PER_JOB),
-                    delay: options.delay,
-                };
-                let (caps, total) = (within_limits(caps), Arc::clone(rates.meter()));
-                let schedule = Schedule::new(caps, total, Instant::now());
-                Mutex::new(match options.http {
-                    HttpVersion::Negotiated | HttpVersion::Http1 => schedule.connecting_ahead(),
-                    // One connection is enough.
-                    HttpVersion::Http2PriorKnowledge => schedule,
-                })
-            },
+            dispatcher,
             rates,
-            workers,
-            next_worker: AtomicUsize::new(0),
             pool,
             events,
             options,
@@ -235,124 +211,6 @@ impl Core {
             .get_or_init(|| self.disk.accepted_names())
     }
 
-    pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {
-        lock(&self.schedule)
-    }
-
-    /// Queues an item at its host.
-    pub(super) fn queue(&self, item: Box<Item>) {
-        let Some(item) = self.obeying(item) else {
-            return;
-        };
-        self.queue_or_cancel(item, |schedule, host, item| {
-            schedule.push(host, Work::Item(item));
-        });
-    }
-
-    /// Queues an item at its host for later.
-    pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
-        let Some(item) = self.obeying(item) else {
-            return;
-        };
-        self.queue_or_cancel(item, |schedule, host, item| {
-            schedule.push_later(host, Instant::now() + wait, Work::Item(item));
-        });
-        self.clock.notify_one();
-    }
-
-    /// A lane could not go on with an item yet: it goes back to the head of its host's queue.
-    pub(super) fn put_back(&self, host: HostId, item: Box<Item>) {
-        let mut schedule = self.schedule();
-        if self.stopping.is_cancelled() {
-            drop(schedule);
-            return self.cancelled(item);
-        }
-        schedule.put_back(host, Work::Item(item));
-    }
-
-    fn queue_or_cancel(&self, item: Box<Item>, push: impl FnOnce(&mut Hosts, HostId, Box<Item>)) {
-        let mut schedule = self.schedule();
-        // Whoever cancels takes this lock afterwards, to empty the queues: nothing slips in behind.
-        if self.stopping.is_cancelled() {
-            drop(schedule);
-            return self.cancelled(item);
-        }
-        let host = self.host_of(&mut schedule, item.url());
-        push(&mut schedule, host, item);
-        self.hand_out(schedule);
-    }
-
-    /// The host of a URL, for the next push.
-    pub(super) fn host_of(&self, schedule: &mut Hosts, url: &HttpUrl) -> HostId {
-        // What is known of one that was never connected to.
-        let protocol = match self.options.http {
-            HttpVersion::Negotiated if origin::is_https(url) => Protocol::Unknown,
-            HttpVersion::Negotiated | HttpVersion::Http1 => Protocol::Exclusive,
-            HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
-        };
-        let hosts = schedule.hosts();
-        let host = schedule.host(origin::key(url), protocol, Instant::now);
-        if schedule.hosts() > hosts && schedule.makes_new_hosts_wait() {
-            self.connector.look_up_ahead(&Origin::of(url));
-        }
-        schedule.keep_delay(host, self.robots.delay_of(origin::key(url)));
-        host
-    }
-
-    /// Gives free slots to those whose turn it is.
-    pub(super) fn hand_out(&self, mut schedule: MutexGuard<'_, Hosts>) {
-        self.give_away_slots(&mut schedule);
-        if schedule.is_due_earlier() {
-            self.clock.notify_one();
-        }
-        for news in schedule.news() {
-            self.tell(match news {
-                News::Limit(host, limit, why) => Event::LimitChanged { host, limit, why },
-                News::Waits(host, until, why) => Event::HostWaits {
-                    host,
-                    why,
-                    wait: until.saturating_duration_since(Instant::now()),
-                },
-            });
-        }
-        let is_quiet = schedule.is_quiet() || self.stopping.is_cancelled();
-        self.writer.set_quiet(is_quiet);
-    }
-
-    fn give_away_slots(&self, schedule: &mut Hosts) {
-        while let Some(grant) = schedule.grant(Instant::now) {
-            let open = match grant {
-                Grant::Resume { lane, lease } => {
-                    lane.give(lease);
-                    continue;
-                }
-                Grant::Open {
-                    host,
-                    shared,
-                    meter,
-                    lease,
-                } => OpenLane {
-                    host,
-                    shared,
-                    meter,
-                    first: First::Work(lease),
-                },
-                Grant::Ahead { host, key, meter } => OpenLane {
-                    host,
-                    shared: None,
-                    meter,
-                    first: First::Connect(key),
-                },
-            };
-            let worker = match &open.shared {
-                Some(shared) => shared.worker,
-                None => self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
-            };
-            // A worker ends only when the run is over.
-            let _ = self.workers[worker].send(open);
-        }
-    }
-
     /// Stops the run: nothing more is started.
     pub(super) fn cancel(&self) {
         self.stopping.cancel();
@@ -363,13 +221,8 @@ impl Core {
         }
         // What is whole has its name before the run is over.
         self.writer.set_quiet(true);
-        let waiting = self.schedule().drain();
-        for work in waiting {
-            match work {
-                Work::Item(item) => self.cancelled(item),
-                Work::Segment(segments, at) => self.drop_segment(&segments, at),
-                Work::Robots(_) => {}
-            }
+        for work in self.dispatcher.drain() {
+            self.give_back(work, None);
         }
         self.cancel_obeying();
         self.discard_spill();

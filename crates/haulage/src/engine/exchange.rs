@@ -190,7 +190,7 @@ impl Lane {
         if self.core.options.delay.is_zero() && !self.core.options.robots {
             return;
         }
-        let at = self.core.schedule().may_send(self.host, Instant::now());
+        let at = self.core.dispatcher.may_send(self.host);
         tokio::time::sleep_until(at.into()).await;
     }
 

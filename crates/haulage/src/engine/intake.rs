@@ -34,7 +34,7 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
                 state.wait_for_room();
             }
             loop {
-                match core.window.enter(|| core.schedule().has_room()) {
+                match core.window.enter(|| core.dispatcher.has_room()) {
                     Entry::Open => break,
                     Entry::MakeRoom => core.spill_rows(),
                     Entry::Closed => return,
@@ -52,9 +52,7 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
     }
     // It ends once.
     let _ = core.input_rows.set(core.next_row.load(Ordering::Relaxed));
-    let mut schedule = core.schedule();
-    schedule.has_all();
-    core.hand_out(schedule);
+    core.dispatcher.input_ended();
     if core.window.input_ended() {
         core.wrap_up();
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use super::attempt::AttemptEnd;
-use super::core::{Core, Hosts};
+use super::core::Core;
 use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
 use super::work::Work;
@@ -105,17 +105,13 @@ impl Lane {
         loop {
             turn += 1;
             let ControlFlow::Continue(fine) = self.work(lease, stopping.as_mut()).await else {
-                self.core.schedule().abandon(self.host);
+                self.core.dispatcher.abandon(self.host);
                 return;
             };
-            let next = {
-                let mut schedule = core.schedule();
-                let seen = self.seen(fine);
-                self.tell_streams(&mut schedule);
-                let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);
-                core.hand_out(schedule);
-                next
-            };
+            let (seen, streams) = (self.seen(fine), self.new_streams());
+            let next = core
+                .dispatcher
+                .next(self.host, &self.handle, turn >= TURN, seen, streams);
             lease = match next {
                 Next::Work(lease) => lease,
                 Next::Close => return,
@@ -157,21 +153,19 @@ impl Lane {
             return;
         };
         self.first_response = FirstResponse::Counted;
-        let core = Arc::clone(&self.core);
-        let mut schedule = core.schedule();
-        self.tell_streams(&mut schedule);
-        schedule.heard(self.host, latency, now);
-        core.hand_out(schedule);
+        let streams = self.new_streams();
+        let dispatcher = &self.core.dispatcher;
+        dispatcher.on_first_response(self.host, latency, now, streams);
     }
 
-    /// Tells how many streams its connection allows, once for each: its settings come before its
-    /// first response.
-    fn tell_streams(&mut self, schedule: &mut Hosts) {
-        if let Some(Connection::Http2(shared)) = &self.connection
-            && self.streams_of.replace(shared.number) != Some(shared.number)
-        {
-            schedule.allows_streams(self.host, shared.most_streams());
-        }
+    /// Returns how many streams its connection allows, once for each connection: its settings come
+    /// before its first response.
+    fn new_streams(&mut self) -> Option<usize> {
+        let Some(Connection::Http2(shared)) = &self.connection else {
+            return None;
+        };
+        let is_new = self.streams_of.replace(shared.number) != Some(shared.number);
+        is_new.then(|| shared.most_streams())
     }
 
     /// Waits for work, until the idle connection is too old or its server closes it. Returns `None`
@@ -182,7 +176,7 @@ impl Lane {
             () = tokio::time::sleep(KEEP_IDLE) => {}
             () = Connection::ended(&mut self.connection) => self.leave(),
         }
-        if self.core.schedule().leave(self.host, &self.handle) {
+        if self.core.dispatcher.leave(self.host, &self.handle) {
             return None;
         }
         // It was called in this very moment.
@@ -242,7 +236,7 @@ impl Lane {
                     // Of a file that is split, others may have brought what is new.
                     let is_alone = item.segments.is_none();
                     if self.has_answered_for_long() || is_alone && item.is_progressing() {
-                        self.core.schedule().answered(self.host);
+                        self.core.dispatcher.on_success(self.host);
                     }
                     let overloaded = self.overloaded(&error);
                     goes_on = self.core.host_failed(self.host, overloaded, &error);
@@ -256,7 +250,7 @@ impl Lane {
             }
             AttemptEnd::PutBack => {
                 fine = false;
-                self.core.put_back(self.host, item);
+                self.core.put_back(self.host, Work::Item(item));
             }
         }
         ControlFlow::Continue(fine)

@@ -1,16 +1,14 @@
 //! Requests for the robots.txt of hosts (RFC 9309), one for each, and what follows from the answer.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 
 use super::core::Core;
 use super::host_unavailable::HostUnavailable;
-use super::item::Item;
 use super::lane::Lane;
-use super::robots_gate::Gate;
 use super::robots_query::RobotsQuery;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
@@ -21,7 +19,6 @@ use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{self, Answer, Asked};
 use crate::plan::robots::{self, Robots};
-use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
 use crate::write::decode_beginning;
 
@@ -38,41 +35,6 @@ enum RobotsReply {
 }
 
 impl Core {
-    /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails; and
-    /// where its host's robots.txt is not known, it waits. Returns `None` in both cases.
-    pub(super) fn obeying(&self, item: Box<Item>) -> Option<Box<Item>> {
-        match self.robots.check(item, |item| item.url()) {
-            Gate::Go(item) => return Some(item),
-            Gate::Wait => {}
-            Gate::Ask(query) => self.queue_query(query, Duration::ZERO),
-            Gate::Denied(item, error) => self.failed(item, error),
-        }
-        None
-    }
-
-    fn queue_query(&self, query: Box<RobotsQuery>, wait: Duration) {
-        let mut schedule = self.schedule();
-        // What waits for it is cancelled by whoever stops the run.
-        if self.stopping.is_cancelled() {
-            return;
-        }
-        let host = self.host_of(&mut schedule, &query.hop.url);
-        if wait.is_zero() {
-            schedule.push(host, Work::Robots(query));
-        } else {
-            schedule.push_later(host, Instant::now() + wait, Work::Robots(query));
-            self.clock.notify_one();
-        }
-        self.hand_out(schedule);
-    }
-
-    /// Cancels what waits for a robots.txt, since the run is being stopped.
-    pub(super) fn cancel_obeying(&self) {
-        for item in self.robots.close() {
-            self.cancelled(item);
-        }
-    }
-
     /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host
     /// may be (RFC 9309 §2.3.1.4).
     pub(super) fn no_robots(&self, query: &RobotsQuery, why: &HostUnavailable) {
@@ -87,7 +49,7 @@ impl Core {
         let elapsed = query.since.elapsed();
         let wait = wait_before_retry(policy, query.rounds, elapsed, asked, fastrand::f64());
         match wait.filter(|_| goes_on && error.is_transient()) {
-            Some(wait) => self.queue_query(query, wait),
+            Some(wait) => self.push(Work::Robots(query), wait),
             None => self.no_robots(&query, &HostUnavailable::without_robots(error)),
         }
     }
@@ -123,9 +85,9 @@ impl Lane {
             Ok(RobotsReply::Elsewhere(to, wait)) => {
                 query.hop = (to, None).into();
                 query.hops += 1;
-                self.core.queue_query(query, wait);
+                self.core.push(Work::Robots(query), wait);
             }
-            Ok(RobotsReply::PutBack) => self.core.put_query_back(self.host, query),
+            Ok(RobotsReply::PutBack) => self.core.put_back(self.host, Work::Robots(query)),
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
@@ -216,14 +178,6 @@ fn says_nothing(error: &Error, status: StatusCode) -> bool {
 }
 
 impl Core {
-    /// A lane could not go on with it yet.
-    fn put_query_back(&self, host: HostId, query: Box<RobotsQuery>) {
-        let mut schedule = self.schedule();
-        if !self.stopping.is_cancelled() {
-            schedule.put_back(host, Work::Robots(query));
-        }
-    }
-
     /// The name by which a robots.txt addresses us.
     fn robots_token(&self) -> &str {
         let user_agent = self.options.headers.get(http::header::USER_AGENT);

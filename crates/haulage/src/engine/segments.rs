@@ -1,7 +1,7 @@
 //! Files in segments: when others are invited to a file, and what follows when they are done.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::download::{FIRST_SEGMENT, Next, PAYS_AGAIN_AFTER, SegmentedDownload, Start, seen};
@@ -123,12 +123,11 @@ impl Core {
 
     /// Returns how many lanes that nothing else waits for are idle at each of the sources.
     fn idle(&self, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
-        let schedule = self.schedule();
-        let url = |source: &Source| {
+        let hosts = sources.iter().map(|source| {
             let hop = source.hop.as_ref().map(|hop| &hop.url);
-            schedule.spare(origin::key(hop.unwrap_or(given)))
-        };
-        sources.iter().map(url).collect()
+            origin::key(hop.unwrap_or(given))
+        });
+        self.dispatcher.idle_lanes(hosts)
     }
 
     /// Looks at how a segment comes: at this speed, in bytes per second.
@@ -147,15 +146,7 @@ impl Core {
 
     /// Queues a segment at one of its sources, where it has been counted.
     fn queue_segment(&self, segments: &Segments, at: usize) {
-        let source = segments.source(at);
-        let mut schedule = self.schedule();
-        if self.stopping.is_cancelled() {
-            drop(schedule);
-            return self.drop_segment(segments, at);
-        }
-        let host = self.host_of(&mut schedule, segments.request_target(&source).url());
-        schedule.push(host, Work::Segment(Arc::clone(segments), at));
-        self.hand_out(schedule);
+        self.push(Work::Segment(Arc::clone(segments), at), Duration::ZERO);
     }
 
     /// Gives up a segment that waited.

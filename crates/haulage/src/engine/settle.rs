@@ -112,11 +112,7 @@ impl Core {
             });
         }
         item.hop = Some(Box::new(hop));
-        if wait.is_zero() {
-            self.queue(item);
-        } else {
-            self.queue_after(item, wait);
-        }
+        self.queue_after(item, wait);
     }
 
     /// An attempt failed: the item is tried again, or that was its last.
@@ -132,9 +128,7 @@ impl Core {
 
     fn attempt_failed(&self, mut item: Box<Item>, mut error: Error, may_pass: bool) {
         if error.lacks_descriptors() {
-            let mut schedule = self.schedule();
-            schedule.lacks_descriptors(Instant::now());
-            self.hand_out(schedule);
+            self.dispatcher.on_descriptors_exhausted();
         }
         // What was given away cannot be taken back, for another attempt or for a mirror.
         let is_final =
@@ -167,11 +161,7 @@ impl Core {
                         wait,
                     });
                 }
-                if wait.is_zero() {
-                    self.queue(item);
-                } else {
-                    self.queue_after(item, wait);
-                }
+                self.queue_after(item, wait);
             }
             // The run is being stopped: it would have been tried again, so it has not failed.
             Some(_) => self.cancelled(item),

@@ -53,8 +53,13 @@ impl Lane {
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
-                self.core
-                    .segment_refused(self.host, self.overloaded(&error), &error);
+                let (core, overloaded) = (&self.core, self.overloaded(&error));
+                core.dispatcher.on_segment_refused(
+                    self.host,
+                    overloaded,
+                    &error,
+                    &core.options.retry,
+                );
                 self.core.segment_failed(segments, at, error);
             }
         }

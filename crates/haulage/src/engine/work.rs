@@ -2,6 +2,7 @@
 
 use super::item::{Item, Segments};
 use super::robots_query::RobotsQuery;
+use crate::http_url::HttpUrl;
 
 /// Something that waits for a lane of its host.
 pub(super) enum Work {
@@ -11,4 +12,34 @@ pub(super) enum Work {
     Segment(Segments, usize),
     /// A host's robots.txt, for which all waits that is to be requested there.
     Robots(Box<RobotsQuery>),
+}
+
+impl Work {
+    /// Calls a function with the URL that is requested.
+    pub(super) fn with_url<T>(&self, call: impl FnOnce(&HttpUrl) -> T) -> T {
+        match self {
+            Self::Item(item) => call(item.url()),
+            Self::Segment(segments, at) => {
+                let source = segments.source(*at);
+                call(segments.request_target(&source).url())
+            }
+            Self::Robots(query) => call(&query.hop.url),
+        }
+    }
+
+    /// Returns the item whose next request it is; `None` for anything else.
+    pub(super) fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Segment(..) | Self::Robots(_) => None,
+        }
+    }
+
+    /// Returns the item whose next request it is; `None` for anything else.
+    pub(super) fn into_item(self) -> Option<Box<Item>> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Segment(..) | Self::Robots(_) => None,
+        }
+    }
 }
