@@ -25,7 +25,7 @@ impl Core {
         let take_rows = || self.take_rows();
         let stay = self
             .spill
-            .add(starts_thread, take_rows, |rows| self.window.set_aside(rows));
+            .add(starts_thread, take_rows, |rows| self.ledger.spilled(rows));
         for waiting in stay {
             self.queue(item(waiting));
         }
@@ -59,7 +59,7 @@ impl Core {
     fn restore_some(&self) -> bool {
         let mut were_restored = false;
         for host in self.hosts_below_watermark() {
-            if !self.window.has_room() {
+            if !self.ledger.has_room() {
                 break;
             }
             let restored = match self.spill.restore(&host) {
@@ -71,7 +71,7 @@ impl Core {
                     return false;
                 }
             };
-            self.window.come_back(restored.rows.len());
+            self.ledger.restored(restored.rows.len());
             were_restored |= !restored.rows.is_empty();
             for item in restored.rows.into_iter().map(item) {
                 match &restored.unavailable {
@@ -103,12 +103,14 @@ impl Core {
                 own,
                 by_server: None,
             };
-            let followers = self.release(keys, Settled::Failed(ErrorKind::Cancelled));
+            let followers = self
+                .naming
+                .release(keys, Settled::Failed(ErrorKind::Cancelled));
             for _ in followers {
                 self.forget();
             }
         }
-        self.window.come_back(total);
+        self.ledger.restored(total);
         for _ in 0..total {
             self.forget();
         }

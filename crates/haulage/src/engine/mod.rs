@@ -20,7 +20,10 @@ mod intake;
 mod item;
 mod known;
 mod lane;
+mod ledger;
+mod naming;
 mod outcome;
+mod parts;
 mod patience;
 mod present;
 mod progress;
@@ -37,6 +40,7 @@ mod settle;
 mod share;
 mod sources;
 mod spill;
+mod stop;
 mod trouble;
 mod watch;
 mod window;
@@ -149,13 +153,13 @@ impl Engine {
             let warning = Arc::downgrade(&core);
             state.warn(move |what| {
                 if let Some(core) = warning.upgrade() {
-                    core.tell(Event::Warned(what));
+                    core.ledger.emit(Event::Warned(what));
                 }
             });
             state
                 .start(
                     move |error| failing.stop(error),
-                    move |outcome| telling.tell_end(Box::new(outcome)),
+                    move |outcome| telling.recorded(Box::new(outcome)),
                 )
                 .map_err(no_thread)?;
         }
@@ -195,7 +199,7 @@ impl Engine {
     /// read, which a run that is stopped may never do.
     #[must_use]
     pub fn input_rows(&self) -> Option<u64> {
-        self.core.input_rows.get().copied()
+        self.core.ledger.input_rows()
     }
 
     /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does;

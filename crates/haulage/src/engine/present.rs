@@ -15,7 +15,6 @@ use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
-use crate::sync::lock;
 use crate::write::{Present, Rechecked, differing};
 
 impl Core {
@@ -28,13 +27,13 @@ impl Core {
         key: Key,
         renamed: Option<Renamed>,
     ) {
-        let there = if self.is_named_later(&request) {
+        let there = if self.naming.is_named_later(&request) {
             ExistingCheck::Fetch
         } else {
             self.there(&target, &request)
         };
         if let ExistingCheck::Ends(status, bytes) = there {
-            lock(&self.names).settle(key, settled(&status));
+            self.naming.settle(key, settled(&status));
             let found = FileInfo {
                 renamed,
                 ..FileInfo::of(bytes)
@@ -57,7 +56,9 @@ impl Core {
     pub(super) fn fetch(&self, mut item: Box<Item>) {
         match self.options.purpose {
             Purpose::Download => {
-                self.take_up(&mut item);
+                if item.progress.partial.is_none() {
+                    item.progress.partial = self.parts.take_up(&item.request);
+                }
                 self.queue(item);
             }
             Purpose::Plan => {
@@ -79,13 +80,13 @@ impl Core {
     }
 
     pub(super) fn there(&self, target: &TargetName, request: &Request) -> ExistingCheck {
-        if self.disk.was_empty() {
+        if self.parts.disk.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as
             // much as reading the row.
             return ExistingCheck::Fetch;
         }
         let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
-        let present = match self.disk.present(target) {
+        let present = match self.parts.disk.present(target) {
             Ok(present) => present,
             Err(cause) => {
                 let what = format!("cannot see whether {} is there", target.as_str());
@@ -96,7 +97,7 @@ impl Core {
             Verdict::Fetch => ExistingCheck::Fetch,
             Verdict::Compare if self.is_read_first(request) => ExistingCheck::Hash,
             Verdict::Compare => ExistingCheck::Compare,
-            Verdict::Take(_) if !self.hashes_of(request).is_empty() => ExistingCheck::Hash,
+            Verdict::Take(_) if !self.parts.hashes_of(request).is_empty() => ExistingCheck::Hash,
             Verdict::Take(length) => ExistingCheck::Ends(Status::Skipped, length),
             Verdict::Fail(why) => {
                 let message = format!("{} {why}", target.as_str());
@@ -113,8 +114,8 @@ impl Core {
 
     /// Returns what becomes of a row whose file an identical row has saved.
     pub(super) fn there_already(&self, target: &TargetName, request: &Request) -> ExistingCheck {
-        if self.hashes_of(request).is_empty() {
-            ExistingCheck::Ends(Status::Skipped, self.length_of(target))
+        if self.parts.hashes_of(request).is_empty() {
+            ExistingCheck::Ends(Status::Skipped, self.parts.length_of(target))
         } else {
             ExistingCheck::Hash
         }
@@ -124,7 +125,7 @@ impl Core {
     /// meanwhile.
     pub(super) fn read_first(self: &Arc<Self>, item: Box<Item>) {
         let core = Arc::clone(self);
-        let (target, hashes) = (item.target.clone(), self.hashes_of(&item.request));
+        let (target, hashes) = (item.target.clone(), self.parts.hashes_of(&item.request));
         let then = move |checked| {
             let (status, found) = match checked {
                 Rechecked::Hashed(bytes, hashes) => {
@@ -156,7 +157,7 @@ impl Core {
             };
             core.end_as_found(item, status, found);
         };
-        self.rechecks.add(target, hashes, then);
+        self.parts.rechecks.add(target, hashes, then);
     }
 
     /// Hashes the file at an item's distinct name, where an earlier run may have saved it beside
@@ -165,28 +166,30 @@ impl Core {
         item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
-            && matches!(self.disk.present(&distinct), Ok(Present::File { .. }));
+            && matches!(self.parts.disk.present(&distinct), Ok(Present::File { .. }));
         if !was_saved {
             return self.fetch(item);
         }
-        let (core, hashes) = (Arc::clone(self), self.hashes_of(&item.request));
-        self.rechecks.add(distinct.clone(), hashes, move |checked| {
-            let expected = &item.request.checksums;
-            match checked {
-                Rechecked::Hashed(bytes, hashes) if differing(&hashes, expected).is_none() => {
-                    let found = FileInfo::hashed(bytes, hashes, expected);
-                    core.stands_beside(&mut item, distinct);
-                    core.end_as_found(item, Status::Skipped, found);
+        let (core, hashes) = (Arc::clone(self), self.parts.hashes_of(&item.request));
+        self.parts
+            .rechecks
+            .add(distinct.clone(), hashes, move |checked| {
+                let expected = &item.request.checksums;
+                match checked {
+                    Rechecked::Hashed(bytes, hashes) if differing(&hashes, expected).is_none() => {
+                        let found = FileInfo::hashed(bytes, hashes, expected);
+                        core.stands_beside(&mut item, distinct);
+                        core.end_as_found(item, Status::Skipped, found);
+                    }
+                    Rechecked::Hashed(..) | Rechecked::Unreadable(_) => core.fetch(item),
+                    Rechecked::Stopped => core.cancelled(item),
                 }
-                Rechecked::Hashed(..) | Rechecked::Unreadable(_) => core.fetch(item),
-                Rechecked::Stopped => core.cancelled(item),
-            }
-        });
+            });
     }
 
     /// Notes that an item's file is at its distinct name, beside another file.
     pub(super) fn stands_beside(&self, item: &mut Item, distinct: TargetName) {
-        lock(&self.names).moved(item.keys.own, distinct.clone());
+        self.naming.moved(item.keys.own, distinct.clone());
         item.target = distinct;
         item.renamed = Some(Renamed::AnotherFile);
     }
@@ -211,7 +214,7 @@ impl Core {
             };
             return self.settle(keys, &target, settled, Box::new(outcome));
         }
-        let followers = self.release(keys, settled);
+        let followers = self.naming.release(keys, settled);
         self.end_without_request(item.row, &item.request, &target, status, found.clone());
         for (row, request) in followers {
             self.end_as_same(row, &request, &target, settled, found.clone());
@@ -231,34 +234,29 @@ impl Core {
 
     /// A row asks for the same as one that has ended, and whose file is there.
     pub(super) fn end_as_done(self: &Arc<Self>, row: u64, request: Request, target: TargetName) {
-        let hashes = self.hashes_of(&request);
+        let hashes = self.parts.hashes_of(&request);
         if hashes.is_empty() {
-            let found = FileInfo::of(self.length_of(&target));
+            let found = FileInfo::of(self.parts.length_of(&target));
             return self.end_as_same(row, &request, &target, Settled::Done, found);
         }
         let core = Arc::clone(self);
-        self.rechecks.add(target.clone(), hashes, move |checked| {
-            let found = match checked {
-                // Somebody else may have replaced it since.
-                Rechecked::Hashed(bytes, hashes) => {
-                    let expected = match differing(&hashes, &request.checksums) {
-                        None => &request.checksums[..],
-                        Some(_) => &[],
-                    };
-                    FileInfo::hashed(bytes, hashes, expected)
-                }
-                Rechecked::Unreadable(_) => FileInfo::of(0),
-                Rechecked::Stopped => return core.forget(),
-            };
-            core.end_as_same(row, &request, &target, Settled::Done, found);
-        });
-    }
-
-    fn length_of(&self, target: &TargetName) -> u64 {
-        match self.disk.present(target) {
-            Ok(Present::File { length, .. }) => length,
-            _ => 0,
-        }
+        self.parts
+            .rechecks
+            .add(target.clone(), hashes, move |checked| {
+                let found = match checked {
+                    // Somebody else may have replaced it since.
+                    Rechecked::Hashed(bytes, hashes) => {
+                        let expected = match differing(&hashes, &request.checksums) {
+                            None => &request.checksums[..],
+                            Some(_) => &[],
+                        };
+                        FileInfo::hashed(bytes, hashes, expected)
+                    }
+                    Rechecked::Unreadable(_) => FileInfo::of(0),
+                    Rechecked::Stopped => return core.forget(),
+                };
+                core.end_as_same(row, &request, &target, Settled::Done, found);
+            });
     }
 }
 

@@ -31,21 +31,31 @@ impl Lane {
         body: &mut ResponseBody,
         mut entity: Entity,
     ) -> Result<AttemptEnd, Error> {
-        entity.digest = self.core.digest_of(&item.request, head);
+        entity.digest = self.core.parts.digest_of(&item.request, head);
         // Nothing of what there was belongs to this response.
-        self.core.discard(item);
+        self.core.parts.discard(&mut item.progress);
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(entity.length);
         }
-        let content = self.core.content_of(&item.request, &entity, &head.fields)?;
-        item.progress.partial = self.core.assembly(item, head, &entity);
+        let content = self
+            .core
+            .parts
+            .content_of(&item.request, &entity, &head.fields)?;
+        // A name that its server gives is not known to the next run before it is asked.
+        let is_findable = !self.core.naming.is_named_later(&item.request);
+        let source = item.source(item.mirrors.at());
+        item.progress.partial =
+            self.core
+                .parts
+                .begin(&item.request, source, head, &entity, is_findable);
         let part = match &item.progress.partial {
-            Some(kept) => {
-                self.core
-                    .writer
-                    .bring(0..kept.identity.total, item.mirrors.at(), kept, content)
-            }
-            None => self.core.writer.part(content),
+            Some(kept) => self.core.parts.writer.bring(
+                0..kept.identity.total,
+                item.mirrors.at(),
+                kept,
+                content,
+            ),
+            None => self.core.parts.writer.part(content),
         };
         let part = self
             .receive(Whose::Item(item), body, entity.length, part)

@@ -85,7 +85,7 @@ impl Core {
         let distinct = keeps_both.then(|| target.distinct(item.request.url()));
         let distinct = distinct.filter(|distinct| *distinct != target);
         let (tell, told) = oneshot::channel();
-        self.pool.call(move || {
+        self.parts.pool.call(move || {
             let standing = |name: &TargetName| core.standing(name, offered);
             let beside = distinct.as_ref().and_then(standing);
             let place = match existing::judge(standing(&target), beside, offered) {
@@ -101,12 +101,13 @@ impl Core {
 
     /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
-        let Ok(Present::File { length, modified }) = self.disk.present(name) else {
+        let Ok(Present::File { length, modified }) = self.parts.disk.present(name) else {
             return None;
         };
         // To look for markers costs a dozen system calls, and where the length differs they say
         // nothing new.
-        let is_unfinished = offered.length == Some(length) && self.disk.marker(name).is_some();
+        let is_unfinished =
+            offered.length == Some(length) && self.parts.disk.marker(name).is_some();
         Some(Standing {
             length,
             modified,
@@ -152,14 +153,16 @@ impl Core {
     /// Looks once more at the file that ends an item, and hashes it where that is asked for.
     fn confirm(self: &Arc<Self>, item: Box<Item>, there: There) {
         let (core, place) = (Arc::clone(self), there.place.clone());
-        let hashes = self.hashes_of(&item.request);
+        let hashes = self.parts.hashes_of(&item.request);
         if hashes.is_empty() {
-            self.pool.call(move || match core.disk.present(&place) {
-                Ok(Present::File { length, .. }) if there.has_length(length) => {
-                    core.end_there(item, there, FileInfo::of(length));
-                }
-                _ => core.fetch_anyway(item, gone(&place)),
-            });
+            self.parts
+                .pool
+                .call(move || match core.parts.disk.present(&place) {
+                    Ok(Present::File { length, .. }) if there.has_length(length) => {
+                        core.end_there(item, there, FileInfo::of(length));
+                    }
+                    _ => core.fetch_anyway(item, gone(&place)),
+                });
             return;
         }
         let expected = item.request.checksums.clone();
@@ -176,7 +179,7 @@ impl Core {
             Rechecked::Unreadable(_) => core.fetch_anyway(item, gone(&there.place)),
             Rechecked::Stopped => core.cancelled(item),
         };
-        self.rechecks.add(place, hashes, then);
+        self.parts.rechecks.add(place, hashes, then);
     }
 
     fn end_there(&self, mut item: Box<Item>, there: There, found: FileInfo) {
@@ -185,7 +188,7 @@ impl Core {
             self.stands_beside(&mut item, place);
         }
         // What an earlier run has brought of it is of no use any more.
-        self.discard(&mut item);
+        self.parts.discard(&mut item.progress);
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
             status: if self.options.existing == Existing::Auto {

@@ -13,25 +13,17 @@ use super::item::Item;
 use super::lane::Lane;
 use super::range_request::RangeRequest;
 use super::watch::Whose;
-use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::origin;
-use crate::options::Codings;
-use crate::plan::head::{Entity, Head};
-use crate::plan::resume::{Identity, Verdict};
+use crate::plan::head::Head;
+use crate::plan::resume::Verdict;
 use crate::plan::retry_after;
 use crate::plan::size;
 use crate::plan::validator::Agreement;
-use crate::plan::vouched;
-use crate::request::Request;
 use crate::sync::lock;
-use crate::write::{Assembly, Owner, PartWriter};
+use crate::write::Assembly;
 
-/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more
-/// than what counts as progress (see [`RetryState`](crate::schedule::retry::RetryState)): that has
-/// to be kept.
-const WORTH_KEEPING: u64 = 64 << 10;
 /// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this
 /// is short.
 const SHORT: u64 = 64 << 10;
@@ -56,7 +48,7 @@ impl Lane {
 
     fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> AttemptEnd {
         item.progress.resumed = kept.identity.total;
-        match self.core.completed(&item.request, kept) {
+        match self.core.parts.completed(&item.request, kept) {
             Ok((part, entity)) => AttemptEnd::Received(part, entity),
             Err(error) => AttemptEnd::Failed(error),
         }
@@ -132,9 +124,10 @@ impl Lane {
                 .begin_with(here.covered(), earlier, total);
         }
         let length = range.end - range.start;
-        let content = self.core.plain_content(&item.request, &kept.entity)?;
+        let content = self.core.parts.plain_content(&item.request, &kept.entity)?;
         let part = self
             .core
+            .parts
             .writer
             .bring(range.clone(), item.mirrors.at(), &kept, content);
         let part = self
@@ -166,110 +159,6 @@ impl Lane {
 }
 
 impl Core {
-    /// Takes up what an earlier run has brought of an item's file.
-    pub(super) fn take_up(&self, item: &mut Item) {
-        let (Some(state), Some(ask), None) =
-            (&self.state, &item.request.ask, &item.progress.partial)
-        else {
-            return;
-        };
-        let is_checked = !item.request.checksums.is_empty();
-        let place = item.request.place.as_ref();
-        let input = place.map_or_else(Arc::default, |place| Arc::clone(&place.input));
-        item.progress.partial = state.take_up(ask, &input, item.request.url(), is_checked);
-    }
-
-    /// What a response says itself that its file comes to, where nobody who knows better has said
-    /// that. Where codings are undone, that is another file than it speaks of.
-    pub(super) fn digest_of(&self, request: &Request, head: &Head) -> Option<Checksum> {
-        if !request.checksums.is_empty() {
-            return None;
-        }
-        let vouched = vouched::read(head.status, &head.fields);
-        if vouched.is_encoded && self.options.codings == Codings::Undone {
-            return None;
-        }
-        vouched.checksums.into_iter().next()
-    }
-
-    /// The part for a file which this response begins, if another one could go on with it.
-    pub(super) fn assembly(
-        &self,
-        item: &Item,
-        head: &Head,
-        entity: &Entity,
-    ) -> Option<Arc<Assembly>> {
-        let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
-        if !self.disk.keeps_files() {
-            return None;
-        }
-        let is_checked = !item.request.checksums.is_empty();
-        let identity = Identity::of(
-            item.source(item.mirrors.at()).as_str(),
-            head.status,
-            &head.fields,
-            Some(length),
-            is_checked,
-        )?;
-        // A name that its server gives is not known to the next run before it is asked.
-        let ask = item.request.ask.as_ref();
-        let ask = ask.filter(|_| !self.is_named_later(&item.request));
-        let owner = ask.map(|ask| Owner {
-            input: match &item.request.place {
-                Some(place) => Arc::clone(&place.input),
-                None => "".into(),
-            },
-            ask: ask.key,
-            url: Arc::clone(&item.request.given),
-        });
-        let number = self.writer.next_number();
-        let assembly = Arc::new(Assembly::new(number, identity, entity.clone(), owner));
-        self.assemblies.add(&assembly);
-        Some(assembly)
-    }
-
-    /// A part of which all bytes have been brought, ready to become the file.
-    pub(super) fn completed(
-        &self,
-        request: &Request,
-        kept: &Arc<Assembly>,
-    ) -> Result<(PartWriter, Entity), Error> {
-        let content = self.plain_content(request, &kept.entity)?;
-        let total = kept.identity.total;
-        let part = self.writer.bring(total..total, 0, kept, content);
-        Ok((part, kept.entity.clone()))
-    }
-
-    /// Returns how many bytes of an item's unfinished file are kept for the next run. What has been
-    /// handed to the disk counts: it is written before the run is over.
-    pub(super) fn kept_for_next_run(&self, item: &Item) -> u64 {
-        let (Some(_), Some(kept)) = (&self.state, &item.progress.partial) else {
-            return 0;
-        };
-        if kept.owner.is_none() {
-            return 0;
-        }
-        let received = item
-            .under_way
-            .as_ref()
-            .map_or(0, |under_way| under_way.transfer.received());
-        let kept = kept.pieces().covered().max(received);
-        if kept >= WORTH_KEEPING { kept } else { 0 }
-    }
-
-    /// What was brought of an item's file is of no use.
-    pub(super) fn discard(&self, item: &mut Item) {
-        let Some(kept) = item.progress.partial.take() else {
-            return;
-        };
-        item.progress.resumed = 0;
-        item.progress.ignores_partial = false;
-        self.assemblies.forget(&kept);
-        let disk = Arc::clone(&self.disk);
-        // What cannot be removed now goes when the next run cleans up.
-        self.pool.call(move || drop(disk.remove_part(kept.number)));
-    }
-
     /// What several of an item's URLs have brought together is not its file: one of them has
     /// another. What the one that has brought most has not brought is fetched from there, too. If
     /// the file is right then, it was one of the others.
@@ -310,7 +199,7 @@ impl Core {
     /// What was brought of an item's file is of no use, for this reason: asks for all of it.
     /// Without anything that is here, it is not asked so again.
     pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
-        self.discard(&mut item);
+        self.parts.discard(&mut item.progress);
         item.progress.restart_reason = Some(why.to_string().into());
         self.ask_again(item, why);
     }

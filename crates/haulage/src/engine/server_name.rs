@@ -9,21 +9,12 @@ use tokio::sync::oneshot;
 use super::core::Core;
 use super::existing::ExistingCheck;
 use super::item::{AtName, Item};
-use crate::options::Naming;
 use crate::plan::disposition;
 use crate::plan::fields::Fields;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
-use crate::request::Request;
-use crate::sync::lock;
 
 impl Core {
-    /// Whether a row's name is known only once its server has answered; then nothing is known
-    /// before of what stands there.
-    pub(super) fn is_named_later(&self, request: &Request) -> bool {
-        self.options.naming == Naming::ByServer && request.name.is_none()
-    }
-
     /// An item's response has this head: the item gets the name that its server proposes, if that
     /// is one, and what stands at whichever name it has now decides whether the body is wanted.
     pub(super) async fn name_by_server(
@@ -31,7 +22,7 @@ impl Core {
         item: &mut Item,
         headers: &Fields,
     ) -> ExistingCheck {
-        if !self.is_named_later(&item.request) {
+        if !self.naming.is_named_later(&item.request) {
             return ExistingCheck::Fetch;
         }
         let is_done = self.claim(item, headers);
@@ -40,7 +31,7 @@ impl Core {
         }
         let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
         let (tell, told) = oneshot::channel();
-        self.pool.call(move || {
+        self.parts.pool.call(move || {
             let there = if is_done {
                 core.there_already(&target, &request)
             } else {
@@ -62,8 +53,7 @@ impl Core {
         let wanted = self
             .proposed(item, headers)
             .unwrap_or_else(|| item.target.clone());
-        let (url, checksums) = (item.request.url(), &item.request.checksums);
-        match lock(&self.names).claim(wanted, url, checksums) {
+        match self.naming.claim_from_server(&item.request, wanted) {
             Claim::Mine { name, key } => {
                 item.target = name;
                 item.keys.by_server = Some(key);

@@ -2,7 +2,6 @@
 //! `ended`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::core::Core;
@@ -34,7 +33,7 @@ impl Core {
                 at: SystemTime::now(),
                 clock: Instant::now(),
             });
-            self.tell(Event::Started(transfer));
+            self.ledger.emit(Event::Started(transfer));
         } else if let Some(under_way) = &item.under_way {
             under_way.transfer.set_waiting(false);
         }
@@ -52,7 +51,7 @@ impl Core {
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
                     if let Some(kept) = &item.progress.partial {
-                        core.assemblies.forget(kept);
+                        core.parts.forget(kept);
                     }
                     core.done(item, entity, saved);
                 }
@@ -63,7 +62,7 @@ impl Core {
                     }
                     // What the disk has not taken yet may go on in a later run.
                     if error.kind() != ErrorKind::Disk {
-                        core.discard(&mut item);
+                        core.parts.discard(&mut item.progress);
                     }
                     core.failed(item, error);
                 }
@@ -78,7 +77,7 @@ impl Core {
         let Some(kept) = item.progress.partial.clone() else {
             return self.go_on_with(item);
         };
-        match self.completed(&item.request, &kept) {
+        match self.parts.completed(&item.request, &kept) {
             Ok((part, entity)) => self.save(item, part, entity).await,
             Err(error) => self.failed(item, error),
         }
@@ -106,7 +105,7 @@ impl Core {
         }
         if let Some(under_way) = &item.under_way {
             under_way.transfer.set_waiting(true);
-            self.tell(Event::Redirected {
+            self.ledger.emit(Event::Redirected {
                 transfer: Arc::clone(&under_way.transfer),
                 to: to.to_string(),
             });
@@ -132,8 +131,8 @@ impl Core {
         }
         // What was given away cannot be taken back, for another attempt or for a mirror.
         let is_final =
-            error.is_ours() && !error.lacks_descriptors() || self.writer.has_given_away();
-        if self.writer.has_given_away() {
+            error.is_ours() && !error.lacks_descriptors() || self.parts.writer.has_given_away();
+        if self.parts.writer.has_given_away() {
             error = error.after_giving_away();
         }
         if error.ends_the_run() {
@@ -154,7 +153,7 @@ impl Core {
                 if let Some(under_way) = &item.under_way {
                     under_way.transfer.begin(None);
                     under_way.transfer.set_waiting(true);
-                    self.tell(Event::Retrying {
+                    self.ledger.emit(Event::Retrying {
                         transfer: Arc::clone(&under_way.transfer),
                         attempts: item.attempts,
                         error,
@@ -179,7 +178,7 @@ impl Core {
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(None);
             under_way.transfer.set_waiting(true);
-            self.tell(Event::Retrying {
+            self.ledger.emit(Event::Retrying {
                 transfer: Arc::clone(&under_way.transfer),
                 attempts: item.attempts,
                 error: why,
@@ -234,14 +233,6 @@ impl Core {
                 ))
             }
             _ => error,
-        }
-    }
-
-    /// The destination is unusable: says so once, and stops.
-    pub(super) fn stop(&self, error: Error) {
-        if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
-            self.tell(Event::Stopped(error));
-            self.cancel();
         }
     }
 }

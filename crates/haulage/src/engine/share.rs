@@ -126,7 +126,7 @@ impl Lane {
         };
         // It may be shorter than what was asked for; the rest is free again.
         share.ends_at(range.end);
-        let Some(part) = self.core.writer.bring_share(share) else {
+        let Some(part) = self.core.parts.writer.bring_share(share) else {
             // The one before was there first.
             self.put_aside(&mut body).await;
             return Ok(None);
