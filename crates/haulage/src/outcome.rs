@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::request::Place;
-use crate::state::Ask;
+use crate::row_key::Ask;
 
 /// What became of one item: every row of the input gets exactly one.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
-use crate::schedule::{Protocol, Way};
+use crate::schedule::Way;
 
 impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
@@ -32,30 +32,19 @@ impl Lane {
             .connect(&Origin::of(url), self.worker)
             .await;
         self.connecting = false;
-        let mut schedule = self.core.schedule();
-        let result = match connected {
+        let dispatcher = &self.core.dispatcher;
+        match connected {
             Ok(connection) => {
-                match &connection {
-                    Connection::Http1(_) => schedule.learned(self.host, Protocol::Exclusive, None),
-                    Connection::Http2(shared) => {
-                        schedule.learned(
-                            self.host,
-                            Protocol::Shared,
-                            Some((shared.number, shared.clone())),
-                        );
-                    }
-                }
+                dispatcher.on_connected(self.host, &connection);
                 self.connection = Some(connection);
                 self.used = false;
                 Ok(true)
             }
             Err(error) => {
-                schedule.could_not_connect(self.host);
+                dispatcher.on_connect_failed(self.host);
                 Err(error)
             }
-        };
-        self.core.hand_out(schedule);
-        result
+        }
     }
 
     /// Opens a connection before there is work for it. Returns whether the lane then waits for
@@ -72,22 +61,15 @@ impl Lane {
             () = stopping => None,
             connected = self.connect_to(key) => connected,
         };
-        let mut schedule = self.core.schedule();
-        let waits = match connected {
-            Some(connection @ Connection::Http1(_)) => {
-                self.connection = Some(connection);
-                // Its server may close it before the first request.
-                self.used = true;
-                schedule.connected_ahead(self.host, &self.handle)
-            }
-            // Over HTTP/2 all share the connection of the lane that was first.
-            Some(Connection::Http2(_)) | None => {
-                schedule.gave_up_ahead(self.host);
-                false
-            }
-        };
-        self.core.hand_out(schedule);
-        waits
+        // Over HTTP/2 all share the connection of the lane that was first.
+        let is_exclusive = matches!(connected, Some(Connection::Http1(_)));
+        if is_exclusive {
+            self.connection = connected;
+            // Its server may close it before the first request.
+            self.used = true;
+        }
+        let dispatcher = &self.core.dispatcher;
+        dispatcher.on_connected_ahead(self.host, &self.handle, is_exclusive)
     }
 
     async fn connect_to(&self, key: &str) -> Option<Connection> {
@@ -99,9 +81,7 @@ impl Lane {
     /// Gives up making a connection, if that is what the lane was at.
     pub(super) fn stop_connecting(&mut self) {
         if std::mem::take(&mut self.connecting) {
-            let mut schedule = self.core.schedule();
-            schedule.could_not_connect(self.host);
-            self.core.hand_out(schedule);
+            self.core.dispatcher.on_connect_failed(self.host);
         }
     }
 
@@ -110,7 +90,7 @@ impl Lane {
     fn way_to_connect(&mut self) -> ControlFlow<bool> {
         loop {
             self.disconnect();
-            let way = self.core.schedule().way(self.host);
+            let way = self.core.dispatcher.plan_connect(self.host);
             match way {
                 Way::Connect => return ControlFlow::Continue(()),
                 Way::Wait => return ControlFlow::Break(false),
@@ -142,7 +122,8 @@ impl Lane {
     /// elsewhere once what they have on it has ended.
     pub(super) fn leave(&mut self) {
         if let Some(Connection::Http2(shared)) = self.connection.take() {
-            self.core.schedule().lost_shared(self.host, shared.number);
+            let dispatcher = &self.core.dispatcher;
+            dispatcher.on_connection_lost(self.host, shared.number);
         }
         self.used = false;
     }

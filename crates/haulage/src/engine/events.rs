@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::Engine;
-use super::core::{Core, Told};
+use super::core::Core;
+use super::ledger::EventReceiver;
 use crate::event::Event;
 use crate::outcome::Outcome;
 
@@ -16,13 +17,13 @@ use crate::outcome::Outcome;
 ///
 /// What waits in it is bounded by the engine's look-ahead. Works on any runtime.
 pub struct Events {
-    received: Told,
+    received: EventReceiver,
     core: Arc<Core>,
     over: bool,
 }
 
 impl Events {
-    pub(super) fn new(received: Told, core: Arc<Core>) -> Self {
+    pub(super) fn new(received: EventReceiver, core: Arc<Core>) -> Self {
         Self {
             received,
             core,
@@ -53,7 +54,7 @@ impl Events {
             buffer.push(event);
             more += 1;
         }
-        self.core.received(ended);
+        self.core.ledger.received(ended);
         more
     }
 
@@ -70,7 +71,7 @@ impl Events {
         let event = ready!(self.received.poll_recv(context)).flatten();
         match &event {
             None => self.over = true,
-            Some(Event::Ended(_)) => self.core.received(1),
+            Some(Event::Ended(_)) => self.core.ledger.received(1),
             Some(_) => {}
         }
         Poll::Ready(event)

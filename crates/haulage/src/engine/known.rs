@@ -4,34 +4,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
+use super::existing::FileInfo;
 use super::item::{AtName, Item};
-use super::lock;
-use super::present::{Found, settled};
+use super::present::settled;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
 use crate::outcome::{Renamed, Status};
 use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Claim, Key, Settled};
-use crate::request::{Place, Request};
-use crate::state::{Ask, Known};
+use crate::plan::registry::{Key, Settled};
+use crate::request::Request;
+use crate::state::Known;
 use crate::write::Present;
 
 impl Core {
-    /// What earlier runs know of the next row.
-    pub(super) fn recall(
-        &self,
-        row: u64,
-        place: Option<&Place>,
-        ask: Option<&Ask>,
-        url: &str,
-    ) -> Result<Option<Known>, Error> {
-        match (&self.state, ask) {
-            (Some(state), Some(ask)) => state.recall(row, place, ask, url),
-            _ => Ok(None),
-        }
-    }
-
     /// A row of which something is known has its name: it ends as it did, or is fetched.
     pub(super) fn go_on(
         self: &Arc<Self>,
@@ -54,7 +40,7 @@ impl Core {
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
         let is_as_recorded = |length| length == known.bytes;
-        let error = match (self.disk.present(&place), self.options.existing) {
+        let error = match (self.parts.disk.present(&place), self.options.existing) {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(key, &target, &place);
                 let mut item = Item::new(row, request, place, key);
@@ -94,13 +80,13 @@ impl Core {
     /// Tells identical rows where the file is.
     fn stands_at(&self, key: Key, target: &TargetName, place: &TargetName) {
         if place != target {
-            lock(&self.names).moved(key, place.clone());
+            self.naming.moved(key, place.clone());
         }
     }
 
     fn end_known(&self, row: u64, request: &Request, target: &TargetName, key: Key, ended: Status) {
-        lock(&self.names).settle(key, settled(&ended));
-        self.end_without_request(row, request, target, ended, Found::of(0));
+        self.naming.settle(key, settled(&ended));
+        self.end_without_request(row, request, target, ended, FileInfo::of(0));
     }
 
     /// A row that has no file yet goes on, under a name whose file is no other row's.
@@ -144,17 +130,13 @@ impl Core {
         );
         if !keeps_it
             || !state.knows()
-            || !matches!(self.disk.present(target), Ok(Present::File { .. }))
+            || !matches!(self.parts.disk.present(target), Ok(Present::File { .. }))
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
             return Ok(None);
         }
         let wanted = target.distinct(request.url());
-        let mut names = lock(&self.names);
-        let (Claim::Mine { name, .. } | Claim::Same { name, .. }) =
-            names.claim(wanted, request.url(), &request.checksums);
-        names.moved(key, name.clone());
-        Ok(Some(name))
+        Ok(Some(self.naming.claim_distinct(key, request, wanted)))
     }
 
     /// The file that was saved for a row is there, of its length.
@@ -171,7 +153,7 @@ impl Core {
             let mut hashes = known.hashes.iter();
             hashes.any(|hash| hash.algorithm() == algorithm)
         };
-        let wanted = self.hashes_of(&request);
+        let wanted = self.parts.hashes_of(&request);
         if !wanted.algorithms().all(is_known) {
             request.ask = request.ask.map(|ask| known.with_other_hashes(ask));
             let mut item = Item::new(row, request, place, key);
@@ -179,14 +161,14 @@ impl Core {
             return self.read_first(item);
         }
         request.ask = known.as_recorded(request.ask);
-        let found = Found {
+        let found = FileInfo {
             path: None,
             bytes: known.bytes,
             verified: known.verified,
             hashes: known.hashes,
             renamed,
         };
-        lock(&self.names).settle(key, Settled::Done);
+        self.naming.settle(key, Settled::Done);
         self.end_without_request(row, &request, &place, Status::Skipped, found);
     }
 }

@@ -2,29 +2,45 @@
 //! response can put more work back into a host's queue: a redirect's next hop, a repetition.
 
 mod aside;
+mod attempt;
 mod connecting;
 mod core;
 mod descriptors;
+mod dispatcher;
+mod download;
 mod ended;
+mod enqueue;
 mod events;
 mod exchange;
+mod existing;
 mod flow;
 mod handover;
+mod host_unavailable;
 mod intake;
 mod item;
 mod known;
 mod lane;
+mod ledger;
+mod naming;
+mod outcome;
+mod parts;
 mod patience;
 mod present;
+mod progress;
+mod range_request;
 mod receive;
 mod refresh;
 mod resume;
 mod robots;
+mod robots_gate;
+mod robots_query;
+mod segments;
 mod server_name;
 mod settle;
 mod share;
 mod sources;
-mod split;
+mod spill;
+mod stop;
 mod trouble;
 mod watch;
 mod window;
@@ -32,7 +48,7 @@ mod work;
 mod worker;
 
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use self::core::Core;
@@ -137,13 +153,13 @@ impl Engine {
             let warning = Arc::downgrade(&core);
             state.warn(move |what| {
                 if let Some(core) = warning.upgrade() {
-                    core.tell(Event::Warned(what));
+                    core.ledger.emit(Event::Warned(what));
                 }
             });
             state
                 .start(
                     move |error| failing.stop(error),
-                    move |outcome| telling.tell_end(Box::new(outcome)),
+                    move |outcome| telling.recorded(Box::new(outcome)),
                 )
                 .map_err(no_thread)?;
         }
@@ -183,7 +199,7 @@ impl Engine {
     /// read, which a run that is stopped may never do.
     #[must_use]
     pub fn input_rows(&self) -> Option<u64> {
-        self.core.input_rows.get().copied()
+        self.core.ledger.input_rows()
     }
 
     /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does;
@@ -230,10 +246,6 @@ impl Drop for Engine {
 fn default_threads() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_thread(cause: std::io::Error) -> Error {

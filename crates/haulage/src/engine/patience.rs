@@ -20,7 +20,7 @@ impl Patience {
     async fn is_over(&self) {
         loop {
             tokio::time::sleep(self.time).await;
-            if self.core.schedule().gives_way(self.host, self.time) {
+            if self.core.dispatcher.gives_way(self.host, self.time) {
                 return;
             }
         }

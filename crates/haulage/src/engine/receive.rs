@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::attempt::AttemptEnd;
 use super::item::Item;
-use super::lane::{Lane, Step};
+use super::lane::Lane;
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
@@ -29,32 +30,42 @@ impl Lane {
         head: &Head,
         body: &mut ResponseBody,
         mut entity: Entity,
-    ) -> Result<Step, Error> {
-        entity.digest = self.core.digest_of(&item.request, head);
+    ) -> Result<AttemptEnd, Error> {
+        entity.digest = self.core.parts.digest_of(&item.request, head);
         // Nothing of what there was belongs to this response.
-        self.core.discard(item);
+        self.core.parts.discard(&mut item.progress);
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(entity.length);
         }
-        let content = self.core.content_of(&item.request, &entity, &head.fields)?;
-        item.brought.kept = self.core.assembly(item, head, &entity);
-        let part = match &item.brought.kept {
-            Some(kept) => {
-                self.core
-                    .writer
-                    .bring(0..kept.identity.total, item.mirrors.at(), kept, content)
-            }
-            None => self.core.writer.part(content),
+        let content = self
+            .core
+            .parts
+            .content_of(&item.request, &entity, &head.fields)?;
+        // A name that its server gives is not known to the next run before it is asked.
+        let is_findable = !self.core.naming.is_named_later(&item.request);
+        let source = item.source(item.mirrors.at());
+        item.progress.partial =
+            self.core
+                .parts
+                .begin(&item.request, source, head, &entity, is_findable);
+        let part = match &item.progress.partial {
+            Some(kept) => self.core.parts.writer.bring(
+                0..kept.identity.total,
+                item.mirrors.at(),
+                kept,
+                content,
+            ),
+            None => self.core.parts.writer.part(content),
         };
         let part = self
             .receive(Whose::Item(item), body, entity.length, part)
             .await?;
-        match item.brought.split.clone() {
-            Some(split) => {
+        match item.segments.clone() {
+            Some(segments) => {
                 part.keep_if_shared().await?;
-                Ok(Step::Shared(split))
+                Ok(AttemptEnd::Segmented(segments))
             }
-            None => Ok(Step::Received(part, entity)),
+            None => Ok(AttemptEnd::Received(part, entity)),
         }
     }
 

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::ended::under_way;
+use super::existing::FileInfo;
 use super::item::{AtName, Item};
 use super::lane::Lane;
-use super::present::Found;
+use super::outcome;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Codings, Existing};
@@ -24,28 +23,6 @@ use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::write::{Present, Rechecked, differing};
-
-impl Item {
-    /// What its next request is conditional on. Each hop of a redirect is asked so, since the last
-    /// one answers for the file; a mirror is not: its tags and times are its own, and say nothing
-    /// of a file that came from elsewhere.
-    pub(super) fn conditions(&self) -> HeaderMap {
-        if self.mirrors.at() == 0 {
-            self.stored.conditions()
-        } else {
-            HeaderMap::new()
-        }
-    }
-
-    /// From now on it asks for its file whatever stands at its name, beginning at its own URL. So
-    /// it is only once that what is there is found to be another file than its server has said.
-    fn fetch_anyway(&mut self) {
-        self.stored = Stored::default();
-        self.at_name = AtName::Compared;
-        self.hop = None;
-        self.hops = 0;
-    }
-}
 
 impl Lane {
     /// Returns the name at which the file that a response describes stands already, as far as its
@@ -108,7 +85,7 @@ impl Core {
         let distinct = keeps_both.then(|| target.distinct(item.request.url()));
         let distinct = distinct.filter(|distinct| *distinct != target);
         let (tell, told) = oneshot::channel();
-        self.pool.call(move || {
+        self.parts.pool.call(move || {
             let standing = |name: &TargetName| core.standing(name, offered);
             let beside = distinct.as_ref().and_then(standing);
             let place = match existing::judge(standing(&target), beside, offered) {
@@ -124,12 +101,13 @@ impl Core {
 
     /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
-        let Ok(Present::File { length, modified }) = self.disk.present(name) else {
+        let Ok(Present::File { length, modified }) = self.parts.disk.present(name) else {
             return None;
         };
         // To look for markers costs a dozen system calls, and where the length differs they say
         // nothing new.
-        let is_unfinished = offered.length == Some(length) && self.disk.marker(name).is_some();
+        let is_unfinished =
+            offered.length == Some(length) && self.parts.disk.marker(name).is_some();
         Some(Standing {
             length,
             modified,
@@ -175,14 +153,16 @@ impl Core {
     /// Looks once more at the file that ends an item, and hashes it where that is asked for.
     fn confirm(self: &Arc<Self>, item: Box<Item>, there: There) {
         let (core, place) = (Arc::clone(self), there.place.clone());
-        let hashes = self.hashes_of(&item.request);
+        let hashes = self.parts.hashes_of(&item.request);
         if hashes.is_empty() {
-            self.pool.call(move || match core.disk.present(&place) {
-                Ok(Present::File { length, .. }) if there.has_length(length) => {
-                    core.end_there(item, there, Found::of(length));
-                }
-                _ => core.fetch_anyway(item, gone(&place)),
-            });
+            self.parts
+                .pool
+                .call(move || match core.parts.disk.present(&place) {
+                    Ok(Present::File { length, .. }) if there.has_length(length) => {
+                        core.end_there(item, there, FileInfo::of(length));
+                    }
+                    _ => core.fetch_anyway(item, gone(&place)),
+                });
             return;
         }
         let expected = item.request.checksums.clone();
@@ -192,23 +172,23 @@ impl Core {
             }
             Rechecked::Hashed(bytes, hashes) => match differing(&hashes, &expected) {
                 None => {
-                    core.end_there(item, there, Found::hashed(bytes, hashes, &expected));
+                    core.end_there(item, there, FileInfo::hashed(bytes, hashes, &expected));
                 }
                 Some((found, expected)) => core.fetch_anyway(item, another_file(found, expected)),
             },
             Rechecked::Unreadable(_) => core.fetch_anyway(item, gone(&there.place)),
             Rechecked::Stopped => core.cancelled(item),
         };
-        self.rechecks.add(place, hashes, then);
+        self.parts.rechecks.add(place, hashes, then);
     }
 
-    fn end_there(&self, mut item: Box<Item>, there: There, found: Found) {
+    fn end_there(&self, mut item: Box<Item>, there: There, found: FileInfo) {
         let There { entity, place, by } = there;
         if place != item.target {
             self.stands_beside(&mut item, place);
         }
         // What an earlier run has brought of it is of no use any more.
-        self.discard(&mut item);
+        self.parts.discard(&mut item.progress);
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
             status: if self.options.existing == Existing::Auto {
@@ -227,7 +207,7 @@ impl Core {
                 verified => verified,
             },
             hashes: found.hashes,
-            ..under_way(item)
+            ..outcome::of_item(item)
         };
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
@@ -235,7 +215,7 @@ impl Core {
     /// What stands at an item's name is not its file, whatever the server said: asks for it without
     /// conditions.
     fn fetch_anyway(&self, mut item: Box<Item>, why: Error) {
-        item.fetch_anyway();
+        item.ignore_existing();
         self.ask_again(item, why);
     }
 }

@@ -7,40 +7,31 @@ use http::header::CONTENT_DISPOSITION;
 use tokio::sync::oneshot;
 
 use super::core::Core;
+use super::existing::ExistingCheck;
 use super::item::{AtName, Item};
-use super::lock;
-use super::present::There;
-use crate::options::Naming;
 use crate::plan::disposition;
 use crate::plan::fields::Fields;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
-use crate::request::Request;
 
 impl Core {
-    /// Whether a row's name is known only once its server has answered; then nothing is known
-    /// before of what stands there.
-    pub(super) fn is_named_later(&self, request: &Request) -> bool {
-        self.options.naming == Naming::ByServer && request.name.is_none()
-    }
-
     /// An item's response has this head: the item gets the name that its server proposes, if that
     /// is one, and what stands at whichever name it has now decides whether the body is wanted.
     pub(super) async fn name_by_server(
         self: &Arc<Self>,
         item: &mut Item,
         headers: &Fields,
-    ) -> There {
-        if !self.is_named_later(&item.request) {
-            return There::Nothing;
+    ) -> ExistingCheck {
+        if !self.naming.is_named_later(&item.request) {
+            return ExistingCheck::Fetch;
         }
         let is_done = self.claim(item, headers);
         if item.at_name == AtName::Compared {
-            return There::Nothing;
+            return ExistingCheck::Fetch;
         }
         let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
         let (tell, told) = oneshot::channel();
-        self.pool.call(move || {
+        self.parts.pool.call(move || {
             let there = if is_done {
                 core.there_already(&target, &request)
             } else {
@@ -49,7 +40,7 @@ impl Core {
             // Nobody may wait any more.
             let _ = tell.send(there);
         });
-        told.await.unwrap_or(There::Nothing)
+        told.await.unwrap_or(ExistingCheck::Fetch)
     }
 
     /// Claims the name that an item is to have; says whether an identical row has saved its file
@@ -62,8 +53,7 @@ impl Core {
         let wanted = self
             .proposed(item, headers)
             .unwrap_or_else(|| item.target.clone());
-        let (url, checksums) = (item.request.url(), &item.request.checksums);
-        match lock(&self.names).claim(wanted, url, checksums) {
+        match self.naming.claim_from_server(&item.request, wanted) {
             Claim::Mine { name, key } => {
                 item.target = name;
                 item.keys.by_server = Some(key);

@@ -2,14 +2,14 @@
 //! `ended`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::core::Core;
 use super::item::{Item, UnderWay};
-use super::work::{Hop, led_to};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
+use crate::fetch::route::Hop;
+use crate::http_url::Parsed;
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
 use crate::write::{PartWriter, Saving};
@@ -33,7 +33,7 @@ impl Core {
                 at: SystemTime::now(),
                 clock: Instant::now(),
             });
-            self.tell(Event::Started(transfer));
+            self.ledger.emit(Event::Started(transfer));
         } else if let Some(under_way) = &item.under_way {
             under_way.transfer.set_waiting(false);
         }
@@ -50,19 +50,19 @@ impl Core {
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
-                    if let Some(kept) = &item.brought.kept {
-                        core.assemblies.forget(kept);
+                    if let Some(kept) = &item.progress.partial {
+                        core.parts.forget(kept);
                     }
                     core.done(item, entity, saved);
                 }
                 Err(error) => {
                     let mut item = item;
-                    if error.kind() == ErrorKind::Checksum && item.brought.is_mixed() {
+                    if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
                         return core.go_on_with_one(item, &error);
                     }
                     // What the disk has not taken yet may go on in a later run.
                     if error.kind() != ErrorKind::Disk {
-                        core.discard(&mut item);
+                        core.parts.discard(&mut item.progress);
                     }
                     core.failed(item, error);
                 }
@@ -74,10 +74,10 @@ impl Core {
     /// All bytes of an item's file have been brought: the same.
     pub(super) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
         // Nobody comes here without.
-        let Some(kept) = item.brought.kept.clone() else {
+        let Some(kept) = item.progress.partial.clone() else {
             return self.go_on_with(item);
         };
-        match self.completed(&item.request, &kept) {
+        match self.parts.completed(&item.request, &kept) {
             Ok((part, entity)) => self.save(item, part, entity).await,
             Err(error) => self.failed(item, error),
         }
@@ -85,9 +85,9 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts
     /// now. `wait` is what the server has asked for before that.
-    pub(super) fn redirected(&self, mut item: Box<Item>, to: Hop, wait: Duration) {
-        let hop = led_to(to, item.hop.as_deref());
-        let to = &hop.0;
+    pub(super) fn redirected(&self, mut item: Box<Item>, to: Parsed, wait: Duration) {
+        let hop = Hop::follow(to, item.hop.as_deref());
+        let to = &hop.url;
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(
@@ -105,17 +105,13 @@ impl Core {
         }
         if let Some(under_way) = &item.under_way {
             under_way.transfer.set_waiting(true);
-            self.tell(Event::Redirected {
+            self.ledger.emit(Event::Redirected {
                 transfer: Arc::clone(&under_way.transfer),
                 to: to.to_string(),
             });
         }
         item.hop = Some(Box::new(hop));
-        if wait.is_zero() {
-            self.queue(item);
-        } else {
-            self.queue_after(item, wait);
-        }
+        self.queue_after(item, wait);
     }
 
     /// An attempt failed: the item is tried again, or that was its last.
@@ -131,14 +127,12 @@ impl Core {
 
     fn attempt_failed(&self, mut item: Box<Item>, mut error: Error, may_pass: bool) {
         if error.lacks_descriptors() {
-            let mut schedule = self.schedule();
-            schedule.lacks_descriptors(Instant::now());
-            self.hand_out(schedule);
+            self.dispatcher.on_descriptors_exhausted();
         }
         // What was given away cannot be taken back, for another attempt or for a mirror.
         let is_final =
-            error.is_ours() && !error.lacks_descriptors() || self.writer.has_given_away();
-        if self.writer.has_given_away() {
+            error.is_ours() && !error.lacks_descriptors() || self.parts.writer.has_given_away();
+        if self.parts.writer.has_given_away() {
             error = error.after_giving_away();
         }
         if error.ends_the_run() {
@@ -159,18 +153,14 @@ impl Core {
                 if let Some(under_way) = &item.under_way {
                     under_way.transfer.begin(None);
                     under_way.transfer.set_waiting(true);
-                    self.tell(Event::Retrying {
+                    self.ledger.emit(Event::Retrying {
                         transfer: Arc::clone(&under_way.transfer),
                         attempts: item.attempts,
                         error,
                         wait,
                     });
                 }
-                if wait.is_zero() {
-                    self.queue(item);
-                } else {
-                    self.queue_after(item, wait);
-                }
+                self.queue_after(item, wait);
             }
             // The run is being stopped: it would have been tried again, so it has not failed.
             Some(_) => self.cancelled(item),
@@ -188,7 +178,7 @@ impl Core {
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(None);
             under_way.transfer.set_waiting(true);
-            self.tell(Event::Retrying {
+            self.ledger.emit(Event::Retrying {
                 transfer: Arc::clone(&under_way.transfer),
                 attempts: item.attempts,
                 error: why,
@@ -243,14 +233,6 @@ impl Core {
                 ))
             }
             _ => error,
-        }
-    }
-
-    /// The destination is unusable: says so once, and stops.
-    pub(super) fn stop(&self, error: Error) {
-        if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
-            self.tell(Event::Stopped(error));
-            self.cancel();
         }
     }
 }

@@ -301,14 +301,14 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     options.retry.retries = 100;
     options.retry.max_time = std::time::Duration::from_secs(2);
     let mut engine = Engine::start_on(options, Arc::new(FakeDisk::default()), None).unwrap();
-    engine.core.aside.break_it();
+    engine.core.spill.break_it();
     let core = Arc::clone(&engine.core);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
     // As many as are read until some are to go to the disk, and some more. The host may be given up
     // before that on a slow machine; then it begins anew with the rows that follow.
     let told = Arc::clone(&core);
-    let before = (0..1_000_000).take_while(move |_| !told.aside.is_refused());
+    let before = (0..1_000_000).take_while(move |_| !told.spill.is_refused());
     let read = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&read);
     engine.feed(before.chain(1_000_000..1_001_000).map(move |row| {
@@ -321,7 +321,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
         while events.next_many(&mut all).await > 0 {}
         all
     });
-    assert!(core.aside.is_refused());
+    assert!(core.spill.is_refused());
     let outcomes = outcomes(all);
     assert_eq!(outcomes.len(), read.load(Ordering::Relaxed));
     for outcome in outcomes {

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -11,9 +10,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::core::Core;
 use super::handover::OpenLane;
 use super::lane::Lane;
-
-/// How often hosts are looked at whose requests take long.
-const TICK: Duration = Duration::from_millis(250);
 
 /// A thread to be started.
 pub(super) struct Worker {
@@ -41,7 +37,8 @@ impl Worker {
 
     async fn run(mut self, core: Arc<Core>) {
         if self.number == 0 {
-            tokio::spawn(keep_time(Arc::clone(&core)));
+            let core = Arc::clone(&core);
+            tokio::spawn(async move { core.dispatcher.keep_time().await });
         }
         let over = core.over.clone();
         loop {
@@ -54,27 +51,6 @@ impl Worker {
                     None => return,
                 },
             }
-        }
-    }
-}
-
-/// Queues what was put aside when its time has come.
-async fn keep_time(core: Arc<Core>) {
-    loop {
-        let now = Instant::now();
-        let next = {
-            let mut schedule = core.schedule();
-            schedule.release_due(now);
-            schedule.look_around(now);
-            let next = schedule.next_due();
-            core.hand_out(schedule);
-            next
-        };
-        let tick = now + TICK;
-        let next = next.map_or(tick, |next| next.min(tick));
-        tokio::select! {
-            () = tokio::time::sleep_until(next.into()) => {}
-            () = core.clock.notified() => {}
         }
     }
 }
