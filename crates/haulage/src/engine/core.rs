@@ -37,7 +37,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
-use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
+use crate::write::{Assemblies, Content, Expected, Hashes, Rechecks, Storage, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -63,7 +63,7 @@ pub(super) struct Core {
     /// The parts with which this run, or a later one, can go on.
     pub(super) assemblies: Arc<Assemblies>,
     pub(super) rechecks: Arc<Rechecks>,
-    pub(super) disk: Arc<dyn Disk>,
+    pub(super) storage: Arc<Storage>,
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
@@ -101,7 +101,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(
         options: Options,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         state: Option<Arc<State>>,
         workers: Vec<UnboundedSender<OpenLane>>,
     ) -> Result<(Arc<Self>, Told), Error> {
@@ -126,12 +126,16 @@ impl Core {
                 .unwrap_or_default(),
             writer: {
                 let syncs = state.as_ref().map(|state| state.syncs());
-                let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&disk))));
-                let (disk, pool) = (Arc::clone(&disk), Arc::clone(&pool));
-                Writer::new(disk, syncs, pool, options.durability)
+                let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
+                let (storage, pool) = (Arc::clone(&storage), Arc::clone(&pool));
+                Writer::new(storage, syncs, pool, options.durability)
             },
-            rechecks: Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone()),
-            disk,
+            rechecks: Rechecks::new(
+                Arc::clone(&storage.lookup),
+                Arc::clone(&pool),
+                stopping.clone(),
+            ),
+            storage,
             state,
             window: Window::default(),
             robots: AllRobots::default(),
@@ -232,7 +236,7 @@ impl Core {
         }
         *self
             .accepted_names
-            .get_or_init(|| self.disk.accepted_names())
+            .get_or_init(|| self.storage.lookup.accepted_names())
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Hosts> {
@@ -391,7 +395,7 @@ impl Core {
 
     /// The run is over: cleans up, off the network's threads, and says so.
     pub(super) fn wrap_up(&self) {
-        let (disk, state) = (Arc::clone(&self.disk), self.state.clone());
+        let (storage, state) = (Arc::clone(&self.storage), self.state.clone());
         let (events, over) = (self.events.clone(), self.over.clone());
         let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
         let complete = !self.stopping.is_cancelled();
@@ -409,7 +413,7 @@ impl Core {
                     true
                 }
             };
-            disk.close(!is_needed);
+            storage.destination.close(!is_needed);
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();

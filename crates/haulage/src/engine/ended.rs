@@ -116,6 +116,7 @@ impl Core {
     pub(super) fn done(&self, item: Box<Item>, entity: Entity, saved: Saved) {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
+        let (content, reservation) = saved.content.unzip();
         let kept = item.brought.kept.as_ref();
         let segments = kept.map_or(1, |kept| kept.brought_by());
         let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
@@ -125,14 +126,16 @@ impl Core {
         let outcome = Outcome {
             status: Status::Done,
             path: self
-                .disk
-                .keeps_files()
+                .storage
+                .has_names()
                 .then(|| saved.renamed.as_ref().unwrap_or(&target).to_shared()),
             renamed: saved
                 .renamed
                 .as_ref()
                 .map_or(item.renamed, |_| Some(Renamed::AnotherFile)),
             bytes: saved.length,
+            content,
+            reservation: reservation.flatten(),
             etag: entity.etag,
             last_modified: entity.last_modified,
             content_type: entity.content_type,
@@ -149,7 +152,11 @@ impl Core {
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
-    pub(super) fn end_failed(&self, item: Box<Item>, error: Error) {
+    pub(super) fn end_failed(&self, mut item: Box<Item>, error: Error) {
+        if self.storage.lasting().is_none() {
+            // No later run can resume it.
+            self.discard(&mut item);
+        }
         let kind = error.kind();
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
@@ -265,6 +272,7 @@ pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outco
         path: None,
         renamed: None,
         bytes: 0,
+        content: None,
         http_status: None,
         attempts: 0,
         started,
@@ -281,6 +289,7 @@ pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outco
         kept: 0,
         restarted: None,
         ask: None,
+        reservation: None,
         has_counts: true,
     }
 }

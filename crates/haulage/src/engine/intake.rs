@@ -15,7 +15,7 @@ use crate::options::{Layout, Naming, Purpose};
 use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::layout;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Claim, Names, Settled};
+use crate::plan::registry::{Claim, Key, Names, Settled};
 use crate::request::{BadRow, Request, Row};
 use crate::state::Ask;
 
@@ -162,6 +162,11 @@ impl Core {
         row: u64,
         request: &Request,
     ) -> Claim {
+        if self.storage.memory.is_some() {
+            // Each row has its own bytes, whatever it is called.
+            let (name, key) = (wanted, Key::NONE);
+            return Claim::Mine { name, key };
+        }
         let (given, checksums) = (request.url(), &request.checksums);
         match (self.options.layout, &request.name) {
             (Layout::Row, Some(_)) => names.claim_beside_numbered(wanted, row, given, checksums),

@@ -54,7 +54,7 @@ impl Core {
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
         let is_as_recorded = |length| length == known.bytes;
-        let error = match (self.disk.present(&place), self.options.existing) {
+        let error = match (self.storage.lookup.present(&place), self.options.existing) {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(key, &target, &place);
                 let mut item = Item::new(row, request, place, key);
@@ -144,7 +144,10 @@ impl Core {
         );
         if !keeps_it
             || !state.knows()
-            || !matches!(self.disk.present(target), Ok(Present::File { .. }))
+            || !matches!(
+                self.storage.lookup.present(target),
+                Ok(Present::File { .. })
+            )
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
             return Ok(None);

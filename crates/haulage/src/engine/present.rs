@@ -138,13 +138,13 @@ impl Core {
     }
 
     pub(super) fn there(&self, target: &TargetName, request: &Request) -> There {
-        if self.disk.was_empty() {
+        if self.storage.lookup.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as
             // much as reading the row.
             return There::Nothing;
         }
         let failed = |error| There::Ends(Status::Failed(error), 0);
-        let present = match self.disk.present(target) {
+        let present = match self.storage.lookup.present(target) {
             Ok(present) => present,
             Err(cause) => {
                 let what = format!("cannot see whether {} is there", target.as_str());
@@ -224,7 +224,10 @@ impl Core {
         item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
-            && matches!(self.disk.present(&distinct), Ok(Present::File { .. }));
+            && matches!(
+                self.storage.lookup.present(&distinct),
+                Ok(Present::File { .. })
+            );
         if !was_saved {
             return self.fetch(item);
         }
@@ -312,7 +315,7 @@ impl Core {
     }
 
     fn length_of(&self, target: &TargetName) -> u64 {
-        match self.disk.present(target) {
+        match self.storage.lookup.present(target) {
             Ok(Present::File { length, .. }) => length,
             _ => 0,
         }

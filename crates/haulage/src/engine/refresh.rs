@@ -124,12 +124,13 @@ impl Core {
 
     /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
-        let Ok(Present::File { length, modified }) = self.disk.present(name) else {
+        let Ok(Present::File { length, modified }) = self.storage.lookup.present(name) else {
             return None;
         };
         // To look for markers costs a dozen system calls, and where the length differs they say
         // nothing new.
-        let is_unfinished = offered.length == Some(length) && self.disk.marker(name).is_some();
+        let is_unfinished =
+            offered.length == Some(length) && self.storage.lookup.marker(name).is_some();
         Some(Standing {
             length,
             modified,
@@ -177,12 +178,13 @@ impl Core {
         let (core, place) = (Arc::clone(self), there.place.clone());
         let hashes = self.hashes_of(&item.request);
         if hashes.is_empty() {
-            self.pool.call(move || match core.disk.present(&place) {
-                Ok(Present::File { length, .. }) if there.has_length(length) => {
-                    core.end_there(item, there, Found::of(length));
-                }
-                _ => core.fetch_anyway(item, gone(&place)),
-            });
+            self.pool
+                .call(move || match core.storage.lookup.present(&place) {
+                    Ok(Present::File { length, .. }) if there.has_length(length) => {
+                        core.end_there(item, there, Found::of(length));
+                    }
+                    _ => core.fetch_anyway(item, gone(&place)),
+                });
             return;
         }
         let expected = item.request.checksums.clone();

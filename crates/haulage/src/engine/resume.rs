@@ -286,7 +286,7 @@ impl Core {
         entity: &Entity,
     ) -> Option<Arc<Assembly>> {
         let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
-        if !self.disk.keeps_files() {
+        if self.storage.kept().is_none() {
             return None;
         }
         let is_checked = !item.request.checksums.is_empty();
@@ -351,9 +351,10 @@ impl Core {
         item.brought.resumed = 0;
         item.brought.asks_whole = false;
         self.assemblies.forget(&kept);
-        let disk = Arc::clone(&self.disk);
+        let storage = Arc::clone(&self.storage);
         // What cannot be removed now goes when the next run cleans up.
-        self.pool.call(move || drop(disk.remove_part(kept.number)));
+        self.pool
+            .call(move || drop(storage.scratch.remove(kept.number)));
     }
 
     /// What several of an item's URLs have brought together is not its file: one of them has

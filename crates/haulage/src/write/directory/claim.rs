@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::lock::Moment;
 use super::missing::is_no_link;
 use super::part_name;
-use crate::write::disk::Replace;
+use crate::write::destination::Replace;
 
 /// The folder of this run's parts, and the one that all runs have in common.
 pub(super) struct Claims<'a> {
