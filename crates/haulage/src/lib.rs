@@ -53,10 +53,12 @@ mod plan;
 mod pool;
 mod rate;
 mod request;
+mod row_key;
 mod schedule;
 mod shown;
 pub mod source;
 mod state;
+mod sync;
 mod wire;
 mod write;
 

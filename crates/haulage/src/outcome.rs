@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::request::Place;
-use crate::state::Ask;
+use crate::row_key::Ask;
 use crate::write::Reservation;
 
 /// What became of one item: every row of the input gets exactly one.

@@ -7,8 +7,8 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::plan::name::RelativeName;
+use crate::row_key::Ask;
 use crate::shown::{shown, without_userinfo};
-use crate::state::Ask;
 
 /// A file that is wanted.
 #[derive(Debug, Clone)]

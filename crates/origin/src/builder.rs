@@ -12,7 +12,8 @@ use crate::limit::Limits;
 use crate::log::Log;
 use crate::origin::Origin;
 use crate::routes::Routes;
-use crate::server::{self, Shared};
+use crate::server;
+use crate::shared::{Shared, Versions};
 use crate::tls::{self, Certificate};
 
 /// How an origin is to be started; see [`Origin::builder`].
@@ -25,16 +26,6 @@ pub struct Builder {
     quiet: bool,
 }
 
-/// What it speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Versions {
-    /// Over TLS what the client prefers, and HTTP/1.1 without.
-    Both,
-    Http1,
-    /// Without TLS with prior knowledge (RFC 9113 §3.3).
-    Http2,
-}
-
 impl Default for Builder {
     fn default() -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
@@ -45,6 +36,36 @@ impl Default for Builder {
             certificate: Certificate::Good,
             quiet: false,
         }
+    }
+}
+
+impl Origin {
+    /// HTTP/1.1 without TLS, on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, as with the two below.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::builder().must_start()
+    }
+
+    /// HTTP/1.1 and HTTP/2 over TLS, as the client prefers.
+    #[must_use]
+    pub fn tls() -> Self {
+        Self::builder().tls().must_start()
+    }
+
+    /// HTTP/1.1 over TLS.
+    #[must_use]
+    pub fn tls_http1() -> Self {
+        Self::builder().tls().http1_only().must_start()
+    }
+
+    /// An origin like [`plain`](Self::plain), to be told otherwise.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::head::{Head, parse};
 use crate::log::Connection;
 use crate::play::{Over, Wire, bodiless, lengthless, play};
 use crate::script::{Ending, Frames, Framing, Script};
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::socket::{self, Socket};
 
 /// The most that the head of a request may take.

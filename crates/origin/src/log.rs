@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, Version};
 
 use crate::limit::Permit;
-use crate::routes::Request;
+use crate::request::Request;
 use crate::signal::Signal;
 
 /// A request as the origin saw it.

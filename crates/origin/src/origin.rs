@@ -11,13 +11,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::body::Body;
-use crate::builder::Builder;
 use crate::flags;
 use crate::limit::Limit;
 use crate::log::{Asked, Tally};
-use crate::routes::{Request, Sequence};
+use crate::request::Request;
+use crate::routes::Sequence;
 use crate::script::Script;
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::tls;
 
 /// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
@@ -35,34 +35,6 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// HTTP/1.1 without TLS, on a free port of 127.0.0.1.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot be started, as with the two below.
-    #[must_use]
-    pub fn plain() -> Self {
-        Self::builder().must_start()
-    }
-
-    /// HTTP/1.1 and HTTP/2 over TLS, as the client prefers.
-    #[must_use]
-    pub fn tls() -> Self {
-        Self::builder().tls().must_start()
-    }
-
-    /// HTTP/1.1 over TLS.
-    #[must_use]
-    pub fn tls_http1() -> Self {
-        Self::builder().tls().http1_only().must_start()
-    }
-
-    /// An origin like [`plain`](Self::plain), to be told otherwise.
-    #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// Does this for requests of this path (without query): one script always, or one after the
     /// other, with the last for all that come after.
     pub fn on(&self, path: &str, scripts: impl Into<Sequence>) {

@@ -9,7 +9,7 @@ use tokio::time;
 
 use crate::body::Body;
 use crate::log::Ticket;
-use crate::routes::Request;
+use crate::request::Request;
 use crate::script::{Act, Drip, Ending, Frames, Framing, Script};
 
 /// The most that is sent after a request has ceased to count as in flight.

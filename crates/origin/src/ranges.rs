@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::body::Body;
 use crate::conditions::{self, Condition};
-use crate::routes::Request;
+use crate::request::Request;
 use crate::script::{RangeLie, Script};
 
 const BOUNDARY: &str = "origin-part";

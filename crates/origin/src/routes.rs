@@ -4,46 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::{HeaderMap, Method, Version};
-use url::form_urlencoded;
-
 use crate::demand;
+use crate::request::Request;
 use crate::script::Script;
-
-/// A request, as a route's function sees it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Its method.
-    pub method: Method,
-    /// Its path with the query, as it was sent: still percent-encoded.
-    pub target: String,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// The version of HTTP it came with.
-    pub version: Version,
-    /// Which connection it came on: the first one is 1.
-    pub connection: u64,
-    /// How often its path has been asked for, with whatever query, this time included.
-    pub nth: u64,
-}
-
-impl Request {
-    /// Its path, without the query.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        path(&self.target)
-    }
-
-    /// The first value of this name in the query, decoded.
-    #[must_use]
-    pub fn query(&self, name: &str) -> Option<String> {
-        let (_, query) = self.target.split_once('?')?;
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
-        pairs
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    }
-}
 
 /// Scripts for the first request, the second, …; the last one for all that come after.
 ///
@@ -199,12 +162,10 @@ impl Exact {
     }
 }
 
-pub(crate) fn path(target: &str) -> &str {
-    target.split_once('?').map_or(target, |(path, _)| path)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use http::{HeaderMap, Method, Version};
+
     use super::*;
 
     pub(crate) fn request(target: &str) -> Request {

@@ -1,46 +1,14 @@
 //! Listens, and hands each connection to the version of HTTP it speaks.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 
-use crate::builder::Versions;
-use crate::limit::Limits;
-use crate::log::{Log, Ticket};
-use crate::routes::{Request, Routes};
-use crate::script::Script;
-use crate::{http1, http2, ranges};
-
-/// What all connections of an origin have in common.
-pub(crate) struct Shared {
-    pub(crate) routes: Routes,
-    pub(crate) limits: Limits,
-    pub(crate) log: Arc<Log>,
-    pub(crate) versions: Versions,
-}
-
-impl Shared {
-    /// Notes a request, and finds what to do for it.
-    pub(crate) fn asked(&self, request: &mut Request) -> (Arc<Script>, Ticket) {
-        let mut ticket = self.log.asked(request);
-        self.routes.note(request);
-        let script = match self.limits.admit(request.path(), Instant::now()) {
-            Ok(permit) => {
-                ticket.permit = permit;
-                self.routes.script(request)
-            }
-            Err(refusal) => refusal,
-        };
-        if script.ranges {
-            let answer = ranges::answer(Script::clone(&script), request);
-            return (Arc::new(answer), ticket);
-        }
-        (script, ticket)
-    }
-}
+use crate::shared::{Shared, Versions};
+use crate::{http1, http2};
 
 /// Accepts connections for ever.
 pub(crate) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {

@@ -1,178 +1,74 @@
-//! Rows of hosts that are set aside wait on the disk, so that there is room to read those behind
-//! them.
+//! Makes room for further rows: those of hosts that are probed, closed or silent are spilled to the
+//! disk, and come back when their host is requested again or given up.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::core::Core;
 use super::item::{Item, Keys};
-use super::lock;
-use super::trouble::GivenUp;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::plan::registry::{Key, Settled};
-use crate::state::{Aside, Waiting};
+use crate::state::Waiting;
 
-/// So many rows of each host stay: it may answer again at any moment.
+/// How many rows of each host stay in memory: it may answer again at any moment.
 const KEEP: usize = 64;
-/// So many are brought back at once.
-const BATCH: usize = 512;
-/// Most rows on the disk, of a few hundred bytes each. A list that goes on like that for longer
-/// waits.
-const MOST: usize = 1 << 20;
-/// How often it is looked whether hosts are asked again.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// The rows that wait on the disk.
-#[derive(Default)]
-pub(super) struct SetAside {
-    rows: Mutex<Rows>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Rows {
-    store: Option<Aside>,
-    hosts: HashMap<Arc<str>, Host>,
-    total: usize,
-    /// There is a thread that brings them back.
-    has_thread: bool,
-    /// The disk did not take them: they stay in memory from then on.
-    is_refused: bool,
-}
-
-#[derive(Default)]
-struct Host {
-    rows: usize,
-    /// It has been given up, so all that wait for it fail.
-    given_up: Option<GivenUp>,
-}
-
-impl SetAside {
-    /// A host has been given up: what waits for it on the disk fails, for this reason.
-    pub(super) fn give_up(&self, host: &str, why: &GivenUp) {
-        if let Some(host) = lock(&self.rows).hosts.get_mut(host) {
-            host.given_up = Some(why.clone());
-            self.changed.notify_all();
-        }
-    }
-
-    /// The disk takes none.
-    #[cfg(test)]
-    pub(super) fn break_it(&self) {
-        lock(&self.rows).store = Aside::broken().ok();
-    }
-
-    /// Whether the disk has refused some.
-    #[cfg(test)]
-    pub(super) fn is_refused(&self) -> bool {
-        lock(&self.rows).is_refused
-    }
-}
-
-impl Rows {
-    fn put(&mut self, host: &Arc<str>, rows: &[Waiting]) -> rusqlite::Result<()> {
-        let store = match &mut self.store {
-            Some(store) => store,
-            none => none.insert(Aside::new()?),
-        };
-        store.put(host, rows)?;
-        self.hosts.entry(Arc::clone(host)).or_default().rows += rows.len();
-        self.total += rows.len();
-        Ok(())
-    }
-
-    fn take(&mut self, host: &Arc<str>, most: usize) -> rusqlite::Result<Vec<Waiting>> {
-        let Some(store) = &mut self.store else {
-            return Ok(Vec::new());
-        };
-        let rows = store.take(host, most)?;
-        self.total -= rows.len();
-        if let Some(there) = self.hosts.get_mut(host) {
-            there.rows -= rows.len();
-            if there.rows == 0 {
-                self.hosts.remove(host);
-            }
-        }
-        Ok(rows)
-    }
-}
 
 impl Core {
-    /// Puts on the disk what waits for hosts that are set aside.
-    pub(super) fn make_room(self: &Arc<Self>) {
-        let mut rows = lock(&self.aside.rows);
-        if rows.is_refused || rows.total >= MOST || !self.brings_back(&mut rows) {
-            return;
-        }
-        let may_go = |work: &Work| match work {
-            Work::Item(item) => item.is_new() && Waiting::may_be_written(&item.request),
-            Work::Share(..) | Work::Robots(_) => false,
+    /// Spills rows that wait for hosts from which nothing is requested now.
+    pub(super) fn spill_rows(self: &Arc<Self>) {
+        let starts_thread = || {
+            let core = Arc::clone(self);
+            let thread = thread::Builder::new().name("haulage-aside".into());
+            thread.spawn(move || core.refill()).is_ok()
         };
-        let taken = self.schedule().take_back(Instant::now(), KEEP, may_go);
-        let mut stay = Vec::new();
-        for (host, works) in taken {
-            let items = works.into_iter().filter_map(|work| match work {
-                Work::Item(item) => Some(waiting(*item)),
-                Work::Share(..) | Work::Robots(_) => None,
-            });
-            let taken: Vec<Waiting> = items.collect();
-            // Whoever cancels takes this lock afterwards, to forget them.
-            if !self.stopping.is_cancelled() && rows.put(&host, &taken).is_ok() {
-                self.window.set_aside(taken.len());
-            } else {
-                rows.is_refused = true;
-                stay.extend(taken);
-            }
-        }
-        drop(rows);
+        let take_rows = || self.take_rows();
+        let stay = self
+            .spill
+            .add(starts_thread, take_rows, |rows| self.window.set_aside(rows));
         for waiting in stay {
             self.queue(item(waiting));
         }
     }
 
-    /// Makes sure that there is a thread that brings them back.
-    fn brings_back(self: &Arc<Self>, rows: &mut Rows) -> bool {
-        if !rows.has_thread {
-            let core = Arc::clone(self);
-            let thread = thread::Builder::new().name("haulage-aside".into());
-            rows.has_thread = thread.spawn(move || core.bring_back()).is_ok();
-        }
-        rows.has_thread
+    /// Takes the rows that may be spilled from the queues of such hosts.
+    fn take_rows(&self) -> Vec<(Arc<str>, Vec<Waiting>)> {
+        let may_go = |work: &Work| match work {
+            Work::Item(item) => item.is_new() && Waiting::may_be_written(&item.request),
+            Work::Segment(..) | Work::Robots(_) => false,
+        };
+        let taken = self.schedule().take_back(Instant::now(), KEEP, may_go);
+        let rows = |works: Vec<Work>| {
+            let items = works.into_iter().filter_map(|work| match work {
+                Work::Item(item) => Some(waiting(*item)),
+                Work::Segment(..) | Work::Robots(_) => None,
+            });
+            items.collect()
+        };
+        let hosts = taken.into_iter();
+        hosts.map(|(host, works)| (host, rows(works))).collect()
     }
 
-    /// Brings rows back as their hosts may be asked again, until there are none left.
-    fn bring_back(&self) {
+    /// Brings rows back as their hosts may be requested again, until none are left.
+    fn refill(&self) {
         loop {
-            let has_brought = self.bring_some_back();
-            let mut rows = lock(&self.aside.rows);
-            if rows.total == 0 {
-                rows.has_thread = false;
+            let were_restored = self.restore_some();
+            if !self.spill.wait(were_restored) {
                 return;
             }
-            if !has_brought {
-                let waited = self.aside.changed.wait_timeout(rows, LOOK);
-                drop(waited.unwrap_or_else(PoisonError::into_inner));
-            }
         }
     }
 
-    /// Brings back some rows of each host that waits for none; `false` if there is no such host.
-    fn bring_some_back(&self) -> bool {
-        let mut has_brought = false;
-        for host in self.hungry() {
+    /// Brings back some rows of each host that has few in memory; returns whether there were any.
+    fn restore_some(&self) -> bool {
+        let mut were_restored = false;
+        for host in self.hosts_below_watermark() {
             if !self.window.has_room() {
                 break;
             }
-            let mut rows = lock(&self.aside.rows);
-            let there = rows.hosts.get(&host);
-            let given_up = there.and_then(|there| there.given_up.clone());
-            let taken = rows.take(&host, BATCH);
-            drop(rows);
-            let taken = match taken {
-                Ok(taken) => taken,
+            let restored = match self.spill.restore(&host) {
+                Ok(restored) => restored,
                 Err(cause) => {
                     let what = "rows that waited in the folder for temporary files cannot be read";
                     let message = format!("{what}: {cause}; run the same command again");
@@ -180,39 +76,31 @@ impl Core {
                     return false;
                 }
             };
-            self.window.come_back(taken.len());
-            has_brought |= !taken.is_empty();
-            for item in taken.into_iter().map(item) {
-                match &given_up {
+            self.window.come_back(restored.rows.len());
+            were_restored |= !restored.rows.is_empty();
+            for item in restored.rows.into_iter().map(item) {
+                match &restored.unavailable {
                     Some(why) => self.failed_with_host(item, why),
                     None => self.queue(item),
                 }
             }
         }
-        has_brought
+        were_restored
     }
 
-    /// Hosts whose rows may come back.
-    fn hungry(&self) -> Vec<Arc<str>> {
-        let rows = lock(&self.aside.rows);
+    /// Returns the hosts whose rows may come back.
+    fn hosts_below_watermark(&self) -> Vec<Arc<str>> {
+        let hosts = self.spill.hosts();
         let (now, schedule) = (Instant::now(), self.schedule());
-        let hosts = rows.hosts.iter().filter(|(host, there)| {
-            there.given_up.is_some() || schedule.is_asked_for_little(host, now, KEEP)
+        let hosts = hosts.into_iter().filter(|(host, is_given_up)| {
+            *is_given_up || schedule.is_asked_for_little(host, now, KEEP)
         });
-        hosts.map(|(host, _)| Arc::clone(host)).collect()
+        hosts.map(|(host, _)| host).collect()
     }
 
-    /// The run is being stopped: what waits on the disk goes without a word.
-    pub(super) fn forget_aside(&self) {
-        let (store, total) = {
-            let mut rows = lock(&self.aside.rows);
-            rows.hosts.clear();
-            (rows.store.take(), std::mem::take(&mut rows.total))
-        };
-        self.aside.changed.notify_all();
-        let keys: Vec<Key> = store
-            .and_then(|store| store.keys().ok())
-            .unwrap_or_default();
+    /// Forgets the rows on the disk without a word, since the run is being stopped.
+    pub(super) fn discard_spill(&self) {
+        let (total, keys): (usize, Vec<Key>) = self.spill.close();
         for own in keys {
             let keys = Keys {
                 own,

@@ -10,12 +10,11 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::aside::SetAside;
 use super::descriptors::within_limits;
 use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
-use super::lock;
-use super::robots::AllRobots;
+use super::robots_gate::RobotsGate;
+use super::spill::Spill;
 use super::window::Window;
 use super::work::Work;
 use crate::checksum::Checksum;
@@ -37,6 +36,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
+use crate::sync::lock;
 use crate::write::{Assemblies, Content, Expected, Hashes, Rechecks, Storage, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
@@ -67,9 +67,9 @@ pub(super) struct Core {
     /// What earlier runs have recorded, and later ones need to know.
     pub(super) state: Option<Arc<State>>,
     pub(super) window: Window,
-    pub(super) robots: AllRobots,
+    pub(super) robots: RobotsGate<Box<Item>>,
     /// Rows that wait on the disk.
-    pub(super) aside: SetAside,
+    pub(super) spill: Spill,
     pub(super) rates: Arc<Rates>,
     pub(super) names: Mutex<Names>,
     /// What the destination takes in names, once a row has needed to know.
@@ -138,8 +138,8 @@ impl Core {
             storage,
             state,
             window: Window::default(),
-            robots: AllRobots::default(),
-            aside: SetAside::default(),
+            robots: RobotsGate::new(options.robots),
+            spill: Spill::default(),
             names: Mutex::default(),
             accepted_names: OnceLock::new(),
             followers: Mutex::default(),
@@ -243,8 +243,16 @@ impl Core {
         lock(&self.schedule)
     }
 
+    /// Lets an item's partial file go while the item waits, if files in memory wait for room.
+    fn yield_memory(&self, item: &Item) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &item.progress.partial) {
+            memory.park(partial.number);
+        }
+    }
+
     /// Queues an item at its host.
     pub(super) fn queue(&self, item: Box<Item>) {
+        self.yield_memory(&item);
         let Some(item) = self.obeying(item) else {
             return;
         };
@@ -255,6 +263,7 @@ impl Core {
 
     /// Queues an item at its host for later.
     pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
+        self.yield_memory(&item);
         let Some(item) = self.obeying(item) else {
             return;
         };
@@ -266,6 +275,7 @@ impl Core {
 
     /// A lane could not go on with an item yet: it goes back to the head of its host's queue.
     pub(super) fn put_back(&self, host: HostId, item: Box<Item>) {
+        self.yield_memory(&item);
         let mut schedule = self.schedule();
         if self.stopping.is_cancelled() {
             drop(schedule);
@@ -299,7 +309,7 @@ impl Core {
         if schedule.hosts() > hosts && schedule.makes_new_hosts_wait() {
             self.connector.look_up_ahead(&Origin::of(url));
         }
-        schedule.keep_delay(host, self.delay_of(origin::key(url)));
+        schedule.keep_delay(host, self.robots.delay_of(origin::key(url)));
         host
     }
 
@@ -371,12 +381,12 @@ impl Core {
         for work in waiting {
             match work {
                 Work::Item(item) => self.cancelled(item),
-                Work::Share(split, at) => self.drop_share(&split, at),
+                Work::Segment(segments, at) => self.drop_segment(&segments, at),
                 Work::Robots(_) => {}
             }
         }
         self.cancel_obeying();
-        self.forget_aside();
+        self.discard_spill();
     }
 
     pub(super) fn tell(&self, event: Event) {

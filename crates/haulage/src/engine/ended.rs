@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::core::Core;
+use super::existing::FileInfo;
 use super::item::{Item, Keys, label};
-use super::lock;
-use super::present::Found;
+use super::outcome;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::outcome::{Outcome, Renamed, Status, Verified};
@@ -15,6 +15,7 @@ use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::Saved;
 
 impl Core {
@@ -42,7 +43,7 @@ impl Core {
         request: &Request,
         target: &TargetName,
         ended: Status,
-        found: Found,
+        found: FileInfo,
     ) {
         let there = match ended {
             Status::Failed(_) => false,
@@ -60,7 +61,7 @@ impl Core {
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
-            ..unstarted(row, label(request, target), SystemTime::now())
+            ..outcome::of_row(row, label(request, target), SystemTime::now())
         };
         outcome.status = ended;
         self.end(Box::new(outcome));
@@ -117,7 +118,7 @@ impl Core {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
         let (content, reservation) = saved.content.unzip();
-        let kept = item.brought.kept.as_ref();
+        let kept = item.progress.partial.as_ref();
         let segments = kept.map_or(1, |kept| kept.brought_by());
         let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
         if let Some(copy) = &saved.renamed {
@@ -147,7 +148,7 @@ impl Core {
             hashes: self.asked_for(&item.request, saved.hashes),
             segments,
             from_earlier_runs,
-            ..under_way(item)
+            ..outcome::of_item(item)
         };
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
@@ -162,7 +163,7 @@ impl Core {
         let outcome = Outcome {
             kept: self.kept_for_next_run(&item),
             status: Status::Failed(error),
-            ..under_way(item)
+            ..outcome::of_item(item)
         };
         self.settle(keys, &target, Settled::Failed(kind), Box::new(outcome));
     }
@@ -186,7 +187,7 @@ impl Core {
             }
             return self.end(outcome);
         }
-        let found = Found::same_as(&outcome);
+        let found = FileInfo::same_as(&outcome);
         self.end(outcome);
         for (row, request) in followers {
             self.end_as_same(row, &request, target, settled, found.clone());
@@ -217,7 +218,7 @@ impl Core {
         request: &Request,
         target: &TargetName,
         settled: Settled,
-        found: Found,
+        found: FileInfo,
     ) {
         let status = match settled {
             Settled::Done | Settled::Pending => Status::Skipped,
@@ -230,66 +231,5 @@ impl Core {
             )),
         };
         self.end_without_request(row, request, target, status, found);
-    }
-}
-
-/// The outcome of an item as far as it has come; how it ended is for the caller to say.
-pub(super) fn under_way(item: Box<Item>) -> Outcome {
-    let label = item.label();
-    let (started, duration, fetched) = match &item.under_way {
-        Some(under_way) => (
-            under_way.at,
-            under_way.clock.elapsed(),
-            under_way.transfer.fetched(),
-        ),
-        None => (SystemTime::now(), Duration::ZERO, 0),
-    };
-    let final_url = item.hop.map_or(item.request.url, |hop| hop.0);
-    Outcome {
-        place: item.request.place,
-        ask: item.request.ask,
-        url: item.request.given,
-        final_url: item.http_status.map(|_| final_url.into()),
-        http_status: item.http_status,
-        attempts: item.attempts,
-        resumed: item.brought.resumed,
-        restarted: item.brought.restarted,
-        duration,
-        fetched,
-        ..unstarted(item.row, label, started)
-    }
-}
-
-/// The outcome of a row of which nothing else is known.
-pub(super) fn unstarted(row: u64, label: Arc<str>, started: SystemTime) -> Outcome {
-    Outcome {
-        row,
-        place: None,
-        url: Arc::clone(&label),
-        final_url: None,
-        label,
-        status: Status::Skipped,
-        path: None,
-        renamed: None,
-        bytes: 0,
-        content: None,
-        http_status: None,
-        attempts: 0,
-        started,
-        duration: Duration::ZERO,
-        etag: None,
-        last_modified: None,
-        content_type: None,
-        verified: Verified::Nothing,
-        hashes: Vec::new(),
-        segments: 0,
-        resumed: 0,
-        fetched: 0,
-        from_earlier_runs: 0,
-        kept: 0,
-        restarted: None,
-        ask: None,
-        reservation: None,
-        has_counts: true,
     }
 }

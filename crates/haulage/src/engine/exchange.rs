@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
+use super::attempt::AttemptEnd;
+use super::existing::ExistingCheck;
 use super::item::{AtName, Item};
-use super::lane::{Lane, Step};
+use super::lane::Lane;
 use super::patience::within;
-use super::present::There;
-use super::work::To;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify::{self, Unanswered, Unprocessed};
@@ -19,6 +19,7 @@ use crate::fetch::exchange;
 use crate::fetch::headers;
 use crate::fetch::origin;
 use crate::fetch::redirect;
+use crate::fetch::route::RequestTarget;
 use crate::plan::head::{self, Answer, Asked, Entity, Head};
 use crate::plan::size;
 use crate::write::Pace;
@@ -31,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 const MOST_RESENDS: u32 = 5;
 
 impl Lane {
-    pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> Step {
+    pub(super) async fn fetch(&mut self, item: &mut Item, connects: bool) -> AttemptEnd {
         (self.sent, self.answered) = (None, None);
         self.connecting = connects;
         let result = match self.core.options.max_time {
@@ -49,7 +50,7 @@ impl Lane {
             Err(error) if self.was_sent_away(item, &error).await => {
                 item.resends += 1;
                 self.leave();
-                Step::Resent
+                AttemptEnd::Resend
             }
             Err(error) => {
                 // Where its time was over, it may have been at anything.
@@ -61,12 +62,12 @@ impl Lane {
                     self.leave();
                 }
                 self.connection = None;
-                Step::Failed(error)
+                AttemptEnd::Failed(error)
             }
         }
     }
 
-    async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<Step, Error> {
+    async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<AttemptEnd, Error> {
         if let Some(step) = self.whole_already(item) {
             return Ok(step);
         }
@@ -74,17 +75,17 @@ impl Lane {
         self.core.begin(item);
         let mut conditions = item.conditions();
         let is_conditional = !conditions.is_empty();
-        let rest = item.rest();
+        let rest = item.range_request();
         if let Some(rest) = &rest {
-            rest.ask(&mut conditions);
+            rest.add_to(&mut conditions);
         }
         let mut resends = item.resends;
         let answer = self
-            .answer(item.to(), &conditions, &mut resends, connects)
+            .answer(item.request_target(), &conditions, &mut resends, connects)
             .await;
         item.resends = resends;
         let Some((head, mut body)) = answer? else {
-            return Ok(Step::PutBack);
+            return Ok(AttemptEnd::PutBack);
         };
         item.http_status = Some(head.status.as_u16());
         if let Some(rest) = rest {
@@ -109,7 +110,7 @@ impl Lane {
             Answer::Save(entity) => self.save_as_named(item, &head, &mut body, entity).await?,
             Answer::Unchanged(entity) => {
                 self.put_aside(&mut body).await;
-                Step::Unchanged(entity)
+                AttemptEnd::Unchanged(entity)
             }
             Answer::Redirect(asked) => {
                 let location = head.fields.get(http::header::LOCATION);
@@ -117,19 +118,16 @@ impl Lane {
                 self.put_aside(&mut body).await;
                 let wait = self.wait_before_following(&head, asked);
                 match to.and_then(|to| Ok((to, wait?))) {
-                    Ok((to, wait)) => Step::Redirected(to, wait),
-                    Err(error) => Step::Failed(error),
+                    Ok((to, wait)) => AttemptEnd::Redirected(to, wait),
+                    Err(error) => AttemptEnd::Failed(error),
                 }
             }
             Answer::Fail(error) => {
                 let may_expect_tls =
                     head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
-                Step::Failed(self.refused(error, may_expect_tls, &mut body).await)
+                AttemptEnd::Failed(self.refused(error, may_expect_tls, &mut body).await)
             }
         };
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         Ok(step)
     }
 
@@ -137,7 +135,7 @@ impl Lane {
     /// connection that another lane makes, or gives way to other hosts.
     pub(super) async fn answer(
         &mut self,
-        to: To<'_>,
+        to: RequestTarget<'_>,
         conditions: &HeaderMap,
         resends: &mut u32,
         mut connects: bool,
@@ -198,7 +196,7 @@ impl Lane {
 
     async fn send(
         &mut self,
-        to: To<'_>,
+        to: RequestTarget<'_>,
         conditions: &HeaderMap,
     ) -> Result<(Head, ResponseBody), Unanswered> {
         let host = if let Some(host) = &self.host_header {
@@ -207,11 +205,10 @@ impl Lane {
             let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
             self.host_header.insert(host)
         };
-        let hop = to.hop.map(|(url, credentials)| (url, credentials.as_ref()));
         let headers = self
             .core
             .headers
-            .of(host, to.given, hop, to.credentials, conditions)
+            .of(host, &to, conditions)
             .map_err(Unanswered::Failed)?;
         let Some(connection) = &mut self.connection else {
             return Err(classify::closed());
@@ -274,22 +271,22 @@ impl Lane {
         head: &Head,
         body: &mut ResponseBody,
         entity: Entity,
-    ) -> Result<Step, Error> {
+    ) -> Result<AttemptEnd, Error> {
         match self.core.name_by_server(item, &head.fields).await {
-            There::Nothing => {}
-            There::Unknown => item.at_name = AtName::Unknown,
-            there => {
+            ExistingCheck::Fetch => {}
+            ExistingCheck::Compare => item.at_name = AtName::Unknown,
+            check => {
                 self.put_aside(body).await;
-                return Ok(Step::Found(there));
+                return Ok(AttemptEnd::AtName(check));
             }
         }
         if let Some(place) = self.is_there(item, &entity, Some(&head.fields)).await {
             self.put_aside(body).await;
-            return Ok(Step::There(entity, place));
+            return Ok(AttemptEnd::Exists(entity, place));
         }
         if let Err(error) = self.may_be_saved(&entity) {
             self.put_aside(body).await;
-            return Ok(Step::Failed(error));
+            return Ok(AttemptEnd::Failed(error));
         }
         self.receive_whole(item, head, body, entity).await
     }

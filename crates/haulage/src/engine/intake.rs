@@ -6,9 +6,8 @@ use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
 use super::core::Core;
-use super::ended::unstarted;
-use super::lock;
-use super::present::Found;
+use super::existing::FileInfo;
+use super::outcome;
 use super::window::Entry;
 use crate::error::ErrorKind;
 use crate::options::{Layout, Naming, Purpose};
@@ -18,6 +17,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Key, Names, Settled};
 use crate::request::{BadRow, Request, Row};
 use crate::state::Ask;
+use crate::sync::lock;
 
 /// Something to be read.
 pub(super) enum Source {
@@ -36,7 +36,7 @@ pub(super) fn read_all(core: &Arc<Core>, sources: &Receiver<Source>) {
             loop {
                 match core.window.enter(|| core.schedule().has_room()) {
                     Entry::Open => break,
-                    Entry::MakeRoom => core.make_room(),
+                    Entry::MakeRoom => core.spill_rows(),
                     Entry::Closed => return,
                 }
             }
@@ -77,7 +77,7 @@ impl Core {
             ask,
             place: bad.place,
             status: Status::Failed(bad.error),
-            ..unstarted(row, bad.text.into(), SystemTime::now())
+            ..outcome::of_row(row, bad.text.into(), SystemTime::now())
         }));
     }
 
@@ -138,7 +138,7 @@ impl Core {
                         drop(names);
                         match state {
                             Settled::Failed(_) => {
-                                self.end_as_same(row, &request, &name, state, Found::of(0));
+                                self.end_as_same(row, &request, &name, state, FileInfo::of(0));
                             }
                             _ => self.end_as_done(row, request, place.unwrap_or(name)),
                         }

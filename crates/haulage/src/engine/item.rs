@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::resume::Brought;
-use super::work::{Hop, To};
+use http::HeaderMap;
+
+use super::download::SegmentedDownload;
+use super::progress::Progress;
 use crate::event::Transfer;
+use crate::fetch::route::{Hop, RequestTarget};
 use crate::http_url::HttpUrl;
 use crate::outcome::Renamed;
 use crate::plan::conditional::Stored;
@@ -42,12 +45,17 @@ pub(super) struct Item {
     /// Why its file has another name than was asked for.
     pub(super) renamed: Option<Renamed>,
     /// What has been brought of its file.
-    pub(super) brought: Brought,
+    pub(super) progress: Progress,
+    /// The segments in which others fetch its file too, while its own response goes on.
+    pub(super) segments: Option<Segments>,
     /// What came was not what its checksum, or its server, had said: it is begun again once.
     pub(super) has_mismatched: bool,
     /// `None` until its first request.
     pub(super) under_way: Option<UnderWay>,
 }
+
+/// The segments in which lanes fetch an item's file.
+pub(super) type Segments = Arc<SegmentedDownload<Box<Item>>>;
 
 /// What stands at an item's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,15 +106,16 @@ impl Item {
             stored: Stored::default(),
             at_name: AtName::Nothing,
             renamed: None,
-            brought: Brought::default(),
+            progress: Progress::default(),
+            segments: None,
             has_mismatched: false,
             under_way: None,
         })
     }
 
-    /// Where its next request goes, and on whose behalf.
-    pub(super) fn to(&self) -> To<'_> {
-        To {
+    /// Returns where its next request goes, and on whose behalf.
+    pub(super) fn request_target(&self) -> RequestTarget<'_> {
+        RequestTarget {
             given: &self.request.url,
             credentials: self.request.credentials.as_ref(),
             hop: self.hop.as_deref(),
@@ -117,7 +126,7 @@ impl Item {
     pub(super) fn url(&self) -> &HttpUrl {
         self.hop
             .as_deref()
-            .map_or(&self.request.url, |(url, _)| url)
+            .map_or(&self.request.url, |hop| &hop.url)
     }
 
     /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led
@@ -144,7 +153,27 @@ impl Item {
     /// mixture, as none has been found.
     pub(super) fn joins_mirrors(&self) -> bool {
         let is_checked = !self.request.checksums.is_empty();
-        is_checked && !self.request.mirrors.is_empty() && self.brought.distrusted.is_empty()
+        is_checked && !self.request.mirrors.is_empty() && self.progress.untrusted_sources.is_empty()
+    }
+
+    /// Returns the conditions of its next request. Each hop of a redirect gets them, since the last
+    /// one answers for the file; a mirror does not: its tags and times are its own, and say nothing
+    /// of a file that came from elsewhere.
+    pub(super) fn conditions(&self) -> HeaderMap {
+        if self.mirrors.at() == 0 {
+            self.stored.conditions()
+        } else {
+            HeaderMap::new()
+        }
+    }
+
+    /// Makes it fetch its file whatever stands at its name, beginning at its own URL: what is there
+    /// was found to be another file than its server has said.
+    pub(super) fn ignore_existing(&mut self) {
+        self.stored = Stored::default();
+        self.at_name = AtName::Compared;
+        self.hop = None;
+        self.hops = 0;
     }
 
     /// How many URLs it has: its own, and its mirrors.
@@ -155,7 +184,7 @@ impl Item {
     /// The nth of them, as a hop from its own; `None` for that.
     pub(super) fn mirror(&self, nth: usize) -> Option<Hop> {
         let nth = nth.checked_sub(1)?;
-        Some(self.request.mirrors[nth].clone())
+        Some(self.request.mirrors[nth].clone().into())
     }
 
     /// The nth of them, however that redirects.
@@ -171,14 +200,14 @@ impl Item {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
         let has_begun = self.under_way.is_some() || self.hop.is_some() || self.retries.has_failed();
         let meets_file = self.at_name != AtName::Nothing;
-        !has_begun && !is_known && !meets_file && self.brought.kept.is_none()
+        !has_begun && !is_known && !meets_file && self.progress.partial.is_none()
     }
 
     /// Returns what its next attempt can resume from. `None` when that begins with the first byte:
     /// nothing is kept, or the server has refused ranges.
     fn kept(&self) -> Option<Kept> {
-        let kept = self.brought.kept.as_ref();
-        let kept = kept.filter(|_| !self.brought.asks_whole)?;
+        let kept = self.progress.partial.as_ref();
+        let kept = kept.filter(|_| !self.progress.ignores_partial)?;
         Some(Kept {
             part: kept.number,
             bytes: kept.pieces().covered(),

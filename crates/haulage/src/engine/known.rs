@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
+use super::existing::FileInfo;
 use super::item::{AtName, Item};
-use super::lock;
-use super::present::{Found, settled};
+use super::present::settled;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
 use crate::outcome::{Renamed, Status};
@@ -15,6 +15,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Key, Settled};
 use crate::request::{Place, Request};
 use crate::state::{Ask, Known};
+use crate::sync::lock;
 use crate::write::Present;
 
 impl Core {
@@ -100,7 +101,7 @@ impl Core {
 
     fn end_known(&self, row: u64, request: &Request, target: &TargetName, key: Key, ended: Status) {
         lock(&self.names).settle(key, settled(&ended));
-        self.end_without_request(row, request, target, ended, Found::of(0));
+        self.end_without_request(row, request, target, ended, FileInfo::of(0));
     }
 
     /// A row that has no file yet goes on, under a name whose file is no other row's.
@@ -182,7 +183,7 @@ impl Core {
             return self.read_first(item);
         }
         request.ask = known.as_recorded(request.ask);
-        let found = Found {
+        let found = FileInfo {
             path: None,
             bytes: known.bytes,
             verified: known.verified,

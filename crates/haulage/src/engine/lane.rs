@@ -8,20 +8,16 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
+use super::attempt::AttemptEnd;
 use super::core::{Core, Hosts};
 use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
-use super::present::There;
-use super::split::Split;
-use super::work::{Hop, Work};
+use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::Inflow;
-use crate::plan::head::Entity;
-use crate::plan::name::TargetName;
 use crate::schedule::{HostId, Lease, Next, Seen};
-use crate::write::PartWriter;
 
 /// How many pieces of work make a turn, when other hosts wait for a slot.
 const TURN: u32 = 8;
@@ -64,31 +60,6 @@ enum FirstResponse {
     /// It is that of the present piece of work, and has been counted.
     Counted,
     Past,
-}
-
-/// What one piece of work came to.
-pub(super) enum Step {
-    /// The body is whole, and waits to be committed.
-    Received(PartWriter, Entity),
-    /// What stands at the name that the server has given ends it.
-    Found(There),
-    /// The server says that the file has not changed, which this describes.
-    Unchanged(Entity),
-    /// The file that this describes is at this name already, as far as length and time tell.
-    There(Entity, TargetName),
-    /// The item goes on at another URL, after this time.
-    Redirected(Hop, Duration),
-    /// Its response has brought what it was to bring; others bring the rest.
-    Shared(Arc<Split>),
-    /// What has been brought of its file can be gone on with: the next request asks for the rest.
-    More,
-    /// What has been brought is of no use, for this reason: the file is begun again.
-    Again(Error),
-    /// It is to be asked again elsewhere, as if it had not been.
-    Resent,
-    Failed(Error),
-    /// There is no connection yet that it could use: it waits.
-    PutBack,
 }
 
 impl Lane {
@@ -233,7 +204,9 @@ impl Lane {
         match lease.work {
             Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
             Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,
-            Work::Share(split, at) => self.share(&split, at, lease.connects, stopping).await,
+            Work::Segment(segments, at) => {
+                self.segment(&segments, at, lease.connects, stopping).await
+            }
         }
     }
 
@@ -243,45 +216,46 @@ impl Lane {
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
-        let step = tokio::select! {
+        self.core.take_back_memory(&mut item);
+        let end = tokio::select! {
             biased;
             () = stopping => {
                 self.core.cancelled(item);
                 return ControlFlow::Break(());
             }
-            step = self.fetch(&mut item, connects) => step,
+            end = self.fetch(&mut item, connects) => end,
         };
         let mut fine = true;
-        match step {
-            Step::Received(part, entity) => self.core.save(item, part, entity).await,
-            Step::Found(there) => self.core.end_unread(item, there),
-            Step::Unchanged(entity) => self.core.unchanged(item, entity),
-            Step::There(entity, place) => self.core.there_by_length(item, entity, place),
-            Step::Resent => self.core.queue(item),
-            Step::More => self.core.go_on_with(item),
-            Step::Again(why) => self.core.begin_again(item, why),
-            Step::Redirected(to, wait) => self.core.redirected(item, to, wait),
-            Step::Shared(split) => self.core.leave_with(&split, item, None).await,
-            Step::Failed(error) => {
+        match end {
+            AttemptEnd::Received(part, entity) => self.core.save(item, part, entity).await,
+            AttemptEnd::AtName(check) => self.core.end_unread(item, check),
+            AttemptEnd::Unchanged(entity) => self.core.unchanged(item, entity),
+            AttemptEnd::Exists(entity, place) => self.core.there_by_length(item, entity, place),
+            AttemptEnd::Resend => self.core.queue(item),
+            AttemptEnd::Resume => self.core.go_on_with(item),
+            AttemptEnd::Restart(why) => self.core.begin_again(item, why),
+            AttemptEnd::Redirected(to, wait) => self.core.redirected(item, to, wait),
+            AttemptEnd::Segmented(segments) => self.core.park(&segments, item, None).await,
+            AttemptEnd::Failed(error) => {
                 let mut goes_on = true;
                 if self.is_trouble(&error) {
                     fine = false;
                     // Of a file that is split, others may have brought what is new.
-                    let is_alone = item.brought.split.is_none();
+                    let is_alone = item.segments.is_none();
                     if self.has_answered_for_long() || is_alone && item.is_progressing() {
                         self.core.schedule().answered(self.host);
                     }
                     let overloaded = self.overloaded(&error);
                     goes_on = self.core.host_failed(self.host, overloaded, &error);
                 }
-                match item.brought.split.clone() {
+                match item.segments.clone() {
                     // The others may do without it.
-                    Some(split) => self.core.leave_with(&split, item, Some(error)).await,
+                    Some(segments) => self.core.park(&segments, item, Some(error)).await,
                     None if goes_on => self.core.failed(item, error),
                     None => self.core.failed_for_good(item, error),
                 }
             }
-            Step::PutBack => {
+            AttemptEnd::PutBack => {
                 fine = false;
                 self.core.put_back(self.host, item);
             }

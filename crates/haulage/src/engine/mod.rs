@@ -2,29 +2,39 @@
 //! response can put more work back into a host's queue: a redirect's next hop, a repetition.
 
 mod aside;
+mod attempt;
 mod connecting;
 mod core;
 mod descriptors;
+mod download;
 mod ended;
 mod events;
 mod exchange;
+mod existing;
 mod flow;
 mod handover;
+mod host_unavailable;
 mod intake;
 mod item;
 mod known;
 mod lane;
+mod outcome;
 mod patience;
 mod present;
+mod progress;
+mod range_request;
 mod receive;
 mod refresh;
 mod resume;
 mod robots;
+mod robots_gate;
+mod robots_query;
+mod segments;
 mod server_name;
 mod settle;
 mod share;
 mod sources;
-mod split;
+mod spill;
 mod trouble;
 mod watch;
 mod window;
@@ -32,7 +42,7 @@ mod work;
 mod worker;
 
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use self::core::Core;
@@ -87,7 +97,7 @@ impl Engine {
     /// # Errors
     /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that
     /// cannot; [`Error::busy_with`] tells when it can be used later.
-    pub fn start(options: Options) -> Result<Self, Error> {
+    pub fn start(mut options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
         match (&options.destination, options.purpose) {
@@ -113,6 +123,9 @@ impl Engine {
             }
             (Destination::Memory { limit }, _) => {
                 let memory = Storage::memory(*limit);
+                // A file that waits for further requests would hold memory which those that are
+                // under way wait for.
+                options.split = 1;
                 Self::start_on(options, memory, None)
             }
         }
@@ -235,10 +248,6 @@ impl Drop for Engine {
 fn default_threads() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_thread(cause: std::io::Error) -> Error {

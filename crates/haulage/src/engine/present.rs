@@ -3,79 +3,20 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::ended::under_way;
+use super::existing::{ExistingCheck, FileInfo};
 use super::item::{AtName, Item};
-use super::lock;
+use super::outcome;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
 use crate::http_url::HttpUrl;
 use crate::options::{Existing, Purpose};
-use crate::outcome::{Outcome, Renamed, Status, Verified};
+use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::{Present, Rechecked, differing};
-
-/// What is known of a file that is there.
-#[derive(Clone)]
-pub(super) struct Found {
-    /// Where it is, if not at the row's own name.
-    pub(super) path: Option<Arc<str>>,
-    pub(super) bytes: u64,
-    pub(super) verified: Verified,
-    pub(super) hashes: Vec<Checksum>,
-    /// Why it is not at the row's own name.
-    pub(super) renamed: Option<Renamed>,
-}
-
-impl Found {
-    /// A file of this length.
-    pub(super) fn of(bytes: u64) -> Self {
-        Self::hashed(bytes, Vec::new(), &[])
-    }
-
-    /// One that was read, and whose hashes agree with what was expected.
-    pub(super) fn hashed(bytes: u64, hashes: Vec<Checksum>, expected: &[Checksum]) -> Self {
-        Self {
-            path: None,
-            bytes,
-            verified: if expected.is_empty() {
-                Verified::Nothing
-            } else {
-                Verified::Checksum
-            },
-            hashes,
-            renamed: None,
-        }
-    }
-
-    /// What became of an identical row.
-    pub(super) fn same_as(outcome: &Outcome) -> Self {
-        Self {
-            path: outcome.path.clone(),
-            bytes: outcome.bytes,
-            verified: match outcome.verified {
-                Verified::Checksum => Verified::Checksum,
-                _ => Verified::Nothing,
-            },
-            hashes: outcome.hashes.clone(),
-            renamed: outcome.renamed,
-        }
-    }
-}
-
-/// What the disk says of a row.
-pub(super) enum There {
-    /// Its file is to be fetched.
-    Nothing,
-    /// A file that is to be read first.
-    Unread,
-    /// A file of which nothing is known: it is compared with the head of the response.
-    Unknown,
-    /// The row ends so, with a file of this length.
-    Ends(Status, u64),
-}
 
 impl Core {
     /// A row has its name: queues it, unless what stands there ends it.
@@ -88,24 +29,24 @@ impl Core {
         renamed: Option<Renamed>,
     ) {
         let there = if self.is_named_later(&request) {
-            There::Nothing
+            ExistingCheck::Fetch
         } else {
             self.there(&target, &request)
         };
-        if let There::Ends(status, bytes) = there {
+        if let ExistingCheck::Ends(status, bytes) = there {
             lock(&self.names).settle(key, settled(&status));
-            let found = Found {
+            let found = FileInfo {
                 renamed,
-                ..Found::of(bytes)
+                ..FileInfo::of(bytes)
             };
             return self.end_without_request(row, &request, &target, status, found);
         }
         let mut item = Item::new(row, request, target, key);
         item.renamed = renamed;
-        if matches!(there, There::Unknown) {
+        if matches!(there, ExistingCheck::Compare) {
             item.at_name = AtName::Unknown;
         }
-        if matches!(there, There::Unread) {
+        if matches!(there, ExistingCheck::Hash) {
             self.read_first(item);
         } else {
             self.fetch(item);
@@ -121,7 +62,7 @@ impl Core {
             }
             Purpose::Plan => {
                 let status = self.planned(&item.request);
-                self.end_as_found(item, status, Found::of(0));
+                self.end_as_found(item, status, FileInfo::of(0));
             }
         }
     }
@@ -137,13 +78,13 @@ impl Core {
         }
     }
 
-    pub(super) fn there(&self, target: &TargetName, request: &Request) -> There {
+    pub(super) fn there(&self, target: &TargetName, request: &Request) -> ExistingCheck {
         if self.storage.lookup.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as
             // much as reading the row.
-            return There::Nothing;
+            return ExistingCheck::Fetch;
         }
-        let failed = |error| There::Ends(Status::Failed(error), 0);
+        let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
         let present = match self.storage.lookup.present(target) {
             Ok(present) => present,
             Err(cause) => {
@@ -152,11 +93,11 @@ impl Core {
             }
         };
         match verdict(present, self.options.existing) {
-            Verdict::Fetch => There::Nothing,
-            Verdict::Compare if self.is_read_first(request) => There::Unread,
-            Verdict::Compare => There::Unknown,
-            Verdict::Take(_) if !self.hashes_of(request).is_empty() => There::Unread,
-            Verdict::Take(length) => There::Ends(Status::Skipped, length),
+            Verdict::Fetch => ExistingCheck::Fetch,
+            Verdict::Compare if self.is_read_first(request) => ExistingCheck::Hash,
+            Verdict::Compare => ExistingCheck::Compare,
+            Verdict::Take(_) if !self.hashes_of(request).is_empty() => ExistingCheck::Hash,
+            Verdict::Take(length) => ExistingCheck::Ends(Status::Skipped, length),
             Verdict::Fail(why) => {
                 let message = format!("{} {why}", target.as_str());
                 failed(Error::new(ErrorKind::Exists, message))
@@ -171,11 +112,11 @@ impl Core {
     }
 
     /// Returns what becomes of a row whose file an identical row has saved.
-    pub(super) fn there_already(&self, target: &TargetName, request: &Request) -> There {
+    pub(super) fn there_already(&self, target: &TargetName, request: &Request) -> ExistingCheck {
         if self.hashes_of(request).is_empty() {
-            There::Ends(Status::Skipped, self.length_of(target))
+            ExistingCheck::Ends(Status::Skipped, self.length_of(target))
         } else {
-            There::Unread
+            ExistingCheck::Hash
         }
     }
 
@@ -190,14 +131,14 @@ impl Core {
                     match differing(&hashes, &item.request.checksums) {
                         None => {
                             let expected = &item.request.checksums;
-                            (Status::Skipped, Found::hashed(bytes, hashes, expected))
+                            (Status::Skipped, FileInfo::hashed(bytes, hashes, expected))
                         }
                         Some(_) if core.options.existing == Existing::Auto => {
                             return core.read_beside(item);
                         }
                         Some((found, expected)) => {
                             let error = another_file(&item.target, found, expected);
-                            (Status::Failed(error), Found::of(0))
+                            (Status::Failed(error), FileInfo::of(0))
                         }
                     }
                 }
@@ -210,7 +151,7 @@ impl Core {
                 }
                 Rechecked::Unreadable(error) => {
                     let what = format!("{} is there, but cannot be read", item.target.as_str());
-                    (Status::Failed(Error::disk(&what, error)), Found::of(0))
+                    (Status::Failed(Error::disk(&what, error)), FileInfo::of(0))
                 }
             };
             core.end_as_found(item, status, found);
@@ -236,7 +177,7 @@ impl Core {
             let expected = &item.request.checksums;
             match checked {
                 Rechecked::Hashed(bytes, hashes) if differing(&hashes, expected).is_none() => {
-                    let found = Found::hashed(bytes, hashes, expected);
+                    let found = FileInfo::hashed(bytes, hashes, expected);
                     core.stands_beside(&mut item, distinct);
                     core.end_as_found(item, Status::Skipped, found);
                 }
@@ -254,9 +195,9 @@ impl Core {
     }
 
     /// An item ends without its body, and so do the rows that asked for the same.
-    fn end_as_found(&self, item: Box<Item>, status: Status, found: Found) {
+    fn end_as_found(&self, item: Box<Item>, status: Status, found: FileInfo) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
-        let found = Found {
+        let found = FileInfo {
             renamed: item.renamed,
             ..found
         };
@@ -269,7 +210,7 @@ impl Core {
                 bytes: found.bytes,
                 verified: found.verified,
                 hashes: found.hashes,
-                ..under_way(item)
+                ..outcome::of_item(item)
             };
             return self.settle(keys, &target, settled, Box::new(outcome));
         }
@@ -281,11 +222,13 @@ impl Core {
     }
 
     /// An item whose request was answered ends, or has its file read first, since that is there.
-    pub(super) fn end_unread(self: &Arc<Self>, item: Box<Item>, there: There) {
+    pub(super) fn end_unread(self: &Arc<Self>, item: Box<Item>, there: ExistingCheck) {
         match there {
-            There::Ends(status, bytes) => self.end_as_found(item, status, Found::of(bytes)),
-            There::Unread => self.read_first(item),
-            There::Nothing | There::Unknown => self.fetch(item),
+            ExistingCheck::Ends(status, bytes) => {
+                self.end_as_found(item, status, FileInfo::of(bytes));
+            }
+            ExistingCheck::Hash => self.read_first(item),
+            ExistingCheck::Fetch | ExistingCheck::Compare => self.fetch(item),
         }
     }
 
@@ -293,7 +236,7 @@ impl Core {
     pub(super) fn end_as_done(self: &Arc<Self>, row: u64, request: Request, target: TargetName) {
         let hashes = self.hashes_of(&request);
         if hashes.is_empty() {
-            let found = Found::of(self.length_of(&target));
+            let found = FileInfo::of(self.length_of(&target));
             return self.end_as_same(row, &request, &target, Settled::Done, found);
         }
         let core = Arc::clone(self);
@@ -305,9 +248,9 @@ impl Core {
                         None => &request.checksums[..],
                         Some(_) => &[],
                     };
-                    Found::hashed(bytes, hashes, expected)
+                    FileInfo::hashed(bytes, hashes, expected)
                 }
-                Rechecked::Unreadable(_) => Found::of(0),
+                Rechecked::Unreadable(_) => FileInfo::of(0),
                 Rechecked::Stopped => return core.forget(),
             };
             core.end_as_same(row, &request, &target, Settled::Done, found);

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::attempt::AttemptEnd;
 use super::item::Item;
-use super::lane::{Lane, Step};
+use super::lane::Lane;
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
@@ -33,7 +34,7 @@ impl Lane {
         head: &Head,
         body: &mut ResponseBody,
         mut entity: Entity,
-    ) -> Result<Step, Error> {
+    ) -> Result<AttemptEnd, Error> {
         entity.digest = self.core.digest_of(&item.request, head);
         // Nothing of what there was belongs to this response.
         self.core.discard(item);
@@ -41,8 +42,8 @@ impl Lane {
             under_way.transfer.begin(entity.length);
         }
         let content = self.core.content_of(&item.request, &entity, &head.fields)?;
-        item.brought.kept = self.core.assembly(item, head, &entity);
-        let part = match &item.brought.kept {
+        item.progress.partial = self.core.assembly(item, head, &entity);
+        let part = match &item.progress.partial {
             Some(kept) => {
                 self.core
                     .writer
@@ -54,12 +55,12 @@ impl Lane {
         let part = self
             .receive(Whose::Item(item), body, entity.length, part)
             .await?;
-        match item.brought.split.clone() {
-            Some(split) => {
+        match item.segments.clone() {
+            Some(segments) => {
                 part.keep_if_shared().await?;
-                Ok(Step::Shared(split))
+                Ok(AttemptEnd::Segmented(segments))
             }
-            None => Ok(Step::Received(part, entity)),
+            None => Ok(AttemptEnd::Received(part, entity)),
         }
     }
 

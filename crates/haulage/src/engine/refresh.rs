@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::ended::under_way;
+use super::existing::FileInfo;
 use super::item::{AtName, Item};
 use super::lane::Lane;
-use super::present::Found;
+use super::outcome;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Codings, Existing};
@@ -24,28 +23,6 @@ use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::write::{Present, Rechecked, differing};
-
-impl Item {
-    /// What its next request is conditional on. Each hop of a redirect is asked so, since the last
-    /// one answers for the file; a mirror is not: its tags and times are its own, and say nothing
-    /// of a file that came from elsewhere.
-    pub(super) fn conditions(&self) -> HeaderMap {
-        if self.mirrors.at() == 0 {
-            self.stored.conditions()
-        } else {
-            HeaderMap::new()
-        }
-    }
-
-    /// From now on it asks for its file whatever stands at its name, beginning at its own URL. So
-    /// it is only once that what is there is found to be another file than its server has said.
-    fn fetch_anyway(&mut self) {
-        self.stored = Stored::default();
-        self.at_name = AtName::Compared;
-        self.hop = None;
-        self.hops = 0;
-    }
-}
 
 impl Lane {
     /// Returns the name at which the file that a response describes stands already, as far as its
@@ -181,7 +158,7 @@ impl Core {
             self.pool
                 .call(move || match core.storage.lookup.present(&place) {
                     Ok(Present::File { length, .. }) if there.has_length(length) => {
-                        core.end_there(item, there, Found::of(length));
+                        core.end_there(item, there, FileInfo::of(length));
                     }
                     _ => core.fetch_anyway(item, gone(&place)),
                 });
@@ -194,7 +171,7 @@ impl Core {
             }
             Rechecked::Hashed(bytes, hashes) => match differing(&hashes, &expected) {
                 None => {
-                    core.end_there(item, there, Found::hashed(bytes, hashes, &expected));
+                    core.end_there(item, there, FileInfo::hashed(bytes, hashes, &expected));
                 }
                 Some((found, expected)) => core.fetch_anyway(item, another_file(found, expected)),
             },
@@ -204,7 +181,7 @@ impl Core {
         self.rechecks.add(place, hashes, then);
     }
 
-    fn end_there(&self, mut item: Box<Item>, there: There, found: Found) {
+    fn end_there(&self, mut item: Box<Item>, there: There, found: FileInfo) {
         let There { entity, place, by } = there;
         if place != item.target {
             self.stands_beside(&mut item, place);
@@ -229,7 +206,7 @@ impl Core {
                 verified => verified,
             },
             hashes: found.hashes,
-            ..under_way(item)
+            ..outcome::of_item(item)
         };
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
@@ -237,7 +214,7 @@ impl Core {
     /// What stands at an item's name is not its file, whatever the server said: asks for it without
     /// conditions.
     fn fetch_anyway(&self, mut item: Box<Item>, why: Error) {
-        item.fetch_anyway();
+        item.ignore_existing();
         self.ask_again(item, why);
     }
 }

@@ -6,27 +6,26 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 
+use super::attempt::AttemptEnd;
 use super::core::Core;
 use super::item::Item;
-use super::lane::{Lane, Step};
-use super::lock;
-use super::split::Split;
+use super::lane::Lane;
+use super::range_request::RangeRequest;
 use super::watch::Whose;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::origin;
 use crate::options::Codings;
-use crate::plan::content_range::Asked;
-use crate::plan::head::{self, Entity, Head};
-use crate::plan::resume::{self, Identity, Verdict};
+use crate::plan::head::{Entity, Head};
+use crate::plan::resume::{Identity, Verdict};
 use crate::plan::retry_after;
 use crate::plan::size;
 use crate::plan::validator::Agreement;
 use crate::plan::vouched;
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::{Assembly, Owner, PartWriter};
 
 /// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more
@@ -40,109 +39,26 @@ const SHORT: u64 = 64 << 10;
 /// asked for ever.
 const MOST_SHORT: u32 = 64;
 
-/// What has been brought of an item's file.
-#[derive(Default)]
-pub(super) struct Brought {
-    /// With which its next request can go on.
-    pub(super) kept: Option<Arc<Assembly>>,
-    /// Whatever there is, the server is to send all of the file.
-    pub(super) asks_whole: bool,
-    /// Those who fetch it too, while its own response goes on.
-    pub(super) split: Option<Arc<Split>>,
-    /// How many may be at it at once, where its server has shown that.
-    pub(super) most_shares: Option<usize>,
-    /// Bytes of it that its last request did not have to bring.
-    pub(super) resumed: u64,
-    /// How many of the responses that it went on with brought very little.
-    pub(super) short: u32,
-    /// Why what had been brought was of no use.
-    pub(super) restarted: Option<Box<str>>,
-    /// Which of its URLs have had a part in a mixture. From then on nothing of one is joined to
-    /// anything of another.
-    pub(super) distrusted: Vec<usize>,
-}
-
-impl Brought {
-    /// Whether several of an item's URLs have brought what is here.
-    pub(super) fn is_mixed(&self) -> bool {
-        let kept = self.kept.as_ref();
-        kept.is_some_and(|kept| kept.sources().len() > 1)
-    }
-}
-
-/// What an item's next request asks for: the rest of a file.
-pub(super) struct Rest {
-    pub(super) kept: Arc<Assembly>,
-    /// As far as the server that is asked can know it.
-    identity: Identity,
-    asked: Asked,
-}
-
-impl Rest {
-    /// Adds what makes a request one for the rest, as long as the file is the same.
-    pub(super) fn ask(&self, headers: &mut HeaderMap) {
-        ask_for(self.asked, &self.identity, headers);
-    }
-}
-
-/// Adds what makes a request one for these bytes, as long as the file is the same.
-pub(super) fn ask_for(asked: Asked, identity: &Identity, headers: &mut HeaderMap) {
-    let validator = identity.validator.as_ref();
-    let if_range = validator.and_then(|own| HeaderValue::from_str(own.if_range()).ok());
-    headers.extend(asked.header().map(|range| (RANGE, range)));
-    headers.extend(if_range.map(|if_range| (IF_RANGE, if_range)));
-    // Ranges count encoded bytes (RFC 9110 §14.1.2).
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-}
-
-impl Item {
-    /// What is asked for next, where something has been brought that the server which is asked can
-    /// go on with.
-    pub(super) fn rest(&self) -> Option<Rest> {
-        let kept = self
-            .brought
-            .kept
-            .as_ref()
-            .filter(|_| !self.brought.asks_whole)?;
-        let identity = self.identity_here(kept)?;
-        match identity.step(&kept.taken()) {
-            resume::Step::Rest(asked) => Some(Rest {
-                kept: Arc::clone(kept),
-                identity,
-                asked,
-            }),
-            resume::Step::Whole | resume::Step::Nothing => None,
-        }
-    }
-
-    /// The identity of what was brought, in the eyes of the server that is asked, if that may go on
-    /// with it.
-    fn identity_here(&self, kept: &Assembly) -> Option<Identity> {
-        let at = self.mirrors.at();
-        let is_of_others = |(source, _): &(usize, u64)| *source != at;
-        if !self.brought.distrusted.is_empty() && kept.sources().iter().any(is_of_others) {
-            return None;
-        }
-        kept.identity.seen_from(self.source(at).as_str())
-    }
-}
-
 impl Lane {
     /// An item whose bytes have all been brought, by a run that ended before it could name them,
     /// needs no request.
-    pub(super) fn whole_already(&self, item: &mut Item) -> Option<Step> {
-        let kept = item.brought.kept.clone().filter(|kept| kept.is_whole())?;
+    pub(super) fn whole_already(&self, item: &mut Item) -> Option<AttemptEnd> {
+        let kept = item
+            .progress
+            .partial
+            .clone()
+            .filter(|kept| kept.is_whole())?;
         if let Some(ask) = &mut item.request.ask {
             ask.recorded = None;
         }
         Some(self.complete(item, &kept))
     }
 
-    fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> Step {
-        item.brought.resumed = kept.identity.total;
+    fn complete(&self, item: &mut Item, kept: &Arc<Assembly>) -> AttemptEnd {
+        item.progress.resumed = kept.identity.total;
         match self.core.completed(&item.request, kept) {
-            Ok((part, entity)) => Step::Received(part, entity),
-            Err(error) => Step::Failed(error),
+            Ok((part, entity)) => AttemptEnd::Received(part, entity),
+            Err(error) => AttemptEnd::Failed(error),
         }
     }
 
@@ -151,12 +67,12 @@ impl Lane {
     pub(super) async fn judge(
         &mut self,
         item: &mut Item,
-        rest: Rest,
+        rest: RangeRequest,
         head: &Head,
         body: &mut ResponseBody,
-    ) -> ControlFlow<Result<Step, Error>> {
-        let Rest {
-            kept,
+    ) -> ControlFlow<Result<AttemptEnd, Error>> {
+        let RangeRequest {
+            partial: kept,
             identity,
             asked,
         } = rest;
@@ -168,28 +84,25 @@ impl Lane {
                 Ok(self.complete(item, &kept))
             }
             Verdict::StartAgain(agreement) => {
-                item.brought.restarted = Some(why_whole(agreement).into());
+                item.progress.restart_reason = Some(why_whole(agreement).into());
                 return ControlFlow::Continue(());
             }
             Verdict::Changed => {
                 self.put_aside(body).await;
-                Ok(Step::Again(Error::new(ErrorKind::Changed, CHANGED)))
+                Ok(AttemptEnd::Restart(Error::new(ErrorKind::Changed, CHANGED)))
             }
             Verdict::Refused(refusal) => {
                 self.put_aside(body).await;
                 let why = format!("the server {}", refusal.what());
-                Ok(Step::Again(Error::new(ErrorKind::Protocol, why)))
+                Ok(AttemptEnd::Restart(Error::new(ErrorKind::Protocol, why)))
             }
             Verdict::NotAnAnswer if may_refuse_ranges(head) => {
                 self.put_aside(body).await;
-                item.brought.asks_whole = true;
-                Ok(Step::More)
+                item.progress.ignores_partial = true;
+                Ok(AttemptEnd::Resume)
             }
             Verdict::NotAnAnswer => return ControlFlow::Continue(()),
         };
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         ControlFlow::Break(step)
     }
 
@@ -200,17 +113,17 @@ impl Lane {
         kept: Arc<Assembly>,
         range: Range<u64>,
         body: &mut ResponseBody,
-    ) -> Result<Step, Error> {
+    ) -> Result<AttemptEnd, Error> {
         if let Err(error) = size::check(kept.identity.total, self.core.options.max_size) {
             self.put_aside(body).await;
-            return Ok(Step::Failed(error));
+            return Ok(AttemptEnd::Failed(error));
         }
         if let Some(place) = self.is_there(item, &kept.entity, None).await {
             self.put_aside(body).await;
-            return Ok(Step::There(kept.entity.clone(), place));
+            return Ok(AttemptEnd::Exists(kept.entity.clone(), place));
         }
         let here = kept.pieces();
-        item.brought.resumed = here.covered();
+        item.progress.resumed = here.covered();
         if let Some(under_way) = &item.under_way {
             let total = Some(kept.identity.total);
             let earlier = kept.left_by_earlier_runs();
@@ -227,20 +140,20 @@ impl Lane {
         let part = self
             .receive(Whose::Item(item), body, Some(length), part)
             .await?;
-        if let Some(split) = item.brought.split.clone() {
+        if let Some(segments) = item.segments.clone() {
             part.keep_if_shared().await?;
-            return Ok(Step::Shared(split));
+            return Ok(AttemptEnd::Segmented(segments));
         }
         let missing = part.left();
         let mut after = here;
         after.add(range);
         if missing == Some(0) && after.is_whole(kept.identity.total) {
-            return Ok(Step::Received(part, kept.entity.clone()));
+            return Ok(AttemptEnd::Received(part, kept.entity.clone()));
         }
         part.keep_if_shared().await?;
-        item.brought.short += u32::from(length < SHORT);
-        if missing == Some(0) && item.brought.short <= MOST_SHORT {
-            return Ok(Step::More);
+        item.progress.short_responses += u32::from(length < SHORT);
+        if missing == Some(0) && item.progress.short_responses <= MOST_SHORT {
+            return Ok(AttemptEnd::Resume);
         }
         Err(Error::new(
             ErrorKind::Incomplete,
@@ -255,14 +168,15 @@ impl Lane {
 impl Core {
     /// Takes up what an earlier run has brought of an item's file.
     pub(super) fn take_up(&self, item: &mut Item) {
-        let (Some(state), Some(ask), None) = (&self.state, &item.request.ask, &item.brought.kept)
+        let (Some(state), Some(ask), None) =
+            (&self.state, &item.request.ask, &item.progress.partial)
         else {
             return;
         };
         let is_checked = !item.request.checksums.is_empty();
         let place = item.request.place.as_ref();
         let input = place.map_or_else(Arc::default, |place| Arc::clone(&place.input));
-        item.brought.kept = state.take_up(ask, &input, item.request.url(), is_checked);
+        item.progress.partial = state.take_up(ask, &input, item.request.url(), is_checked);
     }
 
     /// What a response says itself that its file comes to, where nobody who knows better has said
@@ -329,7 +243,7 @@ impl Core {
     /// Returns how many bytes of an item's unfinished file are kept for the next run. What has been
     /// handed to the disk counts: it is written before the run is over.
     pub(super) fn kept_for_next_run(&self, item: &Item) -> u64 {
-        let (Some(_), Some(kept)) = (&self.state, &item.brought.kept) else {
+        let (Some(_), Some(kept)) = (&self.state, &item.progress.partial) else {
             return 0;
         };
         if kept.owner.is_none() {
@@ -343,13 +257,23 @@ impl Core {
         if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
+    /// Takes an item's partial file for another attempt, where files are kept in memory: it may
+    /// have made room for others.
+    pub(super) fn take_back_memory(&self, item: &mut Item) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &item.progress.partial)
+            && !memory.take_back(partial.number)
+        {
+            self.discard(item);
+        }
+    }
+
     /// What was brought of an item's file is of no use.
     pub(super) fn discard(&self, item: &mut Item) {
-        let Some(kept) = item.brought.kept.take() else {
+        let Some(kept) = item.progress.partial.take() else {
             return;
         };
-        item.brought.resumed = 0;
-        item.brought.asks_whole = false;
+        item.progress.resumed = 0;
+        item.progress.ignores_partial = false;
         self.assemblies.forget(&kept);
         let storage = Arc::clone(&self.storage);
         // What cannot be removed now goes when the next run cleans up.
@@ -361,13 +285,13 @@ impl Core {
     /// another. What the one that has brought most has not brought is fetched from there, too. If
     /// the file is right then, it was one of the others.
     pub(super) fn go_on_with_one(&self, mut item: Box<Item>, error: &Error) {
-        let kept = item.brought.kept.clone();
+        let kept = item.progress.partial.clone();
         let sources = kept.as_ref().map(|kept| kept.sources());
         let mut sources = sources.unwrap_or_default().into_iter();
         if let (Some(kept), Some((one, _))) = (kept, sources.next()) {
             kept.keep_only(one);
-            item.brought
-                .distrusted
+            item.progress
+                .untrusted_sources
                 .extend(sources.map(|(other, _)| other));
             item.go_to_source(one);
         }
@@ -375,14 +299,14 @@ impl Core {
             "one of its URLs has another file, so all of it is fetched from {}: {error}",
             item.source(item.mirrors.at())
         );
-        item.brought.restarted = Some(why.as_str().into());
+        item.progress.restart_reason = Some(why.as_str().into());
         self.ask_again(item, Error::new(error.kind(), why));
     }
 
     /// An item's file is right without what these mirrors have brought of it: they get no shares
     /// any more.
     pub(super) fn distrust(&self, item: &Item) {
-        let others = item.brought.distrusted.iter();
+        let others = item.progress.untrusted_sources.iter();
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
             lock(&self.unsplit).insert(origin::key(item.source(*nth)).into());
         }
@@ -398,7 +322,7 @@ impl Core {
     /// Without anything that is here, it is not asked so again.
     pub(super) fn begin_again(&self, mut item: Box<Item>, why: Error) {
         self.discard(&mut item);
-        item.brought.restarted = Some(why.to_string().into());
+        item.progress.restart_reason = Some(why.to_string().into());
         self.ask_again(item, why);
     }
 }

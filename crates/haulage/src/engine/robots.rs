@@ -1,24 +1,21 @@
-//! What hosts allow in their robots.txt (RFC 9309), asked for once each. Until that is known, what
-//! is to be asked for there waits.
+//! Requests for the robots.txt of hosts (RFC 9309), one for each, and what follows from the answer.
 
-use std::collections::HashMap;
-use std::mem;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 
 use super::core::Core;
+use super::host_unavailable::HostUnavailable;
 use super::item::Item;
 use super::lane::Lane;
-use super::lock;
-use super::trouble::GivenUp;
-use super::work::{Hop, To, Work};
+use super::robots_gate::Gate;
+use super::robots_query::RobotsQuery;
+use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
-use crate::fetch::{origin, redirect};
+use crate::fetch::redirect;
 use crate::http_url::HttpUrl;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
@@ -30,136 +27,36 @@ use crate::write::decode_beginning;
 
 /// Most redirects that a robots.txt may have (RFC 9309 §2.3.1.2).
 const MOST_HOPS: u32 = 5;
-/// Of so many hosts it is kept; beyond that, hosts are asked anew.
-const MOST_KEPT: usize = 8192;
-
-/// The robots.txt of all hosts.
-#[derive(Default)]
-pub(super) struct AllRobots(Mutex<HashMap<Box<str>, State>>);
-
-/// Items that wait, in their boxes, in which they go on.
-type Waiting = Vec<Box<Item>>;
-
-enum State {
-    /// It is being asked for, and these wait for it.
-    Asked(Waiting),
-    Known(Robots),
-}
-
-/// One that is being asked for.
-pub(super) struct Query {
-    /// Whose it is.
-    host: Box<str>,
-    /// No URL that anybody has given, so that nothing goes along that was given for one.
-    nobodys: HttpUrl,
-    /// Where it is, or where it has led.
-    hop: Hop,
-    hops: u32,
-    /// How often it has failed, since then.
-    rounds: u32,
-    since: Instant,
-}
 
 /// What came of asking.
-enum Found {
+enum RobotsReply {
     Robots(Robots),
     /// At another URL, after this time.
-    Elsewhere(Hop, Duration),
+    Elsewhere(HttpUrl, Duration),
     /// There is no connection yet.
     PutBack,
 }
 
-impl AllRobots {
-    /// One is known, or is not to be had: gives what has waited for it.
-    fn end(&self, host: &str, robots: Option<Robots>) -> Waiting {
-        let mut all = lock(&self.0);
-        let waiting = match all.remove(host) {
-            Some(State::Asked(waiting)) => waiting,
-            _ => Vec::new(),
-        };
-        if all.len() >= MOST_KEPT {
-            all.retain(|_, state| matches!(state, State::Asked(_)));
-        }
-        if let Some(robots) = robots {
-            all.insert(host.into(), State::Known(robots));
-        }
-        waiting
-    }
-}
-
 impl Core {
-    /// An item that is about to be queued, if its host allows that. If not, it has failed; and
-    /// where nobody knows, it waits.
+    /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails; and
+    /// where its host's robots.txt is not known, it waits. Returns `None` in both cases.
     pub(super) fn obeying(&self, item: Box<Item>) -> Option<Box<Item>> {
-        if !self.options.robots {
-            return Some(item);
+        match self.robots.check(item, |item| item.url()) {
+            Gate::Go(item) => return Some(item),
+            Gate::Wait => {}
+            Gate::Ask(query) => self.queue_query(query, Duration::ZERO),
+            Gate::Denied(item, error) => self.failed(item, error),
         }
-        let host = origin::key(item.url());
-        let mut all = lock(&self.robots.0);
-        // Whoever cancels takes this lock afterwards, to cancel those that wait.
-        if self.stopping.is_cancelled() {
-            return Some(item);
-        }
-        match all.get_mut(host) {
-            Some(State::Known(robots)) if robots.allows(item.url()) => Some(item),
-            Some(State::Known(_)) => {
-                drop(all);
-                let error = Error::new(
-                    ErrorKind::Refused,
-                    format!(
-                        "its host's robots.txt does not allow {} (--robots)",
-                        item.url()
-                    ),
-                );
-                self.failed(item, error);
-                None
-            }
-            Some(State::Asked(waiting)) => {
-                waiting.push(item);
-                None
-            }
-            None => {
-                let query = Query::of(item.url());
-                all.insert(host.into(), State::Asked(vec![item]));
-                drop(all);
-                // An http URL that was parsed has a place for it.
-                if let Some(query) = query {
-                    self.queue_query(Box::new(query), Duration::ZERO);
-                }
-                None
-            }
-        }
+        None
     }
 
-    /// Whether a share of a file may be asked for there: only where that is known.
-    pub(super) fn is_allowed(&self, url: &HttpUrl) -> bool {
-        if !self.options.robots {
-            return true;
-        }
-        match lock(&self.robots.0).get(origin::key(url)) {
-            Some(State::Known(robots)) => robots.allows(url),
-            _ => false,
-        }
-    }
-
-    /// The least time between two requests that a host has asked for.
-    pub(super) fn delay_of(&self, host: &str) -> Duration {
-        if !self.options.robots {
-            return Duration::ZERO;
-        }
-        match lock(&self.robots.0).get(host) {
-            Some(State::Known(robots)) => robots.delay.unwrap_or_default(),
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn queue_query(&self, query: Box<Query>, wait: Duration) {
+    fn queue_query(&self, query: Box<RobotsQuery>, wait: Duration) {
         let mut schedule = self.schedule();
         // What waits for it is cancelled by whoever stops the run.
         if self.stopping.is_cancelled() {
             return;
         }
-        let host = self.host_of(&mut schedule, &query.hop.0);
+        let host = self.host_of(&mut schedule, &query.hop.url);
         if wait.is_zero() {
             schedule.push(host, Work::Robots(query));
         } else {
@@ -169,54 +66,36 @@ impl Core {
         self.hand_out(schedule);
     }
 
-    /// What waits for a host's robots.txt when the run is being stopped.
+    /// Cancels what waits for a robots.txt, since the run is being stopped.
     pub(super) fn cancel_obeying(&self) {
-        let all = mem::take(&mut *lock(&self.robots.0));
-        for state in all.into_values() {
-            if let State::Asked(waiting) = state {
-                for item in waiting {
-                    self.cancelled(item);
-                }
-            }
+        for item in self.robots.close() {
+            self.cancelled(item);
         }
     }
 
     /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host
     /// may be (RFC 9309 §2.3.1.4).
-    pub(super) fn no_robots(&self, query: &Query, why: &GivenUp) {
-        for item in self.robots.end(&query.host, None) {
+    pub(super) fn no_robots(&self, query: &RobotsQuery, why: &HostUnavailable) {
+        for item in self.robots.answer(&query.host, None) {
             self.failed_with_host(item, why);
         }
     }
 
-    fn robots_failed(&self, mut query: Box<Query>, error: &Error, goes_on: bool) {
+    fn robots_failed(&self, mut query: Box<RobotsQuery>, error: &Error, goes_on: bool) {
         query.rounds += 1;
         let (policy, asked) = (&self.options.retry, error.asked_wait());
         let elapsed = query.since.elapsed();
         let wait = wait_before_retry(policy, query.rounds, elapsed, asked, fastrand::f64());
         match wait.filter(|_| goes_on && error.is_transient()) {
             Some(wait) => self.queue_query(query, wait),
-            None => self.no_robots(&query, &GivenUp::without_robots(error)),
+            None => self.no_robots(&query, &HostUnavailable::without_robots(error)),
         }
     }
 
-    fn robots_found(&self, query: &Query, robots: Robots) {
-        for item in self.robots.end(&query.host, Some(robots)) {
+    fn robots_found(&self, query: &RobotsQuery, robots: Robots) {
+        for item in self.robots.answer(&query.host, Some(robots)) {
             self.queue(item);
         }
-    }
-}
-
-impl Query {
-    fn of(url: &HttpUrl) -> Option<Self> {
-        Some(Self {
-            host: origin::key(url).into(),
-            nobodys: HttpUrl::of_nobody(),
-            hop: url.join("/robots.txt").ok()?,
-            hops: 0,
-            rounds: 0,
-            since: Instant::now(),
-        })
     }
 }
 
@@ -224,7 +103,7 @@ impl Lane {
     /// Asks for a robots.txt.
     pub(super) async fn ask_for_robots(
         &mut self,
-        mut query: Box<Query>,
+        mut query: Box<RobotsQuery>,
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
@@ -235,15 +114,18 @@ impl Lane {
             () = stopping => return ControlFlow::Break(()),
             found = self.find_robots(&query, connects) => found,
         };
-        let fine = matches!(found, Ok(Found::Robots(_) | Found::Elsewhere(..)));
+        let fine = matches!(
+            found,
+            Ok(RobotsReply::Robots(_) | RobotsReply::Elsewhere(..))
+        );
         match found {
-            Ok(Found::Robots(robots)) => self.core.robots_found(&query, robots),
-            Ok(Found::Elsewhere(to, wait)) => {
-                query.hop = (to.0, None);
+            Ok(RobotsReply::Robots(robots)) => self.core.robots_found(&query, robots),
+            Ok(RobotsReply::Elsewhere(to, wait)) => {
+                query.hop = (to, None).into();
                 query.hops += 1;
                 self.core.queue_query(query, wait);
             }
-            Ok(Found::PutBack) => self.core.put_query_back(self.host, query),
+            Ok(RobotsReply::PutBack) => self.core.put_query_back(self.host, query),
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
@@ -257,16 +139,16 @@ impl Lane {
         ControlFlow::Continue(fine)
     }
 
-    async fn find_robots(&mut self, query: &Query, connects: bool) -> Result<Found, Error> {
-        let to = To {
-            given: &query.nobodys,
-            credentials: None,
-            hop: Some(&query.hop),
-        };
+    async fn find_robots(
+        &mut self,
+        query: &RobotsQuery,
+        connects: bool,
+    ) -> Result<RobotsReply, Error> {
+        let to = query.request_target();
         redirect::check_scheme(to.url(), self.core.options.plain_http)?;
         let answer = self.answer(to, &HeaderMap::new(), &mut 0, connects).await?;
         let Some((head, mut body)) = answer else {
-            return Ok(Found::PutBack);
+            return Ok(RobotsReply::PutBack);
         };
         let answer = head::read(
             head.status,
@@ -278,14 +160,16 @@ impl Lane {
         let found = match answer {
             Answer::Save(_) => {
                 let text = self.read_some(&head.fields, &mut body).await?;
-                Found::Robots(Robots::read(&text, self.core.robots_token()))
+                RobotsReply::Robots(Robots::read(&text, self.core.robots_token()))
             }
             Answer::Redirect(asked) if query.hops < MOST_HOPS => {
                 let location = head.fields.get(LOCATION);
                 let plain_http = self.core.options.plain_http;
                 match redirect::next_hop(to.url(), location, plain_http) {
-                    Ok(to) => Found::Elsewhere(to, self.wait_before_following(&head, asked)?),
-                    Err(_) => Found::Robots(Robots::default()),
+                    Ok((to, _)) => {
+                        RobotsReply::Elsewhere(to, self.wait_before_following(&head, asked)?)
+                    }
+                    Err(_) => RobotsReply::Robots(Robots::default()),
                 }
             }
             Answer::Fail(error) if says_nothing(&error, head.status) => {
@@ -293,13 +177,10 @@ impl Lane {
                 return Err(error);
             }
             Answer::Fail(_) | Answer::Redirect(_) | Answer::Unchanged(_) => {
-                Found::Robots(Robots::default())
+                RobotsReply::Robots(Robots::default())
             }
         };
         self.put_aside(&mut body).await;
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         Ok(found)
     }
 
@@ -336,7 +217,7 @@ fn says_nothing(error: &Error, status: StatusCode) -> bool {
 
 impl Core {
     /// A lane could not go on with it yet.
-    fn put_query_back(&self, host: HostId, query: Box<Query>) {
+    fn put_query_back(&self, host: HostId, query: Box<RobotsQuery>) {
         let mut schedule = self.schedule();
         if !self.stopping.is_cancelled() {
             schedule.put_back(host, Work::Robots(query));

@@ -7,15 +7,15 @@ use http::header::CONTENT_DISPOSITION;
 use tokio::sync::oneshot;
 
 use super::core::Core;
+use super::existing::ExistingCheck;
 use super::item::{AtName, Item};
-use super::lock;
-use super::present::There;
 use crate::options::Naming;
 use crate::plan::disposition;
 use crate::plan::fields::Fields;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
 use crate::request::Request;
+use crate::sync::lock;
 
 impl Core {
     /// Whether a row's name is known only once its server has answered; then nothing is known
@@ -30,13 +30,13 @@ impl Core {
         self: &Arc<Self>,
         item: &mut Item,
         headers: &Fields,
-    ) -> There {
+    ) -> ExistingCheck {
         if !self.is_named_later(&item.request) {
-            return There::Nothing;
+            return ExistingCheck::Fetch;
         }
         let is_done = self.claim(item, headers);
         if item.at_name == AtName::Compared {
-            return There::Nothing;
+            return ExistingCheck::Fetch;
         }
         let (core, target, request) = (Arc::clone(self), item.target.clone(), item.request.clone());
         let (tell, told) = oneshot::channel();
@@ -49,7 +49,7 @@ impl Core {
             // Nobody may wait any more.
             let _ = tell.send(there);
         });
-        told.await.unwrap_or(There::Nothing)
+        told.await.unwrap_or(ExistingCheck::Fetch)
     }
 
     /// Claims the name that an item is to have; says whether an identical row has saved its file

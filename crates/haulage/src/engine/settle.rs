@@ -7,9 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::core::Core;
 use super::item::{Item, UnderWay};
-use super::work::{Hop, led_to};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
+use crate::fetch::route::Hop;
+use crate::http_url::Parsed;
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
 use crate::write::{PartWriter, Saving};
@@ -50,14 +51,14 @@ impl Core {
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
-                    if let Some(kept) = &item.brought.kept {
+                    if let Some(kept) = &item.progress.partial {
                         core.assemblies.forget(kept);
                     }
                     core.done(item, entity, saved);
                 }
                 Err(error) => {
                     let mut item = item;
-                    if error.kind() == ErrorKind::Checksum && item.brought.is_mixed() {
+                    if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
                         return core.go_on_with_one(item, &error);
                     }
                     // What the disk has not taken yet may go on in a later run.
@@ -74,7 +75,7 @@ impl Core {
     /// All bytes of an item's file have been brought: the same.
     pub(super) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
         // Nobody comes here without.
-        let Some(kept) = item.brought.kept.clone() else {
+        let Some(kept) = item.progress.partial.clone() else {
             return self.go_on_with(item);
         };
         match self.completed(&item.request, &kept) {
@@ -85,9 +86,9 @@ impl Core {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts
     /// now. `wait` is what the server has asked for before that.
-    pub(super) fn redirected(&self, mut item: Box<Item>, to: Hop, wait: Duration) {
-        let hop = led_to(to, item.hop.as_deref());
-        let to = &hop.0;
+    pub(super) fn redirected(&self, mut item: Box<Item>, to: Parsed, wait: Duration) {
+        let hop = Hop::follow(to, item.hop.as_deref());
+        let to = &hop.url;
         item.hops += 1;
         if item.hops > self.options.max_redirects {
             let error = Error::new(

@@ -1,21 +1,20 @@
 //! A share of a file that other lanes fetch too: one more request for it.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue};
 
+use super::item::Segments;
 use super::lane::Lane;
-use super::resume::ask_for;
+use super::range_request::add_range;
 use super::sources::Source;
-use super::split::Split;
 use super::watch::Whose;
-use super::work::led_to;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
+use crate::fetch::route::Hop;
 use crate::http_url::HttpUrl;
 use crate::plan::content_range::Asked;
 use crate::plan::head::{self, Answer, Head};
@@ -25,53 +24,53 @@ use crate::write::Share;
 impl Lane {
     /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file
     /// is others' to get.
-    pub(super) async fn share(
+    pub(super) async fn segment(
         &mut self,
-        split: &Arc<Split>,
+        segments: &Segments,
         at: usize,
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
         self.connecting = connects;
-        let Some(share) = split.take_share(at) else {
+        let Some(share) = segments.claim(at) else {
             self.stop_connecting();
-            self.core.drop_share(split, at);
+            self.core.drop_segment(segments, at);
             return ControlFlow::Continue(true);
         };
         (self.sent, self.answered) = (None, None);
         let brought = tokio::select! {
             biased;
             () = stopping => {
-                self.core.leave_stopped(split, at);
+                self.core.end_stopped(segments, at);
                 return ControlFlow::Break(());
             }
-            brought = self.bring_in_time(split, at, share, connects) => brought,
+            brought = self.bring_in_time(segments, at, share, connects) => brought,
         };
         let fine = brought.is_ok();
         match brought {
             Ok(None) => {}
-            Ok(Some(elsewhere)) => split.led_to(at, elsewhere),
+            Ok(Some(elsewhere)) => segments.redirect(at, elsewhere),
             Err(error) => {
                 self.stop_connecting();
                 self.connection = None;
                 self.core
-                    .share_refused(self.host, self.overloaded(&error), &error);
-                self.core.no_share(split, at, error);
+                    .segment_refused(self.host, self.overloaded(&error), &error);
+                self.core.segment_failed(segments, at, error);
             }
         }
-        self.core.leave(split, at).await;
+        self.core.end_segment(segments, at).await;
         ControlFlow::Continue(fine)
     }
 
     async fn bring_in_time(
         &mut self,
-        split: &Arc<Split>,
+        segments: &Segments,
         at: usize,
         share: Share,
         connects: bool,
     ) -> Result<Option<Source>, Error> {
-        let bring = self.bring(split, at, share, connects);
-        let Some(deadline) = split.deadline else {
+        let bring = self.bring(segments, at, share, connects);
+        let Some(deadline) = segments.deadline else {
             return bring.await;
         };
         let brought = tokio::time::timeout_at(deadline.into(), bring);
@@ -82,13 +81,13 @@ impl Lane {
     /// Brings a share, or says where its source has led.
     async fn bring(
         &mut self,
-        split: &Arc<Split>,
+        segments: &Segments,
         at: usize,
         share: Share,
         connects: bool,
     ) -> Result<Option<Source>, Error> {
-        let source = split.source(at);
-        let identity = split.kept.identity.seen_from(source.listed.as_str());
+        let source = segments.source(at);
+        let identity = segments.partial.identity.seen_from(source.listed.as_str());
         let Some(identity) = identity else {
             return Err(Error::new(
                 ErrorKind::Protocol,
@@ -97,10 +96,10 @@ impl Lane {
         };
         let asked = Asked::from(share.range());
         let mut headers = HeaderMap::new();
-        ask_for(asked, &identity, &mut headers);
+        add_range(asked, &identity, &mut headers);
         only_if_unchanged(&identity, &mut headers);
-        split.requests.fetch_add(1, Ordering::Relaxed);
-        let to = split.to(&source);
+        segments.requests.fetch_add(1, Ordering::Relaxed);
+        let to = segments.request_target(&source);
         let response = self.answer(to, &headers, &mut 0, connects).await?;
         let Some((head, mut body)) = response else {
             return Err(Error::new(
@@ -129,11 +128,8 @@ impl Lane {
         };
         let length = range.end - range.start;
         let part = self
-            .receive(Whose::Share(split), &mut body, Some(length), part)
+            .receive(Whose::Segment(segments), &mut body, Some(length), part)
             .await?;
-        if head::is_framed_twice(&head.fields) {
-            self.connection = None;
-        }
         let missing = part.left();
         let stretch = part.stretch();
         part.keep_if_shared().await?;
@@ -141,7 +137,7 @@ impl Lane {
             && stretch.end() < range.end
         {
             // Others have taken over some of it.
-            split.drop_if_slow(at, stretch.speed());
+            segments.drop_if_slow(at, stretch.speed());
         }
         match missing {
             Some(0) | None => Ok(None),
@@ -163,7 +159,7 @@ impl Lane {
                 "it is led elsewhere too often",
             ));
         }
-        if !self.core.is_allowed(&to.0) {
+        if !self.core.robots.is_allowed(&to.0) {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "it is not known to be allowed there",
@@ -172,7 +168,7 @@ impl Lane {
         Ok(Source {
             nth: source.nth,
             listed: source.listed.clone(),
-            hop: Some(led_to(to, source.hop.as_ref())),
+            hop: Some(Hop::follow(to, source.hop.as_ref())),
             hops: source.hops + 1,
         })
     }

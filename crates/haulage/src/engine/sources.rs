@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::work::Hop;
+use crate::fetch::route::Hop;
 use crate::http_url::HttpUrl;
 
 /// One of an item's URLs, as its shares are asked for there.

@@ -299,7 +299,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     options.retry.max_time = std::time::Duration::from_secs(2);
     let mut engine =
         Engine::start_on(options, Storage::of(Arc::new(FakeDisk::default())), None).unwrap();
-    engine.core.aside.break_it();
+    engine.core.spill.break_it();
     let core = Arc::clone(&engine.core);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
@@ -311,7 +311,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
         while events.next_many(&mut all).await > 0 {}
         all
     });
-    assert!(core.aside.is_refused());
+    assert!(core.spill.is_refused());
     let outcomes = outcomes(all);
     assert_eq!(outcomes.len(), 11_000);
     for outcome in outcomes {

@@ -1,47 +1,14 @@
 //! A host in trouble: what follows for it, and for all that wait for it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::core::{Core, Hosts};
+use super::host_unavailable::HostUnavailable;
 use super::item::Item;
 use super::work::Work;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::WaitReason;
 use crate::schedule::HostId;
-
-/// Why a host has been given up, for all that waited for it. It may be well again in a later run.
-#[derive(Debug, Clone)]
-pub(super) struct GivenUp {
-    kind: ErrorKind,
-    why: String,
-    is_transient: bool,
-}
-
-impl GivenUp {
-    fn new(error: &Error, longest: Duration) -> Self {
-        let seconds = longest.as_secs_f64();
-        Self {
-            kind: error.kind(),
-            why: format!(
-                "{error}; its host has been in trouble for {seconds} s (--retry-max-time)"
-            ),
-            is_transient: error.is_transient(),
-        }
-    }
-
-    /// Nothing may be asked for there.
-    pub(super) fn without_robots(error: &Error) -> Self {
-        Self {
-            kind: error.kind(),
-            why: format!("its host's robots.txt cannot be read (--robots): {error}"),
-            is_transient: error.is_transient(),
-        }
-    }
-
-    fn error(&self) -> Error {
-        Error::new(self.kind, self.why.clone()).transient(self.is_transient)
-    }
-}
 
 impl Core {
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
@@ -63,14 +30,14 @@ impl Core {
         let Some(waiting) = given_up else {
             return true;
         };
-        let given_up = GivenUp::new(error, policy.max_time);
+        let given_up = HostUnavailable::in_trouble(error, policy.max_time);
         if let Some(key) = key {
-            self.aside.give_up(&key, &given_up);
+            self.spill.give_up(&key, &given_up);
         }
         for work in waiting {
             match work {
                 Work::Item(item) => self.failed_with_host(item, &given_up),
-                Work::Share(split, at) => self.drop_share(&split, at),
+                Work::Segment(segments, at) => self.drop_segment(&segments, at),
                 Work::Robots(query) => self.no_robots(&query, &given_up),
             }
         }
@@ -78,13 +45,13 @@ impl Core {
     }
 
     /// An item waited for a host that is given up, for this reason.
-    pub(super) fn failed_with_host(&self, item: Box<Item>, why: &GivenUp) {
+    pub(super) fn failed_with_host(&self, item: Box<Item>, why: &HostUnavailable) {
         self.failed_for_good(item, why.error());
     }
 
-    /// A share of a file was refused: its host is not in trouble for that, but may have enough to
+    /// A segment of a file was refused: its host is not in trouble for that, but may have enough to
     /// do.
-    pub(super) fn share_refused(&self, host: HostId, overloaded: Option<Instant>, error: &Error) {
+    pub(super) fn segment_refused(&self, host: HostId, overloaded: Option<Instant>, error: &Error) {
         let mut schedule = self.schedule();
         self.step_back(&mut schedule, host, overloaded, error);
         self.hand_out(schedule);

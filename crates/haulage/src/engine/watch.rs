@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{Item, Segments};
 use super::lane::Lane;
-use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
@@ -25,15 +24,15 @@ const EVERY: Duration = Duration::from_millis(25);
 /// For whom a body is received.
 pub(super) enum Whose<'a> {
     Item(&'a mut Item),
-    /// As a share of what others fetch too.
-    Share(&'a Arc<Split>),
+    /// As a segment of what others fetch too.
+    Segment(&'a Segments),
 }
 
 impl Whose<'_> {
     pub(super) fn transfer(&self) -> Option<&Arc<Transfer>> {
         match self {
             Self::Item(item) => item.under_way.as_ref().map(|under_way| &under_way.transfer),
-            Self::Share(split) => Some(&split.transfer),
+            Self::Segment(segments) => Some(&segments.transfer),
         }
     }
 }
@@ -58,7 +57,7 @@ impl Lane {
         let is_shared = may_be_split
             || match whose {
                 Whose::Item(item) => item.joins_mirrors(),
-                Whose::Share(_) => true,
+                Whose::Segment(_) => true,
             };
         let place = part.place().filter(|Place { stretch, .. }| {
             let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
@@ -118,7 +117,7 @@ impl Watch {
             Whose::Item(item) => {
                 core.watch(item, &self.place.stretch, self.may_be_split, &mut self.ramp);
             }
-            Whose::Share(split) => core.watch_share(split, self.place.stretch.speed()),
+            Whose::Segment(segments) => core.watch_segment(segments, self.place.stretch.speed()),
         }
     }
 }

@@ -7,6 +7,7 @@ use http::header::{
 };
 
 use super::origin;
+use super::route::RequestTarget;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
@@ -60,22 +61,23 @@ impl Headers {
         Ok(Self { own, elsewhere })
     }
 
-    /// The headers of a request at `host` for `hop`, which a request for `given` has led to.
-    /// `credentials` are those of the URL as given, `hop_credentials` those that a redirect's own
-    /// URL carried; `conditions` are this request's alone.
+    /// Returns the headers of a request at `host` for `target`; `conditions` are those of this
+    /// request alone.
+    ///
+    /// # Errors
+    /// Of kind `input`, for credentials that cannot be sent.
     pub(crate) fn of<'a>(
         &'a self,
         host: &'a HeaderValue,
-        given: &HttpUrl,
-        hop: Option<(&HttpUrl, Option<&Credentials>)>,
-        credentials: Option<&Credentials>,
+        target: &RequestTarget<'_>,
         conditions: &'a HeaderMap,
     ) -> Result<RequestHeaders<'a>, Error> {
-        let (at_home, credentials) = match hop {
-            None => (true, credentials),
-            Some((hop, hop_credentials)) => {
-                let at_home = origin::key(hop) == origin::key(given);
-                (at_home, hop_credentials.or(credentials.filter(|_| at_home)))
+        let (at_home, credentials) = match target.hop {
+            None => (true, target.credentials),
+            Some(hop) => {
+                let at_home = origin::key(&hop.url) == origin::key(target.given);
+                let given = target.credentials.filter(|_| at_home);
+                (at_home, hop.credentials.as_ref().or(given))
             }
         };
         Ok(RequestHeaders {
@@ -142,6 +144,7 @@ fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::route::Hop;
 
     const ANY: HeaderValue = HeaderValue::from_static("any.example");
 
@@ -154,9 +157,16 @@ mod tests {
     ) -> HeaderMap {
         let conditions = HeaderMap::new();
         let host = ANY;
-        let of = headers
-            .of(&host, given, hop, credentials, &conditions)
-            .unwrap();
+        let hop = hop.map(|(url, credentials)| Hop {
+            url: url.clone(),
+            credentials: credentials.cloned(),
+        });
+        let target = RequestTarget {
+            given,
+            credentials,
+            hop: hop.as_ref(),
+        };
+        let of = headers.of(&host, &target, &conditions).unwrap();
         assert_eq!(of.host(), ANY);
         let fields = of.fields();
         fields
@@ -262,7 +272,12 @@ mod tests {
         conditions.insert(http::header::RANGE, HeaderValue::from_static("bytes=1-"));
         let given = url("http://a/");
         let host = ANY;
-        let of = headers.of(&host, &given, None, None, &conditions).unwrap();
+        let target = RequestTarget {
+            given: &given,
+            credentials: None,
+            hop: None,
+        };
+        let of = headers.of(&host, &target, &conditions).unwrap();
         let names = [HOST, http::header::RANGE, http::header::IF_MATCH];
         let found = names.map(|name| {
             let values = of.fields().filter(|(known, _)| **known == name);

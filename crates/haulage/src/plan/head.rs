@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED};
 use http::{StatusCode, Version};
 
 use crate::checksum::Checksum;
@@ -183,12 +181,6 @@ impl Entity {
     }
 }
 
-/// Whether a head tells the end of its body in two ways. Transfer-Encoding wins, and the connection
-/// must be closed, since somebody on the way may have believed the other one (RFC 9112 §6.1, §6.3).
-pub(crate) fn is_framed_twice(headers: &Fields) -> bool {
-    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
-}
-
 /// Whether a response may be one that nobody asked for, where its connection has brought others: it
 /// came after the one before, and was taken for the answer to the next request. What tells it apart
 /// is that its body ends with the connection (RFC 9112 §6.3), and that it does not say so (§9.6):
@@ -233,7 +225,7 @@ mod tests {
 
     use super::*;
     use http::HeaderValue;
-    use http::header::{CONTENT_RANGE, RETRY_AFTER};
+    use http::header::{CONTENT_RANGE, RETRY_AFTER, TRANSFER_ENCODING};
 
     fn of(status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
         asked(Asked::Always, status, headers)

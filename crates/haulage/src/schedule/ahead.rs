@@ -12,17 +12,6 @@ use std::sync::Arc;
 use super::host::{Host, Protocol};
 use super::{Grant, HostId, Schedule};
 
-/// What a host has of connections ahead.
-#[derive(Debug, Default)]
-pub(super) struct Ahead {
-    /// Lanes that open one.
-    pub(super) lanes: usize,
-    /// How many more of them it may get.
-    pub(super) left: usize,
-    /// It is noted as one that may be worth another.
-    is_considered: bool,
-}
-
 impl<W, L, S> Host<W, L, S> {
     /// How many lanes it may have, idle ones and those that connect ahead included.
     pub(super) fn most_lanes(&self) -> usize {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Lease;
-use super::ahead::Ahead;
 use super::health::Health;
 use super::held::Held;
 use super::limit::Limit;
@@ -33,6 +32,17 @@ pub(crate) enum Way<S> {
     Connect,
     /// Another lane is making the one that they will share: its work goes back to the queue.
     Wait,
+}
+
+/// The connections of a host that are opened ahead of its requests.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Lanes that open one.
+    pub(super) lanes: usize,
+    /// How many more of them it may get.
+    pub(super) left: usize,
+    /// It is noted as one that may be worth another.
+    pub(super) is_considered: bool,
 }
 
 /// What is closed for so much longer is set aside; and what has said nothing for so long is not

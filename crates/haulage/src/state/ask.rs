@@ -6,26 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::options::{Layout, Naming};
 use crate::request::Request;
-
-/// What a row asks for, as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ask {
-    /// Stands for its URL as given, its name, its checksums, and how files are named: the first 8
-    /// bytes of a SHA-256.
-    pub(crate) key: i64,
-    /// What stands after its URL in a text list, without secrets.
-    pub(crate) fields: Option<Box<str>>,
-    /// The row is as it was recorded there, at its own place or at another: but for its hashes,
-    /// nothing of it is new.
-    pub(crate) recorded: Option<Recorded>,
-}
-
-/// Where something is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    pub(super) list: i64,
-    pub(super) row: u64,
-}
+pub(crate) use crate::row_key::{Ask, Recorded};
 
 impl Ask {
     pub(crate) fn of(request: &Request, layout: Layout, naming: Naming) -> Self {

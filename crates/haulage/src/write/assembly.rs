@@ -3,7 +3,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::scratch::PartFile;
@@ -13,6 +13,7 @@ use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
 use crate::plan::segments::{self, Rules, Running};
+use crate::sync::lock;
 
 /// A part with which another response can go on.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Share {
     }
 
     /// It is being brought, unless somebody else has come to it before.
-    pub(super) fn take(mut self) -> Option<Arc<Stretch>> {
+    pub(crate) fn take(mut self) -> Option<Arc<Stretch>> {
         if !self.assembly.is_answered(self.stretch.as_ref()?) {
             return None;
         }
@@ -337,7 +338,7 @@ impl Assembly {
     }
 
     /// Whoever brought these bytes writes no more.
-    pub(super) fn end(&self, ended: &Arc<Stretch>) {
+    pub(crate) fn end(&self, ended: &Arc<Stretch>) {
         let mut bytes = self.lock();
         let before = bytes.stretches.len();
         bytes
@@ -407,7 +408,7 @@ impl Assembly {
     }
 
     fn lock(&self) -> MutexGuard<'_, Bytes> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.bytes)
     }
 }
 

@@ -5,11 +5,12 @@
 //! length begins with a part of the budget. One at a time may grow beyond it, so that there is
 //! always one that can be completed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, ErrorKind};
+use crate::sync::lock;
 
 /// Bytes that one permit stands for.
 const PERMIT: u64 = 1 << 10;
@@ -57,6 +58,22 @@ impl Budget {
         self.most
     }
 
+    /// Returns memory for a file of this many bytes, or of unknown length; `None` where there is
+    /// not enough now.
+    ///
+    /// # Errors
+    /// Of kind `refused`, when the file is larger than the budget.
+    pub(crate) fn try_reserve(
+        self: &Arc<Self>,
+        length: Option<u64>,
+    ) -> Result<Option<Reservation>, Error> {
+        let bytes = self.bytes_for(length)?;
+        let permits = Arc::clone(&self.free).try_acquire_many_owned(permits_for(bytes));
+        Ok(permits
+            .ok()
+            .map(|permits| self.reservation(bytes, Some(permits))))
+    }
+
     /// Waits for memory for a file of this many bytes, or of unknown length.
     ///
     /// # Errors
@@ -65,17 +82,31 @@ impl Budget {
         self: &Arc<Self>,
         length: Option<u64>,
     ) -> Result<Reservation, Error> {
-        let bytes = length.unwrap_or(self.most / UNKNOWN).max(1);
-        self.check(bytes)?;
-        let permits = self.acquire(&self.free, permits_for(bytes)).await;
-        Ok(Reservation {
+        let bytes = self.bytes_for(length)?;
+        let permits = acquire(&self.free, permits_for(bytes)).await;
+        Ok(self.reservation(bytes, permits))
+    }
+
+    fn reservation(
+        self: &Arc<Self>,
+        bytes: u64,
+        permits: Option<OwnedSemaphorePermit>,
+    ) -> Reservation {
+        Reservation {
             budget: Arc::clone(self),
             held: Mutex::new(Held {
                 bytes,
                 permits: permits.into_iter().collect(),
                 overdraft: None,
             }),
-        })
+        }
+    }
+
+    /// Returns how many bytes a file begins with.
+    fn bytes_for(&self, length: Option<u64>) -> Result<u64, Error> {
+        let bytes = length.unwrap_or(self.most / UNKNOWN).max(1);
+        self.check(bytes)?;
+        Ok(bytes)
     }
 
     /// Checks that a file of this many bytes fits.
@@ -91,51 +122,40 @@ impl Budget {
             ),
         ))
     }
-
-    /// `None` never comes: the semaphores are not closed.
-    async fn acquire(&self, of: &Arc<Semaphore>, permits: u32) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(of).acquire_many_owned(permits).await.ok()
-    }
 }
 
 impl Reservation {
-    /// Returns whether the file may have this many bytes without waiting.
-    pub(crate) fn covers(&self, bytes: u64) -> bool {
-        let held = self.lock();
-        held.overdraft.is_some() || bytes <= held.bytes
-    }
-
-    /// Waits until the file may have this many bytes.
+    /// Returns whether the file may have this many bytes now.
     ///
     /// # Errors
     /// Of kind `refused`, when that is more than the budget.
-    pub(crate) async fn grow(&self, bytes: u64) -> Result<(), Error> {
+    pub(crate) fn try_grow(&self, bytes: u64) -> Result<bool, Error> {
         self.budget.check(bytes)?;
-        if self.covers(bytes) {
-            return Ok(());
+        let mut held = lock(&self.held);
+        if held.overdraft.is_some() || bytes <= held.bytes {
+            return Ok(true);
         }
-        let missing = {
-            let held = self.lock();
-            // Twice as much at once, so that few steps are needed.
-            held.bytes.max(bytes - held.bytes)
+        // Twice as much at once, so that few steps are needed.
+        let more = held.bytes.max(bytes - held.bytes);
+        let permits = Arc::clone(&self.budget.free).try_acquire_many_owned(permits_for(more));
+        let Ok(permits) = permits else {
+            return Ok(false);
         };
-        match Arc::clone(&self.budget.free).try_acquire_many_owned(permits_for(missing)) {
-            Ok(permits) => {
-                let mut held = self.lock();
-                held.bytes += missing;
-                held.permits.push(permits);
-            }
-            Err(_) => {
-                let overdraft = self.budget.acquire(&self.budget.overdraft, 1).await;
-                self.lock().overdraft = overdraft;
-            }
-        }
-        Ok(())
+        held.bytes += more;
+        held.permits.push(permits);
+        Ok(true)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until the file may grow although nothing is free.
+    pub(crate) async fn grow(&self) {
+        let overdraft = acquire(&self.budget.overdraft, 1).await;
+        lock(&self.held).overdraft = overdraft;
     }
+}
+
+/// `None` never comes: the semaphores are not closed.
+async fn acquire(of: &Arc<Semaphore>, permits: u32) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(of).acquire_many_owned(permits).await.ok()
 }
 
 /// Returns the permits for this many bytes: no more than there can be.
@@ -187,7 +207,7 @@ mod tests {
         let refused = now(budget.reserve(Some((64 << 10) + 1))).unwrap();
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Refused);
         let unknown = now(budget.reserve(None)).unwrap().unwrap();
-        let grown = now(unknown.grow((64 << 10) + 1)).unwrap();
+        let grown = unknown.try_grow((64 << 10) + 1);
         assert_eq!(grown.unwrap_err().kind(), ErrorKind::Refused);
     }
 
@@ -200,11 +220,12 @@ mod tests {
             .map(|_| now(budget.reserve(None)).unwrap())
             .collect();
         assert!(now(budget.reserve(None)).is_none(), "all of it is in use");
-        assert!(first.covers(4 << 10) && !first.covers(5 << 10));
-        assert!(now(first.grow(64 << 10)).unwrap().is_ok());
-        let mut grows = pin!(second.grow(5 << 10));
+        assert!(first.try_grow(4 << 10).unwrap() && !first.try_grow(5 << 10).unwrap());
+        now(first.grow()).unwrap();
+        assert!(first.try_grow(64 << 10).unwrap());
+        let mut grows = pin!(second.grow());
         assert!(now(grows.as_mut()).is_none(), "one at a time");
         drop((first, others));
-        assert!(now(grows).unwrap().is_ok());
+        now(grows).unwrap();
     }
 }

@@ -13,11 +13,19 @@ use super::scratch::{KeptParts, LastingParts, PartFile, Scratch};
 use crate::error::Error;
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
+use crate::sync::lock;
 
 /// Files that are kept in memory until whoever receives their outcomes takes them.
 pub(crate) struct Memory {
     budget: Arc<Budget>,
-    parts: Mutex<HashMap<u64, Part>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    parts: HashMap<u64, Part>,
+    /// Files that wait for memory.
+    waiting: usize,
 }
 
 /// A file's bytes, and the memory that was set aside for them.
@@ -27,6 +35,9 @@ struct Part {
     reservation: Option<Arc<Reservation>>,
     /// Each byte of the response may become this many of the file.
     scale: u64,
+    /// Its file waits for another attempt. It makes room when others wait for memory: they may hold
+    /// all connections, so that it would never have one.
+    is_parked: bool,
     /// It was committed: its bytes wait for its outcome.
     is_complete: bool,
 }
@@ -36,7 +47,7 @@ impl Memory {
     pub(crate) fn new(most: u64) -> Self {
         Self {
             budget: Budget::new(most),
-            parts: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -55,9 +66,15 @@ impl Memory {
             return Ok(());
         }
         let length = length.map(|length| self.scaled(length, scale));
-        let reservation = Arc::new(self.budget.reserve(length).await?);
-        let mut parts = self.lock();
-        let part = parts.entry(part).or_default();
+        let reservation = match self.budget.try_reserve(length)? {
+            Some(reservation) => Arc::new(reservation),
+            None => {
+                let _waiting = Waiting::new(self);
+                Arc::new(self.budget.reserve(length).await?)
+            }
+        };
+        let mut state = self.lock();
+        let part = state.parts.entry(part).or_default();
         (part.reservation, part.scale) = (Some(reservation), scale);
         Ok(())
     }
@@ -68,14 +85,18 @@ impl Memory {
     /// As [`reserve`](Self::reserve).
     pub(crate) async fn grow(&self, part: u64, received: u64) -> Result<(), Error> {
         let (reservation, scale) = {
-            let parts = self.lock();
-            let part = parts.get(&part);
+            let state = self.lock();
+            let part = state.parts.get(&part);
             let reservation = part.and_then(|part| part.reservation.clone());
             (reservation, part.map_or(1, |part| part.scale))
         };
         let bytes = self.scaled(received, scale);
         match reservation {
-            Some(reservation) if !reservation.covers(bytes) => reservation.grow(bytes).await,
+            Some(reservation) if !reservation.try_grow(bytes)? => {
+                let _waiting = Waiting::new(self);
+                reservation.grow().await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -92,30 +113,69 @@ impl Memory {
         }
     }
 
+    /// Lets a part go when others wait for memory, until it is [taken back](Self::take_back).
+    pub(crate) fn park(&self, part: u64) {
+        let mut state = self.lock();
+        if state.waiting > 0 {
+            state.parts.remove(&part);
+        } else if let Some(part) = state.parts.get_mut(&part) {
+            part.is_parked = true;
+        }
+    }
+
+    /// Takes a parked part back. Returns `false` where it has made room for others.
+    pub(crate) fn take_back(&self, part: u64) -> bool {
+        let mut state = self.lock();
+        let part = state.parts.get_mut(&part);
+        part.is_some_and(|part| {
+            part.is_parked = false;
+            true
+        })
+    }
+
     fn reservation(&self, part: u64) -> Option<Arc<Reservation>> {
-        self.lock().get(&part)?.reservation.clone()
+        self.lock().parts.get(&part)?.reservation.clone()
     }
 
     /// Returns the bytes of a part, which are written to and read under their own lock.
     fn bytes(&self, part: u64) -> io::Result<Arc<Mutex<Vec<u8>>>> {
-        let parts = self.lock();
-        let part = parts.get(&part).ok_or(io::ErrorKind::NotFound)?;
+        let state = self.lock();
+        let part = state.parts.get(&part).ok_or(io::ErrorKind::NotFound)?;
         Ok(Arc::clone(&part.bytes))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Part>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// A file that may have to wait for memory, as long as this lives.
+struct Waiting<'a>(&'a Memory);
+
+impl<'a> Waiting<'a> {
+    /// Counts one more, and removes what is parked.
+    fn new(memory: &'a Memory) -> Self {
+        let mut state = memory.lock();
+        state.waiting += 1;
+        state.parts.retain(|_, part| !part.is_parked);
+        Self(memory)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
     }
 }
 
 impl Scratch for Memory {
     fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
-        let bytes = Arc::clone(&self.lock().entry(part).or_default().bytes);
+        let bytes = Arc::clone(&self.lock().parts.entry(part).or_default().bytes);
         Ok(Box::new(OpenPart { bytes, at: 0 }))
     }
 
     fn remove(&self, part: u64) -> io::Result<()> {
-        let removed = self.lock().remove(&part);
+        let removed = self.lock().parts.remove(&part);
         removed
             .map(drop)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -177,8 +237,8 @@ impl Lookup for Memory {
 
 impl Destination for Memory {
     fn commit(&self, part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
-        let mut parts = self.lock();
-        let part = parts.get_mut(&part).ok_or(io::ErrorKind::NotFound)?;
+        let mut state = self.lock();
+        let part = state.parts.get_mut(&part).ok_or(io::ErrorKind::NotFound)?;
         part.is_complete = true;
         Ok(())
     }
@@ -196,12 +256,13 @@ impl Destination for Memory {
     }
 
     fn hand_over(&self, part: u64) -> Option<(Bytes, Option<Arc<Reservation>>)> {
-        let mut parts = self.lock();
-        if !parts.get(&part)?.is_complete {
-            return None;
-        }
-        let part = parts.remove(&part)?;
-        drop(parts);
+        let part = {
+            let mut state = self.lock();
+            if !state.parts.get(&part)?.is_complete {
+                return None;
+            }
+            state.parts.remove(&part)?
+        };
         let bytes = match Arc::try_unwrap(part.bytes) {
             Ok(bytes) => bytes.into_inner().unwrap_or_else(PoisonError::into_inner),
             // Somebody is reading it.
@@ -211,12 +272,8 @@ impl Destination for Memory {
     }
 
     fn close(&self, _nothing_is_needed: bool) {
-        self.lock().clear();
+        self.lock().parts.clear();
     }
-}
-
-fn lock(bytes: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
-    bytes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A part, and where the next bytes go.

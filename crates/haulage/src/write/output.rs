@@ -2,7 +2,7 @@
 //! taken back.
 
 use std::io::{self, IoSlice, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
@@ -10,6 +10,7 @@ use super::scratch::{KeptParts, PartFile, Scratch};
 use crate::options::Output;
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
+use crate::sync::lock;
 
 /// A stream, and whose bytes it has.
 pub(crate) struct Stream {
@@ -28,7 +29,7 @@ impl Stream {
 
 impl Scratch for Stream {
     fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
-        let mut taken = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.part);
         if taken.replace(part).is_some() {
             return Err(io::Error::other("another file was written there already"));
         }

@@ -72,20 +72,6 @@ fn cut_file_is_resumed_in_memory() {
 }
 
 #[test]
-fn large_file_comes_in_segments() {
-    let origin = Origin::plain();
-    let body = Body::seeded(1, 8 << 20);
-    origin.under("/", |_| {
-        Script::entity(Body::seeded(1, 8 << 20), "\"one\"").ranges()
-    });
-    let mut bench = memory(16 << 20);
-    (bench.options.split, bench.options.min_split_size) = (8, 64 << 10);
-    let outcome = bench.fetch(&origin.url("/a"));
-    assert_done(&outcome);
-    assert!(content(&outcome) == body.bytes());
-}
-
-#[test]
 fn identical_rows_have_their_bytes_each() {
     let origin = Origin::plain();
     let body = Body::seeded(1, 5000);

@@ -220,6 +220,40 @@ fn answers_that_are_no_part_leave_the_file_to_the_others() {
 }
 
 #[test]
+fn segment_redirect_framed_twice_ends_its_connection() {
+    let (origin, gate) = waiting(|request, _| {
+        if request.query("moved").is_some() {
+            return entity();
+        }
+        Script::redirect(302, "/file?moved=1")
+            .body(Body::of("moved"))
+            .chunked()
+            .header("content-length", "7")
+    });
+    let bench = bench();
+    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    origin.wait_until(|tally| tally.requests >= 4);
+    gate.open();
+    assert_done(&end(events));
+    assert_is(&bench, &a());
+    let log = origin.log();
+    let is_redirected =
+        |asked: &origin::Asked| asked.path == "/file" && !header(asked, "range").is_empty();
+    let redirected: Vec<_> = (0..log.len())
+        .filter(|nth| is_redirected(&log[*nth]))
+        .collect();
+    assert!(!redirected.is_empty());
+    for nth in redirected {
+        let mut later = log[nth + 1..].iter();
+        let number = log[nth].connection;
+        assert!(
+            later.all(|asked| asked.connection != number),
+            "connection {number} was used again"
+        );
+    }
+}
+
+#[test]
 fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
     for refusal in [429, 503, 403] {
         let (origin, gate) = waiting(|_, _| entity());

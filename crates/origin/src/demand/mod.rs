@@ -6,7 +6,7 @@ mod names;
 mod value;
 
 use crate::body::Body;
-use crate::routes::Request;
+use crate::request::Request;
 use crate::script::Script;
 use names::NAMES;
 use value::{Value, pairs, size};

@@ -7,7 +7,21 @@ use h2::Reason;
 use http::StatusCode;
 
 use crate::gate::Gate;
-use crate::script::{Frames, Script};
+use crate::script::Script;
+
+/// Frames of HTTP/2 that carry nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frames {
+    /// PING, each of which the client has to answer.
+    Ping,
+    /// SETTINGS, each of which the client has to acknowledge. The connection closes after them.
+    Settings,
+    /// DATA without a byte, on this stream: within the body.
+    Data,
+    /// HEADERS of this stream whose CONTINUATION does not end, in place of the head. The connection
+    /// closes after them.
+    Continuation,
+}
 
 /// Something that happens at a point of the response.
 #[derive(Clone, Debug)]

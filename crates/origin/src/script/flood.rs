@@ -2,21 +2,7 @@
 
 use http::StatusCode;
 
-use crate::script::{Act, Framing, Script};
-
-/// Frames of HTTP/2 that carry nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frames {
-    /// PING, each of which the client has to answer.
-    Ping,
-    /// SETTINGS, each of which the client has to acknowledge. The connection closes after them.
-    Settings,
-    /// DATA without a byte, on this stream: within the body.
-    Data,
-    /// HEADERS of this stream whose CONTINUATION does not end, in place of the head. The connection
-    /// closes after them.
-    Continuation,
-}
+use crate::script::{Act, Frames, Framing, Script};
 
 /// A number of `u64::MAX` is endless.
 impl Script {

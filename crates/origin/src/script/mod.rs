@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::body::Body;
 
+pub use acts::Frames;
 pub(crate) use acts::{Act, Drip, Ending};
-pub use flood::Frames;
 pub use ranges::RangeLie;
 
 /// A response, and the misbehaviour that goes with it.

@@ -43,6 +43,7 @@ impl Parsed {
         let framing = framing(status, version, &fields)?;
         let persists = framing != Framing::UntilClose
             && status != StatusCode::SWITCHING_PROTOCOLS
+            && !is_framed_twice(&fields)
             && persists(version, &fields);
         Ok(Self {
             head: Head {
@@ -161,6 +162,13 @@ fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Fram
         }
     }
     Ok(length.map_or(Framing::UntilClose, Framing::Length))
+}
+
+/// Returns whether a head has both a Transfer-Encoding and a Content-Length. The first one counts,
+/// and the connection must not be used again: an intermediary may have believed the second one, and
+/// take what follows for another response (RFC 9112 §6.1, §6.3).
+fn is_framed_twice(fields: &Fields) -> bool {
+    fields.contains_key(TRANSFER_ENCODING) && fields.contains_key(CONTENT_LENGTH)
 }
 
 /// Digits and nothing else.
@@ -324,6 +332,10 @@ mod tests {
             ),
             (
                 "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\nconnection: keep-alive\r\n",
+                false,
+            ),
+            (
+                "HTTP/1.1 302 Found\r\ncontent-length: 7\r\ntransfer-encoding: chunked\r\n",
                 false,
             ),
             ("HTTP/1.1 200 OK\r\n", false),
