@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::request::Place;
 use crate::row_key::Ask;
+use crate::write::Reservation;
 
 /// What became of one item: every row of the input gets exactly one.
 #[derive(Debug)]
@@ -31,6 +34,9 @@ pub struct Outcome {
     pub renamed: Option<Renamed>,
     /// The file's length in bytes; 0 when it failed.
     pub bytes: u64,
+    /// The file's bytes, where the destination is memory
+    /// ([`Destination::Memory`](crate::Destination)); `None` elsewhere, and when it failed.
+    pub content: Option<Bytes>,
     /// The status of the last response.
     pub http_status: Option<u16>,
     /// Requests sent for it; redirects and silent re-sends on a stale connection are not counted.
@@ -69,6 +75,8 @@ pub struct Outcome {
     pub restarted: Option<Box<str>>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
+    /// The engine's memory that `content` takes, until the outcome is received.
+    pub(crate) reservation: Option<Arc<Reservation>>,
     /// Whether `segments` and `resumed` are known: older versions did not record them.
     pub(crate) has_counts: bool,
 }

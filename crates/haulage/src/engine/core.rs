@@ -24,7 +24,7 @@ use crate::options::Options;
 use crate::plan::accepted::Accepted;
 use crate::pool::BlockingPool;
 use crate::state::State;
-use crate::write::{Disk, Rechecks, Syncs, Writer};
+use crate::write::{Rechecks, Storage, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.
 const DISK_THREADS: usize = 16;
@@ -61,7 +61,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(
         options: Options,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         state: Option<Arc<State>>,
         workers: Vec<UnboundedSender<OpenLane>>,
     ) -> Result<(Arc<Self>, EventReceiver), Error> {
@@ -79,10 +79,10 @@ impl Core {
         let connector = Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool));
         let connector = Arc::new(connector.map_err(no_thread)?);
         let syncs = state.as_ref().map(|state| state.syncs());
-        let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&disk))));
+        let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
         let writer = {
-            let (disk, pool) = (Arc::clone(&disk), Arc::clone(&pool));
-            Arc::new(Writer::new(disk, syncs, pool, options.durability))
+            let (storage, pool) = (Arc::clone(&storage), Arc::clone(&pool));
+            Arc::new(Writer::new(storage, syncs, pool, options.durability))
         };
         let robots = Arc::new(RobotsGate::new(options.robots));
         let uses = Uses {
@@ -94,8 +94,9 @@ impl Core {
         };
         let total = Arc::clone(rates.meter());
         let dispatcher = Dispatcher::new(&options, total, workers, uses);
-        let rechecks = Rechecks::new(Arc::clone(&disk), Arc::clone(&pool), stopping.clone());
-        let parts = Parts::new(&options, disk, pool, writer, rechecks, state.clone());
+        let lookup = Arc::clone(&storage.lookup);
+        let rechecks = Rechecks::new(lookup, Arc::clone(&pool), stopping.clone());
+        let parts = Parts::new(&options, storage, pool, writer, rechecks, state.clone());
         let ledger = Ledger::new(events, state.clone(), options.max_errors, stopping.clone());
         let core = Self {
             headers: Headers::new(&options)?,
@@ -119,7 +120,8 @@ impl Core {
 
     /// Returns what names may hold beyond what every system takes.
     pub(super) fn accepted_names(&self) -> Accepted {
-        self.naming.accepted(|| self.parts.disk.accepted_names())
+        self.naming
+            .accepted(|| self.parts.storage.lookup.accepted_names())
     }
 }
 

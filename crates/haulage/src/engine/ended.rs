@@ -71,6 +71,7 @@ impl Core {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
         let kept = item.progress.partial.as_ref();
+        let (content, reservation) = saved.content.unzip();
         let segments = kept.map_or(1, |kept| kept.brought_by());
         let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
         if let Some(copy) = &saved.renamed {
@@ -80,14 +81,16 @@ impl Core {
             status: Status::Done,
             path: self
                 .parts
-                .disk
-                .keeps_files()
+                .storage
+                .has_names()
                 .then(|| saved.renamed.as_ref().unwrap_or(&target).to_shared()),
             renamed: saved
                 .renamed
                 .as_ref()
                 .map_or(item.renamed, |_| Some(Renamed::AnotherFile)),
             bytes: saved.length,
+            content,
+            reservation: reservation.flatten(),
             etag: entity.etag,
             last_modified: entity.last_modified,
             content_type: entity.content_type,
@@ -104,7 +107,11 @@ impl Core {
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
-    pub(super) fn end_failed(&self, item: Box<Item>, error: Error) {
+    pub(super) fn end_failed(&self, mut item: Box<Item>, error: Error) {
+        if self.parts.storage.lasting().is_none() {
+            // No later run can resume it.
+            self.parts.discard(&mut item.progress);
+        }
         let kind = error.kind();
         let (keys, target) = (item.keys, item.target.clone());
         let under_way = item.under_way.as_ref();

@@ -17,6 +17,7 @@ impl Core {
 
     /// Queues an item at its host, after this time.
     pub(super) fn queue_after(&self, item: Box<Item>, wait: Duration) {
+        self.parts.park(&item.progress);
         if let Some(item) = self.obeying(item) {
             self.push(Work::Item(item), wait);
         }
@@ -31,6 +32,9 @@ impl Core {
 
     /// Puts work back to the head of its host's queue: its lane could not begin with it yet.
     pub(super) fn put_back(&self, host: HostId, work: Work) {
+        if let Work::Item(item) = &work {
+            self.parts.park(&item.progress);
+        }
         if let Err(work) = self.dispatcher.put_back(host, work) {
             self.give_back(work, None);
         }

@@ -46,11 +46,14 @@ impl Events {
         let mut more = 1;
         let mut ended = 0;
         while let Ok(event) = self.received.try_recv() {
-            let Some(event) = event else {
+            let Some(mut event) = event else {
                 self.over = true;
                 break;
             };
-            ended += usize::from(matches!(event, Event::Ended(_)));
+            if let Event::Ended(outcome) = &mut event {
+                outcome.reservation = None;
+                ended += 1;
+            }
             buffer.push(event);
             more += 1;
         }
@@ -68,10 +71,14 @@ impl Events {
         if self.over {
             return Poll::Ready(None);
         }
-        let event = ready!(self.received.poll_recv(context)).flatten();
-        match &event {
+        let mut event = ready!(self.received.poll_recv(context)).flatten();
+        match &mut event {
             None => self.over = true,
-            Some(Event::Ended(_)) => self.core.ledger.received(1),
+            Some(Event::Ended(outcome)) => {
+                // Its bytes are the caller's now.
+                outcome.reservation = None;
+                self.core.ledger.received(1);
+            }
             Some(_) => {}
         }
         Poll::Ready(event)

@@ -40,7 +40,10 @@ impl Core {
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
         let is_as_recorded = |length| length == known.bytes;
-        let error = match (self.parts.disk.present(&place), self.options.existing) {
+        let error = match (
+            self.parts.storage.lookup.present(&place),
+            self.options.existing,
+        ) {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(key, &target, &place);
                 let mut item = Item::new(row, request, place, key);
@@ -130,7 +133,10 @@ impl Core {
         );
         if !keeps_it
             || !state.knows()
-            || !matches!(self.parts.disk.present(target), Ok(Present::File { .. }))
+            || !matches!(
+                self.parts.storage.lookup.present(target),
+                Ok(Present::File { .. })
+            )
             || !state.is_of_another(target.as_str(), ask, request.url())?
         {
             return Ok(None);

@@ -210,6 +210,7 @@ impl Lane {
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
+        self.core.parts.take_back(&mut item.progress);
         let end = tokio::select! {
             biased;
             () = stopping => {

@@ -59,7 +59,7 @@ use crate::fetch::connect::check_tls;
 use crate::options::{Destination, Options, Purpose};
 use crate::request::Row;
 use crate::state::State;
-use crate::write::{Directory, Disk, Preview, StatePlace, Stream, state_in};
+use crate::write::{Directory, Preview, StatePlace, Storage, Stream, state_in};
 
 pub use self::events::{Events, Outcomes};
 
@@ -103,41 +103,49 @@ impl Engine {
     /// # Errors
     /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that
     /// cannot; [`Error::busy_with`] tells when it can be used later.
-    pub fn start(options: Options) -> Result<Self, Error> {
+    pub fn start(mut options: Options) -> Result<Self, Error> {
         options.validate()?;
         check_tls(&options.tls)?;
         match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
-                let disk: Arc<dyn Disk> = Arc::new(Preview::of(path)?);
+                let storage = Storage::plan(Preview::of(path)?);
                 // Without what is recorded, or a folder, each file that is there counts as unknown.
                 let state = state_in(path).ok().and_then(|path| {
-                    let state = State::open(StatePlace::alone(path), &options, Arc::clone(&disk));
+                    let state =
+                        State::open(StatePlace::alone(path), &options, Arc::clone(&storage));
                     state.ok().map(Arc::new)
                 });
-                Self::start_on(options, disk, state)
+                Self::start_on(options, storage, state)
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let (directory, place) = Directory::open(path, &options)?;
-                let disk: Arc<dyn Disk> = Arc::new(directory);
-                let state = State::open(place, &options, Arc::clone(&disk))?;
-                Self::start_on(options, disk, Some(Arc::new(state)))
+                let storage = Storage::of(Arc::new(directory));
+                let state = State::open(place, &options, Arc::clone(&storage))?;
+                Self::start_on(options, storage, Some(Arc::new(state)))
             }
             (Destination::Output(output), _) => {
-                let stream = Stream::new(output.clone());
-                Self::start_on(options, Arc::new(stream), None)
+                let stream = Storage::of(Arc::new(Stream::new(output.clone())));
+                Self::start_on(options, stream, None)
+            }
+            (Destination::Memory { limit }, _) => {
+                let memory = Storage::memory(*limit);
+                // A file that waits for further requests would hold memory which those that are
+                // under way wait for.
+                options.split = 1;
+                Self::start_on(options, memory, None)
             }
         }
     }
 
-    /// Starts a run that writes to `disk`, and records in `state` what became of its rows.
+    /// Starts a run that writes to `storage`, and records in `state` what became of its rows.
     pub(crate) fn start_on(
         options: Options,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         state: Option<Arc<State>>,
     ) -> Result<Self, Error> {
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
-        let (core, events) = Core::new(options, disk, state, lanes)?;
+        let (core, events) = Core::new(options, storage, state, lanes)?;
         let (sources, fed) = mpsc::channel();
         // From here on, dropping it ends the threads that have started.
         let engine = Self {

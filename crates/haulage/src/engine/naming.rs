@@ -22,6 +22,8 @@ pub(super) struct Naming {
     naming: options::Naming,
     purpose: Purpose,
     portable_names: bool,
+    /// Each row has its own bytes in memory, whatever it is called.
+    is_nameless: bool,
     /// What the destination takes in names, once a row has needed to know.
     accepted: OnceLock<Accepted>,
     state: Mutex<State>,
@@ -54,6 +56,7 @@ impl Naming {
             naming: options.naming,
             purpose: options.purpose,
             portable_names: options.portable_names,
+            is_nameless: matches!(options.destination, options::Destination::Memory { .. }),
             accepted: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -125,6 +128,10 @@ impl Naming {
 
     /// Claims a row's name; where no other row can have it, that is not even noted.
     fn claim(&self, names: &mut Names, wanted: TargetName, row: u64, request: &Request) -> Claim {
+        if self.is_nameless {
+            let (name, key) = (wanted, Key::NONE);
+            return Claim::Mine { name, key };
+        }
         let (given, checksums) = (request.url(), &request.checksums);
         match (self.layout, &request.name) {
             (Layout::Row, Some(_)) => names.claim_beside_numbered(wanted, row, given, checksums),

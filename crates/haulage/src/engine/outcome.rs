@@ -45,6 +45,7 @@ pub(super) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome 
         path: None,
         renamed: None,
         bytes: 0,
+        content: None,
         http_status: None,
         attempts: 0,
         started,
@@ -61,6 +62,7 @@ pub(super) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome 
         kept: 0,
         restarted: None,
         ask: None,
+        reservation: None,
         has_counts: true,
     }
 }

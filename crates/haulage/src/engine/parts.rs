@@ -18,7 +18,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::state::State;
 use crate::write::{
-    Assemblies, Assembly, Content, Disk, Expected, Hashes, Owner, PartWriter, Present, Rechecks,
+    Assemblies, Assembly, Content, Expected, Hashes, Owner, PartWriter, Present, Rechecks, Storage,
     Writer,
 };
 
@@ -31,7 +31,7 @@ const WORTH_KEEPING: u64 = 64 << 10;
 pub(super) struct Parts {
     pub(super) writer: Arc<Writer>,
     pub(super) rechecks: Arc<Rechecks>,
-    pub(super) disk: Arc<dyn Disk>,
+    pub(super) storage: Arc<Storage>,
     pub(super) pool: Arc<BlockingPool>,
     /// The parts with which this run, or a later one, can go on.
     assemblies: Arc<Assemblies>,
@@ -45,7 +45,7 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(
         options: &Options,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         pool: Arc<BlockingPool>,
         writer: Arc<Writer>,
         rechecks: Arc<Rechecks>,
@@ -55,7 +55,7 @@ impl Parts {
         Self {
             writer,
             rechecks,
-            disk,
+            storage,
             pool,
             assemblies: assemblies.unwrap_or_default(),
             state,
@@ -153,7 +153,7 @@ impl Parts {
         is_findable: bool,
     ) -> Option<Arc<Assembly>> {
         let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
-        if !self.disk.keeps_files() {
+        if self.storage.kept().is_none() {
             return None;
         }
         let identity = Identity::of(
@@ -208,6 +208,22 @@ impl Parts {
         if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
+    /// Lets a partial file go while its item waits, if other files in memory wait for room.
+    pub(super) fn park(&self, progress: &Progress) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &progress.partial) {
+            memory.park(partial.number);
+        }
+    }
+
+    /// Takes a partial file for another attempt. In memory it may have made room for others.
+    pub(super) fn take_back(&self, progress: &mut Progress) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &progress.partial)
+            && !memory.take_back(partial.number)
+        {
+            self.discard(progress);
+        }
+    }
+
     /// Discards what was brought of a file.
     pub(super) fn discard(&self, progress: &mut Progress) {
         let Some(partial) = progress.partial.take() else {
@@ -216,15 +232,15 @@ impl Parts {
         progress.resumed = 0;
         progress.ignores_partial = false;
         self.assemblies.forget(&partial);
-        let disk = Arc::clone(&self.disk);
+        let storage = Arc::clone(&self.storage);
         // What cannot be removed now goes when the next run cleans up.
         self.pool
-            .call(move || drop(disk.remove_part(partial.number)));
+            .call(move || drop(storage.scratch.remove(partial.number)));
     }
 
     /// Returns the length of the file at a name; 0 if there is none.
     pub(super) fn length_of(&self, target: &TargetName) -> u64 {
-        match self.disk.present(target) {
+        match self.storage.lookup.present(target) {
             Ok(Present::File { length, .. }) => length,
             _ => 0,
         }

@@ -80,13 +80,13 @@ impl Core {
     }
 
     pub(super) fn there(&self, target: &TargetName, request: &Request) -> ExistingCheck {
-        if self.parts.disk.was_empty() {
+        if self.parts.storage.lookup.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as
             // much as reading the row.
             return ExistingCheck::Fetch;
         }
         let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
-        let present = match self.parts.disk.present(target) {
+        let present = match self.parts.storage.lookup.present(target) {
             Ok(present) => present,
             Err(cause) => {
                 let what = format!("cannot see whether {} is there", target.as_str());
@@ -166,7 +166,10 @@ impl Core {
         item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
-            && matches!(self.parts.disk.present(&distinct), Ok(Present::File { .. }));
+            && matches!(
+                self.parts.storage.lookup.present(&distinct),
+                Ok(Present::File { .. })
+            );
         if !was_saved {
             return self.fetch(item);
         }

@@ -12,6 +12,8 @@ use crate::fetch::classify;
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::inflow::{Inflow, Turn};
+use crate::options::Codings;
+use crate::plan::coding;
 use crate::plan::head::{Entity, Head};
 use crate::plan::size;
 use crate::write::PartWriter;
@@ -21,6 +23,8 @@ const WORTH_DRAWING: usize = 64 << 10;
 /// Most bytes that may be left of a body that is taken from its socket like that. Of what is
 /// longer, some is better received while some is written.
 const SHORT: u64 = 1 << 20;
+/// Bytes of a file that are expected of each byte of a response whose coding is undone.
+const EXPANSION: u64 = 8;
 
 impl Lane {
     /// Receives a file from its first byte on.
@@ -57,6 +61,7 @@ impl Lane {
             ),
             None => self.core.parts.writer.part(content),
         };
+        self.reserve_memory(&part, head, &entity).await?;
         let part = self
             .receive(Whose::Item(item), body, entity.length, part)
             .await?;
@@ -67,6 +72,23 @@ impl Lane {
             }
             None => Ok(AttemptEnd::Received(part, entity)),
         }
+    }
+
+    /// Waits for memory for a file that is kept there.
+    async fn reserve_memory(
+        &mut self,
+        part: &PartWriter,
+        head: &Head,
+        entity: &Entity,
+    ) -> Result<(), Error> {
+        let Some(memory) = &self.core.parts.storage.memory else {
+            return Ok(());
+        };
+        let undoes = self.core.options.codings == Codings::Undone;
+        let is_coded = !coding::to_undo(&head.fields, undoes)?.is_empty();
+        let scale = if is_coded { EXPANSION } else { 1 };
+        let reserved = memory.reserve(part.number(), entity.length, scale);
+        self.idle.aside(reserved).await
     }
 
     /// Receives a body, of which so many bytes are to come, or as many of them as its part still
@@ -130,6 +152,11 @@ impl Lane {
             };
             received += bytes.len() as u64;
             size::check(received, self.core.options.max_size)?;
+            if let Some(memory) = &self.core.parts.storage.memory {
+                self.idle
+                    .aside(memory.grow(part.number(), received))
+                    .await?;
+            }
             let length = bytes.len() as u64;
             self.inflow.took(&turn, length);
             self.idle.aside(part.write(bytes)).await?;

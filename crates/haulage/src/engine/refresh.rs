@@ -101,13 +101,13 @@ impl Core {
 
     /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
-        let Ok(Present::File { length, modified }) = self.parts.disk.present(name) else {
+        let Ok(Present::File { length, modified }) = self.parts.storage.lookup.present(name) else {
             return None;
         };
         // To look for markers costs a dozen system calls, and where the length differs they say
         // nothing new.
         let is_unfinished =
-            offered.length == Some(length) && self.parts.disk.marker(name).is_some();
+            offered.length == Some(length) && self.parts.storage.lookup.marker(name).is_some();
         Some(Standing {
             length,
             modified,
@@ -157,7 +157,7 @@ impl Core {
         if hashes.is_empty() {
             self.parts
                 .pool
-                .call(move || match core.parts.disk.present(&place) {
+                .call(move || match core.parts.storage.lookup.present(&place) {
                     Ok(Present::File { length, .. }) if there.has_length(length) => {
                         core.end_there(item, there, FileInfo::of(length));
                     }

@@ -63,7 +63,7 @@ impl Core {
 
     /// Cleans up, since the run is over, off the network's threads, and says so.
     fn wrap_up(&self) {
-        let (disk, state) = (Arc::clone(&self.parts.disk), self.state.clone());
+        let (storage, state) = (Arc::clone(&self.parts.storage), self.state.clone());
         let (events, over) = (self.ledger.events(), self.over.clone());
         let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
         let complete = !self.stopping.is_cancelled();
@@ -81,7 +81,7 @@ impl Core {
                     true
                 }
             };
-            disk.close(!is_needed);
+            storage.destination.close(!is_needed);
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();

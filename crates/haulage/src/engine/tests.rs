@@ -30,7 +30,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// All events of a run for these URLs.
 fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
-    let engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    let engine = Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     events_of(engine, urls)
 }
 
@@ -56,7 +56,7 @@ fn nothing_is_recorded_that_was_not_synced_before() {
         if !syncs {
             disk.fail(Operation::Sync, IO_ERROR);
         }
-        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let disk = Storage::of(Arc::new(disk));
         let state = State::open(
             StatePlace::alone(database.clone()),
             &options(),
@@ -84,7 +84,7 @@ fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fe
     let database = folder.path().join("state.db");
     let disk = FakeDisk::default();
     let run = |options: Options, urls: &[&str]| {
-        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let disk = Storage::of(Arc::new(disk.clone()));
         let state = State::open(
             StatePlace::alone(database.clone()),
             &options,
@@ -137,7 +137,8 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         Script::ok(Body::seeded(request.path().len() as u64, 1 << 20))
     });
     let disk = FakeDisk::default();
-    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    let mut engine =
+        Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/hangs")).unwrap())]);
     disk.wait_until_one_hangs();
@@ -230,7 +231,7 @@ fn a_disk_that_is_full_ends_a_file_that_several_bring_whoever_meets_it() {
     let disk = FakeDisk::default();
     let mut options = options();
     options.min_split_size = 256 << 10;
-    let mut engine = Engine::start_on(options, Arc::new(disk.clone()), None).unwrap();
+    let mut engine = Engine::start_on(options, Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/file")).unwrap())]);
     engine.close();
@@ -262,7 +263,8 @@ fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
     let disk = FakeDisk::default();
     disk.fail(Operation::Create, TOO_MANY_OPEN);
     // Not even one try is left to them.
-    let mut engine = Engine::start_on(options(), Arc::new(disk.clone()), None).unwrap();
+    let mut engine =
+        Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
@@ -300,7 +302,8 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     let mut options = options();
     options.retry.retries = 100;
     options.retry.max_time = std::time::Duration::from_secs(2);
-    let mut engine = Engine::start_on(options, Arc::new(FakeDisk::default()), None).unwrap();
+    let mut engine =
+        Engine::start_on(options, Storage::of(Arc::new(FakeDisk::default())), None).unwrap();
     engine.core.spill.break_it();
     let core = Arc::clone(&engine.core);
     let mut events = engine.events();
@@ -327,4 +330,27 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     for outcome in outcomes {
         assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Connect);
     }
+}
+
+#[test]
+fn files_that_nobody_receives_stay_within_the_memory() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::seeded(1, 100 << 10)));
+    let mut engine = Engine::start_on(options(), Storage::memory(250 << 10), None).unwrap();
+    let mut events = engine.events();
+    let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
+    engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
+    engine.close();
+    // As many as may be in flight have been sent, so whatever finds memory has it.
+    origin.wait_until(|tally| tally.requests >= 8);
+    let (mut all, mut first) = (Vec::new(), None);
+    runtime().block_on(async {
+        while events.next_many(&mut all).await > 0 {
+            let ended = all.iter().filter(|event| matches!(event, Event::Ended(_)));
+            first = first.or(Some(ended.count()));
+        }
+    });
+    assert!(first.is_some_and(|first| first <= 2), "{first:?} were held");
+    let ended = all.iter().filter(|event| matches!(event, Event::Ended(_)));
+    assert_eq!(ended.count(), 40);
 }

@@ -13,7 +13,7 @@ use crate::options::{Durability, Options};
 use crate::outcome::Outcome;
 use crate::request::{Place, Request, Row};
 use crate::state::State;
-use crate::write::Disk;
+use crate::write::Storage;
 use crate::write::fake::{Done, FakeDisk, put};
 
 const INTERRUPTED: i32 = 4;
@@ -77,7 +77,7 @@ fn run(
     origin: &Origin,
     options: &Options,
 ) -> Option<Vec<Outcome>> {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let disk = Storage::of(Arc::new(disk.clone()));
     let state = State::open(
         crate::write::StatePlace::alone(database.to_owned()),
         options,
@@ -230,7 +230,7 @@ fn with_each_an_item_ends_once_it_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join(".haul/state.db");
     std::fs::create_dir_all(folder.path().join(".haul")).unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(FakeDisk::default());
+    let disk = Storage::of(Arc::new(FakeDisk::default()));
     let options = options(Durability::Each);
     let state = State::open(
         crate::write::StatePlace::alone(database),

@@ -146,6 +146,8 @@ impl Options {
     pub const DEFAULT_MAX_REDIRECTS: u32 = 10;
     /// What stays free of a large file system by default, 64 MiB: see [`min_free`](Self::min_free).
     pub const DEFAULT_MIN_FREE: u64 = 64 << 20;
+    /// The default of [`Destination::Memory`], 256 MiB.
+    pub const DEFAULT_MEMORY: u64 = 256 << 20;
     /// The longest timeout or wait: beyond it, clocks overflow.
     const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
     /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
@@ -199,6 +201,17 @@ impl Options {
             title: String::new(),
             threads: None,
         }
+    }
+
+    /// Returns the defaults, with memory as the destination: each outcome carries the bytes of its
+    /// file, and the engine holds at most [`DEFAULT_MEMORY`](Self::DEFAULT_MEMORY) of them.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let mut options = Self::into("");
+        options.destination = Destination::Memory {
+            limit: Self::DEFAULT_MEMORY,
+        };
+        options
     }
 
     /// Checks what the types leave open.
@@ -417,6 +430,15 @@ pub enum Durability {
 pub enum Destination {
     /// A folder, created when missing, in which each file has its name.
     Directory(PathBuf),
+    /// Memory: each outcome carries the bytes of its file
+    /// ([`Outcome::content`](crate::Outcome::content)). Nothing is recorded, and identical rows are
+    /// fetched once each.
+    Memory {
+        /// Bytes of files that the engine holds at once, until their outcomes are received; it
+        /// begins no further file while they are used up. A larger file fails. A file of unknown
+        /// length may use as many bytes again.
+        limit: u64,
+    },
     /// A stream, which takes the bytes of one file. They go out as they come, so that an attempt
     /// which fails after the first of them is the last one, and a checksum that is wrong is found
     /// out too late. Further files fail.

@@ -73,7 +73,7 @@ pub(crate) struct Key(u64);
 
 impl Key {
     /// Stands for a name that nobody else can have, and of which nothing is kept.
-    const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
 
     /// For where it is kept outside of memory.
     pub(crate) fn to_bits(self) -> i64 {

@@ -27,7 +27,7 @@ use crate::event::Warning;
 use crate::options::{Durability, Existing, Options, Purpose, Workspace};
 use crate::outcome::Outcome;
 use crate::sync::lock;
-use crate::write::{Assemblies, Disk, StatePlace, Syncs};
+use crate::write::{Assemblies, StatePlace, Storage, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ pub(crate) struct State {
     access: Access,
     workspace: Workspace,
     durability: Durability,
-    disk: Arc<dyn Disk>,
+    storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     /// Taken before `store`.
     lookup: Mutex<Lookup>,
@@ -106,7 +106,7 @@ impl State {
     pub(crate) fn open(
         place: StatePlace,
         options: &Options,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
     ) -> Result<Self, Error> {
         let warnings = Warnings::of(place.warnings);
         let access = match options.purpose {
@@ -115,26 +115,26 @@ impl State {
         };
         let mut earlier = Earlier::read(&place.database, access, &warnings)?;
         let unfinished = match options.purpose {
-            Purpose::Download => earlier.unfinished(&*disk)?,
+            Purpose::Download => earlier.unfinished(storage.lasting())?,
             Purpose::Plan => HashMap::new(),
         };
-        let mut left = Leftovers::of(place.left, &*disk);
+        let mut left = Leftovers::of(place.left, storage.lasting());
         // Others may look through what is left now.
         drop(place.moment);
-        left.remove_useless(&*disk);
+        left.remove_useless(storage.lasting());
         let pass = match options.existing {
             Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
             Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
         };
         let lists = place.lists.filter(|_| pass == Pass::GoOn);
-        let lists = lists.and_then(|path| damaged::open_lists(&path, &*disk, &warnings));
+        let lists = lists.and_then(|path| damaged::open_lists(&path, storage.lasting(), &warnings));
         Ok(Self {
             path: place.database,
             access,
             workspace: options.workspace,
             durability: options.durability,
-            syncs: Arc::new(Syncs::new(Arc::clone(&disk))),
-            disk,
+            syncs: Arc::new(Syncs::new(Arc::clone(&storage))),
+            storage,
             lookup: Mutex::new(Lookup::new(pass, access)),
             store: Mutex::new(earlier.store),
             knows: AtomicBool::new(earlier.knows),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::parts::Unfinished;
 use super::store::{Access, Store};
-use crate::write::{Disk, LeftRun};
+use crate::write::{LastingParts, LeftRun};
 
 /// So many of a run's first rows are compared with those of earlier runs.
 const COMPARED: u64 = 64;
@@ -42,22 +42,25 @@ struct Run {
 
 impl Leftovers {
     /// Looks through what runs have left.
-    pub(super) fn of(left: Vec<LeftRun>, disk: &dyn Disk) -> Self {
+    pub(super) fn of(left: Vec<LeftRun>, lasting: Option<&dyn LastingParts>) -> Self {
         let mut all = Self::default();
+        let Some(lasting) = lasting else {
+            return all;
+        };
         for LeftRun { run, database } in left {
             // What cannot be read is of no use.
             let store = Store::open(&database, Access::ReadLeft).ok();
             let parts = store.as_ref().and_then(|store| store.unfinished().ok());
             let mut parts = parts.unwrap_or_default();
             let recorded: Vec<_> = parts.iter().map(|part| (part.number, part.end())).collect();
-            let kept = disk.keep_left(&run, &recorded).unwrap_or_default();
+            let kept = lasting.adopt_left(&run, &recorded).unwrap_or_default();
             parts.retain(|part| kept.contains(&part.number));
             let rows = store.filter(|store| store.is_empty().is_ok_and(|empty| !empty));
             if parts.is_empty() && rows.is_none() {
                 all.useless.push(run);
                 continue;
             }
-            let first = disk.reserve_parts(parts.len() as u64);
+            let first = lasting.reserve(parts.len() as u64);
             all.parts
                 .extend((first..).zip(parts).map(|(number, part)| Left {
                     run: run.clone(),
@@ -77,10 +80,10 @@ impl Leftovers {
 
     /// Removes what is of no use to any run; not while this one keeps others from looking through
     /// it.
-    pub(super) fn remove_useless(&mut self, disk: &dyn Disk) {
+    pub(super) fn remove_useless(&mut self, lasting: Option<&dyn LastingParts>) {
         for run in self.useless.drain(..) {
             // What stays is found by the next run.
-            let _ = disk.remove_left(&run);
+            let _ = lasting.map(|lasting| lasting.remove_left_run(&run));
         }
     }
 
@@ -123,16 +126,24 @@ impl Leftovers {
     /// This run is over. One that has come to its end has no use for what it has asked for, and
     /// removes the folders in which no part is left. Another one removes those whose rows it has
     /// taken over, if it `has_recorded` them.
-    pub(super) fn close(&mut self, is_complete: bool, has_recorded: bool, disk: &dyn Disk) {
+    pub(super) fn close(
+        &mut self,
+        is_complete: bool,
+        has_recorded: bool,
+        lasting: Option<&dyn LastingParts>,
+    ) {
+        let Some(lasting) = lasting else {
+            return;
+        };
         for left in &self.parts {
             if is_complete && left.is_asked_for {
-                let _ = disk.drop_left(&left.run, left.part.number);
+                let _ = lasting.remove_left(&left.run, left.part.number);
             }
         }
         for run in std::mem::take(&mut self.runs) {
             if is_complete || has_recorded && run.rows.is_none() {
                 drop(run.rows);
-                let _ = disk.remove_left(&run.run);
+                let _ = lasting.remove_left_run(&run.run);
             }
         }
     }

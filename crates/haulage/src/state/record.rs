@@ -149,6 +149,8 @@ impl Record {
             hashes: self.hashes,
             segments: self.counts.map_or(0, |counts| counts.segments),
             resumed: self.counts.map_or(0, |counts| counts.resumed),
+            content: None,
+            reservation: None,
             has_counts: self.counts.is_some(),
             // These are of the run alone.
             fetched: 0,

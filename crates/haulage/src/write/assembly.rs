@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::disk::{Disk, PartFile};
+use super::scratch::PartFile;
+use super::storage::Storage;
 use super::stretch::Stretch;
 use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
@@ -392,10 +393,10 @@ impl Assembly {
     }
 
     /// Opens its file to write from a byte on; makes it if nobody has.
-    pub(crate) fn open(&self, disk: &dyn Disk, at: u64) -> io::Result<Box<dyn PartFile>> {
+    pub(crate) fn open(&self, storage: &Storage, at: u64) -> io::Result<Box<dyn PartFile>> {
         let mut bytes = self.lock();
         if !bytes.is_made {
-            let file = disk.create_part(self.number)?;
+            let file = storage.scratch.create(self.number)?;
             bytes.is_made = true;
             if at == 0 {
                 return Ok(file);
@@ -403,7 +404,7 @@ impl Assembly {
             file.close()?;
         }
         drop(bytes);
-        disk.open_part(self.number, at)
+        storage.kept_parts()?.open(self.number, at)
     }
 
     fn lock(&self) -> MutexGuard<'_, Bytes> {

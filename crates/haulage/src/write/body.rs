@@ -6,8 +6,10 @@ use std::time::SystemTime;
 use super::assembly::Assembly;
 use super::batch::Batch;
 use super::content::{Content, Hashed};
-use super::disk::{Disk, PartFile};
+
 use super::place::Place;
+use super::scratch::PartFile;
+use super::storage::Storage;
 use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
 use super::{draw, flow};
@@ -40,16 +42,16 @@ impl Body {
     pub(super) fn write(
         &mut self,
         batch: &Batch,
-        disk: &dyn Disk,
+        storage: &Storage,
         part: u64,
         at_once: bool,
     ) -> Result<(), Trouble> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(match &self.place {
-                None if at_once => disk.create_whole(part)?,
-                None => disk.create_part(part)?,
-                Some(place) => place.assembly.open(disk, place.stretch.start())?,
+                None if at_once => storage.scratch.create_whole(part)?,
+                None => storage.scratch.create(part)?,
+                Some(place) => place.assembly.open(storage, place.stretch.start())?,
             }),
         };
         self.received += batch.length() as u64;
@@ -113,11 +115,11 @@ impl Body {
         &mut self,
         promised: Option<u64>,
         modified: Option<SystemTime>,
-        disk: &dyn Disk,
+        storage: &Storage,
     ) -> Result<Verified, Trouble> {
         let verified = match self.place.clone() {
             None => self.verify(promised).map_err(Trouble::Body)?,
-            Some(place) => self.verify_assembly(&place.assembly, disk)?,
+            Some(place) => self.verify_assembly(&place.assembly, storage)?,
         };
         if let Some(mut file) = self.file.take() {
             if let Some(time) = modified {
@@ -150,7 +152,7 @@ impl Body {
     fn verify_assembly(
         &mut self,
         assembly: &Assembly,
-        disk: &dyn Disk,
+        storage: &Storage,
     ) -> Result<Verified, Trouble> {
         let total = assembly.identity.total;
         if !assembly.is_whole() {
@@ -165,7 +167,10 @@ impl Body {
             Some(content) if self.written == total && assembly.brought_by() == 1 => {
                 content.end().map_err(Trouble::Body)?
             }
-            Some(content) => content.of_file(disk.read_part(assembly.number)?.as_mut())?,
+            Some(content) => {
+                let mut file = storage.kept_parts()?.read(assembly.number)?;
+                content.of_file(file.as_mut())?
+            }
         };
         let arrived = Arrived {
             received: total,

@@ -4,7 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::disk::{Disk, Replace};
+use bytes::Bytes;
+
+use super::budget::Reservation;
+use super::destination::Replace;
+use super::storage::Storage;
 use super::verify::Verified;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
@@ -42,7 +46,7 @@ impl Saving {
 }
 
 /// What became of a part that has its final name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Saved {
     /// The file's length in bytes.
     pub(crate) length: u64,
@@ -50,16 +54,23 @@ pub(crate) struct Saved {
     pub(crate) renamed: Option<TargetName>,
     /// What it hashes to, by each algorithm that was asked for.
     pub(crate) hashes: Vec<Checksum>,
+    /// Its bytes and the memory that they take, where files are kept in memory.
+    pub(crate) content: Option<(Bytes, Option<Arc<Reservation>>)>,
 }
 
 impl Saved {
     /// Describes a verified part that has its own name, or this one.
-    pub(super) fn of(verified: Verified, renamed: Option<TargetName>) -> Self {
+    pub(super) fn of(
+        verified: Verified,
+        renamed: Option<TargetName>,
+        content: Option<(Bytes, Option<Arc<Reservation>>)>,
+    ) -> Self {
         let arrived = verified.into_inner();
         Self {
             length: arrived.length,
             renamed,
             hashes: arrived.hashes,
+            content,
         }
     }
 }
@@ -75,13 +86,13 @@ pub(super) enum Named {
 
 /// Gives a part its final name: asks for a `Verified`, so nothing else gets one.
 pub(super) fn name(
-    disk: &dyn Disk,
+    storage: &Storage,
     part: u64,
     _: &Verified,
     saving: &Saving,
 ) -> Result<Named, Error> {
     let replace = saving.replaces();
-    let commit = |target: &TargetName| disk.commit(part, target, replace);
+    let commit = |target: &TargetName| storage.destination.commit(part, target, replace);
     let mut renamed = None;
     let mut named = commit(&saving.target);
     if saving.existing == Existing::Auto && named.as_ref().is_err_and(is_taken) {
@@ -102,20 +113,20 @@ pub(super) fn name(
 /// Gives a part its own name or, beside another file, its distinct one, after comparing it with
 /// what stands there. Returns the name that it got, `None` for its own.
 pub(super) fn name_after_comparing(
-    disk: &dyn Disk,
+    storage: &Storage,
     part: u64,
     _: &Verified,
     saving: &Saving,
 ) -> Result<Option<TargetName>, Error> {
     let own = &saving.target;
-    if is_named_as(disk, part, own)? {
+    if is_named_as(storage, part, own)? {
         return Ok(None);
     }
     let distinct = own.distinct(&saving.given);
     if distinct == *own {
         return Err(no_name_left(&format!("{} is", own.as_str())));
     }
-    if is_named_as(disk, part, &distinct)? {
+    if is_named_as(storage, part, &distinct)? {
         return Ok(Some(distinct));
     }
     let both = format!("{} and {} are", own.as_str(), distinct.as_str());
@@ -124,17 +135,17 @@ pub(super) fn name_after_comparing(
 
 /// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both
 /// are to stay: what stands there differs, or does not stay the same while it is compared.
-fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, Error> {
+fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool, Error> {
     for _ in 0..TRIES {
-        match disk.commit(part, target, Replace::Never) {
+        match storage.destination.commit(part, target, Replace::Never) {
             Err(cause) if is_taken(&cause) => {}
             named => return named.map(|()| true).map_err(|cause| unnamed(target, cause)),
         }
-        let compared = match disk.compare(part, target) {
+        let compared = match storage.destination.compare(part, target) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
             compared => compared.map_err(|cause| uncompared(target, cause))?,
         };
-        let marker = disk.marker(target);
+        let marker = storage.destination.marker(target);
         let settlement = settle(InTheWay {
             likeness: compared.likeness,
             is_link: compared.is_link,
@@ -142,7 +153,7 @@ fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, 
         });
         match settlement {
             Settlement::Replace => {
-                match disk.replace(part, target, compared.seen) {
+                match storage.destination.replace(part, target, compared.seen) {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
                     // It is somebody else's, in a folder where each may remove only their own (the
@@ -155,7 +166,7 @@ fn is_named_as(disk: &dyn Disk, part: u64, target: &TargetName) -> Result<bool, 
             }
             Settlement::Keep => {
                 // What cannot be removed now goes when the next run cleans up.
-                let _ = disk.remove_part(part);
+                let _ = storage.scratch.remove(part);
                 return Ok(true);
             }
             Settlement::Beside => return Ok(false),

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::commit::{self, Named, Saved, Saving};
-use super::disk::Disk;
+use super::storage::Storage;
 use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
@@ -40,7 +40,7 @@ const COMPARED_AT_ONCE: usize = 4;
 pub(crate) struct Committer(Arc<Shared>);
 
 struct Shared {
-    disk: Arc<dyn Disk>,
+    storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
     durability: Durability,
@@ -75,19 +75,19 @@ struct Whole {
 
 impl Committer {
     pub(super) fn new(
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
         durability: Durability,
     ) -> Self {
         Self(Arc::new(Shared {
             // What keeps no files has nothing that could be lost.
-            durability: if disk.keeps_files() {
+            durability: if storage.kept().is_some() {
                 durability
             } else {
                 Durability::None
             },
-            disk,
+            storage,
             syncs,
             pool,
             state: Mutex::default(),
@@ -232,7 +232,7 @@ impl Shared {
     }
 
     fn name(self: &Arc<Self>, whole: Whole) {
-        match commit::name(&*self.disk, whole.part, &whole.verified, &whole.saving) {
+        match commit::name(&self.storage, whole.part, &whole.verified, &whole.saving) {
             Ok(Named::As(renamed)) => self.tell(whole, Ok(renamed)),
             Ok(Named::Taken) => self.compare_later(whole),
             Err(error) => self.tell(whole, Err(error)),
@@ -263,7 +263,7 @@ impl Shared {
             verified,
             saving,
         } = &whole;
-        let named = commit::name_after_comparing(&*self.disk, *part, verified, saving);
+        let named = commit::name_after_comparing(&self.storage, *part, verified, saving);
         self.tell(whole, named);
         let next = {
             let mut comparing = self.comparing();
@@ -285,9 +285,12 @@ impl Shared {
     fn tell(&self, whole: Whole, named: Result<Option<TargetName>, Error>) {
         if named.is_err() {
             // What cannot be removed now goes when the next run cleans up.
-            let _ = self.disk.remove_part(whole.part);
+            let _ = self.storage.scratch.remove(whole.part);
         }
-        let saved = named.map(|renamed| Saved::of(whole.verified, renamed));
+        let saved = named.map(|renamed| {
+            let content = self.storage.destination.hand_over(whole.part);
+            Saved::of(whole.verified, renamed, content)
+        });
         (whole.saving.done)(saved);
     }
 }

@@ -38,6 +38,7 @@ use rustix::path::DecInt;
 
 pub(crate) use self::aside::set_aside;
 use self::claim::{Claims, Name};
+pub(super) use self::compare::marker;
 pub(crate) use self::lock::lacks_locks;
 pub(super) use self::look::{holds_no_files, present, read};
 use self::open::OpenPart;
@@ -49,9 +50,10 @@ pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
 use self::workspace::{Opened, Space, Whose, make_folder, open_folder};
 use self::write_out::WriteOut;
-use super::disk::{Compared, Disk, Held, PartFile, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
 use super::place_of_state::StatePlace;
 use super::room::Room;
+use super::scratch::{Held, KeptParts, LastingParts, PartFile, Scratch};
 use crate::error::{Error, ErrorKind};
 use crate::options::{Durability, Options, Workspace};
 use crate::plan::accepted::Accepted;
@@ -190,6 +192,13 @@ impl Directory {
         }
     }
 
+    /// Opens a part of this run to read it.
+    fn open_to_read(&self, part: u64) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
+        Ok(File::from(file))
+    }
+
     /// Syncs what has no final name yet.
     fn sync_parts(&self) -> io::Result<()> {
         for file in self.unnamed.all() {
@@ -199,7 +208,7 @@ impl Directory {
             let Some(part) = left::number_of(entry?.file_name()) else {
                 continue;
             };
-            match self.sync_part(part) {
+            match KeptParts::sync(self, part) {
                 // It has got its name meanwhile, and was synced before.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
@@ -209,8 +218,8 @@ impl Directory {
     }
 }
 
-impl Disk for Directory {
-    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+impl Scratch for Directory {
+    fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&self.space.parts, part_name(part), flags, open::mode())?;
         Ok(Box::new(self.open_file(file)))
@@ -218,7 +227,7 @@ impl Disk for Directory {
 
     fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let Some(file) = self.unnamed.make(&self.space.parts, part) else {
-            return self.create_part(part);
+            return self.create(part);
         };
         Ok(Box::new(WholePart {
             open: self.open_file(file),
@@ -227,83 +236,7 @@ impl Disk for Directory {
         }))
     }
 
-    fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
-        rustix::fs::seek(&file, SeekFrom::Start(at))?;
-        Ok(Box::new(self.open_file(file)))
-    }
-
-    fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
-        Ok(Box::new(File::from(file)))
-    }
-
-    fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
-        let (kept, first) = left::keep(&self.space.parts, recorded)?;
-        self.first_part.store(first, Ordering::Relaxed);
-        Ok(kept)
-    }
-
-    fn first_part(&self) -> u64 {
-        self.first_part.load(Ordering::Relaxed)
-    }
-
-    fn leave_parts(&self, parts: Vec<u64>) {
-        *lock(&self.left) = parts;
-    }
-
-    fn reserve_parts(&self, count: u64) -> u64 {
-        self.first_part.fetch_add(count, Ordering::Relaxed)
-    }
-
-    fn keep_left(&self, run: &str, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
-        Ok(left::keep(&self.folder_of(run)?, recorded)?.0)
-    }
-
-    fn take_left(&self, run: &str, part: u64, number: u64) -> io::Result<bool> {
-        left::take(&self.folder_of(run)?, part, &self.space.parts, number)
-    }
-
-    fn drop_left(&self, run: &str, part: u64) -> io::Result<()> {
-        let folder = self.folder_of(run)?;
-        Ok(unlinkat(&folder, part_name(part), AtFlags::empty())?)
-    }
-
-    fn remove_left(&self, run: &str) -> io::Result<()> {
-        self.space.remove_left(run)
-    }
-
-    fn lock_lists(&self) -> io::Result<Option<Held>> {
-        let lock = self.space.lock_lists()?;
-        Ok(lock.map(|lock| Box::new(lock) as Held))
-    }
-
-    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
-        let claims = self.claims();
-        let naming = self.syncing.naming();
-        self.in_folder(target, |folder, file| {
-            let name = Name { folder, file };
-            let Some(whole) = self.unnamed.take(part) else {
-                return claims.rename(part, name, replace);
-            };
-            let named = claims.link(part, &whole, name);
-            if named.is_err() {
-                // Another name may be free.
-                self.unnamed.add(part, whole);
-            }
-            named
-        })?;
-        naming.is_in(target.folder());
-        Ok(())
-    }
-
-    fn takes_flows(&self) -> bool {
-        true
-    }
-
-    fn remove_part(&self, part: u64) -> io::Result<()> {
+    fn remove(&self, part: u64) -> io::Result<()> {
         if self.unnamed.take(part).is_some() {
             return Ok(());
         }
@@ -314,6 +247,82 @@ impl Disk for Directory {
         )?)
     }
 
+    fn kept(&self) -> Option<&dyn KeptParts> {
+        Some(self)
+    }
+}
+
+impl KeptParts for Directory {
+    fn open(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
+        rustix::fs::seek(&file, SeekFrom::Start(at))?;
+        Ok(Box::new(self.open_file(file)))
+    }
+
+    fn read(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.open_to_read(part)?))
+    }
+
+    fn sync(&self, part: u64) -> io::Result<()> {
+        if let Some(whole) = self.unnamed.get(part) {
+            return syncing::of_file(&*whole);
+        }
+        syncing::of_file(&self.open_to_read(part)?)
+    }
+
+    fn takes_direct_copies(&self) -> bool {
+        true
+    }
+
+    fn lasting(&self) -> Option<&dyn LastingParts> {
+        Some(self)
+    }
+}
+
+impl LastingParts for Directory {
+    fn adopt(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        let (kept, first) = left::keep(&self.space.parts, recorded)?;
+        self.first_part.store(first, Ordering::Relaxed);
+        Ok(kept)
+    }
+
+    fn first(&self) -> u64 {
+        self.first_part.load(Ordering::Relaxed)
+    }
+
+    fn reserve(&self, count: u64) -> u64 {
+        self.first_part.fetch_add(count, Ordering::Relaxed)
+    }
+
+    fn retain(&self, parts: Vec<u64>) {
+        *lock(&self.left) = parts;
+    }
+
+    fn adopt_left(&self, run: &str, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        Ok(left::keep(&self.folder_of(run)?, recorded)?.0)
+    }
+
+    fn take_left(&self, run: &str, part: u64, number: u64) -> io::Result<bool> {
+        left::take(&self.folder_of(run)?, part, &self.space.parts, number)
+    }
+
+    fn remove_left(&self, run: &str, part: u64) -> io::Result<()> {
+        let folder = self.folder_of(run)?;
+        Ok(unlinkat(&folder, part_name(part), AtFlags::empty())?)
+    }
+
+    fn remove_left_run(&self, run: &str) -> io::Result<()> {
+        self.space.remove_left(run)
+    }
+
+    fn lock_lists(&self) -> io::Result<Option<Held>> {
+        let lock = self.space.lock_lists()?;
+        Ok(lock.map(|lock| Box::new(lock) as Held))
+    }
+}
+
+impl Lookup for Directory {
     fn was_empty(&self) -> bool {
         self.was_empty
     }
@@ -334,12 +343,33 @@ impl Disk for Directory {
     }
 
     fn marker(&self, target: &TargetName) -> Option<&'static str> {
-        compare::marker(self.root.as_fd(), target.as_str())
+        marker(self.root.as_fd(), target.as_str())
+    }
+}
+
+impl Destination for Directory {
+    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
+        let claims = self.claims();
+        let naming = self.syncing.naming();
+        self.in_folder(target, |folder, file| {
+            let name = Name { folder, file };
+            let Some(whole) = self.unnamed.take(part) else {
+                return claims.rename(part, name, replace);
+            };
+            let named = claims.link(part, &whole, name);
+            if named.is_err() {
+                // Another name may be free.
+                self.unnamed.add(part, whole);
+            }
+            named
+        })?;
+        naming.is_in(target.folder());
+        Ok(())
     }
 
     fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared> {
         compare::put_among_parts(&self.unnamed, &self.space.parts, part)?;
-        let ours = self.read_part(part)?;
+        let ours = Box::new(self.open_to_read(part)?);
         self.in_folder(target, |folder, file| compare::compare(ours, folder, file))
     }
 
@@ -350,15 +380,6 @@ impl Disk for Directory {
         })?;
         naming.is_in(target.folder());
         Ok(is_replaced)
-    }
-
-    fn sync_part(&self, part: u64) -> io::Result<()> {
-        if let Some(whole) = self.unnamed.get(part) {
-            return syncing::of_file(&*whole);
-        }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.space.parts, part_name(part), flags, Mode::empty())?;
-        syncing::of_file(&file)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::os::fd::AsFd as _;
 use tokio::sync::oneshot;
 
 use super::carrier::Carrier;
-use super::disk::PartFile;
+use super::scratch::PartFile;
 use super::stretch::Stretch;
 
 thread_local! {

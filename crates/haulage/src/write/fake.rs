@@ -5,7 +5,9 @@ use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use super::disk::{Compared, Disk, PartFile, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::scratch::{Held, KeptParts, LastingParts, PartFile, Scratch};
+use crate::plan::accepted::Accepted;
 use crate::plan::existing::Likeness;
 use crate::plan::name::TargetName;
 
@@ -192,8 +194,8 @@ impl State {
     }
 }
 
-impl Disk for FakeDisk {
-    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+impl Scratch for FakeDisk {
+    fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let mut state = self.lock();
         state.may(Operation::Create)?;
         assert!(
@@ -203,7 +205,22 @@ impl Disk for FakeDisk {
         Ok(Box::new(FakePart(self.clone(), part, 0)))
     }
 
-    fn open_part(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
+    fn remove(&self, part: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        state.may(Operation::Remove)?;
+        state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
+        state.removed += 1;
+        self.0.changed.notify_all();
+        Ok(())
+    }
+
+    fn kept(&self) -> Option<&dyn KeptParts> {
+        Some(self)
+    }
+}
+
+impl KeptParts for FakeDisk {
+    fn open(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>> {
         let mut state = self.lock();
         state.may(Operation::Open)?;
         let bytes = state.parts.get_mut(&part).ok_or(io::ErrorKind::NotFound)?;
@@ -212,7 +229,7 @@ impl Disk for FakeDisk {
         Ok(Box::new(FakePart(self.clone(), part, at)))
     }
 
-    fn read_part(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
+    fn read(&self, part: u64) -> io::Result<Box<dyn Read + Send>> {
         let mut state = self.lock();
         state.may(Operation::Open)?;
         let bytes = state.parts.get(&part).cloned();
@@ -221,7 +238,29 @@ impl Disk for FakeDisk {
         )))
     }
 
-    fn keep_parts(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+    fn sync(&self, part: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        state.may_sync()?;
+        let bytes = state.parts.get(&part).cloned();
+        state
+            .durable
+            .insert(part, bytes.ok_or(io::ErrorKind::NotFound)?);
+        state.log.push(Done::SyncedPart(part));
+        Ok(())
+    }
+
+    fn takes_direct_copies(&self) -> bool {
+        false
+    }
+
+    fn lasting(&self) -> Option<&dyn LastingParts> {
+        Some(self)
+    }
+}
+
+/// There are no other runs here.
+impl LastingParts for FakeDisk {
+    fn adopt(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         let mut state = self.lock();
         let is_recorded = |part: &u64, bytes: &[u8]| {
             recorded
@@ -234,38 +273,44 @@ impl Disk for FakeDisk {
         Ok(state.parts.keys().copied().collect())
     }
 
-    fn first_part(&self) -> u64 {
+    fn first(&self) -> u64 {
         self.lock().first_part
     }
 
-    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
-        let mut state = self.lock();
-        state.may(Operation::Commit)?;
-        assert!(
-            state.closed.contains(&part),
-            "part {part} is committed before it is closed"
-        );
-        if replace == Replace::Never && state.files.contains_key(target.as_str()) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
-        state.files.insert(target.as_str().to_owned(), bytes);
-        let named = Done::Named(part, target.as_str().to_owned());
-        state.log.push(named);
+    fn reserve(&self, _count: u64) -> u64 {
+        0
+    }
+
+    fn retain(&self, _parts: Vec<u64>) {}
+
+    fn adopt_left(&self, _run: &str, _recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        Ok(Vec::new())
+    }
+
+    fn take_left(&self, _run: &str, _part: u64, _number: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn remove_left(&self, _run: &str, _part: u64) -> io::Result<()> {
         Ok(())
     }
 
-    fn remove_part(&self, part: u64) -> io::Result<()> {
-        let mut state = self.lock();
-        state.may(Operation::Remove)?;
-        state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
-        state.removed += 1;
-        self.0.changed.notify_all();
+    fn remove_left_run(&self, _run: &str) -> io::Result<()> {
         Ok(())
     }
 
+    fn lock_lists(&self) -> io::Result<Option<Held>> {
+        Ok(None)
+    }
+}
+
+impl Lookup for FakeDisk {
     fn was_empty(&self) -> bool {
         false
+    }
+
+    fn accepted_names(&self) -> Accepted {
+        Accepted::NOTHING
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
@@ -285,6 +330,29 @@ impl Disk for FakeDisk {
         drop(state);
         let file = self.file(target.as_str()).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(io::Cursor::new(file)))
+    }
+
+    fn marker(&self, _target: &TargetName) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Destination for FakeDisk {
+    fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()> {
+        let mut state = self.lock();
+        state.may(Operation::Commit)?;
+        assert!(
+            state.closed.contains(&part),
+            "part {part} is committed before it is closed"
+        );
+        if replace == Replace::Never && state.files.contains_key(target.as_str()) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let bytes = state.parts.remove(&part).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(target.as_str().to_owned(), bytes);
+        let named = Done::Named(part, target.as_str().to_owned());
+        state.log.push(named);
+        Ok(())
     }
 
     fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared> {
@@ -318,17 +386,6 @@ impl Disk for FakeDisk {
             .log
             .push(Done::Named(part, target.as_str().to_owned()));
         Ok(true)
-    }
-
-    fn sync_part(&self, part: u64) -> io::Result<()> {
-        let mut state = self.lock();
-        state.may_sync()?;
-        let bytes = state.parts.get(&part).cloned();
-        state
-            .durable
-            .insert(part, bytes.ok_or(io::ErrorKind::NotFound)?);
-        state.log.push(Done::SyncedPart(part));
-        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

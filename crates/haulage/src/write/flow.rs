@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::disk::PartFile;
 use super::place::Place;
 use super::pump::{self, Broken, Pace};
+use super::scratch::PartFile;
 use crate::event::Transfer;
 use crate::inflow::Inflow;
 use crate::wire::Wire;

@@ -9,18 +9,22 @@ mod assemblies;
 mod assembly;
 mod batch;
 mod body;
+mod budget;
 mod carrier;
 mod commit;
 mod committer;
 mod content;
+#[cfg(test)]
+mod contract;
 mod decode;
+mod destination;
 mod directory;
-mod disk;
 mod draw;
 #[cfg(test)]
 pub(crate) mod fake;
 mod flow;
 mod hash;
+mod memory;
 mod output;
 mod part;
 mod place;
@@ -29,6 +33,8 @@ mod preview;
 mod pump;
 mod recheck;
 mod room;
+pub(crate) mod scratch;
+mod storage;
 mod stretch;
 mod syncs;
 mod trouble;
@@ -37,13 +43,14 @@ mod writer;
 
 pub(crate) use self::assemblies::Assemblies;
 pub(crate) use self::assembly::{Assembly, Owner, Share};
+pub(crate) use self::budget::Reservation;
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
 pub(crate) use self::decode::decode_beginning;
+pub(crate) use self::destination::Present;
 pub(crate) use self::directory::{
     Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, set_aside, state_in,
 };
-pub(crate) use self::disk::{Disk, Present};
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;
@@ -52,6 +59,8 @@ pub(crate) use self::place_of_state::{LeftRun, Sharing, StatePlace};
 pub(crate) use self::preview::Preview;
 pub(crate) use self::pump::{Broken, Pace};
 pub(crate) use self::recheck::{Rechecked, Rechecks};
+pub(crate) use self::scratch::LastingParts;
+pub(crate) use self::storage::Storage;
 pub(crate) use self::stretch::Stretch;
 pub(crate) use self::syncs::Syncs;
 pub(crate) use self::verify::differing;

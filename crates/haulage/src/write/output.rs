@@ -5,8 +5,10 @@ use std::io::{self, IoSlice, Read};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use super::disk::{Disk, PartFile, Present, Replace};
+use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::scratch::{KeptParts, PartFile, Scratch};
 use crate::options::Output;
+use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
 
@@ -25,8 +27,8 @@ impl Stream {
     }
 }
 
-impl Disk for Stream {
-    fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
+impl Scratch for Stream {
+    fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         let mut taken = lock(&self.part);
         if taken.replace(part).is_some() {
             return Err(io::Error::other("another file was written there already"));
@@ -34,28 +36,22 @@ impl Disk for Stream {
         Ok(Box::new(OutputPart(self.output.clone())))
     }
 
-    fn open_part(&self, _part: u64, _at: u64) -> io::Result<Box<dyn PartFile>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn read_part(&self, _part: u64) -> io::Result<Box<dyn Read + Send>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
+    fn remove(&self, _part: u64) -> io::Result<()> {
         Ok(())
     }
 
-    fn remove_part(&self, _part: u64) -> io::Result<()> {
-        Ok(())
+    fn kept(&self) -> Option<&dyn KeptParts> {
+        None
     }
+}
 
-    fn keeps_files(&self) -> bool {
-        false
-    }
-
+impl Lookup for Stream {
     fn was_empty(&self) -> bool {
         true
+    }
+
+    fn accepted_names(&self) -> Accepted {
+        Accepted::NOTHING
     }
 
     fn present(&self, _target: &TargetName) -> io::Result<Present> {
@@ -64,6 +60,29 @@ impl Disk for Stream {
 
     fn read(&self, _target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
         Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn marker(&self, _target: &TargetName) -> Option<&'static str> {
+        None
+    }
+}
+
+/// It has no names, so nothing stands at any.
+impl Destination for Stream {
+    fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn compare(&self, _part: u64, _target: &TargetName) -> io::Result<Compared> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn replace(&self, _part: u64, _target: &TargetName, _seen: Seen) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn close(&self, _nothing_is_needed: bool) {}

@@ -12,8 +12,10 @@ use super::body::Body;
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
-use super::disk::{Disk, Replace};
+use super::destination::Replace;
 use super::place::Place;
+use super::scratch::KeptParts;
+use super::storage::Storage;
 use super::trouble::Trouble;
 use super::verify::Verified;
 use super::{draw, flow};
@@ -26,7 +28,7 @@ const PART_BUDGET: usize = 512 << 10;
 /// A part as its steps see it, on whichever of the disk's threads.
 pub(super) struct Part {
     number: u64,
-    disk: Arc<dyn Disk>,
+    storage: Arc<Storage>,
     committer: Arc<Committer>,
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
@@ -102,7 +104,7 @@ impl File {
 impl Part {
     pub(super) fn new(
         number: u64,
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         committer: Arc<Committer>,
         budget: Arc<Semaphore>,
         buffers: Arc<Buffers>,
@@ -111,7 +113,7 @@ impl Part {
     ) -> Self {
         Self {
             number,
-            disk,
+            storage,
             committer,
             budget,
             buffers,
@@ -130,8 +132,19 @@ impl Part {
         queue.begun && !queue.ended
     }
 
-    pub(super) fn disk(&self) -> &dyn Disk {
-        &*self.disk
+    /// Returns whether the kernel alone can copy from a socket to its file.
+    pub(super) fn takes_direct_copies(&self) -> bool {
+        let kept = self.storage.kept();
+        kept.is_some_and(KeptParts::takes_direct_copies)
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns whether memory may have been set aside for it before its first byte.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.storage.memory.is_some()
     }
 
     pub(super) fn budget(&self) -> &Semaphore {
@@ -213,7 +226,7 @@ impl Part {
     }
 
     fn write(&self, file: &mut File, batch: &Batch, at_once: bool) -> Result<(), Trouble> {
-        file.body.write(batch, &*self.disk, self.number, at_once)
+        file.body.write(batch, &self.storage, self.number, at_once)
     }
 
     /// Writes the last of its bytes, and sees whether it is all that it should be.
@@ -228,7 +241,7 @@ impl Part {
         self.write(file, batch, saving.replaces() == Replace::Never)
             .and_then(|()| {
                 file.body
-                    .finish(saving.promised, saving.modified, &*self.disk)
+                    .finish(saving.promised, saving.modified, &self.storage)
             })
             .map_err(|trouble| trouble.on(&what()))
     }
@@ -236,7 +249,7 @@ impl Part {
     fn remove(&self, file: &mut File) {
         file.body.give_up();
         // What cannot be removed now goes when the next run cleans up.
-        let _ = self.disk.remove_part(self.number);
+        let _ = self.storage.scratch.remove(self.number);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::disk::Held;
+use super::scratch::Held;
 use crate::event::Warning;
 
 /// How a database is shared with other processes.

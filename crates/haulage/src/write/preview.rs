@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use super::directory::{holds_no_files, present, read};
-use super::disk::{Disk, PartFile, Present, Replace};
+use super::destination::{Lookup, Present};
+use super::directory::{holds_no_files, marker, present, read};
 use crate::error::{Error, ErrorKind};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
@@ -47,27 +47,7 @@ impl Preview {
     }
 }
 
-impl Disk for Preview {
-    fn create_part(&self, _part: u64) -> io::Result<Box<dyn PartFile>> {
-        nothing_is_written()
-    }
-
-    fn open_part(&self, _part: u64, _at: u64) -> io::Result<Box<dyn PartFile>> {
-        nothing_is_written()
-    }
-
-    fn read_part(&self, _part: u64) -> io::Result<Box<dyn Read + Send>> {
-        nothing_is_written()
-    }
-
-    fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
-        nothing_is_written()
-    }
-
-    fn remove_part(&self, _part: u64) -> io::Result<()> {
-        nothing_is_written()
-    }
-
+impl Lookup for Preview {
     fn was_empty(&self) -> bool {
         self.was_empty
     }
@@ -91,9 +71,7 @@ impl Disk for Preview {
         }
     }
 
-    fn close(&self, _nothing_is_needed: bool) {}
-}
-
-fn nothing_is_written<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
+    fn marker(&self, target: &TargetName) -> Option<&'static str> {
+        marker(self.root.as_ref()?.as_fd(), target.as_str())
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio_util::sync::CancellationToken;
 
-use super::disk::Disk;
+use super::destination::Lookup;
 use super::hash::Hashes;
 use crate::checksum::Checksum;
 use crate::plan::name::TargetName;
@@ -23,7 +23,7 @@ const FILES: usize = 16;
 
 /// Files to be hashed, in order.
 pub(crate) struct Rechecks {
-    disk: Arc<dyn Disk>,
+    lookup: Arc<dyn Lookup>,
     pool: Arc<BlockingPool>,
     stopping: CancellationToken,
     queue: Mutex<Queue>,
@@ -61,12 +61,12 @@ struct Work {
 impl Rechecks {
     /// Nothing yet. Once `stopping` is cancelled, what waits is given back at once.
     pub(crate) fn new(
-        disk: Arc<dyn Disk>,
+        lookup: Arc<dyn Lookup>,
         pool: Arc<BlockingPool>,
         stopping: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
-            disk,
+            lookup,
             pool,
             stopping,
             queue: Mutex::default(),
@@ -114,7 +114,7 @@ impl Job for Rechecks {
                     continue;
                 }
                 files += 1;
-                match self.disk.read(&target) {
+                match self.lookup.read(&target) {
                     Ok(file) => work.open = Some((file, hashes, 0, done)),
                     Err(error) => done(Rechecked::Unreadable(error)),
                 }

@@ -8,13 +8,13 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::disk::Disk;
+use super::storage::Storage;
 
 use crate::sync::lock;
 
 /// The syncs of one run, whoever asks for them.
 pub(crate) struct Syncs {
-    disk: Arc<dyn Disk>,
+    storage: Arc<Storage>,
     /// One after another: of two at once, either may be told of a failure that concerns both.
     turn: Mutex<()>,
     seen: Mutex<Seen>,
@@ -41,9 +41,9 @@ impl Seen {
 }
 
 impl Syncs {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+    pub(crate) fn new(storage: Arc<Storage>) -> Self {
         Self {
-            disk,
+            storage,
             turn: Mutex::default(),
             seen: Mutex::default(),
             over: Condvar::new(),
@@ -57,7 +57,7 @@ impl Syncs {
     pub(crate) fn all(&self) -> io::Result<()> {
         let turn = self.turn();
         self.seen().begun += 1;
-        let synced = self.believed(turn, || self.disk.sync());
+        let synced = self.believed(turn, || self.storage.destination.sync());
         self.seen().over += 1;
         self.over.notify_all();
         synced
@@ -91,7 +91,10 @@ impl Syncs {
     pub(crate) fn parts(&self, parts: impl IntoIterator<Item = u64>) -> io::Result<()> {
         let mut parts = parts.into_iter();
         self.believed(self.turn(), || {
-            parts.try_for_each(|part| match self.disk.sync_part(part) {
+            let Some(kept) = self.storage.kept() else {
+                return self.storage.destination.sync();
+            };
+            parts.try_for_each(|part| match kept.sync(part) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 synced => synced,
             })
@@ -131,7 +134,7 @@ mod tests {
     const EVER: Duration = Duration::from_hours(1);
 
     fn syncs(disk: &FakeDisk) -> Syncs {
-        Syncs::new(Arc::new(disk.clone()))
+        Syncs::new(Storage::of(Arc::new(disk.clone())))
     }
 
     fn of_everything(disk: &FakeDisk) -> usize {

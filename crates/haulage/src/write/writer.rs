@@ -14,12 +14,12 @@ use super::batch::{Batch, Buffers};
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
-use super::disk::Disk;
 use super::draw;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
 use super::place::Place;
 use super::pump::Broken;
+use super::storage::Storage;
 use super::stretch::Stretch;
 use super::syncs::Syncs;
 use crate::error::Error;
@@ -38,7 +38,7 @@ const PERMIT: usize = 1 << 10;
 
 /// Makes parts.
 pub(crate) struct Writer {
-    disk: Arc<dyn Disk>,
+    storage: Arc<Storage>,
     committer: Arc<Committer>,
     pool: Arc<BlockingPool>,
     budget: Arc<Semaphore>,
@@ -51,7 +51,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(
-        disk: Arc<dyn Disk>,
+        storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
         durability: Durability,
@@ -61,15 +61,15 @@ impl Writer {
             buffers: Arc::default(),
             flows: Arc::new(Semaphore::new(FLOWS)),
             committer: Arc::new(Committer::new(
-                Arc::clone(&disk),
+                Arc::clone(&storage),
                 syncs,
                 Arc::clone(&pool),
                 durability,
             )),
-            parts: AtomicU64::new(disk.first_part()),
+            parts: AtomicU64::new(storage.first_part()),
             given_away: Arc::default(),
             pool,
-            disk,
+            storage,
         }
     }
 
@@ -131,7 +131,7 @@ impl Writer {
             sent: 0,
             part: Arc::new(Part::new(
                 number,
-                Arc::clone(&self.disk),
+                Arc::clone(&self.storage),
                 Arc::clone(&self.committer),
                 Arc::clone(&self.budget),
                 Arc::clone(&self.buffers),
@@ -141,7 +141,11 @@ impl Writer {
             pool: Arc::clone(&self.pool),
             flows: Arc::clone(&self.flows),
             pending: Batch::default(),
-            given_away: (!self.disk.keeps_files()).then(|| Arc::clone(&self.given_away)),
+            given_away: self
+                .storage
+                .kept()
+                .is_none()
+                .then(|| Arc::clone(&self.given_away)),
         }
     }
 }
@@ -185,6 +189,11 @@ impl PartWriter {
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         Ok(())
+    }
+
+    /// Returns the part's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.part.number()
     }
 
     /// The bytes that it brings of a part that others may bring bytes of too.
@@ -237,7 +246,7 @@ impl PartWriter {
     /// A place for a body that is to flow to its file directly, where the disk can take one and not
     /// too many do so already.
     pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
-        if !self.saved_as_it_is || !self.part.disk().takes_flows() {
+        if !self.saved_as_it_is || !self.part.takes_direct_copies() {
             return None;
         }
         Arc::clone(&self.flows).try_acquire_owned().ok()
@@ -273,7 +282,7 @@ impl PartWriter {
 
     /// Whether it can take bytes from a socket by itself.
     pub(crate) fn draws(&self) -> bool {
-        self.saved_as_it_is && self.part.disk().takes_flows() && self.given_away.is_none()
+        self.saved_as_it_is && self.part.takes_direct_copies() && self.given_away.is_none()
     }
 
     /// Adds what a socket has, at most so many bytes, after what has been added so far; how many
@@ -337,7 +346,7 @@ impl Drop for PartWriter {
                 self.part.push(&self.pool, Step::Write(rest, 0));
             }
             self.part.push(&self.pool, Step::Keep);
-        } else if self.part.is_open() {
+        } else if self.part.is_open() || self.part.is_in_memory() && !self.part.has_ended() {
             self.part.push(&self.pool, Step::Abandon);
         }
     }

@@ -22,6 +22,7 @@ mod idle;
 mod large;
 mod limits;
 mod lists;
+mod memory;
 mod mirrors;
 mod names;
 mod next_run;

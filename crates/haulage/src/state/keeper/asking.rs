@@ -43,7 +43,9 @@ impl State {
             let (run, number, part) = found;
             if assembly.is_some() {
                 // One of them is enough.
-                let _ = self.disk.drop_left(&run, part.number);
+                if let Some(lasting) = self.storage.lasting() {
+                    let _ = lasting.remove_left(&run, part.number);
+                }
                 return assembly;
             }
             self.take_over(&run, number, part, input, is_checked)
@@ -72,8 +74,8 @@ impl State {
         // In this order: whatever ends this run, its file is recorded where it is. What is recorded
         // without a file is forgotten.
         self.write(&mut [], progress).ok()?;
-        let is_taken = self.disk.take_left(run, from, number).unwrap_or(false);
-        is_taken.then_some(assembly)
+        let taken = self.storage.lasting()?.take_left(run, from, number);
+        taken.is_ok_and(|is_taken| is_taken).then_some(assembly)
     }
 
     /// What is known of the next row. Rows are looked up in their order.

@@ -39,13 +39,13 @@ impl State {
         }
         self.assemblies.wait_until_idle(GRACE);
         // Should it not be possible to record them, the next run may know what to do with them.
-        self.disk.leave_parts(self.parts_in_hand());
+        self.retain(self.parts_in_hand());
         let is_needed = match self.workspace {
             Workspace::Keep => self.close_list(&mut rest, ending)?,
             Workspace::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
         };
         let is_recorded = lock(&self.store).take().is_some();
-        lock(&self.left).close(ending.complete, is_recorded, &*self.disk);
+        lock(&self.left).close(ending.complete, is_recorded, self.storage.lasting());
         Ok(is_needed)
     }
 
@@ -60,7 +60,7 @@ impl State {
     /// Records the rest of a run of URLs, if a later run could go on with anything of it.
     fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
         if ending.everything_is_there {
-            self.disk.leave_parts(Vec::new());
+            self.retain(Vec::new());
             return Ok(false);
         }
         // A run that has come to its end leaves nothing but parts: its files are found as any
@@ -77,7 +77,7 @@ impl State {
         if is_needed {
             self.leave_recorded()?;
         } else {
-            self.disk.leave_parts(Vec::new());
+            self.retain(Vec::new());
         }
         Ok(is_needed)
     }
@@ -93,10 +93,17 @@ impl State {
         self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
     }
 
+    /// Says which parts are to stay when the run is over.
+    fn retain(&self, parts: Vec<u64>) {
+        if let Some(lasting) = self.storage.lasting() {
+            lasting.retain(parts);
+        }
+    }
+
     /// The parts that are recorded stay.
     fn leave_recorded(&self) -> Result<(), Error> {
         if let Some(recorded) = self.ask(|store| store.parts())? {
-            self.disk.leave_parts(recorded);
+            self.retain(recorded);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::state::damage::is_damage;
 use crate::state::lists::Lists;
 use crate::state::parts::Recorded;
 use crate::state::store::Store;
-use crate::write::{Disk, set_aside};
+use crate::write::{LastingParts, set_aside};
 
 type Tell = Box<dyn Fn(Warning) + Send + Sync>;
 
@@ -58,18 +58,23 @@ impl Warnings {
 
 /// Opens the database of lists, for a run that records none; `None` if it cannot be read, which is
 /// no reason not to run.
-pub(super) fn open_lists(path: &Path, disk: &dyn Disk, warnings: &Warnings) -> Option<Lists> {
+pub(super) fn open_lists(
+    path: &Path,
+    lasting: Option<&dyn LastingParts>,
+    warnings: &Warnings,
+) -> Option<Lists> {
     match Lists::open(path) {
         Ok(lists) => return Some(lists),
-        Err(unfit) if unfit.is_damage(path) => put_lists_aside(path, disk, warnings),
+        Err(unfit) if unfit.is_damage(path) => put_lists_aside(path, lasting, warnings),
         Err(_) => {}
     }
     None
 }
 
 /// Puts the database of lists aside, unless somebody is writing to it.
-fn put_lists_aside(path: &Path, disk: &dyn Disk, warnings: &Warnings) {
-    if let Ok(Some(_lock)) = disk.lock_lists() {
+fn put_lists_aside(path: &Path, lasting: Option<&dyn LastingParts>, warnings: &Warnings) {
+    let lock = lasting.map(LastingParts::lock_lists);
+    if let Some(Ok(Some(_lock))) = lock {
         let _ = warnings.put_aside(path);
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::state::damage::is_damage;
 use crate::state::parts::Unfinished;
 use crate::state::store::{Access, Store};
-use crate::write::Disk;
+use crate::write::LastingParts;
 
 /// What earlier runs have recorded, when a run begins.
 pub(super) struct Earlier {
@@ -75,15 +75,15 @@ impl Earlier {
     /// others go.
     pub(super) fn unfinished(
         &mut self,
-        disk: &dyn Disk,
+        lasting: Option<&dyn LastingParts>,
     ) -> Result<HashMap<i64, Unfinished>, Error> {
         let mut recorded = std::mem::take(&mut self.unfinished);
         let parts: Vec<_> = recorded
             .iter()
             .map(|part| (part.number, part.end()))
             .collect();
-        let kept: HashSet<u64> = disk
-            .keep_parts(&parts)
+        let kept: HashSet<u64> = lasting
+            .map_or_else(|| Ok(Vec::new()), |lasting| lasting.adopt(&parts))
             .map_err(|cause| Error::disk("cannot look through what an earlier run left", cause))?
             .into_iter()
             .collect();

@@ -9,6 +9,7 @@ use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
 use crate::state::ask::Ask;
 use crate::write::fake::{Done, FakeDisk};
+use crate::write::scratch::{LastingParts as _, Scratch as _};
 use crate::write::{Assembly, Owner};
 
 const ENDING: Ending = Ending {
@@ -44,7 +45,7 @@ fn state(database: &std::path::Path, disk: &FakeDisk) -> State {
     State::open(
         StatePlace::alone(database.to_owned()),
         &options,
-        Arc::new(disk.clone()),
+        Storage::of(Arc::new(disk.clone())),
     )
     .unwrap()
 }
@@ -114,7 +115,7 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
     }
     first.close(ENDING).unwrap();
     // One of them is not there.
-    let mut file = disk.create_part(3).unwrap();
+    let mut file = disk.create(3).unwrap();
     file.write(&[io::IoSlice::new(&vec![0; 1 << 20])]).unwrap();
     drop(file);
     let second = state(&database, &disk);
@@ -145,7 +146,7 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
             .take_up(&ask(7), &Arc::default(), "http://h/a", true)
             .is_none()
     );
-    assert_eq!(disk.first_part(), 6);
+    assert_eq!(disk.first(), 6);
 }
 
 #[test]
@@ -176,11 +177,11 @@ fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     let state = State::open(
         StatePlace::alone(database),
         &options,
-        Arc::new(disk.clone()),
+        Storage::of(Arc::new(disk.clone())),
     )
     .unwrap();
     let part = Arc::new(assembly(3));
-    drop(part.open(&disk, 0).unwrap());
+    drop(part.open(&Storage::of(Arc::new(disk.clone())), 0).unwrap());
     part.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&part);
     // One that has got its name since is none that could be synced.

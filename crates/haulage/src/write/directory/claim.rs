@@ -12,7 +12,7 @@ use super::lock::Moment;
 use super::missing::is_no_link;
 use super::part_name;
 use crate::sync::lock;
-use crate::write::disk::Replace;
+use crate::write::destination::Replace;
 
 /// The folder of this run's parts, and the one that all runs have in common.
 pub(super) struct Claims<'a> {

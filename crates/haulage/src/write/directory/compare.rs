@@ -15,7 +15,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::super::disk::{Compared, Seen};
+use super::super::destination::{Compared, Seen};
 use super::missing::is_no_link;
 use super::part_name;
 use super::unnamed::Unnamed;
@@ -53,7 +53,7 @@ const MARKERS: [&str; 15] = [
 
 /// Returns the marker of another tool that stands beside a name below a folder; `None` where there
 /// is none.
-pub(super) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
+pub(in crate::write) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
     let mut beside = String::with_capacity(path.len() + 20);
     MARKERS.into_iter().find(|marker| {
         beside.clear();

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::WORKSPACE;
 use crate::plan::name::TargetName;
-use crate::write::disk::Present;
+use crate::write::destination::Present;
 
 /// What stands at a name below a folder.
 pub(in crate::write) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{Mode, Timespec, Timestamps, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
-use super::super::disk::PartFile;
 use super::super::room::Room;
+use super::super::scratch::PartFile;
 use super::write_out::WriteOut;
 
 /// How a file is made: never executable (0o666 less the umask).

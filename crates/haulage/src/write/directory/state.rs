@@ -9,8 +9,8 @@ use super::workspace::{PARTS, Space};
 use super::{STATE, WORKSPACE};
 use crate::error::{Error, ErrorKind};
 use crate::event::Warning;
-use crate::write::disk::Held;
 use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
+use crate::write::scratch::Held;
 
 /// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE
 /// (sshfs and many others), 9P, AFS, Ceph, Lustre, GPFS.

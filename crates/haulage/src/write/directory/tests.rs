@@ -40,7 +40,7 @@ fn save(
     bytes: &[u8],
     replace: Replace,
 ) -> io::Result<()> {
-    let mut file = directory.create_part(part)?;
+    let mut file = directory.create(part)?;
     assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
     file.close()?;
     directory.commit(part, &target(name), replace)
@@ -106,7 +106,7 @@ fn save_whole(directory: &Directory, part: u64, name: &str, bytes: &[u8]) -> io:
     assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
     file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000))?;
     file.close()?;
-    directory.sync_part(part)?;
+    KeptParts::sync(directory, part)?;
     directory.commit(part, &target(name), Replace::Never)
 }
 
@@ -140,7 +140,7 @@ fn what_is_written_at_once_is_a_file_like_any_other_whether_or_not_it_had_a_name
         assert_eq!(fs::read(folder.path().join("c")).unwrap(), b"two");
         // Or none.
         save_whole(&directory, 3, "c", b"three").unwrap_err();
-        directory.remove_part(3).unwrap();
+        directory.remove(3).unwrap();
         let gone = directory.commit(3, &target("d"), Replace::Never);
         assert_eq!(gone.unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(parts(folder.path()), 0);
@@ -242,21 +242,21 @@ fn parts_of_an_earlier_run_are_removed_unless_they_are_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let directory = open_for_lists(folder.path());
     for part in [3, 7, 8] {
-        let mut file = directory.create_part(part).unwrap();
+        let mut file = directory.create(part).unwrap();
         file.write(&[IoSlice::new(b"0123456789")]).unwrap();
     }
     drop(directory);
     let directory = open_for_lists(folder.path());
     // The last is shorter than it should be, and one is not there.
-    let kept = directory.keep_parts(&[(7, 10), (8, 11), (9, 1)]).unwrap();
+    let kept = directory.adopt(&[(7, 10), (8, 11), (9, 1)]).unwrap();
     assert_eq!(kept, [7]);
-    assert_eq!(directory.first_part(), 10);
-    drop(directory.create_part(3).unwrap());
-    let mut file = directory.open_part(7, 4).unwrap();
+    assert_eq!(directory.first(), 10);
+    drop(directory.create(3).unwrap());
+    let mut file = KeptParts::open(&directory, 7, 4).unwrap();
     file.write(&[IoSlice::new(b"---")]).unwrap();
     drop(file);
     let mut text = String::new();
-    let mut part = directory.read_part(7).unwrap();
+    let mut part = KeptParts::read(&directory, 7).unwrap();
     part.read_to_string(&mut text).unwrap();
     assert_eq!(text, "0123---789");
 }
@@ -270,7 +270,7 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
     fs::create_dir(workspace.join("of another")).unwrap();
     let second = open(folder.path());
     assert_eq!(second.space.left.len(), 1);
-    second.remove_left(&second.space.left[0]).unwrap();
+    second.remove_left_run(&second.space.left[0]).unwrap();
     second.close(true);
     assert!(workspace.exists(), "something else is in it: it stays");
     fs::remove_dir(workspace.join("of another")).unwrap();
@@ -364,7 +364,7 @@ fn first_part_has_the_name_where_no_call_claims_it() {
     let folder = tempfile::tempdir().unwrap();
     let directory = open(folder.path());
     for part in [1, 2] {
-        let mut file = directory.create_part(part).unwrap();
+        let mut file = directory.create(part).unwrap();
         file.write(&[IoSlice::new(part.to_string().as_bytes())])
             .unwrap();
     }
@@ -392,13 +392,13 @@ fn first_part_has_the_name_where_no_call_claims_it() {
 fn run_that_ends_removes_nothing_of_another_one() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (open(folder.path()), open(folder.path()));
-    drop(first.create_part(1).unwrap());
+    drop(first.create(1).unwrap());
     assert_eq!(second.space.left, Vec::<String>::new());
     second
-        .remove_left(first.space.own.as_ref().unwrap())
+        .remove_left_run(first.space.own.as_ref().unwrap())
         .unwrap();
     second.close(true);
-    first.read_part(1).unwrap();
+    KeptParts::read(&first, 1).unwrap();
     first.close(true);
     assert!(!folder.path().join(WORKSPACE).exists());
 }

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, OFlags, linkat, openat, unlinkat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
-use super::super::disk::PartFile;
+use super::super::scratch::PartFile;
 use super::open::{self, OpenPart};
 use super::part_name;
 

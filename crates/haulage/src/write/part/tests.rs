@@ -23,9 +23,9 @@ const IO_ERROR: i32 = 5;
 
 fn writer(disk: &FakeDisk) -> Writer {
     let pool = BlockingPool::new("test-disk", 4).unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let syncs = Arc::new(Syncs::new(Arc::clone(&disk)));
-    Writer::new(disk, syncs, Arc::new(pool), Durability::None)
+    let storage = Storage::of(Arc::new(disk.clone()));
+    let syncs = Arc::new(Syncs::new(Arc::clone(&storage)));
+    Writer::new(storage, syncs, Arc::new(pool), Durability::None)
 }
 
 /// How a part becomes the file `a`, and what came of it.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::super::super::commit::{Saving, name_after_comparing};
 use super::super::super::content::Expected;
-use super::super::super::disk::{Disk, Replace};
+use super::super::super::destination::{Destination as _, Lookup as _, Replace};
+use super::super::super::scratch::Scratch as _;
+use super::super::super::storage::Storage;
 use super::super::super::verify::{Arrived, Verified, verify};
 use super::super::Directory;
 use super::*;
@@ -18,11 +20,11 @@ fn target(name: &str) -> TargetName {
     TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
-fn open(path: &Path) -> Directory {
+fn open(path: &Path) -> Arc<Directory> {
     let mut options = Options::into(path);
     options.durability = Durability::None;
     options.min_free = Some(0);
-    Directory::open(path, &options).unwrap().0
+    Arc::new(Directory::open(path, &options).unwrap().0)
 }
 
 /// Makes a part of these bytes, with a name among the parts or without one.
@@ -30,7 +32,7 @@ fn part(directory: &Directory, number: u64, bytes: &[u8], is_whole: bool) {
     let mut file = if is_whole {
         directory.create_whole(number).unwrap()
     } else {
-        directory.create_part(number).unwrap()
+        directory.create(number).unwrap()
     };
     assert_eq!(file.write(&[IoSlice::new(bytes)]).unwrap(), bytes.len());
     file.close().unwrap();
@@ -71,7 +73,7 @@ fn a_part_is_compared_to_the_last_byte() {
             let compared = directory.compare(number, &target("a")).unwrap();
             assert_eq!(compared.likeness, expected, "{}", theirs.len());
             assert!(!compared.is_link);
-            directory.remove_part(number).unwrap();
+            directory.remove(number).unwrap();
         }
     }
     assert_eq!(parts_left(folder.path()), 0);
@@ -176,7 +178,7 @@ fn verified(bytes: &[u8]) -> Verified {
 
 /// Names a part of these bytes, which came from this URL, as `name`; the name that it got.
 fn save(
-    directory: &Directory,
+    directory: &Arc<Directory>,
     number: u64,
     name: &str,
     given: &str,
@@ -191,7 +193,8 @@ fn save(
         modified: None,
         done: Box::new(|_| {}),
     };
-    let named = name_after_comparing(directory, number, &verified(bytes), &saving)?;
+    let storage = Storage::of(Arc::clone(directory));
+    let named = name_after_comparing(&storage, number, &verified(bytes), &saving)?;
     Ok(named.unwrap_or(saving.target))
 }
 
