@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::lane::Lane;
+use super::link::Link;
 use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
 use crate::schedule::Way;
 
-impl Lane {
+impl Link {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
     /// share.
     pub(super) async fn connected(&mut self, url: &HttpUrl, connects: bool) -> Result<bool, Error> {
@@ -25,7 +25,7 @@ impl Lane {
         }
         self.disconnect();
         self.connecting = true;
-        self.sent = Some(Instant::now());
+        self.sent_at = Some(Instant::now());
         let connected = self
             .core
             .connector
@@ -37,7 +37,7 @@ impl Lane {
             Ok(connection) => {
                 dispatcher.on_connected(self.host, &connection);
                 self.connection = Some(connection);
-                self.used = false;
+                self.is_reused = false;
                 Ok(true)
             }
             Err(error) => {
@@ -66,7 +66,7 @@ impl Lane {
         if is_exclusive {
             self.connection = connected;
             // Its server may close it before the first request.
-            self.used = true;
+            self.is_reused = true;
         }
         let dispatcher = &self.core.dispatcher;
         dispatcher.on_connected_ahead(self.host, &self.handle, is_exclusive)
@@ -98,7 +98,7 @@ impl Lane {
                     let mut shared = Connection::Http2(shared);
                     let is_open = shared.is_open();
                     self.connection = Some(shared);
-                    self.used = true;
+                    self.is_reused = true;
                     if is_open {
                         return ControlFlow::Break(true);
                     }
@@ -112,19 +112,19 @@ impl Lane {
     fn disconnect(&mut self) {
         if self.connection.as_mut().is_some_and(Connection::is_open) {
             self.connection = None;
-            self.used = false;
+            self.is_reused = false;
         } else {
-            self.leave();
+            self.give_up();
         }
     }
 
     /// Gives the connection up, for the host's other lanes too if they share it: they go on
     /// elsewhere once what they have on it has ended.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn give_up(&mut self) {
         if let Some(Connection::Http2(shared)) = self.connection.take() {
             let dispatcher = &self.core.dispatcher;
             dispatcher.on_connection_lost(self.host, shared.number);
         }
-        self.used = false;
+        self.is_reused = false;
     }
 }

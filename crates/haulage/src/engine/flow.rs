@@ -32,13 +32,13 @@ impl Lane {
         let (true, Some(transfer)) = (is_bare, whose.transfer().cloned()) else {
             return Ok(false);
         };
-        if !matches!(self.connection, Some(Connection::Http1(_))) {
+        if !matches!(self.link.connection, Some(Connection::Http1(_))) {
             return Ok(false);
         }
         let Some(place) = part.place_for_flow() else {
             return Ok(false);
         };
-        let Some(Connection::Http1(connection)) = self.connection.take() else {
+        let Some(Connection::Http1(connection)) = self.link.connection.take() else {
             return Ok(false);
         };
         // It will have no other request.
@@ -46,13 +46,13 @@ impl Lane {
         read.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         let left = length - read.len() as u64;
         transfer.add(read.len() as u64);
-        let turn = self.idle.aside(self.inflow.turn()).await;
+        let turn = self.link.idle.aside(self.inflow.turn()).await;
         self.inflow.took(&turn, read.len() as u64);
         part.write(read).await?;
         let flow = Flow {
             wire,
             bytes: left,
-            pace: self.pace(),
+            pace: self.link.pace(),
             transfer,
             inflow: self.inflow.clone(),
         };
@@ -73,8 +73,8 @@ impl Lane {
                 ErrorKind::Incomplete,
                 "the server closed the connection before the file was complete",
             ),
-            Broken::Silent => self.idle.silent(),
-            Broken::Slow => self.idle.slow(),
+            Broken::Silent => self.link.idle.silent(),
+            Broken::Slow => self.link.idle.slow(),
             Broken::Socket(cause) => classify::connection(cause),
             Broken::File(cause) => Error::disk("cannot write", cause),
         }

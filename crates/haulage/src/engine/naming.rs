@@ -19,7 +19,7 @@ use crate::sync::lock;
 /// The names of a run's rows.
 pub(super) struct Naming {
     layout: Layout,
-    naming: options::Naming,
+    named_by: options::Naming,
     purpose: Purpose,
     portable_names: bool,
     /// What the destination takes in names, once a row has needed to know.
@@ -51,7 +51,7 @@ impl Naming {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             layout: options.layout,
-            naming: options.naming,
+            named_by: options.naming,
             purpose: options.purpose,
             portable_names: options.portable_names,
             accepted: OnceLock::new(),
@@ -62,7 +62,7 @@ impl Naming {
     /// Returns whether a row's name is known only once its server has answered; then nothing is
     /// known before of what stands there.
     pub(super) fn is_named_later(&self, request: &Request) -> bool {
-        self.naming == options::Naming::ByServer && request.name.is_none()
+        self.named_by == options::Naming::ByServer && request.name.is_none()
     }
 
     /// Returns what names may hold beyond what every system takes. The first call asks the
@@ -128,7 +128,7 @@ impl Naming {
         let (given, checksums) = (request.url(), &request.checksums);
         match (self.layout, &request.name) {
             (Layout::Row, Some(_)) => names.claim_beside_numbered(wanted, row, given, checksums),
-            (Layout::Row, None) if self.naming == options::Naming::ByUrl => {
+            (Layout::Row, None) if self.named_by == options::Naming::ByUrl => {
                 names.claim_numbered(wanted, given, checksums)
             }
             _ => names.claim(wanted, given, checksums),

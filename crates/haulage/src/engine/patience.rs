@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::lane::Lane;
 use crate::schedule::HostId;
 
 /// How long a request may wait for a host that has not answered yet.
@@ -16,6 +15,10 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    pub(super) fn new(core: Arc<Core>, host: HostId, time: Duration) -> Self {
+        Self { core, host, time }
+    }
+
     /// Waits until the request has to give way: as long as nobody else wants its slot, for ever.
     async fn is_over(&self) {
         loop {
@@ -40,24 +43,5 @@ pub(super) async fn within<T>(
         biased;
         came = waits => Some(came),
         () = patience.is_over() => None,
-    }
-}
-
-impl Lane {
-    /// How long the present request may wait for its host. `None` where that has answered before.
-    pub(super) fn patience(&self) -> Option<Patience> {
-        self.patience.map(|time| Patience {
-            core: Arc::clone(&self.core),
-            host: self.host,
-            time,
-        })
-    }
-
-    /// Gives the present request up, as if it had not been sent: it goes back to its queue.
-    pub(super) fn give_way(&mut self) {
-        self.stop_connecting();
-        // Over HTTP/2 that ends its stream, and no other.
-        self.connection = None;
-        self.used = false;
     }
 }

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use super::attempt::AttemptEnd;
 use super::item::Item;
 use super::lane::Lane;
+use super::link::Link;
 use super::watch::Whose;
 use crate::error::Error;
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::connection::Connection;
-use crate::fetch::idle::IdleTimer;
 use crate::inflow::{Inflow, Turn};
 use crate::plan::head::{Entity, Head};
 use crate::plan::size;
@@ -117,7 +117,7 @@ impl Lane {
                 }
                 continue;
             }
-            let next = next(body, &mut self.connection, &self.inflow, &mut self.idle);
+            let next = next(body, &mut self.link, &self.inflow);
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait, however often it is looked at meanwhile: for each the time would begin
@@ -132,13 +132,13 @@ impl Lane {
             size::check(received, self.core.options.max_size)?;
             let length = bytes.len() as u64;
             self.inflow.took(&turn, length);
-            self.idle.aside(part.write(bytes)).await?;
+            self.link.idle.aside(part.write(bytes)).await?;
             if let Some(transfer) = whose.transfer() {
                 transfer.add(length);
             }
         }
         // What is left of it belongs to others.
-        self.put_aside(body).await;
+        self.link.drain_or_close(body).await;
         Ok(())
     }
 }
@@ -151,8 +151,9 @@ impl Lane {
         if !body.length().is_some_and(is_worth_a_look) || !part.draws() {
             return Ok(0);
         }
-        let held = body.held(self.connection.as_ref());
-        let (true, Some(Connection::Http1(http1))) = (held >= WORTH_DRAWING, &mut self.connection)
+        let held = body.held(self.link.connection.as_ref());
+        let (true, Some(Connection::Http1(http1))) =
+            (held >= WORTH_DRAWING, &mut self.link.connection)
         else {
             return Ok(0);
         };
@@ -160,35 +161,35 @@ impl Lane {
         let Ok(socket) = http1.socket() else {
             return Ok(0);
         };
-        let turn = self.idle.aside(self.inflow.turn()).await;
+        let turn = self.link.idle.aside(self.inflow.turn()).await;
         let left = body.length().unwrap_or_default().min(turn.most());
         let left = part.left().map_or(left, |most| left.min(most));
         let most = usize::try_from(left).unwrap_or(usize::MAX);
-        let drawn = self.idle.aside(part.draw(socket, most)).await;
+        let drawn = self.link.idle.aside(part.draw(socket, most)).await;
         let bytes = match &drawn {
             Ok(Ok(bytes)) => *bytes,
             _ => 0,
         };
         self.inflow.took(&turn, bytes);
-        body.took(&mut self.connection, bytes);
-        self.idle
+        body.took(&mut self.link.connection, bytes);
+        self.link
+            .idle
             .received(usize::try_from(bytes).unwrap_or(usize::MAX));
         drawn?.map_err(classify::connection)
     }
 }
 
-/// What a body brings next, once it is its lane's turn.
+/// Returns what a body brings next, once it is its lane's turn; `None` at its end.
 async fn next(
     body: &mut ResponseBody,
-    connection: &mut Option<Connection>,
+    link: &mut Link,
     inflow: &Inflow,
-    idle: &mut IdleTimer,
 ) -> Result<Option<(Bytes, Turn)>, Error> {
     if body.is_at_end() {
         return Ok(None);
     }
-    let turn = idle.aside(inflow.turn()).await;
-    match body.next(connection, idle).await {
+    let turn = link.idle.aside(inflow.turn()).await;
+    match link.next(body).await {
         Ok(Some(bytes)) => Ok(Some((bytes, turn))),
         other => {
             inflow.took(&turn, 0);

@@ -47,7 +47,7 @@ impl Lane {
             modified: entity.modified(),
         };
         let looks = self.core.place_of(item, offered);
-        self.idle.aside(looks).await
+        self.link.idle.aside(looks).await
     }
 }
 

@@ -72,7 +72,7 @@ impl Lane {
         let step = match verdict {
             Verdict::Continue(range) => self.go_on(item, kept, range, body).await,
             Verdict::Complete => {
-                self.put_aside(body).await;
+                self.link.drain_or_close(body).await;
                 Ok(self.complete(item, &kept))
             }
             Verdict::StartAgain(agreement) => {
@@ -80,16 +80,16 @@ impl Lane {
                 return ControlFlow::Continue(());
             }
             Verdict::Changed => {
-                self.put_aside(body).await;
+                self.link.drain_or_close(body).await;
                 Ok(AttemptEnd::Restart(Error::new(ErrorKind::Changed, CHANGED)))
             }
             Verdict::Refused(refusal) => {
-                self.put_aside(body).await;
+                self.link.drain_or_close(body).await;
                 let why = format!("the server {}", refusal.what());
                 Ok(AttemptEnd::Restart(Error::new(ErrorKind::Protocol, why)))
             }
             Verdict::NotAnAnswer if may_refuse_ranges(head) => {
-                self.put_aside(body).await;
+                self.link.drain_or_close(body).await;
                 item.progress.ignores_partial = true;
                 Ok(AttemptEnd::Resume)
             }
@@ -107,11 +107,11 @@ impl Lane {
         body: &mut ResponseBody,
     ) -> Result<AttemptEnd, Error> {
         if let Err(error) = size::check(kept.identity.total, self.core.options.max_size) {
-            self.put_aside(body).await;
+            self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Failed(error));
         }
         if let Some(place) = self.is_there(item, &kept.entity, None).await {
-            self.put_aside(body).await;
+            self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Exists(kept.entity.clone(), place));
         }
         let here = kept.pieces();

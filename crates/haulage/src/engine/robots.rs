@@ -69,8 +69,7 @@ impl Lane {
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
-        (self.sent, self.answered) = (None, None);
-        self.connecting = connects;
+        self.link.begin_request(connects);
         let found = tokio::select! {
             biased;
             () = stopping => return ControlFlow::Break(()),
@@ -87,13 +86,13 @@ impl Lane {
                 query.hops += 1;
                 self.core.push(Work::Robots(query), wait);
             }
-            Ok(RobotsReply::PutBack) => self.core.put_back(self.host, Work::Robots(query)),
+            Ok(RobotsReply::PutBack) => self.core.put_back(self.link.host, Work::Robots(query)),
             Err(error) => {
-                self.stop_connecting();
-                self.connection = None;
-                let goes_on = !self.is_trouble(&error) || {
-                    let overloaded = self.overloaded(&error);
-                    self.core.host_failed(self.host, overloaded, &error)
+                self.link.stop_connecting();
+                self.link.connection = None;
+                let goes_on = !self.link.is_trouble(&error) || {
+                    let overloaded = self.link.overloaded(&error);
+                    self.core.host_failed(self.link.host, overloaded, &error)
                 };
                 self.core.robots_failed(query, &error, goes_on);
             }
@@ -108,7 +107,10 @@ impl Lane {
     ) -> Result<RobotsReply, Error> {
         let to = query.request_target();
         redirect::check_scheme(to.url(), self.core.options.plain_http)?;
-        let answer = self.answer(to, &HeaderMap::new(), &mut 0, connects).await?;
+        let answer = self
+            .link
+            .request(to, &HeaderMap::new(), &mut 0, connects)
+            .await?;
         let Some((head, mut body)) = answer else {
             return Ok(RobotsReply::PutBack);
         };
@@ -135,14 +137,14 @@ impl Lane {
                 }
             }
             Answer::Fail(error) if says_nothing(&error, head.status) => {
-                self.put_aside(&mut body).await;
+                self.link.drain_or_close(&mut body).await;
                 return Err(error);
             }
             Answer::Fail(_) | Answer::Redirect(_) | Answer::Unchanged(_) => {
                 RobotsReply::Robots(Robots::default())
             }
         };
-        self.put_aside(&mut body).await;
+        self.link.drain_or_close(&mut body).await;
         Ok(found)
     }
 
@@ -155,7 +157,7 @@ impl Lane {
         let layers = coding::to_undo(fields, true)?;
         let mut text = Vec::new();
         while text.len() < robots::MOST
-            && let Some(bytes) = body.next(&mut self.connection, &mut self.idle).await?
+            && let Some(bytes) = self.link.next(body).await?
         {
             text.extend_from_slice(&bytes);
         }

@@ -31,13 +31,13 @@ impl Lane {
         connects: bool,
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
-        self.connecting = connects;
+        self.link.connecting = connects;
         let Some(share) = segments.claim(at) else {
-            self.stop_connecting();
+            self.link.stop_connecting();
             self.core.drop_segment(segments, at);
             return ControlFlow::Continue(true);
         };
-        (self.sent, self.answered) = (None, None);
+        self.link.begin_request(connects);
         let brought = tokio::select! {
             biased;
             () = stopping => {
@@ -51,11 +51,11 @@ impl Lane {
             Ok(None) => {}
             Ok(Some(elsewhere)) => segments.redirect(at, elsewhere),
             Err(error) => {
-                self.stop_connecting();
-                self.connection = None;
-                let (core, overloaded) = (&self.core, self.overloaded(&error));
+                self.link.stop_connecting();
+                self.link.connection = None;
+                let (core, overloaded) = (&self.core, self.link.overloaded(&error));
                 core.dispatcher.on_segment_refused(
-                    self.host,
+                    self.link.host,
                     overloaded,
                     &error,
                     &core.options.retry,
@@ -105,7 +105,7 @@ impl Lane {
         only_if_unchanged(&identity, &mut headers);
         segments.requests.fetch_add(1, Ordering::Relaxed);
         let to = segments.request_target(&source);
-        let response = self.answer(to, &headers, &mut 0, connects).await?;
+        let response = self.link.request(to, &headers, &mut 0, connects).await?;
         let Some((head, mut body)) = response else {
             return Err(Error::new(
                 ErrorKind::Connect,
@@ -118,7 +118,7 @@ impl Lane {
         else {
             // At once: the one before may go on to it before it comes there.
             drop(share);
-            self.put_aside(&mut body).await;
+            self.link.drain_or_close(&mut body).await;
             return match refused(&head, length) {
                 Some(error) => Err(error),
                 None => self.led_from(&source, to.url(), &head).map(Some),
@@ -128,7 +128,7 @@ impl Lane {
         share.ends_at(range.end);
         let Some(part) = self.core.parts.writer.bring_share(share) else {
             // The one before was there first.
-            self.put_aside(&mut body).await;
+            self.link.drain_or_close(&mut body).await;
             return Ok(None);
         };
         let length = range.end - range.start;

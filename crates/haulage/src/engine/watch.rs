@@ -53,7 +53,7 @@ impl Lane {
     /// connection share what it can bring: there only others than its host do.
     pub(super) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
         let options = &self.core.options;
-        let may_be_split = matches!(self.connection, Some(Connection::Http1(_)));
+        let may_be_split = matches!(self.link.connection, Some(Connection::Http1(_)));
         let is_shared = may_be_split
             || match whose {
                 Whose::Item(item) => item.joins_mirrors(),
@@ -79,7 +79,7 @@ impl Lane {
         let (Whose::Item(_), Some(transfer)) = (whose, whose.transfer()) else {
             return None;
         };
-        let (sent, answered) = (self.sent?, self.answered?);
+        let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
         let round_trip = answered.saturating_duration_since(sent);
         let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
         let asked_for_many = self.core.options.split > Options::DEFAULT_SPLIT;
