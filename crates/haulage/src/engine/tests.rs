@@ -296,8 +296,8 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     options.retry.retries = 100;
     options.retry.max_time = std::time::Duration::from_secs(2);
     let mut engine = Engine::start_on(options, Arc::new(FakeDisk::default()), None).unwrap();
-    engine.core.spill.break_it();
-    let core = Arc::clone(&engine.core);
+    engine.run.spill.break_it();
+    let run = Arc::clone(&engine.run);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
     // More than are read as long as nothing goes to the disk.
@@ -308,7 +308,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
         while events.next_many(&mut all).await > 0 {}
         all
     });
-    assert!(core.spill.is_refused());
+    assert!(run.spill.is_refused());
     let outcomes = outcomes(all);
     assert_eq!(outcomes.len(), 11_000);
     for outcome in outcomes {
