@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::Engine;
-use super::core::Core;
-use super::ledger::EventReceiver;
+use super::run::Run;
+use super::run::ledger::EventReceiver;
 use crate::event::Event;
 use crate::outcome::Outcome;
 
@@ -18,15 +18,15 @@ use crate::outcome::Outcome;
 /// What waits in it is bounded by the engine's look-ahead. Works on any runtime.
 pub struct Events {
     received: EventReceiver,
-    core: Arc<Core>,
+    run: Arc<Run>,
     over: bool,
 }
 
 impl Events {
-    pub(super) fn new(received: EventReceiver, core: Arc<Core>) -> Self {
+    pub(super) fn new(received: EventReceiver, run: Arc<Run>) -> Self {
         Self {
             received,
-            core,
+            run,
             over: false,
         }
     }
@@ -57,14 +57,14 @@ impl Events {
             buffer.push(event);
             more += 1;
         }
-        self.core.ledger.received(ended);
+        self.run.ledger.received(ended);
         more
     }
 
     /// Waits until the run is over: there are no events then but those that wait here. For whoever
     /// does not look at each at once.
     pub async fn over(&self) {
-        self.core.over.cancelled().await;
+        self.run.over.cancelled().await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -77,7 +77,7 @@ impl Events {
             Some(Event::Ended(outcome)) => {
                 // Its bytes are the caller's now.
                 outcome.reservation = None;
-                self.core.ledger.received(1);
+                self.run.ledger.received(1);
             }
             Some(_) => {}
         }

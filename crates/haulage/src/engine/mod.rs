@@ -1,58 +1,59 @@
 //! Wires the stations: the one place that knows them all, and the one loop there is. The head of a
-//! response can put more work back into a host's queue: a redirect's next hop, a repetition.
+//! response can put more work back into a host's queue: a redirect's next hop, a retry.
+//!
+//! ```text
+//!   rows                                                                        events
+//!    │                                                                            ▲
+//!    ▼                                                                            │
+//!  intake/ ────────► lifecycle/ ◄───────────────────────────────── lane/          │
+//!  reader             enqueue ──► Dispatcher (schedule) ──lease──►  link          │
+//!  recall             attempt ◄──────── AttemptEnd ───────────────  exchange      │
+//!  existing           finish ───► Ledger (window, state, events) ─────────────────┘
+//!                     unchanged     Naming (names, followers)       receive, direct
+//!                     segments ───► Parts (writer, disk, hashes) ◄─ segment, resume, robots
+//! ```
+//!
+//! | folder | holds | imports |
+//! |---|---|---|
+//! | `mod.rs`, `events` | [`Engine`], the handle; the streams that the caller reads | all |
+//! | `lane/` | a connection at work, on the worker thread that it never leaves | `run`, `item`, `segments` |
+//! | `intake/` | before the first request: rows are read, recalled, compared with the disk | `run`, `item` |
+//! | `lifecycle/` | the one loop: enqueue, attempt, finish | `run`, `item`, `segments` |
+//! | `run/` | what a run owns: the services above, each with its lock | `item` |
+//! | `item/` | the nouns of a row in progress | `segments` |
+//! | `segments/` | one file in segments: a state machine, generic over the item that it parks | |
+//!
+//! Imports lead down this table, except for three: the handle starts workers, [`Outcomes`] keeps the
+//! handle alive, and tests. `intake` and `lifecycle` are the methods of
+//! [`Run`](self::run::Run), where several services meet; `.ci/circles` finds files that import each
+//! other.
+//!
+//! | lock | owner | taken while it is held |
+//! |---|---|---|
+//! | rows on the disk | `run/spill` | schedule, window |
+//! | segments of a file | `segments/download` | schedule, bytes of its part |
+//! | origins that want one connection | `Run` | schedule, robots |
+//! | schedule | `run/dispatcher` | robots, a lane's slot, the committer |
+//! | robots, names and followers, window, a lane's slot | `run/robots`, `naming`, `window`, `handover` | none |
+//!
+//! Whoever stops the run cancels the token first, and empties queues, gate and spill after that, each
+//! under its lock: whatever is added under the same lock either sees the token, or is found there.
 
-mod aside;
-mod attempt;
-mod connecting;
-mod core;
-mod descriptors;
-mod dispatcher;
-mod download;
-mod ended;
-mod enqueue;
 mod events;
-mod exchange;
-mod existing;
-mod flow;
-mod handover;
-mod host_unavailable;
 mod intake;
 mod item;
-mod known;
 mod lane;
-mod ledger;
-mod naming;
-mod outcome;
-mod parts;
-mod patience;
-mod present;
-mod progress;
-mod range_request;
-mod receive;
-mod refresh;
-mod resume;
-mod robots;
-mod robots_gate;
-mod robots_query;
+mod lifecycle;
+mod run;
 mod segments;
-mod server_name;
-mod settle;
-mod share;
-mod sources;
-mod spill;
-mod stop;
-mod trouble;
-mod watch;
-mod window;
-mod work;
-mod worker;
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use self::core::Core;
-use self::worker::Worker;
+use self::intake::reader::{self, Source};
+use self::lane::worker::Worker;
+use self::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::check_tls;
@@ -91,8 +92,8 @@ pub use self::events::{Events, Outcomes};
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    core: Arc<Core>,
-    sources: mpsc::Sender<intake::Source>,
+    run: Arc<Run>,
+    sources: mpsc::Sender<Source>,
     events: Option<Events>,
 }
 
@@ -145,23 +146,23 @@ impl Engine {
     ) -> Result<Self, Error> {
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
-        let (core, events) = Core::new(options, storage, state, lanes)?;
+        let (run, events) = run::start(options, storage, state, lanes)?;
         let (sources, fed) = mpsc::channel();
         // From here on, dropping it ends the threads that have started.
         let engine = Self {
-            events: Some(Events::new(events, Arc::clone(&core))),
-            core: Arc::clone(&core),
+            events: Some(Events::new(events, Arc::clone(&run))),
+            run: Arc::clone(&run),
             sources,
         };
         for worker in workers {
-            worker.start(Arc::clone(&core)).map_err(no_thread)?;
+            worker.start(Arc::clone(&run)).map_err(no_thread)?;
         }
-        if let Some(state) = &core.state {
-            let (failing, telling) = (Arc::clone(&core), Arc::clone(&core));
-            let warning = Arc::downgrade(&core);
+        if let Some(state) = &run.state {
+            let (failing, telling) = (Arc::clone(&run), Arc::clone(&run));
+            let warning = Arc::downgrade(&run);
             state.warn(move |what| {
-                if let Some(core) = warning.upgrade() {
-                    core.ledger.emit(Event::Warned(what));
+                if let Some(run) = warning.upgrade() {
+                    run.ledger.emit(Event::Warned(what));
                 }
             });
             state
@@ -173,7 +174,7 @@ impl Engine {
         }
         thread::Builder::new()
             .name("haulage-intake".into())
-            .spawn(move || intake::read_all(&core, &fed))
+            .spawn(move || reader::read_all(&run, &fed))
             .map_err(no_thread)?;
         Ok(engine)
     }
@@ -189,37 +190,37 @@ impl Engine {
         // The intake thread ends only after this handle has gone.
         let _ = self
             .sources
-            .send(intake::Source::Rows(Box::new(source.into_iter())));
+            .send(Source::Rows(Box::new(source.into_iter())));
     }
 
     /// Says that nothing more will be fed: the events end when all is done.
     pub fn close(&self) {
-        let _ = self.sources.send(intake::Source::End);
+        let _ = self.sources.send(Source::End);
     }
 
     /// Stops: nothing more is started, what is in flight ends as `cancelled`, and the events end.
     /// Items that had not started have no outcome.
     pub fn cancel(&self) {
-        self.core.cancel();
+        self.run.cancel();
     }
 
     /// Returns how many rows the input has, bad ones included; `None` before all of it has been
     /// read, which a run that is stopped may never do.
     #[must_use]
     pub fn input_rows(&self) -> Option<u64> {
-        self.core.ledger.input_rows()
+        self.run.ledger.input_rows()
     }
 
     /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does;
     /// `None` lifts it.
     pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
-        self.core.rates.set_total(rate);
+        self.run.rates.set_total(rate);
     }
 
     /// Limits what comes from each host from now on, as [`Options::limit_rate_per_host`] does;
     /// `None` lifts it.
     pub fn limit_rate_per_host(&self, rate: Option<NonZeroU64>) {
-        self.core.rates.set_per_host(rate);
+        self.run.rates.set_per_host(rate);
     }
 
     /// What happens, from the beginning on. They must be received for the run to go on: the engine
@@ -246,7 +247,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.core.cancel();
+        self.run.cancel();
     }
 }
 
@@ -264,6 +265,7 @@ fn no_thread(cause: std::io::Error) -> Error {
     .caused_by(cause)
 }
 
+#[cfg(test)]
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

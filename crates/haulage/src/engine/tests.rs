@@ -304,13 +304,13 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     options.retry.max_time = std::time::Duration::from_secs(2);
     let mut engine =
         Engine::start_on(options, Storage::of(Arc::new(FakeDisk::default())), None).unwrap();
-    engine.core.spill.break_it();
-    let core = Arc::clone(&engine.core);
+    engine.run.spill.break_it();
+    let run = Arc::clone(&engine.run);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
     // As many as are read until some are to go to the disk, and some more. The host may be given up
     // before that on a slow machine; then it begins anew with the rows that follow.
-    let told = Arc::clone(&core);
+    let told = Arc::clone(&run);
     let before = (0..1_000_000).take_while(move |_| !told.spill.is_refused());
     let read = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&read);
@@ -324,7 +324,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
         while events.next_many(&mut all).await > 0 {}
         all
     });
-    assert!(core.spill.is_refused());
+    assert!(run.spill.is_refused());
     let outcomes = outcomes(all);
     assert_eq!(outcomes.len(), read.load(Ordering::Relaxed));
     for outcome in outcomes {

@@ -75,7 +75,8 @@ impl State {
         // without a file is forgotten.
         self.write(&mut [], progress).ok()?;
         let taken = self.storage.lasting()?.take_left(run, from, number);
-        taken.is_ok_and(|is_taken| is_taken).then_some(assembly)
+        let is_taken = taken.unwrap_or(false);
+        is_taken.then_some(assembly)
     }
 
     /// What is known of the next row. Rows are looked up in their order.

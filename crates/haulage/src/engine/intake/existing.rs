@@ -1,0 +1,315 @@
+//! What stands at a row's name already, and what becomes of the row then.
+
+use std::sync::Arc;
+
+use crate::checksum::Checksum;
+use crate::engine::item::existing::{ExistingCheck, FileInfo};
+use crate::engine::item::outcome;
+use crate::engine::item::{AtName, Item};
+use crate::engine::run::Run;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::redirect;
+use crate::http_url::HttpUrl;
+use crate::options::{Existing, Purpose};
+use crate::outcome::{Outcome, Renamed, Status};
+use crate::plan::name::TargetName;
+use crate::plan::registry::{Key, Settled};
+use crate::request::Request;
+use crate::write::{Present, Rechecked, differing};
+
+impl Run {
+    /// A row has its name: queues it, unless what stands there ends it.
+    pub(crate) fn fetch_or_end(
+        self: &Arc<Self>,
+        row: u64,
+        request: Request,
+        target: TargetName,
+        key: Key,
+        renamed: Option<Renamed>,
+    ) {
+        let there = if self.naming.is_named_later(&request) {
+            ExistingCheck::Fetch
+        } else {
+            self.there(&target, &request)
+        };
+        if let ExistingCheck::Ends(status, bytes) = there {
+            self.naming.settle(key, settled(&status));
+            let found = FileInfo {
+                renamed,
+                ..FileInfo::of(bytes)
+            };
+            return self.end_without_request(row, &request, &target, status, found);
+        }
+        let mut item = Item::new(row, request, target, key);
+        item.renamed = renamed;
+        if matches!(there, ExistingCheck::Compare) {
+            item.at_name = AtName::Unknown;
+        }
+        if matches!(there, ExistingCheck::Hash) {
+            self.read_first(item);
+        } else {
+            self.fetch(item);
+        }
+    }
+
+    /// An item's file is to be fetched; in a run that only plans, that ends it.
+    pub(crate) fn fetch(&self, mut item: Box<Item>) {
+        match self.options.purpose {
+            Purpose::Download => {
+                if item.progress.partial.is_none() {
+                    item.progress.partial = self.parts.take_up(&item.request);
+                }
+                self.queue(item);
+            }
+            Purpose::Plan => {
+                let status = self.planned(&item.request);
+                self.end_as_found(item, status, FileInfo::of(0));
+            }
+        }
+    }
+
+    /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is
+    /// refused.
+    fn planned(&self, request: &Request) -> Status {
+        let allowed = |url: &HttpUrl| redirect::check_scheme(url, self.options.plain_http);
+        let mut mirrors = request.mirrors.iter();
+        match allowed(&request.url) {
+            Err(error) if !mirrors.any(|(url, _)| allowed(url).is_ok()) => Status::Failed(error),
+            _ => Status::Planned,
+        }
+    }
+
+    pub(crate) fn there(&self, target: &TargetName, request: &Request) -> ExistingCheck {
+        if self.parts.storage.lookup.was_empty() {
+            // Names are given once each, and a commit looks once more: asking the disk costs as
+            // much as reading the row.
+            return ExistingCheck::Fetch;
+        }
+        let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
+        let present = match self.parts.storage.lookup.present(target) {
+            Ok(present) => present,
+            Err(cause) => {
+                let what = format!("cannot see whether {} is there", target.as_str());
+                return failed(Error::disk(&what, cause));
+            }
+        };
+        match verdict(present, self.options.existing) {
+            Verdict::Fetch => ExistingCheck::Fetch,
+            Verdict::Compare if self.is_read_first(request) => ExistingCheck::Hash,
+            Verdict::Compare => ExistingCheck::Compare,
+            Verdict::Take(_) if !self.parts.hashes_of(request).is_empty() => ExistingCheck::Hash,
+            Verdict::Take(length) => ExistingCheck::Ends(Status::Skipped, length),
+            Verdict::Fail(why) => {
+                let message = format!("{} {why}", target.as_str());
+                failed(Error::new(ErrorKind::Exists, message))
+            }
+        }
+    }
+
+    /// Returns whether a file of which nothing is known is compared with its row's checksum rather
+    /// than with a response.
+    fn is_read_first(&self, request: &Request) -> bool {
+        self.options.existing == Existing::Auto && !request.checksums.is_empty()
+    }
+
+    /// Returns what becomes of a row whose file an identical row has saved.
+    pub(crate) fn there_already(&self, target: &TargetName, request: &Request) -> ExistingCheck {
+        if self.parts.hashes_of(request).is_empty() {
+            ExistingCheck::Ends(Status::Skipped, self.parts.length_of(target))
+        } else {
+            ExistingCheck::Hash
+        }
+    }
+
+    /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone
+    /// meanwhile.
+    pub(crate) fn read_first(self: &Arc<Self>, item: Box<Item>) {
+        let run = Arc::clone(self);
+        let (target, hashes) = (item.target.clone(), self.parts.hashes_of(&item.request));
+        let then = move |checked| {
+            let (status, found) = match checked {
+                Rechecked::Hashed(bytes, hashes) => {
+                    match differing(&hashes, &item.request.checksums) {
+                        None => {
+                            let expected = &item.request.checksums;
+                            (Status::Skipped, FileInfo::hashed(bytes, hashes, expected))
+                        }
+                        Some(_) if run.options.existing == Existing::Auto => {
+                            return run.read_beside(item);
+                        }
+                        Some((found, expected)) => {
+                            let error = another_file(&item.target, found, expected);
+                            (Status::Failed(error), FileInfo::of(0))
+                        }
+                    }
+                }
+                Rechecked::Stopped => return run.cancelled(item),
+                Rechecked::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return run.fetch(item);
+                }
+                Rechecked::Unreadable(_) if run.options.existing == Existing::Auto => {
+                    return run.read_beside(item);
+                }
+                Rechecked::Unreadable(error) => {
+                    let what = format!("{} is there, but cannot be read", item.target.as_str());
+                    (Status::Failed(Error::disk(&what, error)), FileInfo::of(0))
+                }
+            };
+            run.end_as_found(item, status, found);
+        };
+        self.parts.rechecks.add(target, hashes, then);
+    }
+
+    /// Hashes the file at an item's distinct name, where an earlier run may have saved it beside
+    /// the one that has another checksum; fetches it if that is another one too.
+    fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
+        item.at_name = AtName::Compared;
+        let distinct = item.target.distinct(item.request.url());
+        let was_saved = distinct != item.target
+            && matches!(
+                self.parts.storage.lookup.present(&distinct),
+                Ok(Present::File { .. })
+            );
+        if !was_saved {
+            return self.fetch(item);
+        }
+        let (run, hashes) = (Arc::clone(self), self.parts.hashes_of(&item.request));
+        self.parts
+            .rechecks
+            .add(distinct.clone(), hashes, move |checked| {
+                let expected = &item.request.checksums;
+                match checked {
+                    Rechecked::Hashed(bytes, hashes) if differing(&hashes, expected).is_none() => {
+                        let found = FileInfo::hashed(bytes, hashes, expected);
+                        run.stands_beside(&mut item, distinct);
+                        run.end_as_found(item, Status::Skipped, found);
+                    }
+                    Rechecked::Hashed(..) | Rechecked::Unreadable(_) => run.fetch(item),
+                    Rechecked::Stopped => run.cancelled(item),
+                }
+            });
+    }
+
+    /// Notes that an item's file is at its distinct name, beside another file.
+    pub(crate) fn stands_beside(&self, item: &mut Item, distinct: TargetName) {
+        self.naming.moved(item.keys.own, distinct.clone());
+        item.target = distinct;
+        item.renamed = Some(Renamed::AnotherFile);
+    }
+
+    /// An item ends without its body, and so do the rows that asked for the same.
+    fn end_as_found(&self, item: Box<Item>, status: Status, found: FileInfo) {
+        let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
+        let found = FileInfo {
+            renamed: item.renamed,
+            ..found
+        };
+        if item.under_way.is_some() {
+            let there = !matches!(status, Status::Failed(_));
+            let outcome = Outcome {
+                status,
+                path: there.then(|| target.to_shared()),
+                renamed: found.renamed.filter(|_| there),
+                bytes: found.bytes,
+                verified: found.verified,
+                hashes: found.hashes,
+                ..outcome::of_item(item)
+            };
+            return self.settle(keys, &target, settled, Box::new(outcome));
+        }
+        let followers = self.naming.release(keys, settled);
+        self.end_without_request(item.row, &item.request, &target, status, found.clone());
+        for (row, request) in followers {
+            self.end_as_same(row, &request, &target, settled, found.clone());
+        }
+    }
+
+    /// An item whose request was answered ends, or has its file read first, since that is there.
+    pub(crate) fn end_unread(self: &Arc<Self>, item: Box<Item>, there: ExistingCheck) {
+        match there {
+            ExistingCheck::Ends(status, bytes) => {
+                self.end_as_found(item, status, FileInfo::of(bytes));
+            }
+            ExistingCheck::Hash => self.read_first(item),
+            ExistingCheck::Fetch | ExistingCheck::Compare => self.fetch(item),
+        }
+    }
+
+    /// A row asks for the same as one that has ended, and whose file is there.
+    pub(crate) fn end_as_done(self: &Arc<Self>, row: u64, request: Request, target: TargetName) {
+        let hashes = self.parts.hashes_of(&request);
+        if hashes.is_empty() {
+            let found = FileInfo::of(self.parts.length_of(&target));
+            return self.end_as_same(row, &request, &target, Settled::Done, found);
+        }
+        let run = Arc::clone(self);
+        self.parts
+            .rechecks
+            .add(target.clone(), hashes, move |checked| {
+                let found = match checked {
+                    // Somebody else may have replaced it since.
+                    Rechecked::Hashed(bytes, hashes) => {
+                        let expected = match differing(&hashes, &request.checksums) {
+                            None => &request.checksums[..],
+                            Some(_) => &[],
+                        };
+                        FileInfo::hashed(bytes, hashes, expected)
+                    }
+                    Rechecked::Unreadable(_) => FileInfo::of(0),
+                    Rechecked::Stopped => return run.forget(),
+                };
+                run.end_as_same(row, &request, &target, Settled::Done, found);
+            });
+    }
+}
+
+/// What is done about what stands at a name.
+enum Verdict {
+    Fetch,
+    /// It is to be seen whether the file that stands there is the row's.
+    Compare,
+    /// A file of this length is the row's.
+    Take(u64),
+    /// What stands there is in the way; why, in words that fit after its name.
+    Fail(&'static str),
+}
+
+fn verdict(present: Present, existing: Existing) -> Verdict {
+    match (present, existing) {
+        (Present::NoFolder, _) => {
+            Verdict::Fail("cannot be made: a file stands where a folder of it should; move it away")
+        }
+        (Present::Nothing, _)
+        | (_, Existing::Rename)
+        | (Present::File { .. } | Present::Link, Existing::Overwrite)
+        | (Present::Link, Existing::Refresh) => Verdict::Fetch,
+        (Present::File { .. }, Existing::Auto | Existing::Refresh) => Verdict::Compare,
+        (_, Existing::Fail) => Verdict::Fail(
+            "is there already; move it away, or choose what is done with --exists auto, skip, refresh, overwrite or rename",
+        ),
+        (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),
+        (Present::Link | Present::Obstacle, _) => {
+            Verdict::Fail("is there and is no file; move it away")
+        }
+    }
+}
+
+pub(crate) fn settled(status: &Status) -> Settled {
+    match status {
+        Status::Failed(error) => Settled::Failed(error.kind()),
+        Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => Settled::Done,
+    }
+}
+
+fn another_file(target: &TargetName, found: &Checksum, expected: &Checksum) -> Error {
+    Error::new(
+        ErrorKind::Exists,
+        format!(
+            "{} is there with the {} {}, not {}; --exists overwrite replaces it",
+            target.as_str(),
+            found.algorithm(),
+            found.hex(),
+            expected.hex()
+        ),
+    )
+}

@@ -1,0 +1,248 @@
+//! Rows come in: each gets its number and its name, and is queued unless its file is there already.
+//! When the rows of slow hosts leave no room for others, they are spilled to the disk, and come back
+//! when their host is requested again or given up.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::SystemTime;
+
+use crate::engine::item::existing::FileInfo;
+use crate::engine::item::outcome;
+use crate::engine::item::work::Work;
+use crate::engine::item::{Item, Keys};
+use crate::engine::run::Run;
+use crate::engine::run::naming::Admitted;
+use crate::engine::run::window::Entry;
+use crate::error::{Error, ErrorKind};
+use crate::outcome::{Outcome, Renamed, Status};
+use crate::plan::name::TargetName;
+use crate::plan::registry::{Key, Settled};
+use crate::request::{BadRow, Request, Row};
+use crate::state::{Ask, Waiting};
+
+/// How many rows of each host stay in memory: it may answer again at any moment.
+const KEEP: usize = 64;
+
+/// Something to be read.
+pub(crate) enum Source {
+    Rows(Box<dyn Iterator<Item = Row> + Send>),
+    /// Nothing more comes.
+    End,
+}
+
+/// Reads sources, one after another, until there are no more or the run is being stopped.
+pub(crate) fn read_all(run: &Arc<Run>, sources: &Receiver<Source>) {
+    while let Ok(Source::Rows(rows)) = sources.recv() {
+        for row in rows {
+            loop {
+                match run.ledger.enter(|| run.dispatcher.has_room()) {
+                    Entry::Open => break,
+                    Entry::MakeRoom => run.spill_rows(),
+                    Entry::Closed => return,
+                }
+            }
+            let number = run.ledger.number();
+            match row {
+                Ok(request) => run.admit(number, request),
+                Err(bad) => run.refuse(number, bad),
+            }
+        }
+    }
+    run.ledger.input_read();
+    run.dispatcher.input_ended();
+    run.follow(run.ledger.input_ended());
+}
+
+impl Run {
+    /// A row that is no request fails alone.
+    fn refuse(&self, row: u64, bad: BadRow) {
+        let mut ask = self.state.is_some().then(|| Ask::of_bad_row(&bad.text));
+        match self
+            .ledger
+            .recall(row, bad.place.as_ref(), ask.as_ref(), &bad.text)
+        {
+            // It is recorded as it is.
+            Ok(Some(known)) => ask = known.as_recorded(ask),
+            Ok(None) => {}
+            Err(error) => {
+                self.stop(error);
+                return self.forget();
+            }
+        }
+        self.end(Box::new(Outcome {
+            ask,
+            place: bad.place,
+            status: Status::Failed(bad.error),
+            ..outcome::of_row(row, bad.text.into(), SystemTime::now())
+        }));
+    }
+
+    /// A request gets its name, and goes to its host's queue if there is something to fetch.
+    fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
+        if self.state.is_some() {
+            request.ask = Some(Ask::of(&request, self.options.layout, self.options.naming));
+        }
+        let (place, ask) = (request.place.as_ref(), request.ask.as_ref());
+        let known = match self.ledger.recall(row, place, ask, request.url()) {
+            Ok(known) => known,
+            Err(error) => {
+                self.stop(error);
+                return self.forget();
+            }
+        };
+        let accepted = || {
+            self.naming
+                .accepted(|| self.parts.storage.lookup.accepted_names())
+        };
+        if self.naming.is_named_later(&request) {
+            // Its name will be made on a network thread, where nothing may block.
+            accepted();
+        }
+        let wanted = self.naming.wanted(row, &request, &accepted);
+        let (request, target, key) = match self.naming.admit(row, request, wanted.clone()) {
+            Admitted::Fresh(request, target, key) => (request, target, key),
+            Admitted::Follows => return,
+            Admitted::EndsAs(request, place, settled) => {
+                return self.end_as_earlier(row, request, place, settled);
+            }
+        };
+        let renamed = (target != wanted).then_some(Renamed::AnotherRow);
+        match known {
+            Some(known) => self.go_on(row, request, target, key, renamed, known),
+            None => self.fetch_apart(row, request, target, key, renamed),
+        }
+    }
+
+    /// Ends a row as an identical one has ended before, whose file is at `place`.
+    fn end_as_earlier(
+        self: &Arc<Self>,
+        row: u64,
+        request: Request,
+        place: TargetName,
+        settled: Settled,
+    ) {
+        match settled {
+            // The first one had not started, so this one has not either.
+            Settled::Failed(ErrorKind::Cancelled) if self.stopping.is_cancelled() => self.forget(),
+            Settled::Failed(_) => {
+                self.end_as_same(row, &request, &place, settled, FileInfo::of(0));
+            }
+            Settled::Done | Settled::Pending => self.end_as_done(row, request, place),
+        }
+    }
+
+    /// Spills rows that wait for hosts from which nothing is requested now.
+    pub(crate) fn spill_rows(self: &Arc<Self>) {
+        let starts_thread = || {
+            let run = Arc::clone(self);
+            let thread = thread::Builder::new().name("haulage-aside".into());
+            thread.spawn(move || run.refill()).is_ok()
+        };
+        let take_rows = || self.take_rows();
+        let stay = self
+            .spill
+            .add(starts_thread, take_rows, |rows| self.ledger.spilled(rows));
+        for waiting in stay {
+            self.queue(item(waiting));
+        }
+    }
+
+    /// Takes the rows that may be spilled from the queues of such hosts.
+    fn take_rows(&self) -> Vec<(Arc<str>, Vec<Waiting>)> {
+        let may_go = |work: &Work| {
+            let is_written = |item: &Item| item.is_new() && Waiting::may_be_written(&item.request);
+            work.item().is_some_and(is_written)
+        };
+        let taken = self.dispatcher.take_back(KEEP, may_go).into_iter();
+        let rows = |works: Vec<Work>| {
+            let items = works.into_iter().filter_map(Work::into_item);
+            items.map(|item| waiting(*item)).collect()
+        };
+        taken.map(|(host, works)| (host, rows(works))).collect()
+    }
+
+    /// Brings rows back as their hosts may be requested again, until none are left.
+    fn refill(&self) {
+        loop {
+            let were_restored = self.restore_some();
+            if !self.spill.wait(were_restored) {
+                return;
+            }
+        }
+    }
+
+    /// Brings back some rows of each host that has few in memory; returns whether there were any.
+    fn restore_some(&self) -> bool {
+        let mut were_restored = false;
+        for host in self.hosts_below_watermark() {
+            if !self.ledger.has_room() {
+                break;
+            }
+            let restored = match self.spill.restore(&host) {
+                Ok(restored) => restored,
+                Err(cause) => {
+                    let what = "rows that waited in the folder for temporary files cannot be read";
+                    let message = format!("{what}: {cause}; run the same command again");
+                    self.stop(Error::new(ErrorKind::Disk, message).caused_by(cause));
+                    return false;
+                }
+            };
+            self.ledger.restored(restored.rows.len());
+            were_restored |= !restored.rows.is_empty();
+            for item in restored.rows.into_iter().map(item) {
+                match &restored.unavailable {
+                    Some(why) => self.failed_with_host(item, why),
+                    None => self.queue(item),
+                }
+            }
+        }
+        were_restored
+    }
+
+    /// Returns the hosts whose rows may come back.
+    fn hosts_below_watermark(&self) -> Vec<Arc<str>> {
+        let hosts = self.spill.hosts();
+        let keys = hosts.iter().map(|(host, _)| &**host);
+        let are_below = self.dispatcher.below_watermark(keys, KEEP);
+        let hosts = hosts.into_iter().zip(are_below);
+        hosts
+            .filter(|((_, is_given_up), is_below)| *is_given_up || *is_below)
+            .map(|((host, _), _)| host)
+            .collect()
+    }
+
+    /// Forgets the rows on the disk without a word, since the run is being stopped.
+    pub(crate) fn discard_spill(&self) {
+        let (total, keys): (usize, Vec<Key>) = self.spill.close();
+        for own in keys {
+            let keys = Keys {
+                own,
+                by_server: None,
+            };
+            let followers = self
+                .naming
+                .release(keys, Settled::Failed(ErrorKind::Cancelled));
+            for _ in followers {
+                self.forget();
+            }
+        }
+        self.ledger.restored(total);
+        for _ in 0..total {
+            self.forget();
+        }
+    }
+}
+
+fn waiting(item: Item) -> Waiting {
+    Waiting {
+        row: item.row,
+        request: item.request,
+        target: item.target,
+        key: item.keys.own,
+    }
+}
+
+fn item(waiting: Waiting) -> Box<Item> {
+    Item::new(waiting.row, waiting.request, waiting.target, waiting.key)
+}

@@ -1,0 +1,267 @@
+//! An item on its way: a request, and what has become of it so far.
+
+pub(crate) mod attempt;
+pub(crate) mod existing;
+pub(crate) mod host_unavailable;
+pub(crate) mod outcome;
+pub(crate) mod progress;
+pub(crate) mod range_request;
+pub(crate) mod robots_query;
+pub(crate) mod work;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::HeaderMap;
+
+use self::progress::Progress;
+use crate::engine::segments::download::SegmentedDownload;
+use crate::event::Transfer;
+use crate::fetch::route::{Hop, RequestTarget};
+use crate::http_url::HttpUrl;
+use crate::outcome::Renamed;
+use crate::plan::conditional::Stored;
+use crate::plan::mirrors::{self, Mirrors};
+use crate::plan::name::TargetName;
+use crate::plan::registry::Key;
+use crate::request::Request;
+use crate::schedule::retry::{Kept, RetryState};
+
+/// What moves through the host queues.
+pub(crate) struct Item {
+    pub(crate) row: u64,
+    pub(crate) request: Request,
+    pub(crate) target: TargetName,
+    pub(crate) keys: Keys,
+    /// Which of its URLs is asked.
+    pub(crate) mirrors: Mirrors,
+    /// Its failures since it last made progress.
+    pub(crate) retries: RetryState,
+    /// Where another of its URLs is, or where redirects have led.
+    pub(crate) hop: Option<Box<Hop>>,
+    pub(crate) hops: u32,
+    pub(crate) attempts: u32,
+    /// Its next request begins an attempt; the hops of a redirect belong to the one that they
+    /// follow.
+    pub(crate) begins_attempt: bool,
+    /// How often a request of it went again at once, since a connection was of no use.
+    pub(crate) resends: u32,
+    pub(crate) http_status: Option<u16>,
+    /// What is known of the file that stands at its name: its requests are conditional on that.
+    pub(crate) stored: Stored,
+    /// What stands at its name, as far as its response has to do with that.
+    pub(crate) at_name: AtName,
+    /// Why its file has another name than was asked for.
+    pub(crate) renamed: Option<Renamed>,
+    /// What has been brought of its file.
+    pub(crate) progress: Progress,
+    /// The segments in which others fetch its file too, while its own response goes on.
+    pub(crate) segments: Option<Segments>,
+    /// What came was not what its checksum, or its server, had said: it is begun again once.
+    pub(crate) has_mismatched: bool,
+    /// `None` until its first request.
+    pub(crate) under_way: Option<UnderWay>,
+}
+
+/// The segments in which lanes fetch an item's file.
+pub(crate) type Segments = Arc<SegmentedDownload<Box<Item>>>;
+
+/// What stands at an item's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtName {
+    /// Nothing, or what its response is not compared with.
+    Nothing,
+    /// A file of which nothing is known: it is compared with the head of the response.
+    Unknown,
+    /// A file that was found to be another one: the item's own is fetched, whatever its server says
+    /// next.
+    Compared,
+}
+
+/// The names that an item has claimed.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys {
+    pub(crate) own: Key,
+    /// The one that its server has given it.
+    pub(crate) by_server: Option<Key>,
+}
+
+/// An item whose first request has been sent.
+#[derive(Clone)]
+pub(crate) struct UnderWay {
+    pub(crate) transfer: Arc<Transfer>,
+    pub(crate) at: SystemTime,
+    pub(crate) clock: Instant,
+}
+
+impl Item {
+    pub(crate) fn new(row: u64, request: Request, target: TargetName, key: Key) -> Box<Self> {
+        Box::new(Self {
+            row,
+            request,
+            target,
+            keys: Keys {
+                own: key,
+                by_server: None,
+            },
+            mirrors: Mirrors::default(),
+            retries: RetryState::default(),
+            hop: None,
+            hops: 0,
+            attempts: 0,
+            begins_attempt: true,
+            resends: 0,
+            http_status: None,
+            stored: Stored::default(),
+            at_name: AtName::Nothing,
+            renamed: None,
+            progress: Progress::default(),
+            segments: None,
+            has_mismatched: false,
+            under_way: None,
+        })
+    }
+
+    /// Returns where its next request goes, and on whose behalf.
+    pub(crate) fn request_target(&self) -> RequestTarget<'_> {
+        RequestTarget {
+            given: &self.request.url,
+            credentials: self.request.credentials.as_ref(),
+            hop: self.hop.as_deref(),
+        }
+    }
+
+    /// Where its next request goes.
+    pub(crate) fn url(&self) -> &HttpUrl {
+        self.hop
+            .as_deref()
+            .map_or(&self.request.url, |hop| &hop.url)
+    }
+
+    /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led
+    /// may hold for that one time only, so it begins at one of its own.
+    pub(crate) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
+        let next = self.mirrors.failed(self.sources(), may_pass);
+        self.begin_at_source();
+        self.begins_attempt = true;
+        next
+    }
+
+    /// This one of its URLs is asked from now on.
+    pub(crate) fn go_to_source(&mut self, nth: usize) {
+        self.mirrors.go_to(nth);
+        self.begin_at_source();
+    }
+
+    fn begin_at_source(&mut self) {
+        self.hop = self.mirror(self.mirrors.at()).map(Box::new);
+        self.hops = 0;
+    }
+
+    /// Whether what its URLs bring may be joined: it has several, and a checksum would find a
+    /// mixture, as none has been found.
+    pub(crate) fn joins_mirrors(&self) -> bool {
+        let is_checked = !self.request.checksums.is_empty();
+        is_checked && !self.request.mirrors.is_empty() && self.progress.untrusted_sources.is_empty()
+    }
+
+    /// Returns the conditions of its next request. Each hop of a redirect gets them, since the last
+    /// one answers for the file; a mirror does not: its tags and times are its own, and say nothing
+    /// of a file that came from elsewhere.
+    pub(crate) fn conditions(&self) -> HeaderMap {
+        if self.mirrors.at() == 0 {
+            self.stored.conditions()
+        } else {
+            HeaderMap::new()
+        }
+    }
+
+    /// Makes it fetch its file whatever stands at its name, beginning at its own URL: what is there
+    /// was found to be another file than its server has said.
+    pub(crate) fn ignore_existing(&mut self) {
+        self.stored = Stored::default();
+        self.at_name = AtName::Compared;
+        self.hop = None;
+        self.hops = 0;
+    }
+
+    /// How many URLs it has: its own, and its mirrors.
+    pub(crate) fn sources(&self) -> usize {
+        1 + self.request.mirrors.len()
+    }
+
+    /// The nth of them, as a hop from its own; `None` for that.
+    pub(crate) fn mirror(&self, nth: usize) -> Option<Hop> {
+        let nth = nth.checked_sub(1)?;
+        Some(self.request.mirrors[nth].clone().into())
+    }
+
+    /// The nth of them, however that redirects.
+    pub(crate) fn source(&self, nth: usize) -> &HttpUrl {
+        match nth.checked_sub(1) {
+            None => &self.request.url,
+            Some(nth) => &self.request.mirrors[nth].0,
+        }
+    }
+
+    /// Whether nothing has become of it so far, and nothing is known of its file.
+    pub(crate) fn is_new(&self) -> bool {
+        let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
+        let has_begun = self.under_way.is_some() || self.hop.is_some() || self.retries.has_failed();
+        let meets_file = self.at_name != AtName::Nothing;
+        !has_begun && !is_known && !meets_file && self.progress.partial.is_none()
+    }
+
+    /// Returns what its next attempt can resume from. `None` when that begins with the first byte:
+    /// nothing is kept, or the server has refused ranges.
+    fn kept(&self) -> Option<Kept> {
+        let kept = self.progress.partial.as_ref();
+        let kept = kept.filter(|_| !self.progress.ignores_partial)?;
+        Some(Kept {
+            part: kept.number,
+            bytes: kept.pieces().covered(),
+            total: kept.identity.total,
+        })
+    }
+
+    /// Returns whether its present attempt has made progress.
+    pub(crate) fn is_progressing(&self) -> bool {
+        self.retries.is_progress(self.kept())
+    }
+
+    /// Notes that its present attempt has failed.
+    pub(crate) fn attempt_failed(&mut self, now: Instant) {
+        let began = self.under_way.as_ref();
+        let began = began.map_or(now, |under_way| under_way.clock);
+        let kept = self.kept();
+        self.retries.attempt_failed(now, began, kept);
+    }
+
+    /// How long it has been under way.
+    pub(crate) fn elapsed(&self) -> Duration {
+        let under_way = self.under_way.as_ref();
+        under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
+    }
+
+    /// How much is left of the most time that it may take, from its first request on.
+    pub(crate) fn time_left(&self, most: Duration) -> Duration {
+        most.saturating_sub(self.elapsed())
+    }
+
+    /// What people call it.
+    pub(crate) fn label(&self) -> Arc<str> {
+        match &self.under_way {
+            Some(under_way) => Arc::clone(&under_way.transfer.label),
+            None => label(&self.request, &self.target),
+        }
+    }
+}
+
+/// What people call a request: its row's label, else the name of its file.
+pub(crate) fn label(request: &Request, target: &TargetName) -> Arc<str> {
+    match &request.label {
+        Some(label) => Arc::clone(label),
+        None if target.folder().is_none() => target.to_shared(),
+        None => target.file().into(),
+    }
+}

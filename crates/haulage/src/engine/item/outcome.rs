@@ -1,0 +1,68 @@
+//! Outcomes, as far as an item or a row has come; how it ended is for the caller to add.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::Item;
+use crate::outcome::{Outcome, Status, Verified};
+
+/// Returns the outcome of an item as far as it has come.
+pub(crate) fn of_item(item: Box<Item>) -> Outcome {
+    let label = item.label();
+    let (started, duration, fetched) = match &item.under_way {
+        Some(under_way) => (
+            under_way.at,
+            under_way.clock.elapsed(),
+            under_way.transfer.fetched(),
+        ),
+        None => (SystemTime::now(), Duration::ZERO, 0),
+    };
+    let final_url = item.hop.map_or(item.request.url, |hop| hop.url);
+    Outcome {
+        place: item.request.place,
+        ask: item.request.ask,
+        url: item.request.given,
+        final_url: item.http_status.map(|_| final_url.into()),
+        http_status: item.http_status,
+        attempts: item.attempts,
+        resumed: item.progress.resumed,
+        restarted: item.progress.restart_reason,
+        duration,
+        fetched,
+        ..of_row(item.row, label, started)
+    }
+}
+
+/// Returns the outcome of a row of which nothing else is known.
+pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome {
+    Outcome {
+        row,
+        place: None,
+        url: Arc::clone(&label),
+        final_url: None,
+        label,
+        status: Status::Skipped,
+        path: None,
+        renamed: None,
+        bytes: 0,
+        content: None,
+        http_status: None,
+        attempts: 0,
+        started,
+        duration: Duration::ZERO,
+        etag: None,
+        last_modified: None,
+        content_type: None,
+        verified: Verified::Nothing,
+        hashes: Vec::new(),
+        segments: 0,
+        resumed: 0,
+        fetched: 0,
+        from_earlier_runs: 0,
+        kept: 0,
+        restarted: None,
+        ask: None,
+        reservation: None,
+        has_counts: true,
+    }
+}

@@ -1,0 +1,130 @@
+//! How a lane gets its connection, and how it gives it up.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::link::Link;
+use crate::error::Error;
+use crate::fetch::connection::Connection;
+use crate::fetch::origin::Origin;
+use crate::http_url::HttpUrl;
+use crate::schedule::Way;
+
+impl Link {
+    /// Makes sure of a connection. `false` when another lane is making the one that they will
+    /// share.
+    pub(crate) async fn connected(&mut self, url: &HttpUrl, connects: bool) -> Result<bool, Error> {
+        if !connects {
+            if self.connection.as_mut().is_some_and(Connection::is_open) {
+                return Ok(true);
+            }
+            match self.way_to_connect() {
+                ControlFlow::Break(connected) => return Ok(connected),
+                ControlFlow::Continue(()) => {}
+            }
+        }
+        self.disconnect();
+        self.connecting = true;
+        self.sent_at = Some(Instant::now());
+        let connected = self
+            .run
+            .connector
+            .connect(&Origin::of(url), self.worker)
+            .await;
+        self.connecting = false;
+        let dispatcher = &self.run.dispatcher;
+        match connected {
+            Ok(connection) => {
+                dispatcher.on_connected(self.host, &connection);
+                self.connection = Some(connection);
+                self.is_reused = false;
+                Ok(true)
+            }
+            Err(error) => {
+                dispatcher.on_connect_failed(self.host);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a connection before there is work for it. Returns whether the lane then waits for
+    /// work; otherwise it is to end.
+    ///
+    /// A failure is no sign of trouble: the host has refused nothing that was asked for.
+    pub(crate) async fn connect_ahead(
+        &mut self,
+        key: &str,
+        stopping: impl Future<Output = ()>,
+    ) -> bool {
+        let connected = tokio::select! {
+            biased;
+            () = stopping => None,
+            connected = self.connect_to(key) => connected,
+        };
+        // Over HTTP/2 all share the connection of the lane that was first.
+        let is_exclusive = matches!(connected, Some(Connection::Http1(_)));
+        if is_exclusive {
+            self.connection = connected;
+            // Its server may close it before the first request.
+            self.is_reused = true;
+        }
+        let dispatcher = &self.run.dispatcher;
+        dispatcher.on_connected_ahead(self.host, &self.handle, is_exclusive)
+    }
+
+    async fn connect_to(&self, key: &str) -> Option<Connection> {
+        let (url, _) = HttpUrl::parse(key).ok()?;
+        let connector = &self.run.connector;
+        connector.connect(&Origin::of(&url), self.worker).await.ok()
+    }
+
+    /// Gives up making a connection, if that is what the lane was at.
+    pub(crate) fn stop_connecting(&mut self) {
+        if std::mem::take(&mut self.connecting) {
+            self.run.dispatcher.on_connect_failed(self.host);
+        }
+    }
+
+    /// What a lane without a connection does: goes on when it is to make one; otherwise, says
+    /// whether it has got one.
+    fn way_to_connect(&mut self) -> ControlFlow<bool> {
+        loop {
+            self.disconnect();
+            let way = self.run.dispatcher.plan_connect(self.host);
+            match way {
+                Way::Connect => return ControlFlow::Continue(()),
+                Way::Wait => return ControlFlow::Break(false),
+                Way::Share(shared) => {
+                    let mut shared = Connection::Http2(shared);
+                    let is_open = shared.is_open();
+                    self.connection = Some(shared);
+                    self.is_reused = true;
+                    if is_open {
+                        return ControlFlow::Break(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the connection up; if it is no longer of use to anybody, for the host's other lanes
+    /// too.
+    fn disconnect(&mut self) {
+        if self.connection.as_mut().is_some_and(Connection::is_open) {
+            self.connection = None;
+            self.is_reused = false;
+        } else {
+            self.give_up();
+        }
+    }
+
+    /// Gives the connection up, for the host's other lanes too if they share it: they go on
+    /// elsewhere once what they have on it has ended.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(Connection::Http2(shared)) = self.connection.take() {
+            let dispatcher = &self.run.dispatcher;
+            dispatcher.on_connection_lost(self.host, shared.number);
+        }
+        self.is_reused = false;
+    }
+}

@@ -1,0 +1,222 @@
+//! A request of an item on a lane, and what is done with its answer.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::Lane;
+use super::link::DRAIN;
+use crate::engine::item::attempt::AttemptEnd;
+use crate::engine::item::existing::ExistingCheck;
+use crate::engine::item::{AtName, Item};
+use crate::error::{Error, ErrorKind};
+use crate::fetch::body::ResponseBody;
+use crate::fetch::classify;
+use crate::fetch::origin;
+use crate::fetch::redirect;
+use crate::options::Codings;
+use crate::plan::coding;
+use crate::plan::existing::Offered;
+use crate::plan::fields::Fields;
+use crate::plan::head::{self, Answer, Asked, Entity, Head};
+use crate::plan::name::TargetName;
+use crate::plan::size;
+
+impl Lane {
+    pub(crate) async fn fetch(&mut self, item: &mut Item, connects: bool) -> AttemptEnd {
+        self.link.begin_request(connects);
+        let result = match self.run.options.max_time {
+            None => self.exchange(item, connects).await,
+            Some(most) => match item.time_left(most) {
+                Duration::ZERO => Err(time_is_over(most)),
+                left => {
+                    let exchange = tokio::time::timeout(left, self.exchange(item, connects));
+                    exchange.await.unwrap_or_else(|_| Err(time_is_over(most)))
+                }
+            },
+        };
+        match result {
+            Ok(step) => step,
+            Err(error) if self.link.ended_by_goaway(item.resends, &error).await => {
+                item.resends += 1;
+                self.link.give_up();
+                AttemptEnd::Resend
+            }
+            Err(error) => {
+                // Where its time was over, it may have been at anything.
+                self.link.stop_connecting();
+                // What is left on the connection is not the beginning of an answer. One that is
+                // silent may be dead without knowing it (RFC 9113 has no word for that): the others
+                // leave it too.
+                if error.kind() == ErrorKind::Timeout && error.is_transient() {
+                    self.link.give_up();
+                }
+                self.link.connection = None;
+                AttemptEnd::Failed(error)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<AttemptEnd, Error> {
+        if let Some(step) = self.whole_already(item) {
+            return Ok(step);
+        }
+        redirect::check_scheme(item.url(), self.run.options.plain_http)?;
+        self.run.begin(item);
+        let mut conditions = item.conditions();
+        let is_conditional = !conditions.is_empty();
+        let rest = item.range_request();
+        if let Some(rest) = &rest {
+            rest.add_to(&mut conditions);
+        }
+        let mut resends = item.resends;
+        let answer = self
+            .link
+            .request(item.request_target(), &conditions, &mut resends, connects)
+            .await;
+        item.resends = resends;
+        let Some((head, mut body)) = answer? else {
+            return Ok(AttemptEnd::PutBack);
+        };
+        item.http_status = Some(head.status.as_u16());
+        if let Some(rest) = rest {
+            match self.judge(item, rest, &head, &mut body).await {
+                ControlFlow::Break(step) => return step,
+                ControlFlow::Continue(()) => {}
+            }
+        }
+        let asked = if is_conditional {
+            Asked::IfChanged
+        } else {
+            Asked::Always
+        };
+        let answer = head::read(
+            head.status,
+            head.version,
+            &head.fields,
+            body.length(),
+            asked,
+        );
+        let step = match answer {
+            Answer::Save(entity) => self.save_as_named(item, &head, &mut body, entity).await?,
+            Answer::Unchanged(entity) => {
+                self.link.drain_or_close(&mut body).await;
+                AttemptEnd::Unchanged(entity)
+            }
+            Answer::Redirect(asked) => {
+                let location = head.fields.get(http::header::LOCATION);
+                let to = redirect::next_hop(item.url(), location, self.run.options.plain_http);
+                self.link.drain_or_close(&mut body).await;
+                let wait = self.wait_before_following(&head, asked);
+                match to.and_then(|to| Ok((to, wait?))) {
+                    Ok((to, wait)) => AttemptEnd::Redirected(to, wait),
+                    Err(error) => AttemptEnd::Failed(error),
+                }
+            }
+            Answer::Fail(error) => {
+                let may_expect_tls =
+                    head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
+                AttemptEnd::Failed(self.refused(error, may_expect_tls, &mut body).await)
+            }
+        };
+        Ok(step)
+    }
+
+    /// What can be said of a file before its first byte.
+    fn may_be_saved(&self, entity: &Entity) -> Result<(), Error> {
+        size::check(entity.length.unwrap_or(0), self.run.options.max_size)
+    }
+
+    /// Receives a file, unless the name that its server gives is taken by one that is to stay.
+    async fn save_as_named(
+        &mut self,
+        item: &mut Item,
+        head: &Head,
+        body: &mut ResponseBody,
+        entity: Entity,
+    ) -> Result<AttemptEnd, Error> {
+        match self.run.name_by_server(item, &head.fields).await {
+            ExistingCheck::Fetch => {}
+            ExistingCheck::Compare => item.at_name = AtName::Unknown,
+            check => {
+                self.link.drain_or_close(body).await;
+                return Ok(AttemptEnd::AtName(check));
+            }
+        }
+        if let Some(place) = self.is_there(item, &entity, Some(&head.fields)).await {
+            self.link.drain_or_close(body).await;
+            return Ok(AttemptEnd::Exists(entity, place));
+        }
+        if let Err(error) = self.may_be_saved(&entity) {
+            self.link.drain_or_close(body).await;
+            return Ok(AttemptEnd::Failed(error));
+        }
+        self.receive_whole(item, head, body, entity).await
+    }
+
+    /// How long a redirect waits before it is followed.
+    pub(crate) fn wait_before_following(
+        &self,
+        head: &Head,
+        asked: Option<Duration>,
+    ) -> Result<Duration, Error> {
+        let longest = self.run.options.retry.max_time;
+        head::wait_before_following(head.status, asked, longest)
+    }
+
+    /// Puts an error response aside. Adds to its error that the server expects TLS, if the body
+    /// says so.
+    async fn refused(
+        &mut self,
+        error: Error,
+        may_expect_tls: bool,
+        body: &mut ResponseBody,
+    ) -> Error {
+        let mut expects_tls = false;
+        if may_expect_tls {
+            let first = self.link.next(body);
+            let first = tokio::time::timeout(DRAIN, first).await;
+            expects_tls = matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes));
+        }
+        self.link.drain_or_close(body).await;
+        if expects_tls {
+            error.and("it speaks TLS on this port: write https:// in the URL")
+        } else {
+            error
+        }
+    }
+
+    /// Returns the name at which the file that a response describes stands already, as far as its
+    /// length and time tell; `None` where the body is needed. Only an item at whose name an unknown
+    /// file stands is looked at. `fields`: the head of a response with the whole file, in whatever
+    /// coding.
+    pub(crate) async fn is_there(
+        &mut self,
+        item: &Item,
+        entity: &Entity,
+        fields: Option<&Fields>,
+    ) -> Option<TargetName> {
+        if item.at_name != AtName::Unknown {
+            return None;
+        }
+        let undoes_content = self.run.options.codings == Codings::Undone;
+        let is_decoded = fields.is_some_and(|fields| {
+            !coding::to_undo(fields, undoes_content).is_ok_and(|all| all.is_empty())
+        });
+        let offered = Offered {
+            length: entity.length.filter(|_| !is_decoded),
+            modified: entity.modified(),
+        };
+        let looks = self.run.place_of(item, offered);
+        self.link.idle.aside(looks).await
+    }
+}
+
+fn time_is_over(most: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("it took longer than {} s (--max-time)", most.as_secs_f64()),
+    )
+    .transient(false)
+}

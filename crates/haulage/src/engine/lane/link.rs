@@ -1,0 +1,216 @@
+//! The connection of a lane: what is known of it, and of the request that is under way on it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::engine::item::work::Work;
+use crate::engine::run::Run;
+use crate::engine::run::handover::{LaneHandle, OpenLane};
+use crate::error::{Error, ErrorKind};
+use crate::fetch::body::ResponseBody;
+use crate::fetch::connection::Connection;
+use crate::fetch::idle::IdleTimer;
+use crate::schedule::{HostId, Lease, Seen};
+use crate::write::Pace;
+
+/// How long an idle connection is kept: most servers close theirs after 15 to 75 s.
+const KEEP_IDLE: Duration = Duration::from_secs(15);
+
+/// How long the rest of a body that nobody wants may take.
+pub(crate) const DRAIN: Duration = Duration::from_secs(1);
+
+/// The connection of a lane to its host.
+pub(crate) struct Link {
+    pub(crate) run: Arc<Run>,
+    pub(crate) handle: LaneHandle,
+    pub(crate) host: HostId,
+    pub(crate) worker: usize,
+    /// The `Host` of its requests, once there has been one: a lane serves one origin.
+    pub(crate) host_header: Option<HeaderValue>,
+    /// `None` before it is made, and after it was given up.
+    pub(crate) connection: Option<Connection>,
+    /// Others made the connection, or a request has been answered on it. So the server may be
+    /// closing it just now.
+    pub(crate) is_reused: bool,
+    /// Others wait for the connection that this lane is making.
+    pub(crate) connecting: bool,
+    /// How long the present work waits for a host that has not answered yet before it may have to
+    /// give way; `None` if the host has answered before.
+    pub(crate) patience: Option<Duration>,
+    /// When the present request was sent; before that, when its connection was asked for.
+    pub(crate) sent_at: Option<Instant>,
+    /// When the head of its response came, if it did.
+    pub(crate) headers_at: Option<Instant>,
+    first_response: FirstResponse,
+    /// The number of the HTTP/2 connection whose limit of streams has been told.
+    streams_of: Option<u64>,
+    pub(crate) idle: IdleTimer,
+}
+
+/// How far the first response of a lane is, which counts for its host's limit when its head comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstResponse {
+    ToCome,
+    /// It is that of the present piece of work, and has been counted.
+    Counted,
+    Past,
+}
+
+impl Link {
+    /// Returns the link of a lane that is opened on a worker.
+    pub(crate) fn new(run: Arc<Run>, worker: usize, open: &OpenLane) -> Self {
+        Self {
+            handle: LaneHandle::default(),
+            host: open.host,
+            worker,
+            host_header: None,
+            connection: open.shared.clone().map(Connection::Http2),
+            is_reused: open.shared.is_some(),
+            connecting: false,
+            patience: None,
+            sent_at: None,
+            headers_at: None,
+            first_response: FirstResponse::ToCome,
+            streams_of: None,
+            idle: IdleTimer::new(run.options.timeout, run.options.lowest_speed),
+            run,
+        }
+    }
+
+    /// Begins another piece of work, which waits this long for a host that has not answered yet.
+    pub(crate) fn begin_work(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+        if self.first_response == FirstResponse::Counted {
+            self.first_response = FirstResponse::Past;
+        }
+    }
+
+    /// Begins another request. Others wait for its connection if it `connects`.
+    pub(crate) fn begin_request(&mut self, connects: bool) {
+        (self.sent_at, self.headers_at) = (None, None);
+        self.connecting = connects;
+    }
+
+    /// Returns the next bytes of a body; `None` at its end.
+    ///
+    /// # Errors
+    /// As [`ResponseBody::next`].
+    pub(crate) async fn next(&mut self, body: &mut ResponseBody) -> Result<Option<Bytes>, Error> {
+        body.next(&mut self.connection, &mut self.idle).await
+    }
+
+    /// Reads the rest of a body that nobody wants, so that the connection can be used again; closes
+    /// the connection if that takes too long.
+    pub(crate) async fn drain_or_close(&mut self, body: &mut ResponseBody) {
+        if matches!(self.connection, Some(Connection::Http2(_))) {
+            // Dropping the body ends its stream, and no other.
+            return;
+        }
+        let drained =
+            tokio::time::timeout(DRAIN, body.drain(&mut self.connection, &mut self.idle)).await;
+        if drained != Ok(true) {
+            self.connection = None;
+        }
+    }
+
+    /// What its last piece of work has shown of its host.
+    pub(crate) fn seen(&self, fine: bool) -> Seen {
+        Seen {
+            fine,
+            latency: self
+                .latency()
+                .filter(|_| self.first_response != FirstResponse::Counted),
+            now: Instant::now(),
+        }
+    }
+
+    /// How long the head of the present response took.
+    fn latency(&self) -> Option<Duration> {
+        Some(self.headers_at?.saturating_duration_since(self.sent_at?))
+    }
+
+    /// Tells the schedule of its first response when the head comes. Its body may take many round
+    /// trips, in which more requests could be under way; further responses are told of at their
+    /// end.
+    pub(crate) fn count_first_response(&mut self, is_success: bool) {
+        if self.first_response != FirstResponse::ToCome || !is_success {
+            return;
+        }
+        let (Some(latency), Some(now)) = (self.latency(), self.headers_at) else {
+            return;
+        };
+        self.first_response = FirstResponse::Counted;
+        let streams = self.new_streams();
+        let dispatcher = &self.run.dispatcher;
+        dispatcher.on_first_response(self.host, latency, now, streams);
+    }
+
+    /// Returns how many streams its connection allows, once for each connection: its settings come
+    /// before its first response.
+    pub(crate) fn new_streams(&mut self) -> Option<usize> {
+        let Some(Connection::Http2(shared)) = &self.connection else {
+            return None;
+        };
+        let is_new = self.streams_of.replace(shared.number) != Some(shared.number);
+        is_new.then(|| shared.most_streams())
+    }
+
+    /// Waits for work, until the idle connection is too old or its server closes it. Returns `None`
+    /// if no work came.
+    pub(crate) async fn wait(&mut self) -> Option<Lease<Work>> {
+        tokio::select! {
+            () = self.handle.called() => return self.handle.take(),
+            () = tokio::time::sleep(KEEP_IDLE) => {}
+            () = Connection::ended(&mut self.connection) => self.give_up(),
+        }
+        if self.run.dispatcher.leave(self.host, &self.handle) {
+            return None;
+        }
+        // It was called in this very moment.
+        self.handle.called().await;
+        self.handle.take()
+    }
+
+    /// Whether a body came for so long before it broke off that it cannot have been silent, or too
+    /// slow, all the time: then the trouble is not older than that.
+    pub(crate) fn has_answered_for_long(&self) -> bool {
+        let silence = self.run.options.timeout;
+        self.headers_at
+            .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
+    }
+
+    /// When the request was sent whose failure is a sign that the host has more to do than it can,
+    /// if it is one.
+    pub(crate) fn overloaded(&self, error: &Error) -> Option<Instant> {
+        let is_sign = error.is_overload(self.headers_at.is_some());
+        self.sent_at.filter(|_| is_sign)
+    }
+
+    /// Whether a failure is a sign that the host is in trouble.
+    pub(crate) fn is_trouble(&self, error: &Error) -> bool {
+        if self.headers_at.is_some() {
+            return error.is_transient() && !error.is_of_file_alone();
+        }
+        match error.kind() {
+            // An item whose time is over says nothing of its host.
+            ErrorKind::Timeout => error.is_transient(),
+            ErrorKind::Dns
+            | ErrorKind::Connect
+            | ErrorKind::Tls
+            | ErrorKind::Reset
+            | ErrorKind::Protocol => true,
+            _ => false,
+        }
+    }
+
+    /// Returns how slow a server may be.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.run.options.timeout,
+            lowest: self.run.options.lowest_speed,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Looks from time to time at how a large file comes, and lets others take shares of it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use super::Lane;
+use crate::engine::item::{Item, Segments};
+use crate::engine::run::Run;
+use crate::error::Error;
+use crate::event::Transfer;
+use crate::fetch::connection::Connection;
+use crate::options::Options;
+use crate::plan::ramp::Ramp;
+use crate::write::{PartWriter, Place};
+
+/// The first look, at what has come that quickly: less than so many bytes say little of how fast
+/// they come.
+const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
+const EVERY: Duration = Duration::from_millis(25);
+
+/// For whom a body is received.
+pub(crate) enum Whose<'a> {
+    Item(&'a mut Item),
+    /// As a segment of what others fetch too.
+    Segment(&'a Segments),
+}
+
+impl Whose<'_> {
+    pub(crate) fn transfer(&self) -> Option<&Arc<Transfer>> {
+        match self {
+            Self::Item(item) => item.under_way.as_ref().map(|under_way| &under_way.transfer),
+            Self::Segment(segments) => Some(&segments.transfer),
+        }
+    }
+}
+
+/// How one response of a large file comes.
+pub(crate) struct Watch {
+    place: Place,
+    /// Other lanes of its host may take shares of it.
+    may_be_split: bool,
+    interval: Interval,
+    has_looked: bool,
+    /// Whether others are of use, until they are at it: then what is shared knows.
+    ramp: Option<Ramp>,
+}
+
+impl Lane {
+    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2
+    /// connection share what it can bring: there only others than its host do.
+    pub(crate) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
+        let options = &self.run.options;
+        let may_be_split = matches!(self.link.connection, Some(Connection::Http1(_)));
+        let is_shared = may_be_split
+            || match whose {
+                Whose::Item(item) => item.joins_mirrors(),
+                Whose::Segment(_) => true,
+            };
+        let place = part.place().filter(|Place { stretch, .. }| {
+            let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
+            options.split > 1 && is_shared && is_large
+        })?;
+        let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Some(Watch {
+            place,
+            may_be_split,
+            interval,
+            has_looked: false,
+            ramp: self.ramp(whose),
+        })
+    }
+
+    /// Begins to follow how an item's own response comes.
+    fn ramp(&self, whose: &Whose<'_>) -> Option<Ramp> {
+        let (Whose::Item(_), Some(transfer)) = (whose, whose.transfer()) else {
+            return None;
+        };
+        let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
+        let round_trip = answered.saturating_duration_since(sent);
+        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
+        let asked_for_many = self.run.options.split > Options::DEFAULT_SPLIT;
+        Some(if asked_for_many { ramp.eager() } else { ramp })
+    }
+}
+
+impl Watch {
+    /// Waits for something that the body brings, and looks from time to time; `None` when others
+    /// have taken over all that it still had to bring, which may never come.
+    pub(crate) async fn while_needed<T>(
+        &mut self,
+        brings: impl Future<Output = Result<T, Error>>,
+        run: &Run,
+        whose: &mut Whose<'_>,
+    ) -> Result<Option<T>, Error> {
+        let mut brings = pin!(brings);
+        loop {
+            tokio::select! {
+                brought = &mut brings => return brought.map(Some),
+                _ = self.interval.tick() => self.look(run, whose),
+            }
+            if !self.place.takes_more() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn look(&mut self, run: &Run, whose: &mut Whose<'_>) {
+        let written = self.place.stretch.written();
+        if !std::mem::replace(&mut self.has_looked, true) && written.end - written.start < FIRST.1 {
+            return;
+        }
+        match whose {
+            Whose::Item(item) => {
+                run.watch(item, &self.place.stretch, self.may_be_split, &mut self.ramp);
+            }
+            Whose::Segment(segments) => run.watch_segment(segments, self.place.stretch.speed()),
+        }
+    }
+}

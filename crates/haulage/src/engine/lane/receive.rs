@@ -1,0 +1,225 @@
+//! Bodies as they come: from the network to a part, directly where that is worth it.
+
+use bytes::Bytes;
+
+use super::Lane;
+use super::link::Link;
+use super::monitor::Whose;
+use crate::engine::item::Item;
+use crate::engine::item::attempt::AttemptEnd;
+use crate::error::Error;
+use crate::fetch::body::ResponseBody;
+use crate::fetch::classify;
+use crate::fetch::connection::Connection;
+use crate::inflow::{Inflow, Turn};
+use crate::options::Codings;
+use crate::plan::coding;
+use crate::plan::head::{Entity, Head};
+use crate::plan::size;
+use crate::write::PartWriter;
+
+/// Bytes that the kernel holds: with fewer, to hand them over costs as much as it saves.
+const WORTH_DRAWING: usize = 64 << 10;
+/// Most bytes that may be left of a body that is taken from its socket like that. Of what is
+/// longer, some is better received while some is written.
+const SHORT: u64 = 1 << 20;
+/// Bytes of a file that are expected of each byte of a response whose coding is undone.
+const EXPANSION: u64 = 8;
+
+impl Lane {
+    /// Receives a file from its first byte on.
+    pub(crate) async fn receive_whole(
+        &mut self,
+        item: &mut Item,
+        head: &Head,
+        body: &mut ResponseBody,
+        mut entity: Entity,
+    ) -> Result<AttemptEnd, Error> {
+        entity.digest = self.run.parts.digest_of(&item.request, head);
+        // Nothing of what there was belongs to this response.
+        self.run.parts.discard(&mut item.progress);
+        if let Some(under_way) = &item.under_way {
+            under_way.transfer.begin(entity.length);
+        }
+        let content = self
+            .run
+            .parts
+            .content_of(&item.request, &entity, &head.fields)?;
+        // A name that its server gives is not known to the next run before it is asked.
+        let is_findable = !self.run.naming.is_named_later(&item.request);
+        let source = item.source(item.mirrors.at());
+        item.progress.partial =
+            self.run
+                .parts
+                .begin(&item.request, source, head, &entity, is_findable);
+        let part = match &item.progress.partial {
+            Some(kept) => self.run.parts.writer.bring(
+                0..kept.identity.total,
+                item.mirrors.at(),
+                kept,
+                content,
+            ),
+            None => self.run.parts.writer.part(content),
+        };
+        self.reserve_memory(&part, head, &entity).await?;
+        let part = self
+            .receive(Whose::Item(item), body, entity.length, part)
+            .await?;
+        match item.segments.clone() {
+            Some(segments) => {
+                part.keep_if_shared().await?;
+                Ok(AttemptEnd::Segmented(segments))
+            }
+            None => Ok(AttemptEnd::Received(part, entity)),
+        }
+    }
+
+    /// Waits for memory for a file that is kept there.
+    async fn reserve_memory(
+        &mut self,
+        part: &PartWriter,
+        head: &Head,
+        entity: &Entity,
+    ) -> Result<(), Error> {
+        let Some(memory) = &self.run.parts.storage.memory else {
+            return Ok(());
+        };
+        let undoes = self.run.options.codings == Codings::Undone;
+        let is_coded = !coding::to_undo(&head.fields, undoes)?.is_empty();
+        let scale = if is_coded { EXPANSION } else { 1 };
+        let reserved = memory.reserve(part.number(), entity.length, scale);
+        self.link.idle.aside(reserved).await
+    }
+
+    /// Receives a body, of which so many bytes are to come, or as many of them as its part still
+    /// takes.
+    ///
+    /// # Errors
+    /// A part with which others can go on is kept then.
+    pub(crate) async fn receive(
+        &mut self,
+        whose: Whose<'_>,
+        body: &mut ResponseBody,
+        length: Option<u64>,
+        mut part: PartWriter,
+    ) -> Result<PartWriter, Error> {
+        let received = self.receive_into(whose, body, length, &mut part).await;
+        match received {
+            Ok(()) => Ok(part),
+            Err(error) => {
+                // What the disk has to say is met again by whoever goes on.
+                let _ = part.keep_if_shared().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn receive_into(
+        &mut self,
+        mut whose: Whose<'_>,
+        body: &mut ResponseBody,
+        length: Option<u64>,
+        part: &mut PartWriter,
+    ) -> Result<(), Error> {
+        let mut watch = self.watch(&whose, part);
+        if self
+            .receive_directly(&mut whose, body, length, part, &mut watch)
+            .await?
+        {
+            return Ok(());
+        }
+        let mut received = 0;
+        while part.takes_more() {
+            let drawn = self.draw(body, part).await?;
+            if drawn > 0 {
+                received += drawn;
+                size::check(received, self.run.options.max_size)?;
+                if let Some(transfer) = whose.transfer() {
+                    transfer.add(drawn);
+                }
+                continue;
+            }
+            let next = next(body, &mut self.link, &self.inflow);
+            let next = match &mut watch {
+                None => Some(next.await?),
+                // One wait, however often it is looked at meanwhile: for each the time would begin
+                // anew.
+                Some(watch) => watch.while_needed(next, &self.run, &mut whose).await?,
+            };
+            let Some(next) = next else { break };
+            let Some((bytes, turn)) = next else {
+                return Ok(());
+            };
+            received += bytes.len() as u64;
+            size::check(received, self.run.options.max_size)?;
+            if let Some(memory) = &self.run.parts.storage.memory {
+                let grows = memory.grow(part.number(), received);
+                self.link.idle.aside(grows).await?;
+            }
+            let length = bytes.len() as u64;
+            self.inflow.took(&turn, length);
+            self.link.idle.aside(part.write(bytes)).await?;
+            if let Some(transfer) = whose.transfer() {
+                transfer.add(length);
+            }
+        }
+        // What is left of it belongs to others.
+        self.link.drain_or_close(body).await;
+        Ok(())
+    }
+}
+
+impl Lane {
+    /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be
+    /// worth it: how many bytes that was.
+    async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {
+        let is_worth_a_look = |left| (WORTH_DRAWING as u64..=SHORT).contains(&left);
+        if !body.length().is_some_and(is_worth_a_look) || !part.draws() {
+            return Ok(0);
+        }
+        let held = body.held(self.link.connection.as_ref());
+        let (true, Some(Connection::Http1(http1))) =
+            (held >= WORTH_DRAWING, &mut self.link.connection)
+        else {
+            return Ok(0);
+        };
+        // Without a descriptor for it there is the other way.
+        let Ok(socket) = http1.socket() else {
+            return Ok(0);
+        };
+        let turn = self.link.idle.aside(self.inflow.turn()).await;
+        let left = body.length().unwrap_or_default().min(turn.most());
+        let left = part.left().map_or(left, |most| left.min(most));
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        let drawn = self.link.idle.aside(part.draw(socket, most)).await;
+        let bytes = match &drawn {
+            Ok(Ok(bytes)) => *bytes,
+            _ => 0,
+        };
+        self.inflow.took(&turn, bytes);
+        body.took(&mut self.link.connection, bytes);
+        self.link
+            .idle
+            .received(usize::try_from(bytes).unwrap_or(usize::MAX));
+        drawn?.map_err(classify::connection)
+    }
+}
+
+/// Returns what a body brings next, once it is its lane's turn; `None` at its end.
+async fn next(
+    body: &mut ResponseBody,
+    link: &mut Link,
+    inflow: &Inflow,
+) -> Result<Option<(Bytes, Turn)>, Error> {
+    if body.is_at_end() {
+        return Ok(None);
+    }
+    let turn = link.idle.aside(inflow.turn()).await;
+    match link.next(body).await {
+        Ok(Some(bytes)) => Ok(Some((bytes, turn))),
+        other => {
+            inflow.took(&turn, 0);
+            other.map(|_| None)
+        }
+    }
+}

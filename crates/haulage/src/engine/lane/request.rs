@@ -1,0 +1,171 @@
+//! A request on a link, as often as it takes to get an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::HeaderMap;
+
+use super::link::Link;
+use super::patience::{Patience, within};
+use crate::error::{Error, ErrorKind};
+use crate::fetch::body::ResponseBody;
+use crate::fetch::classify::{self, Unanswered, Unprocessed};
+use crate::fetch::connection::Connection;
+use crate::fetch::exchange;
+use crate::fetch::headers;
+use crate::fetch::route::RequestTarget;
+use crate::plan::head::{self, Head};
+
+/// How often an item's requests go again at once because a connection was no longer of use. Further
+/// ones are failures, so that a server that refuses everything is left alone for a while, and in
+/// the end for good.
+const MOST_RESENDS: u32 = 5;
+
+impl Link {
+    /// The head of the answer to a request, and the body to come; `None` when it waits for a
+    /// connection that another lane makes, or gives way to other hosts.
+    pub(crate) async fn request(
+        &mut self,
+        to: RequestTarget<'_>,
+        conditions: &HeaderMap,
+        resends: &mut u32,
+        mut connects: bool,
+    ) -> Result<Option<(Head, ResponseBody)>, Error> {
+        loop {
+            let connected = match self.patience() {
+                None => Some(self.connected(to.url(), connects).await),
+                Some(patience) => {
+                    let connected = Box::pin(self.connected(to.url(), connects));
+                    within(patience, connected).await
+                }
+            };
+            match connected {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => return Ok(None),
+                Some(Err(error)) => return Err(error),
+                None => {
+                    self.give_way();
+                    return Ok(None);
+                }
+            }
+            connects = false;
+            self.wait_for_turn().await;
+            self.sent_at = Some(Instant::now());
+            let sent = match self.patience() {
+                None => Some(self.send(to, conditions).await),
+                Some(patience) => within(patience, Box::pin(self.send(to, conditions))).await,
+            };
+            let Some(sent) = sent else {
+                self.give_way();
+                return Ok(None);
+            };
+            match sent {
+                // On a new connection it is the answer, whatever it is.
+                Ok((head, _)) if self.is_reused && is_unasked(&head) => {
+                    self.make_way(resends, classify::closed())?;
+                }
+                Ok(answer) => {
+                    self.is_reused = true;
+                    self.headers_at = Some(Instant::now());
+                    self.count_first_response(answer.0.status.is_success());
+                    self.idle.begin_body();
+                    return Ok(Some(answer));
+                }
+                Err(unanswered) => self.make_way(resends, unanswered)?,
+            }
+        }
+    }
+
+    /// Waits until the host may be asked again.
+    async fn wait_for_turn(&mut self) {
+        if self.run.options.delay.is_zero() && !self.run.options.robots {
+            return;
+        }
+        let at = self.run.dispatcher.may_send(self.host);
+        tokio::time::sleep_until(at.into()).await;
+    }
+
+    async fn send(
+        &mut self,
+        to: RequestTarget<'_>,
+        conditions: &HeaderMap,
+    ) -> Result<(Head, ResponseBody), Unanswered> {
+        let host = if let Some(host) = &self.host_header {
+            host
+        } else {
+            let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
+            self.host_header.insert(host)
+        };
+        let headers = self
+            .run
+            .headers
+            .of(host, &to, conditions)
+            .map_err(Unanswered::Failed)?;
+        let Some(connection) = &mut self.connection else {
+            return Err(classify::closed());
+        };
+        exchange::send(connection, to.url(), &headers, &mut self.idle).await
+    }
+
+    /// Returns whether a body was cut off because its server says in a GOAWAY that it has not
+    /// processed the request, although it had begun to answer: then the request may be sent again
+    /// elsewhere at once (RFC 9113 §6.8). `resends` is how often it has been already.
+    pub(crate) async fn ended_by_goaway(&mut self, resends: u32, error: &Error) -> bool {
+        let Some(Connection::Http2(_)) = &self.connection else {
+            return false;
+        };
+        if !error.may_be_unprocessed() || resends >= MOST_RESENDS {
+            return false;
+        }
+        // Those who keep the connection may be told after its streams.
+        tokio::task::yield_now().await;
+        !self.connection.as_mut().is_some_and(Connection::is_open)
+    }
+
+    /// A request has no answer: gives the connection up where that is the reason, so that it can go
+    /// again at once.
+    ///
+    /// # Errors
+    /// When it is to be a failure.
+    fn make_way(&mut self, resends: &mut u32, unanswered: Unanswered) -> Result<(), Error> {
+        let (unprocessed, error) = match unanswered {
+            Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
+            // Closed while it was idle, most likely: that says nothing about this request (RFC 9112
+            // §9.3.1).
+            Unanswered::Failed(error) if self.is_reused && error.kind() == ErrorKind::Reset => {
+                (None, error)
+            }
+            Unanswered::Failed(error) => return Err(error),
+        };
+        let is_new = !self.is_reused && !matches!(self.connection, Some(Connection::Http2(_)));
+        if is_new || *resends == MOST_RESENDS {
+            return Err(error);
+        }
+        // The first refusal may only mean that more was asked at once than the server allows, which
+        // is known by now.
+        if unprocessed != Some(Unprocessed::Stream) || *resends > 0 {
+            self.give_up();
+        }
+        *resends += 1;
+        Ok(())
+    }
+
+    /// How long the present request may wait for its host. `None` where that has answered before.
+    fn patience(&self) -> Option<Patience> {
+        let patience = |time| Patience::new(Arc::clone(&self.run), self.host, time);
+        self.patience.map(patience)
+    }
+
+    /// Gives the present request up, as if it had not been sent: it goes back to its queue.
+    fn give_way(&mut self) {
+        self.stop_connecting();
+        // Over HTTP/2 that ends its stream, and no other.
+        self.connection = None;
+        self.is_reused = false;
+    }
+}
+
+/// Whether a response on a connection that has had others may be one that nobody has asked for.
+fn is_unasked(head: &Head) -> bool {
+    head::may_be_unasked(head.status, head.version, &head.fields)
+}

@@ -1,0 +1,213 @@
+//! A share of a file that other lanes fetch too: one more request for it.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
+use http::{HeaderMap, HeaderValue};
+
+use super::Lane;
+use super::monitor::Whose;
+use crate::engine::item::Segments;
+use crate::engine::item::range_request::add_range;
+use crate::engine::segments::sources::Source;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::redirect;
+use crate::fetch::route::Hop;
+use crate::http_url::HttpUrl;
+use crate::plan::content_range::Asked;
+use crate::plan::head::{self, Answer, Head};
+use crate::plan::resume::{Identity, Verdict};
+use crate::write::Share;
+
+impl Lane {
+    /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file
+    /// is others' to get.
+    pub(crate) async fn segment(
+        &mut self,
+        segments: &Segments,
+        at: usize,
+        connects: bool,
+        stopping: impl Future<Output = ()>,
+    ) -> ControlFlow<(), bool> {
+        self.link.connecting = connects;
+        let Some(share) = segments.claim(at) else {
+            self.link.stop_connecting();
+            self.run.drop_segment(segments, at);
+            return ControlFlow::Continue(true);
+        };
+        self.link.begin_request(connects);
+        let brought = tokio::select! {
+            biased;
+            () = stopping => {
+                self.run.end_stopped(segments, at);
+                return ControlFlow::Break(());
+            }
+            brought = self.bring_in_time(segments, at, share, connects) => brought,
+        };
+        let fine = brought.is_ok();
+        match brought {
+            Ok(None) => {}
+            Ok(Some(elsewhere)) => segments.redirect(at, elsewhere),
+            Err(error) => {
+                self.link.stop_connecting();
+                self.link.connection = None;
+                let (run, overloaded) = (&self.run, self.link.overloaded(&error));
+                run.dispatcher.on_segment_refused(
+                    self.link.host,
+                    overloaded,
+                    &error,
+                    &run.options.retry,
+                );
+                self.run.segment_failed(segments, at, error);
+            }
+        }
+        self.run.end_segment(segments, at).await;
+        ControlFlow::Continue(fine)
+    }
+
+    async fn bring_in_time(
+        &mut self,
+        segments: &Segments,
+        at: usize,
+        share: Share,
+        connects: bool,
+    ) -> Result<Option<Source>, Error> {
+        let bring = self.bring(segments, at, share, connects);
+        let Some(deadline) = segments.deadline else {
+            return bring.await;
+        };
+        let brought = tokio::time::timeout_at(deadline.into(), bring);
+        let over = |_| Err(Error::new(ErrorKind::Timeout, "its time is over"));
+        brought.await.unwrap_or_else(over)
+    }
+
+    /// Brings a share, or says where its source has led.
+    async fn bring(
+        &mut self,
+        segments: &Segments,
+        at: usize,
+        share: Share,
+        connects: bool,
+    ) -> Result<Option<Source>, Error> {
+        let source = segments.source(at);
+        let identity = segments.partial.identity.seen_from(source.listed.as_str());
+        let Some(identity) = identity else {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "nothing would tell its file from another",
+            ));
+        };
+        let asked = Asked::from(share.range());
+        let mut headers = HeaderMap::new();
+        add_range(asked, &identity, &mut headers);
+        only_if_unchanged(&identity, &mut headers);
+        segments.requests.fetch_add(1, Ordering::Relaxed);
+        let to = segments.request_target(&source);
+        let response = self.link.request(to, &headers, &mut 0, connects).await?;
+        let Some((head, mut body)) = response else {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                "there is no connection for it yet",
+            ));
+        };
+        let length = body.length();
+        let Verdict::Continue(range) =
+            identity.judge(Some(asked), head.status, &head.fields, length)
+        else {
+            // At once: the one before may go on to it before it comes there.
+            drop(share);
+            self.link.drain_or_close(&mut body).await;
+            return match refused(&head, length) {
+                Some(error) => Err(error),
+                None => self.led_from(&source, to.url(), &head).map(Some),
+            };
+        };
+        // It may be shorter than what was asked for; the rest is free again.
+        share.ends_at(range.end);
+        let Some(part) = self.run.parts.writer.bring_share(share) else {
+            // The one before was there first.
+            self.link.drain_or_close(&mut body).await;
+            return Ok(None);
+        };
+        let length = range.end - range.start;
+        let part = self
+            .receive(Whose::Segment(segments), &mut body, Some(length), part)
+            .await?;
+        let missing = part.left();
+        let stretch = part.stretch();
+        part.keep_if_shared().await?;
+        if let Some(stretch) = stretch
+            && stretch.end() < range.end
+        {
+            // Others have taken over some of it.
+            segments.drop_if_slow(at, stretch.speed());
+        }
+        match missing {
+            Some(0) | None => Ok(None),
+            Some(missing) => Err(Error::new(
+                ErrorKind::Incomplete,
+                format!("of a share of {length} bytes {missing} did not come"),
+            )),
+        }
+    }
+
+    /// The source that another one has led to.
+    fn led_from(&self, source: &Source, from: &HttpUrl, head: &Head) -> Result<Source, Error> {
+        let options = &self.run.options;
+        let location = head.fields.get(LOCATION);
+        let to = redirect::next_hop(from, location, options.plain_http)?;
+        if source.hops >= options.max_redirects {
+            return Err(Error::new(
+                ErrorKind::Redirect,
+                "it is led elsewhere too often",
+            ));
+        }
+        if !self.run.robots.is_allowed(&to.0) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "it is not known to be allowed there",
+            ));
+        }
+        Ok(Source {
+            nth: source.nth,
+            listed: source.listed.clone(),
+            hop: Some(Hop::follow(to, source.hop.as_ref())),
+            hops: source.hops + 1,
+        })
+    }
+}
+
+/// A file that has changed costs no body so (RFC 9110 §13.1.1, §13.1.4).
+fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
+    let Some(validator) = &identity.validator else {
+        return;
+    };
+    let text = |text: Option<&str>| text.and_then(|text| HeaderValue::from_str(text).ok());
+    headers.extend(text(validator.if_match()).map(|tag| (IF_MATCH, tag)));
+    headers.extend(text(validator.if_unmodified_since()).map(|date| (IF_UNMODIFIED_SINCE, date)));
+}
+
+/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere. A share waits
+/// for nothing: another one brings it.
+fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
+    match head::read(
+        head.status,
+        head.version,
+        &head.fields,
+        length,
+        head::Asked::Always,
+    ) {
+        Answer::Fail(error) => Some(error),
+        Answer::Redirect(None | Some(Duration::ZERO)) => None,
+        Answer::Redirect(Some(_)) => Some(Error::http(
+            head.status,
+            "the server asks to wait before its redirect is followed",
+        )),
+        Answer::Save(_) | Answer::Unchanged(_) => Some(Error::new(
+            ErrorKind::Protocol,
+            "the server did not send the part of the file that was asked for",
+        )),
+    }
+}

@@ -1,0 +1,256 @@
+//! How rows end, each exactly once with an outcome, and how the run is stopped and ends: the only
+//! place that does either.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use crate::engine::item::existing::FileInfo;
+use crate::engine::item::outcome;
+use crate::engine::item::{Item, Keys, label};
+use crate::engine::run::Run;
+use crate::engine::run::ledger::Consequence;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::outcome::{Outcome, Renamed, Status, Verified};
+use crate::plan::head::Entity;
+use crate::plan::name::TargetName;
+use crate::plan::registry::Settled;
+use crate::request::Request;
+use crate::state::Ending;
+use crate::write::Saved;
+
+impl Run {
+    /// The run is being stopped. An item that had started ends; of one that had not nothing is
+    /// said.
+    pub(crate) fn cancelled(&self, item: Box<Item>) {
+        if item.under_way.is_some() {
+            let error = Error::new(
+                ErrorKind::Cancelled,
+                "the run was stopped before the file was complete; run the same command again to fetch it",
+            );
+            self.end_failed(item, error);
+        } else {
+            let followers = self
+                .naming
+                .release(item.keys, Settled::Failed(ErrorKind::Cancelled));
+            for _ in 0..=followers.len() {
+                self.forget();
+            }
+        }
+    }
+
+    /// A row ended without any request.
+    pub(crate) fn end_without_request(
+        &self,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        ended: Status,
+        found: FileInfo,
+    ) {
+        let there = match ended {
+            Status::Failed(_) => false,
+            Status::Planned => !self.naming.is_named_later(request),
+            Status::Done | Status::Skipped | Status::Unchanged => true,
+        };
+        let renamed = found.renamed.filter(|_| there);
+        let path = found.path.unwrap_or_else(|| target.to_shared());
+        let mut outcome = Outcome {
+            place: request.place.clone(),
+            ask: request.ask.clone(),
+            url: Arc::clone(&request.given),
+            path: there.then_some(path),
+            renamed,
+            bytes: found.bytes,
+            verified: found.verified,
+            hashes: found.hashes,
+            ..outcome::of_row(row, label(request, target), SystemTime::now())
+        };
+        outcome.status = ended;
+        self.end(Box::new(outcome));
+    }
+
+    /// An item's file has its name.
+    pub(crate) fn done(&self, item: Box<Item>, entity: Entity, saved: Saved) {
+        self.distrust(&item);
+        let (keys, target) = (item.keys, item.target.clone());
+        let kept = item.progress.partial.as_ref();
+        let (content, reservation) = saved.content.unzip();
+        let segments = kept.map_or(1, |kept| kept.brought_by());
+        let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
+        if let Some(copy) = &saved.renamed {
+            self.naming.moved(keys.own, copy.clone());
+        }
+        let outcome = Outcome {
+            status: Status::Done,
+            path: self
+                .parts
+                .storage
+                .has_names()
+                .then(|| saved.renamed.as_ref().unwrap_or(&target).to_shared()),
+            renamed: saved
+                .renamed
+                .as_ref()
+                .map_or(item.renamed, |_| Some(Renamed::AnotherFile)),
+            bytes: saved.length,
+            content,
+            reservation: reservation.flatten(),
+            etag: entity.etag,
+            last_modified: entity.last_modified,
+            content_type: entity.content_type,
+            verified: match entity.digest {
+                _ if !item.request.checksums.is_empty() => Verified::Checksum,
+                Some(_) => Verified::Digest,
+                None => entity.framing,
+            },
+            hashes: self.parts.asked_for(&item.request, saved.hashes),
+            segments,
+            from_earlier_runs,
+            ..outcome::of_item(item)
+        };
+        self.settle(keys, &target, Settled::Done, Box::new(outcome));
+    }
+
+    pub(crate) fn end_failed(&self, mut item: Box<Item>, error: Error) {
+        if self.parts.storage.lasting().is_none() {
+            // No later run can resume it.
+            self.parts.discard(&mut item.progress);
+        }
+        let kind = error.kind();
+        let (keys, target) = (item.keys, item.target.clone());
+        let under_way = item.under_way.as_ref();
+        let received = under_way.map_or(0, |under_way| under_way.transfer.received());
+        let outcome = Outcome {
+            kept: self.parts.kept_for_next_run(&item.progress, received),
+            status: Status::Failed(error),
+            ..outcome::of_item(item)
+        };
+        self.settle(keys, &target, Settled::Failed(kind), Box::new(outcome));
+    }
+
+    /// Ends an item, and the rows that asked for the same.
+    pub(crate) fn settle(
+        &self,
+        keys: Keys,
+        target: &TargetName,
+        settled: Settled,
+        outcome: Box<Outcome>,
+    ) {
+        let followers = self.naming.release(keys, settled);
+        if followers.is_empty() {
+            return self.end(outcome);
+        }
+        if settled == Settled::Failed(ErrorKind::Cancelled) {
+            // They had not started, so nothing is said of them.
+            for _ in followers {
+                self.forget();
+            }
+            return self.end(outcome);
+        }
+        let found = FileInfo::same_as(&outcome);
+        self.end(outcome);
+        for (row, request) in followers {
+            self.end_as_same(row, &request, target, settled, found.clone());
+        }
+    }
+
+    /// A row that asks for the same as an earlier one ends as that did.
+    pub(crate) fn end_as_same(
+        &self,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        settled: Settled,
+        found: FileInfo,
+    ) {
+        let status = match settled {
+            Settled::Done | Settled::Pending => Status::Skipped,
+            Settled::Failed(kind) => Status::Failed(Error::new(
+                kind,
+                format!(
+                    "an earlier row asks for the same file, {}, and failed",
+                    target.as_str()
+                ),
+            )),
+        };
+        self.end_without_request(row, request, target, status, found);
+    }
+
+    /// Ends a row: the only way out of a run.
+    pub(crate) fn end(&self, outcome: Box<Outcome>) {
+        self.follow(self.ledger.record(outcome));
+    }
+
+    /// Tells of a row that has ended, now that it is recorded.
+    pub(crate) fn recorded(&self, outcome: Box<Outcome>) {
+        self.follow(self.ledger.recorded(outcome));
+    }
+
+    /// Drops a row without a word: it had not started when the run was stopped.
+    pub(crate) fn forget(&self) {
+        self.follow(self.ledger.forget());
+    }
+
+    /// Does what follows the end of a row.
+    pub(crate) fn follow(&self, consequence: Consequence) {
+        match consequence {
+            Consequence::GoOn => {}
+            Consequence::TooManyErrors => {
+                self.cancel();
+                self.follow(self.ledger.settle());
+            }
+            Consequence::RunOver => self.wrap_up(),
+        }
+    }
+
+    /// Stops the run: nothing more is started.
+    pub(crate) fn cancel(&self) {
+        self.stopping.cancel();
+        self.rates.lift();
+        // In this order: no more rows come in while the queues are emptied.
+        self.follow(self.ledger.close());
+        // What is whole has its name before the run is over.
+        self.parts.writer.set_quiet(true);
+        for work in self.dispatcher.drain() {
+            self.give_back(work, None);
+        }
+        self.cancel_obeying();
+        self.discard_spill();
+    }
+
+    /// Stops the run, since the destination cannot be used; says so once.
+    pub(crate) fn stop(&self, error: Error) {
+        if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
+            self.ledger.emit(Event::Stopped(error));
+            self.cancel();
+        }
+    }
+
+    /// Cleans up, since the run is over, off the network's threads, and says so.
+    fn wrap_up(&self) {
+        let (storage, state) = (Arc::clone(&self.parts.storage), self.state.clone());
+        let (events, over) = (self.ledger.events(), self.over.clone());
+        let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
+        let complete = !self.stopping.is_cancelled();
+        let ending = Ending {
+            complete,
+            everything_is_there: complete && self.ledger.all_present(),
+        };
+        self.parts.pool.call(move || {
+            let is_needed = match state.map(|state| state.close(ending)).transpose() {
+                Ok(is_needed) => is_needed.unwrap_or(false),
+                Err(error) => {
+                    if !has_stopped {
+                        let _ = events.send(Some(Event::Stopped(error)));
+                    }
+                    true
+                }
+            };
+            storage.destination.close(!is_needed);
+            // Nobody may listen any more.
+            let _ = events.send(None);
+            over.cancel();
+        });
+    }
+}

@@ -1,0 +1,8 @@
+//! The one loop of the engine: work is queued, an attempt is made, and what follows from that is
+//! queued again or ends.
+
+pub(crate) mod attempt;
+pub(crate) mod enqueue;
+pub(crate) mod finish;
+pub(crate) mod segments;
+pub(crate) mod unchanged;

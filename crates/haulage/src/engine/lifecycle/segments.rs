@@ -1,0 +1,230 @@
+//! Files in segments: when others are invited to a file, and what follows when they are done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::engine::item::work::Work;
+use crate::engine::item::{Item, Segments};
+use crate::engine::run::Run;
+use crate::engine::segments::download::{
+    FIRST_SEGMENT, Next, PAYS_AGAIN_AFTER, SegmentedDownload, Start, seen,
+};
+use crate::engine::segments::sources::{Source, Sources};
+use crate::error::{Error, ErrorKind};
+use crate::fetch::origin;
+use crate::fetch::redirect::check_scheme;
+use crate::http_url::HttpUrl;
+use crate::plan::ramp::{Connections, Ramp};
+use crate::plan::segments::Rules;
+use crate::sync::lock;
+use crate::write::{Assembly, Stretch};
+
+/// Seconds that a remainder must take for a file to be split: below, a connection is not worth its
+/// making.
+const PAYS_AFTER: f64 = 2.0;
+
+impl Run {
+    /// Looks at an item's own response while it goes on, and splits its file if segments are of
+    /// use. They are requested from where the response comes only if it `may_be_split` there.
+    pub(crate) fn watch(
+        &self,
+        item: &mut Item,
+        first: &Stretch,
+        may_be_split: bool,
+        ramp: &mut Option<Ramp>,
+    ) {
+        if let Some(segments) = &item.segments {
+            return self.watch_segment(segments, first.speed());
+        }
+        let (Some(partial), Some(under_way)) = (&item.progress.partial, &item.under_way) else {
+            return;
+        };
+        let max_segments = item.progress.max_segments.unwrap_or(self.options.split);
+        let Some(current) = ramp
+            .as_mut()
+            .filter(|_| max_segments > 1 && !first.is_held_up_here())
+        else {
+            return;
+        };
+        let now = Instant::now();
+        current.observe(seen(&under_way.transfer, partial, now));
+        let helps = current.connections() != Connections::One;
+        let rules = Rules {
+            least: self.options.min_split_size,
+            pays_after: if helps { PAYS_AGAIN_AFTER } else { PAYS_AFTER },
+            usual: first.speed(),
+            most: FIRST_SEGMENT,
+            settles: current.settles(),
+        };
+        let sources = (helps || item.joins_mirrors())
+            .then(|| self.sources(item, partial, &rules, may_be_split.then_some(max_segments)))
+            .flatten();
+        let sources = sources.filter(|sources| helps || sources.are_several());
+        let Some(sources) = sources else {
+            return current.postpone();
+        };
+        let Some(ramp) = ramp.take() else { return };
+        let time_left = self.options.max_time.map(|most| item.time_left(most));
+        let segments = Arc::new(SegmentedDownload::new(
+            Arc::clone(partial),
+            Arc::clone(&under_way.transfer),
+            (item.request.url.clone(), item.request.credentials.clone()),
+            time_left.map(|left| now + left),
+            Start {
+                sources,
+                max_segments,
+                speed: rules.usual,
+                ramp,
+                least: self.options.min_split_size,
+            },
+        ));
+        self.invite(&segments);
+        item.segments = Some(segments);
+    }
+
+    /// Returns where segments of an item's file may be requested, `many` at once of them where its
+    /// own response comes from; `None` if no lane is idle there, or these `rules` leave nothing to
+    /// split.
+    fn sources(
+        &self,
+        item: &Item,
+        partial: &Assembly,
+        rules: &Rules,
+        many: Option<usize>,
+    ) -> Option<Sources> {
+        if !partial.is_shareable(rules) {
+            return None;
+        }
+        let unsplit = lock(&self.unsplit);
+        let takes_some = |url: &HttpUrl| !unsplit.contains(origin::key(url));
+        let many = many.filter(|_| partial.identity.validator.is_some() && takes_some(item.url()));
+        let first = Source {
+            nth: item.mirrors.at(),
+            listed: item.source(item.mirrors.at()).clone(),
+            hop: item.hop.as_deref().cloned(),
+            hops: item.hops,
+        };
+        let others = item.mirrors.others(item.sources());
+        let others = others.filter(|nth| {
+            let url = item.source(*nth);
+            item.joins_mirrors()
+                && takes_some(url)
+                && self.robots.is_allowed(url)
+                && check_scheme(url, self.options.plain_http).is_ok()
+        });
+        let others = others.map(|nth| Source {
+            nth,
+            listed: item.source(nth).clone(),
+            hop: item.mirror(nth),
+            hops: 0,
+        });
+        let sources = Sources::new((first, many.unwrap_or(1)), others);
+        let idle = self.idle(&item.request.url, &sources);
+        sources.idlest(&idle).is_some().then_some(sources)
+    }
+
+    /// Returns how many lanes that nothing else waits for are idle at each of the sources.
+    fn idle(&self, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
+        let hosts = sources.iter().map(|source| {
+            let hop = source.hop.as_ref().map(|hop| &hop.url);
+            origin::key(hop.unwrap_or(given))
+        });
+        self.dispatcher.idle_lanes(hosts)
+    }
+
+    /// Looks at how a segment comes: at this speed, in bytes per second.
+    pub(crate) fn watch_segment(&self, segments: &Segments, speed: f64) {
+        segments.record_speed(speed);
+        segments.observe(Instant::now());
+        self.invite(segments);
+    }
+
+    /// Queues as many more segments as may be requested now, and as there are idle lanes for.
+    fn invite(&self, segments: &Segments) {
+        for at in segments.invite(|given, sources| self.idle(given, sources)) {
+            self.queue_segment(segments, at);
+        }
+    }
+
+    /// Queues a segment at one of its sources, where it has been counted.
+    fn queue_segment(&self, segments: &Segments, at: usize) {
+        self.push(Work::Segment(Arc::clone(segments), at), Duration::ZERO);
+    }
+
+    /// Gives up a segment that waited.
+    pub(crate) fn drop_segment(&self, segments: &Segments, at: usize) {
+        match segments.abandon(at) {
+            Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
+            // Whoever brought the last of it has seen to that, and nothing was made room for.
+            Next::Whole(item) => self.go_on_alone(segments, item, None),
+            Next::Segment | Next::Nothing => {}
+        }
+    }
+
+    /// Ends an item's own response while others bring the rest; with its failure, if any.
+    pub(crate) async fn park(
+        self: &Arc<Self>,
+        segments: &Segments,
+        item: Box<Item>,
+        failure: Option<Error>,
+    ) {
+        let next = segments.park(item, failure);
+        self.go_on_split(segments, 0, next).await;
+    }
+
+    /// Ends a segment that a lane has brought, or has not, from one of the sources.
+    pub(crate) async fn end_segment(self: &Arc<Self>, segments: &Segments, at: usize) {
+        let next = segments.end(at);
+        self.go_on_split(segments, at, next).await;
+    }
+
+    async fn go_on_split(self: &Arc<Self>, segments: &Segments, at: usize, next: Next<Box<Item>>) {
+        match next {
+            Next::Whole(mut item) => {
+                join(segments, &mut item);
+                self.save_kept(item).await;
+            }
+            Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
+            Next::Segment => self.queue_segment(segments, at),
+            Next::Nothing => {}
+        }
+    }
+
+    fn go_on_alone(&self, segments: &Segments, mut item: Box<Item>, failure: Option<Error>) {
+        join(segments, &mut item);
+        match failure {
+            Some(failure) => self.failed(item, failure),
+            None => self.go_on_with(item),
+        }
+    }
+
+    /// Ends the segment of a lane when the run is being stopped.
+    pub(crate) fn end_stopped(&self, segments: &Segments, at: usize) {
+        match segments.end(at) {
+            Next::Whole(item) | Next::Alone(item, _) => self.cancelled(item),
+            Next::Segment => self.drop_segment(segments, at),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Records why a segment cannot be had from one of the sources.
+    pub(crate) fn segment_failed(&self, segments: &Segments, at: usize, why: Error) {
+        if why.kind() == ErrorKind::Disk && !why.lacks_descriptors() {
+            return segments.fail(why);
+        }
+        segments.refuse(at);
+        if at == 0 && segments.partial.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
+            // It does not want more than one connection, or has no parts: it is not asked again.
+            let source = segments.source(at);
+            let key = origin::key(segments.request_target(&source).url());
+            lock(&self.unsplit).insert(key.into());
+        }
+    }
+}
+
+/// Gives an item what it has got from the segments of its file.
+fn join(segments: &Segments, item: &mut Item) {
+    item.segments = None;
+    item.attempts += segments.requests();
+    item.progress.max_segments = Some(segments.max_segments());
+}

@@ -1,0 +1,186 @@
+//! What lanes ask of the schedule, and what they report to it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Dispatcher, Hosts};
+use crate::engine::item::work::Work;
+use crate::engine::run::handover::LaneHandle;
+use crate::error::Error;
+use crate::event::WaitReason;
+use crate::fetch::connection::{Connection, Shared};
+use crate::options::RetryPolicy;
+use crate::schedule::{HostId, Next, Protocol, Seen, Way};
+
+impl Dispatcher {
+    /// Returns what a lane does next whose last piece of work has shown this of its host. `streams`
+    /// is what its connection allows, if that is new.
+    pub(crate) fn next(
+        &self,
+        host: HostId,
+        lane: &LaneHandle,
+        is_turn_over: bool,
+        seen: Seen,
+        streams: Option<usize>,
+    ) -> Next<Work> {
+        let mut schedule = self.lock();
+        if let Some(streams) = streams {
+            schedule.allows_streams(host, streams);
+        }
+        let next = schedule.next(host, lane, is_turn_over, seen);
+        self.hand_out(schedule);
+        next
+    }
+
+    /// Ends an idle lane. Returns `false` if it has been given work in this very moment.
+    pub(crate) fn leave(&self, host: HostId, lane: &LaneHandle) -> bool {
+        self.lock().leave(host, lane)
+    }
+
+    /// Ends a lane in the middle of its work.
+    pub(crate) fn abandon(&self, host: HostId) {
+        self.lock().abandon(host);
+    }
+
+    /// Returns when a host may be sent the next request.
+    pub(crate) fn may_send(&self, host: HostId) -> Instant {
+        self.lock().may_send(host, Instant::now())
+    }
+
+    /// Returns whether a request that has `waited` for this host has to give way to other hosts.
+    pub(crate) fn gives_way(&self, host: HostId, waited: Duration) -> bool {
+        self.lock().gives_way(host, waited)
+    }
+
+    /// Returns how a lane without a connection gets one.
+    pub(crate) fn plan_connect(&self, host: HostId) -> Way<Shared> {
+        self.lock().way(host)
+    }
+
+    /// Records that a lane has made a connection for work that it has.
+    pub(crate) fn on_connected(&self, host: HostId, connection: &Connection) {
+        let mut schedule = self.lock();
+        match connection {
+            Connection::Http1(_) => schedule.learned(host, Protocol::Exclusive, None),
+            Connection::Http2(shared) => {
+                let shared = (shared.number, shared.clone());
+                schedule.learned(host, Protocol::Shared, Some(shared));
+            }
+        }
+        self.hand_out(schedule);
+    }
+
+    /// Records that a lane could not make the connection that it was to make.
+    pub(crate) fn on_connect_failed(&self, host: HostId) {
+        let mut schedule = self.lock();
+        schedule.could_not_connect(host);
+        self.hand_out(schedule);
+    }
+
+    /// Records that a lane has made a connection ahead of any work, or with `false` that it has
+    /// none of use. Returns whether the lane waits for work from now on; otherwise it is to end.
+    pub(crate) fn on_connected_ahead(
+        &self,
+        host: HostId,
+        lane: &LaneHandle,
+        is_connected: bool,
+    ) -> bool {
+        let mut schedule = self.lock();
+        let waits = is_connected && schedule.connected_ahead(host, lane);
+        if !is_connected {
+            schedule.gave_up_ahead(host);
+        }
+        self.hand_out(schedule);
+        waits
+    }
+
+    /// Records that a shared connection is of no use any more.
+    pub(crate) fn on_connection_lost(&self, host: HostId, connection: u64) {
+        self.lock().lost_shared(host, connection);
+    }
+
+    /// Records when the head of a lane's first response came, and how long it took.
+    pub(crate) fn on_first_response(
+        &self,
+        host: HostId,
+        latency: Duration,
+        now: Instant,
+        streams: Option<usize>,
+    ) {
+        let mut schedule = self.lock();
+        if let Some(streams) = streams {
+            schedule.allows_streams(host, streams);
+        }
+        schedule.heard(host, latency, now);
+        self.hand_out(schedule);
+    }
+
+    /// Records that a host has answered as it should, although it has failed now.
+    pub(crate) fn on_success(&self, host: HostId) {
+        self.lock().answered(host);
+    }
+
+    /// Records that a host is in trouble. `overloaded` is when the request was sent that has shown
+    /// that it has too much to do, if one has.
+    ///
+    /// Returns the key of the host and all its queued work, if the host is given up now; the caller
+    /// has to fail that work.
+    pub(crate) fn on_failure(
+        &self,
+        host: HostId,
+        overloaded: Option<Instant>,
+        error: &Error,
+        policy: &RetryPolicy,
+    ) -> Option<(Arc<str>, Vec<Work>)> {
+        let now = Instant::now();
+        let mut schedule = self.lock();
+        step_back(&mut schedule, host, overloaded, error, policy);
+        let waiting = schedule.failed(host, now, policy, fastrand::f64());
+        let given_up = waiting.map(|waiting| (schedule.key(host), waiting));
+        drop(schedule);
+        self.clock.notify_one();
+        given_up
+    }
+
+    /// Records that a host has refused a segment: it is not in trouble for that, but may have
+    /// enough to do.
+    pub(crate) fn on_segment_refused(
+        &self,
+        host: HostId,
+        overloaded: Option<Instant>,
+        error: &Error,
+        policy: &RetryPolicy,
+    ) {
+        let mut schedule = self.lock();
+        step_back(&mut schedule, host, overloaded, error, policy);
+        self.hand_out(schedule);
+    }
+
+    /// Records that there are too few descriptors for what is in flight.
+    pub(crate) fn on_descriptors_exhausted(&self) {
+        let mut schedule = self.lock();
+        schedule.lacks_descriptors(Instant::now());
+        self.hand_out(schedule);
+    }
+}
+
+/// Leaves a host alone for as long as it has asked for, unless that is longer than rows wait at
+/// all, and requests less from it at once.
+fn step_back(
+    schedule: &mut Hosts,
+    host: HostId,
+    overloaded: Option<Instant>,
+    error: &Error,
+    policy: &RetryPolicy,
+) {
+    let now = Instant::now();
+    let asked = error.asked_wait_of_host();
+    let asked = asked.filter(|asked| *asked <= policy.max_time);
+    schedule.note_trouble(host, WaitReason::of(error, asked.is_some()));
+    if let Some(asked) = asked {
+        schedule.close(host, now + asked);
+    }
+    if let Some(sent) = overloaded {
+        schedule.refused(host, sent, now, asked.unwrap_or_default());
+    }
+}

@@ -1,0 +1,215 @@
+//! The books of a run: how many rows are on their way, what has become of each, and what the caller
+//! is told. Says what follows, and leaves it to the run.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio_util::sync::CancellationToken;
+
+use super::window::{Entry, Window};
+use crate::error::Error;
+use crate::event::Event;
+use crate::outcome::Outcome;
+use crate::request::Place;
+use crate::row_key::Ask;
+use crate::state::{Known, State};
+
+/// The events of a run; `None` comes last.
+pub(crate) type EventReceiver = UnboundedReceiver<Option<Event>>;
+
+/// The books of a run.
+pub(crate) struct Ledger {
+    window: Window,
+    events: UnboundedSender<Option<Event>>,
+    /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
+    state: Option<Arc<State>>,
+    max_errors: Option<u64>,
+    /// Nothing more is to be started.
+    stopping: CancellationToken,
+    /// Items that have failed.
+    failures: AtomicU64,
+    all_present: AtomicBool,
+    next_row: AtomicU64,
+    /// How many rows the input has, once all of it has been read.
+    input_rows: OnceLock<u64>,
+}
+
+/// What follows the end of a row.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    GoOn,
+    /// As many items have failed as may: the run is to be stopped, and the row settled after that.
+    TooManyErrors,
+    /// That was the last row: the run is over, which it is once.
+    RunOver,
+}
+
+impl Ledger {
+    pub(crate) fn new(
+        events: UnboundedSender<Option<Event>>,
+        state: Option<Arc<State>>,
+        max_errors: Option<u64>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            window: Window::default(),
+            events,
+            state,
+            max_errors,
+            stopping,
+            failures: AtomicU64::new(0),
+            all_present: AtomicBool::new(true),
+            next_row: AtomicU64::new(0),
+            input_rows: OnceLock::new(),
+        }
+    }
+
+    /// Takes a place for one more row. Waits for it, and looks farther ahead while `slots_are_free`.
+    pub(crate) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
+        if let Some(state) = &self.state {
+            state.wait_for_room();
+        }
+        self.window.enter(slots_are_free)
+    }
+
+    /// Returns the number of the next row.
+    pub(crate) fn number(&self) -> u64 {
+        self.next_row.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notes that all input has been read, which it is once.
+    pub(crate) fn input_read(&self) {
+        if let Some(state) = &self.state {
+            state.input_ended();
+        }
+        let _ = self.input_rows.set(self.next_row.load(Ordering::Relaxed));
+    }
+
+    /// Expects no more rows.
+    pub(crate) fn input_ended(&self) -> Consequence {
+        Consequence::of(self.window.input_ended())
+    }
+
+    /// Returns how many rows the input has; `None` before all of it has been read.
+    pub(crate) fn input_rows(&self) -> Option<u64> {
+        self.input_rows.get().copied()
+    }
+
+    /// Returns what earlier runs know of a row; `None` if nothing.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub(crate) fn recall(
+        &self,
+        row: u64,
+        place: Option<&Place>,
+        ask: Option<&Ask>,
+        url: &str,
+    ) -> Result<Option<Known>, Error> {
+        match (&self.state, ask) {
+            (Some(state), Some(ask)) => state.recall(row, place, ask, url),
+            _ => Ok(None),
+        }
+    }
+
+    /// Records that a row has ended, and tells of it, at once or when it is durable.
+    pub(crate) fn record(&self, outcome: Box<Outcome>) -> Consequence {
+        let outcome = match &self.state {
+            Some(state) => match state.add(outcome) {
+                Some(outcome) => outcome,
+                // It is told once it is recorded.
+                None => return Consequence::GoOn,
+            },
+            None => outcome,
+        };
+        self.recorded(outcome)
+    }
+
+    /// Tells of a row that has ended, and is recorded.
+    pub(crate) fn recorded(&self, outcome: Box<Outcome>) -> Consequence {
+        let failed = outcome.error().is_some();
+        if failed {
+            self.all_present.store(false, Ordering::Release);
+        }
+        self.emit(Event::Ended(outcome));
+        if failed && self.is_one_too_many() {
+            return Consequence::TooManyErrors;
+        }
+        self.settle()
+    }
+
+    /// Counts a failure, and returns whether there are now as many as there may be.
+    fn is_one_too_many(&self) -> bool {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_last = Some(failures) == self.max_errors && !self.stopping.is_cancelled();
+        if is_last {
+            self.emit(Event::TooManyErrors(failures));
+        }
+        is_last
+    }
+
+    /// Settles a row that has been told of.
+    pub(crate) fn settle(&self) -> Consequence {
+        Consequence::of(self.window.settle())
+    }
+
+    /// Drops a row without a word: it had not started when the run was stopped.
+    pub(crate) fn forget(&self) -> Consequence {
+        self.all_present.store(false, Ordering::Release);
+        self.window.leave(1);
+        self.settle()
+    }
+
+    /// Takes no more rows, since the run is being stopped.
+    pub(crate) fn close(&self) -> Consequence {
+        Consequence::of(self.window.cancel())
+    }
+
+    /// Tells the caller what has happened.
+    pub(crate) fn emit(&self, event: Event) {
+        let ended = matches!(event, Event::Ended(_));
+        if self.events.send(Some(event)).is_err() && ended {
+            self.received(1);
+        }
+    }
+
+    /// Notes that so many outcomes have left the engine: there is room for as many rows.
+    pub(crate) fn received(&self, outcomes: usize) {
+        if outcomes > 0 {
+            self.window.leave(outcomes);
+        }
+    }
+
+    /// Returns the way to tell the last events, when the run is over.
+    pub(crate) fn events(&self) -> UnboundedSender<Option<Event>> {
+        self.events.clone()
+    }
+
+    /// Returns whether each row so far has its file.
+    pub(crate) fn all_present(&self) -> bool {
+        self.all_present.load(Ordering::Acquire)
+    }
+
+    /// Notes that so many rows wait on the disk from now on.
+    pub(crate) fn spilled(&self, rows: usize) {
+        self.window.set_aside(rows);
+    }
+
+    /// Notes that so many rows have come back from the disk.
+    pub(crate) fn restored(&self, rows: usize) {
+        self.window.come_back(rows);
+    }
+
+    /// Returns whether more rows may come back.
+    pub(crate) fn has_room(&self) -> bool {
+        self.window.has_room()
+    }
+}
+
+impl Consequence {
+    fn of(is_over: bool) -> Self {
+        if is_over { Self::RunOver } else { Self::GoOn }
+    }
+}

@@ -1,0 +1,248 @@
+//! The files that a run is writing, and those that are there: how their bytes are to be checked,
+//! and which of them the next request or the next run can go on with.
+
+use std::sync::Arc;
+
+use crate::checksum::{Algorithm, Checksum};
+use crate::engine::item::progress::Progress;
+use crate::error::Error;
+use crate::http_url::HttpUrl;
+use crate::options::{Codings, Options};
+use crate::plan::coding;
+use crate::plan::fields::Fields;
+use crate::plan::head::{Entity, Head};
+use crate::plan::name::TargetName;
+use crate::plan::resume::Identity;
+use crate::plan::vouched;
+use crate::pool::BlockingPool;
+use crate::request::Request;
+use crate::state::State;
+use crate::write::{
+    Assemblies, Assembly, Content, Expected, Hashes, Owner, PartWriter, Present, Rechecks, Storage,
+    Writer,
+};
+
+/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more
+/// than what counts as progress (see [`RetryState`](crate::schedule::retry::RetryState)): that has
+/// to be kept.
+const WORTH_KEEPING: u64 = 64 << 10;
+
+/// The files of a run.
+pub(crate) struct Parts {
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) rechecks: Arc<Rechecks>,
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) pool: Arc<BlockingPool>,
+    /// The parts with which this run, or a later one, can go on.
+    assemblies: Arc<Assemblies>,
+    /// What earlier runs have recorded; `None` if nothing is recorded.
+    state: Option<Arc<State>>,
+    hashes: Vec<Algorithm>,
+    codings: Codings,
+    max_size: Option<u64>,
+}
+
+impl Parts {
+    pub(crate) fn new(
+        options: &Options,
+        storage: Arc<Storage>,
+        pool: Arc<BlockingPool>,
+        writer: Arc<Writer>,
+        rechecks: Arc<Rechecks>,
+        state: Option<Arc<State>>,
+    ) -> Self {
+        let assemblies = state.as_ref().map(|state| state.assemblies());
+        Self {
+            writer,
+            rechecks,
+            storage,
+            pool,
+            assemblies: assemblies.unwrap_or_default(),
+            state,
+            hashes: options.hashes.clone(),
+            codings: options.codings,
+            max_size: options.max_size,
+        }
+    }
+
+    /// Returns what is done with the bytes of a response with these header fields besides saving
+    /// them; `None` for nothing.
+    ///
+    /// # Errors
+    /// When they have a coding that cannot be undone.
+    pub(crate) fn content_of(
+        &self,
+        request: &Request,
+        entity: &Entity,
+        headers: &Fields,
+    ) -> Result<Option<Box<Content>>, Error> {
+        let codings = coding::to_undo(headers, self.codings == Codings::Undone)?;
+        // What is saved as it was sent is measured as it comes in.
+        let most = self.max_size.filter(|_| !codings.is_empty());
+        let (hashes, expected) = self.expected_of(request, entity);
+        Content::asked(&codings, most, hashes, expected)
+    }
+
+    /// Returns what is done with bytes that are those of the file, besides saving them; `None` for
+    /// nothing.
+    pub(crate) fn plain_content(
+        &self,
+        request: &Request,
+        entity: &Entity,
+    ) -> Result<Option<Box<Content>>, Error> {
+        let (hashes, expected) = self.expected_of(request, entity);
+        Content::asked(&[], None, hashes, expected)
+    }
+
+    fn expected_of(&self, request: &Request, entity: &Entity) -> (Hashes, Expected) {
+        let expected = Expected {
+            checksums: request.checksums.clone(),
+            digest: entity.digest.clone(),
+        };
+        let all = expected.checksums.iter().chain(&expected.digest);
+        (Hashes::new(&self.hashes, all), expected)
+    }
+
+    /// Returns the hashes that are to be computed of a request's file.
+    pub(crate) fn hashes_of(&self, request: &Request) -> Hashes {
+        Hashes::new(&self.hashes, &request.checksums)
+    }
+
+    /// Keeps those of a file's hashes that the user has asked for: its server may have had others
+    /// computed.
+    pub(crate) fn asked_for(&self, request: &Request, mut hashes: Vec<Checksum>) -> Vec<Checksum> {
+        hashes.retain(|hash| {
+            let is_same = |checksum: &Checksum| checksum.algorithm() == hash.algorithm();
+            self.hashes.contains(&hash.algorithm()) || request.checksums.iter().any(is_same)
+        });
+        hashes
+    }
+
+    /// Returns the checksum that a response states for its file; `None` if it states none, or the
+    /// request has its own. Where codings are undone, the response speaks of another file.
+    pub(crate) fn digest_of(&self, request: &Request, head: &Head) -> Option<Checksum> {
+        if !request.checksums.is_empty() {
+            return None;
+        }
+        let vouched = vouched::read(head.status, &head.fields);
+        if vouched.is_encoded && self.codings == Codings::Undone {
+            return None;
+        }
+        vouched.checksums.into_iter().next()
+    }
+
+    /// Returns what an earlier run has brought of a request's file; `None` if nothing.
+    pub(crate) fn take_up(&self, request: &Request) -> Option<Arc<Assembly>> {
+        let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
+            return None;
+        };
+        let is_checked = !request.checksums.is_empty();
+        let place = request.place.as_ref();
+        let input = place.map_or_else(Arc::default, |place| Arc::clone(&place.input));
+        state.take_up(ask, &input, request.url(), is_checked)
+    }
+
+    /// Begins a part for the file of a response from `source`, if another response could go on with
+    /// it; otherwise returns `None`. A later run finds it only if the row `is_findable` there.
+    pub(crate) fn begin(
+        &self,
+        request: &Request,
+        source: &HttpUrl,
+        head: &Head,
+        entity: &Entity,
+        is_findable: bool,
+    ) -> Option<Arc<Assembly>> {
+        let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
+        if self.storage.kept().is_none() {
+            return None;
+        }
+        let identity = Identity::of(
+            source.as_str(),
+            head.status,
+            &head.fields,
+            Some(length),
+            !request.checksums.is_empty(),
+        )?;
+        let ask = request.ask.as_ref().filter(|_| is_findable);
+        let owner = ask.map(|ask| Owner {
+            input: match &request.place {
+                Some(place) => Arc::clone(&place.input),
+                None => "".into(),
+            },
+            ask: ask.key,
+            url: Arc::clone(&request.given),
+        });
+        let number = self.writer.next_number();
+        let assembly = Arc::new(Assembly::new(number, identity, entity.clone(), owner));
+        self.assemblies.add(&assembly);
+        Some(assembly)
+    }
+
+    /// Returns a part of which all bytes have been brought, ready to become the file.
+    pub(crate) fn completed(
+        &self,
+        request: &Request,
+        partial: &Arc<Assembly>,
+    ) -> Result<(PartWriter, Entity), Error> {
+        let content = self.plain_content(request, &partial.entity)?;
+        let total = partial.identity.total;
+        let part = self.writer.bring(total..total, 0, partial, content);
+        Ok((part, partial.entity.clone()))
+    }
+
+    /// Forgets a part that has become a file.
+    pub(crate) fn forget(&self, partial: &Assembly) {
+        self.assemblies.forget(partial);
+    }
+
+    /// Returns how many bytes of an unfinished file are kept for the next run. What has been handed
+    /// to the disk counts, `received` bytes of it: it is written before the run is over.
+    pub(crate) fn kept_for_next_run(&self, progress: &Progress, received: u64) -> u64 {
+        let (Some(_), Some(partial)) = (&self.state, &progress.partial) else {
+            return 0;
+        };
+        if partial.owner.is_none() {
+            return 0;
+        }
+        let kept = partial.pieces().covered().max(received);
+        if kept >= WORTH_KEEPING { kept } else { 0 }
+    }
+
+    /// Lets a partial file go while its item waits, if other files in memory wait for room.
+    pub(crate) fn park(&self, progress: &Progress) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &progress.partial) {
+            memory.park(partial.number);
+        }
+    }
+
+    /// Takes a partial file for another attempt. In memory it may have made room for others.
+    pub(crate) fn take_back(&self, progress: &mut Progress) {
+        if let (Some(memory), Some(partial)) = (&self.storage.memory, &progress.partial)
+            && !memory.take_back(partial.number)
+        {
+            self.discard(progress);
+        }
+    }
+
+    /// Discards what was brought of a file.
+    pub(crate) fn discard(&self, progress: &mut Progress) {
+        let Some(partial) = progress.partial.take() else {
+            return;
+        };
+        progress.resumed = 0;
+        progress.ignores_partial = false;
+        self.assemblies.forget(&partial);
+        let storage = Arc::clone(&self.storage);
+        // What cannot be removed now goes when the next run cleans up.
+        self.pool
+            .call(move || drop(storage.scratch.remove(partial.number)));
+    }
+
+    /// Returns the length of the file at a name; 0 if there is none.
+    pub(crate) fn length_of(&self, target: &TargetName) -> u64 {
+        match self.storage.lookup.present(target) {
+            Ok(Present::File { length, .. }) => length,
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! How far the engine looks ahead, and when a run is over.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::sync::lock;
+
+/// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that
+/// a list takes, however long it is.
+const LOOK_AHEAD: usize = 2048;
+/// The reader goes on when no more than this many are left. Some hundreds are with the disk's
+/// threads as a rule, until their group is synced: fewer would leave the network with nothing to
+/// do.
+const REFILL: usize = LOOK_AHEAD / 4 * 3;
+/// The most that this becomes when the rows that were read leave slots free: they are of hosts that
+/// are slow, or dead, and those further down may be of others.
+const FARTHEST: usize = 5 * LOOK_AHEAD;
+/// How long the reader waits for room before it asks whether slots are free.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What becomes of whoever asks for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It has one.
+    Open,
+    /// There is none, for hosts that are slow, or dead, have them all.
+    MakeRoom,
+    /// The run is being stopped.
+    Closed,
+}
+
+/// Counts rows on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    state: Mutex<State>,
+    room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Read, and their outcome not received.
+    open: usize,
+    /// Read, and without an outcome.
+    unsettled: usize,
+    /// Those of them that wait on the disk, and are not among the open ones.
+    aside: usize,
+    /// How far it looks beyond [`LOOK_AHEAD`].
+    farther: usize,
+    phase: Phase,
+    /// Somebody waits until there is room for many: waking them for each row would cost more than
+    /// the row.
+    waiting: bool,
+}
+
+/// What a run still waits for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// More rows.
+    #[default]
+    Reading,
+    /// The outcomes of those that were read: there will be no others.
+    Ending,
+    /// The same, and nothing more is to be started.
+    Stopping,
+    Over,
+}
+
+impl Window {
+    /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`.
+    /// Where that does not help, the caller is to make room.
+    pub(crate) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
+        let mut state = self.lock();
+        while state.phase == Phase::Reading && state.open >= LOOK_AHEAD + state.farther {
+            state.waiting = true;
+            let (woken, waited) = self
+                .room
+                .wait_timeout(state, PATIENCE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if waited.timed_out() && state.waits_for_hosts() && slots_are_free() {
+                if LOOK_AHEAD + state.farther >= FARTHEST {
+                    return Entry::MakeRoom;
+                }
+                state.farther += LOOK_AHEAD / 2;
+            }
+        }
+        if state.phase != Phase::Reading {
+            return Entry::Closed;
+        }
+        state.open += 1;
+        state.unsettled += 1;
+        Entry::Open
+    }
+
+    /// So many rows wait on the disk from now on.
+    pub(crate) fn set_aside(&self, rows: usize) {
+        let mut state = self.lock();
+        state.open -= rows;
+        state.aside += rows;
+    }
+
+    /// They are in memory again.
+    pub(crate) fn come_back(&self, rows: usize) {
+        let mut state = self.lock();
+        state.aside -= rows;
+        state.open += rows;
+    }
+
+    /// Whether more may come back.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().open < FARTHEST
+    }
+
+    /// A row has its outcome. `true` when that ends the run, which happens once.
+    pub(crate) fn settle(&self) -> bool {
+        let mut state = self.lock();
+        state.unsettled -= 1;
+        state.ends()
+    }
+
+    /// Outcomes were received, or will never be.
+    pub(crate) fn leave(&self, rows: usize) {
+        let mut state = self.lock();
+        state.open -= rows;
+        if state.waiting && state.open <= REFILL {
+            state.waiting = false;
+            self.room.notify_all();
+        }
+    }
+
+    /// No more rows will come. `true` when that ends the run.
+    pub(crate) fn input_ended(&self) -> bool {
+        let mut state = self.lock();
+        if state.phase == Phase::Reading {
+            state.phase = Phase::Ending;
+        }
+        state.ends()
+    }
+
+    /// Nothing more is to be started. `true` when that ends the run.
+    pub(crate) fn cancel(&self) -> bool {
+        let mut state = self.lock();
+        if state.phase != Phase::Over {
+            state.phase = Phase::Stopping;
+        }
+        self.room.notify_all();
+        state.ends()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl State {
+    /// Whether most rows that were read wait for their hosts, rather than for somebody to receive
+    /// their outcomes.
+    fn waits_for_hosts(&self) -> bool {
+        self.unsettled - self.aside > self.open / 2
+    }
+
+    fn ends(&mut self) -> bool {
+        let ends = self.unsettled == 0 && matches!(self.phase, Phase::Ending | Phase::Stopping);
+        if ends {
+            self.phase = Phase::Over;
+        }
+        ends
+    }
+}

@@ -1,0 +1,208 @@
+//! The URLs that shares of one file are asked for at: the one whose response others share, and,
+//! where an expected digest finds any mixture, the item's others too. Pure.
+
+use std::sync::Arc;
+
+use crate::fetch::route::Hop;
+use crate::http_url::HttpUrl;
+
+/// One of an item's URLs, as its shares are asked for there.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Which one it is: 0 is the URL as given.
+    pub(crate) nth: usize,
+    /// As it stands in the list.
+    pub(crate) listed: HttpUrl,
+    /// Where it is, or where it has led, seen from the URL as given.
+    pub(crate) hop: Option<Hop>,
+    /// How often it has led elsewhere.
+    pub(crate) hops: u32,
+}
+
+/// All that are at one file. The first of them is that of the item's own response, which counts as
+/// one that is at it.
+#[derive(Debug)]
+pub(crate) struct Sources(Vec<Place>);
+
+#[derive(Debug)]
+struct Place {
+    source: Arc<Source>,
+    /// Lanes that bring something from there.
+    active: usize,
+    /// Shares that wait for a lane of its host.
+    queued: usize,
+    /// How many of both there may be.
+    most: usize,
+}
+
+impl Sources {
+    /// `first` takes so many at once; the others none so far, and as many as there may be.
+    pub(crate) fn new(first: (Source, usize), others: impl IntoIterator<Item = Source>) -> Self {
+        let place = |(source, most)| Place {
+            source: Arc::new(source),
+            active: 0,
+            queued: 0,
+            most,
+        };
+        let others = others.into_iter().map(|source| (source, usize::MAX));
+        let mut places: Vec<_> = [first].into_iter().chain(others).map(place).collect();
+        places[0].active = 1;
+        Self(places)
+    }
+
+    /// Lanes that bring something.
+    pub(crate) fn active(&self) -> usize {
+        self.0.iter().map(|place| place.active).sum()
+    }
+
+    /// They, and the shares that wait.
+    pub(crate) fn busy(&self) -> usize {
+        self.0.iter().map(Place::busy).sum()
+    }
+
+    /// Whether shares may be asked for at more than one.
+    pub(crate) fn are_several(&self) -> bool {
+        self.0.iter().filter(|place| place.most > 0).count() > 1
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Arc<Source> {
+        Arc::clone(&self.0[at].source)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter().map(|place| &*place.source)
+    }
+
+    /// The one that has least to do, of those that may have more and of whose lanes so many are
+    /// idle.
+    pub(crate) fn idlest(&self, idle: &[usize]) -> Option<usize> {
+        let places = self.0.iter().zip(idle).enumerate();
+        let (at, _) = places
+            .filter(|(_, (place, idle))| **idle > 0 && place.has_room())
+            .min_by_key(|(_, (place, _))| place.busy())?;
+        Some(at)
+    }
+
+    /// Queues another share there.
+    pub(crate) fn queue(&mut self, idle: &mut [usize]) -> Option<usize> {
+        let at = self.idlest(idle)?;
+        idle[at] -= 1;
+        self.0[at].queued += 1;
+        Some(at)
+    }
+
+    /// The same where one has just ended, if there may be another.
+    pub(crate) fn queue_again(&mut self, at: usize) -> bool {
+        let has_room = self.0[at].has_room();
+        self.0[at].queued += usize::from(has_room);
+        has_room
+    }
+
+    /// Whether what waits there may begin.
+    pub(crate) fn may_begin(&self, at: usize) -> bool {
+        self.0[at].active < self.0[at].most
+    }
+
+    /// What waited there has begun.
+    pub(crate) fn begin(&mut self, at: usize) {
+        self.0[at].queued -= 1;
+        self.0[at].active += 1;
+    }
+
+    /// Something there has ended, or was not begun.
+    pub(crate) fn end(&mut self, at: usize, was_active: bool) {
+        let place = &mut self.0[at];
+        if was_active {
+            place.active -= 1;
+        } else {
+            place.queued -= 1;
+        }
+    }
+
+    /// It does not want as many as are at it now, among them the one that it has told so. From
+    /// where the item's own response comes one is always taken.
+    pub(crate) fn refuse(&mut self, at: usize) {
+        let least = usize::from(at == 0);
+        let place = &mut self.0[at];
+        place.most = place.most.min(place.active.saturating_sub(1)).max(least);
+    }
+
+    /// It has led elsewhere.
+    pub(crate) fn replace(&mut self, at: usize, source: Source) {
+        self.0[at].source = Arc::new(source);
+    }
+
+    /// How many all may have at once.
+    pub(crate) fn most(&self) -> usize {
+        let most = self.0.iter().map(|place| place.most);
+        most.fold(0, usize::saturating_add)
+    }
+}
+
+impl Place {
+    fn busy(&self) -> usize {
+        self.active + self.queued
+    }
+
+    fn has_room(&self) -> bool {
+        self.busy() < self.most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(nth: usize) -> Source {
+        Source {
+            nth,
+            listed: HttpUrl::of("http://host.example/a"),
+            hop: None,
+            hops: 0,
+        }
+    }
+
+    #[test]
+    fn shares_go_to_whoever_has_least_to_do_and_has_idle_lanes() {
+        let mut sources = Sources::new((source(0), 4), [source(1), source(2)]);
+        let mut idle = [3, 1, 9];
+        let queued: Vec<_> = (0..9).map_while(|_| sources.queue(&mut idle)).collect();
+        // The first has its own response; the second has one idle lane.
+        assert_eq!(queued, [1, 2, 0, 2, 0, 2, 0, 2, 2]);
+        assert_eq!((sources.active(), sources.busy(), idle), (1, 10, [0, 0, 4]));
+    }
+
+    #[test]
+    fn whoever_refuses_gets_no_more_than_it_has_without_that_one() {
+        let mut sources = Sources::new((source(0), 4), [source(1)]);
+        let mut idle = [9, 9];
+        for at in [1, 0, 1] {
+            assert_eq!(sources.queue(&mut idle), Some(at));
+            sources.begin(at);
+        }
+        sources.refuse(1);
+        sources.end(1, true);
+        assert!(!sources.queue_again(1));
+        sources.refuse(0);
+        sources.refuse(0);
+        assert_eq!(
+            sources.most(),
+            2,
+            "one each: the first has its own response"
+        );
+        sources.end(1, true);
+        assert!(sources.may_begin(1) && sources.queue_again(1));
+        sources.end(1, false);
+        sources.begin_and_refuse(1);
+        assert_eq!(sources.queue(&mut idle), None);
+    }
+
+    impl Sources {
+        fn begin_and_refuse(&mut self, at: usize) {
+            assert!(self.queue_again(at));
+            self.begin(at);
+            self.refuse(at);
+            self.end(at, true);
+        }
+    }
+}
