@@ -4,7 +4,8 @@ use std::io;
 
 use bytes::BytesMut;
 
-/// Most bytes of all chunk extensions of a body, which nobody uses.
+/// Most bytes by which chunk extensions, which nobody uses, may outweigh the data: a long body may
+/// have one at each of its chunks.
 const MOST_EXTENSIONS: usize = 16 << 10;
 /// Most bytes of its trailers, which say nothing that is used.
 const MOST_TRAILERS: usize = 64 << 10;
@@ -15,6 +16,7 @@ pub(crate) struct Chunks {
     state: State,
     /// The size of the chunk whose line is being read, then what is still to come of it.
     left: u64,
+    /// Bytes of extensions, less those of data.
     extensions: usize,
     trailers: usize,
 }
@@ -65,6 +67,7 @@ impl Chunks {
                 let most = usize::try_from(self.left).unwrap_or(usize::MAX);
                 let bytes = buffer.split_to(most.min(buffer.len()));
                 self.left -= bytes.len() as u64;
+                self.extensions = self.extensions.saturating_sub(bytes.len());
                 if self.left == 0 {
                     self.state = State::DataReturn;
                 }
@@ -213,6 +216,17 @@ mod tests {
             let error = undone([sent.as_bytes()]).unwrap_err();
             assert!(error.to_string().ends_with("too long"), "{error}");
         }
+    }
+
+    #[test]
+    fn extensions_of_many_chunks_are_allowed() {
+        let chunks = "64;signature=0123456789\r\n".to_owned() + &"x".repeat(100) + "\r\n";
+        let sent = chunks.repeat(10_000) + "0\r\n\r\n";
+        let (body, ended, _) = undone(sent.as_bytes().chunks(1000)).unwrap();
+        assert_eq!((body.len(), ended), (1_000_000, true));
+        // More than the data is worth.
+        let tiny = format!("1;{}\r\n!\r\n", "a".repeat(100)).repeat(200);
+        assert!(undone([tiny.as_bytes()]).is_err());
     }
 
     #[test]
