@@ -35,7 +35,7 @@ use crate::plan::head::Entity;
 use crate::plan::registry::{Key, Names};
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
+use crate::schedule::{self, Caps, Grant, HostId, News, Protocol, Schedule};
 use crate::state::{Ending, State};
 use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
@@ -154,7 +154,7 @@ impl Core {
                     jobs: options.jobs,
                     per_host,
                     streams: options.per_host.unwrap_or(options.jobs),
-                    start: START.max(options.split).min(per_host),
+                    start: schedule::first(options.per_host, options.split),
                     idle: options.jobs.saturating_mul(IDLE_PER_JOB),
                     delay: options.delay,
                 };

@@ -37,7 +37,7 @@ use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
 pub(crate) use self::host::{Protocol, Way};
-pub(crate) use self::limit::START;
+pub(crate) use self::limit::first;
 
 /// What closes a host for so much longer is told.
 const WORTH_TELLING: Duration = Duration::from_millis(500);
@@ -159,7 +159,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             connects_ahead: false,
             ahead: 0,
             considered: Vec::new(),
-            climb: Climb::new(caps.jobs, now),
+            climb: Climb::new(caps.jobs, caps.per_host, now),
             held: Held::default(),
             silent: 0,
             total,

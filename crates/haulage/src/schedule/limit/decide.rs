@@ -15,7 +15,7 @@ const KEPT: f64 = 1.1;
 /// Where a round trip takes this many seconds or more, the first step is a leap to `LEAP` times as
 /// many requests: each doubling would cost a round trip or two.
 const FAR: f64 = 0.015;
-pub(super) const LEAP: f64 = 4.0;
+pub(super) const LEAP: usize = 4;
 /// A few more requests must bring this part of what they would if each brought as much as those
 /// before.
 const WORTH: f64 = 0.5;
@@ -72,7 +72,7 @@ impl Limit {
         }
         if before.is_none() && self.cut.is_none() && self.latency >= FAR {
             self.phase = Phase::Leaping { before: rate };
-            self.level = (self.level * LEAP).min(self.most);
+            self.level = (self.level * LEAP as f64).min(self.most);
             return true;
         }
         self.double_next(rate);
