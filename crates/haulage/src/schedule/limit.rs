@@ -208,18 +208,21 @@ impl Limit {
     /// too much.
     pub(super) fn gap(&self) -> Option<Duration> {
         let gap = self.latency / self.level;
-        let is_paced = self.level.fract() > 0.0 || self.is_ramping() && gap >= SPREAD;
+        let is_paced = self.level.fract() > 0.0 || self.is_spread() && gap >= SPREAD;
         is_paced.then(|| Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP)))
     }
 
-    /// Whether twice as many were allowed just now: they are spread over a round trip, so that the
-    /// first refusal stops the others.
-    fn is_ramping(&self) -> bool {
+    /// Returns whether requests are spread over a round trip, so that the first refusal stops the
+    /// others: twice as many were allowed just now, or the server has begun to refuse requests and
+    /// has answered none since.
+    fn is_spread(&self) -> bool {
         let is_doubled = matches!(
             self.phase,
             Phase::Doubling { before: Some(_) } | Phase::Leaping { .. }
         );
-        is_doubled && !self.round.settled && self.answers < self.ramps_until
+        let is_ramping = is_doubled && !self.round.settled && self.answers < self.ramps_until;
+        let is_halved = matches!(self.phase, Phase::Regaining { .. }) && self.level > 1.0;
+        is_ramping || is_halved && self.in_vain > 0
     }
 
     /// The server has answered as it should by `now`, so long after the request was sent.
@@ -292,6 +295,9 @@ impl Limit {
             self.trouble = Some(Trouble::new(now, refused));
             return false;
         };
+        if matches!(self.phase, Phase::Holding { .. }) {
+            trouble.worsens(now);
+        }
         trouble.refused_at(refused);
         let is_false_start = matches!(self.phase, Phase::Doubling { .. });
         if is_false_start {
@@ -373,7 +379,14 @@ impl Limit {
             _ => 1,
         };
         let answers = (rounds * self.now() as u64).max(2);
-        let has_answers = self.round.answers >= answers && passed >= ROUND.0;
+        let least = match self.phase {
+            // What was sent before the refusal, or with less, has to be answered first.
+            Phase::Regaining { .. } if self.level >= 1.0 => {
+                ROUND.0.max(Duration::from_secs_f64(self.latency))
+            }
+            _ => ROUND.0,
+        };
+        let has_answers = self.round.answers >= answers && passed >= least;
         // Answers of which each takes long, or long bodies.
         let longest = ROUND.1.as_secs_f64().max(4.0 * self.latency);
         has_answers || passed.as_secs_f64() >= longest && units > self.round.units
@@ -412,7 +425,8 @@ impl Limit {
             self.step = (self.step / 2.0).max(LEAST_STEP);
         }
         let trouble = self.trouble.as_ref();
-        let pause = trouble.and_then(|trouble| trouble.pause(self.level, self.latency, now));
+        let part = self.level / self.most;
+        let pause = trouble.and_then(|trouble| trouble.pause(self.level, part, self.latency, now));
         let pause = pause.unwrap_or(self.pause);
         let until = now + self.price + pause.max(self.price * RARELY);
         self.phase = Phase::Holding { until };

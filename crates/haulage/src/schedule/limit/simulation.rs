@@ -335,11 +335,11 @@ fn trips(course: &Course, latency: f64, from: f64) -> f64 {
 fn a_healthy_server_has_its_limit_back_within_25_round_trips() {
     // What it refused when limits recovered more slowly, in the whole course.
     for (latency, at_once, well_at, refused) in [
-        (0.06, 3, 2.5, 5),
-        (0.2, 3, 2.5, 3),
-        (0.2, 3, 15.0, 13),
+        (0.06, 3, 2.5, 3),
+        (0.2, 3, 2.5, 2),
+        (0.2, 3, 15.0, 7),
         (0.2, 1, 2.5, 6),
-        (0.2, 1, 15.0, 12),
+        (0.2, 1, 15.0, 11),
         (0.2, 8, 2.5, 9),
     ] {
         let course = course(recovering(latency, at_once, well_at), None);
@@ -438,21 +438,30 @@ fn quick_recoveries_cost_no_more_refusals_for_each_answer() {
     }
 }
 
-/// Returns the refusals and answers of courses with the server that changes, which begin at
-/// different times of its period.
+/// Returns the refusals and answers of courses with a server that takes twelve connections or three
+/// in turn, each for 2 to 10 s, and begins at different times of its period.
 fn changing_courses(fixed: Option<usize>) -> (u64, f64) {
-    let courses = (0..120).map(|tenth| {
-        let ahead = f64::from(tenth) / 10.0;
-        course(connection_limit(move |now| changing(now + ahead)), fixed)
-    });
-    courses.fold((0, 0.0), |(refused, answers), course| {
-        (refused + course.refused, answers + course.answers)
-    })
+    let mut sum = (0, 0.0);
+    for half in (4..=20).map(|halves| f64::from(halves) / 2.0) {
+        for sixth in 0..12 {
+            let ahead = half * f64::from(sixth) / 6.0;
+            let most = move |now: f64| {
+                if (now + ahead) % (2.0 * half) < half {
+                    12
+                } else {
+                    3
+                }
+            };
+            let course = course(connection_limit(most), fixed);
+            sum = (sum.0 + course.refused, sum.1 + course.answers);
+        }
+    }
+    sum
 }
 
 #[test]
 fn a_server_that_changes_is_used_well_and_refuses_little() {
-    // Before limits recovered quickly it refused 1.06%, and answered an eighth less.
+    // Before limits recovered quickly it refused 1.20%, at 0.71 of the best.
     let (refused, answers) = changing_courses(None);
     let share = refused as f64 / answers;
     let best = changing_courses(Some(12)).1;
@@ -460,8 +469,33 @@ fn a_server_that_changes_is_used_well_and_refuses_little() {
         "{CHANGING}: {share:.4} refused for each answer, {:.2} of the best",
         answers / best
     );
-    assert!(share <= 0.0125, "{share}");
-    assert!(answers >= 0.88 * best, "{answers} of {best}");
+    assert!(share <= 0.0120, "{share}");
+    assert!(answers >= 0.85 * best, "{answers} of {best}");
+}
+
+/// Returns how many of 80 courses of trouble have their limit back within 25 round trips, and how
+/// many requests all of them refuse.
+fn troubles() -> (usize, u64) {
+    let (mut in_time, mut refused) = (0, 0);
+    for latency in [0.02, 0.06, 0.1, 0.2] {
+        for at_once in [1, 3, 8, 10] {
+            for well_at in [1.0, 2.5, 4.0, 8.0, 15.0] {
+                let course = course(recovering(latency, at_once, well_at), None);
+                in_time += usize::from(trips(&course, latency, well_at) <= 25.0);
+                refused += course.refused;
+            }
+        }
+    }
+    (in_time, refused)
+}
+
+#[test]
+fn most_troubles_are_forgotten_within_25_round_trips() {
+    // Before limits recovered quickly, 9 were, and 646 requests were refused.
+    let (in_time, refused) = troubles();
+    println!("{in_time} of 80 troubles within 25 round trips, {refused} refused");
+    assert!(in_time >= 65, "{in_time}");
+    assert!(refused <= 740, "{refused}");
 }
 
 /// One small chart for each course, below one another.

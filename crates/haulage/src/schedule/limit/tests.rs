@@ -264,6 +264,24 @@ fn what_was_doubled_is_spread_over_a_round_trip() {
 }
 
 #[test]
+fn what_was_halved_is_spread_until_an_answer_comes() {
+    let mut server = Rounds::new(4, 16);
+    for _ in 0..10 {
+        server.round(4096, LATENCY);
+    }
+    assert_eq!((server.limit.now(), server.limit.gap()), (16, None));
+    server.now += LATENCY;
+    server.refused();
+    assert_eq!(server.limit.now(), 8);
+    assert_eq!(server.limit.gap(), Some(LATENCY / 8));
+    // What was sent before the refusal says nothing.
+    server.limit.answered(LATENCY, server.now + LATENCY / 2);
+    assert_eq!(server.limit.gap(), Some(LATENCY / 8));
+    server.limit.answered(LATENCY, server.now + LATENCY * 2);
+    assert_eq!(server.limit.gap(), None);
+}
+
+#[test]
 fn what_is_not_used_is_not_raised() {
     let mut server = Rounds::new(4, 16);
     for _ in 0..100 {

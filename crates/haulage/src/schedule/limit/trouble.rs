@@ -13,6 +13,9 @@ use super::{CALM, PAUSES};
 const TRIPS: f64 = 10.0;
 /// This part of the time that the trouble has lasted is the pause, where that is longer.
 const PART: f64 = 0.3;
+/// A limit of at least this part of the most that it may be can gain little: its pauses are twice
+/// as long.
+const NEARLY_ALL: f64 = 0.7;
 
 /// Since when a server has been refusing requests, and how many at once it has refused.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,11 @@ impl Trouble {
             lowest: level,
             false_start: None,
         }
+    }
+
+    /// Notes that requests are refused which had gone well for a while: this trouble is a new one.
+    pub(super) fn worsens(&mut self, now: Instant) {
+        self.since = now;
     }
 
     /// Notes a refusal at this level.
@@ -57,14 +65,23 @@ impl Trouble {
         is_refused_level && is_believed
     }
 
-    /// Returns how long to ask nothing at this level, where a round trip takes so many seconds.
-    /// `None` where the pauses are those of a server that is in no trouble.
-    pub(super) fn pause(&self, level: f64, trip: f64, now: Instant) -> Option<Duration> {
+    /// Returns how long to ask nothing at this level, which is this part of the most, where a round
+    /// trip takes so many seconds. `None` where the pauses are those of a server that is in no
+    /// trouble.
+    pub(super) fn pause(
+        &self,
+        level: f64,
+        part_of_most: f64,
+        trip: f64,
+        now: Instant,
+    ) -> Option<Duration> {
         if self.had_false_start() || level < 1.0 {
             return None;
         }
         let age = now.saturating_duration_since(self.since);
         let trips = Duration::from_secs_f64(TRIPS * trip);
-        Some(trips.max(age.mul_f64(PART)).clamp(PAUSES.0, PAUSES.1))
+        let pause = trips.max(age.mul_f64(PART)).max(PAUSES.0);
+        let times = if part_of_most >= NEARLY_ALL { 2 } else { 1 };
+        Some((pause * times).min(PAUSES.1))
     }
 }
