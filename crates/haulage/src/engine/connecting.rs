@@ -1,14 +1,16 @@
 //! How a lane gets its connection, and how it gives it up.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::core::{Core, Hosts};
 use super::lane::Lane;
 use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
-use crate::schedule::{Protocol, Way};
+use crate::schedule::{HostId, Path, Protocol, Way};
 
 impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
@@ -146,4 +148,50 @@ impl Lane {
         }
         self.used = false;
     }
+}
+
+impl Lane {
+    /// Spreads the lanes of a host over its shared connections, and opens another one where that
+    /// brings more.
+    pub(super) fn spread(&mut self, schedule: &mut Hosts, now: Instant) {
+        let Some(Connection::Http2(shared)) = &self.connection else {
+            return;
+        };
+        let path = Path {
+            round_trip: shared.round_trip(),
+            is_lossy: shared.is_lossy(),
+        };
+        if let Some(key) = schedule.wants_connection(self.host, path, now) {
+            let core = Arc::clone(&self.core);
+            tokio::spawn(open_another(core, self.host, key, self.worker));
+        }
+        let all = schedule.shared(self.host);
+        if all.len() == 1 && all[0].0 == shared.number {
+            return;
+        }
+        let Some((_, fewest)) = all.iter().min_by_key(|(_, each)| each.handles()) else {
+            return;
+        };
+        let is_one_of_them = all.iter().any(|(number, _)| *number == shared.number);
+        if !is_one_of_them || fewest.handles() + 1 < shared.handles() {
+            self.connection = Some(Connection::Http2(fewest.clone()));
+            self.used = true;
+        }
+    }
+}
+
+/// Opens another connection to a host, on the worker of those that it has, and tells what came of
+/// it.
+async fn open_another(core: Arc<Core>, host: HostId, key: Arc<str>, worker: usize) {
+    let shared = match HttpUrl::parse(&key) {
+        Ok((url, _)) => core.connector.connect(&Origin::of(&url), worker).await.ok(),
+        Err(_) => None,
+    };
+    let shared = match shared {
+        Some(Connection::Http2(shared)) => Some((shared.number, shared)),
+        Some(Connection::Http1(_)) | None => None,
+    };
+    let mut schedule = core.schedule();
+    schedule.opened_another(host, shared, Instant::now());
+    core.hand_out(schedule);
 }

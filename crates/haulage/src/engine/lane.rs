@@ -142,6 +142,9 @@ impl Lane {
                 let seen = self.seen(fine);
                 self.tell_streams(&mut schedule);
                 let next = schedule.next(self.host, &self.handle, turn >= TURN, seen);
+                if matches!(next, Next::Work(_)) {
+                    self.spread(&mut schedule, seen.now);
+                }
                 core.hand_out(schedule);
                 next
             };

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -43,6 +43,8 @@ pub(crate) struct Connector {
     /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
     receive_buffer: Option<usize>,
     numbers: AtomicU64,
+    /// How far all servers may send ahead over HTTP/2.
+    budget: Arc<http2::Budget>,
 }
 
 impl Connector {
@@ -63,6 +65,7 @@ impl Connector {
             read_buffer,
             receive_buffer: receive_buffer(options),
             numbers: AtomicU64::new(0),
+            budget: Arc::default(),
         })
     }
 
@@ -108,9 +111,14 @@ impl Connector {
     ) -> Result<Connection, Error> {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
+        let dialled = Instant::now();
         let stream = dial(&addresses, origin.port)
             .await
             .map_err(|cause| connect_failed(&host, cause))?;
+        let path = http2::Path {
+            round_trip: dialled.elapsed(),
+            socket: None,
+        };
         if let Some(bytes) = self.receive_buffer {
             // Without it a server sends more at once, and no more in all.
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);
@@ -120,13 +128,19 @@ impl Connector {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
                     Ok(self.http1(Stream::Plain(stream)))
                 }
-                HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
+                HttpVersion::Http2PriorKnowledge => {
+                    let socket = http2::Socket::of(&stream);
+                    self.http2(stream, worker, http2::Path { socket, ..path })
+                        .await
+                }
             };
         }
         has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
-            return self.http2(stream, worker).await;
+            let socket = http2::Socket::of(stream.get_ref().0);
+            let path = http2::Path { socket, ..path };
+            return self.http2(stream, worker, path).await;
         }
         if self.http == HttpVersion::Http2PriorKnowledge {
             return Err(Error::new(
@@ -190,9 +204,10 @@ impl Connector {
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         worker: usize,
+        path: http2::Path,
     ) -> Result<Connection, Error> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let shared = http2::open(stream, number, worker).await?;
+        let shared = http2::open(stream, number, worker, path, Arc::clone(&self.budget)).await?;
         Ok(Connection::Http2(shared))
     }
 }

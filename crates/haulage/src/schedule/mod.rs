@@ -16,6 +16,8 @@ mod later;
 mod limit;
 mod pace;
 pub(crate) mod retry;
+mod shared;
+mod spread;
 mod turns;
 mod unproven;
 
@@ -38,6 +40,7 @@ use crate::meter::Meter;
 pub(crate) use self::adapt::{News, Seen};
 pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::limit::first;
+pub(crate) use self::shared::Path;
 
 /// What closes a host for so much longer is told.
 const WORTH_TELLING: Duration = Duration::from_millis(500);
@@ -430,26 +433,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.offer(id);
     }
 
-    /// Notes how many requests at once the server allows on a connection that lanes share
-    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
-    pub(crate) fn allows_streams(&mut self, id: HostId, streams: usize) {
-        let most = streams.min(self.caps.streams);
-        let limit = &mut self.hosts[id.0].limit;
-        if limit.most() != most {
-            limit.set_most(most);
-            self.offer(id);
-        }
-    }
-
     /// The lane that was to find out what the host speaks could not connect: another may try.
     pub(crate) fn could_not_connect(&mut self, id: HostId) {
         self.hosts[id.0].connecting = false;
         self.offer(id);
-    }
-
-    /// The shared connection with this number is of no more use.
-    pub(crate) fn lost_shared(&mut self, id: HostId, connection: u64) {
-        self.hosts[id.0].lost_shared(connection);
     }
 
     /// How a lane that has work but no connection gets one.

@@ -9,6 +9,7 @@ use super::*;
 use crate::options::RetryPolicy;
 
 mod ahead;
+mod shared;
 mod unproven;
 mod waiting;
 
@@ -62,7 +63,9 @@ fn seen(fine: bool) -> Seen {
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     match grant {
         Grant::Open { host, lease, .. } => (*host, lease.work),
-        Grant::Resume { .. } | Grant::Ahead { .. } => panic!("{grant:?} should open a lane"),
+        Grant::Resume { .. } | Grant::Ahead { .. } => {
+            panic!("{grant:?} should open a lane")
+        }
     }
 }
 

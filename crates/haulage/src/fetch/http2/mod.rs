@@ -1,13 +1,17 @@
 //! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a
 //! task of its own.
 
+mod budget;
 mod driver;
+mod losses;
+mod tcp;
 mod window;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
@@ -17,7 +21,10 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use self::driver::Driver;
+pub(super) use self::budget::Budget;
+use self::budget::Share;
+use self::driver::{Driver, Gauge};
+pub(super) use self::tcp::Socket;
 use super::classify::{self, Unanswered, closed};
 use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
 use super::headers::RequestHeaders;
@@ -40,19 +47,40 @@ pub(crate) struct Shared {
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
+    /// What the first packet and its answer took.
+    round_trip: Duration,
+    /// Whether packets have been lost at several times of late.
+    is_lossy: Arc<AtomicBool>,
+    /// Each handle has one.
+    handles: Arc<()>,
     /// Cancelled when the connection has ended.
     over: CancellationToken,
 }
 
-/// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle.
+/// What is known of the path of a stream that was opened.
+pub(super) struct Path {
+    /// What the first packet and its answer took.
+    pub(super) round_trip: Duration,
+    /// `None` where nothing more can be found out.
+    pub(super) socket: Option<Socket>,
+}
+
+/// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle. The server may
+/// send ahead within the `budget` of all connections.
 pub(super) async fn open(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     number: u64,
     worker: usize,
+    path: Path,
+    budget: Arc<Budget>,
 ) -> Result<Shared, Error> {
+    let Path { round_trip, socket } = path;
+    let mut window = window::FIRST;
+    let share = Share::new(budget, window.connection);
+    window.connection = share.bytes();
     let (sender, connection) = Builder::new()
-        .initial_window_size(window::FIRST.stream)
-        .initial_connection_window_size(window::FIRST.connection)
+        .initial_window_size(window.stream)
+        .initial_connection_window_size(window.connection)
         .initial_max_send_streams(MOST_STREAMS)
         // As RFC 9113 §6.5.2 counts them.
         .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
@@ -60,10 +88,18 @@ pub(super) async fn open(
         .handshake(Bounded::new(stream))
         .await
         .map_err(classify::exchange)?;
-    let received = Arc::default();
+    let (received, is_lossy) = (Arc::default(), Arc::default());
+    let gauge = Gauge::new(socket, round_trip, Arc::clone(&is_lossy));
     let over = CancellationToken::new();
     let ends = over.clone().drop_guard();
-    let driver = Driver::new(connection, Arc::clone(&received));
+    let driver = Driver::new(
+        connection,
+        Arc::clone(&received),
+        round_trip,
+        window,
+        share,
+        gauge,
+    );
     tokio::spawn(async move {
         driver.await;
         drop(ends);
@@ -73,6 +109,9 @@ pub(super) async fn open(
         worker,
         sender,
         received,
+        round_trip,
+        is_lossy,
+        handles: Arc::default(),
         over,
     })
 }
@@ -82,6 +121,21 @@ impl Shared {
     pub(crate) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Returns what a round trip took when the connection was opened.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    /// Returns whether packets have been lost at several times of late.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.is_lossy.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many handles of the connection there are.
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.handles)
     }
 
     /// Returns how many requests the server allows at once.
