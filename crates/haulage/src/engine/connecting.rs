@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
-use crate::schedule::{HostId, Path, Protocol, Way};
+use crate::schedule::{Dialled, HostId, Path, Protocol, Way};
 
 impl Lane {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
@@ -37,6 +37,7 @@ impl Lane {
         let mut schedule = self.core.schedule();
         let result = match connected {
             Ok(connection) => {
+                schedule.note_trip(self.host, connection.round_trip());
                 match &connection {
                     Connection::Http1(_) => schedule.learned(self.host, Protocol::Exclusive, None),
                     Connection::Http2(shared) => {
@@ -75,8 +76,10 @@ impl Lane {
             connected = self.connect_to(key) => connected,
         };
         let mut schedule = self.core.schedule();
+        schedule.leaves_hold(self.host, &self.handle);
         let waits = match connected {
             Some(connection @ Connection::Http1(_)) => {
+                schedule.note_trip(self.host, connection.round_trip());
                 self.connection = Some(connection);
                 // Its server may close it before the first request.
                 self.used = true;
@@ -94,8 +97,21 @@ impl Lane {
 
     async fn connect_to(&self, key: &str) -> Option<Connection> {
         let (url, _) = HttpUrl::parse(key).ok()?;
-        let connector = &self.core.connector;
-        connector.connect(&Origin::of(&url), self.worker).await.ok()
+        let (connector, origin) = (&self.core.connector, Origin::of(&url));
+        let connecting = connector.connect_when(&origin, self.worker, self.may_go_on());
+        connecting.await.ok()
+    }
+
+    /// Returns whether a connection that is opened ahead is of use, once that is known.
+    async fn may_go_on(&self) -> bool {
+        loop {
+            let dialled = self.core.schedule().dialled_ahead(self.host, &self.handle);
+            match dialled {
+                Dialled::GoOn => return true,
+                Dialled::GiveUp => return false,
+                Dialled::Hold => self.handle.called().await,
+            }
+        }
     }
 
     /// Gives up making a connection, if that is what the lane was at.

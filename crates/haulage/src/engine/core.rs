@@ -326,6 +326,10 @@ impl Core {
                     lane.give(lease);
                     continue;
                 }
+                Grant::Wake { lane } => {
+                    lane.wake();
+                    continue;
+                }
                 Grant::Open {
                     host,
                     shared,

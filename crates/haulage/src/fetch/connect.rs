@@ -85,8 +85,22 @@ impl Connector {
         origin: &Origin,
         worker: usize,
     ) -> Result<Connection, Error> {
+        self.connect_when(origin, worker, async { true }).await
+    }
+
+    /// Connects to an origin. `is_of_use` is awaited before TLS is agreed on; if it is `false`, the
+    /// connection is closed.
+    ///
+    /// # Errors
+    /// Of kind `dns`, `connect`, `tls` or `timeout`.
+    pub(crate) async fn connect_when(
+        &self,
+        origin: &Origin,
+        worker: usize,
+        is_of_use: impl Future<Output = bool>,
+    ) -> Result<Connection, Error> {
         let has_dialled = AtomicBool::new(false);
-        let connect = self.connect_to(origin, worker, &has_dialled);
+        let connect = self.connect_to(origin, worker, &has_dialled, is_of_use);
         let within = tokio::time::timeout(self.connect_timeout, connect);
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
@@ -108,6 +122,7 @@ impl Connector {
         origin: &Origin,
         worker: usize,
         has_dialled: &AtomicBool,
+        is_of_use: impl Future<Output = bool>,
     ) -> Result<Connection, Error> {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
@@ -126,7 +141,7 @@ impl Connector {
         if !origin.https {
             return match self.http {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
-                    Ok(self.http1(Stream::Plain(stream)))
+                    Ok(self.http1(Stream::Plain(stream), path.round_trip))
                 }
                 HttpVersion::Http2PriorKnowledge => {
                     let socket = http2::Socket::of(&stream);
@@ -134,6 +149,12 @@ impl Connector {
                         .await
                 }
             };
+        }
+        if !is_of_use.await {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                "the connection is not needed",
+            ));
         }
         has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;
@@ -148,7 +169,7 @@ impl Connector {
                 format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
             ));
         }
-        Ok(self.http1(Stream::Tls(Box::new(stream))))
+        Ok(self.http1(Stream::Tls(Box::new(stream)), path.round_trip))
     }
 
     async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
@@ -196,8 +217,8 @@ impl Connector {
         config.await.cloned()
     }
 
-    fn http1(&self, stream: Stream) -> Connection {
-        Connection::Http1(Http1::new(stream, self.read_buffer))
+    fn http1(&self, stream: Stream, round_trip: Duration) -> Connection {
+        Connection::Http1(Http1::new(stream, self.read_buffer, round_trip))
     }
 
     async fn http2(

@@ -79,7 +79,9 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
-    pub(super) ahead: Ahead,
+    pub(super) ahead: Ahead<L>,
+    /// What a round trip to it takes; zero where that is not known.
+    pub(super) trip: Duration,
     /// Work in flight.
     pub(super) busy: usize,
     /// Work that waits for its time.
@@ -125,6 +127,7 @@ impl<W, L, S> Host<W, L, S> {
             idle: Vec::new(),
             lanes: 0,
             ahead: Ahead::default(),
+            trip: Duration::ZERO,
             busy: 0,
             later: 0,
             health: Health::default(),

@@ -12,13 +12,13 @@
 
 use std::time::{Duration, Instant};
 
-use self::decide::LEAP;
+pub(super) use self::decide::LEAP;
 use self::trouble::Trouble;
 use crate::event::LimitChange as Why;
 use crate::options::Options;
 
 /// How many are tried first.
-const START: usize = 4;
+pub(super) const START: usize = 4;
 /// How many are tried first over HTTP/2, where they share a connection: no more than a browser
 /// sends at once for one page.
 const STREAMS: usize = 16;

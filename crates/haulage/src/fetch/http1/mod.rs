@@ -16,6 +16,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
@@ -44,6 +45,8 @@ pub(crate) struct Http1 {
     persists: bool,
     /// Whether any request has been answered on it.
     has_answered: bool,
+    /// What the first packet and its answer took.
+    round_trip: Duration,
 }
 
 /// What is to come of an answer's body.
@@ -69,8 +72,9 @@ pub(crate) enum Failure {
 }
 
 impl Http1 {
-    /// `most` is the most bytes that one read of a body brings.
-    pub(super) fn new(stream: Stream, most: usize) -> Self {
+    /// `most` is the most bytes that one read of a body brings; `round_trip` is what opening
+    /// `stream` took.
+    pub(super) fn new(stream: Stream, most: usize, round_trip: Duration) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -79,7 +83,13 @@ impl Http1 {
             is_taken: false,
             persists: true,
             has_answered: false,
+            round_trip,
         }
+    }
+
+    /// Returns what a round trip took when the connection was opened.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// Whether a request could still be sent: it is not the server's turn, and the server has not
