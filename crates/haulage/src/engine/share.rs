@@ -15,6 +15,7 @@ use super::split::Split;
 use super::watch::Whose;
 use super::work::led_to;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::connection::Connection;
 use crate::fetch::redirect;
 use crate::http_url::HttpUrl;
 use crate::plan::content_range::Asked;
@@ -33,7 +34,9 @@ impl Lane {
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
         self.connecting = connects;
-        let Some(share) = split.take_share(at) else {
+        let is_connected = self.connection.as_mut().is_some_and(Connection::is_open);
+        let is_worth_it = is_connected || split.pays_to_connect();
+        let Some(share) = is_worth_it.then(|| split.take_share(at)).flatten() else {
             self.stop_connecting();
             self.core.drop_share(split, at);
             return ControlFlow::Continue(true);

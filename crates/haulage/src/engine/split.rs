@@ -147,6 +147,13 @@ impl Split {
         Some(share)
     }
 
+    /// Returns whether a share is worth a new connection.
+    pub(super) fn pays_to_connect(&self) -> bool {
+        let (left, state) = (left(&self.kept), self.lock());
+        // Mirrors are there to be used.
+        state.sources.are_several() || state.ramp.pays_to_connect(left)
+    }
+
     /// Somebody brings so much.
     pub(super) fn is_brought_at(&self, speed: f64) {
         let mut state = self.lock();
@@ -177,7 +184,9 @@ impl Split {
     fn look(&self) {
         let mut state = self.lock();
         let before = state.ramp.connections();
-        state.ramp.observe(seen(&self.transfer, left(&self.kept)));
+        state
+            .ramp
+            .observe(seen(&self.transfer, left(&self.kept), false));
         let is_refuted = before != Connections::One && state.allowed() == 1;
         if is_refuted {
             self.kept.stop_unbegun();
@@ -227,6 +236,7 @@ impl Core {
         first: &Stretch,
         may_be_split: bool,
         ramp: &mut Option<Ramp>,
+        is_lossy: bool,
     ) {
         if let Some(split) = &item.brought.split {
             return self.watch_share(split, first.speed());
@@ -241,7 +251,7 @@ impl Core {
         else {
             return;
         };
-        current.observe(seen(&under_way.transfer, left(kept)));
+        current.observe(seen(&under_way.transfer, left(kept), is_lossy));
         let helps = current.connections() != Connections::One;
         let rules = Rules {
             least: self.options.min_split_size,
@@ -356,8 +366,16 @@ impl Core {
         }
     }
 
-    /// Queues a share at one of its sources, where it has been counted.
+    /// Queues a share at one of its sources, where it has been counted, and gives it away.
     fn queue_share(&self, split: &Arc<Split>, at: usize) {
+        self.push_share(split, at);
+        self.hand_out(self.schedule());
+    }
+
+    /// Queues a share at one of its sources, where it has been counted. The caller's lane asks for
+    /// its next work at once, and takes it: its connection is warm, unlike one that would be opened
+    /// for the share.
+    fn push_share(&self, split: &Arc<Split>, at: usize) {
         let source = split.source(at);
         let mut schedule = self.schedule();
         if self.stopping.is_cancelled() {
@@ -366,7 +384,6 @@ impl Core {
         }
         let host = self.host_of(&mut schedule, split.to(&source).url());
         schedule.push(host, Work::Share(Arc::clone(split), at));
-        self.hand_out(schedule);
     }
 
     /// A share that waited is not taken.
@@ -403,7 +420,7 @@ impl Core {
                 self.save_kept(item).await;
             }
             Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
-            Next::Share => self.queue_share(split, at),
+            Next::Share => self.push_share(split, at),
             Next::Nothing => {}
         }
     }
@@ -447,11 +464,12 @@ fn left(kept: &Assembly) -> u64 {
 }
 
 /// How a file comes, as of now.
-fn seen(transfer: &Transfer, left: u64) -> Seen {
+fn seen(transfer: &Transfer, left: u64, is_lossy: bool) -> Seen {
     Seen {
         at: Instant::now(),
         bytes: transfer.fetched(),
         left,
+        is_lossy,
     }
 }
 

@@ -13,6 +13,7 @@ use super::split::Split;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
+use crate::fetch::tcp::FirstLoss;
 use crate::options::Options;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
@@ -47,6 +48,8 @@ pub(super) struct Watch {
     has_looked: bool,
     /// Whether others are of use, until they are at it: then what is shared knows.
     ramp: Option<Ramp>,
+    /// What shows whether its path loses packets.
+    first_loss: Option<FirstLoss>,
 }
 
 impl Lane {
@@ -66,12 +69,18 @@ impl Lane {
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ramp = self.ramp(whose);
+        let first_loss = match &self.connection {
+            Some(Connection::Http1(http1)) if ramp.is_some() => http1.first_loss(),
+            _ => None,
+        };
         Some(Watch {
             place,
             may_be_split,
             interval,
             has_looked: false,
-            ramp: self.ramp(whose),
+            ramp,
+            first_loss,
         })
     }
 
@@ -116,7 +125,17 @@ impl Watch {
         }
         match whose {
             Whose::Item(item) => {
-                core.watch(item, &self.place.stretch, self.may_be_split, &mut self.ramp);
+                let is_lossy = self.first_loss.as_mut().is_some_and(FirstLoss::look);
+                core.watch(
+                    item,
+                    &self.place.stretch,
+                    self.may_be_split,
+                    &mut self.ramp,
+                    is_lossy,
+                );
+                if self.ramp.is_none() {
+                    self.first_loss = None;
+                }
             }
             Whose::Share(split) => core.watch_share(split, self.place.stretch.speed()),
         }

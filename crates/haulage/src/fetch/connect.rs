@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::dns::Resolver;
 use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
+use super::tcp::Socket;
 use super::{happy_eyeballs, http2, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{HttpVersion, Options, TlsOptions};
@@ -144,7 +145,7 @@ impl Connector {
                     Ok(self.http1(Stream::Plain(stream), path.round_trip))
                 }
                 HttpVersion::Http2PriorKnowledge => {
-                    let socket = http2::Socket::of(&stream);
+                    let socket = Socket::of(&stream);
                     self.http2(stream, worker, http2::Path { socket, ..path })
                         .await
                 }
@@ -159,7 +160,7 @@ impl Connector {
         has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
-            let socket = http2::Socket::of(stream.get_ref().0);
+            let socket = Socket::of(stream.get_ref().0);
             let path = http2::Path { socket, ..path };
             return self.http2(stream, worker, path).await;
         }

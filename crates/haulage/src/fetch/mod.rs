@@ -16,4 +16,5 @@ mod http2;
 pub(crate) mod idle;
 pub(crate) mod origin;
 pub(crate) mod redirect;
+pub(crate) mod tcp;
 mod tls;

@@ -27,6 +27,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use super::tcp::{FirstLoss, Socket};
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
@@ -297,6 +298,15 @@ impl Http1 {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
             Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// Begins to follow what the kernel sees of its path. Returns `None` where that is too little.
+    pub(crate) fn first_loss(&self) -> Option<FirstLoss> {
+        let socket = match &self.stream {
+            Stream::Plain(stream) => Socket::of(stream),
+            Stream::Tls(stream) => Socket::of(stream.get_ref().0),
+        };
+        FirstLoss::follow(socket?)
     }
 
     /// So many bytes of a body have been taken from the socket.

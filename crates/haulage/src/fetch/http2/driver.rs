@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use super::budget::Share;
 use super::losses::Losses;
-use super::tcp::Socket;
 use super::window::Window;
+use crate::fetch::tcp::Socket;
 
 /// A connection until its end.
 pub(super) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::tcp::Seen;
+use crate::fetch::tcp::Seen;
 
 /// Losses that are counted one by one are at least a round trip, and this, apart.
 const LEAST: Duration = Duration::from_millis(25);
@@ -18,10 +18,6 @@ const REMEMBERED: u32 = 24;
 const SEVERAL: u32 = 3;
 /// In so many of those a queue that runs over does not go on losing packets.
 const OFTEN: u32 = 12;
-
-/// A round trip that takes so many times as long as the shortest one shows that packets wait in a
-/// queue.
-const QUEUES: f64 = 1.15;
 
 /// What was seen of a connection's losses in its last round trips.
 #[derive(Debug)]
@@ -54,9 +50,8 @@ impl Losses {
         let passed = now.saturating_duration_since(self.since);
         let trips = passed.as_nanos() / self.trip.as_nanos();
         let trips = u32::try_from(trips).unwrap_or(u32::MAX).min(REMEMBERED);
-        let is_queue = seen.round_trip > seen.shortest.mul_f64(QUEUES);
         let has_lost = std::mem::replace(&mut self.late, seen.late_packets) != seen.late_packets;
-        let is_lossy = has_lost && !is_queue;
+        let is_lossy = has_lost && !seen.is_queueing(seen.round_trip);
         self.trips = (self.trips << trips | u32::from(is_lossy)) & ((1 << REMEMBERED) - 1);
         self.since = now;
     }
@@ -80,6 +75,7 @@ mod tests {
         Seen {
             late_packets,
             round_trip,
+            receiving: round_trip,
             shortest: TRIP,
         }
     }

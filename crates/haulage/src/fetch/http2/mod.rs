@@ -4,7 +4,6 @@
 mod budget;
 mod driver;
 mod losses;
-mod tcp;
 mod window;
 
 use std::future::poll_fn;
@@ -24,11 +23,11 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::budget::Budget;
 use self::budget::Share;
 use self::driver::{Driver, Gauge};
-pub(super) use self::tcp::Socket;
 use super::classify::{self, Unanswered, closed};
 use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
+use super::tcp::Socket;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
