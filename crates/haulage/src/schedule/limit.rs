@@ -64,7 +64,7 @@ const LEAST_STEP: f64 = 0.25;
 pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
     let most = per_host.unwrap_or(Options::DEFAULT_PER_HOST);
     let is_raised = most > Options::DEFAULT_PER_HOST;
-    let part = if is_raised { most / LEAP as usize } else { 0 };
+    let part = if is_raised { most / LEAP } else { 0 };
     START.max(part).max(split).min(most)
 }
 
