@@ -62,7 +62,8 @@ impl Lane {
                 self.core.no_share(split, at, error);
             }
         }
-        self.core.leave(split, at).await;
+        let is_open = self.connection.as_mut().is_some_and(Connection::is_open);
+        self.core.leave(split, at, is_open).await;
         ControlFlow::Continue(fine)
     }
 

@@ -186,7 +186,7 @@ impl Split {
         let before = state.ramp.connections();
         state
             .ramp
-            .observe(seen(&self.transfer, left(&self.kept), false));
+            .observe(seen(&self.transfer, left(&self.kept), None));
         let is_refuted = before != Connections::One && state.allowed() == 1;
         if is_refuted {
             self.kept.stop_unbegun();
@@ -236,7 +236,7 @@ impl Core {
         first: &Stretch,
         may_be_split: bool,
         ramp: &mut Option<Ramp>,
-        is_lossy: bool,
+        is_lossy: Option<bool>,
     ) {
         if let Some(split) = &item.brought.split {
             return self.watch_share(split, first.speed());
@@ -404,23 +404,31 @@ impl Core {
         failure: Option<Error>,
     ) {
         let next = split.leave(0, Some(item), failure, true);
-        self.go_on_split(split, 0, next).await;
+        self.go_on_split(split, 0, next, false).await;
     }
 
-    /// A lane that brought a share from one of the sources is done.
-    pub(super) async fn leave(self: &Arc<Self>, split: &Arc<Split>, at: usize) {
+    /// A lane that brought a share from one of the sources is done; `is_open` says whether its
+    /// connection takes another request.
+    pub(super) async fn leave(self: &Arc<Self>, split: &Arc<Split>, at: usize, is_open: bool) {
         let next = split.leave(at, None, None, true);
-        self.go_on_split(split, at, next).await;
+        self.go_on_split(split, at, next, is_open).await;
     }
 
-    async fn go_on_split(self: &Arc<Self>, split: &Arc<Split>, at: usize, next: Next) {
+    async fn go_on_split(
+        self: &Arc<Self>,
+        split: &Arc<Split>,
+        at: usize,
+        next: Next,
+        is_open: bool,
+    ) {
         match next {
             Next::Whole(mut item) => {
                 join(split, &mut item);
                 self.save_kept(item).await;
             }
             Next::Alone(item, failure) => self.go_on_alone(split, item, failure),
-            Next::Share => self.push_share(split, at),
+            Next::Share if is_open => self.push_share(split, at),
+            Next::Share => self.queue_share(split, at),
             Next::Nothing => {}
         }
     }
@@ -464,7 +472,7 @@ fn left(kept: &Assembly) -> u64 {
 }
 
 /// How a file comes, as of now.
-fn seen(transfer: &Transfer, left: u64, is_lossy: bool) -> Seen {
+fn seen(transfer: &Transfer, left: u64, is_lossy: Option<bool>) -> Seen {
     Seen {
         at: Instant::now(),
         bytes: transfer.fetched(),

@@ -125,7 +125,7 @@ impl Watch {
         }
         match whose {
             Whose::Item(item) => {
-                let is_lossy = self.first_loss.as_mut().is_some_and(FirstLoss::look);
+                let is_lossy = self.first_loss.as_mut().and_then(FirstLoss::look);
                 core.watch(
                     item,
                     &self.place.stretch,

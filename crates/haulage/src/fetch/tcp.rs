@@ -51,13 +51,12 @@ struct Judge {
 }
 
 impl Judge {
-    fn note(&mut self, seen: Seen) -> bool {
+    fn note(&mut self, seen: Seen) -> Option<bool> {
         let has_lost = seen.late_packets.wrapping_sub(self.late_before) >= LOST;
-        if self.is_lossy.is_none() && has_lost {
-            let is_known = !seen.receiving.is_zero();
-            self.is_lossy = Some(is_known && !seen.is_queueing(seen.receiving));
+        if self.is_lossy.is_none() && has_lost && !seen.receiving.is_zero() {
+            self.is_lossy = Some(!seen.is_queueing(seen.receiving));
         }
-        self.is_lossy == Some(true)
+        self.is_lossy
     }
 }
 
@@ -71,12 +70,12 @@ impl FirstLoss {
         Some(Self { socket, judge })
     }
 
-    /// Looks again. Returns whether the path loses packets.
-    pub(crate) fn look(&mut self) -> bool {
-        match self.judge.is_lossy {
-            Some(is_lossy) => is_lossy,
-            None => self.socket.seen().is_some_and(|seen| self.judge.note(seen)),
+    /// Looks again. Returns whether the path loses packets; `None` as long as none was lost.
+    pub(crate) fn look(&mut self) -> Option<bool> {
+        if self.judge.is_lossy.is_some() {
+            return self.judge.is_lossy;
         }
+        self.judge.note(self.socket.seen()?)
     }
 }
 
@@ -152,7 +151,7 @@ mod tests {
     }
 
     /// What is known after looks that saw so many late packets, and such a round trip.
-    fn judged(looks: &[(u32, u64)]) -> Vec<bool> {
+    fn judged(looks: &[(u32, u64)]) -> Vec<Option<bool>> {
         let mut judge = Judge {
             late_before: 7,
             is_lossy: None,
@@ -168,14 +167,14 @@ mod tests {
 
     #[test]
     fn first_loss_tells_a_lossy_path_from_a_full_queue() {
-        assert_eq!(
-            judged(&[(0, 100), (306, 101), (900, 130)]),
-            [false, true, true]
-        );
-        assert_eq!(judged(&[(0, 100), (31, 121), (1516, 107)]), [false; 3]);
-        // One that was overtaken, and a kernel that has measured nothing.
-        assert_eq!(judged(&[(1, 100), (2, 100)]), [false; 2]);
-        assert_eq!(judged(&[(9, 0), (99, 100)]), [false; 2]);
+        let (no, yes) = (Some(false), Some(true));
+        let lossy = [(0, 100), (306, 101), (900, 130)];
+        assert_eq!(judged(&lossy), [None, yes, yes]);
+        let full = [(0, 100), (31, 121), (1516, 107)];
+        assert_eq!(judged(&full), [None, no, no]);
+        // One that was overtaken, and a kernel that has measured nothing so far.
+        assert_eq!(judged(&[(1, 100), (2, 100)]), [None; 2]);
+        assert_eq!(judged(&[(9, 0), (99, 100)]), [None, yes]);
     }
 
     #[test]

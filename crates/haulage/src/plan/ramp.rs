@@ -42,8 +42,9 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
     /// Bytes of the file that have not.
     pub(crate) left: u64,
-    /// Whether the first connection's path is known to lose packets.
-    pub(crate) is_lossy: bool,
+    /// Whether the first connection's path loses packets; `false` where they were lost because a
+    /// queue was full, `None` as long as nothing is known.
+    pub(crate) is_lossy: Option<bool>,
 }
 
 /// How many connections may be at a file.
@@ -77,7 +78,7 @@ struct Sample {
     at: f64,
     bytes: u64,
     left: u64,
-    is_lossy: bool,
+    is_lossy: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -221,14 +222,14 @@ impl Ramp {
 
     /// A trial with all, where packets are lost: that slows each connection down by itself.
     fn lossy(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
-        let rate = rate.filter(|rate| seen.is_lossy && *rate > 0.0)?;
+        let rate = rate.filter(|rate| seen.is_lossy == Some(true) && *rate > 0.0)?;
         let pays = self.pays(PAYS_UNEVEN, seen.left, rate);
         pays.then(|| Trial::new(Connections::All, seen, rate))
     }
 
-    /// A trial with all, where the file comes unevenly.
+    /// A trial with all, where the file comes unevenly, though not because it fills a queue.
     fn uneven(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
-        let rate = rate?;
+        let rate = rate.filter(|_| seen.is_lossy != Some(false))?;
         let before = f64::midpoint(rate, self.dips.before?);
         let is_dip = rate < self.dips.best * DIP;
         let pays = self.pays(PAYS_UNEVEN, seen.left, before);
