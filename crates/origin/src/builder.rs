@@ -24,7 +24,11 @@ pub struct Builder {
     versions: Versions,
     certificate: Certificate,
     quiet: bool,
+    streams: u32,
 }
+
+/// How many requests at once a connection of HTTP/2 takes if nothing else is said.
+const STREAMS: u32 = 1000;
 
 impl Default for Builder {
     fn default() -> Self {
@@ -35,6 +39,7 @@ impl Default for Builder {
             versions: Versions::Both,
             certificate: Certificate::Good,
             quiet: false,
+            streams: STREAMS,
         }
     }
 }
@@ -108,6 +113,13 @@ impl Builder {
         Self { versions, ..self }
     }
 
+    /// Takes no more than this many requests at once on a connection of HTTP/2
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
+    #[must_use]
+    pub fn streams(self, streams: u32) -> Self {
+        Self { streams, ..self }
+    }
+
     /// Keeps no log, only the counters: for benches.
     #[must_use]
     pub fn quiet(self) -> Self {
@@ -128,6 +140,7 @@ impl Builder {
             limits: Limits::default(),
             log,
             versions: self.versions,
+            streams: self.streams,
         });
         let protocols: &[&[u8]] = match self.versions {
             Versions::Both => &[b"h2", b"http/1.1"],

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) log: Arc<Log>,
     pub(crate) versions: Versions,
+    /// How many requests at once a connection of HTTP/2 takes.
+    pub(crate) streams: u32,
 }
 
 impl Shared {

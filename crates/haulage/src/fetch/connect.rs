@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::dns::Resolver;
 use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
+use super::tcp::Socket;
 use super::{happy_eyeballs, http2, tls};
 use crate::error::{Error, ErrorKind};
 use crate::options::{HttpVersion, Options, TlsOptions};
@@ -43,6 +44,8 @@ pub(crate) struct Connector {
     /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
     receive_buffer: Option<usize>,
     numbers: AtomicU64,
+    /// How far all servers may send ahead over HTTP/2.
+    budget: Arc<http2::Budget>,
 }
 
 impl Connector {
@@ -63,6 +66,7 @@ impl Connector {
             read_buffer,
             receive_buffer: receive_buffer(options),
             numbers: AtomicU64::new(0),
+            budget: Arc::default(),
         })
     }
 
@@ -82,8 +86,22 @@ impl Connector {
         origin: &Origin,
         worker: usize,
     ) -> Result<Connection, Error> {
+        self.connect_when(origin, worker, async { true }).await
+    }
+
+    /// Connects to an origin. `is_of_use` is awaited before TLS is agreed on; if it is `false`, the
+    /// connection is closed.
+    ///
+    /// # Errors
+    /// Of kind `dns`, `connect`, `tls` or `timeout`.
+    pub(crate) async fn connect_when(
+        &self,
+        origin: &Origin,
+        worker: usize,
+        is_of_use: impl Future<Output = bool>,
+    ) -> Result<Connection, Error> {
         let has_dialled = AtomicBool::new(false);
-        let connect = self.connect_to(origin, worker, &has_dialled);
+        let connect = self.connect_to(origin, worker, &has_dialled, is_of_use);
         let within = tokio::time::timeout(self.connect_timeout, connect);
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
@@ -105,12 +123,18 @@ impl Connector {
         origin: &Origin,
         worker: usize,
         has_dialled: &AtomicBool,
+        is_of_use: impl Future<Output = bool>,
     ) -> Result<Connection, Error> {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
+        let dialled = Instant::now();
         let stream = dial(&addresses, origin.port)
             .await
             .map_err(|cause| connect_failed(&host, cause))?;
+        let path = http2::Path {
+            round_trip: dialled.elapsed(),
+            socket: None,
+        };
         if let Some(bytes) = self.receive_buffer {
             // Without it a server sends more at once, and no more in all.
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);
@@ -118,15 +142,27 @@ impl Connector {
         if !origin.https {
             return match self.http {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
-                    Ok(self.http1(Stream::Plain(stream)))
+                    Ok(self.http1(Stream::Plain(stream), path.round_trip))
                 }
-                HttpVersion::Http2PriorKnowledge => self.http2(stream, worker).await,
+                HttpVersion::Http2PriorKnowledge => {
+                    let socket = Socket::of(&stream);
+                    self.http2(stream, worker, http2::Path { socket, ..path })
+                        .await
+                }
             };
+        }
+        if !is_of_use.await {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                "the connection is not needed",
+            ));
         }
         has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
-            return self.http2(stream, worker).await;
+            let socket = Socket::of(stream.get_ref().0);
+            let path = http2::Path { socket, ..path };
+            return self.http2(stream, worker, path).await;
         }
         if self.http == HttpVersion::Http2PriorKnowledge {
             return Err(Error::new(
@@ -134,7 +170,7 @@ impl Connector {
                 format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
             ));
         }
-        Ok(self.http1(Stream::Tls(Box::new(stream))))
+        Ok(self.http1(Stream::Tls(Box::new(stream)), path.round_trip))
     }
 
     async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
@@ -182,17 +218,18 @@ impl Connector {
         config.await.cloned()
     }
 
-    fn http1(&self, stream: Stream) -> Connection {
-        Connection::Http1(Http1::new(stream, self.read_buffer))
+    fn http1(&self, stream: Stream, round_trip: Duration) -> Connection {
+        Connection::Http1(Http1::new(stream, self.read_buffer, round_trip))
     }
 
     async fn http2(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         worker: usize,
+        path: http2::Path,
     ) -> Result<Connection, Error> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let shared = http2::open(stream, number, worker).await?;
+        let shared = http2::open(stream, number, worker, path, Arc::clone(&self.budget)).await?;
         Ok(Connection::Http2(shared))
     }
 }

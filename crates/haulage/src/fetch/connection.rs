@@ -1,5 +1,7 @@
 //! A connection to a server, whichever version of HTTP it speaks.
 
+use std::time::Duration;
+
 use super::http1::Http1;
 pub(crate) use super::http2::Shared;
 
@@ -16,6 +18,14 @@ impl Connection {
         match self {
             Self::Http1(http1) => http1.is_open(),
             Self::Http2(shared) => shared.is_open(),
+        }
+    }
+
+    /// Returns what a round trip took when the connection was opened.
+    pub(crate) fn round_trip(&self) -> Duration {
+        match self {
+            Self::Http1(http1) => http1.round_trip(),
+            Self::Http2(shared) => shared.round_trip(),
         }
     }
 

@@ -17,4 +17,5 @@ pub(crate) mod idle;
 pub(crate) mod origin;
 pub(crate) mod redirect;
 pub(crate) mod route;
+pub(crate) mod tcp;
 mod tls;

@@ -2,8 +2,8 @@
 //! Pure.
 //!
 //! One connection begins. Others are tried when it no longer grows faster and much is left, or when
-//! it comes unevenly: a connection that fills the link comes evenly, one with losses or a server
-//! that pauses does not. What one more brings decides about all others.
+//! it comes unevenly, or packets are lost: a connection that fills the link comes evenly, one with
+//! losses or a server that pauses does not. What one more brings decides about all others.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ const PAYS: (f64, f64) = (100.0, 2.0);
 const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
 /// Round trips and seconds that what is left must take where the user asked for many connections.
 const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
+/// Round trips and seconds that what is left must take for a new connection to be of use.
+const CONNECTS: (f64, f64) = (6.0, 0.1);
 /// A trial's round trips, and its least and most seconds. New connections are slow in its first
 /// half, which does not count.
 const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
@@ -40,6 +42,9 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
     /// Bytes of the file that have not.
     pub(crate) left: u64,
+    /// Whether the first connection's path loses packets; `false` where they were lost because a
+    /// queue was full, `None` as long as nothing is known.
+    pub(crate) is_lossy: Option<bool>,
 }
 
 /// How many connections may be at a file.
@@ -73,6 +78,7 @@ struct Sample {
     at: f64,
     bytes: u64,
     left: u64,
+    is_lossy: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -130,6 +136,13 @@ impl Ramp {
         self
     }
 
+    /// Returns whether it pays to open another connection for the end of the file, of which so many
+    /// bytes are `left`: it takes some round trips until one brings much.
+    pub(crate) fn pays_to_connect(&self, left: u64) -> bool {
+        let rate = self.stalls.last.unwrap_or(self.dips.best);
+        left as f64 >= rate * (CONNECTS.0 * self.round_trip + CONNECTS.1)
+    }
+
     /// Returns after how long the speed of a new connection tells something.
     pub(crate) fn settles(&self) -> Duration {
         Duration::from_secs_f64((20.0 * self.round_trip).max(1.0))
@@ -156,6 +169,7 @@ impl Ramp {
             at: seen.at.saturating_duration_since(self.began).as_secs_f64(),
             bytes: seen.bytes,
             left: seen.left,
+            is_lossy: seen.is_lossy,
         };
         let grown = self.growth.add(seen);
         let evenness = self.dips.add(seen);
@@ -163,7 +177,8 @@ impl Ramp {
         match &mut self.stage {
             Stage::Alone => {
                 let next = self
-                    .uneven(evenness, seen)
+                    .lossy(grown, seen)
+                    .or_else(|| self.uneven(evenness, seen))
                     .or_else(|| Self::stalled(stall, self.dips.best, seen))
                     .or_else(|| self.steady(grown, seen));
                 if let Some(trial) = next {
@@ -205,9 +220,16 @@ impl Ramp {
         Some(Trial::new(Connections::All, seen, rate))
     }
 
-    /// A trial with all, where the file comes unevenly.
+    /// A trial with all, where packets are lost: that slows each connection down by itself.
+    fn lossy(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
+        let rate = rate.filter(|rate| seen.is_lossy == Some(true) && *rate > 0.0)?;
+        let pays = self.pays(PAYS_UNEVEN, seen.left, rate);
+        pays.then(|| Trial::new(Connections::All, seen, rate))
+    }
+
+    /// A trial with all, where the file comes unevenly, though not because it fills a queue.
     fn uneven(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
-        let rate = rate?;
+        let rate = rate.filter(|_| seen.is_lossy != Some(false))?;
         let before = f64::midpoint(rate, self.dips.before?);
         let is_dip = rate < self.dips.best * DIP;
         let pays = self.pays(PAYS_UNEVEN, seen.left, before);

@@ -6,8 +6,7 @@ use std::time::Duration;
 /// How much longer than the fastest one something must take to be taken away from whoever brings
 /// it.
 pub(crate) const CRAWLS: f64 = 4.0;
-/// Seconds that it must have left for that, and for a part of a range to be taken away from the
-/// response that was asked for it.
+/// Seconds that it must have left for that.
 const CRAWLS_FOR: f64 = 3.0;
 
 /// When something is shared.
@@ -46,19 +45,19 @@ pub(crate) enum Share {
     Of(usize, Range<u64>),
 }
 
-/// Decides what to take: first what nobody brings; then a range at the end of the largest
-/// remainder, at most half of it, if that is large and takes long; and of what is too small to
+/// Decides what to take: first what nobody brings; then a range at the end of the remainder that
+/// takes longest, at most half of it, if that is large and takes long; and of what is too small to
 /// split, all that would take very long where it is. Returns `None` if there is nothing to take.
 pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
     if let Some(free) = free {
         return Some(Share::Free(free));
     }
-    let largest = running
+    let longest = running
         .iter()
         .enumerate()
         .filter(|(_, one)| one.may_be_cut(rules))
-        .max_by_key(|(_, one)| one.length());
-    if let Some((nth, Running { rest, .. })) = largest {
+        .max_by(|(_, one), (_, other)| one.seconds(rules).total_cmp(&other.seconds(rules)));
+    if let Some((nth, Running { rest, .. })) = longest {
         let middle = u64::midpoint(rest.start, rest.end);
         let start = middle.max(rest.end.saturating_sub(rules.most));
         return Some(Share::Of(nth, start..rest.end));
@@ -75,8 +74,10 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
 
 impl Running {
     fn may_be_cut(&self, rules: &Rules) -> bool {
+        // Whoever cuts a range closes the connection that brings it: half of the time in which the
+        // speed of a new one shows is worth that.
         let pays_after = if self.is_range {
-            rules.pays_after.max(CRAWLS_FOR)
+            rules.pays_after.max(rules.settles.as_secs_f64() / 2.0)
         } else {
             rules.pays_after
         };
@@ -147,7 +148,12 @@ mod tests {
                 is_range: true,
                 ..running(500..900, speed)
             };
-            let found = share(None, &[running(0..20, 50.0), range], &RULES);
+            // Half of this is how long a range must take to be cut.
+            let rules = Rules {
+                settles: Duration::from_secs(6),
+                ..RULES
+            };
+            let found = share(None, &[running(0..20, 50.0), range], &rules);
             let half = Share::Of(1, 700..900);
             assert_eq!(found, is_cut.then_some(half), "{speed}");
         }

@@ -1,7 +1,7 @@
 //! How many requests may be in flight in all: found by trying, below the most that was asked for.
 //! Pure: time comes in as a parameter.
 //!
-//! It begins with some, and doubles as long as that brings more, from whichever hosts. From then on
+//! It begins with some, or with what one host may have where that is more, and doubles as long as that brings more, from whichever hosts. From then on
 //! it tries a quarter more from time to time, and keeps what brings more. What hosts refuse is
 //! theirs to answer for; where this machine has no more descriptors, it goes down for good.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::limit::ANSWER;
 use crate::event::LimitChange as Why;
 
-/// How many are tried first.
+/// How many are tried first, at least.
 const START: usize = 32;
 /// More must bring so many times as much to be kept.
 const GAIN: f64 = 1.05;
@@ -68,10 +68,11 @@ impl Came {
 }
 
 impl Climb {
-    /// At most so many.
-    pub(super) fn new(most: usize, now: Instant) -> Self {
+    /// Begins with no fewer than `per_host`, whose number is found by trying too: two searches at
+    /// once would each take the other's bound for the end of what brings more.
+    pub(super) fn new(most: usize, per_host: usize, now: Instant) -> Self {
         Self {
-            now: START.min(most),
+            now: START.max(per_host).min(most),
             most,
             phase: Phase::Doubling { before: None },
             pause: PAUSES.0,
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn it_doubles_to_the_most_where_that_brings_more() {
-        let mut climb = Climb::new(100, Instant::now());
+        let mut climb = Climb::new(100, 16, Instant::now());
         let limits = climbed(&mut climb, 2, 10, u64::MAX);
         assert_eq!(climb.now, 100, "{limits:?}");
         assert_eq!(limits[0], 64, "as soon as there are answers");
@@ -241,9 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn it_begins_with_what_one_host_may_have() {
+        let begins = |most, per_host| Climb::new(most, per_host, Instant::now()).now();
+        assert_eq!((begins(64, 64), begins(48, 64)), (64, 48));
+        assert_eq!((begins(256, 16), begins(8, 16)), (START, 8));
+    }
+
+    #[test]
     fn it_stays_near_what_the_line_carries() {
         for carries in [5, 20, 40, 70] {
-            let mut climb = Climb::new(256, Instant::now());
+            let mut climb = Climb::new(256, 16, Instant::now());
             let limits = climbed(&mut climb, 60, 10, carries as u64 * 10);
             let most = (carries * 5 / 2).max(40);
             assert!(limits[100..].iter().all(|now| *now <= most), "{limits:?}");
@@ -254,7 +262,7 @@ mod tests {
 
     #[test]
     fn when_the_line_carries_more_it_finds_out() {
-        let mut climb = Climb::new(256, Instant::now());
+        let mut climb = Climb::new(256, 16, Instant::now());
         climbed(&mut climb, 10, 10, 200);
         let before = climb.now;
         let limits = climbed(&mut climb, 60, 10, 2000);
@@ -264,7 +272,7 @@ mod tests {
     #[test]
     fn nothing_is_learned_while_it_is_not_used() {
         let start = Instant::now();
-        let mut climb = Climb::new(64, start);
+        let mut climb = Climb::new(64, 16, start);
         for second in 1..10 {
             let came = Came {
                 bytes: second << 20,
@@ -278,7 +286,7 @@ mod tests {
 
     #[test]
     fn without_descriptors_it_goes_down_for_good_but_not_to_nothing() {
-        let mut climb = Climb::new(64, Instant::now());
+        let mut climb = Climb::new(64, 16, Instant::now());
         climbed(&mut climb, 2, 10, u64::MAX);
         let mut now = Instant::now();
         assert_eq!(climb.shed(now), Some(Why::NoDescriptors));

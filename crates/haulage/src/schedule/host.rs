@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::Lease;
 use super::health::Health;
 use super::held::Held;
+use super::limit::ANSWER;
 use super::limit::Limit;
 use super::pace::Pace;
+use super::spread::Spread;
 use crate::event::WaitReason;
 use crate::meter::Meter;
 
@@ -35,14 +37,30 @@ pub(crate) enum Way<S> {
 }
 
 /// The connections of a host that are opened ahead of its requests.
-#[derive(Debug, Default)]
-pub(super) struct Ahead {
+#[derive(Debug)]
+pub(super) struct Ahead<L> {
     /// Lanes that open one.
     pub(super) lanes: usize,
     /// How many more of them it may get.
     pub(super) left: usize,
     /// It is noted as one that may be worth another.
     pub(super) is_considered: bool,
+    /// One of them goes on to find out what the host speaks, beside the first connection.
+    pub(super) is_asking: bool,
+    /// Lanes that have connected, and wait until it is known what the host speaks.
+    pub(super) held: Vec<L>,
+}
+
+impl<L> Default for Ahead<L> {
+    fn default() -> Self {
+        Self {
+            lanes: 0,
+            left: 0,
+            is_considered: false,
+            is_asking: false,
+            held: Vec::new(),
+        }
+    }
 }
 
 /// What is closed for so much longer is set aside; and what has said nothing for so long is not
@@ -87,7 +105,9 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
-    pub(super) ahead: Ahead,
+    pub(super) ahead: Ahead<L>,
+    /// What a round trip to it takes; zero where that is not known.
+    pub(super) trip: Duration,
     /// Work in flight.
     pub(super) busy: usize,
     /// Work that waits for its time.
@@ -113,8 +133,16 @@ pub(super) struct Host<W, L, S> {
     /// Whether a lane is finding out what it speaks.
     pub(super) connecting: bool,
     protocol: Protocol,
-    /// The shared connection, and its number.
-    shared: Option<(u64, S)>,
+    /// The connections that lanes share, with their numbers.
+    shared: Vec<(u64, S)>,
+    /// How many requests at once each of them takes.
+    pub(super) streams_each: usize,
+    /// How many requests at once make it worth having several of them.
+    pub(super) least_streams: usize,
+    /// How many there are to be.
+    pub(super) spread: Spread,
+    /// How many more are being opened.
+    pub(super) opening: usize,
 }
 
 impl<W, L, S> Host<W, L, S> {
@@ -125,6 +153,7 @@ impl<W, L, S> Host<W, L, S> {
             idle: Vec::new(),
             lanes: 0,
             ahead: Ahead::default(),
+            trip: Duration::ZERO,
             busy: 0,
             later: 0,
             health: Health::default(),
@@ -141,15 +170,24 @@ impl<W, L, S> Host<W, L, S> {
             has_turn: false,
             connecting: false,
             protocol,
-            shared: None,
+            shared: Vec::new(),
+            streams_each: usize::MAX,
+            least_streams: 0,
+            spread: Spread::default(),
+            opening: 0,
         }
     }
 
     /// How many it may have in flight.
     pub(super) fn limit(&self) -> usize {
         let most = self.limit.most();
-        let now = self.limit.now() + self.held.more();
+        let now = self.limit.now().max(self.least_streams) + self.held.more();
         self.health.limit(most).min(now.min(most))
+    }
+
+    /// Returns what has come from it so far, in bytes.
+    pub(super) fn came(&self) -> u64 {
+        self.meter.bytes() + ANSWER * self.limit.answers()
     }
 
     /// Whether it has work for a lane that is open, or for a new one, and may have one more in
@@ -244,31 +282,44 @@ impl<W, L, S> Host<W, L, S> {
     pub(super) fn learned(&mut self, protocol: Protocol, shared: Option<(u64, S)>) {
         self.connecting = false;
         self.protocol = protocol;
-        self.shared = shared;
+        self.shared.clear();
+        self.shared.extend(shared);
+    }
+
+    pub(super) fn add_shared(&mut self, shared: (u64, S)) {
+        self.shared.push(shared);
+    }
+
+    /// Gives up the latest of the shared connections.
+    pub(super) fn keep_shared(&mut self, most: usize) {
+        self.shared.truncate(most.max(1));
     }
 
     pub(super) fn lost_shared(&mut self, connection: u64) {
-        if self
-            .shared
-            .as_ref()
-            .is_some_and(|(current, _)| *current == connection)
-        {
-            self.shared = None;
+        let before = self.shared.len();
+        self.shared.retain(|(number, _)| *number != connection);
+        if before > 0 && self.shared.is_empty() {
             self.protocol = Protocol::Unknown;
             self.connecting = false;
         }
     }
 
+    pub(super) fn shared_all(&self) -> &[(u64, S)] {
+        &self.shared
+    }
+
+    /// The shared connection of the next lane, if there is any: they take turns.
     pub(super) fn shared(&self) -> Option<&S> {
-        self.shared.as_ref().map(|(_, shared)| shared)
+        let at = self.lanes.checked_rem(self.shared.len())?;
+        self.shared.get(at).map(|(_, shared)| shared)
     }
 
     pub(super) fn way(&mut self) -> Way<S>
     where
         S: Clone,
     {
-        match (self.protocol, &self.shared) {
-            (_, Some((_, shared))) => Way::Share(shared.clone()),
+        match (self.protocol, self.shared()) {
+            (_, Some(shared)) => Way::Share(shared.clone()),
             (Protocol::Exclusive, None) => Way::Connect,
             (Protocol::Unknown | Protocol::Shared, None) => {
                 if std::mem::replace(&mut self.connecting, true) {
@@ -282,6 +333,7 @@ impl<W, L, S> Host<W, L, S> {
 
     pub(super) fn is_forgettable(&self) -> bool {
         // What is known against it is kept: rows that come later are to find it.
-        self.lanes == 0 && self.queue.is_empty() && self.later == 0 && self.health.is_good()
+        let is_idle = self.lanes == 0 && self.opening == 0;
+        is_idle && self.queue.is_empty() && self.later == 0 && self.health.is_good()
     }
 }

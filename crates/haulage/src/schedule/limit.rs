@@ -12,14 +12,16 @@
 
 use std::time::{Duration, Instant};
 
+pub(super) use self::decide::LEAP;
 use self::trouble::Trouble;
 use crate::event::LimitChange as Why;
+use crate::options::Options;
 
 /// How many are tried first.
-pub(crate) const START: usize = 4;
+pub(super) const START: usize = 4;
 /// How many are tried first over HTTP/2, where they share a connection: no more than a browser
 /// sends at once for one page.
-const STREAMS: f64 = 16.0;
+const STREAMS: usize = 16;
 /// A server that takes so many times as long to answer as it has, and so much longer, has enough to
 /// do.
 const SLOWER: (f64, f64) = (1.5, 0.002);
@@ -56,6 +58,16 @@ const OUTAGE: u32 = 6;
 /// The smallest part of a request by which it is tried to be more.
 const LEAST_STEP: f64 = 0.25;
 
+/// Returns how many requests a host of which nothing is known gets. Who allows more than the
+/// default for one host, or more segments of a file (`split`), gets more at first too: the part of
+/// that from which one leap leads to all of it.
+pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
+    let most = per_host.unwrap_or(Options::DEFAULT_PER_HOST);
+    let is_raised = most > Options::DEFAULT_PER_HOST;
+    let part = if is_raised { most / LEAP } else { 0 };
+    START.max(part).max(split).min(most)
+}
+
 /// How many requests a host may have in flight.
 #[derive(Debug)]
 pub(super) struct Limit {
@@ -78,6 +90,8 @@ pub(super) struct Limit {
     latency: f64,
     /// Answers in all.
     answers: u64,
+    /// As many answers end the round trip over which the last raise is spread.
+    ramps_until: u64,
     /// Which part of what was sent lately was refused.
     refusals: f64,
     /// What was sent before this is no new sign of trouble.
@@ -137,6 +151,7 @@ impl Limit {
             baseline: f64::INFINITY,
             latency: 0.0,
             answers: 0,
+            ramps_until: 0,
             refusals: 0.0,
             cut: None,
             trouble: None,
@@ -175,7 +190,7 @@ impl Limit {
     /// The host speaks HTTP/2: as long as nothing else is known of it, it gets more at first.
     pub(super) fn shares_a_connection(&mut self) {
         if self.answers == 0 && self.cut.is_none() {
-            self.level = self.level.max(STREAMS).min(self.most);
+            self.level = self.level.max(STREAMS as f64).min(self.most);
         }
     }
 
@@ -205,8 +220,9 @@ impl Limit {
             self.phase,
             Phase::Doubling { before: Some(_) } | Phase::Leaping { .. }
         );
+        let is_ramping = is_doubled && !self.round.settled && self.answers < self.ramps_until;
         let is_halved = matches!(self.phase, Phase::Regaining { .. }) && self.level > 1.0;
-        is_doubled && !self.round.settled || is_halved && self.in_vain > 0
+        is_ramping || is_halved && self.in_vain > 0
     }
 
     /// The server has answered as it should by `now`, so long after the request was sent.
@@ -331,6 +347,10 @@ impl Limit {
         }
         let has_changed = self.level.to_bits() != before.to_bits();
         self.round.settled = !has_changed;
+        if has_changed {
+            // Counted by answers: a limit of all hosts together may keep the round from ending.
+            self.ramps_until = self.answers + self.now() as u64;
+        }
         has_changed.then_some(why)
     }
 

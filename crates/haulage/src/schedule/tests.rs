@@ -9,6 +9,7 @@ use super::*;
 use crate::options::RetryPolicy;
 
 mod ahead;
+mod shared;
 mod unproven;
 mod waiting;
 
@@ -62,7 +63,9 @@ fn seen(fine: bool) -> Seen {
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     match grant {
         Grant::Open { host, lease, .. } => (*host, lease.work),
-        Grant::Resume { .. } | Grant::Ahead { .. } => panic!("{grant:?} should open a lane"),
+        Grant::Resume { .. } | Grant::Ahead { .. } | Grant::Wake { .. } => {
+            panic!("{grant:?} should open a lane")
+        }
     }
 }
 
@@ -354,6 +357,7 @@ proptest! {
                     }
                     Grant::Resume { lane, .. } => busy.push((resting.remove(&lane).unwrap(), lane)),
                     Grant::Ahead { host, .. } => ahead.push(host),
+                    Grant::Wake { .. } => {}
                 }
             }
         };

@@ -21,14 +21,13 @@ use stream::Http2;
 
 /// How much of a stream may wait to be written.
 const SEND_BUFFER: usize = 256 << 10;
-const STREAM_LIMIT: u32 = 1000;
 
 /// Answers the requests of one connection until either side has enough.
 pub(crate) async fn serve<S: Socket>(socket: S, shared: Arc<Shared>, connection: log::Connection) {
     let leash = Leash::new(socket);
     let handshake = Builder::new()
         .max_send_buffer_size(SEND_BUFFER)
-        .max_concurrent_streams(STREAM_LIMIT)
+        .max_concurrent_streams(shared.streams)
         .handshake(leash.clone());
     let Ok(h2) = handshake.await else { return };
     let mut driver = Driver::new(h2, leash.clone());

@@ -1,14 +1,16 @@
 //! How a lane gets its connection, and how it gives it up.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Link;
+use crate::engine::run::Run;
 use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
-use crate::schedule::Way;
+use crate::schedule::{Dialled, HostId, Path, Way};
 
 impl Link {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
@@ -63,19 +65,34 @@ impl Link {
         };
         // Over HTTP/2 all share the connection of the lane that was first.
         let is_exclusive = matches!(connected, Some(Connection::Http1(_)));
+        let round_trip = connected.as_ref().map(Connection::round_trip);
         if is_exclusive {
             self.connection = connected;
             // Its server may close it before the first request.
             self.is_reused = true;
         }
         let dispatcher = &self.run.dispatcher;
-        dispatcher.on_connected_ahead(self.host, &self.handle, is_exclusive)
+        let round_trip = round_trip.filter(|_| is_exclusive);
+        dispatcher.on_connected_ahead(self.host, &self.handle, round_trip)
     }
 
     async fn connect_to(&self, key: &str) -> Option<Connection> {
         let (url, _) = HttpUrl::parse(key).ok()?;
-        let connector = &self.run.connector;
-        connector.connect(&Origin::of(&url), self.worker).await.ok()
+        let (connector, origin) = (&self.run.connector, Origin::of(&url));
+        let connecting = connector.connect_when(&origin, self.worker, self.may_go_on());
+        connecting.await.ok()
+    }
+
+    /// Returns whether a connection that is opened ahead is of use, once that is known.
+    async fn may_go_on(&self) -> bool {
+        loop {
+            let dispatcher = &self.run.dispatcher;
+            match dispatcher.dialled_ahead(self.host, &self.handle) {
+                Dialled::GoOn => return true,
+                Dialled::GiveUp => return false,
+                Dialled::Hold => self.handle.called().await,
+            }
+        }
     }
 
     /// Gives up making a connection, if that is what the lane was at.
@@ -127,4 +144,52 @@ impl Link {
         }
         self.is_reused = false;
     }
+}
+
+impl Link {
+    /// Spreads the lanes of a host over its shared connections, and opens another one where that
+    /// brings more.
+    pub(crate) fn spread(&mut self, now: Instant) {
+        let Some(Connection::Http2(shared)) = &self.connection else {
+            return;
+        };
+        let path = Path {
+            round_trip: shared.round_trip(),
+            is_lossy: shared.is_lossy(),
+        };
+        let dispatcher = &self.run.dispatcher;
+        let (wanted, other) = dispatcher.spread(self.host, path, now, |all| {
+            let (_, fewest) = all.iter().min_by_key(|(_, each)| each.handles())?;
+            let is_one_of_them = all.iter().any(|(number, _)| *number == shared.number);
+            let is_better = fewest.number != shared.number
+                && (!is_one_of_them || fewest.handles() + 1 < shared.handles());
+            is_better.then(|| fewest.clone())
+        });
+        if let Some(key) = wanted {
+            tokio::spawn(open_another(
+                Arc::clone(&self.run),
+                self.host,
+                key,
+                self.worker,
+            ));
+        }
+        if let Some(other) = other {
+            self.connection = Some(Connection::Http2(other));
+            self.is_reused = true;
+        }
+    }
+}
+
+/// Opens another connection to a host, on the worker of those that it has, and tells what came of
+/// it.
+async fn open_another(run: Arc<Run>, host: HostId, key: Arc<str>, worker: usize) {
+    let shared = match HttpUrl::parse(&key) {
+        Ok((url, _)) => run.connector.connect(&Origin::of(&url), worker).await.ok(),
+        Err(_) => None,
+    };
+    let shared = match shared {
+        Some(Connection::Http2(shared)) => Some((shared.number, shared)),
+        Some(Connection::Http1(_)) | None => None,
+    };
+    run.dispatcher.on_another_opened(host, shared);
 }

@@ -60,6 +60,11 @@ enum FirstResponse {
 }
 
 impl Link {
+    /// Returns whether it has a connection that takes another request.
+    pub(crate) fn is_open(&mut self) -> bool {
+        self.connection.as_mut().is_some_and(Connection::is_open)
+    }
+
     /// Returns the link of a lane that is opened on a worker.
     pub(crate) fn new(run: Arc<Run>, worker: usize, open: &OpenLane) -> Self {
         Self {

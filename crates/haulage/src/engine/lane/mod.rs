@@ -82,7 +82,10 @@ impl Lane {
                 streams,
             );
             lease = match next {
-                Next::Work(lease) => lease,
+                Next::Work(lease) => {
+                    self.link.spread(seen.now);
+                    lease
+                }
                 Next::Close => return,
                 Next::Idle => match self.link.wait().await {
                     Some(lease) => {

@@ -12,6 +12,7 @@ use crate::engine::run::Run;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
+use crate::fetch::tcp::FirstLoss;
 use crate::options::Options;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
@@ -46,6 +47,8 @@ pub(crate) struct Watch {
     has_looked: bool,
     /// Whether others are of use, until they are at it: then what is shared knows.
     ramp: Option<Ramp>,
+    /// What shows whether its path loses packets.
+    first_loss: Option<FirstLoss>,
 }
 
 impl Lane {
@@ -65,12 +68,18 @@ impl Lane {
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ramp = self.ramp(whose);
+        let first_loss = match &self.link.connection {
+            Some(Connection::Http1(http1)) if ramp.is_some() => http1.first_loss(),
+            _ => None,
+        };
         Some(Watch {
             place,
             may_be_split,
             interval,
             has_looked: false,
-            ramp: self.ramp(whose),
+            ramp,
+            first_loss,
         })
     }
 
@@ -115,7 +124,17 @@ impl Watch {
         }
         match whose {
             Whose::Item(item) => {
-                run.watch(item, &self.place.stretch, self.may_be_split, &mut self.ramp);
+                let is_lossy = self.first_loss.as_mut().and_then(FirstLoss::look);
+                run.watch(
+                    item,
+                    &self.place.stretch,
+                    self.may_be_split,
+                    &mut self.ramp,
+                    is_lossy,
+                );
+                if self.ramp.is_none() {
+                    self.first_loss = None;
+                }
             }
             Whose::Segment(segments) => run.watch_segment(segments, self.place.stretch.speed()),
         }

@@ -32,7 +32,8 @@ impl Lane {
         stopping: impl Future<Output = ()>,
     ) -> ControlFlow<(), bool> {
         self.link.connecting = connects;
-        let Some(share) = segments.claim(at) else {
+        let is_worth_it = self.link.is_open() || segments.pays_to_connect();
+        let Some(share) = is_worth_it.then(|| segments.claim(at)).flatten() else {
             self.link.stop_connecting();
             self.run.drop_segment(segments, at);
             return ControlFlow::Continue(true);
@@ -63,7 +64,8 @@ impl Lane {
                 self.run.segment_failed(segments, at, error);
             }
         }
-        self.run.end_segment(segments, at).await;
+        let is_open = self.link.is_open();
+        self.run.end_segment(segments, at, is_open).await;
         ControlFlow::Continue(fine)
     }
 

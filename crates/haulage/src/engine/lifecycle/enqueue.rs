@@ -35,6 +35,13 @@ impl Run {
         }
     }
 
+    /// Queues work at its host for the caller's lane, which asks for its next work at once.
+    pub(crate) fn push_quietly(&self, work: Work) {
+        if let Err(work) = self.dispatcher.push_quietly(work) {
+            self.give_back(work, None);
+        }
+    }
+
     /// Puts work back to the head of its host's queue: its lane could not begin with it yet.
     pub(crate) fn put_back(&self, host: HostId, work: Work) {
         if let Work::Item(item) = &work {

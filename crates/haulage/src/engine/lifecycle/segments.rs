@@ -32,6 +32,7 @@ impl Run {
         first: &Stretch,
         may_be_split: bool,
         ramp: &mut Option<Ramp>,
+        is_lossy: Option<bool>,
     ) {
         if let Some(segments) = &item.segments {
             return self.watch_segment(segments, first.speed());
@@ -47,7 +48,7 @@ impl Run {
             return;
         };
         let now = Instant::now();
-        current.observe(seen(&under_way.transfer, partial, now));
+        current.observe(seen(&under_way.transfer, partial, now, is_lossy));
         let helps = current.connections() != Connections::One;
         let rules = Rules {
             least: self.options.min_split_size,
@@ -169,22 +170,37 @@ impl Run {
         failure: Option<Error>,
     ) {
         let next = segments.park(item, failure);
-        self.go_on_split(segments, 0, next).await;
+        self.go_on_split(segments, 0, next, false).await;
     }
 
-    /// Ends a segment that a lane has brought, or has not, from one of the sources.
-    pub(crate) async fn end_segment(self: &Arc<Self>, segments: &Segments, at: usize) {
+    /// Ends a segment that a lane has brought, or has not, from one of the sources; `is_open` says
+    /// whether its connection takes another request.
+    pub(crate) async fn end_segment(
+        self: &Arc<Self>,
+        segments: &Segments,
+        at: usize,
+        is_open: bool,
+    ) {
         let next = segments.end(at);
-        self.go_on_split(segments, at, next).await;
+        self.go_on_split(segments, at, next, is_open).await;
     }
 
-    async fn go_on_split(self: &Arc<Self>, segments: &Segments, at: usize, next: Next<Box<Item>>) {
+    async fn go_on_split(
+        self: &Arc<Self>,
+        segments: &Segments,
+        at: usize,
+        next: Next<Box<Item>>,
+        is_open: bool,
+    ) {
         match next {
             Next::Whole(mut item) => {
                 join(segments, &mut item);
                 self.save_kept(item).await;
             }
             Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
+            // Its own lane asks for its next work at once, and takes it: its connection is warm,
+            // unlike one that would be opened for the segment.
+            Next::Segment if is_open => self.push_quietly(Work::Segment(Arc::clone(segments), at)),
             Next::Segment => self.queue_segment(segments, at),
             Next::Nothing => {}
         }

@@ -26,7 +26,7 @@ use crate::fetch::origin::{self, Origin};
 use crate::http_url::HttpUrl;
 use crate::meter::Meter;
 use crate::options::{HttpVersion, Options};
-use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
+use crate::schedule::{self, Caps, Grant, HostId, News, Protocol, Schedule};
 use crate::sync::lock;
 use crate::write::Writer;
 
@@ -76,7 +76,7 @@ impl Dispatcher {
             jobs: options.jobs,
             per_host,
             streams: options.per_host.unwrap_or(options.jobs),
-            start: START.max(options.split).min(per_host),
+            start: schedule::first(options.per_host, options.split),
             idle: options.jobs.saturating_mul(IDLE_PER_JOB),
             delay: options.delay,
         });
@@ -105,16 +105,7 @@ impl Dispatcher {
     /// # Errors
     /// Gives the work back when the run is being stopped.
     pub(crate) fn push(&self, work: Work, wait: Duration) -> Result<(), Work> {
-        let queued = work.with_url(|url| {
-            let mut schedule = self.lock();
-            // `drain` takes this lock after the token was cancelled: nothing slips in behind it.
-            if self.stopping.is_cancelled() {
-                return None;
-            }
-            let host = self.host_of(&mut schedule, url);
-            Some((schedule, host))
-        });
-        let Some((mut schedule, host)) = queued else {
+        let Some((mut schedule, host)) = self.host_of_work(&work) else {
             return Err(work);
         };
         if wait.is_zero() {
@@ -127,6 +118,32 @@ impl Dispatcher {
             self.clock.notify_one();
         }
         Ok(())
+    }
+
+    /// Queues work at its host, and gives no slot away: the caller's lane asks for its next work at
+    /// once.
+    ///
+    /// # Errors
+    /// Gives the work back when the run is being stopped.
+    pub(crate) fn push_quietly(&self, work: Work) -> Result<(), Work> {
+        let Some((mut schedule, host)) = self.host_of_work(&work) else {
+            return Err(work);
+        };
+        schedule.push(host, work);
+        Ok(())
+    }
+
+    /// Returns the host of some work; `None` when the run is being stopped.
+    fn host_of_work(&self, work: &Work) -> Option<(MutexGuard<'_, Hosts>, HostId)> {
+        work.with_url(|url| {
+            let mut schedule = self.lock();
+            // `drain` takes this lock after the token was cancelled: nothing slips in behind it.
+            if self.stopping.is_cancelled() {
+                return None;
+            }
+            let host = self.host_of(&mut schedule, url);
+            Some((schedule, host))
+        })
     }
 
     /// Puts work back to the head of its host's queue: its lane could not begin with it yet.
@@ -256,6 +273,10 @@ impl Dispatcher {
             let open = match grant {
                 Grant::Resume { lane, lease } => {
                     lane.give(lease);
+                    continue;
+                }
+                Grant::Wake { lane } => {
+                    lane.wake();
                     continue;
                 }
                 Grant::Open {

@@ -47,6 +47,11 @@ impl LaneHandle {
         lock(&self.0.lease).take()
     }
 
+    /// Calls a lane that waits for something else than work.
+    pub(super) fn wake(&self) {
+        self.0.given.notify_one();
+    }
+
     /// Gives an idle lane work.
     pub(crate) fn give(&self, lease: Lease<Work>) {
         *lock(&self.0.lease) = Some(lease);

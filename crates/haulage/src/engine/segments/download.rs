@@ -203,6 +203,13 @@ impl<I> SegmentedDownload<I> {
         Some(share)
     }
 
+    /// Returns whether a segment is worth a new connection.
+    pub(crate) fn pays_to_connect(&self) -> bool {
+        let (left, state) = (left(&self.partial), self.lock());
+        // Mirrors are there to be used.
+        state.sources.are_several() || state.ramp.pays_to_connect(left)
+    }
+
     /// Records the speed of a lane, in bytes per second.
     pub(crate) fn record_speed(&self, speed: f64) {
         let mut state = self.lock();
@@ -244,7 +251,9 @@ impl<I> SegmentedDownload<I> {
     pub(crate) fn observe(&self, now: Instant) {
         let mut state = self.lock();
         let before = state.ramp.connections();
-        state.ramp.observe(seen(&self.transfer, &self.partial, now));
+        state
+            .ramp
+            .observe(seen(&self.transfer, &self.partial, now, None));
         let is_refuted = before != Connections::One && state.allowed() == 1;
         if is_refuted {
             self.partial.stop_unbegun();
@@ -312,12 +321,19 @@ fn left(partial: &Assembly) -> u64 {
     partial.identity.total.saturating_sub(covered)
 }
 
-/// Returns how far a file has come.
-pub(crate) fn seen(transfer: &Transfer, partial: &Assembly, now: Instant) -> Seen {
+/// Returns how far a file has come; `is_lossy` says whether its path loses packets, where that is
+/// known.
+pub(crate) fn seen(
+    transfer: &Transfer,
+    partial: &Assembly,
+    now: Instant,
+    is_lossy: Option<bool>,
+) -> Seen {
     Seen {
         at: now,
         bytes: transfer.fetched(),
         left: left(partial),
+        is_lossy,
     }
 }
 

@@ -16,6 +16,7 @@ use std::net::TcpStream;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
@@ -26,6 +27,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use super::tcp::{FirstLoss, Socket};
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
@@ -44,6 +46,8 @@ pub(crate) struct Http1 {
     persists: bool,
     /// Whether any request has been answered on it.
     has_answered: bool,
+    /// What the first packet and its answer took.
+    round_trip: Duration,
 }
 
 /// What is to come of an answer's body.
@@ -69,8 +73,9 @@ pub(crate) enum Failure {
 }
 
 impl Http1 {
-    /// `most` is the most bytes that one read of a body brings.
-    pub(super) fn new(stream: Stream, most: usize) -> Self {
+    /// `most` is the most bytes that one read of a body brings; `round_trip` is what opening
+    /// `stream` took.
+    pub(super) fn new(stream: Stream, most: usize, round_trip: Duration) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -79,7 +84,13 @@ impl Http1 {
             is_taken: false,
             persists: true,
             has_answered: false,
+            round_trip,
         }
+    }
+
+    /// Returns what a round trip took when the connection was opened.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// Whether a request could still be sent: it is not the server's turn, and the server has not
@@ -287,6 +298,15 @@ impl Http1 {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
             Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// Begins to follow what the kernel sees of its path. Returns `None` where that is too little.
+    pub(crate) fn first_loss(&self) -> Option<FirstLoss> {
+        let socket = match &self.stream {
+            Stream::Plain(stream) => Socket::of(stream),
+            Stream::Tls(stream) => Socket::of(stream.get_ref().0),
+        };
+        FirstLoss::follow(socket?)
     }
 
     /// So many bytes of a body have been taken from the socket.

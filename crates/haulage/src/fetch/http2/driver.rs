@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,67 +13,124 @@ use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::window::{self, Window};
+use super::budget::Share;
+use super::losses::Losses;
+use super::window::Window;
+use crate::fetch::tcp::Socket;
 
 /// A connection until its end.
 pub(super) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     connection: Connection<S, Bytes>,
     /// The ping that is sent when nothing else is under way; `None` when it has been answered.
     ping: Option<PingPong>,
-    /// How long that took.
-    round_trip: Option<Duration>,
+    /// How long that took; before it has been answered, how long the first packet did.
+    round_trip: Duration,
     window: Window,
+    /// What it has of the windows of all connections.
+    share: Share,
     /// Bytes of bodies that the lanes have taken.
     taken: Arc<AtomicU64>,
     /// When it was last looked how many those were, and how many.
     before: (Instant, u64),
+    gauge: Gauge,
+}
+
+/// Finds out whether packets of a connection are lost.
+pub(super) struct Gauge {
+    socket: Option<Socket>,
+    losses: Losses,
+    /// Whether some have been lost at several times of late.
+    is_lossy: Arc<AtomicBool>,
+}
+
+impl Gauge {
+    pub(super) fn new(
+        socket: Option<Socket>,
+        round_trip: Duration,
+        is_lossy: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            socket,
+            losses: Losses::new(round_trip, Instant::now().into_std()),
+            is_lossy,
+        }
+    }
+
+    /// Asks the kernel, once in a round trip at most.
+    fn look(&mut self) {
+        let Some(socket) = &self.socket else { return };
+        let now = Instant::now().into_std();
+        if self.losses.is_due(now) {
+            let Some(seen) = socket.seen() else { return };
+            self.losses.note(seen, now);
+            self.is_lossy
+                .store(self.losses.are_several(), Ordering::Relaxed);
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(super) fn new(mut connection: Connection<S, Bytes>, taken: Arc<AtomicU64>) -> Self {
+    /// The connection was made with this window, of which the `share` is a part of the whole, and
+    /// with this round trip.
+    pub(super) fn new(
+        mut connection: Connection<S, Bytes>,
+        taken: Arc<AtomicU64>,
+        round_trip: Duration,
+        window: Window,
+        share: Share,
+        gauge: Gauge,
+    ) -> Self {
         let ping = connection.ping_pong();
         Self {
             ping: ping.and_then(|mut ping| ping.send_ping(Ping::opaque()).is_ok().then_some(ping)),
             connection,
-            round_trip: None,
-            window: window::FIRST,
+            round_trip,
+            window,
+            share,
             taken,
             before: (Instant::now(), 0),
+            gauge,
         }
     }
 
-    /// Looks how much comes, and lets the server send more ahead if that is what holds it up.
-    /// Whether there is something to send.
+    /// Looks how much comes, and lets the server send as far ahead as that takes. Returns whether
+    /// there is something to send.
     fn look(&mut self, context: &mut Context<'_>) -> bool {
         if let Some(ping) = &mut self.ping
             && let Poll::Ready(pong) = ping.poll_pong(context)
         {
-            self.round_trip = pong.is_ok().then(|| self.before.0.elapsed());
+            if pong.is_ok() {
+                self.round_trip = self.before.0.elapsed();
+            }
             self.ping = None;
         }
-        let Some(round_trip) = self.round_trip.filter(|_| !self.window.is_largest()) else {
-            return false;
-        };
         let (then, before) = self.before;
         let taken = self.taken.load(Ordering::Relaxed);
-        if taken - before < self.window.nearly_all() {
+        if self.ping.is_some() || taken - before < self.window.nearly_all() {
             return false;
         }
         self.before = (Instant::now(), taken);
-        let larger = self
+        let mut next = self
             .window
-            .after(taken - before, self.before.0 - then, round_trip);
-        // The server may not have heard of the last change yet: there is another look.
-        if larger == self.window
-            || self
-                .connection
-                .set_initial_window_size(larger.stream)
-                .is_err()
-        {
+            .after(taken - before, self.before.0 - then, self.round_trip);
+        if next.connection != self.window.connection {
+            self.share.resize(next.connection);
+            next.connection = self.share.bytes();
+        }
+        if next == self.window {
             return false;
         }
-        self.connection.set_target_window_size(larger.connection);
-        self.window = larger;
+        // The server may not have heard of the last change yet: there is another look.
+        if next.stream != self.window.stream
+            && self
+                .connection
+                .set_initial_window_size(next.stream)
+                .is_err()
+        {
+            next.stream = self.window.stream;
+        }
+        self.connection.set_target_window_size(next.connection);
+        self.window = next;
         true
     }
 }
@@ -87,6 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             if Pin::new(&mut self.connection).poll(context).is_ready() {
                 return Poll::Ready(());
             }
+            self.gauge.look();
             if !self.look(context) {
                 return Poll::Pending;
             }
@@ -96,6 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::budget::Budget;
+    use super::super::window;
     use h2::client::SendRequest;
     use http::{Request, Response};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
@@ -104,6 +164,8 @@ mod tests {
     use super::*;
 
     const LENGTH: usize = 48 << 20;
+    /// All have the same, so that a test holds it once.
+    static FILE: [u8; LENGTH] = [0; LENGTH];
 
     /// What is read comes out so much later.
     async fn later(
@@ -145,7 +207,7 @@ mod tests {
         while let Some(asked) = connection.accept().await {
             let (_, mut answer) = asked.unwrap();
             let mut body = answer.send_response(Response::new(()), false).unwrap();
-            body.send_data(vec![0; LENGTH].into(), true).unwrap();
+            body.send_data(Bytes::from_static(&FILE), true).unwrap();
         }
     }
 
@@ -161,19 +223,39 @@ mod tests {
         }
     }
 
-    /// How long a file takes over such a way, by the clock of the test; and how far the server may
-    /// send ahead then.
-    async fn takes(way_takes: Duration) -> (Duration, Window) {
-        let (near, far) = way(way_takes);
-        tokio::spawn(serve(far));
+    /// A connection that begins with this window, on which the server has `budget` left.
+    async fn connect(
+        near: DuplexStream,
+        mut window: Window,
+        budget: &Arc<Budget>,
+    ) -> (SendRequest<Bytes>, Driver<DuplexStream>) {
+        let share = Share::new(Arc::clone(budget), window.connection);
+        window.connection = share.bytes();
         let (sender, connection) = h2::client::Builder::new()
-            .initial_window_size(window::FIRST.stream)
-            .initial_connection_window_size(window::FIRST.connection)
+            .initial_window_size(window.stream)
+            .initial_connection_window_size(window.connection)
             .handshake(near)
             .await
             .unwrap();
-        let taken = Arc::default();
-        let mut driver = Driver::new(connection, Arc::clone(&taken));
+        let gauge = Gauge::new(None, Duration::ZERO, Arc::default());
+        let driver = Driver::new(
+            connection,
+            Arc::default(),
+            Duration::ZERO,
+            window,
+            share,
+            gauge,
+        );
+        (sender, driver)
+    }
+
+    /// How long a file takes over such a path, by the clock of the test; and how far the server may
+    /// send ahead then.
+    async fn takes(path_takes: Duration) -> (Duration, Window) {
+        let (near, far) = way(path_takes);
+        tokio::spawn(serve(far));
+        let (sender, mut driver) = connect(near, window::FIRST, &Arc::default()).await;
+        let taken = Arc::clone(&driver.taken);
         let began = Instant::now();
         tokio::select! {
             () = Pin::new(&mut driver) => panic!("the connection has ended"),
@@ -183,16 +265,62 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn on_a_long_way_the_server_sends_farther_ahead() {
-        let (took, window) = takes(Duration::from_millis(50)).await;
-        assert!(window.is_largest());
+    async fn long_path_makes_the_window_grow() {
+        let trip = Duration::from_millis(50);
+        let (took, window) = takes(trip).await;
+        assert_eq!(window.stream, window::LARGEST.stream);
         // A round trip for each window that was there first would take 2.4 s.
         assert!(took < Duration::from_millis(1200), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn on_a_short_one_it_does_not() {
+    async fn short_path_keeps_the_first_window() {
         let (_, window) = takes(Duration::ZERO).await;
-        assert_eq!(window, window::FIRST);
+        assert_eq!(window.stream, window::FIRST.stream);
+        assert!(window.connection <= window::FIRST.connection);
+    }
+
+    /// Opens as many streams, takes nothing of their bodies, and returns how many bytes come.
+    async fn comes_untaken(connections: usize, streams: usize) -> u64 {
+        let budget = Arc::default();
+        let (mut bodies, mut drivers) = (Vec::new(), Vec::new());
+        for _ in 0..connections {
+            let (near, far) = way(Duration::from_millis(50));
+            tokio::spawn(serve(far));
+            let (mut sender, driver) = connect(near, window::FIRST, &budget).await;
+            drivers.push(tokio::spawn(driver));
+            for _ in 0..streams {
+                sender = sender.ready().await.unwrap();
+                let request = Request::get("http://h/").body(()).unwrap();
+                let (answer, _) = sender.send_request(request, true).unwrap();
+                bodies.push(answer.await.unwrap().into_body());
+            }
+        }
+        // By the clock of the test: until nothing moves any more.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let come = bodies
+            .iter_mut()
+            .map(|body| body.flow_control().used_capacity() as u64)
+            .sum();
+        assert!(drivers.iter().all(|driver| !driver.is_finished()));
+        come
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_for_one_stream_that_nobody_takes() {
+        let come = comes_untaken(1, 1).await;
+        assert!((1 << 20..=16 << 20).contains(&come), "{come}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_for_100_streams_that_nobody_takes() {
+        let come = comes_untaken(1, 100).await;
+        assert!((1 << 20..=16 << 20).contains(&come), "{come}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_for_20_connections_that_nobody_takes() {
+        let come = comes_untaken(20, 5).await;
+        assert!(come <= (64 + 20) << 20, "{come}");
     }
 }

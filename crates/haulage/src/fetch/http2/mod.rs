@@ -1,13 +1,16 @@
 //! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a
 //! task of its own.
 
+mod budget;
 mod driver;
+mod losses;
 mod window;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
@@ -17,11 +20,14 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use self::driver::Driver;
+pub(super) use self::budget::Budget;
+use self::budget::Share;
+use self::driver::{Driver, Gauge};
 use super::classify::{self, Unanswered, closed};
 use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
+use super::tcp::Socket;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
@@ -40,20 +46,41 @@ pub(crate) struct Shared {
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
+    /// What the first packet and its answer took.
+    round_trip: Duration,
+    /// Whether packets have been lost at several times of late.
+    is_lossy: Arc<AtomicBool>,
+    /// Each handle has one.
+    handles: Arc<()>,
     /// Cancelled when the connection takes no further request.
     over: CancellationToken,
 }
 
-/// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle.
+/// What is known of the path of a stream that was opened.
+pub(super) struct Path {
+    /// What the first packet and its answer took.
+    pub(super) round_trip: Duration,
+    /// `None` where nothing more can be found out.
+    pub(super) socket: Option<Socket>,
+}
+
+/// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle. The server may
+/// send ahead within the `budget` of all connections.
 pub(super) async fn open(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     number: u64,
     worker: usize,
+    path: Path,
+    budget: Arc<Budget>,
 ) -> Result<Shared, Error> {
     let over = CancellationToken::new();
+    let Path { round_trip, socket } = path;
+    let mut window = window::FIRST;
+    let share = Share::new(budget, window.connection);
+    window.connection = share.bytes();
     let (sender, connection) = Builder::new()
-        .initial_window_size(window::FIRST.stream)
-        .initial_connection_window_size(window::FIRST.connection)
+        .initial_window_size(window.stream)
+        .initial_connection_window_size(window.connection)
         .initial_max_send_streams(MOST_STREAMS)
         // As RFC 9113 §6.5.2 counts them.
         .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
@@ -61,9 +88,17 @@ pub(super) async fn open(
         .handshake(Bounded::new(stream, over.clone()))
         .await
         .map_err(classify::exchange)?;
-    let received = Arc::default();
+    let (received, is_lossy) = (Arc::default(), Arc::default());
+    let gauge = Gauge::new(socket, round_trip, Arc::clone(&is_lossy));
     let ends = over.clone().drop_guard();
-    let driver = Driver::new(connection, Arc::clone(&received));
+    let driver = Driver::new(
+        connection,
+        Arc::clone(&received),
+        round_trip,
+        window,
+        share,
+        gauge,
+    );
     tokio::spawn(async move {
         driver.await;
         drop(ends);
@@ -73,6 +108,9 @@ pub(super) async fn open(
         worker,
         sender,
         received,
+        round_trip,
+        is_lossy,
+        handles: Arc::default(),
         over,
     })
 }
@@ -82,6 +120,21 @@ impl Shared {
     pub(crate) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Returns what a round trip took when the connection was opened.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    /// Returns whether packets have been lost at several times of late.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.is_lossy.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many handles of the connection there are.
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.handles)
     }
 
     /// Returns how many requests the server allows at once.
@@ -297,7 +350,11 @@ mod tests {
             let _body = body;
             while connection.accept().await.is_some() {}
         });
-        let shared = open(near, 1, 0).await.unwrap();
+        let path = Path {
+            round_trip: Duration::from_millis(1),
+            socket: None,
+        };
+        let shared = open(near, 1, 0, path, Arc::default()).await.unwrap();
         let mut sender = shared.sender.clone().ready().await.unwrap();
         let request = Request::get("http://h/").body(()).unwrap();
         let (answer, _) = sender.send_request(request, true).unwrap();

@@ -1,8 +1,9 @@
-//! How far a server may send ahead (RFC 9113 §5.2): as far as it takes to keep the way full. Pure.
+//! How far a server may send ahead (RFC 9113 §5.2): as far as it takes to keep the path full. Pure.
 //!
-//! On a long way, what is not acknowledged yet is the speed times a round trip. A window that is
-//! smaller than that holds the server up; one that is larger is memory, should the disk fall
-//! behind.
+//! On a long path, what is not acknowledged yet is the throughput times the round trip. A window
+//! that is smaller than that holds the server up; one that is larger is memory, should the disk
+//! fall behind. How far one stream may go only grows. How far all of them may go together follows
+//! what is measured in both directions, since that is what bounds the memory.
 
 use std::time::Duration;
 
@@ -15,45 +16,60 @@ pub(super) struct Window {
     pub(super) connection: u32,
 }
 
-/// With which a connection begins.
+/// What a connection begins with. More was measured, and brings nothing: a server far away then
+/// sends more at once than the queue before the narrowest link holds.
 pub(super) const FIRST: Window = Window {
     stream: 2 << 20,
     connection: 8 << 20,
 };
-/// The largest: at 100 ms, 1.3 Gbit/s.
-const LARGEST: Window = Window {
+/// The largest: at 100 ms, 1 Gbit/s.
+pub(super) const LARGEST: Window = Window {
     stream: 16 << 20,
     connection: 16 << 20,
 };
+/// What is left to a connection whose bytes are taken slowly. It is more than is read and written
+/// in one go, so that neither waits for the other.
+const SLOW: u32 = 4 << 20;
+/// A window of more than this many times what is under way is reduced to `KEPT` times that.
+const TOO_LARGE: f64 = 8.0;
+const KEPT: f64 = 4.0;
 
 impl Window {
-    /// Whether it can be no larger.
-    pub(super) fn is_largest(self) -> bool {
-        self == LARGEST
-    }
-
-    /// Bytes under way, of one stream or of several, from which on it may be what holds the server
-    /// up.
+    /// Returns from how many bytes under way on, of one stream or of several, the window may be
+    /// what holds the server up.
     pub(super) fn nearly_all(self) -> u64 {
-        u64::from(self.stream) / 3 * 2
+        u64::from(self.stream.min(self.connection)) / 3 * 2
     }
 
-    /// What it is to be, after so many bytes were taken in this time. The `round_trip` is one of a
-    /// connection on which nothing else was under way: where it is the disk that is slow, what
-    /// waits for that makes any other longer.
+    /// Returns what it is to be, after this many bytes were `taken` in this `time`. The
+    /// `round_trip` is one of a connection on which nothing else was under way: where the disk is
+    /// slow, what waits for it makes any other longer.
     pub(super) fn after(self, taken: u64, time: Duration, round_trip: Duration) -> Self {
         let under_way = taken as f64 * round_trip.as_secs_f64() / time.as_secs_f64().max(1e-9);
-        if under_way < self.nearly_all() as f64 {
-            return self;
+        if under_way >= self.nearly_all() as f64 {
+            // What the window holds up may be many times as much.
+            let stream = self.stream.saturating_mul(4).min(LARGEST.stream);
+            let all = stream.saturating_mul(4).min(LARGEST.connection);
+            return Self {
+                stream,
+                connection: self.connection.max(all),
+            };
         }
-        // What it holds up may be many times as much.
-        let stream = self.stream.saturating_mul(4).min(LARGEST.stream);
-        let all = stream.saturating_mul(4).min(LARGEST.connection);
-        Self {
-            stream,
-            connection: self.connection.max(all),
+        let mut connection = self.connection;
+        if under_way * TOO_LARGE < f64::from(connection) {
+            connection = connection.min(bytes(under_way * KEPT).max(SLOW));
         }
+        Self { connection, ..self }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is positive, and too large a number becomes the largest"
+)]
+fn bytes(number: f64) -> u32 {
+    number as u32
 }
 
 #[cfg(test)]
@@ -61,12 +77,13 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const TRIP: Duration = Duration::from_millis(100);
 
     #[test]
-    fn it_grows_as_long_as_it_is_full() {
+    fn full_window_grows_to_the_largest() {
         let mut window = FIRST;
         let mut steps = 0;
-        while !window.is_largest() {
+        while window != LARGEST {
             let full = window.nearly_all();
             assert_eq!(window.after(full - 1, SECOND, SECOND), window);
             let larger = window.after(full, SECOND, SECOND);
@@ -79,12 +96,53 @@ mod tests {
     }
 
     #[test]
-    fn on_a_short_way_it_stays_however_much_comes() {
+    fn short_path_does_not_grow_however_much_comes() {
         let round_trip = Duration::from_micros(100);
-        assert_eq!(FIRST.after(10 << 30, SECOND, round_trip), FIRST);
+        let window = FIRST.after(10 << 30, SECOND, round_trip);
+        assert_eq!(window.stream, FIRST.stream);
+        assert!(window.connection <= FIRST.connection);
         // 20 MB/s at 100 ms is all that it lets through.
-        let round_trip = Duration::from_millis(100);
-        assert_ne!(FIRST.after(20_000_000, SECOND, round_trip), FIRST);
-        assert_eq!(FIRST.after(2_000_000, SECOND, round_trip), FIRST);
+        assert_ne!(FIRST.after(20_000_000, SECOND, TRIP), FIRST);
+        assert_eq!(FIRST.after(12_000_000, SECOND, TRIP), FIRST);
+    }
+
+    /// The window is this many times what is under way, since its renewal travels for half a round
+    /// trip, and is sent only when a third of it has been used.
+    const ROOM: f64 = 1.5;
+
+    /// How a window develops on a path of this round trip and rate, where the disk takes at most
+    /// so many bytes per second; seconds go by in virtual time.
+    fn follows(mut window: Window, round_trip: Duration, link: f64, disk: f64) -> Window {
+        for _ in 0..50 {
+            let let_through = f64::from(window.stream.min(window.connection)) / ROOM;
+            let rate = link
+                .min(disk)
+                .min(let_through / round_trip.as_secs_f64().max(1e-9));
+            let taken = window.nearly_all();
+            let time = Duration::from_secs_f64(taken as f64 / rate);
+            window = window.after(taken, time, round_trip);
+        }
+        window
+    }
+
+    #[test]
+    fn window_never_holds_a_link_up_below_its_largest() {
+        for trip in [1, 20, 100, 300] {
+            for megabits in [10, 50, 200, 1000] {
+                let trip = Duration::from_millis(trip);
+                let rate = f64::from(megabits) * 125_000.0;
+                let window = follows(FIRST, trip, rate, f64::INFINITY);
+                let enough = bytes(rate * trip.as_secs_f64() * ROOM).min(LARGEST.stream - 2);
+                assert!(window.stream.min(window.connection) >= enough, "{window:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn slow_disk_shrinks_the_window_and_a_fast_one_restores_it() {
+        let slow = follows(LARGEST, TRIP, 60e6, 1e6);
+        assert_eq!((slow.stream, slow.connection), (LARGEST.stream, SLOW));
+        let fast = follows(slow, TRIP, 100e6, f64::INFINITY);
+        assert_eq!(fast.connection, LARGEST.connection);
     }
 }

@@ -81,6 +81,7 @@ fn course_with(link: Link, allowed: usize, is_eager: bool) -> Course {
             at: start + Duration::from_secs_f64(time),
             bytes: come as u64,
             left: (file - come).max(0.0) as u64,
+            is_lossy: None,
         };
         ramp.observe(seen);
         let target = match ramp.connections() {
@@ -202,6 +203,62 @@ fn losses_bring_all_connections_soon() {
 }
 
 #[test]
+fn first_loss_brings_all_connections_in_slow_start() {
+    let start = Instant::now();
+    let mut ramp = Ramp::new(Duration::from_millis(100), start, 0);
+    let mut bytes = 0;
+    // Two round trips of slow start, then a loss.
+    for look in 1..=24 {
+        bytes += 1000 << (look / 4);
+        ramp.observe(Seen {
+            at: start + Duration::from_millis(25 * look),
+            bytes,
+            left: 64 * MIB,
+            is_lossy: (look > 16).then_some(true),
+        });
+        if look <= 16 {
+            assert_eq!(ramp.connections(), Connections::One);
+        }
+    }
+    assert_eq!(ramp.connections(), Connections::All);
+}
+
+#[test]
+fn dips_of_a_full_queue_are_no_reason_for_more() {
+    for (is_lossy, expected) in [(None, Connections::All), (Some(false), Connections::One)] {
+        let start = Instant::now();
+        let mut ramp = Ramp::new(Duration::from_millis(300), start, 0);
+        let mut bytes = 0;
+        for look in 1..=60 {
+            bytes += if look > 40 { 10_000 } else { 150_000 };
+            ramp.observe(Seen {
+                at: start + Duration::from_millis(25 * look),
+                bytes,
+                left: 64 * MIB,
+                is_lossy,
+            });
+        }
+        assert_eq!(ramp.connections(), expected, "{is_lossy:?}");
+    }
+}
+
+#[test]
+fn end_of_a_file_is_not_worth_a_new_connection() {
+    let start = Instant::now();
+    let mut ramp = Ramp::new(Duration::from_millis(100), start, 0);
+    for second in 1..=5 {
+        ramp.observe(Seen {
+            at: start + Duration::from_secs(second),
+            bytes: 10 * MIB * second,
+            left: 64 * MIB,
+            is_lossy: None,
+        });
+    }
+    assert!(ramp.pays_to_connect(8 * MIB));
+    assert!(!ramp.pays_to_connect(6 * MIB));
+}
+
+#[test]
 fn slow_start_at_300_ms_is_no_reason_for_more() {
     let link = Link {
         round_trip: 0.3,
@@ -243,7 +300,7 @@ proptest! {
         for (wait, more) in steps {
             at += Duration::from_millis(wait);
             bytes += u64::from(more);
-            ramp.observe(Seen { at, bytes, left: bytes });
+            ramp.observe(Seen { at, bytes, left: bytes, is_lossy: None });
             let (before, now) = (ramp.connections(), ramp.connections());
             prop_assert_eq!(before, now);
         }

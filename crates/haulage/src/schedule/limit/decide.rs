@@ -15,11 +15,18 @@ const KEPT: f64 = 1.1;
 /// Where a round trip takes this many seconds or more, the first step is a leap to `LEAP` times as
 /// many requests: each doubling would cost a round trip or two.
 const FAR: f64 = 0.015;
-pub(super) const LEAP: f64 = 4.0;
+pub(in crate::schedule) const LEAP: usize = 4;
 /// A few more requests must bring this part of what they would if each brought as much as those
 /// before.
 const WORTH: f64 = 0.5;
+
 impl Limit {
+    /// Returns whether the first good answers may raise it by a leap, where this is the round trip.
+    pub(in crate::schedule) fn may_leap(&self, trip: Duration) -> bool {
+        let is_first = matches!(self.phase, Phase::Doubling { before: None });
+        is_first && self.cut.is_none() && trip.as_secs_f64() >= FAR
+    }
+
     /// Decides what is done next: this much came in a second of a round that is over.
     pub(super) fn decide(&mut self, rate: f64, is_slower: bool, now: Instant) -> Why {
         let is_good = match self.phase {
@@ -72,7 +79,7 @@ impl Limit {
         }
         if before.is_none() && self.cut.is_none() && self.latency >= FAR {
             self.phase = Phase::Leaping { before: rate };
-            self.level = (self.level * LEAP).min(self.most);
+            self.level = (self.level * LEAP as f64).min(self.most);
             return true;
         }
         self.double_next(rate);

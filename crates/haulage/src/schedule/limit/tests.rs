@@ -350,11 +350,33 @@ proptest! {
                     let why = limit.look(now, bytes, is_used);
                     // After an outage it begins anew with one, even before more wait.
                     prop_assert!(is_used || why.is_none() || limit.level <= 1.0);
-                    prop_assert!(limit.level <= (LEAP * before).max(1.0));
+                    prop_assert!(limit.level <= (LEAP as f64 * before).max(1.0));
                 }
             }
             prop_assert!((1..=most).contains(&limit.now()));
             prop_assert!(limit.gap().is_none_or(|gap| gap <= Duration::from_secs(4)));
         }
     }
+}
+
+#[test]
+fn raise_is_spread_over_one_round_trip_only() {
+    let mut server = Rounds::new(4, 64);
+    assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
+    assert_eq!(server.limit.now(), 16);
+    assert_eq!(server.limit.gap(), Some(LATENCY / 16));
+    // The limit of all hosts together lets no more go at once than before.
+    for _ in 0..16 {
+        server.now += LATENCY / 4;
+        server.limit.answered(LATENCY, server.now);
+        server.limit.look(server.now, 0, false);
+    }
+    assert_eq!(server.limit.gap(), None);
+}
+
+#[test]
+fn host_gets_a_part_of_what_was_allowed_at_first() {
+    assert_eq!((first(None, 4), first(Some(8), 4)), (4, 4));
+    assert_eq!((first(Some(2), 4), first(Some(64), 4)), (2, 16));
+    assert_eq!((first(None, 16), first(Some(20), 16)), (16, 16));
 }

@@ -58,12 +58,12 @@ fn rows_that_come_one_by_one_are_connected_for_too() {
 }
 
 #[test]
-fn while_the_protocol_is_unknown_a_second_connection_is_opened() {
+fn while_the_protocol_is_unknown_three_connections_are_opened() {
     let mut schedule = ahead(64, 16, 4);
     for row in 0..20 {
         push(&mut schedule, "a", Protocol::Unknown, row);
     }
-    assert_eq!(opens(&mut schedule), (1, 1));
+    assert_eq!(opens(&mut schedule), (1, 3));
     let id = host(&mut schedule);
     schedule.learned(id, Protocol::Shared, Some((1, ())));
     assert!(!schedule.connected_ahead(id, &9));
@@ -77,10 +77,82 @@ fn a_second_connection_that_is_open_first_tells_the_protocol() {
     for row in 0..20 {
         push(&mut schedule, "a", Protocol::Unknown, row);
     }
-    assert_eq!(opens(&mut schedule), (1, 1));
+    assert_eq!(opens(&mut schedule), (1, 3));
     let id = host(&mut schedule);
     assert!(schedule.connected_ahead(id, &9));
-    assert_eq!(opens(&mut schedule), (3, 4));
+    // The one that is open takes some, and two more are being opened.
+    assert_eq!(opens(&mut schedule), (1, 4));
+}
+
+#[test]
+fn only_one_of_those_ahead_asks_for_the_protocol() {
+    for (protocol, expected) in [
+        (Protocol::Exclusive, Dialled::GoOn),
+        (Protocol::Shared, Dialled::GiveUp),
+    ] {
+        let mut schedule = ahead(64, 16, 4);
+        for row in 0..20 {
+            push(&mut schedule, "a", Protocol::Unknown, row);
+        }
+        assert_eq!(opens(&mut schedule), (1, 3));
+        let id = host(&mut schedule);
+        assert_eq!(schedule.dialled_ahead(id, &7), Dialled::GoOn);
+        assert_eq!(schedule.dialled_ahead(id, &8), Dialled::Hold);
+        assert_eq!(schedule.dialled_ahead(id, &9), Dialled::Hold);
+        schedule.leaves_hold(id, &9);
+        schedule.learned(id, protocol, None);
+        let woken = grants(&mut schedule)
+            .into_iter()
+            .filter(|grant| matches!(grant, Grant::Wake { .. }));
+        assert!(matches!(
+            woken.collect::<Vec<_>>()[..],
+            [Grant::Wake { lane: 8 }]
+        ));
+        assert_eq!(schedule.dialled_ahead(id, &8), expected);
+    }
+}
+
+#[test]
+fn lanes_held_back_ask_again_when_the_first_fails() {
+    let mut schedule = ahead(64, 16, 4);
+    push(&mut schedule, "a", Protocol::Unknown, 0);
+    opens(&mut schedule);
+    let id = host(&mut schedule);
+    assert_eq!(schedule.dialled_ahead(id, &7), Dialled::GoOn);
+    assert_eq!(schedule.dialled_ahead(id, &8), Dialled::Hold);
+    schedule.could_not_connect(id);
+    let woken = grants(&mut schedule);
+    assert!(
+        woken
+            .iter()
+            .any(|grant| matches!(grant, Grant::Wake { lane: 8 }))
+    );
+    assert_eq!(schedule.dialled_ahead(id, &8), Dialled::GoOn);
+}
+
+#[test]
+fn long_round_trip_opens_connections_for_a_leap() {
+    let far = Duration::from_millis(100);
+    for (trip, refuses, expected) in [
+        (far, false, (4, 12)),
+        (Duration::from_millis(1), false, (4, 4)),
+        (far, true, (2, 0)),
+    ] {
+        let mut schedule = ahead(64, 16, 4);
+        let now = Instant::now();
+        let id = host(&mut schedule);
+        schedule.note_trip(id, trip);
+        if refuses {
+            schedule.refused(id, now, now, Duration::ZERO);
+        }
+        for row in 0..20 {
+            push(&mut schedule, "a", Protocol::Exclusive, row);
+        }
+        let mut all = opens(&mut schedule);
+        let more = opens(&mut schedule);
+        all = (all.0 + more.0, all.1 + more.1);
+        assert_eq!(all, expected, "{trip:?}");
+    }
 }
 
 #[test]

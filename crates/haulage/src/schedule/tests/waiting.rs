@@ -42,6 +42,7 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
 fn nor_behind_those_of_others() {
     let mut now = Instant::now();
     let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    schedule.climb = Climb::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
@@ -55,6 +56,7 @@ fn nor_behind_those_of_others() {
 fn what_silent_hosts_hold_holds_up_no_others() {
     let mut now = Instant::now();
     let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    schedule.climb = Climb::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }

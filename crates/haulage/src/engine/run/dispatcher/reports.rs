@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Shared};
 use crate::options::RetryPolicy;
-use crate::schedule::{HostId, Next, Protocol, Seen, Way};
+use crate::schedule::{Dialled, HostId, Next, Path, Protocol, Seen, Way};
 
 impl Dispatcher {
     /// Returns what a lane does next whose last piece of work has shown this of its host. `streams`
@@ -60,6 +60,7 @@ impl Dispatcher {
     /// Records that a lane has made a connection for work that it has.
     pub(crate) fn on_connected(&self, host: HostId, connection: &Connection) {
         let mut schedule = self.lock();
+        schedule.note_trip(host, connection.round_trip());
         match connection {
             Connection::Http1(_) => schedule.learned(host, Protocol::Exclusive, None),
             Connection::Http2(shared) => {
@@ -77,21 +78,54 @@ impl Dispatcher {
         self.hand_out(schedule);
     }
 
-    /// Records that a lane has made a connection ahead of any work, or with `false` that it has
-    /// none of use. Returns whether the lane waits for work from now on; otherwise it is to end.
+    /// Records that a lane has made a connection ahead of any work, with its round trip, or with
+    /// `None` that it has none of use. Returns whether the lane waits for work from now on; otherwise it is to end.
     pub(crate) fn on_connected_ahead(
         &self,
         host: HostId,
         lane: &LaneHandle,
-        is_connected: bool,
+        round_trip: Option<Duration>,
     ) -> bool {
         let mut schedule = self.lock();
-        let waits = is_connected && schedule.connected_ahead(host, lane);
-        if !is_connected {
-            schedule.gave_up_ahead(host);
-        }
+        schedule.leaves_hold(host, lane);
+        let waits = match round_trip {
+            Some(round_trip) => {
+                schedule.note_trip(host, round_trip);
+                schedule.connected_ahead(host, lane)
+            }
+            None => {
+                schedule.gave_up_ahead(host);
+                false
+            }
+        };
         self.hand_out(schedule);
         waits
+    }
+
+    /// Returns what a lane does that has connected ahead of work, before the TLS handshake.
+    pub(crate) fn dialled_ahead(&self, host: HostId, lane: &LaneHandle) -> Dialled {
+        self.lock().dialled_ahead(host, lane)
+    }
+
+    /// Returns the key of a host that may get another shared connection, if it may, and what `pick`
+    /// chooses of those that it has.
+    pub(crate) fn spread(
+        &self,
+        host: HostId,
+        path: Path,
+        now: Instant,
+        pick: impl FnOnce(&[(u64, Shared)]) -> Option<Shared>,
+    ) -> (Option<Arc<str>>, Option<Shared>) {
+        let mut schedule = self.lock();
+        let wanted = schedule.wants_connection(host, path, now);
+        (wanted, pick(schedule.shared(host)))
+    }
+
+    /// Records what came of opening another shared connection; `None` if it could not be had.
+    pub(crate) fn on_another_opened(&self, host: HostId, shared: Option<(u64, Shared)>) {
+        let mut schedule = self.lock();
+        schedule.opened_another(host, shared, Instant::now());
+        self.hand_out(schedule);
     }
 
     /// Records that a shared connection is of no use any more.

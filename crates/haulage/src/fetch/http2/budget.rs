@@ -1,0 +1,102 @@
+//! How many bytes all HTTP/2 connections of a run may have on the way to them, or here and not
+//! taken yet: the sum of their windows. It bounds the memory of a run whose disk is behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Bytes in all, but for what every connection gets.
+const TOTAL: u32 = 64 << 20;
+/// One connection gets at most this part of what is left, so that the next one gets some too.
+const PART: u32 = 4;
+/// What every connection gets in any case, in bytes.
+pub(super) const LEAST: u32 = 1 << 20;
+
+/// What is left for the connections of a run.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: AtomicU32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            left: AtomicU32::new(TOTAL),
+        }
+    }
+}
+
+/// What a connection has of a budget. It is given back when the connection ends.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    /// Bytes, beyond `LEAST`.
+    more: u32,
+}
+
+impl Share {
+    /// Takes this many bytes of the budget, or as many as one connection may have.
+    pub(super) fn new(budget: Arc<Budget>, wanted: u32) -> Self {
+        let mut share = Self { budget, more: 0 };
+        share.resize(wanted);
+        share
+    }
+
+    /// Returns how many bytes it has.
+    pub(super) fn bytes(&self) -> u32 {
+        LEAST + self.more
+    }
+
+    /// Takes more of the budget, as far as that is left, or gives some back.
+    pub(super) fn resize(&mut self, wanted: u32) {
+        let left = &self.budget.left;
+        let wanted = wanted.saturating_sub(LEAST);
+        if wanted <= self.more {
+            left.fetch_add(self.more - wanted, Ordering::Relaxed);
+            self.more = wanted;
+            return;
+        }
+        let missing = wanted - self.more;
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left - missing.min(left / PART))
+        });
+        if let Ok(before) = taken {
+            self.more += missing.min(before / PART);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.resize(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_many_connections_are_bounded_together() {
+        let budget = Arc::default();
+        let shares: Vec<_> = (0..100)
+            .map(|_| Share::new(Arc::clone(&budget), 16 << 20))
+            .collect();
+        assert_eq!(shares[0].bytes(), 16 << 20);
+        assert!(shares[1].bytes() >= 8 << 20);
+        let all: u64 = shares.iter().map(|share| u64::from(share.bytes())).sum();
+        assert!(all <= u64::from(TOTAL) + 100 * u64::from(LEAST));
+        drop(shares);
+        assert_eq!(budget.left.load(Ordering::Relaxed), TOTAL);
+    }
+
+    #[test]
+    fn share_that_shrinks_leaves_more_to_others() {
+        let budget = Arc::default();
+        let mut share = Share::new(Arc::clone(&budget), 16 << 20);
+        share.resize(4 << 20);
+        assert_eq!(share.bytes(), 4 << 20);
+        assert_eq!(budget.left.load(Ordering::Relaxed), TOTAL - (3 << 20));
+        share.resize(u32::MAX);
+        assert!(share.bytes() <= 32 << 20);
+    }
+}

@@ -1,0 +1,119 @@
+//! The connections of a host that its lanes share (HTTP/2): mostly one; several where they bring
+//! more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::spread::Now;
+use super::{HostId, Schedule};
+
+/// Requests at once that are worth another connection: fewer would be held up by what each takes
+/// to answer.
+const STREAMS_EACH: usize = 4;
+
+/// What a lane knows of the connection that it shares.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path {
+    /// What a round trip takes.
+    pub(crate) round_trip: Duration,
+    /// Whether packets have been lost at several times of late.
+    pub(crate) is_lossy: bool,
+}
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// Notes how many requests at once the server allows on a connection that lanes share
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
+    pub(crate) fn allows_streams(&mut self, id: HostId, streams: usize) {
+        self.hosts[id.0].streams_each = streams;
+        self.count_streams(id);
+    }
+
+    /// Changes the most that the host may have in flight to what all its connections allow.
+    fn count_streams(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        let streams = host
+            .streams_each
+            .saturating_mul(host.shared_all().len().max(1));
+        let most = streams.min(self.caps.streams);
+        if host.limit.most() != most {
+            host.limit.set_most(most);
+            self.offer(id);
+        }
+    }
+
+    /// The shared connection with this number is of no more use.
+    pub(crate) fn lost_shared(&mut self, id: HostId, connection: u64) {
+        let host = &mut self.hosts[id.0];
+        host.lost_shared(connection);
+        if !host.shared_all().is_empty() {
+            self.count_streams(id);
+        }
+    }
+
+    /// Returns the connections that a host's lanes share, with their numbers.
+    pub(crate) fn shared(&self, id: HostId) -> &[(u64, S)] {
+        self.hosts[id.0].shared_all()
+    }
+
+    /// Looks whether more connections would bring more, where one is shared whose `path` is this.
+    /// Returns the host's key if the caller is to open another one, and to
+    /// [tell](Self::opened_another) what came of it.
+    pub(crate) fn wants_connection(
+        &mut self,
+        id: HostId,
+        path: Path,
+        now: Instant,
+    ) -> Option<Arc<str>> {
+        let host = &mut self.hosts[id.0];
+        let open = host.shared_all().len();
+        let all_streams = host.streams_each.saturating_mul(open);
+        // Requests that are spread over time are meant to be few.
+        let is_paced = host.limit.now() <= 1 || !host.delay.is_zero();
+        let is_calm = host.limit.is_calm(now);
+        let is_full = host.limit.now() >= all_streams && all_streams < self.caps.streams;
+        host.spread.look(Now {
+            time: now,
+            trip: path.round_trip,
+            came: host.came(),
+            has_reason: is_calm && (path.is_lossy || is_full),
+            is_used: !is_paced && open > 0 && host.is_used(),
+            open,
+            most: self.caps.per_host,
+        });
+        if host.spread.wanted() < open {
+            host.keep_shared(host.spread.wanted());
+            self.count_streams(id);
+            return None;
+        }
+        // What a server refuses counts more.
+        let worth_it = if is_calm && open > 1 {
+            STREAMS_EACH * open
+        } else {
+            0
+        };
+        let is_more = worth_it > std::mem::replace(&mut host.least_streams, worth_it);
+        let wants = open > 0 && open + host.opening < host.spread.wanted();
+        host.opening += usize::from(wants);
+        let key = wants.then(|| Arc::clone(&host.key));
+        if is_more {
+            self.offer(id);
+        }
+        key
+    }
+
+    /// Another connection was opened for a host, or could not be.
+    pub(crate) fn opened_another(&mut self, id: HostId, shared: Option<(u64, S)>, now: Instant) {
+        let host = &mut self.hosts[id.0];
+        host.opening -= 1;
+        let open = host.shared_all().len();
+        match shared {
+            // Without the others, it would be the one of a host of which nothing is known.
+            Some(shared) if open > 0 && open < host.spread.wanted() => host.add_shared(shared),
+            Some(_) => {}
+            None => host.spread.could_not_open(open, now),
+        }
+        self.count_streams(id);
+        self.offer(id);
+        self.forget_if_unused(id);
+    }
+}

@@ -1,0 +1,258 @@
+//! Over how many HTTP/2 connections the requests to a host spread. Pure: time comes in as a
+//! parameter.
+//!
+//! One connection is enough on a path that loses nothing. Where packets are lost, TCP slows that
+//! one connection down, and several bring more. And a server may allow fewer requests on each than
+//! could be useful. With such a reason several more are tried; if they do not bring more, they are
+//! given up again.
+
+use std::time::{Duration, Instant};
+
+/// So many times as many connections are tried.
+const STEP: usize = 4;
+/// They must bring so many times as much to be kept.
+const KEPT: f64 = 1.25;
+/// A measurement takes so many round trips, and no less than this time. So much passes too before
+/// new connections are measured, which begin slowly.
+const TRIPS: u32 = 8;
+const LEAST: Duration = Duration::from_millis(250);
+/// How long no more are tried after that was in vain; twice as long each time.
+const PAUSE: Duration = Duration::from_secs(10);
+const MOST_DOUBLINGS: u32 = 5;
+
+/// What is known of a host at some time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) time: Instant,
+    /// The round trip to it.
+    pub(super) trip: Duration,
+    /// What has come from it in all, in bytes.
+    pub(super) came: u64,
+    /// Whether there is a reason for more connections: losses, or no more requests are allowed on
+    /// those there are.
+    pub(super) has_reason: bool,
+    /// Whether as many requests as may be are under way, and more wait.
+    pub(super) is_used: bool,
+    /// Connections that are open.
+    pub(super) open: usize,
+    /// The most that may be.
+    pub(super) most: usize,
+}
+
+/// How many connections there are to be.
+#[derive(Debug)]
+pub(super) struct Spread {
+    wanted: usize,
+    phase: Phase,
+    /// Since when it is measured, and what had come until then.
+    since: Option<(Instant, u64)>,
+    in_vain: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Nothing is tried before this.
+    Steady { until: Option<Instant> },
+    /// More are tried than `from`, which brought so much in a second.
+    Trying { from: usize, before: f64 },
+    /// The same, measured now.
+    Measuring { from: usize, before: f64 },
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self {
+            wanted: 1,
+            phase: Phase::Steady { until: None },
+            since: None,
+            in_vain: 0,
+        }
+    }
+}
+
+impl Spread {
+    /// Returns how many connections there are to be.
+    pub(super) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// Notes that a connection could not be opened: those there are have to do.
+    pub(super) fn could_not_open(&mut self, open: usize, now: Instant) {
+        self.give_up(open.max(1), now);
+    }
+
+    /// Looks at what has come, and decides how many connections there are to be.
+    pub(super) fn look(&mut self, now: Now) {
+        if !now.is_used {
+            // What comes says nothing of what could.
+            self.since = None;
+            return;
+        }
+        let Some((since, came)) = self.since else {
+            self.since = Some((now.time, now.came));
+            return;
+        };
+        let passed = now.time.saturating_duration_since(since);
+        if passed < LEAST.max(now.trip * TRIPS) {
+            return;
+        }
+        let rate = now.came.saturating_sub(came) as f64 / passed.as_secs_f64();
+        self.since = Some((now.time, now.came));
+        match self.phase {
+            Phase::Steady { until } => {
+                if now.has_reason && until.is_none_or(|until| now.time >= until) {
+                    self.try_more(rate, now);
+                }
+            }
+            // They are not there yet.
+            Phase::Trying { .. } if now.open < self.wanted => {}
+            Phase::Trying { from, before } => self.phase = Phase::Measuring { from, before },
+            Phase::Measuring { from, before } if rate < before * KEPT => {
+                self.give_up(from, now.time);
+            }
+            Phase::Measuring { .. } => {
+                self.in_vain = 0;
+                self.phase = Phase::Steady { until: None };
+                if now.has_reason {
+                    self.try_more(rate, now);
+                }
+            }
+        }
+    }
+
+    fn try_more(&mut self, rate: f64, now: Now) {
+        let wanted = (self.wanted * STEP).min(now.most);
+        if wanted > self.wanted {
+            self.phase = Phase::Trying {
+                from: self.wanted,
+                before: rate,
+            };
+            self.wanted = wanted;
+        }
+    }
+
+    fn give_up(&mut self, to: usize, now: Instant) {
+        self.wanted = to;
+        let pause = PAUSE * 2_u32.pow(self.in_vain.min(MOST_DOUBLINGS));
+        self.in_vain += 1;
+        self.phase = Phase::Steady {
+            until: Some(now + pause),
+        };
+        self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path in virtual time: what one connection brings per second, and all of them at most.
+    struct Path {
+        each: u64,
+        all: u64,
+        is_lossy: bool,
+        most: usize,
+    }
+
+    /// How many connections are wanted after each tenth of so many seconds.
+    fn over(spread: &mut Spread, path: &Path, start: Instant, seconds: u32) -> Vec<usize> {
+        let mut came = 0;
+        let ticks = (0..seconds * 10).map(|tick| {
+            let open = spread.wanted();
+            came += (path.each * open as u64).min(path.all) / 10;
+            spread.look(Now {
+                time: start + Duration::from_millis(100) * tick,
+                trip: Duration::from_millis(100),
+                came,
+                has_reason: path.is_lossy,
+                is_used: true,
+                open,
+                most: path.most,
+            });
+            spread.wanted()
+        });
+        ticks.collect()
+    }
+
+    const LOSSY: Path = Path {
+        each: 250_000,
+        all: 25_000_000,
+        is_lossy: true,
+        most: 16,
+    };
+
+    #[test]
+    fn path_without_losses_gets_one_connection() {
+        let path = Path {
+            is_lossy: false,
+            ..LOSSY
+        };
+        let wanted = over(&mut Spread::default(), &path, Instant::now(), 600);
+        assert!(wanted.iter().all(|wanted| *wanted == 1), "{wanted:?}");
+    }
+
+    #[test]
+    fn losses_get_as_many_connections_as_bring_more() {
+        let wanted = over(&mut Spread::default(), &LOSSY, Instant::now(), 10);
+        assert_eq!(
+            (wanted[15], wanted[45], wanted[99]),
+            (4, 16, 16),
+            "{wanted:?}"
+        );
+        let path = Path { most: 6, ..LOSSY };
+        let wanted = over(&mut Spread::default(), &path, Instant::now(), 10);
+        assert_eq!(wanted.into_iter().max(), Some(6));
+        let path = Path { most: 1, ..LOSSY };
+        let wanted = over(&mut Spread::default(), &path, Instant::now(), 10);
+        assert_eq!(wanted.into_iter().max(), Some(1));
+    }
+
+    #[test]
+    fn connections_that_bring_nothing_are_given_up() {
+        // The losses are those of a full link.
+        let path = Path {
+            all: 250_000,
+            ..LOSSY
+        };
+        let wanted = over(&mut Spread::default(), &path, Instant::now(), 600);
+        let tried = wanted.iter().filter(|wanted| **wanted > 1).count();
+        assert!(tried < wanted.len() / 20, "{tried}");
+        assert_eq!(wanted.last(), Some(&1));
+        // Four bring more, sixteen do not.
+        let path = Path {
+            all: 1_000_000,
+            ..LOSSY
+        };
+        let wanted = over(&mut Spread::default(), &path, Instant::now(), 600);
+        assert_eq!(wanted.last(), Some(&4));
+    }
+
+    #[test]
+    fn host_without_waiting_work_is_not_measured() {
+        let (mut spread, start) = (Spread::default(), Instant::now());
+        for second in 0..100 {
+            spread.look(Now {
+                time: start + Duration::from_secs(second),
+                trip: Duration::from_millis(100),
+                came: second,
+                has_reason: true,
+                is_used: false,
+                open: 1,
+                most: 16,
+            });
+        }
+        assert_eq!(spread.wanted(), 1);
+    }
+
+    #[test]
+    fn server_that_takes_no_more_connections_is_left_alone() {
+        let (mut spread, start) = (Spread::default(), Instant::now());
+        over(&mut spread, &LOSSY, start, 2);
+        assert_eq!(spread.wanted(), 4);
+        spread.could_not_open(2, start + Duration::from_secs(2));
+        assert_eq!(spread.wanted(), 2);
+        let later = start + Duration::from_secs(2);
+        let wanted = over(&mut spread, &LOSSY, later, 9);
+        assert!(wanted.iter().all(|wanted| *wanted == 2), "{wanted:?}");
+    }
+}
