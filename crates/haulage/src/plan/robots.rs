@@ -163,7 +163,7 @@ fn is_uri_character(byte: u8) -> bool {
 
 /// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end,
 /// whether it is as it says.
-fn matches(pattern: &[u8], path: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, is_whole) = match pattern.strip_suffix(b"$") {
         Some(pattern) => (pattern, true),
         None => (pattern, false),

@@ -13,7 +13,7 @@ mod carrier;
 mod commit;
 mod committer;
 mod content;
-mod decode;
+pub(crate) mod decode;
 mod directory;
 mod disk;
 mod draw;
@@ -31,7 +31,7 @@ mod recheck;
 mod room;
 mod stretch;
 mod syncs;
-mod trouble;
+pub(crate) mod trouble;
 mod verify;
 mod writer;
 
