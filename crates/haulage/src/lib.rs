@@ -60,6 +60,7 @@ mod schedule;
 mod shown;
 pub mod source;
 mod state;
+mod sync;
 mod wire;
 mod write;
 

@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::sync::lock;
+
 /// How long nothing may move before another thread helps, as a rule.
 const STUCK: Duration = Duration::from_millis(50);
 /// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it,
@@ -152,7 +154,7 @@ impl Drop for BlockingPool {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
@@ -246,7 +248,7 @@ struct Call<F>(Mutex<Option<F>>);
 
 impl<F: FnOnce() + Send> Job for Call<F> {
     fn run(self: Arc<Self>) {
-        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let function = lock(&self.0).take();
         if let Some(function) = function {
             function();
         }

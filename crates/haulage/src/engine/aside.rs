@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::item::{Item, Keys};
-use super::lock;
 use super::trouble::GivenUp;
 use super::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::plan::registry::{Key, Settled};
 use crate::state::{Aside, Waiting};
+use crate::sync::lock;
 
 /// So many rows of each host stay: it may answer again at any moment.
 const KEEP: usize = 64;

@@ -14,7 +14,6 @@ use super::aside::SetAside;
 use super::descriptors::within_limits;
 use super::handover::{First, LaneHandle, OpenLane};
 use super::item::Item;
-use super::lock;
 use super::robots::AllRobots;
 use super::window::Window;
 use super::work::Work;
@@ -37,6 +36,7 @@ use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::schedule::{Caps, Grant, HostId, News, Protocol, START, Schedule};
 use crate::state::{Ending, State};
+use crate::sync::lock;
 use crate::write::{Assemblies, Content, Disk, Expected, Hashes, Rechecks, Syncs, Writer};
 
 /// Most threads that wait for the disk, when it hangs.

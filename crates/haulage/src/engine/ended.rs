@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use super::core::Core;
 use super::item::{Item, Keys, label};
-use super::lock;
 use super::present::Found;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -15,6 +14,7 @@ use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::Saved;
 
 impl Core {

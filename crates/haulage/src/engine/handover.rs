@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::lock;
 use super::work::Work;
 use crate::fetch::connection::Shared;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
+use crate::sync::lock;
 
 /// A lane to be opened, and what it does first.
 pub(super) struct OpenLane {

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use super::core::Core;
 use super::ended::unstarted;
-use super::lock;
 use super::present::Found;
 use super::window::Entry;
 use crate::error::ErrorKind;
@@ -18,6 +17,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Names, Settled};
 use crate::request::{BadRow, Request, Row};
 use crate::state::Ask;
+use crate::sync::lock;
 
 /// Something to be read.
 pub(super) enum Source {

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use super::core::Core;
 use super::item::{AtName, Item};
-use super::lock;
 use super::present::{Found, settled};
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
@@ -15,6 +14,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Key, Settled};
 use crate::request::{Place, Request};
 use crate::state::{Ask, Known};
+use crate::sync::lock;
 use crate::write::Present;
 
 impl Core {

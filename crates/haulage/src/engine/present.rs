@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::core::Core;
 use super::ended::under_way;
 use super::item::{AtName, Item};
-use super::lock;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
@@ -15,6 +14,7 @@ use crate::outcome::{Outcome, Renamed, Status, Verified};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::{Present, Rechecked, differing};
 
 /// What is known of a file that is there.

@@ -11,7 +11,6 @@ use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use super::core::Core;
 use super::item::Item;
 use super::lane::{Lane, Step};
-use super::lock;
 use super::split::Split;
 use super::watch::Whose;
 use crate::checksum::Checksum;
@@ -27,6 +26,7 @@ use crate::plan::size;
 use crate::plan::validator::Agreement;
 use crate::plan::vouched;
 use crate::request::Request;
+use crate::sync::lock;
 use crate::write::{Assembly, Owner, PartWriter};
 
 /// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more

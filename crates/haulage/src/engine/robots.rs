@@ -13,7 +13,6 @@ use http::{HeaderMap, StatusCode};
 use super::core::Core;
 use super::item::Item;
 use super::lane::Lane;
-use super::lock;
 use super::trouble::GivenUp;
 use super::work::{Hop, To, Work};
 use crate::error::{Error, ErrorKind};
@@ -26,6 +25,7 @@ use crate::plan::head::{self, Answer, Asked};
 use crate::plan::robots::{self, Robots};
 use crate::schedule::HostId;
 use crate::schedule::retry::wait_before_retry;
+use crate::sync::lock;
 use crate::write::decode_beginning;
 
 /// Most redirects that a robots.txt may have (RFC 9309 §2.3.1.2).

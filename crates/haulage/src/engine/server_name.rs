@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::item::{AtName, Item};
-use super::lock;
 use super::present::There;
 use crate::options::Naming;
 use crate::plan::disposition;
@@ -16,6 +15,7 @@ use crate::plan::fields::Fields;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
 use crate::request::Request;
+use crate::sync::lock;
 
 impl Core {
     /// Whether a row's name is known only once its server has answered; then nothing is known

@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use super::core::Core;
 use super::item::Item;
-use super::lock;
 use super::sources::{Source, Sources};
 use super::work::{To, Work};
 use crate::credentials::Credentials;
@@ -24,6 +23,7 @@ use crate::fetch::redirect::check_scheme;
 use crate::http_url::HttpUrl;
 use crate::plan::ramp::{Connections, Ramp, Seen};
 use crate::plan::segments::{CRAWLS, Rules};
+use crate::sync::lock;
 use crate::write::{Assembly, Share, Stretch};
 
 /// Seconds that a remainder must take for others to begin with it: below, a connection is not worth

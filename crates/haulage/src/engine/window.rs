@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::sync::lock;
+
 /// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that
 /// a list takes, however long it is.
 const LOOK_AHEAD: usize = 2048;
@@ -146,7 +148,7 @@ impl Window {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -10,7 +10,7 @@ mod ahead;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType};
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use self::ahead::Ahead;
 use crate::error::{Error, ErrorKind};
 use crate::pool::BlockingPool;
+use crate::sync::lock;
 
 /// How long an answer is used.
 const KEPT: Duration = Duration::from_mins(1);
@@ -199,10 +200,6 @@ impl Shared {
             lock(&self.ahead).ended();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look_up(name: &str) -> Answer {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::checksum::Algorithm;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::sync::lock;
 
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, TlsOptions, Verification,
@@ -440,7 +441,7 @@ impl Output {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Write + Send + 'static> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::event::Warning;
 use crate::options::{Durability, Existing, Options, Purpose, Workspace};
 use crate::outcome::Outcome;
+use crate::sync::lock;
 use crate::write::{Assemblies, Disk, StatePlace, Syncs};
 
 /// How long a group gathers.
@@ -349,10 +350,6 @@ fn failed(what: &str, cause: Failed) -> Error {
         Failed::Statement(cause) => damage::failed(what, cause),
         Failed::Rename(error) => error,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {

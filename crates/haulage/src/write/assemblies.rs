@@ -1,10 +1,12 @@
 //! All parts with which another response could go on: what is recorded of them is taken from here.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::assembly::Assembly;
+
+use crate::sync::lock;
 
 /// Those parts of a run that can be gone on with, by their numbers.
 #[derive(Debug, Default)]
@@ -35,6 +37,6 @@ impl Assemblies {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Assembly>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

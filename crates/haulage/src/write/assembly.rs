@@ -3,7 +3,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::disk::{Disk, PartFile};
@@ -12,6 +12,7 @@ use crate::plan::head::Entity;
 use crate::plan::pieces::Pieces;
 use crate::plan::resume::Identity;
 use crate::plan::segments::{self, Rules, Running};
+use crate::sync::lock;
 
 /// A part with which another response can go on.
 #[derive(Debug)]
@@ -406,7 +407,7 @@ impl Assembly {
     }
 
     fn lock(&self) -> MutexGuard<'_, Bytes> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.bytes)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Bytes on their way from the network's threads to the disk's: what goes over at once.
 
 use std::io::IoSlice;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+
+use crate::sync::lock;
 
 /// Pieces up to this size are copied. To keep the memory that they were read into would cost more:
 /// the reader would need new memory for each small file, and give it back on another thread.
@@ -101,7 +103,7 @@ impl Buffers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

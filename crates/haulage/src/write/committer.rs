@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::options::Durability;
 use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
+use crate::sync::lock;
 
 /// A group gathers for so many times as long as the last sync took, so that syncs are a small part
 /// of the time; and not so long that what was touched last is cold when it is named.
@@ -148,7 +149,7 @@ impl Drop for Committer {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn is_quiet(&self) -> bool {
@@ -277,9 +278,7 @@ impl Shared {
     }
 
     fn comparing(&self) -> MutexGuard<'_, Comparing> {
-        self.comparing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.comparing)
     }
 
     /// Tells whoever saves a part under which name that was, if not its own, or why it got none.

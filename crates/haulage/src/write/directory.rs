@@ -31,7 +31,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Mode, OFlags, SeekFrom, openat, unlinkat};
 use rustix::path::DecInt;
@@ -56,6 +56,7 @@ use crate::error::{Error, ErrorKind};
 use crate::options::{Durability, Options, Workspace};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
+use crate::sync::lock;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
 const WORKSPACE: &str = ".haul";
@@ -149,7 +150,7 @@ impl Directory {
     /// A handle of a folder below the destination, made when missing. Links are not followed.
     fn folder(&self, relative: &str) -> io::Result<Arc<OwnedFd>> {
         let known = |folders: &HashMap<Box<str>, Arc<OwnedFd>>| folders.get(relative).cloned();
-        let folders = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = || lock(&self.folders);
         if let Some(folder) = known(&folders()) {
             return Ok(folder);
         }
@@ -250,7 +251,7 @@ impl Disk for Directory {
     }
 
     fn leave_parts(&self, parts: Vec<u64>) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+        *lock(&self.left) = parts;
     }
 
     fn reserve_parts(&self, count: u64) -> u64 {
@@ -370,7 +371,7 @@ impl Disk for Directory {
 
     fn close(&self, nothing_is_needed: bool) {
         // Best effort, all of it: what stays is found by the next run.
-        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let left = std::mem::take(&mut *lock(&self.left));
         let _ = left::remove_all_but(&self.space.parts, &left);
         if nothing_is_needed {
             self.space.remove(self.root.as_fd());

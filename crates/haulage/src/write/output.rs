@@ -2,12 +2,13 @@
 //! taken back.
 
 use std::io::{self, IoSlice, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::disk::{Disk, PartFile, Present, Replace};
 use crate::options::Output;
 use crate::plan::name::TargetName;
+use crate::sync::lock;
 
 /// A stream, and whose bytes it has.
 pub(crate) struct Stream {
@@ -26,7 +27,7 @@ impl Stream {
 
 impl Disk for Stream {
     fn create_part(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
-        let mut taken = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.part);
         if taken.replace(part).is_some() {
             return Err(io::Error::other("another file was written there already"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use tokio::sync::{Notify, Semaphore};
@@ -19,6 +19,7 @@ use super::verify::Verified;
 use super::{draw, flow};
 use crate::error::Error;
 use crate::pool::{BlockingPool, Job};
+use crate::sync::lock;
 
 /// Bytes of one part that may wait for the disk: one that hangs keeps no more from the others.
 const PART_BUDGET: usize = 512 << 10;
@@ -142,7 +143,7 @@ impl Part {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     pub(super) async fn wait_for_room(&self) -> Result<(), Error> {
@@ -241,7 +242,7 @@ impl Part {
 
 impl Job for Part {
     fn run(self: Arc<Self>) {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file);
         loop {
             let step = {
                 let mut queue = self.lock();

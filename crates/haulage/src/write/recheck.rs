@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use super::hash::Hashes;
 use crate::checksum::Checksum;
 use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
+use crate::sync::lock;
 
 /// Bytes that one read may bring.
 const BUFFER: usize = 256 << 10;
@@ -89,13 +90,13 @@ impl Rechecks {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 
 impl Job for Rechecks {
     fn run(self: Arc<Self>) {
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = lock(&self.work);
         let (mut bytes, mut files) = (0, 0);
         while bytes < SLICE && files < FILES {
             if work.open.is_none() {

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+use crate::sync::lock;
 
 /// Speeds are told as of about this time.
 const LATELY: Duration = Duration::from_secs(1);
@@ -161,7 +163,7 @@ impl Stretch {
 
     /// Bytes per second, lately.
     pub(crate) fn speed(&self) -> f64 {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pace = lock(&self.pace);
         pace.look(self.written().end, Instant::now());
         pace.speed.unwrap_or(0.0)
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::disk::Disk;
 
+use crate::sync::lock;
+
 /// The syncs of one run, whoever asks for them.
 pub(crate) struct Syncs {
     disk: Arc<dyn Disk>,
@@ -110,11 +112,11 @@ impl Syncs {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.turn)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
 }
 

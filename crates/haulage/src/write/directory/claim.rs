@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, statat, unlinkat};
 use rustix::io::Errno;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::lock::Moment;
 use super::missing::is_no_link;
 use super::part_name;
+use crate::sync::lock;
 use crate::write::disk::Replace;
 
 /// The folder of this run's parts, and the one that all runs have in common.
@@ -77,7 +78,7 @@ impl Claims<'_> {
     /// then. Other threads and, where the file system has locks, other runs wait meanwhile; other
     /// programs do not.
     pub(super) fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(self.turn);
         let _moment = Moment::of(self.all.as_fd())?;
         match statat(to.folder, to.file, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::missing::is_no_link;
 use super::part_name;
 use super::unnamed::Unnamed;
 use crate::plan::existing::Likeness;
+use crate::sync::lock;
 
 /// Bytes of each of the two files that are held at once.
 const BUFFER: usize = 128 << 10;
@@ -166,7 +167,7 @@ pub(super) fn replace(
     file: &str,
     expected: Seen,
 ) -> io::Result<bool> {
-    let _one_at_a_time = REPLACING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = lock(&REPLACING);
     let _locked = locked(folder);
     replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
 }

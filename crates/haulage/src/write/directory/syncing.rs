@@ -13,6 +13,8 @@ use rustix::fs::{fdatasync, fsync, sync, syncfs};
 use super::lock::LOCK;
 use super::missing::is_missing;
 
+use crate::sync::lock;
+
 /// How the run's file system is synced.
 #[derive(Default)]
 pub(super) struct Syncing(RwLock<Way>);
@@ -59,9 +61,7 @@ impl Syncing {
         }
         let named = match &*self.read() {
             Way::Whole => HashSet::new(),
-            Way::Each(named) => {
-                std::mem::take(&mut *named.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+            Way::Each(named) => std::mem::take(&mut *lock(named)),
         };
         files()?;
         for path in &named {
@@ -83,7 +83,7 @@ impl Naming<'_> {
     /// The file has its name, in this folder below the destination.
     pub(super) fn is_in(&self, folder: Option<&str>) {
         let Way::Each(named) = &*self.0 else { return };
-        let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = lock(named);
         // A folder that was made for it has a name in the one above.
         let mut folder = folder.unwrap_or_default();
         while named.insert(folder.into()) && !folder.is_empty() {

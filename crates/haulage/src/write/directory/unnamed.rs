@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, OFlags, linkat, openat, unlinkat};
@@ -15,6 +15,8 @@ use rustix::process::{Resource, getrlimit};
 use super::super::disk::PartFile;
 use super::open::{self, OpenPart};
 use super::part_name;
+
+use crate::sync::lock;
 
 /// At most so many of the descriptors that the process may have are held by files that wait for
 /// their names: one in this many.
@@ -91,7 +93,7 @@ impl Unnamed {
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

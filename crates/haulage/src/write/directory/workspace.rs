@@ -16,7 +16,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, statat, unlinkat};
@@ -26,6 +26,8 @@ use super::lock::{self, LOCK, Lock, Moment, Taken};
 use super::look::is_folder;
 use super::owner::Owner;
 use super::{STATE, WORKSPACE, left};
+
+use crate::sync::lock;
 
 /// The folder of all parts.
 pub(super) const PARTS: &str = "part";
@@ -190,12 +192,7 @@ pub(super) struct Locks {
 impl Space {
     /// Lets other runs in.
     pub(super) fn unlock(&self) {
-        drop(
-            self.lock
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        drop(lock(&self.lock).take());
     }
 
     /// Opens the folder of a run that has ended; `None` when it is gone, or has not.
