@@ -2,7 +2,7 @@
 //! with that.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 
@@ -104,6 +104,7 @@ impl Lane {
             &head.fields,
             body.length(),
             asked,
+            SystemTime::now(),
         );
         let step = match answer {
             Answer::Save(entity) => self.save_as_named(item, &head, &mut body, entity).await?,

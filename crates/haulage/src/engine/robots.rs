@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
@@ -274,6 +274,7 @@ impl Lane {
             &head.fields,
             body.length(),
             Asked::Always,
+            SystemTime::now(),
         );
         let found = match answer {
             Answer::Save(_) => {

@@ -1,5 +1,7 @@
 //! Heads and bodies of HTTP/1.1.
 
+use std::time::SystemTime;
+
 use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
@@ -165,7 +167,8 @@ fn decide(parsed: &Parsed) {
         Framing::Chunked | Framing::UntilClose => None,
     };
     for asked in [plan::head::Asked::Always, plan::head::Asked::IfChanged] {
-        let _ = plan::head::read(head.status, head.version, &head.fields, length, asked);
+        let now = SystemTime::UNIX_EPOCH;
+        let _ = plan::head::read(head.status, head.version, &head.fields, length, asked, now);
     }
     let _ = plan::head::may_be_unasked(head.status, head.version, &head.fields);
     let _ = coding::to_undo(&head.fields, true);
