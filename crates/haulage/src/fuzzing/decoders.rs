@@ -27,8 +27,8 @@ pub fn content_coding(data: &[u8]) {
     match (&whole, &pieces) {
         (Ok(whole), Ok(pieces)) => assert!(whole == pieces),
         (Err(_), Err(_)) => {}
-        // Where a frame's last block is empty, libzstd compares the length that the frame claims with
-        // what has come only if it has all of the frame at once.
+        // Where a frame's last block is empty, libzstd compares the length that the frame claims
+        // with what has come only if it has all of the frame at once.
         _ if layers.iter().any(|layer| layer.coding == Coding::Zstd) => {}
         _ => panic!("{:?}, in pieces {:?}", whole.is_ok(), pieces.is_ok()),
     }

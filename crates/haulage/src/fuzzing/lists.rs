@@ -43,8 +43,8 @@ fn seen(row: &Row) -> Seen {
     }
 }
 
-/// Checks that rows are the same however a list is cut, that they are in order, and that as many are
-/// counted as there are.
+/// Checks that rows are the same however a list is cut, that they are in order, and that as many
+/// are counted as there are.
 fn checked_rows<'a, I>(
     data: &'a [u8],
     format: ListFormat,

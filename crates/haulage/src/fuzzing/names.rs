@@ -13,8 +13,8 @@ use crate::request::Request;
 
 const LAYOUTS: [Layout; 4] = [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row];
 
-/// Names the file of a URL, which is the first line, in every layout; then as its user wants it, who
-/// has written the second line; then as its server does, which has sent the third.
+/// Names the file of a URL in every layout, as a user wants it, and as a server does. The first
+/// line is the URL, the second is the user's name for it, the third is the server's.
 pub fn layout(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (url, rest) = first_line(&text);
@@ -70,7 +70,11 @@ pub(super) fn check_target(path: &str, accepted: Accepted) {
         assert!(!component.contains(char::is_control), "{path:?}");
         let lower = component.to_lowercase();
         assert!(index > 0 || lower != ".haul" && lower != "haul~1");
-        let stem = lower.split('.').next().unwrap_or_default().trim_end();
+        let stem = lower
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(' ');
         let is_port = |stem: &str| {
             let number = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
             number.is_some_and(|number| {

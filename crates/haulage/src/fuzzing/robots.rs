@@ -5,7 +5,8 @@ use crate::http_url::HttpUrl;
 use crate::plan::robots::{Robots, matches};
 
 /// Reads a `robots.txt` from the second line on, and asks whether it allows the path in the first
-/// one. What the RFC says makes no difference makes none.
+/// one. Checks that a byte-order mark, comments and line ends change nothing, and compares how
+/// patterns match with a slower way.
 pub fn robots(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (path, _) = first_line(&text);

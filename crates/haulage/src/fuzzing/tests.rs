@@ -99,7 +99,11 @@ fn changed(input: &mut Vec<u8>, change: &Change, other: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn targets_pass_on_inputs_near_their_corpora(
         chosen: [Index; 2],

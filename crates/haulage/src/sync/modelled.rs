@@ -1,6 +1,6 @@
 //! What threads wait with in the files whose wake-ups are model-checked: the types of `std`. In the
-//! tests of the feature `model` they are those of shuttle, which runs a test many times, and chooses
-//! each time anew who goes on at each lock, wait and notification.
+//! tests of the feature `model` they are those of shuttle, which runs a test many times, and
+//! chooses each time anew which thread goes on at each lock, wait and notification.
 
 #[cfg(not(all(test, feature = "model")))]
 mod types {
