@@ -44,6 +44,9 @@ mod engine;
 mod error;
 mod event;
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http_url;
 mod inflow;
 mod meter;

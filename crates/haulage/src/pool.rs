@@ -8,11 +8,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::modelled::thread::{self, JoinHandle};
+use crate::sync::modelled::{Condvar, Mutex, MutexGuard, lock};
 
 /// How long nothing may move before another thread helps, as a rule.
 const STUCK: Duration = Duration::from_millis(50);
@@ -255,6 +255,9 @@ impl<F: FnOnce() + Send> Job for Call<F> {
     }
 }
 
+#[cfg(test)]
+#[cfg(feature = "model")]
+mod model;
 #[cfg(test)]
 mod tests {
     use super::*;

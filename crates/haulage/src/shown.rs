@@ -8,17 +8,23 @@ use std::borrow::Cow;
 /// as URLs, but are shown in the message.
 pub(crate) fn without_userinfo(url: &str) -> String {
     let after_scheme = url.find(':').map_or(0, |colon| colon + 1);
-    let slashes = url[after_scheme..].find(|letter: char| {
-        !(matches!(letter, '/' | '\\') || letter.is_ascii_whitespace() || letter.is_ascii_control())
-    });
-    let start = after_scheme + slashes.unwrap_or(0);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
-    match url[start..end].rfind('@') {
-        Some(at) => format!("{}{}", &url[..start], &url[start + at + 1..]),
-        None => url.to_owned(),
+    let (scheme, mut rest) = url.split_at(after_scheme);
+    let mut kept = scheme.to_owned();
+    loop {
+        let slashes = rest.find(|letter: char| !is_like_a_slash(letter));
+        let (slashes, authority) = rest.split_at(slashes.unwrap_or(0));
+        kept.push_str(slashes);
+        let end = authority.find(['/', '?', '#']).unwrap_or(authority.len());
+        let Some(at) = authority[..end].rfind('@') else {
+            return kept + authority;
+        };
+        // Without a host after it, the next segment would be taken for the authority.
+        rest = &authority[at + 1..];
     }
+}
+
+fn is_like_a_slash(letter: char) -> bool {
+    matches!(letter, '/' | '\\') || letter.is_ascii_whitespace() || letter.is_ascii_control()
 }
 
 /// Most characters of a row that are shown of it.
@@ -84,6 +90,8 @@ mod tests {
                 "http://h/x, http://u:sec/ret@i/y",
                 "http://h/x, http://…@i/y",
             ),
+            ("https://@/u:secret@h/", "https:///h/"),
+            ("http://u@\\/u:secret@h/", "http://\\/h/"),
             ("u:secret@h/x", "u:h/x"),
             ("http://h/@scope/x", "http://h/@scope/x"),
             ("http://h:80/@scope/x?a:b@c", "http://h:80/@scope/x?a:b@c"),

@@ -1,5 +1,7 @@
 //! Locks, as all of the library takes them.
 
+pub(crate) mod modelled;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks a mutex, whether or not a thread has panicked while it held it. What mutexes protect here

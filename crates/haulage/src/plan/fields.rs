@@ -110,6 +110,13 @@ impl Fields {
             .filter(|member| !member.is_empty())
     }
 
+    /// The names, in lower case, and the values of all fields, in order.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let fields = self.places.iter();
+        fields.map(|field| (self.at(&field.name), self.at(&field.value)))
+    }
+
     pub(crate) fn contains_key(&self, name: impl Borrow<HeaderName>) -> bool {
         self.get(name).is_some()
     }

@@ -59,22 +59,21 @@ pub(crate) enum Asked {
 }
 
 /// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has
-/// applied).
+/// applied). It is `now`, from which a time to wait until is seen.
 pub(crate) fn read(
     status: StatusCode,
     version: Version,
     headers: &Fields,
     length: Option<u64>,
     asked: Asked,
+    now: SystemTime,
 ) -> Answer {
     match status {
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
-        | StatusCode::PERMANENT_REDIRECT => {
-            Answer::Redirect(retry_after::wait(headers, SystemTime::now()))
-        }
+        | StatusCode::PERMANENT_REDIRECT => Answer::Redirect(retry_after::wait(headers, now)),
         // RFC 9110 §15.4.5. To a request without conditions it says nothing.
         StatusCode::NOT_MODIFIED if asked == Asked::IfChanged => {
             Answer::Unchanged(Entity::described(headers, None, Verified::Nothing))
@@ -91,7 +90,7 @@ pub(crate) fn read(
                 "the server sent a part of the file, which was not asked for",
             )),
         },
-        status => Answer::Fail(failure(status, headers)),
+        status => Answer::Fail(failure(status, headers, now)),
     }
 }
 
@@ -108,8 +107,8 @@ fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
 
 /// A response that is no file, and whether it is worth another attempt: because of its status, or
 /// since its server says so.
-fn failure(status: StatusCode, headers: &Fields) -> Error {
-    let later = retry_after::later(status, headers, SystemTime::now());
+fn failure(status: StatusCode, headers: &Fields, now: SystemTime) -> Error {
+    let later = retry_after::later(status, headers, now);
     let advice = advice(status, later.is_some());
     let error = Error::http(
         status,
@@ -242,6 +241,7 @@ mod tests {
             &headers,
             None,
             asked,
+            SystemTime::UNIX_EPOCH,
         )
     }
 
@@ -352,7 +352,15 @@ mod tests {
                 .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
                 .collect();
             let status = StatusCode::PARTIAL_CONTENT;
-            read(status, Version::HTTP_11, &headers, length, Asked::IfChanged)
+            let now = SystemTime::UNIX_EPOCH;
+            read(
+                status,
+                Version::HTTP_11,
+                &headers,
+                length,
+                Asked::IfChanged,
+                now,
+            )
         };
         let whole = (CONTENT_RANGE, "bytes 0-4/5");
         for length in [None, Some(5)] {

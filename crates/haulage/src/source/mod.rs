@@ -15,7 +15,7 @@ mod lines;
 mod list;
 mod list_name;
 mod pattern;
-mod prefix;
+pub(crate) mod prefix;
 mod text;
 
 pub use binary::why_no_list;

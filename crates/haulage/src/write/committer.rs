@@ -7,9 +7,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::commit::{self, Named, Saved, Saving};
@@ -20,7 +19,7 @@ use crate::error::Error;
 use crate::options::Durability;
 use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
-use crate::sync::lock;
+use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread};
 
 /// A group gathers for so many times as long as the last sync took, so that syncs are a small part
 /// of the time; and not so long that what was touched last is cold when it is named.
@@ -175,22 +174,19 @@ impl Shared {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let due = Instant::now() + time;
-        while self.durability == Durability::Batch
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(state, time, |state| self.goes_on_gathering(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(std::mem::take(&mut state.waiting))
+    }
+
+    /// Whether others are likely to join a group soon.
+    fn goes_on_gathering(&self, state: &State) -> bool {
+        self.durability == Durability::Batch
             && state.waiting.len() < GROUP
             && !self.is_quiet()
             && !state.closed
-        {
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            (state, _) = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        Some(std::mem::take(&mut state.waiting))
     }
 
     /// Syncs a group and names it; how long the sync took.
@@ -294,3 +290,7 @@ impl Shared {
         (whole.saving.done)(saved);
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "model")]
+mod model;

@@ -22,20 +22,20 @@ const PIECE: usize = 1 << 10;
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// What each coding may give: so much, however little was received…
-const FREE: u64 = 64 << 20;
+pub(crate) const FREE: u64 = 64 << 20;
 /// …and so many times what was received. Logs and markup come to 10 or 30, the most that such text
 /// gets to is some 100; a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
-const RATIO: u64 = 250;
+pub(crate) const RATIO: u64 = 250;
 
 /// Takes what was received, and gives what stood there before the codings.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     stages: Vec<Stage>,
     received: u64,
 }
 
 impl Decoder {
     /// Undoes these codings, in this order.
-    pub(super) fn new(layers: &[Layer]) -> Result<Self, Error> {
+    pub(crate) fn new(layers: &[Layer]) -> Result<Self, Error> {
         let stages = layers.iter().map(|layer| Stage::new(*layer));
         Ok(Self {
             stages: stages.collect::<Result<_, _>>()?,
@@ -44,7 +44,7 @@ impl Decoder {
     }
 
     /// Takes the next bytes that were received, and gives all that they stand for.
-    pub(super) fn pass(
+    pub(crate) fn pass(
         &mut self,
         bytes: &[u8],
         save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
@@ -56,7 +56,7 @@ impl Decoder {
 
     /// Says whether what was received is whole. Servers call nothing at all gzip, too; but where
     /// the coding alone can tell the end of the file, nothing at all is a connection that broke.
-    pub(super) fn end(&self) -> Result<(), Error> {
+    pub(crate) fn end(&self) -> Result<(), Error> {
         let Some(stage) = self.stages.iter().find(|stage| !stage.is_whole()) else {
             return Ok(());
         };

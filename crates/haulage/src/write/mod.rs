@@ -16,7 +16,7 @@ mod committer;
 mod content;
 #[cfg(test)]
 mod contract;
-mod decode;
+pub(crate) mod decode;
 mod destination;
 mod directory;
 mod draw;
@@ -37,7 +37,7 @@ pub(crate) mod scratch;
 mod storage;
 mod stretch;
 mod syncs;
-mod trouble;
+pub(crate) mod trouble;
 mod verify;
 mod writer;
 

@@ -5,12 +5,12 @@
 //! more of a run counts as durable.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::storage::Storage;
 
-use crate::sync::lock;
+use crate::sync::modelled::{Condvar, Mutex, MutexGuard, lock};
 
 /// The syncs of one run, whoever asks for them.
 pub(crate) struct Syncs {

@@ -5,7 +5,7 @@ use std::io;
 use crate::error::Error;
 
 /// Why no more of a body can be written.
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The disk.
     Disk(io::Error),
     /// The body itself.
@@ -14,7 +14,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// As an error; `what` is the operation of the disk's, in words that fit before a colon.
-    pub(super) fn on(self, what: &str) -> Error {
+    pub(crate) fn on(self, what: &str) -> Error {
         match self {
             Self::Disk(cause) => Error::disk(what, cause),
             Self::Body(error) => error,

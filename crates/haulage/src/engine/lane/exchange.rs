@@ -1,7 +1,7 @@
 //! A request of an item on a lane, and what is done with its answer.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
@@ -97,6 +97,7 @@ impl Lane {
             &head.fields,
             body.length(),
             asked,
+            SystemTime::now(),
         );
         let step = match answer {
             Answer::Save(entity) => self.save_as_named(item, &head, &mut body, entity).await?,

@@ -1,7 +1,7 @@
 //! Requests for the robots.txt of hosts (RFC 9309), one for each, and what follows from the answer.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
@@ -98,6 +98,7 @@ impl Lane {
             &head.fields,
             body.length(),
             Asked::Always,
+            SystemTime::now(),
         );
         let found = match answer {
             Answer::Save(_) => {

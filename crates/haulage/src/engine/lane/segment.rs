@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue};
@@ -200,6 +200,7 @@ fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
         &head.fields,
         length,
         head::Asked::Always,
+        SystemTime::now(),
     ) {
         Answer::Fail(error) => Some(error),
         Answer::Redirect(None | Some(Duration::ZERO)) => None,

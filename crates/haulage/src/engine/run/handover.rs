@@ -1,6 +1,6 @@
 //! How work is handed to lanes: to one that waits, or to one that is opened for it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -8,7 +8,7 @@ use crate::engine::item::work::Work;
 use crate::fetch::connection::Shared;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
-use crate::sync::lock;
+use crate::sync::modelled::{Mutex, lock};
 
 /// A lane to be opened, and what it does first.
 pub(crate) struct OpenLane {
@@ -27,40 +27,57 @@ pub(crate) enum First {
 }
 
 /// How an idle lane is called.
-#[derive(Clone, Default)]
-pub(crate) struct LaneHandle(Arc<Slot>);
+pub(crate) struct LaneHandle<L = Lease<Work>>(Arc<Slot<L>>);
 
-#[derive(Default)]
-struct Slot {
-    lease: Mutex<Option<Lease<Work>>>,
+struct Slot<L> {
+    lease: Mutex<Option<L>>,
     given: Notify,
 }
 
-impl LaneHandle {
+impl<L> LaneHandle<L> {
     /// Waits to be called.
     pub(crate) async fn called(&self) {
         self.0.given.notified().await;
     }
 
     /// Takes what it was called for.
-    pub(crate) fn take(&self) -> Option<Lease<Work>> {
+    pub(crate) fn take(&self) -> Option<L> {
         lock(&self.0.lease).take()
     }
 
     /// Calls a lane that waits for something else than work.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.0.given.notify_one();
     }
 
     /// Gives an idle lane work.
-    pub(crate) fn give(&self, lease: Lease<Work>) {
+    pub(crate) fn give(&self, lease: L) {
         *lock(&self.0.lease) = Some(lease);
         self.0.given.notify_one();
     }
 }
 
-impl PartialEq for LaneHandle {
+impl<L> Clone for LaneHandle<L> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<L> Default for LaneHandle<L> {
+    fn default() -> Self {
+        Self(Arc::new(Slot {
+            lease: Mutex::new(None),
+            given: Notify::new(),
+        }))
+    }
+}
+
+impl<L> PartialEq for LaneHandle<L> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "model")]
+mod model;

@@ -25,9 +25,9 @@ const SHORT: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) head: Head,
-    pub(super) framing: Framing,
+    pub(crate) framing: Framing,
     /// Whether the connection stays for another request (RFC 9112 §9.3).
-    pub(super) persists: bool,
+    pub(crate) persists: bool,
 }
 
 /// How the end of a body is told.

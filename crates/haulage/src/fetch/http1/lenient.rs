@@ -12,21 +12,21 @@ use crate::plan::fields::{Fields, without_blanks};
 
 /// A head, as far as it can be read.
 #[derive(Debug)]
-pub(super) struct Lenient {
-    pub(super) status: StatusCode,
-    pub(super) version: Version,
-    pub(super) fields: Fields,
+pub(crate) struct Lenient {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) fields: Fields,
     /// Bytes of the head, with the blank line that ends it.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// A field that says how the body ends was not written as it should be.
-    pub(super) has_odd_framing: bool,
+    pub(crate) has_odd_framing: bool,
 }
 
 /// Reads a head from the beginning of `buffer`; `None` if it has not come to its end.
 ///
 /// # Errors
 /// Why it cannot be read, in words that fit after "the answer is not HTTP:".
-pub(super) fn read(buffer: &[u8]) -> Result<Option<Lenient>, &'static str> {
+pub(crate) fn read(buffer: &[u8]) -> Result<Option<Lenient>, &'static str> {
     let mut lines = Lines { rest: buffer };
     let first = loop {
         match lines.next().transpose()? {

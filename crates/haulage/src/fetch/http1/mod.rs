@@ -7,7 +7,7 @@
 
 pub(crate) mod chunks;
 pub(crate) mod head;
-mod lenient;
+pub(crate) mod lenient;
 mod read_size;
 mod stream;
 

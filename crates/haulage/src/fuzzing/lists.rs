@@ -1,0 +1,190 @@
+//! Lists of URLs and of checksums, and patterns.
+
+use std::io::{self, Read};
+
+use super::{cuts, first_line};
+use crate::request::{Request, Row};
+use crate::source::{List, ListFormat, Pattern, TextList, count_rows, why_no_list};
+
+/// Brings two pieces, one after the other.
+struct Halves<'a>([&'a [u8]; 2]);
+
+impl Read for Halves<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let [first, second] = &mut self.0;
+        if first.is_empty() {
+            std::mem::swap(first, second);
+        }
+        first.read(into)
+    }
+}
+
+/// What is told of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    line: u64,
+    /// A request in all that it asks for, or a bad row's text and error.
+    row: Result<String, String>,
+}
+
+fn seen(row: &Row) -> Seen {
+    let (place, row) = match row {
+        Ok(request) => (request.place.clone(), Ok(format!("{request:?}"))),
+        Err(bad) => {
+            assert!(bad.text.chars().count() <= 200);
+            let message = bad.error.to_string();
+            assert!(!message.contains(['\n', '\r']), "{message:?}");
+            (bad.place.clone(), Err(format!("{} {message}", bad.text)))
+        }
+    };
+    Seen {
+        line: place.map_or(0, |place| place.line),
+        row,
+    }
+}
+
+/// Checks that rows are the same however a list is cut, that they are in order, and that as many
+/// are counted as there are.
+fn checked_rows<'a, I>(
+    data: &'a [u8],
+    format: ListFormat,
+    list: impl Fn([&'a [u8]; 2]) -> I,
+) -> Vec<Row>
+where
+    I: IntoIterator<Item = Row>,
+{
+    let rows: Vec<_> = list([data, b""]).into_iter().collect();
+    let all: Vec<_> = rows.iter().map(seen).collect();
+    for cut in cuts(data.len(), 6) {
+        let (first, second) = data.split_at(cut);
+        let rows = list([first, second]).into_iter();
+        assert!(
+            rows.map(|row| seen(&row)).eq(all.iter().cloned()),
+            "cut at {cut}"
+        );
+    }
+    assert!(all.is_sorted_by(|one, next| one.line < next.line));
+    if let Ok(Some(counted)) = count_rows(data, format) {
+        assert_eq!(counted, rows.len() as u64);
+    }
+    rows
+}
+
+/// The numbers of the lines that are neither blank nor comments.
+fn lines_that_count(data: &[u8]) -> Vec<u64> {
+    let data = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data);
+    let lines = data.split(|byte| *byte == b'\n').zip(1..);
+    lines
+        .filter(|(line, _)| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+        .map(|(_, number)| number)
+        .collect()
+}
+
+/// Reads a list of text, with and without something that its URLs are relative to; and writes each
+/// row that can be used, and reads it again.
+pub fn text_list(data: &[u8]) {
+    for base in [None, Some("http://u:p@base.example/d/")] {
+        let list = |pieces| {
+            let list = List::new(Halves(pieces), "list", Some(ListFormat::Text), base);
+            list.into_iter().flatten()
+        };
+        let rows = checked_rows(data, ListFormat::Text, list);
+        let lines = rows.iter().map(|row| seen(row).line);
+        assert!(lines.eq(lines_that_count(data)));
+        // One that has been completed, or had a password, is another.
+        let as_written = |row: &&Request| base.is_none() && row.credentials.is_none();
+        let rows = rows.iter().flatten().filter(as_written);
+        rows.for_each(check_request);
+    }
+    let of_any_kind = List::new(Halves([data, b""]), "list", None, Some("http://h/"));
+    let rows = of_any_kind.into_iter().flatten().count();
+    let is_list = why_no_list(data).is_ok_and(|why| why.is_none());
+    assert!(is_list || rows == 0);
+}
+
+/// Writes a row anew and reads it again.
+fn check_request(request: &Request) {
+    let mut fields = vec![request.url().to_owned()];
+    if let Some(name) = &request.name {
+        fields.push(format!("out={}", name.as_str()));
+    }
+    if let Some(label) = &request.label {
+        fields.push(format!("label={label}"));
+    }
+    for checksum in &request.checksums {
+        fields.push(checksum.to_string());
+        assert_eq!(checksum.to_string().parse().ok().as_ref(), Some(checksum));
+    }
+    let mirrors = request.mirrors.iter();
+    fields.extend(mirrors.map(|(url, _)| url.to_string()));
+    let line = fields.join("\t");
+    let mut again = TextList::new(line.as_bytes(), "again");
+    let Some(Ok(read)) = again.next() else {
+        panic!("{line:?} is no row");
+    };
+    assert_eq!(read.url, request.url);
+    assert_eq!(read.url(), request.url());
+    assert_eq!(read.name, request.name);
+    assert_eq!(read.label, request.label);
+    assert_eq!(read.checksums, request.checksums);
+    let urls = |request: &Request| {
+        request
+            .mirrors
+            .iter()
+            .map(|(url, _)| url.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(urls(&read), urls(request));
+    assert!(again.next().is_none());
+}
+
+/// Reads a list of checksums.
+pub fn checksum_list(data: &[u8]) {
+    let format = ListFormat::Checksums;
+    let base = "http://base.example/d/SUMS?a#b";
+    let list = |pieces| {
+        let list = List::new(Halves(pieces), "SUMS", Some(format), Some(base));
+        list.into_iter().flatten()
+    };
+    let lines = lines_that_count(data);
+    for row in checked_rows(data, format, list) {
+        let line = seen(&row).line;
+        // What is escaped by PGP may look like a comment, or be one.
+        assert!(lines.contains(&line) || data.contains(&b'-'));
+        if let Ok(request) = row {
+            assert!(request.url().starts_with("http://base.example/d/"));
+            assert!(request.name.is_some());
+            assert_eq!(request.checksums.len(), 1);
+        }
+    }
+    let is_list = ListFormat::of_content(data).is_ok_and(|of| of == format);
+    let list = List::new(Halves([data, b""]), "list", None, None);
+    assert!(!is_list || list.into_iter().flatten().next().is_none());
+}
+
+/// Expands a pattern, which is the first line, with names by the template in the second line.
+pub fn pattern(data: &[u8]) {
+    const MOST: usize = 1000;
+    let text = String::from_utf8_lossy(data);
+    let (text, template) = first_line(&text);
+    let literal = Pattern::literal(text).into_iter();
+    assert_eq!(literal.count(), 1);
+    let Ok(pattern) = Pattern::parse(text) else {
+        return;
+    };
+    let mut patterns = vec![pattern.clone()];
+    patterns.extend(pattern.output(template).ok());
+    for pattern in patterns {
+        let length = pattern.len();
+        assert_ne!(length, Some(0));
+        let mut expansion = pattern.into_iter();
+        let expected = length.and_then(|length| usize::try_from(length).ok());
+        assert_eq!(expansion.size_hint().1, expected);
+        let rows = expansion.by_ref().take(MOST).map(|row| seen(&row));
+        let rows = rows.count();
+        assert_eq!(rows, expected.unwrap_or(MOST).min(MOST));
+        let left = expected.map(|length| length - rows);
+        assert_eq!(expansion.size_hint().1, left);
+        assert_eq!(expansion.next().is_none(), left == Some(0));
+    }
+}

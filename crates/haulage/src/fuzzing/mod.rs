@@ -1,0 +1,67 @@
+//! What `fuzz/` feeds with arbitrary bytes: a function for each parser of what a server or a list
+//! says. Each checks what its parser promises: that what is written is read back the same, that it
+//! does not matter how the input is cut, that bounds hold. No part of the interface.
+//!
+//! The same functions run on the corpus, and on inputs made from it, in this crate's tests.
+
+mod decoders;
+mod fields;
+mod http1;
+mod lists;
+mod names;
+mod pieces;
+mod robots;
+#[cfg(test)]
+mod tests;
+mod urls;
+
+pub use decoders::{content_coding, list_compression};
+pub use fields::{content_disposition, content_range, digests, retry_after, validator};
+pub use http1::{http1_chunks, http1_head};
+pub use lists::{checksum_list, pattern, text_list};
+pub use names::{layout, registry};
+pub use pieces::pieces;
+pub use robots::robots;
+pub use urls::{redirect, url};
+
+/// Takes any bytes, and panics when something is not as it should be.
+pub type Target = fn(&[u8]);
+
+/// All targets, by the names of their programs and corpora in `fuzz/`.
+pub const TARGETS: [(&str, Target); 18] = [
+    ("checksum_list", checksum_list),
+    ("content_coding", content_coding),
+    ("content_disposition", content_disposition),
+    ("content_range", content_range),
+    ("digests", digests),
+    ("http1_chunks", http1_chunks),
+    ("http1_head", http1_head),
+    ("layout", layout),
+    ("list_compression", list_compression),
+    ("pattern", pattern),
+    ("pieces", pieces),
+    ("redirect", redirect),
+    ("registry", registry),
+    ("retry_after", retry_after),
+    ("robots", robots),
+    ("text_list", text_list),
+    ("url", url),
+    ("validator", validator),
+];
+
+/// Returns places at which an input is cut in two: all of them where it is short, and some `most`
+/// of them where it is not.
+fn cuts(length: usize, most: usize) -> impl Iterator<Item = usize> {
+    (0..=length).step_by(length / most + 1)
+}
+
+/// Takes the first byte off, as a number that chooses between variants; 0 if there is none.
+fn choice(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first()
+        .map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// Splits a text at its first line end.
+fn first_line(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
+}
