@@ -10,23 +10,23 @@
 //!  recall             attempt ◄──────── AttemptEnd ───────────────  exchange      │
 //!  existing           finish ───► Ledger (window, state, events) ─────────────────┘
 //!                     unchanged     Naming (names, followers)       receive, direct
-//!                     segments ───► Parts (writer, disk, hashes) ◄─ segment, resume, robots
+//!                     segments ───► Parts (writer, storage)      ◄─ segment, resume, robots
 //! ```
 //!
 //! | folder | holds | imports |
 //! |---|---|---|
 //! | `mod.rs`, `events` | [`Engine`], the handle; the streams that the caller reads | all |
 //! | `lane/` | a connection at work, on the worker thread that it never leaves | `run`, `item`, `segments` |
-//! | `intake/` | before the first request: rows are read, recalled, compared with the disk | `run`, `item` |
+//! | `intake/` | before the first request: rows are read, recalled, compared with what is stored | `run`, `item` |
 //! | `lifecycle/` | the one loop: enqueue, attempt, finish | `run`, `item`, `segments` |
 //! | `run/` | what a run owns: the services above, each with its lock | `item` |
 //! | `item/` | the nouns of a row in progress | `segments` |
 //! | `segments/` | one file in segments: a state machine, generic over the item that it parks | |
 //!
-//! Imports lead down this table, except for three: the handle starts workers, [`Outcomes`] keeps the
-//! handle alive, and tests. `intake` and `lifecycle` are the methods of
-//! [`Run`](self::run::Run), where several services meet; `.ci/circles` finds files that import each
-//! other.
+//! Imports lead down this table, except that [`Outcomes`] keeps the handle alive, and that tests use
+//! all. Within a folder, files may import what stands in its `mod.rs`. `intake` and `lifecycle` are
+//! the methods of [`Run`](self::run::Run), where several services meet. `.ci/circles` finds files
+//! that import each other.
 //!
 //! | lock | owner | taken while it is held |
 //! |---|---|---|

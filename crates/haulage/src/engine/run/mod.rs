@@ -68,7 +68,7 @@ pub(crate) struct Run {
     pub(crate) dispatcher: Dispatcher,
 }
 
-/// Makes a run that writes to `disk`, records in `state`, and opens its lanes on these workers.
+/// Makes a run that writes to `storage`, records in `state`, and opens its lanes on these workers.
 ///
 /// # Errors
 /// When threads cannot be started, or the options cannot be used.

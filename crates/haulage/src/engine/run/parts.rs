@@ -153,9 +153,7 @@ impl Parts {
         is_findable: bool,
     ) -> Option<Arc<Assembly>> {
         let length = entity.length.filter(|length| *length >= WORTH_KEEPING)?;
-        if self.storage.kept().is_none() {
-            return None;
-        }
+        self.storage.kept()?;
         let identity = Identity::of(
             source.as_str(),
             head.status,
