@@ -86,22 +86,8 @@ impl Connector {
         origin: &Origin,
         worker: usize,
     ) -> Result<Connection, Error> {
-        self.connect_when(origin, worker, async { true }).await
-    }
-
-    /// Connects to an origin. `is_of_use` is awaited before TLS is agreed on; if it is `false`, the
-    /// connection is closed.
-    ///
-    /// # Errors
-    /// Of kind `dns`, `connect`, `tls` or `timeout`.
-    pub(crate) async fn connect_when(
-        &self,
-        origin: &Origin,
-        worker: usize,
-        is_of_use: impl Future<Output = bool>,
-    ) -> Result<Connection, Error> {
         let has_dialled = AtomicBool::new(false);
-        let connect = self.connect_to(origin, worker, &has_dialled, is_of_use);
+        let connect = self.connect_to(origin, worker, &has_dialled);
         let within = tokio::time::timeout(self.connect_timeout, connect);
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
@@ -123,7 +109,6 @@ impl Connector {
         origin: &Origin,
         worker: usize,
         has_dialled: &AtomicBool,
-        is_of_use: impl Future<Output = bool>,
     ) -> Result<Connection, Error> {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
@@ -150,12 +135,6 @@ impl Connector {
                         .await
                 }
             };
-        }
-        if !is_of_use.await {
-            return Err(Error::new(
-                ErrorKind::Connect,
-                "the connection is not needed",
-            ));
         }
         has_dialled.store(true, Ordering::Relaxed);
         let stream = self.shake_hands(&host, origin, stream).await?;

@@ -4,28 +4,16 @@
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
 //! requests in flight: the limit may double with the next answers. Where the round trip is long it
 //! may leap, and as many connections are opened as that needs. While it is not known what the host
-//! speaks, one connection is opened beside the first, and up to two more that wait for what ALPN
-//! tells before their TLS handshake: a host that speaks HTTP/2 needs none of them. A host gets no
-//! more of them once it has refused anything, and none as long as other hosts wait for a slot.
-//! Connections are within `per_host` in any case.
+//! speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of
+//! them. A host gets no more of them once it has refused anything, and none as long as other hosts
+//! wait for a slot. Connections are within `per_host` in any case.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::host::{Host, Protocol};
-use super::limit::{LEAP, START};
+use super::limit::LEAP;
 use super::{Grant, HostId, Schedule};
-
-/// What a lane does that has connected ahead of work, before the TLS handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialled {
-    /// It goes on.
-    GoOn,
-    /// It waits to be [woken](Grant::Wake), and asks again.
-    Hold,
-    /// Its connection is of no use.
-    GiveUp,
-}
 
 impl<W, L, S> Host<W, L, S> {
     /// How many lanes it may have, idle ones and those that connect ahead included.
@@ -35,7 +23,7 @@ impl<W, L, S> Host<W, L, S> {
             return limit;
         }
         let lanes = match self.protocol() {
-            Protocol::Unknown => limit.min(START),
+            Protocol::Unknown => limit.min(2),
             Protocol::Exclusive if self.limit.may_leap(self.trip) => limit * LEAP,
             Protocol::Exclusive => limit * 2,
             Protocol::Shared => limit,
@@ -95,34 +83,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Notes what a round trip to a host takes, as seen when a connection was opened.
     pub(crate) fn note_trip(&mut self, id: HostId, trip: Duration) {
         self.hosts[id.0].trip = trip;
-    }
-
-    /// Decides what a lane does that has connected ahead of work.
-    pub(crate) fn dialled_ahead(&mut self, id: HostId, lane: &L) -> Dialled {
-        let host = &mut self.hosts[id.0];
-        match host.protocol() {
-            Protocol::Exclusive => Dialled::GoOn,
-            Protocol::Shared => Dialled::GiveUp,
-            Protocol::Unknown if !std::mem::replace(&mut host.ahead.is_asking, true) => {
-                Dialled::GoOn
-            }
-            Protocol::Unknown => {
-                host.ahead.held.push(lane.clone());
-                Dialled::Hold
-            }
-        }
-    }
-
-    /// A lane that was held back does not wait any longer.
-    pub(crate) fn leaves_hold(&mut self, id: HostId, lane: &L) {
-        self.hosts[id.0].ahead.held.retain(|held| held != lane);
-    }
-
-    /// Wakes the lanes that wait to know what a host speaks.
-    pub(super) fn wake_held(&mut self, id: HostId) {
-        let ahead = &mut self.hosts[id.0].ahead;
-        ahead.is_asking = false;
-        self.woken.append(&mut ahead.held);
     }
 
     fn has_room_ahead(&self) -> bool {

@@ -37,30 +37,14 @@ pub(crate) enum Way<S> {
 }
 
 /// The connections of a host that are opened ahead of its requests.
-#[derive(Debug)]
-pub(super) struct Ahead<L> {
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
     /// Lanes that open one.
     pub(super) lanes: usize,
     /// How many more of them it may get.
     pub(super) left: usize,
     /// It is noted as one that may be worth another.
     pub(super) is_considered: bool,
-    /// One of them goes on to find out what the host speaks, beside the first connection.
-    pub(super) is_asking: bool,
-    /// Lanes that have connected, and wait until it is known what the host speaks.
-    pub(super) held: Vec<L>,
-}
-
-impl<L> Default for Ahead<L> {
-    fn default() -> Self {
-        Self {
-            lanes: 0,
-            left: 0,
-            is_considered: false,
-            is_asking: false,
-            held: Vec::new(),
-        }
-    }
 }
 
 /// What is closed for so much longer is set aside; and what has said nothing for so long is not
@@ -105,7 +89,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Lanes in all.
     pub(super) lanes: usize,
-    pub(super) ahead: Ahead<L>,
+    pub(super) ahead: Ahead,
     /// What a round trip to it takes; zero where that is not known.
     pub(super) trip: Duration,
     /// Work in flight.

@@ -38,7 +38,6 @@ use self::unproven::first_patience;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
-pub(crate) use self::ahead::Dialled;
 pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::limit::first;
 pub(crate) use self::shared::Path;
@@ -90,8 +89,6 @@ pub(crate) struct Schedule<W, L, S> {
     ahead: usize,
     /// Hosts that may be worth one.
     considered: Vec<HostId>,
-    /// Lanes that were held back, and are to ask again.
-    woken: Vec<L>,
     /// How many may be busy now.
     climb: Climb,
     held: Held,
@@ -118,8 +115,6 @@ pub(crate) enum Grant<W, L, S> {
         meter: Arc<Meter>,
         lease: Lease<W>,
     },
-    /// A lane that has connected ahead of work, and was [held back](Dialled::Hold), asks again.
-    Wake { lane: L },
     /// A new lane is to open a connection before there is work for it.
     Ahead {
         host: HostId,
@@ -167,7 +162,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             connects_ahead: false,
             ahead: 0,
             considered: Vec::new(),
-            woken: Vec::new(),
             climb: Climb::new(caps.jobs, caps.per_host, now),
             held: Held::default(),
             silent: 0,
@@ -301,9 +295,6 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it
     /// gives none after anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
-        if let Some(lane) = self.woken.pop() {
-            return Some(Grant::Wake { lane });
-        }
         while !self.is_full() {
             let Some(id) = self.turns.pop(self.unproven_may()) else {
                 break;
@@ -439,14 +430,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             host.limit.shares_a_connection();
         }
         host.learned(protocol, shared);
-        self.wake_held(id);
         self.offer(id);
     }
 
     /// The lane that was to find out what the host speaks could not connect: another may try.
     pub(crate) fn could_not_connect(&mut self, id: HostId) {
         self.hosts[id.0].connecting = false;
-        self.wake_held(id);
         self.offer(id);
     }
 

@@ -63,9 +63,7 @@ fn seen(fine: bool) -> Seen {
 fn opened(grant: &Grant<u32, u32, ()>) -> (HostId, u32) {
     match grant {
         Grant::Open { host, lease, .. } => (*host, lease.work),
-        Grant::Resume { .. } | Grant::Ahead { .. } | Grant::Wake { .. } => {
-            panic!("{grant:?} should open a lane")
-        }
+        Grant::Resume { .. } | Grant::Ahead { .. } => panic!("{grant:?} should open a lane"),
     }
 }
 
@@ -357,7 +355,6 @@ proptest! {
                     }
                     Grant::Resume { lane, .. } => busy.push((resting.remove(&lane).unwrap(), lane)),
                     Grant::Ahead { host, .. } => ahead.push(host),
-                    Grant::Wake { .. } => {}
                 }
             }
         };

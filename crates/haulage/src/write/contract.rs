@@ -294,9 +294,11 @@ fn preview_finds_what_a_directory_has_and_makes_nothing() {
         assert_eq!(length(lookup, "a/b"), Some(3));
         assert_eq!(file(lookup, "a/b").unwrap(), b"one");
         assert_eq!(lookup.marker(&target("a/b")), None);
-        std::fs::write(folder.path().join("a/b.aria2"), b"").unwrap();
+    }
+    write(&storage, 2, b"");
+    commit(&storage, 2, "a/b.aria2", Replace::Never).unwrap();
+    for lookup in [&*storage.lookup, &preview as &dyn Lookup] {
         assert_eq!(lookup.marker(&target("a/b")), Some(".aria2"));
-        std::fs::remove_file(folder.path().join("a/b.aria2")).unwrap();
     }
     let missing = folder.path().join("missing");
     let preview = Preview::of(&missing).unwrap();

@@ -66,12 +66,11 @@ impl Memory {
             return Ok(());
         }
         let length = length.map(|length| self.scaled(length, scale));
-        let reservation = match self.budget.try_reserve(length)? {
-            Some(reservation) => Arc::new(reservation),
-            None => {
-                let _waiting = Waiting::new(self);
-                Arc::new(self.budget.reserve(length).await?)
-            }
+        let reservation = if let Some(reservation) = self.budget.try_reserve(length)? {
+            Arc::new(reservation)
+        } else {
+            let _waiting = Waiting::new(self);
+            Arc::new(self.budget.reserve(length).await?)
         };
         let mut state = self.lock();
         let part = state.parts.entry(part).or_default();

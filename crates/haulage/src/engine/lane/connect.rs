@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
-use crate::schedule::{Dialled, HostId, Path, Way};
+use crate::schedule::{HostId, Path, Way};
 
 impl Link {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
@@ -78,21 +78,8 @@ impl Link {
 
     async fn connect_to(&self, key: &str) -> Option<Connection> {
         let (url, _) = HttpUrl::parse(key).ok()?;
-        let (connector, origin) = (&self.run.connector, Origin::of(&url));
-        let connecting = connector.connect_when(&origin, self.worker, self.may_go_on());
-        connecting.await.ok()
-    }
-
-    /// Returns whether a connection that is opened ahead is of use, once that is known.
-    async fn may_go_on(&self) -> bool {
-        loop {
-            let dispatcher = &self.run.dispatcher;
-            match dispatcher.dialled_ahead(self.host, &self.handle) {
-                Dialled::GoOn => return true,
-                Dialled::GiveUp => return false,
-                Dialled::Hold => self.handle.called().await,
-            }
-        }
+        let connector = &self.run.connector;
+        connector.connect(&Origin::of(&url), self.worker).await.ok()
     }
 
     /// Gives up making a connection, if that is what the lane was at.

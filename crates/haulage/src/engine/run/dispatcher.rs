@@ -275,10 +275,6 @@ impl Dispatcher {
                     lane.give(lease);
                     continue;
                 }
-                Grant::Wake { lane } => {
-                    lane.wake();
-                    continue;
-                }
                 Grant::Open {
                     host,
                     shared,

@@ -45,11 +45,6 @@ impl<L> LaneHandle<L> {
         lock(&self.0.lease).take()
     }
 
-    /// Calls a lane that waits for something else than work.
-    pub(crate) fn wake(&self) {
-        self.0.given.notify_one();
-    }
-
     /// Gives an idle lane work.
     pub(crate) fn give(&self, lease: L) {
         *lock(&self.0.lease) = Some(lease);

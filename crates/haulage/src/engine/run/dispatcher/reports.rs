@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Shared};
 use crate::options::RetryPolicy;
-use crate::schedule::{Dialled, HostId, Next, Path, Protocol, Seen, Way};
+use crate::schedule::{HostId, Next, Path, Protocol, Seen, Way};
 
 impl Dispatcher {
     /// Returns what a lane does next whose last piece of work has shown this of its host. `streams`
@@ -87,24 +87,15 @@ impl Dispatcher {
         round_trip: Option<Duration>,
     ) -> bool {
         let mut schedule = self.lock();
-        schedule.leaves_hold(host, lane);
-        let waits = match round_trip {
-            Some(round_trip) => {
-                schedule.note_trip(host, round_trip);
-                schedule.connected_ahead(host, lane)
-            }
-            None => {
-                schedule.gave_up_ahead(host);
-                false
-            }
+        let waits = if let Some(round_trip) = round_trip {
+            schedule.note_trip(host, round_trip);
+            schedule.connected_ahead(host, lane)
+        } else {
+            schedule.gave_up_ahead(host);
+            false
         };
         self.hand_out(schedule);
         waits
-    }
-
-    /// Returns what a lane does that has connected ahead of work, before the TLS handshake.
-    pub(crate) fn dialled_ahead(&self, host: HostId, lane: &LaneHandle) -> Dialled {
-        self.lock().dialled_ahead(host, lane)
     }
 
     /// Returns the key of a host that may get another shared connection, if it may, and what `pick`
