@@ -16,17 +16,17 @@
 //! | folder | holds | imports |
 //! |---|---|---|
 //! | `mod.rs`, `events` | [`Engine`], the handle; the streams that the caller reads | all |
-//! | `lane/` | a connection at work, on the worker thread that it never leaves | `run`, `item`, `segments` |
-//! | `intake/` | before the first request: rows are read, recalled, compared with what is stored | `run`, `item` |
+//! | `lane/` | a connection at work, on its worker thread | `run`, `item`, `segments` |
+//! | `intake/` | before the first request: rows are read and recalled | `run`, `item` |
 //! | `lifecycle/` | the one loop: enqueue, attempt, finish | `run`, `item`, `segments` |
 //! | `run/` | what a run owns: the services above, each with its lock | `item` |
 //! | `item/` | the nouns of a row in progress | `segments` |
-//! | `segments/` | one file in segments: a state machine, generic over the item that it parks | |
+//! | `segments/` | one file in segments: a state machine, generic over its item | |
 //!
-//! Imports lead down this table, except that [`Outcomes`] keeps the handle alive, and that tests use
-//! all. Within a folder, files may import what stands in its `mod.rs`. `intake` and `lifecycle` are
-//! the methods of [`Run`](self::run::Run), where several services meet. `.ci/circles` finds files
-//! that import each other.
+//! Imports lead down this table, except that [`Outcomes`] keeps the handle alive, and that tests
+//! use all. Within a folder, files may import what stands in its `mod.rs`. `intake` and
+//! `lifecycle` are the methods of `Run`, where several services meet.
+//! `.ci/circles` finds files that import each other.
 //!
 //! | lock | owner | taken while it is held |
 //! |---|---|---|
@@ -34,10 +34,13 @@
 //! | segments of a file | `segments/download` | schedule, bytes of its part |
 //! | origins that want one connection | `Run` | schedule, robots |
 //! | schedule | `run/dispatcher` | robots, a lane's slot, the committer |
-//! | robots, names and followers, window, a lane's slot | `run/robots`, `naming`, `window`, `handover` | none |
+//! | robots | `run/robots` | none |
+//! | names and followers | `run/naming` | none |
+//! | window | `run/window` | none |
+//! | a lane's slot | `run/handover` | none |
 //!
-//! Whoever stops the run cancels the token first, and empties queues, gate and spill after that, each
-//! under its lock: whatever is added under the same lock either sees the token, or is found there.
+//! To stop the run, the token is cancelled first; then queues, gate and spill are emptied, each
+//! under its lock: what is added under the same lock either sees the token, or is found there.
 
 mod events;
 mod intake;

@@ -1,9 +1,10 @@
 //! How many requests may be in flight in all: found by trying, below the most that was asked for.
 //! Pure: time comes in as a parameter.
 //!
-//! It begins with some, or with what one host may have where that is more, and doubles as long as that brings more, from whichever hosts. From then on
-//! it tries a quarter more from time to time, and keeps what brings more. What hosts refuse is
-//! theirs to answer for; where this machine has no more descriptors, it goes down for good.
+//! It begins with some, or with what one host may have where that is more, and doubles as long as
+//! that brings more, from whichever hosts. From then on it tries a quarter more from time to time,
+//! and keeps what brings more. What hosts refuse is theirs to answer for; where this machine has no
+//! more descriptors, it goes down for good.
 
 use std::time::{Duration, Instant};
 

@@ -153,7 +153,7 @@ mod named {
         let cases: [(&[u8], Likeness); 4] = [
             (b"whole file", Likeness::Equal),
             (b"whole file and more", Likeness::Prefix),
-            (b"whole fils", Likeness::Different),
+            (b"whole fill", Likeness::Different),
             (b"whole", Likeness::Different),
         ];
         write(storage, 1, b"whole file");

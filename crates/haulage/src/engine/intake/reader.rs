@@ -1,6 +1,6 @@
-//! Rows come in: each gets its number and its name, and is queued unless its file is there already.
-//! When the rows of slow hosts leave no room for others, they are spilled to the disk, and come back
-//! when their host is requested again or given up.
+//! Rows come in: each gets its number and its name, and is queued unless its file exists already.
+//! When the rows of slow hosts leave no room for others, they are spilled to the disk, and come
+//! back when their host is requested again or given up.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

@@ -65,8 +65,8 @@ impl Run {
         }
     }
 
-    /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails; and
-    /// where its host's robots.txt is not known, it waits. Returns `None` in both cases.
+    /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails;
+    /// and where its host's robots.txt is not known, it waits. Returns `None` in both cases.
     fn obeying(&self, item: Box<Item>) -> Option<Box<Item>> {
         match self.robots.check(item, |item| item.url()) {
             Gate::Go(item) => return Some(item),

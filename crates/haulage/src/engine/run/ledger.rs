@@ -66,7 +66,8 @@ impl Ledger {
         }
     }
 
-    /// Takes a place for one more row. Waits for it, and looks farther ahead while `slots_are_free`.
+    /// Takes a place for one more row. Waits for it, and looks farther ahead while
+    /// `slots_are_free`.
     pub(crate) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
         if let Some(state) = &self.state {
             state.wait_for_room();

@@ -1,5 +1,5 @@
-//! What a run consists of: services, each of which owns what it locks. Where several of them meet is
-//! told in `intake` and `lifecycle`.
+//! What a run consists of: services, each of which owns what it locks. Where several of them meet,
+//! `intake` and `lifecycle` tell.
 
 pub(crate) mod descriptors;
 pub(crate) mod dispatcher;

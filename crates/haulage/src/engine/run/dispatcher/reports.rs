@@ -79,7 +79,8 @@ impl Dispatcher {
     }
 
     /// Records that a lane has made a connection ahead of any work, with its round trip, or with
-    /// `None` that it has none of use. Returns whether the lane waits for work from now on; otherwise it is to end.
+    /// `None` that it has none of use. Returns whether the lane waits for work from now on;
+    /// otherwise it is to end.
     pub(crate) fn on_connected_ahead(
         &self,
         host: HostId,
