@@ -107,7 +107,8 @@ impl Origin {
         &self.certificate_pem
     }
 
-    /// The requests so far, in the order in which they came; none when [quiet](crate::Builder::quiet).
+    /// The requests so far, in the order in which they came; none when
+    /// [quiet](crate::Builder::quiet).
     #[must_use]
     pub fn log(&self) -> Vec<Asked> {
         self.shared.log.entries()
