@@ -35,7 +35,7 @@ pub(crate) fn run(demo: &Demo) -> Result<Exit, Problem> {
 }
 
 fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
-    let mut options = Options::into(directory);
+    let mut options = Options::new(directory);
     options.jobs = JOBS;
     options.existing = Existing::Overwrite;
     options.workspace = Workspace::RemoveWhenDone;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
-    AddressFamily, Checksum, Codings, Durability, Existing, HttpVersion, Layout, Naming, Options,
-    PlainHttp, Purpose, Request, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, ContentEncoding, Durability, Existing, FileNames, HttpVersion, Layout,
+    Options, PlainHttp, Purpose, Request, RetryFailed, Roots, TlsOptions, Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -68,7 +68,7 @@ impl TryFrom<Download> for Settings {
 }
 
 fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
-    let mut options = Options::into(&download.directory);
+    let mut options = Options::new(&download.directory);
     options.jobs = download.jobs;
     options.per_host = download.per_host;
     options.split = download.split;
@@ -166,10 +166,10 @@ fn title(lists: &[PathBuf]) -> String {
 
 /// What is to become of the files.
 fn files(options: &mut Options, download: &Download) {
-    options.naming = if download.content_disposition {
-        Naming::ByServer
+    options.file_names = if download.content_disposition {
+        FileNames::FromServer
     } else {
-        Naming::ByUrl
+        FileNames::FromUrl
     };
     options.portable_names = download.portable_names;
     options.layout = match download.layout {
@@ -197,7 +197,7 @@ fn files(options: &mut Options, download: &Download) {
         args::RetryFailed::None => RetryFailed::None,
     };
     if download.compressed {
-        options.codings = Codings::Undone;
+        options.content_encoding = ContentEncoding::Decode;
     }
     options.min_free = download.min_free.map(|size| size.0);
     options.hashes.clone_from(&download.hashes);
@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(options.limit_rate_per_host, NonZeroU64::new(500 << 10));
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
-        assert_eq!(options.naming, Naming::ByServer);
+        assert_eq!(options.file_names, FileNames::FromServer);
         assert!(options.portable_names);
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
@@ -457,7 +457,7 @@ mod tests {
         assert_eq!(options.tls.verification, Verification::Insecure);
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
-        assert_eq!(options.codings, Codings::Undone);
+        assert_eq!(options.content_encoding, ContentEncoding::Decode);
         assert_eq!(options.min_free, Some(2 << 30));
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
         assert_eq!(options.workspace, Workspace::RemoveWhenDone);

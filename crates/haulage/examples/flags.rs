@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
         "{server}/data/flags/{{<cc>{COUNTRIES}}}/{{<cc>}}.gif"
     ))?;
 
-    let mut options = Options::into("downloads");
+    let mut options = Options::new("downloads");
     options.jobs = 4;
     options.existing = Existing::Overwrite;
 

@@ -5,7 +5,7 @@
 //!
 //! # async fn flags() -> Result<(), haulage::Error> {
 //! let flags = Pattern::parse("http://flupy.org/data/flags/{<cc>cn,in,us}/{<cc>}.gif")?;
-//! let mut outcomes = haulage::download(flags, Options::into("downloads"))?;
+//! let mut outcomes = haulage::download(flags, Options::new("downloads"))?;
 //! while let Some(outcome) = outcomes.next().await {
 //!     println!("{}: {}", outcome.label, outcome.status.name());
 //! }
@@ -71,9 +71,9 @@ pub use engine::{Engine, Events, Outcomes};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
-    AddressFamily, Codings, Destination, Durability, Existing, HttpVersion, Layout, Naming,
-    Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots, TlsOptions,
-    Verification, Workspace,
+    AddressFamily, ContentEncoding, Destination, Durability, Existing, FileNames, HttpVersion,
+    Layout, Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots,
+    TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use request::{BadRow, Place, Request, Row};

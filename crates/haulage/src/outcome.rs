@@ -72,7 +72,7 @@ pub struct Outcome {
     pub kept: u64,
     /// Why what an earlier attempt or run had brought was of no use, so that the file was begun
     /// again.
-    pub restarted: Option<Box<str>>,
+    pub restart_reason: Option<Box<str>>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
     /// The engine's memory that `content` takes, until the outcome is received.

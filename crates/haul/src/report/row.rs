@@ -71,7 +71,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             attempts: outcome.attempts,
             segments: outcome.known_segments(),
             resumed: outcome.known_resumed(),
-            restarted: outcome.restarted.as_deref(),
+            restarted: outcome.restart_reason.as_deref(),
             // A clock outside of the years -9999 to 9999 is not worth a failure.
             started: format!(
                 "{:.3}",

@@ -80,7 +80,7 @@ pub use self::events::{Events, Outcomes};
 /// # let url = origin.url("/bytes/4K?seed=1");
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
-/// let mut engine = Engine::start(Options::into(folder.path()))?;
+/// let mut engine = Engine::start(Options::new(folder.path()))?;
 /// let mut events = engine.events();
 /// engine.feed([Ok(Request::new(&url)?.named("a.bin")?)]);
 /// engine.close();

@@ -17,7 +17,7 @@ const IO_ERROR: i32 = 5;
 const TOO_MANY_OPEN: i32 = 24;
 
 fn options() -> Options {
-    let mut options = Options::into("not used");
+    let mut options = Options::new("not used");
     options.retry.retries = 0;
     options
 }

@@ -63,7 +63,7 @@ fn rows(origin: &Origin) -> Vec<Row> {
 }
 
 fn options(durability: Durability) -> Options {
-    let mut options = Options::into("not used");
+    let mut options = Options::new("not used");
     options.retry.base = std::time::Duration::ZERO;
     options.retry.retries = 2;
     options.durability = durability;

@@ -25,7 +25,7 @@ pub use self::network::{
 /// ```
 /// use haulage::Options;
 ///
-/// let mut options = Options::into("downloads");
+/// let mut options = Options::new("downloads");
 /// options.jobs = 4;
 /// assert_eq!(options.per_host, None);
 /// ```
@@ -99,8 +99,8 @@ pub struct Options {
     pub tls: TlsOptions,
     /// How files are named that their rows do not name.
     pub layout: Layout,
-    /// Whether servers have a say in that.
-    pub naming: Naming,
+    /// Whether servers name their files.
+    pub file_names: FileNames,
     /// Whether names are made safe for every system. Otherwise they keep what the destination's
     /// file system accepts, such as `:`.
     pub portable_names: bool,
@@ -109,7 +109,7 @@ pub struct Options {
     /// Which of the rows that have failed in an earlier run are tried again.
     pub retry_failed: RetryFailed,
     /// What becomes of the content codings that a file comes in.
-    pub codings: Codings,
+    pub content_encoding: ContentEncoding,
     /// Bytes that are to stay free on the destination's file system: before a run would leave
     /// fewer, it stops, and can be resumed. 0 turns that off; `None` stands for
     /// [`DEFAULT_MIN_FREE`](Self::DEFAULT_MIN_FREE), or 2% of the file system if that is less.
@@ -159,8 +159,8 @@ impl Options {
         ")"
     );
 
-    /// The defaults, with this folder as the destination, created when missing.
-    pub fn into(directory: impl Into<PathBuf>) -> Self {
+    /// Returns the defaults, with this folder as the destination, created when missing.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             purpose: Purpose::Download,
             destination: Destination::Directory(directory.into()),
@@ -189,12 +189,12 @@ impl Options {
             credentials: None,
             tls: TlsOptions::default(),
             layout: Layout::Flat,
-            naming: Naming::ByUrl,
+            file_names: FileNames::FromUrl,
             portable_names: false,
             existing: Existing::Auto,
             retry_failed: RetryFailed::Transient,
             durability: Durability::Batch,
-            codings: Codings::AsSent,
+            content_encoding: ContentEncoding::Keep,
             min_free: None,
             hashes: Vec::new(),
             workspace: Workspace::Keep,
@@ -207,7 +207,7 @@ impl Options {
     /// file, and the engine holds at most [`DEFAULT_MEMORY`](Self::DEFAULT_MEMORY) of them.
     #[must_use]
     pub fn in_memory() -> Self {
-        let mut options = Self::into("");
+        let mut options = Self::new("");
         options.destination = Destination::Memory {
             limit: Self::DEFAULT_MEMORY,
         };
@@ -281,16 +281,16 @@ pub enum Purpose {
     Plan,
 }
 
-/// Whether a server has a say in how its file is named.
+/// What files are named after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Naming {
-    /// The URL as given alone decides.
-    ByUrl,
+pub enum FileNames {
+    /// The URL as given.
+    FromUrl,
     /// The name in `Content-Disposition` (RFC 6266), made safe, takes the place of the file's own,
     /// within the layout's folders. So it is known only when the server has answered: a row whose
     /// file is there already costs a request, though not its body.
-    ByServer,
+    FromServer,
 }
 
 /// Headers that say how messages are framed, what becomes of their connection, or which parts are
@@ -450,7 +450,7 @@ pub enum Destination {
 /// ```
 /// use haulage::{Destination, Options, Output};
 ///
-/// let mut options = Options::into(".");
+/// let mut options = Options::new(".");
 /// options.destination = Destination::Output(Output::new(std::io::sink()));
 /// ```
 #[derive(Clone)]
@@ -477,14 +477,14 @@ impl fmt::Debug for Output {
 /// file's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Codings {
+pub enum ContentEncoding {
     /// None is asked for, and bytes are saved as they were sent, whatever their coding.
     #[default]
-    AsSent,
+    Keep,
     /// gzip, br and zstd are asked for, and undone (`deflate` too), at most five on top of one
     /// another. Each may stand for 64 MiB and for 250 times what was received, no more. Hashes and
     /// checksums are those of the file as it is saved.
-    Undone,
+    Decode,
 }
 
 /// What of a run stays in `.haul/` in the destination, and which runs may use the destination at

@@ -173,7 +173,7 @@ fn strange(column: &str) -> rusqlite::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{Layout, Naming};
+    use crate::options::{FileNames, Layout};
     use crate::plan::accepted::Accepted;
     use crate::plan::layout;
     use crate::plan::registry::{Claim, Names};
@@ -213,7 +213,7 @@ mod tests {
         });
         request.ask = Some(Ask {
             recorded: Some(Recorded { list: 3, row: 4 }),
-            ..Ask::of(&request, Layout::Flat, Naming::ByUrl)
+            ..Ask::of(&request, Layout::Flat, FileNames::FromUrl)
         });
         request
     }

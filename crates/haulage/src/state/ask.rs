@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::options::{Layout, Naming};
+use crate::options::{FileNames, Layout};
 use crate::request::Request;
 pub(crate) use crate::row_key::{Ask, Recorded};
 
 impl Ask {
-    pub(crate) fn of(request: &Request, layout: Layout, naming: Naming) -> Self {
+    pub(crate) fn of(request: &Request, layout: Layout, naming: FileNames) -> Self {
         let mut hasher = Sha256::new();
         let mut part = |text: &str| {
             hasher.update((text.len() as u64).to_le_bytes());
@@ -23,8 +23,8 @@ impl Ask {
             Layout::Row => "row",
         });
         part(match naming {
-            Naming::ByUrl => "by url",
-            Naming::ByServer => "by server",
+            FileNames::FromUrl => "by url",
+            FileNames::FromServer => "by server",
         });
         part(request.name.as_ref().map_or("", |name| name.as_str()));
         for checksum in &request.checksums {
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn ask(request: &Request) -> Ask {
-        Ask::of(request, Layout::Flat, Naming::ByUrl)
+        Ask::of(request, Layout::Flat, FileNames::FromUrl)
     }
 
     #[test]
@@ -88,8 +88,8 @@ mod tests {
         for other in [
             ask(&request().named("b").unwrap()),
             ask(&request().checksum(sum).unwrap()),
-            Ask::of(&request(), Layout::Tree, Naming::ByUrl),
-            Ask::of(&request(), Layout::Flat, Naming::ByServer),
+            Ask::of(&request(), Layout::Tree, FileNames::FromUrl),
+            Ask::of(&request(), Layout::Flat, FileNames::FromServer),
         ] {
             assert_ne!(other.key, KEY);
         }

@@ -156,7 +156,7 @@ impl Record {
             fetched: 0,
             from_earlier_runs: 0,
             kept: 0,
-            restarted: None,
+            restart_reason: None,
             ask: Some(self.ask),
         }
     }

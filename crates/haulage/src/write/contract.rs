@@ -240,7 +240,7 @@ macro_rules! contract {
 }
 
 fn directory(path: &Path) -> Arc<Storage> {
-    let mut options = Options::into(path);
+    let mut options = Options::new(path);
     options.workspace = Workspace::Keep;
     options.min_free = Some(0);
     Storage::of(Arc::new(Directory::open(path, &options).unwrap().0))

@@ -16,7 +16,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::into(folder.path());
+        let mut options = Options::new(folder.path());
         // A repetition follows at once, so that no test waits.
         options.retry.base = Duration::ZERO;
         Self { folder, options }

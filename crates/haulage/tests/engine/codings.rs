@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haulage::{Algorithm, Codings, Request};
+use haulage::{Algorithm, ContentEncoding, Request};
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
@@ -21,7 +21,7 @@ fn coded(body: Vec<u8>, codings: &str) -> Script {
 
 fn undoing() -> Bench {
     let mut bench = Bench::new();
-    bench.options.codings = Codings::Undone;
+    bench.options.content_encoding = ContentEncoding::Decode;
     bench
 }
 

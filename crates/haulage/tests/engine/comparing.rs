@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::SystemTime;
 
-use haulage::{Codings, Existing, Layout, Naming, Outcome, Place, Purpose, Renamed, Request, Row};
+use haulage::{
+    ContentEncoding, Existing, FileNames, Layout, Outcome, Place, Purpose, Renamed, Request, Row,
+};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, expecting, get, kind, named, next_outcome, rest};
@@ -185,7 +187,7 @@ fn an_undone_coding_tells_no_length() {
     let script = Script::ok(Body::of(coded.clone())).last_modified(OLD);
     origin.on("/a", script.header("content-encoding", "gzip"));
     let mut bench = without_state();
-    bench.options.codings = Codings::Undone;
+    bench.options.content_encoding = ContentEncoding::Decode;
     // Of the length that the encoded body has, and of its time.
     put(&bench.path("a"), &vec![b'x'; coded.len()], Some(OLD));
     let outcome = bench.fetch(&origin.url("/a"));
@@ -688,7 +690,7 @@ fn a_name_that_the_server_gives_is_compared_as_well() {
     origin.on("/half", named(Script::ok(Body::of("hello there"))));
     origin.on("/other", named(Script::ok(Body::of("other"))));
     let mut bench = without_state();
-    bench.options.naming = Naming::ByServer;
+    bench.options.file_names = FileNames::FromServer;
     bench.write("a", "hello");
     assert_eq!(ended(&bench.fetch(&origin.url("/same"))), ("skipped", "a"));
     assert_eq!(ended(&bench.fetch(&origin.url("/half"))), ("done", "a"));

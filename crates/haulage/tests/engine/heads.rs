@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use haulage::Naming;
+use haulage::FileNames;
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
@@ -147,7 +147,7 @@ fn folded_and_odd_values_are_used_like_any_other() {
         raw("HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=\"a\x01c.txt\"\r\nContent-Length: 1\r\n\r\n2"),
     );
     let mut bench = Bench::new();
-    bench.options.naming = Naming::ByServer;
+    bench.options.file_names = FileNames::FromServer;
     for path in ["/folded", "/control"] {
         assert_done(&bench.fetch(&origin.url(path)));
     }

@@ -339,7 +339,7 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
     assert_eq!(origin.tally().requests, asked);
     assert_eq!(bench.names(), ["there", "unknown"]);
     let nowhere = bench.path("nowhere");
-    let mut options = Options::into(&nowhere);
+    let mut options = Options::new(&nowhere);
     options.purpose = Purpose::Plan;
     let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });
@@ -403,7 +403,7 @@ fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
     drop(engine);
     let origin = files();
     let folder = bench.path("new");
-    let mut options = Options::into(&folder);
+    let mut options = Options::new(&folder);
     options.workspace = Workspace::RemoveWhenDone;
     let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });

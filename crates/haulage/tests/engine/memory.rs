@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haulage::{Codings, Destination, Options, Outcome};
+use haulage::{ContentEncoding, Destination, Options, Outcome};
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, expecting, get, kind};
@@ -156,7 +156,7 @@ fn codings_are_undone_in_memory() {
     let coded = Body::of(encoder.finish().unwrap());
     origin.on("/a", Script::ok(coded).header("content-encoding", "gzip"));
     let mut bench = memory(1 << 20);
-    bench.options.codings = Codings::Undone;
+    bench.options.content_encoding = ContentEncoding::Decode;
     let outcome = bench.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert!(content(&outcome) == text);

@@ -75,7 +75,7 @@ fn under_a_checksum_mirrors_bring_shares_side_by_side() {
         ("", "")
     );
     assert_eq!((outcome.verified.name(), outcome.segments), ("checksum", 2));
-    assert_eq!(outcome.restarted, None);
+    assert_eq!(outcome.restart_reason, None);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(mirror.log().len(), 1);
     assert_eq!(outcome.verified.name(), "checksum");
-    let why = outcome.restarted.unwrap();
+    let why = outcome.restart_reason.unwrap();
     assert!(why.contains("one of its URLs has another file"), "{why}");
 }
 

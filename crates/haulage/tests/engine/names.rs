@@ -1,6 +1,6 @@
 //! What stands in a name beyond what every system takes: it stays where the destination accepts it.
 
-use haulage::{Layout, Naming, Purpose};
+use haulage::{FileNames, Layout, Purpose};
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, named};
@@ -72,7 +72,7 @@ fn names_by_hand_by_layout_and_by_server_keep_it_too() {
         "{in_tree:?}"
     );
     bench.options.layout = Layout::Flat;
-    bench.options.naming = Naming::ByServer;
+    bench.options.file_names = FileNames::FromServer;
     let by_server = bench.fetch(&origin.url("/s"));
     assert_eq!(by_server.path.as_deref(), Some("12:30.txt"));
 }

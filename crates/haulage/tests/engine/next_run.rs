@@ -140,7 +140,7 @@ fn row_16_between_runs_a_file_may_change() {
         let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
         assert_done(&outcome);
         assert_is(&bench, &b());
-        assert!(outcome.restarted.unwrap().contains("has changed"));
+        assert!(outcome.restart_reason.unwrap().contains("has changed"));
         assert!(parts(&bench).is_empty());
     }
 }

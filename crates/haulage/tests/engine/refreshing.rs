@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use haulage::{Algorithm, Existing, Naming, Outcome, Purpose, Request};
+use haulage::{Algorithm, Existing, FileNames, Outcome, Purpose, Request};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, expecting, get, kind, rest};
@@ -330,7 +330,7 @@ fn a_name_that_the_server_gives_is_compared_with_what_its_response_says() {
     origin.on("/2", named(file("newer", NEW)));
     origin.on("/3", named(Script::ok(Body::of("undated"))));
     let mut bench = refreshing(Bench::new());
-    bench.options.naming = Naming::ByServer;
+    bench.options.file_names = FileNames::FromServer;
     put(&bench, "a", "hello", time(OLD));
     let outcome = bench.fetch(&origin.url("/1"));
     assert_unchanged(&outcome, "a");

@@ -1,7 +1,7 @@
 //! What was brought of a file is gone on with where it is safe; everywhere else the file is begun
 //! again. Bytes of two entities are never joined. Rows 12 to 24 of docs/faults.md.
 
-use haulage::{Codings, Outcome, Request};
+use haulage::{ContentEncoding, Outcome, Request};
 use origin::{Body, Origin, RangeLie, Script};
 
 use crate::bench::{Bench, assert_done, expecting, kind};
@@ -31,7 +31,7 @@ fn a_broken_download_goes_on_where_it_stopped() {
     assert_eq!((outcome.attempts, outcome.resumed), (2, BREAK));
     assert_eq!((outcome.bytes, outcome.verified.name()), (LENGTH, "length"));
     assert_eq!(outcome.http_status, Some(206));
-    assert!(outcome.restarted.is_none());
+    assert!(outcome.restart_reason.is_none());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn row_12_a_whole_file_in_answer_to_a_range_starts_from_its_first_byte() {
     assert_done(&outcome);
     assert_is(&bench, &a());
     assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
-    let why = outcome.restarted.unwrap();
+    let why = outcome.restart_reason.unwrap();
     assert!(why.contains("no part of the file"), "{why}");
     assert_eq!(outcome.resumed, 0);
 }
@@ -94,7 +94,7 @@ fn rows_13_and_15_what_is_no_part_that_was_asked_for_is_refused() {
         assert_done(&outcome);
         assert_is(&bench, &a());
         assert_eq!(ranges(&origin), ["", "bytes=1048576-", ""], "{lie:?}");
-        let why = outcome.restarted.unwrap();
+        let why = outcome.restart_reason.unwrap();
         assert!(why.contains(says), "{lie:?}: {why}");
         assert_eq!((outcome.attempts, outcome.resumed), (3, 0));
     }
@@ -116,7 +116,7 @@ fn whole_file_as_a_206_in_answer_to_a_range_starts_from_its_first_byte() {
             assert_is(&bench, &body);
             assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
             assert_eq!((outcome.resumed, outcome.attempts), (0, 2));
-            assert!(outcome.restarted.is_some());
+            assert!(outcome.restart_reason.is_some());
         }
     }
 }
@@ -127,7 +127,7 @@ fn other_success_in_answer_to_a_range_is_no_part_and_no_file() {
         let answer = Script::status(status).body(Body::of("x")).etag("\"a\"");
         let (origin, bench, outcome) = after_a_break(entity(), [answer]);
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 2), "{status}");
-        assert!(bench.names().is_empty() && outcome.restarted.is_none());
+        assert!(bench.names().is_empty() && outcome.restart_reason.is_none());
         assert_eq!(origin.log().len(), 2);
     }
     // What is not ready yet is gone on with later.
@@ -136,7 +136,7 @@ fn other_success_in_answer_to_a_range_is_no_part_and_no_file() {
     assert_done(&outcome);
     assert_is(&bench, &a());
     assert_eq!(ranges(&origin), ["", "bytes=1048576-", "bytes=1048576-"]);
-    assert_eq!((outcome.resumed, outcome.restarted), (BREAK, None));
+    assert_eq!((outcome.resumed, outcome.restart_reason), (BREAK, None));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn row_14_a_part_that_is_shorter_than_asked_is_taken_and_the_rest_asked_for() {
         ranges[..4],
         ["", "bytes=1048576-", "bytes=2621440-", "bytes=3407872-"]
     );
-    assert!(outcome.restarted.is_none());
+    assert!(outcome.restart_reason.is_none());
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn rows_16_and_18_a_file_that_changes_is_the_new_one_whole_however_its_server_ta
             assert_done(&outcome);
             assert_is(&bench, &new);
             assert_eq!(origin.log().len(), requests, "{lie:?}");
-            let why = outcome.restarted.unwrap();
+            let why = outcome.restart_reason.unwrap();
             assert!(why.contains("has changed"), "{lie:?}: {why}");
             assert_eq!(outcome.etag.as_deref(), Some("\"b\""));
         }
@@ -214,7 +214,7 @@ fn row_17_a_part_whose_tag_is_weak_now_is_not_joined() {
     );
     assert_done(&outcome);
     assert_is(&bench, &b());
-    let why = outcome.restarted.unwrap();
+    let why = outcome.restart_reason.unwrap();
     assert!(why.contains("did not say whether"), "{why}");
 }
 
@@ -244,7 +244,7 @@ fn row_21_what_came_in_a_coding_is_begun_again() {
     let origin = Origin::plain();
     origin.on("/file", [broken(entity()), entity()]);
     let mut bench = Bench::new();
-    bench.options.codings = Codings::Undone;
+    bench.options.content_encoding = ContentEncoding::Decode;
     assert_done(&bench.fetch(&origin.url("/file")));
     assert_is(&bench, &a());
     assert_eq!(header(&origin.log()[1], "accept-encoding"), "identity");
@@ -290,7 +290,7 @@ fn row_24_where_a_url_leads_may_change_and_what_is_there_may_not() {
         assert_is(&bench, &body);
         assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
         assert_eq!(origin.log().len(), 2 * requests);
-        assert_eq!(outcome.restarted.is_none(), same);
+        assert_eq!(outcome.restart_reason.is_none(), same);
     }
 }
 

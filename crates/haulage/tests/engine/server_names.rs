@@ -1,13 +1,13 @@
 //! Names that servers give (Content-Disposition).
 
-use haulage::{Existing, Naming, Outcome, Purpose};
+use haulage::{Existing, FileNames, Outcome, Purpose};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, named};
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
-    bench.options.naming = Naming::ByServer;
+    bench.options.file_names = FileNames::FromServer;
     bench
 }
 
@@ -160,7 +160,7 @@ fn a_file_that_is_there_is_seen_before_its_body_however_long_that_is() {
         origin.on("/a", long().header("content-disposition", field));
         origin.on("/report.pdf", long());
         let mut bench = Bench::trusting(&origin);
-        bench.options.naming = Naming::ByServer;
+        bench.options.file_names = FileNames::FromServer;
         bench.options.max_size = Some(1000);
         // What one URL has been found to have is not taken from it for the other.
         bench.options.workspace = haulage::Workspace::RemoveWhenDone;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use haulage::Codings;
+use haulage::ContentEncoding;
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, expecting, get, kind};
@@ -222,11 +222,14 @@ fn transfer_coding_has_the_bounds_of_a_content_coding() {
 fn content_coding_below_a_transfer_coding_stays_unless_asked() {
     let stored = gzip(&text());
     let script = chunked(zlib(&stored), "deflate, chunked").header("content-encoding", "gzip");
-    for (codings, file) in [(Codings::AsSent, &stored), (Codings::Undone, &text())] {
+    for (codings, file) in [
+        (ContentEncoding::Keep, &stored),
+        (ContentEncoding::Decode, &text()),
+    ] {
         let origin = Origin::plain();
         origin.on("/a", script.clone());
         let mut bench = Bench::new();
-        bench.options.codings = codings;
+        bench.options.content_encoding = codings;
         assert_done(&bench.fetch(&origin.url("/a")));
         assert!(bench.read("a") == *file);
     }

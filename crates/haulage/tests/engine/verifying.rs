@@ -254,12 +254,12 @@ fn a_digest_of_what_was_sent_says_nothing_of_what_that_stands_for() {
     let script = Script::ok(Body::of(packed)).header("content-encoding", "zstd");
     origin.on("/a", script.header("repr-digest", &digest));
     let mut bench = Bench::new();
-    bench.options.codings = haulage::Codings::Undone;
+    bench.options.content_encoding = haulage::ContentEncoding::Decode;
     let outcome = bench.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!(bench.read("a"), b"hello");
     // As it was sent, it is not what it should be.
-    bench.options.codings = haulage::Codings::AsSent;
+    bench.options.content_encoding = haulage::ContentEncoding::Keep;
     let outcome = bench
         .run([crate::bench::named(&origin.url("/a"), "b")])
         .pop()

@@ -81,7 +81,11 @@ impl Run {
     /// A request gets its name, and goes to its host's queue if there is something to fetch.
     fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
         if self.state.is_some() {
-            request.ask = Some(Ask::of(&request, self.options.layout, self.options.naming));
+            request.ask = Some(Ask::of(
+                &request,
+                self.options.layout,
+                self.options.file_names,
+            ));
         }
         let (place, ask) = (request.place.as_ref(), request.ask.as_ref());
         let known = match self.ledger.recall(row, place, ask, request.url()) {

@@ -26,7 +26,7 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
         http_status: item.http_status,
         attempts: item.attempts,
         resumed: item.progress.resumed,
-        restarted: item.progress.restart_reason,
+        restart_reason: item.progress.restart_reason,
         duration,
         fetched,
         ..of_row(item.row, label, started)
@@ -60,7 +60,7 @@ pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome 
         fetched: 0,
         from_earlier_runs: 0,
         kept: 0,
-        restarted: None,
+        restart_reason: None,
         ask: None,
         reservation: None,
         has_counts: true,

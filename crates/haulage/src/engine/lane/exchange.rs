@@ -15,7 +15,7 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::origin;
 use crate::fetch::redirect;
-use crate::options::Codings;
+use crate::options::ContentEncoding;
 use crate::plan::coding;
 use crate::plan::existing::Offered;
 use crate::plan::fields::Fields;
@@ -201,7 +201,7 @@ impl Lane {
         if item.at_name != AtName::Unknown {
             return None;
         }
-        let undoes_content = self.run.options.codings == Codings::Undone;
+        let undoes_content = self.run.options.content_encoding == ContentEncoding::Decode;
         let is_decoded = fields.is_some_and(|fields| {
             !coding::to_undo(fields, undoes_content).is_ok_and(|all| all.is_empty())
         });

@@ -12,7 +12,7 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::connection::Connection;
 use crate::inflow::{Inflow, Turn};
-use crate::options::Codings;
+use crate::options::ContentEncoding;
 use crate::plan::coding;
 use crate::plan::head::{Entity, Head};
 use crate::plan::size;
@@ -84,7 +84,7 @@ impl Lane {
         let Some(memory) = &self.run.parts.storage.memory else {
             return Ok(());
         };
-        let undoes = self.run.options.codings == Codings::Undone;
+        let undoes = self.run.options.content_encoding == ContentEncoding::Decode;
         let is_coded = !coding::to_undo(&head.fields, undoes)?.is_empty();
         let scale = if is_coded { EXPANSION } else { 1 };
         let reserved = memory.reserve(part.number(), entity.length, scale);

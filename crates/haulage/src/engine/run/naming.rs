@@ -19,7 +19,7 @@ use crate::sync::lock;
 /// The names of a run's rows.
 pub(crate) struct Naming {
     layout: Layout,
-    named_by: options::Naming,
+    named_by: options::FileNames,
     purpose: Purpose,
     portable_names: bool,
     /// Each row has its own bytes in memory, whatever it is called.
@@ -53,7 +53,7 @@ impl Naming {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             layout: options.layout,
-            named_by: options.naming,
+            named_by: options.file_names,
             purpose: options.purpose,
             portable_names: options.portable_names,
             is_nameless: matches!(options.destination, options::Destination::Memory { .. }),
@@ -65,7 +65,7 @@ impl Naming {
     /// Returns whether a row's name is known only once its server has answered; then nothing is
     /// known before of what stands there.
     pub(crate) fn is_named_later(&self, request: &Request) -> bool {
-        self.named_by == options::Naming::ByServer && request.name.is_none()
+        self.named_by == options::FileNames::FromServer && request.name.is_none()
     }
 
     /// Returns what names may hold beyond what every system takes. The first call asks the
@@ -135,7 +135,7 @@ impl Naming {
         let (given, checksums) = (request.url(), &request.checksums);
         match (self.layout, &request.name) {
             (Layout::Row, Some(_)) => names.claim_beside_numbered(wanted, row, given, checksums),
-            (Layout::Row, None) if self.named_by == options::Naming::ByUrl => {
+            (Layout::Row, None) if self.named_by == options::FileNames::FromUrl => {
                 names.claim_numbered(wanted, given, checksums)
             }
             _ => names.claim(wanted, given, checksums),

@@ -7,7 +7,7 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::engine::item::progress::Progress;
 use crate::error::Error;
 use crate::http_url::HttpUrl;
-use crate::options::{Codings, Options};
+use crate::options::{ContentEncoding, Options};
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{Entity, Head};
@@ -38,7 +38,7 @@ pub(crate) struct Parts {
     /// What earlier runs have recorded; `None` if nothing is recorded.
     state: Option<Arc<State>>,
     hashes: Vec<Algorithm>,
-    codings: Codings,
+    codings: ContentEncoding,
     max_size: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Parts {
             assemblies: assemblies.unwrap_or_default(),
             state,
             hashes: options.hashes.clone(),
-            codings: options.codings,
+            codings: options.content_encoding,
             max_size: options.max_size,
         }
     }
@@ -76,7 +76,7 @@ impl Parts {
         entity: &Entity,
         headers: &Fields,
     ) -> Result<Option<Box<Content>>, Error> {
-        let codings = coding::to_undo(headers, self.codings == Codings::Undone)?;
+        let codings = coding::to_undo(headers, self.codings == ContentEncoding::Decode)?;
         // What is saved as it was sent is measured as it comes in.
         let most = self.max_size.filter(|_| !codings.is_empty());
         let (hashes, expected) = self.expected_of(request, entity);
@@ -125,7 +125,7 @@ impl Parts {
             return None;
         }
         let vouched = vouched::read(head.status, &head.fields);
-        if vouched.is_encoded && self.codings == Codings::Undone {
+        if vouched.is_encoded && self.codings == ContentEncoding::Decode {
             return None;
         }
         vouched.checksums.into_iter().next()

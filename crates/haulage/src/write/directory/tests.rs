@@ -14,7 +14,7 @@ fn target(name: &str) -> TargetName {
 }
 
 fn options(workspace: Workspace) -> Options {
-    let mut options = Options::into("not used");
+    let mut options = Options::new("not used");
     options.workspace = workspace;
     options.min_free = Some(0);
     options

@@ -21,7 +21,7 @@ fn target(name: &str) -> TargetName {
 }
 
 fn open(path: &Path) -> Arc<Directory> {
-    let mut options = Options::into(path);
+    let mut options = Options::new(path);
     options.durability = Durability::None;
     options.min_free = Some(0);
     Arc::new(Directory::open(path, &options).unwrap().0)
