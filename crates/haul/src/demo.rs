@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use haulage::source::Pattern;
-use haulage::{Existing, Options, Row, Workspace};
+use haulage::{EngineOptions, Existing, Row, RunOptions, Workspace};
 use origin::Origin;
 use origin::flags::CODES;
 
@@ -35,8 +35,9 @@ pub(crate) fn run(demo: &Demo) -> Result<Exit, Problem> {
 }
 
 fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
-    let mut options = Options::new(directory);
-    options.jobs = JOBS;
+    let mut engine = EngineOptions::default();
+    engine.jobs = JOBS;
+    let mut options = RunOptions::new(directory);
     options.existing = Existing::Overwrite;
     options.workspace = Workspace::RemoveWhenDone;
     let rows = Pattern::parse(&flags_at(server))?
@@ -53,6 +54,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         volume: Volume::Normal,
     };
     Ok(Settings {
+        engine,
         options,
         inputs,
         display: match Attended::now(false) {

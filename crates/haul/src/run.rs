@@ -51,7 +51,7 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
 
 /// A run under way.
 struct Run {
-    engine: Engine,
+    handle: haulage::Run,
     events: Events,
     /// Lists that break off are told of here.
     broken: Receiver<Error>,
@@ -98,16 +98,18 @@ impl Run {
         let mut interrupts =
             Interrupts::listen(display.is_drawn()).map_err(|cause| no_system(&cause))?;
         let (options, when_busy) = (settings.options, settings.when_busy);
-        let mut engine = start::start(options, when_busy, &mut interrupts, display).await?;
+        let engine = Engine::start(settings.engine).map_err(Problem::from)?;
+        let mut handle =
+            start::start(&engine, options, when_busy, &mut interrupts, display).await?;
         let results = results.map(Opened::begin).transpose()?;
-        let events = engine.events();
+        let events = handle.events();
         let (sources, broken) = settings.inputs.into_parts();
         for rows in sources {
-            engine.feed(rows);
+            handle.feed(rows);
         }
-        engine.close();
+        handle.close();
         let run = Self {
-            engine,
+            handle,
             events,
             broken,
             results,
@@ -155,7 +157,7 @@ impl Run {
     fn sum_up(&mut self) {
         self.summary.elapsed = self.started.elapsed();
         self.summary.interrupted |= matches!(self.state, State::Interrupted | State::Unwritable);
-        self.summary.total = self.engine.input_rows();
+        self.summary.total = self.handle.input_rows();
         if self.summary.interrupted && self.summary.total.is_none() {
             self.summary.total = self.total.within(COUNTING);
         }
@@ -228,7 +230,7 @@ impl Run {
 
     fn stop(&mut self, why: State) {
         self.state = why;
-        self.engine.cancel();
+        self.handle.cancel();
     }
 }
 

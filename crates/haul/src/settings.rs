@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
-    AddressFamily, Checksum, ContentEncoding, Durability, Existing, FileNames, HttpVersion, Layout,
-    Options, PlainHttp, Purpose, Request, RetryFailed, Roots, TlsOptions, Verification, Workspace,
+    AddressFamily, Checksum, ContentEncoding, Durability, EngineOptions, Existing, FileNames,
+    HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, Roots, RunOptions, TlsOptions,
+    Verification, Workspace,
 };
 use http::header::USER_AGENT;
 
@@ -23,7 +24,8 @@ use crate::values::{Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
 pub(crate) struct Settings {
-    pub(crate) options: Options,
+    pub(crate) engine: EngineOptions,
+    pub(crate) options: RunOptions,
     pub(crate) inputs: Inputs,
     pub(crate) display: Display,
     pub(crate) results: Option<(ResultsTarget, Form)>,
@@ -52,6 +54,7 @@ impl TryFrom<Download> for Settings {
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         Ok(Self {
+            engine: engine(&download),
             options,
             inputs,
             display: display(&download, Attended::now(uses_stdout)),
@@ -67,10 +70,18 @@ impl TryFrom<Download> for Settings {
     }
 }
 
-fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
-    let mut options = Options::new(&download.directory);
+fn engine(download: &Download) -> EngineOptions {
+    let mut options = EngineOptions::default();
     options.jobs = download.jobs;
     options.per_host = download.per_host;
+    options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
+    options.limit_rate = download.limit_rate.and_then(Rate::limit);
+    options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
+    options
+}
+
+fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem> {
+    let mut options = RunOptions::new(&download.directory);
     options.split = download.split;
     options.min_split_size = download.min_split_size.0;
     options.retry.retries = download.retries;
@@ -88,10 +99,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
     options.connect_timeout = download.connect_timeout.0;
     options.timeout = download.timeout.0;
     options.lowest_speed = download.lowest_speed.0;
-    options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
     options.robots = download.robots;
-    options.limit_rate = download.limit_rate.and_then(Rate::limit);
-    options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
     options.max_time = download.max_time.map(|time| time.0);
     options.max_size = download.max_size.map(|size| size.0);
     options.max_redirects = download.max_redirects;
@@ -100,17 +108,17 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         (false, false) => PlainHttp::AsGiven,
         (false, true) => PlainHttp::Anywhere,
     };
-    options.http = match (download.http1, download.http2_prior_knowledge) {
+    options.route.http = match (download.http1, download.http2_prior_knowledge) {
         (true, _) => HttpVersion::Http1,
         (false, false) => HttpVersion::Negotiated,
         (false, true) => HttpVersion::Http2PriorKnowledge,
     };
-    options.resolve = download
+    options.route.resolve = download
         .resolve
         .iter()
         .map(|given| given.0.clone())
         .collect();
-    options.addresses = match (download.ipv4, download.ipv6) {
+    options.route.addresses = match (download.ipv4, download.ipv6) {
         (true, _) => AddressFamily::Ipv4,
         (false, false) => AddressFamily::Any,
         (false, true) => AddressFamily::Ipv6,
@@ -131,7 +139,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<Options, Problem> {
         }
     }
     options.credentials = download.user.as_ref().map(|user| user.0.clone());
-    options.tls = TlsOptions {
+    options.route.tls = TlsOptions {
         roots: download.cacert.clone().map_or(Roots::System, Roots::File),
         verification: if download.insecure {
             Verification::Insecure
@@ -165,7 +173,7 @@ fn title(lists: &[PathBuf]) -> String {
 }
 
 /// What is to become of the files.
-fn files(options: &mut Options, download: &Download) {
+fn files(options: &mut RunOptions, download: &Download) {
     options.file_names = if download.content_disposition {
         FileNames::FromServer
     } else {
@@ -423,10 +431,11 @@ mod tests {
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
+        let engine = engine(&download(line));
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
         assert_eq!(
-            (options.jobs, options.per_host, options.retry.retries),
+            (engine.jobs, engine.per_host, options.retry.retries),
             (3, Some(2), 1)
         );
         assert_eq!(
@@ -434,27 +443,27 @@ mod tests {
             (1, 120)
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
-        assert_eq!(options.delay.as_millis(), 1500);
+        assert_eq!(engine.delay.as_millis(), 1500);
         assert!(options.robots);
-        assert_eq!(options.limit_rate, NonZeroU64::new(5 << 20));
-        assert_eq!(options.limit_rate_per_host, NonZeroU64::new(500 << 10));
+        assert_eq!(engine.limit_rate, NonZeroU64::new(5 << 20));
+        assert_eq!(engine.limit_rate_per_host, NonZeroU64::new(500 << 10));
         assert_eq!(options.max_errors, Some(7));
         assert_eq!(options.purpose, Purpose::Plan);
         assert_eq!(options.file_names, FileNames::FromServer);
         assert!(options.portable_names);
         assert_eq!(options.lowest_speed, 2048);
         assert_eq!(options.plain_http, PlainHttp::Never);
-        assert_eq!(options.http, HttpVersion::Http1);
-        assert_eq!(options.resolve.len(), 2);
-        assert_eq!(options.addresses, AddressFamily::Ipv4);
+        assert_eq!(options.route.http, HttpVersion::Http1);
+        assert_eq!(options.route.resolve.len(), 2);
+        assert_eq!(options.route.addresses, AddressFamily::Ipv4);
         assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");
         assert_eq!(options.credentials.unwrap().user, "a");
-        assert_eq!(options.tls.roots, Roots::File("ca.pem".into()));
-        assert_eq!(options.tls.verification, Verification::Insecure);
+        assert_eq!(options.route.tls.roots, Roots::File("ca.pem".into()));
+        assert_eq!(options.route.tls.verification, Verification::Insecure);
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.content_encoding, ContentEncoding::Decode);
@@ -481,12 +490,12 @@ mod tests {
         let plain_http = options("http://a/ --allow-downgrade").plain_http;
         assert_eq!(plain_http, PlainHttp::Anywhere);
         assert_eq!(options("http://a/").plain_http, PlainHttp::AsGiven);
-        let http = options("http://a/ --http2-prior-knowledge").http;
+        let http = options("http://a/ --http2-prior-knowledge").route.http;
         assert_eq!(http, HttpVersion::Http2PriorKnowledge);
-        assert_eq!(options("http://a/").http, HttpVersion::Negotiated);
-        let addresses = options("http://a/ -6").addresses;
+        assert_eq!(options("http://a/").route.http, HttpVersion::Negotiated);
+        let addresses = options("http://a/ -6").route.addresses;
         assert_eq!(addresses, AddressFamily::Ipv6);
-        assert_eq!(options("http://a/").addresses, AddressFamily::Any);
+        assert_eq!(options("http://a/").route.addresses, AddressFamily::Any);
         for (word, existing) in [
             ("auto", Existing::Auto),
             ("skip", Existing::Skip),
@@ -502,7 +511,7 @@ mod tests {
     #[test]
     fn the_user_agent_can_be_changed_and_left_out() {
         let agent = |line: &str| options(&download(line), GivenAs::List).unwrap().user_agent;
-        assert_eq!(agent("http://a/").unwrap(), Options::DEFAULT_USER_AGENT);
+        assert_eq!(agent("http://a/").unwrap(), RunOptions::DEFAULT_USER_AGENT);
         assert_eq!(agent("http://a/ -H User-Agent:me").unwrap(), "me");
         assert_eq!(agent("http://a/ --user-agent="), None);
     }

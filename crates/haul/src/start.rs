@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haulage::{Engine, Error, Options};
+use haulage::{Engine, Error, Run, RunOptions};
 use tokio::time;
 
 use crate::exit::Problem;
@@ -37,15 +37,16 @@ impl From<Problem> for Unstarted {
 /// Starts a run. While another one keeps it out, it waits, unless that is not wanted; it says for
 /// whom, once for each.
 pub(crate) async fn start(
-    options: Options,
+    engine: &Engine,
+    options: RunOptions,
     when_busy: WhenBusy,
     interrupts: &mut Interrupts,
     display: &mut dyn Reporter,
-) -> Result<Engine, Unstarted> {
+) -> Result<Run, Unstarted> {
     let mut told = String::new();
     loop {
-        let error = match Engine::start(options.clone()) {
-            Ok(engine) => return Ok(engine),
+        let error = match engine.open(options.clone()) {
+            Ok(run) => return Ok(run),
             Err(error) => error,
         };
         let Some(run) = waits_for(&error, when_busy) else {

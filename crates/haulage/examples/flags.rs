@@ -1,7 +1,7 @@
 //! Twenty flags, four at a time: the job that people write a script for.
 
 #![expect(clippy::print_stdout, reason = "it tells what became of them")]
-use haulage::{Error, Existing, Options, source::Pattern};
+use haulage::{Error, Existing, RunOptions, source::Pattern};
 use std::time::Instant;
 
 const COUNTRIES: &str = "cn,in,us,id,br,pk,ng,bd,ru,jp,mx,ph,vn,et,eg,de,ir,tr,cd,fr";
@@ -13,8 +13,8 @@ async fn main() -> Result<(), Error> {
         "{server}/data/flags/{{<cc>{COUNTRIES}}}/{{<cc>}}.gif"
     ))?;
 
-    let mut options = Options::new("downloads");
-    options.jobs = 4;
+    let mut options = RunOptions::new("downloads");
+    options.jobs = Some(4);
     options.existing = Existing::Overwrite;
 
     let start = Instant::now();

@@ -57,7 +57,7 @@ pub enum Event {
     /// A list broke off: what was read of it goes on, the rest is unknown.
     InputFailed(Error),
     /// So many items have failed that the run stops
-    /// ([`Options::max_errors`](crate::Options::max_errors)).
+    /// ([`RunOptions::max_errors`](crate::RunOptions::max_errors)).
     TooManyErrors(u64),
     /// The destination became unusable: nothing more is started.
     Stopped(Error),

@@ -2,13 +2,14 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::meter::Meter;
 use crate::rate::{Limit, Place};
 
-/// The limits of a run.
+/// The limits of an engine.
 #[derive(Debug)]
 pub(crate) struct Rates {
     total: Limit,
@@ -16,16 +17,27 @@ pub(crate) struct Rates {
     meter: Arc<Meter>,
 }
 
-/// What comes from one host: counted, and kept to the limits.
+/// What comes in for one run: its own limit, within those of the engine.
+#[derive(Debug)]
+pub(crate) struct RunInflow {
+    limit: Limit,
+    meter: Meter,
+    /// Nobody waits any more, under any limit.
+    is_lifted: AtomicBool,
+}
+
+/// What comes from one host for one run: counted, and kept to the limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Inflow {
     rates: Arc<Rates>,
     meter: Arc<Meter>,
+    run: Arc<RunInflow>,
 }
 
 /// It is somebody's turn to receive.
 #[derive(Debug)]
 pub(crate) struct Turn {
+    run: Option<Place>,
     host: Option<Place>,
     total: Option<Place>,
 }
@@ -52,60 +64,88 @@ impl Rates {
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
+}
 
-    /// Nobody waits any more.
+impl RunInflow {
+    /// Returns the inflow of a run, with its limit in bytes per second; `None` is no limit.
+    pub(crate) fn new(rate: Option<NonZeroU64>) -> Self {
+        Self {
+            limit: Limit::new(rate),
+            meter: Meter::default(),
+            is_lifted: AtomicBool::new(false),
+        }
+    }
+
+    /// Changes the limit.
+    pub(crate) fn set_limit(&self, rate: Option<NonZeroU64>) {
+        self.limit.set(rate);
+    }
+
+    /// Returns how many bytes have come.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.meter.bytes()
+    }
+
+    /// Lets nobody wait any more, under any limit: the run is being stopped.
     pub(crate) fn lift(&self) {
-        self.set_total(None);
-        self.set_per_host(None);
+        self.is_lifted.store(true, Ordering::Release);
     }
 }
 
 impl Inflow {
-    pub(crate) fn new(rates: &Arc<Rates>, meter: Arc<Meter>) -> Self {
+    /// Returns the inflow of a run from the host that this meter measures.
+    pub(crate) fn new(rates: &Arc<Rates>, meter: Arc<Meter>, run: Arc<RunInflow>) -> Self {
         Self {
             rates: Arc::clone(rates),
             meter,
+            run,
         }
+    }
+
+    /// Returns whether it is that of this run.
+    pub(crate) fn is_of(&self, run: &Arc<RunInflow>) -> bool {
+        Arc::ptr_eq(&self.run, run)
     }
 
     /// Waits for a turn.
     pub(crate) async fn turn(&self) -> Turn {
         let mut turn = Turn::none();
-        // In this order: what waits for its host's takes nobody's in all.
-        while let Some(wait) = self.host_wait(&mut turn) {
-            tokio::time::sleep(wait).await;
-        }
-        while let Some(wait) = self.total_wait(&mut turn) {
+        while let Some(wait) = self.wait(&mut turn) {
             tokio::time::sleep(wait).await;
         }
         turn
     }
 
-    /// The same, on a thread that may block.
+    /// Waits for a turn, on a thread that may block.
     pub(crate) fn turn_blocking(&self) -> Turn {
         let mut turn = Turn::none();
-        while let Some(wait) = self.host_wait(&mut turn) {
-            thread::sleep(wait);
-        }
-        while let Some(wait) = self.total_wait(&mut turn) {
+        while let Some(wait) = self.wait(&mut turn) {
             thread::sleep(wait);
         }
         turn
     }
 
-    fn host_wait(&self, turn: &mut Turn) -> Option<Duration> {
-        let line = self.meter.line();
-        self.rates.per_host.wait(line, &mut turn.host)
+    /// Returns how long to wait before it is looked at again; `None` when the turn has come.
+    fn wait(&self, turn: &mut Turn) -> Option<Duration> {
+        if self.run.is_lifted.load(Ordering::Acquire) {
+            return None;
+        }
+        // In this order: what waits for its run's turn, or for its host's, takes nobody's in all.
+        (self.run.limit.wait(self.run.meter.line(), &mut turn.run))
+            .or_else(|| self.rates.per_host.wait(self.meter.line(), &mut turn.host))
+            .or_else(|| {
+                let line = self.rates.meter.line();
+                self.rates.total.wait(line, &mut turn.total)
+            })
     }
 
-    fn total_wait(&self, turn: &mut Turn) -> Option<Duration> {
-        let line = self.rates.meter.line();
-        self.rates.total.wait(line, &mut turn.total)
-    }
-
-    /// So many bytes have come in a turn.
+    /// Counts the bytes that have come in a turn.
     pub(crate) fn took(&self, turn: &Turn, bytes: u64) {
-        for (meter, place) in [(&self.meter, &turn.host), (&self.rates.meter, &turn.total)] {
+        for (meter, place) in [
+            (&self.run.meter, &turn.run),
+            (&*self.meter, &turn.host),
+            (&*self.rates.meter, &turn.total),
+        ] {
             meter.add(bytes);
             if let Some(place) = place {
                 meter.line().came(place, bytes);
@@ -117,6 +157,7 @@ impl Inflow {
 impl Turn {
     fn none() -> Self {
         Self {
+            run: None,
             host: None,
             total: None,
         }
@@ -124,7 +165,7 @@ impl Turn {
 
     /// How many bytes may be received in it.
     pub(crate) fn most(&self) -> u64 {
-        let places = self.host.iter().chain(&self.total);
+        let places = [&self.run, &self.host, &self.total].into_iter().flatten();
         places.map(Place::most).min().unwrap_or(u64::MAX)
     }
 }

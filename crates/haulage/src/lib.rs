@@ -1,11 +1,11 @@
 //! A list of URLs, of one line or of a hundred million, becomes complete, verified files.
 //!
 //! ```no_run
-//! use haulage::{Options, source::Pattern};
+//! use haulage::{RunOptions, source::Pattern};
 //!
 //! # async fn flags() -> Result<(), haulage::Error> {
 //! let flags = Pattern::parse("http://flupy.org/data/flags/{<cc>cn,in,us}/{<cc>}.gif")?;
-//! let mut outcomes = haulage::download(flags, Options::new("downloads"))?;
+//! let mut outcomes = haulage::download(flags, RunOptions::new("downloads"))?;
 //! while let Some(outcome) = outcomes.next().await {
 //!     println!("{}: {}", outcome.label, outcome.status.name());
 //! }
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`download`] is for a list that is known; [`Engine`] is the handle for one that grows while it
-//! is fetched, and for those who want every [`Event`]. Both are configured by [`Options`], take
+//! is fetched, and for those who want every [`Event`]. Both are configured by [`RunOptions`], take
 //! [`Request`]s from any iterator (see [`source`]), and give one [`Outcome`] for each. Neither
 //! needs a runtime of the caller's, prints anything, or touches signals.
 //!
@@ -54,6 +54,7 @@ mod options;
 mod outcome;
 mod plan;
 mod pool;
+mod priority;
 mod rate;
 mod request;
 mod row_key;
@@ -67,30 +68,29 @@ mod write;
 
 pub use checksum::{Algorithm, Checksum};
 pub use credentials::Credentials;
-pub use engine::{Engine, Events, Outcomes};
+pub use engine::{Engine, Events, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
-    AddressFamily, ContentEncoding, Destination, Durability, Existing, FileNames, HttpVersion,
-    Layout, Options, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots,
-    TlsOptions, Verification, Workspace,
+    AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Existing, FileNames,
+    HttpVersion, Layout, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots,
+    Route, RunOptions, TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
+pub use priority::Priority;
 pub use request::{BadRow, Place, Request, Row};
 pub use state::{Results, results};
 
-/// Downloads a list: starts an [`Engine`], feeds it, and gives the outcomes as items end. Dropping
-/// them stops it.
+/// Downloads a list: starts an [`Engine`] for this one run, and returns the outcomes as items end.
+/// Dropping them stops it.
 ///
 /// # Errors
-/// As [`Engine::start`].
-pub fn download<S>(source: S, options: Options) -> Result<Outcomes, Error>
+/// As [`Engine::start`] and [`Engine::run`].
+pub fn download<S>(source: S, options: RunOptions) -> Result<Outcomes, Error>
 where
     S: IntoIterator<Item = Row>,
     S::IntoIter: Send + 'static,
 {
-    let engine = Engine::start(options)?;
-    engine.feed(source);
-    engine.close();
-    Ok(engine.into_outcomes())
+    let engine = Engine::start(EngineOptions::default())?;
+    Ok(Outcomes::of(engine.run(options, source)?))
 }

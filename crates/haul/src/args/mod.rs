@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use haulage::{Algorithm, Checksum, Options, RetryPolicy};
+use haulage::{Algorithm, Checksum, EngineOptions, RetryPolicy, RunOptions};
 
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
@@ -274,7 +274,7 @@ pub(crate) struct Download {
     /// haul starts with up to 32 and adds more while that makes it faster.
     #[arg(
         short, long, value_name = "N", value_parser = at_least_one,
-        default_value_t = Options::DEFAULT_JOBS,
+        default_value_t = EngineOptions::DEFAULT_JOBS,
         help_heading = "Speed and limits"
     )]
     pub(crate) jobs: usize,
@@ -319,7 +319,7 @@ pub(crate) struct Download {
     /// make it faster. With a checksum, mirrors serve segments too.
     #[arg(
         short, long, value_name = "N", value_parser = segments,
-        default_value_t = Options::DEFAULT_SPLIT,
+        default_value_t = RunOptions::DEFAULT_SPLIT,
         help_heading = "Speed and limits"
     )]
     pub(crate) split: usize,
@@ -327,7 +327,7 @@ pub(crate) struct Download {
     /// Minimum size of a remainder to split, such as 500K, 16M, 1G
     #[arg(
         long, value_name = "SIZE",
-        default_value_t = Size(Options::DEFAULT_MIN_SPLIT_SIZE),
+        default_value_t = Size(RunOptions::DEFAULT_MIN_SPLIT_SIZE),
         help_heading = "Speed and limits"
     )]
     pub(crate) min_split_size: Size,
@@ -374,7 +374,7 @@ pub(crate) struct Download {
     /// Maximum time to connect, such as 500ms, 30s, 5m, 1h
     #[arg(
         long, value_name = "TIME",
-        default_value_t = Span(Options::DEFAULT_CONNECT_TIMEOUT),
+        default_value_t = Span(RunOptions::DEFAULT_CONNECT_TIMEOUT),
         help_heading = "Retries and timeouts"
     )]
     pub(crate) connect_timeout: Span,
@@ -382,7 +382,7 @@ pub(crate) struct Download {
     /// Maximum time without receiving a byte
     #[arg(
         long, value_name = "TIME",
-        default_value_t = Span(Options::DEFAULT_TIMEOUT),
+        default_value_t = Span(RunOptions::DEFAULT_TIMEOUT),
         help_heading = "Retries and timeouts"
     )]
     pub(crate) timeout: Span,
@@ -402,7 +402,7 @@ pub(crate) struct Download {
     /// Takes the units of --max-size. 0 turns this off.
     #[arg(
         long, value_name = "RATE",
-        default_value_t = Rate(Options::DEFAULT_LOWEST_SPEED),
+        default_value_t = Rate(RunOptions::DEFAULT_LOWEST_SPEED),
         help_heading = "Retries and timeouts"
     )]
     pub(crate) lowest_speed: Rate,
@@ -410,7 +410,7 @@ pub(crate) struct Download {
     /// Maximum redirects to follow for one item
     #[arg(
         long, value_name = "N",
-        default_value_t = Options::DEFAULT_MAX_REDIRECTS,
+        default_value_t = RunOptions::DEFAULT_MAX_REDIRECTS,
         help_heading = "Requests"
     )]
     pub(crate) max_redirects: u32,
@@ -474,7 +474,7 @@ pub(crate) struct Download {
     /// Send this User-Agent; '' sends none
     #[arg(
         short = 'A', long, value_name = "TEXT",
-        default_value = Options::DEFAULT_USER_AGENT,
+        default_value = RunOptions::DEFAULT_USER_AGENT,
         help_heading = "Requests"
     )]
     pub(crate) user_agent: String,
@@ -599,8 +599,8 @@ mod tests {
     #[test]
     fn the_library_owns_the_defaults() {
         let download = parse_text("haul http://a/").unwrap().download;
-        assert_eq!(download.jobs, Options::DEFAULT_JOBS);
+        assert_eq!(download.jobs, EngineOptions::DEFAULT_JOBS);
         assert_eq!(download.per_host, None);
-        assert_eq!(download.timeout.0, Options::DEFAULT_TIMEOUT);
+        assert_eq!(download.timeout.0, RunOptions::DEFAULT_TIMEOUT);
     }
 }

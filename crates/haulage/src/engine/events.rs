@@ -7,11 +7,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::Engine;
 use super::run::Run;
 use super::run::ledger::EventReceiver;
 use crate::event::Event;
-use crate::outcome::Outcome;
 
 /// The events of a run, in order. It ends when the run is over.
 ///
@@ -67,7 +65,7 @@ impl Events {
         self.run.over.cancelled().await;
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.over {
             return Poll::Ready(None);
         }
@@ -99,46 +97,5 @@ impl fmt::Debug for Events {
             .debug_struct("Events")
             .field("over", &self.over)
             .finish_non_exhaustive()
-    }
-}
-
-/// The outcomes of a run, as its items end.
-#[derive(Debug)]
-pub struct Outcomes {
-    events: Events,
-    /// Stops the run when it is dropped.
-    _engine: Engine,
-}
-
-impl Outcomes {
-    pub(super) fn new(events: Events, engine: Engine) -> Self {
-        Self {
-            events,
-            _engine: engine,
-        }
-    }
-
-    /// The next outcome; `None` when the run is over.
-    pub async fn next(&mut self) -> Option<Outcome> {
-        loop {
-            if let Event::Ended(outcome) = self.events.next().await? {
-                return Some(*outcome);
-            }
-        }
-    }
-}
-
-impl Stream for Outcomes {
-    type Item = Outcome;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        let events = &mut self.get_mut().events;
-        loop {
-            match ready!(events.poll(context)) {
-                Some(Event::Ended(outcome)) => return Poll::Ready(Some(*outcome)),
-                Some(_) => {}
-                None => return Poll::Ready(None),
-            }
-        }
     }
 }

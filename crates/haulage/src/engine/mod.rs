@@ -43,73 +43,139 @@
 //! under its lock: what is added under the same lock either sees the token, or is found there.
 
 mod events;
+mod handle;
 mod intake;
 mod item;
 mod lane;
 mod lifecycle;
+mod outcomes;
 mod run;
 mod segments;
+mod shared;
 
+use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use self::intake::reader::{self, Source};
 use self::lane::worker::Worker;
-use self::run::Run;
+use self::run::Services;
+use self::run::runs::Runs;
+use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::fetch::connect::check_tls;
-use crate::options::{Destination, Options, Purpose};
+use crate::options::{Destination, EngineOptions, Purpose, RunOptions};
 use crate::request::Row;
 use crate::state::State;
 use crate::write::{Directory, Preview, StatePlace, Storage, Stream, state_in};
 
-pub use self::events::{Events, Outcomes};
+pub use self::events::Events;
+pub use self::handle::RunHandle;
+pub use self::outcomes::Outcomes;
 
-/// A run: fed with requests, it yields events, among them one outcome for each request.
+/// How long an engine that is dropped waits for its runs to end. A disk that hangs may hold them up
+/// for ever.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long it waits for threads that read lists. A source may hold them up for ever.
+const READ_GRACE: Duration = Duration::from_millis(50);
+
+/// The client that many runs share: to each server they are one. It holds for all of them together
+/// what [`EngineOptions`] says, and what servers have said: how many requests they bear, when they
+/// may be asked again, their robots.txt.
 ///
-/// It starts threads of its own and needs no runtime of its caller's. Dropping it stops what is
-/// under way.
+/// Clones are handles on the same engine. Its threads end when the last handle, and the last run,
+/// has been dropped. It installs no signal handler, and prints nothing.
 ///
 /// ```
-/// use haulage::{Engine, Event, Options, Request};
+/// use haulage::{Engine, EngineOptions, Request, RunOptions};
 ///
-/// # let folder = tempfile::tempdir()?;
+/// # let (first, second) = (tempfile::tempdir()?, tempfile::tempdir()?);
 /// # let origin = origin::Origin::plain();
-/// # let url = origin.url("/bytes/4K?seed=1");
+/// # let row = |name: &str| Request::new(&origin.url("/bytes/4K")).and_then(|row| row.named(name));
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
-/// let mut engine = Engine::start(Options::new(folder.path()))?;
-/// let mut events = engine.events();
-/// engine.feed([Ok(Request::new(&url)?.named("a.bin")?)]);
-/// engine.close();
-/// while let Some(event) = events.next().await {
-///     if let Event::Ended(outcome) = event {
-///         assert_eq!((outcome.status.name(), outcome.bytes), ("done", 4096));
+/// let engine = Engine::start(EngineOptions::default())?;
+/// let mut a = engine.run(RunOptions::new(first.path()), [Ok(row("a.bin")?)])?;
+/// let mut b = engine.run(RunOptions::new(second.path()), [Ok(row("b.bin")?)])?;
+/// for run in [&mut a, &mut b] {
+///     let mut events = run.events();
+///     while let Some(event) = events.next().await {
+///         println!("{event:?}");
 ///     }
 /// }
 /// # Ok::<(), haulage::Error>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct Engine {
-    run: Arc<Run>,
-    sources: mpsc::Sender<Source>,
-    events: Option<Events>,
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    services: Arc<Services>,
+    runs: Arc<Runs>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Starts a run: checks the options, and opens the destination. A run that is recorded
-    /// ([`Workspace::Keep`](crate::Workspace)) keeps others out that are.
+    /// Starts an engine, without any run: checks the options, and starts its threads.
+    ///
+    /// # Errors
+    /// Of kind `input` for options that cannot be used, of kind `disk` when threads cannot be
+    /// started.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as a run's are; nobody needs them afterwards"
+    )]
+    pub fn start(options: EngineOptions) -> Result<Self, Error> {
+        options.validate()?;
+        let threads = options.threads.unwrap_or_else(default_threads);
+        let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
+        let runs = Arc::new(Runs::default());
+        let (told, looked_at) = (Arc::clone(&runs), Arc::clone(&runs));
+        let hooks = Hooks {
+            tell: Box::new(move |news| told.tell(&news)),
+            look: Box::new(move || looked_at.read_on()),
+        };
+        let services = Arc::new(Services::start(&options, lanes, hooks)?);
+        // From here on, dropping it ends the threads that have started.
+        let mut inner = Inner {
+            services,
+            runs,
+            threads: Vec::new(),
+        };
+        for worker in workers {
+            let started = worker.start(Arc::clone(&inner.services));
+            inner.threads.push(started.map_err(no_thread)?);
+        }
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Starts a run that downloads these rows: checks the options, and opens the destination. A run
+    /// that is recorded ([`Workspace::Keep`](crate::Workspace)) keeps others out that are.
     ///
     /// # Errors
     /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that
     /// cannot; [`Error::busy_with`] tells when it can be used later.
-    pub fn start(mut options: Options) -> Result<Self, Error> {
+    pub fn run<S>(&self, options: RunOptions, source: S) -> Result<RunHandle, Error>
+    where
+        S: IntoIterator<Item = Row>,
+        S::IntoIter: Send + 'static,
+    {
+        let run = self.open(options)?;
+        run.feed(source);
+        run.close();
+        Ok(run)
+    }
+
+    /// Starts a run whose rows are [fed](RunHandle::feed) by and by.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
-        check_tls(&options.tls)?;
+        check_tls(&options.route.tls)?;
         match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
                 let storage = Storage::plan(Preview::of(path)?);
@@ -119,47 +185,47 @@ impl Engine {
                         State::open(StatePlace::alone(path), &options, Arc::clone(&storage));
                     state.ok().map(Arc::new)
                 });
-                Self::start_on(options, storage, state)
+                self.open_on(options, storage, state)
             }
             (Destination::Directory(path), Purpose::Download) => {
                 let (directory, place) = Directory::open(path, &options)?;
                 let storage = Storage::of(Arc::new(directory));
                 let state = State::open(place, &options, Arc::clone(&storage))?;
-                Self::start_on(options, storage, Some(Arc::new(state)))
+                self.open_on(options, storage, Some(Arc::new(state)))
             }
             (Destination::Output(output), _) => {
                 let stream = Storage::of(Arc::new(Stream::new(output.clone())));
-                Self::start_on(options, stream, None)
+                self.open_on(options, stream, None)
             }
             (Destination::Memory { limit }, _) => {
                 let memory = Storage::memory(*limit);
                 // A file that waits for further requests would hold memory which those that are
                 // under way wait for.
                 options.split = 1;
-                Self::start_on(options, memory, None)
+                self.open_on(options, memory, None)
             }
         }
     }
 
     /// Starts a run that writes to `storage`, and records in `state` what became of its rows.
-    pub(crate) fn start_on(
-        options: Options,
+    pub(crate) fn open_on(
+        &self,
+        options: RunOptions,
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
-    ) -> Result<Self, Error> {
-        let threads = options.threads.unwrap_or_else(default_threads);
-        let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
-        let (run, events) = run::start(options, storage, state, lanes)?;
-        let (sources, fed) = mpsc::channel();
-        // From here on, dropping it ends the threads that have started.
-        let engine = Self {
-            events: Some(Events::new(events, Arc::clone(&run))),
-            run: Arc::clone(&run),
-            sources,
-        };
-        for worker in workers {
-            worker.start(Arc::clone(&run)).map_err(no_thread)?;
-        }
+    ) -> Result<RunHandle, Error> {
+        let Inner { services, runs, .. } = &*self.0;
+        let (run, events) = run::start(
+            runs.number(),
+            Arc::clone(services),
+            Arc::clone(runs),
+            options,
+            storage,
+            state,
+        )?;
+        runs.add(&run);
+        // From here on, dropping it stops the run.
+        let handle = RunHandle::new(Arc::clone(&run), events, self.clone());
         if let Some(state) = &run.state {
             let (failing, telling) = (Arc::clone(&run), Arc::clone(&run));
             let warning = Arc::downgrade(&run);
@@ -175,82 +241,43 @@ impl Engine {
                 )
                 .map_err(no_thread)?;
         }
-        thread::Builder::new()
-            .name("haulage-intake".into())
-            .spawn(move || reader::read_all(&run, &fed))
-            .map_err(no_thread)?;
-        Ok(engine)
+        Ok(handle)
     }
 
-    /// Adds rows, which are read lazily, on a thread of the engine's: as many as it needs to look
-    /// ahead. Sources are read one after another, in the order in which they were fed, at any time
-    /// until [`close`](Self::close).
-    pub fn feed<S>(&self, source: S)
-    where
-        S: IntoIterator<Item = Row>,
-        S::IntoIter: Send + 'static,
-    {
-        // The intake thread ends only after this handle has gone.
-        let _ = self
-            .sources
-            .send(Source::Rows(Box::new(source.into_iter())));
-    }
-
-    /// Says that nothing more will be fed: the events end when all is done.
-    pub fn close(&self) {
-        let _ = self.sources.send(Source::End);
-    }
-
-    /// Stops: nothing more is started, what is in flight ends as `cancelled`, and the events end.
-    /// Items that had not started have no outcome.
-    pub fn cancel(&self) {
-        self.run.cancel();
-    }
-
-    /// Returns how many rows the input has, bad ones included; `None` before all of it has been
-    /// read, which a run that is stopped may never do.
-    #[must_use]
-    pub fn input_rows(&self) -> Option<u64> {
-        self.run.ledger.input_rows()
-    }
-
-    /// Limits what comes in all from now on, in bytes per second, as [`Options::limit_rate`] does;
-    /// `None` lifts it.
+    /// Limits what comes in all from now on, in bytes per second, as
+    /// [`EngineOptions::limit_rate`] does; `None` lifts it.
     pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
-        self.run.rates.set_total(rate);
+        self.0.services.rates.set_total(rate);
     }
 
-    /// Limits what comes from each host from now on, as [`Options::limit_rate_per_host`] does;
-    /// `None` lifts it.
+    /// Limits what comes from each host from now on, as [`EngineOptions::limit_rate_per_host`]
+    /// does; `None` lifts it.
     pub fn limit_rate_per_host(&self, rate: Option<NonZeroU64>) {
-        self.run.rates.set_per_host(rate);
-    }
-
-    /// What happens, from the beginning on. They must be received for the run to go on: the engine
-    /// looks ahead only so far beyond the last outcome that was.
-    ///
-    /// # Panics
-    /// When called twice.
-    pub fn events(&mut self) -> Events {
-        #[expect(
-            clippy::expect_used,
-            reason = "documented: a mistake in the caller's program"
-        )]
-        self.events
-            .take()
-            .expect("the events of a run are taken once")
-    }
-
-    /// The outcomes of a run that nobody else steers: it lives as long as they do.
-    pub(crate) fn into_outcomes(mut self) -> Outcomes {
-        let events = self.events();
-        Outcomes::new(events, self)
+        self.0.services.rates.set_per_host(rate);
     }
 }
 
-impl Drop for Engine {
+impl Drop for Inner {
     fn drop(&mut self) {
-        self.run.cancel();
+        for run in self.runs.all() {
+            run.cancel();
+        }
+        self.runs.wait_until_over(GRACE);
+        self.services.closing.cancel();
+        let own = thread::current().id();
+        for thread in self.threads.drain(..) {
+            // The last handle may have been dropped by one of them.
+            if thread.thread().id() != own {
+                let _ = thread.join();
+            }
+        }
+        self.runs.wait_for_readers(READ_GRACE);
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").finish_non_exhaustive()
     }
 }
 
@@ -268,7 +295,6 @@ fn no_thread(cause: std::io::Error) -> Error {
     .caused_by(cause)
 }
 
-#[cfg(test)]
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

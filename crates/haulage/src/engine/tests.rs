@@ -16,8 +16,17 @@ const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
 const TOO_MANY_OPEN: i32 = 24;
 
-fn options() -> Options {
-    let mut options = Options::new("not used");
+/// Starts a run in an engine of its own.
+pub(super) fn start_on(
+    options: RunOptions,
+    storage: Arc<Storage>,
+    state: Option<Arc<State>>,
+) -> Result<RunHandle, Error> {
+    Engine::start(EngineOptions::default())?.open_on(options, storage, state)
+}
+
+fn options() -> RunOptions {
+    let mut options = RunOptions::new("not used");
     options.retry.retries = 0;
     options
 }
@@ -30,11 +39,11 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// All events of a run for these URLs.
 fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
-    let engine = Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let engine = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     events_of(engine, urls)
 }
 
-fn events_of(mut engine: Engine, urls: Vec<String>) -> Vec<Event> {
+fn events_of(mut engine: RunHandle, urls: Vec<String>) -> Vec<Event> {
     let mut events = engine.events();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
     engine.close();
@@ -63,7 +72,7 @@ fn nothing_is_recorded_that_was_not_synced_before() {
             Arc::clone(&disk),
         )
         .unwrap();
-        let engine = Engine::start_on(options(), disk, Some(Arc::new(state))).unwrap();
+        let engine = start_on(options(), disk, Some(Arc::new(state))).unwrap();
         let events = events_of(engine, vec![origin.url("/a")]);
         let stopped = |event: &Event| matches!(event, Event::Stopped(error) if error.to_string().contains("cannot sync"));
         assert_eq!(
@@ -83,7 +92,7 @@ fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fe
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("state.db");
     let disk = FakeDisk::default();
-    let run = |options: Options, urls: &[&str]| {
+    let run = |options: RunOptions, urls: &[&str]| {
         let disk = Storage::of(Arc::new(disk.clone()));
         let state = State::open(
             StatePlace::alone(database.clone()),
@@ -91,7 +100,7 @@ fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fe
             Arc::clone(&disk),
         )
         .unwrap();
-        let engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
+        let engine = start_on(options, disk, Some(Arc::new(state))).unwrap();
         outcomes(events_of(
             engine,
             urls.iter().map(|url| origin.url(url)).collect(),
@@ -137,8 +146,7 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         Script::ok(Body::seeded(request.path().len() as u64, 1 << 20))
     });
     let disk = FakeDisk::default();
-    let mut engine =
-        Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let mut engine = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/hangs")).unwrap())]);
     disk.wait_until_one_hangs();
@@ -231,7 +239,7 @@ fn a_disk_that_is_full_ends_a_file_that_several_bring_whoever_meets_it() {
     let disk = FakeDisk::default();
     let mut options = options();
     options.min_split_size = 256 << 10;
-    let mut engine = Engine::start_on(options, Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let mut engine = start_on(options, Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     engine.feed([Ok(Request::new(&origin.url("/file")).unwrap())]);
     engine.close();
@@ -263,8 +271,7 @@ fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
     let disk = FakeDisk::default();
     disk.fail(Operation::Create, TOO_MANY_OPEN);
     // Not even one try is left to them.
-    let mut engine =
-        Engine::start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let mut engine = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
@@ -301,9 +308,8 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     let nobody = SocketAddr::try_from(getsockname(&taken).unwrap()).unwrap();
     let mut options = options();
     options.retry.retries = 100;
-    options.retry.max_time = std::time::Duration::from_secs(2);
-    let mut engine =
-        Engine::start_on(options, Storage::of(Arc::new(FakeDisk::default())), None).unwrap();
+    options.retry.max_time = Duration::from_secs(2);
+    let mut engine = start_on(options, Storage::of(Arc::new(FakeDisk::default())), None).unwrap();
     engine.run.spill.break_it();
     let run = Arc::clone(&engine.run);
     let mut events = engine.events();
@@ -336,7 +342,7 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
 fn files_that_nobody_receives_stay_within_the_memory() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 100 << 10)));
-    let mut engine = Engine::start_on(options(), Storage::memory(250 << 10), None).unwrap();
+    let mut engine = start_on(options(), Storage::memory(250 << 10), None).unwrap();
     let mut events = engine.events();
     let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use origin::{Body, Origin, Script};
 
-use super::Engine;
+use super::tests::start_on;
 use crate::event::Event;
-use crate::options::{Durability, Options};
+use crate::options::{Durability, RunOptions};
 use crate::outcome::Outcome;
 use crate::request::{Place, Request, Row};
 use crate::state::State;
@@ -62,8 +62,8 @@ fn rows(origin: &Origin) -> Vec<Row> {
         .collect()
 }
 
-fn options(durability: Durability) -> Options {
-    let mut options = Options::new("not used");
+fn options(durability: Durability) -> RunOptions {
+    let mut options = RunOptions::new("not used");
     options.retry.base = std::time::Duration::ZERO;
     options.retry.retries = 2;
     options.durability = durability;
@@ -75,7 +75,7 @@ fn run(
     disk: &FakeDisk,
     database: &Path,
     origin: &Origin,
-    options: &Options,
+    options: &RunOptions,
 ) -> Option<Vec<Outcome>> {
     let disk = Storage::of(Arc::new(disk.clone()));
     let state = State::open(
@@ -84,7 +84,7 @@ fn run(
         Arc::clone(&disk),
     )
     .ok()?;
-    let mut engine = Engine::start_on(options.clone(), disk, Some(Arc::new(state))).unwrap();
+    let mut engine = start_on(options.clone(), disk, Some(Arc::new(state))).unwrap();
     let mut events = engine.events();
     engine.feed(rows(origin));
     engine.close();
@@ -238,7 +238,7 @@ fn with_each_an_item_ends_once_it_is_recorded() {
         Arc::clone(&disk),
     )
     .unwrap();
-    let mut engine = Engine::start_on(options, disk, Some(Arc::new(state))).unwrap();
+    let mut engine = start_on(options, disk, Some(Arc::new(state))).unwrap();
     let mut events = engine.events();
     engine.feed(rows(&origin));
     engine.close();

@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use super::origin::{Name, Origin};
 use crate::error::{Error, ErrorKind};
-use crate::options::{AddressFamily, Options, Resolve};
+use crate::options::{AddressFamily, Resolve, Route};
 
-/// What the options of a run say about addresses.
+/// What a route says about addresses.
 pub(super) struct Addresses {
     given: Vec<Resolve>,
     family: AddressFamily,
 }
 
 impl Addresses {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(route: &Route) -> Self {
         Self {
-            given: options.resolve.clone(),
-            family: options.addresses,
+            given: route.resolve.clone(),
+            family: route.addresses,
         }
     }
 

@@ -21,8 +21,10 @@ use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
 use super::tcp::Socket;
 use super::{happy_eyeballs, http2, tls};
+
+pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
-use crate::options::{HttpVersion, Options, TlsOptions};
+use crate::options::{EngineOptions, HttpVersion, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::tls::check as check_tls;
@@ -30,44 +32,63 @@ pub(crate) use super::tls::check as check_tls;
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
 const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
 
-/// Makes connections.
+/// What the connectors of all routes share.
+pub(crate) struct Uses {
+    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) pool: Arc<BlockingPool>,
+    /// The most bytes that one read of a body brings.
+    pub(crate) read_buffer: usize,
+    /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
+    pub(crate) receive_buffer: Option<usize>,
+    /// How far all servers may send ahead over HTTP/2.
+    pub(crate) budget: Arc<Budget>,
+}
+
+/// Makes connections on one route: with the same addresses, certificates and versions of HTTP.
 pub(crate) struct Connector {
-    resolver: Resolver,
+    /// The number of its route.
+    route: u32,
+    resolver: Arc<Resolver>,
     addresses: Addresses,
     pool: Arc<BlockingPool>,
     http: HttpVersion,
     tls_options: TlsOptions,
     /// Made when the first TLS connection needs it: reading the system's roots takes a while.
     tls: OnceCell<Arc<ClientConfig>>,
-    connect_timeout: Duration,
     read_buffer: usize,
     /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
     receive_buffer: Option<usize>,
     numbers: AtomicU64,
     /// How far all servers may send ahead over HTTP/2.
-    budget: Arc<http2::Budget>,
+    budget: Arc<Budget>,
 }
 
 impl Connector {
-    /// `read_buffer` is the most bytes that one read of a body brings.
-    pub(crate) fn new(
-        options: &Options,
-        read_buffer: usize,
-        pool: Arc<BlockingPool>,
-    ) -> io::Result<Self> {
-        Ok(Self {
-            resolver: Resolver::new()?,
-            addresses: Addresses::new(options),
-            pool,
-            http: options.http,
-            tls_options: options.tls.clone(),
+    /// Returns what makes the connections of a route of this number.
+    pub(crate) fn new(number: u32, route: &Route, uses: &Uses) -> Self {
+        Self {
+            route: number,
+            resolver: Arc::clone(&uses.resolver),
+            addresses: Addresses::new(route),
+            pool: Arc::clone(&uses.pool),
+            http: route.http,
+            tls_options: route.tls.clone(),
             tls: OnceCell::new(),
-            connect_timeout: options.connect_timeout,
-            read_buffer,
-            receive_buffer: receive_buffer(options),
+            read_buffer: uses.read_buffer,
+            receive_buffer: uses.receive_buffer,
             numbers: AtomicU64::new(0),
-            budget: Arc::default(),
-        })
+            budget: Arc::clone(&uses.budget),
+        }
+    }
+
+    /// Returns the number of its route.
+    pub(crate) fn route(&self) -> u32 {
+        self.route
+    }
+
+    /// Returns which versions of HTTP are spoken.
+    pub(crate) fn http(&self) -> HttpVersion {
+        self.http
     }
 
     /// Looks the name of an origin up ahead of time, unless its addresses are known anyway.
@@ -77,7 +98,7 @@ impl Connector {
         }
     }
 
-    /// Connects to an origin, on the worker thread that calls.
+    /// Connects to an origin within this time, on the worker thread that calls.
     ///
     /// # Errors
     /// Of kind `dns`, `connect`, `tls` or `timeout`.
@@ -85,13 +106,14 @@ impl Connector {
         &self,
         origin: &Origin,
         worker: usize,
+        most: Duration,
     ) -> Result<Connection, Error> {
         let has_dialled = AtomicBool::new(false);
         let connect = self.connect_to(origin, worker, &has_dialled);
-        let within = tokio::time::timeout(self.connect_timeout, connect);
+        let within = tokio::time::timeout(most, connect);
         within.await.unwrap_or_else(|_| {
             let host = describe(origin);
-            let seconds = self.connect_timeout.as_secs_f64();
+            let seconds = most.as_secs_f64();
             let message = if has_dialled.into_inner() {
                 format!(
                     "{host} did not end the TLS handshake within {seconds} s (--connect-timeout); check that it speaks TLS on this port"
@@ -213,9 +235,10 @@ impl Connector {
     }
 }
 
-/// What a server may send ahead under a limit that is low: a quarter of a second's worth. Where
+/// Returns the bytes that a server may send ahead under a limit that is low, `None` under any
+/// other: a quarter of a second's worth. Where
 /// that is more, the kernel finds out by itself how much it takes to keep a long way full.
-fn receive_buffer(options: &Options) -> Option<usize> {
+pub(crate) fn receive_buffer(options: &EngineOptions) -> Option<usize> {
     let limits = options
         .limit_rate
         .iter()

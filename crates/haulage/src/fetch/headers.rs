@@ -11,7 +11,7 @@ use super::route::RequestTarget;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
-use crate::options::{ContentEncoding, Options};
+use crate::options::{ContentEncoding, RunOptions};
 use crate::plan::coding::ACCEPTED;
 
 /// Headers that tell nothing about the user, so that any origin may have them. Whatever else was
@@ -36,7 +36,7 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+    pub(crate) fn new(options: &RunOptions) -> Result<Self, Error> {
         let mut own = HeaderMap::new();
         own.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if options.content_encoding == ContentEncoding::Decode {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn secretive() -> Headers {
-        let mut options = Options::new(".");
+        let mut options = RunOptions::new(".");
         options.credentials = Some(Credentials {
             user: "me".into(),
             password: "secret".into(),
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_is_given_by_hand_replaces_what_is_ours() {
-        let mut options = Options::new(".");
+        let mut options = RunOptions::new(".");
         options
             .headers
             .insert(USER_AGENT, HeaderValue::from_static("mine"));
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_this_requests_own_replaces_what_is_everyones() {
-        let mut options = Options::new(".");
+        let mut options = RunOptions::new(".");
         for name in [HOST, http::header::RANGE, http::header::IF_MATCH] {
             options
                 .headers

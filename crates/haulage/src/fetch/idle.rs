@@ -40,6 +40,25 @@ impl IdleTimer {
         }
     }
 
+    /// Changes the timeout, and the lowest speed in bytes per second, for what follows.
+    pub(crate) fn set_limits(&mut self, timeout: Duration, lowest_speed: u64) {
+        self.lowest_speed = lowest_speed;
+        if std::mem::replace(&mut self.timeout, timeout) > timeout {
+            // It may be set for later than what is waited for now.
+            self.alarm.as_mut().reset(Instant::now() + timeout);
+        }
+    }
+
+    /// Returns the timeout.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns the lowest speed, in bytes per second.
+    pub(crate) fn lowest_speed(&self) -> u64 {
+        self.lowest_speed
+    }
+
     /// Waits for `future`, but not longer than the timeout.
     ///
     /// # Errors

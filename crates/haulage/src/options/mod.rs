@@ -1,5 +1,7 @@
-//! What a run may do, and how: one validated struct, whose defaults are the library's own.
+//! What an engine and a run may do, and how: validated structs, whose defaults are the library's
+//! own.
 
+mod engine;
 mod network;
 
 use std::fmt;
@@ -14,47 +16,42 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::checksum::Algorithm;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::priority::Priority;
 use crate::sync::lock;
 
+pub use self::engine::EngineOptions;
 pub use self::network::{
-    AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, TlsOptions, Verification,
+    AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
 
-/// Everything that can be chosen about a run. [`Engine::start`](crate::Engine::start) checks it.
+/// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///
 /// ```
-/// use haulage::Options;
+/// use haulage::RunOptions;
 ///
-/// let mut options = Options::new("downloads");
-/// options.jobs = 4;
-/// assert_eq!(options.per_host, None);
+/// let mut options = RunOptions::new("downloads");
+/// options.max_size = Some(1 << 30);
+/// assert_eq!(options.retry.retries, 5);
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct RunOptions {
     /// Whether anything is fetched at all.
     pub purpose: Purpose,
     /// Where the files go.
     pub destination: Destination,
-    /// Most requests in flight at once, at least 1.
-    pub jobs: usize,
-    /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1
-    /// connections to it, idle ones included; at least 1. `None`:
-    /// [`DEFAULT_PER_HOST`](Self::DEFAULT_PER_HOST) over HTTP/1, and as many as the server allows
-    /// over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2), at most
-    /// [`jobs`](Self::jobs).
-    pub per_host: Option<usize>,
-    /// The least time between two requests to one host.
-    pub delay: Duration,
     /// Whether robots.txt is obeyed (RFC 9309), and the `Crawl-delay` in it: each host is asked for
     /// its own once, before anything else, and the group counts that has the name with which the
     /// `User-Agent` begins.
     pub robots: bool,
-    /// Bytes per second of files, from all hosts together; `None` sets no limit.
-    /// [`Engine::limit_rate`](crate::Engine::limit_rate) changes it.
+    /// Most requests of this run in flight at once, within what its engine allows
+    /// ([`EngineOptions::jobs`]); `None` sets no limit of its own.
+    pub jobs: Option<usize>,
+    /// How urgent it is, compared with other runs of its engine.
+    pub priority: Priority,
+    /// Bytes per second of this run's files, within the limits of its engine; `None` sets no limit.
+    /// [`Run::limit_rate`](crate::Run::limit_rate) changes it.
     pub limit_rate: Option<NonZeroU64>,
-    /// The same from each host.
-    pub limit_rate_per_host: Option<NonZeroU64>,
     /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first
     /// count as requests to its host.
     pub split: usize,
@@ -81,13 +78,8 @@ pub struct Options {
     pub max_redirects: u32,
     /// Where plain http may be spoken.
     pub plain_http: PlainHttp,
-    /// Which version of HTTP is spoken.
-    pub http: HttpVersion,
-    /// Addresses for names that are not to be looked up; of several for one name and port the last
-    /// counts.
-    pub resolve: Vec<Resolve>,
-    /// Which addresses may be connected to.
-    pub addresses: AddressFamily,
+    /// How servers are reached. Runs share connections only if their routes are equal.
+    pub route: Route,
     /// Sent with each request to the origin of the URL as given. At another origin only those that
     /// tell nothing about the user go along.
     pub headers: HeaderMap,
@@ -95,8 +87,6 @@ pub struct Options {
     pub user_agent: Option<HeaderValue>,
     /// Sent as HTTP Basic to the origin of each URL as given, unless the URL has its own.
     pub credentials: Option<Credentials>,
-    /// Whom to trust.
-    pub tls: TlsOptions,
     /// How files are named that their rows do not name.
     pub layout: Layout,
     /// Whether servers name their files.
@@ -123,15 +113,9 @@ pub struct Options {
     /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
     /// shows it.
     pub title: String,
-    /// Network threads; `None` chooses by the machine.
-    pub threads: Option<usize>,
 }
 
-impl Options {
-    /// The default of [`jobs`](Self::jobs).
-    pub const DEFAULT_JOBS: usize = 64;
-    /// The default of [`per_host`](Self::per_host) over HTTP/1.
-    pub const DEFAULT_PER_HOST: usize = 16;
+impl RunOptions {
     /// The default of [`split`](Self::split).
     pub const DEFAULT_SPLIT: usize = 4;
     /// The default of [`min_split_size`](Self::min_split_size), 16 MiB.
@@ -149,7 +133,7 @@ impl Options {
     /// The default of [`Destination::Memory`], 256 MiB.
     pub const DEFAULT_MEMORY: u64 = 256 << 20;
     /// The longest timeout or wait: beyond it, clocks overflow.
-    const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
+    pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
     /// The default of [`user_agent`](Self::user_agent): it names the project and where to complain.
     pub const DEFAULT_USER_AGENT: &str = concat!(
         "haulage/",
@@ -164,12 +148,10 @@ impl Options {
         Self {
             purpose: Purpose::Download,
             destination: Destination::Directory(directory.into()),
-            jobs: Self::DEFAULT_JOBS,
-            per_host: None,
-            delay: Duration::ZERO,
             robots: false,
+            jobs: None,
+            priority: Priority::Normal,
             limit_rate: None,
-            limit_rate_per_host: None,
             split: Self::DEFAULT_SPLIT,
             min_split_size: Self::DEFAULT_MIN_SPLIT_SIZE,
             retry: RetryPolicy::default(),
@@ -181,13 +163,10 @@ impl Options {
             max_size: None,
             max_redirects: Self::DEFAULT_MAX_REDIRECTS,
             plain_http: PlainHttp::AsGiven,
-            http: HttpVersion::Negotiated,
-            resolve: Vec::new(),
-            addresses: AddressFamily::Any,
+            route: Route::default(),
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
-            tls: TlsOptions::default(),
             layout: Layout::Flat,
             file_names: FileNames::FromUrl,
             portable_names: false,
@@ -199,7 +178,6 @@ impl Options {
             hashes: Vec::new(),
             workspace: Workspace::Keep,
             title: String::new(),
-            threads: None,
         }
     }
 
@@ -217,20 +195,14 @@ impl Options {
     /// Checks what the types leave open.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let refuse = |what: &str| Err(Error::new(ErrorKind::Input, what));
-        if self.jobs == 0 {
+        if self.jobs == Some(0) {
             return refuse("jobs must be at least 1");
-        }
-        if self.per_host == Some(0) {
-            return refuse("per-host must be at least 1");
         }
         if self.split == 0 {
             return refuse("split must be at least 1, which lets each file come as one");
         }
         if self.max_errors == Some(0) {
             return refuse("max-errors must be at least 1");
-        }
-        if self.threads == Some(0) {
-            return refuse("threads must be at least 1");
         }
         if self.connect_timeout.is_zero()
             || self.timeout.is_zero()
@@ -244,7 +216,6 @@ impl Options {
             self.retry.base,
             self.retry.cap,
             self.retry.max_time,
-            self.delay,
             self.max_time.unwrap_or_default(),
         ];
         if waits.iter().any(|wait| *wait > Self::LONGEST_WAIT) {
@@ -448,9 +419,9 @@ pub enum Destination {
 /// Something that bytes are written to, on a thread that may wait for it.
 ///
 /// ```
-/// use haulage::{Destination, Options, Output};
+/// use haulage::{Destination, RunOptions, Output};
 ///
-/// let mut options = Options::new(".");
+/// let mut options = RunOptions::new(".");
 /// options.destination = Destination::Output(Output::new(std::io::sink()));
 /// ```
 #[derive(Clone)]

@@ -5,6 +5,21 @@ use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind};
 
+/// How servers are reached. Connections are shared only by runs with equal routes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route {
+    /// Which version of HTTP is spoken.
+    pub http: HttpVersion,
+    /// Addresses for names that are not to be looked up; of several for one name and port the last
+    /// counts.
+    pub resolve: Vec<Resolve>,
+    /// Which addresses may be connected to.
+    pub addresses: AddressFamily,
+    /// Whom to trust.
+    pub tls: TlsOptions,
+}
+
 /// Where plain http may be spoken, which anybody on the way can read and change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]

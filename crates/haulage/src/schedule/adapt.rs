@@ -165,7 +165,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 None
             }
             Verdict::GiveUp => {
-                let mut waiting: Vec<W> = host.queue.drain(..).collect();
+                let mut waiting = host.queue.drain();
                 let later = self.later.take(id);
                 host.later -= later.len();
                 waiting.extend(later);

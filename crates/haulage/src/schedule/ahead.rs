@@ -55,6 +55,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self
     }
 
+    /// Lets no connection to a host be opened ahead.
+    pub(crate) fn open_none_ahead(&mut self, id: HostId) {
+        self.hosts[id.0].ahead.left = 0;
+    }
+
     /// Notes that a host may be worth a connection ahead.
     pub(super) fn consider_ahead(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Schedule;
+use super::{RunId, Schedule};
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Takes back what waits for hosts that are set aside, but for the first `keep` of each and
-    /// what may not go: with each host's key.
+    /// Takes back work of a run that waits for hosts that are set aside, but for the first `keep` of
+    /// each and what may not go: with each host's key.
     pub(crate) fn take_back(
         &mut self,
+        run: RunId,
         now: Instant,
         keep: usize,
         may_go: impl Fn(&W) -> bool,
@@ -17,9 +18,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let hosts = self.hosts.iter_mut().map(|(_, host)| host);
         let long = hosts.filter(|host| host.queue.len() > keep && host.is_set_aside(now));
         let taken = long.map(|host| {
-            let rest = host.queue.split_off(keep);
-            let (gone, stays) = rest.into_iter().partition(&may_go);
-            host.queue.extend::<Vec<W>>(stays);
+            let gone = host.queue.extract(run, keep, &may_go);
             (Arc::clone(&host.key), gone)
         });
         taken.filter(|(_, gone)| !gone.is_empty()).collect()

@@ -1,6 +1,5 @@
 //! One host: its queue, its lanes, what it speaks, and how much it may have in flight.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,9 @@ use super::health::Health;
 use super::held::Held;
 use super::limit::ANSWER;
 use super::limit::Limit;
+use super::lines::Lines;
 use super::pace::Pace;
+use super::runs::RunId;
 use super::spread::Spread;
 use crate::event::WaitReason;
 use crate::meter::Meter;
@@ -83,7 +84,7 @@ impl Silence {
 
 pub(super) struct Host<W, L, S> {
     pub(super) key: Arc<str>,
-    pub(super) queue: VecDeque<W>,
+    pub(super) queue: Lines<W>,
     /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open
     /// still.
     pub(super) idle: Vec<L>,
@@ -112,8 +113,6 @@ pub(super) struct Host<W, L, S> {
     pub(super) is_proven: bool,
     /// How long its requests wait for a first response before they give way to others.
     pub(super) patience: Duration,
-    /// Whether it stands in the line for a turn.
-    pub(super) has_turn: bool,
     /// Whether a lane is finding out what it speaks.
     pub(super) connecting: bool,
     protocol: Protocol,
@@ -133,7 +132,7 @@ impl<W, L, S> Host<W, L, S> {
     pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit, patience: Duration) -> Self {
         Self {
             key,
-            queue: VecDeque::new(),
+            queue: Lines::new(),
             idle: Vec::new(),
             lanes: 0,
             ahead: Ahead::default(),
@@ -151,7 +150,6 @@ impl<W, L, S> Host<W, L, S> {
             closed_until: None,
             is_proven: false,
             patience,
-            has_turn: false,
             connecting: false,
             protocol,
             shared: Vec::new(),
@@ -215,21 +213,26 @@ impl<W, L, S> Host<W, L, S> {
         self.limit().saturating_sub(self.busy)
     }
 
-    /// Takes the next piece of work, which is in flight from now on.
-    pub(super) fn take(&mut self) -> Option<Lease<W>> {
+    /// Takes the next piece of work that `pop` takes out of the queue, with its run. It is in flight
+    /// from now on.
+    pub(super) fn take(
+        &mut self,
+        pop: impl FnOnce(&mut Lines<W>) -> Option<(RunId, W)>,
+    ) -> Option<(RunId, Lease<W>)> {
         if !self.may_start() {
             return None;
         }
-        let work = self.queue.pop_front()?;
+        let (run, work) = pop(&mut self.queue)?;
         self.busy += 1;
         let connects = self.protocol == Protocol::Unknown;
         self.connecting = connects;
         let patience = (!self.is_proven).then_some(self.patience);
-        Some(Lease {
+        let lease = Lease {
             work,
             connects,
             patience,
-        })
+        };
+        Some((run, lease))
     }
 
     /// Whether those who wait for it wait for longer than others should wait for them.

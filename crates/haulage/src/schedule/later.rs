@@ -5,11 +5,12 @@ use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use super::HostId;
+use super::runs::RunId;
 
 /// What happens when a time has come.
 pub(super) enum Due<W> {
-    /// This goes to its host's queue.
-    Work(W),
+    /// This work of a run goes to its host's queue.
+    Work(RunId, W),
     /// A host that was closed may be asked again.
     Reopen,
 }
@@ -58,27 +59,36 @@ impl<W> Later<W> {
             .map(|Reverse(entry)| (entry.host, entry.due))
     }
 
-    /// Takes everything out, and gives the work in it.
-    pub(super) fn drain(&mut self) -> Vec<W> {
-        let work = self
-            .waiting
-            .drain()
-            .filter_map(|Reverse(entry)| match entry.due {
-                Due::Work(work) => Some(work),
-                Due::Reopen => None,
-            });
-        work.collect()
-    }
-
     /// Takes the work of one host out.
     pub(super) fn take(&mut self, host: HostId) -> Vec<W> {
         let mut taken = Vec::new();
         for Reverse(entry) in std::mem::take(&mut self.waiting) {
             match entry.due {
-                Due::Work(work) if entry.host == host => taken.push(work),
+                Due::Work(_, work) if entry.host == host => taken.push(work),
                 due => self.waiting.push(Reverse(Entry { due, ..entry })),
             }
         }
+        taken
+    }
+}
+
+impl<W> Later<W> {
+    /// Takes the work of one run out that `is_meant`: with its host, and when it is due.
+    pub(super) fn extract(
+        &mut self,
+        run: RunId,
+        is_meant: impl Fn(&W) -> bool,
+    ) -> Vec<(HostId, Instant, W)> {
+        let mut taken = Vec::new();
+        for Reverse(entry) in std::mem::take(&mut self.waiting).into_sorted_vec() {
+            match entry.due {
+                Due::Work(of, work) if of == run && is_meant(&work) => {
+                    taken.push((entry.host, entry.at, work));
+                }
+                due => self.waiting.push(Reverse(Entry { due, ..entry })),
+            }
+        }
+        taken.reverse();
         taken
     }
 }

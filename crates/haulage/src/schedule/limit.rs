@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(super) use self::decide::LEAP;
 use self::trouble::Trouble;
 use crate::event::LimitChange as Why;
-use crate::options::Options;
+use crate::options::EngineOptions;
 
 /// How many are tried first.
 pub(super) const START: usize = 4;
@@ -62,8 +62,8 @@ const LEAST_STEP: f64 = 0.25;
 /// default for one host, or more segments of a file (`split`), gets more at first too: the part of
 /// that from which one leap leads to all of it.
 pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
-    let most = per_host.unwrap_or(Options::DEFAULT_PER_HOST);
-    let is_raised = most > Options::DEFAULT_PER_HOST;
+    let most = per_host.unwrap_or(EngineOptions::DEFAULT_PER_HOST);
+    let is_raised = most > EngineOptions::DEFAULT_PER_HOST;
     let part = if is_raised { most / LEAP } else { 0 };
     START.max(part).max(split).min(most)
 }

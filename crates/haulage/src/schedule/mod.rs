@@ -14,8 +14,11 @@ mod held;
 mod host;
 mod later;
 mod limit;
+mod lines;
+mod members;
 mod pace;
 pub(crate) mod retry;
+mod runs;
 mod shared;
 mod spread;
 mod turns;
@@ -32,14 +35,16 @@ use self::held::Held;
 use self::host::Host;
 use self::later::{Due, Later};
 use self::limit::Limit;
-use self::pace::Pace;
-use self::turns::Turns;
+use self::lines::Lines;
+use self::runs::Runs;
 use self::unproven::first_patience;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
 pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::limit::first;
+pub(crate) use self::members::Taken;
+pub(crate) use self::runs::RunId;
 pub(crate) use self::shared::Path;
 
 /// What closes a host for so much longer is told.
@@ -72,16 +77,14 @@ pub(crate) struct Schedule<W, L, S> {
     caps: Caps,
     hosts: Slab<Host<W, L, S>>,
     by_key: HashMap<Arc<str>, HostId>,
-    /// Hosts that could use another slot.
-    turns: Turns,
+    /// Runs, and their hosts that could use another slot.
+    runs: Runs,
     later: Later<W>,
     busy: usize,
     /// What of that is in flight to hosts that have not answered yet.
     unproven: usize,
     /// How many hosts have answered for the first time of late.
     proofs: usize,
-    /// Every row has been queued.
-    has_all: bool,
     idle: usize,
     /// Whether connections are opened ahead.
     connects_ahead: bool,
@@ -152,12 +155,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             caps,
             hosts: Slab::new(),
             by_key: HashMap::new(),
-            turns: Turns::default(),
+            runs: Runs::default(),
             later: Later::new(),
             busy: 0,
             unproven: 0,
             proofs: 0,
-            has_all: false,
             idle: 0,
             connects_ahead: false,
             ahead: 0,
@@ -172,16 +174,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Puts work at the end of its host's queue.
-    pub(crate) fn push(&mut self, id: HostId, work: W) {
-        self.hosts[id.0].queue.push_back(work);
+    /// Puts work of a run at the end of its host's queue.
+    pub(crate) fn push(&mut self, id: HostId, run: RunId, work: W) {
+        self.hosts[id.0].queue.push_back(run, work);
         self.offer(id);
     }
 
-    /// Puts work aside until `at`; then it goes to the end of its host's queue.
-    pub(crate) fn push_later(&mut self, id: HostId, at: Instant, work: W) {
+    /// Puts work of a run aside until `at`; then it goes to the end of its host's queue.
+    pub(crate) fn push_later(&mut self, id: HostId, at: Instant, run: RunId, work: W) {
         self.hosts[id.0].later += 1;
-        self.later.push(at, id, Due::Work(work));
+        self.later.push(at, id, Due::Work(run, work));
     }
 
     /// Starts nothing at a host until `until`; what waits for it waits on.
@@ -230,7 +232,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             let host = &mut self.hosts[id.0];
             host.later -= 1;
             match due {
-                Due::Work(work) => host.queue.push_back(work),
+                Due::Work(run, work) => host.queue.push_back(run, work),
                 Due::Reopen => {
                     host.closed_until = host.closed_until.filter(|&until| until > now);
                     host.pace.look(now);
@@ -289,21 +291,26 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Whether a host waits for a slot that it could have.
     fn others_wait(&self) -> bool {
-        self.turns.are_due(self.unproven_may())
+        self.runs.are_due(self.unproven_may())
     }
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it
     /// gives none after anything that may have made room or brought work.
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
-            let Some(id) = self.turns.pop(self.unproven_may()) else {
+            let Some((run, id)) = self.runs.pop(self.unproven_may()) else {
                 break;
             };
-            self.hosts[id.0].has_turn = false;
+            self.hosts[id.0].queue.end_turn(run);
             if !self.hosts[id.0].could_start() {
                 continue;
             }
-            let Some(lease) = self.take(id, &now) else {
+            if self.runs.rank(run).is_none() {
+                self.runs.hold_up(run, id);
+                continue;
+            }
+            let pop = |lines: &mut Lines<W>, _: &Runs| Some((run, lines.pop_of(run)?));
+            let Some(lease) = self.take(id, pop, &now) else {
                 continue;
             };
             let host = &mut self.hosts[id.0];
@@ -325,12 +332,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.grant_ahead()
     }
 
-    /// Takes the next piece of a host's work, if it may start.
-    fn take(&mut self, id: HostId, now: impl Fn() -> Instant) -> Option<Lease<W>> {
+    /// Takes the piece of a host's work that `pop` takes out of its queue, if it may start.
+    fn take(
+        &mut self,
+        id: HostId,
+        pop: impl FnOnce(&mut Lines<W>, &Runs) -> Option<(RunId, W)>,
+        now: impl Fn() -> Instant,
+    ) -> Option<Lease<W>> {
         if !self.hosts[id.0].is_proven && !self.unproven_may() {
             return None;
         }
-        let lease = self.hosts[id.0].take()?;
+        let (run, lease) = self.hosts[id.0].take(|lines| pop(lines, &self.runs))?;
+        self.runs.begin(run);
         self.busy += 1;
         let host = &mut self.hosts[id.0];
         self.unproven += usize::from(!host.is_proven);
@@ -343,11 +356,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         Some(lease)
     }
 
-    /// A lane has ended its work. It gets the next piece, unless others wait for its slot and its
-    /// turn is used up.
+    /// A lane has ended its work, which was of this run. It gets the next piece, unless others wait
+    /// for its slot and its turn is used up, or their work is more urgent.
     pub(crate) fn next(
         &mut self,
         id: HostId,
+        run: RunId,
         lane: &L,
         turn_is_used_up: bool,
         seen: Seen,
@@ -363,7 +377,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         // While it still counts as in flight.
         self.look_at_all(seen.now);
-        self.end_one(id);
+        self.end_one(id, run);
         let others_wait = self.others_wait();
         let host = &mut self.hosts[id.0];
         if seen.fine && !host.health.is_good() {
@@ -372,10 +386,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         self.look(id, is_used, seen.now);
         let is_proven = self.hosts[id.0].is_proven;
-        let gives_way = others_wait && (turn_is_used_up || !is_proven);
+        let gives_way = others_wait && (turn_is_used_up || !is_proven || self.is_less_urgent(id));
+        let next = |lines: &mut Lines<W>, runs: &Runs| lines.pop(|run| runs.rank(run));
         if !gives_way
             && !self.is_full()
-            && let Some(lease) = self.take(id, || seen.now)
+            && let Some(lease) = self.take(id, next, || seen.now)
         {
             return Next::Work(lease);
         }
@@ -407,14 +422,29 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         true
     }
 
-    /// A busy lane ends together with its work.
-    pub(crate) fn abandon(&mut self, id: HostId) {
-        self.end_one(id);
+    /// A busy lane ends together with its work, which was of this run.
+    pub(crate) fn abandon(&mut self, id: HostId, run: RunId) {
+        self.end_one(id, run);
         self.close_lane(id);
     }
 
-    /// A piece of work is no longer in flight.
-    fn end_one(&mut self, id: HostId) {
+    /// Returns whether more urgent work than all that a host has waits for a slot.
+    fn is_less_urgent(&self, id: HostId) -> bool {
+        let ranks = self.hosts[id.0]
+            .queue
+            .runs()
+            .filter_map(|run| self.runs.rank(run));
+        let rank = ranks.max();
+        rank.is_some_and(|rank| self.runs.are_more_urgent_due(rank, self.unproven_may()))
+    }
+
+    /// A piece of work of a run is no longer in flight.
+    fn end_one(&mut self, id: HostId, run: RunId) {
+        for other in self.runs.end(run) {
+            if other != id && self.hosts.contains(other.0) {
+                self.offer(other);
+            }
+        }
         let host = &mut self.hosts[id.0];
         self.busy -= 1;
         host.busy -= 1;
@@ -446,20 +476,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Work goes back to the head of its host's queue; its lane then asks for the
     /// [`next`](Self::next).
-    pub(crate) fn put_back(&mut self, id: HostId, work: W) {
-        self.hosts[id.0].queue.push_front(work);
-    }
-
-    /// Takes out all that waits.
-    pub(crate) fn drain(&mut self) -> Vec<W> {
-        let mut waiting = self.later.drain();
-        for (_, host) in &mut self.hosts {
-            host.later = 0;
-            host.closed_until = None;
-            host.pace = Pace::default();
-            waiting.extend(host.queue.drain(..));
-        }
-        waiting
+    pub(crate) fn put_back(&mut self, id: HostId, run: RunId, work: W) {
+        self.hosts[id.0].queue.push_front(run, work);
     }
 
     /// The host of this key, for the next push: one that is never pushed to is not forgotten.
@@ -486,15 +504,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         id
     }
 
+    /// Lets a host begin with this many requests, of which nothing is known yet.
+    pub(crate) fn start_with(&mut self, id: HostId, start: usize, now: Instant) {
+        let limit = Limit::new(start, self.caps.per_host, now);
+        self.hosts[id.0].limit = limit;
+    }
+
     /// Lines a host up for a turn, if it could use one.
     fn offer(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];
-        if host.has_turn {
-            return;
-        }
         if host.could_start() {
-            host.has_turn = true;
-            self.turns.push(id, host.is_proven);
+            let (runs, is_proven) = (&mut self.runs, host.is_proven);
+            host.queue.take_turns(|run| runs.push(run, id, is_proven));
         } else {
             self.consider_ahead(id);
         }
@@ -513,8 +534,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if unused {
             // It may still stand in the line for a turn; with an empty queue that says nothing, but
             // its number may be given to another host.
-            if host.has_turn {
-                self.turns.remove(id);
+            for run in host.queue.turns() {
+                self.runs.take_out(run, id);
             }
             let host = self.hosts.remove(id.0);
             self.by_key.remove(&host.key);

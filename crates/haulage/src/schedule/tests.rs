@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::options::RetryPolicy;
+use crate::priority::Priority;
 
 mod ahead;
 mod shared;
@@ -14,6 +15,20 @@ mod unproven;
 mod waiting;
 
 type Plain = Schedule<u32, u32, ()>;
+
+/// The run that all work is of, where there is no other.
+const RUN: RunId = RunId(0);
+
+/// A schedule with that run.
+fn begun<W, L: Clone + PartialEq, S: Clone>(
+    caps: Caps,
+    total: Arc<Meter>,
+    now: Instant,
+) -> Schedule<W, L, S> {
+    let mut schedule = Schedule::new(caps, total, now);
+    assert_eq!(schedule.run_begins(Priority::Normal, None), RUN);
+    schedule
+}
 
 fn caps(jobs: usize, per_host: usize) -> Caps {
     Caps {
@@ -35,20 +50,20 @@ fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
 fn push(schedule: &mut Plain, host: &str, protocol: Protocol, work: u32) {
     let id = schedule.host(host, protocol, Instant::now);
     schedule.prove(id);
-    schedule.push(id, work);
+    schedule.push(id, RUN, work);
 }
 
 /// Queues work at the host of this name, which has answered nothing so far.
 fn push_unproven(schedule: &mut Plain, host: &str, work: u32) {
     let id = schedule.host(host, Protocol::Exclusive, Instant::now);
-    schedule.push(id, work);
+    schedule.push(id, RUN, work);
 }
 
 /// Queues work at the host of this name, which has answered before, for later.
 fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
     let id = schedule.host(host, Protocol::Exclusive, Instant::now);
     schedule.prove(id);
-    schedule.push_later(id, at, work);
+    schedule.push_later(id, at, RUN, work);
 }
 
 /// A lane has seen its host answer as it should, or not.
@@ -74,7 +89,7 @@ fn http2_host_starts_with_sixteen_unless_it_refused() {
             start: 4,
             ..caps(64, per_host)
         };
-        let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+        let mut schedule: Plain = begun(caps, Arc::default(), Instant::now());
         let host = schedule.host("a", Protocol::Unknown, Instant::now);
         if refused {
             let now = Instant::now();
@@ -93,7 +108,7 @@ fn http2_host_gets_what_its_server_allows() {
         streams: 40,
         ..caps(64, 16)
     };
-    let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps, Arc::default(), Instant::now());
     let host = schedule.host("https://host.example", Protocol::Unknown, Instant::now);
     let most = |schedule: &Plain| schedule.hosts[host.0].limit.most();
     assert_eq!(most(&schedule), 16);
@@ -109,7 +124,7 @@ fn http2_host_gets_what_its_server_allows() {
 
 #[test]
 fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
-    let mut schedule = Plain::new(caps(4, 3), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(4, 3), Arc::default(), Instant::now());
     for work in 0..10 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
@@ -125,7 +140,7 @@ fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
 
 #[test]
 fn until_the_handshake_has_told_one_lane_connects_alone() {
-    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(8, 8), Arc::default(), Instant::now());
     for work in 0..4 {
         push(&mut schedule, "a", Protocol::Unknown, work);
     }
@@ -138,7 +153,7 @@ fn until_the_handshake_has_told_one_lane_connects_alone() {
 
 #[test]
 fn when_the_one_that_connects_fails_another_may_try() {
-    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(8, 8), Arc::default(), Instant::now());
     push(&mut schedule, "a", Protocol::Unknown, 1);
     push(&mut schedule, "a", Protocol::Unknown, 2);
     let (host, _) = opened(&grants(&mut schedule)[0]);
@@ -148,7 +163,7 @@ fn when_the_one_that_connects_fails_another_may_try() {
 
 #[test]
 fn after_a_lost_shared_connection_one_lane_makes_the_next() {
-    let mut schedule = Plain::new(caps(8, 8), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(8, 8), Arc::default(), Instant::now());
     for work in 0..3 {
         push(&mut schedule, "a", Protocol::Unknown, work);
     }
@@ -169,7 +184,7 @@ fn after_a_lost_shared_connection_one_lane_makes_the_next() {
 
 #[test]
 fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
-    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(1, 1), Arc::default(), Instant::now());
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
     push(&mut schedule, "a", Protocol::Exclusive, 3);
@@ -182,18 +197,18 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
         })
     };
     assert_eq!(
-        schedule.next(host, &1, true, seen(true)),
+        schedule.next(host, RUN, &1, true, seen(true)),
         lease(2),
         "nobody else waits"
     );
     push(&mut schedule, "b", Protocol::Exclusive, 10);
-    assert_eq!(schedule.next(host, &1, true, seen(true)), Next::Idle);
+    assert_eq!(schedule.next(host, RUN, &1, true, seen(true)), Next::Idle);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
 }
 
 #[test]
 fn what_was_put_aside_comes_when_it_is_due() {
-    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(1, 1), Arc::default(), Instant::now());
     let start = Instant::now();
     push_later(&mut schedule, "a", start + Duration::from_secs(2), 2);
     push_later(&mut schedule, "a", start + Duration::from_secs(1), 1);
@@ -206,7 +221,7 @@ fn what_was_put_aside_comes_when_it_is_due() {
 
 #[test]
 fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
-    let mut schedule = Plain::new(caps(4, 4), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(4, 4), Arc::default(), Instant::now());
     let start = Instant::now();
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
@@ -215,7 +230,7 @@ fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
     schedule.close(host, start + Duration::from_secs(1));
     push(&mut schedule, "b", Protocol::Exclusive, 3);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 3);
-    assert_eq!(schedule.next(host, &1, false, seen(false)), Next::Idle);
+    assert_eq!(schedule.next(host, RUN, &1, false, seen(false)), Next::Idle);
     schedule.release_due(start + Duration::from_secs(2));
     assert!(grants(&mut schedule).is_empty(), "the later end counts");
     schedule.release_due(start + Duration::from_secs(3));
@@ -230,7 +245,7 @@ fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
 
 #[test]
 fn what_waits_for_a_host_that_is_given_up_is_given_back() {
-    let mut schedule = Plain::new(caps(1, 1), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(1, 1), Arc::default(), Instant::now());
     let start = Instant::now();
     for work in 1..4 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -242,14 +257,14 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
         schedule.failed(host, start, &policy(false), 0.5),
         Some(vec![2, 3, 4])
     );
-    assert_eq!(schedule.next(host, &1, false, seen(false)), Next::Idle);
+    assert_eq!(schedule.next(host, RUN, &1, false, seen(false)), Next::Idle);
     schedule.release_due(start + Duration::from_secs(100));
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
 }
 
 #[test]
 fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
-    let mut schedule = Plain::new(
+    let mut schedule: Plain = begun(
         Caps {
             delay: Duration::from_millis(1),
             ..caps(2, 2)
@@ -273,7 +288,7 @@ fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
 
 #[test]
 fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
-    let mut schedule = Plain::new(caps(2, 2), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(2, 2), Arc::default(), Instant::now());
     let start = Instant::now();
     for work in 1..4 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -337,7 +352,7 @@ proptest! {
         patient in any::<bool>(),
         connects_ahead in any::<bool>(),
     ) {
-        let mut schedule = Plain::new(Caps { jobs, per_host, streams: per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
+        let mut schedule: Plain = begun(Caps { jobs, per_host, streams: per_host, start, idle, delay: Duration::ZERO }, Arc::default(), Instant::now());
         if connects_ahead {
             schedule = schedule.connecting_ahead();
         }
@@ -381,7 +396,7 @@ proptest! {
                     let at = lane % busy.len();
                     let (host, lane) = busy[at];
                     done += 1;
-                    match schedule.next(host, &lane, used, seen(used)) {
+                    match schedule.next(host, RUN, &lane, used, seen(used)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -393,7 +408,7 @@ proptest! {
                     done += 1;
                     let waiting = schedule.failed(host, now, &policy(patient), 0.5);
                     done += u32::try_from(waiting.map_or(0, |waiting| waiting.len())).unwrap();
-                    match schedule.next(host, &lane, false, seen(false)) {
+                    match schedule.next(host, RUN, &lane, false, seen(false)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -402,7 +417,7 @@ proptest! {
                 Step::Abandon(lane) if !busy.is_empty() => {
                     let (host, _) = busy.remove(lane % busy.len());
                     done += 1;
-                    schedule.abandon(host);
+                    schedule.abandon(host, RUN);
                 }
                 Step::Leave(lane) if !resting.is_empty() => {
                     let lane = *resting.keys().nth(lane % resting.len()).unwrap();
@@ -446,7 +461,7 @@ proptest! {
             if let Some(host) = ahead.pop() {
                 schedule.gave_up_ahead(host);
             } else if let Some((host, _)) = busy.pop() {
-                schedule.abandon(host);
+                schedule.abandon(host, RUN);
                 done += 1;
             } else {
                 break;
@@ -461,6 +476,6 @@ proptest! {
             host.lanes == 0 && host.queue.is_empty() && host.later == 0 && !host.health.is_good()
         });
         prop_assert!(rests);
-        prop_assert!(schedule.by_key.len() == schedule.hosts.len() && !schedule.turns.are_due(true));
+        prop_assert!(schedule.by_key.len() == schedule.hosts.len() && !schedule.runs.are_due(true));
     }
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is: hosts that could use another slot, in two lines. Pure.
+//! Whose turn it is: hosts that could use another slot for work of one run, in two lines. Pure.
 
 use std::collections::VecDeque;
 
@@ -24,34 +24,36 @@ impl Turns {
         }
     }
 
-    /// Takes a host out of whichever line it waits in.
-    pub(super) fn remove(&mut self, id: HostId) {
-        self.proven.retain(|&other| other != id);
-        self.unproven.retain(|&other| other != id);
+    /// Takes a host out of whichever line it waits in. Returns whether that is the one of proven
+    /// hosts, and `None` if it waits in none.
+    pub(super) fn remove(&mut self, id: HostId) -> Option<bool> {
+        for (line, is_proven) in [(&mut self.proven, true), (&mut self.unproven, false)] {
+            if let Some(at) = line.iter().position(|&other| other == id) {
+                line.remove(at);
+                return Some(is_proven);
+            }
+        }
+        None
     }
 
-    /// Takes the host whose turn it is. `unproven_may`: there is a slot for a host that has not
-    /// answered yet.
-    pub(super) fn pop(&mut self, unproven_may: bool) -> Option<HostId> {
+    /// Returns whether no host waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.proven.is_empty() && self.unproven.is_empty()
+    }
+
+    /// Takes the host whose turn it is, and returns whether it is proven. `unproven_may`: there is a
+    /// slot for a host that has not answered yet.
+    pub(super) fn pop(&mut self, unproven_may: bool) -> Option<(HostId, bool)> {
         let is_unprovens = unproven_may && (!self.unproven_was_last || self.proven.is_empty());
         let unproven = is_unprovens.then(|| self.unproven.pop_front()).flatten();
         self.unproven_was_last = unproven.is_some();
-        unproven.or_else(|| self.proven.pop_front())
+        let unproven = unproven.map(|id| (id, false));
+        unproven.or_else(|| self.proven.pop_front().map(|id| (id, true)))
     }
 
     /// Returns whether a host waits that could have the next slot.
     pub(super) fn are_due(&self, unproven_may: bool) -> bool {
         !self.proven.is_empty() || unproven_may && !self.unproven.is_empty()
-    }
-
-    /// Returns whether a host waits that has answered.
-    pub(super) fn has_proven(&self) -> bool {
-        !self.proven.is_empty()
-    }
-
-    /// Returns whether a host waits that has not answered yet, other than this one.
-    pub(super) fn has_unproven_but(&self, id: HostId) -> bool {
-        self.unproven.iter().any(|&other| other != id)
     }
 }
 
@@ -61,7 +63,7 @@ mod tests {
 
     fn all(turns: &mut Turns, unproven_may: bool) -> Vec<usize> {
         let ids = std::iter::from_fn(|| turns.pop(unproven_may));
-        ids.map(|id| id.0).collect()
+        ids.map(|(id, _)| id.0).collect()
     }
 
     fn filled() -> Turns {
@@ -85,12 +87,5 @@ mod tests {
         assert!(!turns.are_due(false) && turns.are_due(true));
         turns.remove(HostId(11));
         assert_eq!(all(&mut turns, true), [10, 12]);
-    }
-
-    #[test]
-    fn a_host_does_not_wait_for_itself() {
-        let mut turns = Turns::default();
-        turns.push(HostId(1), false);
-        assert!(!turns.has_unproven_but(HostId(1)) && turns.has_unproven_but(HostId(2)));
     }
 }

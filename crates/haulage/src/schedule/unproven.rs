@@ -28,15 +28,10 @@ pub(super) fn first_patience(slots: usize) -> Duration {
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// All rows have been queued: no others come.
-    pub(crate) fn has_all(&mut self) {
-        self.has_all = true;
-    }
-
     /// Returns whether there is a slot for a host that has not answered yet.
     pub(super) fn unproven_may(&self) -> bool {
         // The only host there is, and will be, holds up nobody.
-        let is_alone = self.has_all && self.hosts.len() == 1;
+        let is_alone = self.runs.have_all() && self.hosts.len() == 1;
         self.unproven < self.most_unproven() || is_alone
     }
 
@@ -44,7 +39,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(super) fn most_unproven(&self) -> usize {
         let most = self.climb.most();
         let half = (most / 2).max(1);
-        if self.turns.has_proven() {
+        if self.runs.has_proven() {
             return half;
         }
         (half + self.proofs / 2).min(most)
@@ -58,9 +53,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         self.unproven -= host.busy;
         self.proofs += usize::from(host.busy > 0);
-        if host.has_turn {
-            self.turns.remove(id);
-            self.turns.push(id, true);
+        for run in host.queue.turns() {
+            self.runs.take_out(run, id);
+            self.runs.push(run, id, true);
         }
     }
 
@@ -82,10 +77,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             return false;
         }
         let is_full = self.unproven >= self.most_unproven();
-        let holds_up_unproven = is_full && self.turns.has_unproven_but(id);
+        let own = self.hosts[id.0].queue.turns().count();
+        let holds_up_unproven = is_full && self.runs.unproven() > own;
         // Half of one slot is its half of the time.
         let is_over = 2 * self.unproven > self.climb.most();
-        let holds_up_proven = is_over && self.turns.has_proven();
+        let holds_up_proven = is_over && self.runs.has_proven();
         let gives_way = holds_up_unproven || holds_up_proven;
         if gives_way {
             let host = &mut self.hosts[id.0];

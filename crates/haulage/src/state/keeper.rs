@@ -24,7 +24,7 @@ use super::record::Record;
 use super::store::{Access, Pass, Store};
 use crate::error::Error;
 use crate::event::Warning;
-use crate::options::{Durability, Existing, Options, Purpose, Workspace};
+use crate::options::{Durability, Existing, Purpose, RunOptions, Workspace};
 use crate::outcome::Outcome;
 use crate::sync::lock;
 use crate::write::{Assemblies, StatePlace, Storage, Syncs};
@@ -105,7 +105,7 @@ impl State {
     /// Of kind `disk`, when there is one that cannot be used.
     pub(crate) fn open(
         place: StatePlace,
-        options: &Options,
+        options: &RunOptions,
         storage: Arc<Storage>,
     ) -> Result<Self, Error> {
         let warnings = Warnings::of(place.warnings);

@@ -10,7 +10,7 @@ use super::fake::FakeDisk;
 use super::output::Stream;
 use super::preview::Preview;
 use super::storage::Storage;
-use crate::options::{Options, Output, Workspace};
+use crate::options::{Output, RunOptions, Workspace};
 use crate::plan::existing::Likeness;
 use crate::plan::name::{RelativeName, TargetName};
 
@@ -240,7 +240,7 @@ macro_rules! contract {
 }
 
 fn directory(path: &Path) -> Arc<Storage> {
-    let mut options = Options::new(path);
+    let mut options = RunOptions::new(path);
     options.workspace = Workspace::Keep;
     options.min_free = Some(0);
     Storage::of(Arc::new(Directory::open(path, &options).unwrap().0))

@@ -55,7 +55,7 @@ use super::place_of_state::StatePlace;
 use super::room::Room;
 use super::scratch::{Held, KeptParts, LastingParts, PartFile, Scratch};
 use crate::error::{Error, ErrorKind};
-use crate::options::{Durability, Options, Workspace};
+use crate::options::{Durability, RunOptions, Workspace};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
@@ -94,7 +94,7 @@ impl Directory {
     /// # Errors
     /// Of kind `disk`, when it cannot be made or written, when another run keeps this one out
     /// ([`Error::busy_with`]), or when its file system has fewer bytes than are to stay free.
-    pub(crate) fn open(path: &Path, options: &Options) -> Result<(Self, StatePlace), Error> {
+    pub(crate) fn open(path: &Path, options: &RunOptions) -> Result<(Self, StatePlace), Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
         fs::create_dir_all(path).map_err(|error| match error.kind() {

@@ -160,7 +160,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::inflow::Rates;
+    use crate::inflow::{Rates, RunInflow};
 
     const PACE: Pace = Pace {
         timeout: Duration::from_secs(10),
@@ -202,7 +202,11 @@ mod tests {
     }
 
     fn unlimited() -> Inflow {
-        Inflow::new(&Arc::new(Rates::new(None, None)), Arc::default())
+        Inflow::new(
+            &Arc::new(Rates::new(None, None)),
+            Arc::default(),
+            Arc::new(RunInflow::new(None)),
+        )
     }
 
     fn body(length: usize) -> Vec<u8> {

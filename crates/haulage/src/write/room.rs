@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::fstatvfs;
 
-use crate::options::Options;
+use crate::options::RunOptions;
 
 /// Bytes written between two looks, each of which costs about as much as writing a few kilobytes.
 const STEP: u64 = 4 << 20;
@@ -100,11 +100,11 @@ fn size(file: BorrowedFd<'_>) -> Option<u64> {
     Some(about.f_blocks.saturating_mul(about.f_frsize))
 }
 
-/// What is to stay free of a file system of this size: [`Options::DEFAULT_MIN_FREE`], or a fiftieth
+/// What is to stay free of a file system of this size: [`RunOptions::DEFAULT_MIN_FREE`], or a fiftieth
 /// of it if that is less.
 fn spare(size: Option<u64>) -> u64 {
     let share = size.map_or(u64::MAX, |size| size / 50);
-    share.min(Options::DEFAULT_MIN_FREE)
+    share.min(RunOptions::DEFAULT_MIN_FREE)
 }
 
 /// Too little is free.

@@ -13,7 +13,7 @@ fn named(addresses: &[&str]) -> (Origin, Bench, String) {
     let mut bench = Bench::new();
     let addresses = addresses.iter().map(|text| text.parse().unwrap());
     let resolve = Resolve::new("a.invalid", port, addresses.collect()).unwrap();
-    bench.options.resolve.push(resolve);
+    bench.options.route.resolve.push(resolve);
     (origin, bench, format!("http://a.invalid:{port}/a"))
 }
 
@@ -40,7 +40,7 @@ fn addresses_of_another_family_are_not_connected_to() {
         (AddressFamily::Ipv6, "dns"),
     ] {
         let (origin, mut bench, url) = named(&["127.0.0.1"]);
-        bench.options.addresses = family;
+        bench.options.route.addresses = family;
         assert_eq!(kind(&bench.fetch(&url)), outcome, "{family:?}");
         assert_eq!(kind(&bench.fetch(&origin.url("/a"))), outcome, "{family:?}");
     }

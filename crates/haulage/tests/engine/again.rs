@@ -215,13 +215,13 @@ fn a_run_that_was_stopped_goes_on_whatever_is_done_with_what_is_there() {
         bench.options.existing = existing;
         let rows = || list("l", &urls(&origin, &["/a", "/b"]));
         block_on(async {
-            let mut engine = bench.start();
-            let mut events = engine.events();
-            engine.feed(rows());
-            engine.close();
+            let mut run = bench.start();
+            let mut events = run.events();
+            run.feed(rows());
+            run.close();
             assert_done(&next_outcome(&mut events).await);
             gate.wait_reached(1);
-            engine.cancel();
+            run.cancel();
             assert_eq!(kind(&rest(&mut events).await[0]), "cancelled");
         });
         gate.open();
@@ -249,13 +249,13 @@ fn an_interrupted_row_is_neither_done_nor_failed_for_the_next_run() {
     origin.on("/b", Script::ok(Body::of("bb")).hold_at(1, &gate));
     let bench = Bench::new();
     block_on(async {
-        let mut engine = bench.start();
-        let mut events = engine.events();
-        engine.feed(list("l", &urls(&origin, &["/a", "/b"])));
-        engine.close();
+        let mut run = bench.start();
+        let mut events = run.events();
+        run.feed(list("l", &urls(&origin, &["/a", "/b"])));
+        run.close();
         assert_done(&next_outcome(&mut events).await);
         gate.wait_reached(1);
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await;
     });
     assert_eq!(recorded(&bench), ["a done"]);

@@ -54,11 +54,11 @@ fn a_second_connection_is_opened_before_the_protocol_is_known() {
 fn connections_ahead_keep_to_the_cap() {
     let origin = Origin::plain();
     let mut bench = Bench::new();
-    bench.options.per_host = Some(5);
+    bench.engine.per_host = Some(5);
     connections_ahead(&origin, &bench, 5);
     assert_eq!(origin.peak_connections(), 5);
     let origin = Origin::plain();
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     connections_ahead(&origin, &bench, 1);
     assert_eq!(origin.connections(), 1);
 }

@@ -50,14 +50,14 @@ async fn good(events: &mut Events) -> Vec<Outcome> {
 fn those_behind_a_dead_host_come_first_and_when_the_run_is_stopped_its_rows_have_not_started() {
     let (dead, other) = (Closed::new(), Origin::plain());
     let bench = bench();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows(&dead.url(), &other));
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows(&dead.url(), &other));
+    run.close();
     let before = block_on(good(&mut events));
     assert_eq!(before.len(), FEW, "no other has ended before them");
     before.iter().for_each(assert_done);
-    engine.cancel();
+    run.cancel();
     // Those that had started, and no others.
     let after = block_on(rest(&mut events));
     assert!(after.len() < 100, "{}", after.len());
@@ -96,13 +96,13 @@ fn the_rows_of_a_host_that_answers_again_come_as_they_are_named() {
         }
     });
     let bench = bench();
-    let mut engine = bench.start();
-    let mut events = engine.events();
+    let mut run = bench.start();
+    let mut events = run.events();
     let mut all = rows(&sick.url(""), &other);
     // One that asks for the same as a row that waits on the disk.
     all.push(get(&sick.url(&format!("/{}", MANY - 1))));
-    engine.feed(all);
-    engine.close();
+    run.feed(all);
+    run.close();
     let mut outcomes = block_on(good(&mut events));
     is_well.store(true, Ordering::Release);
     outcomes.extend(block_on(rest(&mut events)));

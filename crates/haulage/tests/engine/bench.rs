@@ -3,23 +3,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use haulage::{Engine, Event, Options, Outcome, Request, Roots, Row};
+use haulage::{Engine, EngineOptions, Error, Event, Outcome, Request, Roots, Row, Run, RunOptions};
 use origin::Origin;
 use tempfile::TempDir;
 
 /// A destination, and the options of the runs into it.
 pub(crate) struct Bench {
     folder: TempDir,
-    pub(crate) options: Options,
+    pub(crate) engine: EngineOptions,
+    pub(crate) options: RunOptions,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::new(folder.path());
+        let mut options = RunOptions::new(folder.path());
         // A repetition follows at once, so that no test waits.
         options.retry.base = Duration::ZERO;
-        Self { folder, options }
+        Self {
+            folder,
+            engine: EngineOptions::default(),
+            options,
+        }
     }
 
     /// A bench that trusts this origin.
@@ -45,7 +50,7 @@ impl Bench {
             .join(format!("{}-ca.pem", origin.address().port()));
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         std::fs::write(&file, pem).unwrap();
-        self.options.tls.roots = Roots::File(file);
+        self.options.route.tls.roots = Roots::File(file);
     }
 
     /// Runs these rows to their end. The outcomes are in the order of the rows: in which order they
@@ -54,12 +59,11 @@ impl Bench {
         &self,
         rows: impl IntoIterator<Item = Row, IntoIter: Send + 'static>,
     ) -> Vec<Outcome> {
-        let mut outcomes = haulage::download(rows, self.options.clone()).unwrap();
+        let engine = Engine::start(self.engine.clone()).unwrap();
+        let mut run = engine.run(self.options.clone(), rows).unwrap();
+        let mut events = run.events();
         block_on(async {
-            let mut all = Vec::new();
-            while let Some(outcome) = outcomes.next().await {
-                all.push(outcome);
-            }
+            let mut all = rest(&mut events).await;
             all.sort_by_key(|outcome| outcome.row);
             all
         })
@@ -71,8 +75,13 @@ impl Bench {
     }
 
     /// Starts a run that is steered by hand.
-    pub(crate) fn start(&self) -> Engine {
-        Engine::start(self.options.clone()).unwrap()
+    pub(crate) fn start(&self) -> Run {
+        self.try_start().unwrap()
+    }
+
+    /// Starts a run that is steered by hand, or says why it cannot.
+    pub(crate) fn try_start(&self) -> Result<Run, Error> {
+        Engine::start(self.engine.clone())?.open(self.options.clone())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -43,8 +43,8 @@ fn pair() -> (Arc<Origin>, Arc<Origin>) {
 fn neither_host_ever_sees_more_than_its_cap() {
     let (one, two) = pair();
     let mut bench = Bench::new();
-    bench.options.jobs = 50;
-    bench.options.per_host = Some(3);
+    bench.engine.jobs = 50;
+    bench.engine.per_host = Some(3);
     let urls: Vec<_> = (0..2000)
         .map(|number| get(&[&one, &two][number % 2].url(&format!("/file/{number}"))))
         .collect();
@@ -97,8 +97,8 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
     }
     let mut bench = Bench::new();
     // So many are in flight at once from the start, however slow this machine is.
-    bench.options.jobs = 6;
-    bench.options.per_host = Some(4);
+    bench.engine.jobs = 6;
+    bench.engine.per_host = Some(4);
     bench.options.min_split_size = 64 << 10;
     let rows: Vec<_> = (0..9000)
         .map(|number| (number, format!("/file/{number}")))
@@ -129,7 +129,7 @@ fn the_total_cap_holds_over_all_hosts() {
         origin.under("/", |_| Script::ok(Body::seeded(1, 2000)));
     }
     let mut bench = Bench::new();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let urls: Vec<_> = (0..600)
         .map(|number| get(&origins[number % origins.len()].url(&format!("/{number}"))))
         .collect();
@@ -158,7 +158,7 @@ fn hosts_share_the_slots_whatever_the_order_of_the_list() {
     }
     let mut bench = Bench::new();
     // With one slot the order of the requests is the schedule's, and nobody else's.
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let rows: Vec<_> = (0..400)
         .map(|number| get(&origins[number / 200].url(&format!("/{number}"))))
         .collect();
@@ -188,7 +188,7 @@ fn http2_host_is_capped_as_told() {
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(3, 20_000)).delay(LATENCY));
     let mut bench = Bench::trusting(&origin);
-    bench.options.per_host = Some(3);
+    bench.engine.per_host = Some(3);
     let rows: Vec<_> = (0..300)
         .map(|row| get(&origin.url(&format!("/{row}"))))
         .collect();

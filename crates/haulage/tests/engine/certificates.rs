@@ -37,7 +37,7 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
         assert!(error.to_string().contains(says), "{error}");
         assert!(std::error::Error::source(error).is_some());
         assert_eq!(origin.count("/a"), 0, "nothing was asked");
-        bench.options.tls.verification = Verification::Insecure;
+        bench.options.route.tls.verification = Verification::Insecure;
         assert_done(&bench.fetch(&origin.url("/a")));
     }
     let good = origin(Certificate::Good);

@@ -33,17 +33,17 @@ async fn run_and_go_on(bench: &Bench, rows: Vec<Row>) -> (Vec<Outcome>, String) 
     // Elsewhere, since what breaks an HTTP/2 connection breaks all that is on it.
     let elsewhere = Origin::plain();
     elsewhere.under("/", |_| Script::ok(file(0)));
-    let (mut engine, mut outcomes) = (bench.start(), Vec::new());
-    let mut events = engine.events();
+    let (mut run, mut outcomes) = (bench.start(), Vec::new());
+    let mut events = run.events();
     let count = rows.len();
-    engine.feed(rows);
+    run.feed(rows);
     while outcomes.len() < count {
         outcomes.push(next_outcome(&mut events).await);
     }
     // On a slow machine even this may take longer than the timeout.
     let mut nth = 0;
     let good = loop {
-        engine.feed([get(&elsewhere.url(&format!("/good{nth}")))]);
+        run.feed([get(&elsewhere.url(&format!("/good{nth}")))]);
         let outcome = next_outcome(&mut events).await;
         if kind(&outcome) != "timeout" {
             break outcome;
@@ -51,7 +51,7 @@ async fn run_and_go_on(bench: &Bench, rows: Vec<Row>) -> (Vec<Outcome>, String) 
         nth += 1;
     };
     assert_done(&good);
-    engine.close();
+    run.close();
     assert!(rest(&mut events).await.is_empty(), "a row ended twice");
     (outcomes, good.path.unwrap().to_string())
 }
@@ -63,7 +63,7 @@ fn survives(origin: &Origin, seeds: &[u64]) -> Result<(), TestCaseError> {
     let mut bench = Bench::new();
     bench.options.timeout = Duration::from_millis(150);
     bench.options.retry.retries = 1;
-    bench.options.tls.verification = haulage::Verification::Insecure;
+    bench.options.route.tls.verification = haulage::Verification::Insecure;
     let rows: Vec<_> = seeds
         .iter()
         .map(|seed| get(&origin.url(&format!("/{seed}"))))

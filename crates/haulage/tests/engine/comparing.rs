@@ -364,10 +364,10 @@ fn a_file_that_appears_meanwhile_is_compared_like_any_other() {
         let script = Script::ok(body.clone());
         origin.on("/a", script.hold_at(length / 2, &gate));
         let bench = without_state();
-        let mut engine = bench.start();
-        let mut events = engine.events();
-        engine.feed([get(&origin.url("/a"))]);
-        engine.close();
+        let mut run = bench.start();
+        let mut events = run.events();
+        run.feed([get(&origin.url("/a"))]);
+        run.close();
         gate.wait_reached(1);
         let bytes = body.bytes();
         let appeared = match there {
@@ -394,10 +394,10 @@ fn a_folder_or_a_pipe_that_appears_meanwhile_is_an_error() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("hello")).hold(&gate));
     let bench = without_state();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a"))]);
+    run.close();
     gate.wait_reached(1);
     std::fs::create_dir(bench.path("a")).unwrap();
     gate.open();
@@ -445,7 +445,7 @@ fn bodies_that_are_not_read_do_not_stop_their_connection() {
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1 << 20)));
     let mut bench = Bench::trusting(&origin);
-    bench.options.per_host = Some(4);
+    bench.engine.per_host = Some(4);
     let rows: Vec<Row> = (0..200)
         .map(|row| {
             put_hole(&bench.path(&row.to_string()), 1 << 20);
@@ -719,10 +719,10 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
         origin.on("/a", [entity().hold_at(1 << 20, &gate), entity()]);
         let bench = Bench::new();
         block_on(async {
-            let mut engine = bench.start();
-            let mut events = engine.events();
-            engine.feed([get(&origin.url("/a"))]);
-            engine.close();
+            let mut run = bench.start();
+            let mut events = run.events();
+            run.feed([get(&origin.url("/a"))]);
+            run.close();
             gate.wait_reached(1);
             // What has come so far is on the disk before it is stopped.
             while let Some(event) = events.next().await {
@@ -733,7 +733,7 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
                     break;
                 }
             }
-            engine.cancel();
+            run.cancel();
             rest(&mut events).await;
         });
         gate.open();
@@ -812,10 +812,10 @@ fn a_file_that_vanishes_before_the_response_is_fetched() {
     origin.on("/a", Script::ok(Body::of("hello")).hold(&gate));
     let bench = without_state();
     bench.write("a", "hello");
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a"))]);
+    run.close();
     gate.wait_reached(1);
     std::fs::remove_file(bench.path("a")).unwrap();
     gate.open();

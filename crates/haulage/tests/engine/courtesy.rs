@@ -23,10 +23,10 @@ fn rows(origin: &Origin, count: u64) -> Vec<haulage::Row> {
 
 /// What a run tells of its hosts' limits, and its outcomes.
 fn limits(bench: &Bench, rows: Vec<haulage::Row>) -> (Vec<(usize, LimitChange)>, Vec<Outcome>) {
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows);
+    run.close();
     let (mut limits, mut outcomes) = (Vec::new(), Vec::new());
     block_on(async {
         while let Some(event) = events.next().await {
@@ -45,7 +45,7 @@ fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
     let origin = Origin::plain();
     origin.under("/", |_| file());
     let mut bench = Bench::new();
-    bench.options.per_host = Some(16);
+    bench.engine.per_host = Some(16);
     let (limits, outcomes) = limits(&bench, rows(&origin, 600));
     outcomes.iter().for_each(assert_done);
     let mut asked = origin.log();
@@ -72,7 +72,7 @@ fn refusing(most: usize, status: u16, files: u64) -> (Vec<(usize, LimitChange)>,
     origin.under("/", move |_| file.clone());
     origin.limit("/", Limit::at_once(most, Script::status(status)));
     let mut bench = Bench::new();
-    bench.options.per_host = Some(16);
+    bench.engine.per_host = Some(16);
     bench.options.retry.base = Duration::from_millis(10);
     let (limits, outcomes) = limits(&bench, rows(&origin, files));
     assert_eq!(outcomes.len() as u64, files);
@@ -99,10 +99,10 @@ fn a_share_that_is_refused_counts_as_well() {
     let (origin, gate) = waiting(|_, _| Script::status(503));
     let mut bench = Bench::new();
     bench.options.min_split_size = 256 << 10;
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/file"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/file"))]);
+    run.close();
     let limit = block_on(async {
         loop {
             match events.next().await.unwrap() {
@@ -128,7 +128,7 @@ fn bodies_that_break_off_are_no_sign_that_there_are_too_many() {
         }
     });
     let mut bench = Bench::new();
-    bench.options.per_host = Some(16);
+    bench.engine.per_host = Some(16);
     bench.options.retry.base = Duration::from_millis(10);
     let (limits, outcomes) = limits(&bench, rows(&origin, 300));
     outcomes.iter().for_each(assert_done);
@@ -150,7 +150,7 @@ fn with_a_delay_no_two_requests_to_one_host_are_closer_than_that() {
             origin.on(path, file());
         }
         let mut bench = Bench::trusting(&origin);
-        bench.options.delay = DELAY;
+        bench.engine.delay = DELAY;
         bench.options.retry.base = Duration::from_millis(1);
         let start = Instant::now();
         let mut all = rows(&origin, 5);

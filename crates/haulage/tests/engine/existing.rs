@@ -164,12 +164,12 @@ fn a_row_that_asks_for_the_same_later_has_the_name_of_the_copy() {
     let mut bench = Bench::new();
     bench.options.existing = Existing::Rename;
     bench.write("a.gif", "old");
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a.gif"))]);
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a.gif"))]);
     let first = block_on(next_outcome(&mut events));
-    engine.feed([get(&origin.url("/a.gif"))]);
-    engine.close();
+    run.feed([get(&origin.url("/a.gif"))]);
+    run.close();
     let again = block_on(rest(&mut events)).pop().unwrap();
     assert_eq!(first.path.as_deref(), Some("a.1.gif"));
     assert_eq!(
@@ -186,11 +186,11 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
         origin.on("/a.gif", Script::ok(Body::of("new")).hold(&gate));
         let mut bench = Bench::new();
         bench.options.existing = policy;
-        let mut engine = bench.start();
-        let mut events = engine.events();
+        let mut run = bench.start();
+        let mut events = run.events();
         // An identical row has the path of the first.
-        engine.feed([get(&origin.url("/a.gif")), get(&origin.url("/a.gif"))]);
-        engine.close();
+        run.feed([get(&origin.url("/a.gif")), get(&origin.url("/a.gif"))]);
+        run.close();
         gate.wait_reached(1);
         bench.write("a.gif", "old");
         gate.open();

@@ -62,7 +62,7 @@ fn connections_are_kept_and_never_more_than_the_cap() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 5000)));
     let mut bench = Bench::new();
-    bench.options.per_host = Some(3);
+    bench.engine.per_host = Some(3);
     let urls: Vec<_> = (0..300)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
@@ -95,7 +95,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused_at_once_and_for_good() {
     let outcome = bench.fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1));
     assert!(bench.names().is_empty());
-    bench.options.tls.verification = Verification::Insecure;
+    bench.options.route.tls.verification = Verification::Insecure;
     assert_done(&bench.fetch(&origin.url("/a")));
 }
 
@@ -184,6 +184,6 @@ fn an_http2_connection_that_is_silent_is_replaced() {
 fn a_timeout_that_no_clock_can_hold_is_refused() {
     let mut bench = Bench::new();
     bench.options.timeout = std::time::Duration::MAX;
-    let error = haulage::Engine::start(bench.options.clone()).unwrap_err();
+    let error = bench.try_start().unwrap_err();
     assert_eq!(error.kind().name(), "input");
 }

@@ -22,7 +22,7 @@ fn what_follows_a_body_is_ignored_and_its_connection_closed() {
     origin.on("/a", Script::ok(file()).raw_at(u64::MAX, more));
     origin.on("/b", Script::ok(Body::seeded(4, 1000)));
     let mut bench = Bench::new();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     outcomes.iter().for_each(assert_done);
     assert!(bench.read("a") == file().bytes());
@@ -119,7 +119,7 @@ fn transfer_encoding_wins_over_a_length_and_ends_its_connection() {
         origin.on(path, both);
     }
     let mut bench = Bench::new();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     for outcome in outcomes {
         assert_done(&outcome);

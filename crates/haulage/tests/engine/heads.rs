@@ -21,7 +21,7 @@ fn assert_read(head: &str, connections: u64) {
     origin.on("/a", raw(&format!("{head}hello")));
     origin.on("/b", Script::ok(Body::of("next")));
     let mut bench = Bench::new();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     for outcome in &outcomes {
         let error = outcome.error();
@@ -176,7 +176,7 @@ fn trailers_may_end_with_line_feeds_alone() {
         origin.on("/a", raw(&format!("{head}{trailers}")));
         origin.on("/b", Script::ok(Body::of("next")));
         let mut bench = Bench::new();
-        bench.options.jobs = 1;
+        bench.engine.jobs = 1;
         let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
         outcomes.iter().for_each(assert_done);
         assert_eq!(bench.read("a"), b"hello", "{trailers:?}");
@@ -299,7 +299,7 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
     origin.under("/never/", |_| Script::status(202));
     origin.under("/ready/", |_| Script::ok(Body::of("hello")));
     let mut bench = Bench::new();
-    bench.options.per_host = Some(2);
+    bench.engine.per_host = Some(2);
     // A host in trouble is given up after this.
     bench.options.retry.max_time = Duration::from_millis(20);
     let rows = (0..60).map(|number| {
@@ -352,13 +352,13 @@ fn http2_head_that_h2_cannot_read_harms_no_other_file() {
     let unreadable = Script::raw(http2_head(5, b"a\x01b")).hold(&odd);
     origin.on("/odd", [unreadable, file]);
     let bench = Bench::trusting(&origin);
-    let mut engine = bench.start();
-    let mut events = engine.events();
+    let mut run = bench.start();
+    let mut events = run.events();
     for (path, gate) in [("/body", &body), ("/head", &head), ("/odd", &odd)] {
-        engine.feed([get(&origin.url(path))]);
+        run.feed([get(&origin.url(path))]);
         gate.wait_reached(1);
     }
-    engine.close();
+    run.close();
     odd.open();
     for outcome in block_on(rest(&mut events)) {
         assert_done(&outcome);

@@ -29,11 +29,11 @@ fn rows() -> (Sender<Row>, impl Iterator<Item = Row> + Send + 'static) {
 /// Fetches a file, sees the client close its connection while the run goes on, and fetches another
 /// one.
 fn assert_noticed(bench: &Bench, server: &Wild, scheme: &str) {
-    let mut engine = bench.start();
+    let mut run = bench.start();
     let (send, rows) = rows();
-    let mut events = engine.events();
-    engine.feed(rows);
-    engine.close();
+    let mut events = run.events();
+    run.feed(rows);
+    run.close();
     block_on(async {
         send.send(get(&server.url(scheme))).unwrap();
         assert_done(&next_outcome(&mut events).await);
@@ -93,8 +93,8 @@ fn tls_session_is_resumed_on_further_connections() {
         tls.sock
     });
     let mut bench = Bench::new();
-    bench.options.tls.verification = Verification::Insecure;
-    bench.options.per_host = Some(1);
+    bench.options.route.tls.verification = Verification::Insecure;
+    bench.engine.per_host = Some(1);
     let rows: Vec<Row> = (0..6)
         .map(|row| get(&format!("{}{row}", server.url("https"))))
         .collect();
@@ -146,7 +146,7 @@ fn idle_connection_that_says_close_notify_is_given_up() {
         tls.sock
     });
     let mut bench = Bench::new();
-    bench.options.tls.verification = Verification::Insecure;
+    bench.options.route.tls.verification = Verification::Insecure;
     assert_noticed(&bench, &server, "https");
 }
 
@@ -171,6 +171,6 @@ fn idle_http2_connection_that_says_goodbye_is_given_up() {
         kept
     });
     let mut bench = Bench::new();
-    bench.options.http = HttpVersion::Http2PriorKnowledge;
+    bench.options.route.http = HttpVersion::Http2PriorKnowledge;
     assert_noticed(&bench, &server, "http");
 }

@@ -28,7 +28,7 @@ fn a_large_body_is_whole_and_the_next_item_has_a_connection() {
     for (origin, mut bench) in origins() {
         origin.on("/large", Script::ok(file()));
         origin.on("/small", Script::ok(Body::seeded(1, 1000)));
-        bench.options.jobs = 1;
+        bench.engine.jobs = 1;
         let urls = ["/small", "/large", "/small?again"].map(|path| get(&origin.url(path)));
         let mut outcomes = bench.run(urls);
         outcomes.sort_by_key(|outcome| outcome.row);
@@ -96,10 +96,10 @@ fn one_under_way_can_be_stopped() {
     for (origin, bench) in origins() {
         let gate = Gate::new();
         origin.on("/large", Script::ok(file()).hold_at(LENGTH / 2, &gate));
-        let mut engine = bench.start();
-        let mut events = engine.events();
-        engine.feed([get(&origin.url("/large"))]);
-        engine.close();
+        let mut run = bench.start();
+        let mut events = run.events();
+        run.feed([get(&origin.url("/large"))]);
+        run.close();
         let outcomes = block_on(async {
             let Some(Event::Started(transfer)) = events.next().await else {
                 panic!("it has not started");
@@ -108,7 +108,7 @@ fn one_under_way_can_be_stopped() {
             while transfer.received() < LENGTH / 2 {
                 tokio::task::yield_now().await;
             }
-            engine.cancel();
+            run.cancel();
             rest(&mut events).await
         });
         assert_eq!(kind(&outcomes[0]), "cancelled");
@@ -123,7 +123,7 @@ const SHORT: u64 = 700 << 10;
 #[test]
 fn short_bodies_are_whole_and_their_connection_goes_on() {
     for (origin, mut bench) in origins() {
-        bench.options.jobs = 1;
+        bench.engine.jobs = 1;
         let paths: Vec<_> = (0..20).map(|number| format!("/{number}")).collect();
         for (path, seed) in paths.iter().zip(0..) {
             origin.on(path, Script::ok(Body::seeded(seed, SHORT)));

@@ -48,7 +48,7 @@ fn a_file_of_just_that_size_is_saved_and_its_connection_serves_others() {
     origin.on("/chunked", Script::ok(Body::seeded(1, LIMIT)).chunked());
     let mut bench = Bench::new();
     bench.options.max_size = Some(LIMIT);
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let rows = ["/length", "/chunked"].map(|path| get(&origin.url(path)));
     bench.run(rows).iter().for_each(assert_done);
     assert_eq!(origin.connections(), 1);

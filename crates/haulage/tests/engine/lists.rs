@@ -1,10 +1,10 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Engine, Existing, Layout, Options, Outcome, PlainHttp, Purpose, Request, Workspace};
+use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, Workspace};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
+use crate::bench::{Bench, assert_done, block_on, get, kind, named, next_outcome, rest};
 
 fn files() -> Origin {
     let origin = Origin::plain();
@@ -241,14 +241,14 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
     origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
     origin.on("/gone", Script::status(404));
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(["/a", "/a", "/gone"].map(|path| get(&origin.url(path))));
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(["/a", "/a", "/gone"].map(|path| get(&origin.url(path))));
     gate.wait_reached(1);
     gate.open();
-    engine.feed([get(&origin.url("/a"))]);
-    engine.feed([get(&origin.url("/gone"))]);
-    engine.close();
+    run.feed([get(&origin.url("/a"))]);
+    run.feed([get(&origin.url("/gone"))]);
+    run.close();
     let mut outcomes = block_on(rest(&mut events));
     outcomes.sort_by_key(|outcome| outcome.row);
     let told: Vec<_> = outcomes
@@ -339,7 +339,7 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
     assert_eq!(origin.tally().requests, asked);
     assert_eq!(bench.names(), ["there", "unknown"]);
     let nowhere = bench.path("nowhere");
-    let mut options = Options::new(&nowhere);
+    let mut options = RunOptions::new(&nowhere);
     options.purpose = Purpose::Plan;
     let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });
@@ -383,11 +383,13 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
     });
     let mut bench = Bench::new();
     // With slots to spare it would look for other hosts farther down.
-    (bench.options.jobs, bench.options.per_host) = (4, Some(4));
-    let mut outcomes = haulage::download(rows, bench.options.clone()).unwrap();
+    (bench.engine.jobs, bench.engine.per_host) = (4, Some(4));
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows);
     block_on(async {
         for received in 0..5_000 {
-            assert_done(&outcomes.next().await.unwrap());
+            assert_done(&next_outcome(&mut events).await);
             let ahead = read.load(std::sync::atomic::Ordering::Relaxed) - received;
             assert!(ahead < 5_000, "{ahead} rows were read ahead");
         }
@@ -397,13 +399,13 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
 #[test]
 fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
     let bench = Bench::new();
-    let engine = bench.start();
-    let error = Engine::start(bench.options.clone()).unwrap_err();
+    let run = bench.start();
+    let error = bench.try_start().unwrap_err();
     assert_eq!(error.kind().name(), "disk");
-    drop(engine);
+    drop(run);
     let origin = files();
     let folder = bench.path("new");
-    let mut options = Options::new(&folder);
+    let mut options = RunOptions::new(&folder);
     options.workspace = Workspace::RemoveWhenDone;
     let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haulage::{ContentEncoding, Destination, Options, Outcome};
+use haulage::{ContentEncoding, Destination, Outcome, RunOptions};
 use origin::{Body, Origin, Script};
 
 use crate::bench::{Bench, assert_done, expecting, get, kind};
@@ -28,7 +28,7 @@ fn outcome_carries_the_bytes_and_nothing_is_on_disk() {
     origin.on("/chunked", Script::ok(small.clone()).chunked());
     origin.on("/until-close", Script::ok(small.clone()).without_length());
     origin.on("/empty", Script::ok(Body::empty()));
-    let bench = memory(Options::DEFAULT_MEMORY);
+    let bench = memory(RunOptions::DEFAULT_MEMORY);
     let cases = [
         ("/large", large),
         ("/chunked", small.clone()),

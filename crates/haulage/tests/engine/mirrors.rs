@@ -17,7 +17,7 @@ fn bench() -> Bench {
 }
 
 fn one_share(bench: &mut Bench) {
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     bench.options.min_split_size = 2 << 20;
 }
 
@@ -99,7 +99,7 @@ fn beside_a_response_over_http2_a_mirror_brings_a_share() {
     let mut bench = Bench::trusting(&first);
     one_share(&mut bench);
     // There would be room for one more.
-    bench.options.per_host = Some(2);
+    bench.engine.per_host = Some(2);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
     fetched(&bench, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
@@ -128,15 +128,15 @@ fn after_it_was_found_it_brings_no_share_of_any_other_file() {
     first.on("/next", slow(entity()));
     let bench = bench();
     let rows = |name: &str, copy: &str| checked(&first.url(name), &mirror.url(copy));
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([rows("/file", "/copy")]);
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([rows("/file", "/copy")]);
     // It brings all of its share, so that this does not fit.
     mirror.wait_until(|tally| tally.requests >= 1 && tally.in_flight == 0);
     gate.open();
     assert_done(&block_on(next_outcome(&mut events)));
-    engine.feed([rows("/next", "/next")]);
-    engine.close();
+    run.feed([rows("/next", "/next")]);
+    run.close();
     assert_done(&end(events));
     assert_eq!(mirror.count("/next"), 0);
 }

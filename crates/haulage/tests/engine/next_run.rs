@@ -64,10 +64,10 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
     let origin = Origin::plain();
     origin.on("/file", entity().stall_at(BREAK));
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([listed(&origin.url("/file"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([listed(&origin.url("/file"))]);
+    run.close();
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -75,7 +75,7 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
         while transfer.received() < BREAK {
             tokio::task::yield_now().await;
         }
-        engine.cancel();
+        run.cancel();
         let stopped = rest(&mut events).await.pop().unwrap();
         assert_eq!((stopped.kept, stopped.fetched), (BREAK, BREAK));
     });
@@ -110,10 +110,10 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
     let nameless = Script::ok(Body::seeded(1, 1 << 21)).stall_at(BREAK);
     origin.on("/file", nameless);
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/file"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/file"))]);
+    run.close();
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -121,7 +121,7 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
         while transfer.received() < BREAK {
             tokio::task::yield_now().await;
         }
-        engine.cancel();
+        run.cancel();
         let stopped = rest(&mut events).await.pop().unwrap();
         assert_eq!((stopped.kept, stopped.fetched), (0, BREAK));
     });

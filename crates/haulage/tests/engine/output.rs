@@ -86,10 +86,10 @@ fn bytes_are_there_as_soon_as_they_have_come() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("onetwo")).hold_at(3, &gate));
     let (bench, received) = piped(10);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a"))]);
+    run.close();
     // Where they are held back, they never come.
     let next = || received.recv_timeout(Duration::from_secs(30));
     assert_eq!(next().unwrap(), b"one");
@@ -108,10 +108,10 @@ fn a_reader_that_is_slow_slows_the_server() {
     let body = Body::seeded(1, LENGTH);
     origin.on("/a", Script::ok(body).hold_at(LENGTH / 2, &gate));
     let (bench, received) = piped(0);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a"))]);
+    run.close();
     let mut taken = 0;
     while gate.arrivals() == 0 {
         // Nothing more may come while the server is on its way to the gate.

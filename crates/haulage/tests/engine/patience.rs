@@ -21,7 +21,7 @@ fn retry_after_closes_the_host_for_as_long_as_it_asked() {
     origin.on("/0", [later, file()]);
     origin.under("/", |_| file());
     let mut bench = Bench::new();
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     let rows: Vec<_> = (0..5)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
@@ -37,21 +37,21 @@ fn retry_after_closes_no_other_host() {
     busy.under("/", |_| Script::status(429).header("retry-after", LONG));
     other.under("/", |_| file());
     let mut bench = Bench::new();
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     let rows = (0..5).flat_map(|number| {
         let path = format!("/{number}");
         [get(&busy.url(&path)), get(&other.url(&path))]
     });
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows.collect::<Vec<_>>());
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows.collect::<Vec<_>>());
+    run.close();
     block_on(async {
         for _ in 0..5 {
             assert_done(&next_outcome(&mut events).await);
         }
         busy.until(|tally| tally.requests == 1).await;
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await;
     });
     assert_eq!(busy.tally().requests, 1);
@@ -230,17 +230,17 @@ fn file_that_is_to_be_asked_for_later_keeps_no_other_waiting() {
         origin.on("/0", later.header("location", "/c"));
         origin.under("/", |_| file());
         let mut bench = Bench::new();
-        bench.options.per_host = Some(1);
+        bench.engine.per_host = Some(1);
         let rows = (0..5).map(|number| get(&origin.url(&format!("/{number}"))));
-        let mut engine = bench.start();
-        let mut events = engine.events();
-        engine.feed(rows.collect::<Vec<_>>());
-        engine.close();
+        let mut run = bench.start();
+        let mut events = run.events();
+        run.feed(rows.collect::<Vec<_>>());
+        run.close();
         block_on(async {
             for _ in 1..5 {
                 assert_done(&next_outcome(&mut events).await);
             }
-            engine.cancel();
+            run.cancel();
             rest(&mut events).await;
         });
         assert_eq!((origin.count("/0"), origin.count("/c")), (1, 0), "{status}");
@@ -255,7 +255,7 @@ fn an_outage_is_probed_one_request_at_a_time() {
         if request.nth == 1 { failing } else { file() }
     });
     let mut bench = Bench::new();
-    bench.options.per_host = Some(4);
+    bench.engine.per_host = Some(4);
     let rows: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
@@ -283,7 +283,7 @@ fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::empty()).close());
     let mut bench = Bench::new();
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     bench.options.retry.base = Duration::from_millis(200);
     bench.options.retry.max_time = Duration::from_millis(20);
     let rows: Vec<_> = (0..1000)
@@ -311,7 +311,7 @@ fn a_host_whose_long_body_breaks_off_has_not_been_in_trouble_all_the_while() {
     origin.on("/1", slow.close_at(50));
     origin.on("/2", file());
     let mut bench = Bench::new();
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     bench.options.timeout = Duration::from_secs(1);
     bench.options.retry.retries = 0;
     bench.options.retry.max_time = Duration::from_millis(20);
@@ -338,10 +338,10 @@ fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
         .map(|number| get(&slow.url(&format!("/s{number}"))))
         .collect();
     rows.extend((0..50).map(|number| get(&quick.url(&format!("/q{number}")))));
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows);
+    run.close();
     block_on(async {
         let mut quick_ones = 0;
         while quick_ones < 50 {
@@ -467,18 +467,18 @@ fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
 /// What is told of the first host that waits, while these scripts are asked for.
 fn first_wait(origin: &Origin, rows: usize, mut bench: Bench) -> String {
     bench.options.retry.base = Duration::from_secs(2);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(
         (0..rows)
             .map(|row| get(&origin.url(&format!("/{row}"))))
             .collect::<Vec<_>>(),
     );
-    engine.close();
+    run.close();
     block_on(async {
         loop {
             if let Event::HostWaits { why, .. } = events.next().await.unwrap() {
-                engine.cancel();
+                run.cancel();
                 return why.unwrap().to_string();
             }
         }

@@ -222,14 +222,14 @@ fn a_host_that_brings_files_piece_by_piece_is_not_given_up() {
         slow.close_at(CUT)
     });
     let mut bench = bench(1);
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     bench.options.retry.max_time = Duration::from_secs(1);
     let rows: Vec<_> = (0..3)
         .map(|nth| get(&origin.url(&format!("/{nth}"))))
         .collect();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows);
+    run.close();
     block_on(rest(&mut events)).iter().for_each(assert_done);
 }

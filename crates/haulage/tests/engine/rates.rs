@@ -50,8 +50,8 @@ fn lanes_and_streams_together_keep_to_the_limit() {
         (Origin::tls(), HttpVersion::Negotiated),
     ] {
         let mut bench = Bench::trusting(&origin);
-        bench.options.http = http;
-        bench.options.limit_rate = NonZeroU64::new(2 * MIB);
+        bench.options.route.http = http;
+        bench.engine.limit_rate = NonZeroU64::new(2 * MIB);
         assert_about(took(&bench, &[&origin], 40, MIB / 20), 1.0);
         assert!(origin.peak_in_flight() > 1);
     }
@@ -62,10 +62,10 @@ fn each_host_has_its_own_limit_where_that_is_asked_for() {
     let (one, other) = (Origin::plain(), Origin::tls());
     let mut bench = Bench::trusting(&other);
     bench.options.layout = haulage::Layout::Tree;
-    bench.options.limit_rate_per_host = NonZeroU64::new(MIB);
+    bench.engine.limit_rate_per_host = NonZeroU64::new(MIB);
     assert_about(took(&bench, &[&one, &other], 16, MIB / 16), 1.0);
     bench.options.existing = haulage::Existing::Overwrite;
-    bench.options.limit_rate = NonZeroU64::new(MIB);
+    bench.engine.limit_rate = NonZeroU64::new(MIB);
     assert_about(took(&bench, &[&one, &other], 16, MIB / 16), 2.0);
 }
 
@@ -74,11 +74,11 @@ fn a_large_file_keeps_to_it_with_all_its_segments() {
     let origin = Origin::plain();
     let mut bench = Bench::new();
     bench.options.min_split_size = MIB;
-    bench.options.limit_rate = NonZeroU64::new(32 * MIB);
+    bench.engine.limit_rate = NonZeroU64::new(32 * MIB);
     // Directly from the socket to the file.
     assert_about(took(&bench, &[&origin], 1, 48 * MIB), 1.5);
     bench.options.existing = haulage::Existing::Overwrite;
-    bench.options.limit_rate = NonZeroU64::new(4 * MIB);
+    bench.engine.limit_rate = NonZeroU64::new(4 * MIB);
     assert_about(took(&bench, &[&origin], 1, 12 * MIB), 3.0);
     assert!(origin.peak_in_flight() > 1, "it was never split");
 }
@@ -90,12 +90,13 @@ fn a_limit_is_changed_while_files_come() {
     origin.on("/large", Script::ok(Body::seeded(2, 60 * MIB)));
     let mut bench = Bench::new();
     // At this rate it would take a quarter of an hour.
-    bench.options.limit_rate = NonZeroU64::new(64 << 10);
-    bench.options.limit_rate_per_host = NonZeroU64::new(64 << 10);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(["/large", "/small"].map(|path| get(&origin.url(path))));
-    engine.close();
+    bench.engine.limit_rate = NonZeroU64::new(64 << 10);
+    bench.engine.limit_rate_per_host = NonZeroU64::new(64 << 10);
+    let engine = haulage::Engine::start(bench.engine.clone()).unwrap();
+    let mut run = engine.open(bench.options.clone()).unwrap();
+    let mut events = run.events();
+    run.feed(["/large", "/small"].map(|path| get(&origin.url(path))));
+    run.close();
     let first = block_on(next_outcome(&mut events));
     assert_done(&first);
     assert_eq!(first.bytes, 100);
@@ -110,12 +111,12 @@ fn a_run_that_is_limited_ends_at_once_when_it_is_stopped() {
     let origin = Origin::plain();
     origin.on("/large", Script::ok(Body::seeded(2, 60 * MIB)));
     let mut bench = Bench::new();
-    bench.options.limit_rate = NonZeroU64::new(1);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/large"))]);
+    bench.engine.limit_rate = NonZeroU64::new(1);
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/large"))]);
     origin.wait_until(|origin| origin.requests == 1);
-    engine.cancel();
+    run.cancel();
     let outcomes = block_on(rest(&mut events));
     assert_eq!(crate::bench::kind(&outcomes[0]), "cancelled");
 }

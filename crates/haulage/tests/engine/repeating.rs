@@ -78,7 +78,7 @@ fn a_stream_that_was_reset_is_no_whole_body_whatever_the_reason() {
             .reset_stream_at(100_000, reason);
         origin.on(path, [cut, Script::ok(file()).without_length()]);
         let mut bench = Bench::new();
-        bench.options.tls.verification = Verification::Insecure;
+        bench.options.route.tls.verification = Verification::Insecure;
         let outcome = bench.fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 2, "{reason:?}");
@@ -138,7 +138,7 @@ fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
         Script::ok(Body::seeded(1, 1000)).header("connection", "close")
     });
     let mut bench = Bench::new();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let urls: Vec<_> = (0..20)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();

@@ -12,7 +12,7 @@ fn file() -> Script {
 /// One row after another, each of them on the connection of the one before.
 fn one_at_a_time(origin: &Origin) -> Bench {
     let mut bench = Bench::trusting(origin);
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     bench
 }
 
@@ -169,7 +169,7 @@ fn many_streams_survive_a_connection_that_says_goodbye() {
         .collect();
     let rows = and_then(rows, move || all_read.open());
     let mut bench = Bench::trusting(&origin);
-    bench.options.per_host = Some(16);
+    bench.engine.per_host = Some(16);
     bench.options.retry.retries = 0;
     for outcome in bench.run(rows) {
         assert_done(&outcome);

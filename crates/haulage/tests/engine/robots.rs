@@ -217,13 +217,13 @@ fn what_waits_for_it_has_not_started_when_the_run_is_stopped() {
         Script::ok(Body::of("# none")).hold_at(0, &gate),
     );
     let bench = bench(&origin);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(rows(&origin, "a", 30));
-    engine.feed([get(&origin.url("/a/1"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(rows(&origin, "a", 30));
+    run.feed([get(&origin.url("/a/1"))]);
+    run.close();
     gate.wait_reached(1);
-    engine.cancel();
+    run.cancel();
     assert!(block_on(rest(&mut events)).is_empty());
     gate.open();
 }

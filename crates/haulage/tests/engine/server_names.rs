@@ -65,7 +65,7 @@ fn two_files_of_one_name_are_both_kept() {
     origin.on("/1", disposed("attachment; filename=same.txt", "one"));
     origin.on("/2", disposed("attachment; filename=same.txt", "two"));
     let mut bench = bench();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let outcomes = bench.run(["/1", "/2", "/2"].map(|path| get(&origin.url(path))));
     assert_eq!(outcomes.len(), 3);
     let names = bench.names();
@@ -101,7 +101,7 @@ fn a_row_that_asks_for_the_same_waits_for_the_name_that_the_server_gives() {
     let origin = Origin::plain();
     origin.on("/1", disposed("attachment; filename=a.txt", "one"));
     let mut bench = bench();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let url = origin.url("/1");
     let outcomes = bench.run([get(&url), named(&url, "a.txt"), get(&url)]);
     assert_eq!(outcomes.len(), 3);

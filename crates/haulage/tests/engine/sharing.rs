@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use haulage::{Engine, Event, Existing, Workspace};
+use haulage::{Event, Existing, Workspace};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
@@ -66,7 +66,7 @@ fn run_of_urls_shares_a_folder_with_one_of_lists() {
     list.feed([listed(&origin.url("/file"))]);
     list.close();
     gate.wait_reached(1);
-    let error = Engine::start(bench.options.clone()).unwrap_err();
+    let error = bench.try_start().unwrap_err();
     assert!(error.busy_with().unwrap().contains("a.txt"), "{error}");
     bench.options.workspace = Workspace::RemoveWhenDone;
     assert_done(&bench.fetch(&origin.url("/quick")));
@@ -160,17 +160,17 @@ fn rows_of_an_interrupted_run_are_not_done_again() {
         let mut bench = urls();
         bench.options.existing = existing;
         let rows = || ["/done", "/held"].map(|path| get(&origin.url(path)));
-        let mut engine = bench.start();
-        let mut events = engine.events();
-        engine.feed(rows());
-        engine.close();
+        let mut run = bench.start();
+        let mut events = run.events();
+        run.feed(rows());
+        run.close();
         gate.wait_reached(1);
         block_on(async {
             while !matches!(events.next().await, Some(Event::Ended(_))) {}
-            engine.cancel();
+            run.cancel();
             rest(&mut events).await;
         });
-        drop((engine, events));
+        drop((run, events));
         assert_eq!(left(&bench).len(), 1);
         gate.open();
         let outcomes = bench.run(rows());

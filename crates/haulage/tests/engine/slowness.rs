@@ -93,7 +93,7 @@ fn a_body_that_others_could_share_and_that_stalls_has_no_more_time_than_any() {
     let mut bench = impatient(&origin);
     bench.options.min_split_size = 256 << 10;
     // Nobody has the time to take a share, and only silence counts.
-    bench.options.per_host = Some(1);
+    bench.engine.per_host = Some(1);
     bench.options.lowest_speed = 0;
     bench.options.timeout = 3 * SOON;
     let outcome = bench.fetch(&origin.url("/a"));

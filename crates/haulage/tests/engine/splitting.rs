@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use haulage::{Engine, Event, Outcome};
+use haulage::{Event, Outcome, Run};
 use origin::{Body, Gate, Limit, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
@@ -46,12 +46,12 @@ fn two_kinds(
     (origin, gate)
 }
 
-pub(crate) fn begin(bench: &Bench, row: haulage::Row) -> (Engine, haulage::Events) {
-    let mut engine = bench.start();
-    let events = engine.events();
-    engine.feed([row]);
-    engine.close();
-    (engine, events)
+pub(crate) fn begin(bench: &Bench, row: haulage::Row) -> (Run, haulage::Events) {
+    let mut run = bench.start();
+    let events = run.events();
+    run.feed([row]);
+    run.close();
+    (run, events)
 }
 
 pub(crate) fn end(mut events: haulage::Events) -> Outcome {
@@ -62,7 +62,7 @@ pub(crate) fn end(mut events: haulage::Events) -> Outcome {
 fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
     let (origin, gate) = waiting(|_, _| entity());
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     let outcome = end(events);
@@ -106,7 +106,7 @@ fn what_the_others_have_no_answer_for_is_taken_back() {
     // It is never opened.
     let (origin, gate) = waiting(move |_, _| entity().hold(&waits));
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     held.wait_reached(2);
     gate.open();
     assert_done(&end(events));
@@ -117,9 +117,9 @@ fn what_the_others_have_no_answer_for_is_taken_back() {
 fn they_count_as_requests_to_the_host() {
     let (origin, gate) = waiting(|_, _| entity());
     let mut bench = bench();
-    bench.options.per_host = Some(2);
+    bench.engine.per_host = Some(2);
     bench.options.split = 16;
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 3);
     gate.open();
     assert_done(&end(events));
@@ -134,7 +134,7 @@ fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
     let (origin, gate) = waiting(|_, _| entity());
     let bench = bench();
-    let (_engine, events) = begin(&bench, expecting(&origin.url("/file"), &[&sum]));
+    let (_run, events) = begin(&bench, expecting(&origin.url("/file"), &[&sum]));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
@@ -173,7 +173,7 @@ fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
     for answer in answers {
         let (origin, gate) = waiting(move |request, _| answer(request));
         let bench = bench();
-        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        let (_run, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
@@ -211,7 +211,7 @@ fn answers_that_are_no_part_leave_the_file_to_the_others() {
         let shown = answer.clone();
         let (origin, gate) = waiting(move |_, _| answer.clone());
         let bench = bench();
-        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        let (_run, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
@@ -231,7 +231,7 @@ fn segment_redirect_framed_twice_ends_its_connection() {
             .header("content-length", "7")
     });
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     assert_done(&end(events));
@@ -259,7 +259,7 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
         let (origin, gate) = waiting(|_, _| entity());
         origin.limit("/file", Limit::at_once(1, Script::status(refusal)));
         let bench = bench();
-        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        let (_run, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
@@ -273,7 +273,7 @@ fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
     for refusal in [400, 403, 501] {
         let (origin, gate) = waiting(move |_, _| Script::status(refusal));
         let bench = bench();
-        let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+        let (_run, events) = begin(&bench, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
@@ -291,7 +291,7 @@ fn a_share_that_breaks_off_is_brought_by_others() {
         }
     });
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
@@ -308,7 +308,7 @@ fn the_others_go_on_when_the_first_response_breaks_off() {
         |first| first.close_at(WAITS),
     );
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     shares.wait_reached(1);
     gate.open();
     // It has gone.
@@ -331,7 +331,7 @@ fn shares_that_bring_nothing_more_are_given_up() {
     let waits = held.clone();
     let (origin, gate) = waiting(move |_, _| entity().hold_at(0, &waits));
     let bench = bench();
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     held.wait_reached(3);
     // The first response has not ended, and nobody else is asked.
     origin.wait_until(|tally| tally.in_flight == 1);
@@ -349,7 +349,7 @@ fn row_25_what_crawls_in_the_end_is_taken_over() {
     let mut bench = bench();
     // It is not given up for its silence.
     bench.options.timeout = std::time::Duration::from_hours(1);
-    let (_engine, events) = begin(&bench, get(&origin.url("/file")));
+    let (_run, events) = begin(&bench, get(&origin.url("/file")));
     let outcome = end(events);
     assert_done(&outcome);
     assert_is(&bench, &a());
@@ -360,7 +360,7 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
     let shares = Gate::new();
     let (origin, _gate) = waiting(move |_, _| entity().hold_at(200_000, &shares));
     let bench = bench();
-    let (engine, mut events) = begin(&bench, listed(&origin.url("/file")));
+    let (run, mut events) = begin(&bench, listed(&origin.url("/file")));
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -368,11 +368,11 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
         while transfer.received() < WAITS + 3 * 200_000 {
             tokio::task::yield_now().await;
         }
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await;
     });
     assert!(bench.names().is_empty());
-    drop((engine, events));
+    drop((run, events));
     origin.under("/file", |_| entity());
     let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);

@@ -11,13 +11,13 @@ fn a_run_stops_when_so_many_items_have_failed() {
     let gate = Gate::new();
     origin.on("/held", Script::ok(Body::seeded(1, 10)).hold(&gate));
     let mut bench = Bench::new();
-    bench.options.per_host = Some(2);
+    bench.engine.per_host = Some(2);
     bench.options.max_errors = Some(3);
     let paths = ["/held", "/404", "/404b", "/404c", "/404d", "/404e"];
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(paths.map(|path| get(&origin.url(path))));
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(paths.map(|path| get(&origin.url(path))));
+    run.close();
     let (mut failed, mut told) = (Vec::new(), None);
     block_on(async {
         while let Some(event) = events.next().await {
@@ -51,11 +51,11 @@ fn a_run_is_fed_while_it_goes_on() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
+    let mut run = bench.start();
+    let mut events = run.events();
     block_on(async {
         for number in 0..5 {
-            engine.feed([get(&origin.url(&format!("/{number}")))]);
+            run.feed([get(&origin.url(&format!("/{number}")))]);
             loop {
                 if let Event::Ended(outcome) = events.next().await.unwrap() {
                     assert_done(&outcome);
@@ -64,7 +64,7 @@ fn a_run_is_fed_while_it_goes_on() {
                 }
             }
         }
-        engine.close();
+        run.close();
         assert!(events.next().await.is_none());
     });
 }
@@ -81,19 +81,19 @@ fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
     );
     origin.under("/later/", |_| Script::ok(Body::empty()));
     let mut bench = Bench::new();
-    bench.options.jobs = 2;
-    let mut engine = bench.start();
-    let mut events = engine.events();
+    bench.engine.jobs = 2;
+    let mut run = bench.start();
+    let mut events = run.events();
     let later: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/later/{number}"))))
         .collect();
-    engine.feed(["/done", "/head", "/body"].map(|path| get(&origin.url(path))));
-    engine.feed(later);
-    engine.close();
+    run.feed(["/done", "/head", "/body"].map(|path| get(&origin.url(path))));
+    run.feed(later);
+    run.close();
     let outcomes = block_on(async {
         head.reached(1).await;
         body.reached(1).await;
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await
     });
     let mut ended: Vec<_> = outcomes
@@ -129,12 +129,12 @@ fn an_item_that_waits_for_its_repetition_is_cancelled_too() {
     origin.on("/a", Script::status(503));
     let mut bench = Bench::new();
     bench.options.retry.base = std::time::Duration::from_hours(1);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a"))]);
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a"))]);
     let outcomes = block_on(async {
         while !matches!(events.next().await.unwrap(), Event::Retrying { .. }) {}
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await
     });
     assert_eq!(outcomes.iter().map(kind).collect::<Vec<_>>(), ["cancelled"]);
@@ -161,13 +161,13 @@ fn a_list_in_which_rows_come_again_and_again_is_stopped_too() {
         move |_| Script::ok(Body::empty()).hold(&gate)
     });
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
+    let mut run = bench.start();
+    let mut events = run.events();
     let base = origin.url("/");
-    engine.feed((0..2_000_000).map(move |number| get(&format!("{base}{}", number / 2))));
+    run.feed((0..2_000_000).map(move |number| get(&format!("{base}{}", number / 2))));
     let outcomes = block_on(async {
         gate.reached(4).await;
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await
     });
     assert!(outcomes.iter().all(|outcome| kind(outcome) == "cancelled"));
@@ -179,19 +179,19 @@ fn rows_behind_a_cancelled_one_have_no_outcome() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
     let bench = Bench::new();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a")), get(&origin.url("/a"))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a")), get(&origin.url("/a"))]);
+    run.close();
     let outcomes = block_on(async {
         gate.reached(1).await;
-        while engine.input_rows().is_none() {
+        while run.input_rows().is_none() {
             tokio::task::yield_now().await;
         }
-        engine.cancel();
+        run.cancel();
         rest(&mut events).await
     });
     let ended: Vec<_> = outcomes.iter().map(|one| (one.row, kind(one))).collect();
     assert_eq!(ended, [(0, "cancelled")]);
-    assert_eq!(engine.input_rows(), Some(2));
+    assert_eq!(run.input_rows(), Some(2));
 }

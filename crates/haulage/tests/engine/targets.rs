@@ -120,7 +120,7 @@ fn lists_mirrors_and_bases_keep_the_target() {
     let rows = TextList::new(std::io::Cursor::new(list), "-");
     let rows = rows.relative_to(&origin.url("/base'/")).unwrap();
     let mut bench = Bench::new();
-    bench.options.jobs = 1.try_into().unwrap();
+    bench.engine.jobs = 1.try_into().unwrap();
     bench.run(rows).iter().for_each(assert_done);
     let mut all = asked(&origin);
     all.sort();

@@ -50,7 +50,7 @@ fn text() -> Vec<u8> {
 fn fetch_both(origin: &Origin, bench: &mut Bench, first: Script) -> haulage::Outcome {
     origin.on("/a", first);
     origin.on("/b", Script::ok(Body::of("next")));
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     let mut outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     let second = outcomes.pop().unwrap();
     assert_done(&second);

@@ -59,10 +59,10 @@ fn good_rows_are_done(bench: &Bench, silent: &[Silent], rows: usize, good: usize
         .flat_map(|host| (0..rows).map(|row| get(&host.url(row))));
     let mut all: Vec<_> = of_silent.collect();
     all.extend((0..good).map(|row| get(&origin.url(&format!("/{row}")))));
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed(all);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed(all);
+    run.close();
     block_on(async {
         let mut done = 0;
         while done < good {
@@ -72,7 +72,7 @@ fn good_rows_are_done(bench: &Bench, silent: &[Silent], rows: usize, good: usize
             }
         }
     });
-    engine.cancel();
+    run.cancel();
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn good_rows_behind_many_rows_of_silent_hosts_are_done_first() {
 #[test]
 fn one_job_is_shared_with_a_silent_host_by_time() {
     let mut bench = bench();
-    bench.options.jobs = 1;
+    bench.engine.jobs = 1;
     good_rows_are_done(&bench, &[Silent::accepting()], 1, 20);
 }
 
@@ -101,12 +101,12 @@ fn a_slow_host_among_many_silent_ones_is_heard_in_the_end() {
     let held = slow.clone();
     origin.under("/", move |_| Script::ok(Body::seeded(3, 1000)).hold(&held));
     let mut bench = bench();
-    bench.options.jobs = 2;
+    bench.engine.jobs = 2;
     let silent = Silent::accepting();
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([get(&origin.url("/a")), get(&silent.url(0))]);
-    engine.close();
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([get(&origin.url("/a")), get(&silent.url(0))]);
+    run.close();
     // It is asked again after its request has given way to the silent host.
     slow.wait_reached(2);
     slow.open();
@@ -119,5 +119,5 @@ fn a_slow_host_among_many_silent_ones_is_heard_in_the_end() {
             }
         }
     });
-    engine.cancel();
+    run.cancel();
 }

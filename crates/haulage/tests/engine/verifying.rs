@@ -180,13 +180,13 @@ fn a_row_with_another_checksum_is_another_file() {
 fn a_file_that_somebody_has_replaced_is_not_vouched_for() {
     let (origin, bench) = (hello(), Bench::new());
     let row = || expecting(&origin.url("/a"), &[HELLO]);
-    let mut engine = bench.start();
-    let mut events = engine.events();
-    engine.feed([row()]);
+    let mut run = bench.start();
+    let mut events = run.events();
+    run.feed([row()]);
     assert_done(&block_on(next_outcome(&mut events)));
     bench.write("a", "other");
-    engine.feed([row()]);
-    engine.close();
+    run.feed([row()]);
+    run.close();
     let again = block_on(rest(&mut events)).pop().unwrap();
     assert_eq!(
         (again.status.name(), again.verified.name()),

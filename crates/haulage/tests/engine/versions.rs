@@ -12,7 +12,7 @@ use crate::bench::{Bench, assert_done, get, kind};
 fn bench(origin: &Origin, http: HttpVersion) -> Bench {
     let mut bench = Bench::trusting(origin);
     bench.options.retry.retries = 0;
-    bench.options.http = http;
+    bench.options.route.http = http;
     bench
 }
 
@@ -120,7 +120,7 @@ fn explicit_per_host_caps_http2_streams() {
     let origin = with_streams(100);
     origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));
     let mut bench = Bench::trusting(&origin);
-    bench.options.per_host = Some(2);
+    bench.engine.per_host = Some(2);
     let outcomes = bench.run(rows(&origin, 60));
     outcomes.iter().for_each(assert_done);
     assert_eq!(origin.peak_in_flight(), 2);
@@ -134,7 +134,7 @@ fn few_streams_get_more_connections_within_per_host() {
             Script::ok(Body::seeded(1, 1000)).delay(Duration::from_millis(10))
         });
         let mut bench = Bench::trusting(&origin);
-        bench.options.per_host = per_host;
+        bench.engine.per_host = per_host;
         let outcomes = bench.run(rows(&origin, if per_host.is_none() { 300 } else { 60 }));
         outcomes.iter().for_each(assert_done);
         let (peak, connections) = peak_of_a_connection(&origin);

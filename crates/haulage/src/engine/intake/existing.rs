@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// An item's file is to be fetched; in a run that only plans, that ends it.
-    pub(crate) fn fetch(&self, mut item: Box<Item>) {
+    pub(crate) fn fetch(self: &Arc<Self>, mut item: Box<Item>) {
         match self.options.purpose {
             Purpose::Download => {
                 if item.progress.partial.is_none() {
@@ -70,7 +70,7 @@ impl Run {
 
     /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is
     /// refused.
-    fn planned(&self, request: &Request) -> Status {
+    fn planned(self: &Arc<Self>, request: &Request) -> Status {
         let allowed = |url: &HttpUrl| redirect::check_scheme(url, self.options.plain_http);
         let mut mirrors = request.mirrors.iter();
         match allowed(&request.url) {
@@ -79,7 +79,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn there(&self, target: &TargetName, request: &Request) -> ExistingCheck {
+    pub(crate) fn there(self: &Arc<Self>, target: &TargetName, request: &Request) -> ExistingCheck {
         if self.parts.storage.lookup.was_empty() {
             // Names are given once each, and a commit looks once more: asking the disk costs as
             // much as reading the row.
@@ -108,12 +108,16 @@ impl Run {
 
     /// Returns whether a file of which nothing is known is compared with its row's checksum rather
     /// than with a response.
-    fn is_read_first(&self, request: &Request) -> bool {
+    fn is_read_first(self: &Arc<Self>, request: &Request) -> bool {
         self.options.existing == Existing::Auto && !request.checksums.is_empty()
     }
 
     /// Returns what becomes of a row whose file an identical row has saved.
-    pub(crate) fn there_already(&self, target: &TargetName, request: &Request) -> ExistingCheck {
+    pub(crate) fn there_already(
+        self: &Arc<Self>,
+        target: &TargetName,
+        request: &Request,
+    ) -> ExistingCheck {
         if self.parts.hashes_of(request).is_empty() {
             ExistingCheck::Ends(Status::Skipped, self.parts.length_of(target))
         } else {
@@ -191,14 +195,14 @@ impl Run {
     }
 
     /// Notes that an item's file is at its distinct name, beside another file.
-    pub(crate) fn stands_beside(&self, item: &mut Item, distinct: TargetName) {
+    pub(crate) fn stands_beside(self: &Arc<Self>, item: &mut Item, distinct: TargetName) {
         self.naming.moved(item.keys.own, distinct.clone());
         item.target = distinct;
         item.renamed = Some(Renamed::AnotherFile);
     }
 
     /// An item ends without its body, and so do the rows that asked for the same.
-    fn end_as_found(&self, item: Box<Item>, status: Status, found: FileInfo) {
+    fn end_as_found(self: &Arc<Self>, item: Box<Item>, status: Status, found: FileInfo) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
         let found = FileInfo {
             renamed: item.renamed,

@@ -3,60 +3,108 @@
 //! back when their host is requested again or given up.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::SystemTime;
 
 use crate::engine::item::existing::FileInfo;
 use crate::engine::item::outcome;
-use crate::engine::item::work::Work;
 use crate::engine::item::{Item, Keys};
 use crate::engine::run::Run;
 use crate::engine::run::naming::Admitted;
+use crate::engine::run::sources::{NextSource, Source};
 use crate::engine::run::window::Entry;
+use crate::engine::run::work::Work;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
-use crate::request::{BadRow, Request, Row};
+use crate::request::{BadRow, Request};
 use crate::state::{Ask, Waiting};
 
 /// How many rows of each host stay in memory: it may answer again at any moment.
 const KEEP: usize = 64;
 
-/// Something to be read.
-pub(crate) enum Source {
-    Rows(Box<dyn Iterator<Item = Row> + Send>),
-    /// Nothing more comes.
-    End,
-}
-
-/// Reads sources, one after another, until there are no more or the run is being stopped.
-pub(crate) fn read_all(run: &Arc<Run>, sources: &Receiver<Source>) {
-    while let Ok(Source::Rows(rows)) = sources.recv() {
-        for row in rows {
-            loop {
-                match run.ledger.enter(|| run.dispatcher.has_room()) {
-                    Entry::Open => break,
-                    Entry::MakeRoom => run.spill_rows(),
-                    Entry::Closed => return,
+/// Reads what a run is still to read, until there is nothing more or no room for it.
+fn read(run: &Arc<Run>) {
+    loop {
+        match run.sources.next() {
+            NextSource::Read(source) => {
+                if !read_source(run, *source) {
+                    return;
                 }
             }
-            let number = run.ledger.number();
-            match row {
-                Ok(request) => run.admit(number, request),
-                Err(bad) => run.refuse(number, bad),
+            NextSource::Wait => return,
+            NextSource::End => {
+                run.ledger.input_read();
+                run.services.dispatcher.input_ended(run.id);
+                return run.follow(run.ledger.input_ended());
             }
         }
     }
-    run.ledger.input_read();
-    run.dispatcher.input_ended();
-    run.follow(run.ledger.input_ended());
+}
+
+/// Reads a source. Returns whether the thread is to go on with the next one.
+fn read_source(run: &Arc<Run>, mut source: Source) -> bool {
+    while let Some(row) = source.next() {
+        loop {
+            let slots_are_free = || run.services.dispatcher.has_room(run.id);
+            match run.ledger.enter(slots_are_free, || run.is_paused()) {
+                Entry::Open => break,
+                Entry::MakeRoom => run.spill_rows(),
+                Entry::Later => {
+                    source.put_back(row);
+                    run.sources.put_back(source);
+                    if !run.is_paused() {
+                        run.runs.stall(Arc::clone(run));
+                    }
+                    return false;
+                }
+                Entry::Closed => {
+                    run.sources.stop();
+                    return false;
+                }
+            }
+        }
+        let number = run.ledger.number();
+        match row {
+            Ok(request) => run.admit(number, request),
+            Err(bad) => run.refuse(number, bad),
+        }
+    }
+    true
 }
 
 impl Run {
+    /// Reads on, if there is something to read: on a thread of its own, for as long as there is room
+    /// for rows.
+    pub(crate) fn read_on(self: &Arc<Self>) {
+        if self.is_paused() || !self.sources.begin() {
+            return;
+        }
+        self.runs.reader_begins();
+        let run = Arc::clone(self);
+        let thread = thread::Builder::new().name("haulage-intake".into());
+        let started = thread.spawn(move || {
+            read(&run);
+            let runs = Arc::clone(&run.runs);
+            drop(run);
+            runs.reader_ends();
+        });
+        if let Err(cause) = started {
+            self.runs.reader_ends();
+            let what = format!("no thread could be started that reads the list: {cause}");
+            self.stop(Error::new(ErrorKind::Disk, what).caused_by(cause));
+        }
+    }
+
+    /// Returns whether rows may be read that had no room before.
+    pub(crate) fn may_read_on(&self) -> bool {
+        let slots_are_free = || self.services.dispatcher.has_room(self.id);
+        self.ledger.may_enter(slots_are_free)
+    }
+
     /// A row that is no request fails alone.
-    fn refuse(&self, row: u64, bad: BadRow) {
+    fn refuse(self: &Arc<Self>, row: u64, bad: BadRow) {
         let mut ask = self.state.is_some().then(|| Ask::of_bad_row(&bad.text));
         match self
             .ledger
@@ -86,6 +134,9 @@ impl Run {
                 self.options.layout,
                 self.options.file_names,
             ));
+        }
+        if self.control.is_removed(row) {
+            return self.end_unread_removed(row, &request);
         }
         let (place, ask) = (request.place.as_ref(), request.ask.as_ref());
         let known = match self.ledger.recall(row, place, ask, request.url()) {
@@ -153,21 +204,22 @@ impl Run {
     }
 
     /// Takes the rows that may be spilled from the queues of such hosts.
-    fn take_rows(&self) -> Vec<(Arc<str>, Vec<Waiting>)> {
+    fn take_rows(self: &Arc<Self>) -> Vec<(Arc<str>, Vec<Waiting>)> {
         let may_go = |work: &Work| {
             let is_written = |item: &Item| item.is_new() && Waiting::may_be_written(&item.request);
-            work.item().is_some_and(is_written)
+            work.task.item().is_some_and(is_written)
         };
-        let taken = self.dispatcher.take_back(KEEP, may_go).into_iter();
+        let dispatcher = &self.services.dispatcher;
+        let taken = dispatcher.take_back(self.id, KEEP, may_go).into_iter();
         let rows = |works: Vec<Work>| {
-            let items = works.into_iter().filter_map(Work::into_item);
+            let items = works.into_iter().filter_map(|work| work.task.into_item());
             items.map(|item| waiting(*item)).collect()
         };
         taken.map(|(host, works)| (host, rows(works))).collect()
     }
 
     /// Brings rows back as their hosts may be requested again, until none are left.
-    fn refill(&self) {
+    fn refill(self: &Arc<Self>) {
         loop {
             let were_restored = self.restore_some();
             if !self.spill.wait(were_restored) {
@@ -177,7 +229,7 @@ impl Run {
     }
 
     /// Brings back some rows of each host that has few in memory; returns whether there were any.
-    fn restore_some(&self) -> bool {
+    fn restore_some(self: &Arc<Self>) -> bool {
         let mut were_restored = false;
         for host in self.hosts_below_watermark() {
             if !self.ledger.has_room() {
@@ -205,10 +257,10 @@ impl Run {
     }
 
     /// Returns the hosts whose rows may come back.
-    fn hosts_below_watermark(&self) -> Vec<Arc<str>> {
+    fn hosts_below_watermark(self: &Arc<Self>) -> Vec<Arc<str>> {
         let hosts = self.spill.hosts();
         let keys = hosts.iter().map(|(host, _)| &**host);
-        let are_below = self.dispatcher.below_watermark(keys, KEEP);
+        let are_below = self.services.dispatcher.below_watermark(keys, KEEP);
         let hosts = hosts.into_iter().zip(are_below);
         hosts
             .filter(|((_, is_given_up), is_below)| *is_given_up || *is_below)
@@ -217,7 +269,7 @@ impl Run {
     }
 
     /// Forgets the rows on the disk without a word, since the run is being stopped.
-    pub(crate) fn discard_spill(&self) {
+    pub(crate) fn discard_spill(self: &Arc<Self>) {
         let (total, keys): (usize, Vec<Key>) = self.spill.close();
         for own in keys {
             let keys = Keys {

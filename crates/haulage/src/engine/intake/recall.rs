@@ -81,13 +81,20 @@ impl Run {
     }
 
     /// Tells identical rows where the file is.
-    fn stands_at(&self, key: Key, target: &TargetName, place: &TargetName) {
+    fn stands_at(self: &Arc<Self>, key: Key, target: &TargetName, place: &TargetName) {
         if place != target {
             self.naming.moved(key, place.clone());
         }
     }
 
-    fn end_known(&self, row: u64, request: &Request, target: &TargetName, key: Key, ended: Status) {
+    fn end_known(
+        self: &Arc<Self>,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        key: Key,
+        ended: Status,
+    ) {
         self.naming.settle(key, settled(&ended));
         self.end_without_request(row, request, target, ended, FileInfo::of(0));
     }
@@ -116,7 +123,7 @@ impl Run {
     /// The distinct name of a row that has no file, where the file that stands at its own was saved
     /// for another row, of another list or of this one as it was; `None` where it was not.
     fn apart(
-        &self,
+        self: &Arc<Self>,
         target: &TargetName,
         key: Key,
         request: &Request,

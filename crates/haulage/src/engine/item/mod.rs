@@ -7,7 +7,7 @@ pub(crate) mod outcome;
 pub(crate) mod progress;
 pub(crate) mod range_request;
 pub(crate) mod robots_query;
-pub(crate) mod work;
+pub(crate) mod task;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

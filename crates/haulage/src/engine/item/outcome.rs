@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Item;
 use crate::outcome::{Outcome, Status, Verified};
+use crate::request::Request;
 
 /// Returns the outcome of an item as far as it has come.
 pub(crate) fn of_item(item: Box<Item>) -> Outcome {
@@ -30,6 +31,18 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
         duration,
         fetched,
         ..of_row(item.row, label, started)
+    }
+}
+
+/// Returns the outcome of a request that was not looked at.
+pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
+    let url = Arc::clone(&request.given);
+    let label = request.label.clone().unwrap_or_else(|| Arc::clone(&url));
+    Outcome {
+        place: request.place.clone(),
+        ask: request.ask.clone(),
+        url,
+        ..of_row(row, label, SystemTime::now())
     }
 }
 

@@ -2,20 +2,31 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::link::Link;
-use crate::engine::run::Run;
+use crate::engine::run::{Run, Services};
+use crate::engine::shared::host_key;
 use crate::error::Error;
+use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
+use crate::options::RunOptions;
 use crate::schedule::{HostId, Path, Way};
+
+/// How long a connection may take that is opened ahead of any work, whose run is not known.
+const AHEAD_TIMEOUT: Duration = RunOptions::DEFAULT_CONNECT_TIMEOUT;
 
 impl Link {
     /// Makes sure of a connection. `false` when another lane is making the one that they will
     /// share.
-    pub(crate) async fn connected(&mut self, url: &HttpUrl, connects: bool) -> Result<bool, Error> {
+    pub(crate) async fn connected(
+        &mut self,
+        run: &Run,
+        url: &HttpUrl,
+        connects: bool,
+    ) -> Result<bool, Error> {
         if !connects {
             if self.connection.as_mut().is_some_and(Connection::is_open) {
                 return Ok(true);
@@ -28,13 +39,11 @@ impl Link {
         self.disconnect();
         self.connecting = true;
         self.sent_at = Some(Instant::now());
-        let connected = self
-            .run
-            .connector
-            .connect(&Origin::of(url), self.worker)
-            .await;
+        let most = run.options.connect_timeout;
+        let origin = Origin::of(url);
+        let connected = self.connector.connect(&origin, self.worker, most).await;
         self.connecting = false;
-        let dispatcher = &self.run.dispatcher;
+        let dispatcher = &self.services.dispatcher;
         match connected {
             Ok(connection) => {
                 dispatcher.on_connected(self.host, &connection);
@@ -53,16 +62,8 @@ impl Link {
     /// work; otherwise it is to end.
     ///
     /// A failure is no sign of trouble: the host has refused nothing that was asked for.
-    pub(crate) async fn connect_ahead(
-        &mut self,
-        key: &str,
-        stopping: impl Future<Output = ()>,
-    ) -> bool {
-        let connected = tokio::select! {
-            biased;
-            () = stopping => None,
-            connected = self.connect_to(key) => connected,
-        };
+    pub(crate) async fn connect_ahead(&mut self, key: &str) -> bool {
+        let connected = self.connect_to(key).await;
         // Over HTTP/2 all share the connection of the lane that was first.
         let is_exclusive = matches!(connected, Some(Connection::Http1(_)));
         let round_trip = connected.as_ref().map(Connection::round_trip);
@@ -71,21 +72,22 @@ impl Link {
             // Its server may close it before the first request.
             self.is_reused = true;
         }
-        let dispatcher = &self.run.dispatcher;
+        let dispatcher = &self.services.dispatcher;
         let round_trip = round_trip.filter(|_| is_exclusive);
         dispatcher.on_connected_ahead(self.host, &self.handle, round_trip)
     }
 
     async fn connect_to(&self, key: &str) -> Option<Connection> {
         let (url, _) = HttpUrl::parse(key).ok()?;
-        let connector = &self.run.connector;
-        connector.connect(&Origin::of(&url), self.worker).await.ok()
+        let origin = Origin::of(&url);
+        let connects = self.connector.connect(&origin, self.worker, AHEAD_TIMEOUT);
+        connects.await.ok()
     }
 
     /// Gives up making a connection, if that is what the lane was at.
     pub(crate) fn stop_connecting(&mut self) {
         if std::mem::take(&mut self.connecting) {
-            self.run.dispatcher.on_connect_failed(self.host);
+            self.services.dispatcher.on_connect_failed(self.host);
         }
     }
 
@@ -94,7 +96,7 @@ impl Link {
     fn way_to_connect(&mut self) -> ControlFlow<bool> {
         loop {
             self.disconnect();
-            let way = self.run.dispatcher.plan_connect(self.host);
+            let way = self.services.dispatcher.plan_connect(self.host);
             match way {
                 Way::Connect => return ControlFlow::Continue(()),
                 Way::Wait => return ControlFlow::Break(false),
@@ -126,7 +128,7 @@ impl Link {
     /// elsewhere once what they have on it has ended.
     pub(crate) fn give_up(&mut self) {
         if let Some(Connection::Http2(shared)) = self.connection.take() {
-            let dispatcher = &self.run.dispatcher;
+            let dispatcher = &self.services.dispatcher;
             dispatcher.on_connection_lost(self.host, shared.number);
         }
         self.is_reused = false;
@@ -144,7 +146,7 @@ impl Link {
             round_trip: shared.round_trip(),
             is_lossy: shared.is_lossy(),
         };
-        let dispatcher = &self.run.dispatcher;
+        let dispatcher = &self.services.dispatcher;
         let (wanted, other) = dispatcher.spread(self.host, path, now, |all| {
             let (_, fewest) = all.iter().min_by_key(|(_, each)| each.handles())?;
             let is_one_of_them = all.iter().any(|(number, _)| *number == shared.number);
@@ -154,7 +156,8 @@ impl Link {
         });
         if let Some(key) = wanted {
             tokio::spawn(open_another(
-                Arc::clone(&self.run),
+                Arc::clone(&self.services),
+                Arc::clone(&self.connector),
                 self.host,
                 key,
                 self.worker,
@@ -169,14 +172,24 @@ impl Link {
 
 /// Opens another connection to a host, on the worker of those that it has, and tells what came of
 /// it.
-async fn open_another(run: Arc<Run>, host: HostId, key: Arc<str>, worker: usize) {
-    let shared = match HttpUrl::parse(&key) {
-        Ok((url, _)) => run.connector.connect(&Origin::of(&url), worker).await.ok(),
+async fn open_another(
+    services: Arc<Services>,
+    connector: Arc<Connector>,
+    host: HostId,
+    key: Arc<str>,
+    worker: usize,
+) {
+    let (_, origin) = host_key::split(&key);
+    let connected = match HttpUrl::parse(origin) {
+        Ok((url, _)) => {
+            let origin = Origin::of(&url);
+            connector.connect(&origin, worker, AHEAD_TIMEOUT).await.ok()
+        }
         Err(_) => None,
     };
-    let shared = match shared {
+    let shared = match connected {
         Some(Connection::Http2(shared)) => Some((shared.number, shared)),
         Some(Connection::Http1(_)) | None => None,
     };
-    run.dispatcher.on_another_opened(host, shared);
+    services.dispatcher.on_another_opened(host, shared);
 }

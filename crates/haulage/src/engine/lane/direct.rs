@@ -1,7 +1,7 @@
 //! A large body goes from its socket to its file directly: decides for which, and takes the
 //! connection for it.
 
-use super::Lane;
+use super::Attempt;
 use super::monitor::{Watch, Whose};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
@@ -13,7 +13,7 @@ use crate::write::{Broken, Flow, PartWriter};
 /// which others could use.
 const LARGE: u64 = 32 << 20;
 
-impl Lane {
+impl Attempt<'_> {
     /// Receives a body past HTTP, where that can be and is worth it. `false` when it has to be
     /// received the other way.
     pub(crate) async fn receive_directly(
@@ -59,7 +59,7 @@ impl Lane {
         let flowing = part.flow(flow, place);
         let flowed = match watch {
             None => Some(flowing.await?),
-            Some(watch) => watch.while_needed(flowing, &self.run, whose).await?,
+            Some(watch) => watch.while_needed(flowing, self.run, whose).await?,
         };
         if let Some(flowed) = flowed {
             flowed.map_err(|broken| self.explain(broken))?;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
-use super::Lane;
+use super::Attempt;
 use super::link::DRAIN;
 use crate::engine::item::attempt::AttemptEnd;
 use crate::engine::item::existing::ExistingCheck;
@@ -23,7 +23,7 @@ use crate::plan::head::{self, Answer, Asked, Entity, Head};
 use crate::plan::name::TargetName;
 use crate::plan::size;
 
-impl Lane {
+impl Attempt<'_> {
     pub(crate) async fn fetch(&mut self, item: &mut Item, connects: bool) -> AttemptEnd {
         self.link.begin_request(connects);
         let result = match self.run.options.max_time {
@@ -73,7 +73,13 @@ impl Lane {
         let mut resends = item.resends;
         let answer = self
             .link
-            .request(item.request_target(), &conditions, &mut resends, connects)
+            .request(
+                self.run,
+                item.request_target(),
+                &conditions,
+                &mut resends,
+                connects,
+            )
             .await;
         item.resends = resends;
         let Some((head, mut body)) = answer? else {

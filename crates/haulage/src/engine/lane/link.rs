@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::engine::item::work::Work;
-use crate::engine::run::Run;
-use crate::engine::run::handover::{LaneHandle, OpenLane};
+use crate::engine::run::work::Work;
+use crate::engine::run::{Run, Services};
+use crate::engine::shared::handover::{LaneHandle, OpenLane};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
+use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
+use crate::options::RunOptions;
 use crate::schedule::{HostId, Lease, Seen};
 use crate::write::Pace;
 
@@ -24,8 +26,10 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(1);
 
 /// The connection of a lane to its host.
 pub(crate) struct Link {
-    pub(crate) run: Arc<Run>,
-    pub(crate) handle: LaneHandle,
+    pub(crate) services: Arc<Services>,
+    /// Makes its connections.
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) handle: LaneHandle<Lease<Work>>,
     pub(crate) host: HostId,
     pub(crate) worker: usize,
     /// The `Host` of its requests, once there has been one: a lane serves one origin.
@@ -66,8 +70,13 @@ impl Link {
     }
 
     /// Returns the link of a lane that is opened on a worker.
-    pub(crate) fn new(run: Arc<Run>, worker: usize, open: &OpenLane) -> Self {
+    pub(crate) fn new(services: Arc<Services>, worker: usize, open: &OpenLane<Work>) -> Self {
+        let (timeout, lowest) = (
+            RunOptions::DEFAULT_TIMEOUT,
+            RunOptions::DEFAULT_LOWEST_SPEED,
+        );
         Self {
+            connector: Arc::clone(&open.connector),
             handle: LaneHandle::default(),
             host: open.host,
             worker,
@@ -80,14 +89,17 @@ impl Link {
             headers_at: None,
             first_response: FirstResponse::ToCome,
             streams_of: None,
-            idle: IdleTimer::new(run.options.timeout, run.options.lowest_speed),
-            run,
+            idle: IdleTimer::new(timeout, lowest),
+            services,
         }
     }
 
-    /// Begins another piece of work, which waits this long for a host that has not answered yet.
-    pub(crate) fn begin_work(&mut self, patience: Option<Duration>) {
+    /// Begins another piece of work, of this run, which waits this long for a host that has not
+    /// answered yet.
+    pub(crate) fn begin_work(&mut self, run: &Run, patience: Option<Duration>) {
         self.patience = patience;
+        let options = &run.options;
+        self.idle.set_limits(options.timeout, options.lowest_speed);
         if self.first_response == FirstResponse::Counted {
             self.first_response = FirstResponse::Past;
         }
@@ -97,6 +109,16 @@ impl Link {
     pub(crate) fn begin_request(&mut self, connects: bool) {
         (self.sent_at, self.headers_at) = (None, None);
         self.connecting = connects;
+    }
+
+    /// Gives up what the present request has been at, since it is of no use any more.
+    pub(crate) fn interrupted(&mut self) {
+        self.stop_connecting();
+        (self.sent_at, self.headers_at) = (None, None);
+        // Over HTTP/2 that ends its stream, and no other. On an HTTP/1 connection something of a
+        // response may be on its way.
+        self.connection = None;
+        self.is_reused = false;
     }
 
     /// Returns the next bytes of a body; `None` at its end.
@@ -149,7 +171,7 @@ impl Link {
         };
         self.first_response = FirstResponse::Counted;
         let streams = self.new_streams();
-        let dispatcher = &self.run.dispatcher;
+        let dispatcher = &self.services.dispatcher;
         dispatcher.on_first_response(self.host, latency, now, streams);
     }
 
@@ -171,7 +193,7 @@ impl Link {
             () = tokio::time::sleep(KEEP_IDLE) => {}
             () = Connection::ended(&mut self.connection) => self.give_up(),
         }
-        if self.run.dispatcher.leave(self.host, &self.handle) {
+        if self.services.dispatcher.leave(self.host, &self.handle) {
             return None;
         }
         // It was called in this very moment.
@@ -182,7 +204,7 @@ impl Link {
     /// Whether a body came for so long before it broke off that it cannot have been silent, or too
     /// slow, all the time: then the trouble is not older than that.
     pub(crate) fn has_answered_for_long(&self) -> bool {
-        let silence = self.run.options.timeout;
+        let silence = self.idle.timeout();
         self.headers_at
             .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
     }
@@ -214,8 +236,8 @@ impl Link {
     /// Returns how slow a server may be.
     pub(crate) fn pace(&self) -> Pace {
         Pace {
-            timeout: self.run.options.timeout,
-            lowest: self.run.options.lowest_speed,
+            timeout: self.idle.timeout(),
+            lowest: self.idle.lowest_speed(),
         }
     }
 }

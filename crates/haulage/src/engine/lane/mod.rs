@@ -1,9 +1,11 @@
-//! A lane: a connection that pulls. It takes the next piece of work of its host, and goes on until
-//! its turn is used up or the queue is dry; then it waits with its connection for a while.
+//! A lane: a connection that pulls. It takes the next piece of work of its host, of whichever run,
+//! and goes on until its turn is used up or the queue is dry; then it waits with its connection for
+//! a while.
 
 pub(crate) mod connect;
 pub(crate) mod direct;
 pub(crate) mod exchange;
+pub(crate) mod interruption;
 pub(crate) mod link;
 pub(crate) mod monitor;
 pub(crate) mod patience;
@@ -15,16 +17,19 @@ pub(crate) mod segment;
 pub(crate) mod worker;
 
 use std::ops::ControlFlow;
-use std::pin::pin;
 use std::sync::Arc;
 
+use self::interruption::Interruption;
 use self::link::Link;
 use crate::engine::item::Item;
 use crate::engine::item::attempt::AttemptEnd;
-use crate::engine::item::work::Work;
-use crate::engine::run::Run;
-use crate::engine::run::handover::{First, OpenLane};
+use crate::engine::item::task::Task;
+use crate::engine::run::control::Phase;
+use crate::engine::run::work::Work;
+use crate::engine::run::{Run, Services};
+use crate::engine::shared::handover::{First, OpenLane};
 use crate::inflow::Inflow;
+use crate::meter::Meter;
 use crate::schedule::{Lease, Next};
 
 /// How many pieces of work make a turn, when other hosts wait for a slot.
@@ -32,32 +37,41 @@ const TURN: u32 = 8;
 
 /// A lane, on the worker thread that it will never leave.
 pub(crate) struct Lane {
-    pub(crate) run: Arc<Run>,
+    services: Arc<Services>,
     /// Its connection.
-    pub(crate) link: Link,
-    /// What comes from its host.
-    pub(crate) inflow: Inflow,
+    link: Link,
+    /// Measures what comes from its host.
+    meter: Arc<Meter>,
+    /// What comes from its host for the run that it worked for last.
+    inflow: Option<Inflow>,
+    interruption: Interruption,
+}
+
+/// A lane's work for one run.
+pub(crate) struct Attempt<'a> {
+    pub(crate) run: &'a Arc<Run>,
+    pub(crate) link: &'a mut Link,
+    /// What comes from the host for the run.
+    pub(crate) inflow: &'a Inflow,
 }
 
 impl Lane {
-    pub(crate) fn new(run: Arc<Run>, worker: usize, open: &OpenLane) -> Self {
+    pub(crate) fn new(services: Arc<Services>, worker: usize, open: &OpenLane<Work>) -> Self {
         Self {
-            link: Link::new(Arc::clone(&run), worker, open),
-            inflow: Inflow::new(&run.rates, Arc::clone(&open.meter)),
-            run,
+            link: Link::new(Arc::clone(&services), worker, open),
+            meter: Arc::clone(&open.meter),
+            inflow: None,
+            interruption: Interruption::default(),
+            services,
         }
     }
 
     /// Works until there is nothing more to do.
-    pub(crate) async fn run(mut self, first: First) {
-        let run = Arc::clone(&self.run);
-        // One for all pieces of work: to register anew with each would cost more than to look at
-        // it.
-        let mut stopping = pin!(run.stopping.cancelled());
+    pub(crate) async fn run(mut self, first: First<Work>) {
         let mut lease = match first {
             First::Work(lease) => lease,
             First::Connect(key) => {
-                if !Box::pin(self.link.connect_ahead(&key, stopping.as_mut())).await {
+                if !Box::pin(self.link.connect_ahead(&key)).await {
                     return;
                 }
                 let Some(lease) = self.link.wait().await else {
@@ -69,18 +83,21 @@ impl Lane {
         let mut turn = 0;
         loop {
             turn += 1;
-            let ControlFlow::Continue(fine) = self.work(lease, stopping.as_mut()).await else {
-                self.run.dispatcher.abandon(self.link.host);
+            let in_flight = Arc::clone(&lease.work.run.in_flight);
+            let ControlFlow::Continue(fine) = self.work(lease).await else {
+                self.services.dispatcher.abandon(self.link.host, &in_flight);
                 return;
             };
             let (seen, streams) = (self.link.seen(fine), self.link.new_streams());
-            let next = run.dispatcher.next(
+            let next = self.services.dispatcher.next(
                 self.link.host,
+                &in_flight,
                 &self.link.handle,
                 turn >= TURN,
                 seen,
                 streams,
             );
+            drop(in_flight);
             lease = match next {
                 Next::Work(lease) => {
                     self.link.spread(seen.now);
@@ -98,49 +115,66 @@ impl Lane {
         }
     }
 
-    /// Does one piece of work, and says whether the host has answered as it should. Breaks when the
+    /// Does one piece of work, and says whether the host has answered as it should. Breaks when its
     /// run is being stopped.
-    async fn work(
-        &mut self,
-        lease: Lease<Work>,
-        stopping: impl Future<Output = ()>,
-    ) -> ControlFlow<(), bool> {
-        self.link.begin_work(lease.patience);
-        match lease.work {
-            Work::Item(item) => self.work_on(item, lease.connects, stopping).await,
-            Work::Robots(query) => self.ask_for_robots(query, lease.connects, stopping).await,
-            Work::Segment(segments, at) => {
-                self.segment(&segments, at, lease.connects, stopping).await
+    async fn work(&mut self, lease: Lease<Work>) -> ControlFlow<(), bool> {
+        let Work { run, task } = lease.work;
+        self.link.begin_work(&run, lease.patience);
+        let inflow = match self.inflow.take() {
+            Some(inflow) if inflow.is_of(&run.inflow) => inflow,
+            _ => Inflow::new(
+                &self.services.rates,
+                Arc::clone(&self.meter),
+                Arc::clone(&run.inflow),
+            ),
+        };
+        let mut attempt = Attempt {
+            run: &run,
+            link: &mut self.link,
+            inflow: self.inflow.insert(inflow),
+        };
+        let (connects, interruption) = (lease.connects, &mut self.interruption);
+        match task {
+            Task::Item(item) => attempt.work_on(item, connects, interruption).await,
+            Task::Robots(query) => attempt.ask_for_robots(query, connects, interruption).await,
+            Task::Segment(segments, at) => {
+                attempt.segment(&segments, at, connects, interruption).await
             }
         }
     }
+}
 
+impl Attempt<'_> {
     async fn work_on(
         &mut self,
         mut item: Box<Item>,
         connects: bool,
-        stopping: impl Future<Output = ()>,
+        interruption: &mut Interruption,
     ) -> ControlFlow<(), bool> {
-        self.run.parts.take_back(&mut item.progress);
+        let run = self.run;
+        run.parts.take_back(&mut item.progress);
+        let row = Some(item.row);
         let end = tokio::select! {
             biased;
-            () = stopping => {
-                self.run.cancelled(item);
-                return ControlFlow::Break(());
-            }
-            end = self.fetch(&mut item, connects) => end,
+            () = interruption.of(run, row) => None,
+            end = self.fetch(&mut item, connects) => Some(end),
+        };
+        let Some(end) = end else {
+            let is_stopped = self.stop();
+            run.interrupted(item).await;
+            return is_stopped;
         };
         let mut fine = true;
         match end {
-            AttemptEnd::Received(part, entity) => self.run.save(item, part, entity).await,
-            AttemptEnd::AtName(check) => self.run.end_unread(item, check),
-            AttemptEnd::Unchanged(entity) => self.run.unchanged(item, entity),
-            AttemptEnd::Exists(entity, place) => self.run.there_by_length(item, entity, place),
-            AttemptEnd::Resend => self.run.queue(item),
-            AttemptEnd::Resume => self.run.go_on_with(item),
-            AttemptEnd::Restart(why) => self.run.begin_again(item, why),
-            AttemptEnd::Redirected(to, wait) => self.run.redirected(item, to, wait),
-            AttemptEnd::Segmented(segments) => self.run.park(&segments, item, None).await,
+            AttemptEnd::Received(part, entity) => run.save(item, part, entity).await,
+            AttemptEnd::AtName(check) => run.end_unread(item, check),
+            AttemptEnd::Unchanged(entity) => run.unchanged(item, entity),
+            AttemptEnd::Exists(entity, place) => run.there_by_length(item, entity, place),
+            AttemptEnd::Resend => run.queue(item),
+            AttemptEnd::Resume => run.go_on_with(item),
+            AttemptEnd::Restart(why) => run.begin_again(item, why),
+            AttemptEnd::Redirected(to, wait) => run.redirected(item, to, wait),
+            AttemptEnd::Segmented(segments) => run.park(&segments, item, None).await,
             AttemptEnd::Failed(error) => {
                 let mut goes_on = true;
                 if self.link.is_trouble(&error) {
@@ -148,23 +182,33 @@ impl Lane {
                     // Of a file that is split, others may have brought what is new.
                     let is_alone = item.segments.is_none();
                     if self.link.has_answered_for_long() || is_alone && item.is_progressing() {
-                        self.run.dispatcher.on_success(self.link.host);
+                        run.services.dispatcher.on_success(self.link.host);
                     }
                     let overloaded = self.link.overloaded(&error);
-                    goes_on = self.run.host_failed(self.link.host, overloaded, &error);
+                    goes_on = run.host_failed(self.link.host, overloaded, &error);
                 }
                 match item.segments.clone() {
                     // The others may do without it.
-                    Some(segments) => self.run.park(&segments, item, Some(error)).await,
-                    None if goes_on => self.run.failed(item, error),
-                    None => self.run.failed_for_good(item, error),
+                    Some(segments) => run.park(&segments, item, Some(error)).await,
+                    None if goes_on => run.failed(item, error),
+                    None => run.failed_for_good(item, error),
                 }
             }
             AttemptEnd::PutBack => {
                 fine = false;
-                self.run.put_back(self.link.host, Work::Item(item));
+                run.put_back(self.link.host, Task::Item(item));
             }
         }
         ControlFlow::Continue(fine)
+    }
+
+    /// Stops in the middle of work. Breaks when the run is being stopped; otherwise the lane goes on
+    /// with other work.
+    fn stop(&mut self) -> ControlFlow<(), bool> {
+        self.link.interrupted();
+        match self.run.control.phase() {
+            Phase::Stopped => ControlFlow::Break(()),
+            Phase::Running | Phase::Paused => ControlFlow::Continue(false),
+        }
     }
 }

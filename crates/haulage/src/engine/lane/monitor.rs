@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::Lane;
+use super::Attempt;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
 use crate::fetch::tcp::FirstLoss;
-use crate::options::Options;
+use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
 
@@ -51,7 +51,7 @@ pub(crate) struct Watch {
     first_loss: Option<FirstLoss>,
 }
 
-impl Lane {
+impl Attempt<'_> {
     /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2
     /// connection share what it can bring: there only others than its host do.
     pub(crate) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
@@ -91,7 +91,7 @@ impl Lane {
         let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
         let round_trip = answered.saturating_duration_since(sent);
         let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
-        let asked_for_many = self.run.options.split > Options::DEFAULT_SPLIT;
+        let asked_for_many = self.run.options.split > RunOptions::DEFAULT_SPLIT;
         Some(if asked_for_many { ramp.eager() } else { ramp })
     }
 }
@@ -102,7 +102,7 @@ impl Watch {
     pub(crate) async fn while_needed<T>(
         &mut self,
         brings: impl Future<Output = Result<T, Error>>,
-        run: &Run,
+        run: &Arc<Run>,
         whose: &mut Whose<'_>,
     ) -> Result<Option<T>, Error> {
         let mut brings = pin!(brings);
@@ -117,7 +117,7 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, run: &Run, whose: &mut Whose<'_>) {
+    fn look(&mut self, run: &Arc<Run>, whose: &mut Whose<'_>) {
         let written = self.place.stretch.written();
         if !std::mem::replace(&mut self.has_looked, true) && written.end - written.start < FIRST.1 {
             return;

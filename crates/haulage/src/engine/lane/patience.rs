@@ -4,26 +4,30 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::run::Run;
+use crate::engine::run::Services;
 use crate::schedule::HostId;
 
 /// How long a request may wait for a host that has not answered yet.
 pub(crate) struct Patience {
-    run: Arc<Run>,
+    services: Arc<Services>,
     host: HostId,
     time: Duration,
 }
 
 impl Patience {
-    pub(crate) fn new(run: Arc<Run>, host: HostId, time: Duration) -> Self {
-        Self { run, host, time }
+    pub(crate) fn new(services: Arc<Services>, host: HostId, time: Duration) -> Self {
+        Self {
+            services,
+            host,
+            time,
+        }
     }
 
     /// Waits until the request has to give way: as long as nobody else wants its slot, for ever.
     async fn is_over(&self) {
         loop {
             tokio::time::sleep(self.time).await;
-            if self.run.dispatcher.gives_way(self.host, self.time) {
+            if self.services.dispatcher.gives_way(self.host, self.time) {
                 return;
             }
         }

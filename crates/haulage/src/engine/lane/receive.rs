@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Lane;
+use super::Attempt;
 use super::link::Link;
 use super::monitor::Whose;
 use crate::engine::item::Item;
@@ -26,7 +26,7 @@ const SHORT: u64 = 1 << 20;
 /// Bytes of a file that are expected of each byte of a response whose coding is undone.
 const EXPANSION: u64 = 8;
 
-impl Lane {
+impl Attempt<'_> {
     /// Receives a file from its first byte on.
     pub(crate) async fn receive_whole(
         &mut self,
@@ -139,12 +139,12 @@ impl Lane {
                 }
                 continue;
             }
-            let next = next(body, &mut self.link, &self.inflow);
+            let next = next(body, self.link, self.inflow);
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait, however often it is looked at meanwhile: for each the time would begin
                 // anew.
-                Some(watch) => watch.while_needed(next, &self.run, &mut whose).await?,
+                Some(watch) => watch.while_needed(next, self.run, &mut whose).await?,
             };
             let Some(next) = next else { break };
             let Some((bytes, turn)) = next else {
@@ -169,7 +169,7 @@ impl Lane {
     }
 }
 
-impl Lane {
+impl Attempt<'_> {
     /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be
     /// worth it: how many bytes that was.
     async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {

@@ -7,6 +7,7 @@ use http::HeaderMap;
 
 use super::link::Link;
 use super::patience::{Patience, within};
+use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify::{self, Unanswered, Unprocessed};
@@ -26,6 +27,7 @@ impl Link {
     /// connection that another lane makes, or gives way to other hosts.
     pub(crate) async fn request(
         &mut self,
+        run: &Run,
         to: RequestTarget<'_>,
         conditions: &HeaderMap,
         resends: &mut u32,
@@ -33,9 +35,9 @@ impl Link {
     ) -> Result<Option<(Head, ResponseBody)>, Error> {
         loop {
             let connected = match self.patience() {
-                None => Some(self.connected(to.url(), connects).await),
+                None => Some(self.connected(run, to.url(), connects).await),
                 Some(patience) => {
-                    let connected = Box::pin(self.connected(to.url(), connects));
+                    let connected = Box::pin(self.connected(run, to.url(), connects));
                     within(patience, connected).await
                 }
             };
@@ -52,8 +54,8 @@ impl Link {
             self.wait_for_turn().await;
             self.sent_at = Some(Instant::now());
             let sent = match self.patience() {
-                None => Some(self.send(to, conditions).await),
-                Some(patience) => within(patience, Box::pin(self.send(to, conditions))).await,
+                None => Some(self.send(run, to, conditions).await),
+                Some(patience) => within(patience, Box::pin(self.send(run, to, conditions))).await,
             };
             let Some(sent) = sent else {
                 self.give_way();
@@ -78,15 +80,16 @@ impl Link {
 
     /// Waits until the host may be asked again.
     async fn wait_for_turn(&mut self) {
-        if self.run.options.delay.is_zero() && !self.run.options.robots {
+        if !self.services.dispatcher.has_delays() {
             return;
         }
-        let at = self.run.dispatcher.may_send(self.host);
+        let at = self.services.dispatcher.may_send(self.host);
         tokio::time::sleep_until(at.into()).await;
     }
 
     async fn send(
         &mut self,
+        run: &Run,
         to: RequestTarget<'_>,
         conditions: &HeaderMap,
     ) -> Result<(Head, ResponseBody), Unanswered> {
@@ -96,8 +99,7 @@ impl Link {
             let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
             self.host_header.insert(host)
         };
-        let headers = self
-            .run
+        let headers = run
             .headers
             .of(host, &to, conditions)
             .map_err(Unanswered::Failed)?;
@@ -152,7 +154,7 @@ impl Link {
 
     /// How long the present request may wait for its host. `None` where that has answered before.
     fn patience(&self) -> Option<Patience> {
-        let patience = |time| Patience::new(Arc::clone(&self.run), self.host, time);
+        let patience = |time| Patience::new(Arc::clone(&self.services), self.host, time);
         self.patience.map(patience)
     }
 

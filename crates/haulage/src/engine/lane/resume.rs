@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
-use super::Lane;
+use super::Attempt;
 use super::monitor::Whose;
 use crate::engine::item::Item;
 use crate::engine::item::attempt::AttemptEnd;
@@ -28,7 +28,7 @@ const SHORT: u64 = 64 << 10;
 /// asked for ever.
 const MOST_SHORT: u32 = 64;
 
-impl Lane {
+impl Attempt<'_> {
     /// An item whose bytes have all been brought, by a run that ended before it could name them,
     /// needs no request.
     pub(crate) fn whole_already(&self, item: &mut Item) -> Option<AttemptEnd> {

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 
-use super::Lane;
+use super::Attempt;
+use super::interruption::Interruption;
 use crate::engine::item::robots_query::RobotsQuery;
-use crate::engine::item::work::Work;
+use crate::engine::item::task::Task;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::redirect;
@@ -31,27 +32,24 @@ enum RobotsReply {
     PutBack,
 }
 
-impl Lane {
-    /// The name by which a robots.txt addresses us.
-    fn robots_token(&self) -> &str {
-        let user_agent = self.run.options.headers.get(http::header::USER_AGENT);
-        let user_agent = user_agent.or(self.run.options.user_agent.as_ref());
-        let text = user_agent.and_then(|value| value.to_str().ok());
-        robots::token(text.unwrap_or_default())
-    }
-
+impl Attempt<'_> {
     /// Asks for a robots.txt.
     pub(crate) async fn ask_for_robots(
         &mut self,
         mut query: Box<RobotsQuery>,
         connects: bool,
-        stopping: impl Future<Output = ()>,
+        interruption: &mut Interruption,
     ) -> ControlFlow<(), bool> {
         self.link.begin_request(connects);
+        let run = self.run;
         let found = tokio::select! {
             biased;
-            () = stopping => return ControlFlow::Break(()),
-            found = self.find_robots(&query, connects) => found,
+            () = interruption.of(run, None) => None,
+            found = self.find_robots(&query, connects) => Some(found),
+        };
+        let Some(found) = found else {
+            // What waits for it was taken out of the gate.
+            return self.stop();
         };
         let fine = matches!(
             found,
@@ -62,9 +60,9 @@ impl Lane {
             Ok(RobotsReply::Elsewhere(to, wait)) => {
                 query.hop = (to, None).into();
                 query.hops += 1;
-                self.run.push(Work::Robots(query), wait);
+                self.run.push(Task::Robots(query), wait);
             }
-            Ok(RobotsReply::PutBack) => self.run.put_back(self.link.host, Work::Robots(query)),
+            Ok(RobotsReply::PutBack) => self.run.put_back(self.link.host, Task::Robots(query)),
             Err(error) => {
                 self.link.stop_connecting();
                 self.link.connection = None;
@@ -87,7 +85,7 @@ impl Lane {
         redirect::check_scheme(to.url(), self.run.options.plain_http)?;
         let answer = self
             .link
-            .request(to, &HeaderMap::new(), &mut 0, connects)
+            .request(self.run, to, &HeaderMap::new(), &mut 0, connects)
             .await?;
         let Some((head, mut body)) = answer else {
             return Ok(RobotsReply::PutBack);
@@ -103,7 +101,10 @@ impl Lane {
         let found = match answer {
             Answer::Save(_) => {
                 let text = self.read_some(&head.fields, &mut body).await?;
-                RobotsReply::Robots(Robots::read(&text, self.robots_token()))
+                RobotsReply::Robots(Robots::read(
+                    &text,
+                    self.run.robots_token.as_deref().unwrap_or_default(),
+                ))
             }
             Answer::Redirect(asked) if query.hops < MOST_HOPS => {
                 let location = head.fields.get(LOCATION);

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue};
 
-use super::Lane;
+use super::Attempt;
+use super::interruption::Interruption;
 use super::monitor::Whose;
 use crate::engine::item::Segments;
 use crate::engine::item::range_request::add_range;
@@ -21,7 +22,7 @@ use crate::plan::head::{self, Answer, Head};
 use crate::plan::resume::{Identity, Verdict};
 use crate::write::Share;
 
-impl Lane {
+impl Attempt<'_> {
     /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file
     /// is others' to get.
     pub(crate) async fn segment(
@@ -29,7 +30,7 @@ impl Lane {
         segments: &Segments,
         at: usize,
         connects: bool,
-        stopping: impl Future<Output = ()>,
+        interruption: &mut Interruption,
     ) -> ControlFlow<(), bool> {
         self.link.connecting = connects;
         let is_worth_it = self.link.is_open() || segments.pays_to_connect();
@@ -39,13 +40,16 @@ impl Lane {
             return ControlFlow::Continue(true);
         };
         self.link.begin_request(connects);
+        let (run, row) = (self.run, Some(segments.transfer.row));
         let brought = tokio::select! {
             biased;
-            () = stopping => {
-                self.run.end_stopped(segments, at);
-                return ControlFlow::Break(());
-            }
-            brought = self.bring_in_time(segments, at, share, connects) => brought,
+            () = interruption.of(run, row) => None,
+            brought = self.bring_in_time(segments, at, share, connects) => Some(brought),
+        };
+        let Some(brought) = brought else {
+            let is_stopped = self.stop();
+            run.segment_interrupted(segments, at).await;
+            return is_stopped;
         };
         let fine = brought.is_ok();
         match brought {
@@ -55,7 +59,7 @@ impl Lane {
                 self.link.stop_connecting();
                 self.link.connection = None;
                 let (run, overloaded) = (&self.run, self.link.overloaded(&error));
-                run.dispatcher.on_segment_refused(
+                run.services.dispatcher.on_segment_refused(
                     self.link.host,
                     overloaded,
                     &error,
@@ -107,7 +111,10 @@ impl Lane {
         only_if_unchanged(&identity, &mut headers);
         segments.requests.fetch_add(1, Ordering::Relaxed);
         let to = segments.request_target(&source);
-        let response = self.link.request(to, &headers, &mut 0, connects).await?;
+        let response = self
+            .link
+            .request(self.run, to, &headers, &mut 0, connects)
+            .await?;
         let Some((head, mut body)) = response else {
             return Err(Error::new(
                 ErrorKind::Connect,
@@ -166,7 +173,7 @@ impl Lane {
                 "it is led elsewhere too often",
             ));
         }
-        if !self.run.robots.is_allowed(&to.0) {
+        if !self.run.is_allowed(&to.0) {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "it is not known to be allowed there",

@@ -2,51 +2,52 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Lane;
-use crate::engine::run::Run;
-use crate::engine::run::handover::OpenLane;
+use crate::engine::run::Services;
+use crate::engine::run::work::Work;
+use crate::engine::shared::handover::OpenLane;
 
 /// A thread to be started.
 pub(crate) struct Worker {
     number: usize,
-    lanes: UnboundedReceiver<OpenLane>,
+    lanes: UnboundedReceiver<OpenLane<Work>>,
 }
 
 impl Worker {
     /// A worker, and how lanes are opened on it.
-    pub(crate) fn new(number: usize) -> (Self, UnboundedSender<OpenLane>) {
+    pub(crate) fn new(number: usize) -> (Self, UnboundedSender<OpenLane<Work>>) {
         let (open, lanes) = unbounded_channel();
         (Self { number, lanes }, open)
     }
 
-    /// Starts its thread, which ends with the run.
-    pub(crate) fn start(self, run: Arc<Run>) -> io::Result<()> {
+    /// Starts its thread, which ends with the engine.
+    pub(crate) fn start(self, services: Arc<Services>) -> io::Result<JoinHandle<()>> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         thread::Builder::new()
             .name(format!("haulage-net-{}", self.number))
-            .spawn(move || runtime.block_on(self.run(run)))?;
-        Ok(())
+            .spawn(move || runtime.block_on(self.run(services)))
     }
 
-    async fn run(mut self, run: Arc<Run>) {
+    async fn run(mut self, services: Arc<Services>) {
         if self.number == 0 {
-            let run = Arc::clone(&run);
-            tokio::spawn(async move { run.dispatcher.keep_time().await });
+            let services = Arc::clone(&services);
+            tokio::spawn(async move { services.dispatcher.keep_time().await });
         }
-        let over = run.over.clone();
+        let closing = services.closing.clone();
         loop {
             tokio::select! {
-                () = over.cancelled() => return,
+                () = closing.cancelled() => return,
                 opened = self.lanes.recv() => match opened {
                     Some(open) => {
-                        tokio::spawn(Lane::new(Arc::clone(&run), self.number, &open).run(open.first));
+                        let lane = Lane::new(Arc::clone(&services), self.number, &open);
+                        tokio::spawn(lane.run(open.first));
                     }
                     None => return,
                 },

@@ -18,7 +18,7 @@ use crate::write::{PartWriter, Saving};
 
 impl Run {
     /// An item's next request is about to be sent.
-    pub(crate) fn begin(&self, item: &mut Item) {
+    pub(crate) fn begin(self: &Arc<Self>, item: &mut Item) {
         // Whatever comes of it is to be recorded anew.
         if let Some(ask) = &mut item.request.ask {
             ask.recorded = None;
@@ -87,7 +87,7 @@ impl Run {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts
     /// now. `wait` is what the server has asked for before that.
-    pub(crate) fn redirected(&self, mut item: Box<Item>, to: Parsed, wait: Duration) {
+    pub(crate) fn redirected(self: &Arc<Self>, mut item: Box<Item>, to: Parsed, wait: Duration) {
         let hop = Hop::follow(to, item.hop.as_deref());
         let to = &hop.url;
         item.hops += 1;
@@ -117,19 +117,19 @@ impl Run {
     }
 
     /// An attempt failed: the item is tried again, or that was its last.
-    pub(crate) fn failed(&self, item: Box<Item>, error: Error) {
+    pub(crate) fn failed(self: &Arc<Self>, item: Box<Item>, error: Error) {
         let may_pass = error.is_transient();
         self.attempt_failed(item, error, may_pass);
     }
 
     /// The same, where nothing in this run helps but another of its URLs.
-    pub(crate) fn failed_for_good(&self, item: Box<Item>, error: Error) {
+    pub(crate) fn failed_for_good(self: &Arc<Self>, item: Box<Item>, error: Error) {
         self.attempt_failed(item, error, false);
     }
 
-    fn attempt_failed(&self, mut item: Box<Item>, mut error: Error, may_pass: bool) {
+    fn attempt_failed(self: &Arc<Self>, mut item: Box<Item>, mut error: Error, may_pass: bool) {
         if error.lacks_descriptors() {
-            self.dispatcher.on_descriptors_exhausted();
+            self.services.dispatcher.on_descriptors_exhausted();
         }
         // What was given away cannot be taken back, for another attempt or for a mirror.
         let is_final =
@@ -175,7 +175,7 @@ impl Run {
 
     /// An item is asked for again at once, for this reason. That is an attempt of its own, but none
     /// of the repetitions that are counted.
-    pub(crate) fn ask_again(&self, mut item: Box<Item>, why: Error) {
+    pub(crate) fn ask_again(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         item.begins_attempt = true;
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(None);
@@ -192,7 +192,12 @@ impl Run {
 
     /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was
     /// the last one.
-    fn wait_for_next(&self, item: &mut Item, error: &Error, may_pass: bool) -> Option<Duration> {
+    fn wait_for_next(
+        self: &Arc<Self>,
+        item: &mut Item,
+        error: &Error,
+        may_pass: bool,
+    ) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
         let now = Instant::now();
         item.attempt_failed(now);
@@ -219,13 +224,13 @@ impl Run {
     }
 
     /// Whether an item that waits for so long has time for what it waits for.
-    fn is_time_left(&self, item: &Item, wait: Duration) -> bool {
+    fn is_time_left(self: &Arc<Self>, item: &Item, wait: Duration) -> bool {
         let most = self.options.max_time;
         most.is_none_or(|most| item.time_left(most) > wait)
     }
 
     /// A failure with what a policy of ours has to do with it.
-    fn explained(&self, error: Error) -> Error {
+    fn explained(self: &Arc<Self>, error: Error) -> Error {
         let longest = self.options.retry.max_time;
         match error.asked_wait() {
             Some(asked) if asked > longest => {
@@ -241,7 +246,7 @@ impl Run {
     /// What several of an item's URLs have brought together is not its file: one of them has
     /// another. What the one that has brought most has not brought is fetched from there, too. If
     /// the file is right then, it was one of the others.
-    pub(crate) fn go_on_with_one(&self, mut item: Box<Item>, error: &Error) {
+    pub(crate) fn go_on_with_one(self: &Arc<Self>, mut item: Box<Item>, error: &Error) {
         let kept = item.progress.partial.clone();
         let sources = kept.as_ref().map(|kept| kept.sources());
         let mut sources = sources.unwrap_or_default().into_iter();
@@ -262,22 +267,22 @@ impl Run {
 
     /// An item's file is right without what these mirrors have brought of it: they get no shares
     /// any more.
-    pub(crate) fn distrust(&self, item: &Item) {
+    pub(crate) fn distrust(self: &Arc<Self>, item: &Item) {
         let others = item.progress.untrusted_sources.iter();
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
-            lock(&self.unsplit).insert(origin::key(item.source(*nth)).into());
+            lock(&self.services.unsplit).insert(origin::key(item.source(*nth)).into());
         }
     }
 
     /// More is to be brought of an item's file.
-    pub(crate) fn go_on_with(&self, mut item: Box<Item>) {
+    pub(crate) fn go_on_with(self: &Arc<Self>, mut item: Box<Item>) {
         item.begins_attempt = true;
         self.queue(item);
     }
 
     /// What was brought of an item's file is of no use, for this reason: asks for all of it.
     /// Without anything that is here, it is not asked so again.
-    pub(crate) fn begin_again(&self, mut item: Box<Item>, why: Error) {
+    pub(crate) fn begin_again(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         self.parts.discard(&mut item.progress);
         item.progress.restart_reason = Some(why.to_string().into());
         self.ask_again(item, why);

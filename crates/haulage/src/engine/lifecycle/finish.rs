@@ -9,6 +9,7 @@ use crate::engine::item::existing::FileInfo;
 use crate::engine::item::outcome;
 use crate::engine::item::{Item, Keys, label};
 use crate::engine::run::Run;
+use crate::engine::run::control::Phase;
 use crate::engine::run::ledger::Consequence;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -23,7 +24,7 @@ use crate::write::Saved;
 impl Run {
     /// The run is being stopped. An item that had started ends; of one that had not nothing is
     /// said.
-    pub(crate) fn cancelled(&self, item: Box<Item>) {
+    pub(crate) fn cancelled(self: &Arc<Self>, item: Box<Item>) {
         if item.under_way.is_some() {
             let error = Error::new(
                 ErrorKind::Cancelled,
@@ -42,7 +43,7 @@ impl Run {
 
     /// A row ended without any request.
     pub(crate) fn end_without_request(
-        &self,
+        self: &Arc<Self>,
         row: u64,
         request: &Request,
         target: &TargetName,
@@ -72,7 +73,7 @@ impl Run {
     }
 
     /// An item's file has its name.
-    pub(crate) fn done(&self, item: Box<Item>, entity: Entity, saved: Saved) {
+    pub(crate) fn done(self: &Arc<Self>, item: Box<Item>, entity: Entity, saved: Saved) {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
         let kept = item.progress.partial.as_ref();
@@ -112,7 +113,7 @@ impl Run {
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
-    pub(crate) fn end_failed(&self, mut item: Box<Item>, error: Error) {
+    pub(crate) fn end_failed(self: &Arc<Self>, mut item: Box<Item>, error: Error) {
         if self.parts.storage.lasting().is_none() {
             // No later run can resume it.
             self.parts.discard(&mut item.progress);
@@ -131,7 +132,7 @@ impl Run {
 
     /// Ends an item, and the rows that asked for the same.
     pub(crate) fn settle(
-        &self,
+        self: &Arc<Self>,
         keys: Keys,
         target: &TargetName,
         settled: Settled,
@@ -141,7 +142,7 @@ impl Run {
         if followers.is_empty() {
             return self.end(outcome);
         }
-        if settled == Settled::Failed(ErrorKind::Cancelled) {
+        if settled == Settled::Failed(ErrorKind::Cancelled) && self.stopping.is_cancelled() {
             // They had not started, so nothing is said of them.
             for _ in followers {
                 self.forget();
@@ -157,7 +158,7 @@ impl Run {
 
     /// A row that asks for the same as an earlier one ends as that did.
     pub(crate) fn end_as_same(
-        &self,
+        self: &Arc<Self>,
         row: u64,
         request: &Request,
         target: &TargetName,
@@ -178,22 +179,22 @@ impl Run {
     }
 
     /// Ends a row: the only way out of a run.
-    pub(crate) fn end(&self, outcome: Box<Outcome>) {
+    pub(crate) fn end(self: &Arc<Self>, outcome: Box<Outcome>) {
         self.follow(self.ledger.record(outcome));
     }
 
     /// Tells of a row that has ended, now that it is recorded.
-    pub(crate) fn recorded(&self, outcome: Box<Outcome>) {
+    pub(crate) fn recorded(self: &Arc<Self>, outcome: Box<Outcome>) {
         self.follow(self.ledger.recorded(outcome));
     }
 
     /// Drops a row without a word: it had not started when the run was stopped.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn forget(self: &Arc<Self>) {
         self.follow(self.ledger.forget());
     }
 
     /// Does what follows the end of a row.
-    pub(crate) fn follow(&self, consequence: Consequence) {
+    pub(crate) fn follow(self: &Arc<Self>, consequence: Consequence) {
         match consequence {
             Consequence::GoOn => {}
             Consequence::TooManyErrors => {
@@ -205,22 +206,32 @@ impl Run {
     }
 
     /// Stops the run: nothing more is started.
-    pub(crate) fn cancel(&self) {
+    pub(crate) fn cancel(self: &Arc<Self>) {
+        if self.over.is_cancelled() {
+            return;
+        }
+        let parked = {
+            let mut parked = self.control.lock();
+            parked.set_phase(Phase::Stopped);
+            parked.take()
+        };
         self.stopping.cancel();
-        self.rates.lift();
+        self.inflow.lift();
+        self.control.interrupt();
+        self.sources.stop();
         // In this order: no more rows come in while the queues are emptied.
         self.follow(self.ledger.close());
         // What is whole has its name before the run is over.
         self.parts.writer.set_quiet(true);
-        for work in self.dispatcher.drain() {
-            self.give_back(work, None);
+        for parked in parked {
+            self.cancelled(parked.item);
         }
-        self.cancel_obeying();
+        self.withdraw();
         self.discard_spill();
     }
 
     /// Stops the run, since the destination cannot be used; says so once.
-    pub(crate) fn stop(&self, error: Error) {
+    pub(crate) fn stop(self: &Arc<Self>, error: Error) {
         if !self.stopped_by_disk.swap(true, Ordering::AcqRel) {
             self.ledger.emit(Event::Stopped(error));
             self.cancel();
@@ -228,9 +239,11 @@ impl Run {
     }
 
     /// Cleans up, since the run is over, off the network's threads, and says so.
-    fn wrap_up(&self) {
+    fn wrap_up(self: &Arc<Self>) {
         let (storage, state) = (Arc::clone(&self.parts.storage), self.state.clone());
         let (events, over) = (self.ledger.events(), self.over.clone());
+        let (runs, number) = (Arc::clone(&self.runs), self.number);
+        self.services.dispatcher.run_ends(self.id);
         let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
         let complete = !self.stopping.is_cancelled();
         let ending = Ending {
@@ -251,6 +264,7 @@ impl Run {
             // Nobody may listen any more.
             let _ = events.send(None);
             over.cancel();
+            runs.remove(number);
         });
     }
 }

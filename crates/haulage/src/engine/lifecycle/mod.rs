@@ -4,5 +4,6 @@
 pub(crate) mod attempt;
 pub(crate) mod enqueue;
 pub(crate) mod finish;
+pub(crate) mod hold;
 pub(crate) mod segments;
 pub(crate) mod unchanged;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::item::work::Work;
+use crate::engine::item::task::Task;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
 use crate::engine::segments::download::{
@@ -27,7 +27,7 @@ impl Run {
     /// Looks at an item's own response while it goes on, and splits its file if segments are of
     /// use. They are requested from where the response comes only if it `may_be_split` there.
     pub(crate) fn watch(
-        &self,
+        self: &Arc<Self>,
         item: &mut Item,
         first: &Stretch,
         may_be_split: bool,
@@ -87,7 +87,7 @@ impl Run {
     /// own response comes from; `None` if no lane is idle there, or these `rules` leave nothing to
     /// split.
     fn sources(
-        &self,
+        self: &Arc<Self>,
         item: &Item,
         partial: &Assembly,
         rules: &Rules,
@@ -96,7 +96,7 @@ impl Run {
         if !partial.is_shareable(rules) {
             return None;
         }
-        let unsplit = lock(&self.unsplit);
+        let unsplit = lock(&self.services.unsplit);
         let takes_some = |url: &HttpUrl| !unsplit.contains(origin::key(url));
         let many = many.filter(|_| partial.identity.validator.is_some() && takes_some(item.url()));
         let first = Source {
@@ -110,7 +110,7 @@ impl Run {
             let url = item.source(*nth);
             item.joins_mirrors()
                 && takes_some(url)
-                && self.robots.is_allowed(url)
+                && self.is_allowed(url)
                 && check_scheme(url, self.options.plain_http).is_ok()
         });
         let others = others.map(|nth| Source {
@@ -125,35 +125,35 @@ impl Run {
     }
 
     /// Returns how many lanes that nothing else waits for are idle at each of the sources.
-    fn idle(&self, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
+    fn idle(self: &Arc<Self>, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
         let hosts = sources.iter().map(|source| {
             let hop = source.hop.as_ref().map(|hop| &hop.url);
             origin::key(hop.unwrap_or(given))
         });
-        self.dispatcher.idle_lanes(hosts)
+        self.services.dispatcher.idle_lanes(hosts)
     }
 
     /// Looks at how a segment comes: at this speed, in bytes per second.
-    pub(crate) fn watch_segment(&self, segments: &Segments, speed: f64) {
+    pub(crate) fn watch_segment(self: &Arc<Self>, segments: &Segments, speed: f64) {
         segments.record_speed(speed);
         segments.observe(Instant::now());
         self.invite(segments);
     }
 
     /// Queues as many more segments as may be requested now, and as there are idle lanes for.
-    fn invite(&self, segments: &Segments) {
+    fn invite(self: &Arc<Self>, segments: &Segments) {
         for at in segments.invite(|given, sources| self.idle(given, sources)) {
             self.queue_segment(segments, at);
         }
     }
 
     /// Queues a segment at one of its sources, where it has been counted.
-    fn queue_segment(&self, segments: &Segments, at: usize) {
-        self.push(Work::Segment(Arc::clone(segments), at), Duration::ZERO);
+    fn queue_segment(self: &Arc<Self>, segments: &Segments, at: usize) {
+        self.push(Task::Segment(Arc::clone(segments), at), Duration::ZERO);
     }
 
     /// Gives up a segment that waited.
-    pub(crate) fn drop_segment(&self, segments: &Segments, at: usize) {
+    pub(crate) fn drop_segment(self: &Arc<Self>, segments: &Segments, at: usize) {
         match segments.abandon(at) {
             Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
             // Whoever brought the last of it has seen to that, and nothing was made room for.
@@ -200,13 +200,18 @@ impl Run {
             Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
             // Its own lane asks for its next work at once, and takes it: its connection is warm,
             // unlike one that would be opened for the segment.
-            Next::Segment if is_open => self.push_quietly(Work::Segment(Arc::clone(segments), at)),
+            Next::Segment if is_open => self.push_quietly(Task::Segment(Arc::clone(segments), at)),
             Next::Segment => self.queue_segment(segments, at),
             Next::Nothing => {}
         }
     }
 
-    fn go_on_alone(&self, segments: &Segments, mut item: Box<Item>, failure: Option<Error>) {
+    fn go_on_alone(
+        self: &Arc<Self>,
+        segments: &Segments,
+        mut item: Box<Item>,
+        failure: Option<Error>,
+    ) {
         join(segments, &mut item);
         match failure {
             Some(failure) => self.failed(item, failure),
@@ -214,17 +219,20 @@ impl Run {
         }
     }
 
-    /// Ends the segment of a lane when the run is being stopped.
-    pub(crate) fn end_stopped(&self, segments: &Segments, at: usize) {
+    /// Ends the segment of a lane that was interrupted.
+    pub(crate) async fn segment_interrupted(self: &Arc<Self>, segments: &Segments, at: usize) {
         match segments.end(at) {
-            Next::Whole(item) | Next::Alone(item, _) => self.cancelled(item),
+            Next::Whole(mut item) | Next::Alone(mut item, _) => {
+                join(segments, &mut item);
+                self.interrupted(item).await;
+            }
             Next::Segment => self.drop_segment(segments, at),
             Next::Nothing => {}
         }
     }
 
     /// Records why a segment cannot be had from one of the sources.
-    pub(crate) fn segment_failed(&self, segments: &Segments, at: usize, why: Error) {
+    pub(crate) fn segment_failed(self: &Arc<Self>, segments: &Segments, at: usize, why: Error) {
         if why.kind() == ErrorKind::Disk && !why.lacks_descriptors() {
             return segments.fail(why);
         }
@@ -233,7 +241,7 @@ impl Run {
             // It does not want more than one connection, or has no parts: it is not asked again.
             let source = segments.source(at);
             let key = origin::key(segments.request_target(&source).url());
-            lock(&self.unsplit).insert(key.into());
+            lock(&self.services.unsplit).insert(key.into());
         }
     }
 }

@@ -78,7 +78,7 @@ impl Run {
     }
 
     /// Returns what is known of the file at a name; `None` where none stands there.
-    fn standing(&self, name: &TargetName, offered: Offered) -> Option<Standing> {
+    fn standing(self: &Arc<Self>, name: &TargetName, offered: Offered) -> Option<Standing> {
         let Ok(Present::File { length, modified }) = self.parts.storage.lookup.present(name) else {
             return None;
         };
@@ -160,7 +160,7 @@ impl Run {
         self.parts.rechecks.add(place, hashes, then);
     }
 
-    fn end_there(&self, mut item: Box<Item>, there: There, found: FileInfo) {
+    fn end_there(self: &Arc<Self>, mut item: Box<Item>, there: There, found: FileInfo) {
         let There { entity, place, by } = there;
         if place != item.target {
             self.stands_beside(&mut item, place);
@@ -192,7 +192,7 @@ impl Run {
 
     /// What stands at an item's name is not its file, whatever the server said: asks for it without
     /// conditions.
-    fn fetch_anyway(&self, mut item: Box<Item>, why: Error) {
+    fn fetch_anyway(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         item.ignore_existing();
         self.ask_again(item, why);
     }
@@ -227,7 +227,7 @@ impl Run {
 
     /// Claims the name that an item is to have; says whether an identical row has saved its file
     /// under it.
-    fn claim(&self, item: &mut Item, headers: &Fields) -> bool {
+    fn claim(self: &Arc<Self>, item: &mut Item, headers: &Fields) -> bool {
         // Once: what another attempt proposes would leave the first name taken by nobody.
         if item.keys.by_server.is_some() {
             return false;
@@ -255,7 +255,7 @@ impl Run {
         }
     }
 
-    fn proposed(&self, item: &Item, headers: &Fields) -> Option<TargetName> {
+    fn proposed(self: &Arc<Self>, item: &Item, headers: &Fields) -> Option<TargetName> {
         let field = headers.get(CONTENT_DISPOSITION)?;
         let proposed = disposition::file_name(field.as_bytes())?;
         let accepted = || {

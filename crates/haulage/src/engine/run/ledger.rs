@@ -67,12 +67,22 @@ impl Ledger {
     }
 
     /// Takes a place for one more row. Waits for it, and looks farther ahead while
-    /// `slots_are_free`.
-    pub(crate) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
+    /// `slots_are_free`, but not while the run `is_paused`.
+    pub(crate) fn enter(
+        &self,
+        slots_are_free: impl Fn() -> bool,
+        is_paused: impl Fn() -> bool,
+    ) -> Entry {
         if let Some(state) = &self.state {
             state.wait_for_room();
         }
-        self.window.enter(slots_are_free)
+        self.window.enter(slots_are_free, is_paused)
+    }
+
+    /// Returns whether more rows may be read now, or room may be made for them while
+    /// `slots_are_free`.
+    pub(crate) fn may_enter(&self, slots_are_free: impl Fn() -> bool) -> bool {
+        self.window.may_enter(slots_are_free)
     }
 
     /// Returns the number of the next row.

@@ -1,52 +1,59 @@
 //! What a run consists of: services, each of which owns what it locks. Where several of them meet,
 //! `intake` and `lifecycle` tell.
 
-pub(crate) mod descriptors;
-pub(crate) mod dispatcher;
-pub(crate) mod handover;
+pub(crate) mod control;
 pub(crate) mod ledger;
 pub(crate) mod naming;
 pub(crate) mod parts;
-pub(crate) mod robots;
+pub(crate) mod runs;
+pub(crate) mod sources;
 pub(crate) mod spill;
 pub(crate) mod window;
+pub(crate) mod work;
 
-use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use self::dispatcher::{Dispatcher, Uses};
-use self::handover::OpenLane;
+use self::control::{Control, Phase};
 use self::ledger::{EventReceiver, Ledger};
 use self::naming::Naming;
 use self::parts::Parts;
-use self::robots::RobotsGate;
+use self::runs::Runs;
+use self::sources::Sources;
 use self::spill::Spill;
-use crate::engine::item::Item;
-use crate::error::{Error, ErrorKind};
+use self::work::Work;
+use crate::engine::shared;
+use crate::engine::shared::in_flight::InFlight;
+use crate::engine::shared::robots::Token;
+use crate::error::Error;
 use crate::fetch::connect::Connector;
 use crate::fetch::headers::Headers;
-use crate::inflow::Rates;
-use crate::options::Options;
-use crate::pool::BlockingPool;
+use crate::inflow::RunInflow;
+use crate::options::RunOptions;
+use crate::plan::robots;
+use crate::schedule::RunId;
 use crate::state::State;
 use crate::write::{Rechecks, Storage, Syncs, Writer};
 
-/// Most threads that wait for the disk, when it hangs.
-const DISK_THREADS: usize = 16;
-/// Most bytes that the read buffers of all lanes hold together.
-const READ_BUFFERS: usize = 8 << 20;
-/// The smallest and the largest read buffer: below the first each read costs more than its bytes,
-/// above the second nothing is gained.
-const READ_BUFFER: (usize, usize) = (64 << 10, 256 << 10);
+/// What all runs of an engine share.
+pub(crate) type Services = shared::Services<Work>;
 
-/// What all threads of a run share.
+/// A list on its way into a destination.
 pub(crate) struct Run {
-    pub(crate) options: Options,
+    /// Names it among the runs that its engine has had.
+    pub(crate) number: u64,
+    /// Names it among those that its engine has, in the schedule.
+    pub(crate) id: RunId,
+    pub(crate) services: Arc<Services>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) sources: Sources,
+    pub(crate) options: RunOptions,
     pub(crate) headers: Headers,
     pub(crate) connector: Arc<Connector>,
     pub(crate) parts: Parts,
@@ -54,81 +61,94 @@ pub(crate) struct Run {
     pub(crate) ledger: Ledger,
     /// What earlier runs have recorded, and later ones need to know.
     pub(crate) state: Option<Arc<State>>,
-    pub(crate) robots: Arc<RobotsGate<Box<Item>>>,
+    /// The name by which a robots.txt addresses it; `None` if it obeys none.
+    pub(crate) robots_token: Option<Token>,
     /// Rows that wait on the disk.
     pub(crate) spill: Spill,
-    pub(crate) rates: Arc<Rates>,
-    /// Origins that do not want several requests for one file: scheme, host and port.
-    pub(crate) unsplit: Mutex<HashSet<Box<str>>>,
+    pub(crate) inflow: Arc<RunInflow>,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) control: Control,
     /// Nothing more is to be started.
     pub(crate) stopping: CancellationToken,
     /// The run is over.
     pub(crate) over: CancellationToken,
     pub(crate) stopped_by_disk: AtomicBool,
-    pub(crate) dispatcher: Dispatcher,
 }
 
-/// Makes a run that writes to `storage`, records in `state`, and opens its lanes on these workers.
+/// Makes a run that writes to `storage`, and records in `state`.
 ///
 /// # Errors
-/// When threads cannot be started, or the options cannot be used.
+/// Of kind `input`, for options that cannot be used.
 pub(crate) fn start(
-    options: Options,
+    number: u64,
+    services: Arc<Services>,
+    runs: Arc<Runs>,
+    options: RunOptions,
     storage: Arc<Storage>,
     state: Option<Arc<State>>,
-    workers: Vec<UnboundedSender<OpenLane>>,
 ) -> Result<(Arc<Run>, EventReceiver), Error> {
-    let no_thread = |cause| {
-        Error::new(
-            ErrorKind::Disk,
-            "the threads for the disk could not be started",
-        )
-        .caused_by(cause)
-    };
-    let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?);
+    let headers = Headers::new(&options)?;
     let (events, received) = unbounded_channel();
     let stopping = CancellationToken::new();
-    let rates = Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host));
-    let connector = Connector::new(&options, read_buffer(options.jobs), Arc::clone(&pool));
-    let connector = Arc::new(connector.map_err(no_thread)?);
+    let pool = Arc::clone(&services.pool);
     let syncs = state.as_ref().map(|state| state.syncs());
     let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
     let writer = {
         let (storage, pool) = (Arc::clone(&storage), Arc::clone(&pool));
         Arc::new(Writer::new(storage, syncs, pool, options.durability))
     };
-    let robots = Arc::new(RobotsGate::new(options.robots));
-    let uses = Uses {
-        stopping: stopping.clone(),
-        connector: Arc::clone(&connector),
-        robots: Arc::clone(&robots),
-        writer: Arc::clone(&writer),
-        events: events.clone(),
-    };
-    let total = Arc::clone(rates.meter());
-    let dispatcher = Dispatcher::new(&options, total, workers, uses);
     let lookup = Arc::clone(&storage.lookup);
     let rechecks = Rechecks::new(lookup, Arc::clone(&pool), stopping.clone());
+    let id = services
+        .dispatcher
+        .run_begins(options.priority, options.jobs);
+    let in_flight = Arc::new(InFlight::new(id, Arc::clone(&writer)));
     let parts = Parts::new(&options, storage, pool, writer, rechecks, state.clone());
     let ledger = Ledger::new(events, state.clone(), options.max_errors, stopping.clone());
-    let run = Run {
-        headers: Headers::new(&options)?,
-        connector,
+    let run = Arc::new(Run {
+        number,
+        id,
+        runs,
+        sources: Sources::default(),
+        headers,
+        connector: services.routes.connector(&options.route),
         parts,
         naming: Naming::new(&options),
         ledger,
         state,
-        robots,
+        robots_token: options.robots.then(|| robots_token(&options)),
         spill: Spill::default(),
-        unsplit: Mutex::default(),
+        inflow: Arc::new(RunInflow::new(options.limit_rate)),
+        in_flight,
+        control: Control::default(),
         stopping,
         over: CancellationToken::new(),
         stopped_by_disk: AtomicBool::new(false),
-        dispatcher,
-        rates,
+        services,
         options,
-    };
-    Ok((Arc::new(run), received))
+    });
+    Ok((run, received))
+}
+
+impl Run {
+    /// Returns whether its work is not to be queued: it is paused, or being stopped.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.control.phase() != Phase::Running
+    }
+
+    /// Returns whether it is paused.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.control.phase() == Phase::Paused
+    }
+}
+
+/// Returns the name by which a robots.txt addresses a run: that with which its `User-Agent` begins.
+fn robots_token(options: &RunOptions) -> Token {
+    let given = options.headers.get(USER_AGENT);
+    let text = given
+        .or(options.user_agent.as_ref())
+        .map(HeaderValue::to_str);
+    robots::token(text.and_then(Result::ok).unwrap_or_default()).into()
 }
 
 impl fmt::Debug for Run {
@@ -138,10 +158,4 @@ impl fmt::Debug for Run {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-/// The most that one read may bring: with few lanes large, since a read of 256 KiB costs half of
-/// four of 64 KiB for each byte; with many smaller, so that together they stay within bounds.
-fn read_buffer(jobs: usize) -> usize {
-    (READ_BUFFERS / jobs.max(1)).clamp(READ_BUFFER.0, READ_BUFFER.1)
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 
 use crate::engine::item::Keys;
-use crate::options::{self, Layout, Options, Purpose};
+use crate::options::{self, Layout, Purpose, RunOptions};
 use crate::plan::accepted::Accepted;
 use crate::plan::layout;
 use crate::plan::name::TargetName;
@@ -50,7 +50,7 @@ pub(crate) enum Admitted {
 }
 
 impl Naming {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &RunOptions) -> Self {
         Self {
             layout: options.layout,
             named_by: options.file_names,
@@ -185,5 +185,15 @@ impl Naming {
             }
         }
         released
+    }
+
+    /// Takes out a row that waits for an identical one; `None` if it does not wait.
+    pub(crate) fn remove_follower(&self, row: u64) -> Option<Follower> {
+        let mut state = lock(&self.state);
+        let mut all = state.followers.values_mut();
+        all.find_map(|waiting| {
+            let at = waiting.iter().position(|(waits, _)| *waits == row)?;
+            Some(waiting.remove(at))
+        })
     }
 }

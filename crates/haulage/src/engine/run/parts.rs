@@ -7,7 +7,7 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::engine::item::progress::Progress;
 use crate::error::Error;
 use crate::http_url::HttpUrl;
-use crate::options::{ContentEncoding, Options};
+use crate::options::{ContentEncoding, RunOptions};
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{Entity, Head};
@@ -44,7 +44,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn new(
-        options: &Options,
+        options: &RunOptions,
         storage: Arc<Storage>,
         pool: Arc<BlockingPool>,
         writer: Arc<Writer>,

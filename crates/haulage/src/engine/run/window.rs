@@ -17,6 +17,8 @@ const REFILL: usize = LOOK_AHEAD / 4 * 3;
 const FARTHEST: usize = 5 * LOOK_AHEAD;
 /// How long the reader waits for room before it asks whether slots are free.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often it waits so long, before its thread ends.
+const MOST_WAITS: u32 = 10;
 
 /// What becomes of whoever asks for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(crate) enum Entry {
     Open,
     /// There is none, for hosts that are slow, or dead, have them all.
     MakeRoom,
+    /// There is none, and there may not be any soon.
+    Later,
     /// The run is being stopped.
     Closed,
 }
@@ -68,9 +72,18 @@ enum Phase {
 impl Window {
     /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`.
     /// Where that does not help, the caller is to make room.
-    pub(crate) fn enter(&self, slots_are_free: impl Fn() -> bool) -> Entry {
+    pub(crate) fn enter(
+        &self,
+        slots_are_free: impl Fn() -> bool,
+        is_paused: impl Fn() -> bool,
+    ) -> Entry {
         let mut state = self.lock();
-        while state.phase == Phase::Reading && state.open >= LOOK_AHEAD + state.farther {
+        let mut waits = 0;
+        while state.is_full() {
+            if is_paused() || waits == MOST_WAITS {
+                return Entry::Later;
+            }
+            waits += 1;
             state.waiting = true;
             let (woken, waited) = self
                 .room
@@ -90,6 +103,13 @@ impl Window {
         state.open += 1;
         state.unsettled += 1;
         Entry::Open
+    }
+
+    /// Returns whether a row may get a place now, or room may be made for it while
+    /// `slots_are_free`.
+    pub(crate) fn may_enter(&self, slots_are_free: impl Fn() -> bool) -> bool {
+        let state = self.lock();
+        !state.is_full() || state.waits_for_hosts() && slots_are_free()
     }
 
     /// So many rows wait on the disk from now on.
@@ -153,6 +173,11 @@ impl Window {
 }
 
 impl State {
+    /// Returns whether a row has to wait for a place.
+    fn is_full(&self) -> bool {
+        self.phase == Phase::Reading && self.open >= LOOK_AHEAD + self.farther
+    }
+
     /// Whether most rows that were read wait for their hosts, rather than for somebody to receive
     /// their outcomes.
     fn waits_for_hosts(&self) -> bool {

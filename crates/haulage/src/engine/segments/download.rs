@@ -134,6 +134,11 @@ impl<I> SegmentedDownload<I> {
         }
     }
 
+    /// Returns the URL as given.
+    pub(crate) fn given(&self) -> &HttpUrl {
+        &self.given
+    }
+
     /// Returns where segments are requested at one of its sources.
     pub(crate) fn request_target<'a>(&'a self, source: &'a Source) -> RequestTarget<'a> {
         RequestTarget {

@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::budget::Budget;
+pub(crate) use self::budget::Budget;
 use self::budget::Share;
 use self::driver::{Driver, Gauge};
 use super::classify::{self, Unanswered, closed};

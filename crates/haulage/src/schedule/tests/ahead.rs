@@ -8,7 +8,7 @@ fn ahead(jobs: usize, per_host: usize, start: usize) -> Plain {
         start,
         ..caps(jobs, per_host)
     };
-    Plain::new(caps, Arc::default(), Instant::now()).connecting_ahead()
+    begun(caps, Arc::default(), Instant::now()).connecting_ahead()
 }
 
 fn is_ahead(grant: &Grant<u32, u32, ()>) -> bool {
@@ -214,6 +214,6 @@ fn a_free_connection_takes_work_though_others_are_being_opened() {
     }
     assert_eq!(opens(&mut schedule), (4, 4));
     let id = host(&mut schedule);
-    let next = schedule.next(id, &1, false, seen(true));
+    let next = schedule.next(id, RUN, &1, false, seen(true));
     assert!(matches!(next, Next::Work(Lease { work: 4, .. })));
 }

@@ -13,11 +13,11 @@ fn busy_host(per_host: usize) -> (Plain, HostId, Instant) {
         start: 4,
         ..caps(64, per_host)
     };
-    let mut schedule = Plain::new(caps, Arc::default(), now);
+    let mut schedule: Plain = begun(caps, Arc::default(), now);
     let host = schedule.host("https://host.example", Protocol::Unknown, || now);
     schedule.prove(host);
     for work in 0..1000 {
-        schedule.push(host, work);
+        schedule.push(host, RUN, work);
     }
     grants(&mut schedule);
     schedule.learned(host, Protocol::Shared, Some((1, ())));
@@ -117,14 +117,14 @@ fn failed_connection_is_not_tried_again_at_once() {
 #[test]
 fn host_is_not_forgotten_while_it_opens_a_connection() {
     let now = Instant::now();
-    let mut schedule = Plain::new(caps(4, 4), Arc::default(), now);
+    let mut schedule: Plain = begun(caps(4, 4), Arc::default(), now);
     let host = schedule.host("https://host.example", Protocol::Unknown, || now);
     schedule.prove(host);
-    schedule.push(host, 1);
+    schedule.push(host, RUN, 1);
     grants(&mut schedule);
     schedule.learned(host, Protocol::Shared, Some((1, ())));
     schedule.hosts[host.0].opening = 1;
-    schedule.abandon(host);
+    schedule.abandon(host, RUN);
     assert!(schedule.hosts.contains(host.0));
     schedule.opened_another(host, Some((2, ())), now);
     assert!(!schedule.hosts.contains(host.0));

@@ -8,7 +8,7 @@ fn silent(jobs: usize, hosts: u32, rows: u32) -> Plain {
         start: 4,
         ..caps(jobs, 16)
     };
-    let mut schedule = Plain::new(caps, Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps, Arc::default(), Instant::now());
     for host in 0..hosts {
         for row in 0..rows {
             push_unproven(&mut schedule, &format!("silent {host}"), 1000 * host + row);
@@ -40,10 +40,10 @@ fn new_hosts_wait_once_unproven_ones_have_all_their_slots() {
 fn the_only_host_of_a_run_gets_all_slots() {
     let mut schedule = silent(4, 1, 9);
     assert_eq!(grants(&mut schedule).len(), 2, "another may come");
-    schedule.has_all();
+    schedule.run_has_all(RUN);
     assert_eq!(grants(&mut schedule).len(), 2);
     let mut schedule = silent(4, 2, 9);
-    schedule.has_all();
+    schedule.run_has_all(RUN);
     assert_eq!(grants(&mut schedule).len(), 2, "there is another");
 }
 
@@ -56,7 +56,7 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
         latency: Some(Duration::ZERO),
         ..seen(true)
     };
-    schedule.next(lanes[0].0, &1, false, answered);
+    schedule.next(lanes[0].0, RUN, &1, false, answered);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 2000);
 }
 
@@ -70,7 +70,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
     let mut lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     assert_eq!(lanes.len(), 4);
     for _ in 0..20 {
-        schedule.next(lanes.remove(0).0, &1, false, answered);
+        schedule.next(lanes.remove(0).0, RUN, &1, false, answered);
         lanes.extend(grants(&mut schedule).iter().map(opened));
     }
     assert_eq!(lanes.len(), 8);
@@ -85,7 +85,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
             .all(|(host, _)| schedule.gives_way(*host, waited))
     );
     for (host, _) in &lanes {
-        schedule.next(*host, &1, false, seen(false));
+        schedule.next(*host, RUN, &1, false, seen(false));
     }
     assert_eq!(grants(&mut schedule).len(), 4);
     let mut schedule = silent(8, 100, 1);
@@ -153,12 +153,15 @@ impl Course {
         for (host, work, patience, since) in std::mem::take(&mut self.waiting) {
             let is_over = self.second - since >= patience.as_secs();
             if is_over && self.schedule.gives_way(host, patience) {
-                self.schedule.put_back(host, work);
+                self.schedule.put_back(host, RUN, work);
                 let silent = Seen {
                     now: self.now,
                     ..seen(false)
                 };
-                assert_eq!(self.schedule.next(host, &0, false, silent), Next::Close);
+                assert_eq!(
+                    self.schedule.next(host, RUN, &0, false, silent),
+                    Next::Close
+                );
                 self.give_slots();
             } else {
                 self.waiting.push((host, work, patience, since));
@@ -190,7 +193,7 @@ impl Course {
         };
         loop {
             self.ended.push(self.second);
-            let next = self.schedule.next(self.good, &0, false, fine);
+            let next = self.schedule.next(self.good, RUN, &0, false, fine);
             if !matches!(next, Next::Work(_)) {
                 return;
             }

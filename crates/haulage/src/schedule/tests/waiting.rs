@@ -22,7 +22,7 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
         start: 2,
         ..caps(8, 3)
     };
-    let mut schedule = Plain::new(caps, Arc::default(), now);
+    let mut schedule: Plain = begun(caps, Arc::default(), now);
     for work in 0..10 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
@@ -33,7 +33,7 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
     assert_eq!(held(&mut schedule, &mut now, 1), 0);
     let host = HostId(0);
     schedule.refused(host, now, now, Duration::ZERO);
-    schedule.abandon(host);
+    schedule.abandon(host, RUN);
     held(&mut schedule, &mut now, 1);
     assert_eq!(schedule.hosts[0].held.more(), 0);
 }
@@ -41,7 +41,7 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
 #[test]
 fn nor_behind_those_of_others() {
     let mut now = Instant::now();
-    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    let mut schedule: Plain = begun(caps(64, 64), Arc::default(), now);
     schedule.climb = Climb::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -55,7 +55,7 @@ fn nor_behind_those_of_others() {
 #[test]
 fn what_silent_hosts_hold_holds_up_no_others() {
     let mut now = Instant::now();
-    let mut schedule = Plain::new(caps(64, 64), Arc::default(), now);
+    let mut schedule: Plain = begun(caps(64, 64), Arc::default(), now);
     schedule.climb = Climb::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -76,7 +76,7 @@ fn what_silent_hosts_hold_holds_up_no_others() {
 
 #[test]
 fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
-    let mut schedule = Plain::new(caps(8, 1), Arc::default(), Instant::now());
+    let mut schedule: Plain = begun(caps(8, 1), Arc::default(), Instant::now());
     let mut now = Instant::now();
     for work in 0..10 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
@@ -85,7 +85,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     assert_eq!(lanes.len(), 2);
     let taken = |schedule: &mut Plain, now| {
-        let taken = schedule.take_back(now, 2, |work| work % 2 == 1);
+        let taken = schedule.take_back(RUN, now, 2, |work| work % 2 == 1);
         taken
             .into_iter()
             .map(|(host, works)| (host.to_string(), works))
@@ -101,7 +101,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
             ..seen(true)
         };
         assert!(matches!(
-            schedule.next(lanes[1].0, &1, false, answered),
+            schedule.next(lanes[1].0, RUN, &1, false, answered),
             Next::Work(_)
         ));
     }

@@ -41,7 +41,7 @@ fn assembly(number: u64) -> Assembly {
 }
 
 fn state(database: &std::path::Path, disk: &FakeDisk) -> State {
-    let options = Options::new("not used");
+    let options = RunOptions::new("not used");
     State::open(
         StatePlace::alone(database.to_owned()),
         &options,
@@ -171,7 +171,7 @@ fn after_a_sync_that_failed_nothing_more_is_recorded() {
 fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let disk = FakeDisk::default();
-    let mut options = Options::new("not used");
+    let mut options = RunOptions::new("not used");
     options.durability = Durability::None;
     let database = folder.path().join("state.db");
     let state = State::open(

@@ -13,8 +13,8 @@ fn target(name: &str) -> TargetName {
     TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
-fn options(workspace: Workspace) -> Options {
-    let mut options = Options::new("not used");
+fn options(workspace: Workspace) -> RunOptions {
+    let mut options = RunOptions::new("not used");
     options.workspace = workspace;
     options.min_free = Some(0);
     options

@@ -13,7 +13,7 @@ use super::super::super::verify::{Arrived, Verified, verify};
 use super::super::Directory;
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::options::{Durability, Existing, Options};
+use crate::options::{Durability, Existing, RunOptions};
 use crate::plan::name::{RelativeName, TargetName};
 
 fn target(name: &str) -> TargetName {
@@ -21,7 +21,7 @@ fn target(name: &str) -> TargetName {
 }
 
 fn open(path: &Path) -> Arc<Directory> {
-    let mut options = Options::new(path);
+    let mut options = RunOptions::new(path);
     options.durability = Durability::None;
     options.min_free = Some(0);
     Arc::new(Directory::open(path, &options).unwrap().0)

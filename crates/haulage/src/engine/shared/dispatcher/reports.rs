@@ -3,43 +3,47 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Dispatcher, Hosts};
-use crate::engine::item::work::Work;
-use crate::engine::run::handover::LaneHandle;
+use super::{Dispatched, Dispatcher, Hosts, InFlight, count};
+use crate::engine::shared::handover::LaneHandle;
 use crate::error::Error;
 use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Shared};
 use crate::options::RetryPolicy;
-use crate::schedule::{HostId, Next, Path, Protocol, Seen, Way};
+use crate::schedule::{HostId, Lease, Next, Path, Protocol, Seen, Way};
 
-impl Dispatcher {
-    /// Returns what a lane does next whose last piece of work has shown this of its host. `streams`
-    /// is what its connection allows, if that is new.
+impl<W: Dispatched> Dispatcher<W> {
+    /// Returns what a lane does next whose last piece of work, of the run that counts it in `ended`,
+    /// has shown this of its host. `streams` is what its connection allows, if that is new.
     pub(crate) fn next(
         &self,
         host: HostId,
-        lane: &LaneHandle,
+        ended: &Arc<InFlight>,
+        lane: &LaneHandle<Lease<W>>,
         is_turn_over: bool,
         seen: Seen,
         streams: Option<usize>,
-    ) -> Next<Work> {
+    ) -> Next<W> {
         let mut schedule = self.lock();
         if let Some(streams) = streams {
             schedule.allows_streams(host, streams);
         }
-        let next = schedule.next(host, lane, is_turn_over, seen);
+        let next = schedule.next(host, ended.run(), lane, is_turn_over, seen);
+        count(ended, &next);
         self.hand_out(schedule);
         next
     }
 
     /// Ends an idle lane. Returns `false` if it has been given work in this very moment.
-    pub(crate) fn leave(&self, host: HostId, lane: &LaneHandle) -> bool {
+    pub(crate) fn leave(&self, host: HostId, lane: &LaneHandle<Lease<W>>) -> bool {
         self.lock().leave(host, lane)
     }
 
-    /// Ends a lane in the middle of its work.
-    pub(crate) fn abandon(&self, host: HostId) {
-        self.lock().abandon(host);
+    /// Ends a lane in the middle of its work, of the run that counts it in `ended`.
+    pub(crate) fn abandon(&self, host: HostId, ended: &Arc<InFlight>) {
+        let mut schedule = self.lock();
+        schedule.abandon(host, ended.run());
+        ended.end();
+        self.hand_out(schedule);
     }
 
     /// Returns when a host may be sent the next request.
@@ -84,7 +88,7 @@ impl Dispatcher {
     pub(crate) fn on_connected_ahead(
         &self,
         host: HostId,
-        lane: &LaneHandle,
+        lane: &LaneHandle<Lease<W>>,
         round_trip: Option<Duration>,
     ) -> bool {
         let mut schedule = self.lock();
@@ -157,7 +161,7 @@ impl Dispatcher {
         overloaded: Option<Instant>,
         error: &Error,
         policy: &RetryPolicy,
-    ) -> Option<(Arc<str>, Vec<Work>)> {
+    ) -> Option<(Arc<str>, Vec<W>)> {
         let now = Instant::now();
         let mut schedule = self.lock();
         step_back(&mut schedule, host, overloaded, error, policy);
@@ -192,8 +196,8 @@ impl Dispatcher {
 
 /// Leaves a host alone for as long as it has asked for, unless that is longer than rows wait at
 /// all, and requests less from it at once.
-fn step_back(
-    schedule: &mut Hosts,
+fn step_back<W>(
+    schedule: &mut Hosts<W>,
     host: HostId,
     overloaded: Option<Instant>,
     error: &Error,

@@ -4,17 +4,17 @@ use super::robots_query::RobotsQuery;
 use super::{Item, Segments};
 use crate::http_url::HttpUrl;
 
-/// Something that waits for a lane of its host.
-pub(crate) enum Work {
+/// A task of a run that waits for a lane of its host.
+pub(crate) enum Task {
     /// An item's next request.
     Item(Box<Item>),
     /// A segment of a file that other lanes are fetching, from this one of its sources.
     Segment(Segments, usize),
-    /// A host's robots.txt, for which all waits that is to be requested there.
+    /// A host's robots.txt. Whatever is to be requested there waits for it.
     Robots(Box<RobotsQuery>),
 }
 
-impl Work {
+impl Task {
     /// Calls a function with the URL that is requested.
     pub(crate) fn with_url<T>(&self, call: impl FnOnce(&HttpUrl) -> T) -> T {
         match self {

@@ -4,30 +4,32 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::engine::item::work::Work;
+use crate::fetch::connect::Connector;
 use crate::fetch::connection::Shared;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
 use crate::sync::modelled::{Mutex, lock};
 
 /// A lane to be opened, and what it does first.
-pub(crate) struct OpenLane {
+pub(crate) struct OpenLane<W> {
     pub(crate) host: HostId,
+    /// Makes its connections.
+    pub(crate) connector: Arc<Connector>,
     pub(crate) shared: Option<Shared>,
     pub(crate) meter: Arc<Meter>,
-    pub(crate) first: First,
+    pub(crate) first: First<W>,
 }
 
 /// What a lane does first.
-pub(crate) enum First {
+pub(crate) enum First<W> {
     /// This piece of work.
-    Work(Lease<Work>),
-    /// It opens a connection to this host, by its key, ahead of any work.
+    Work(Lease<W>),
+    /// It opens a connection to this origin, ahead of any work.
     Connect(Arc<str>),
 }
 
 /// How an idle lane is called.
-pub(crate) struct LaneHandle<L = Lease<Work>>(Arc<Slot<L>>);
+pub(crate) struct LaneHandle<L>(Arc<Slot<L>>);
 
 struct Slot<L> {
     lease: Mutex<Option<L>>,

@@ -1,0 +1,134 @@
+//! The runs of an engine.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::Run;
+use crate::event::Event;
+use crate::schedule::News;
+use crate::sync::lock;
+
+/// The runs of an engine that are not over.
+#[derive(Default)]
+pub(crate) struct Runs {
+    next: AtomicU64,
+    state: Mutex<State>,
+    /// Told when a run is over, or a thread that reads has ended.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    all: HashMap<u64, Weak<Run>>,
+    /// Runs that read on when there is room for more rows.
+    stalled: Vec<Arc<Run>>,
+    /// Threads that read.
+    readers: usize,
+}
+
+impl Runs {
+    /// Returns the number of the next run.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Adds a run that begins.
+    pub(crate) fn add(&self, run: &Arc<Run>) {
+        let run = (run.number, Arc::downgrade(run));
+        lock(&self.state).all.extend([run]);
+    }
+
+    /// Forgets a run that is over.
+    pub(crate) fn remove(&self, number: u64) {
+        lock(&self.state).all.remove(&number);
+        self.changed.notify_all();
+    }
+
+    /// Returns the runs that are not over.
+    pub(crate) fn all(&self) -> Vec<Arc<Run>> {
+        let state = lock(&self.state);
+        state.all.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells the runs that have something in flight what has become of a host.
+    pub(crate) fn tell(&self, news: &News) {
+        for run in self.all() {
+            if run.in_flight.count() > 0 {
+                run.ledger.emit(event(news));
+            }
+        }
+    }
+
+    /// Notes that a run reads on when there is room for more rows.
+    pub(crate) fn stall(&self, run: Arc<Run>) {
+        let services = Arc::clone(&run.services);
+        lock(&self.state).stalled.push(run);
+        services.dispatcher.wake_clock();
+    }
+
+    /// Lets those runs read on that have room for more rows now. Returns whether some are left.
+    pub(crate) fn read_on(&self) -> bool {
+        let stalled = {
+            let mut state = lock(&self.state);
+            if state.stalled.is_empty() {
+                return false;
+            }
+            std::mem::take(&mut state.stalled)
+        };
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            stalled.into_iter().partition(|run| run.may_read_on());
+        let is_any = !waiting.is_empty();
+        lock(&self.state).stalled.extend(waiting);
+        for run in ready {
+            run.read_on();
+        }
+        is_any
+    }
+
+    /// Counts a thread that reads.
+    pub(crate) fn reader_begins(&self) {
+        lock(&self.state).readers += 1;
+    }
+
+    /// Counts a thread that has ended.
+    pub(crate) fn reader_ends(&self) {
+        lock(&self.state).readers -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all runs are over, or this time has passed.
+    pub(crate) fn wait_until_over(&self, most: Duration) {
+        self.wait_while(most, |state| !state.all.is_empty());
+    }
+
+    /// Waits until no thread reads, or this time has passed: one may be held up by its source.
+    pub(crate) fn wait_for_readers(&self, most: Duration) {
+        self.wait_while(most, |state| state.readers > 0);
+    }
+
+    fn wait_while(&self, most: Duration, still: impl Fn(&State) -> bool) {
+        let until = Instant::now() + most;
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self
+            .changed
+            .wait_timeout_while(lock(&self.state), left, |state| still(state));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn event(news: &News) -> Event {
+    match news {
+        News::Limit(host, limit, why) => Event::LimitChanged {
+            host: host.clone(),
+            limit: *limit,
+            why: *why,
+        },
+        News::Waits(host, until, why) => Event::HostWaits {
+            host: Arc::clone(host),
+            why: *why,
+            wait: until.saturating_duration_since(Instant::now()),
+        },
+    }
+}

@@ -1,0 +1,130 @@
+//! What a run is still to read. A thread reads only while there is something to read and room for
+//! it.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use crate::request::Row;
+use crate::sync::lock;
+
+/// Rows of which none, or some, have been read.
+pub(crate) struct Source {
+    rows: Box<dyn Iterator<Item = Row> + Send>,
+    /// Was read, and has no place yet.
+    pending: Option<Row>,
+}
+
+/// What a run is still to read.
+#[derive(Default)]
+pub(crate) struct Sources(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Source>,
+    /// A thread reads, or is about to.
+    is_read: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    /// No other sources will come.
+    Closed,
+    /// The run was told that everything has been read.
+    Ended,
+    /// Nothing is read any more.
+    Stopped,
+}
+
+/// What a thread that reads does next.
+pub(crate) enum NextSource {
+    Read(Box<Source>),
+    /// Nothing for now: the thread ends.
+    Wait,
+    /// Everything has been read, and the run is to be told. The thread ends.
+    End,
+}
+
+impl Source {
+    pub(crate) fn new(rows: Box<dyn Iterator<Item = Row> + Send>) -> Self {
+        Self {
+            rows,
+            pending: None,
+        }
+    }
+
+    /// Returns the next row; `None` when there are no more.
+    pub(crate) fn next(&mut self) -> Option<Row> {
+        self.pending.take().or_else(|| self.rows.next())
+    }
+
+    /// Puts back a row that has no place yet.
+    pub(crate) fn put_back(&mut self, row: Row) {
+        self.pending = Some(row);
+    }
+}
+
+impl Sources {
+    /// Adds a source, behind all others.
+    pub(crate) fn add(&self, source: Source) {
+        let mut state = lock(&self.0);
+        if state.phase != Phase::Stopped {
+            state.waiting.push_back(source);
+        }
+    }
+
+    /// Expects no other sources.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.0);
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+    }
+
+    /// Returns whether a thread is to be started that reads: there is something to do, and none does
+    /// it.
+    pub(crate) fn begin(&self) -> bool {
+        let mut state = lock(&self.0);
+        let is_due = !state.waiting.is_empty() || state.phase == Phase::Closed;
+        let begins = is_due && !state.is_read && state.phase != Phase::Stopped;
+        state.is_read |= begins;
+        begins
+    }
+
+    /// Returns what the thread that reads does next.
+    pub(crate) fn next(&self) -> NextSource {
+        let mut state = lock(&self.0);
+        if let Some(source) = state.waiting.pop_front() {
+            return NextSource::Read(Box::new(source));
+        }
+        state.is_read = false;
+        if state.phase == Phase::Closed {
+            state.phase = Phase::Ended;
+            NextSource::End
+        } else {
+            NextSource::Wait
+        }
+    }
+
+    /// Puts back a source of which more is to be read later. The thread that reads ends.
+    pub(crate) fn put_back(&self, source: Source) {
+        let mut state = lock(&self.0);
+        state.is_read = false;
+        if state.phase != Phase::Stopped {
+            state.waiting.push_front(source);
+        }
+    }
+
+    /// Reads nothing any more.
+    pub(crate) fn stop(&self) {
+        let waiting = {
+            let mut state = lock(&self.0);
+            state.phase = Phase::Stopped;
+            std::mem::take(&mut state.waiting)
+        };
+        // Whatever they hold is dropped outside of the lock.
+        drop(waiting);
+    }
+}

@@ -1,0 +1,38 @@
+//! The tasks of runs, as the engine hands them out.
+
+use std::sync::Arc;
+
+use super::Run;
+use crate::engine::item::task::Task;
+use crate::engine::shared::Dispatched;
+use crate::engine::shared::in_flight::InFlight;
+use crate::fetch::connect::Connector;
+use crate::http_url::HttpUrl;
+
+/// A task, and the run that it belongs to.
+pub(crate) struct Work {
+    pub(crate) run: Arc<Run>,
+    pub(crate) task: Task,
+}
+
+impl Dispatched for Work {
+    fn with_url<T>(&self, call: impl FnOnce(&HttpUrl) -> T) -> T {
+        self.task.with_url(call)
+    }
+
+    fn connector(&self) -> &Arc<Connector> {
+        &self.run.connector
+    }
+
+    fn split(&self) -> usize {
+        self.run.options.split
+    }
+
+    fn in_flight(&self) -> &Arc<InFlight> {
+        &self.run.in_flight
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.run.is_held_back()
+    }
+}

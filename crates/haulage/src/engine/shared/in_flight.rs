@@ -1,0 +1,51 @@
+//! How much of a run is in flight.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::schedule::RunId;
+use crate::write::Writer;
+
+/// Counts what is in flight of one run, and tells its writer when nothing is: then no other file
+/// can join those that wait for their names.
+///
+/// It is changed under the lock of the schedule alone.
+pub(crate) struct InFlight {
+    run: RunId,
+    count: AtomicUsize,
+    writer: Arc<Writer>,
+}
+
+impl InFlight {
+    pub(crate) fn new(run: RunId, writer: Arc<Writer>) -> Self {
+        Self {
+            run,
+            count: AtomicUsize::new(0),
+            writer,
+        }
+    }
+
+    /// Returns the run, as the schedule knows it.
+    pub(crate) fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Returns how much is in flight.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more.
+    pub(crate) fn begin(&self) {
+        if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.writer.set_quiet(false);
+        }
+    }
+
+    /// Counts one less.
+    pub(crate) fn end(&self) {
+        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.writer.set_quiet(true);
+        }
+    }
+}

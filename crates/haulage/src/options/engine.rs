@@ -1,0 +1,77 @@
+//! What an engine may do: all that a server can observe of a program is its engine's.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::RunOptions;
+use crate::error::{Error, ErrorKind};
+
+/// What can be chosen about an engine. It holds for all its runs together.
+/// [`Engine::start`](crate::Engine::start) checks it.
+///
+/// ```
+/// use haulage::EngineOptions;
+///
+/// let mut options = EngineOptions::default();
+/// options.jobs = 4;
+/// assert_eq!(options.per_host, None);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EngineOptions {
+    /// Most requests in flight at once, at least 1.
+    pub jobs: usize,
+    /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1
+    /// connections to it, idle ones included; at least 1. `None`:
+    /// [`DEFAULT_PER_HOST`](Self::DEFAULT_PER_HOST) over HTTP/1, and as many as the server allows
+    /// over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2), at most
+    /// [`jobs`](Self::jobs).
+    pub per_host: Option<usize>,
+    /// The least time between two requests to one host.
+    pub delay: Duration,
+    /// Bytes per second of files, from all hosts together; `None` sets no limit.
+    /// [`Engine::limit_rate`](crate::Engine::limit_rate) changes it.
+    pub limit_rate: Option<NonZeroU64>,
+    /// The same from each host.
+    pub limit_rate_per_host: Option<NonZeroU64>,
+    /// Network threads; `None` chooses by the machine.
+    pub threads: Option<usize>,
+}
+
+impl EngineOptions {
+    /// The default of [`jobs`](Self::jobs).
+    pub const DEFAULT_JOBS: usize = 64;
+    /// The default of [`per_host`](Self::per_host) over HTTP/1.
+    pub const DEFAULT_PER_HOST: usize = 16;
+
+    /// Checks what the types leave open.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let refuse = |what: &str| Err(Error::new(ErrorKind::Input, what));
+        if self.jobs == 0 {
+            return refuse("jobs must be at least 1");
+        }
+        if self.per_host == Some(0) {
+            return refuse("per-host must be at least 1");
+        }
+        if self.threads == Some(0) {
+            return refuse("threads must be at least 1");
+        }
+        if self.delay > RunOptions::LONGEST_WAIT {
+            return refuse("a delay of more than a year is none; choose a shorter one");
+        }
+        Ok(())
+    }
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            jobs: Self::DEFAULT_JOBS,
+            per_host: None,
+            delay: Duration::ZERO,
+            limit_rate: None,
+            limit_rate_per_host: None,
+            threads: None,
+        }
+    }
+}
