@@ -32,8 +32,12 @@ impl Run {
             }
             parked.take()
         };
+        // What has begun goes first.
+        let (begun, others): (Vec<_>, Vec<_>) = parked
+            .into_iter()
+            .partition(|parked| parked.item.under_way.is_some());
         let now = Instant::now();
-        for parked in parked {
+        for parked in begun.into_iter().chain(others) {
             let wait = parked.due.map(|due| due.saturating_duration_since(now));
             self.queue_after(parked.item, wait.unwrap_or_default());
         }
