@@ -110,9 +110,13 @@ impl fmt::Display for ErrorKind {
 
 /// A failure: its kind, one line for people that says what happened and what to do, and what caused
 /// it.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
+///
+/// It is small, since results and events that may hold one are many.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: ErrorKind,
     message: Box<str>,
     transient: bool,
@@ -120,8 +124,20 @@ pub struct Error {
     retry_after: Option<Duration>,
     may_be_unprocessed: bool,
     held_by: Option<Box<str>>,
-    #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_ref()?;
+        Some(&**source)
+    }
 }
 
 impl Error {
@@ -131,7 +147,7 @@ impl Error {
             kind,
             ErrorKind::Connect | ErrorKind::Reset | ErrorKind::Timeout | ErrorKind::Incomplete
         );
-        Self {
+        Self(Box::new(Inner {
             kind,
             message: message.into().into_boxed_str(),
             transient,
@@ -140,20 +156,20 @@ impl Error {
             may_be_unprocessed: false,
             held_by: None,
             source: None,
-        }
+        }))
     }
 
     /// The same failure with what caused it, for those who want the whole chain.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     /// The same failure, which passes when this other run has ended.
     #[must_use]
     pub(crate) fn held_by(mut self, run: String) -> Self {
-        self.held_by = Some(run.into());
+        self.0.held_by = Some(run.into());
         self
     }
 
@@ -161,7 +177,7 @@ impl Error {
     /// `None` if that was not why. Once that run has ended, this one can be started.
     #[must_use]
     pub fn busy_with(&self) -> Option<&str> {
-        self.held_by.as_deref()
+        self.0.held_by.as_deref()
     }
 
     /// A failed file operation: `what` says which, in words that fit before a colon.
@@ -191,34 +207,34 @@ impl Error {
     /// [`retry_after::later`](crate::plan::retry_after::later).
     pub(crate) fn http(status: http::StatusCode, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Http, message);
-        error.transient = status == http::StatusCode::REQUEST_TIMEOUT
+        error.0.transient = status == http::StatusCode::REQUEST_TIMEOUT
             || status == http::StatusCode::TOO_MANY_REQUESTS
             || status.is_server_error();
-        error.status = Some(status.as_u16());
+        error.0.status = Some(status.as_u16());
         error
     }
 
     /// The same failure of a server that asks to be left alone for so long (RFC 9110 §10.2.3).
     #[must_use]
     pub(crate) fn retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after = wait;
+        self.0.retry_after = wait;
         self
     }
 
     /// The same failure of a request that its server may not have processed at all.
     #[must_use]
     pub(crate) fn maybe_unprocessed(mut self) -> Self {
-        self.may_be_unprocessed = true;
+        self.0.may_be_unprocessed = true;
         self
     }
 
-    pub(crate) const fn may_be_unprocessed(&self) -> bool {
-        self.may_be_unprocessed
+    pub(crate) fn may_be_unprocessed(&self) -> bool {
+        self.0.may_be_unprocessed
     }
 
     /// How long the server asks to wait.
-    pub(crate) const fn asked_wait(&self) -> Option<Duration> {
-        self.retry_after
+    pub(crate) fn asked_wait(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// How long the server asks to be left alone with other requests too.
@@ -236,14 +252,14 @@ impl Error {
     /// The same failure with more to say.
     #[must_use]
     pub(crate) fn and(mut self, more: &str) -> Self {
-        self.message = format!("{}; {more}", self.message).into_boxed_str();
+        self.0.message = format!("{}; {more}", self.0.message).into_boxed_str();
         self
     }
 
     /// Whether the failure is of this side: no mirror could do better.
-    pub(crate) const fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         matches!(
-            self.kind,
+            self.0.kind,
             ErrorKind::Disk | ErrorKind::Exists | ErrorKind::Name | ErrorKind::Cancelled
         )
     }
@@ -251,7 +267,7 @@ impl Error {
     /// Says whether trying again may help, where the kind alone does not.
     #[must_use]
     pub(crate) fn transient(mut self, transient: bool) -> Self {
-        self.transient = transient;
+        self.0.transient = transient;
         self
     }
 
@@ -260,10 +276,10 @@ impl Error {
     #[must_use]
     pub(crate) fn after_giving_away(mut self) -> Self {
         // Of what could not be written, nothing can be said.
-        if self.kind != ErrorKind::Disk {
-            self.message = format!(
+        if self.0.kind != ErrorKind::Disk {
+            self.0.message = format!(
                 "{}; what was written out is incomplete or wrong, and it cannot be taken back to try again",
-                self.message
+                self.0.message
             )
             .into_boxed_str();
         }
@@ -272,26 +288,26 @@ impl Error {
 
     /// Its kind.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        self.kind
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
     }
 
     /// Whether the same request may well succeed later.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        self.transient
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
     }
 
     /// The status that the server answered with, where that is the failure.
     #[must_use]
-    pub const fn http_status(&self) -> Option<u16> {
-        self.status
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.status
     }
 
     /// Whether it may mean that a server has more to do than it can. `answered`: the head of an
     /// answer had come; what breaks off later has other reasons, as a rule.
     pub(crate) fn is_overload(&self, answered: bool) -> bool {
-        match self.kind {
+        match self.0.kind {
             ErrorKind::Timeout => true,
             ErrorKind::Connect | ErrorKind::Reset => !answered,
             ErrorKind::Http => match self.http_status() {
@@ -307,7 +323,7 @@ impl Error {
     /// Whether this process, or the system, has too many files open: that passes as others are
     /// closed.
     pub(crate) fn lacks_descriptors(&self) -> bool {
-        let source = self.source.as_deref();
+        let source = self.0.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
         let number = cause.and_then(io::Error::raw_os_error);
         [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
@@ -317,7 +333,7 @@ impl Error {
 
     /// Whether the host has refused the connection.
     pub(crate) fn is_refusal(&self) -> bool {
-        let source = self.source.as_deref();
+        let source = self.0.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
     }
@@ -325,8 +341,9 @@ impl Error {
     /// Whether the destination itself is unusable, so that no other item could be saved either.
     #[must_use]
     pub(crate) fn ends_the_run(&self) -> bool {
-        self.kind == ErrorKind::Disk
+        self.0.kind == ErrorKind::Disk
             && self
+                .0
                 .source
                 .as_deref()
                 .and_then(|cause| cause.downcast_ref::<io::Error>())

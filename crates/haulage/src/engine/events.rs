@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::run::Run;
-use super::run::ledger::EventReceiver;
+use super::run::event_queue::EventReceiver;
 use crate::event::Event;
 
 /// The events of a run, in order. It ends when the run is over.

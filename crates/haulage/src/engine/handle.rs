@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::Engine;
 use super::events::Events;
 use super::run::Run;
-use super::run::ledger::EventReceiver;
 use super::run::sources::Source;
 use crate::priority::Priority;
 use crate::request::Row;
@@ -41,15 +40,15 @@ use crate::request::Row;
 #[derive(Debug)]
 pub struct RunHandle {
     pub(super) run: Arc<Run>,
-    events: Option<Events>,
+    has_given_events: bool,
     /// Is dropped after the run has been stopped.
     _engine: Engine,
 }
 
 impl RunHandle {
-    pub(super) fn new(run: Arc<Run>, received: EventReceiver, engine: Engine) -> Self {
+    pub(super) fn new(run: Arc<Run>, engine: Engine) -> Self {
         Self {
-            events: Some(Events::new(received, Arc::clone(&run))),
+            has_given_events: false,
             run,
             _engine: engine,
         }
@@ -64,7 +63,7 @@ impl RunHandle {
         S::IntoIter: Send + 'static,
     {
         let rows = Box::new(source.into_iter());
-        self.run.sources.add(Source::new(rows));
+        self.run.sources.add(Box::new(Source::new(rows)));
         self.run.read_on();
     }
 
@@ -136,13 +135,9 @@ impl RunHandle {
     /// # Panics
     /// When called twice.
     pub fn events(&mut self) -> Events {
-        #[expect(
-            clippy::expect_used,
-            reason = "documented: a mistake in the caller's program"
-        )]
-        self.events
-            .take()
-            .expect("the events of a run are taken once")
+        let is_first = !std::mem::replace(&mut self.has_given_events, true);
+        assert!(is_first, "the events of a run are taken once");
+        Events::new(self.run.ledger.receive(), Arc::clone(&self.run))
     }
 }
 

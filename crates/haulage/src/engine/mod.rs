@@ -55,21 +55,23 @@ mod shared;
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use self::lane::worker::Worker;
 use self::run::Services;
+use self::run::folder::{Folders, Place};
 use self::run::runs::Runs;
 use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
-use crate::event::Event;
 use crate::fetch::connect::check_tls;
+use crate::fetch::headers::Headers;
 use crate::options::{Destination, EngineOptions, Purpose, RunOptions};
 use crate::request::Row;
 use crate::state::State;
-use crate::write::{Directory, Preview, StatePlace, Storage, Stream, state_in};
+use crate::sync::lock;
+use crate::write::{Preview, StatePlace, Storage, Stream, state_in};
 
 pub use self::events::Events;
 pub use self::handle::RunHandle;
@@ -115,6 +117,8 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     services: Arc<Services>,
     runs: Arc<Runs>,
+    folders: Arc<Folders>,
+    last_headers: Mutex<Option<Arc<Headers>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -143,6 +147,8 @@ impl Engine {
         let mut inner = Inner {
             services,
             runs,
+            folders: Arc::default(),
+            last_headers: Mutex::default(),
             threads: Vec::new(),
         };
         for worker in workers {
@@ -176,72 +182,63 @@ impl Engine {
     pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
         check_tls(&options.route.tls)?;
-        match (&options.destination, options.purpose) {
+        let headers = self.0.headers(&options)?;
+        let pool = &self.0.services.pool;
+        let alone = |storage, state| Place::alone(storage, state, pool, options.durability);
+        let place = match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
                 let storage = Storage::plan(Preview::of(path)?);
                 // Without what is recorded, or a folder, each file that is there counts as unknown.
                 let state = state_in(path).ok().and_then(|path| {
-                    let state =
-                        State::open(StatePlace::alone(path), &options, Arc::clone(&storage));
-                    state.ok().map(Arc::new)
+                    let place = StatePlace::alone(path);
+                    State::open(place, &options, Arc::clone(&storage)).ok()
                 });
-                self.open_on(options, storage, state)
+                alone(storage, state.map(Arc::new))?
             }
             (Destination::Directory(path), Purpose::Download) => {
-                let (directory, place) = Directory::open(path, &options)?;
-                let storage = Storage::of(Arc::new(directory));
-                let state = State::open(place, &options, Arc::clone(&storage))?;
-                self.open_on(options, storage, Some(Arc::new(state)))
+                self.0.folders.enter(path, &options, pool)?
             }
             (Destination::Output(output), _) => {
-                let stream = Storage::of(Arc::new(Stream::new(output.clone())));
-                self.open_on(options, stream, None)
+                alone(Storage::of(Arc::new(Stream::new(output.clone()))), None)?
             }
             (Destination::Memory { limit }, _) => {
                 let memory = Storage::memory(*limit);
                 // A file that waits for further requests would hold memory which those that are
                 // under way wait for.
                 options.split = 1;
-                self.open_on(options, memory, None)
+                alone(memory, None)?
             }
-        }
+        };
+        Ok(self.open_at(options, headers, place))
     }
 
     /// Starts a run that writes to `storage`, and records in `state` what became of its rows.
+    #[cfg(test)]
     pub(crate) fn open_on(
         &self,
         options: RunOptions,
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
     ) -> Result<RunHandle, Error> {
+        let pool = &self.0.services.pool;
+        let headers = self.0.headers(&options)?;
+        let place = Place::alone(storage, state, pool, options.durability)?;
+        Ok(self.open_at(options, headers, place))
+    }
+
+    /// Starts a run that writes to a place.
+    fn open_at(&self, options: RunOptions, headers: Arc<Headers>, place: Place) -> RunHandle {
         let Inner { services, runs, .. } = &*self.0;
-        let (run, events) = run::start(
+        let run = run::start(
             runs.number(),
             Arc::clone(services),
             Arc::clone(runs),
             options,
-            storage,
-            state,
-        )?;
+            headers,
+            place,
+        );
         runs.add(&run);
-        // From here on, dropping it stops the run.
-        let handle = RunHandle::new(Arc::clone(&run), events, self.clone());
-        if let Some(state) = &run.state {
-            let (failing, telling) = (Arc::clone(&run), Arc::clone(&run));
-            let warning = Arc::downgrade(&run);
-            state.warn(move |what| {
-                if let Some(run) = warning.upgrade() {
-                    run.ledger.emit(Event::Warned(what));
-                }
-            });
-            state
-                .start(
-                    move |error| failing.stop(error),
-                    move |outcome| telling.recorded(Box::new(outcome)),
-                )
-                .map_err(no_thread)?;
-        }
-        Ok(handle)
+        RunHandle::new(run, self.clone())
     }
 
     /// Limits what comes in all from now on, in bytes per second, as
@@ -254,6 +251,18 @@ impl Engine {
     /// does; `None` lifts it.
     pub fn limit_rate_per_host(&self, rate: Option<NonZeroU64>) {
         self.0.services.rates.set_per_host(rate);
+    }
+}
+
+impl Inner {
+    /// Returns the headers that a run sends. Runs that send the same share them.
+    fn headers(&self, options: &RunOptions) -> Result<Arc<Headers>, Error> {
+        let headers = Headers::new(options)?;
+        let mut last = lock(&self.last_headers);
+        match &*last {
+            Some(last) if **last == headers => Ok(Arc::clone(last)),
+            _ => Ok(Arc::clone(last.insert(Arc::new(headers)))),
+        }
     }
 }
 

@@ -28,11 +28,12 @@ const HARMLESS: [HeaderName; 7] = [
 ];
 
 /// The headers of every request of a run.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Headers {
     /// For the origin of a URL as given.
     own: HeaderMap,
-    /// For any other, where a redirect led.
-    elsewhere: HeaderMap,
+    /// For any other, where a redirect led; `None` if they are the same.
+    elsewhere: Option<HeaderMap>,
 }
 
 impl Headers {
@@ -53,11 +54,12 @@ impl Headers {
             own.remove(name);
         }
         own.extend(options.headers.clone());
-        let elsewhere = own
-            .iter()
-            .filter(|(name, _)| HARMLESS.contains(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let is_harmless = |name: &HeaderName| HARMLESS.contains(name);
+        let elsewhere = (!own.keys().all(is_harmless)).then(|| {
+            let harmless = own.iter().filter(|(name, _)| is_harmless(name));
+            let harmless = harmless.map(|(name, value)| (name.clone(), value.clone()));
+            harmless.collect()
+        });
         Ok(Self { own, elsewhere })
     }
 
@@ -82,7 +84,10 @@ impl Headers {
         };
         Ok(RequestHeaders {
             host,
-            common: if at_home { &self.own } else { &self.elsewhere },
+            common: match &self.elsewhere {
+                Some(elsewhere) if !at_home => elsewhere,
+                _ => &self.own,
+            },
             authorization: credentials.map(basic).transpose()?,
             conditions,
         })

@@ -329,7 +329,7 @@ pub enum Layout {
 }
 
 /// What happens when the target is there already.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Existing {
     /// Its name alone proves nothing. A file that an earlier run has recorded for its row, and that
@@ -380,7 +380,7 @@ pub enum RetryFailed {
 
 /// What a power cut may cost. Whatever ends the process alone costs nothing that was named or
 /// recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
     /// Files are named and recorded as they come, and none of them is synced: after a power cut,

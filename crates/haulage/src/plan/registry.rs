@@ -23,6 +23,7 @@ use crate::plan::name::TargetName;
 /// its plain name.
 #[derive(Debug)]
 pub(crate) struct Names {
+    /// None before the first name is claimed: a run may be paused with no row read.
     shards: Vec<Shard>,
     /// Where the files are that were saved as copies, beside what stood at the name that their row
     /// has claimed.
@@ -88,7 +89,7 @@ impl Key {
 impl Default for Names {
     fn default() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            shards: Vec::new(),
             moved: HashMap::new(),
             folded: String::new(),
             folder: String::new(),
@@ -245,6 +246,9 @@ impl Names {
     fn shard(&mut self, key: Key) -> (&mut Shard, usize) {
         let [index, ..] = key.0.to_be_bytes();
         let index = usize::from(index);
+        if self.shards.is_empty() {
+            self.shards.resize_with(SHARDS, Shard::default);
+        }
         (
             &mut self.shards[index],
             SMALLEST + index * SMALLEST / (4 * SHARDS),

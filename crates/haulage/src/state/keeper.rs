@@ -27,7 +27,7 @@ use crate::event::Warning;
 use crate::options::{Durability, Existing, Purpose, RunOptions, Workspace};
 use crate::outcome::Outcome;
 use crate::sync::lock;
-use crate::write::{Assemblies, StatePlace, Storage, Syncs};
+use crate::write::{Assemblies, Assembly, StatePlace, Storage, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -69,6 +69,8 @@ pub(crate) struct State {
     warnings: Warnings,
     /// The parts with which this run, or a later one, can go on.
     assemblies: Arc<Assemblies>,
+    /// Those that runs which share this state have left, by what their rows ask for.
+    idle: Mutex<HashMap<i64, Arc<Assembly>>>,
     /// Those that earlier runs have left and nobody has taken up, by what their rows ask for.
     unfinished: Mutex<HashMap<i64, Unfinished>>,
     recorded: Mutex<Recorded>,
@@ -82,8 +84,9 @@ pub(crate) struct State {
 #[derive(Default)]
 struct Pending {
     records: Vec<Record>,
-    /// Outcomes that nobody is told of before they are recorded.
-    held: Vec<Outcome>,
+    /// Outcomes that nobody is told of before they are recorded, each with what is added to the
+    /// numbers of its run's rows.
+    held: Vec<(u64, Outcome)>,
     closed: bool,
 }
 
@@ -145,6 +148,7 @@ impl State {
             is_renewed: AtomicBool::new(false),
             warnings,
             assemblies: Arc::default(),
+            idle: Mutex::default(),
             unfinished: Mutex::new(unfinished),
             recorded: Mutex::default(),
             pending: Mutex::default(),
@@ -179,7 +183,7 @@ impl State {
     pub(crate) fn start(
         self: &Arc<Self>,
         failed: impl FnOnce(Error) + Send + 'static,
-        ended: impl Fn(Outcome) + Send + 'static,
+        ended: impl Fn(u64, Outcome) + Send + 'static,
     ) -> io::Result<()> {
         if self.access == Access::Read {
             return Ok(());
@@ -197,14 +201,15 @@ impl State {
                     };
                     state.changed.notify_all();
                     failed(error);
-                    held.into_iter().for_each(ended);
+                    held.into_iter()
+                        .for_each(|(first, held)| ended(first, held));
                 }
             })?;
         *lock(&self.thread) = Some(thread);
         Ok(())
     }
 
-    fn keep(&self, ended: &impl Fn(Outcome)) -> Result<(), Error> {
+    fn keep(&self, ended: &impl Fn(u64, Outcome)) -> Result<(), Error> {
         let mut group = Vec::new();
         let gather = match self.durability {
             Durability::None | Durability::Batch => GATHER,
@@ -228,7 +233,8 @@ impl State {
                 lock(&self.pending).held = held;
                 return Err(error);
             }
-            held.into_iter().for_each(ended);
+            held.into_iter()
+                .for_each(|(first, held)| ended(first, held));
             group.clear();
             self.changed.notify_all();
         }
@@ -291,16 +297,17 @@ impl State {
         Ok(())
     }
 
-    /// Adds an outcome to the next group. Gives it back to be told of, unless that is to wait until
-    /// it is recorded.
-    pub(crate) fn add(&self, outcome: Box<Outcome>) -> Option<Box<Outcome>> {
+    /// Adds an outcome to the next group, with `first_row` added to the number of its row. Gives it
+    /// back to be told of, unless that is to wait until it is recorded.
+    pub(crate) fn add(&self, outcome: Box<Outcome>, first_row: u64) -> Option<Box<Outcome>> {
         let record = match self.access {
             Access::Write(_) => Record::of(&outcome),
             Access::Read | Access::ReadLeft => None,
         };
-        let Some(record) = record else {
+        let Some(mut record) = record else {
             return Some(outcome);
         };
+        record.row += first_row;
         let mut pending = lock(&self.pending);
         if !pending.closed {
             pending.records.push(record);
@@ -309,7 +316,7 @@ impl State {
                 self.changed.notify_all();
             }
             if self.durability == Durability::Each {
-                pending.held.push(*outcome);
+                pending.held.push((first_row, *outcome));
                 return None;
             }
         }

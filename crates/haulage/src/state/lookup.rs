@@ -31,6 +31,8 @@ struct Cursor {
     exhausted: bool,
     /// The last row that it has.
     last: u64,
+    /// Several runs go through it at the same time.
+    is_shared: bool,
 }
 
 impl Lookup {
@@ -52,16 +54,17 @@ impl Lookup {
     }
 
     /// Notes a row of which nothing can be known.
-    pub(super) fn pass_by(&mut self, input: &str, row: u64) {
-        self.cursor(input).last = row;
+    pub(super) fn pass_by(&mut self, input: &str, row: (u64, u64)) {
+        self.cursor(input).pass(row);
     }
 
-    /// What is known of the next row of an input.
+    /// What is known of the next row of an input, of a run that has this added to the numbers of its
+    /// rows.
     pub(super) fn recall(
         &mut self,
         store: &mut Store,
         input: &str,
-        row: u64,
+        (first, row): (u64, u64),
         ask: i64,
         url: &str,
     ) -> rusqlite::Result<Option<Known>> {
@@ -70,11 +73,20 @@ impl Lookup {
             return Ok(None);
         }
         let cursor = self.cursor(input);
-        cursor.last = row;
+        cursor.pass((first, row));
+        if first > 0 {
+            // Another run goes through the list at the same time.
+            let is_found = !reads_only && cursor.list.is_some();
+            return if is_found {
+                store.find(ask, url, pass)
+            } else {
+                Ok(None)
+            };
+        }
         if !std::mem::replace(&mut cursor.opened, true) {
             cursor.list = store.list(input, pass)?;
             // A list without a past may be one that had another name.
-            cursor.searches = cursor.list.is_none() || store.has_older(input)?;
+            cursor.searches = cursor.list.is_none() || store.is_scattered(input)?;
         }
         if let Some(known) = cursor.at(row, store)? {
             if known.ask == ask && *known.url == *url {
@@ -101,6 +113,16 @@ impl Lookup {
 }
 
 impl Cursor {
+    fn pass(&mut self, (first, row): (u64, u64)) {
+        self.is_shared |= first > 0;
+        let last = first + row;
+        self.last = if self.is_shared {
+            self.last.max(last)
+        } else {
+            last
+        };
+    }
+
     /// What was recorded at a row's own place.
     fn at(&mut self, row: u64, store: &Store) -> rusqlite::Result<Option<Known>> {
         let Some(list) = self.list else {

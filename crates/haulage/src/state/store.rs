@@ -242,10 +242,12 @@ impl Store {
         Ok(Some(list))
     }
 
-    /// Whether an older list of this input is kept: the run that found it changed did not come to
-    /// its end.
-    pub(super) fn has_older(&self, input: &str) -> rusqlite::Result<bool> {
-        let lists = "SELECT count(*) > 1 FROM list WHERE input = ?1";
+    /// Returns whether rows of this input may not be at their places: an older list of it is kept,
+    /// since the run that found it changed did not come to its end, or several runs of one engine
+    /// have gone through it at the same time.
+    pub(super) fn is_scattered(&self, input: &str) -> rusqlite::Result<bool> {
+        let lists = "SELECT count(*) > 1 OR EXISTS (SELECT 1 FROM item JOIN list AS of ON list = of.id \
+                     WHERE of.input = ?1 AND row >= 4294967296) FROM list WHERE input = ?1";
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -45,6 +45,8 @@ pub(crate) struct Writer {
     buffers: Arc<Buffers>,
     flows: Arc<Semaphore>,
     parts: AtomicU64,
+    /// Runs that have something in flight.
+    busy: AtomicUsize,
     /// Bytes were handed over that can never be taken back.
     given_away: Arc<AtomicBool>,
 }
@@ -67,16 +69,31 @@ impl Writer {
                 durability,
             )),
             parts: AtomicU64::new(storage.first_part()),
+            busy: AtomicUsize::new(0),
             given_away: Arc::default(),
             pool,
             storage,
         }
     }
 
-    /// Says whether nothing is in flight, so that nothing could join the files that wait for their
-    /// names.
-    pub(crate) fn set_quiet(&self, quiet: bool) {
-        self.committer.set_quiet(quiet);
+    /// Notes that a run has something in flight from now on.
+    pub(crate) fn run_is_busy(&self) {
+        if self.busy.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.committer.set_quiet(false);
+        }
+    }
+
+    /// Notes that a run has nothing in flight any more. If no run has, nothing could join the files
+    /// that wait for their names: they get them at once.
+    pub(crate) fn run_is_quiet(&self) {
+        if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.committer.set_quiet(true);
+        }
+    }
+
+    /// Gives the files that wait for their names what they wait for, since a run is being stopped.
+    pub(crate) fn hurry(&self) {
+        self.committer.set_quiet(true);
     }
 
     /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be

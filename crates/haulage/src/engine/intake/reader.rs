@@ -29,7 +29,7 @@ fn read(run: &Arc<Run>) {
     loop {
         match run.sources.next() {
             NextSource::Read(source) => {
-                if !read_source(run, *source) {
+                if !read_source(run, source) {
                     return;
                 }
             }
@@ -44,7 +44,7 @@ fn read(run: &Arc<Run>) {
 }
 
 /// Reads a source. Returns whether the thread is to go on with the next one.
-fn read_source(run: &Arc<Run>, mut source: Source) -> bool {
+fn read_source(run: &Arc<Run>, mut source: Box<Source>) -> bool {
     while let Some(row) = source.next() {
         loop {
             let slots_are_free = || run.services.dispatcher.has_room(run.id);

@@ -122,8 +122,12 @@ impl Run {
         let (keys, target) = (item.keys, item.target.clone());
         let under_way = item.under_way.as_ref();
         let received = under_way.map_or(0, |under_way| under_way.transfer.received());
+        let kept = self.parts.kept_for_next_run(&item.progress, received);
+        if kept > 0 {
+            self.parts.leave(&item.progress);
+        }
         let outcome = Outcome {
-            kept: self.parts.kept_for_next_run(&item.progress, received),
+            kept,
             status: Status::Failed(error),
             ..outcome::of_item(item)
         };
@@ -222,7 +226,7 @@ impl Run {
         // In this order: no more rows come in while the queues are emptied.
         self.follow(self.ledger.close());
         // What is whole has its name before the run is over.
-        self.parts.writer.set_quiet(true);
+        self.parts.writer.hurry();
         for parked in parked {
             self.cancelled(parked.item);
         }
@@ -240,9 +244,7 @@ impl Run {
 
     /// Cleans up, since the run is over, off the network's threads, and says so.
     fn wrap_up(self: &Arc<Self>) {
-        let (storage, state) = (Arc::clone(&self.parts.storage), self.state.clone());
-        let (events, over) = (self.ledger.events(), self.over.clone());
-        let (runs, number) = (Arc::clone(&self.runs), self.number);
+        let run = Arc::clone(self);
         self.services.dispatcher.run_ends(self.id);
         let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
         let complete = !self.stopping.is_cancelled();
@@ -251,20 +253,15 @@ impl Run {
             everything_is_there: complete && self.ledger.all_present(),
         };
         self.parts.pool.call(move || {
-            let is_needed = match state.map(|state| state.close(ending)).transpose() {
-                Ok(is_needed) => is_needed.unwrap_or(false),
-                Err(error) => {
-                    if !has_stopped {
-                        let _ = events.send(Some(Event::Stopped(error)));
-                    }
-                    true
-                }
-            };
-            storage.destination.close(!is_needed);
-            // Nobody may listen any more.
-            let _ = events.send(None);
-            over.cancel();
-            runs.remove(number);
+            let closed = run.place.leave(ending);
+            if let Err(error) = closed
+                && !has_stopped
+            {
+                run.ledger.emit(Event::Stopped(error));
+            }
+            run.ledger.end_events();
+            run.over.cancel();
+            run.runs.remove(run.number);
         });
     }
 }

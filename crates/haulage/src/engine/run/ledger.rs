@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
+use super::event_queue::{EventQueue, EventReceiver};
 use super::window::{Entry, Window};
 use crate::error::Error;
 use crate::event::Event;
@@ -15,15 +15,14 @@ use crate::request::Place;
 use crate::row_key::Ask;
 use crate::state::{Known, State};
 
-/// The events of a run; `None` comes last.
-pub(crate) type EventReceiver = UnboundedReceiver<Option<Event>>;
-
 /// The books of a run.
 pub(crate) struct Ledger {
     window: Window,
-    events: UnboundedSender<Option<Event>>,
+    events: EventQueue,
     /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
     state: Option<Arc<State>>,
+    /// Added to the numbers of rows where they are recorded.
+    first_row: u64,
     max_errors: Option<u64>,
     /// Nothing more is to be started.
     stopping: CancellationToken,
@@ -47,16 +46,19 @@ pub(crate) enum Consequence {
 }
 
 impl Ledger {
+    /// Returns the books of a run that records in a state, with this added to the numbers of its
+    /// rows.
     pub(crate) fn new(
-        events: UnboundedSender<Option<Event>>,
-        state: Option<Arc<State>>,
+        records: Option<(Arc<State>, u64)>,
         max_errors: Option<u64>,
         stopping: CancellationToken,
     ) -> Self {
+        let (state, first_row) = records.unzip();
         Self {
             window: Window::default(),
-            events,
+            events: EventQueue::default(),
             state,
+            first_row: first_row.unwrap_or_default(),
             max_errors,
             stopping,
             failures: AtomicU64::new(0),
@@ -120,7 +122,7 @@ impl Ledger {
         url: &str,
     ) -> Result<Option<Known>, Error> {
         match (&self.state, ask) {
-            (Some(state), Some(ask)) => state.recall(row, place, ask, url),
+            (Some(state), Some(ask)) => state.recall(self.first_row, row, place, ask, url),
             _ => Ok(None),
         }
     }
@@ -128,7 +130,7 @@ impl Ledger {
     /// Records that a row has ended, and tells of it, at once or when it is durable.
     pub(crate) fn record(&self, outcome: Box<Outcome>) -> Consequence {
         let outcome = match &self.state {
-            Some(state) => match state.add(outcome) {
+            Some(state) => match state.add(outcome, self.first_row) {
                 Some(outcome) => outcome,
                 // It is told once it is recorded.
                 None => return Consequence::GoOn,
@@ -181,7 +183,7 @@ impl Ledger {
     /// Tells the caller what has happened.
     pub(crate) fn emit(&self, event: Event) {
         let ended = matches!(event, Event::Ended(_));
-        if self.events.send(Some(event)).is_err() && ended {
+        if !self.events.send(Some(event)) && ended {
             self.received(1);
         }
     }
@@ -193,9 +195,15 @@ impl Ledger {
         }
     }
 
-    /// Returns the way to tell the last events, when the run is over.
-    pub(crate) fn events(&self) -> UnboundedSender<Option<Event>> {
-        self.events.clone()
+    /// Tells the caller that nothing more will happen.
+    pub(crate) fn end_events(&self) {
+        // Nobody may listen any more.
+        self.events.send(None);
+    }
+
+    /// Returns the receiver of all events, which is taken once.
+    pub(crate) fn receive(&self) -> EventReceiver {
+        self.events.receive()
     }
 
     /// Returns whether each row so far has its file.

@@ -2,6 +2,8 @@
 //! `intake` and `lifecycle` tell.
 
 pub(crate) mod control;
+pub(crate) mod event_queue;
+pub(crate) mod folder;
 pub(crate) mod ledger;
 pub(crate) mod naming;
 pub(crate) mod parts;
@@ -17,11 +19,11 @@ use std::sync::atomic::AtomicBool;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use self::control::{Control, Phase};
-use self::ledger::{EventReceiver, Ledger};
+use self::folder::Place;
+use self::ledger::Ledger;
 use self::naming::Naming;
 use self::parts::Parts;
 use self::runs::Runs;
@@ -31,7 +33,6 @@ use self::work::Work;
 use crate::engine::shared;
 use crate::engine::shared::in_flight::InFlight;
 use crate::engine::shared::robots::Token;
-use crate::error::Error;
 use crate::fetch::connect::Connector;
 use crate::fetch::headers::Headers;
 use crate::inflow::RunInflow;
@@ -39,7 +40,7 @@ use crate::options::RunOptions;
 use crate::plan::robots;
 use crate::schedule::RunId;
 use crate::state::State;
-use crate::write::{Rechecks, Storage, Syncs, Writer};
+use crate::write::Rechecks;
 
 /// What all runs of an engine share.
 pub(crate) type Services = shared::Services<Work>;
@@ -54,7 +55,7 @@ pub(crate) struct Run {
     pub(crate) runs: Arc<Runs>,
     pub(crate) sources: Sources,
     pub(crate) options: RunOptions,
-    pub(crate) headers: Headers,
+    pub(crate) headers: Arc<Headers>,
     pub(crate) connector: Arc<Connector>,
     pub(crate) parts: Parts,
     pub(crate) naming: Naming,
@@ -73,30 +74,24 @@ pub(crate) struct Run {
     /// The run is over.
     pub(crate) over: CancellationToken,
     pub(crate) stopped_by_disk: AtomicBool,
+    /// Where it writes.
+    pub(crate) place: Place,
 }
 
-/// Makes a run that writes to `storage`, and records in `state`.
-///
-/// # Errors
-/// Of kind `input`, for options that cannot be used.
+/// Makes a run that writes to a place, and sends these headers.
 pub(crate) fn start(
     number: u64,
     services: Arc<Services>,
     runs: Arc<Runs>,
     options: RunOptions,
-    storage: Arc<Storage>,
-    state: Option<Arc<State>>,
-) -> Result<(Arc<Run>, EventReceiver), Error> {
-    let headers = Headers::new(&options)?;
-    let (events, received) = unbounded_channel();
+    headers: Arc<Headers>,
+    place: Place,
+) -> Arc<Run> {
     let stopping = CancellationToken::new();
     let pool = Arc::clone(&services.pool);
-    let syncs = state.as_ref().map(|state| state.syncs());
-    let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
-    let writer = {
-        let (storage, pool) = (Arc::clone(&storage), Arc::clone(&pool));
-        Arc::new(Writer::new(storage, syncs, pool, options.durability))
-    };
+    let folder = &place.folder;
+    let (storage, state) = (Arc::clone(&folder.storage), folder.state.clone());
+    let writer = Arc::clone(&folder.writer);
     let lookup = Arc::clone(&storage.lookup);
     let rechecks = Rechecks::new(lookup, Arc::clone(&pool), stopping.clone());
     let id = services
@@ -104,8 +99,10 @@ pub(crate) fn start(
         .run_begins(options.priority, options.jobs);
     let in_flight = Arc::new(InFlight::new(id, Arc::clone(&writer)));
     let parts = Parts::new(&options, storage, pool, writer, rechecks, state.clone());
-    let ledger = Ledger::new(events, state.clone(), options.max_errors, stopping.clone());
+    let records = state.clone().map(|state| (state, place.first_row));
+    let ledger = Ledger::new(records, options.max_errors, stopping.clone());
     let run = Arc::new(Run {
+        place,
         number,
         id,
         runs,
@@ -127,7 +124,8 @@ pub(crate) fn start(
         services,
         options,
     });
-    Ok((run, received))
+    run.place.is_of(&run);
+    run
 }
 
 impl Run {

@@ -206,6 +206,14 @@ impl Parts {
         if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
+    /// Leaves a partial file to another run of the same engine that asks for the same, or to the next
+    /// run.
+    pub(crate) fn leave(&self, progress: &Progress) {
+        if let (Some(state), Some(partial)) = (&self.state, &progress.partial) {
+            state.leave(partial);
+        }
+    }
+
     /// Lets a partial file go while its item waits, if other files in memory wait for room.
     pub(crate) fn park(&self, progress: &Progress) {
         if let (Some(memory), Some(partial)) = (&self.storage.memory, &progress.partial) {

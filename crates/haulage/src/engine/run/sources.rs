@@ -20,7 +20,7 @@ pub(crate) struct Sources(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Source>,
+    waiting: VecDeque<Box<Source>>,
     /// A thread reads, or is about to.
     is_read: bool,
     phase: Phase,
@@ -68,7 +68,7 @@ impl Source {
 
 impl Sources {
     /// Adds a source, behind all others.
-    pub(crate) fn add(&self, source: Source) {
+    pub(crate) fn add(&self, source: Box<Source>) {
         let mut state = lock(&self.0);
         if state.phase != Phase::Stopped {
             state.waiting.push_back(source);
@@ -97,7 +97,7 @@ impl Sources {
     pub(crate) fn next(&self) -> NextSource {
         let mut state = lock(&self.0);
         if let Some(source) = state.waiting.pop_front() {
-            return NextSource::Read(Box::new(source));
+            return NextSource::Read(source);
         }
         state.is_read = false;
         if state.phase == Phase::Closed {
@@ -109,7 +109,7 @@ impl Sources {
     }
 
     /// Puts back a source of which more is to be read later. The thread that reads ends.
-    pub(crate) fn put_back(&self, source: Source) {
+    pub(crate) fn put_back(&self, source: Box<Source>) {
         let mut state = lock(&self.0);
         state.is_read = false;
         if state.phase != Phase::Stopped {

@@ -38,14 +38,14 @@ impl InFlight {
     /// Counts one more.
     pub(crate) fn begin(&self) {
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.writer.set_quiet(false);
+            self.writer.run_is_busy();
         }
     }
 
     /// Counts one less.
     pub(crate) fn end(&self) {
         if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.writer.set_quiet(true);
+            self.writer.run_is_quiet();
         }
     }
 }

@@ -24,6 +24,9 @@ impl State {
         url: &str,
         is_checked: bool,
     ) -> Option<Arc<Assembly>> {
+        if let Some(idle) = self.take_idle(ask, url) {
+            return Some(idle);
+        }
         let left = if self.has_left {
             lock(&self.left).take(ask.key, url)
         } else {
@@ -54,6 +57,27 @@ impl State {
         Some(assembly)
     }
 
+    /// Leaves a part to another run that shares this state and asks for the same.
+    pub(crate) fn leave(&self, partial: &Arc<Assembly>) {
+        if let Some(owner) = &partial.owner
+            && partial.identity.validator.is_some()
+        {
+            lock(&self.idle).insert(owner.ask, Arc::clone(partial));
+        }
+    }
+
+    /// Takes the part that another run has left which shares this state; `None` if there is none
+    /// that this row could go on with.
+    fn take_idle(&self, ask: &Ask, url: &str) -> Option<Arc<Assembly>> {
+        let mut idle = lock(&self.idle);
+        let is_same = |partial: &Arc<Assembly>| {
+            let owner = partial.owner.as_ref();
+            owner.is_some_and(|owner| *owner.url == *url) && partial.is_settled()
+        };
+        idle.get(&ask.key).filter(|partial| is_same(partial))?;
+        idle.remove(&ask.key)
+    }
+
     /// Moves a part here that another run has left; `None` if that cannot be done.
     fn take_over(
         &self,
@@ -79,12 +103,14 @@ impl State {
         is_taken.then_some(assembly)
     }
 
-    /// What is known of the next row. Rows are looked up in their order.
+    /// Returns what is known of the next row of a run, which has `first_row` added to the numbers of
+    /// its rows here; `None` if nothing is. Rows are looked up in their order.
     ///
     /// # Errors
     /// Of kind `disk`, when what was recorded cannot be read.
     pub(crate) fn recall(
         &self,
+        first_row: u64,
         row: u64,
         place: Option<&Place>,
         ask: &Ask,
@@ -96,9 +122,10 @@ impl State {
         }
         let mut lookup = lock(&self.lookup);
         let known = if self.knows.load(Ordering::Acquire) {
+            let row = (first_row, row);
             self.ask(|store| lookup.recall(store, input, row, ask.key, url))?
         } else {
-            lookup.pass_by(input, row);
+            lookup.pass_by(input, (first_row, row));
             None
         };
         let known = known.flatten();

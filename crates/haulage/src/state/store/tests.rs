@@ -157,7 +157,7 @@ fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looke
     let found = |store: &mut Store, key| store.find(key, "xxxxxxx", Pass::GoOn).unwrap();
     assert!(found(&mut store, 7).is_some_and(|known| known.is_elsewhere));
     assert!(found(&mut store, 8).is_none());
-    assert!(store.has_older("l").unwrap());
+    assert!(store.is_scattered("l").unwrap());
     store
         .record(
             &[record("l", 1, "xxxxxxx", Ended::Done)],
@@ -168,7 +168,7 @@ fn a_list_that_changed_keeps_the_rows_before_and_the_others_until_all_were_looke
         .tidy([("l", 1)].into_iter(), true, &HashSet::new())
         .unwrap();
     assert_eq!(rows(&store), ["2 0 xxxxx", "2 1 xxxxxxx"]);
-    assert!(!store.has_older("l").unwrap());
+    assert!(!store.is_scattered("l").unwrap());
 }
 
 #[test]

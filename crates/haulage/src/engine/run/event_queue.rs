@@ -1,0 +1,76 @@
+//! The events of a run, from whatever thread they come to whoever receives them.
+
+use std::sync::{Mutex, OnceLock};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::event::Event;
+use crate::sync::lock;
+
+/// The events of a run; `None` comes last.
+pub(crate) type EventReceiver = UnboundedReceiver<Option<Event>>;
+
+/// The events of a run. Before somebody receives them, they take no more room than they need: of a
+/// run that is paused there are none.
+#[derive(Default)]
+pub(crate) struct EventQueue {
+    sender: OnceLock<UnboundedSender<Option<Event>>>,
+    /// What came before somebody received it.
+    early: Mutex<Vec<Option<Event>>>,
+}
+
+impl EventQueue {
+    /// Adds an event, or with `None` says that there will be no others. Returns `false` if nobody
+    /// receives it any more.
+    pub(crate) fn send(&self, event: Option<Event>) -> bool {
+        if let Some(sender) = self.sender.get() {
+            return sender.send(event).is_ok();
+        }
+        let mut early = lock(&self.early);
+        match self.sender.get() {
+            // Somebody has begun to receive them meanwhile.
+            Some(sender) => sender.send(event).is_ok(),
+            None => {
+                early.push(event);
+                true
+            }
+        }
+    }
+
+    /// Returns the receiver of all events. To be called once.
+    pub(crate) fn receive(&self) -> EventReceiver {
+        let (sender, receiver) = unbounded_channel();
+        let mut early = lock(&self.early);
+        for event in early.drain(..) {
+            // The receiver is here.
+            let _ = sender.send(event);
+        }
+        let _ = self.sender.set(sender);
+        receiver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_keep_their_order_whenever_somebody_begins_to_receive_them() {
+        for begins in 0..=4 {
+            let (queue, mut receiver) = (EventQueue::default(), None);
+            for number in 0..4 {
+                if number == begins {
+                    receiver = Some(queue.receive());
+                }
+                assert!(queue.send(Some(Event::TooManyErrors(number))));
+            }
+            let mut receiver = receiver.unwrap_or_else(|| queue.receive());
+            for number in 0..4 {
+                let event = receiver.try_recv().unwrap();
+                assert!(matches!(event, Some(Event::TooManyErrors(told)) if told == number));
+            }
+            drop(receiver);
+            assert!(!queue.send(None));
+        }
+    }
+}

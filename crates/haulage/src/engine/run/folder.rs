@@ -1,0 +1,306 @@
+//! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
+//! the same way share it: one place below `.haul/`, one database, one thread that records.
+//!
+//! To what is recorded they are one run. Each has a range of row numbers of its own there: the first
+//! one those of its rows, any other one higher ones.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+
+use super::Run;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Warning};
+use crate::options::{Durability, Existing, RunOptions, Workspace};
+use crate::pool::BlockingPool;
+use crate::state::{Ending, State};
+use crate::sync::lock;
+use crate::write::{Directory, Storage, Syncs, Writer};
+
+/// What a run writes to, and records in.
+pub(crate) struct Folder {
+    pub(crate) storage: Arc<Storage>,
+    /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
+    pub(crate) state: Option<Arc<State>>,
+    pub(crate) writer: Arc<Writer>,
+    members: Mutex<Members>,
+}
+
+/// The runs that use a folder.
+struct Members {
+    runs: HashMap<u64, Weak<Run>>,
+    next: u64,
+    /// What nobody has been told yet, since there was no run.
+    warnings: Vec<Warning>,
+    /// How those were that have left.
+    ending: Ending,
+}
+
+/// A run's place in a folder.
+pub(crate) struct Place {
+    pub(crate) folder: Arc<Folder>,
+    /// Added to the numbers of its rows where they are recorded.
+    pub(crate) first_row: u64,
+    shared_by: Option<(Arc<Folders>, Key)>,
+}
+
+/// Rows that a run may have, where several record in one place.
+const ROWS: u64 = 1 << 32;
+
+/// What is equal of runs that share a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    device: u64,
+    inode: u64,
+    keeps: bool,
+    existing: Existing,
+    durability: Durability,
+    min_free: Option<u64>,
+}
+
+/// The folders that runs of an engine use.
+#[derive(Default)]
+pub(crate) struct Folders {
+    open: Mutex<HashMap<Key, Use>>,
+    /// Told when one has been closed.
+    closed: Condvar,
+}
+
+enum Use {
+    Open(Arc<Folder>),
+    /// Its last run is over, and it is being closed.
+    Closing,
+}
+
+impl Folder {
+    fn new(
+        storage: Arc<Storage>,
+        state: Option<Arc<State>>,
+        pool: &Arc<BlockingPool>,
+        durability: Durability,
+    ) -> Self {
+        let syncs = state.as_ref().map(|state| state.syncs());
+        let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
+        let writer = Writer::new(Arc::clone(&storage), syncs, Arc::clone(pool), durability);
+        Self {
+            storage,
+            state,
+            writer: Arc::new(writer),
+            members: Mutex::new(Members {
+                runs: HashMap::new(),
+                next: 0,
+                warnings: Vec::new(),
+                ending: Ending {
+                    complete: true,
+                    everything_is_there: true,
+                },
+            }),
+        }
+    }
+
+    /// Starts to record, and to tell the runs that use the folder what comes of it.
+    fn start(self: &Arc<Self>) -> Result<(), Error> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        let of = |folder: &Arc<Self>| Arc::downgrade(folder);
+        let (warning, failing, telling) = (of(self), of(self), of(self));
+        state.warn(move |what| {
+            if let Some(folder) = warning.upgrade() {
+                folder.warn(&what);
+            }
+        });
+        let failed = move |error: Error| {
+            for run in runs_of(&failing) {
+                run.stop(Error::new(error.kind(), error.to_string()));
+            }
+        };
+        let ended = move |first_row, outcome| {
+            let folder = telling.upgrade();
+            if let Some(run) = folder.and_then(|folder| folder.run(first_row)) {
+                run.recorded(Box::new(outcome));
+            }
+        };
+        state.start(failed, ended).map_err(|cause| {
+            Error::new(ErrorKind::Disk, "no thread could be started").caused_by(cause)
+        })
+    }
+
+    fn warn(&self, what: &Warning) {
+        let mut members = lock(&self.members);
+        let runs: Vec<_> = members.runs.values().filter_map(Weak::upgrade).collect();
+        if runs.is_empty() {
+            members.warnings.push(what.clone());
+        }
+        drop(members);
+        for run in runs {
+            run.ledger.emit(Event::Warned(what.clone()));
+        }
+    }
+
+    /// Adds a run, and returns what is added to the numbers of its rows.
+    fn enter(&self) -> u64 {
+        let mut members = lock(&self.members);
+        let first_row = members.next * ROWS;
+        members.next += 1;
+        members.runs.insert(first_row, Weak::new());
+        first_row
+    }
+
+    fn run(&self, first_row: u64) -> Option<Arc<Run>> {
+        lock(&self.members).runs.get(&first_row)?.upgrade()
+    }
+}
+
+fn runs_of(folder: &Weak<Folder>) -> Vec<Arc<Run>> {
+    let Some(folder) = folder.upgrade() else {
+        return Vec::new();
+    };
+    let members = lock(&folder.members);
+    members.runs.values().filter_map(Weak::upgrade).collect()
+}
+
+impl Place {
+    /// Returns the place of a run that shares its storage with no other one.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub(crate) fn alone(
+        storage: Arc<Storage>,
+        state: Option<Arc<State>>,
+        pool: &Arc<BlockingPool>,
+        durability: Durability,
+    ) -> Result<Self, Error> {
+        let folder = Arc::new(Folder::new(storage, state, pool, durability));
+        folder.start()?;
+        Ok(Self {
+            first_row: folder.enter(),
+            folder,
+            shared_by: None,
+        })
+    }
+
+    /// Notes whose place it is.
+    pub(crate) fn is_of(&self, run: &Arc<Run>) {
+        let mut members = lock(&self.folder.members);
+        members.runs.insert(self.first_row, Arc::downgrade(run));
+        let warnings = std::mem::take(&mut members.warnings);
+        drop(members);
+        for what in warnings {
+            run.ledger.emit(Event::Warned(what));
+        }
+    }
+
+    /// Leaves the folder, since the run is over. The last one closes it: what was written and
+    /// recorded is complete then, and what nobody needs any more is removed.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when the rest could not be recorded.
+    pub(crate) fn leave(&self, own: Ending) -> Result<(), Error> {
+        let ending = {
+            // In this order, as where a run enters.
+            let mut open = self.shared_by.as_ref().map(|(all, _)| lock(&all.open));
+            let mut members = lock(&self.folder.members);
+            members.runs.remove(&self.first_row);
+            members.ending.complete &= own.complete;
+            members.ending.everything_is_there &= own.everything_is_there;
+            if !members.runs.is_empty() {
+                return Ok(());
+            }
+            if let (Some(open), Some((_, key))) = (&mut open, &self.shared_by) {
+                open.insert(key.clone(), Use::Closing);
+            }
+            members.ending
+        };
+        let closed = self.folder.close(ending);
+        if let Some((all, key)) = &self.shared_by {
+            lock(&all.open).remove(key);
+            all.closed.notify_all();
+        }
+        closed
+    }
+}
+
+impl Folder {
+    fn close(&self, ending: Ending) -> Result<(), Error> {
+        let closed = self.state.as_ref().map(|state| state.close(ending));
+        let (is_needed, closed) = match closed.transpose() {
+            Ok(is_needed) => (is_needed.unwrap_or(false), Ok(())),
+            Err(error) => (true, Err(error)),
+        };
+        self.storage.destination.close(!is_needed);
+        closed
+    }
+}
+
+impl Folders {
+    /// Returns a place in the folder at a path, which is opened unless another run of the engine
+    /// uses it already in the same way.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when it cannot be used, or when a run of another process keeps this one out
+    /// ([`Error::busy_with`]).
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        path: &Path,
+        options: &RunOptions,
+        pool: &Arc<BlockingPool>,
+    ) -> Result<Place, Error> {
+        let mut open = lock(&self.open);
+        loop {
+            let Some(key) = Key::of(path, options) else {
+                break;
+            };
+            match open.get(&key) {
+                Some(Use::Open(folder)) => {
+                    return Ok(Place {
+                        folder: Arc::clone(folder),
+                        first_row: folder.enter(),
+                        shared_by: Some((Arc::clone(self), key)),
+                    });
+                }
+                Some(Use::Closing) => {
+                    let woken = self.closed.wait(open);
+                    open = woken.unwrap_or_else(PoisonError::into_inner);
+                }
+                None => break,
+            }
+        }
+        let (directory, place) = Directory::open(path, options)?;
+        let storage = Storage::of(Arc::new(directory));
+        let state = Arc::new(State::open(place, options, Arc::clone(&storage))?);
+        let folder = Arc::new(Folder::new(storage, Some(state), pool, options.durability));
+        folder.start()?;
+        let first_row = folder.enter();
+        // It is there now.
+        let shared_by = Key::of(path, options).map(|key| {
+            open.insert(key.clone(), Use::Open(Arc::clone(&folder)));
+            (Arc::clone(self), key)
+        });
+        Ok(Place {
+            folder,
+            first_row,
+            shared_by,
+        })
+    }
+}
+
+impl Key {
+    /// Returns the key of a run into a folder; `None` if there is no folder.
+    fn of(path: &Path, options: &RunOptions) -> Option<Self> {
+        let about = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: about.dev(),
+            inode: about.ino(),
+            keeps: options.workspace == Workspace::Keep,
+            // What earlier runs have recorded counts for all of these.
+            existing: match options.existing {
+                Existing::Skip | Existing::Refresh => Existing::Auto,
+                existing => existing,
+            },
+            durability: options.durability,
+            min_free: options.min_free,
+        })
+    }
+}
