@@ -21,7 +21,7 @@ use crate::plan::name::TargetName;
 ///
 /// Two names with one hash of 64 bits (1 in 3000 for all of 10⁸ rows) only cost the later of them
 /// its plain name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Names {
     /// None before the first name is claimed: a run may be paused with no row read.
     shards: Vec<Shard>,
@@ -83,18 +83,6 @@ impl Key {
 
     pub(crate) fn of_bits(bits: i64) -> Self {
         Self(bits.cast_unsigned())
-    }
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self {
-            shards: Vec::new(),
-            moved: HashMap::new(),
-            folded: String::new(),
-            folder: String::new(),
-            has_given: false,
-        }
     }
 }
 

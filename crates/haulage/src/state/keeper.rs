@@ -201,8 +201,9 @@ impl State {
                     };
                     state.changed.notify_all();
                     failed(error);
-                    held.into_iter()
-                        .for_each(|(first, held)| ended(first, held));
+                    for (first, held) in held {
+                        ended(first, held);
+                    }
                 }
             })?;
         *lock(&self.thread) = Some(thread);
@@ -233,8 +234,9 @@ impl State {
                 lock(&self.pending).held = held;
                 return Err(error);
             }
-            held.into_iter()
-                .for_each(|(first, held)| ended(first, held));
+            for (first, held) in held {
+                ended(first, held);
+            }
             group.clear();
             self.changed.notify_all();
         }

@@ -75,12 +75,11 @@ impl Lookup {
         let cursor = self.cursor(input);
         cursor.pass((first, row));
         if first > 0 {
-            // Another run goes through the list at the same time.
-            let is_found = !reads_only && cursor.list.is_some();
-            return if is_found {
-                store.find(ask, url, pass)
-            } else {
+            // Another run began before it, and may be going through the same list.
+            return if reads_only {
                 Ok(None)
+            } else {
+                store.find(ask, url, pass)
             };
         }
         if !std::mem::replace(&mut cursor.opened, true) {

@@ -16,6 +16,7 @@ mod entities;
 mod existing;
 mod fetching;
 mod floods;
+mod folders;
 mod framing;
 mod heads;
 mod idle;

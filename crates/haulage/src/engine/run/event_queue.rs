@@ -27,14 +27,12 @@ impl EventQueue {
             return sender.send(event).is_ok();
         }
         let mut early = lock(&self.early);
-        match self.sender.get() {
+        if let Some(sender) = self.sender.get() {
             // Somebody has begun to receive them meanwhile.
-            Some(sender) => sender.send(event).is_ok(),
-            None => {
-                early.push(event);
-                true
-            }
+            return sender.send(event).is_ok();
         }
+        early.push(event);
+        true
     }
 
     /// Returns the receiver of all events. To be called once.

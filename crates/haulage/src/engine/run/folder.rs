@@ -248,10 +248,7 @@ impl Folders {
         pool: &Arc<BlockingPool>,
     ) -> Result<Place, Error> {
         let mut open = lock(&self.open);
-        loop {
-            let Some(key) = Key::of(path, options) else {
-                break;
-            };
+        while let Some(key) = Key::of(path, options) {
             match open.get(&key) {
                 Some(Use::Open(folder)) => {
                     return Ok(Place {

@@ -1,0 +1,177 @@
+//! Several runs of one engine in one folder, at the same time.
+
+use haulage::{Engine, EngineOptions, Event, Place, Request, Row, RunOptions, Workspace};
+use origin::{Body, Gate, Origin, Script};
+
+use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
+
+const SIZE: u64 = 400_000;
+
+fn engine() -> Engine {
+    Engine::start(EngineOptions::default()).unwrap()
+}
+
+fn of_urls(bench: &Bench) -> RunOptions {
+    let mut options = bench.options.clone();
+    options.workspace = Workspace::RemoveWhenDone;
+    options
+}
+
+/// Rows of a list of this name.
+fn listed(origin: &Origin, input: &str, count: u64) -> Vec<Row> {
+    let row = |line| {
+        let name = format!("{input}{line}");
+        let request = Request::new(&origin.url(&format!("/{name}"))).unwrap();
+        let input = input.into();
+        Ok(request.named(&name).unwrap().read_at(Place { input, line }))
+    };
+    (1..=count).map(row).collect()
+}
+
+fn files() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::entity(Body::of(request.path().to_owned()), "\"a\"")
+    });
+    origin
+}
+
+#[test]
+fn runs_of_urls_share_a_folder_and_the_last_one_leaves_nothing_else() {
+    let origin = files();
+    let (bench, engine) = (Bench::new(), engine());
+    let mut runs: Vec<_> = (0..4)
+        .map(|run| {
+            // Some files are asked for by all of them.
+            let own = (0..50).map(|row| format!("/{run}-{row}"));
+            let paths = own.chain((0..10).map(|row| format!("/all-{row}")));
+            let rows: Vec<_> = paths.map(|path| get(&origin.url(&path))).collect();
+            engine.run(of_urls(&bench), rows).unwrap()
+        })
+        .collect();
+    for run in &mut runs {
+        let outcomes = block_on(rest(&mut run.events()));
+        assert_eq!(outcomes.len(), 60);
+        for outcome in outcomes {
+            assert!(outcome.error().is_none(), "{:?}", outcome.error());
+            let path = outcome.path.unwrap();
+            let asked = outcome.url.rsplit('/').next().unwrap();
+            assert_eq!(bench.read(&path), format!("/{asked}").into_bytes());
+        }
+    }
+    drop(runs);
+    assert_eq!(bench.names().len(), 210);
+    assert!(!bench.path(".haul").exists());
+}
+
+#[test]
+fn lists_that_are_read_at_the_same_time_are_recorded_side_by_side() {
+    let origin = files();
+    let bench = Bench::new();
+    {
+        let engine = engine();
+        let begun = ["a", "b"].map(|input| {
+            let rows = listed(&origin, input, 300);
+            engine.run(bench.options.clone(), rows).unwrap()
+        });
+        for mut run in begun {
+            block_on(rest(&mut run.events()))
+                .iter()
+                .for_each(assert_done);
+        }
+    }
+    assert_eq!(origin.tally().requests, 600);
+    // Each by itself, and both together.
+    for inputs in [&["a"][..], &["b"], &["b", "a"]] {
+        let engine = engine();
+        let begun: Vec<_> = inputs
+            .iter()
+            .map(|input| {
+                let rows = listed(&origin, input, 300);
+                engine.run(bench.options.clone(), rows).unwrap()
+            })
+            .collect();
+        for mut run in begun {
+            let outcomes = block_on(rest(&mut run.events()));
+            assert_eq!(outcomes.len(), 300);
+            assert!(
+                outcomes
+                    .iter()
+                    .all(|outcome| outcome.status.name() == "skipped")
+            );
+        }
+        assert_eq!(origin.tally().requests, 600, "{inputs:?}");
+    }
+}
+
+#[test]
+fn a_list_that_two_runs_read_at_the_same_time_is_known_to_the_next() {
+    let origin = files();
+    let bench = Bench::new();
+    for _ in 0..2 {
+        let engine = engine();
+        let begun = [1, 2].map(|_| {
+            let rows = listed(&origin, "a", 300);
+            engine.run(bench.options.clone(), rows).unwrap()
+        });
+        for mut run in begun {
+            let outcomes = block_on(rest(&mut run.events()));
+            assert_eq!(outcomes.len(), 300);
+            assert!(outcomes.iter().all(|outcome| outcome.error().is_none()));
+        }
+    }
+    let before = origin.tally().requests;
+    let outcomes = bench.run(listed(&origin, "a", 300));
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.status.name() == "skipped")
+    );
+    assert_eq!(origin.tally().requests, before);
+    assert_eq!(bench.names().len(), 300);
+}
+
+#[test]
+fn what_a_cancelled_run_has_left_is_resumed_by_another_one_beside_it() {
+    let (origin, gate, slow) = (Origin::plain(), Gate::new(), Gate::new());
+    let (held, long) = (gate.clone(), slow.clone());
+    origin.under("/half", move |request| {
+        let script = Script::entity(Body::seeded(1, SIZE), "\"a\"");
+        if request.headers.contains_key("range") {
+            script
+        } else {
+            script.hold_at(SIZE / 2, &held)
+        }
+    });
+    origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&long));
+    let (bench, engine) = (Bench::new(), engine());
+    let rows = [named(&origin.url("/long"), "long")];
+    let mut other = engine.run(of_urls(&bench), rows).unwrap();
+    let half = || [named(&origin.url("/half"), "half")];
+    let mut first = engine.run(of_urls(&bench), half()).unwrap();
+    let mut events = first.events();
+    block_on(async {
+        let transfer = loop {
+            if let Some(Event::Started(transfer)) = events.next().await {
+                break transfer;
+            }
+        };
+        while transfer.received() < SIZE / 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+    first.cancel();
+    let outcomes = block_on(rest(&mut events));
+    assert_eq!(kind(&outcomes[0]), "cancelled");
+    assert!(outcomes[0].kept > 0);
+    // The folder is still in use, so nothing of it was closed.
+    let mut second = engine.run(of_urls(&bench), half()).unwrap();
+    let outcomes = block_on(rest(&mut second.events()));
+    assert_done(&outcomes[0]);
+    assert!(outcomes[0].resumed > 0, "it began anew");
+    slow.open();
+    block_on(rest(&mut other.events()))
+        .iter()
+        .for_each(assert_done);
+    assert_eq!(bench.read("half").len() as u64, SIZE);
+}
