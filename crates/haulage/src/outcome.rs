@@ -73,6 +73,8 @@ pub struct Outcome {
     /// Why what an earlier attempt or run had brought was of no use, so that the file was begun
     /// again.
     pub restart_reason: Option<Box<str>>,
+    /// What its [`Request`](crate::Request::carrying) carried: names and values.
+    pub carried: Vec<(Arc<str>, Arc<str>)>,
     /// What the row asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
     /// The engine's memory that `content` takes, until the outcome is received.

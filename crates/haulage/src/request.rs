@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
+use crate::options::check_header;
 use crate::plan::name::RelativeName;
 use crate::row_key::Ask;
 use crate::shown::{shown, without_userinfo};
@@ -25,6 +28,19 @@ pub struct Request {
     pub(crate) checksums: Vec<Checksum>,
     /// What it asks for, where that is to be recorded for later runs.
     pub(crate) ask: Option<Ask>,
+    /// What few rows have.
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// What few rows have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extra {
+    /// Sent with its requests, in place of those of its run.
+    pub(crate) headers: HeaderMap,
+    /// The length of its file, in bytes.
+    pub(crate) size: Option<u64>,
+    /// Carried to its outcome: names and values.
+    pub(crate) carried: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Request {
@@ -72,6 +88,7 @@ impl Request {
             place: None,
             checksums: Vec::new(),
             ask: None,
+            extra: None,
         })
     }
 
@@ -127,6 +144,57 @@ impl Request {
     pub fn read_at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
+    }
+
+    /// Adds a header that is sent with its requests, in place of those of its run that have the same
+    /// name. To another origin than that of its URL only those go that tell nothing about the user
+    /// (such as `Accept-Language`). Its name and value are no part of what tells rows apart.
+    ///
+    /// # Errors
+    /// Of kind `input`, for a header that is haulage's own to send, such as `Range`.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, Error> {
+        check_header(&name)?;
+        self.extra
+            .get_or_insert_default()
+            .headers
+            .append(name, value);
+        Ok(self)
+    }
+
+    /// Sets the length that its file must have, in bytes. One of another length fails, as a rule
+    /// before any of it is received: it may be the page of a login, or of an error.
+    #[must_use]
+    pub fn sized(mut self, bytes: u64) -> Self {
+        self.extra.get_or_insert_default().size = Some(bytes);
+        self
+    }
+
+    /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means nothing
+    /// to the engine.
+    #[must_use]
+    pub fn carrying(mut self, name: Arc<str>, value: Arc<str>) -> Self {
+        self.extra
+            .get_or_insert_default()
+            .carried
+            .push((name, value));
+        self
+    }
+
+    /// Returns the headers of its own; `None` if it has none.
+    pub(crate) fn headers(&self) -> Option<&HeaderMap> {
+        let headers = &self.extra.as_ref()?.headers;
+        (!headers.is_empty()).then_some(headers)
+    }
+
+    /// Returns the length that its file must have; `None` if it may have any.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.extra.as_ref()?.size
+    }
+
+    /// Returns what is carried to its outcome.
+    pub(crate) fn carried(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let extra = self.extra.as_ref();
+        extra.map_or_else(Vec::new, |extra| extra.carried.clone())
     }
 
     /// The URL as it was given, without userinfo.

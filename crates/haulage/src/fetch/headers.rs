@@ -71,7 +71,7 @@ impl Headers {
     pub(crate) fn of<'a>(
         &'a self,
         host: &'a HeaderValue,
-        target: &RequestTarget<'_>,
+        target: &RequestTarget<'a>,
         conditions: &'a HeaderMap,
     ) -> Result<RequestHeaders<'a>, Error> {
         let (at_home, credentials) = match target.hop {
@@ -88,6 +88,8 @@ impl Headers {
                 Some(elsewhere) if !at_home => elsewhere,
                 _ => &self.own,
             },
+            given: target.headers,
+            at_home,
             authorization: credentials.map(basic).transpose()?,
             conditions,
         })
@@ -98,6 +100,10 @@ impl Headers {
 pub(crate) struct RequestHeaders<'a> {
     host: &'a HeaderValue,
     common: &'a HeaderMap,
+    /// Given for its row alone.
+    given: Option<&'a HeaderMap>,
+    /// It goes to the origin of the URL as given.
+    at_home: bool,
     authorization: Option<HeaderValue>,
     conditions: &'a HeaderMap,
 }
@@ -110,15 +116,29 @@ impl RequestHeaders<'_> {
     /// All but `Host`.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let common = self.common.iter().filter(|(name, _)| {
-            let is_replaced = *name == HOST
+            let is_replaced = self.is_replaced(name)
                 || self.authorization.is_some() && *name == AUTHORIZATION
-                || self.conditions.contains_key(*name);
+                || self.given.is_some_and(|given| given.contains_key(*name));
             !is_replaced
         });
-        let authorization = self.authorization.iter();
+        let is_given = |name: &HeaderName| self.given.is_some_and(|own| own.contains_key(name));
+        let authorization = self.authorization.iter().filter(move |_| {
+            // Elsewhere it is that of a hop.
+            !self.at_home || !is_given(&AUTHORIZATION)
+        });
+        let given = self.given.into_iter().flatten().filter(|(name, _)| {
+            let may_be_sent = self.at_home || HARMLESS.contains(name);
+            may_be_sent && !self.is_replaced(name)
+        });
         common
+            .chain(given)
             .chain(authorization.map(|value| (&AUTHORIZATION, value)))
             .chain(self.conditions)
+    }
+
+    /// Returns whether what this request alone sends takes the place of a header.
+    fn is_replaced(&self, name: &HeaderName) -> bool {
+        *name == HOST || self.conditions.contains_key(name)
     }
 }
 
@@ -169,6 +189,7 @@ mod tests {
         let target = RequestTarget {
             given,
             credentials,
+            headers: None,
             hop: hop.as_ref(),
         };
         let of = headers.of(&host, &target, &conditions).unwrap();
@@ -280,6 +301,7 @@ mod tests {
         let target = RequestTarget {
             given: &given,
             credentials: None,
+            headers: None,
             hop: None,
         };
         let of = headers.of(&host, &target, &conditions).unwrap();

@@ -1,5 +1,7 @@
 //! Where a request goes: to the URL as given, or to where a redirect or a mirror has led from it.
 
+use http::HeaderMap;
+
 use super::origin;
 use crate::credentials::Credentials;
 use crate::http_url::{HttpUrl, Parsed};
@@ -38,6 +40,8 @@ pub(crate) struct RequestTarget<'a> {
     pub(crate) given: &'a HttpUrl,
     /// The credentials that were given for it.
     pub(crate) credentials: Option<&'a Credentials>,
+    /// The headers that were given for it alone; `None` if there are none.
+    pub(crate) headers: Option<&'a HeaderMap>,
     /// Where it has led, if anywhere.
     pub(crate) hop: Option<&'a Hop>,
 }

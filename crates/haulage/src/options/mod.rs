@@ -230,14 +230,20 @@ impl RunOptions {
                 format!("the header {name} is haul's own to send with --exists refresh"),
             ));
         }
-        if let Some(name) = FRAMING.iter().find(is_given) {
-            return Err(Error::new(
-                ErrorKind::Input,
-                format!("the header {name} is haul's own to send"),
-            ));
-        }
-        Ok(())
+        self.headers.keys().try_for_each(check_header)
     }
+}
+
+/// Checks that a header may be given by hand.
+///
+/// # Errors
+/// Of kind `input`, if it may not.
+pub(crate) fn check_header(name: &HeaderName) -> Result<(), Error> {
+    if FRAMING.contains(name) {
+        let what = format!("the header {name} is haul's own to send");
+        return Err(Error::new(ErrorKind::Input, what));
+    }
+    Ok(())
 }
 
 /// Whether anything is fetched at all.

@@ -31,10 +31,12 @@ const SCHEMA: &str = "
 const INSERT: &str = "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 impl Waiting {
-    /// Whether it may stand on the disk: passwords may not.
+    /// Returns whether it may stand on the disk: passwords may not, and what few rows have is not
+    /// worth a column.
     pub(crate) fn may_be_written(request: &Request) -> bool {
         let mut mirrors = request.mirrors.iter();
-        request.credentials.is_none() && mirrors.all(|(_, credentials)| credentials.is_none())
+        let is_plain = request.credentials.is_none() && request.extra.is_none();
+        is_plain && mirrors.all(|(_, credentials)| credentials.is_none())
     }
 }
 

@@ -30,6 +30,9 @@ impl Ask {
         for checksum in &request.checksums {
             part(&checksum.to_string());
         }
+        if let Some(size) = request.size() {
+            part(&format!("size={size}"));
+        }
         Self {
             key: key(hasher),
             fields: fields(request),

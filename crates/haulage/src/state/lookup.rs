@@ -31,8 +31,8 @@ struct Cursor {
     exhausted: bool,
     /// The last row that it has.
     last: u64,
-    /// Several runs go through it at the same time.
-    is_shared: bool,
+    /// The last row of other runs that go through it at the same time, as it is recorded.
+    last_of_others: u64,
 }
 
 impl Lookup {
@@ -107,19 +107,17 @@ impl Lookup {
     /// The last row of each input.
     pub(super) fn lasts(&self) -> impl Iterator<Item = (&str, u64)> {
         let cursors = self.cursors.iter();
-        cursors.map(|(input, cursor)| (&**input, cursor.last))
+        cursors.map(|(input, cursor)| (&**input, cursor.last.max(cursor.last_of_others)))
     }
 }
 
 impl Cursor {
     fn pass(&mut self, (first, row): (u64, u64)) {
-        self.is_shared |= first > 0;
-        let last = first + row;
-        self.last = if self.is_shared {
-            self.last.max(last)
+        if first == 0 {
+            self.last = row;
         } else {
-            last
-        };
+            self.last_of_others = self.last_of_others.max(first + row);
+        }
     }
 
     /// What was recorded at a row's own place.

@@ -124,6 +124,7 @@ impl Record {
         let answered = self.http_status.is_some();
         let final_url = self.final_url.map(String::from);
         Outcome {
+            carried: Vec::new(),
             row: self.row,
             place: self.place,
             final_url: final_url.or_else(|| answered.then(|| self.url.to_string())),

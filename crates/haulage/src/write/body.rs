@@ -14,6 +14,7 @@ use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
 use super::{draw, flow};
 use crate::error::{Error, ErrorKind};
+use crate::plan::size;
 
 /// A body, as far as it has been written.
 pub(super) struct Body {
@@ -110,15 +111,16 @@ impl Body {
         result
     }
 
-    /// These were all: closes the file, if it is what it should be.
+    /// These were all: closes the file, if it is what it should be, with the length that its response
+    /// promised and the one that its row says.
     pub(super) fn finish(
         &mut self,
-        promised: Option<u64>,
+        (promised, size): (Option<u64>, Option<u64>),
         modified: Option<SystemTime>,
         storage: &Storage,
     ) -> Result<Verified, Trouble> {
         let verified = match self.place.clone() {
-            None => self.verify(promised).map_err(Trouble::Body)?,
+            None => self.verify(promised, size).map_err(Trouble::Body)?,
             Some(place) => self.verify_assembly(&place.assembly, storage)?,
         };
         if let Some(mut file) = self.file.take() {
@@ -133,12 +135,13 @@ impl Body {
     }
 
     /// The framing comes first: of a body that was cut short, nothing else needs to be right.
-    fn verify(&mut self, promised: Option<u64>) -> Result<Verified, Error> {
+    fn verify(&mut self, promised: Option<u64>, size: Option<u64>) -> Result<Verified, Error> {
         verify::length(self.received, promised)?;
         let Hashed { hashes, expected } = match self.content.take() {
             Some(content) => content.end()?,
             None => Hashed::default(),
         };
+        size::check_expected(self.written, size)?;
         let arrived = Arrived {
             received: self.received,
             length: self.written,

@@ -30,6 +30,8 @@ pub(crate) struct Saving {
     pub(crate) existing: Existing,
     /// The length that the response promised.
     pub(crate) promised: Option<u64>,
+    /// The length that the file must have; `None` if it may have any.
+    pub(crate) size: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
     /// Told, on a thread of the disk's, once the file has its final name or will not get it.
     pub(crate) done: Box<dyn FnOnce(Result<Saved, Error>) + Send>,

@@ -240,8 +240,11 @@ impl Part {
         }
         self.write(file, batch, saving.replaces() == Replace::Never)
             .and_then(|()| {
-                file.body
-                    .finish(saving.promised, saving.modified, &self.storage)
+                file.body.finish(
+                    (saving.promised, saving.size),
+                    saving.modified,
+                    &self.storage,
+                )
             })
             .map_err(|trouble| trouble.on(&what()))
     }

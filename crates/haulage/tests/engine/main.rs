@@ -28,6 +28,7 @@ mod mirrors;
 mod names;
 mod next_run;
 mod output;
+mod own;
 mod patience;
 mod pausing;
 mod progress;

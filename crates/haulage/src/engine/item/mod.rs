@@ -127,6 +127,7 @@ impl Item {
         RequestTarget {
             given: &self.request.url,
             credentials: self.request.credentials.as_ref(),
+            headers: self.request.headers(),
             hop: self.hop.as_deref(),
         }
     }

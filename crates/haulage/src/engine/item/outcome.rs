@@ -18,8 +18,10 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
         ),
         None => (SystemTime::now(), Duration::ZERO, 0),
     };
+    let carried = item.request.carried();
     let final_url = item.hop.map_or(item.request.url, |hop| hop.url);
     Outcome {
+        carried,
         place: item.request.place,
         ask: item.request.ask,
         url: item.request.given,
@@ -39,6 +41,7 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
     let url = Arc::clone(&request.given);
     let label = request.label.clone().unwrap_or_else(|| Arc::clone(&url));
     Outcome {
+        carried: request.carried(),
         place: request.place.clone(),
         ask: request.ask.clone(),
         url,
@@ -74,6 +77,7 @@ pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome 
         from_earlier_runs: 0,
         kept: 0,
         restart_reason: None,
+        carried: Vec::new(),
         ask: None,
         reservation: None,
         has_counts: true,

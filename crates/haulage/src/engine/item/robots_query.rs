@@ -39,6 +39,7 @@ impl RobotsQuery {
         RequestTarget {
             given: &self.nobodys,
             credentials: None,
+            headers: None,
             hop: Some(&self.hop),
         }
     }

@@ -130,9 +130,17 @@ impl Attempt<'_> {
         Ok(step)
     }
 
-    /// What can be said of a file before its first byte.
-    fn may_be_saved(&self, entity: &Entity) -> Result<(), Error> {
-        size::check(entity.length.unwrap_or(0), self.run.options.max_size)
+    /// Checks what can be said of a file before its first byte.
+    fn may_be_saved(&self, item: &Item, entity: &Entity, head: &Head) -> Result<(), Error> {
+        let Some(length) = entity.length else {
+            return Ok(());
+        };
+        size::check(length, self.run.options.max_size)?;
+        let undoes = self.run.options.content_encoding == ContentEncoding::Decode;
+        if coding::to_undo(&head.fields, undoes).is_ok_and(|all| all.is_empty()) {
+            size::check_expected(length, item.request.size())?;
+        }
+        Ok(())
     }
 
     /// Receives a file, unless the name that its server gives is taken by one that is to stay.
@@ -155,7 +163,7 @@ impl Attempt<'_> {
             self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Exists(entity, place));
         }
-        if let Err(error) = self.may_be_saved(&entity) {
+        if let Err(error) = self.may_be_saved(item, &entity, head) {
             self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Failed(error));
         }

@@ -133,7 +133,7 @@ impl Attempt<'_> {
             let drawn = self.draw(body, part).await?;
             if drawn > 0 {
                 received += drawn;
-                size::check(received, self.run.options.max_size)?;
+                self.check_size(received, &whose)?;
                 if let Some(transfer) = whose.transfer() {
                     transfer.add(drawn);
                 }
@@ -151,7 +151,7 @@ impl Attempt<'_> {
                 return Ok(());
             };
             received += bytes.len() as u64;
-            size::check(received, self.run.options.max_size)?;
+            self.check_size(received, &whose)?;
             if let Some(memory) = &self.run.parts.storage.memory {
                 let grows = memory.grow(part.number(), received);
                 self.link.idle.aside(grows).await?;
@@ -166,6 +166,16 @@ impl Attempt<'_> {
         // What is left of it belongs to others.
         self.link.drain_or_close(body).await;
         Ok(())
+    }
+
+    /// Checks the bytes of a response that have come so far.
+    fn check_size(&self, received: u64, whose: &Whose<'_>) -> Result<(), Error> {
+        size::check(received, self.run.options.max_size)?;
+        match whose {
+            // What is decoded is longer than its response as a rule.
+            Whose::Item(item) => size::check_so_far(received, item.request.size()),
+            Whose::Segment(_) => Ok(()),
+        }
     }
 }
 

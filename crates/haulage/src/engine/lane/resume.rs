@@ -103,7 +103,10 @@ impl Attempt<'_> {
         range: Range<u64>,
         body: &mut ResponseBody,
     ) -> Result<AttemptEnd, Error> {
-        if let Err(error) = size::check(kept.identity.total, self.run.options.max_size) {
+        let total = kept.identity.total;
+        let is_of_size = size::check(total, self.run.options.max_size)
+            .and_then(|()| size::check_expected(total, item.request.size()));
+        if let Err(error) = is_of_size {
             self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Failed(error));
         }

@@ -49,6 +49,7 @@ impl Run {
             given: Arc::clone(&item.request.given),
             existing: self.options.existing,
             promised: entity.length,
+            size: item.request.size(),
             modified: entity.modified(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {

@@ -58,6 +58,7 @@ impl Run {
         let renamed = found.renamed.filter(|_| there);
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
+            carried: request.carried(),
             place: request.place.clone(),
             ask: request.ask.clone(),
             url: Arc::clone(&request.given),

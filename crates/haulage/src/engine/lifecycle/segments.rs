@@ -66,7 +66,7 @@ impl Run {
         };
         let Some(ramp) = ramp.take() else { return };
         let time_left = self.options.max_time.map(|most| item.time_left(most));
-        let segments = Arc::new(SegmentedDownload::new(
+        let segments = SegmentedDownload::new(
             Arc::clone(partial),
             Arc::clone(&under_way.transfer),
             (item.request.url.clone(), item.request.credentials.clone()),
@@ -78,7 +78,8 @@ impl Run {
                 ramp,
                 least: self.options.min_split_size,
             },
-        ));
+        );
+        let segments = Arc::new(segments.sending(item.request.headers()));
         self.invite(&segments);
         item.segments = Some(segments);
     }

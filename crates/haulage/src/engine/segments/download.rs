@@ -19,6 +19,8 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::route::RequestTarget;
+use http::HeaderMap;
+
 use crate::http_url::{HttpUrl, Parsed};
 use crate::plan::ramp::{Connections, Ramp, Seen};
 use crate::plan::segments::{CRAWLS, Rules};
@@ -40,6 +42,7 @@ pub(crate) struct SegmentedDownload<I> {
     pub(crate) partial: Arc<Assembly>,
     given: HttpUrl,
     credentials: Option<Credentials>,
+    headers: Option<HeaderMap>,
     pub(crate) transfer: Arc<Transfer>,
     /// When the item's time is over; `None` if it has no limit.
     pub(crate) deadline: Option<Instant>,
@@ -119,6 +122,7 @@ impl<I> SegmentedDownload<I> {
             partial,
             given,
             credentials,
+            headers: None,
             transfer,
             deadline,
             least: start.least,
@@ -134,6 +138,12 @@ impl<I> SegmentedDownload<I> {
         }
     }
 
+    /// Sends these headers with its requests, which were given for its row alone.
+    pub(crate) fn sending(mut self, headers: Option<&HeaderMap>) -> Self {
+        self.headers = headers.cloned();
+        self
+    }
+
     /// Returns the URL as given.
     pub(crate) fn given(&self) -> &HttpUrl {
         &self.given
@@ -144,6 +154,7 @@ impl<I> SegmentedDownload<I> {
         RequestTarget {
             given: &self.given,
             credentials: self.credentials.as_ref(),
+            headers: self.headers.as_ref(),
             hop: source.hop.as_ref(),
         }
     }

@@ -33,6 +33,7 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>
     let (tell, told) = mpsc::channel();
     let name = RelativeName::from_user("a").unwrap();
     let saving = Saving {
+        size: None,
         target: TargetName::portable(&name, "http://host/a"),
         given: "http://host/a".into(),
         existing: Existing::Skip,

@@ -186,6 +186,7 @@ fn save(
 ) -> Result<TargetName, Error> {
     part(directory, number, bytes, number.is_multiple_of(2));
     let saving = Saving {
+        size: None,
         target: target(name),
         given: given.into(),
         existing: Existing::Auto,
