@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Lease;
 use super::health::Health;
 use super::held::Held;
 use super::limit::ANSWER;
@@ -12,6 +11,7 @@ use super::lines::Lines;
 use super::pace::Pace;
 use super::runs::RunId;
 use super::spread::Spread;
+use super::{HostId, Lease};
 use crate::event::WaitReason;
 use crate::meter::Meter;
 
@@ -88,6 +88,8 @@ pub(super) struct Host<W, L, S> {
     /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open
     /// still.
     pub(super) idle: Vec<L>,
+    /// Hosts of the same origin, by other routes.
+    pub(super) siblings: Vec<HostId>,
     /// Lanes in all.
     pub(super) lanes: usize,
     pub(super) ahead: Ahead,
@@ -134,6 +136,7 @@ impl<W, L, S> Host<W, L, S> {
             key,
             queue: Lines::new(),
             idle: Vec::new(),
+            siblings: Vec::new(),
             lanes: 0,
             ahead: Ahead::default(),
             trip: Duration::ZERO,

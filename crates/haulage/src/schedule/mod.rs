@@ -20,6 +20,7 @@ mod pace;
 pub(crate) mod retry;
 mod runs;
 mod shared;
+mod siblings;
 mod spread;
 mod turns;
 mod unproven;
@@ -77,6 +78,8 @@ pub(crate) struct Schedule<W, L, S> {
     caps: Caps,
     hosts: Slab<Host<W, L, S>>,
     by_key: HashMap<Arc<str>, HostId>,
+    /// Some hosts are reached by another route than the first.
+    has_routes: bool,
     /// Runs, and their hosts that could use another slot.
     runs: Runs,
     later: Later<W>,
@@ -155,6 +158,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             caps,
             hosts: Slab::new(),
             by_key: HashMap::new(),
+            has_routes: false,
             runs: Runs::default(),
             later: Later::new(),
             busy: 0,
@@ -186,8 +190,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.later.push(at, id, Due::Work(run, work));
     }
 
-    /// Starts nothing at a host until `until`; what waits for it waits on.
+    /// Starts nothing at a host until `until`, by whatever route; what waits for it waits on.
     pub(crate) fn close(&mut self, id: HostId, until: Instant) {
+        self.close_siblings(id, until);
+        self.close_one(id, until);
+    }
+
+    fn close_one(&mut self, id: HostId, until: Instant) {
         let host = &mut self.hosts[id.0];
         let is_known = |before: Instant| until < before + WORTH_TELLING;
         if !host.closed_until.is_some_and(is_known) {
@@ -339,7 +348,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         pop: impl FnOnce(&mut Lines<W>, &Runs) -> Option<(RunId, W)>,
         now: impl Fn() -> Instant,
     ) -> Option<Lease<W>> {
-        if !self.hosts[id.0].is_proven && !self.unproven_may() {
+        if !self.hosts[id.0].is_proven && !self.unproven_may() || !self.siblings_allow_one(id) {
             return None;
         }
         let (run, lease) = self.hosts[id.0].take(|lines| pop(lines, &self.runs))?;
@@ -449,6 +458,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.busy -= 1;
         host.busy -= 1;
         self.unproven -= usize::from(!host.is_proven);
+        self.offer_siblings(id);
     }
 
     /// A connection has shown what the host speaks.
@@ -501,6 +511,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let id = HostId(self.hosts.insert(host));
         self.keep_delay(id, Duration::ZERO);
         self.by_key.insert(key, id);
+        self.join_siblings(id);
         id
     }
 
@@ -539,6 +550,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             }
             let host = self.hosts.remove(id.0);
             self.by_key.remove(&host.key);
+            self.leave_siblings(id, &host.siblings);
         }
         unused
     }

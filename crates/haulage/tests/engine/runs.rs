@@ -125,9 +125,9 @@ fn a_run_of_higher_priority_goes_first() {
     urgent.priority = Priority::High;
     let (low, mut low_events) = begin(&engine, &folders[1].1, rows(&origin, "low", 20));
     low.set_priority(Priority::Low);
-    let (_high, mut high) = begin(&engine, &urgent, rows(&origin, "high", 20));
+    let (urgent, mut high) = begin(&engine, &urgent, rows(&origin, "high", 20));
     let is_queued = |run: &Run| run.input_rows() == Some(20);
-    while !is_queued(&low) || !is_queued(&_high) {
+    while !is_queued(&low) || !is_queued(&urgent) {
         std::thread::yield_now();
     }
     gate.open();
@@ -297,4 +297,32 @@ fn a_run_lives_on_when_the_handles_of_its_engine_are_gone() {
     let (_folder, options) = options();
     let (_run, mut events) = begin(&engine(8, 8), &options, rows(&origin, "a", 50));
     all_done(&mut events, 50);
+}
+
+#[test]
+fn runs_of_different_routes_keep_to_the_cap_together() {
+    let origin = served();
+    let gate = Gate::new();
+    let held = gate.clone();
+    origin.under("/", move |_| Script::ok(Body::of("a")).hold(&held));
+    let engine = engine(64, 3);
+    let mut begun = Vec::new();
+    for route in 0..3 {
+        let (folder, mut options) = options();
+        options.connect_timeout = Duration::from_mins(1);
+        if route > 0 {
+            options.route.addresses = haulage::AddressFamily::Ipv4;
+        }
+        if route > 1 {
+            options.route.http = haulage::HttpVersion::Http1;
+        }
+        let rows = rows(&origin, &format!("{route}-"), 20);
+        begun.push((folder, begin(&engine, &options, rows)));
+    }
+    gate.wait_reached(3);
+    gate.open();
+    for (_, (_, events)) in &mut begun {
+        all_done(events, 20);
+    }
+    assert!(origin.peak_in_flight() <= 3, "{}", origin.peak_in_flight());
 }

@@ -10,6 +10,7 @@ use crate::engine::segments::download::{
     FIRST_SEGMENT, Next, PAYS_AGAIN_AFTER, SegmentedDownload, Start, seen,
 };
 use crate::engine::segments::sources::{Source, Sources};
+use crate::engine::shared::host_key;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
@@ -129,7 +130,7 @@ impl Run {
     fn idle(self: &Arc<Self>, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
         let hosts = sources.iter().map(|source| {
             let hop = source.hop.as_ref().map(|hop| &hop.url);
-            origin::key(hop.unwrap_or(given))
+            host_key::of(self.connector.route(), hop.unwrap_or(given))
         });
         self.services.dispatcher.idle_lanes(hosts)
     }

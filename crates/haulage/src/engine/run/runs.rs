@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::Run;
+use crate::engine::shared::host_key;
 use crate::event::Event;
 use crate::schedule::News;
 use crate::sync::lock;
@@ -118,15 +119,23 @@ impl Runs {
     }
 }
 
+/// Returns the origin of a host, by its key.
+fn origin(key: &Arc<str>) -> Arc<str> {
+    match host_key::split(key) {
+        (0, _) => Arc::clone(key),
+        (_, origin) => origin.into(),
+    }
+}
+
 fn event(news: &News) -> Event {
     match news {
         News::Limit(host, limit, why) => Event::LimitChanged {
-            host: host.clone(),
+            host: host.as_ref().map(origin),
             limit: *limit,
             why: *why,
         },
         News::Waits(host, until, why) => Event::HostWaits {
-            host: Arc::clone(host),
+            host: origin(host),
             why: *why,
             wait: until.saturating_duration_since(Instant::now()),
         },

@@ -231,9 +231,9 @@ impl<W: Dispatched> Dispatcher<W> {
     }
 
     /// Returns how many lanes that no other work waits for are idle at each of the hosts.
-    pub(crate) fn idle_lanes<'a>(&self, hosts: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    pub(crate) fn idle_lanes(&self, hosts: impl Iterator<Item = impl AsRef<str>>) -> Vec<usize> {
         let schedule = self.lock();
-        hosts.map(|host| schedule.spare(host)).collect()
+        hosts.map(|host| schedule.spare(host.as_ref())).collect()
     }
 
     /// Returns whether hosts may have to be left alone between two requests.

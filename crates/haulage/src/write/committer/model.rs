@@ -15,6 +15,7 @@ use crate::sync::modelled::check;
 fn saving(name: &str, tell: mpsc::Sender<()>) -> (Verified, Saving) {
     let verified = verify(Arrived::default(), None, &super::super::Expected::default());
     let saving = Saving {
+        size: None,
         target: TargetName::of_safe(name.to_owned()),
         given: "http://h/".into(),
         existing: Existing::Auto,
