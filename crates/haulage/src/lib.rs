@@ -13,10 +13,11 @@
 //! # }
 //! ```
 //!
-//! [`download`] is for a list that is known; [`Engine`] is the handle for one that grows while it
-//! is fetched, and for those who want every [`Event`]. Both are configured by [`RunOptions`], take
-//! [`Request`]s from any iterator (see [`source`]), and give one [`Outcome`] for each. Neither
-//! needs a runtime of the caller's, prints anything, or touches signals.
+//! [`download`] is for one list. An [`Engine`] has many [`Run`]s at once, each with [`RunOptions`]
+//! of its own; to every server they are one client, as [`EngineOptions`] says. A run yields
+//! [`Event`]s, grows while it goes on, and can be paused. Both take [`Request`]s from any iterator
+//! (see [`source`]), and yield one [`Outcome`] for each. Neither needs a runtime of the caller's,
+//! prints anything, or touches signals.
 //!
 //! # The map
 //!

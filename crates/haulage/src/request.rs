@@ -146,9 +146,9 @@ impl Request {
         self
     }
 
-    /// Adds a header that is sent with its requests, in place of those of its run that have the same
-    /// name. To another origin than that of its URL only those go that tell nothing about the user
-    /// (such as `Accept-Language`). Its name and value are no part of what tells rows apart.
+    /// Adds a header that is sent with its requests, in place of those of its run that have the
+    /// same name. To another origin than that of its URL only those go that tell nothing about the
+    /// user (such as `Accept-Language`). Its name and value are no part of what tells rows apart.
     ///
     /// # Errors
     /// Of kind `input`, for a header that is haulage's own to send, such as `Range`.
@@ -169,8 +169,8 @@ impl Request {
         self
     }
 
-    /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means nothing
-    /// to the engine.
+    /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means
+    /// nothing to the engine.
     #[must_use]
     pub fn carrying(mut self, name: Arc<str>, value: Arc<str>) -> Self {
         self.extra

@@ -10,8 +10,8 @@ use super::run::sources::Source;
 use crate::priority::Priority;
 use crate::request::Row;
 
-/// A list on its way into a destination: fed with requests, it yields events, among them one outcome
-/// for each request.
+/// A list on its way into a destination: fed with requests, it yields events, among them one
+/// outcome for each request.
 ///
 /// It needs no runtime of its caller's. Dropping it stops what is under way.
 ///
@@ -85,8 +85,8 @@ impl RunHandle {
         self.run.resume();
     }
 
-    /// Stops the run: nothing more is started, what is in flight ends as `cancelled`, and the events
-    /// end. Items that had not started have no outcome.
+    /// Stops the run: nothing more is started, what is in flight ends as `cancelled`, and the
+    /// events end. Items that had not started have no outcome.
     pub fn cancel(&self) {
         self.run.cancel();
     }

@@ -2,45 +2,50 @@
 //! response can put more work back into a host's queue: a redirect's next hop, a retry.
 //!
 //! ```text
-//!   rows                                                                        events
-//!    │                                                                            ▲
-//!    ▼                                                                            │
-//!  intake/ ────────► lifecycle/ ◄───────────────────────────────── lane/          │
-//!  reader             enqueue ──► Dispatcher (schedule) ──lease──►  link          │
-//!  recall             attempt ◄──────── AttemptEnd ───────────────  exchange      │
-//!  existing           finish ───► Ledger (window, state, events) ─────────────────┘
-//!                     unchanged     Naming (names, followers)       receive, direct
-//!                     segments ───► Parts (writer, storage)      ◄─ segment, resume, robots
+//!   Engine (mod.rs)                                     RunHandle (handle.rs), events, outcomes
+//!    │ one for many runs                                 │ feed, pause, remove …          ▲
+//!    ▼                                                   ▼                                │
+//!  shared/                     run/ ◄──────────────── intake/ ────► lifecycle/            │
+//!  Services                     Run, its services      reader        enqueue, attempt,    │
+//!   Dispatcher (schedule)        Control                recall        finish, unchanged,  │
+//!   RobotsGate, Routes           Sources, Spill         existing      segments, hold      │
+//!   Rates, BlockingPool          Naming, Parts                        │   ▲               │
+//!    │  ▲                        Ledger ──────────────────────────────┼───┼───────────────┘
+//!    │  └── Work { run, task } ◄──────────────────────────────────────┘   │
+//!    └────── lease ───► lane/ link, exchange, receive, … ── AttemptEnd ───┘
 //! ```
 //!
 //! | folder | holds | imports |
 //! |---|---|---|
-//! | `mod.rs`, `events` | [`Engine`], the handle; the streams that the caller reads | all |
-//! | `lane/` | a connection at work, on its worker thread | `run`, `item`, `segments` |
+//! | `mod`, `handle`, `events`, `outcomes` | [`Engine`], [`RunHandle`], streams of events | all |
+//! | `lane/` | a connection at work, for one run after another | `run`, `shared`, `item` |
 //! | `intake/` | before the first request: rows are read and recalled | `run`, `item` |
-//! | `lifecycle/` | the one loop: enqueue, attempt, finish | `run`, `item`, `segments` |
-//! | `run/` | what a run owns: the services above, each with its lock | `item` |
+//! | `lifecycle/` | the one loop; how runs are paused | `run`, `item`, `segments` |
+//! | `run/` | what a run owns: the services above, each with its lock | `shared`, `item` |
+//! | `shared/` | what all runs share; generic over their work | `item` |
 //! | `item/` | the nouns of a row in progress | `segments` |
 //! | `segments/` | one file in segments: a state machine, generic over its item | |
 //!
-//! Imports lead down this table, except that [`Outcomes`] keeps the handle alive, and that tests
-//! use all. Within a folder, files may import what stands in its `mod.rs`. `intake` and
-//! `lifecycle` are the methods of `Run`, where several services meet.
-//! `.ci/circles` finds files that import each other.
+//! Imports lead down this table, except that tests use all. Within a folder, files may import what
+//! stands in its `mod.rs`. `intake` and `lifecycle` are the methods of `Run`, where several
+//! services meet. `.ci/circles` finds files that import each other.
 //!
 //! | lock | owner | taken while it is held |
 //! |---|---|---|
+//! | folders that are open | `run/folder` | members of a folder |
 //! | rows on the disk | `run/spill` | schedule, window |
 //! | segments of a file | `segments/download` | schedule, bytes of its part |
-//! | origins that want one connection | `Run` | schedule, robots |
-//! | schedule | `run/dispatcher` | robots, a lane's slot, the committer |
-//! | robots | `run/robots` | none |
+//! | origins that want one connection | `Services` | schedule, robots |
+//! | schedule | `shared/dispatcher` | robots, a lane's slot, the committer |
+//! | robots | `shared/robots` | none |
+//! | parked items | `run/control` | none |
 //! | names and followers | `run/naming` | none |
 //! | window | `run/window` | none |
-//! | a lane's slot | `run/handover` | none |
+//! | a lane's slot | `shared/handover` | none |
 //!
-//! To stop the run, the token is cancelled first; then queues, gate and spill are emptied, each
-//! under its lock: what is added under the same lock either sees the token, or is found there.
+//! To stop or pause a run, its phase changes first; then lanes are interrupted, and queues, gate
+//! and spill are emptied, each under its lock: what is added under the same lock either sees the
+//! phase, or is found there.
 
 mod events;
 mod handle;
@@ -280,7 +285,7 @@ impl Drop for Inner {
                 let _ = thread.join();
             }
         }
-        self.runs.wait_for_readers(READ_GRACE);
+        self.runs.readers.close(READ_GRACE);
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::{RunId, Schedule};
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Takes back work of a run that waits for hosts that are set aside, but for the first `keep` of
-    /// each and what may not go: with each host's key.
+    /// Takes back work of a run that waits for hosts that are set aside, but for the first `keep`
+    /// of each and what may not go: with each host's key.
     pub(crate) fn take_back(
         &mut self,
         run: RunId,

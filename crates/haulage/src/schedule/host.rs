@@ -216,8 +216,8 @@ impl<W, L, S> Host<W, L, S> {
         self.limit().saturating_sub(self.busy)
     }
 
-    /// Takes the next piece of work that `pop` takes out of the queue, with its run. It is in flight
-    /// from now on.
+    /// Takes the next piece of work that `pop` takes out of the queue, with its run. It is in
+    /// flight from now on.
     pub(super) fn take(
         &mut self,
         pop: impl FnOnce(&mut Lines<W>) -> Option<(RunId, W)>,

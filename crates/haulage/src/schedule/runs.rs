@@ -63,8 +63,8 @@ impl Runs {
         }))
     }
 
-    /// Forgets a run of which nothing waits, once nothing of it is in flight. Returns the hosts that
-    /// stood in its line.
+    /// Forgets a run of which nothing waits, once nothing of it is in flight. Returns the hosts
+    /// that stood in its line.
     pub(super) fn remove(&mut self, run: RunId) -> Vec<HostId> {
         self.note_all(run);
         let left = self.leave(run);
@@ -104,8 +104,8 @@ impl Runs {
         }
     }
 
-    /// Counts work of a run that is no longer in flight. Returns the hosts that may go on with other
-    /// work of it.
+    /// Counts work of a run that is no longer in flight. Returns the hosts that may go on with
+    /// other work of it.
     pub(super) fn end(&mut self, run: RunId) -> Vec<HostId> {
         let Some(known) = self.all.get_mut(run.0) else {
             return Vec::new();
@@ -175,8 +175,8 @@ impl Runs {
         self.proven > 0 || unproven_may && self.unproven > 0
     }
 
-    /// Returns whether a host waits that could have the next slot, for work that is more urgent than
-    /// this.
+    /// Returns whether a host waits that could have the next slot, for work that is more urgent
+    /// than this.
     pub(super) fn are_more_urgent_due(&self, than: Priority, unproven_may: bool) -> bool {
         let more_urgent = &self.waiting[than as usize + 1..];
         let mut runs = more_urgent.iter().flatten();

@@ -41,8 +41,8 @@ impl Turns {
         self.proven.is_empty() && self.unproven.is_empty()
     }
 
-    /// Takes the host whose turn it is, and returns whether it is proven. `unproven_may`: there is a
-    /// slot for a host that has not answered yet.
+    /// Takes the host whose turn it is, and returns whether it is proven. `unproven_may`: there is
+    /// a slot for a host that has not answered yet.
     pub(super) fn pop(&mut self, unproven_may: bool) -> Option<(HostId, bool)> {
         let is_unprovens = unproven_may && (!self.unproven_was_last || self.proven.is_empty());
         let unproven = is_unprovens.then(|| self.unproven.pop_front()).flatten();

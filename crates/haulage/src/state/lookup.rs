@@ -58,8 +58,8 @@ impl Lookup {
         self.cursor(input).pass(row);
     }
 
-    /// What is known of the next row of an input, of a run that has this added to the numbers of its
-    /// rows.
+    /// What is known of the next row of an input, of a run that has this added to the numbers of
+    /// its rows.
     pub(super) fn recall(
         &mut self,
         store: &mut Store,

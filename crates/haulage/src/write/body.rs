@@ -111,8 +111,8 @@ impl Body {
         result
     }
 
-    /// These were all: closes the file, if it is what it should be, with the length that its response
-    /// promised and the one that its row says.
+    /// These were all: closes the file, if it is what it should be, with the length that its
+    /// response promised and the one that its row says.
     pub(super) fn finish(
         &mut self,
         (promised, size): (Option<u64>, Option<u64>),

@@ -80,8 +80,8 @@ impl Committer {
         durability: Durability,
     ) -> Self {
         Self(Arc::new(Shared {
-            // What keeps no files has nothing that could be lost.
-            durability: if storage.kept().is_some() {
+            // What keeps no files, or keeps them in memory, has nothing that could be synced.
+            durability: if storage.kept().is_some() && storage.memory.is_none() {
                 durability
             } else {
                 Durability::None

@@ -100,8 +100,8 @@ fn size(file: BorrowedFd<'_>) -> Option<u64> {
     Some(about.f_blocks.saturating_mul(about.f_frsize))
 }
 
-/// What is to stay free of a file system of this size: [`RunOptions::DEFAULT_MIN_FREE`], or a fiftieth
-/// of it if that is less.
+/// What is to stay free of a file system of this size: [`RunOptions::DEFAULT_MIN_FREE`], or a
+/// fiftieth of it if that is less.
 fn spare(size: Option<u64>) -> u64 {
     let share = size.map_or(u64::MAX, |size| size / 50);
     share.min(RunOptions::DEFAULT_MIN_FREE)

@@ -100,8 +100,8 @@ fn paused_runs_take_little_memory_and_no_thread() {
     let taken = memory() - before;
     assert!(taken <= 40 << 20, "{} KiB", taken >> 10);
     let paused = threads_and_descriptors();
-    // The folder has one that records, whoever uses it.
-    assert!(paused.0.len() <= idle.0.len() + 1, "{:?}", paused.0);
+    // Those of the engine, and one that records in the folder, however many runs use it.
+    assert!(paused.0.len() <= 8, "{:?}", paused.0);
     assert!(paused.1 <= idle.1 + 10, "{} of {}", paused.1, idle.1);
     // They go on all the same.
     for run in &mut runs[..20] {

@@ -11,6 +11,7 @@ use crate::engine::item::outcome;
 use crate::engine::item::{Item, Keys};
 use crate::engine::run::Run;
 use crate::engine::run::naming::Admitted;
+use crate::engine::run::readers::Read;
 use crate::engine::run::sources::{NextSource, Source};
 use crate::engine::run::window::Entry;
 use crate::engine::run::work::Work;
@@ -24,20 +25,22 @@ use crate::state::{Ask, Waiting};
 /// How many rows of each host stay in memory: it may answer again at any moment.
 const KEEP: usize = 64;
 
-/// Reads what a run is still to read, until there is nothing more or no room for it.
-fn read(run: &Arc<Run>) {
-    loop {
-        match run.sources.next() {
-            NextSource::Read(source) => {
-                if !read_source(run, source) {
-                    return;
+impl Read for Run {
+    /// Reads what the run is still to read, until there is nothing more or no room for it.
+    fn read(self: Arc<Self>) {
+        loop {
+            match self.sources.next() {
+                NextSource::Read(source) => {
+                    if !read_source(&self, source) {
+                        return;
+                    }
                 }
-            }
-            NextSource::Wait => return,
-            NextSource::End => {
-                run.ledger.input_read();
-                run.services.dispatcher.input_ended(run.id);
-                return run.follow(run.ledger.input_ended());
+                NextSource::Wait => return,
+                NextSource::End => {
+                    self.ledger.input_read();
+                    self.services.dispatcher.input_ended(self.id);
+                    return self.follow(self.ledger.input_ended());
+                }
             }
         }
     }
@@ -75,23 +78,13 @@ fn read_source(run: &Arc<Run>, mut source: Box<Source>) -> bool {
 }
 
 impl Run {
-    /// Reads on, if there is something to read: on a thread of its own, for as long as there is room
-    /// for rows.
+    /// Reads on, if there is something to read: on a thread of its own, for as long as there is
+    /// room for rows.
     pub(crate) fn read_on(self: &Arc<Self>) {
         if self.is_paused() || !self.sources.begin() {
             return;
         }
-        self.runs.reader_begins();
-        let run = Arc::clone(self);
-        let thread = thread::Builder::new().name("haulage-intake".into());
-        let started = thread.spawn(move || {
-            read(&run);
-            let runs = Arc::clone(&run.runs);
-            drop(run);
-            runs.reader_ends();
-        });
-        if let Err(cause) = started {
-            self.runs.reader_ends();
+        if let Err(cause) = self.runs.readers.submit(Arc::clone(self)) {
             let what = format!("no thread could be started that reads the list: {cause}");
             self.stop(Error::new(ErrorKind::Disk, what).caused_by(cause));
         }

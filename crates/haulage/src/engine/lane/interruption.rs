@@ -6,8 +6,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::engine::run::Run;
 
-/// Tells a lane that the run which it works for is paused or being stopped, or that the row which it
-/// fetches is removed.
+/// Tells a lane that the run which it works for is paused or being stopped, or that the row which
+/// it fetches is removed.
 ///
 /// It is kept from one piece of work to the next: to register with the run for each would cost more
 /// than to look at it.

@@ -202,8 +202,8 @@ impl Attempt<'_> {
         ControlFlow::Continue(fine)
     }
 
-    /// Stops in the middle of work. Breaks when the run is being stopped; otherwise the lane goes on
-    /// with other work.
+    /// Stops in the middle of work. Breaks when the run is being stopped; otherwise the lane goes
+    /// on with other work.
     fn stop(&mut self) -> ControlFlow<(), bool> {
         self.link.interrupted();
         match self.run.control.phase() {

@@ -103,8 +103,8 @@ impl Run {
     }
 
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
-    /// it, of whichever run. `overloaded`: when the request was sent which has shown that it has too
-    /// much to do. `false` when it is given up.
+    /// it, of whichever run. `overloaded`: when the request was sent which has shown that it has
+    /// too much to do. `false` when it is given up.
     pub(crate) fn host_failed(
         self: &Arc<Self>,
         host: HostId,

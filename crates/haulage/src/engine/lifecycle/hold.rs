@@ -1,5 +1,5 @@
-//! How a run is paused and resumed, how a row is removed, and what becomes of work that is under way
-//! or waits then.
+//! How a run is paused and resumed, how a row is removed, and what becomes of work that is under
+//! way or waits then.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
 //! the same way share it: one place below `.haul/`, one database, one thread that records.
 //!
-//! To what is recorded they are one run. Each has a range of row numbers of its own there: the first
-//! one those of its rows, any other one higher ones.
+//! To what is recorded they are one run. Each has a range of row numbers of its own there: the
+//! first one those of its rows, any other one higher ones.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;

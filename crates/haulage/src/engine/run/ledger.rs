@@ -221,6 +221,11 @@ impl Ledger {
         self.window.come_back(rows);
     }
 
+    /// Returns whether rows have been read that have no outcome.
+    pub(crate) fn has_open_rows(&self) -> bool {
+        self.window.has_open_rows()
+    }
+
     /// Returns whether more rows may come back.
     pub(crate) fn has_room(&self) -> bool {
         self.window.has_room()

@@ -7,6 +7,7 @@ pub(crate) mod folder;
 pub(crate) mod ledger;
 pub(crate) mod naming;
 pub(crate) mod parts;
+pub(crate) mod readers;
 pub(crate) mod runs;
 pub(crate) mod sources;
 pub(crate) mod spill;

@@ -206,8 +206,8 @@ impl Parts {
         if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
-    /// Leaves a partial file to another run of the same engine that asks for the same, or to the next
-    /// run.
+    /// Leaves a partial file to another run of the same engine that asks for the same, or to the
+    /// next run.
     pub(crate) fn leave(&self, progress: &Progress) {
         if let (Some(state), Some(partial)) = (&self.state, &progress.partial) {
             state.leave(partial);

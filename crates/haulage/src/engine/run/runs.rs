@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::Run;
+use super::readers::Readers;
 use crate::engine::shared::host_key;
 use crate::event::Event;
 use crate::schedule::News;
@@ -16,8 +17,10 @@ use crate::sync::lock;
 pub(crate) struct Runs {
     next: AtomicU64,
     state: Mutex<State>,
-    /// Told when a run is over, or a thread that reads has ended.
+    /// Told when a run is over.
     changed: Condvar,
+    /// Threads that read the lists of runs.
+    pub(crate) readers: Arc<Readers<Run>>,
 }
 
 #[derive(Default)]
@@ -25,8 +28,6 @@ struct State {
     all: HashMap<u64, Weak<Run>>,
     /// Runs that read on when there is room for more rows.
     stalled: Vec<Arc<Run>>,
-    /// Threads that read.
-    readers: usize,
 }
 
 impl Runs {
@@ -53,10 +54,10 @@ impl Runs {
         state.all.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Tells the runs that have something in flight what has become of a host.
+    /// Tells the runs that go on, and have rows that have not ended, what has become of a host.
     pub(crate) fn tell(&self, news: &News) {
         for run in self.all() {
-            if run.in_flight.count() > 0 {
+            if !run.is_held_back() && run.ledger.has_open_rows() {
                 run.ledger.emit(event(news));
             }
         }
@@ -88,33 +89,11 @@ impl Runs {
         is_any
     }
 
-    /// Counts a thread that reads.
-    pub(crate) fn reader_begins(&self) {
-        lock(&self.state).readers += 1;
-    }
-
-    /// Counts a thread that has ended.
-    pub(crate) fn reader_ends(&self) {
-        lock(&self.state).readers -= 1;
-        self.changed.notify_all();
-    }
-
     /// Waits until all runs are over, or this time has passed.
     pub(crate) fn wait_until_over(&self, most: Duration) {
-        self.wait_while(most, |state| !state.all.is_empty());
-    }
-
-    /// Waits until no thread reads, or this time has passed: one may be held up by its source.
-    pub(crate) fn wait_for_readers(&self, most: Duration) {
-        self.wait_while(most, |state| state.readers > 0);
-    }
-
-    fn wait_while(&self, most: Duration, still: impl Fn(&State) -> bool) {
-        let until = Instant::now() + most;
-        let left = until.saturating_duration_since(Instant::now());
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.state), left, |state| still(state));
+        let state = lock(&self.state);
+        let is_any = |state: &mut State| !state.all.is_empty();
+        let waited = self.changed.wait_timeout_while(state, most, is_any);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -83,8 +83,8 @@ impl Sources {
         }
     }
 
-    /// Returns whether a thread is to be started that reads: there is something to do, and none does
-    /// it.
+    /// Returns whether a thread is to be started that reads: there is something to do, and none
+    /// does it.
     pub(crate) fn begin(&self) -> bool {
         let mut state = lock(&self.0);
         let is_due = !state.waiting.is_empty() || state.phase == Phase::Closed;

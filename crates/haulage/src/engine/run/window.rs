@@ -138,6 +138,11 @@ impl Window {
         state.ends()
     }
 
+    /// Returns whether rows have been read that have no outcome.
+    pub(crate) fn has_open_rows(&self) -> bool {
+        self.lock().unsettled > 0
+    }
+
     /// Outcomes were received, or will never be.
     pub(crate) fn leave(&self, rows: usize) {
         let mut state = self.lock();

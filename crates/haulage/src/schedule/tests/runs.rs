@@ -245,12 +245,12 @@ impl Simulation {
             && entry.key().0 <= self.now
         {
             let flight = entry.remove();
-            self.end(flight);
+            self.end(&flight);
         }
         self.hand_out();
     }
 
-    fn end(&mut self, flight: Flight) {
+    fn end(&mut self, flight: &Flight) {
         let (id, row) = (self.runs[flight.row.run].id, flight.row);
         if flight.is_fine {
             *self.done.entry(row).or_default() += 1;
@@ -296,7 +296,7 @@ impl Simulation {
         assert_eq!(self.runs[row.run].state, State::Running, "{row:?}");
         let at_host = |flight: &&Flight| flight.row.host == row.host;
         let others = self.flights.values().filter(at_host).count();
-        let elapsed = (self.now - self.start).as_millis() as u64;
+        let elapsed = u64::try_from((self.now - self.start).as_millis()).unwrap();
         let (is_fine, takes) = match self.habits[usize::try_from(row.host).unwrap()] {
             Habit::Fast => (true, self.random.u64(1..50)),
             Habit::Slow => (true, self.random.u64(500..5000)),
@@ -396,7 +396,7 @@ fn a_hundred_thousand_rows_of_two_runs_take_turns() {
             last[1] = Some(number);
         }
         // A host may have two of the four, so neither run is ever far behind.
-        let is_over = done.iter().any(|done| *done == 50_000);
+        let is_over = done.contains(&50_000);
         assert!(
             is_over || done[0].abs_diff(done[1]) <= done[0].max(done[1]) / 2 + 16,
             "{done:?}"

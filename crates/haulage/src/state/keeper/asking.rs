@@ -103,8 +103,8 @@ impl State {
         is_taken.then_some(assembly)
     }
 
-    /// Returns what is known of the next row of a run, which has `first_row` added to the numbers of
-    /// its rows here; `None` if nothing is. Rows are looked up in their order.
+    /// Returns what is known of the next row of a run, which has `first_row` added to the numbers
+    /// of its rows here; `None` if nothing is. Rows are looked up in their order.
     ///
     /// # Errors
     /// Of kind `disk`, when what was recorded cannot be read.

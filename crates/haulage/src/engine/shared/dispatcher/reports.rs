@@ -12,8 +12,9 @@ use crate::options::RetryPolicy;
 use crate::schedule::{HostId, Lease, Next, Path, Protocol, Seen, Way};
 
 impl<W: Dispatched> Dispatcher<W> {
-    /// Returns what a lane does next whose last piece of work, of the run that counts it in `ended`,
-    /// has shown this of its host. `streams` is what its connection allows, if that is new.
+    /// Returns what a lane does next whose last piece of work, of the run that counts it in
+    /// `ended`, has shown this of its host. `streams` is what its connection allows, if that is
+    /// new.
     pub(crate) fn next(
         &self,
         host: HostId,
