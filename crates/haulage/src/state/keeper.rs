@@ -20,7 +20,7 @@ use super::left::Leftovers;
 use super::lists::Lists;
 use super::lookup::Lookup;
 use super::parts::{Progress, Recorded, Unfinished};
-use super::record::Record;
+use super::record::{Failure, Record};
 use super::store::{Access, Pass, Store};
 use crate::error::Error;
 use crate::event::Warning;
@@ -77,8 +77,6 @@ pub(crate) struct State {
     pending: Mutex<Pending>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// All rows of all inputs have been looked up.
-    input_ended: AtomicBool,
 }
 
 #[derive(Default)]
@@ -87,6 +85,13 @@ struct Pending {
     /// Outcomes that nobody is told of before they are recorded, each with what is added to the
     /// numbers of its run's rows.
     held: Vec<(u64, Outcome)>,
+    /// How many were added so far, and how many of those have been recorded.
+    added: u64,
+    recorded: u64,
+    /// Runs that have ended wait for what they have added.
+    waited_for: usize,
+    /// Why nothing more is recorded.
+    failure: Option<Failure>,
     closed: bool,
 }
 
@@ -97,6 +102,13 @@ pub(crate) struct Ending {
     pub(crate) complete: bool,
     /// Every item's file is there.
     pub(crate) everything_is_there: bool,
+}
+
+impl Pending {
+    /// Returns whether others are to join the group.
+    fn gathers(&self) -> bool {
+        (1..GROUP).contains(&self.records.len()) && self.waited_for == 0
+    }
 }
 
 impl State {
@@ -154,7 +166,6 @@ impl State {
             pending: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
-            input_ended: AtomicBool::new(false),
         })
     }
 
@@ -197,6 +208,7 @@ impl State {
                     let held = {
                         let mut pending = lock(&state.pending);
                         pending.closed = true;
+                        pending.failure = Some(Failure::of(&error));
                         std::mem::take(&mut pending.held)
                     };
                     state.changed.notify_all();
@@ -219,17 +231,22 @@ impl State {
         };
         loop {
             let pending = lock(&self.pending);
-            let pending = self.wait_while(pending, PROGRESS, |waiting| waiting == 0);
-            let mut pending =
-                self.wait_while(pending, gather, |waiting| (1..GROUP).contains(&waiting));
+            let pending = self.wait_while(pending, PROGRESS, |waiting| waiting.records.is_empty());
+            let mut pending = self.wait_while(pending, gather, Pending::gathers);
             if pending.closed {
                 return Ok(());
             }
             // The memory of the one before is used again.
             std::mem::swap(&mut pending.records, &mut group);
+            let recorded = pending.added;
+            let together = if pending.waited_for > 0 {
+                Duration::ZERO
+            } else {
+                TOGETHER
+            };
             let mut held = std::mem::take(&mut pending.held);
             drop(pending);
-            if let Err(error) = self.record(&mut group, TOGETHER) {
+            if let Err(error) = self.record(&mut group, together) {
                 held.append(&mut lock(&self.pending).held);
                 lock(&self.pending).held = held;
                 return Err(error);
@@ -238,18 +255,19 @@ impl State {
                 ended(first, held);
             }
             group.clear();
+            lock(&self.pending).recorded = recorded;
             self.changed.notify_all();
         }
     }
 
-    /// Waits while so many records wait, but not longer than this, nor beyond the end.
+    /// Waits while this holds, but not longer than `most`, nor beyond the end.
     fn wait_while<'a>(
         &self,
         pending: MutexGuard<'a, Pending>,
         most: Duration,
-        so_many: impl Fn(usize) -> bool,
+        holds: impl Fn(&Pending) -> bool,
     ) -> MutexGuard<'a, Pending> {
-        let still = |pending: &mut Pending| so_many(pending.records.len()) && !pending.closed;
+        let still = |pending: &mut Pending| holds(pending) && !pending.closed;
         let waited = self.changed.wait_timeout_while(pending, most, still);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
@@ -272,6 +290,7 @@ impl State {
             Durability::Each => self.syncs.all(),
         };
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
+        lock(&self.lookup).number(group);
         // Most of them are appended then.
         group.sort_unstable_by_key(|record| record.row);
         self.write(group, progress)
@@ -313,6 +332,7 @@ impl State {
         let mut pending = lock(&self.pending);
         if !pending.closed {
             pending.records.push(record);
+            pending.added += 1;
             // The thread looks once a second, unless this is the first one, or makes a group.
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();
@@ -333,9 +353,10 @@ impl State {
         }
     }
 
-    /// There are no more rows: what is recorded of others can go.
-    pub(crate) fn input_ended(&self) {
-        self.input_ended.store(true, Ordering::Release);
+    /// Notes that all rows of a run have been looked up: what is recorded of others in its lists
+    /// can go.
+    pub(crate) fn input_ended(&self, first_row: u64) {
+        lock(&self.lookup).input_read(first_row);
     }
 }
 

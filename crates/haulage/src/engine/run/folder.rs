@@ -1,8 +1,9 @@
 //! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
 //! the same way share it: one place below `.haul/`, one database, one thread that records.
 //!
-//! To what is recorded they are one run. Each has a range of row numbers of its own there: the first
-//! one those of its rows, any other one higher ones.
+//! Until a row is recorded, its number also names its run: each run adds its own `first_row`. In the
+//! database, rows have their numbers in the list; only a list that several runs read has ranges of
+//! higher numbers for all but the first of them.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -198,6 +199,9 @@ impl Place {
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
     pub(crate) fn leave(&self, own: Ending) -> Result<(), Error> {
+        if let Some(state) = &self.folder.state {
+            state.run_ended(self.first_row, own);
+        }
         let ending = {
             // In this order, as where a run enters.
             let mut open = self.shared_by.as_ref().map(|(all, _)| lock(&all.open));
@@ -206,7 +210,10 @@ impl Place {
             members.ending.complete &= own.complete;
             members.ending.everything_is_there &= own.everything_is_there;
             if !members.runs.is_empty() {
-                return Ok(());
+                drop(members);
+                drop(open);
+                let state = self.folder.state.as_ref();
+                return state.map_or(Ok(()), |state| state.wait_until_recorded());
             }
             if let (Some(open), Some((_, key))) = (&mut open, &self.shared_by) {
                 open.insert(key.clone(), Use::Closing);

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Ending, GRACE, State, lock};
+use super::{Ending, GRACE, State, lock, wait};
 use crate::error::Error;
 use crate::options::Workspace;
-use crate::state::record::Record;
+use crate::state::record::{Failure, Record};
 use crate::state::store::Access;
 
 impl State {
@@ -19,7 +19,42 @@ impl State {
         earlier.chain(ours.iter().map(|part| part.number)).collect()
     }
 
-    /// The run is over: records the rest. Whether a later run needs what is recorded.
+    /// Notes how a run was that is over.
+    pub(crate) fn run_ended(&self, first_row: u64, ending: Ending) {
+        if ending.complete {
+            lock(&self.lookup).completed(first_row);
+        }
+    }
+
+    /// Waits until what a run has added is recorded, which is over while others go on: those that
+    /// begin from now on know of it. What runs of URLs add is of use only if they are interrupted,
+    /// so that nobody waits for it.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when it could not be recorded.
+    pub(crate) fn wait_until_recorded(&self) -> Result<(), Error> {
+        if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
+            return Ok(());
+        }
+        let mut pending = lock(&self.pending);
+        let added = pending.added;
+        pending.waited_for += 1;
+        self.changed.notify_all();
+        while pending.recorded < added && pending.failure.is_none() {
+            pending = wait(&self.changed, pending);
+        }
+        pending.waited_for -= 1;
+        if let Some(failure) = &pending.failure {
+            return Err(failure.to_error());
+        }
+        drop(pending);
+        if added > 0 {
+            self.knows.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// The last run is over: records the rest. Whether a later run needs what is recorded.
     ///
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
@@ -51,7 +86,17 @@ impl State {
 
     /// Records the rest of a run of lists.
     fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
-        self.record(rest, Duration::ZERO)?;
+        let recorded = self.record(rest, Duration::ZERO);
+        {
+            // A run that has ended just now may wait for what it has added.
+            let mut pending = lock(&self.pending);
+            match &recorded {
+                Ok(()) => pending.recorded = pending.added,
+                Err(error) => pending.failure = Some(Failure::of(error)),
+            }
+            self.changed.notify_all();
+        }
+        recorded?;
         self.tidy(ending)?;
         self.leave_recorded()?;
         Ok(true)
@@ -82,15 +127,15 @@ impl State {
         Ok(is_needed)
     }
 
-    /// Forgets what belongs to no row any more, if all rows have been seen.
+    /// Forgets what belongs to no row any more, in lists of which all rows have been seen.
     fn tidy(&self, ending: Ending) -> Result<(), Error> {
-        if !self.input_ended.load(Ordering::Acquire) {
-            return Ok(());
-        }
         let parts = self.assemblies.all();
         let in_use: HashSet<u64> = parts.iter().map(|part| part.number).collect();
         let lookup = lock(&self.lookup);
-        self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
+        self.change(|store| {
+            store.tidy(lookup.lasts(true), true, &in_use)?;
+            store.tidy(lookup.lasts(false), ending.complete, &in_use)
+        })
     }
 
     /// Says which parts are to stay when the run is over.
