@@ -88,11 +88,17 @@ struct Pending {
     /// How many were added so far, and how many of those have been recorded.
     added: u64,
     recorded: u64,
-    /// Runs that have ended wait for what they have added.
-    waited_for: usize,
+    /// Runs that have ended, and wait until what they have added is recorded.
+    waiting: Vec<Waiting>,
     /// Why nothing more is recorded.
     failure: Option<Failure>,
     closed: bool,
+}
+
+/// Waits until so many records are in the database.
+struct Waiting {
+    added: u64,
+    tell: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
 
 /// How a run was.
@@ -107,7 +113,13 @@ pub(crate) struct Ending {
 impl Pending {
     /// Returns whether others are to join the group.
     fn gathers(&self) -> bool {
-        (1..GROUP).contains(&self.records.len()) && self.waited_for == 0
+        (1..GROUP).contains(&self.records.len()) && self.waiting.is_empty()
+    }
+
+    /// Takes those who wait for no more records than these.
+    fn take_waiting(&mut self, recorded: u64) -> Vec<Waiting> {
+        let is_over = |waiting: &mut Waiting| waiting.added <= recorded;
+        self.waiting.extract_if(.., is_over).collect()
     }
 }
 
@@ -208,10 +220,9 @@ impl State {
                     let held = {
                         let mut pending = lock(&state.pending);
                         pending.closed = true;
-                        pending.failure = Some(Failure::of(&error));
                         std::mem::take(&mut pending.held)
                     };
-                    state.changed.notify_all();
+                    state.note_recorded(Err(&error));
                     failed(error);
                     for (first, held) in held {
                         ended(first, held);
@@ -239,10 +250,10 @@ impl State {
             // The memory of the one before is used again.
             std::mem::swap(&mut pending.records, &mut group);
             let recorded = pending.added;
-            let together = if pending.waited_for > 0 {
-                Duration::ZERO
-            } else {
+            let together = if pending.waiting.is_empty() {
                 TOGETHER
+            } else {
+                Duration::ZERO
             };
             let mut held = std::mem::take(&mut pending.held);
             drop(pending);
@@ -255,8 +266,7 @@ impl State {
                 ended(first, held);
             }
             group.clear();
-            lock(&self.pending).recorded = recorded;
-            self.changed.notify_all();
+            self.note_recorded(Ok(recorded));
         }
     }
 

@@ -193,12 +193,15 @@ impl Place {
         }
     }
 
-    /// Leaves the folder, since the run is over. The last one closes it: what was written and
-    /// recorded is complete then, and what nobody needs any more is removed.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when the rest could not be recorded.
-    pub(crate) fn leave(&self, own: Ending) -> Result<(), Error> {
+    /// Leaves the folder, since the run is over, and says so when what it has done is recorded. The
+    /// last one closes the folder: what was written and recorded is complete then, and what nobody
+    /// needs any more is removed. `left` is given an error of kind `disk` when the rest could not
+    /// be recorded.
+    pub(crate) fn leave(
+        &self,
+        own: Ending,
+        left: impl FnOnce(Result<(), Error>) + Send + 'static,
+    ) {
         if let Some(state) = &self.folder.state {
             state.run_ended(self.first_row, own);
         }
@@ -213,7 +216,10 @@ impl Place {
                 drop(members);
                 drop(open);
                 let state = self.folder.state.as_ref();
-                return state.map_or(Ok(()), |state| state.wait_until_recorded());
+                return match state {
+                    Some(state) => state.when_recorded(left),
+                    None => left(Ok(())),
+                };
             }
             if let (Some(open), Some((_, key))) = (&mut open, &self.shared_by) {
                 open.insert(key.clone(), Use::Closing);
@@ -225,7 +231,7 @@ impl Place {
             lock(&all.open).remove(key);
             all.closed.notify_all();
         }
-        closed
+        left(closed);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Ending, GRACE, State, lock, wait};
+use super::{Ending, GRACE, State, Waiting, lock};
 use crate::error::Error;
 use crate::options::Workspace;
 use crate::state::record::{Failure, Record};
@@ -26,32 +26,55 @@ impl State {
         }
     }
 
-    /// Waits until what a run has added is recorded, which is over while others go on: those that
-    /// begin from now on know of it. What runs of URLs add is of use only if they are interrupted,
-    /// so that nobody waits for it.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when it could not be recorded.
-    pub(crate) fn wait_until_recorded(&self) -> Result<(), Error> {
+    /// Says when all that was added so far is recorded, or why it could not be: for a run that is
+    /// over while others go on. Those that begin after that know of it. What runs of URLs add is of
+    /// use only if they are interrupted, so that nobody waits for it.
+    pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
         if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
-            return Ok(());
+            return tell(Ok(()));
         }
-        let mut pending = lock(&self.pending);
-        let added = pending.added;
-        pending.waited_for += 1;
+        let answer = {
+            let mut pending = lock(&self.pending);
+            let is_recorded = pending.recorded == pending.added;
+            match &pending.failure {
+                Some(failure) => Err(failure.to_error()),
+                None if is_recorded => Ok(()),
+                None => {
+                    let added = pending.added;
+                    let tell = Box::new(tell);
+                    pending.waiting.push(Waiting { added, tell });
+                    self.changed.notify_all();
+                    return;
+                }
+            }
+        };
+        tell(answer);
+    }
+
+    /// Notes that this many records are in the database, or why they are not, and tells those who
+    /// wait for that.
+    pub(super) fn note_recorded(&self, recorded: Result<u64, &Error>) {
+        let told = {
+            let mut pending = lock(&self.pending);
+            let until = match recorded {
+                Ok(recorded) => {
+                    pending.recorded = recorded;
+                    recorded
+                }
+                Err(error) => {
+                    pending.failure = Some(Failure::of(error));
+                    u64::MAX
+                }
+            };
+            pending.take_waiting(until)
+        };
         self.changed.notify_all();
-        while pending.recorded < added && pending.failure.is_none() {
-            pending = wait(&self.changed, pending);
-        }
-        pending.waited_for -= 1;
-        if let Some(failure) = &pending.failure {
-            return Err(failure.to_error());
-        }
-        drop(pending);
-        if added > 0 {
+        if !told.is_empty() && recorded.is_ok() {
             self.knows.store(true, Ordering::Release);
         }
-        Ok(())
+        for waiting in told {
+            (waiting.tell)(recorded.map(|_| ()).map_err(|error| Failure::of(error).to_error()));
+        }
     }
 
     /// The last run is over: records the rest. Whether a later run needs what is recorded.
@@ -87,15 +110,8 @@ impl State {
     /// Records the rest of a run of lists.
     fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
         let recorded = self.record(rest, Duration::ZERO);
-        {
-            // A run that has ended just now may wait for what it has added.
-            let mut pending = lock(&self.pending);
-            match &recorded {
-                Ok(()) => pending.recorded = pending.added,
-                Err(error) => pending.failure = Some(Failure::of(error)),
-            }
-            self.changed.notify_all();
-        }
+        let added = lock(&self.pending).added;
+        self.note_recorded(recorded.as_ref().map(|()| added));
         recorded?;
         self.tidy(ending)?;
         self.leave_recorded()?;
