@@ -142,7 +142,7 @@ impl Engine {
             tell: Box::new(move |news| told.tell(&news)),
             look: Box::new(move || looked_at.read_on()),
         };
-        let services = Arc::new(Services::start(&options, lanes, hooks)?);
+        let services = Arc::new(Services::start(&options, lanes, hooks));
         // From here on, dropping it ends the threads that have started.
         let mut inner = Inner {
             services,

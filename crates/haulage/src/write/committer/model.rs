@@ -34,7 +34,7 @@ fn committer(durability: Durability) -> (FakeDisk, Arc<Committer>) {
     let shared = Storage::of(Arc::new(disk.clone()));
     let pool = BlockingPool::with_patience("model", 2, Duration::from_millis(1));
     let syncs = Arc::new(Syncs::new(Arc::clone(&shared)));
-    let committer = Committer::new(shared, syncs, Arc::new(pool.unwrap()), durability);
+    let committer = Committer::new(shared, syncs, Arc::new(pool), durability);
     (disk, Arc::new(committer))
 }
 
