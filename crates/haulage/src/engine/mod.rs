@@ -193,20 +193,20 @@ impl Engine {
                     let place = StatePlace::alone(path);
                     State::open(place, &options, Arc::clone(&storage)).ok()
                 });
-                alone(storage, state.map(Arc::new))?
+                alone(storage, state.map(Arc::new))
             }
             (Destination::Directory(path), Purpose::Download) => {
                 self.0.folders.enter(path, &options, pool)?
             }
             (Destination::Output(output), _) => {
-                alone(Storage::of(Arc::new(Stream::new(output.clone()))), None)?
+                alone(Storage::of(Arc::new(Stream::new(output.clone()))), None)
             }
             (Destination::Memory { limit }, _) => {
                 let memory = Storage::memory(*limit);
                 // A file that waits for further requests would hold memory which those that are
                 // under way wait for.
                 options.split = 1;
-                alone(memory, None)?
+                alone(memory, None)
             }
         };
         Ok(self.open_at(options, headers, place))
@@ -222,7 +222,7 @@ impl Engine {
     ) -> Result<RunHandle, Error> {
         let pool = &self.0.services.pool;
         let headers = self.0.headers(&options)?;
-        let place = Place::alone(storage, state, pool, options.durability)?;
+        let place = Place::alone(storage, state, pool, options.durability);
         Ok(self.open_at(options, headers, place))
     }
 

@@ -6,10 +6,9 @@ mod damaged;
 mod earlier;
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -76,7 +75,9 @@ pub(crate) struct State {
     recorded: Mutex<Recorded>,
     pending: Mutex<Pending>,
     changed: Condvar,
+    /// The thread that records groups, or the last one that did.
     thread: Mutex<Option<JoinHandle<()>>>,
+    told: OnceLock<Told>,
 }
 
 #[derive(Default)]
@@ -93,6 +94,16 @@ struct Pending {
     /// Why nothing more is recorded.
     failure: Option<Failure>,
     closed: bool,
+    /// There is a thread that records.
+    has_thread: bool,
+    /// Somebody has begun to bring bytes of a part since the thread looked last.
+    expects_progress: bool,
+}
+
+/// Those who are told what comes of it.
+struct Told {
+    failed: Mutex<Option<Box<dyn FnOnce(Error) + Send>>>,
+    ended: Box<dyn Fn(u64, Outcome) + Send + Sync>,
 }
 
 /// Waits until so many records are in the database.
@@ -178,6 +189,7 @@ impl State {
             pending: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
+            told: OnceLock::new(),
         })
     }
 
@@ -201,39 +213,105 @@ impl State {
         Arc::clone(&self.syncs)
     }
 
-    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once,
-    /// when it cannot; `ended` of each outcome that was held until it was recorded.
+    /// Records from now on, until [`close`](Self::close), on a thread that runs while there is
+    /// something to record. `failed` is told once, when it cannot; `ended` of each outcome that was
+    /// held until it was recorded.
     pub(crate) fn start(
         self: &Arc<Self>,
         failed: impl FnOnce(Error) + Send + 'static,
-        ended: impl Fn(u64, Outcome) + Send + 'static,
-    ) -> io::Result<()> {
+        ended: impl Fn(u64, Outcome) + Send + Sync + 'static,
+    ) {
         if self.access == Access::Read {
+            return;
+        }
+        let _ = self.told.set(Told {
+            failed: Mutex::new(Some(Box::new(failed))),
+            ended: Box::new(ended),
+        });
+        let state = Arc::downgrade(self);
+        self.assemblies.when_bytes_come(move || {
+            if let Some(state) = state.upgrade() {
+                state.expect_progress();
+            }
+        });
+    }
+
+    /// Notes that bytes of a part are to come, which have to be recorded.
+    fn expect_progress(self: &Arc<Self>) {
+        let started = {
+            let mut pending = lock(&self.pending);
+            pending.expects_progress = true;
+            self.see_to_thread(&mut pending)
+        };
+        if let Err(error) = started {
+            self.fail(error);
+        }
+    }
+
+    /// Starts a thread that records, unless there is one.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when none can be started.
+    fn see_to_thread(self: &Arc<Self>, pending: &mut Pending) -> Result<(), Error> {
+        if pending.has_thread || pending.closed || self.told.get().is_none() {
             return Ok(());
         }
         let state = Arc::clone(self);
-        let thread = thread::Builder::new()
-            .name("haulage-state".into())
-            .spawn(move || {
-                if let Err(error) = state.keep(&ended) {
-                    // What has its name is done all the same.
-                    let held = {
-                        let mut pending = lock(&state.pending);
-                        pending.closed = true;
-                        std::mem::take(&mut pending.held)
-                    };
-                    state.note_recorded(Err(&error));
-                    failed(error);
-                    for (first, held) in held {
-                        ended(first, held);
-                    }
-                }
-            })?;
-        *lock(&self.thread) = Some(thread);
+        let thread = thread::Builder::new().name("haulage-state".into());
+        let thread = thread.spawn(move || {
+            if let Err(error) = state.keep() {
+                state.fail(error);
+            }
+        });
+        let thread =
+            thread.map_err(|cause| Error::disk("cannot start the thread that records", cause))?;
+        pending.has_thread = true;
+        if let Some(before) = lock(&self.thread).replace(thread) {
+            // It has ended, or has nothing left to do.
+            let _ = before.join();
+        }
         Ok(())
     }
 
-    fn keep(&self, ended: &impl Fn(u64, Outcome)) -> Result<(), Error> {
+    /// Records nothing any more.
+    fn fail(&self, error: Error) {
+        // What has its name is done all the same.
+        let held = {
+            let mut pending = lock(&self.pending);
+            pending.closed = true;
+            std::mem::take(&mut pending.held)
+        };
+        self.note_recorded(Err(&error));
+        let failed = self.told.get().and_then(|told| lock(&told.failed).take());
+        if let Some(failed) = failed {
+            failed(error);
+        }
+        self.tell(held);
+    }
+
+    fn tell(&self, held: Vec<(u64, Outcome)>) {
+        if let Some(told) = self.told.get() {
+            for (first_row, outcome) in held {
+                (told.ended)(first_row, outcome);
+            }
+        }
+    }
+
+    /// Returns whether the thread that records ends, since nothing is left to record: it has not
+    /// seen anything to record for a while, and nobody brings bytes that would have to be.
+    fn ends_thread(&self) -> bool {
+        let mut pending = lock(&self.pending);
+        let is_idle = pending.records.is_empty()
+            && pending.waiting.is_empty()
+            && !pending.expects_progress
+            && !pending.closed
+            && self.assemblies.all().iter().all(|part| part.is_settled());
+        pending.has_thread &= !is_idle;
+        is_idle
+    }
+
+    /// Records groups, until there has been nothing to record for a while.
+    fn keep(&self) -> Result<(), Error> {
         let mut group = Vec::new();
         let gather = match self.durability {
             Durability::None | Durability::Batch => GATHER,
@@ -256,17 +334,20 @@ impl State {
                 Duration::ZERO
             };
             let mut held = std::mem::take(&mut pending.held);
+            pending.expects_progress = false;
+            let is_idle = group.is_empty();
             drop(pending);
             if let Err(error) = self.record(&mut group, together) {
                 held.append(&mut lock(&self.pending).held);
                 lock(&self.pending).held = held;
                 return Err(error);
             }
-            for (first, held) in held {
-                ended(first, held);
-            }
+            self.tell(held);
             group.clear();
             self.note_recorded(Ok(recorded));
+            if is_idle && self.ends_thread() {
+                return Ok(());
+            }
         }
     }
 
@@ -330,7 +411,11 @@ impl State {
 
     /// Adds an outcome to the next group, with `first_row` added to the number of its row. Gives it
     /// back to be told of, unless that is to wait until it is recorded.
-    pub(crate) fn add(&self, outcome: Box<Outcome>, first_row: u64) -> Option<Box<Outcome>> {
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        outcome: Box<Outcome>,
+        first_row: u64,
+    ) -> Option<Box<Outcome>> {
         let record = match self.access {
             Access::Write(_) => Record::of(&outcome),
             Access::Read | Access::ReadLeft => None,
@@ -340,6 +425,13 @@ impl State {
         };
         record.row += first_row;
         let mut pending = lock(&self.pending);
+        if !pending.closed
+            && let Err(error) = self.see_to_thread(&mut pending)
+        {
+            drop(pending);
+            self.fail(error);
+            return Some(outcome);
+        }
         if !pending.closed {
             pending.records.push(record);
             pending.added += 1;

@@ -26,6 +26,8 @@ use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread
 const PER_SYNC: u32 = 5;
 /// The least and the most that it gathers.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
+/// How long the thread that names parts waits for some before it ends.
+const IDLE: Duration = Duration::from_secs(1);
 /// A group of so many gathers no longer.
 const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have
@@ -43,6 +45,7 @@ struct Shared {
     syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
     durability: Durability,
+    idle: Duration,
     state: Mutex<State>,
     comparing: Mutex<Comparing>,
     changed: Condvar,
@@ -79,7 +82,18 @@ impl Committer {
         pool: Arc<BlockingPool>,
         durability: Durability,
     ) -> Self {
+        Self::with_idle(storage, syncs, pool, durability, IDLE)
+    }
+
+    fn with_idle(
+        storage: Arc<Storage>,
+        syncs: Arc<Syncs>,
+        pool: Arc<BlockingPool>,
+        durability: Durability,
+        idle: Duration,
+    ) -> Self {
         Self(Arc::new(Shared {
+            idle,
             // What keeps no files has nothing that could be lost.
             durability: if storage.kept().is_some() {
                 durability
@@ -162,17 +176,22 @@ impl Shared {
         }
     }
 
-    /// The next group, which gathers for this time at most; `None` when there will be no more.
+    /// Returns the next group, which gathers for this time at most; `None` when the thread ends,
+    /// since there will be no more, or has been none for a while.
     fn gather(&self, time: Duration) -> Option<Vec<Whole>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
                 return None;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout(state, self.idle);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if timeout.timed_out() && state.waiting.is_empty() {
+                // In one step: whoever adds a part sees that, and starts another one.
+                state.has_thread = false;
+                return None;
+            }
         }
         let (mut state, _) = self
             .changed

@@ -138,6 +138,9 @@ impl Writer {
     }
 
     fn open(&self, number: u64, content: Option<Box<Content>>, place: Option<Place>) -> PartWriter {
+        if let Some(place) = &place {
+            place.assembly.expects_bytes();
+        }
         PartWriter {
             // What does not begin the file is read once more in the end.
             saved_as_it_is: content.is_none()

@@ -241,7 +241,10 @@ fn run_that_has_ended_is_known_while_others_keep_the_folder_open() {
         let mut run = engine.run(bench.options.clone(), rows).unwrap();
         let outcomes = block_on(rest(&mut run.events()));
         let is_skipped = |outcome: &haulage::Outcome| outcome.status.name() == "skipped";
-        let skipped = outcomes.iter().filter(|outcome| is_skipped(outcome)).count();
+        let skipped = outcomes
+            .iter()
+            .filter(|outcome| is_skipped(outcome))
+            .count();
         assert_eq!(skipped, 50 * round);
         // What has ended is recorded, whatever becomes of the process now.
         let recorded = haulage::results(bench.path("")).unwrap();

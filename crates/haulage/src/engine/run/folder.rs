@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use super::Run;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::{Event, Warning};
 use crate::options::{Durability, Existing, RunOptions, Workspace};
 use crate::pool::BlockingPool;
@@ -101,10 +101,8 @@ impl Folder {
     }
 
     /// Starts to record, and to tell the runs that use the folder what comes of it.
-    fn start(self: &Arc<Self>) -> Result<(), Error> {
-        let Some(state) = &self.state else {
-            return Ok(());
-        };
+    fn start(self: &Arc<Self>) {
+        let Some(state) = &self.state else { return };
         let of = |folder: &Arc<Self>| Arc::downgrade(folder);
         let (warning, failing, telling) = (of(self), of(self), of(self));
         state.warn(move |what| {
@@ -123,9 +121,7 @@ impl Folder {
                 run.recorded(Box::new(outcome));
             }
         };
-        state.start(failed, ended).map_err(|cause| {
-            Error::new(ErrorKind::Disk, "no thread could be started").caused_by(cause)
-        })
+        state.start(failed, ended);
     }
 
     fn warn(&self, what: &Warning) {
@@ -164,22 +160,19 @@ fn runs_of(folder: &Weak<Folder>) -> Vec<Arc<Run>> {
 
 impl Place {
     /// Returns the place of a run that shares its storage with no other one.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
     pub(crate) fn alone(
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
         pool: &Arc<BlockingPool>,
         durability: Durability,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let folder = Arc::new(Folder::new(storage, state, pool, durability));
-        folder.start()?;
-        Ok(Self {
+        folder.start();
+        Self {
             first_row: folder.enter(),
             folder,
             shared_by: None,
-        })
+        }
     }
 
     /// Notes whose place it is.
@@ -197,11 +190,7 @@ impl Place {
     /// last one closes the folder: what was written and recorded is complete then, and what nobody
     /// needs any more is removed. `left` is given an error of kind `disk` when the rest could not
     /// be recorded.
-    pub(crate) fn leave(
-        &self,
-        own: Ending,
-        left: impl FnOnce(Result<(), Error>) + Send + 'static,
-    ) {
+    pub(crate) fn leave(&self, own: Ending, left: impl FnOnce(Result<(), Error>) + Send + 'static) {
         if let Some(state) = &self.folder.state {
             state.run_ended(self.first_row, own);
         }
@@ -281,7 +270,7 @@ impl Folders {
         let storage = Storage::of(Arc::new(directory));
         let state = Arc::new(State::open(place, options, Arc::clone(&storage))?);
         let folder = Arc::new(Folder::new(storage, Some(state), pool, options.durability));
-        folder.start()?;
+        folder.start();
         let first_row = folder.enter();
         // It is there now.
         let shared_by = Key::of(path, options).map(|key| {

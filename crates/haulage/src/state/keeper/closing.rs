@@ -73,7 +73,11 @@ impl State {
             self.knows.store(true, Ordering::Release);
         }
         for waiting in told {
-            (waiting.tell)(recorded.map(|_| ()).map_err(|error| Failure::of(error).to_error()));
+            (waiting.tell)(
+                recorded
+                    .map(|_| ())
+                    .map_err(|error| Failure::of(error).to_error()),
+            );
         }
     }
 
