@@ -29,7 +29,7 @@ use crate::event::Warning;
 use crate::options::{Durability, Existing, Purpose, RunOptions, Workspace};
 use crate::outcome::Outcome;
 use crate::sync::lock;
-use crate::write::{Assemblies, Assembly, StatePlace, Storage, Syncs};
+use crate::write::{Assemblies, Assembly, StatePlace, Storage, Strictest, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub(crate) struct State {
     path: PathBuf,
     access: Access,
     workspace: Workspace,
-    durability: Durability,
+    durability: Arc<Strictest>,
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     /// Taken before `store`.
@@ -118,17 +118,14 @@ impl State {
         // Others may look through what is left now.
         drop(place.moment);
         left.remove_useless(storage.lasting());
-        let pass = match options.existing {
-            Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
-            Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
-        };
+        let pass = Pass::of(options.existing);
         let lists = place.lists.filter(|_| pass == Pass::GoOn);
         let lists = lists.and_then(|path| damaged::open_lists(&path, storage.lasting(), &warnings));
         Ok(Self {
             path: place.database,
             access,
             workspace: options.workspace,
-            durability: options.durability,
+            durability: Arc::new(Strictest::new(options.durability)),
             syncs: Arc::new(Syncs::new(Arc::clone(&storage))),
             storage,
             lookup: Mutex::new(Lookup::new(pass, access)),
@@ -166,6 +163,16 @@ impl State {
         Arc::clone(&self.assemblies)
     }
 
+    /// Returns the durability of what is recorded.
+    pub(crate) fn durability(&self) -> Arc<Strictest> {
+        Arc::clone(&self.durability)
+    }
+
+    /// Notes that another run begins, whose rows have `first_row` added to their numbers.
+    pub(crate) fn run_begins(&self, first_row: u64, existing: Existing) {
+        lock(&self.lookup).begins(first_row, Pass::of(existing));
+    }
+
     /// The syncs of this run.
     pub(crate) fn syncs(&self) -> Arc<Syncs> {
         Arc::clone(&self.syncs)
@@ -179,7 +186,7 @@ impl State {
         if group.is_empty() && progress.is_empty() {
             return Ok(());
         }
-        let synced = match self.durability {
+        let synced = match self.durability.get() {
             // Bytes that are joined to others have to be what they were.
             Durability::None => {
                 let moved = progress.moved.iter();
@@ -247,7 +254,7 @@ impl State {
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();
             }
-            if self.durability == Durability::Each {
+            if self.durability.get() == Durability::Each {
                 pending.held.push((first_row, *outcome));
                 return None;
             }

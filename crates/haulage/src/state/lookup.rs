@@ -16,21 +16,22 @@ const ROWS: u64 = 1 << 32;
 
 /// How far each list has been looked up, by all runs that use the folder.
 pub(super) struct Lookup {
+    /// What counts for a run that has not said more.
     pass: Pass,
     /// Where nothing can be written, rows are looked up at their own place alone.
     reads_only: bool,
     cursors: Vec<(Box<str>, Cursor)>,
     /// Where the cursor of each input is.
     places: HashMap<Box<str>, usize>,
-    /// How the runs ended, as far as they did.
-    ends: HashMap<u64, End>,
+    runs: HashMap<u64, OfRun>,
     /// A run other than the first has looked something up.
     is_shared: bool,
 }
 
-/// What is known of the end of a run.
-#[derive(Default, Clone, Copy)]
-struct End {
+/// What is known of a run.
+#[derive(Clone, Copy)]
+struct OfRun {
+    pass: Pass,
     input_read: bool,
     complete: bool,
 }
@@ -65,7 +66,7 @@ impl Lookup {
             reads_only: access == Access::Read,
             cursors: Vec::new(),
             places: HashMap::new(),
-            ends: HashMap::new(),
+            runs: HashMap::new(),
             is_shared: false,
         }
     }
@@ -77,6 +78,11 @@ impl Lookup {
             self.cursors.len() - 1
         });
         &mut self.cursors[at].1
+    }
+
+    /// Notes a run that begins, and what counts for it.
+    pub(super) fn begins(&mut self, run: u64, pass: Pass) {
+        self.runs.insert(run, OfRun::new(pass));
     }
 
     /// Notes a row of which nothing can be known, given its run and its number there.
@@ -94,7 +100,7 @@ impl Lookup {
         ask: i64,
         url: &str,
     ) -> rusqlite::Result<Option<Known>> {
-        let (pass, reads_only) = (self.pass, self.reads_only);
+        let (pass, reads_only) = (self.run(run).pass, self.reads_only);
         if reads_only && pass == Pass::Anew {
             return Ok(None);
         }
@@ -145,27 +151,43 @@ impl Lookup {
 
     /// Notes that all rows of a run have been looked up.
     pub(super) fn input_read(&mut self, run: u64) {
-        self.ends.entry(run).or_default().input_read = true;
+        self.run_mut(run).input_read = true;
     }
 
     /// Notes that a run has come to its end, and was not stopped.
     pub(super) fn completed(&mut self, run: u64) {
-        self.ends.entry(run).or_default().complete = true;
+        self.run_mut(run).complete = true;
     }
 
     /// Returns the last row of each input that all its readers have read to the end, and, if
     /// `complete`, have also come to their own. Every input is in one of the two answers at most.
     pub(super) fn lasts(&self, complete: bool) -> impl Iterator<Item = (&str, u64)> {
         let cursors = self.cursors.iter().filter(move |(_, cursor)| {
-            let ends = || cursor.readers.keys().map(|run| self.end(*run));
+            let ends = || cursor.readers.keys().map(|run| self.run(*run));
             let is_complete = ends().all(|end| end.complete);
             ends().all(|end| end.input_read) && is_complete == complete
         });
         cursors.map(|(input, cursor)| (&**input, cursor.last))
     }
 
-    fn end(&self, run: u64) -> End {
-        self.ends.get(&run).copied().unwrap_or_default()
+    fn run(&self, run: u64) -> OfRun {
+        let known = self.runs.get(&run).copied();
+        known.unwrap_or_else(|| OfRun::new(self.pass))
+    }
+
+    fn run_mut(&mut self, run: u64) -> &mut OfRun {
+        let new = OfRun::new(self.pass);
+        self.runs.entry(run).or_insert(new)
+    }
+}
+
+impl OfRun {
+    fn new(pass: Pass) -> Self {
+        Self {
+            pass,
+            input_read: false,
+            complete: false,
+        }
     }
 }
 

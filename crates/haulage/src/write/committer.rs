@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::commit::{self, Named, Saved, Saving};
 use super::storage::Storage;
+use super::strictest::Strictest;
 use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
@@ -44,7 +45,9 @@ struct Shared {
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
-    durability: Durability,
+    durability: Arc<Strictest>,
+    /// What keeps no files has nothing that could be lost.
+    keeps_files: bool,
     idle: Duration,
     state: Mutex<State>,
     comparing: Mutex<Comparing>,
@@ -80,7 +83,7 @@ impl Committer {
         storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
-        durability: Durability,
+        durability: Arc<Strictest>,
     ) -> Self {
         Self::with_idle(storage, syncs, pool, durability, IDLE)
     }
@@ -89,17 +92,13 @@ impl Committer {
         storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
-        durability: Durability,
+        durability: Arc<Strictest>,
         idle: Duration,
     ) -> Self {
         Self(Arc::new(Shared {
             idle,
-            // What keeps no files has nothing that could be lost.
-            durability: if storage.kept().is_some() {
-                durability
-            } else {
-                Durability::None
-            },
+            durability,
+            keeps_files: storage.kept().is_some(),
             storage,
             syncs,
             pool,
@@ -117,7 +116,7 @@ impl Committer {
             verified,
             saving,
         };
-        if self.0.durability == Durability::None {
+        if !self.0.keeps_files || self.0.durability.get() == Durability::None {
             return self.0.name(whole);
         }
         let mut state = self.0.lock();
@@ -202,7 +201,7 @@ impl Shared {
 
     /// Whether others are likely to join a group soon.
     fn goes_on_gathering(&self, state: &State) -> bool {
-        self.durability == Durability::Batch
+        self.durability.get() == Durability::Batch
             && state.waiting.len() < GROUP
             && !self.is_quiet()
             && !state.closed

@@ -21,9 +21,9 @@ use super::place::Place;
 use super::pump::Broken;
 use super::storage::Storage;
 use super::stretch::Stretch;
+use super::strictest::Strictest;
 use super::syncs::Syncs;
 use crate::error::Error;
-use crate::options::Durability;
 use crate::pool::BlockingPool;
 
 /// Bytes that may wait for the disk in all.
@@ -56,7 +56,7 @@ impl Writer {
         storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
-        durability: Durability,
+        durability: Arc<Strictest>,
     ) -> Self {
         Self {
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),

@@ -1,6 +1,9 @@
 //! Several runs of one engine in one folder, at the same time.
 
-use haulage::{Engine, EngineOptions, Event, Place, Request, Row, RunOptions, Workspace};
+use haulage::{
+    Durability, Engine, EngineOptions, ErrorKind, Event, Existing, Place, Request, Row, RunOptions,
+    Workspace,
+};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
@@ -253,4 +256,45 @@ fn run_that_has_ended_is_known_while_others_keep_the_folder_open() {
     gate.open();
     block_on(rest(&mut long.events()));
     assert_eq!(origin.tally().requests, 51);
+}
+
+#[test]
+fn runs_of_lists_share_a_folder_whatever_their_options_are() {
+    let (origin, gate) = (files(), Gate::new());
+    let held = gate.clone();
+    origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&held));
+    let (bench, engine) = (Bench::new(), engine());
+    let rows = [named(&origin.url("/long"), "long")];
+    let mut options = bench.options.clone();
+    options.durability = Durability::None;
+    options.min_free = Some(0);
+    let mut long = engine.run(options, rows).unwrap();
+    let mut options = bench.options.clone();
+    options.durability = Durability::Each;
+    options.existing = Existing::Overwrite;
+    for _ in 0..2 {
+        let rows = listed(&origin, "a", 50);
+        let mut run = engine.run(options.clone(), rows).unwrap();
+        let mut events = run.events();
+        let mut ended = 0;
+        block_on(async {
+            while let Some(event) = events.next().await {
+                let Event::Ended(outcome) = event else {
+                    continue;
+                };
+                assert_done(&outcome);
+                ended += 1;
+                // Recorded by now, as only `Each` promises.
+                let recorded = haulage::results(bench.path("")).unwrap();
+                assert!(recorded.count() >= ended);
+            }
+        });
+        assert_eq!(ended, 50);
+    }
+    // More than there is.
+    options.min_free = Some(u64::MAX / 4);
+    let refused = engine.run(options, listed(&origin, "b", 1));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Disk);
+    gate.open();
+    block_on(rest(&mut long.events()));
 }

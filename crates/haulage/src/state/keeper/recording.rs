@@ -113,14 +113,14 @@ impl State {
     /// Records groups, until there has been nothing to record for a while.
     fn keep(&self) -> Result<(), Error> {
         let mut group = Vec::new();
-        let gather = match self.durability {
-            Durability::None | Durability::Batch => GATHER,
-            // A group is what has come while the one before was recorded.
-            Durability::Each => Duration::ZERO,
-        };
         loop {
             let pending = lock(&self.pending);
             let pending = self.wait_while(pending, PROGRESS, |waiting| waiting.records.is_empty());
+            let gather = match self.durability.get() {
+                Durability::None | Durability::Batch => GATHER,
+                // A group is what has come while the one before was recorded.
+                Durability::Each => Duration::ZERO,
+            };
             let mut pending = self.wait_while(pending, gather, Pending::gathers);
             if pending.closed {
                 return Ok(());

@@ -34,7 +34,13 @@ fn committer(durability: Durability, idle: Duration) -> (FakeDisk, Arc<Committer
     let shared = Storage::of(Arc::new(disk.clone()));
     let pool = BlockingPool::with_patience("model", 2, Duration::from_millis(1));
     let syncs = Arc::new(Syncs::new(Arc::clone(&shared)));
-    let committer = Committer::with_idle(shared, syncs, Arc::new(pool), durability, idle);
+    let committer = Committer::with_idle(
+        shared,
+        syncs,
+        Arc::new(pool),
+        Arc::new(Strictest::new(durability)),
+        idle,
+    );
     (disk, Arc::new(committer))
 }
 

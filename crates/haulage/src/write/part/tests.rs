@@ -25,7 +25,12 @@ fn writer(disk: &FakeDisk) -> Writer {
     let pool = BlockingPool::new("test-disk", 4);
     let storage = Storage::of(Arc::new(disk.clone()));
     let syncs = Arc::new(Syncs::new(Arc::clone(&storage)));
-    Writer::new(storage, syncs, Arc::new(pool), Durability::None)
+    Writer::new(
+        storage,
+        syncs,
+        Arc::new(pool),
+        Arc::new(super::super::Strictest::new(Durability::None)),
+    )
 }
 
 /// How a part becomes the file `a`, and what came of it.
