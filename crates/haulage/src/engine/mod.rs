@@ -185,7 +185,7 @@ impl Engine {
         let headers = self.0.headers(&options)?;
         let pool = &self.0.services.pool;
         let own = (options.durability, options.existing);
-        let alone = |storage, state| Place::alone(storage, state, pool, own);
+        let alone = |storage, state| Place::alone(&self.0.folders, storage, state, pool, own);
         let place = match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
                 let storage = Storage::plan(Preview::of(path)?);
@@ -223,7 +223,13 @@ impl Engine {
     ) -> Result<RunHandle, Error> {
         let pool = &self.0.services.pool;
         let headers = self.0.headers(&options)?;
-        let place = Place::alone(storage, state, pool, (options.durability, options.existing));
+        let place = Place::alone(
+            &self.0.folders,
+            storage,
+            state,
+            pool,
+            (options.durability, options.existing),
+        );
         Ok(self.open_at(options, headers, place))
     }
 

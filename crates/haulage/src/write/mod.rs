@@ -19,6 +19,7 @@ mod contract;
 pub(crate) mod decode;
 mod destination;
 mod directory;
+mod disk_budget;
 mod draw;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -52,6 +53,7 @@ pub(crate) use self::destination::Present;
 pub(crate) use self::directory::{
     Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, set_aside, state_in,
 };
+pub(crate) use self::disk_budget::DiskBudget;
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;

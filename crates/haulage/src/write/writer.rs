@@ -14,6 +14,7 @@ use super::batch::{Batch, Buffers};
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
+use super::disk_budget::DiskBudget;
 use super::draw;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
@@ -26,13 +27,11 @@ use super::syncs::Syncs;
 use crate::error::Error;
 use crate::pool::BlockingPool;
 
-/// Bytes that may wait for the disk in all.
+/// Bytes that may wait for the disk of one folder in all.
 const BUDGET: usize = 4 << 20;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16
 /// KiB.
 pub(super) const BATCH: usize = 128 << 10;
-/// Most bodies that flow to their files directly at once, each with a thread of its own.
-const FLOWS: usize = 8;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -57,11 +56,12 @@ impl Writer {
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
         durability: Arc<Strictest>,
+        shared: &DiskBudget,
     ) -> Self {
         Self {
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
-            buffers: Arc::default(),
-            flows: Arc::new(Semaphore::new(FLOWS)),
+            buffers: Arc::clone(&shared.buffers),
+            flows: Arc::clone(&shared.flows),
             committer: Arc::new(Committer::new(
                 Arc::clone(&storage),
                 syncs,

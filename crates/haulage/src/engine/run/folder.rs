@@ -17,7 +17,7 @@ use crate::options::{Durability, Existing, RunOptions, Workspace};
 use crate::pool::BlockingPool;
 use crate::state::{Ending, State};
 use crate::sync::lock;
-use crate::write::{Directory, Storage, Strictest, Syncs, Writer};
+use crate::write::{Directory, DiskBudget, Storage, Strictest, Syncs, Writer};
 
 /// What a run writes to, and records in.
 pub(crate) struct Folder {
@@ -81,6 +81,8 @@ pub(crate) struct Folders {
     open: Mutex<HashMap<Key, Use>>,
     /// Told when one has been closed.
     closed: Condvar,
+    /// What all of them share.
+    budget: DiskBudget,
 }
 
 enum Use {
@@ -94,6 +96,7 @@ impl Folder {
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
         pool: &Arc<BlockingPool>,
+        budget: &DiskBudget,
         durability: Durability,
     ) -> Self {
         let syncs = state.as_ref().map(|state| state.syncs());
@@ -104,7 +107,7 @@ impl Folder {
             None => Arc::new(Strictest::new(durability)),
         };
         let (kept, pool) = (Arc::clone(&durability), Arc::clone(pool));
-        let writer = Writer::new(Arc::clone(&storage), syncs, pool, kept);
+        let writer = Writer::new(Arc::clone(&storage), syncs, pool, kept, budget);
         Self {
             storage,
             state,
@@ -197,12 +200,13 @@ fn runs_of(folder: &Weak<Folder>) -> Vec<Arc<Run>> {
 impl Place {
     /// Returns the place of a run that shares its storage with no other one.
     pub(crate) fn alone(
+        all: &Folders,
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
         pool: &Arc<BlockingPool>,
         (durability, existing): (Durability, Existing),
     ) -> Self {
-        let folder = Arc::new(Folder::new(storage, state, pool, durability));
+        let folder = Arc::new(Folder::new(storage, state, pool, &all.budget, durability));
         folder.start();
         Self {
             first_row: folder.enter(durability, existing),
@@ -315,7 +319,7 @@ impl Folders {
         let state = Arc::new(State::open(place, options, Arc::clone(&storage))?);
         let folder = Arc::new(Folder {
             directory: Some(directory),
-            ..Folder::new(storage, Some(state), pool, options.durability)
+            ..Folder::new(storage, Some(state), pool, &self.budget, options.durability)
         });
         folder.start();
         let first_row = folder.enter(options.durability, options.existing);

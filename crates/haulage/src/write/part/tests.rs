@@ -30,6 +30,7 @@ fn writer(disk: &FakeDisk) -> Writer {
         syncs,
         Arc::new(pool),
         Arc::new(super::super::Strictest::new(Durability::None)),
+        &super::super::DiskBudget::default(),
     )
 }
 
