@@ -5,6 +5,8 @@
 //! that fights over two cores. This one keeps to one thread as long as jobs get done, and adds
 //! another only when nothing has moved for
 //! [`STUCK`]: then a call hangs (a throttled disk, a dead mount), and the others must go on.
+//!
+//! Threads start when there is work for them, and end after [`IDLE`] without any.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,6 +22,8 @@ const STUCK: Duration = Duration::from_millis(50);
 /// since waking a thread costs about as much as writing a small file: under load it takes a whole
 /// batch at each look. One that found nothing sleeps until it is woken, so a lone job never waits.
 const NAP: Duration = Duration::from_micros(500);
+/// How long a thread without work waits for some before it ends.
+const IDLE: Duration = Duration::from_secs(10);
 /// How long a pool that is dropped waits for its jobs. One that still hangs then (a dead mount, a
 /// pipe that nobody reads) would keep the process from ending.
 const GRACE: Duration = Duration::from_secs(1);
@@ -35,13 +39,13 @@ pub(crate) trait Job: Send + Sync {
 /// ends them, except those that hang.
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
-    watcher: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     name: &'static str,
     most_threads: usize,
     patience: Duration,
+    idle: Duration,
     state: Mutex<State>,
     work: Condvar,
     nap: Condvar,
@@ -61,44 +65,50 @@ struct State {
     threads: Vec<JoinHandle<()>>,
     /// Those of them that have not ended.
     alive: usize,
+    /// The thread that looks whether jobs hang, while there is one.
+    watcher: Option<JoinHandle<()>>,
     /// The watcher sleeps until somebody calls it.
     watcher_sleeps: bool,
+    /// The thread that was the last to end for want of work.
+    idled: Option<JoinHandle<()>>,
     closing: bool,
 }
 
 impl BlockingPool {
-    /// A pool with one thread now and at most `most_threads` when calls hang.
-    pub(crate) fn new(name: &'static str, most_threads: usize) -> io::Result<Self> {
+    /// Returns a pool with no thread yet, and at most `most_threads` when calls hang.
+    pub(crate) fn new(name: &'static str, most_threads: usize) -> Self {
         Self::with_patience(name, most_threads, STUCK)
     }
 
-    /// A pool in which another thread helps when nothing has moved for as long as `patience`.
+    /// Returns a pool in which another thread helps when nothing has moved for as long as
+    /// `patience`.
     pub(crate) fn with_patience(
         name: &'static str,
         most_threads: usize,
         patience: Duration,
-    ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            name,
-            most_threads,
-            patience,
-            state: Mutex::default(),
-            work: Condvar::new(),
-            nap: Condvar::new(),
-            watch: Condvar::new(),
-            ended: Condvar::new(),
-        });
-        shared.add_thread(&mut shared.lock())?;
-        let watcher = {
-            let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name(format!("{name}-watch"))
-                .spawn(move || shared.watch_over())?
-        };
-        Ok(Self {
-            shared,
-            watcher: Some(watcher),
-        })
+    ) -> Self {
+        Self::with_times(name, most_threads, patience, IDLE)
+    }
+
+    fn with_times(
+        name: &'static str,
+        most_threads: usize,
+        patience: Duration,
+        idle: Duration,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                name,
+                most_threads,
+                patience,
+                idle,
+                state: Mutex::default(),
+                work: Condvar::new(),
+                nap: Condvar::new(),
+                watch: Condvar::new(),
+                ended: Condvar::new(),
+            }),
+        }
     }
 
     /// Forgets what is queued, and does not wait for what is running: for calls that nobody needs
@@ -109,9 +119,16 @@ impl BlockingPool {
         state.threads.clear();
     }
 
-    /// Queues a job.
+    /// Queues a job. Where no thread can be started, it is run here.
     pub(crate) fn submit(&self, job: Arc<dyn Job>) {
         let mut state = self.shared.lock();
+        if state.alive == 0 {
+            if self.shared.add_thread(&mut state).is_err() {
+                drop(state);
+                return job.run();
+            }
+            return state.queue.push_back(job);
+        }
         state.queue.push_back(job);
         if state.napping > 0 {
             if state.queue.len() == BATCH {
@@ -119,9 +136,8 @@ impl BlockingPool {
             }
         } else if state.asleep > 0 {
             self.shared.work.notify_one();
-        } else if state.watcher_sleeps {
-            state.watcher_sleeps = false;
-            self.shared.watch.notify_one();
+        } else {
+            self.shared.call_watcher(&mut state);
         }
     }
 
@@ -133,23 +149,42 @@ impl BlockingPool {
 
 impl Drop for BlockingPool {
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
-        self.shared.work.notify_all();
-        self.shared.nap.notify_all();
-        self.shared.watch.notify_all();
-        if let Some(watcher) = self.watcher.take() {
-            let _ = watcher.join();
-        }
-        let mut state = self.shared.lock();
-        let threads = std::mem::take(&mut state.threads);
+        let shared = &self.shared;
+        let mut state = shared.lock();
+        state.closing = true;
+        let watcher = state.watcher.take();
+        let idled = state.idled.take();
+        drop(state);
+        shared.work.notify_all();
+        shared.nap.notify_all();
+        shared.watch.notify_all();
+        join(watcher);
+        join(idled);
+        let mut state = shared.lock();
+        let mut threads = std::mem::take(&mut state.threads);
         // A job may hold the last handle of its own pool: a thread does not wait for itself.
-        let own = |handle: &JoinHandle<()>| handle.thread().id() == thread::current().id();
-        let rest = usize::from(threads.iter().any(own));
-        let _ = self
-            .shared
+        let own = threads.iter().position(is_own);
+        let rest = usize::from(own.is_some());
+        let waited = shared
             .ended
             .wait_timeout_while(state, GRACE, |state| state.alive > rest);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let all_have_ended = state.alive <= rest;
+        drop(state);
+        if let Some(own) = own {
+            threads.swap_remove(own);
+        }
+        if all_have_ended {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        }
     }
+}
+
+/// Returns whether it is the thread that asks.
+fn is_own(handle: &JoinHandle<()>) -> bool {
+    handle.thread().id() == thread::current().id()
 }
 
 impl Shared {
@@ -159,18 +194,32 @@ impl Shared {
 
     fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let shared = Arc::clone(self);
-        let name = format!("{}-{}", self.name, state.threads.len());
+        let name = format!("{}-{}", self.name, state.alive);
         let handle = thread::Builder::new().name(name).spawn(move || {
-            shared.work_through();
-            shared.lock().alive -= 1;
+            let before = shared.work_through();
             shared.ended.notify_all();
+            join(before);
         })?;
         state.alive += 1;
         state.threads.push(handle);
         Ok(())
     }
 
-    fn work_through(&self) {
+    /// Wakes the watcher, or starts one. Without one things go on as they are: there is no one to
+    /// tell.
+    fn call_watcher(self: &Arc<Self>, state: &mut State) {
+        if std::mem::take(&mut state.watcher_sleeps) {
+            self.watch.notify_one();
+        } else if state.watcher.is_none() && !state.closing {
+            let shared = Arc::clone(self);
+            let watcher = thread::Builder::new().name(format!("{}-watch", self.name));
+            state.watcher = watcher.spawn(move || join(shared.watch_over())).ok();
+        }
+    }
+
+    /// Runs jobs until there have been none for a while. Returns the thread that had ended so
+    /// before this one, if there was one and it has not been joined.
+    fn work_through(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         let mut state = self.lock();
         let mut has_worked = false;
         loop {
@@ -178,15 +227,16 @@ impl Shared {
                 state.begun += 1;
                 // Whoever submitted the next one may have counted on this thread, and this job may
                 // hang.
-                if !state.queue.is_empty() && std::mem::take(&mut state.watcher_sleeps) {
-                    self.watch.notify_one();
+                if !state.queue.is_empty() {
+                    self.call_watcher(&mut state);
                 }
                 drop(state);
                 job.run();
                 has_worked = true;
                 state = self.lock();
             } else if state.closing {
-                return;
+                state.alive -= 1;
+                return None;
             } else if std::mem::take(&mut has_worked) && state.napping == 0 {
                 state.napping += 1;
                 state = self
@@ -197,11 +247,15 @@ impl Shared {
                 state.napping -= 1;
             } else {
                 state.asleep += 1;
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                let waited = self.work.wait_timeout(state, self.idle);
+                let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
                 state.asleep -= 1;
+                // In one step: whoever submits a job sees that there is a thread, or starts one.
+                if timeout.timed_out() && state.queue.is_empty() && !state.closing {
+                    state.alive -= 1;
+                    return state.idle_out();
+                }
             }
         }
     }
@@ -210,13 +264,15 @@ impl Shared {
     fn help(self: &Arc<Self>, state: &mut State) {
         if state.asleep > 0 {
             self.work.notify_one();
-        } else if state.threads.len() < self.most_threads {
+        } else if state.alive < self.most_threads {
             // Without another thread things go on as they are: there is no one to tell.
             let _ = self.add_thread(state);
         }
     }
 
-    fn watch_over(self: &Arc<Self>) {
+    /// Looks whether jobs hang, until there have been none for a while. Returns what
+    /// [`work_through`](Self::work_through) does.
+    fn watch_over(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         let mut state = self.lock();
         // What had begun at the last look; none after a sleep, so that a job has its time before it
         // counts as stuck.
@@ -224,10 +280,15 @@ impl Shared {
         while !state.closing {
             if state.queue.is_empty() {
                 state.watcher_sleeps = true;
-                state = self
-                    .watch
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                let waited = self.watch.wait_timeout(state, self.idle);
+                let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
+                // Nobody has called it, or it would not sleep any more.
+                if timeout.timed_out() && state.watcher_sleeps && !state.closing {
+                    state.watcher_sleeps = false;
+                    let own = state.watcher.take();
+                    return own.and_then(|own| state.idled.replace(own));
+                }
                 begun = None;
             } else {
                 if begun == Some(state.begun) {
@@ -241,6 +302,22 @@ impl Shared {
                     .0;
             }
         }
+        None
+    }
+}
+
+/// Waits for the end of a thread that has nothing left to do, if there is one.
+fn join(ended: Option<JoinHandle<()>>) {
+    if let Some(ended) = ended {
+        let _ = ended.join();
+    }
+}
+
+impl State {
+    /// Ends a thread for want of work: it is the one to be joined. Returns the one before it.
+    fn idle_out(&mut self) -> Option<JoinHandle<()>> {
+        let own = self.threads.iter().position(is_own)?;
+        self.idled.replace(self.threads.swap_remove(own))
     }
 }
 
@@ -265,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_job_that_hangs_holds_up_no_other() {
-        let pool = BlockingPool::new("test", 3).unwrap();
+        let pool = BlockingPool::new("test", 3);
         let (release, released) = mpsc::channel::<()>();
         let (tell, told) = mpsc::channel();
         pool.call(move || {
@@ -278,7 +355,8 @@ mod tests {
 
     #[test]
     fn jobs_that_count_on_one_thread_that_then_hangs_are_done_by_another() {
-        let pool = BlockingPool::new("test", 3).unwrap();
+        let pool = BlockingPool::new("test", 3);
+        pool.call(|| {});
         while pool.shared.lock().asleep == 0 {
             thread::yield_now();
         }
@@ -305,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_job_that_hangs_does_not_keep_the_pool_from_ending() {
-        let pool = BlockingPool::new("test", 3).unwrap();
+        let pool = BlockingPool::new("test", 3);
         let (release, released) = mpsc::channel::<()>();
         let (hang, hangs) = mpsc::channel();
         pool.call(move || {
@@ -318,9 +396,29 @@ mod tests {
     }
 
     #[test]
+    fn threads_start_with_the_first_job_and_end_without_any() {
+        let pool = BlockingPool::with_times("test", 3, STUCK, Duration::from_millis(1));
+        for _ in 0..3 {
+            assert_eq!(pool.shared.lock().alive, 0);
+            let (tell, told) = mpsc::channel();
+            // The second one waits for the first: the watcher is called.
+            let (release, released) = mpsc::channel::<()>();
+            pool.call(move || released.recv().unwrap());
+            pool.call(move || tell.send(()).unwrap());
+            release.send(()).unwrap();
+            told.recv().unwrap();
+            let has_ended = |state: &State| state.alive == 0 && state.watcher.is_none();
+            while !has_ended(&pool.shared.lock()) {
+                thread::yield_now();
+            }
+        }
+        assert!(pool.shared.lock().threads.is_empty());
+    }
+
+    #[test]
     fn what_is_queued_when_it_ends_is_done() {
         let (tell, told) = mpsc::channel();
-        let pool = BlockingPool::new("test", 1).unwrap();
+        let pool = BlockingPool::new("test", 1);
         for number in 0..100 {
             let tell = tell.clone();
             pool.call(move || tell.send(number).unwrap());

@@ -147,7 +147,7 @@ impl Engine {
             tell: Box::new(move |news| told.tell(&news)),
             look: Box::new(move || looked_at.read_on()),
         };
-        let services = Arc::new(Services::start(&options, lanes, hooks)?);
+        let services = Arc::new(Services::start(&options, lanes, hooks));
         // From here on, dropping it ends the threads that have started.
         let mut inner = Inner {
             services,
@@ -189,7 +189,8 @@ impl Engine {
         check_tls(&options.route.tls)?;
         let headers = self.0.headers(&options)?;
         let pool = &self.0.services.pool;
-        let alone = |storage, state| Place::alone(storage, state, pool, options.durability);
+        let own = (options.durability, options.existing);
+        let alone = |storage, state| Place::alone(&self.0.folders, storage, state, pool, own);
         let place = match (&options.destination, options.purpose) {
             (Destination::Directory(path), Purpose::Plan) => {
                 let storage = Storage::plan(Preview::of(path)?);
@@ -198,20 +199,20 @@ impl Engine {
                     let place = StatePlace::alone(path);
                     State::open(place, &options, Arc::clone(&storage)).ok()
                 });
-                alone(storage, state.map(Arc::new))?
+                alone(storage, state.map(Arc::new))
             }
             (Destination::Directory(path), Purpose::Download) => {
                 self.0.folders.enter(path, &options, pool)?
             }
             (Destination::Output(output), _) => {
-                alone(Storage::of(Arc::new(Stream::new(output.clone()))), None)?
+                alone(Storage::of(Arc::new(Stream::new(output.clone()))), None)
             }
             (Destination::Memory { limit }, _) => {
                 let memory = Storage::memory(*limit);
                 // A file that waits for further requests would hold memory which those that are
                 // under way wait for.
                 options.split = 1;
-                alone(memory, None)?
+                alone(memory, None)
             }
         };
         Ok(self.open_at(options, headers, place))
@@ -227,7 +228,13 @@ impl Engine {
     ) -> Result<RunHandle, Error> {
         let pool = &self.0.services.pool;
         let headers = self.0.headers(&options)?;
-        let place = Place::alone(storage, state, pool, options.durability)?;
+        let place = Place::alone(
+            &self.0.folders,
+            storage,
+            state,
+            pool,
+            (options.durability, options.existing),
+        );
         Ok(self.open_at(options, headers, place))
     }
 

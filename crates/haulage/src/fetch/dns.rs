@@ -72,19 +72,19 @@ struct Refusal {
 }
 
 impl Resolver {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> Self {
         Self::with(look_up)
     }
 
-    fn with(look_up: impl Fn(&str) -> Answer + Send + Sync + 'static) -> std::io::Result<Self> {
-        Ok(Self {
-            pool: BlockingPool::with_patience("haulage-dns", MOST_AT_ONCE, WAITS)?,
+    fn with(look_up: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self {
+            pool: BlockingPool::with_patience("haulage-dns", MOST_AT_ONCE, WAITS),
             shared: Arc::new(Shared {
                 names: Mutex::default(),
                 ahead: Mutex::default(),
                 look_up: Box::new(look_up),
             }),
-        })
+        }
     }
 
     /// Looks a name up ahead of time, when its turn comes. A failure is not told: whoever needs
@@ -242,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_looked_up_and_kept() {
-        let resolver = Resolver::new().unwrap();
+        let resolver = Resolver::new();
         let first = resolver.resolve("localhost").await.unwrap();
         assert!(first.iter().all(IpAddr::is_loopback));
         let again = resolver.resolve("localhost").await.unwrap();
@@ -254,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_names_are_kept_than_there_is_room_for() {
-        let resolver = Resolver::new().unwrap();
+        let resolver = Resolver::new();
         let (_, answer) = watch::channel(None);
         let (now, later) = (Instant::now(), Instant::now() + KEPT);
         for stale in [0, MOST_NAMES - 1] {
@@ -273,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_cannot_be_looked_up_is_a_dns_error() {
-        let resolver = Resolver::new().unwrap();
+        let resolver = Resolver::new();
         let error = resolver.resolve("nowhere.invalid").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Dns);
         assert!(error.to_string().contains("nowhere.invalid"), "{error}");
@@ -296,7 +296,7 @@ mod tests {
             let _ = lock(&released).recv();
             Ok([IpAddr::from([127, 0, 0, 1])].into())
         });
-        (resolver.unwrap(), told, release)
+        (resolver, told, release)
     }
 
     #[tokio::test]
@@ -336,7 +336,6 @@ mod tests {
                 says: "there is none".into(),
             })
         });
-        let resolver = resolver.unwrap();
         resolver.look_up_ahead("a.example");
         assert_eq!(told.recv().unwrap(), "a.example");
         let error = resolver.resolve("a.example").await.unwrap_err();

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_millis(1);
 fn jobs_of_several_threads_run_once_and_all_threads_end() {
     check(|| {
         let ran: Arc<[AtomicUsize; 4]> = Arc::default();
-        let pool = Arc::new(BlockingPool::with_patience("model", 2, SOON).unwrap());
+        let pool = Arc::new(BlockingPool::with_patience("model", 2, SOON));
         let submit = |pool: &BlockingPool, job: usize| {
             let ran = Arc::clone(&ran);
             pool.call(move || {
@@ -47,7 +47,7 @@ fn jobs_of_several_threads_run_once_and_all_threads_end() {
 #[test]
 fn lone_job_runs_without_another_to_wake_its_thread() {
     check(|| {
-        let pool = BlockingPool::with_patience("model", 1, SOON).unwrap();
+        let pool = BlockingPool::with_patience("model", 1, SOON);
         for _ in 0..3 {
             let (tell, told) = mpsc::channel();
             pool.call(move || tell.send(()).unwrap());
@@ -59,7 +59,7 @@ fn lone_job_runs_without_another_to_wake_its_thread() {
 #[test]
 fn job_that_waits_for_a_later_one_is_helped() {
     check(|| {
-        let pool = BlockingPool::with_patience("model", 2, SOON).unwrap();
+        let pool = BlockingPool::with_patience("model", 2, SOON);
         let (release, released) = mpsc::channel();
         let (tell, told) = mpsc::channel();
         pool.call(move || released.recv().unwrap());
@@ -72,8 +72,50 @@ fn job_that_waits_for_a_later_one_is_helped() {
 #[test]
 fn pool_may_be_dropped_by_its_own_job() {
     check(|| {
-        let pool = Arc::new(BlockingPool::with_patience("model", 1, SOON).unwrap());
+        let pool = Arc::new(BlockingPool::with_patience("model", 1, SOON));
         let (tell, told) = mpsc::channel();
+        let own = Arc::clone(&pool);
+        pool.call(move || {
+            drop(own);
+            tell.send(()).unwrap();
+        });
+        drop(pool);
+        told.recv().unwrap();
+    });
+}
+
+#[test]
+fn threads_that_end_without_work_miss_no_job() {
+    check(|| {
+        let pool = Arc::new(BlockingPool::with_times("model", 2, SOON, SOON));
+        let ran: Arc<AtomicUsize> = Arc::default();
+        let submit = |pool: &BlockingPool| {
+            let (tell, told) = mpsc::channel();
+            let ran = Arc::clone(&ran);
+            pool.call(move || {
+                ran.fetch_add(1, Ordering::Relaxed);
+                tell.send(()).unwrap();
+            });
+            told
+        };
+        let (first, second) = (submit(&pool), submit(&pool));
+        first.recv().unwrap();
+        // Its thread may have ended, or be about to.
+        submit(&pool).recv().unwrap();
+        second.recv().unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed), 3);
+        let shared = Arc::clone(&pool.shared);
+        drop(pool);
+        assert_eq!(shared.lock().alive, 0);
+    });
+}
+
+#[test]
+fn pool_may_be_dropped_by_its_own_job_while_other_threads_end() {
+    check(|| {
+        let pool = Arc::new(BlockingPool::with_times("model", 2, SOON, SOON));
+        let (tell, told) = mpsc::channel();
+        pool.call(|| {});
         let own = Arc::clone(&pool);
         pool.call(move || {
             drop(own);

@@ -123,7 +123,8 @@ pub(super) const COPY: &str = concat!(
     content!(),
     " FROM item WHERE list = ?4 AND row = ?5"
 );
-/// The first rows of a list in another one: that list, this one, and how many.
+/// The first rows of a list in another one, and those of other runs that read it at the same time:
+/// that list, this one, and how many.
 pub(super) const COPY_FIRST: &str = concat!(
     "INSERT INTO item (",
     place!(),
@@ -131,7 +132,7 @@ pub(super) const COPY_FIRST: &str = concat!(
     content!(),
     ") SELECT ?1, row, line, ",
     content!(),
-    " FROM item WHERE list = ?2 AND row < ?3"
+    " FROM item WHERE list = ?2 AND (row < ?3 OR row >= 4294967296)"
 );
 
 pub(super) fn line(record: &Record) -> Option<i64> {

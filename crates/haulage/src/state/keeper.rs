@@ -4,17 +4,19 @@ mod asking;
 mod closing;
 mod damaged;
 mod earlier;
+mod pending;
+mod recording;
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::damaged::{Failed, Warnings};
 use self::earlier::Earlier;
+use self::pending::{Pending, Told, Waiting};
 use super::damage;
 use super::left::Leftovers;
 use super::lists::Lists;
@@ -27,7 +29,7 @@ use crate::event::Warning;
 use crate::options::{Durability, Existing, Purpose, RunOptions, Workspace};
 use crate::outcome::Outcome;
 use crate::sync::lock;
-use crate::write::{Assemblies, Assembly, StatePlace, Storage, Syncs};
+use crate::write::{Assemblies, Assembly, StatePlace, Storage, Strictest, Syncs};
 
 /// How long a group gathers.
 const GATHER: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ pub(crate) struct State {
     path: PathBuf,
     access: Access,
     workspace: Workspace,
-    durability: Durability,
+    durability: Arc<Strictest>,
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     /// Taken before `store`.
@@ -76,18 +78,9 @@ pub(crate) struct State {
     recorded: Mutex<Recorded>,
     pending: Mutex<Pending>,
     changed: Condvar,
+    /// The thread that records groups, or the last one that did.
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// All rows of all inputs have been looked up.
-    input_ended: AtomicBool,
-}
-
-#[derive(Default)]
-struct Pending {
-    records: Vec<Record>,
-    /// Outcomes that nobody is told of before they are recorded, each with what is added to the
-    /// numbers of its run's rows.
-    held: Vec<(u64, Outcome)>,
-    closed: bool,
+    told: OnceLock<Told>,
 }
 
 /// How a run was.
@@ -125,17 +118,14 @@ impl State {
         // Others may look through what is left now.
         drop(place.moment);
         left.remove_useless(storage.lasting());
-        let pass = match options.existing {
-            Existing::Auto | Existing::Skip | Existing::Refresh => Pass::GoOn,
-            Existing::Overwrite | Existing::Rename | Existing::Fail => Pass::Anew,
-        };
+        let pass = Pass::of(options.existing);
         let lists = place.lists.filter(|_| pass == Pass::GoOn);
         let lists = lists.and_then(|path| damaged::open_lists(&path, storage.lasting(), &warnings));
         Ok(Self {
             path: place.database,
             access,
             workspace: options.workspace,
-            durability: options.durability,
+            durability: Arc::new(Strictest::new(options.durability)),
             syncs: Arc::new(Syncs::new(Arc::clone(&storage))),
             storage,
             lookup: Mutex::new(Lookup::new(pass, access)),
@@ -154,7 +144,7 @@ impl State {
             pending: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
-            input_ended: AtomicBool::new(false),
+            told: OnceLock::new(),
         })
     }
 
@@ -173,85 +163,19 @@ impl State {
         Arc::clone(&self.assemblies)
     }
 
+    /// Returns the durability of what is recorded.
+    pub(crate) fn durability(&self) -> Arc<Strictest> {
+        Arc::clone(&self.durability)
+    }
+
+    /// Notes that another run begins, whose rows have `first_row` added to their numbers.
+    pub(crate) fn run_begins(&self, first_row: u64, existing: Existing) {
+        lock(&self.lookup).begins(first_row, Pass::of(existing));
+    }
+
     /// The syncs of this run.
     pub(crate) fn syncs(&self) -> Arc<Syncs> {
         Arc::clone(&self.syncs)
-    }
-
-    /// Starts the thread that records groups, until [`close`](Self::close). `failed` is told once,
-    /// when it cannot; `ended` of each outcome that was held until it was recorded.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        failed: impl FnOnce(Error) + Send + 'static,
-        ended: impl Fn(u64, Outcome) + Send + 'static,
-    ) -> io::Result<()> {
-        if self.access == Access::Read {
-            return Ok(());
-        }
-        let state = Arc::clone(self);
-        let thread = thread::Builder::new()
-            .name("haulage-state".into())
-            .spawn(move || {
-                if let Err(error) = state.keep(&ended) {
-                    // What has its name is done all the same.
-                    let held = {
-                        let mut pending = lock(&state.pending);
-                        pending.closed = true;
-                        std::mem::take(&mut pending.held)
-                    };
-                    state.changed.notify_all();
-                    failed(error);
-                    for (first, held) in held {
-                        ended(first, held);
-                    }
-                }
-            })?;
-        *lock(&self.thread) = Some(thread);
-        Ok(())
-    }
-
-    fn keep(&self, ended: &impl Fn(u64, Outcome)) -> Result<(), Error> {
-        let mut group = Vec::new();
-        let gather = match self.durability {
-            Durability::None | Durability::Batch => GATHER,
-            // A group is what has come while the one before was recorded.
-            Durability::Each => Duration::ZERO,
-        };
-        loop {
-            let pending = lock(&self.pending);
-            let pending = self.wait_while(pending, PROGRESS, |waiting| waiting == 0);
-            let mut pending =
-                self.wait_while(pending, gather, |waiting| (1..GROUP).contains(&waiting));
-            if pending.closed {
-                return Ok(());
-            }
-            // The memory of the one before is used again.
-            std::mem::swap(&mut pending.records, &mut group);
-            let mut held = std::mem::take(&mut pending.held);
-            drop(pending);
-            if let Err(error) = self.record(&mut group, TOGETHER) {
-                held.append(&mut lock(&self.pending).held);
-                lock(&self.pending).held = held;
-                return Err(error);
-            }
-            for (first, held) in held {
-                ended(first, held);
-            }
-            group.clear();
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits while so many records wait, but not longer than this, nor beyond the end.
-    fn wait_while<'a>(
-        &self,
-        pending: MutexGuard<'a, Pending>,
-        most: Duration,
-        so_many: impl Fn(usize) -> bool,
-    ) -> MutexGuard<'a, Pending> {
-        let still = |pending: &mut Pending| so_many(pending.records.len()) && !pending.closed;
-        let waited = self.changed.wait_timeout_while(pending, most, still);
-        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Records a group, once it would survive a power cut; for that it waits so long for a sync of
@@ -262,7 +186,7 @@ impl State {
         if group.is_empty() && progress.is_empty() {
             return Ok(());
         }
-        let synced = match self.durability {
+        let synced = match self.durability.get() {
             // Bytes that are joined to others have to be what they were.
             Durability::None => {
                 let moved = progress.moved.iter();
@@ -272,6 +196,7 @@ impl State {
             Durability::Each => self.syncs.all(),
         };
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
+        lock(&self.lookup).number(group);
         // Most of them are appended then.
         group.sort_unstable_by_key(|record| record.row);
         self.write(group, progress)
@@ -301,7 +226,11 @@ impl State {
 
     /// Adds an outcome to the next group, with `first_row` added to the number of its row. Gives it
     /// back to be told of, unless that is to wait until it is recorded.
-    pub(crate) fn add(&self, outcome: Box<Outcome>, first_row: u64) -> Option<Box<Outcome>> {
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        outcome: Box<Outcome>,
+        first_row: u64,
+    ) -> Option<Box<Outcome>> {
         let record = match self.access {
             Access::Write(_) => Record::of(&outcome),
             Access::Read | Access::ReadLeft => None,
@@ -311,13 +240,21 @@ impl State {
         };
         record.row += first_row;
         let mut pending = lock(&self.pending);
+        if !pending.closed
+            && let Err(error) = self.see_to_thread(&mut pending)
+        {
+            drop(pending);
+            self.fail(error);
+            return Some(outcome);
+        }
         if !pending.closed {
             pending.records.push(record);
+            pending.added += 1;
             // The thread looks once a second, unless this is the first one, or makes a group.
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();
             }
-            if self.durability == Durability::Each {
+            if self.durability.get() == Durability::Each {
                 pending.held.push((first_row, *outcome));
                 return None;
             }
@@ -333,9 +270,10 @@ impl State {
         }
     }
 
-    /// There are no more rows: what is recorded of others can go.
-    pub(crate) fn input_ended(&self) {
-        self.input_ended.store(true, Ordering::Release);
+    /// Notes that all rows of a run have been looked up: what is recorded of others in its lists
+    /// can go.
+    pub(crate) fn input_ended(&self, first_row: u64) {
+        lock(&self.lookup).input_read(first_row);
     }
 }
 

@@ -1,21 +1,39 @@
 //! Finds what earlier runs have recorded of a row: at its own place in its list, and where that has
 //! another row now, by what it asks for.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::known::Known;
+use super::record::Record;
 use super::store::{Access, Pass, Store};
 
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
-/// How far each list has been looked up.
+/// Row numbers that each reader of a list may use: a list that several runs read in the same session
+/// has one range of them for each.
+const ROWS: u64 = 1 << 32;
+
+/// How far each list has been looked up, by all runs that use the folder.
 pub(super) struct Lookup {
+    /// What counts for a run that has not said more.
     pass: Pass,
     /// Where nothing can be written, rows are looked up at their own place alone.
     reads_only: bool,
-    /// By input: there are few.
     cursors: Vec<(Box<str>, Cursor)>,
+    /// Where the cursor of each input is.
+    places: HashMap<Box<str>, usize>,
+    runs: HashMap<u64, OfRun>,
+    /// A run other than the first has looked something up.
+    is_shared: bool,
+}
+
+/// What is known of a run.
+#[derive(Clone, Copy)]
+struct OfRun {
+    pass: Pass,
+    input_read: bool,
+    complete: bool,
 }
 
 #[derive(Default)]
@@ -29,10 +47,16 @@ struct Cursor {
     ahead: VecDeque<Known>,
     /// Nothing comes after what is ahead.
     exhausted: bool,
-    /// The last row that it has.
+    /// The last row that it has, as it is recorded.
     last: u64,
-    /// The last row of other runs that go through it at the same time, as it is recorded.
-    last_of_others: u64,
+    /// The runs that read it, and what is added to the numbers of their rows.
+    readers: HashMap<u64, u64>,
+}
+
+/// Returns the run that a row belongs to, by the number that it has before it is recorded, and the
+/// number of the row in its run.
+fn split(row: u64) -> (u64, u64) {
+    (row & !(ROWS - 1), row & (ROWS - 1))
 }
 
 impl Lookup {
@@ -41,41 +65,49 @@ impl Lookup {
             pass,
             reads_only: access == Access::Read,
             cursors: Vec::new(),
+            places: HashMap::new(),
+            runs: HashMap::new(),
+            is_shared: false,
         }
     }
 
     fn cursor(&mut self, input: &str) -> &mut Cursor {
-        let known = self.cursors.iter().position(|(known, _)| **known == *input);
-        let at = known.unwrap_or_else(|| {
+        let at = self.places.get(input).copied().unwrap_or_else(|| {
+            self.places.insert(input.into(), self.cursors.len());
             self.cursors.push((input.into(), Cursor::default()));
             self.cursors.len() - 1
         });
         &mut self.cursors[at].1
     }
 
-    /// Notes a row of which nothing can be known.
-    pub(super) fn pass_by(&mut self, input: &str, row: (u64, u64)) {
-        self.cursor(input).pass(row);
+    /// Notes a run that begins, and what counts for it.
+    pub(super) fn begins(&mut self, run: u64, pass: Pass) {
+        self.runs.insert(run, OfRun::new(pass));
     }
 
-    /// What is known of the next row of an input, of a run that has this added to the numbers of
-    /// its rows.
+    /// Notes a row of which nothing can be known, given its run and its number there.
+    pub(super) fn pass_by(&mut self, input: &str, (run, row): (u64, u64)) {
+        self.is_shared |= run > 0;
+        self.cursor(input).pass(run, row);
+    }
+
+    /// Returns what is known of the next row of an input, given its run and its number there.
     pub(super) fn recall(
         &mut self,
         store: &mut Store,
         input: &str,
-        (first, row): (u64, u64),
+        (run, row): (u64, u64),
         ask: i64,
         url: &str,
     ) -> rusqlite::Result<Option<Known>> {
-        let (pass, reads_only) = (self.pass, self.reads_only);
+        let (pass, reads_only) = (self.run(run).pass, self.reads_only);
         if reads_only && pass == Pass::Anew {
             return Ok(None);
         }
+        self.is_shared |= run > 0;
         let cursor = self.cursor(input);
-        cursor.pass((first, row));
-        if first > 0 {
-            // Another run began before it, and may be going through the same list.
+        if cursor.pass(run, row) > 0 {
+            // Another run reads the list at its own places, or has done so.
             return if reads_only {
                 Ok(None)
             } else {
@@ -104,20 +136,73 @@ impl Lookup {
         store.find(ask, url, pass)
     }
 
-    /// The last row of each input.
-    pub(super) fn lasts(&self) -> impl Iterator<Item = (&str, u64)> {
-        let cursors = self.cursors.iter();
-        cursors.map(|(input, cursor)| (&**input, cursor.last.max(cursor.last_of_others)))
+    /// Gives records the numbers under which their rows are recorded. Until then a number also
+    /// names the run.
+    pub(super) fn number(&mut self, group: &mut [Record]) {
+        if !self.is_shared {
+            return;
+        }
+        for record in group {
+            let (run, row) = split(record.row);
+            let input = record.place.as_ref().map_or("", |place| &place.input);
+            record.row = self.cursor(input).first_row(run) + row;
+        }
+    }
+
+    /// Notes that all rows of a run have been looked up.
+    pub(super) fn input_read(&mut self, run: u64) {
+        self.run_mut(run).input_read = true;
+    }
+
+    /// Notes that a run has come to its end, and was not stopped.
+    pub(super) fn completed(&mut self, run: u64) {
+        self.run_mut(run).complete = true;
+    }
+
+    /// Returns the last row of each input that all its readers have read to the end, and, if
+    /// `complete`, have also come to their own. Every input is in one of the two answers at most.
+    pub(super) fn lasts(&self, complete: bool) -> impl Iterator<Item = (&str, u64)> {
+        let cursors = self.cursors.iter().filter(move |(_, cursor)| {
+            let ends = || cursor.readers.keys().map(|run| self.run(*run));
+            let is_complete = ends().all(|end| end.complete);
+            ends().all(|end| end.input_read) && is_complete == complete
+        });
+        cursors.map(|(input, cursor)| (&**input, cursor.last))
+    }
+
+    fn run(&self, run: u64) -> OfRun {
+        let known = self.runs.get(&run).copied();
+        known.unwrap_or_else(|| OfRun::new(self.pass))
+    }
+
+    fn run_mut(&mut self, run: u64) -> &mut OfRun {
+        let new = OfRun::new(self.pass);
+        self.runs.entry(run).or_insert(new)
+    }
+}
+
+impl OfRun {
+    fn new(pass: Pass) -> Self {
+        Self {
+            pass,
+            input_read: false,
+            complete: false,
+        }
     }
 }
 
 impl Cursor {
-    fn pass(&mut self, (first, row): (u64, u64)) {
-        if first == 0 {
-            self.last = row;
-        } else {
-            self.last_of_others = self.last_of_others.max(first + row);
-        }
+    /// Returns what is added to the numbers of a run's rows: nothing for the first reader.
+    fn first_row(&mut self, run: u64) -> u64 {
+        let next = self.readers.len() as u64 * ROWS;
+        *self.readers.entry(run).or_insert(next)
+    }
+
+    /// Notes a row, and returns what is added to its number.
+    fn pass(&mut self, run: u64, row: u64) -> u64 {
+        let first_row = self.first_row(run);
+        self.last = self.last.max(first_row + row);
+        first_row
     }
 
     /// What was recorded at a row's own place.

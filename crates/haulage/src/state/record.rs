@@ -62,6 +62,14 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    pub(super) fn of(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string().into(),
+            transient: error.is_transient(),
+        }
+    }
+
     pub(crate) fn to_error(&self) -> Error {
         Error::new(self.kind, &*self.message).transient(self.transient)
     }
@@ -83,11 +91,7 @@ impl Record {
             Status::Unchanged => Ended::Unchanged,
             Status::Planned => return None,
             Status::Failed(error) if error.kind() == ErrorKind::Cancelled => return None,
-            Status::Failed(error) => Ended::Failed(Failure {
-                kind: error.kind(),
-                message: error.to_string().into(),
-                transient: error.is_transient(),
-            }),
+            Status::Failed(error) => Ended::Failed(Failure::of(error)),
         };
         Some(Self {
             row: outcome.row,

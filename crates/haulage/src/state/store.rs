@@ -14,6 +14,7 @@ use super::parts::{self, Progress, Unfinished};
 use super::record::Record;
 use super::schema::{self, Unfit};
 use crate::error::Error;
+use crate::options::Existing;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
 /// sqlite3's access to files without locks.
@@ -38,6 +39,15 @@ pub(super) enum Pass {
     GoOn,
     /// Only what those have done that did not come to their end.
     Anew,
+}
+
+impl Pass {
+    pub(super) fn of(existing: Existing) -> Self {
+        match existing {
+            Existing::Auto | Existing::Skip | Existing::Refresh => Self::GoOn,
+            Existing::Overwrite | Existing::Rename | Existing::Fail => Self::Anew,
+        }
+    }
 }
 
 /// How a database is opened.

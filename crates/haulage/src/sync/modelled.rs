@@ -36,6 +36,15 @@ mod types {
         guard: shuttle::sync::MutexGuard<'a, T>,
     }
 
+    /// Whether a wait ended since its time had passed.
+    pub(crate) struct TimedOut(bool);
+
+    impl TimedOut {
+        pub(crate) fn timed_out(&self) -> bool {
+            self.0
+        }
+    }
+
     #[derive(Debug, Default)]
     pub(crate) struct Condvar(shuttle::sync::Condvar);
 
@@ -91,17 +100,17 @@ mod types {
             &self,
             guard: MutexGuard<'a, T>,
             most: Duration,
-        ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+        ) -> LockResult<(MutexGuard<'a, T>, TimedOut)> {
             if most >= FOR_EVER {
                 return Ok((
                     self.wait(guard).unwrap_or_else(PoisonError::into_inner),
-                    false,
+                    TimedOut(false),
                 ));
             }
             let mutex = guard.mutex;
             drop(guard);
             thread::yield_now();
-            Ok((lock(mutex), true))
+            Ok((lock(mutex), TimedOut(true)))
         }
 
         /// Returns whether the time has passed, too.
@@ -110,9 +119,9 @@ mod types {
             mut guard: MutexGuard<'a, T>,
             most: Duration,
             mut condition: impl FnMut(&mut T) -> bool,
-        ) -> LockResult<(MutexGuard<'a, T>, bool)> {
-            let mut is_over = false;
-            while !is_over && condition(&mut guard) {
+        ) -> LockResult<(MutexGuard<'a, T>, TimedOut)> {
+            let mut is_over = TimedOut(false);
+            while !is_over.0 && condition(&mut guard) {
                 (guard, is_over) = self
                     .wait_timeout(guard, most)
                     .unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! All parts with which another response could go on: what is recorded of them is taken from here.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::assembly::Assembly;
@@ -9,11 +9,25 @@ use super::assembly::Assembly;
 use crate::sync::lock;
 
 /// Those parts of a run that can be gone on with, by their numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Assemblies(Mutex<BTreeMap<u64, Arc<Assembly>>>);
+#[derive(Default)]
+pub(crate) struct Assemblies {
+    parts: Mutex<BTreeMap<u64, Arc<Assembly>>>,
+    recorder: OnceLock<Recorder>,
+}
+
+/// Told when somebody begins to bring bytes of a part.
+pub(super) type Recorder = Arc<dyn Fn() + Send + Sync>;
 
 impl Assemblies {
+    /// Tells somebody each time that bytes of any of them are to come.
+    pub(crate) fn when_bytes_come(&self, tell: impl Fn() + Send + Sync + 'static) {
+        let _ = self.recorder.set(Arc::new(tell));
+    }
+
     pub(crate) fn add(&self, assembly: &Arc<Assembly>) {
+        if let Some(recorder) = self.recorder.get() {
+            assembly.is_recorded_by(recorder);
+        }
         self.lock().insert(assembly.number, Arc::clone(assembly));
     }
 
@@ -37,6 +51,6 @@ impl Assemblies {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Assembly>>> {
-        lock(&self.0)
+        lock(&self.parts)
     }
 }

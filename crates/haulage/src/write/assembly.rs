@@ -1,11 +1,13 @@
 //! A part that is put together from what several responses bring: of which entity it is, and which
 //! of its bytes it has.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
+use super::assemblies::Recorder;
 use super::scratch::PartFile;
 use super::storage::Storage;
 use super::stretch::Stretch;
@@ -27,6 +29,17 @@ pub(crate) struct Assembly {
     bytes: Mutex<Bytes>,
     /// Told when nobody writes to it any more.
     idle: Condvar,
+    told: ToldOfBytes,
+}
+
+/// Who is told that bytes of a part are to come; nobody where it is not recorded.
+#[derive(Default)]
+struct ToldOfBytes(OnceLock<Recorder>);
+
+impl fmt::Debug for ToldOfBytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("ToldOfBytes").finish_non_exhaustive()
+    }
 }
 
 /// The row that a part is for, as its record has it.
@@ -193,6 +206,7 @@ impl Assembly {
             owner,
             bytes: Mutex::default(),
             idle: Condvar::new(),
+            told: ToldOfBytes::default(),
         }
     }
 
@@ -373,6 +387,18 @@ impl Assembly {
         bytes.by = vec![(source, bytes.here.clone())];
         for stretch in &bytes.stretches {
             stretch.stop_at(stretch.start());
+        }
+    }
+
+    /// Tells this one when bytes are to come.
+    pub(super) fn is_recorded_by(&self, recorder: &Recorder) {
+        let _ = self.told.0.set(Arc::clone(recorder));
+    }
+
+    /// Notes that bytes are to come: they have to be recorded.
+    pub(super) fn expects_bytes(&self) {
+        if let Some(recorder) = self.told.0.get() {
+            recorder();
         }
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::commit::{self, Named, Saved, Saving};
 use super::storage::Storage;
+use super::strictest::Strictest;
 use super::syncs::Syncs;
 use super::verify::Verified;
 use crate::error::Error;
@@ -26,6 +27,8 @@ use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread
 const PER_SYNC: u32 = 5;
 /// The least and the most that it gathers.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
+/// How long the thread that names parts waits for some before it ends.
+const IDLE: Duration = Duration::from_secs(1);
 /// A group of so many gathers no longer.
 const GROUP: usize = 384;
 /// So few are synced one by one: a sync of the whole file system waits for what others have
@@ -42,7 +45,10 @@ struct Shared {
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
-    durability: Durability,
+    durability: Arc<Strictest>,
+    /// What keeps no files has nothing that could be lost.
+    keeps_files: bool,
+    idle: Duration,
     state: Mutex<State>,
     comparing: Mutex<Comparing>,
     changed: Condvar,
@@ -77,15 +83,23 @@ impl Committer {
         storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
-        durability: Durability,
+        durability: Arc<Strictest>,
+    ) -> Self {
+        Self::with_idle(storage, syncs, pool, durability, IDLE)
+    }
+
+    fn with_idle(
+        storage: Arc<Storage>,
+        syncs: Arc<Syncs>,
+        pool: Arc<BlockingPool>,
+        durability: Arc<Strictest>,
+        idle: Duration,
     ) -> Self {
         Self(Arc::new(Shared {
-            // What keeps no files, or keeps them in memory, has nothing that could be synced.
-            durability: if storage.kept().is_some() && storage.memory.is_none() {
-                durability
-            } else {
-                Durability::None
-            },
+            idle,
+            durability,
+            // In memory there is nothing that could be synced.
+            keeps_files: storage.kept().is_some() && storage.memory.is_none(),
             storage,
             syncs,
             pool,
@@ -103,7 +117,7 @@ impl Committer {
             verified,
             saving,
         };
-        if self.0.durability == Durability::None {
+        if !self.0.keeps_files || self.0.durability.get() == Durability::None {
             return self.0.name(whole);
         }
         let mut state = self.0.lock();
@@ -162,17 +176,22 @@ impl Shared {
         }
     }
 
-    /// The next group, which gathers for this time at most; `None` when there will be no more.
+    /// Returns the next group, which gathers for this time at most; `None` when the thread ends,
+    /// since there will be no more, or has been none for a while.
     fn gather(&self, time: Duration) -> Option<Vec<Whole>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
                 return None;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout(state, self.idle);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if timeout.timed_out() && state.waiting.is_empty() {
+                // In one step: whoever adds a part sees that, and starts another one.
+                state.has_thread = false;
+                return None;
+            }
         }
         let (mut state, _) = self
             .changed
@@ -183,7 +202,7 @@ impl Shared {
 
     /// Whether others are likely to join a group soon.
     fn goes_on_gathering(&self, state: &State) -> bool {
-        self.durability == Durability::Batch
+        self.durability.get() == Durability::Batch
             && state.waiting.len() < GROUP
             && !self.is_quiet()
             && !state.closed

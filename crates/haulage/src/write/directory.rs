@@ -77,6 +77,7 @@ pub(crate) struct Directory {
     syncing: Syncing,
     /// Held while a name is looked at and given, where that takes two calls.
     naming: Mutex<()>,
+    /// That of the first run: whether files are written out early.
     durability: Durability,
     /// The number of the next part.
     first_part: AtomicU64,
@@ -133,6 +134,16 @@ impl Directory {
             left: Mutex::default(),
         };
         Ok((directory, state))
+    }
+
+    /// Leaves as much of the file system free as another run wants that uses the folder too, if
+    /// that is more.
+    ///
+    /// # Errors
+    /// Of kind `disk`, when less is free.
+    pub(crate) fn raise_min_free(&self, least: Option<u64>) -> Result<(), Error> {
+        let raised = self.room.raise_to(least, self.root.as_fd());
+        raised.map_err(|error| Error::disk("cannot use the folder", error))
     }
 
     fn claims(&self) -> Claims<'_> {

@@ -19,6 +19,7 @@ mod contract;
 pub(crate) mod decode;
 mod destination;
 mod directory;
+mod disk_budget;
 mod draw;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -36,6 +37,7 @@ mod room;
 pub(crate) mod scratch;
 mod storage;
 mod stretch;
+mod strictest;
 mod syncs;
 pub(crate) mod trouble;
 mod verify;
@@ -51,6 +53,7 @@ pub(crate) use self::destination::Present;
 pub(crate) use self::directory::{
     Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, set_aside, state_in,
 };
+pub(crate) use self::disk_budget::DiskBudget;
 pub(crate) use self::flow::Flow;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;
@@ -62,6 +65,7 @@ pub(crate) use self::recheck::{Rechecked, Rechecks};
 pub(crate) use self::scratch::LastingParts;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::stretch::Stretch;
+pub(crate) use self::strictest::Strictest;
 pub(crate) use self::syncs::Syncs;
 pub(crate) use self::verify::differing;
 pub(crate) use self::writer::{PartWriter, Writer};

@@ -175,7 +175,7 @@ mod tests {
         let disk = FakeDisk::default();
         disk.put("large", vec![7; 3 * SLICE]);
         disk.put("small", b"123456789".to_vec());
-        let pool = Arc::new(BlockingPool::new("test-disk", 1).unwrap());
+        let pool = Arc::new(BlockingPool::new("test-disk", 1));
         let (start, started) = mpsc::channel::<()>();
         pool.call(move || {
             let _ = started.recv();

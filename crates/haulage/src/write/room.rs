@@ -18,9 +18,9 @@ const SMALL_STEP: u64 = 256 << 10;
 
 /// How much is to stay free, and how much was written since the last look.
 pub(super) struct Room {
-    least: u64,
+    least: AtomicU64,
     /// Bytes written between two looks.
-    step: u64,
+    step: AtomicU64,
     written: AtomicU64,
     free: fn(BorrowedFd<'_>) -> Option<u64>,
 }
@@ -29,17 +29,10 @@ impl Room {
     /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None`
     /// stands for what that file system can spare.
     pub(super) fn of(least: Option<u64>, folder: BorrowedFd<'_>) -> Self {
-        let (least, step) = least.map_or_else(
-            || {
-                let spare = spare(size(folder));
-                // A small file system is to be filled as far as that.
-                (spare, spare.clamp(SMALL_STEP, STEP))
-            },
-            |least| (least, STEP),
-        );
+        let (least, step) = least_and_step(least, folder);
         Self {
-            least,
-            step,
+            least: AtomicU64::new(least),
+            step: AtomicU64::new(step),
             written: AtomicU64::new(0),
             free,
         }
@@ -51,12 +44,24 @@ impl Room {
         Self { free, ..self }
     }
 
+    /// Leaves as many bytes free as another run wants that uses the same folder, if those are more.
+    ///
+    /// # Errors
+    /// `StorageFull`, when fewer are free: then nothing changes for the others.
+    pub(super) fn raise_to(&self, least: Option<u64>, folder: BorrowedFd<'_>) -> io::Result<()> {
+        let (least, step) = least_and_step(least, folder);
+        self.ask(folder, least, least)?;
+        self.least.fetch_max(least, Ordering::Relaxed);
+        self.step.fetch_min(step, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Looks whether there is enough to begin with.
     ///
     /// # Errors
     /// `StorageFull`, when there is not.
     pub(super) fn look(&self, file: BorrowedFd<'_>) -> io::Result<()> {
-        self.ask(file, self.least)
+        self.ask(file, self.least(), self.least())
     }
 
     /// Bytes were written: looks again, when they are many.
@@ -65,14 +70,20 @@ impl Room {
     /// `StorageFull`, when what may be written until the next look would not leave enough.
     pub(super) fn took(&self, bytes: u64, file: BorrowedFd<'_>) -> io::Result<()> {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
-        if before / self.step == (before + bytes) / self.step {
+        let step = self.step.load(Ordering::Relaxed);
+        if before / step == (before + bytes) / step {
             return Ok(());
         }
-        self.ask(file, self.least.saturating_add(self.step))
+        self.ask(file, self.least(), self.least().saturating_add(step))
     }
 
-    fn ask(&self, file: BorrowedFd<'_>, least: u64) -> io::Result<()> {
-        if self.least == 0 {
+    fn least(&self) -> u64 {
+        self.least.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether so many bytes are free, `wanted` of which are to stay so.
+    fn ask(&self, file: BorrowedFd<'_>, wanted: u64, least: u64) -> io::Result<()> {
+        if wanted == 0 {
             return Ok(());
         }
         match (self.free)(file) {
@@ -80,12 +91,24 @@ impl Room {
                 io::ErrorKind::StorageFull,
                 Scarce {
                     free,
-                    least: self.least,
+                    least: wanted,
                 },
             )),
             _ => Ok(()),
         }
     }
+}
+
+/// Returns how many bytes are to stay free, and how many are written between two looks.
+fn least_and_step(least: Option<u64>, folder: BorrowedFd<'_>) -> (u64, u64) {
+    least.map_or_else(
+        || {
+            let spare = spare(size(folder));
+            // A small file system is to be filled as far as that.
+            (spare, spare.clamp(SMALL_STEP, STEP))
+        },
+        |least| (least, STEP),
+    )
 }
 
 /// Bytes that are free for everybody; `None` where the file system does not say.
@@ -146,6 +169,14 @@ mod tests {
         assert!(is_full(room.took(1, folder.as_fd())));
         assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
         assert!(is_full(room.took(STEP, folder.as_fd())));
+        // Of two runs, the one that wants more has its way.
+        let shared = Room::of(Some(98), folder.as_fd()).seen_by(|_| Some(99));
+        shared.look(folder.as_fd()).unwrap();
+        assert!(is_full(shared.raise_to(Some(100), folder.as_fd())));
+        shared.look(folder.as_fd()).unwrap();
+        shared.raise_to(Some(99), folder.as_fd()).unwrap();
+        shared.raise_to(Some(0), folder.as_fd()).unwrap();
+        assert_eq!(shared.least(), 99);
         // Enough to begin with, but not for as much again as was written until this look.
         let room = Room::of(Some(100), folder.as_fd()).seen_by(|_| Some(100));
         assert!(!is_full(room.look(folder.as_fd())));
@@ -172,7 +203,7 @@ mod tests {
         assert_eq!(spare(Some(3200 << 20)), 64 << 20);
         assert_eq!(spare(None), 64 << 20);
         let folder = std::fs::File::open("/").unwrap();
-        let least = Room::of(None, folder.as_fd()).least;
+        let least = Room::of(None, folder.as_fd()).least();
         assert!((1..=64 << 20).contains(&least), "{least}");
         // Of 16 MiB, nearly all can be used.
         let spare = spare(Some(16 << 20));

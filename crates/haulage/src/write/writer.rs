@@ -14,6 +14,7 @@ use super::batch::{Batch, Buffers};
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
+use super::disk_budget::DiskBudget;
 use super::draw;
 use super::flow::{self, Flow};
 use super::part::{Part, Step};
@@ -21,18 +22,16 @@ use super::place::Place;
 use super::pump::Broken;
 use super::storage::Storage;
 use super::stretch::Stretch;
+use super::strictest::Strictest;
 use super::syncs::Syncs;
 use crate::error::Error;
-use crate::options::Durability;
 use crate::pool::BlockingPool;
 
-/// Bytes that may wait for the disk in all.
+/// Bytes that may wait for the disk of one folder in all.
 const BUDGET: usize = 4 << 20;
 /// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16
 /// KiB.
 pub(super) const BATCH: usize = 128 << 10;
-/// Most bodies that flow to their files directly at once, each with a thread of its own.
-const FLOWS: usize = 8;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
@@ -56,12 +55,13 @@ impl Writer {
         storage: Arc<Storage>,
         syncs: Arc<Syncs>,
         pool: Arc<BlockingPool>,
-        durability: Durability,
+        durability: Arc<Strictest>,
+        shared: &DiskBudget,
     ) -> Self {
         Self {
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
-            buffers: Arc::default(),
-            flows: Arc::new(Semaphore::new(FLOWS)),
+            buffers: Arc::clone(&shared.buffers),
+            flows: Arc::clone(&shared.flows),
             committer: Arc::new(Committer::new(
                 Arc::clone(&storage),
                 syncs,
@@ -138,6 +138,9 @@ impl Writer {
     }
 
     fn open(&self, number: u64, content: Option<Box<Content>>, place: Option<Place>) -> PartWriter {
+        if let Some(place) = &place {
+            place.assembly.expects_bytes();
+        }
         PartWriter {
             // What does not begin the file is read once more in the end.
             saved_as_it_is: content.is_none()

@@ -100,8 +100,8 @@ fn paused_runs_take_little_memory_and_no_thread() {
     let taken = memory() - before;
     assert!(taken <= 40 << 20, "{} KiB", taken >> 10);
     let paused = threads_and_descriptors();
-    // Those of the engine, and one that records in the folder, however many runs use it.
-    assert!(paused.0.len() <= 8, "{:?}", paused.0);
+    let is_of_engine = |name: &String| name.starts_with("haulage-net");
+    assert!(paused.0.iter().all(is_of_engine), "{:?}", paused.0);
     assert!(paused.1 <= idle.1 + 10, "{} of {}", paused.1, idle.1);
     // They go on all the same.
     for run in &mut runs[..20] {
@@ -110,4 +110,13 @@ fn paused_runs_take_little_memory_and_no_thread() {
         block_on(async { while events.next().await.is_some() {} });
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 21);
+    // The others keep the folder open, and nothing is left to record, or to be named.
+    let is_at_work = |name: &String| {
+        ["haulage-state", "haulage-commit"]
+            .iter()
+            .any(|own| name.starts_with(own))
+    };
+    while threads_and_descriptors().0.iter().any(is_at_work) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }

@@ -1,6 +1,9 @@
 //! Several runs of one engine in one folder, at the same time.
 
-use haulage::{Engine, EngineOptions, Event, Place, Request, Row, RunOptions, Workspace};
+use haulage::{
+    Durability, Engine, EngineOptions, ErrorKind, Event, Existing, Place, Request, Row, RunOptions,
+    Workspace,
+};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::bench::{Bench, assert_done, block_on, get, kind, named, rest};
@@ -174,4 +177,124 @@ fn what_a_cancelled_run_has_left_is_resumed_by_another_one_beside_it() {
         .iter()
         .for_each(assert_done);
     assert_eq!(bench.read("half").len() as u64, SIZE);
+}
+
+#[test]
+fn list_of_a_cancelled_run_keeps_the_rows_it_has_not_read() {
+    let origin = files();
+    let bench = Bench::new();
+    for input in ["a", "b"] {
+        bench.run(listed(&origin, input, 100));
+    }
+    assert_eq!(origin.tally().requests, 200);
+    {
+        let engine = engine();
+        let mut cancelled = engine.open(bench.options.clone()).unwrap();
+        let mut events = cancelled.events();
+        cancelled.feed(listed(&origin, "b", 10));
+        let mut ended = 0;
+        block_on(async {
+            while ended < 10 {
+                ended += usize::from(matches!(events.next().await, Some(Event::Ended(_))));
+            }
+        });
+        let rows = listed(&origin, "a", 100);
+        let mut complete = engine.run(bench.options.clone(), rows).unwrap();
+        block_on(rest(&mut complete.events()));
+        cancelled.cancel();
+        block_on(rest(&mut events));
+    }
+    for input in ["a", "b"] {
+        bench.run(listed(&origin, input, 100));
+    }
+    assert_eq!(origin.tally().requests, 200);
+}
+
+#[test]
+fn lists_read_at_the_same_time_keep_their_row_numbers() {
+    let origin = files();
+    let bench = Bench::new();
+    {
+        let engine = engine();
+        let begun = ["a", "b", "c"].map(|input| {
+            let rows = listed(&origin, input, 20);
+            engine.run(bench.options.clone(), rows).unwrap()
+        });
+        for mut run in begun {
+            block_on(rest(&mut run.events()));
+        }
+    }
+    let rows = haulage::results(bench.path("")).unwrap();
+    let mut rows: Vec<_> = rows.map(|outcome| outcome.unwrap().row).collect();
+    rows.sort_unstable();
+    let each = (0..20).flat_map(|row| [row; 3]);
+    assert_eq!(rows, each.collect::<Vec<_>>());
+}
+
+#[test]
+fn run_that_has_ended_is_known_while_others_keep_the_folder_open() {
+    let (origin, gate) = (files(), Gate::new());
+    let held = gate.clone();
+    origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&held));
+    let (bench, engine) = (Bench::new(), engine());
+    let rows = [named(&origin.url("/long"), "long")];
+    let mut long = engine.run(bench.options.clone(), rows).unwrap();
+    for round in 0..2 {
+        let rows = listed(&origin, "a", 50);
+        let mut run = engine.run(bench.options.clone(), rows).unwrap();
+        let outcomes = block_on(rest(&mut run.events()));
+        let is_skipped = |outcome: &haulage::Outcome| outcome.status.name() == "skipped";
+        let skipped = outcomes
+            .iter()
+            .filter(|outcome| is_skipped(outcome))
+            .count();
+        assert_eq!(skipped, 50 * round);
+        // What has ended is recorded, whatever becomes of the process now.
+        let recorded = haulage::results(bench.path("")).unwrap();
+        assert!(recorded.count() >= 50);
+    }
+    gate.open();
+    block_on(rest(&mut long.events()));
+    assert_eq!(origin.tally().requests, 51);
+}
+
+#[test]
+fn runs_of_lists_share_a_folder_whatever_their_options_are() {
+    let (origin, gate) = (files(), Gate::new());
+    let held = gate.clone();
+    origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&held));
+    let (bench, engine) = (Bench::new(), engine());
+    let rows = [named(&origin.url("/long"), "long")];
+    let mut options = bench.options.clone();
+    options.durability = Durability::None;
+    options.min_free = Some(0);
+    let mut long = engine.run(options, rows).unwrap();
+    let mut options = bench.options.clone();
+    options.durability = Durability::Each;
+    options.existing = Existing::Overwrite;
+    for _ in 0..2 {
+        let rows = listed(&origin, "a", 50);
+        let mut run = engine.run(options.clone(), rows).unwrap();
+        let mut events = run.events();
+        let mut ended = 0;
+        block_on(async {
+            while let Some(event) = events.next().await {
+                let Event::Ended(outcome) = event else {
+                    continue;
+                };
+                assert_done(&outcome);
+                ended += 1;
+                // Recorded by now, as only `Each` promises.
+                let recorded = haulage::results(bench.path("")).unwrap();
+                assert!(recorded.count() >= ended);
+            }
+        });
+        assert_eq!(ended, 50);
+    }
+    // More than there is.
+    options.min_free = Some(u64::MAX / 4);
+    let refused = engine.run(options, listed(&origin, "b", 1));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Disk);
+    gate.open();
+    block_on(rest(&mut long.events()));
 }

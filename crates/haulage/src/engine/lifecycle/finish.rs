@@ -253,16 +253,17 @@ impl Run {
             complete,
             everything_is_there: complete && self.ledger.all_present(),
         };
-        self.parts.pool.call(move || {
-            let closed = run.place.leave(ending);
+        let told = Arc::clone(self);
+        let left = move |closed: Result<(), Error>| {
             if let Err(error) = closed
                 && !has_stopped
             {
-                run.ledger.emit(Event::Stopped(error));
+                told.ledger.emit(Event::Stopped(error));
             }
-            run.ledger.end_events();
-            run.over.cancel();
-            run.runs.remove(run.number);
-        });
+            told.ledger.end_events();
+            told.over.cancel();
+            told.runs.remove(told.number);
+        };
+        self.parts.pool.call(move || run.place.leave(ending, left));
     }
 }

@@ -1,8 +1,9 @@
 //! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
 //! the same way share it: one place below `.haul/`, one database, one thread that records.
 //!
-//! To what is recorded they are one run. Each has a range of row numbers of its own there: the
-//! first one those of its rows, any other one higher ones.
+//! Until a row is recorded, its number also names its run: each run adds its own `first_row`. In the
+//! database, rows have their numbers in the list; only a list that several runs read has ranges of
+//! higher numbers for all but the first of them.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,13 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use super::Run;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::{Event, Warning};
 use crate::options::{Durability, Existing, RunOptions, Workspace};
 use crate::pool::BlockingPool;
 use crate::state::{Ending, State};
 use crate::sync::lock;
-use crate::write::{Directory, Storage, Syncs, Writer};
+use crate::write::{Directory, DiskBudget, Storage, Strictest, Syncs, Writer};
 
 /// What a run writes to, and records in.
 pub(crate) struct Folder {
@@ -24,17 +25,25 @@ pub(crate) struct Folder {
     /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
     pub(crate) state: Option<Arc<State>>,
     pub(crate) writer: Arc<Writer>,
+    /// Where it is one that runs may share.
+    directory: Option<Arc<Directory>>,
+    durability: Arc<Strictest>,
     members: Mutex<Members>,
 }
 
 /// The runs that use a folder.
 struct Members {
-    runs: HashMap<u64, Weak<Run>>,
+    runs: HashMap<u64, Member>,
     next: u64,
     /// What nobody has been told yet, since there was no run.
     warnings: Vec<Warning>,
     /// How those were that have left.
     ending: Ending,
+}
+
+struct Member {
+    run: Weak<Run>,
+    durability: Durability,
 }
 
 /// A run's place in a folder.
@@ -48,12 +57,19 @@ pub(crate) struct Place {
 /// Rows that a run may have, where several record in one place.
 const ROWS: u64 = 1 << 32;
 
-/// What is equal of runs that share a folder.
+/// What is equal of runs that share a folder. Of all that record lists there is one, whatever their
+/// options are, since they would exclude each other otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     device: u64,
     inode: u64,
-    keeps: bool,
+    /// `None` if lists are recorded.
+    of_urls: Option<OfUrls>,
+}
+
+/// What is equal of runs of URLs that share a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct OfUrls {
     existing: Existing,
     durability: Durability,
     min_free: Option<u64>,
@@ -65,6 +81,8 @@ pub(crate) struct Folders {
     open: Mutex<HashMap<Key, Use>>,
     /// Told when one has been closed.
     closed: Condvar,
+    /// What all of them share.
+    budget: DiskBudget,
 }
 
 enum Use {
@@ -78,15 +96,24 @@ impl Folder {
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
         pool: &Arc<BlockingPool>,
+        budget: &DiskBudget,
         durability: Durability,
     ) -> Self {
         let syncs = state.as_ref().map(|state| state.syncs());
         let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
-        let writer = Writer::new(Arc::clone(&storage), syncs, Arc::clone(pool), durability);
+        // Where something is recorded, files are named and recorded alike.
+        let durability = match &state {
+            Some(state) => state.durability(),
+            None => Arc::new(Strictest::new(durability)),
+        };
+        let (kept, pool) = (Arc::clone(&durability), Arc::clone(pool));
+        let writer = Writer::new(Arc::clone(&storage), syncs, pool, kept, budget);
         Self {
             storage,
             state,
             writer: Arc::new(writer),
+            directory: None,
+            durability,
             members: Mutex::new(Members {
                 runs: HashMap::new(),
                 next: 0,
@@ -100,10 +127,8 @@ impl Folder {
     }
 
     /// Starts to record, and to tell the runs that use the folder what comes of it.
-    fn start(self: &Arc<Self>) -> Result<(), Error> {
-        let Some(state) = &self.state else {
-            return Ok(());
-        };
+    fn start(self: &Arc<Self>) {
+        let Some(state) = &self.state else { return };
         let of = |folder: &Arc<Self>| Arc::downgrade(folder);
         let (warning, failing, telling) = (of(self), of(self), of(self));
         state.warn(move |what| {
@@ -122,14 +147,16 @@ impl Folder {
                 run.recorded(Box::new(outcome));
             }
         };
-        state.start(failed, ended).map_err(|cause| {
-            Error::new(ErrorKind::Disk, "no thread could be started").caused_by(cause)
-        })
+        state.start(failed, ended);
     }
 
     fn warn(&self, what: &Warning) {
         let mut members = lock(&self.members);
-        let runs: Vec<_> = members.runs.values().filter_map(Weak::upgrade).collect();
+        let runs: Vec<_> = members
+            .runs
+            .values()
+            .filter_map(|member| member.run.upgrade())
+            .collect();
         if runs.is_empty() {
             members.warnings.push(what.clone());
         }
@@ -140,16 +167,21 @@ impl Folder {
     }
 
     /// Adds a run, and returns what is added to the numbers of its rows.
-    fn enter(&self) -> u64 {
+    fn enter(&self, durability: Durability, existing: Existing) -> u64 {
         let mut members = lock(&self.members);
         let first_row = members.next * ROWS;
         members.next += 1;
-        members.runs.insert(first_row, Weak::new());
+        let run = Weak::new();
+        members.runs.insert(first_row, Member { run, durability });
+        self.durability.raise_to(durability);
+        if let Some(state) = &self.state {
+            state.run_begins(first_row, existing);
+        }
         first_row
     }
 
     fn run(&self, first_row: u64) -> Option<Arc<Run>> {
-        lock(&self.members).runs.get(&first_row)?.upgrade()
+        lock(&self.members).runs.get(&first_row)?.run.upgrade()
     }
 }
 
@@ -158,33 +190,37 @@ fn runs_of(folder: &Weak<Folder>) -> Vec<Arc<Run>> {
         return Vec::new();
     };
     let members = lock(&folder.members);
-    members.runs.values().filter_map(Weak::upgrade).collect()
+    members
+        .runs
+        .values()
+        .filter_map(|member| member.run.upgrade())
+        .collect()
 }
 
 impl Place {
     /// Returns the place of a run that shares its storage with no other one.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
     pub(crate) fn alone(
+        all: &Folders,
         storage: Arc<Storage>,
         state: Option<Arc<State>>,
         pool: &Arc<BlockingPool>,
-        durability: Durability,
-    ) -> Result<Self, Error> {
-        let folder = Arc::new(Folder::new(storage, state, pool, durability));
-        folder.start()?;
-        Ok(Self {
-            first_row: folder.enter(),
+        (durability, existing): (Durability, Existing),
+    ) -> Self {
+        let folder = Arc::new(Folder::new(storage, state, pool, &all.budget, durability));
+        folder.start();
+        Self {
+            first_row: folder.enter(durability, existing),
             folder,
             shared_by: None,
-        })
+        }
     }
 
     /// Notes whose place it is.
     pub(crate) fn is_of(&self, run: &Arc<Run>) {
         let mut members = lock(&self.folder.members);
-        members.runs.insert(self.first_row, Arc::downgrade(run));
+        if let Some(member) = members.runs.get_mut(&self.first_row) {
+            member.run = Arc::downgrade(run);
+        }
         let warnings = std::mem::take(&mut members.warnings);
         drop(members);
         for what in warnings {
@@ -192,21 +228,31 @@ impl Place {
         }
     }
 
-    /// Leaves the folder, since the run is over. The last one closes it: what was written and
-    /// recorded is complete then, and what nobody needs any more is removed.
-    ///
-    /// # Errors
-    /// Of kind `disk`, when the rest could not be recorded.
-    pub(crate) fn leave(&self, own: Ending) -> Result<(), Error> {
+    /// Leaves the folder, since the run is over, and says so when what it has done is recorded. The
+    /// last one closes the folder: what was written and recorded is complete then, and what nobody
+    /// needs any more is removed. `left` is given an error of kind `disk` when the rest could not
+    /// be recorded.
+    pub(crate) fn leave(&self, own: Ending, left: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        if let Some(state) = &self.folder.state {
+            state.run_ended(self.first_row, own);
+        }
         let ending = {
             // In this order, as where a run enters.
             let mut open = self.shared_by.as_ref().map(|(all, _)| lock(&all.open));
             let mut members = lock(&self.folder.members);
             members.runs.remove(&self.first_row);
+            let runs = members.runs.values().map(|member| member.durability);
+            self.folder.durability.is_of(runs);
             members.ending.complete &= own.complete;
             members.ending.everything_is_there &= own.everything_is_there;
             if !members.runs.is_empty() {
-                return Ok(());
+                drop(members);
+                drop(open);
+                let state = self.folder.state.as_ref();
+                return match state {
+                    Some(state) => state.when_recorded(left),
+                    None => left(Ok(())),
+                };
             }
             if let (Some(open), Some((_, key))) = (&mut open, &self.shared_by) {
                 open.insert(key.clone(), Use::Closing);
@@ -218,7 +264,7 @@ impl Place {
             lock(&all.open).remove(key);
             all.closed.notify_all();
         }
-        closed
+        left(closed);
     }
 }
 
@@ -251,9 +297,12 @@ impl Folders {
         while let Some(key) = Key::of(path, options) {
             match open.get(&key) {
                 Some(Use::Open(folder)) => {
+                    if let Some(directory) = &folder.directory {
+                        directory.raise_min_free(options.min_free)?;
+                    }
                     return Ok(Place {
                         folder: Arc::clone(folder),
-                        first_row: folder.enter(),
+                        first_row: folder.enter(options.durability, options.existing),
                         shared_by: Some((Arc::clone(self), key)),
                     });
                 }
@@ -265,11 +314,15 @@ impl Folders {
             }
         }
         let (directory, place) = Directory::open(path, options)?;
-        let storage = Storage::of(Arc::new(directory));
+        let directory = Arc::new(directory);
+        let storage = Storage::of(Arc::clone(&directory));
         let state = Arc::new(State::open(place, options, Arc::clone(&storage))?);
-        let folder = Arc::new(Folder::new(storage, Some(state), pool, options.durability));
-        folder.start()?;
-        let first_row = folder.enter();
+        let folder = Arc::new(Folder {
+            directory: Some(directory),
+            ..Folder::new(storage, Some(state), pool, &self.budget, options.durability)
+        });
+        folder.start();
+        let first_row = folder.enter(options.durability, options.existing);
         // It is there now.
         let shared_by = Key::of(path, options).map(|key| {
             open.insert(key.clone(), Use::Open(Arc::clone(&folder)));
@@ -290,7 +343,14 @@ impl Key {
         Some(Self {
             device: about.dev(),
             inode: about.ino(),
-            keeps: options.workspace == Workspace::Keep,
+            of_urls: (options.workspace == Workspace::RemoveWhenDone).then(|| OfUrls::of(options)),
+        })
+    }
+}
+
+impl OfUrls {
+    fn of(options: &RunOptions) -> Self {
+        Self {
             // What earlier runs have recorded counts for all of these.
             existing: match options.existing {
                 Existing::Skip | Existing::Refresh => Existing::Auto,
@@ -298,6 +358,6 @@ impl Key {
             },
             durability: options.durability,
             min_free: options.min_free,
-        })
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Ledger {
     /// Notes that all input has been read, which it is once.
     pub(crate) fn input_read(&self) {
         if let Some(state) = &self.state {
-            state.input_ended();
+            state.input_ended(self.first_row);
         }
         let _ = self.input_rows.set(self.next_row.load(Ordering::Relaxed));
     }

@@ -20,7 +20,6 @@ use self::dispatcher::{Dispatcher, Hooks};
 use self::handover::OpenLane;
 use self::robots::RobotsGate;
 use self::routes::Routes;
-use crate::error::{Error, ErrorKind};
 use crate::inflow::Rates;
 use crate::options::EngineOptions;
 use crate::pool::BlockingPool;
@@ -44,19 +43,15 @@ pub(crate) struct Services<W> {
 
 impl<W: Dispatched + Send + 'static> Services<W> {
     /// Starts the services of an engine whose lanes live on these workers.
-    ///
-    /// # Errors
-    /// When threads cannot be started.
     pub(crate) fn start(
         options: &EngineOptions,
         workers: Vec<UnboundedSender<OpenLane<W>>>,
         hooks: Hooks,
-    ) -> Result<Self, Error> {
-        let pool = BlockingPool::new("haulage-disk", DISK_THREADS).map_err(no_thread)?;
-        let pool = Arc::new(pool);
+    ) -> Self {
+        let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS));
         let rates = Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host));
         let robots = Arc::new(RobotsGate::default());
-        let routes = Arc::new(Routes::new(options, Arc::clone(&pool)).map_err(no_thread)?);
+        let routes = Arc::new(Routes::new(options, Arc::clone(&pool)));
         let dispatcher = Dispatcher::new(
             options,
             Arc::clone(rates.meter()),
@@ -65,7 +60,7 @@ impl<W: Dispatched + Send + 'static> Services<W> {
             hooks,
             Arc::clone(&robots),
         );
-        Ok(Self {
+        Self {
             dispatcher,
             rates,
             robots,
@@ -73,14 +68,6 @@ impl<W: Dispatched + Send + 'static> Services<W> {
             pool,
             unsplit: Mutex::default(),
             closing: CancellationToken::new(),
-        })
+        }
     }
-}
-
-fn no_thread(cause: std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Disk,
-        "the threads for the disk could not be started",
-    )
-    .caused_by(cause)
 }

@@ -1,6 +1,5 @@
 //! The routes to servers: runs whose routes are equal share connections.
 
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use crate::fetch::connect::{Connector, Uses, receive_buffer};
@@ -33,20 +32,17 @@ struct Known {
 
 impl Routes {
     /// Returns an engine's routes, none of them so far.
-    ///
-    /// # Errors
-    /// When threads cannot be started.
-    pub(crate) fn new(options: &EngineOptions, pool: Arc<BlockingPool>) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(options: &EngineOptions, pool: Arc<BlockingPool>) -> Self {
+        Self {
             uses: Uses {
-                resolver: Arc::new(Resolver::new()?),
+                resolver: Arc::new(Resolver::new()),
                 pool,
                 read_buffer: read_buffer(options.jobs),
                 receive_buffer: receive_buffer(options),
                 budget: Arc::default(),
             },
             known: Mutex::default(),
-        })
+        }
     }
 
     /// Returns what makes the connections of a route. The first route has the number 0.

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Ending, GRACE, State, lock};
+use super::{Ending, GRACE, State, Waiting, lock};
 use crate::error::Error;
 use crate::options::Workspace;
-use crate::state::record::Record;
+use crate::state::record::{Failure, Record};
 use crate::state::store::Access;
 
 impl State {
@@ -19,7 +19,69 @@ impl State {
         earlier.chain(ours.iter().map(|part| part.number)).collect()
     }
 
-    /// The run is over: records the rest. Whether a later run needs what is recorded.
+    /// Notes how a run was that is over.
+    pub(crate) fn run_ended(&self, first_row: u64, ending: Ending) {
+        if ending.complete {
+            lock(&self.lookup).completed(first_row);
+        }
+    }
+
+    /// Says when all that was added so far is recorded, or why it could not be: for a run that is
+    /// over while others go on. Those that begin after that know of it. What runs of URLs add is of
+    /// use only if they are interrupted, so that nobody waits for it.
+    pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
+            return tell(Ok(()));
+        }
+        let answer = {
+            let mut pending = lock(&self.pending);
+            let is_recorded = pending.recorded == pending.added;
+            match &pending.failure {
+                Some(failure) => Err(failure.to_error()),
+                None if is_recorded => Ok(()),
+                None => {
+                    let added = pending.added;
+                    let tell = Box::new(tell);
+                    pending.waiting.push(Waiting { added, tell });
+                    self.changed.notify_all();
+                    return;
+                }
+            }
+        };
+        tell(answer);
+    }
+
+    /// Notes that this many records are in the database, or why they are not, and tells those who
+    /// wait for that.
+    pub(super) fn note_recorded(&self, recorded: Result<u64, &Error>) {
+        let told = {
+            let mut pending = lock(&self.pending);
+            let until = match recorded {
+                Ok(recorded) => {
+                    pending.recorded = recorded;
+                    recorded
+                }
+                Err(error) => {
+                    pending.failure = Some(Failure::of(error));
+                    u64::MAX
+                }
+            };
+            pending.take_waiting(until)
+        };
+        self.changed.notify_all();
+        if !told.is_empty() && recorded.is_ok() {
+            self.knows.store(true, Ordering::Release);
+        }
+        for waiting in told {
+            (waiting.tell)(
+                recorded
+                    .map(|_| ())
+                    .map_err(|error| Failure::of(error).to_error()),
+            );
+        }
+    }
+
+    /// The last run is over: records the rest. Whether a later run needs what is recorded.
     ///
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
@@ -51,7 +113,10 @@ impl State {
 
     /// Records the rest of a run of lists.
     fn close_list(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
-        self.record(rest, Duration::ZERO)?;
+        let recorded = self.record(rest, Duration::ZERO);
+        let added = lock(&self.pending).added;
+        self.note_recorded(recorded.as_ref().map(|()| added));
+        recorded?;
         self.tidy(ending)?;
         self.leave_recorded()?;
         Ok(true)
@@ -82,15 +147,15 @@ impl State {
         Ok(is_needed)
     }
 
-    /// Forgets what belongs to no row any more, if all rows have been seen.
+    /// Forgets what belongs to no row any more, in lists of which all rows have been seen.
     fn tidy(&self, ending: Ending) -> Result<(), Error> {
-        if !self.input_ended.load(Ordering::Acquire) {
-            return Ok(());
-        }
         let parts = self.assemblies.all();
         let in_use: HashSet<u64> = parts.iter().map(|part| part.number).collect();
         let lookup = lock(&self.lookup);
-        self.change(|store| store.tidy(lookup.lasts(), ending.complete, &in_use))
+        self.change(|store| {
+            store.tidy(lookup.lasts(true), true, &in_use)?;
+            store.tidy(lookup.lasts(false), ending.complete, &in_use)
+        })
     }
 
     /// Says which parts are to stay when the run is over.

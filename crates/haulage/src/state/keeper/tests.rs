@@ -11,6 +11,7 @@ use crate::state::ask::Ask;
 use crate::write::fake::{Done, FakeDisk};
 use crate::write::scratch::{LastingParts as _, Scratch as _};
 use crate::write::{Assembly, Owner};
+use std::io;
 
 const ENDING: Ending = Ending {
     complete: false,

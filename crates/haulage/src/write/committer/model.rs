@@ -29,12 +29,18 @@ fn saving(name: &str, tell: mpsc::Sender<()>) -> (Verified, Saving) {
     (verified.unwrap(), saving)
 }
 
-fn committer(durability: Durability) -> (FakeDisk, Arc<Committer>) {
+fn committer(durability: Durability, idle: Duration) -> (FakeDisk, Arc<Committer>) {
     let disk = FakeDisk::default();
     let shared = Storage::of(Arc::new(disk.clone()));
     let pool = BlockingPool::with_patience("model", 2, Duration::from_millis(1));
     let syncs = Arc::new(Syncs::new(Arc::clone(&shared)));
-    let committer = Committer::new(shared, syncs, Arc::new(pool.unwrap()), durability);
+    let committer = Committer::with_idle(
+        shared,
+        syncs,
+        Arc::new(pool),
+        Arc::new(Strictest::new(durability)),
+        idle,
+    );
     (disk, Arc::new(committer))
 }
 
@@ -42,7 +48,7 @@ fn committer(durability: Durability) -> (FakeDisk, Arc<Committer>) {
 fn parts_of_several_threads_are_named_once() {
     for durability in [Durability::Batch, Durability::Each] {
         check(move || {
-            let (disk, committer) = committer(durability);
+            let (disk, committer) = committer(durability, IDLE);
             let (tell, told) = mpsc::channel();
             for part in 0..3 {
                 disk.create(part).unwrap().close().unwrap();
@@ -72,15 +78,20 @@ fn parts_of_several_threads_are_named_once() {
 
 #[test]
 fn part_that_is_added_while_another_is_synced_is_not_forgotten() {
-    check(|| {
-        let (disk, committer) = committer(Durability::Batch);
-        for part in 0..3 {
-            disk.create(part).unwrap().close().unwrap();
-            let (tell, told) = mpsc::channel();
-            let (verified, saving) = saving(&part.to_string(), tell);
-            committer.add(part, verified, saving);
-            // The next one comes as soon as it is told, and the thread may not be back yet.
-            told.recv().unwrap();
-        }
-    });
+    // The second time its thread may end at any moment.
+    for idle in [IDLE, Duration::from_millis(1)] {
+        check(move || name_one_after_another(idle));
+    }
+}
+
+fn name_one_after_another(idle: Duration) {
+    let (disk, committer) = committer(Durability::Batch, idle);
+    for part in 0..3 {
+        disk.create(part).unwrap().close().unwrap();
+        let (tell, told) = mpsc::channel();
+        let (verified, saving) = saving(&part.to_string(), tell);
+        committer.add(part, verified, saving);
+        // The next one comes as soon as it is told, and the thread may not be back yet.
+        told.recv().unwrap();
+    }
 }

@@ -22,10 +22,16 @@ const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
 
 fn writer(disk: &FakeDisk) -> Writer {
-    let pool = BlockingPool::new("test-disk", 4).unwrap();
+    let pool = BlockingPool::new("test-disk", 4);
     let storage = Storage::of(Arc::new(disk.clone()));
     let syncs = Arc::new(Syncs::new(Arc::clone(&storage)));
-    Writer::new(storage, syncs, Arc::new(pool), Durability::None)
+    Writer::new(
+        storage,
+        syncs,
+        Arc::new(pool),
+        Arc::new(super::super::Strictest::new(Durability::None)),
+        &super::super::DiskBudget::default(),
+    )
 }
 
 /// How a part becomes the file `a`, and what came of it.
