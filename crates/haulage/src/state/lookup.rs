@@ -10,8 +10,8 @@ use super::store::{Access, Pass, Store};
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
-/// Row numbers that each reader of a list may use: a list that several runs read in the same session
-/// has one range of them for each.
+/// Row numbers that each reader of a list may use: a list that several runs read while its folder is
+/// open has one range of them for each.
 const ROWS: u64 = 1 << 32;
 
 /// How far each list has been looked up, by all runs that use the folder.

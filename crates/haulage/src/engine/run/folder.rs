@@ -1,9 +1,9 @@
 //! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
 //! the same way share it: one place below `.haul/`, one database, one thread that records.
 //!
-//! Until a row is recorded, its number also names its run: each run adds its own `first_row`. In the
-//! database, rows have their numbers in the list; only a list that several runs read has ranges of
-//! higher numbers for all but the first of them.
+//! Until a row is recorded, its number also names its run: each run adds its own `first_row`. In
+//! the database, rows have their numbers in the list; only a list that several runs read has ranges
+//! of higher numbers for all but the first of them.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
