@@ -10,8 +10,8 @@ use super::store::{Access, Pass, Store};
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
-/// Row numbers that each reader of a list may use: a list that several runs read in the same
-/// session has one range of them for each.
+/// Row numbers that each reader of a list may use: a list that several runs read while its folder
+/// is open has one range of them for each.
 const ROWS: u64 = 1 << 32;
 
 /// How far each list has been looked up, by all runs that use the folder.
@@ -23,6 +23,8 @@ pub(super) struct Lookup {
     cursors: Vec<(Box<str>, Cursor)>,
     /// Where the cursor of each input is.
     places: HashMap<Box<str>, usize>,
+    /// The cursor that was used last.
+    latest: usize,
     runs: HashMap<u64, OfRun>,
     /// A run other than the first has looked something up.
     is_shared: bool,
@@ -51,6 +53,8 @@ struct Cursor {
     last: u64,
     /// The runs that read it, and what is added to the numbers of their rows.
     readers: HashMap<u64, u64>,
+    /// The one that has read last.
+    latest: Option<(u64, u64)>,
 }
 
 /// Returns the run that a row belongs to, by the number that it has before it is recorded, and the
@@ -66,18 +70,23 @@ impl Lookup {
             reads_only: access == Access::Read,
             cursors: Vec::new(),
             places: HashMap::new(),
+            latest: 0,
             runs: HashMap::new(),
             is_shared: false,
         }
     }
 
     fn cursor(&mut self, input: &str) -> &mut Cursor {
-        let at = self.places.get(input).copied().unwrap_or_else(|| {
-            self.places.insert(input.into(), self.cursors.len());
-            self.cursors.push((input.into(), Cursor::default()));
-            self.cursors.len() - 1
-        });
-        &mut self.cursors[at].1
+        // Most rows are of the same input as the one before.
+        let latest = self.cursors.get(self.latest);
+        if latest.is_none_or(|(of, _)| **of != *input) {
+            self.latest = self.places.get(input).copied().unwrap_or_else(|| {
+                self.places.insert(input.into(), self.cursors.len());
+                self.cursors.push((input.into(), Cursor::default()));
+                self.cursors.len() - 1
+            });
+        }
+        &mut self.cursors[self.latest].1
     }
 
     /// Notes a run that begins, and what counts for it.
@@ -194,8 +203,15 @@ impl OfRun {
 impl Cursor {
     /// Returns what is added to the numbers of a run's rows: nothing for the first reader.
     fn first_row(&mut self, run: u64) -> u64 {
+        if let Some((latest, first_row)) = self.latest
+            && latest == run
+        {
+            return first_row;
+        }
         let next = self.readers.len() as u64 * ROWS;
-        *self.readers.entry(run).or_insert(next)
+        let first_row = *self.readers.entry(run).or_insert(next);
+        self.latest = Some((run, first_row));
+        first_row
     }
 
     /// Notes a row, and returns what is added to its number.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Recorder};
 
 use crate::sync::lock;
 
@@ -14,9 +14,6 @@ pub(crate) struct Assemblies {
     parts: Mutex<BTreeMap<u64, Arc<Assembly>>>,
     recorder: OnceLock<Recorder>,
 }
-
-/// Told when somebody begins to bring bytes of a part.
-pub(super) type Recorder = Arc<dyn Fn() + Send + Sync>;
 
 impl Assemblies {
     /// Tells somebody each time that bytes of any of them are to come.

@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use super::assemblies::Recorder;
 use super::scratch::PartFile;
 use super::storage::Storage;
 use super::stretch::Stretch;
@@ -31,6 +30,9 @@ pub(crate) struct Assembly {
     idle: Condvar,
     told: ToldOfBytes,
 }
+
+/// Told when somebody begins to bring bytes of a part.
+pub(super) type Recorder = Arc<dyn Fn() + Send + Sync>;
 
 /// Who is told that bytes of a part are to come; nobody where it is not recorded.
 #[derive(Default)]
