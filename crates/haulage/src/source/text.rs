@@ -204,6 +204,13 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
     // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
     let fields = line[tab + 1..].split('\t');
     for field in fields.filter(|field| !field.is_empty()) {
+        if field.contains('\r') {
+            // As in a URL: written out again, it would be the end of a line.
+            return Err(input(format!(
+                "the field {:?} has a carriage return in it; end lines with LF or CRLF",
+                shown(field)
+            )));
+        }
         request = match field.split_once('=') {
             Some(("out", _)) if request.name.is_some() => {
                 return Err(input("the row has two names; leave one `out=`"));
@@ -438,6 +445,12 @@ mod tests {
             ),
             ("http://h/1\tx", ErrorKind::Input, "\"x\" is unknown"),
             ("http://h/1\tout=a\tout=b", ErrorKind::Input, "two names"),
+            ("http://h/1\tout=a\r\r", ErrorKind::Input, "carriage return"),
+            (
+                "http://h/1\tlabel=a\rb",
+                ErrorKind::Input,
+                "carriage return",
+            ),
             ("http://h/1\tout=", ErrorKind::Name, "names no file"),
             ("http://h/1\tout=/etc/passwd", ErrorKind::Name, "absolute"),
             ("http://h/1\tout=a/../b", ErrorKind::Name, "without `..`"),
