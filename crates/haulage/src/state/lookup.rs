@@ -117,7 +117,8 @@ impl Lookup {
         let cursor = self.cursor(input);
         if cursor.pass(run, row) > 0 {
             // Another run reads the list at its own places, or has done so.
-            return if reads_only {
+            // What that has done is no reason to do less, where everything is to be done anew.
+            return if reads_only || pass == Pass::Anew {
                 Ok(None)
             } else {
                 store.find(ask, url, pass)

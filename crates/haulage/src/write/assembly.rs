@@ -412,7 +412,7 @@ impl Assembly {
     }
 
     /// Waits until nobody writes to it any more, but no longer than this.
-    pub(super) fn wait_until_idle(&self, until: Instant) {
+    pub(crate) fn wait_until_idle(&self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now());
         // In both cases what has been written by now is what counts.
         let _ = self

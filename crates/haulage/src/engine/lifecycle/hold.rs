@@ -13,6 +13,9 @@ use crate::outcome::{Outcome, Status};
 use crate::priority::Priority;
 use crate::request::Request;
 
+/// How long an item that was interrupted waits for the disk: it may hang.
+const WRITE_GRACE: Duration = Duration::from_secs(1);
+
 impl Run {
     /// Pauses the run: nothing is requested any more, and what is under way stops where it can be
     /// resumed.
@@ -106,7 +109,15 @@ impl Run {
             return self.end_removed(item);
         }
         item.begins_attempt = true;
-        self.queue(item);
+        let Some(partial) = item.progress.partial.clone() else {
+            return self.queue(item);
+        };
+        // What has been received goes to the disk first: the next request is for the rest.
+        let run = Arc::clone(self);
+        self.parts.pool.call(move || {
+            partial.wait_until_idle(Instant::now() + WRITE_GRACE);
+            run.queue(item);
+        });
     }
 
     /// Removes a row: wherever it is, it ends as failed, unless it has ended before.

@@ -38,7 +38,12 @@ impl State {
             let is_recorded = pending.recorded == pending.added;
             match &pending.failure {
                 Some(failure) => Err(failure.to_error()),
-                None if is_recorded => Ok(()),
+                None if is_recorded => {
+                    if pending.added > 0 {
+                        self.knows.store(true, Ordering::Release);
+                    }
+                    Ok(())
+                }
                 None => {
                     let added = pending.added;
                     let tell = Box::new(tell);
