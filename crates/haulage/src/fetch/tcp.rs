@@ -12,6 +12,9 @@ const QUEUES: f64 = 1.15;
 /// So many packets out of order show that one was lost rather than overtaken (RFC 5681 §3.2).
 const LOST: u32 = 3;
 
+/// Bytes: a window larger than any that TCP has (RFC 7323 §2.2).
+const NO_BOUND: u64 = 1 << 30;
+
 /// What the kernel has seen of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -79,6 +82,38 @@ impl FirstLoss {
     }
 }
 
+/// How far a server may send ahead on a connection whose response is of use only in part.
+#[derive(Debug)]
+pub(crate) struct Window {
+    socket: Socket,
+    is_bounded: bool,
+}
+
+impl Window {
+    pub(super) fn of(socket: Socket) -> Self {
+        Self {
+            socket,
+            is_bounded: false,
+        }
+    }
+
+    /// Lets the server send `left` bytes more, those included that wait in the socket; `None` lifts
+    /// the bound. What the server may send already it may still send (RFC 9293 §3.8.6): call this
+    /// before that exceeds `left`, and again as the bytes come.
+    pub(crate) fn bound(&mut self, left: Option<u64>) {
+        if left.is_none() && !self.is_bounded {
+            return;
+        }
+        self.is_bounded = left.is_some();
+        let held = rustix::io::ioctl_fionread(&self.socket.0).unwrap_or_default();
+        let most = left.map_or(NO_BOUND, |left| {
+            left.saturating_sub(held).clamp(1, NO_BOUND)
+        });
+        self.socket
+            .clamp_window(i32::try_from(most).unwrap_or(i32::MAX));
+    }
+}
+
 /// A connection's socket, held beside its owner for what the kernel says of it.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
@@ -126,6 +161,27 @@ impl Socket {
             shortest: micros(MIN_RTT)?,
         })
     }
+
+    /// Announces a window of at most so many bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not
+    /// know that, the server sends more than is of use, which is all.
+    #[cfg(target_os = "linux")]
+    fn clamp_window(&self, most: i32) {
+        #[expect(unsafe_code, reason = "no crate offers it otherwise")]
+        // SAFETY: the descriptor is open for as long as it is owned, and the kernel reads the four
+        // bytes of `most`, which lives until the call returns.
+        unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_WINDOW_CLAMP,
+                (&raw const most).cast(),
+                4,
+            );
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn clamp_window(&self, _most: i32) {}
 
     #[cfg(not(target_os = "linux"))]
     pub(super) fn seen(&self) -> Option<Seen> {
@@ -175,6 +231,56 @@ mod tests {
         // One that was overtaken, and a kernel that has measured nothing so far.
         assert_eq!(judged(&[(1, 100), (2, 100)]), [None; 2]);
         assert_eq!(judged(&[(9, 0), (99, 100)]), [None, yes]);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn announced_at_most(socket: &Socket) -> i32 {
+        let (mut most, mut length) = (0_i32, 4);
+        #[expect(unsafe_code, reason = "no crate offers it otherwise")]
+        // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes, the size of
+        // `most`.
+        let done = unsafe {
+            libc::getsockopt(
+                socket.0.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_WINDOW_CLAMP,
+                (&raw mut most).cast(),
+                &raw mut length,
+            )
+        };
+        assert_eq!(done, 0);
+        most
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn window_is_bounded_without_what_the_socket_holds() {
+        use std::io::Write as _;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let receiver = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut sender, _) = listener.accept().unwrap();
+        sender.write_all(&[0; 1000]).unwrap();
+        receiver.peek(&mut [0]).unwrap();
+        let mut window = Window::of(Socket::of(&receiver).unwrap());
+        for (left, most) in [(Some(9192), 8192), (None, 1 << 30)] {
+            window.bound(left);
+            assert_eq!(announced_at_most(&window.socket), most);
+        }
+    }
+
+    #[test]
+    fn lifted_bound_lets_the_rest_come() {
+        use std::io::{Read as _, Write as _};
+        const MORE: usize = 1 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut receiver = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut sender, _) = listener.accept().unwrap();
+        let mut window = Window::of(Socket::of(&receiver).unwrap());
+        window.bound(Some(1));
+        let sends = std::thread::spawn(move || sender.write_all(&vec![0; MORE]).unwrap());
+        window.bound(None);
+        receiver.read_exact(&mut vec![0; MORE]).unwrap();
+        sends.join().unwrap();
     }
 
     #[test]

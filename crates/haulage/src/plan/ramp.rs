@@ -1,9 +1,10 @@
 //! Whether more connections than one bring a file sooner, decided by how fast it comes in all.
 //! Pure.
 //!
-//! One connection begins. Others are tried when it no longer grows faster and much is left, or when
-//! it comes unevenly, or packets are lost: a connection that fills the link comes evenly, one with
-//! losses or a server that pauses does not. What one more brings decides about all others.
+//! On a long path all connections begin at once. Elsewhere one begins, and others are tried when it
+//! no longer grows faster and much is left, or when it comes unevenly, or packets are lost: a
+//! connection that fills the link comes evenly, one with losses or a server that pauses does not.
+//! What one more brings decides about all others.
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,16 @@ const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
 const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
 /// Round trips and seconds that what is left must take for a new connection to be of use.
 const CONNECTS: (f64, f64) = (6.0, 0.1);
+/// Seconds that the rest of a response must take for another segment of it to begin, once there are
+/// several: the connection for that is open.
+const PAYS_AGAIN: f64 = 0.05;
+/// The same on a long path, in round trips: bytes beyond the cut that are under way are lost. Half
+/// of five round trips leaves time to close the window before the cut.
+const PAYS_AGAIN_FAR: f64 = 5.0;
+/// From this round trip on all connections begin together with the first. Each doubles its rate
+/// once a round trip, so that one alone needs seconds to fill a link. Many servers keep no more
+/// than 4 MiB of unacknowledged data per connection, which bounds its rate as well.
+const FAR: Duration = Duration::from_millis(200);
 /// A trial's round trips, and its least and most seconds. New connections are slow in its first
 /// half, which does not count.
 const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
@@ -70,6 +81,8 @@ pub(crate) struct Ramp {
     failed_trials: u32,
     /// All are tried as soon as something has come.
     is_eager: bool,
+    /// A round trip is at least [`FAR`]: all connections begin at once.
+    is_far: bool,
 }
 
 /// [`Seen`], in seconds since the beginning.
@@ -126,7 +139,20 @@ impl Ramp {
             stage: Stage::Alone,
             failed_trials: 0,
             is_eager: false,
+            is_far: false,
         }
+    }
+
+    /// Sets the round trip of the network alone, which connecting took. The other one includes the
+    /// time that the server took for its answer.
+    pub(crate) fn over(mut self, path: Duration) -> Self {
+        self.is_far = path >= FAR;
+        self
+    }
+
+    /// Returns whether the path is so long that all connections begin together with the first.
+    pub(crate) fn is_far(&self) -> bool {
+        self.is_far
     }
 
     /// Tries all connections as soon as something has come: the user has asked for many, so their
@@ -141,6 +167,17 @@ impl Ramp {
     pub(crate) fn pays_to_connect(&self, left: u64) -> bool {
         let rate = self.stalls.last.unwrap_or(self.dips.best);
         left as f64 >= rate * (CONNECTS.0 * self.round_trip + CONNECTS.1)
+    }
+
+    /// Returns how long the rest of a response must take for a part of it to be worth a request on
+    /// another connection that is open.
+    pub(crate) fn pays_again_after(&self) -> Duration {
+        let seconds = if self.is_far {
+            PAYS_AGAIN_FAR * self.round_trip
+        } else {
+            PAYS_AGAIN
+        };
+        Duration::from_secs_f64(seconds)
     }
 
     /// Returns after how long the speed of a new connection tells something.
@@ -175,6 +212,7 @@ impl Ramp {
         let evenness = self.dips.add(seen);
         let stall = self.stalls.add(seen);
         match &mut self.stage {
+            Stage::Alone if self.is_far => self.stage = Stage::Proven,
             Stage::Alone => {
                 let next = self
                     .lossy(grown, seen)

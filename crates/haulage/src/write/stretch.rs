@@ -145,6 +145,11 @@ impl Stretch {
         self.most.store(self.end(), Ordering::Release);
     }
 
+    /// Returns how many bytes are still of use, if others bring the end of its response.
+    pub(crate) fn left_before_cut(&self) -> Option<u64> {
+        (self.end() < self.most()).then(|| self.left())
+    }
+
     /// How far it may go on, if nobody else brings what follows.
     pub(super) fn most(&self) -> u64 {
         self.most.load(Ordering::Acquire)

@@ -12,7 +12,7 @@ use crate::engine::run::Run;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
-use crate::fetch::tcp::FirstLoss;
+use crate::fetch::tcp::{FirstLoss, Window};
 use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
@@ -49,6 +49,8 @@ pub(crate) struct Watch {
     ramp: Option<Ramp>,
     /// What shows whether its path loses packets.
     first_loss: Option<FirstLoss>,
+    /// Keeps the server from sending what others bring.
+    window: Option<Window>,
 }
 
 impl Attempt<'_> {
@@ -73,6 +75,10 @@ impl Attempt<'_> {
             Some(Connection::Http1(http1)) if ramp.is_some() => http1.first_loss(),
             _ => None,
         };
+        let window = match &self.link.connection {
+            Some(Connection::Http1(http1)) => http1.window(),
+            _ => None,
+        };
         Some(Watch {
             place,
             may_be_split,
@@ -80,6 +86,7 @@ impl Attempt<'_> {
             has_looked: false,
             ramp,
             first_loss,
+            window,
         })
     }
 
@@ -90,7 +97,8 @@ impl Attempt<'_> {
         };
         let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
         let round_trip = answered.saturating_duration_since(sent);
-        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched());
+        let path = self.link.connection.as_ref()?.round_trip();
+        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched()).over(path);
         let asked_for_many = self.run.options.split > RunOptions::DEFAULT_SPLIT;
         Some(if asked_for_many { ramp.eager() } else { ramp })
     }
@@ -137,6 +145,9 @@ impl Watch {
                 }
             }
             Whose::Segment(segments) => run.watch_segment(segments, self.place.stretch.speed()),
+        }
+        if let Some(window) = &mut self.window {
+            window.bound(self.place.stretch.left_before_cut());
         }
     }
 }

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engine::item::task::Task;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
-use crate::engine::segments::download::{
-    FIRST_SEGMENT, Next, PAYS_AGAIN_AFTER, SegmentedDownload, Start, seen,
-};
+use crate::engine::segments::download::{FIRST_SEGMENT, Next, SegmentedDownload, Start, seen};
 use crate::engine::segments::sources::{Source, Sources};
 use crate::engine::shared::host_key;
 use crate::error::{Error, ErrorKind};
@@ -44,7 +42,7 @@ impl Run {
         let max_segments = item.progress.max_segments.unwrap_or(self.options.split);
         let Some(current) = ramp
             .as_mut()
-            .filter(|_| max_segments > 1 && !first.is_held_up_here())
+            .filter(|ramp| max_segments > 1 && (ramp.is_far() || !first.is_held_up_here()))
         else {
             return;
         };
@@ -53,7 +51,11 @@ impl Run {
         let helps = current.connections() != Connections::One;
         let rules = Rules {
             least: self.options.min_split_size,
-            pays_after: if helps { PAYS_AGAIN_AFTER } else { PAYS_AFTER },
+            pays_after: if helps {
+                current.pays_again_after().as_secs_f64()
+            } else {
+                PAYS_AFTER
+            },
             usual: first.speed(),
             most: FIRST_SEGMENT,
             settles: current.settles(),

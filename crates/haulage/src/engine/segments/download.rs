@@ -27,9 +27,6 @@ use crate::plan::segments::{CRAWLS, Rules};
 use crate::sync::lock;
 use crate::write::{Assembly, Share};
 
-/// Seconds that a remainder must take for another segment of it to begin, once there are several.
-/// Its connection is there.
-pub(crate) const PAYS_AGAIN_AFTER: f64 = 0.05;
 /// Bytes: what is smaller is not split any more.
 const LEAST_AGAIN: u64 = 2 << 20;
 /// Most bytes of a segment before any has come to its end: its connection may be new, and slow.
@@ -185,7 +182,7 @@ impl<I> SegmentedDownload<I> {
         Rules {
             least,
             most: most.max(least),
-            pays_after: PAYS_AGAIN_AFTER,
+            pays_after: state.ramp.pays_again_after().as_secs_f64(),
             usual: state.usual,
             settles: state.ramp.settles(),
         }

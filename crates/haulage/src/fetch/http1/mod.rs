@@ -27,7 +27,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
-use super::tcp::{FirstLoss, Socket};
+use super::tcp::{FirstLoss, Socket, Window};
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
@@ -302,11 +302,20 @@ impl Http1 {
 
     /// Begins to follow what the kernel sees of its path. Returns `None` where that is too little.
     pub(crate) fn first_loss(&self) -> Option<FirstLoss> {
-        let socket = match &self.stream {
+        FirstLoss::follow(self.held_socket()?)
+    }
+
+    /// Begins to bound how far its server may send ahead. Returns `None` if there is no descriptor
+    /// for that.
+    pub(crate) fn window(&self) -> Option<Window> {
+        self.held_socket().map(Window::of)
+    }
+
+    fn held_socket(&self) -> Option<Socket> {
+        match &self.stream {
             Stream::Plain(stream) => Socket::of(stream),
             Stream::Tls(stream) => Socket::of(stream.get_ref().0),
-        };
-        FirstLoss::follow(socket?)
+        }
     }
 
     /// So many bytes of a body have been taken from the socket.

@@ -53,7 +53,7 @@ struct Course {
 
 /// Downloads with at most so many connections.
 fn course(link: Link, allowed: usize) -> Course {
-    course_with(link, allowed, false)
+    course_of(link, allowed, |ramp| ramp)
 }
 
 #[expect(
@@ -61,12 +61,13 @@ fn course(link: Link, allowed: usize) -> Course {
     clippy::cast_sign_loss,
     reason = "bytes are not negative, and few enough"
 )]
-fn course_with(link: Link, allowed: usize, is_eager: bool) -> Course {
+fn course_of(link: Link, allowed: usize, adapt: impl FnOnce(Ramp) -> Ramp) -> Course {
     let start = Instant::now();
-    let mut ramp = Ramp::new(Duration::from_secs_f64(link.round_trip), start, 0);
-    if is_eager {
-        ramp = ramp.eager();
-    }
+    let mut ramp = adapt(Ramp::new(
+        Duration::from_secs_f64(link.round_trip),
+        start,
+        0,
+    ));
     let mut connections = vec![Connection {
         opened: -2.0 * link.round_trip,
         window: 15e3,
@@ -269,9 +270,55 @@ fn slow_start_at_300_ms_is_no_reason_for_more() {
     assert!(course.all_at.is_infinite(), "{course:?}");
 }
 
+/// A round trip of 300 ms, to a server that keeps 4 MiB in flight on a connection.
+const FAR_AWAY: Link = Link {
+    round_trip: 0.3,
+    each: 14e6,
+    ..CLEAN
+};
+
+/// What becomes of a download that knows how long the way is.
+fn far_course(link: Link, allowed: usize) -> Course {
+    course_of(link, allowed, |ramp| {
+        ramp.over(Duration::from_secs_f64(link.round_trip))
+    })
+}
+
+#[test]
+fn far_path_gets_all_connections_at_once() {
+    let (four, one) = (far_course(FAR_AWAY, 4), course(FAR_AWAY, 1));
+    assert!(four.all_at <= STEP, "{four:?}");
+    assert!(four.seconds < one.seconds * 0.75, "{four:?} {one:?}");
+}
+
+#[test]
+fn far_server_that_serves_one_connection_costs_nothing() {
+    let link = Link {
+        allows: 1,
+        ..FAR_AWAY
+    };
+    let (four, one) = (far_course(link, 4), course(link, 1));
+    assert!(four.seconds <= one.seconds + STEP, "{four:?} {one:?}");
+}
+
+#[test]
+fn near_path_begins_with_one_connection() {
+    let course = far_course(CLEAN, 4);
+    assert!(course.all_at.is_infinite(), "{course:?}");
+}
+
+#[test]
+fn rest_on_a_far_path_is_split_again_beyond_five_round_trips() {
+    for (millis, expected) in [(0, 50), (100, 50), (199, 50), (200, 1000), (300, 1500)] {
+        let path = Duration::from_millis(millis);
+        let ramp = Ramp::new(path, Instant::now(), 0).over(path);
+        assert_eq!(ramp.pays_again_after(), Duration::from_millis(expected));
+    }
+}
+
 #[test]
 fn all_are_tried_at_once_where_many_were_asked_for() {
-    let course = course_with(CLEAN, 16, true);
+    let course = course_of(CLEAN, 16, Ramp::eager);
     assert!(course.all_at <= 6.0 * CLEAN.round_trip, "{course:?}");
 }
 
