@@ -10,6 +10,8 @@ use tempfile::TempDir;
 /// A destination, and the options of the runs into it.
 pub(crate) struct Bench {
     folder: TempDir,
+    /// For files that a run reads.
+    beside: TempDir,
     pub(crate) engine: EngineOptions,
     pub(crate) options: RunOptions,
 }
@@ -22,6 +24,7 @@ impl Bench {
         options.retry.base = Duration::ZERO;
         Self {
             folder,
+            beside: tempfile::tempdir().unwrap(),
             engine: EngineOptions::default(),
             options,
         }
@@ -45,9 +48,8 @@ impl Bench {
     }
 
     fn trust_pem(&mut self, origin: &Origin, pem: &str) {
-        let file = self
-            .path("../")
-            .join(format!("{}-ca.pem", origin.address().port()));
+        let file = self.beside.path();
+        let file = file.join(format!("{}-ca.pem", origin.address().port()));
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         std::fs::write(&file, pem).unwrap();
         self.options.route.tls.roots = Roots::File(file);
