@@ -105,6 +105,8 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
         }
         fitting.push(character);
     }
+    // Some characters are wider together: a symbol that a variation selector makes an emoji.
+    while width(&fitting) + 1 > columns && fitting.pop().is_some() {}
     if columns > 0 {
         fitting.push('…');
     }
@@ -152,6 +154,8 @@ mod tests {
         assert_eq!(fit("flag.gif", 7), "flag.g…");
         assert_eq!(fit("旗旗旗", 5), "旗旗…");
         assert_eq!(fit("旗旗旗", 4), "旗…");
+        assert_eq!(fit("🕯\u{fe0f}AaaA", 4), "🕯\u{fe0f}A…");
+        assert_eq!(fit("🕯\u{fe0f}AaaA", 3), "🕯\u{fe0f}…");
         assert_eq!(pad("旗", 4), "旗  ");
         assert_eq!(pad("flag", 2), "flag");
     }
