@@ -12,6 +12,7 @@ mod climb;
 mod health;
 mod held;
 mod host;
+pub(crate) mod key;
 mod later;
 mod limit;
 mod lines;

@@ -3,29 +3,20 @@
 
 use std::time::Instant;
 
-use super::{HostId, Schedule};
-
-/// Stands before the origin in the key of a host that is reached by another route than the first.
-const SEPARATOR: char = ' ';
-
-/// Returns the origin in a host's key.
-fn origin(key: &str) -> &str {
-    key.split_once(SEPARATOR).map_or(key, |(_, origin)| origin)
-}
+use super::{HostId, Schedule, key};
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Makes a new host known to those of the same origin.
     pub(super) fn join_siblings(&mut self, id: HostId) {
-        let key = &self.hosts[id.0].key;
-        self.has_routes |= key.contains(SEPARATOR);
+        let (route, own) = key::split(&self.hosts[id.0].key);
+        self.has_routes |= route > 0;
         if !self.has_routes {
             return;
         }
-        let own = origin(key);
         let others = self
             .hosts
             .iter()
-            .filter(|(_, host)| origin(&host.key) == own);
+            .filter(|(_, host)| key::split(&host.key).1 == own);
         let others = others.map(|(other, _)| HostId(other));
         let siblings: Vec<_> = others.filter(|other| *other != id).collect();
         let mut closed_until = None;

@@ -1,7 +1,7 @@
 //! Finds what earlier runs have recorded of a row: at its own place in its list, and where that has
 //! another row now, by what it asks for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::known::Known;
 use super::record::Record;
@@ -25,7 +25,7 @@ pub(super) struct Lookup {
     places: HashMap<Box<str>, usize>,
     /// The cursor that was used last.
     latest: usize,
-    runs: HashMap<u64, OfRun>,
+    runs: BTreeMap<u64, OfRun>,
     /// A run other than the first has looked something up.
     is_shared: bool,
 }
@@ -52,7 +52,7 @@ struct Cursor {
     /// The last row that it has, as it is recorded.
     last: u64,
     /// The runs that read it, and what is added to the numbers of their rows.
-    readers: HashMap<u64, u64>,
+    readers: BTreeMap<u64, u64>,
     /// The one that has read last.
     latest: Option<(u64, u64)>,
 }
@@ -71,7 +71,7 @@ impl Lookup {
             cursors: Vec::new(),
             places: HashMap::new(),
             latest: 0,
-            runs: HashMap::new(),
+            runs: BTreeMap::new(),
             is_shared: false,
         }
     }

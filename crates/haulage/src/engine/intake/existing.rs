@@ -1,11 +1,13 @@
-//! What stands at a row's name already, and what becomes of the row then.
+//! What stands at a row's name already, and what becomes of the row then. Looks at the disk, on its
+//! threads.
 
 use std::sync::Arc;
 
 use crate::checksum::Checksum;
 use crate::engine::item::existing::{ExistingCheck, FileInfo};
+use crate::engine::item::named_row::NamedRow;
 use crate::engine::item::outcome;
-use crate::engine::item::{AtName, Item};
+use crate::engine::item::{AtName, Item, Keys};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
@@ -13,45 +15,75 @@ use crate::http_url::HttpUrl;
 use crate::options::{Existing, Purpose};
 use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Key, Settled};
+use crate::plan::registry::Settled;
 use crate::request::Request;
+use crate::state::Known;
 use crate::write::{Present, Rechecked, differing};
 
-impl Run {
-    /// A row has its name: queues it, unless what stands there ends it.
-    pub(crate) fn fetch_or_end(
-        self: &Arc<Self>,
-        row: u64,
-        request: Request,
-        target: TargetName,
-        key: Key,
-        renamed: Option<Renamed>,
-    ) {
-        let there = if self.naming.is_named_later(&request) {
+impl NamedRow {
+    /// Looks whether earlier runs, or what stands at its name, end the row, and fetches its file
+    /// otherwise. A destination may take its time to say: it is asked on the disk's threads.
+    pub(crate) fn examine(self, run: &Arc<Run>, known: Option<Known>) {
+        let knows_nothing = || run.state.as_ref().is_none_or(|state| !state.knows());
+        if known.is_none() && run.parts.storage.lookup.was_empty() && knows_nothing() {
+            // Names are given once each, and a commit looks once more: asking the disk costs as
+            // much as reading the row.
+            return run.fetch(self.into_item());
+        }
+        let look = move |run: &Arc<Run>| match known {
+            _ if run.stopping.is_cancelled() => run.cancelled(self.into_item()),
+            Some(known) => self.recall(run, known),
+            None => self.fetch_apart(run),
+        };
+        if run.options.purpose == Purpose::Plan {
+            // A plan is in the order of its rows.
+            return look(run);
+        }
+        run.ledger.examines();
+        let run = Arc::clone(run);
+        let pool = Arc::clone(&run.parts.pool);
+        pool.call(move || {
+            look(&run);
+            run.ledger.examined();
+        });
+    }
+
+    /// Fetches the row's file, unless what stands at its name ends the row.
+    pub(crate) fn fetch_or_end(self, run: &Arc<Run>) {
+        let there = if run.naming.is_named_later(&self.request) {
             ExistingCheck::Fetch
         } else {
-            self.there(&target, &request)
+            run.there(&self.target, &self.request)
         };
         if let ExistingCheck::Ends(status, bytes) = there {
-            self.naming.settle(key, settled(&status));
             let found = FileInfo {
-                renamed,
+                renamed: self.renamed,
                 ..FileInfo::of(bytes)
             };
-            return self.end_without_request(row, &request, &target, status, found);
+            return self.end(run, status, found);
         }
-        let mut item = Item::new(row, request, target, key);
-        item.renamed = renamed;
+        let mut item = self.into_item();
         if matches!(there, ExistingCheck::Compare) {
             item.at_name = AtName::Unknown;
         }
         if matches!(there, ExistingCheck::Hash) {
-            self.read_first(item);
+            run.read_first(item);
         } else {
-            self.fetch(item);
+            run.fetch(item);
         }
     }
 
+    /// Ends the row without a request, and so the rows that asked for the same meanwhile.
+    pub(crate) fn end(self, run: &Arc<Run>, status: Status, found: FileInfo) {
+        let keys = Keys {
+            own: self.key,
+            by_server: None,
+        };
+        run.end_unrequested(self.row, &self.request, &self.target, keys, status, found);
+    }
+}
+
+impl Run {
     /// An item's file is to be fetched; in a run that only plans, that ends it.
     pub(crate) fn fetch(self: &Arc<Self>, mut item: Box<Item>) {
         match self.options.purpose {
@@ -221,10 +253,27 @@ impl Run {
             };
             return self.settle(keys, &target, settled, Box::new(outcome));
         }
+        self.end_unrequested(item.row, &item.request, &target, keys, status, found);
+    }
+
+    /// Ends a row of which no request was sent, and the rows that asked for the same.
+    fn end_unrequested(
+        self: &Arc<Self>,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        keys: Keys,
+        status: Status,
+        found: FileInfo,
+    ) {
+        let settled = settled(&status);
         let followers = self.naming.release(keys, settled);
-        self.end_without_request(item.row, &item.request, &target, status, found.clone());
+        if followers.is_empty() {
+            return self.end_without_request(row, request, target, status, found);
+        }
+        self.end_without_request(row, request, target, status, found.clone());
         for (row, request) in followers {
-            self.end_as_same(row, &request, &target, settled, found.clone());
+            self.end_as_same(row, &request, target, settled, found.clone());
         }
     }
 
@@ -298,7 +347,7 @@ fn verdict(present: Present, existing: Existing) -> Verdict {
     }
 }
 
-pub(crate) fn settled(status: &Status) -> Settled {
+fn settled(status: &Status) -> Settled {
     match status {
         Status::Failed(error) => Settled::Failed(error.kind()),
         Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => Settled::Done,

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use crate::engine::item::existing::FileInfo;
+use crate::engine::item::named_row::NamedRow;
 use crate::engine::item::outcome;
 use crate::engine::item::{Item, Keys};
 use crate::engine::run::Run;
@@ -51,13 +52,13 @@ fn read_source(run: &Arc<Run>, mut source: Box<Source>) -> bool {
     while let Some(row) = source.next() {
         loop {
             let slots_are_free = || run.services.dispatcher.has_room(run.id);
-            match run.ledger.enter(slots_are_free, || run.is_paused()) {
+            match run.ledger.enter(slots_are_free, || run.control.is_paused()) {
                 Entry::Open => break,
                 Entry::MakeRoom => run.spill_rows(),
                 Entry::Later => {
                     source.put_back(row);
                     run.sources.put_back(source);
-                    if !run.is_paused() {
+                    if !run.control.is_paused() {
                         run.runs.stall(Arc::clone(run));
                     }
                     return false;
@@ -81,7 +82,7 @@ impl Run {
     /// Reads on, if there is something to read: on a thread of its own, for as long as there is
     /// room for rows.
     pub(crate) fn read_on(self: &Arc<Self>) {
-        if self.is_paused() || !self.sources.begin() {
+        if self.control.is_paused() || !self.sources.begin() {
             return;
         }
         if let Err(cause) = self.runs.readers.submit(Arc::clone(self)) {
@@ -156,10 +157,14 @@ impl Run {
             }
         };
         let renamed = (target != wanted).then_some(Renamed::AnotherRow);
-        match known {
-            Some(known) => self.go_on(row, request, target, key, renamed, known),
-            None => self.fetch_apart(row, request, target, key, renamed),
-        }
+        let named = NamedRow {
+            row,
+            request,
+            target,
+            key,
+            renamed,
+        };
+        named.examine(self, known);
     }
 
     /// Ends a row as an identical one has ended before, whose file is at `place`.

@@ -1,10 +1,10 @@
-//! What earlier runs know of a row, and what becomes of it then.
+//! What earlier runs know of a row, and what becomes of it then. Looks at the disk, on its threads.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::existing::settled;
 use crate::engine::item::existing::FileInfo;
+use crate::engine::item::named_row::NamedRow;
 use crate::engine::item::{AtName, Item};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -12,41 +12,28 @@ use crate::options::Existing;
 use crate::outcome::{Renamed, Status};
 use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
-use crate::plan::registry::{Key, Settled};
-use crate::request::Request;
 use crate::state::Known;
 use crate::write::Present;
 
-impl Run {
-    /// A row of which something is known has its name: it ends as it did, or is fetched.
-    pub(crate) fn go_on(
-        self: &Arc<Self>,
-        row: u64,
-        mut request: Request,
-        target: TargetName,
-        key: Key,
-        renamed: Option<Renamed>,
-        known: Known,
-    ) {
-        if let Some(failure) = known.is_final(self.options.retry_failed, request.ask.as_ref()) {
+impl NamedRow {
+    /// Ends the row as an earlier run did, or goes on to fetch its file. Looks at the disk.
+    pub(crate) fn recall(mut self, run: &Arc<Run>, known: Known) {
+        if let Some(failure) = known.is_final(run.options.retry_failed, self.request.ask.as_ref()) {
             let error = failure
                 .to_error()
                 .and("it failed so before, and is not tried again; --retry-failed all does");
-            request.ask = known.as_recorded(request.ask);
-            return self.end_known(row, &request, &target, key, Status::Failed(error));
+            return self.end_known(run, &known, Status::Failed(error));
         }
         let Some(path) = known.file() else {
-            return self.fetch_apart(row, request, target, key, renamed);
+            return self.fetch_apart(run);
         };
-        let place = TargetName::of_recorded(path).unwrap_or_else(|| target.clone());
+        let place = TargetName::of_recorded(path).unwrap_or_else(|| self.target.clone());
         let is_as_recorded = |length| length == known.bytes;
-        let error = match (
-            self.parts.storage.lookup.present(&place),
-            self.options.existing,
-        ) {
+        let present = run.parts.storage.lookup.present(&place);
+        let error = match (present, run.options.existing) {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
-                self.stands_at(key, &target, &place);
-                let mut item = Item::new(row, request, place, key);
+                self.stands_at(run, place);
+                let mut item = Item::new(self.row, self.request, self.target, self.key);
                 // What was changed here is no file that the server knows.
                 if is_as_recorded(length) && !known.is_by_name_alone() {
                     item.stored = stored(&known, modified);
@@ -54,135 +41,114 @@ impl Run {
                 if item.stored.conditions().is_empty() {
                     item.at_name = AtName::Unknown;
                 }
-                return self.fetch(item);
+                return run.fetch(item);
             }
             // Nobody has compared it yet.
             (Ok(Present::File { .. }), Existing::Auto) if known.is_by_name_alone() => {
-                return self.fetch_apart(row, request, target, key, renamed);
+                return self.fetch_apart(run);
             }
             (Ok(Present::File { length, .. }), _) if is_as_recorded(length) => {
-                self.stands_at(key, &target, &place);
-                let renamed = renamed.or_else(|| was_beside(&target, &place, request.url()));
-                return self.take_as_it_is(row, request, place, key, renamed, known);
+                let beside = was_beside(&self.target, &place, self.request.url());
+                self.renamed = self.renamed.or(beside);
+                self.stands_at(run, place);
+                return self.take_as_it_is(run, known);
             }
-            (Ok(Present::Nothing), _) => {
-                return self.fetch_apart(row, request, target, key, renamed);
-            }
+            (Ok(Present::Nothing), _) => return self.fetch_apart(run),
             (Ok(present), Existing::Skip) => changed(&place, present, known.bytes),
-            (Ok(_), _) => return self.fetch_apart(row, request, target, key, renamed),
+            (Ok(_), _) => return self.fetch_apart(run),
             (Err(cause), _) => {
                 let what = format!("cannot see whether {} is there", place.as_str());
                 Error::disk(&what, cause)
             }
         };
         // What was saved once is to be known as long as something else is there.
-        request.ask = known.as_recorded(request.ask);
-        self.end_known(row, &request, &target, key, Status::Failed(error));
+        self.end_known(run, &known, Status::Failed(error));
     }
 
-    /// Tells identical rows where the file is.
-    fn stands_at(self: &Arc<Self>, key: Key, target: &TargetName, place: &TargetName) {
-        if place != target {
-            self.naming.moved(key, place.clone());
+    /// Notes that the file is at this place, and tells identical rows.
+    fn stands_at(&mut self, run: &Run, place: TargetName) {
+        if place != self.target {
+            run.naming.moved(self.key, place.clone());
+            self.target = place;
         }
     }
 
-    fn end_known(
-        self: &Arc<Self>,
-        row: u64,
-        request: &Request,
-        target: &TargetName,
-        key: Key,
-        ended: Status,
-    ) {
-        self.naming.settle(key, settled(&ended));
-        self.end_without_request(row, request, target, ended, FileInfo::of(0));
+    /// Ends the row, and keeps what is recorded of it.
+    fn end_known(mut self, run: &Arc<Run>, known: &Known, ended: Status) {
+        self.request.ask = known.as_recorded(self.request.ask);
+        self.end(run, ended, FileInfo::of(0));
     }
 
-    /// A row that has no file yet goes on, under a name whose file is no other row's.
-    pub(crate) fn fetch_apart(
-        self: &Arc<Self>,
-        row: u64,
-        request: Request,
-        target: TargetName,
-        key: Key,
-        renamed: Option<Renamed>,
-    ) {
-        match self.apart(&target, key, &request) {
-            Ok(None) => self.fetch_or_end(row, request, target, key, renamed),
+    /// Fetches the row's file, which is not there yet, under a name whose file is no other row's.
+    pub(crate) fn fetch_apart(mut self, run: &Arc<Run>) {
+        match self.apart(run) {
+            Ok(None) => {}
             Ok(Some(target)) => {
-                self.fetch_or_end(row, request, target, key, Some(Renamed::AnotherFile));
+                self.target = target;
+                self.renamed = Some(Renamed::AnotherFile);
             }
             Err(error) => {
-                self.stop(error);
-                self.forget();
+                run.stop(error);
+                return run.cancelled(self.into_item());
             }
         }
+        self.fetch_or_end(run);
     }
 
-    /// The distinct name of a row that has no file, where the file that stands at its own was saved
-    /// for another row, of another list or of this one as it was; `None` where it was not.
-    fn apart(
-        self: &Arc<Self>,
-        target: &TargetName,
-        key: Key,
-        request: &Request,
-    ) -> Result<Option<TargetName>, Error> {
-        let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
+    /// Returns the distinct name of a row that has no file, where the file that stands at its own
+    /// was saved for another row, of another list or of this one as it was; `None` where it was
+    /// not.
+    fn apart(&self, run: &Run) -> Result<Option<TargetName>, Error> {
+        let (Some(state), Some(ask)) = (&run.state, &self.request.ask) else {
             return Ok(None);
         };
+        let existing = run.options.existing;
         // A file of the same URL is compared with what the row asks for now.
-        let ask = (self.options.existing != Existing::Auto).then_some(ask);
+        let ask = (existing != Existing::Auto).then_some(ask);
         // Otherwise whoever asks has said what becomes of a file that is in the way.
         let keeps_it = matches!(
-            self.options.existing,
+            existing,
             Existing::Auto | Existing::Skip | Existing::Refresh
         );
+        let is_there = || {
+            let present = run.parts.storage.lookup.present(&self.target);
+            matches!(present, Ok(Present::File { .. }))
+        };
+        let url = self.request.url();
         if !keeps_it
             || !state.knows()
-            || !matches!(
-                self.parts.storage.lookup.present(target),
-                Ok(Present::File { .. })
-            )
-            || !state.is_of_another(target.as_str(), ask, request.url())?
+            || !is_there()
+            || !state.is_of_another(self.target.as_str(), ask, url)?
         {
             return Ok(None);
         }
-        let wanted = target.distinct(request.url());
-        Ok(Some(self.naming.claim_distinct(key, request, wanted)))
+        let wanted = self.target.distinct(url);
+        let claimed = run.naming.claim_distinct(self.key, &self.request, wanted);
+        Ok(Some(claimed))
     }
 
-    /// The file that was saved for a row is there, of its length.
-    fn take_as_it_is(
-        self: &Arc<Self>,
-        row: u64,
-        mut request: Request,
-        place: TargetName,
-        key: Key,
-        renamed: Option<Renamed>,
-        known: Known,
-    ) {
+    /// Ends the row, whose file was saved before and is there, of its length; where other hashes
+    /// are asked for than are recorded, hashes it first.
+    fn take_as_it_is(mut self, run: &Arc<Run>, known: Known) {
         let is_known = |algorithm| {
             let mut hashes = known.hashes.iter();
             hashes.any(|hash| hash.algorithm() == algorithm)
         };
-        let wanted = self.parts.hashes_of(&request);
+        let wanted = run.parts.hashes_of(&self.request);
         if !wanted.algorithms().all(is_known) {
-            request.ask = request.ask.map(|ask| known.with_other_hashes(ask));
-            let mut item = Item::new(row, request, place, key);
-            item.renamed = renamed;
-            return self.read_first(item);
+            let ask = self.request.ask.take();
+            self.request.ask = ask.map(|ask| known.with_other_hashes(ask));
+            return run.read_first(self.into_item());
         }
-        request.ask = known.as_recorded(request.ask);
+        self.request.ask = known.as_recorded(self.request.ask);
         let found = FileInfo {
             path: None,
             bytes: known.bytes,
             verified: known.verified,
             hashes: known.hashes,
-            renamed,
+            renamed: self.renamed,
         };
-        self.naming.settle(key, Settled::Done);
-        self.end_without_request(row, &request, &place, Status::Skipped, found);
+        self.end(run, Status::Skipped, found);
     }
 }
 

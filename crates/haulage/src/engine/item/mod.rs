@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 pub(crate) mod existing;
 pub(crate) mod host_unavailable;
+pub(crate) mod named_row;
 pub(crate) mod outcome;
 pub(crate) mod progress;
 pub(crate) mod range_request;

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::link::Link;
 use crate::engine::run::{Run, Services};
-use crate::engine::shared::host_key;
 use crate::error::Error;
 use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
 use crate::options::RunOptions;
-use crate::schedule::{HostId, Path, Way};
+use crate::schedule::{HostId, Path, Way, key};
 
 /// How long a connection may take that is opened ahead of any work, whose run is not known.
 const AHEAD_TIMEOUT: Duration = RunOptions::DEFAULT_CONNECT_TIMEOUT;
@@ -179,7 +178,7 @@ async fn open_another(
     key: Arc<str>,
     worker: usize,
 ) {
-    let (_, origin) = host_key::split(&key);
+    let (_, origin) = key::split(&key);
     let connected = match HttpUrl::parse(origin) {
         Ok((url, _)) => {
             let origin = Origin::of(&url);

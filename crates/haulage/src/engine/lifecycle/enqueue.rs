@@ -83,7 +83,7 @@ impl Run {
         };
         let work = self.work(Task::Item(item));
         let gate = &self.services.robots;
-        match gate.check(token, work, item_url, || self.is_held_back()) {
+        match gate.check(token, work, item_url, || self.control.is_held_back()) {
             Gate::Go(work) => return work.task.into_item(),
             Gate::Wait => {}
             Gate::Ask(query) => self.push(Task::Robots(query), Duration::ZERO),

@@ -8,13 +8,13 @@ use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
 use crate::engine::segments::download::{FIRST_SEGMENT, Next, SegmentedDownload, Start, seen};
 use crate::engine::segments::sources::{Source, Sources};
-use crate::engine::shared::host_key;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
 use crate::http_url::HttpUrl;
 use crate::plan::ramp::{Connections, Ramp};
 use crate::plan::segments::Rules;
+use crate::schedule::key;
 use crate::sync::lock;
 use crate::write::{Assembly, Stretch};
 
@@ -132,7 +132,7 @@ impl Run {
     fn idle(self: &Arc<Self>, given: &HttpUrl, sources: &Sources) -> Vec<usize> {
         let hosts = sources.iter().map(|source| {
             let hop = source.hop.as_ref().map(|hop| &hop.url);
-            host_key::of(self.connector.route(), hop.unwrap_or(given))
+            key::of(self.connector.route(), origin::key(hop.unwrap_or(given)))
         });
         self.services.dispatcher.idle_lanes(hosts)
     }

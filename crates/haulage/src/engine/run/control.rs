@@ -68,9 +68,19 @@ impl Control {
         }
     }
 
+    /// Returns whether the run's work is not to be queued: it is paused, or being stopped.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.phase() != Phase::Running
+    }
+
+    /// Returns whether the run is paused.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.phase() == Phase::Paused
+    }
+
     /// Returns whether work for a row is to stop; `None` stands for work for several rows.
     pub(crate) fn stops(&self, row: Option<u64>) -> bool {
-        self.phase() != Phase::Running || row.is_some_and(|row| self.is_removed(row))
+        self.is_held_back() || row.is_some_and(|row| self.is_removed(row))
     }
 
     /// Returns the items that wait until the run is resumed, to change them and the phase together.

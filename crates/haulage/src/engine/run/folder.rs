@@ -5,7 +5,7 @@
 //! the database, rows have their numbers in the list; only a list that several runs read has ranges
 //! of higher numbers for all but the first of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -33,7 +33,7 @@ pub(crate) struct Folder {
 
 /// The runs that use a folder.
 struct Members {
-    runs: HashMap<u64, Member>,
+    runs: BTreeMap<u64, Member>,
     next: u64,
     /// What nobody has been told yet, since there was no run.
     warnings: Vec<Warning>,
@@ -115,7 +115,7 @@ impl Folder {
             directory: None,
             durability,
             members: Mutex::new(Members {
-                runs: HashMap::new(),
+                runs: BTreeMap::new(),
                 next: 0,
                 warnings: Vec::new(),
                 ending: Ending {

@@ -30,6 +30,9 @@ pub(crate) struct Ledger {
     failures: AtomicU64,
     all_present: AtomicBool,
     next_row: AtomicU64,
+    /// Rows that are looked up in the records and on the disk, and one more until all input has
+    /// been read.
+    unexamined: AtomicU64,
     /// How many rows the input has, once all of it has been read.
     input_rows: OnceLock<u64>,
 }
@@ -64,6 +67,7 @@ impl Ledger {
             failures: AtomicU64::new(0),
             all_present: AtomicBool::new(true),
             next_row: AtomicU64::new(0),
+            unexamined: AtomicU64::new(1),
             input_rows: OnceLock::new(),
         }
     }
@@ -94,10 +98,23 @@ impl Ledger {
 
     /// Notes that all input has been read, which it is once.
     pub(crate) fn input_read(&self) {
-        if let Some(state) = &self.state {
+        let _ = self.input_rows.set(self.next_row.load(Ordering::Relaxed));
+        self.examined();
+    }
+
+    /// Notes that a row is being looked up.
+    pub(crate) fn examines(&self) {
+        self.unexamined.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a row has been looked up, or that no other will be. After the last one, what is
+    /// recorded of other rows can go.
+    pub(crate) fn examined(&self) {
+        if self.unexamined.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(state) = &self.state
+        {
             state.input_ended(self.first_row);
         }
-        let _ = self.input_rows.set(self.next_row.load(Ordering::Relaxed));
     }
 
     /// Expects no more rows.

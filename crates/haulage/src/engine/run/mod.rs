@@ -22,7 +22,7 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use tokio_util::sync::CancellationToken;
 
-use self::control::{Control, Phase};
+use self::control::Control;
 use self::folder::Place;
 use self::ledger::Ledger;
 use self::naming::Naming;
@@ -127,18 +127,6 @@ pub(crate) fn start(
     });
     run.place.is_of(&run);
     run
-}
-
-impl Run {
-    /// Returns whether its work is not to be queued: it is paused, or being stopped.
-    pub(crate) fn is_held_back(&self) -> bool {
-        self.control.phase() != Phase::Running
-    }
-
-    /// Returns whether it is paused.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.control.phase() == Phase::Paused
-    }
 }
 
 /// Returns the name by which a robots.txt addresses a run: that with which its `User-Agent` begins.

@@ -168,11 +168,6 @@ impl Naming {
         lock(&self.state).names.moved(key, place);
     }
 
-    /// Notes how a row ended that has had no request, so that nothing can have followed it.
-    pub(crate) fn settle(&self, key: Key, settled: Settled) {
-        lock(&self.state).names.settle(key, settled);
-    }
-
     /// Notes how the item of these names ended, and returns the rows that waited for it.
     pub(crate) fn release(&self, keys: Keys, settled: Settled) -> Vec<Follower> {
         let mut state = lock(&self.state);

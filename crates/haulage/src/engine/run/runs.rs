@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Run;
 use super::readers::Readers;
-use crate::engine::shared::host_key;
 use crate::event::Event;
-use crate::schedule::News;
+use crate::schedule::{News, key};
 use crate::sync::lock;
 
 /// The runs of an engine that are not over.
@@ -57,7 +56,7 @@ impl Runs {
     /// Tells the runs that go on, and have rows that have not ended, what has become of a host.
     pub(crate) fn tell(&self, news: &News) {
         for run in self.all() {
-            if !run.is_held_back() && run.ledger.has_open_rows() {
+            if !run.control.is_held_back() && run.ledger.has_open_rows() {
                 run.ledger.emit(event(news));
             }
         }
@@ -100,7 +99,7 @@ impl Runs {
 
 /// Returns the origin of a host, by its key.
 fn origin(key: &Arc<str>) -> Arc<str> {
-    match host_key::split(key) {
+    match key::split(key) {
         (0, _) => Arc::clone(key),
         (_, origin) => origin.into(),
     }

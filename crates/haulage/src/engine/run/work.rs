@@ -33,6 +33,6 @@ impl Dispatched for Work {
     }
 
     fn is_held_back(&self) -> bool {
-        self.run.is_held_back()
+        self.run.control.is_held_back()
     }
 }

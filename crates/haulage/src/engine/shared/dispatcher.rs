@@ -15,7 +15,6 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::descriptors::within_limits;
 use super::handover::{First, LaneHandle, OpenLane};
-use super::host_key;
 use super::in_flight::InFlight;
 use super::robots::RobotsGate;
 use super::routes::Routes;
@@ -27,7 +26,7 @@ use crate::meter::Meter;
 use crate::options::{EngineOptions, HttpVersion, RunOptions};
 use crate::priority::Priority;
 use crate::schedule::{
-    self, Caps, Grant, HostId, Lease, News, Next, Protocol, RunId, Schedule, Taken,
+    self, Caps, Grant, HostId, Lease, News, Next, Protocol, RunId, Schedule, Taken, key,
 };
 use crate::sync::lock;
 
@@ -302,7 +301,7 @@ impl<W: Dispatched> Dispatcher<W> {
             HttpVersion::Http2PriorKnowledge => Protocol::Unknown,
         };
         let hosts = schedule.hosts();
-        let key = host_key::of(connector.route(), url);
+        let key = key::of(connector.route(), origin::key(url));
         let host = schedule.host(&key, protocol, Instant::now);
         if schedule.hosts() > hosts {
             if http == HttpVersion::Http2PriorKnowledge {
@@ -363,7 +362,7 @@ impl<W: Dispatched> Dispatcher<W> {
                     }
                 }
                 Grant::Ahead { host, key, meter } => {
-                    let (route, origin) = host_key::split(&key);
+                    let (route, origin) = key::split(&key);
                     let Some(connector) = self.routes.of_number(route) else {
                         schedule.gave_up_ahead(host);
                         continue;

@@ -4,7 +4,6 @@
 pub(crate) mod descriptors;
 pub(crate) mod dispatcher;
 pub(crate) mod handover;
-pub(crate) mod host_key;
 pub(crate) mod in_flight;
 pub(crate) mod robots;
 pub(crate) mod routes;

@@ -2,7 +2,7 @@
 //! is left when the run ends before it has its name, and that costs less than to give it two
 //! (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -29,7 +29,7 @@ pub(super) struct Unnamed {
     most: usize,
     /// Whether they can be given one later: tried out with the first.
     works: OnceLock<bool>,
-    waiting: Mutex<HashMap<u64, Arc<OwnedFd>>>,
+    waiting: Mutex<BTreeMap<u64, Arc<OwnedFd>>>,
 }
 
 impl Unnamed {
@@ -92,7 +92,7 @@ impl Unnamed {
         waiting.remove(&part)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<OwnedFd>>> {
         lock(&self.waiting)
     }
 }
