@@ -10,7 +10,7 @@ use super::*;
 use crate::event::{Event, LimitChange};
 use crate::outcome::Outcome;
 use crate::request::Request;
-use crate::write::fake::{FakeDisk, HANGS, Operation};
+use crate::write::fake::{FakeDisk, HANGING_NAME, HANGS, Operation};
 
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
@@ -177,6 +177,64 @@ fn one_target_whose_writes_hang_stalls_its_own_item_while_the_others_go_on() {
         }
     });
     assert!(disk.file("hangs").unwrap() == hanging);
+}
+
+#[test]
+fn name_that_is_slow_to_look_at_holds_up_no_other_row() {
+    let origin = Origin::plain();
+    let slow = origin.url(&format!("/bytes/10/{HANGING_NAME}a"));
+    let disk = FakeDisk::default();
+    let mut run = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let mut events = run.events();
+    // The second row is identical, and waits for the first.
+    run.feed([&slow, &slow].map(|url| Ok(Request::new(url).unwrap())));
+    disk.wait_until_one_hangs();
+    let others: Vec<_> = (0..40)
+        .map(|nth| origin.url(&format!("/bytes/10/{nth}")))
+        .collect();
+    run.feed(
+        others
+            .into_iter()
+            .map(|url| Ok(Request::new(&url).unwrap())),
+    );
+    run.close();
+    runtime().block_on(async {
+        let mut ended = 0;
+        while ended < 40 {
+            if let Event::Ended(outcome) = events.next().await.unwrap() {
+                assert_eq!((outcome.row > 1, outcome.status.name()), (true, "done"));
+                ended += 1;
+            }
+        }
+        disk.go_on();
+        let mut last = Vec::new();
+        while let Some(event) = events.next().await {
+            if let Event::Ended(outcome) = event {
+                last.push((outcome.row, outcome.status.name()));
+            }
+        }
+        assert_eq!(last, [(0, "done"), (1, "skipped")]);
+    });
+}
+
+#[test]
+fn row_that_is_being_looked_at_when_its_run_stops_has_no_outcome() {
+    let origin = Origin::plain();
+    let slow = origin.url(&format!("/bytes/10/{HANGING_NAME}a"));
+    let disk = FakeDisk::default();
+    let mut run = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
+    let mut events = run.events();
+    run.feed([&slow, &slow].map(|url| Ok(Request::new(url).unwrap())));
+    disk.wait_until_one_hangs();
+    run.cancel();
+    disk.go_on();
+    let rest = runtime().block_on(async {
+        let mut all = Vec::new();
+        while events.next_many(&mut all).await > 0 {}
+        all
+    });
+    assert_eq!(outcomes(rest).len(), 0);
+    assert_eq!(origin.log().len(), 0);
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub(crate) enum Done {
 /// Bytes that begin with this hang when they are written, until [`FakeDisk::go_on`].
 pub(crate) const HANGS: &[u8] = b"this write hangs";
 
+/// A look at a name that begins with this hangs, until [`FakeDisk::go_on`].
+pub(crate) const HANGING_NAME: &str = "hanging-";
+
 #[derive(Clone, Default)]
 pub(crate) struct FakeDisk(Arc<Shared>);
 
@@ -110,18 +113,28 @@ impl FakeDisk {
         self.lock().vanishing = true;
     }
 
-    /// Lets writes that hang go on.
+    /// Lets what hangs go on.
     pub(crate) fn go_on(&self) {
         self.lock().goes_on = true;
         self.0.changed.notify_all();
     }
 
-    /// Waits until a write hangs.
+    /// Waits until a write or a look at a name hangs.
     pub(crate) fn wait_until_one_hangs(&self) {
         let mut state = self.lock();
         while state.hanging == 0 {
             state = self.0.changed.wait(state).unwrap();
         }
+    }
+
+    /// Hangs until [`go_on`](Self::go_on).
+    fn hang<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.hanging += 1;
+        self.0.changed.notify_all();
+        while !state.goes_on {
+            state = self.0.changed.wait(state).unwrap();
+        }
+        state
     }
 
     /// Waits until a part has been removed.
@@ -314,7 +327,10 @@ impl Lookup for FakeDisk {
     }
 
     fn present(&self, target: &TargetName) -> io::Result<Present> {
-        let state = self.lock();
+        let mut state = self.lock();
+        if target.as_str().starts_with(HANGING_NAME) {
+            state = self.hang(state);
+        }
         let file = state.files.get(target.as_str());
         Ok(file.map_or(Present::Nothing, |bytes| Present::File {
             length: bytes.len() as u64,
@@ -427,11 +443,7 @@ impl PartFile for FakePart {
         let mut state = self.0.lock();
         state.may(Operation::Write)?;
         if bytes[0].starts_with(HANGS) {
-            state.hanging += 1;
-            self.0.0.changed.notify_all();
-            while !state.goes_on {
-                state = self.0.0.changed.wait(state).unwrap();
-            }
+            state = self.0.hang(state);
         }
         let all: Vec<u8> = bytes
             .iter()
