@@ -31,11 +31,13 @@ use self::runs::Runs;
 use self::sources::Sources;
 use self::spill::Spill;
 use self::work::Work;
+use crate::cookies::CookieJar;
 use crate::engine::shared;
 use crate::engine::shared::in_flight::InFlight;
 use crate::engine::shared::robots::Token;
 use crate::fetch::connect::Connector;
 use crate::fetch::headers::Headers;
+use crate::fetch::route::RequestTarget;
 use crate::inflow::RunInflow;
 use crate::options::RunOptions;
 use crate::plan::robots;
@@ -133,6 +135,13 @@ impl Run {
     /// Returns whether its work is not to be queued: it is paused, or being stopped.
     pub(crate) fn is_held_back(&self) -> bool {
         self.control.phase() != Phase::Running
+    }
+
+    /// Returns the cookies of a request: those of the run, or else those that the redirects before
+    /// it have set.
+    pub(crate) fn cookies<'a>(&'a self, to: &RequestTarget<'a>) -> Option<&'a CookieJar> {
+        let of_redirects = || to.hop.and_then(|hop| hop.cookies.as_ref());
+        self.options.cookies.as_ref().or_else(of_redirects)
     }
 
     /// Returns whether it is paused.
