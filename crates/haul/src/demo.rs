@@ -63,6 +63,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         },
         results: None,
         reader: None,
+        cookie_file: None,
         note: None,
         when_busy: WhenBusy::Fail,
     })

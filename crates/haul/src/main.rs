@@ -5,6 +5,7 @@
 mod allocator;
 mod args;
 mod completions;
+mod cookies;
 mod demo;
 mod exit;
 mod habits;
@@ -20,6 +21,7 @@ mod settings;
 mod signal;
 mod start;
 mod target;
+mod tls;
 mod values;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use haulage::{Destination, Engine, Error, Event, Events};
 use tokio::runtime;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
+use crate::cookies::CookieFile;
 use crate::exit::{Exit, Problem};
 use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
@@ -56,6 +57,7 @@ struct Run {
     /// Lists that break off are told of here.
     broken: Receiver<Error>,
     results: Option<Results>,
+    cookie_file: Option<CookieFile>,
     /// Who reads the file that goes to standard output.
     reader: Option<Reader>,
     summary: Summary,
@@ -113,6 +115,7 @@ impl Run {
             events,
             broken,
             results,
+            cookie_file: settings.cookie_file,
             reader: settings.reader,
             summary: Summary::default(),
             total,
@@ -144,6 +147,7 @@ impl Run {
                 }
             }
         }
+        self.save_cookies(display);
         self.sum_up();
         if self.state == State::Unheard {
             display.leave();
@@ -151,6 +155,15 @@ impl Run {
         }
         display.finish(&self.summary);
         self.exit.and(self.summary.exit())
+    }
+
+    /// Writes the cookies, whatever has ended the run.
+    fn save_cookies(&mut self, display: &mut dyn Reporter) {
+        let saved = self.cookie_file.as_ref().map(CookieFile::save);
+        if let Some(Err(problem)) = saved {
+            self.exit = self.exit.and(problem.exit);
+            display.notice(&Notice::Problem(&problem));
+        }
     }
 
     /// Adds to the summary what no event tells.

@@ -7,12 +7,12 @@ use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, ContentEncoding, Durability, EngineOptions, Existing, FileNames,
-    HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, Roots, RunOptions, TlsOptions,
-    Verification, Workspace,
+    HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, RunOptions, Workspace,
 };
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
+use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::Reader;
@@ -20,6 +20,7 @@ use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
+use crate::tls;
 use crate::values::{Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) results: Option<(ResultsTarget, Form)>,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
+    /// Where its cookies are written.
+    pub(crate) cookie_file: Option<CookieFile>,
     /// What is said before the run, in one line.
     pub(crate) note: Option<String>,
     /// What becomes of it while another run keeps it out.
@@ -53,14 +56,17 @@ impl TryFrom<Download> for Settings {
         };
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
+        let cookie_file = CookieFile::of(&options, &download)?;
+        let note = cookies::note(&options, &download).or_else(proxy::note);
         Ok(Self {
             engine: engine(&download),
             options,
+            cookie_file,
             inputs,
             display: display(&download, Attended::now(uses_stdout)),
             results,
             reader,
-            note: proxy::note().filter(|_| !download.dry_run),
+            note: note.filter(|_| !download.dry_run),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -138,15 +144,9 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
+    cookies::give(&mut options, download)?;
     options.credentials = download.user.as_ref().map(|user| user.0.clone());
-    options.route.tls = TlsOptions {
-        roots: download.cacert.clone().map_or(Roots::System, Roots::File),
-        verification: if download.insecure {
-            Verification::Insecure
-        } else {
-            Verification::Full
-        },
-    };
+    options.route.tls = tls::options(download)?;
     files(&mut options, download);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -407,7 +407,7 @@ mod tests {
     use std::ffi::OsString;
     use std::num::NonZeroU64;
 
-    use haulage::{Algorithm, Destination};
+    use haulage::{Algorithm, Destination, Roots, Verification};
 
     use super::*;
 

@@ -40,6 +40,7 @@
 #[doc(hidden)]
 pub mod bench;
 mod checksum;
+mod cookies;
 mod credentials;
 mod engine;
 mod error;
@@ -68,14 +69,15 @@ mod wire;
 mod write;
 
 pub use checksum::{Algorithm, Checksum};
+pub use cookies::CookieJar;
 pub use credentials::Credentials;
 pub use engine::{Engine, Events, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Existing, FileNames,
-    HttpVersion, Layout, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots,
-    Route, RunOptions, TlsOptions, Verification, Workspace,
+    HttpVersion, Identity, Layout, Output, PinnedKeys, PlainHttp, Purpose, Resolve, RetryFailed,
+    RetryPolicy, Roots, Route, RunOptions, TlsOptions, TlsVersion, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use priority::Priority;

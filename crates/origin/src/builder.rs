@@ -14,7 +14,7 @@ use crate::origin::Origin;
 use crate::routes::Routes;
 use crate::server;
 use crate::shared::{Shared, Versions};
-use crate::tls::{self, Certificate};
+use crate::tls::{self, Accepts, Certificate};
 
 /// How an origin is to be started; see [`Origin::builder`].
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct Builder {
     tls: bool,
     versions: Versions,
     certificate: Certificate,
+    accepts: Accepts,
     quiet: bool,
     streams: u32,
 }
@@ -38,6 +39,7 @@ impl Default for Builder {
             tls: false,
             versions: Versions::Both,
             certificate: Certificate::Good,
+            accepts: Accepts::default(),
             quiet: false,
             streams: STREAMS,
         }
@@ -99,6 +101,21 @@ impl Builder {
         }
     }
 
+    /// Lets in only clients with a certificate of the authority that all origins share, as
+    /// [`client_pem`](crate::client_pem) makes it.
+    #[must_use]
+    pub fn known_clients_only(mut self) -> Self {
+        self.accepts.known_clients_only = true;
+        self
+    }
+
+    /// Speaks no newer version of TLS than 1.2.
+    #[must_use]
+    pub fn tls12_only(mut self) -> Self {
+        self.accepts.tls12_only = true;
+        self
+    }
+
     /// Does not offer HTTP/2.
     #[must_use]
     pub fn http1_only(self) -> Self {
@@ -149,7 +166,7 @@ impl Builder {
         };
         let presented = self
             .tls
-            .then(|| tls::presented(address.ip(), self.certificate, protocols));
+            .then(|| tls::presented(address.ip(), self.certificate, self.accepts, protocols));
         let (acceptor, certificate_pem) = presented.map_or_else(Default::default, |presented| {
             (Some(presented.acceptor), presented.pem)
         });

@@ -62,4 +62,4 @@ pub use origin::Origin;
 pub use request::Request;
 pub use routes::Sequence;
 pub use script::{Frames, RangeLie, Script};
-pub use tls::Certificate;
+pub use tls::{Certificate, client_pem};

@@ -38,6 +38,10 @@ pub struct Tally {
     /// Connections open now: until just before the origin closes one, or until it learns that the
     /// client has. So one that the client has closed may count for a moment longer than it knows.
     pub open_connections: usize,
+    /// TLS handshakes that were full: those of connections that resumed no session.
+    pub full_handshakes: u64,
+    /// TLS handshakes that resumed a session of an earlier connection.
+    pub resumed_handshakes: u64,
     /// The most that were open at once.
     pub peak_connections: usize,
     /// Requests so far.
@@ -118,6 +122,14 @@ impl Log {
             log: Arc::clone(self),
             number,
         }
+    }
+
+    /// Notes a TLS handshake.
+    pub(crate) fn shook_hands(&self, is_resumed: bool) {
+        self.state.change(|State { tally, .. }| {
+            tally.full_handshakes += u64::from(!is_resumed);
+            tally.resumed_handshakes += u64::from(is_resumed);
+        });
     }
 
     pub(crate) fn entries(&self) -> Vec<Asked> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::HandshakeKind;
 
 use crate::shared::{Shared, Versions};
 use crate::{http1, http2};
@@ -34,6 +35,8 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let Ok(socket) = tls.accept(tcp).await else {
         return;
     };
+    let is_resumed = socket.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+    shared.log.shook_hands(is_resumed);
     if socket.get_ref().1.alpn_protocol() == Some(b"h2") {
         http2::serve(socket, shared, connection).await;
     } else {

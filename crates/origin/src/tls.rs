@@ -7,9 +7,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
 /// The certificate, in PEM, of the authority that all origins of this process are verified against.
@@ -35,6 +36,40 @@ pub enum Certificate {
     SelfSignedAuthority,
 }
 
+/// Whom an origin lets in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Accepts {
+    /// Clients with a certificate of the authority.
+    pub(crate) known_clients_only: bool,
+    /// TLS 1.2, and no newer version.
+    pub(crate) tls12_only: bool,
+}
+
+/// A certificate for a client, of the authority that all origins of this process share, and its
+/// private key (PKCS#8), both in PEM.
+///
+/// # Panics
+///
+/// When they cannot be made, which depends on nothing from outside.
+#[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "nothing in it depends on anything from outside"
+)]
+pub fn client_pem() -> (String, String) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "client");
+    params
+        .extended_key_usages
+        .push(ExtendedKeyUsagePurpose::ClientAuth);
+    let certificate = params.signed_by(&key, &authority().issuer);
+    (
+        certificate.expect("a certificate").pem(),
+        key.serialize_pem(),
+    )
+}
+
 /// What an origin presents: how it speaks TLS, and the certificate in PEM.
 pub(crate) struct Presented {
     pub(crate) acceptor: TlsAcceptor,
@@ -46,7 +81,12 @@ pub(crate) struct Presented {
     clippy::expect_used,
     reason = "nothing in it depends on anything from outside"
 )]
-pub(crate) fn presented(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]]) -> Presented {
+pub(crate) fn presented(
+    ip: IpAddr,
+    certificate: Certificate,
+    accepts: Accepts,
+    protocols: &[&[u8]],
+) -> Presented {
     let key = KeyPair::generate().expect("a key");
     let names = match certificate {
         Certificate::OtherHost => vec!["other.example".to_owned()],
@@ -76,10 +116,26 @@ pub(crate) fn presented(ip: IpAddr, certificate: Certificate, protocols: &[&[u8]
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key just made");
 
     // Named, so that it does not matter whether the process has chosen a provider.
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions of TLS that the provider knows")
-        .with_no_client_auth()
+    let provider = Arc::new(ring::default_provider());
+    let versions: &[_] = if accepts.tls12_only {
+        &[&version::TLS12]
+    } else {
+        rustls::ALL_VERSIONS
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .expect("versions of TLS that the provider knows");
+    let builder = if accepts.known_clients_only {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(authority().issuer.der().clone())
+            .expect("an authority");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder
         .with_single_cert(vec![certificate.der().clone()], key)
         .expect("a certificate that goes with its key");
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();

@@ -103,3 +103,14 @@ pub(crate) enum Progress {
     /// Only failures, and a summary at the end
     None,
 }
+
+/// The newest version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsMax {
+    /// TLS 1.2
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3, the newest there is
+    #[value(name = "1.3", alias = "default")]
+    Tls13,
+}

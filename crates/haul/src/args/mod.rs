@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, EngineOptions, RetryPolicy, RunOptions};
 
 pub(crate) use self::choices::{
-    Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat,
+    Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
 use crate::exit::{Exit, Problem};
 use crate::habits;
@@ -486,11 +486,50 @@ pub(crate) struct Download {
     #[arg(short, long, value_name = "USER:PASSWORD", help_heading = "Requests")]
     pub(crate) user: Option<User>,
 
+    /// Send these cookies, and let all requests share cookies
+    ///
+    /// These are sent to the origin of each URL as given. Cookies that servers set are sent with
+    /// all later requests to them. Without this option, --load-cookies and --save-cookies, cookies
+    /// that are set during the redirects of an item are sent on its later hops, and no others. May
+    /// be repeated.
+    #[arg(
+        short = 'b',
+        long = "cookie",
+        value_name = "NAME=VALUE[; NAME=VALUE]...",
+        help_heading = "Requests"
+    )]
+    pub(crate) cookies: Vec<String>,
+
+    /// Read cookies from this file, and let all requests share cookies
+    ///
+    /// The file is in the Netscape format (cookies.txt), as browser extensions, curl, wget and
+    /// yt-dlp write it. A cookie is sent only to the host or domain that it is for.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
+    pub(crate) load_cookies: Option<PathBuf>,
+
+    /// Write all cookies to this file at the end, and let all requests share cookies
+    ///
+    /// Session cookies are written too. The file may be that of --load-cookies. Only you can read
+    /// it: whoever has it is logged in where you are.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
+    pub(crate) save_cookies: Option<PathBuf>,
+
     /// Trust only the certificates in this PEM file
     ///
     /// They may be certificates of authorities or of servers. A server that presents exactly one of
     /// them is trusted, even if it is self-signed, as long as its dates are valid and its name is
-    /// the host in the URL.
+    /// the host in the URL. Without --cacert and --capath, the file that SSL_CERT_FILE and the
+    /// folders that SSL_CERT_DIR name are used, and if neither is set, the system's certificates.
     #[arg(
         long,
         value_name = "FILE",
@@ -498,6 +537,59 @@ pub(crate) struct Download {
         help_heading = "Requests"
     )]
     pub(crate) cacert: Option<PathBuf>,
+
+    /// Trust only the certificates in the PEM files of this folder
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        help_heading = "Requests"
+    )]
+    pub(crate) capath: Option<PathBuf>,
+
+    /// Show this certificate, in a PEM file, to servers that ask for one
+    ///
+    /// The certificates of authorities between it and the one that the server trusts follow it in
+    /// the file, and its private key too, unless --key names another file.
+    #[arg(
+        short = 'E',
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Private key of --cert, in a PEM file; not encrypted
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        requires = "cert",
+        help_heading = "Requests"
+    )]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Accept only servers with one of these public keys: sha256//BASE64;…, or a PEM or DER file
+    ///
+    /// The key is checked after the certificate, and with --insecure instead of it. To get the hash:
+    /// openssl x509 -in CERT -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst
+    /// -sha256 -binary | base64
+    #[arg(
+        long = "pinnedpubkey",
+        value_name = "HASHES|FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
+    pub(crate) pinned_keys: Option<String>,
+
+    /// Use TLS 1.3 only, instead of 1.2 and 1.3
+    #[arg(long = "tlsv1.3", help_heading = "Requests")]
+    pub(crate) tls13: bool,
+
+    /// Newest version of TLS to use
+    #[arg(long, value_name = "VERSION", value_enum, help_heading = "Requests")]
+    pub(crate) tls_max: Option<TlsMax>,
 
     /// Accept any certificate: others can read and change everything on the way
     #[arg(short = 'k', long, help_heading = "Requests")]

@@ -99,6 +99,8 @@ impl Scan {
                 let is_number = rest.starts_with(|first: char| first.is_ascii_digit());
                 !is_number && rest.chars().all(|letter| self.is_known(letter))
             }
+            // wget's, for the background, and to change extensions.
+            'b' | 'E' => after.value().is_none_or(is_url),
             _ => false,
         }
     }
@@ -167,13 +169,6 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'T' if number => "--read-timeout",
         'U' if value.is_some_and(is_login) => "--proxy-user",
         'T' => "--upload-file",
-        'b' if !after.stands_alone() => {
-            if value.is_some_and(|value| value.contains('=')) {
-                "--cookie"
-            } else {
-                "-b FILE"
-            }
-        }
         'e' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => {
             "--execute"
         }
@@ -207,6 +202,12 @@ fn names_file(after: &After<'_>) -> bool {
 pub(super) fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
         && text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Returns whether a text is a URL. The value of a cookie may hold one.
+fn is_url(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains('='))
 }
 
 /// Returns whether a text is aria2c's size, as in `1M`.

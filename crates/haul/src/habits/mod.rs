@@ -148,7 +148,7 @@ impl Scan {
         match habit.answer {
             Answer::Accept => {}
             Answer::Same(text) => {
-                let value = value.filter(|(_, value)| !may_be_secret(text, value));
+                let value = value.filter(|(_, value)| !may_be_secret(value));
                 let whole = value.map_or(typed, |(whole, _)| whole);
                 let equivalent = fill(text, value.map(|(_, value)| value));
                 let message = format!("{whole} is \"{equivalent}\" here");
@@ -235,12 +235,12 @@ fn fill(template: &str, value: Option<&str>) -> String {
     format!("{before}{shown}{}", fill(after, value))
 }
 
-/// Returns whether a value is a cookie, or a URL with a login in it: these are not repeated, since
-/// messages end up in logs.
-fn may_be_secret(template: &str, value: &str) -> bool {
+/// Returns whether a value is a URL with a login in it: these are not repeated, since messages end up
+/// in logs.
+fn may_be_secret(value: &str) -> bool {
     let after_scheme = value.split_once("://").map(|(_, rest)| rest);
     let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next());
-    template.contains("Cookie:") || authority.is_some_and(|authority| authority.contains('@'))
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// Returns whether a shell takes the text as one word without quotes.

@@ -98,10 +98,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 const CERTIFICATES: &str =
     "haul verifies certificates; give the server's certificate with --cacert FILE";
-const COOKIE_FILES: &str =
-    "haul does not read or write cookie files yet; -H 'Cookie: NAME=VALUE' sends a cookie";
 const PROXIES: &str = "haul does not support proxies yet";
-const CLIENT_CERTIFICATES: &str = "haul does not support client certificates yet";
 const NETRC: &str = "haul does not read .netrc yet; -u USER:PASSWORD logs in";
 const BASIC_ONLY: &str = "haul supports HTTP Basic authentication only (-u USER:PASSWORD)";
 const GET_ONLY: &str = "haul only downloads: it sends no data and no method but GET";
@@ -118,7 +115,7 @@ const RESPONSES: &str =
     "haul does not save response headers; --results FILE.jsonl records type, ETag and date";
 const DNS: &str = "haul uses the system's resolver; --resolve HOST:PORT:ADDRESS sets an address";
 const INTERFACES: &str = "haul cannot choose the network interface";
-const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers and cannot change that yet";
+const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers; --tls-max 1.2 or --tlsv1.3 allows only one of them";
 const CONFIG: &str = "haul does not read configuration files yet";
 const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
 const METALINK: &str =
@@ -168,7 +165,7 @@ const HABITS: &[Habit] = &[
     accept(&["--tlsv1", "--tlsv1.2", "--ssl", "--ssl-reqd", "--check-certificate", "--check-hostname"]),
     accept(&["--retry-connrefused", "--retry-all-errors", "--retry-on-host-error"]),
     accept(&["--no-directories", "--no-host-directories", "--no-parent"]),
-    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-proxy", "--no-cookies"]),
+    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-proxy", "--no-cookies", "--keep-session-cookies"]),
     accept(&["--no-buffer", "--tcp-nodelay", "--styled-output", "--keepalive", "--http-keep-alive"]),
     accept(&["--enable-http-keep-alive", "--enable-http-pipelining", "--enable-color", "--human-readable"]),
     accept(&["--parameterized-uri", "--reuse-uri", "--dns-caching", "--async-dns", "--deferred-input"]),
@@ -186,7 +183,7 @@ const HABITS: &[Habit] = &[
     tell(&["--trust-server-names"], REDIRECTED_NAMES),
     valued(tell(&["--default-page"], "haul names a file without a name index.html; -o NAME names it otherwise")),
     tell(&["--adjust-extension"], "haul does not change extensions; -o NAME or out=NAME in a list names the file"),
-    tell(&["-E"], "haul does not support client certificates yet, and does not change extensions"),
+    tell(&["-E"], "haul does not change extensions; curl's -E takes a file: -E FILE"),
     valued(tell(&["--index-out"], "-o NAME names the file here, and out=NAME those of a list")),
     same(&["--allow-overwrite"], "--exists overwrite"),
     same(&["--auto-file-renaming"], "--exists rename"),
@@ -283,18 +280,20 @@ const HABITS: &[Habit] = &[
     tell(&["--location-trusted"], "haul never sends credentials to another host; leave it out"),
     tell(&["-n", "--netrc", "--netrc-optional"], NETRC),
     valued(tell(&["--netrc-file", "--netrc-path"], NETRC)),
-    same(&["--cookie"], "-H 'Cookie: {NAME=VALUE}'"),
-    valued(tell(&["--load-cookies", "--save-cookies", "--cookie-jar"], COOKIE_FILES)),
-    tell(&["--junk-session-cookies", "--keep-session-cookies"], COOKIE_FILES),
+    same(&["--cookie-jar"], "--save-cookies {FILE}"),
+    tell(&["--junk-session-cookies"], "haul sends the session cookies of a file too; take their lines (with the time 0) out"),
 
     // TLS.
     same(&["--ca-certificate"], "--cacert {FILE}"),
-    valued(tell(&["--capath", "--ca-directory"], "haul takes certificates from one file: --cacert FILE")),
+    same(&["--ca-directory"], "--capath {DIR}"),
     tell(&["--no-check-certificate", "--no-check-hostname"], CERTIFICATES),
-    valued(tell(&["--pinnedpubkey", "--crlfile", "--crl-file"], "haul does not support pinned keys or revocation lists yet; --cacert FILE limits what is trusted")),
-    valued(tell(&["--cert", "--certificate", "--key", "--private-key", "--cert-type", "--key-type", "--pass"], CLIENT_CERTIFICATES)),
-    tell(&["-1", "-2", "-3", "--sslv2", "--sslv3", "--tlsv1.0", "--tlsv1.1", "--tlsv1.3"], TLS_SETTINGS),
-    valued(tell(&["--tls-max", "--ciphers", "--tls13-ciphers", "--curves", "--secure-protocol", "--min-tls-version"], TLS_SETTINGS)),
+    valued(tell(&["--crlfile", "--crl-file"], "haul does not read revocation lists; --cacert FILE and --pinnedpubkey limit what is trusted")),
+    same(&["--certificate"], "--cert {FILE}"),
+    same(&["--private-key"], "--key {FILE}"),
+    valued(tell(&["--cert-type", "--key-type"], "haul reads PEM files; openssl x509 and openssl pkey convert others")),
+    valued(tell(&["--pass"], "haul reads private keys that are not encrypted; openssl pkey -in FILE -out NEW writes one")),
+    tell(&["-1", "-2", "-3", "--sslv2", "--sslv3", "--tlsv1.0", "--tlsv1.1"], TLS_SETTINGS),
+    valued(tell(&["--ciphers", "--tls13-ciphers", "--curves", "--secure-protocol", "--min-tls-version"], TLS_SETTINGS)),
     valued(tell(&["--proto", "--proto-redir"], "haul uses http and https only; --https-only refuses plain http")),
     valued(tell(&["--proto-default"], "haul needs the whole URL: write https:// before it")),
     valued(tell(&["--hsts", "--hsts-file", "--alt-svc"], "haul keeps no HSTS or Alt-Svc records; --https-only refuses plain http")),
@@ -347,7 +346,6 @@ const HABITS: &[Habit] = &[
     valued(tell(&["-t N"], "wget's -t is --retries N here, and aria2c's is --timeout SECONDS")),
     valued(tell(&["-m N"], "curl's -m is --max-time SECONDS here, and aria2c's is --retries N")),
     valued(tell(&["-a", "-l FILE"], LOGS)),
-    valued(tell(&["-b FILE"], COOKIE_FILES)),
     tell(&["-F", "-m", "-r"], LINKS),
     tell(&["-D", "--daemon"], BACKGROUND),
     tell(&["-x"], "curl's -x is a proxy, which haul does not support yet; for wget's -x use --layout tree"),

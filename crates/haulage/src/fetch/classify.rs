@@ -7,6 +7,7 @@ use rustls::AlertDescription as Alert;
 
 use super::flood::FLOOD;
 use super::http1::Failure;
+use super::tls::alert_about_identity;
 use crate::error::{Error, ErrorKind, plain_io};
 
 /// Bytes of a refusal that are looked at.
@@ -39,10 +40,27 @@ pub(super) fn exchange_of_http1(failure: Failure) -> Error {
     }
 }
 
-/// Returns whether the body of a 400 response says that the server expects TLS, as those of nginx,
-/// Apache httpd and Go do for plain HTTP.
-pub(crate) fn expects_tls(body: &[u8]) -> bool {
+/// Returns what to do about a 400 response whose body says that TLS is the reason: the server expects
+/// it, as those of nginx, Apache httpd and Go say for plain HTTP; or nginx asks for the certificate of
+/// its client, which it does within HTTP.
+pub(crate) fn advice_about_tls(body: &[u8], is_https: bool) -> Option<&'static str> {
     let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
+    if !is_https {
+        let what = "it speaks TLS on this port: write https:// in the URL";
+        return expects_tls(&text).then_some(what);
+    }
+    if text.contains("no required ssl certificate was sent") {
+        Some("it asks for a certificate of its clients: give one with --cert FILE and --key FILE")
+    } else if text.contains("the ssl certificate error") {
+        Some(
+            "it does not accept the client certificate: check who has signed it, and until when it is valid",
+        )
+    } else {
+        None
+    }
+}
+
+fn expects_tls(text: &str) -> bool {
     [
         "plain http request was sent to https port",
         "http request to an https server",
@@ -164,6 +182,10 @@ fn judge_io(io: &io::Error, phase: Phase) -> (ErrorKind, String) {
             ErrorKind::Protocol,
             "the server sends no end of what is no answer".into(),
         ),
+        // h2 keeps the text of an error alone.
+        io::ErrorKind::InvalidData if let Some(what) = alert_in(&io.to_string()) => {
+            (ErrorKind::Tls, format!("the server {what}"))
+        }
         // Chunks and trailers that cannot be read, or are too many (RFC 9112 §7.1).
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (
             ErrorKind::Protocol,
@@ -226,26 +248,33 @@ fn judge_tls(tls: &rustls::Error) -> (ErrorKind, String) {
     match tls {
         // In TLS 1.3 the server judges the client's certificate after the client's side of the
         // handshake is over.
-        rustls::Error::AlertReceived(
-            alert @ (Alert::CertificateRequired
-            | Alert::BadCertificate
-            | Alert::UnsupportedCertificate
-            | Alert::CertificateRevoked
-            | Alert::CertificateExpired
-            | Alert::CertificateUnknown
-            | Alert::UnknownCA
-            | Alert::AccessDenied),
-        ) => (
-            ErrorKind::Tls,
-            format!(
-                "the server asks for a certificate of its clients, which haul cannot give ({alert:?})"
-            ),
-        ),
+        rustls::Error::AlertReceived(alert) if let Some(what) = alert_about_identity(*alert) => {
+            (ErrorKind::Tls, format!("the server {what}"))
+        }
         other => (
             ErrorKind::Reset,
             format!("the TLS connection broke: {other}"),
         ),
     }
+}
+
+/// Returns what a server says of the certificate of its client in an alert that is known by its text.
+fn alert_in(text: &str) -> Option<String> {
+    let alerts = [
+        Alert::CertificateRequired,
+        Alert::UnknownCA,
+        Alert::CertificateExpired,
+        Alert::CertificateRevoked,
+        Alert::BadCertificate,
+        Alert::UnsupportedCertificate,
+        Alert::CertificateUnknown,
+        Alert::AccessDenied,
+    ];
+    let is_it = |alert: &Alert| rustls::Error::AlertReceived(*alert).to_string() == text;
+    alerts
+        .into_iter()
+        .find(is_it)
+        .and_then(alert_about_identity)
 }
 
 impl Phase {
@@ -276,10 +305,33 @@ mod tests {
             "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
             "Instead use the HTTPS scheme to access this URL, please.",
         ] {
-            assert!(expects_tls(body.as_bytes()), "{body}");
+            let advice = advice_about_tls(body.as_bytes(), false);
+            assert!(
+                advice.is_some_and(|what| what.contains("https://")),
+                "{body}"
+            );
+            assert_eq!(advice_about_tls(body.as_bytes(), true), None, "{body}");
         }
         for body in ["", "Bad Request", "see https://host/help"] {
-            assert!(!expects_tls(body.as_bytes()), "{body}");
+            assert_eq!(advice_about_tls(body.as_bytes(), false), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn refusal_without_client_certificate_is_recognised() {
+        for (body, says) in [
+            (
+                "<center>No required SSL certificate was sent</center>",
+                "--cert FILE",
+            ),
+            (
+                "<center>The SSL certificate error</center>",
+                "who has signed it",
+            ),
+        ] {
+            let advice = advice_about_tls(body.as_bytes(), true);
+            assert!(advice.is_some_and(|what| what.contains(says)), "{body}");
+            assert_eq!(advice_about_tls(body.as_bytes(), false), None, "{body}");
         }
     }
 }

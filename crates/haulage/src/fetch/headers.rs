@@ -3,11 +3,13 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
 };
 
 use super::origin;
 use super::route::RequestTarget;
+use crate::cookies::{self, CookieJar};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
@@ -54,6 +56,11 @@ impl Headers {
             own.remove(name);
         }
         own.extend(options.headers.clone());
+        if own.contains_key(COOKIE)
+            && let Some(cookie) = cookies::join(own.get_all(COOKIE))
+        {
+            own.insert(COOKIE, cookie);
+        }
         let is_harmless = |name: &HeaderName| HARMLESS.contains(name);
         let elsewhere = (!own.keys().all(is_harmless)).then(|| {
             let harmless = own.iter().filter(|(name, _)| is_harmless(name));
@@ -91,6 +98,7 @@ impl Headers {
             given: target.headers,
             at_home,
             authorization: credentials.map(basic).transpose()?,
+            cookie: None,
             conditions,
         })
     }
@@ -105,10 +113,23 @@ pub(crate) struct RequestHeaders<'a> {
     /// It goes to the origin of the URL as given.
     at_home: bool,
     authorization: Option<HeaderValue>,
+    /// All cookies, those given by hand too; `None` if no jar has any.
+    cookie: Option<HeaderValue>,
     conditions: &'a HeaderMap,
 }
 
 impl RequestHeaders<'_> {
+    /// Adds the cookies that a jar has for this URL.
+    pub(crate) fn with_cookies(mut self, jar: Option<&CookieJar>, url: &HttpUrl) -> Self {
+        if let Some(jar) = jar {
+            let given = self.given.filter(|_| self.at_home);
+            let by_hand = given.and_then(|given| given.get(COOKIE));
+            let by_hand = by_hand.or_else(|| self.common.get(COOKIE));
+            self.cookie = jar.cookie_for(url, by_hand);
+        }
+        self
+    }
+
     pub(super) fn host(&self) -> &HeaderValue {
         self.host
     }
@@ -133,12 +154,15 @@ impl RequestHeaders<'_> {
         common
             .chain(given)
             .chain(authorization.map(|value| (&AUTHORIZATION, value)))
+            .chain(self.cookie.iter().map(|value| (&COOKIE, value)))
             .chain(self.conditions)
     }
 
     /// Returns whether what this request alone sends takes the place of a header.
     fn is_replaced(&self, name: &HeaderName) -> bool {
-        *name == HOST || self.conditions.contains_key(name)
+        *name == HOST
+            || self.conditions.contains_key(name)
+            || self.cookie.is_some() && *name == COOKIE
     }
 }
 
@@ -185,6 +209,8 @@ mod tests {
         let hop = hop.map(|(url, credentials)| Hop {
             url: url.clone(),
             credentials: credentials.cloned(),
+            cookies: None,
+            cookies_at_home: None,
         });
         let target = RequestTarget {
             given,
@@ -215,7 +241,7 @@ mod tests {
             .insert("x-api-key", HeaderValue::from_static("secret"));
         options
             .headers
-            .insert(http::header::COOKIE, HeaderValue::from_static("secret"));
+            .insert(COOKIE, HeaderValue::from_static("secret"));
         options.headers.insert(
             http::header::ACCEPT_LANGUAGE,
             HeaderValue::from_static("zh"),

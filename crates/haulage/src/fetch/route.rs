@@ -1,10 +1,13 @@
 //! Where a request goes: to the URL as given, or to where a redirect or a mirror has led from it.
 
 use http::HeaderMap;
+use http::header::SET_COOKIE;
 
 use super::origin;
+use crate::cookies::CookieJar;
 use crate::credentials::Credentials;
 use crate::http_url::{HttpUrl, Parsed};
+use crate::plan::fields::Fields;
 
 /// A URL to which the one as given has led, by a redirect or as its mirror.
 #[derive(Debug, Clone)]
@@ -12,6 +15,10 @@ pub(crate) struct Hop {
     pub(crate) url: HttpUrl,
     /// Its own credentials.
     pub(crate) credentials: Option<Credentials>,
+    /// What the redirects that have led here have set; `None` if that is nothing.
+    pub(crate) cookies: Option<CookieJar>,
+    /// Which cookies the run had for the URL that has led here; `None` if nobody asks.
+    pub(crate) cookies_at_home: Option<u64>,
 }
 
 impl Hop {
@@ -23,13 +30,33 @@ impl Hop {
             let is_same_origin = origin::key(&before.url) == origin::key(&url);
             before.credentials.clone().filter(|_| is_same_origin)
         });
-        Self { url, credentials }
+        Self {
+            url,
+            credentials,
+            cookies: before.and_then(|before| before.cookies.clone()),
+            cookies_at_home: None,
+        }
+    }
+
+    /// Learns what the redirect that leads here has set, if that is the first one to set a cookie.
+    /// What later ones set, the jar learns like any other.
+    pub(crate) fn learning(mut self, from: &HttpUrl, fields: &Fields) -> Self {
+        if self.cookies.is_none() && fields.contains_key(SET_COOKIE) {
+            let jar = self.cookies.insert(CookieJar::new());
+            jar.learn(from, fields);
+        }
+        self
     }
 }
 
 impl From<Parsed> for Hop {
     fn from((url, credentials): Parsed) -> Self {
-        Self { url, credentials }
+        Self {
+            url,
+            credentials,
+            cookies: None,
+            cookies_at_home: None,
+        }
     }
 }
 
@@ -47,6 +74,12 @@ pub(crate) struct RequestTarget<'a> {
 }
 
 impl<'a> RequestTarget<'a> {
+    /// Returns the cookies of the request: those of its run, or else those that the redirects before
+    /// it have set.
+    pub(crate) fn cookies(&self, of_run: Option<&'a CookieJar>) -> Option<&'a CookieJar> {
+        of_run.or_else(|| self.hop?.cookies.as_ref())
+    }
+
     /// Returns the URL that is requested.
     pub(crate) fn url(&self) -> &'a HttpUrl {
         self.hop.map_or(self.given, |hop| &hop.url)

@@ -4,6 +4,7 @@
 //!
 //! The same functions run on the corpus, and on inputs made from it, in this crate's tests.
 
+mod cookies;
 mod decoders;
 mod fields;
 mod http1;
@@ -15,6 +16,7 @@ mod robots;
 mod tests;
 mod urls;
 
+pub use cookies::{cookie_file, set_cookie};
 pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
@@ -28,11 +30,12 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("checksum_list", checksum_list),
     ("content_coding", content_coding),
     ("content_disposition", content_disposition),
     ("content_range", content_range),
+    ("cookie_file", cookie_file),
     ("digests", digests),
     ("http1_chunks", http1_chunks),
     ("http1_head", http1_head),
@@ -44,6 +47,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("registry", registry),
     ("retry_after", retry_after),
     ("robots", robots),
+    ("set_cookie", set_cookie),
     ("text_list", text_list),
     ("url", url),
     ("validator", validator),

@@ -3,6 +3,7 @@
 
 mod engine;
 mod network;
+mod tls;
 
 use std::fmt;
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::checksum::Algorithm;
+use crate::cookies::CookieJar;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::priority::Priority;
@@ -23,6 +25,7 @@ pub use self::engine::EngineOptions;
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
+pub use self::tls::{Identity, PinnedKeys, TlsVersion};
 
 /// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///
@@ -87,6 +90,10 @@ pub struct RunOptions {
     pub user_agent: Option<HeaderValue>,
     /// Sent as HTTP Basic to the origin of each URL as given, unless the URL has its own.
     pub credentials: Option<Credentials>,
+    /// Cookies that all requests of the run share; what responses set is added to them. A `Cookie`
+    /// in [`headers`](Self::headers) is sent with them, in one line. With `None`, cookies that are
+    /// set during an item's redirects are sent on its later hops, and no others.
+    pub cookies: Option<CookieJar>,
     /// How files are named that their rows do not name.
     pub layout: Layout,
     /// Whether servers name their files.
@@ -167,6 +174,7 @@ impl RunOptions {
             headers: HeaderMap::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
+            cookies: None,
             layout: Layout::Flat,
             file_names: FileNames::FromUrl,
             portable_names: false,

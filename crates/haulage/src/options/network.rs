@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::tls::{Identity, PinnedKeys, TlsVersion};
 use crate::error::{Error, ErrorKind};
 
 /// How servers are reached. Connections are shared only by runs with equal routes.
@@ -105,13 +106,23 @@ pub enum AddressFamily {
     Ipv6,
 }
 
-/// Whom to trust over TLS.
+/// Whom to trust over TLS, and what to show to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TlsOptions {
     /// Which certificates may vouch for a server.
     pub roots: Roots,
     /// Whether they must.
     pub verification: Verification,
+    /// The public keys that servers may have, whoever vouches for them; empty allows any. They
+    /// count with [`Verification::Insecure`], too.
+    pub pinned_keys: PinnedKeys,
+    /// By which certificate servers that ask for one know us; `None` shows none.
+    pub identity: Option<Identity>,
+    /// The oldest version of TLS that is spoken; `None` is 1.2.
+    pub min_version: Option<TlsVersion>,
+    /// The newest version of TLS that is spoken; `None` is 1.3.
+    pub max_version: Option<TlsVersion>,
 }
 
 /// Which certificates may vouch for a server.
@@ -124,6 +135,9 @@ pub enum Roots {
     /// Those in this PEM file, and no others. A server that presents exactly one of them is trusted
     /// too, even if it is self-signed, as long as its name and dates are right.
     File(PathBuf),
+    /// The same with several: PEM files, and folders of such files. What is no certificate in a
+    /// folder is passed over.
+    Files(Vec<PathBuf>),
 }
 
 /// Whether a server must prove who it is.

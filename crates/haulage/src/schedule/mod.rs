@@ -185,6 +185,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.offer(id);
     }
 
+    /// Puts work of a run at the head of its host's queue.
+    pub(crate) fn push_first(&mut self, id: HostId, run: RunId, work: W) {
+        self.hosts[id.0].queue.push_front(run, work);
+        self.offer(id);
+    }
+
     /// Puts work of a run aside until `at`; then it goes to the end of its host's queue.
     pub(crate) fn push_later(&mut self, id: HostId, at: Instant, run: RunId, work: W) {
         self.hosts[id.0].later += 1;

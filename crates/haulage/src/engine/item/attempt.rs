@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Segments;
 use super::existing::ExistingCheck;
 use crate::error::Error;
-use crate::http_url::Parsed;
+use crate::fetch::route::Hop;
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::write::PartWriter;
@@ -21,7 +21,9 @@ pub(crate) enum AttemptEnd {
     /// The file that this describes is at this name already, as far as length and time tell.
     Exists(Entity, TargetName),
     /// The item goes on at another URL, after this time.
-    Redirected(Parsed, Duration),
+    Redirected(Box<Hop>, Duration),
+    /// Its URL as given has got cookies while it was sent elsewhere: it goes there once more.
+    Home,
     /// Its response has brought its segment; others bring the rest.
     Segmented(Segments),
     /// A part of the file is there: the next request asks for the rest.

@@ -155,6 +155,18 @@ impl Item {
         self.begin_at_source();
     }
 
+    /// Its URL is asked again, from which redirects have led it away. That counts as a redirect.
+    pub(crate) fn go_home(&mut self) {
+        let hops = self.hops;
+        self.begin_at_source();
+        self.hops = hops + 1;
+    }
+
+    /// The URL from which redirects have led it away.
+    pub(crate) fn home(&self) -> &HttpUrl {
+        self.source(self.mirrors.at())
+    }
+
     fn begin_at_source(&mut self) {
         self.hop = self.mirror(self.mirrors.at()).map(Box::new);
         self.hops = 0;

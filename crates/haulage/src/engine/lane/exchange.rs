@@ -15,6 +15,7 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::origin;
 use crate::fetch::redirect;
+use crate::fetch::route::Hop;
 use crate::options::ContentEncoding;
 use crate::plan::coding;
 use crate::plan::existing::Offered;
@@ -61,6 +62,11 @@ impl Attempt<'_> {
     async fn exchange(&mut self, item: &mut Item, connects: bool) -> Result<AttemptEnd, Error> {
         if let Some(step) = self.whole_already(item) {
             return Ok(step);
+        }
+        if self.has_login_meanwhile(item) {
+            self.link.stop_connecting();
+            item.go_home();
+            return Ok(AttemptEnd::Home);
         }
         redirect::check_scheme(item.url(), self.run.options.plain_http)?;
         self.run.begin(item);
@@ -117,17 +123,33 @@ impl Attempt<'_> {
                 self.link.drain_or_close(&mut body).await;
                 let wait = self.wait_before_following(&head, asked);
                 match to.and_then(|to| Ok((to, wait?))) {
-                    Ok((to, wait)) => AttemptEnd::Redirected(to, wait),
+                    Ok((to, wait)) => {
+                        let mut hop = Hop::follow(to, item.hop.as_deref());
+                        match &self.run.options.cookies {
+                            None => hop = hop.learning(item.url(), &head.fields),
+                            Some(jar) => hop.cookies_at_home = Some(jar.kinds_for(item.home())),
+                        }
+                        AttemptEnd::Redirected(Box::new(hop), wait)
+                    }
                     Err(error) => AttemptEnd::Failed(error),
                 }
             }
             Answer::Fail(error) => {
-                let may_expect_tls =
-                    head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
-                AttemptEnd::Failed(self.refused(error, may_expect_tls, &mut body).await)
+                let may_be_about_tls = head.status == StatusCode::BAD_REQUEST;
+                let is_https = may_be_about_tls.then(|| origin::is_https(item.url()));
+                AttemptEnd::Failed(self.refused(error, is_https, &mut body).await)
             }
         };
         Ok(step)
+    }
+
+    /// Returns whether the URL of an item has got other cookies while the item waited for its turn
+    /// where a redirect has led it: most likely another item has logged in for all of them.
+    fn has_login_meanwhile(&self, item: &Item) -> bool {
+        let before = item.hop.as_ref().and_then(|hop| hop.cookies_at_home);
+        let jar = self.run.options.cookies.as_ref();
+        let now = jar.filter(|_| before.is_some());
+        now.is_some_and(|jar| Some(jar.kinds_for(item.home())) != before)
     }
 
     /// Checks what can be said of a file before its first byte.
@@ -180,25 +202,26 @@ impl Attempt<'_> {
         head::wait_before_following(head.status, asked, longest)
     }
 
-    /// Puts an error response aside. Adds to its error that the server expects TLS, if the body
-    /// says so.
+    /// Puts an error response aside. Adds to its error what to do about TLS, if the body says that
+    /// it is about that. `is_https`: whether TLS is spoken; `None` if it is about something else.
     async fn refused(
         &mut self,
         error: Error,
-        may_expect_tls: bool,
+        is_https: Option<bool>,
         body: &mut ResponseBody,
     ) -> Error {
-        let mut expects_tls = false;
-        if may_expect_tls {
+        let mut advice = None;
+        if let Some(is_https) = is_https {
             let first = self.link.next(body);
             let first = tokio::time::timeout(DRAIN, first).await;
-            expects_tls = matches!(first, Ok(Ok(Some(bytes))) if classify::expects_tls(&bytes));
+            if let Ok(Ok(Some(bytes))) = first {
+                advice = classify::advice_about_tls(&bytes, is_https);
+            }
         }
         self.link.drain_or_close(body).await;
-        if expects_tls {
-            error.and("it speaks TLS on this port: write https:// in the URL")
-        } else {
-            error
+        match advice {
+            Some(what) => error.and(what),
+            None => error,
         }
     }
 

@@ -173,7 +173,8 @@ impl Attempt<'_> {
             AttemptEnd::Resend => run.queue(item),
             AttemptEnd::Resume => run.go_on_with(item),
             AttemptEnd::Restart(why) => run.begin_again(item, why),
-            AttemptEnd::Redirected(to, wait) => run.redirected(item, to, wait),
+            AttemptEnd::Redirected(hop, wait) => run.redirected(item, hop, wait),
+            AttemptEnd::Home => run.queue_first(item),
             AttemptEnd::Segmented(segments) => run.park(&segments, item, None).await,
             AttemptEnd::Failed(error) => {
                 let mut goes_on = true;

@@ -67,6 +67,9 @@ impl Link {
                     self.make_way(resends, classify::closed())?;
                 }
                 Ok(answer) => {
+                    if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
+                        jar.learn(to.url(), &answer.0.fields);
+                    }
                     self.is_reused = true;
                     self.headers_at = Some(Instant::now());
                     self.count_first_response(answer.0.status.is_success());
@@ -102,7 +105,8 @@ impl Link {
         let headers = run
             .headers
             .of(host, &to, conditions)
-            .map_err(Unanswered::Failed)?;
+            .map_err(Unanswered::Failed)?
+            .with_cookies(to.cookies(run.options.cookies.as_ref()), to.url());
         let Some(connection) = &mut self.connection else {
             return Err(classify::closed());
         };

@@ -179,10 +179,14 @@ impl Attempt<'_> {
                 "it is not known to be allowed there",
             ));
         }
+        let mut hop = Hop::follow(to, source.hop.as_ref());
+        if options.cookies.is_none() {
+            hop = hop.learning(from, &head.fields);
+        }
         Ok(Source {
             nth: source.nth,
             listed: source.listed.clone(),
-            hop: Some(Hop::follow(to, source.hop.as_ref())),
+            hop: Some(hop),
             hops: source.hops + 1,
         })
     }

@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::fetch::origin;
 use crate::fetch::route::Hop;
-use crate::http_url::Parsed;
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
 use crate::sync::lock;
@@ -88,8 +87,7 @@ impl Run {
 
     /// An item goes on at another URL: queued there, since that host's cap is the one that counts
     /// now. `wait` is what the server has asked for before that.
-    pub(crate) fn redirected(self: &Arc<Self>, mut item: Box<Item>, to: Parsed, wait: Duration) {
-        let hop = Hop::follow(to, item.hop.as_deref());
+    pub(crate) fn redirected(self: &Arc<Self>, mut item: Box<Item>, hop: Box<Hop>, wait: Duration) {
         let to = &hop.url;
         item.hops += 1;
         if item.hops > self.options.max_redirects {
@@ -113,8 +111,14 @@ impl Run {
                 to: to.to_string(),
             });
         }
-        item.hop = Some(Box::new(hop));
-        self.queue_after(item, wait);
+        item.hop = Some(hop);
+        // Where requests share cookies, the first ones that come back from a login spare the others
+        // that way. Behind all of those they would come too late.
+        if self.options.cookies.is_some() && wait.is_zero() {
+            self.queue_first(item);
+        } else {
+            self.queue_after(item, wait);
+        }
     }
 
     /// An attempt failed: the item is tried again, or that was its last.

@@ -34,6 +34,22 @@ impl Run {
         }
     }
 
+    /// Queues an item at the head of its host's queue.
+    pub(crate) fn queue_first(self: &Arc<Self>, item: Box<Item>) {
+        if self.control.is_removed(item.row) {
+            return self.end_removed(item);
+        }
+        self.parts.park(&item.progress);
+        if let Some(item) = self.obeying(item)
+            && let Err(work) = self
+                .services
+                .dispatcher
+                .push_first(self.work(Task::Item(item)))
+        {
+            self.hold_back(work.task, Duration::ZERO);
+        }
+    }
+
     /// Queues a task at its host, after this time.
     pub(crate) fn push(self: &Arc<Self>, task: Task, wait: Duration) {
         if let Err(work) = self.services.dispatcher.push(self.work(task), wait) {

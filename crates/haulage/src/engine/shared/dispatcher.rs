@@ -145,6 +145,19 @@ impl<W: Dispatched> Dispatcher<W> {
         Ok(())
     }
 
+    /// Queues work at the head of its host's queue.
+    ///
+    /// # Errors
+    /// Gives the work back when its run takes none: it is paused, or being stopped.
+    pub(crate) fn push_first(&self, work: W) -> Result<(), W> {
+        let Some((mut schedule, host)) = self.host_of_work(&work) else {
+            return Err(work);
+        };
+        schedule.push_first(host, work.in_flight().run(), work);
+        self.hand_out(schedule);
+        Ok(())
+    }
+
     /// Returns the host of some work; `None` when its run takes none.
     fn host_of_work(&self, work: &W) -> Option<(MutexGuard<'_, Hosts<W>>, HostId)> {
         work.with_url(|url| {

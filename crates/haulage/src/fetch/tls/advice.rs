@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError, PeerIncompatible};
 
+use super::pinned::NotPinned;
 use crate::error::{Error, ErrorKind};
 
 /// Most names of a certificate that a message has.
@@ -59,7 +60,8 @@ fn handshake(host: &str, cause: &rustls::Error) -> String {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => format!(
-            "{host} speaks only a version of TLS that is no longer safe; haul needs TLS 1.2 or 1.3, so the server has to be updated"
+            "{host} speaks only a version of TLS that is no longer safe, or that --tlsv1.3 or --tls-max leaves out; \
+             haul needs TLS 1.2 or 1.3, so the server has to be updated"
         ),
         rustls::Error::AlertReceived(Alert::UnrecognisedName) => format!(
             "{host} does not know the host name in the URL; check the URL, or tell whoever runs the server"
@@ -72,16 +74,47 @@ fn handshake(host: &str, cause: &rustls::Error) -> String {
         ) => format!(
             "{host} does not speak TLS on this port, but perhaps plain HTTP; check the host and the port in the URL"
         ),
-        rustls::Error::AlertReceived(Alert::CertificateRequired) => format!(
-            "{host} asks for a certificate of its clients, which haul cannot give; ask whoever runs the server for another way in"
-        ),
-        rustls::Error::AlertReceived(alert) => format!(
-            "{host} refused the TLS handshake ({alert:?}); check the host in the URL, or tell whoever runs the server"
-        ),
+        rustls::Error::AlertReceived(alert) => match alert_about_identity(*alert) {
+            Some(what) => format!("{host} {what}"),
+            None => format!(
+                "{host} refused the TLS handshake ({alert:?}); check the host in the URL, or tell whoever runs the server"
+            ),
+        },
         other => format!(
             "{host} breaks the rules of TLS ({other}); check the host and the port in the URL, or tell whoever runs the server"
         ),
     }
+}
+
+/// Returns what a server says of the certificate by which it would know us, with itself as the
+/// subject; `None` if an alert is about something else.
+pub(in crate::fetch) fn alert_about_identity(alert: AlertDescription) -> Option<String> {
+    use AlertDescription as Alert;
+    let what = match alert {
+        Alert::CertificateRequired => {
+            "asks for a certificate of its clients; give one with --cert FILE and --key FILE"
+        }
+        Alert::UnknownCA => {
+            "does not know the authority that has signed the client certificate; \
+             with --cert, give one of an authority that it trusts, followed by those between the two"
+        }
+        Alert::CertificateExpired => {
+            "says that the client certificate has expired; get a new one, or check the clocks of both machines"
+        }
+        Alert::CertificateRevoked => {
+            "says that the client certificate has been revoked; get a new one"
+        }
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied => {
+            return Some(format!(
+                "does not let clients in without a certificate that it accepts ({alert:?}); give one with --cert FILE and --key FILE"
+            ));
+        }
+        _ => return None,
+    };
+    Some(what.to_owned())
 }
 
 /// Returns why a certificate is not trusted, and what to do about it.
@@ -118,7 +151,9 @@ fn distrust(why: &CertificateError) -> String {
                 .into()
         }
         CertificateError::BadSignature => {
-            "its signature is wrong; if you have named a file with --cacert, check that it is the current one".into()
+            "its signature is wrong, or made with a key that is too short to be safe (RSA below 2048 bits); \
+             if you have named a file with --cacert, check that it is the current one"
+                .into()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is not meant for servers; tell whoever runs the server".into()
@@ -127,7 +162,13 @@ fn distrust(why: &CertificateError) -> String {
             "it has been revoked; tell whoever runs the server".into()
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
-            "it is signed in a way that is unknown or no longer safe; the server needs a new one".into()
+            "it is signed in a way that is unknown or no longer safe (such as SHA-1); the server needs a new one".into()
+        }
+        CertificateError::BadEncoding => {
+            "it cannot be read; tell whoever runs the server".into()
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that haul does not know; tell whoever runs the server".into()
         }
         CertificateError::Other(other) => structure(other),
         other => other.to_string(),
@@ -136,6 +177,11 @@ fn distrust(why: &CertificateError) -> String {
 
 /// Returns the same for what rustls has no word of its own for.
 fn structure(other: &OtherError) -> String {
+    if other.0.downcast_ref::<NotPinned>().is_some() {
+        return "its public key is none of those that --pinnedpubkey names; \
+                check the host, and whether the server has a new key"
+            .into();
+    }
     match other.0.downcast_ref() {
         Some(webpki::Error::CaUsedAsEndEntity) => {
             "it is one for authorities (CA:TRUE), and not for servers; if it is your server's own, name its file with --cacert".into()
@@ -143,7 +189,13 @@ fn structure(other: &OtherError) -> String {
         Some(webpki::Error::UnsupportedCertVersion) => {
             "it is of an old kind (X.509 before version 3); if it is your server's own, name its file with --cacert".into()
         }
-        _ => other.to_string(),
+        Some(webpki::Error::NameConstraintViolation) => {
+            "its authority may not vouch for this host (name constraints); check the host in the URL, or tell whoever runs the server".into()
+        }
+        Some(webpki::Error::PathLenConstraintViolated | webpki::Error::EndEntityUsedAsCa) => {
+            "one of those that vouch for it is not allowed to; tell whoever runs the server".into()
+        }
+        _ => format!("{other}; tell whoever runs the server"),
     }
 }
 
@@ -251,6 +303,34 @@ mod tests {
             (
                 rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
                 "asks for a certificate of its clients",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                "does not know the authority",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::BadCertificate),
+                "--cert FILE",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateExpired),
+                "client certificate has expired",
+            ),
+            (
+                other(webpki::Error::NameConstraintViolation),
+                "name constraints",
+            ),
+            (
+                CertificateError::Other(OtherError(Arc::new(NotPinned))).into(),
+                "--pinnedpubkey",
+            ),
+            (
+                CertificateError::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: vec![],
+                    supported_algorithms: vec![],
+                }
+                .into(),
+                "no longer safe",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::InternalError),

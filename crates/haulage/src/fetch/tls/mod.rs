@@ -1,55 +1,54 @@
-//! Whom to trust, and how to say so to rustls.
+//! Whom to trust, what to show for ourselves, and how to say so to rustls.
 
 mod advice;
+mod identity;
 mod named;
+mod pinned;
+mod roots;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
 
-pub(super) use self::advice::failed;
+pub(super) use self::advice::{alert_about_identity, failed};
 use self::named::NamedCertificates;
-use crate::error::{Error, ErrorKind, plain_io};
-use crate::options::{HttpVersion, Roots, TlsOptions, Verification};
+use self::pinned::Pinned;
+use crate::error::{Error, ErrorKind};
+use crate::options::{HttpVersion, Roots, TlsOptions, TlsVersion, Verification};
 
 /// What the versions of HTTP are called in the handshake (ALPN, RFC 9113 §3.1 and RFC 7301 §6).
 pub(super) const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
-/// The TLS settings of a run. Reads files: not for a network thread.
+/// The TLS settings of a run, with the sessions that its connections resume. Reads files: not for a
+/// network thread.
 ///
 /// # Errors
-/// Of kind `input`, for a file of certificates that cannot be used.
+/// Of kind `input`, for a file of certificates or a key that cannot be used.
 pub(super) fn client_config(
     options: &TlsOptions,
     http: HttpVersion,
 ) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|cause| Error::new(ErrorKind::Tls, "TLS cannot be set up").caused_by(cause))?;
-    let builder = match options.verification {
-        Verification::Insecure => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider))),
-        Verification::Full => match &options.roots {
-            Roots::System => builder.with_root_certificates(system_roots()),
-            Roots::File(path) => {
-                let trusted = NamedCertificates::new(&certificates_in(path)?, &provider);
-                let trusted = trusted
-                    .map_err(|cause| cannot_use(path, &cause.to_string()).caused_by(cause))?;
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(trusted))
-            }
-        },
+        .with_protocol_versions(&versions(options)?)
+        .map_err(no_setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier(options, &provider)?);
+    let mut config = match &options.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let identity = SingleCertAndKey::from(identity::read(identity, &provider)?);
+            builder.with_client_cert_resolver(Arc::new(identity))
+        }
     };
-    let mut config = builder.with_no_client_auth();
     let protocols: &[&[u8]] = match http {
         HttpVersion::Negotiated => &[HTTP2, HTTP1],
         HttpVersion::Http1 => &[HTTP1],
@@ -59,59 +58,84 @@ pub(super) fn client_config(
     Ok(Arc::new(config))
 }
 
-/// Checks that a file of certificates can be used. The system's are read when they are needed.
+/// Checks that the files of certificates and keys can be used. The system's certificates are read
+/// when they are needed.
 ///
 /// # Errors
-/// Of kind `input`, when it cannot.
+/// Of kind `input`, when they cannot, or when no version of TLS is left.
 pub(crate) fn check(options: &TlsOptions) -> Result<(), Error> {
-    match &options.roots {
-        Roots::System => Ok(()),
-        Roots::File(_) => client_config(options, HttpVersion::Negotiated).map(drop),
-    }
-}
-
-fn system_roots() -> RootCertStore {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    store
-}
-
-fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = std::fs::read(path).map_err(|cause| {
-        let why = plain_io(&cause);
-        cannot_use(path, &why).caused_by(cause)
-    })?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|cause| cannot_use(path, why_no_pem(&cause)).caused_by(cause))?;
-    if certificates.is_empty() {
-        return Err(cannot_use(
-            path,
-            "there is none in it; a PEM file is needed",
-        ));
-    }
-    Ok(certificates)
-}
-
-/// Returns why a file of certificates cannot be read.
-fn why_no_pem(cause: &pem::Error) -> &'static str {
-    match cause {
-        pem::Error::MissingSectionEnd { .. } => {
-            "it ends within a certificate; copy the whole file again"
+    versions(options)?;
+    let reads_roots = !matches!(options.roots, Roots::System);
+    if reads_roots || options.identity.is_some() {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        if reads_roots {
+            verifier(options, &provider)?;
         }
-        _ => "it is not a valid PEM file; copy it again, or convert it with openssl x509",
+        if let Some(identity) = &options.identity {
+            identity::read(identity, &provider)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the versions that are spoken.
+fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
+    let is_allowed = |version: TlsVersion| {
+        options.min_version.is_none_or(|least| version >= least)
+            && options.max_version.is_none_or(|most| version <= most)
+    };
+    let all = [(TlsVersion::Tls13, &TLS13), (TlsVersion::Tls12, &TLS12)];
+    let allowed = all.into_iter().filter(|(version, _)| is_allowed(*version));
+    let allowed: Vec<_> = allowed.map(|(_, version)| version).collect();
+    if allowed.is_empty() {
+        let what = "no version of TLS is both old and new enough; leave out one of the limits";
+        return Err(Error::new(ErrorKind::Input, what));
+    }
+    Ok(allowed)
+}
+
+/// Returns what decides whether a server is the one in the URL.
+fn verifier(
+    options: &TlsOptions,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let verifier: Arc<dyn ServerCertVerifier> = match (options.verification, &options.roots) {
+        (Verification::Insecure, _) => Arc::new(Anybody(Arc::clone(provider))),
+        (Verification::Full, Roots::System) => {
+            let roots = Arc::new(roots::of_system());
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+                .build()
+                .map_err(no_setup)?
+        }
+        (Verification::Full, Roots::File(path)) => named_in(std::slice::from_ref(path), provider)?,
+        (Verification::Full, Roots::Files(paths)) => named_in(paths, provider)?,
+    };
+    if options.pinned_keys.is_empty() {
+        return Ok(verifier);
+    }
+    Ok(Arc::new(Pinned {
+        keys: options.pinned_keys.clone(),
+        others: verifier,
+    }))
+}
+
+/// Returns what trusts the certificates in these files and folders.
+fn named_in(
+    paths: &[PathBuf],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<NamedCertificates>, Error> {
+    let certificates = roots::in_paths(paths)?;
+    match NamedCertificates::new(&certificates, provider) {
+        Ok(named) => Ok(Arc::new(named)),
+        Err(cause) => {
+            let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+            Err(roots::cannot_use(path, &cause.to_string()).caused_by(cause))
+        }
     }
 }
 
-fn cannot_use(path: &Path, why: &str) -> Error {
-    let shown = path.display();
-    Error::new(
-        ErrorKind::Input,
-        format!("cannot use the certificates in {shown}: {why}"),
-    )
+fn no_setup(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Tls, "TLS cannot be set up").caused_by(cause)
 }
 
 /// `--insecure`: any certificate will do. The handshake's signatures are still checked, so that a

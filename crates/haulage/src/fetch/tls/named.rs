@@ -37,14 +37,19 @@ pub(super) struct NamedCertificates {
 
 impl NamedCertificates {
     /// # Errors
-    /// When one of the certificates cannot be read.
+    /// When none of the certificates can be read.
     pub(super) fn new(
         certificates: &[CertificateDer<'static>],
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
+        let mut refusal = None;
         for certificate in certificates {
-            roots.add(certificate.clone())?;
+            refusal = roots.add(certificate.clone()).err().or(refusal);
+        }
+        // Among the many of a bundle some may be of kinds that are not known.
+        if let Some(refusal) = refusal.filter(|_| roots.is_empty()) {
+            return Err(refusal);
         }
         let authorities =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))

@@ -1,0 +1,161 @@
+//! TLS as the command line and the environment want it: whom to trust, what to show, which versions.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use haulage::{Identity, PinnedKeys, Roots, TlsOptions, TlsVersion, Verification};
+
+use crate::args::{Download, TlsMax};
+use crate::exit::Problem;
+use crate::report::format;
+
+/// Returns the settings that were asked for.
+pub(crate) fn options(download: &Download) -> Result<TlsOptions, Problem> {
+    let mut options = TlsOptions::default();
+    options.roots = roots(download, |name| env::var_os(name))?;
+    options.verification = if download.insecure {
+        Verification::Insecure
+    } else {
+        Verification::Full
+    };
+    if let Some(text) = &download.pinned_keys {
+        options.pinned_keys =
+            pinned_keys(text).map_err(|why| Problem::usage(format!("--pinnedpubkey: {why}")))?;
+    }
+    let key = download.key.clone();
+    options.identity = download.cert.as_ref().map(|cert| Identity::new(cert, key));
+    options.min_version = download.tls13.then_some(TlsVersion::Tls13);
+    options.max_version = download.tls_max.map(|version| match version {
+        TlsMax::Tls12 => TlsVersion::Tls12,
+        TlsMax::Tls13 => TlsVersion::Tls13,
+    });
+    Ok(options)
+}
+
+/// Returns what to trust: what the options name, else what the environment does, else the system.
+fn roots(
+    download: &Download,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Roots, Problem> {
+    match (&download.cacert, &download.capath) {
+        (Some(file), None) => return Ok(Roots::File(file.clone())),
+        (None, None) => {}
+        (file, folder) => {
+            let paths = file.iter().chain(folder).cloned();
+            return Ok(Roots::Files(paths.collect()));
+        }
+    }
+    if download.insecure {
+        return Ok(Roots::System);
+    }
+    let variable = |name| variable(name).filter(|value| !value.is_empty());
+    let mut paths: Vec<PathBuf> = variable("SSL_CERT_FILE")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+        return Err(missing_in("SSL_CERT_FILE", missing));
+    }
+    if let Some(folders) = variable("SSL_CERT_DIR") {
+        // As with OpenSSL, some of them need not exist.
+        let there = env::split_paths(&folders).filter(|folder| folder.is_dir());
+        paths.extend(there);
+        if paths.is_empty() {
+            return Err(missing_in("SSL_CERT_DIR", Path::new(&folders)));
+        }
+    }
+    Ok(if paths.is_empty() {
+        Roots::System
+    } else {
+        Roots::Files(paths)
+    })
+}
+
+fn missing_in(variable: &str, path: &Path) -> Problem {
+    Problem::usage(format!(
+        "{variable} is {}, which does not exist",
+        path.display()
+    ))
+    .hint(format!(
+        "unset {variable} to use the system's certificates, or name others with --cacert FILE"
+    ))
+}
+
+/// Reads hashes, or the key in a file.
+fn pinned_keys(text: &str) -> Result<PinnedKeys, String> {
+    if text.starts_with("sha256//") {
+        return PinnedKeys::parse(text).map_err(|why| why.to_string());
+    }
+    let bytes = fs::read(text).map_err(|cause| format!("{text}: {}", format::io(&cause)))?;
+    PinnedKeys::of_file(&bytes).map_err(|why| format!("{text}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args;
+
+    fn download(line: &str) -> Download {
+        let words = ["haul", "http://a/"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        args::parse(words.map(OsString::from)).unwrap().download
+    }
+
+    #[test]
+    fn options_count_before_the_environment() {
+        let (file, folder) = (env!("CARGO_MANIFEST_DIR"), "/");
+        let both = |name: &str| match name {
+            "SSL_CERT_FILE" => Some(OsString::from(file)),
+            "SSL_CERT_DIR" => Some(OsString::from("/none:/")),
+            _ => None,
+        };
+        let given = |line: &str| roots(&download(line), both).unwrap();
+        assert_eq!(given("--cacert a.pem"), Roots::File("a.pem".into()));
+        assert_eq!(given("--capath b"), Roots::Files(vec!["b".into()]));
+        let paths = vec!["a".into(), "b".into()];
+        assert_eq!(given("--capath b --cacert a"), Roots::Files(paths));
+        let paths = vec![file.into(), folder.into()];
+        assert_eq!(given(""), Roots::Files(paths));
+        assert_eq!(given("-k"), Roots::System);
+        let none = roots(&download(""), |_| Some(OsString::new())).unwrap();
+        assert_eq!(none, Roots::System);
+    }
+
+    #[test]
+    fn variable_that_leads_nowhere_is_named() {
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let one = |asked: &str| (asked == name).then(|| OsString::from("/none/at/all"));
+            let problem = roots(&download(""), one).unwrap_err();
+            let message = format!("{name} is /none/at/all, which does not exist");
+            assert_eq!(problem.message, message);
+            assert!(problem.hint.unwrap().contains("--cacert FILE"));
+        }
+    }
+
+    #[test]
+    fn every_setting_arrives() {
+        let hash = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let line =
+            format!("--cert c.pem --key k.pem --tlsv1.3 --tls-max 1.3 --pinnedpubkey {hash}");
+        let tls = options(&download(&line)).unwrap();
+        assert_eq!(
+            tls.identity,
+            Some(Identity::new("c.pem", Some("k.pem".into())))
+        );
+        assert_eq!(tls.min_version, Some(TlsVersion::Tls13));
+        assert_eq!(tls.max_version, Some(TlsVersion::Tls13));
+        assert_eq!(tls.pinned_keys, PinnedKeys::parse(hash).unwrap());
+        let tls = options(&download("-E c.pem --tls-max 1.2")).unwrap();
+        assert_eq!(tls.identity, Some(Identity::new("c.pem", None)));
+        assert_eq!(tls.max_version, Some(TlsVersion::Tls12));
+        let plain = options(&download("--cacert x")).unwrap();
+        assert_eq!((plain.identity, plain.min_version), (None, None));
+        for wrong in ["sha256//AAAA", "/none/at/all", "Cargo.toml"] {
+            let problem = options(&download(&format!("--pinnedpubkey {wrong}"))).unwrap_err();
+            assert!(problem.message.starts_with("--pinnedpubkey: "), "{problem}");
+        }
+    }
+}

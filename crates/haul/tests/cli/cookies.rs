@@ -1,0 +1,141 @@
+//! Cookies of the command line, and the files that they are read from and written to.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use origin::{Body, Origin, Script};
+
+use crate::Place;
+
+/// An origin whose file needs a session, for which a redirect sets a cookie.
+fn origin() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/file/", |request| {
+        let line = request.headers.get("cookie");
+        let line = line.map_or("", |line| line.to_str().unwrap_or_default());
+        if line.contains("session=good") {
+            return Script::ok(Body::of("file"));
+        }
+        Script::redirect(302, &format!("/login?{}", request.path()))
+    });
+    origin.under("/login", |request| {
+        let (_, back) = request.target.split_once('?').unwrap_or_default();
+        Script::redirect(302, back)
+            .header("set-cookie", "session=good; Path=/; Max-Age=3600; HttpOnly")
+    });
+    origin
+}
+
+/// The lines of a cookie file that are cookies.
+fn lines(text: &str) -> Vec<&str> {
+    let is_cookie = |line: &&str| !line.is_empty() && !line.starts_with("# ");
+    text.lines().filter(is_cookie).collect()
+}
+
+#[test]
+fn cookies_are_written_and_read_back() {
+    let (origin, place) = (origin(), Place::new());
+    let ran = place.haul(&["--save-cookies", "c.txt", &origin.url("/file/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(origin.count("/login"), 1);
+    let text = place.read("c.txt");
+    assert!(text.starts_with("# Netscape HTTP Cookie File\n"), "{text}");
+    let cookies = lines(&text);
+    assert_eq!(cookies.len(), 1, "{text}");
+    assert!(
+        cookies[0].starts_with("#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t"),
+        "{text}"
+    );
+    assert!(cookies[0].ends_with("\tsession\tgood"), "{text}");
+    let mode = place
+        .path()
+        .join("c.txt")
+        .metadata()
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let ran = place.haul(&["--load-cookies", "c.txt", &origin.url("/file/b")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(origin.count("/login"), 1);
+    // Nothing else is left.
+    assert_eq!(place.names("."), ["a", "b", "c.txt"]);
+}
+
+#[test]
+fn cookies_are_written_when_a_run_fails_or_nothing_is_set() {
+    let (origin, place) = (origin(), Place::new());
+    origin.on("/missing", Script::status(404).header("set-cookie", "a=1"));
+    let ran = place.haul(&["--save-cookies", "c.txt", &origin.url("/missing")]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(lines(&place.read("c.txt")).len(), 1);
+    let ran = place.haul(&[
+        "--save-cookies",
+        "c.txt",
+        "--dry-run",
+        &origin.url("/missing"),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(lines(&place.read("c.txt")).len(), 1);
+    origin.on("/none", Script::ok(Body::of("x")));
+    let ran = place.haul(&["--save-cookies", "c.txt", &origin.url("/none")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(lines(&place.read("c.txt")), [""; 0]);
+}
+
+#[test]
+fn cookies_of_the_command_line_go_to_the_url_as_given() {
+    let (origin, place) = (Origin::plain(), Place::new());
+    let elsewhere = Origin::plain();
+    origin.on("/a", Script::redirect(302, &elsewhere.url("/b")));
+    elsewhere.on("/b", Script::ok(Body::of("x")));
+    let ran = place.haul(&["-b", "a=b; c=d", "--cookie", "e=f", &origin.url("/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(origin.log()[0].headers["cookie"], "a=b; c=d; e=f");
+    assert!(!elsewhere.log()[0].headers.contains_key("cookie"));
+}
+
+#[test]
+fn cookies_that_cannot_be_used_are_told_before_any_request() {
+    let (origin, place) = (Origin::plain(), Place::new());
+    let url = origin.url("/a");
+    place.write("bad.txt", "# comment\nh FALSE / FALSE 0 name secret\n");
+    place.write("json.txt", "[{\"name\": \"secret\"}]");
+    place.write("old.txt", "h\tFALSE\t/\tFALSE\t1\tname\tsecret\n");
+    for (arguments, says) in [
+        (
+            ["-b", "c.txt"],
+            "to read a cookie file: --load-cookies c.txt",
+        ),
+        (
+            ["--load-cookies", "none.txt"],
+            "cannot read the cookies in none.txt: ",
+        ),
+        (
+            ["--load-cookies", "bad.txt"],
+            "cookies in bad.txt: line 2: there are spaces",
+        ),
+        (
+            ["--load-cookies", "json.txt"],
+            "cookies in json.txt: it is JSON",
+        ),
+        (
+            ["--save-cookies", "."],
+            "cannot write the cookies to .: it is a folder",
+        ),
+        (
+            ["--save-cookies", "no/c.txt"],
+            "no/c.txt: its folder does not exist",
+        ),
+    ] {
+        let ran = place.haul(&[arguments[0], arguments[1], &url]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    }
+    assert_eq!(origin.log().len(), 0);
+    origin.on("/a", Script::ok(Body::of("x")));
+    let ran = place.haul(&["--load-cookies", "old.txt", &url]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let says = "there are no cookies in old.txt, or all of them have expired";
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
+}

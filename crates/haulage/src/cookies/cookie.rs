@@ -1,0 +1,122 @@
+//! One cookie, and which requests it is for.
+
+use std::fmt;
+
+use super::site::{Place, is_within};
+
+/// A cookie as it is kept (RFC 6265bis §5.7). `Debug` does not show its value.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    /// May be empty.
+    pub(crate) name: Box<[u8]>,
+    pub(crate) value: Box<[u8]>,
+    /// In lower case, without a dot before it.
+    pub(crate) domain: Box<str>,
+    /// It is for this very host, not for those below it.
+    pub(crate) is_host_only: bool,
+    pub(crate) path: Box<[u8]>,
+    /// It is for https alone.
+    pub(crate) is_secure: bool,
+    /// Scripts of a page do not see it. Kept for the file.
+    pub(crate) is_http_only: bool,
+    /// Seconds since 1970; `None` for one of the session.
+    pub(crate) expires: Option<i64>,
+}
+
+impl Cookie {
+    pub(crate) fn is_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Returns whether another cookie takes this one's place (RFC 6265bis §5.7, step 22).
+    pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.domain == other.domain
+            && self.is_host_only == other.is_host_only
+            && self.path == other.path
+    }
+
+    /// Returns whether it goes along with a request (RFC 6265bis §5.8.3).
+    pub(crate) fn is_for(&self, place: &Place<'_>, now: i64) -> bool {
+        let is_of_host = if self.is_host_only {
+            *self.domain == *place.host
+        } else {
+            place.matches_domain(&self.domain)
+        };
+        is_of_host
+            && (place.is_https || !self.is_secure)
+            && !self.is_expired(now)
+            && matches_path(place.path.as_bytes(), &self.path)
+    }
+
+    /// Returns whether it is one of https alone that another one, of plain http, would hide
+    /// (RFC 6265bis §5.7, step 15: "leave secure cookies alone").
+    pub(crate) fn is_hidden_by(&self, other: &Self) -> bool {
+        let shares_domain =
+            is_within(&other.domain, &self.domain) || is_within(&self.domain, &other.domain);
+        self.is_secure
+            && self.name == other.name
+            && shares_domain
+            && matches_path(&other.path, &self.path)
+    }
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = String::from_utf8_lossy(&self.name);
+        write!(formatter, "Cookie({name:?} of {:?}, …)", self.domain)
+    }
+}
+
+/// Returns whether the path of a request is that of a cookie, or below it (RFC 6265bis §5.1.4).
+fn matches_path(requested: &[u8], path: &[u8]) -> bool {
+    requested
+        .strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || path.ends_with(b"/") || rest.starts_with(b"/"))
+}
+
+/// Returns the path of a cookie that has none of its own (RFC 6265bis §5.1.4).
+pub(super) fn default_path(requested: &str) -> &str {
+    match requested.rfind('/') {
+        Some(0) | None => "/",
+        Some(slash) => &requested[..slash],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_matches_itself_and_what_is_below_it() {
+        for (requested, path, matches) in [
+            ("/", "/", true),
+            ("/a", "/", true),
+            ("/a", "/a", true),
+            ("/a/", "/a", true),
+            ("/a/b", "/a", true),
+            ("/a/b", "/a/", true),
+            ("/ab", "/a", false),
+            ("/a", "/a/", false),
+            ("/", "/a", false),
+            ("/A", "/a", false),
+        ] {
+            let found = matches_path(requested.as_bytes(), path.as_bytes());
+            assert_eq!(found, matches, "{requested} {path}");
+        }
+    }
+
+    #[test]
+    fn default_path_is_the_folder_of_the_request() {
+        for (requested, path) in [
+            ("/", "/"),
+            ("/a", "/"),
+            ("/a/", "/a"),
+            ("/a/b", "/a"),
+            ("/a/b/", "/a/b"),
+            ("", "/"),
+        ] {
+            assert_eq!(default_path(requested), path, "{requested}");
+        }
+    }
+}

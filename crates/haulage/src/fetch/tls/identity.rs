@@ -1,0 +1,128 @@
+//! The certificate by which servers know us, and its private key: read, and checked against each
+//! other.
+
+use std::fs;
+use std::path::Path;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::sign::CertifiedKey;
+
+use super::roots;
+use crate::error::{Error, ErrorKind, plain_io};
+use crate::options::Identity;
+
+/// Reads a certificate and its key. Not for a network thread.
+///
+/// # Errors
+/// Of kind `input`, when one of them cannot be used, or they do not belong together.
+pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
+    let chain = roots::in_file(&identity.certificate)?;
+    let path = identity.key.as_ref().unwrap_or(&identity.certificate);
+    let text = fs::read(path).map_err(|cause| {
+        let why = plain_io(&cause);
+        cannot_use(path, &why).caused_by(cause)
+    })?;
+    if is_encrypted(&text) {
+        let shown = path.display();
+        let why = format!(
+            "it is encrypted, and haul does not ask for passphrases; write it without one: \
+             openssl pkey -in {shown} -out new.key, and keep that to yourself (chmod 600)"
+        );
+        return Err(cannot_use(path, &why));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|cause| {
+        let why = match (&cause, &identity.key) {
+            (pem::Error::NoItemsFound, None) => {
+                "there is none in the file of the certificate; name its file with --key"
+            }
+            (pem::Error::NoItemsFound, Some(_)) => {
+                "there is none in it; a PEM file is needed (openssl pkey converts other files)"
+            }
+            _ => "it is not a valid PEM file; copy it again",
+        };
+        cannot_use(path, why).caused_by(cause)
+    })?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|cause| match cause {
+        rustls::Error::InconsistentKeys(_) => Error::new(
+            ErrorKind::Input,
+            format!(
+                "the private key in {} is not that of the first certificate in {}; name the files that belong together",
+                path.display(),
+                identity.certificate.display()
+            ),
+        )
+        .caused_by(cause),
+        rustls::Error::InvalidCertificate(_) => {
+            roots::cannot_use(&identity.certificate, "the first one cannot be read").caused_by(cause)
+        }
+        _ => cannot_use(
+            path,
+            "it is of no kind that haul can use (RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, Ed25519)",
+        )
+        .caused_by(cause),
+    })
+}
+
+/// Returns whether a private key is encrypted, as PKCS#8 or as OpenSSL does it (RFC 1421).
+fn is_encrypted(text: &[u8]) -> bool {
+    let has = |what: &[u8]| text.windows(what.len()).any(|part| part == what);
+    has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED")
+}
+
+fn cannot_use(path: &Path, why: &str) -> Error {
+    let shown = path.display();
+    Error::new(
+        ErrorKind::Input,
+        format!("cannot use the private key in {shown}: {why}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Each has a certificate and its key: made by `openssl genrsa -traditional`, `ecparam` and
+    /// `genpkey`, and with `req -x509`.
+    fn file(name: &str) -> PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fetch/tls/testdata");
+        folder.join(format!("{name}.pem"))
+    }
+
+    fn try_read(certificate: &str, key: Option<&str>) -> Result<CertifiedKey, String> {
+        let identity = Identity::new(file(certificate), key.map(file));
+        let provider = rustls::crypto::ring::default_provider();
+        read(&identity, &provider).map_err(|error| {
+            assert_eq!(error.kind(), ErrorKind::Input);
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn keys_of_each_format_are_read() {
+        // PKCS#1, SEC1 and PKCS#8.
+        for name in ["rsa", "ec", "ed25519"] {
+            let key = try_read(name, None).unwrap();
+            assert_eq!(key.keys_match(), Ok(()), "{name}");
+            assert!(try_read(name, Some(name)).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn key_that_cannot_be_used_says_why() {
+        for (certificate, key, says) in [
+            ("rsa", Some("ec"), "is not that of the first certificate"),
+            ("encrypted", None, "openssl pkey -in"),
+            ("encrypted-rfc1421", None, "it is encrypted"),
+            ("none", None, "cannot use the certificates in"),
+            ("rsa", Some("none"), "cannot use the private key in"),
+        ] {
+            let message = try_read(certificate, key).unwrap_err();
+            assert!(message.contains(says), "{message}");
+            assert!(!message.ends_with('.'), "{message}");
+        }
+    }
+}

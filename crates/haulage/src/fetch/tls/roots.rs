@@ -1,0 +1,141 @@
+//! Certificates that may vouch for servers, read from files, folders, or where the system has them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
+
+use crate::error::{Error, ErrorKind, plain_io};
+
+/// Where systems have all certificates in one file: the first one there is counts. What the
+/// environment says (`SSL_CERT_FILE`) is for the caller to read.
+#[cfg(target_os = "linux")]
+const BUNDLES: [&str; 6] = [
+    // Debian, Ubuntu, Arch, Gentoo
+    "/etc/ssl/certs/ca-certificates.crt",
+    // Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    // RHEL 6
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    // openSUSE
+    "/etc/ssl/ca-bundle.pem",
+    // Alpine
+    "/etc/ssl/cert.pem",
+    // OpenELEC
+    "/etc/pki/tls/cacert.pem",
+];
+/// Where they have folders of certificates: all of them count.
+#[cfg(target_os = "linux")]
+const FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Returns the system's certificates; those built in where it has none.
+pub(super) fn of_system() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(native());
+    if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    store
+}
+
+#[cfg(target_os = "linux")]
+fn native() -> Vec<CertificateDer<'static>> {
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
+    let mut found = rustls_native_certs::load_certs_from_paths(bundle, None).certs;
+    for folder in FOLDERS
+        .map(Path::new)
+        .iter()
+        .filter(|folder| folder.is_dir())
+    {
+        let of_folder = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+        found.extend(of_folder.certs);
+    }
+    found.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    found.dedup();
+    found
+}
+
+#[cfg(not(target_os = "linux"))]
+fn native() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
+}
+
+/// Returns the certificates in PEM files, and in the files of folders.
+///
+/// # Errors
+/// Of kind `input`, for a file or folder that cannot be read, or has none.
+pub(super) fn in_paths(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut all = Vec::new();
+    for path in paths {
+        all.extend(if path.is_dir() {
+            in_folder(path)?
+        } else {
+            in_file(path)?
+        });
+    }
+    // A folder has links to its files.
+    all.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    all.dedup();
+    Ok(all)
+}
+
+/// Returns the certificates in a PEM file, in order.
+///
+/// # Errors
+/// As [`in_paths`].
+pub(super) fn in_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = fs::read(path).map_err(|cause| {
+        let why = plain_io(&cause);
+        cannot_use(path, &why).caused_by(cause)
+    })?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|cause| cannot_use(path, why_no_pem(&cause)).caused_by(cause))?;
+    if certificates.is_empty() {
+        return Err(cannot_use(
+            path,
+            "there is none in it; a PEM file is needed",
+        ));
+    }
+    Ok(certificates)
+}
+
+/// Returns the certificates in the files of a folder. What is none is passed over: such folders have
+/// other files too.
+fn in_folder(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let entries = fs::read_dir(path).map_err(|cause| {
+        let why = plain_io(&cause);
+        cannot_use(path, &why).caused_by(cause)
+    })?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.is_file());
+    let found: Vec<_> = files
+        .filter_map(|path| in_file(&path).ok())
+        .flatten()
+        .collect();
+    if found.is_empty() {
+        let why = "there is none in any of its files; PEM files are needed";
+        return Err(cannot_use(path, why));
+    }
+    Ok(found)
+}
+
+/// Returns why a file of certificates cannot be read.
+fn why_no_pem(cause: &pem::Error) -> &'static str {
+    match cause {
+        pem::Error::MissingSectionEnd { .. } => {
+            "it ends within a certificate; copy the whole file again"
+        }
+        _ => "it is not a valid PEM file; copy it again, or convert it with openssl x509",
+    }
+}
+
+pub(super) fn cannot_use(path: &Path, why: &str) -> Error {
+    let shown = path.display();
+    Error::new(
+        ErrorKind::Input,
+        format!("cannot use the certificates in {shown}: {why}"),
+    )
+}
