@@ -60,7 +60,7 @@ impl TryFrom<Download> for Settings {
             display: display(&download, Attended::now(uses_stdout)),
             results,
             reader,
-            note: proxy::note().filter(|_| !download.dry_run),
+            note: None,
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -147,6 +147,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
             Verification::Full
         },
     };
+    options.route.proxies = proxy::proxies(download)?;
     files(&mut options, download);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -430,7 +431,7 @@ mod tests {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 -x socks5h://p --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
         let engine = engine(&download(line));
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
@@ -464,6 +465,7 @@ mod tests {
         assert_eq!(options.credentials.unwrap().user, "a");
         assert_eq!(options.route.tls.roots, Roots::File("ca.pem".into()));
         assert_eq!(options.route.tls.verification, Verification::Insecure);
+        assert!(options.route.proxies.http.is_some());
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.content_encoding, ContentEncoding::Decode);

@@ -11,6 +11,7 @@ mod interruptions;
 mod lists;
 mod output;
 mod places;
+mod proxies;
 mod readme;
 mod recorded;
 mod reports;
@@ -133,6 +134,8 @@ impl Place {
             .env_remove("HTTPS_PROXY")
             .env_remove("all_proxy")
             .env_remove("ALL_PROXY")
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -67,8 +67,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("-s x http://a.example/", "for curl's -s use -q"),
         ("--limit-rate fast http://a.example/", "1.5M"),
         (
-            "--proxy http://b.example http://a.example/",
-            "does not support proxies",
+            "--proxy ftp://b.example http://a.example/",
+            "--proxy: the scheme of the proxy is unknown",
         ),
         ("http://a.example/{b", "--globoff"),
     ] {

@@ -3,6 +3,7 @@
 
 mod engine;
 mod network;
+pub(crate) mod proxies;
 
 use std::fmt;
 use std::io::Write;
@@ -23,6 +24,7 @@ pub use self::engine::EngineOptions;
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
+pub use self::proxies::{NoProxy, Proxies, Proxy};
 
 /// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///

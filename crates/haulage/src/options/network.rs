@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::Proxies;
 use crate::error::{Error, ErrorKind};
 
 /// How servers are reached. Connections are shared only by runs with equal routes.
@@ -18,6 +19,8 @@ pub struct Route {
     pub addresses: AddressFamily,
     /// Whom to trust.
     pub tls: TlsOptions,
+    /// Which proxies requests go through.
+    pub proxies: Proxies,
 }
 
 /// Where plain http may be spoken, which anybody on the way can read and change.

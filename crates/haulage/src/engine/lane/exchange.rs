@@ -122,9 +122,15 @@ impl Attempt<'_> {
                 }
             }
             Answer::Fail(error) => {
+                let error = self.link.explain_forwarded(error, &head);
                 let may_expect_tls =
                     head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
-                AttemptEnd::Failed(self.refused(error, may_expect_tls, &mut body).await)
+                let error = self.refused(error, may_expect_tls, &mut body).await;
+                if error.is_of_proxy() {
+                    // A new connection is not made while the proxy's refusal counts.
+                    self.link.connection = None;
+                }
+                AttemptEnd::Failed(error)
             }
         };
         Ok(step)
