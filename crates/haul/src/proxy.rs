@@ -2,7 +2,7 @@
 
 use std::env;
 
-use haulage::{NoProxy, Proxies, Proxy, Roots};
+use haulage::{NoProxy, Proxies, Proxy};
 
 use crate::args::Download;
 use crate::exit::Problem;
@@ -38,9 +38,6 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
                 *proxy = Some(with.map_err(refused)?);
             }
         }
-    }
-    if let Some(path) = &download.proxy_cacert {
-        proxies.tls.roots = Roots::File(path.clone());
     }
     Ok(proxies)
 }
@@ -117,11 +114,5 @@ mod tests {
             assert!(!problem.contains("hush"), "{problem}");
         }
         assert!(chosen(&["-x", ""], &[("ALL_PROXY", "p:x")]).is_ok());
-    }
-
-    #[test]
-    fn certificates_of_proxies_are_their_own() {
-        let proxies = chosen(&["-x", "https://p", "--proxy-cacert", "ca.pem"], &[]).unwrap();
-        assert_eq!(proxies.tls.roots, Roots::File("ca.pem".into()));
     }
 }

@@ -68,7 +68,7 @@ struct State {
     login: Option<(String, String)>,
     names: HashMap<String, IpAddr>,
     passed: Vec<Passed>,
-    open: usize,
+    forwarding: usize,
     peak: usize,
     accepted: usize,
 }
@@ -150,9 +150,9 @@ impl Proxy {
         self.shared.0.look(|state| state.accepted)
     }
 
-    /// The most connections that were open at once.
+    /// The most requests that it forwarded at once, each until its response began.
     #[must_use]
-    pub fn peak_connections(&self) -> usize {
+    pub fn peak_in_flight(&self) -> usize {
         self.shared.0.look(|state| state.peak)
     }
 
@@ -213,7 +213,7 @@ async fn accept(
     while let Ok((tcp, _)) = listener.accept().await {
         let _ = tcp.set_nodelay(true);
         let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
-        shared.opened();
+        shared.0.change(|state| state.accepted += 1);
         tokio::spawn(async move {
             match (kind, acceptor) {
                 (Kind::Socks, _) => socks::serve(tcp, &shared).await,
@@ -225,22 +225,18 @@ async fn accept(
             }
             // A client that leaves is none of its business.
             .unwrap_or_default();
-            shared.closed();
         });
     }
 }
 
 impl Shared {
-    fn opened(&self) {
+    /// Counts a request as long as its response has not begun.
+    fn forwarding(&self) -> Forwarding<'_> {
         self.0.change(|state| {
-            state.accepted += 1;
-            state.open += 1;
-            state.peak = state.peak.max(state.open);
+            state.forwarding += 1;
+            state.peak = state.peak.max(state.forwarding);
         });
-    }
-
-    fn closed(&self) {
-        self.0.change(|state| state.open -= 1);
+        Forwarding(self)
     }
 
     fn login(&self) -> Option<(String, String)> {
@@ -268,6 +264,15 @@ impl Shared {
         };
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+/// A request that is being forwarded.
+struct Forwarding<'a>(&'a Shared);
+
+impl Drop for Forwarding<'_> {
+    fn drop(&mut self) {
+        self.0.0.change(|state| state.forwarding -= 1);
     }
 }
 

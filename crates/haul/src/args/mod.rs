@@ -538,6 +538,10 @@ pub(crate) struct Download {
     )]
     pub(crate) proxy_cacert: Option<PathBuf>,
 
+    /// Maximum concurrent requests through the proxy [default: no limit]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Proxies")]
+    pub(crate) per_proxy: Option<usize>,
+
     /// Write a JSON line for each item to this file, NAME.jsonl; - is standard output
     #[arg(
         long,

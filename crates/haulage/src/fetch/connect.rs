@@ -27,6 +27,7 @@ use super::{happy_eyeballs, http2, tls};
 
 pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
+use crate::options::proxies::Proxy;
 use crate::options::{EngineOptions, HttpVersion, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
@@ -81,7 +82,7 @@ impl Connector {
             http: route.http,
             tls_options: route.tls.clone(),
             tls: OnceCell::new(),
-            gateway: Gateway::new(&route.proxies),
+            gateway: Gateway::new(route),
             proxy_tls: OnceCell::new(),
             read_buffer: uses.read_buffer,
             receive_buffer: uses.receive_buffer,
@@ -100,16 +101,18 @@ impl Connector {
         self.http
     }
 
+    /// Returns the proxy through which an origin is reached; `None` if directly.
+    pub(crate) fn proxy_of(&self, origin: &Origin) -> Option<&Proxy> {
+        self.gateway.as_ref()?.proxies.of(origin)
+    }
+
     /// Looks the name of an origin up ahead of time, unless its addresses are known anyway, or a
     /// proxy looks it up.
     pub(crate) fn look_up_ahead(&self, origin: &Origin) {
-        let proxy = self.gateway.as_ref().and_then(|all| all.proxies.of(origin));
-        let name = match proxy {
-            None => &origin.host,
-            Some(proxy) if proxy.resolves_names() => return,
-            Some(_) => &origin.host,
-        };
-        if let (None, Name::Domain(name)) = (self.addresses.known(origin), name) {
+        if self.proxy_of(origin).is_some_and(Proxy::resolves_names) {
+            return;
+        }
+        if let (None, Name::Domain(name)) = (self.addresses.known(origin), &origin.host) {
             self.resolver.look_up_ahead(name);
         }
     }
@@ -127,10 +130,9 @@ impl Connector {
         let progress = Progress::default();
         let connect = self.connect_to(origin, worker, &progress);
         let within = tokio::time::timeout(most, connect);
-        within.await.unwrap_or_else(|_| {
-            let proxy = self.gateway.as_ref().and_then(|all| all.proxies.of(origin));
-            Err(progress.timed_out(origin, proxy, most))
-        })
+        within
+            .await
+            .unwrap_or_else(|_| Err(progress.timed_out(origin, self.proxy_of(origin), most)))
     }
 
     async fn connect_to(
@@ -139,33 +141,26 @@ impl Connector {
         worker: usize,
         progress: &Progress,
     ) -> Result<Connection, Error> {
-        let host = origin.to_string();
-        let Some((gateway, proxy)) = self
-            .gateway
-            .as_ref()
-            .and_then(|gateway| Some((gateway, gateway.proxies.of(origin)?)))
-        else {
-            let addresses = self.addresses_of(origin, &host).await?;
-            let (stream, round_trip) = self
-                .dial(&addresses, origin.port)
-                .await
-                .map_err(|cause| connect_failed(&host, cause))?;
-            let reached = Reached {
-                stream: Stream::Plain(stream),
-                round_trip,
-                forward: None,
-            };
-            return self.speak(reached, &host, origin, worker, progress).await;
-        };
-        let reached = self.reach_through(gateway, proxy, origin, progress).await?;
-        let is_forwarded = reached.forward.is_some();
-        let connected = self.speak(reached, &host, origin, worker, progress).await;
-        connected.map_err(|error| {
-            if is_forwarded {
-                return error;
+        match &self.gateway {
+            // Apart, so that a lane without a proxy has no room for it.
+            Some(gateway) if let Some(proxy) = gateway.proxies.of(origin) => {
+                Box::pin(self.connect_through(gateway, proxy, origin, worker, progress)).await
             }
-            error.and(&format!("it was connected to through proxy {proxy}"))
-        })
+            _ => {
+                let host = origin.to_string();
+                let addresses = self.addresses_of(origin, &host).await?;
+                let (stream, round_trip) = self
+                    .dial(&addresses, origin.port)
+                    .await
+                    .map_err(|cause| connect_failed(&host, cause))?;
+                let reached = Reached {
+                    stream: Stream::Plain(stream),
+                    round_trip,
+                    forward: None,
+                };
+                self.speak(reached, &host, origin, worker, progress).await
+            }
+        }
     }
 
     /// Agrees on a version of HTTP, over TLS or not.

@@ -21,6 +21,8 @@ pub struct Route {
     pub tls: TlsOptions,
     /// Which proxies requests go through.
     pub proxies: Proxies,
+    /// Whom to trust where the connection to a proxy is itself encrypted.
+    pub proxy_tls: TlsOptions,
 }
 
 /// Where plain http may be spoken, which anybody on the way can read and change.

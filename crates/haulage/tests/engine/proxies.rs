@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use haulage::{Credentials, HttpVersion, NoProxy, PlainHttp, Proxies, Resolve, Roots};
+use haulage::{Credentials, HttpVersion, NoProxy, PlainHttp, Proxies, Resolve};
 use origin::{Body, Origin, Passed, Proxy, Reaction, Script};
 
 use crate::bench::{Bench, assert_done, kind, named};
@@ -173,7 +173,7 @@ fn login_is_sent_to_the_proxy_and_to_it_alone() {
             bench.trust(&tls);
             let roots = bench.options.route.tls.roots.clone();
             bench.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
-            bench.options.route.proxies.tls.roots = roots;
+            bench.options.route.proxy_tls.roots = roots;
             for origin in [&plain, &tls] {
                 let outcome = bench.fetch(&origin.url(&format!("/{scheme}")));
                 assert_done(&outcome);
@@ -411,11 +411,7 @@ fn https_proxy_carries_http_and_https() {
             "{says}"
         );
         assert!(says.contains("--proxy-cacert"), "{says}");
-        bench.options.route.proxies.tls.roots = bench.options.route.tls.roots.clone();
-        bench.options.route.tls.roots = match origin.url("").starts_with("https") {
-            true => bench.options.route.tls.roots,
-            false => Roots::System,
-        };
+        bench.options.route.proxy_tls.roots = bench.options.route.tls.roots.clone();
         let outcome = bench.fetch(&origin.url("/a"));
         assert_done(&outcome);
         assert!(bench.read("a") == large.bytes());
@@ -499,7 +495,7 @@ fn bypassed_hosts_are_connected_to_directly() {
     let mut bench = through(&proxy, "http", "");
     for (list, through) in [("127.0.0.0/8", 0), ("*", 0), ("example.org", 1)] {
         bench.options.route.proxies.bypass = NoProxy::parse(list);
-        let name = format!("/{}", list.len());
+        let name = format!("/{}", list.replace('/', "-").replace('*', "all"));
         assert_done(&bench.fetch(&origin.url(&name)));
         assert_eq!(proxy.log().len(), through, "{list}");
     }
@@ -550,11 +546,11 @@ fn response_that_may_be_the_proxys_says_so() {
     let (says, _) = message(&bench, &origin.url("/404"));
     assert!(!says.contains("proxy"), "{says}");
     proxy.react([Reaction::Close]);
-    let (says, is_transient) = message(&bench, &origin.url("/404"));
+    let (says, is_transient) = message(&bench, &origin.url("/1"));
     assert!(says.contains("it was sent to proxy"), "{says}");
     assert!(is_transient);
     proxy.react([Reaction::Nonsense]);
-    let (says, _) = message(&bench, &origin.url("/404"));
+    let (says, _) = message(&bench, &origin.url("/2"));
     assert!(says.contains("the answer of proxy"), "{says}");
 }
 
@@ -564,4 +560,25 @@ fn tls_on_the_port_of_an_http_proxy_is_told() {
     let bench = through(&proxy, "http", "");
     let (says, _) = message(&bench, &origin.url("/a"));
     assert!(says.contains("write https:// before its name"), "{says}");
+}
+
+#[test]
+fn requests_through_one_proxy_are_limited_together() {
+    let (one, other, proxy) = (Origin::plain(), Origin::plain(), Proxy::http());
+    for origin in [&one, &other] {
+        origin.under("/", |_| Script::ok(file()).delay(Duration::from_millis(5)));
+    }
+    let mut bench = through(&proxy, "http", "");
+    bench.engine.per_proxy = Some(3);
+    let rows: Vec<_> = (0..60)
+        .flat_map(|row| {
+            [("a", &one), ("b", &other)].map(|(name, origin)| (row, name, origin.url("/")))
+        })
+        .map(|(row, name, url)| named(&url, &format!("{name}{row}")))
+        .collect();
+    for outcome in bench.run(rows) {
+        assert_done(&outcome);
+    }
+    assert_eq!(proxy.log().len(), 120);
+    assert!(proxy.peak_in_flight() <= 3, "{}", proxy.peak_in_flight());
 }

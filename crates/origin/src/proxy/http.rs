@@ -85,6 +85,7 @@ async fn forward(
     let rest = target.strip_prefix("http://").ok_or_else(invalid)?;
     let (authority, path) = rest.split_at(rest.find('/').ok_or_else(invalid)?);
     let (host, port) = host_and_port(authority).unwrap_or((authority, 80));
+    let in_flight = shared.forwarding();
     let Ok(mut server) = shared.connect(host, port).await else {
         return refuse(client, 502).await;
     };
@@ -99,6 +100,7 @@ async fn forward(
     );
     server.write_all(request.as_bytes()).await?;
     let answer = read_head(&mut server).await?;
+    drop(in_flight);
     let length = field(&answer, "content-length").and_then(|length| length.parse().ok());
     let has_no_body = answer.contains(" 304 ");
     let lines = answer

@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use super::step::{Progress, Step};
 use super::{Connector, Reached, server_name};
 use crate::error::{Error, ErrorKind, plain_io};
+use crate::fetch::connection::Connection;
 use crate::fetch::http1::Stream;
 use crate::fetch::origin::{Name, Origin};
 use crate::fetch::proxy::{
@@ -28,11 +29,25 @@ impl Connector {
         }
     }
 
-    /// Reaches an origin through a proxy.
+    /// Connects to an origin through a proxy.
     ///
     /// # Errors
-    /// Of kind `dns`, `connect`, `tls` or `timeout`; they name the proxy, if they are its own.
-    pub(super) async fn reach_through(
+    /// As [`connect`](Self::connect); they name the proxy.
+    pub(super) async fn connect_through(
+        &self,
+        gateway: &Gateway,
+        proxy: &Proxy,
+        origin: &Origin,
+        worker: usize,
+        progress: &Progress,
+    ) -> Result<Connection, Error> {
+        let reached = self.reach_through(gateway, proxy, origin, progress).await?;
+        let host = origin.to_string();
+        let connected = self.speak(reached, &host, origin, worker, progress).await;
+        connected.map_err(|error| error.and(&format!("it was connected to through proxy {proxy}")))
+    }
+
+    async fn reach_through(
         &self,
         gateway: &Gateway,
         proxy: &Proxy,
@@ -154,7 +169,7 @@ impl Connector {
     ) -> Result<Stream, Error> {
         let name = server_name(&proxy.address.host)?;
         let config = self.proxy_tls.get_or_try_init(|| async {
-            let options = gateway.proxies.tls.clone();
+            let options = gateway.tls.clone();
             self.read_tls(move || tls::client_config(&options, HttpVersion::Http1))
                 .await
         });

@@ -13,7 +13,7 @@ use crate::fetch::origin::Origin;
 use crate::options::proxies::{Proxy, ProxyScheme};
 
 /// Why a proxy does not connect to a server.
-pub(in crate::fetch) enum NotOpened {
+pub(crate) enum NotOpened {
     /// Another address of the server may do.
     Address(Error),
     /// The proxy does not accept the login, or wants one.
@@ -29,7 +29,7 @@ impl From<Error> for NotOpened {
 
 /// Opens a tunnel through an HTTP proxy (RFC 9110 §9.3.6). Returns how long the proxy took for it:
 /// a round trip to the server, more or less.
-pub(in crate::fetch) async fn open_tunnel(
+pub(crate) async fn open_tunnel(
     proxy: &Proxy,
     origin: &Origin,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -59,7 +59,7 @@ pub(in crate::fetch) async fn open_tunnel(
 
 /// Opens a connection through a SOCKS proxy, to `destination`: the `origin` itself, or one of its
 /// addresses. Returns how long the proxy took for it.
-pub(in crate::fetch) async fn open_socks(
+pub(crate) async fn open_socks(
     proxy: &Proxy,
     origin: &Origin,
     destination: Destination<'_>,

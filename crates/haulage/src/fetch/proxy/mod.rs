@@ -11,26 +11,29 @@ use std::net::IpAddr;
 
 use http::HeaderValue;
 
-pub(super) use self::exchange::{NotOpened, open_socks, open_tunnel};
+pub(crate) use self::exchange::{NotOpened, open_socks, open_tunnel};
 use self::refusals::Refusals;
 use super::headers::basic;
 use super::origin::{Name, Origin};
 use crate::error::Error;
-use crate::options::Proxies;
 use crate::options::proxies::{Proxy, ProxyScheme};
+use crate::options::{Proxies, Route, TlsOptions};
 use crate::plan::head::Head;
 
 /// The proxies of a route, and what is remembered of them.
 pub(super) struct Gateway {
     pub(super) proxies: Proxies,
+    /// Whom to trust of those that speak TLS.
+    pub(super) tls: TlsOptions,
     pub(super) refusals: Refusals,
 }
 
 impl Gateway {
     /// Returns `None` where every server is connected to directly.
-    pub(super) fn new(proxies: &Proxies) -> Option<Self> {
-        (!proxies.is_none()).then(|| Self {
-            proxies: proxies.clone(),
+    pub(super) fn new(route: &Route) -> Option<Self> {
+        (!route.proxies.is_none()).then(|| Self {
+            proxies: route.proxies.clone(),
+            tls: route.proxy_tls.clone(),
             refusals: Refusals::default(),
         })
     }

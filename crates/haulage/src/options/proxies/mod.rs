@@ -7,7 +7,6 @@ pub use self::no_proxy::NoProxy;
 pub use self::proxy::Proxy;
 pub(crate) use self::proxy::ProxyScheme;
 
-use super::TlsOptions;
 use crate::error::Error;
 use crate::fetch::origin::Origin;
 
@@ -31,8 +30,6 @@ pub struct Proxies {
     pub https: Option<Proxy>,
     /// Hosts that are connected to directly all the same.
     pub bypass: NoProxy,
-    /// Whom to trust where the connection to the proxy itself is encrypted.
-    pub tls: TlsOptions,
 }
 
 impl Proxies {
@@ -68,7 +65,6 @@ impl Proxies {
             http: first(&["http_proxy", "all_proxy", "ALL_PROXY"]).transpose()?,
             https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]).transpose()?,
             bypass: NoProxy::from_environment(&variable),
-            tls: TlsOptions::default(),
         })
     }
 
