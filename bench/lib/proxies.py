@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import pwd
+import shutil
 import socket
 import subprocess
 import time
@@ -18,13 +20,14 @@ SQUID = """\
 http_access {who}
 http_access deny all
 cache deny all
+memory_cache_shared off
 pid_filename none
 access_log stdio:{folder}/access.log
 cache_log {folder}/cache.log
 cache_store_log none
 coredump_dir {folder}
 netdb_filename none
-cache_effective_user {account}
+{account}
 shutdown_lifetime 0 seconds
 max_filedescriptors 4096
 server_persistent_connections on
@@ -71,10 +74,6 @@ class Running:
         return len(self.log.read_text(errors="replace").splitlines()) if self.log.exists() else 0
 
 
-def account():
-    return "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
-
-
 def squid(folder, port, login):
     passwords = folder / "passwords"
     helper = "/usr/lib/squid/basic_ncsa_auth"
@@ -85,9 +84,16 @@ def squid(folder, port, login):
         auth = f"auth_param basic program {helper} {passwords}\nacl users proxy_auth REQUIRED"
         who = "allow users"
     listen = f"http_port {HOST}:{port}"
-    config = SQUID.format(listen=listen, auth=auth, who=who, folder=folder, account=account())
+    account = ""
+    if os.geteuid() == 0:
+        # It refuses to be root, and needs its own way to its logs.
+        account = "cache_effective_user proxy"
+        shutil.chown(folder, "proxy")
+        folder.parent.chmod(0o711)
+    config = SQUID.format(listen=listen, auth=auth, who=who, folder=folder, account=account)
     (folder / "squid.conf").write_text(config)
-    return [needs("squid", "squid"), "-N", "-f", folder / "squid.conf"]
+    # Of its own name, since its shared memory is named after it.
+    return [needs("squid", "squid"), "-N", "-n", f"bench{port}", "-f", folder / "squid.conf"]
 
 
 def tinyproxy(folder, port, login):
@@ -98,7 +104,8 @@ def tinyproxy(folder, port, login):
 
 def dante(folder, port, login):
     del login
-    (folder / "danted.conf").write_text(DANTE.format(host=HOST, port=port, folder=folder, account=account()))
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    (folder / "danted.conf").write_text(DANTE.format(host=HOST, port=port, folder=folder, account=account))
     return [needs("danted", "dante-server"), "-f", folder / "danted.conf"]
 
 

@@ -19,8 +19,9 @@ pub fn proxy_url(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(proxy) = Proxy::parse(&text) else {
         let (_, login) = text.split_once("://").unwrap_or(("", &text));
-        let refused = Proxy::parse(&format!("me:hu5h{login}"));
-        assert!(refused.is_ok() || !refused.unwrap_err().to_string().contains("hu5h"));
+        if let Err(error) = Proxy::parse(&format!("me:hu5h{login}")) {
+            assert!(!error.to_string().contains("hu5h"), "{error}");
+        }
         return;
     };
     let again = Proxy::parse(&proxy.to_string());
@@ -53,10 +54,7 @@ pub fn no_proxy(data: &[u8]) {
         Name::Domain(name) => name.to_string(),
         Name::Address(address) => address.to_string(),
     };
-    assert!(
-        matches(&format!("{list},{own}")) || own.starts_with(".."),
-        "{own}"
-    );
+    assert!(matches(&format!("{list},{own}")), "{own}");
     // `*` counts only where it is alone.
     assert!(!has || list == "*" || matches(&format!("{list},x.invalid")));
 }
