@@ -45,6 +45,7 @@ class Bench:
 
     def report(self, what, is_right, says=""):
         self.failed += not is_right
+        says = says.strip().splitlines()[0][:300] if says.strip() else ""
         print(f"{'right' if is_right else 'WRONG'}  {what}{': ' + says if says else ''}", flush=True)
 
     def run(self, command, folder):

@@ -2,6 +2,7 @@
 
 #![expect(
     rustdoc::invalid_html_tags,
+    clippy::doc_markdown,
     reason = "what documents an argument here is its help"
 )]
 
@@ -506,8 +507,8 @@ pub(crate) struct Download {
     /// Use this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT]; '' uses none
     ///
     /// Schemes: http (the default), https, socks4, socks4a, socks5, socks5h. With socks4 and
-    /// socks5, names are looked up here; with all others, by the proxy. Without -x, the proxies in
-    /// the variables http_proxy, https_proxy and all_proxy are used.
+    /// socks5, names are looked up here (--resolve, -4, -6); with all others, by the proxy. Without
+    /// -x, the proxies in the variables http_proxy, https_proxy and all_proxy are used.
     ///
     /// An http URL is requested from an HTTP proxy; for https it is asked for a tunnel (CONNECT).
     /// --per-host counts requests to a host, not to the proxy.

@@ -56,7 +56,7 @@ impl Progress {
             Some(proxy) if self.is_at(Step::ProxyTls) => tls(&format!("proxy {proxy}")),
             Some(proxy) if self.is_at(Step::Proxy) => {
                 format!(
-                    "proxy {proxy} did not answer {within} when it was asked for {}",
+                    "proxy {proxy} did not answer {within} when it was asked for {}; check the scheme and the port of the proxy",
                     task(proxy, origin)
                 )
             }

@@ -107,9 +107,17 @@ pub(super) fn refused(proxy: &Proxy, task: &str, status: StatusCode, fields: &Fi
         .of_proxy()
 }
 
+/// Returns whether a proxy wants another login, or one at all. tinyproxy answers 401 to a wrong one.
+pub(super) fn asks_for_login(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED
+    )
+}
+
 fn advice(status: StatusCode, has_credentials: bool, fields: &Fields) -> String {
     match status {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => match foreign_schemes(fields) {
+        status if asks_for_login(status) => match foreign_schemes(fields) {
             Some(schemes) => {
                 format!("; it asks for {schemes}, and haul supports Basic only")
             }
@@ -223,6 +231,7 @@ mod tests {
                 "give --proxy-user",
                 false,
             ),
+            ("401 No", "401 Unauthorized; give --proxy-user", false),
             ("403 No", "403 Forbidden; its rules do not allow", false),
             ("405 No", "does not support CONNECT", false),
             ("429 No", "429 Too Many Requests", true),

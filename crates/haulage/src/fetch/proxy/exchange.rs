@@ -50,9 +50,7 @@ pub(crate) async fn open_tunnel(
     };
     match connect::judge(proxy, &task, &reply) {
         Ok(()) => Ok(asked.elapsed()),
-        Err(error) if reply.status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            Err(NotOpened::Login(error))
-        }
+        Err(error) if connect::asks_for_login(reply.status) => Err(NotOpened::Login(error)),
         Err(error) => Err(NotOpened::Other(error)),
     }
 }

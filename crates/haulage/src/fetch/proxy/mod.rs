@@ -80,6 +80,10 @@ impl Forward {
         let proxy = &self.proxy;
         match head.status.as_u16() {
             407 => connect::refused(proxy, "the request", head.status, &head.fields),
+            // What tinyproxy answers to a wrong password.
+            401 if proxy.has_credentials() => error.and(&format!(
+                "the response may be that of proxy {proxy} (--proxy-user)"
+            )),
             403 | 502..=504 => error.and(&format!("the response may be that of proxy {proxy}")),
             _ => error,
         }

@@ -175,10 +175,11 @@ fn no_port() -> Error {
 fn name(host: &str) -> Result<Name, Error> {
     match Host::parse(host) {
         Ok(Host::Domain(name)) if !name.is_empty() => Ok(Name::Domain(name.into_boxed_str())),
-        Ok(Host::Domain(_)) => Err(refuse("the proxy has no host; write HOST:PORT")),
         Ok(Host::Ipv4(address)) => Ok(Name::Address(IpAddr::V4(address))),
         Ok(Host::Ipv6(address)) => Ok(Name::Address(IpAddr::V6(address))),
-        Err(url::ParseError::EmptyHost) => Err(refuse("the proxy has no host; write HOST:PORT")),
+        Ok(Host::Domain(_)) | Err(url::ParseError::EmptyHost) => {
+            Err(refuse("the proxy has no host; write HOST:PORT"))
+        }
         Err(cause) => {
             let what = format!("the host of the proxy cannot be used: {cause}; write HOST:PORT");
             Err(refuse(&what).caused_by(cause))
