@@ -1,42 +1,118 @@
-//! Proxies that the environment names, and that haul does not use yet.
+//! Which proxies are used: those of the command line, else those of the environment.
 
 use std::env;
 
-/// As curl reads them: `HTTP_PROXY` is left out, since a server sets it from a header of a request
-/// (CVE-2016-5385).
-const VARIABLES: [&str; 5] = [
-    "http_proxy",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-];
+use haulage::{NoProxy, Proxies, Proxy};
 
-/// Returns what to say when the environment names a proxy; `None` when it names none.
-pub(crate) fn note() -> Option<String> {
-    note_on(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+use crate::args::Download;
+use crate::exit::Problem;
+
+/// Returns the proxies of a download.
+pub(crate) fn proxies(download: &Download) -> Result<Proxies, Problem> {
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    of(download, variable)
 }
 
-fn note_on(is_set: impl Fn(&str) -> bool) -> Option<String> {
-    let name = VARIABLES.into_iter().find(|name| is_set(name))?;
-    Some(format!(
-        "{name} is set, but haul does not use proxies yet; connecting directly"
-    ))
+/// As curl: `-x` replaces the variables with proxies and `--noproxy` that with exceptions, each for
+/// itself. `-x ''` turns proxies off.
+fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<Proxies, Problem> {
+    let mut proxies = match download.proxy.as_deref() {
+        None => Proxies::from_environment(&variable).map_err(|error| {
+            Problem::usage(error.to_string()).hint("-x '' downloads without a proxy")
+        })?,
+        Some("") => Proxies::default(),
+        // The value is not repeated: it may have a password in it.
+        Some(text) => Proxies::all(
+            Proxy::parse(text).map_err(|error| Problem::usage(format!("--proxy: {error}")))?,
+        ),
+    };
+    proxies.bypass = match &download.noproxy {
+        Some(list) => NoProxy::parse(list),
+        None => NoProxy::from_environment(&variable),
+    };
+    if let Some(user) = &download.proxy_user {
+        for proxy in [&mut proxies.http, &mut proxies.https] {
+            if let Some(known) = proxy.take_if(|proxy| !proxy.has_credentials()) {
+                let with = known.with_credentials(user.0.clone());
+                let refused = |error| Problem::usage(format!("--proxy-user: {error}"));
+                *proxy = Some(with.map_err(refused)?);
+            }
+        }
+    }
+    Ok(proxies)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::args;
+
+    fn chosen(words: &[&str], set: &[(&str, &str)]) -> Result<Proxies, Problem> {
+        let words = ["haul", "http://a/"]
+            .iter()
+            .chain(words)
+            .map(OsString::from);
+        let download = args::parse(words).unwrap().download;
+        of(&download, |name| {
+            let set = set.iter().find(|(known, _)| *known == name);
+            set.map(|(_, value)| (*value).to_owned())
+        })
+    }
 
     #[test]
-    fn a_proxy_that_is_set_is_told_once() {
-        let both = |name: &str| matches!(name, "http_proxy" | "all_proxy");
+    fn command_line_replaces_the_environment() {
+        let set = [("http_proxy", "me:x@e:1"), ("no_proxy", "a")];
+        let from_environment = Proxies::from_environment(|name| {
+            let set = set.iter().find(|(known, _)| *known == name);
+            set.map(|(_, value)| (*value).to_owned())
+        });
+        let from_environment = from_environment.unwrap();
+        assert_eq!(chosen(&[], &set).unwrap(), from_environment);
+        assert!(from_environment.https.is_none());
+
+        let proxies = chosen(&["-x", "socks5h://o:2"], &set).unwrap();
+        assert_eq!(proxies.http, Some(Proxy::parse("socks5h://o:2").unwrap()));
+        assert_eq!(proxies.https, proxies.http);
+        assert_eq!(proxies.bypass, NoProxy::parse("a"));
+
+        let proxies = chosen(&["-x", "", "--noproxy", "b"], &set).unwrap();
+        assert_eq!((proxies.http, proxies.https), (None, None));
+        assert_eq!(proxies.bypass, NoProxy::parse("b"));
         assert_eq!(
-            note_on(both).as_deref(),
-            Some("http_proxy is set, but haul does not use proxies yet; connecting directly")
+            chosen(&["--noproxy="], &set).unwrap().bypass,
+            NoProxy::default()
         );
-        let note = note_on(|name| name == "ALL_PROXY").unwrap();
-        assert!(note.starts_with("ALL_PROXY is set, "), "{note}");
-        assert_eq!(note_on(|_| false), None);
+    }
+
+    #[test]
+    fn proxy_user_is_for_proxies_without_one() {
+        let set = [("http_proxy", "me:x@e:1"), ("https_proxy", "f:1")];
+        let proxies = chosen(&["--proxy-user", "you:y"], &set).unwrap();
+        assert_eq!(proxies.http, Some(Proxy::parse("me:x@e:1").unwrap()));
+        assert_eq!(proxies.https, Some(Proxy::parse("you:y@f:1").unwrap()));
+    }
+
+    #[test]
+    fn proxy_that_cannot_be_used_is_named_without_its_password() {
+        for (words, set, says) in [
+            (
+                &["-x", "ftp://me:hush@p"][..],
+                &[][..],
+                "--proxy: the scheme",
+            ),
+            (&[], &[("ALL_PROXY", "me:hush@p:x")], "ALL_PROXY: the port"),
+            (
+                &["-x", "socks5://p", "--proxy-user", "me:hush\n"],
+                &[],
+                "--proxy-user: user and password",
+            ),
+        ] {
+            let problem = chosen(words, set).unwrap_err().to_string();
+            assert!(problem.starts_with(says), "{problem}");
+            assert!(!problem.contains("hush"), "{problem}");
+        }
+        assert!(chosen(&["-x", ""], &[("ALL_PROXY", "p:x")]).is_ok());
     }
 }

@@ -57,7 +57,7 @@ impl TryFrom<Download> for Settings {
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         let cookie_file = CookieFile::of(&options, &download)?;
-        let note = cookies::note(&options, &download).or_else(proxy::note);
+        let note = cookies::note(&options, &download);
         Ok(Self {
             engine: engine(&download),
             options,
@@ -80,6 +80,7 @@ fn engine(download: &Download) -> EngineOptions {
     let mut options = EngineOptions::default();
     options.jobs = download.jobs;
     options.per_host = download.per_host;
+    options.per_proxy = download.per_proxy;
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
     options.limit_rate = download.limit_rate.and_then(Rate::limit);
     options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
@@ -147,6 +148,10 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
     cookies::give(&mut options, download)?;
     options.credentials = download.user.as_ref().map(|user| user.0.clone());
     options.route.tls = tls::options(download)?;
+    options.route.proxies = proxy::proxies(download)?;
+    if let Some(path) = &download.proxy_cacert {
+        options.route.proxy_tls.roots = haulage::Roots::File(path.clone());
+    }
     files(&mut options, download);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,
@@ -430,7 +435,7 @@ mod tests {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
                     --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
-                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
+                    -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 -x socks5h://p --per-proxy 5 --proxy-cacert p.pem --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
         let engine = engine(&download(line));
         let options = options(&download(line), GivenAs::Urls).unwrap();
         assert!(matches!(&options.destination, Destination::Directory(path) if path == "x"));
@@ -443,6 +448,7 @@ mod tests {
             (1, 120)
         );
         assert_eq!(options.retry.max_time.as_secs(), 180);
+        assert_eq!(engine.per_proxy, Some(5));
         assert_eq!(engine.delay.as_millis(), 1500);
         assert!(options.robots);
         assert_eq!(engine.limit_rate, NonZeroU64::new(5 << 20));
@@ -464,6 +470,9 @@ mod tests {
         assert_eq!(options.credentials.unwrap().user, "a");
         assert_eq!(options.route.tls.roots, Roots::File("ca.pem".into()));
         assert_eq!(options.route.tls.verification, Verification::Insecure);
+        assert!(options.route.proxies.http.is_some());
+        let proxy_roots = options.route.proxy_tls.roots;
+        assert_eq!(proxy_roots, Roots::File("p.pem".into()));
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.content_encoding, ContentEncoding::Decode);

@@ -189,6 +189,9 @@ impl FromStr for Header {
         if name == http::header::HOST {
             return Err("the host follows from the URL: put its name there".to_owned());
         }
+        if name == http::header::PROXY_AUTHORIZATION {
+            return Err("servers would receive it too; give --proxy-user".to_owned());
+        }
         let mut value = header_value(value)?;
         value.set_sensitive(name == http::header::AUTHORIZATION || name == http::header::COOKIE);
         Ok(Self { name, value })
@@ -401,6 +404,7 @@ mod tests {
             ("X-Key", "Name: value"),
             ("a b: c", "the name of a header"),
             ("Host: example.org", "follows from the URL"),
+            ("Proxy-Authorization: Basic x", "--proxy-user"),
             ("@headers", "give each with -H"),
             ("X-Key: a\nb", "control characters"),
         ] {

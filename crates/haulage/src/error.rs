@@ -123,6 +123,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     may_be_unprocessed: bool,
+    of_proxy: bool,
     held_by: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -154,6 +155,7 @@ impl Error {
             status: None,
             retry_after: None,
             may_be_unprocessed: false,
+            of_proxy: false,
             held_by: None,
             source: None,
         }))
@@ -230,6 +232,17 @@ impl Error {
 
     pub(crate) fn may_be_unprocessed(&self) -> bool {
         self.0.may_be_unprocessed
+    }
+
+    /// The same failure, which a proxy has caused, and no server.
+    #[must_use]
+    pub(crate) fn of_proxy(mut self) -> Self {
+        self.0.of_proxy = true;
+        self
+    }
+
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        self.0.of_proxy
     }
 
     /// How long the server asks to wait.

@@ -23,7 +23,7 @@
 //! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where
 //! a test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out,
 //! and `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections;
-//! `log` remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place
+//! `log` remembers. A [`Proxy`] stands between a client and an origin. A new misbehaviour is a new `Act`, or a new field of the script, and its place
 //! in `play`.
 
 mod body;
@@ -42,6 +42,7 @@ mod limit;
 mod log;
 mod origin;
 mod play;
+mod proxy;
 mod ranges;
 mod request;
 mod routes;
@@ -59,6 +60,7 @@ pub use h2::Reason;
 pub use limit::Limit;
 pub use log::{Asked, Tally};
 pub use origin::Origin;
+pub use proxy::{Passed, Proxy, Reaction};
 pub use request::Request;
 pub use routes::Sequence;
 pub use script::{Frames, RangeLie, Script};

@@ -2,6 +2,7 @@
 
 #![expect(
     rustdoc::invalid_html_tags,
+    clippy::doc_markdown,
     reason = "what documents an argument here is its help"
 )]
 
@@ -594,6 +595,45 @@ pub(crate) struct Download {
     /// Accept any certificate: others can read and change everything on the way
     #[arg(short = 'k', long, help_heading = "Requests")]
     pub(crate) insecure: bool,
+
+    /// Use this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT]; '' uses none
+    ///
+    /// Schemes: http (the default), https, socks4, socks4a, socks5, socks5h. With socks4 and
+    /// socks5, names are looked up here (--resolve, -4, -6); with all others, by the proxy. Without
+    /// -x, the proxies in the variables http_proxy, https_proxy and all_proxy are used.
+    ///
+    /// An http URL is requested from an HTTP proxy; for https it is asked for a tunnel (CONNECT).
+    /// --per-host counts requests to a host, not to the proxy.
+    #[arg(short = 'x', long, value_name = "URL", help_heading = "Proxies")]
+    pub(crate) proxy: Option<String>,
+
+    /// Connect to these hosts without a proxy: names, addresses, CIDR blocks; * is every host
+    ///
+    /// A list, separated by commas: example.org,10.0.0.0/8,::1. A name stands for the names below
+    /// it too. A block matches addresses in URLs; no name is looked up for it. Replaces the
+    /// variable no_proxy.
+    #[arg(long, value_name = "LIST", help_heading = "Proxies")]
+    pub(crate) noproxy: Option<String>,
+
+    /// Log in to the proxy (HTTP Basic, SOCKS 5)
+    ///
+    /// Other users of this machine may see the command line. USER:PASSWORD@ in a variable does the
+    /// same without being seen.
+    #[arg(long, value_name = "USER:PASSWORD", help_heading = "Proxies")]
+    pub(crate) proxy_user: Option<User>,
+
+    /// Trust only the certificates in this PEM file for an https proxy
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Proxies"
+    )]
+    pub(crate) proxy_cacert: Option<PathBuf>,
+
+    /// Maximum concurrent requests through the proxy [default: no limit]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Proxies")]
+    pub(crate) per_proxy: Option<usize>,
 
     /// Write a JSON line for each item to this file, NAME.jsonl; - is standard output
     #[arg(

@@ -14,6 +14,8 @@ struct After<'a> {
     next: Option<&'a str>,
     /// A URL stands elsewhere, before the letter or after its value.
     has_url: bool,
+    /// A list is given somewhere.
+    has_list: bool,
 }
 
 impl<'a> After<'a> {
@@ -28,6 +30,12 @@ impl<'a> After<'a> {
 
     fn is_number(&self) -> bool {
         self.value().is_some_and(is_number)
+    }
+
+    /// Returns whether `-x` is wget's, which takes no value: the URL that follows is the only one,
+    /// and there is no list.
+    fn is_wgets_x(&self) -> bool {
+        !self.has_url && !self.has_list && self.stands_alone()
     }
 
     /// Returns whether a URL, or nothing, follows: so the letter stands alone.
@@ -94,6 +102,7 @@ impl Scan {
         let after = self.after(rest);
         match letter {
             'k' => after.value().is_some_and(is_size),
+            'x' => after.is_number() || after.is_wgets_x(),
             's' if rest.is_empty() => !after.is_number() && (has_company || after.stands_alone()),
             's' => {
                 let is_number = rest.starts_with(|first: char| first.is_ascii_digit());
@@ -144,10 +153,15 @@ impl Scan {
     fn after<'a>(&'a self, rest: &'a str) -> After<'a> {
         let left = self.left.as_slice();
         let is_url = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
+        let is_list = |word: &OsString| {
+            let word = word.to_str().unwrap_or_default();
+            word.starts_with("-i") || word.starts_with("--input")
+        };
         After {
             rest,
             next: self.next_value(),
             has_url: self.kept.iter().chain(left.iter().skip(1)).any(is_url),
+            has_list: self.kept.iter().chain(left).any(is_list),
         }
     }
 }
@@ -167,7 +181,7 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'K' if !after.stands_alone() => "--config",
         'O' if names_file(after) => "-O FILE",
         'T' if number => "--read-timeout",
-        'U' if value.is_some_and(is_login) => "--proxy-user",
+        'U' if value.is_some_and(is_login) => "-U LOGIN",
         'T' => "--upload-file",
         'e' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => {
             "--execute"
@@ -183,7 +197,6 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'w' if number => "--wait",
         'w' => "--write-out",
         'x' if number => "--max-connection-per-server",
-        'x' if after.has_url && value.is_some_and(|value| value.contains(':')) => "--proxy",
         _ => return None,
     })
 }

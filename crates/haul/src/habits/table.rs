@@ -98,7 +98,15 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 const CERTIFICATES: &str =
     "haul verifies certificates; give the server's certificate with --cacert FILE";
-const PROXIES: &str = "haul does not support proxies yet";
+const PROXIES: &str =
+    "haul has -x URL, --noproxy LIST, --proxy-user USER:PASSWORD and --proxy-cacert FILE";
+const ONE_PROXY: &str =
+    "haul has one proxy for http and https, -x URL; http_proxy and https_proxy may be different";
+const SOCKS: &str =
+    "the scheme of -x says it: socks4://HOST:PORT, socks4a://…, socks5://… or socks5h://…";
+const PROXY_LOGIN: &str = "haul takes both at once: --proxy-user USER:PASSWORD";
+const BASIC_PROXY: &str =
+    "haul logs in to HTTP proxies with Basic only (--proxy-user USER:PASSWORD)";
 const NETRC: &str = "haul does not read .netrc yet; -u USER:PASSWORD logs in";
 const BASIC_ONLY: &str = "haul supports HTTP Basic authentication only (-u USER:PASSWORD)";
 const GET_ONLY: &str = "haul only downloads: it sends no data and no method but GET";
@@ -165,7 +173,7 @@ const HABITS: &[Habit] = &[
     accept(&["--tlsv1", "--tlsv1.2", "--ssl", "--ssl-reqd", "--check-certificate", "--check-hostname"]),
     accept(&["--retry-connrefused", "--retry-all-errors", "--retry-on-host-error"]),
     accept(&["--no-directories", "--no-host-directories", "--no-parent"]),
-    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-proxy", "--no-cookies", "--keep-session-cookies"]),
+    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-cookies", "--keep-session-cookies", "--proxy-basic"]),
     accept(&["--no-buffer", "--tcp-nodelay", "--styled-output", "--keepalive", "--http-keep-alive"]),
     accept(&["--enable-http-keep-alive", "--enable-http-pipelining", "--enable-color", "--human-readable"]),
     accept(&["--parameterized-uri", "--reuse-uri", "--dns-caching", "--async-dns", "--deferred-input"]),
@@ -300,11 +308,15 @@ const HABITS: &[Habit] = &[
     tell(&["--no-hsts"], "haul keeps no HSTS records; leave it out"),
 
     // Network.
-    valued(tell(&["--proxy", "--all-proxy", "--http-proxy", "--https-proxy", "--ftp-proxy", "--preproxy"], PROXIES)),
-    valued(tell(&["--socks4", "--socks4a", "--socks5", "--socks5-hostname", "--noproxy"], PROXIES)),
-    valued(tell(&["--proxy-user", "--proxy-password", "--proxy-header", "--proxy-cacert", "--proxy-method"], PROXIES)),
-    valued(tell(&["--all-proxy-user", "--all-proxy-passwd", "--http-proxy-user", "--http-proxy-passwd"], PROXIES)),
-    tell(&["--proxytunnel", "--proxy-insecure", "--proxy-basic"], PROXIES),
+    same(&["--no-proxy"], "-x ''"),
+    valued(tell(&["--all-proxy", "--http-proxy", "--https-proxy"], ONE_PROXY)),
+    valued(tell(&["--socks4", "--socks4a", "--socks5", "--socks5-hostname"], SOCKS)),
+    valued(tell(&["--proxy-password", "--all-proxy-user", "--all-proxy-passwd", "--http-proxy-user", "--http-proxy-passwd"], PROXY_LOGIN)),
+    valued(tell(&["--https-proxy-user", "--https-proxy-passwd", "-U LOGIN"], PROXY_LOGIN)),
+    valued(tell(&["--ftp-proxy", "--preproxy", "--proxy-header", "--proxy-method"], PROXIES)),
+    tell(&["--proxytunnel"], "haul asks a proxy for a tunnel (CONNECT) for https only; leave it out"),
+    tell(&["--proxy-insecure"], "haul verifies the certificate of a proxy; give its authority with --proxy-cacert FILE"),
+    tell(&["--proxy-digest", "--proxy-ntlm", "--proxy-negotiate", "--proxy-anyauth"], BASIC_PROXY),
     same(&["--inet4-only", "--disable-ipv6"], "-4"),
     same(&["--inet6-only"], "-6"),
     valued(tell(&["--prefer-family"], "haul tries IPv6 and IPv4 side by side; -4 or -6 allows only one of them")),
@@ -348,7 +360,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["-a", "-l FILE"], LOGS)),
     tell(&["-F", "-m", "-r"], LINKS),
     tell(&["-D", "--daemon"], BACKGROUND),
-    tell(&["-x"], "curl's -x is a proxy, which haul does not support yet; for wget's -x use --layout tree"),
+    tell(&["-x"], "haul's -x needs a proxy: -x URL; for wget's -x use --layout tree"),
     tell(&["-b"], BACKGROUND),
     tell(&["-X"], GET_ONLY),
     accept(&["-C -"]),

@@ -214,15 +214,10 @@ fn other_options_are_answered_with_the_equivalent() {
 #[test]
 fn what_haul_cannot_do_is_said_plainly() {
     for (line, says) in [
-        (
-            "--proxy http://p:1 http://a/",
-            "--proxy: haul does not support proxies yet",
-        ),
-        (
-            "-x http://p:1 http://a/",
-            "-x: haul does not support proxies yet",
-        ),
-        ("-x p:1 http://a/", "-x: haul does not support proxies yet"),
+        ("--socks5 p:1 http://a/", "socks5h://"),
+        ("--all-proxy=p:1 http://a/", "one proxy for http and https"),
+        ("--proxy-insecure http://a/", "--proxy-cacert FILE"),
+        ("--no-proxy http://a/", "-x ''"),
         ("-x http://a/", "wget's -x use --layout tree"),
         ("--no-check-certificate http://a/", "--cacert"),
         ("--check-certificate=false http://a/", "--cacert"),
@@ -370,7 +365,7 @@ fn secrets_are_not_repeated() {
     for line in [
         "-U me:hush http://a/",
         "-Ume:hush http://a/",
-        "--proxy-user me:hush http://a/",
+        "--proxy-digest-user me:hush http://a/",
         "--http-proxy-passwd=hush http://a/",
         "--all-proxy-nonsense=hush http://a/",
         "--referer http://me:hush@a/ http://a/",

@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 3] = [
     ("DIR/.haul/part/", "Files that are not complete yet."),
 ];
 
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
     (
         "TERM, NO_COLOR, COLUMNS",
         "Tell how help and progress are drawn. With TERM=dumb there is no progress bar.",
@@ -33,7 +33,12 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ),
     (
         "http_proxy, https_proxy, all_proxy",
-        "Not used yet: haul says so, and connects directly.",
+        "Proxies for http URLs, for https URLs, and for those that have none of their own, as for -x. \
+         In upper case too, except HTTP_PROXY, which a server may set from a request.",
+    ),
+    (
+        "no_proxy, NO_PROXY",
+        "Hosts that are connected to without a proxy, as for --noproxy.",
     ),
 ];
 

@@ -12,6 +12,7 @@ mod interruptions;
 mod lists;
 mod output;
 mod places;
+mod proxies;
 mod readme;
 mod recorded;
 mod reports;
@@ -134,6 +135,8 @@ impl Place {
             .env_remove("HTTPS_PROXY")
             .env_remove("all_proxy")
             .env_remove("ALL_PROXY")
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -141,20 +141,3 @@ fn a_host_that_waits_says_why_in_plain() {
         ran.stderr
     );
 }
-
-#[test]
-fn a_proxy_in_the_environment_is_told() {
-    let origin = Origin::plain();
-    origin.on("/a", Script::ok(Body::of("x")));
-    let place = Place::new();
-    let url = origin.url("/a");
-    let note = "http_proxy is set, but haul does not use proxies yet; connecting directly\n";
-    for (arguments, says) in [(&[url.as_str()][..], note), (&["-q", &url], "")] {
-        let mut command = place.command(arguments);
-        command.env("http_proxy", "http://127.0.0.1:9");
-        let ran: crate::Ran = command.output().unwrap().into();
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let has_note = ran.stderr.starts_with(note);
-        assert_eq!(has_note, !says.is_empty(), "{}", ran.stderr);
-    }
-}

@@ -187,6 +187,7 @@ impl Engine {
     pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
         check_tls(&options.route.tls)?;
+        check_tls(&options.route.proxy_tls)?;
         let headers = self.0.headers(&options)?;
         let pool = &self.0.services.pool;
         let own = (options.durability, options.existing);

@@ -9,6 +9,7 @@ use super::flood::FLOOD;
 use super::http1::Failure;
 use super::tls::alert_about_identity;
 use crate::error::{Error, ErrorKind, plain_io};
+use crate::options::proxies::Proxy;
 
 /// Bytes of a refusal that are looked at.
 const LOOKED_AT: usize = 4096;
@@ -38,6 +39,22 @@ pub(super) fn exchange_of_http1(failure: Failure) -> Error {
             format!("the answer is not HTTP: {why}"),
         ),
     }
+}
+
+/// The same on a connection to a proxy, to which requests are sent.
+#[cold]
+pub(super) fn exchange_with_proxy(failure: Failure, proxy: &Proxy) -> Error {
+    let what = match failure {
+        Failure::Connection(cause) | Failure::Mute(cause) => {
+            let error = of_io(cause, Phase::Head);
+            return error.and(&format!("it was sent to proxy {proxy}"));
+        }
+        Failure::Tls => {
+            format!("proxy {proxy} speaks TLS on this port; write https:// before its name")
+        }
+        Failure::NotHttp(why) => format!("the answer of proxy {proxy} is not HTTP: {why}"),
+    };
+    Error::new(ErrorKind::Protocol, what).of_proxy()
 }
 
 /// Returns what to do about a 400 response whose body says that TLS is the reason: the server expects

@@ -1,29 +1,33 @@
 //! From an origin to a connection that speaks HTTP.
 
+mod step;
+mod through;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use self::step::{Progress, Step};
 use super::addresses::Addresses;
 use super::connection::Connection;
 use super::dns::Resolver;
 use super::http1::{Http1, Stream};
 use super::origin::{Name, Origin};
+use super::proxy::{Forward, Gateway};
 use super::tcp::Socket;
 use super::{happy_eyeballs, http2, tls};
 
 pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
+use crate::options::proxies::Proxy;
 use crate::options::{EngineOptions, HttpVersion, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
@@ -55,6 +59,10 @@ pub(crate) struct Connector {
     tls_options: TlsOptions,
     /// Made when the first TLS connection needs it: reading the system's roots takes a while.
     tls: OnceCell<Arc<ClientConfig>>,
+    /// `None` where every server is connected to directly.
+    gateway: Option<Gateway>,
+    /// As `tls`, for connections to proxies.
+    proxy_tls: OnceCell<Arc<ClientConfig>>,
     read_buffer: usize,
     /// Bytes that the kernel keeps for a connection; `None` leaves that to it.
     receive_buffer: Option<usize>,
@@ -74,6 +82,8 @@ impl Connector {
             http: route.http,
             tls_options: route.tls.clone(),
             tls: OnceCell::new(),
+            gateway: Gateway::new(route),
+            proxy_tls: OnceCell::new(),
             read_buffer: uses.read_buffer,
             receive_buffer: uses.receive_buffer,
             numbers: AtomicU64::new(0),
@@ -91,8 +101,17 @@ impl Connector {
         self.http
     }
 
-    /// Looks the name of an origin up ahead of time, unless its addresses are known anyway.
+    /// Returns the proxy through which an origin is reached; `None` if directly.
+    pub(crate) fn proxy_of(&self, origin: &Origin) -> Option<&Proxy> {
+        self.gateway.as_ref()?.proxies.of(origin)
+    }
+
+    /// Looks the name of an origin up ahead of time, unless its addresses are known anyway, or a
+    /// proxy looks it up.
     pub(crate) fn look_up_ahead(&self, origin: &Origin) {
+        if self.proxy_of(origin).is_some_and(Proxy::resolves_names) {
+            return;
+        }
         if let (None, Name::Domain(name)) = (self.addresses.known(origin), &origin.host) {
             self.resolver.look_up_ahead(name);
         }
@@ -108,62 +127,71 @@ impl Connector {
         worker: usize,
         most: Duration,
     ) -> Result<Connection, Error> {
-        let has_dialled = AtomicBool::new(false);
-        let connect = self.connect_to(origin, worker, &has_dialled);
+        let progress = Progress::default();
+        let connect = self.connect_to(origin, worker, &progress);
         let within = tokio::time::timeout(most, connect);
-        within.await.unwrap_or_else(|_| {
-            let host = describe(origin);
-            let seconds = most.as_secs_f64();
-            let message = if has_dialled.into_inner() {
-                format!(
-                    "{host} did not end the TLS handshake within {seconds} s (--connect-timeout); check that it speaks TLS on this port"
-                )
-            } else {
-                format!("no connection to {host} within {seconds} s (--connect-timeout)")
-            };
-            Err(Error::new(ErrorKind::Timeout, message))
-        })
+        within
+            .await
+            .unwrap_or_else(|_| Err(progress.timed_out(origin, self.proxy_of(origin), most)))
     }
 
-    /// `has_dialled` is set when a TCP connection is there and only TLS is to be agreed on.
     async fn connect_to(
         &self,
         origin: &Origin,
         worker: usize,
-        has_dialled: &AtomicBool,
+        progress: &Progress,
     ) -> Result<Connection, Error> {
-        let host = describe(origin);
-        let addresses = self.addresses_of(origin, &host).await?;
-        let dialled = Instant::now();
-        let stream = dial(&addresses, origin.port)
-            .await
-            .map_err(|cause| connect_failed(&host, cause))?;
-        let path = http2::Path {
-            round_trip: dialled.elapsed(),
-            socket: None,
-        };
-        if let Some(bytes) = self.receive_buffer {
-            // Without it a server sends more at once, and no more in all.
-            let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);
+        match &self.gateway {
+            // Apart, so that a lane without a proxy has no room for it.
+            Some(gateway) if let Some(proxy) = gateway.proxies.of(origin) => {
+                Box::pin(self.connect_through(gateway, proxy, origin, worker, progress)).await
+            }
+            _ => {
+                let host = origin.to_string();
+                let addresses = self.addresses_of(origin, &host).await?;
+                let (stream, round_trip) = self
+                    .dial(&addresses, origin.port)
+                    .await
+                    .map_err(|cause| connect_failed(&host, cause))?;
+                let reached = Reached {
+                    stream: Stream::Plain(stream),
+                    round_trip,
+                    forward: None,
+                };
+                self.speak(reached, &host, origin, worker, progress).await
+            }
+        }
+    }
+
+    /// Agrees on a version of HTTP, over TLS or not.
+    async fn speak(
+        &self,
+        reached: Reached,
+        host: &str,
+        origin: &Origin,
+        worker: usize,
+        progress: &Progress,
+    ) -> Result<Connection, Error> {
+        let Reached {
+            stream,
+            round_trip,
+            forward,
+        } = reached;
+        if forward.is_some() {
+            return Ok(self.http1(stream, round_trip, forward));
         }
         if !origin.https {
             return match self.http {
                 HttpVersion::Negotiated | HttpVersion::Http1 => {
-                    Ok(self.http1(Stream::Plain(stream), path.round_trip))
+                    Ok(self.http1(stream, round_trip, None))
                 }
-                HttpVersion::Http2PriorKnowledge => {
-                    let socket = Socket::of(&stream);
-                    self.http2(stream, worker, http2::Path { socket, ..path })
-                        .await
-                }
+                HttpVersion::Http2PriorKnowledge => self.http2(stream, worker, round_trip).await,
             };
         }
-        has_dialled.store(true, Ordering::Relaxed);
-        let stream = self.shake_hands(&host, origin, stream).await?;
-        if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2) {
-            let socket = Socket::of(stream.get_ref().0);
-            let path = http2::Path { socket, ..path };
-            return self.http2(stream, worker, path).await;
+        progress.at(Step::Tls);
+        let stream = self.shake_hands(host, origin, stream).await?;
+        if stream.protocol() == Some(tls::HTTP2) {
+            return self.http2(stream, worker, round_trip).await;
         }
         if self.http == HttpVersion::Http2PriorKnowledge {
             return Err(Error::new(
@@ -171,7 +199,22 @@ impl Connector {
                 format!("{host} does not speak HTTP/2; leave out --http2-prior-knowledge"),
             ));
         }
-        Ok(self.http1(Stream::Tls(Box::new(stream)), path.round_trip))
+        Ok(self.http1(stream, round_trip, None))
+    }
+
+    /// Opens a TCP connection. Returns how long that took, too: a round trip.
+    async fn dial(&self, addresses: &[IpAddr], port: u16) -> io::Result<(TcpStream, Duration)> {
+        let dialled = Instant::now();
+        let stream = happy_eyeballs::connect(addresses, port).await?;
+        // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged
+        // one).
+        stream.set_nodelay(true)?;
+        let round_trip = dialled.elapsed();
+        if let Some(bytes) = self.receive_buffer {
+            // Without it a server sends more at once, and no more in all.
+            let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);
+        }
+        Ok((stream, round_trip))
     }
 
     async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
@@ -186,52 +229,91 @@ impl Connector {
         &self,
         host: &str,
         origin: &Origin,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Error> {
-        let name = match &origin.host {
-            Name::Address(address) => ServerName::IpAddress((*address).into()),
-            Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
-                Error::new(
-                    ErrorKind::Tls,
-                    format!("{name} cannot be the name in a certificate"),
-                )
-                .caused_by(cause)
-            })?,
+        stream: Stream,
+    ) -> Result<Stream, Error> {
+        let name = server_name(&origin.host)?;
+        let connector = TlsConnector::from(self.tls_config().await?);
+        let encrypted = match stream {
+            Stream::Plain(stream) => connector
+                .connect(name, stream)
+                .await
+                .map(|stream| Stream::Tls(Box::new(stream))),
+            stream => Box::pin(connector.connect(name, stream))
+                .await
+                .map(|stream| Stream::Nested(Box::new(stream))),
         };
-        TlsConnector::from(self.tls_config().await?)
-            .connect(name, stream)
-            .await
-            .map_err(|cause| tls::failed(host, cause))
+        encrypted.map_err(|cause| tls::failed(host, cause))
     }
 
     async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
         let config = self.tls.get_or_try_init(|| async {
-            let (tell, told) = oneshot::channel();
             let (options, http) = (self.tls_options.clone(), self.http);
-            self.pool.call(move || {
-                // Nobody may wait any more.
-                let _ = tell.send(tls::client_config(&options, http));
-            });
-            told.await.unwrap_or_else(|cause| {
-                Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause))
-            })
+            self.read_tls(move || tls::client_config(&options, http))
+                .await
         });
         config.await.cloned()
     }
 
-    fn http1(&self, stream: Stream, round_trip: Duration) -> Connection {
-        Connection::Http1(Http1::new(stream, self.read_buffer, round_trip))
+    /// Reads files of certificates on a thread that may wait.
+    async fn read_tls(
+        &self,
+        read: impl FnOnce() -> Result<Arc<ClientConfig>, Error> + Send + 'static,
+    ) -> Result<Arc<ClientConfig>, Error> {
+        let (tell, told) = oneshot::channel();
+        self.pool.call(move || {
+            // Nobody may wait any more.
+            let _ = tell.send(read());
+        });
+        told.await.unwrap_or_else(|cause| {
+            Err(Error::new(ErrorKind::Tls, "TLS was not set up").caused_by(cause))
+        })
+    }
+
+    fn http1(
+        &self,
+        stream: Stream,
+        round_trip: Duration,
+        forward: Option<Box<Forward>>,
+    ) -> Connection {
+        let http1 = Http1::new(stream, self.read_buffer, round_trip);
+        Connection::Http1(http1.forwarded(forward))
     }
 
     async fn http2(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        stream: Stream,
         worker: usize,
-        path: http2::Path,
+        round_trip: Duration,
     ) -> Result<Connection, Error> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let path = http2::Path {
+            round_trip,
+            socket: Socket::of(stream.tcp()),
+        };
         let shared = http2::open(stream, number, worker, path, Arc::clone(&self.budget)).await?;
         Ok(Connection::Http2(shared))
+    }
+}
+
+/// A stream to a server, or to a proxy that forwards requests to it.
+struct Reached {
+    stream: Stream,
+    /// What a round trip on it takes.
+    round_trip: Duration,
+    forward: Option<Box<Forward>>,
+}
+
+/// Returns the name that a certificate must have.
+fn server_name(host: &Name) -> Result<ServerName<'static>, Error> {
+    match host {
+        Name::Address(address) => Ok(ServerName::IpAddress((*address).into())),
+        Name::Domain(name) => ServerName::try_from(name.to_string()).map_err(|cause| {
+            Error::new(
+                ErrorKind::Tls,
+                format!("{name} cannot be the name in a certificate"),
+            )
+            .caused_by(cause)
+        }),
     }
 }
 
@@ -248,13 +330,6 @@ pub(crate) fn receive_buffer(options: &EngineOptions) -> Option<usize> {
     (bytes <= SLOW_BUFFER.1).then_some(bytes.max(SLOW_BUFFER.0))
 }
 
-async fn dial(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
-    let stream = happy_eyeballs::connect(addresses, port).await?;
-    // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged one).
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
 fn connect_failed(host: &str, cause: io::Error) -> Error {
     let message = match cause.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -265,12 +340,4 @@ fn connect_failed(host: &str, cause: io::Error) -> Error {
         _ => format!("no connection to {host}: {cause}"),
     };
     Error::new(ErrorKind::Connect, message).caused_by(cause)
-}
-
-fn describe(origin: &Origin) -> String {
-    match &origin.host {
-        Name::Domain(name) => format!("{name}:{}", origin.port),
-        Name::Address(IpAddr::V6(address)) => format!("[{address}]:{}", origin.port),
-        Name::Address(address) => format!("{address}:{}", origin.port),
-    }
 }

@@ -21,7 +21,10 @@ pub(crate) async fn send(
             let answer = idle.guard(http1.get(url, headers)).await;
             match answer.map_err(Unanswered::Failed)? {
                 Ok((head, coming)) => Ok((head, ResponseBody::Http1(coming))),
-                Err(failure) => Err(Unanswered::Failed(classify::exchange_of_http1(failure))),
+                Err(failure) => Err(Unanswered::Failed(match http1.forward() {
+                    None => classify::exchange_of_http1(failure),
+                    Some(forward) => classify::exchange_with_proxy(failure, &forward.proxy),
+                })),
             }
         }
         Connection::Http2(shared) => {

@@ -174,7 +174,7 @@ pub(crate) fn host(url: &HttpUrl) -> Result<HeaderValue, Error> {
 }
 
 /// RFC 7617 §2.
-fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
+pub(in crate::fetch) fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
     if credentials.user.contains(':') {
         return Err(Error::new(
             ErrorKind::Input,

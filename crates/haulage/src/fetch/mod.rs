@@ -15,6 +15,7 @@ pub(crate) mod http1;
 mod http2;
 pub(crate) mod idle;
 pub(crate) mod origin;
+pub(crate) mod proxy;
 pub(crate) mod redirect;
 pub(crate) mod route;
 pub(crate) mod tcp;

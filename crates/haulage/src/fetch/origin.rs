@@ -1,5 +1,6 @@
 //! A host, as this project uses the word: scheme, name and port (RFC 6454's origin).
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::http_url::HttpUrl;
@@ -33,6 +34,18 @@ impl Origin {
             https,
             host,
             port: port.unwrap_or(if https { 443 } else { 80 }),
+        }
+    }
+}
+
+/// Shows host and port.
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.port;
+        match &self.host {
+            Name::Domain(name) => write!(formatter, "{name}:{port}"),
+            Name::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]:{port}"),
+            Name::Address(address) => write!(formatter, "{address}:{port}"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod http1;
 mod lists;
 mod names;
 mod pieces;
+mod proxies;
 mod robots;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use http1::{http1_chunks, http1_head};
 pub use lists::{checksum_list, pattern, text_list};
 pub use names::{layout, registry};
 pub use pieces::pieces;
+pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
 pub use robots::robots;
 pub use urls::{redirect, url};
 
@@ -30,8 +32,9 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("checksum_list", checksum_list),
+    ("connect_reply", connect_reply),
     ("content_coding", content_coding),
     ("content_disposition", content_disposition),
     ("content_range", content_range),
@@ -41,13 +44,16 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("http1_head", http1_head),
     ("layout", layout),
     ("list_compression", list_compression),
+    ("no_proxy", no_proxy),
     ("pattern", pattern),
     ("pieces", pieces),
+    ("proxy_url", proxy_url),
     ("redirect", redirect),
     ("registry", registry),
     ("retry_after", retry_after),
     ("robots", robots),
     ("set_cookie", set_cookie),
+    ("socks_reply", socks_reply),
     ("text_list", text_list),
     ("url", url),
     ("validator", validator),

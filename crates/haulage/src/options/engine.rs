@@ -27,6 +27,9 @@ pub struct EngineOptions {
     /// over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2), at most
     /// [`jobs`](Self::jobs).
     pub per_host: Option<usize>,
+    /// Maximum concurrent requests through one proxy, at least 1; `None` sets no limit. What goes
+    /// to one host is limited by [`per_host`](Self::per_host) all the same.
+    pub per_proxy: Option<usize>,
     /// The least time between two requests to one host.
     pub delay: Duration,
     /// Bytes per second of files, from all hosts together; `None` sets no limit.
@@ -53,6 +56,9 @@ impl EngineOptions {
         if self.per_host == Some(0) {
             return refuse("per-host must be at least 1");
         }
+        if self.per_proxy == Some(0) {
+            return refuse("per-proxy must be at least 1");
+        }
         if self.threads == Some(0) {
             return refuse("threads must be at least 1");
         }
@@ -68,6 +74,7 @@ impl Default for EngineOptions {
         Self {
             jobs: Self::DEFAULT_JOBS,
             per_host: None,
+            per_proxy: None,
             delay: Duration::ZERO,
             limit_rate: None,
             limit_rate_per_host: None,

@@ -3,6 +3,7 @@
 
 mod engine;
 mod network;
+pub(crate) mod proxies;
 mod tls;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
 pub use self::tls::{Identity, PinnedKeys, TlsVersion};
+pub use self::proxies::{NoProxy, Proxies, Proxy};
 
 /// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///

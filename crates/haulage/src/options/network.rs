@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::tls::{Identity, PinnedKeys, TlsVersion};
+use super::Proxies;
 use crate::error::{Error, ErrorKind};
 
 /// How servers are reached. Connections are shared only by runs with equal routes.
@@ -19,6 +20,10 @@ pub struct Route {
     pub addresses: AddressFamily,
     /// Whom to trust.
     pub tls: TlsOptions,
+    /// Which proxies requests go through.
+    pub proxies: Proxies,
+    /// Whom to trust where the connection to a proxy is itself encrypted.
+    pub proxy_tls: TlsOptions,
 }
 
 /// Where plain http may be spoken, which anybody on the way can read and change.

@@ -90,6 +90,8 @@ pub(super) struct Host<W, L, S> {
     pub(super) idle: Vec<L>,
     /// Hosts of the same origin, by other routes.
     pub(super) siblings: Vec<HostId>,
+    /// What it has in common with other hosts on the way to them; `None` if nothing.
+    pub(super) gate: Option<usize>,
     /// Lanes in all.
     pub(super) lanes: usize,
     pub(super) ahead: Ahead,
@@ -137,6 +139,7 @@ impl<W, L, S> Host<W, L, S> {
             queue: Lines::new(),
             idle: Vec::new(),
             siblings: Vec::new(),
+            gate: None,
             lanes: 0,
             ahead: Ahead::default(),
             trip: Duration::ZERO,

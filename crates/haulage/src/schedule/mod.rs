@@ -9,6 +9,7 @@ mod adapt;
 mod ahead;
 mod aside;
 mod climb;
+mod gates;
 mod health;
 mod held;
 mod host;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::climb::Climb;
+use self::gates::Gates;
 use self::held::Held;
 use self::host::Host;
 use self::later::{Due, Later};
@@ -81,6 +83,7 @@ pub(crate) struct Schedule<W, L, S> {
     by_key: HashMap<Arc<str>, HostId>,
     /// Some hosts are reached by another route than the first.
     has_routes: bool,
+    gates: Gates,
     /// Runs, and their hosts that could use another slot.
     runs: Runs,
     later: Later<W>,
@@ -160,6 +163,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             hosts: Slab::new(),
             by_key: HashMap::new(),
             has_routes: false,
+            gates: Gates::default(),
             runs: Runs::default(),
             later: Later::new(),
             busy: 0,
@@ -270,6 +274,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if !host.is_some_and(|host| host.is_proven) {
             slots = slots.min(self.most_unproven().saturating_sub(self.unproven));
         }
+        let places = self.by_key.get(key).and_then(|id| self.places_at_gate(*id));
+        slots = slots.min(places.unwrap_or(slots));
         let spare = host.map(Host::spare);
         spare.unwrap_or(self.caps.start).min(slots)
     }
@@ -355,12 +361,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         pop: impl FnOnce(&mut Lines<W>, &Runs) -> Option<(RunId, W)>,
         now: impl Fn() -> Instant,
     ) -> Option<Lease<W>> {
-        if !self.hosts[id.0].is_proven && !self.unproven_may() || !self.siblings_allow_one(id) {
+        if !self.hosts[id.0].is_proven && !self.unproven_may()
+            || !self.siblings_allow_one(id)
+            || !self.gate_allows_one(id)
+        {
             return None;
         }
         let (run, lease) = self.hosts[id.0].take(|lines| pop(lines, &self.runs))?;
         self.runs.begin(run);
         self.busy += 1;
+        self.enter_gate(id);
         let host = &mut self.hosts[id.0];
         self.unproven += usize::from(!host.is_proven);
         let (gap, delay) = (host.limit.gap(), host.delay);
@@ -466,6 +476,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         host.busy -= 1;
         self.unproven -= usize::from(!host.is_proven);
         self.offer_siblings(id);
+        self.leave_gate(id);
     }
 
     /// A connection has shown what the host speaks.

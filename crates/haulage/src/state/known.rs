@@ -82,11 +82,15 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Refused
             | ErrorKind::Cancelled
     );
-    // Other options may help (--cacert, --max-redirects, --compressed, --max-time), for the price
-    // of a request.
+    // Other options may help (--cacert, --max-redirects, --compressed, --max-time, --proxy-user),
+    // for the price of a request.
     let may_be_ours = matches!(
         failure.kind,
-        ErrorKind::Tls | ErrorKind::Redirect | ErrorKind::Decode | ErrorKind::Timeout
+        ErrorKind::Connect
+            | ErrorKind::Tls
+            | ErrorKind::Redirect
+            | ErrorKind::Decode
+            | ErrorKind::Timeout
     );
     match policy {
         RetryFailed::All => true,

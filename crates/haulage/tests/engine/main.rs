@@ -34,6 +34,7 @@ mod own;
 mod patience;
 mod pausing;
 mod progress;
+mod proxies;
 mod rates;
 mod redirects;
 mod refreshing;

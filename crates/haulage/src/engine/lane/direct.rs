@@ -32,7 +32,8 @@ impl Attempt<'_> {
         let (true, Some(transfer)) = (is_bare, whose.transfer().cloned()) else {
             return Ok(false);
         };
-        if !matches!(self.link.connection, Some(Connection::Http1(_))) {
+        let connection = self.link.connection.as_ref();
+        if !matches!(connection, Some(Connection::Http1(http1)) if http1.has_wire()) {
             return Ok(false);
         }
         let Some(place) = part.place_for_flow() else {

@@ -135,9 +135,15 @@ impl Attempt<'_> {
                 }
             }
             Answer::Fail(error) => {
+                let error = self.link.explain_forwarded(error, &head);
                 let may_be_about_tls = head.status == StatusCode::BAD_REQUEST;
                 let is_https = may_be_about_tls.then(|| origin::is_https(item.url()));
-                AttemptEnd::Failed(self.refused(error, is_https, &mut body).await)
+                let error = self.refused(error, is_https, &mut body).await;
+                if error.is_of_proxy() {
+                    // A new connection is not made while the proxy's refusal counts.
+                    self.link.connection = None;
+                }
+                AttemptEnd::Failed(error)
             }
         };
         Ok(step)

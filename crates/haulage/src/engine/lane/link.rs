@@ -15,6 +15,7 @@ use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
+use crate::plan::head::Head;
 use crate::schedule::{HostId, Lease, Seen};
 use crate::write::Pace;
 
@@ -218,6 +219,10 @@ impl Link {
 
     /// Whether a failure is a sign that the host is in trouble.
     pub(crate) fn is_trouble(&self, error: &Error) -> bool {
+        // What a proxy refuses for good says nothing of the host behind it.
+        if error.is_of_proxy() && !error.is_transient() {
+            return false;
+        }
         if self.headers_at.is_some() {
             return error.is_transient() && !error.is_of_file_alone();
         }
@@ -230,6 +235,24 @@ impl Link {
             | ErrorKind::Reset
             | ErrorKind::Protocol => true,
             _ => false,
+        }
+    }
+
+    /// Returns the failure that an error response means: where requests are sent to a proxy, the
+    /// response may be the proxy's own.
+    pub(crate) fn explain_forwarded(&self, error: Error, head: &Head) -> Error {
+        let Some(Connection::Http1(http1)) = &self.connection else {
+            return error;
+        };
+        match http1.forward() {
+            None => error,
+            Some(forward) => {
+                let error = forward.explain(error, head);
+                if error.is_of_proxy() {
+                    self.connector.on_login_refused(&forward.proxy, &error);
+                }
+                error
+            }
         }
     }
 

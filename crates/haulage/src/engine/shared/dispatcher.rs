@@ -69,6 +69,7 @@ pub(crate) struct Dispatcher<W> {
     /// Work may be due earlier than the clock thinks.
     clock: Notify,
     per_host: Option<usize>,
+    per_proxy: Option<usize>,
     routes: Arc<Routes>,
     hooks: Hooks,
     /// The clock sleeps until it is woken: nothing is in flight.
@@ -103,6 +104,7 @@ impl<W: Dispatched> Dispatcher<W> {
             next_worker: AtomicUsize::new(0),
             clock: Notify::new(),
             per_host: options.per_host,
+            per_proxy: options.per_proxy,
             routes,
             hooks,
             clock_sleeps: AtomicBool::new(false),
@@ -324,6 +326,11 @@ impl<W: Dispatched> Dispatcher<W> {
             if work.split() > RunOptions::DEFAULT_SPLIT {
                 let start = schedule::first(self.per_host, work.split());
                 schedule.start_with(host, start, Instant::now());
+            }
+            if let Some(most) = self.per_proxy
+                && let Some(proxy) = connector.proxy_of(&Origin::of(url))
+            {
+                schedule.pass_gate(host, &proxy.to_string(), most);
             }
             if schedule.makes_new_hosts_wait() {
                 connector.look_up_ahead(&Origin::of(url));

@@ -27,6 +27,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use super::proxy::Forward;
 use super::tcp::{FirstLoss, Socket, Window};
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
@@ -48,6 +49,8 @@ pub(crate) struct Http1 {
     has_answered: bool,
     /// What the first packet and its answer took.
     round_trip: Duration,
+    /// Its other end is a proxy that requests are sent to; `None` for a server, or a tunnel to one.
+    forward: Option<Box<Forward>>,
 }
 
 /// What is to come of an answer's body.
@@ -85,7 +88,24 @@ impl Http1 {
             persists: true,
             has_answered: false,
             round_trip,
+            forward: None,
         }
+    }
+
+    /// Sends its requests to a proxy, which forwards them.
+    pub(super) fn forwarded(mut self, forward: Option<Box<Forward>>) -> Self {
+        self.forward = forward;
+        self
+    }
+
+    /// Returns the proxy that its requests are sent to, if there is one.
+    pub(crate) fn forward(&self) -> Option<&Forward> {
+        self.forward.as_deref()
+    }
+
+    /// Returns whether [`into_wire`](Self::into_wire) succeeds.
+    pub(crate) fn has_wire(&self) -> bool {
+        self.stream.has_wire()
     }
 
     /// Returns what a round trip took when the connection was opened.
@@ -156,7 +176,7 @@ impl Http1 {
 
     /// Returns a failure as one of a server that expects TLS, if it looks like that.
     fn explained(&self, failure: Failure) -> Failure {
-        if self.has_answered || matches!(self.stream, Stream::Tls(_)) {
+        if self.has_answered || !matches!(self.stream, Stream::Plain(_)) {
             return failure;
         }
         match failure {
@@ -173,11 +193,21 @@ impl Http1 {
         let line = &mut self.request;
         line.clear();
         line.extend_from_slice(b"GET ");
+        if self.forward.is_some() {
+            // §3.2.2: absolute-form.
+            line.extend_from_slice(url.origin().as_bytes());
+        }
         // §3.2.1: origin-form.
         line.extend_from_slice(url.target().as_bytes());
         line.extend_from_slice(b" HTTP/1.1\r\nhost: ");
         line.extend_from_slice(headers.host().as_bytes());
         line.extend_from_slice(b"\r\n");
+        let forward = self.forward.as_deref();
+        if let Some(authorization) = forward.and_then(|forward| forward.authorization.as_ref()) {
+            line.extend_from_slice(b"proxy-authorization: ");
+            line.extend_from_slice(authorization.as_bytes());
+            line.extend_from_slice(b"\r\n");
+        }
         for (name, value) in headers.fields() {
             line.extend_from_slice(name.as_str().as_bytes());
             line.extend_from_slice(b": ");
@@ -296,7 +326,7 @@ impl Http1 {
     pub(crate) fn socket(&self) -> io::Result<TcpStream> {
         match &self.stream {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
-            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Stream::Tls(_) | Stream::Nested(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -312,10 +342,7 @@ impl Http1 {
     }
 
     fn held_socket(&self) -> Option<Socket> {
-        match &self.stream {
-            Stream::Plain(stream) => Socket::of(stream),
-            Stream::Tls(stream) => Socket::of(stream.get_ref().0),
-        }
+        Socket::of(self.stream.tcp())
     }
 
     /// So many bytes of a body have been taken from the socket.

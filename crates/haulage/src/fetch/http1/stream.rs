@@ -1,6 +1,6 @@
 //! What HTTP/1.1 is spoken over.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,9 +13,34 @@ use crate::wire::Wire;
 pub(in crate::fetch) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// TLS to a server, within TLS to a proxy.
+    Nested(Box<TlsStream<Stream>>),
 }
 
 impl Stream {
+    /// Returns what it is at the bottom.
+    pub(in crate::fetch) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Nested(stream) => stream.get_ref().0.tcp(),
+        }
+    }
+
+    /// Returns the protocol that was agreed on with the server (ALPN); `None` if none was.
+    pub(in crate::fetch) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Nested(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// Returns whether [`into_wire`](Self::into_wire) succeeds.
+    pub(super) fn has_wire(&self) -> bool {
+        !matches!(self, Self::Nested(_))
+    }
+
     /// As a blocking reader wants it.
     pub(super) fn into_wire(self) -> io::Result<Wire> {
         match self {
@@ -27,6 +52,7 @@ impl Stream {
                     session: Some(Box::new(session)),
                 })
             }
+            Self::Nested(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -40,6 +66,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Nested(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -53,6 +80,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Nested(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -60,6 +88,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Nested(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -67,6 +96,27 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Nested(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Nested(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Nested(stream) => stream.is_write_vectored(),
         }
     }
 }
