@@ -5,6 +5,7 @@
     reason = "in a test, what cannot go on shall say where"
 )]
 
+mod addresses;
 mod demo;
 mod downloads;
 mod interruptions;

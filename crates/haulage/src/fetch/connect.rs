@@ -24,9 +24,10 @@ use super::{happy_eyeballs, http2, tls};
 
 pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
-use crate::options::{EngineOptions, HttpVersion, Route, TlsOptions};
+use crate::options::{EngineOptions, HttpVersion, Interface, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
+pub(crate) use super::interface::check as check_interface;
 pub(crate) use super::tls::check as check_tls;
 
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
@@ -50,6 +51,8 @@ pub(crate) struct Connector {
     route: u32,
     resolver: Arc<Resolver>,
     addresses: Addresses,
+    /// What connections are made from; `None` leaves that to the system.
+    interface: Option<Interface>,
     pool: Arc<BlockingPool>,
     http: HttpVersion,
     tls_options: TlsOptions,
@@ -70,6 +73,7 @@ impl Connector {
             route: number,
             resolver: Arc::clone(&uses.resolver),
             addresses: Addresses::new(route),
+            interface: route.interface.clone(),
             pool: Arc::clone(&uses.pool),
             http: route.http,
             tls_options: route.tls.clone(),
@@ -78,6 +82,20 @@ impl Connector {
             receive_buffer: uses.receive_buffer,
             numbers: AtomicU64::new(0),
             budget: Arc::clone(&uses.budget),
+        }
+    }
+
+    /// The same with other names, and other networks that are public.
+    #[cfg(test)]
+    pub(crate) fn in_network(
+        self,
+        resolver: &Arc<Resolver>,
+        check: super::addresses::Check,
+    ) -> Self {
+        Self {
+            resolver: Arc::clone(resolver),
+            addresses: self.addresses.checked_by(check),
+            ..self
         }
     }
 
@@ -135,7 +153,7 @@ impl Connector {
         let host = describe(origin);
         let addresses = self.addresses_of(origin, &host).await?;
         let dialled = Instant::now();
-        let stream = dial(&addresses, origin.port)
+        let stream = dial(&addresses, origin.port, self.interface.as_ref())
             .await
             .map_err(|cause| connect_failed(&host, cause))?;
         let path = http2::Path {
@@ -179,7 +197,7 @@ impl Connector {
             (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
             (known, _) => known.unwrap_or_default(),
         };
-        self.addresses.allowed(host, all)
+        self.addresses.allowed(origin, host, all)
     }
 
     async fn shake_hands(
@@ -248,8 +266,8 @@ pub(crate) fn receive_buffer(options: &EngineOptions) -> Option<usize> {
     (bytes <= SLOW_BUFFER.1).then_some(bytes.max(SLOW_BUFFER.0))
 }
 
-async fn dial(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
-    let stream = happy_eyeballs::connect(addresses, port).await?;
+async fn dial(addresses: &[IpAddr], port: u16, from: Option<&Interface>) -> io::Result<TcpStream> {
+    let stream = happy_eyeballs::connect(addresses, port, from).await?;
     // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged one).
     stream.set_nodelay(true)?;
     Ok(stream)

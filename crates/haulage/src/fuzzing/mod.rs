@@ -4,6 +4,7 @@
 //!
 //! The same functions run on the corpus, and on inputs made from it, in this crate's tests.
 
+mod addresses;
 mod decoders;
 mod fields;
 mod http1;
@@ -15,6 +16,7 @@ mod robots;
 mod tests;
 mod urls;
 
+pub use addresses::addresses;
 pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
@@ -28,7 +30,8 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
+    ("addresses", addresses),
     ("checksum_list", checksum_list),
     ("content_coding", content_coding),
     ("content_disposition", content_disposition),

@@ -2,6 +2,7 @@
 //! own.
 
 mod engine;
+mod interface;
 mod network;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::priority::Priority;
 use crate::sync::lock;
 
 pub use self::engine::EngineOptions;
+pub use self::interface::Interface;
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };

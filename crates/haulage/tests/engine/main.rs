@@ -32,6 +32,7 @@ mod own;
 mod patience;
 mod pausing;
 mod progress;
+mod public_only;
 mod rates;
 mod redirects;
 mod refreshing;
