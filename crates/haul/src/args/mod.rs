@@ -435,8 +435,8 @@ pub(crate) struct Download {
     ///
     /// For lists from people you do not trust. Each address is checked just before haul connects to
     /// it, for redirects, mirrors and --resolve too. A name must have at least one public address;
-    /// the others are left out. Public is what the registries of IANA call globally reachable. A
-    /// proxy that looks names up itself can still reach any address: haul cannot enforce this there.
+    /// the others are left out. Public is what the registries of IANA call globally reachable.
+    /// Through a proxy that looks names up itself, haul cannot enforce this.
     #[arg(long, help_heading = "Requests")]
     pub(crate) public_only: bool,
 

@@ -14,7 +14,8 @@ use crate::options::Interface;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to whichever address answers first, trying them in turn, each a little later than the
-/// one before, or at once when that one fails. They are made `from` this interface, if there is one.
+/// one before, or at once when that one fails. Connections are made `from` this interface, if there
+/// is one.
 ///
 /// # Errors
 /// What the last address said, when none answers.

@@ -72,7 +72,7 @@ const fn v6<const N: usize>(
 
 /// What is in none of the blocks below.
 static IPV4_UNICAST: Block = v4([0; 4], 0, PUBLIC, "a public address", 791);
-/// What is in none of the blocks below: IANA has assigned 2000::/3 alone for global use.
+/// What is in none of the blocks below: IANA has assigned `2000::/3` alone for global use.
 static IPV6_UNASSIGNED: Block = v6([], 0, NOT, "an address outside of 2000::/3", 4291);
 
 #[rustfmt::skip]
