@@ -55,13 +55,18 @@ struct Client {
 }
 
 impl Client {
-    fn new(names: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
+    fn new(
+        names: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> Self {
+        let mut engine = EngineOptions::default();
+        change(&mut engine);
         let folder = tempfile::tempdir().unwrap();
         let mut options = RunOptions::new(folder.path());
         options.retry.retries = 0;
         options.route.public_only = true;
         let (engine, resolver) = (
-            Engine::start(EngineOptions::default()).unwrap(),
+            Engine::start(engine).unwrap(),
             Arc::new(Resolver::of(names)),
         );
         let routes = &engine.0.services.routes;
@@ -111,7 +116,7 @@ fn assert_refused(outcome: &Outcome) {
 #[test]
 fn redirect_to_an_address_that_is_not_public_is_refused() {
     let (origin, private) = (Origin::plain(), Private::at(0));
-    let client = Client::new(|_| vec![PRIVATE]);
+    let client = Client::new(|_| vec![PRIVATE], |_| {});
     let port = private.port();
     for (nth, to) in [
         "http://127.0.0.2",
@@ -138,7 +143,7 @@ fn robots_txt_that_leads_to_such_an_address_is_not_read() {
     let to = format!("http://127.0.0.2:{}/robots.txt", private.port());
     origin.on("/robots.txt", Script::redirect(302, &to));
     origin.on("/a", Script::ok(Body::of("a")));
-    let mut client = Client::new(no_names);
+    let mut client = Client::new(no_names, |_| {});
     client.options.robots = true;
     assert_refused(&client.get(&origin.url("/a")));
     private.assert_untouched();
@@ -148,12 +153,17 @@ fn robots_txt_that_leads_to_such_an_address_is_not_read() {
 fn mirror_at_such_an_address_brings_no_segment() {
     let (origin, private) = (Origin::plain(), Private::at(0));
     let body = Body::seeded(1, 4 << 20);
-    origin.on("/a", Script::ok(body).ranges().etag("one"));
-    let mut client = Client::new(no_names);
-    client.options.min_split_size = 1 << 18;
+    let sum = format!("crc32c={:08x}", crc32c::crc32c(&body.bytes()));
+    // So slow that the rest is split.
+    let script = Script::entity(body, "\"one\"").drip(128 << 10, Duration::from_millis(130));
+    origin.on("/a", script);
+    let mut client = Client::new(no_names, |options| options.per_host = Some(1));
+    client.options.min_split_size = 2 << 20;
     let mirror = format!("http://127.0.0.2:{}/a", private.port());
     let request = Request::new(&origin.url("/a")).unwrap();
-    assert_done(&client.fetch(request.mirror(&mirror).unwrap()));
+    let request = request.mirror(&mirror).unwrap();
+    let request = request.checksum(sum.parse().unwrap()).unwrap();
+    assert_done(&client.fetch(request));
     private.assert_untouched();
 }
 
@@ -162,10 +172,11 @@ fn name_is_looked_up_once_for_check_and_connection() {
     let looked_up = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&looked_up);
     // Public at first, and private ever after.
-    let client = Client::new(move |_| match counter.fetch_add(1, Ordering::Relaxed) {
+    let names = move |_: &str| match counter.fetch_add(1, Ordering::Relaxed) {
         0 => vec![PUBLIC],
         _ => vec![PRIVATE],
-    });
+    };
+    let client = Client::new(names, |_| {});
     let origin = Origin::plain();
     origin.under("/", |_| {
         Script::ok(Body::of("a")).header("Connection", "close")
@@ -189,7 +200,7 @@ fn of_several_addresses_only_public_ones_are_tried() {
     origin.on("/a", Script::ok(Body::of("a")));
     let port = origin.address().port();
     let private = Private::at(port);
-    let client = Client::new(|_| vec![PRIVATE, PUBLIC]);
+    let client = Client::new(|_| vec![PRIVATE, PUBLIC], |_| {});
     assert_done(&client.get(&format!("http://a.example:{port}/a")));
     private.assert_untouched();
 }
@@ -200,7 +211,7 @@ fn address_that_is_not_public_does_not_stand_in_for_a_dead_one() {
     // Bound, so that no other test gets it, but nothing listens.
     let taken = tokio::net::TcpSocket::new_v4().unwrap();
     taken.bind((PUBLIC, private.port()).into()).unwrap();
-    let client = Client::new(|_| vec![PUBLIC, PRIVATE]);
+    let client = Client::new(|_| vec![PUBLIC, PRIVATE], |_| {});
     let outcome = client.get(&format!("http://a.example:{}/a", private.port()));
     assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Connect);
     private.assert_untouched();
