@@ -87,7 +87,7 @@ def check(defences):
 def place_of(test):
     """Returns `engine` or `cli` for integration tests, and `src` for those beside the code."""
     place, _, rest = test.partition("::")
-    is_beside = place == "engine" and rest.split("::")[0] in ("tests", "torture")
+    is_beside = place == "engine" and rest.split("::")[0] in ("rebinding", "tests", "torture")
     return place if place in PLACES and not is_beside else "src"
 
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use haulage::{NoProxy, Proxies, Proxy};
+use haulage::{NoProxy, Proxies, Proxy, Route};
 
 use crate::args::Download;
 use crate::exit::Problem;
@@ -40,6 +40,16 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         }
     }
     Ok(proxies)
+}
+
+/// Returns what to say where a proxy keeps `--public-only` from doing all that it promises.
+pub(crate) fn note(route: &Route) -> Option<String> {
+    let Proxies { http, https, .. } = &route.proxies;
+    let mut proxies = http.iter().chain(https);
+    let proxy = proxies.find(|proxy| route.public_only && proxy.resolves_names())?;
+    Some(format!(
+        "--public-only cannot check the hosts that proxy {proxy} looks up; with socks5:// or socks4:// haul looks them up itself"
+    ))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl TryFrom<Download> for Settings {
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         let cookie_file = CookieFile::of(&options, &download)?;
-        let note = cookies::note(&options, &download);
+        let note = cookies::note(&options, &download).or_else(|| proxy::note(&options.route));
         Ok(Self {
             engine: engine(&download),
             options,
@@ -130,6 +130,8 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
         (false, false) => AddressFamily::Any,
         (false, true) => AddressFamily::Ipv6,
     };
+    options.route.public_only = download.public_only;
+    options.route.interface.clone_from(&download.interface);
     options.user_agent = match download.user_agent.as_str() {
         "" => None,
         text => {
@@ -434,7 +436,7 @@ mod tests {
     fn every_option_arrives() {
         let line = "http://a/ -d x -j 3 --per-host 2 --delay 1.5 --robots --limit-rate 5M --limit-rate-per-host 500K --retries 1 --retry-max-time 3m --connect-timeout 1 --timeout 2m --max-redirects 4 \
                     --lowest-speed 2K/s --max-size 1G --max-time 1h \
-                    --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 \
+                    --https-only --http1.1 --resolve a:80:10.0.0.1 --resolve *:80:::1 -4 --public-only --interface eth0 \
                     -H X:1 -H X:2 -A me -u a:b --cacert ca.pem -k --exists overwrite --layout tree --hash md5 --hash BLAKE3 -x socks5h://p --per-proxy 5 --proxy-cacert p.pem --compressed --min-free 2G --no-wait --max-errors 7 --dry-run --content-disposition --portable-names";
         let engine = engine(&download(line));
         let options = options(&download(line), GivenAs::Urls).unwrap();
@@ -462,6 +464,8 @@ mod tests {
         assert_eq!(options.route.http, HttpVersion::Http1);
         assert_eq!(options.route.resolve.len(), 2);
         assert_eq!(options.route.addresses, AddressFamily::Ipv4);
+        assert!(options.route.public_only);
+        assert_eq!(options.route.interface.unwrap().to_string(), "eth0");
         assert_eq!(options.max_time.unwrap().as_secs(), 3600);
         assert_eq!(options.max_size, Some(1 << 30));
         assert_eq!(options.max_redirects, 4);

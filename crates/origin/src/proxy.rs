@@ -96,7 +96,12 @@ impl Proxy {
     #[must_use]
     pub fn https() -> Self {
         let ip = Ipv4Addr::LOCALHOST.into();
-        let presented = tls::presented(ip, Certificate::Good, tls::Accepts::default(), &[b"http/1.1"]);
+        let presented = tls::presented(
+            ip,
+            Certificate::Good,
+            tls::Accepts::default(),
+            &[b"http/1.1"],
+        );
         Self::start(Kind::Http, Some(presented.acceptor))
     }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use haulage::{Algorithm, Checksum, EngineOptions, RetryPolicy, RunOptions};
+use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOptions};
 
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
@@ -431,6 +431,21 @@ pub(crate) struct Download {
     /// Connect to IPv6 addresses only
     #[arg(short = '6', long, help_heading = "Requests")]
     pub(crate) ipv6: bool,
+
+    /// Refuse addresses that are not public, such as 127.0.0.1, 10.0.0.0/8 and 169.254.169.254
+    ///
+    /// For lists from people you do not trust. Each address is checked just before haul connects to
+    /// it, for redirects, mirrors and --resolve too. A name must have at least one public address;
+    /// the others are left out. Public is what the registries of IANA call globally reachable.
+    /// Through a proxy that looks names up itself, haul cannot enforce this.
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) public_only: bool,
+
+    /// Connect from this address of this machine, or by this network interface, such as eth0
+    ///
+    /// With an address, haul connects only to addresses of the same family (IPv4 or IPv6).
+    #[arg(long, value_name = "ADDRESS|NAME", help_heading = "Requests")]
+    pub(crate) interface: Option<Interface>,
 
     /// Use HTTP/1.1 even where HTTP/2 could be negotiated
     #[arg(

@@ -122,7 +122,8 @@ const BACKGROUND: &str = "haul stays in the foreground; add & or use nohup";
 const RESPONSES: &str =
     "haul does not save response headers; --results FILE.jsonl records type, ETag and date";
 const DNS: &str = "haul uses the system's resolver; --resolve HOST:PORT:ADDRESS sets an address";
-const INTERFACES: &str = "haul cannot choose the network interface";
+const INTERFACES: &str =
+    "haul chooses the local port itself; --interface chooses the address or interface";
 const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers; --tls-max 1.2 or --tlsv1.3 allows only one of them";
 const CONFIG: &str = "haul does not read configuration files yet";
 const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
@@ -320,7 +321,8 @@ const HABITS: &[Habit] = &[
     same(&["--inet4-only", "--disable-ipv6"], "-4"),
     same(&["--inet6-only"], "-6"),
     valued(tell(&["--prefer-family"], "haul tries IPv6 and IPv4 side by side; -4 or -6 allows only one of them")),
-    valued(tell(&["--interface", "--multiple-interface", "--bind-address", "--local-port", "--dscp"], INTERFACES)),
+    same(&["--bind-address"], "--interface {ADDRESS}"),
+    valued(tell(&["--multiple-interface", "--local-port", "--dscp"], INTERFACES)),
     valued(tell(&["--dns-servers", "--async-dns-server", "--dns-interface", "--doh-url", "--bind-dns-address"], DNS)),
     valued(tell(&["--connect-to"], "haul has --resolve HOST:PORT:ADDRESS, which sets the address of a host")),
     valued(tell(&["--unix-socket", "--abstract-unix-socket"], "haul connects over TCP only")),

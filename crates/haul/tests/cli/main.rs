@@ -5,6 +5,7 @@
     reason = "in a test, what cannot go on shall say where"
 )]
 
+mod addresses;
 mod cookies;
 mod demo;
 mod downloads;

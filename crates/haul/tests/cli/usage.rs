@@ -54,6 +54,15 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
             "cannot be used with",
         ),
         ("-4 -6 http://a.example/", "cannot be used with"),
+        ("--interface a/b http://a.example/", "192.0.2.7 or eth0"),
+        (
+            "--interface 192.0.2.1 http://a.example/",
+            "`ip address` lists",
+        ),
+        (
+            "--interface ::1 -4 http://a.example/",
+            "leave one of them out",
+        ),
         ("--resolve a.example:443 http://a.example/", "192.0.2.1"),
         (
             "--http1.1 --http2-prior-knowledge http://a.example/",
@@ -151,6 +160,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--input",
         "--input-format",
         "--insecure",
+        "--interface",
         "--ipv4",
         "--ipv6",
         "--jobs",
@@ -174,6 +184,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--proxy",
         "--proxy-cacert",
         "--proxy-user",
+        "--public-only",
         "--quiet",
         "--resolve",
         "--results",

@@ -70,7 +70,7 @@ use self::run::folder::{Folders, Place};
 use self::run::runs::Runs;
 use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
-use crate::fetch::connect::check_tls;
+use crate::fetch::connect::{check_interface, check_tls};
 use crate::fetch::headers::Headers;
 use crate::options::{Destination, EngineOptions, Purpose, RunOptions};
 use crate::request::Row;
@@ -188,6 +188,7 @@ impl Engine {
         options.validate()?;
         check_tls(&options.route.tls)?;
         check_tls(&options.route.proxy_tls)?;
+        check_interface(&options.route)?;
         let headers = self.0.headers(&options)?;
         let pool = &self.0.services.pool;
         let own = (options.durability, options.existing);
@@ -317,6 +318,8 @@ fn no_thread(cause: std::io::Error) -> Error {
     .caused_by(cause)
 }
 
+#[cfg(test)]
+mod rebinding;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

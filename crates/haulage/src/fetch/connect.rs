@@ -28,9 +28,10 @@ use super::{happy_eyeballs, http2, tls};
 pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
 use crate::options::proxies::Proxy;
-use crate::options::{EngineOptions, HttpVersion, Route, TlsOptions};
+use crate::options::{EngineOptions, HttpVersion, Interface, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
+pub(crate) use super::interface::check as check_interface;
 pub(crate) use super::tls::check as check_tls;
 
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
@@ -54,6 +55,8 @@ pub(crate) struct Connector {
     route: u32,
     resolver: Arc<Resolver>,
     addresses: Addresses,
+    /// What connections are made from; `None` leaves that to the system.
+    interface: Option<Interface>,
     pool: Arc<BlockingPool>,
     http: HttpVersion,
     tls_options: TlsOptions,
@@ -78,6 +81,7 @@ impl Connector {
             route: number,
             resolver: Arc::clone(&uses.resolver),
             addresses: Addresses::new(route),
+            interface: route.interface.clone(),
             pool: Arc::clone(&uses.pool),
             http: route.http,
             tls_options: route.tls.clone(),
@@ -88,6 +92,20 @@ impl Connector {
             receive_buffer: uses.receive_buffer,
             numbers: AtomicU64::new(0),
             budget: Arc::clone(&uses.budget),
+        }
+    }
+
+    /// The same with other names, and other networks that are public.
+    #[cfg(test)]
+    pub(crate) fn in_network(
+        self,
+        resolver: &Arc<Resolver>,
+        check: super::addresses::Check,
+    ) -> Self {
+        Self {
+            resolver: Arc::clone(resolver),
+            addresses: self.addresses.checked_by(check),
+            ..self
         }
     }
 
@@ -205,7 +223,7 @@ impl Connector {
     /// Opens a TCP connection. Returns how long that took, too: a round trip.
     async fn dial(&self, addresses: &[IpAddr], port: u16) -> io::Result<(TcpStream, Duration)> {
         let dialled = Instant::now();
-        let stream = happy_eyeballs::connect(addresses, port).await?;
+        let stream = happy_eyeballs::connect(addresses, port, self.interface.as_ref()).await?;
         // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged
         // one).
         stream.set_nodelay(true)?;
@@ -222,7 +240,7 @@ impl Connector {
             (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
             (known, _) => known.unwrap_or_default(),
         };
-        self.addresses.allowed(host, all)
+        self.addresses.allowed(origin, host, all)
     }
 
     async fn shake_hands(

@@ -87,6 +87,18 @@ impl Resolver {
         }
     }
 
+    /// Returns a resolver of a test's own names.
+    #[cfg(test)]
+    pub(crate) fn of(names: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
+        Self::with(move |name| Ok(names(name).into()))
+    }
+
+    /// Forgets all names, as after a minute.
+    #[cfg(test)]
+    pub(crate) fn forget(&self) {
+        lock(&self.shared.names).clear();
+    }
+
     /// Looks a name up ahead of time, when its turn comes. A failure is not told: whoever needs
     /// the name asks again.
     pub(crate) fn look_up_ahead(&self, name: &str) {

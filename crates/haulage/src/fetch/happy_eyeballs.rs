@@ -7,19 +7,27 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
 
+use super::interface;
+use crate::options::Interface;
+
 /// How long an address has before the next one is tried beside it (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to whichever address answers first, trying them in turn, each a little later than the
-/// one before, or at once when that one fails.
+/// one before, or at once when that one fails. Connections are made `from` this interface, if there
+/// is one.
 ///
 /// # Errors
 /// What the last address said, when none answers.
-pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+pub(super) async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    from: Option<&Interface>,
+) -> io::Result<TcpStream> {
     let mut waiting = interleaved(addresses).into_iter();
     let mut trying = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    let start = |address| TcpStream::connect(SocketAddr::new(address, port));
+    let start = |address| interface::connect(SocketAddr::new(address, port), from);
     loop {
         match waiting.next() {
             Some(address) => trying.push(start(address)),
@@ -78,7 +86,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         // Nothing listens on the first, so it refuses at once.
         let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
-        let stream = connect(&addresses, port).await.unwrap();
+        let stream = connect(&addresses, port, None).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
     }
 
@@ -93,7 +101,8 @@ mod tests {
         let _full = socket.listen(0).unwrap();
         let _first = TcpStream::connect(silent).await.unwrap();
         let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
-        let connected = tokio::time::timeout(Duration::from_secs(10), connect(&addresses, port));
+        let connected = connect(&addresses, port, None);
+        let connected = tokio::time::timeout(Duration::from_secs(10), connected);
         let stream = connected.await.expect("it waits for the silent one");
         assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), addresses[1]);
     }
@@ -104,10 +113,10 @@ mod tests {
         let taken = tokio::net::TcpSocket::new_v4().unwrap();
         taken.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = connect(&["127.0.0.1".parse().unwrap()], port)
+        let error = connect(&["127.0.0.1".parse().unwrap()], port, None)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(connect(&[], port).await.is_err());
+        assert!(connect(&[], port, None).await.is_err());
     }
 }

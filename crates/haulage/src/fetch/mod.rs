@@ -1,7 +1,7 @@
 //! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or
 //! lists.
 
-mod addresses;
+pub(crate) mod addresses;
 pub(crate) mod body;
 pub(crate) mod classify;
 pub(crate) mod connect;
@@ -14,6 +14,7 @@ pub(crate) mod headers;
 pub(crate) mod http1;
 mod http2;
 pub(crate) mod idle;
+mod interface;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod redirect;

@@ -4,6 +4,7 @@
 //!
 //! The same functions run on the corpus, and on inputs made from it, in this crate's tests.
 
+mod addresses;
 mod cookies;
 mod decoders;
 mod fields;
@@ -17,6 +18,7 @@ mod robots;
 mod tests;
 mod urls;
 
+pub use addresses::addresses;
 pub use cookies::{cookie_file, set_cookie};
 pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
@@ -32,7 +34,8 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 25] = [
+    ("addresses", addresses),
     ("checksum_list", checksum_list),
     ("connect_reply", connect_reply),
     ("content_coding", content_coding),

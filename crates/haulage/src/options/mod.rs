@@ -2,6 +2,7 @@
 //! own.
 
 mod engine;
+mod interface;
 mod network;
 pub(crate) mod proxies;
 mod tls;
@@ -23,11 +24,12 @@ use crate::priority::Priority;
 use crate::sync::lock;
 
 pub use self::engine::EngineOptions;
+pub use self::interface::Interface;
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
-pub use self::tls::{Identity, PinnedKeys, TlsVersion};
 pub use self::proxies::{NoProxy, Proxies, Proxy};
+pub use self::tls::{Identity, PinnedKeys, TlsVersion};
 
 /// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::tls::{Identity, PinnedKeys, TlsVersion};
-use super::Proxies;
+use super::{Interface, Proxies};
 use crate::error::{Error, ErrorKind};
 
 /// How servers are reached. Connections are shared only by runs with equal routes.
@@ -18,6 +18,14 @@ pub struct Route {
     pub resolve: Vec<Resolve>,
     /// Which addresses may be connected to.
     pub addresses: AddressFamily,
+    /// Whether only addresses are connected to that are globally reachable by the registries of
+    /// IANA. It holds for each connection, of redirects, mirrors and robots.txt too, for addresses
+    /// in [`resolve`](Self::resolve) too, and for an IPv4 address in an IPv6 one (NAT64). An item
+    /// whose host has no such address fails with the kind
+    /// [`Refused`](crate::ErrorKind::Refused).
+    pub public_only: bool,
+    /// What connections are made from; `None` leaves that to the system.
+    pub interface: Option<Interface>,
     /// Whom to trust.
     pub tls: TlsOptions,
     /// Which proxies requests go through.

@@ -35,6 +35,7 @@ mod patience;
 mod pausing;
 mod progress;
 mod proxies;
+mod public_only;
 mod rates;
 mod redirects;
 mod refreshing;

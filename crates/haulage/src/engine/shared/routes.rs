@@ -62,6 +62,15 @@ impl Routes {
         connector
     }
 
+    /// Changes what makes the connections of a route that is not in use yet.
+    #[cfg(test)]
+    pub(crate) fn change(&self, route: &Route, change: impl FnOnce(Connector) -> Connector) {
+        let mut known = lock(&self.known);
+        let connector = change(Connector::new(known.next, route, &self.uses));
+        known.next = known.next.wrapping_add(1);
+        known.all.push((route.clone(), Arc::new(connector)));
+    }
+
     /// Returns what makes the connections of the route of this number; `None` if that has gone.
     pub(crate) fn of_number(&self, number: u32) -> Option<Arc<Connector>> {
         let known = lock(&self.known);

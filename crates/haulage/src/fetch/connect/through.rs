@@ -55,6 +55,11 @@ impl Connector {
         progress: &Progress,
     ) -> Result<Reached, Error> {
         gateway.refusals.check(proxy, Instant::now())?;
+        if let Name::Address(address) = &origin.host {
+            // What names stand for is seen where they are looked up.
+            let one = Arc::from([*address]);
+            self.addresses.public(origin, one)?;
+        }
         let opened = match proxy.scheme {
             ProxyScheme::Http => self.through_http(gateway, proxy, origin, progress).await,
             ProxyScheme::Socks4
@@ -151,13 +156,14 @@ impl Connector {
         dialled.map_err(|cause| dial_failed(proxy, cause))
     }
 
-    /// The proxy is chosen by the user, not by a list or a server.
+    /// Returns the addresses of a proxy. It is chosen by the user, not by a list or a server, so they
+    /// need not be public.
     async fn addresses_of_proxy(&self, proxy: &Proxy) -> Result<Arc<[IpAddr]>, Error> {
         let all = match (self.addresses.known(&proxy.address), &proxy.address.host) {
             (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
             (known, _) => known.unwrap_or_default(),
         };
-        self.addresses.allowed(&proxy.to_string(), all)
+        self.addresses.of_family(&proxy.to_string(), all)
     }
 
     /// Encrypts the connection to a proxy.

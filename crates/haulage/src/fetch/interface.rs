@@ -1,0 +1,168 @@
+//! Connections from an address or a network interface of this machine that was chosen.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::error::{Error, ErrorKind, plain_io};
+use crate::options::{AddressFamily, Interface, Route};
+
+/// Connects to an address, `from` this interface if there is one.
+///
+/// # Errors
+/// As [`TcpStream::connect`]; one that names the interface if it cannot be used.
+pub(super) async fn connect(to: SocketAddr, from: Option<&Interface>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(to).await;
+    };
+    let socket = match to {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    let bound = match from {
+        // Port 0: the system chooses one.
+        Interface::Address(own) => socket.bind(SocketAddr::new(*own, 0)),
+        Interface::Name(name) => bind_to(&socket, name),
+    };
+    bound.map_err(|cause| io::Error::new(cause.kind(), cannot_use(from, &cause)))?;
+    socket.connect(to).await
+}
+
+#[cfg(target_os = "linux")]
+fn bind_to(socket: &TcpSocket, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_to(_socket: &TcpSocket, _name: &str) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "only Linux takes a name; give an address",
+    ))
+}
+
+/// Checks that connections can be made from the interface of a route, as far as that can be known
+/// before there are any.
+///
+/// # Errors
+/// Of kind `input`, if they cannot.
+pub(crate) fn check(route: &Route) -> Result<(), Error> {
+    let Some(interface) = &route.interface else {
+        return Ok(());
+    };
+    let other = match (interface, route.addresses) {
+        (Interface::Address(IpAddr::V4(_)), AddressFamily::Ipv6) => Some("--ipv6"),
+        (Interface::Address(IpAddr::V6(_)), AddressFamily::Ipv4) => Some("--ipv4"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        return Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "{other} excludes the address of --interface {interface}; leave one of them out"
+            ),
+        ));
+    }
+    usable(interface).map_err(|cause| {
+        Error::new(
+            ErrorKind::Input,
+            format!(
+                "{}; `ip address` lists those of this machine",
+                cannot_use(interface, &cause)
+            ),
+        )
+        .caused_by(cause)
+    })
+}
+
+fn usable(interface: &Interface) -> io::Result<()> {
+    match interface {
+        Interface::Address(own) => UdpSocket::bind(SocketAddr::new(*own, 0)).map(drop),
+        Interface::Name(name) => find(name),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn find(name: &str) -> io::Result<()> {
+    use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+    let any = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
+    netdevice::name_to_index(&any, name)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn find(_name: &str) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "only Linux takes a name; give an address",
+    ))
+}
+
+fn cannot_use(interface: &Interface, cause: &io::Error) -> String {
+    format!(
+        "--interface {interface} cannot be used: {}",
+        plain_io(cause)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connection_comes_from_the_address_that_was_chosen() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        for (from, seen) in [
+            (None, "127.0.0.1"),
+            (Some("127.0.0.9"), "127.0.0.9"),
+            (Some("lo"), "127.0.0.1"),
+        ] {
+            let from: Option<Interface> = from.map(|text| text.parse().unwrap());
+            let _stream = connect(to, from.as_ref()).await.unwrap();
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer.ip().to_string(), seen);
+        }
+    }
+
+    #[tokio::test]
+    async fn interface_that_cannot_be_used_is_named() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 9));
+        // Of a network for documentation, and a name that nothing has.
+        for (from, cause) in [
+            ("192.0.2.1", "Cannot assign requested address"),
+            ("haul-none", "No such device"),
+        ] {
+            let interface: Interface = from.parse().unwrap();
+            let error = connect(to, Some(&interface)).await.unwrap_err();
+            let says = format!("--interface {from} cannot be used: {cause}");
+            assert_eq!(error.to_string(), says);
+            let route = Route {
+                interface: Some(interface),
+                ..Route::default()
+            };
+            let error = check(&route).unwrap_err();
+            assert!(error.to_string().starts_with(&says), "{error}");
+        }
+    }
+
+    #[test]
+    fn interface_of_the_other_family_is_refused() {
+        for (interface, addresses, is_fine) in [
+            ("127.0.0.1", AddressFamily::Ipv4, true),
+            ("127.0.0.1", AddressFamily::Ipv6, false),
+            ("::1", AddressFamily::Ipv4, false),
+            ("lo", AddressFamily::Ipv6, true),
+        ] {
+            let route = Route {
+                interface: Some(interface.parse().unwrap()),
+                addresses,
+                ..Route::default()
+            };
+            assert_eq!(check(&route).is_ok(), is_fine, "{interface}");
+        }
+    }
+}
