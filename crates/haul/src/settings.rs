@@ -15,6 +15,7 @@ use http::header::USER_AGENT;
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
+use crate::logins;
 use crate::output::Reader;
 use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) reader: Option<Reader>,
     /// What is said before the run, in one line.
     pub(crate) note: Option<String>,
+    /// What is said about files with passwords.
+    pub(crate) login_notes: Vec<String>,
     /// What becomes of it while another run keeps it out.
     pub(crate) when_busy: WhenBusy,
 }
@@ -61,6 +64,7 @@ impl TryFrom<Download> for Settings {
             results,
             reader,
             note: proxy::note().filter(|_| !download.dry_run),
+            login_notes: logins::notes(&download),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -138,7 +142,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
-    options.credentials = download.user.as_ref().map(|user| user.0.clone());
+    logins::read(&mut options, download)?;
     options.route.tls = TlsOptions {
         roots: download.cacert.clone().map_or(Roots::System, Roots::File),
         verification: if download.insecure {

@@ -94,6 +94,8 @@ impl Scan {
         let after = self.after(rest);
         match letter {
             'k' => after.value().is_some_and(is_size),
+            // axel's number of connections.
+            'n' => after.is_number(),
             's' if rest.is_empty() => !after.is_number() && (has_company || after.stands_alone()),
             's' => {
                 let is_number = rest.starts_with(|first: char| first.is_ascii_digit());

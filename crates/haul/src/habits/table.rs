@@ -102,8 +102,7 @@ const COOKIE_FILES: &str =
     "haul does not read or write cookie files yet; -H 'Cookie: NAME=VALUE' sends a cookie";
 const PROXIES: &str = "haul does not support proxies yet";
 const CLIENT_CERTIFICATES: &str = "haul does not support client certificates yet";
-const NETRC: &str = "haul does not read .netrc yet; -u USER:PASSWORD logs in";
-const BASIC_ONLY: &str = "haul supports HTTP Basic authentication only (-u USER:PASSWORD)";
+const SCHEMES: &str = "haul supports Basic, Digest (-u USER) and Bearer (--bearer-file FILE)";
 const GET_ONLY: &str = "haul only downloads: it sends no data and no method but GET";
 const HEAD: &str =
     "haul sends no HEAD requests; --results FILE.jsonl records what each server answered";
@@ -276,13 +275,13 @@ const HABITS: &[Habit] = &[
 
     // Logins, cookies.
     valued(tell(&["--http-user", "--http-passwd", "--http-password", "--password"], "haul takes both at once: -u USER:PASSWORD")),
-    valued(tell(&["--oauth2-bearer"], "haul has no option for tokens yet; -H 'Authorization: Bearer TOKEN' sends one")),
-    tell(&["--ask-password"], "haul does not ask for passwords; -u USER:PASSWORD gives one"),
-    tell(&["--digest", "--ntlm", "--negotiate", "--anyauth"], BASIC_ONLY),
-    valued(tell(&["--aws-sigv4", "--use-askpass"], BASIC_ONLY)),
+    valued(tell(&["--oauth2-bearer"], "haul reads the token from a file, so that other users do not see it: --bearer-file FILE")),
+    tell(&["--ask-password"], "haul asks for the password when -u USER has none"),
+    accept(&["--digest", "--anyauth"]),
+    tell(&["--ntlm", "--negotiate"], SCHEMES),
+    valued(tell(&["--aws-sigv4", "--use-askpass"], SCHEMES)),
     tell(&["--location-trusted"], "haul never sends credentials to another host; leave it out"),
-    tell(&["-n", "--netrc", "--netrc-optional"], NETRC),
-    valued(tell(&["--netrc-file", "--netrc-path"], NETRC)),
+    same(&["--netrc-path"], "--netrc-file {FILE}"),
     same(&["--cookie"], "-H 'Cookie: {NAME=VALUE}'"),
     valued(tell(&["--load-cookies", "--save-cookies", "--cookie-jar"], COOKIE_FILES)),
     tell(&["--junk-session-cookies", "--keep-session-cookies"], COOKIE_FILES),

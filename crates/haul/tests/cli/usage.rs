@@ -29,7 +29,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("-o .haul/x http://a.example/", "haul's own folder"),
         ("-o #1/ http://a.example/{a,b}", "names folders only"),
         ("-o - --results - http://a.example/", "--results FILE.jsonl"),
-        ("-u me http://a.example/", "USER:PASSWORD"),
+        ("-u me http://a.example/", "--user-file FILE"),
         ("-H Host:x http://a.example/", "follows from the URL"),
         ("-i missing.txt", "missing.txt"),
         ("-i list.txt --base-url host/a", "no scheme"),

@@ -8,6 +8,7 @@ mod decoders;
 mod fields;
 mod http1;
 mod lists;
+mod logins;
 mod names;
 mod pieces;
 mod robots;
@@ -19,6 +20,7 @@ pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
 pub use lists::{checksum_list, pattern, text_list};
+pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
 pub use pieces::pieces;
 pub use robots::robots;
@@ -28,7 +30,7 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("checksum_list", checksum_list),
     ("content_coding", content_coding),
     ("content_disposition", content_disposition),
@@ -38,6 +40,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("http1_head", http1_head),
     ("layout", layout),
     ("list_compression", list_compression),
+    ("netrc", netrc),
     ("pattern", pattern),
     ("pieces", pieces),
     ("redirect", redirect),
@@ -47,6 +50,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("text_list", text_list),
     ("url", url),
     ("validator", validator),
+    ("www_authenticate", www_authenticate),
 ];
 
 /// Returns places at which an input is cut in two: all of them where it is short, and some `most`

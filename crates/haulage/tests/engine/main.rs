@@ -12,6 +12,7 @@ mod chaos;
 mod codings;
 mod comparing;
 mod courtesy;
+mod credentials;
 mod entities;
 mod existing;
 mod fetching;

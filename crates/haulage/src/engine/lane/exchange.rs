@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::Attempt;
 use super::link::DRAIN;
+use super::login::advice;
 use crate::engine::item::attempt::AttemptEnd;
 use crate::engine::item::existing::ExistingCheck;
 use crate::engine::item::{AtName, Item};
@@ -121,7 +122,10 @@ impl Attempt<'_> {
                     Err(error) => AttemptEnd::Failed(error),
                 }
             }
-            Answer::Fail(error) => {
+            Answer::Fail(mut error) => {
+                if head.status == StatusCode::UNAUTHORIZED {
+                    error = error.and(&advice(self.run, &item.request_target(), &head.fields));
+                }
                 let may_expect_tls =
                     head.status == StatusCode::BAD_REQUEST && !origin::is_https(item.url());
                 AttemptEnd::Failed(self.refused(error, may_expect_tls, &mut body).await)
