@@ -78,8 +78,10 @@ fn netrc_path(download: &Download) -> Result<Option<PathBuf>, Problem> {
         (Some(path), _) => Ok(Some(path.into())),
         (None, Some(home)) => Ok(Some(Path::new(&home).join(".netrc"))),
         (None, None) if download.netrc_optional => Ok(None),
-        (None, None) => Err(Problem::usage("--netrc: HOME is not set")
-            .hint("name the file with --netrc-file FILE")),
+        (None, None) => {
+            Err(Problem::usage("--netrc: HOME is not set")
+                .hint("name the file with --netrc-file FILE"))
+        }
     }
 }
 

@@ -485,12 +485,7 @@ pub(crate) struct Download {
     /// from there. It is sent only to the origin of each URL as given. Other users of this machine
     /// can see a password on the command line: --user-file and --netrc keep it hidden. A URL can
     /// have a login of its own: http://USER:PASSWORD@host/.
-    #[arg(
-        short,
-        long,
-        value_name = "USER[:PASSWORD]",
-        help_heading = "Requests"
-    )]
+    #[arg(short, long, value_name = "USER[:PASSWORD]", help_heading = "Requests")]
     pub(crate) user: Option<User>,
 
     /// Read USER:PASSWORD from the first line of this file; - is standard input

@@ -5,6 +5,7 @@
     reason = "in a test, what cannot go on shall say where"
 )]
 
+mod credentials;
 mod demo;
 mod downloads;
 mod interruptions;
