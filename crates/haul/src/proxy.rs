@@ -2,10 +2,11 @@
 
 use std::env;
 
-use haulage::{NoProxy, Proxies, Proxy, Route};
+use haulage::{Credentials, NoProxy, Proxies, Proxy, Route};
 
 use crate::args::Download;
 use crate::exit::Problem;
+use crate::password::{self, At};
 
 /// Returns the proxies of a download.
 pub(crate) fn proxies(download: &Download) -> Result<Proxies, Problem> {
@@ -31,9 +32,18 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         None => NoProxy::from_environment(&variable),
     };
     if let Some(user) = &download.proxy_user {
+        let credentials = Credentials {
+            user: user.name.clone(),
+            password: match &user.password {
+                Some(password) => password.clone(),
+                // Nothing is sent.
+                None if download.dry_run => String::new(),
+                None => password::ask(&user.name, At::Proxy)?,
+            },
+        };
         for proxy in [&mut proxies.http, &mut proxies.https] {
             if let Some(known) = proxy.take_if(|proxy| !proxy.has_credentials()) {
-                let with = known.with_credentials(user.0.clone());
+                let with = known.with_credentials(credentials.clone());
                 let refused = |error| Problem::usage(format!("--proxy-user: {error}"));
                 *proxy = Some(with.map_err(refused)?);
             }

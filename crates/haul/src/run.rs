@@ -29,6 +29,9 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
     if let Some(note) = &settings.note {
         display.notice(&Notice::Note(note));
     }
+    for note in &settings.login_notes {
+        display.notice(&Notice::Note(note));
+    }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -15,6 +15,7 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
+use crate::logins;
 use crate::output::Reader;
 use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, Volume};
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) cookie_file: Option<CookieFile>,
     /// What is said before the run, in one line.
     pub(crate) note: Option<String>,
+    /// What is said about files with passwords.
+    pub(crate) login_notes: Vec<String>,
     /// What becomes of it while another run keeps it out.
     pub(crate) when_busy: WhenBusy,
 }
@@ -67,6 +70,7 @@ impl TryFrom<Download> for Settings {
             results,
             reader,
             note: note.filter(|_| !download.dry_run),
+            login_notes: logins::notes(&download),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -148,7 +152,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
         }
     }
     cookies::give(&mut options, download)?;
-    options.credentials = download.user.as_ref().map(|user| user.0.clone());
+    logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;
     options.route.proxies = proxy::proxies(download)?;
     if let Some(path) = &download.proxy_cacert {

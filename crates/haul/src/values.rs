@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use haulage::{Credentials, Resolve};
+use haulage::Resolve;
 use http::{HeaderName, HeaderValue};
 
 /// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions
@@ -204,21 +204,35 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, String> {
         .map_err(|_| "a header cannot carry control characters".to_owned())
 }
 
-/// `USER:PASSWORD`. A password may contain colons, a user cannot (RFC 7617 §2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct User(pub(crate) Credentials);
+/// `USER:PASSWORD`, or `USER`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    /// `None` if there was no colon.
+    pub(crate) password: Option<String>,
+}
 
 impl FromStr for User {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (user, password) = text.split_once(':').ok_or(
-            "haul does not ask for a password: write USER:PASSWORD, or USER: for an empty one",
-        )?;
-        Ok(Self(Credentials {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }))
+        let (name, password) = match text.split_once(':') {
+            Some((name, password)) => (name, Some(password.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() && password.is_none() {
+            return Err("write USER:PASSWORD, or USER".to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            password,
+        })
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "User({:?}, …)", self.name)
     }
 }
 
@@ -415,13 +429,17 @@ mod tests {
 
     #[test]
     fn a_user_comes_with_a_password() {
-        let user: User = "me:a:b".parse().unwrap();
-        assert_eq!(
-            (user.0.user.as_str(), user.0.password.as_str()),
-            ("me", "a:b")
-        );
-        assert!("me:".parse::<User>().is_ok());
-        assert!("me".parse::<User>().unwrap_err().contains("USER:PASSWORD"));
+        for (text, name, password) in [
+            ("me:a:b", "me", Some("a:b")),
+            ("me:", "me", Some("")),
+            (":p", "", Some("p")),
+            ("me", "me", None),
+        ] {
+            let user: User = text.parse().unwrap();
+            assert_eq!((&*user.name, user.password.as_deref()), (name, password));
+            assert!(!format!("{user:?}").contains("a:b"));
+        }
+        assert!("".parse::<User>().unwrap_err().contains("USER:PASSWORD"));
     }
 
     #[test]

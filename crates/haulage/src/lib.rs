@@ -71,6 +71,8 @@ mod write;
 pub use checksum::{Algorithm, Checksum};
 pub use cookies::CookieJar;
 pub use credentials::Credentials;
+pub use credentials::bearer::BearerFile;
+pub use credentials::netrc::Netrc;
 pub use engine::{Engine, Events, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};

@@ -495,12 +495,58 @@ pub(crate) struct Download {
     )]
     pub(crate) user_agent: String,
 
-    /// Log in with HTTP Basic authentication
+    /// Log in with this user and password, with HTTP Basic or, if the server asks for it, Digest
     ///
-    /// Other users of this machine may see the command line. In a list, USER:PASSWORD@ before the
-    /// host of a URL does the same without being seen.
-    #[arg(short, long, value_name = "USER:PASSWORD", help_heading = "Requests")]
+    /// Without :PASSWORD, haul asks for the password on the terminal, or, with --netrc, takes it
+    /// from there. It is sent only to the origin of each URL as given. Other users of this machine
+    /// can see a password on the command line: --user-file and --netrc keep it hidden. A URL can
+    /// have a login of its own: http://USER:PASSWORD@host/.
+    #[arg(short, long, value_name = "USER[:PASSWORD]", help_heading = "Requests")]
     pub(crate) user: Option<User>,
+
+    /// Read USER:PASSWORD from the first line of this file; - is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with = "user",
+        help_heading = "Requests"
+    )]
+    pub(crate) user_file: Option<PathBuf>,
+
+    /// Log in with what the file .netrc in your home folder has for each host
+    ///
+    /// That file has lines such as: machine HOST login USER password PASSWORD. It counts for each
+    /// host that a URL or a redirect leads to, unless that has another login; its default entry
+    /// counts only for hosts of URLs as given. The environment variable NETRC names another file.
+    #[arg(short = 'n', long, help_heading = "Requests")]
+    pub(crate) netrc: bool,
+
+    /// The same as --netrc, but a missing file is no error
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) netrc_optional: bool,
+
+    /// The same as --netrc, with this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Requests"
+    )]
+    pub(crate) netrc_file: Option<PathBuf>,
+
+    /// Log in with the token in this file (Authorization: Bearer)
+    ///
+    /// It is sent only to the origin of each URL as given. If the file changes, the new token is
+    /// sent.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["user", "user_file"],
+        help_heading = "Requests"
+    )]
+    pub(crate) bearer_file: Option<PathBuf>,
 
     /// Send these cookies, and let all requests share cookies
     ///
@@ -632,9 +678,9 @@ pub(crate) struct Download {
 
     /// Log in to the proxy (HTTP Basic, SOCKS 5)
     ///
-    /// Other users of this machine may see the command line. USER:PASSWORD@ in a variable does the
-    /// same without being seen.
-    #[arg(long, value_name = "USER:PASSWORD", help_heading = "Proxies")]
+    /// Without :PASSWORD, haul asks for the password on the terminal. Other users of this machine
+    /// can see a password on the command line, but not USER:PASSWORD@ in the URL of a variable.
+    #[arg(long, value_name = "USER[:PASSWORD]", help_heading = "Proxies")]
     pub(crate) proxy_user: Option<User>,
 
     /// Trust only the certificates in this PEM file for an https proxy

@@ -102,6 +102,8 @@ impl Scan {
         let after = self.after(rest);
         match letter {
             'k' => after.value().is_some_and(is_size),
+            // axel's number of connections.
+            'n' => after.is_number(),
             'x' => after.is_number() || after.is_wgets_x(),
             's' if rest.is_empty() => !after.is_number() && (has_company || after.stands_alone()),
             's' => {

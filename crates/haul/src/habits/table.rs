@@ -107,8 +107,7 @@ const SOCKS: &str =
 const PROXY_LOGIN: &str = "haul takes both at once: --proxy-user USER:PASSWORD";
 const BASIC_PROXY: &str =
     "haul logs in to HTTP proxies with Basic only (--proxy-user USER:PASSWORD)";
-const NETRC: &str = "haul does not read .netrc yet; -u USER:PASSWORD logs in";
-const BASIC_ONLY: &str = "haul supports HTTP Basic authentication only (-u USER:PASSWORD)";
+const SCHEMES: &str = "haul supports Basic, Digest (-u USER) and Bearer (--bearer-file FILE)";
 const GET_ONLY: &str = "haul only downloads: it sends no data and no method but GET";
 const HEAD: &str =
     "haul sends no HEAD requests; --results FILE.jsonl records what each server answered";
@@ -282,13 +281,13 @@ const HABITS: &[Habit] = &[
 
     // Logins, cookies.
     valued(tell(&["--http-user", "--http-passwd", "--http-password", "--password"], "haul takes both at once: -u USER:PASSWORD")),
-    valued(tell(&["--oauth2-bearer"], "haul has no option for tokens yet; -H 'Authorization: Bearer TOKEN' sends one")),
-    tell(&["--ask-password"], "haul does not ask for passwords; -u USER:PASSWORD gives one"),
-    tell(&["--digest", "--ntlm", "--negotiate", "--anyauth"], BASIC_ONLY),
-    valued(tell(&["--aws-sigv4", "--use-askpass"], BASIC_ONLY)),
+    valued(tell(&["--oauth2-bearer"], "haul reads the token from a file, so that other users do not see it: --bearer-file FILE")),
+    tell(&["--ask-password"], "haul asks for the password when -u USER has none"),
+    accept(&["--digest", "--anyauth"]),
+    tell(&["--ntlm", "--negotiate"], SCHEMES),
+    valued(tell(&["--aws-sigv4", "--use-askpass"], SCHEMES)),
     tell(&["--location-trusted"], "haul never sends credentials to another host; leave it out"),
-    tell(&["-n", "--netrc", "--netrc-optional"], NETRC),
-    valued(tell(&["--netrc-file", "--netrc-path"], NETRC)),
+    same(&["--netrc-path"], "--netrc-file {FILE}"),
     same(&["--cookie-jar"], "--save-cookies {FILE}"),
     tell(&["--junk-session-cookies"], "haul sends the session cookies of a file too; take their lines (with the time 0) out"),
 

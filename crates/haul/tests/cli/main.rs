@@ -7,6 +7,7 @@
 
 mod addresses;
 mod cookies;
+mod credentials;
 mod demo;
 mod downloads;
 mod interruptions;

@@ -18,7 +18,7 @@ use crate::{PATIENCE, Place};
 const HALF: u64 = 1 << 20;
 
 /// A terminal, and what it shows.
-struct Terminal {
+pub(crate) struct Terminal {
     master: File,
     shown: Parser,
 }
@@ -29,7 +29,7 @@ impl Terminal {
         clippy::disallowed_methods,
         reason = "a terminal has no name before it is there"
     )]
-    fn new(rows: u16, columns: u16) -> (Self, OwnedFd) {
+    pub(crate) fn new(rows: u16, columns: u16) -> (Self, OwnedFd) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -54,14 +54,14 @@ impl Terminal {
         tcsetwinsize(&self.master, size).unwrap();
     }
 
-    fn rows(&self) -> Vec<String> {
+    pub(crate) fn rows(&self) -> Vec<String> {
         let contents = self.shown.screen().contents();
         let rows = contents.lines().map(|row| row.trim_end().to_owned());
         rows.collect()
     }
 
     /// Shows more of what comes; `false` once nobody is at the other end.
-    fn read(&mut self) -> bool {
+    pub(crate) fn read(&mut self) -> bool {
         let mut buffer = [0; 4096];
         match self.master.read(&mut buffer) {
             Ok(read) if read > 0 => {
@@ -74,7 +74,7 @@ impl Terminal {
 
     /// Shows what comes until this is so.
     #[track_caller]
-    fn read_until(&mut self, is_so: impl Fn(&[String]) -> bool) {
+    pub(crate) fn read_until(&mut self, is_so: impl Fn(&[String]) -> bool) {
         let started = Instant::now();
         while !is_so(&self.rows()) {
             assert!(
@@ -103,7 +103,7 @@ impl Terminal {
     }
 
     /// Types these keys, which the terminal echoes.
-    fn type_keys(&mut self, keys: &str) {
+    pub(crate) fn type_keys(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 }

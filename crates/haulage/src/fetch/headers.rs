@@ -11,6 +11,8 @@ use super::origin;
 use super::route::RequestTarget;
 use crate::cookies::{self, CookieJar};
 use crate::credentials::Credentials;
+use crate::credentials::bearer::BearerFile;
+use crate::credentials::login::{self, Login, Logins, Source};
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
 use crate::options::{ContentEncoding, RunOptions};
@@ -36,6 +38,8 @@ pub(crate) struct Headers {
     own: HeaderMap,
     /// For any other, where a redirect led; `None` if they are the same.
     elsewhere: Option<HeaderMap>,
+    /// `None` if none were given.
+    logins: Option<Box<Logins>>,
 }
 
 impl Headers {
@@ -67,11 +71,50 @@ impl Headers {
             let harmless = harmless.map(|(name, value)| (name.clone(), value.clone()));
             harmless.collect()
         });
-        Ok(Self { own, elsewhere })
+        let logins = Logins {
+            has_header: options.headers.contains_key(AUTHORIZATION),
+            user: options.credentials.clone(),
+            bearer: options.bearer.clone(),
+            netrc: options.netrc.clone(),
+        };
+        Ok(Self {
+            own,
+            elsewhere,
+            logins: (!logins.are_none()).then(|| Box::new(logins)),
+        })
     }
 
-    /// Returns the headers of a request at `host` for `target`; `conditions` are those of this
-    /// request alone.
+    /// Returns the file with the run's token, if there is one.
+    pub(crate) fn bearer(&self) -> Option<&BearerFile> {
+        self.logins.as_ref()?.bearer.as_ref()
+    }
+
+    /// Returns whether the run has a netrc.
+    pub(crate) fn has_netrc(&self) -> bool {
+        let logins = self.logins.as_ref();
+        logins.is_some_and(|logins| logins.netrc.is_some())
+    }
+
+    /// Returns what a request for `target` logs in with.
+    pub(crate) fn login<'a>(&'a self, target: &RequestTarget<'a>) -> Login<'a> {
+        let (at_home, in_url) = place(target);
+        if self.logins.is_none() && in_url.is_none() && target.headers.is_none() {
+            return Login::None;
+        }
+        let place = login::Place {
+            host: target.url().host_and_port().0,
+            at_home,
+            in_url,
+            has_own_header: target
+                .headers
+                .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
+        };
+        login::choose(self.logins.as_deref(), place)
+    }
+
+    /// Returns the headers of a request at `host` for `target`, which logs in with `login`.
+    /// `authorization` takes the place of what that would send, such as the response to a Digest
+    /// challenge; `conditions` are those of this request alone.
     ///
     /// # Errors
     /// Of kind `input`, for credentials that cannot be sent.
@@ -80,14 +123,16 @@ impl Headers {
         host: &'a HeaderValue,
         target: &RequestTarget<'a>,
         conditions: &'a HeaderMap,
+        login: Login<'_>,
+        authorization: Option<HeaderValue>,
     ) -> Result<RequestHeaders<'a>, Error> {
-        let (at_home, credentials) = match target.hop {
-            None => (true, target.credentials),
-            Some(hop) => {
-                let at_home = origin::key(&hop.url) == origin::key(target.given);
-                let given = target.credentials.filter(|_| at_home);
-                (at_home, hop.credentials.as_ref().or(given))
-            }
+        let (at_home, _) = place(target);
+        let authorization = match (authorization, login) {
+            (Some(authorization), _) => Some(authorization),
+            // Those of the run are in its headers.
+            (None, Login::None | Login::Header | Login::Pair(_, Source::User)) => None,
+            (None, Login::Pair(pair, Source::Url | Source::Netrc)) => Some(basic(pair)?),
+            (None, Login::Bearer(bearer)) => Some(bearer.value()),
         };
         Ok(RequestHeaders {
             host,
@@ -97,10 +142,23 @@ impl Headers {
             },
             given: target.headers,
             at_home,
-            authorization: credentials.map(basic).transpose()?,
+            authorization,
             cookie: None,
             conditions,
         })
+    }
+}
+
+/// Returns whether a request goes to the origin of the URL as given, and the userinfo that was
+/// given for where it goes.
+pub(crate) fn place<'a>(target: &RequestTarget<'a>) -> (bool, Option<&'a Credentials>) {
+    match target.hop {
+        None => (true, target.credentials),
+        Some(hop) => {
+            let at_home = origin::key(&hop.url) == origin::key(target.given);
+            let given = target.credentials.filter(|_| at_home);
+            (at_home, hop.credentials.as_ref().or(given))
+        }
     }
 }
 
@@ -218,7 +276,9 @@ mod tests {
             headers: None,
             hop: hop.as_ref(),
         };
-        let of = headers.of(&host, &target, &conditions).unwrap();
+        let login = headers.login(&target);
+        let of = headers.of(&host, &target, &conditions, login, None);
+        let of = of.unwrap();
         assert_eq!(of.host(), ANY);
         let fields = of.fields();
         fields
@@ -330,7 +390,9 @@ mod tests {
             headers: None,
             hop: None,
         };
-        let of = headers.of(&host, &target, &conditions).unwrap();
+        let login = headers.login(&target);
+        let of = headers.of(&host, &target, &conditions, login, None);
+        let of = of.unwrap();
         let names = [HOST, http::header::RANGE, http::header::IF_MATCH];
         let found = names.map(|name| {
             let values = of.fields().filter(|(known, _)| **known == name);

@@ -10,6 +10,7 @@ mod decoders;
 mod fields;
 mod http1;
 mod lists;
+mod logins;
 mod names;
 mod pieces;
 mod proxies;
@@ -24,6 +25,7 @@ pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
 pub use lists::{checksum_list, pattern, text_list};
+pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
 pub use pieces::pieces;
 pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
@@ -34,7 +36,7 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 25] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("addresses", addresses),
     ("checksum_list", checksum_list),
     ("connect_reply", connect_reply),
@@ -47,6 +49,7 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("http1_head", http1_head),
     ("layout", layout),
     ("list_compression", list_compression),
+    ("netrc", netrc),
     ("no_proxy", no_proxy),
     ("pattern", pattern),
     ("pieces", pieces),
@@ -60,6 +63,7 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("text_list", text_list),
     ("url", url),
     ("validator", validator),
+    ("www_authenticate", www_authenticate),
 ];
 
 /// Returns places at which an input is cut in two: all of them where it is short, and some `most`

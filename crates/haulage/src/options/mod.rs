@@ -19,6 +19,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::checksum::Algorithm;
 use crate::cookies::CookieJar;
 use crate::credentials::Credentials;
+use crate::credentials::bearer::BearerFile;
+use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
 use crate::priority::Priority;
 use crate::sync::lock;
@@ -92,12 +94,19 @@ pub struct RunOptions {
     pub headers: HeaderMap,
     /// The `User-Agent` of each request; `None` sends none.
     pub user_agent: Option<HeaderValue>,
-    /// Sent as HTTP Basic to the origin of each URL as given, unless the URL has its own.
+    /// Logs in at the origin of each URL as given, unless the URL has its own: with HTTP Basic, or
+    /// with Digest where the server asks for it.
     pub credentials: Option<Credentials>,
     /// Cookies that all requests of the run share; what responses set is added to them. A `Cookie`
     /// in [`headers`](Self::headers) is sent with them, in one line. With `None`, cookies that are
     /// set during an item's redirects are sent on its later hops, and no others.
     pub cookies: Option<CookieJar>,
+    /// Sends the token of this file to the origin of each URL as given, unless the URL has
+    /// credentials of its own.
+    pub bearer: Option<BearerFile>,
+    /// Logs in at each host that has no other login, also where a redirect leads. Its `default` is
+    /// only for the origins of URLs as given.
+    pub netrc: Option<Netrc>,
     /// How files are named that their rows do not name.
     pub layout: Layout,
     /// Whether servers name their files.
@@ -179,6 +188,8 @@ impl RunOptions {
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
             cookies: None,
+            bearer: None,
+            netrc: None,
             layout: Layout::Flat,
             file_names: FileNames::FromUrl,
             portable_names: false,
@@ -212,6 +223,9 @@ impl RunOptions {
         }
         if self.split == 0 {
             return refuse("split must be at least 1, which lets each file come as one");
+        }
+        if self.credentials.is_some() && self.bearer.is_some() {
+            return refuse("one login at a time: give a user and a password, or a token");
         }
         if self.max_errors == Some(0) {
             return refuse("max-errors must be at least 1");

@@ -153,7 +153,8 @@ fn advice(status: StatusCode, later: bool) -> &'static str {
         StatusCode::ACCEPTED => "; the file is not ready yet: try again later",
         status if status.is_success() => "; there is nothing to save",
         StatusCode::FORBIDDEN if later => "; it has had too many requests: try again later",
-        StatusCode::UNAUTHORIZED => "; it asks who you are: give a name and a password with --user",
+        // What helps depends on what was given: see `credentials::advice`.
+        StatusCode::UNAUTHORIZED => "",
         StatusCode::FORBIDDEN => "; it does not let this be fetched by whoever asks so",
         StatusCode::NOT_FOUND | StatusCode::GONE => "; check the URL",
         StatusCode::TOO_MANY_REQUESTS => "; ask for less at once with --per-host",

@@ -57,7 +57,7 @@ pub(crate) enum Ended {
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Box<str>,
-    /// It may pass.
+    /// It may pass, by itself or with another login.
     pub(crate) transient: bool,
 }
 
@@ -66,7 +66,8 @@ impl Failure {
         Self {
             kind: error.kind(),
             message: error.to_string().into(),
-            transient: error.is_transient(),
+            // Another login may help.
+            transient: error.is_transient() || error.http_status() == Some(401),
         }
     }
 

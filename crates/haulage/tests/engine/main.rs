@@ -14,6 +14,7 @@ mod codings;
 mod comparing;
 mod cookies;
 mod courtesy;
+mod credentials;
 mod entities;
 mod existing;
 mod fetching;

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::Attempt;
 use super::link::DRAIN;
+use super::login::advice;
 use crate::engine::item::attempt::AttemptEnd;
 use crate::engine::item::existing::ExistingCheck;
 use crate::engine::item::{AtName, Item};
@@ -134,7 +135,10 @@ impl Attempt<'_> {
                     Err(error) => AttemptEnd::Failed(error),
                 }
             }
-            Answer::Fail(error) => {
+            Answer::Fail(mut error) => {
+                if head.status == StatusCode::UNAUTHORIZED {
+                    error = error.and(&advice(self.run, &item.request_target(), &head.fields));
+                }
                 let error = self.link.explain_forwarded(error, &head);
                 let may_be_about_tls = head.status == StatusCode::BAD_REQUEST;
                 let is_https = may_be_about_tls.then(|| origin::is_https(item.url()));

@@ -7,6 +7,7 @@ pub(crate) mod direct;
 pub(crate) mod exchange;
 pub(crate) mod interruption;
 pub(crate) mod link;
+pub(crate) mod login;
 pub(crate) mod monitor;
 pub(crate) mod patience;
 pub(crate) mod receive;

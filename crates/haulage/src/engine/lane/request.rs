@@ -6,6 +6,7 @@ use std::time::Instant;
 use http::HeaderMap;
 
 use super::link::Link;
+use super::login::Proof;
 use super::patience::{Patience, within};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +34,7 @@ impl Link {
         resends: &mut u32,
         mut connects: bool,
     ) -> Result<Option<(Head, ResponseBody)>, Error> {
+        let mut proof = Proof::default();
         loop {
             let connected = match self.patience() {
                 None => Some(self.connected(run, to.url(), connects).await),
@@ -52,10 +54,14 @@ impl Link {
             }
             connects = false;
             self.wait_for_turn().await;
+            self.look_at_token(run).await;
             self.sent_at = Some(Instant::now());
             let sent = match self.patience() {
-                None => Some(self.send(run, to, conditions).await),
-                Some(patience) => within(patience, Box::pin(self.send(run, to, conditions))).await,
+                None => Some(self.send(run, to, conditions, &mut proof).await),
+                Some(patience) => {
+                    let sent = Box::pin(self.send(run, to, conditions, &mut proof));
+                    within(patience, sent).await
+                }
             };
             let Some(sent) = sent else {
                 self.give_way();
@@ -66,7 +72,7 @@ impl Link {
                 Ok((head, _)) if self.is_reused && is_unasked(&head) => {
                     self.make_way(resends, classify::closed())?;
                 }
-                Ok(answer) => {
+                Ok(mut answer) => {
                     if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
                         jar.learn(to.url(), &answer.0.fields);
                     }
@@ -74,6 +80,10 @@ impl Link {
                     self.headers_at = Some(Instant::now());
                     self.count_first_response(answer.0.status.is_success());
                     self.idle.begin_body();
+                    if self.goes_again(run, to, &answer.0, &mut proof).await {
+                        self.drain_or_close(&mut answer.1).await;
+                        continue;
+                    }
                     return Ok(Some(answer));
                 }
                 Err(unanswered) => self.make_way(resends, unanswered)?,
@@ -95,6 +105,7 @@ impl Link {
         run: &Run,
         to: RequestTarget<'_>,
         conditions: &HeaderMap,
+        proof: &mut Proof,
     ) -> Result<(Head, ResponseBody), Unanswered> {
         let host = if let Some(host) = &self.host_header {
             host
@@ -102,9 +113,11 @@ impl Link {
             let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
             self.host_header.insert(host)
         };
+        let login = run.headers.login(&to);
+        let authorization = proof.authorize(run, &to, login);
         let headers = run
             .headers
-            .of(host, &to, conditions)
+            .of(host, &to, conditions, login, authorization)
             .map_err(Unanswered::Failed)?
             .with_cookies(to.cookies(run.options.cookies.as_ref()), to.url());
         let Some(connection) = &mut self.connection else {

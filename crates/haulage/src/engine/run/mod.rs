@@ -31,6 +31,7 @@ use self::runs::Runs;
 use self::sources::Sources;
 use self::spill::Spill;
 use self::work::Work;
+use crate::credentials::sessions::DigestSessions;
 use crate::engine::shared;
 use crate::engine::shared::in_flight::InFlight;
 use crate::engine::shared::robots::Token;
@@ -57,6 +58,7 @@ pub(crate) struct Run {
     pub(crate) sources: Sources,
     pub(crate) options: RunOptions,
     pub(crate) headers: Arc<Headers>,
+    pub(crate) digests: DigestSessions,
     pub(crate) connector: Arc<Connector>,
     pub(crate) parts: Parts,
     pub(crate) naming: Naming,
@@ -109,6 +111,7 @@ pub(crate) fn start(
         runs,
         sources: Sources::default(),
         headers,
+        digests: DigestSessions::default(),
         connector: services.routes.connector(&options.route),
         parts,
         naming: Naming::new(&options),

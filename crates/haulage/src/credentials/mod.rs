@@ -1,10 +1,27 @@
-//! A name and a password, which are shown nowhere.
+//! What a user logs in with. Secrets are shown nowhere: not in `Debug`, not in messages.
+//!
+//! | file | what |
+//! |---|---|
+//! | `login` | which login an origin gets: pure |
+//! | `netrc`, `bearer` | files with logins and tokens |
+//! | `challenge` | `WWW-Authenticate`: pure |
+//! | `digest`, `sessions` | Digest: the response to a challenge, and the challenges of a run |
+//! | `advice` | what a 401 means for the user: pure |
+
+pub(crate) mod advice;
+pub(crate) mod bearer;
+pub(crate) mod challenge;
+pub(crate) mod digest;
+mod file;
+pub(crate) mod login;
+pub(crate) mod netrc;
+pub(crate) mod sessions;
 
 use url::Url;
 
-/// A user and a password for HTTP Basic authentication (RFC 7617). `Debug` does not show the
-/// password.
-#[derive(Clone, PartialEq, Eq)]
+/// A user and a password for HTTP Basic (RFC 7617) and Digest authentication (RFC 7616). `Debug`
+/// does not show the password.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Credentials {
     /// The user, without a colon.
     pub user: String,

@@ -1,0 +1,118 @@
+//! Who logs in, and with what: reads what the options about logins name, and asks for a password
+//! where there is none.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use haulage::{BearerFile, Credentials, Netrc, RunOptions};
+
+use crate::args::Download;
+use crate::exit::Problem;
+use crate::password::{self, At};
+
+/// Bytes of the line with the user and the password.
+const MOST: u64 = 64 << 10;
+
+/// Reads the logins that were given into the options of a run.
+pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), Problem> {
+    if let Some(path) = netrc_path(download)? {
+        let may_be_missing = download.netrc_optional && download.netrc_file.is_none();
+        if !may_be_missing || path.exists() {
+            options.netrc = Some(Netrc::read(&path).map_err(|error| {
+                Problem::usage(error.to_string()).hint(
+                    "a line of a netrc file looks like: machine HOST login USER password PASSWORD",
+                )
+            })?);
+        }
+    }
+    options.credentials = match (&download.user, &download.user_file) {
+        (Some(user), _) => Some(Credentials {
+            user: user.name.clone(),
+            password: match &user.password {
+                Some(password) => password.clone(),
+                // The netrc has it; and nothing is sent in a dry run.
+                None if options.netrc.is_some() || download.dry_run => String::new(),
+                None => password::ask(&user.name, At::Servers)?,
+            },
+        }),
+        (None, Some(path)) => Some(in_file(path, download)?),
+        (None, None) => None,
+    };
+    if let Some(path) = &download.bearer_file {
+        options.bearer = Some(BearerFile::open(path)?);
+    }
+    Ok(())
+}
+
+/// Returns what is to be said about files with passwords that other users can read.
+pub(crate) fn notes(download: &Download) -> Vec<String> {
+    let netrc = netrc_path(download).ok().flatten();
+    let files = netrc.iter().chain(&download.user_file);
+    let readable = files.filter(|path| others_can_read(path));
+    readable
+        .map(|path| {
+            let path = path.display();
+            format!("other users can read the passwords in {path}; chmod 600 {path} prevents that")
+        })
+        .collect()
+}
+
+fn others_can_read(path: &Path) -> bool {
+    let about = fs::metadata(path);
+    about.is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o044 != 0)
+}
+
+/// Returns the netrc file to read; `None` if none was asked for.
+fn netrc_path(download: &Download) -> Result<Option<PathBuf>, Problem> {
+    if let Some(path) = &download.netrc_file {
+        return Ok(Some(path.clone()));
+    }
+    if !download.netrc && !download.netrc_optional {
+        return Ok(None);
+    }
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    match (set("NETRC"), set("HOME")) {
+        (Some(path), _) => Ok(Some(path.into())),
+        (None, Some(home)) => Ok(Some(Path::new(&home).join(".netrc"))),
+        (None, None) if download.netrc_optional => Ok(None),
+        (None, None) => {
+            Err(Problem::usage("--netrc: HOME is not set")
+                .hint("name the file with --netrc-file FILE"))
+        }
+    }
+}
+
+/// Returns the user and the password in a file, or in standard input.
+fn in_file(path: &Path, download: &Download) -> Result<Credentials, Problem> {
+    let read = if path.as_os_str() != "-" {
+        fs::File::open(path).and_then(first_line)
+    } else if download.inputs.iter().any(|input| input.as_os_str() == "-") {
+        return Err(Problem::usage(
+            "standard input can be read only once: --user-file - and -i - exclude each other",
+        ));
+    } else {
+        first_line(io::stdin())
+    };
+    let name = path.display();
+    let line = read.map_err(|cause| Problem::usage(format!("--user-file {name}: {cause}")))?;
+    match line.split_once(':') {
+        Some((user, password)) => Ok(Credentials {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }),
+        None => Err(Problem::usage(format!(
+            "--user-file {name}: its first line is not USER:PASSWORD"
+        ))),
+    }
+}
+
+/// Returns the first line, without its end.
+fn first_line(source: impl Read) -> io::Result<String> {
+    let mut line = String::new();
+    BufReader::new(source.take(MOST)).read_line(&mut line)?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

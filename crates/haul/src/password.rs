@@ -1,0 +1,92 @@
+//! Asks for a password on the terminal, which does not show it.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::exit::Problem;
+
+/// Where a user logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    Servers,
+    Proxy,
+}
+
+impl At {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Servers => "-u",
+            Self::Proxy => "--proxy-user",
+        }
+    }
+
+    fn user(self) -> &'static str {
+        match self {
+            Self::Servers => "user",
+            Self::Proxy => "proxy user",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Servers => "give it with --user-file FILE or --netrc",
+            Self::Proxy => "give it in the URL of the proxy, in the variable https_proxy",
+        }
+    }
+}
+
+/// Asks for the password of a user. Blocks until a line has been typed.
+pub(crate) fn ask(user: &str, at: At) -> Result<String, Problem> {
+    let terminal = File::open("/dev/tty").map_err(|_| {
+        let option = at.option();
+        Problem::usage(format!(
+            "{option} {user} has no password, and there is no terminal to ask for it"
+        ))
+        .hint(at.hint())
+    })?;
+    read(&terminal, user, at).map_err(|cause| {
+        Problem::usage(format!("the password could not be read: {cause}")).hint(at.hint())
+    })
+}
+
+fn read(terminal: &File, user: &str, at: At) -> io::Result<String> {
+    let hidden = Hidden::new(terminal)?;
+    // Not through the report: it is no message about the run.
+    write!(io::stderr(), "Password for {} {user}: ", at.user())?;
+    io::stderr().flush()?;
+    let mut line = String::new();
+    let read = BufReader::new(terminal).read_line(&mut line);
+    drop(hidden);
+    if read? == 0 {
+        return Err(io::Error::other("the terminal was closed"));
+    }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    fn new(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut modes = before.clone();
+        modes.local_modes.remove(LocalModes::ECHO);
+        // The end of the line is shown, so that what follows is on a line of its own.
+        modes.local_modes.insert(LocalModes::ECHONL);
+        // What was typed before it is no part of the password.
+        tcsetattr(terminal, OptionalActions::Flush, &modes)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}

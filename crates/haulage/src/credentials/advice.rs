@@ -1,0 +1,168 @@
+//! What a 401 means for the user: what was refused, or which option would help. Pure. No secret is
+//! part of it.
+
+use super::challenge::Challenge;
+use super::digest::DigestChallenge;
+use super::login::{Login, Source};
+
+/// Where the request went that was answered with 401.
+pub(crate) struct Refused<'a> {
+    /// The host as its URL has it.
+    pub(crate) host: &'a str,
+    /// It is the origin of the URL as given.
+    pub(crate) at_home: bool,
+    /// The run has a netrc.
+    pub(crate) has_netrc: bool,
+    pub(crate) login: Login<'a>,
+}
+
+/// Returns what to say after a 401, in words that fit after a semicolon.
+pub(crate) fn unauthorized(refused: &Refused<'_>, offered: &[Challenge]) -> String {
+    let host = refused.host;
+    let takes = Takes::of(offered);
+    if let Some(unsupported) = takes.unsupported(offered) {
+        return unsupported;
+    }
+    match refused.login {
+        Login::None => takes.what_to_give(refused),
+        Login::Header => "it refused the Authorization header that was given".to_owned(),
+        Login::Bearer(_) if takes.pair && !takes.token => {
+            "it takes no token: give a user and a password with -u USER or --netrc".to_owned()
+        }
+        Login::Bearer(bearer) => format!("it refused the token in {}", bearer.path().display()),
+        Login::Pair(..) if takes.token && !takes.pair => {
+            "it takes no user and password: give a token with --bearer-file FILE".to_owned()
+        }
+        Login::Pair(_, Source::Url) => "it refused the user and password of the URL".to_owned(),
+        Login::Pair(_, Source::User) => "it refused the user and password of -u".to_owned(),
+        Login::Pair(_, Source::Netrc) => {
+            format!("it refused the user and password that the netrc file has for {host}")
+        }
+    }
+}
+
+/// What a server takes, as far as haul can give it.
+struct Takes {
+    pair: bool,
+    token: bool,
+}
+
+impl Takes {
+    fn of(offered: &[Challenge]) -> Self {
+        let offers = |scheme| offered.iter().any(|one| one.is(scheme));
+        Self {
+            pair: offers("Basic") || DigestChallenge::best(offered).is_some(),
+            token: offers("Bearer"),
+        }
+    }
+
+    /// Returns what to say if nothing of what is offered is supported.
+    fn unsupported(&self, offered: &[Challenge]) -> Option<String> {
+        let first = offered.first().filter(|_| !self.pair && !self.token)?;
+        Some(if first.is("Digest") {
+            "it asks for Digest with an algorithm that haul does not support".to_owned()
+        } else {
+            let scheme: String = first.scheme.chars().take(40).collect();
+            format!("it asks for {scheme} authentication, which haul does not support")
+        })
+    }
+
+    /// Returns which option gives a login for a host that has none.
+    fn what_to_give(&self, refused: &Refused<'_>) -> String {
+        let host = refused.host;
+        if !refused.at_home {
+            // What was given for the URL does not go there.
+            return if refused.has_netrc {
+                format!("the netrc file has no login for {host}")
+            } else {
+                format!("{host} needs a login of its own: put one into ~/.netrc, and give --netrc")
+            };
+        }
+        match (self.pair, self.token) {
+            (true, false) => "give a user and a password with -u USER or --netrc",
+            (false, true) => "give a token with --bearer-file FILE",
+            _ => "give -u USER, --netrc or --bearer-file FILE",
+        }
+        .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::{Credentials, challenge};
+
+    fn said(login: Login<'_>, at_home: bool, has_netrc: bool, field: &str) -> String {
+        let refused = Refused {
+            host: "h.example",
+            at_home,
+            has_netrc,
+            login,
+        };
+        unauthorized(&refused, &challenge::parse([field.as_bytes()]))
+    }
+
+    #[test]
+    fn without_a_login_the_option_that_helps_is_named() {
+        let none = Login::None;
+        for (field, says) in [
+            ("Basic realm=x", "a password with -u USER or --netrc"),
+            ("Digest nonce=x", "a password with -u USER or --netrc"),
+            ("Bearer", "--bearer-file FILE"),
+            (
+                "Bearer, Basic realm=x",
+                "give -u USER, --netrc or --bearer-file FILE",
+            ),
+            ("", "give -u USER, --netrc or --bearer-file FILE"),
+            (
+                "Negotiate, NTLM",
+                "asks for Negotiate authentication, which",
+            ),
+            (
+                "Digest nonce=x, algorithm=X",
+                "an algorithm that haul does not",
+            ),
+        ] {
+            let said = said(none, true, false, field);
+            assert!(said.contains(says), "{field}: {said}");
+        }
+        let elsewhere = said(none, false, false, "Basic realm=x");
+        assert!(
+            elsewhere.contains("h.example needs a login of its own"),
+            "{elsewhere}"
+        );
+        let elsewhere = said(none, false, true, "Basic realm=x");
+        assert_eq!(elsewhere, "the netrc file has no login for h.example");
+    }
+
+    #[test]
+    fn login_that_is_refused_is_named_by_its_source() {
+        let secret = Credentials {
+            user: "me".into(),
+            password: "secret".into(),
+        };
+        for (login, field, says) in [
+            (
+                Login::Pair(&secret, Source::Url),
+                "Basic realm=x",
+                "of the URL",
+            ),
+            (Login::Pair(&secret, Source::User), "", "of -u"),
+            (
+                Login::Pair(&secret, Source::Netrc),
+                "Digest nonce=x",
+                "has for h.example",
+            ),
+            (
+                Login::Pair(&secret, Source::User),
+                "Bearer",
+                "--bearer-file",
+            ),
+            (Login::Header, "Basic realm=x", "the Authorization header"),
+            (Login::Header, "NTLM", "asks for NTLM"),
+        ] {
+            let said = said(login, true, true, field);
+            assert!(said.contains(says) && !said.contains("secret"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Which login a request gets: pure. The one rule is that a login goes to the origin that it was
+//! given for. The nearest to the row wins.
+//!
+//! | given | goes to |
+//! |---|---|
+//! | `Authorization` of the row | the origin of the URL as given |
+//! | userinfo of a URL | its origin: that of a row, of a mirror, or of a redirect |
+//! | `Authorization` of the run, `-u`, a token | the origin of the URL as given |
+//! | a machine of a netrc file | each origin whose host has that name (curl CVE-2024-11053) |
+//! | the `default` of a netrc file | the origin of the URL as given |
+
+use super::Credentials;
+use super::bearer::BearerFile;
+use super::netrc::Netrc;
+
+/// What was given for a run, beside its headers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Logins {
+    /// Its headers have an `Authorization`.
+    pub(crate) has_header: bool,
+    pub(crate) user: Option<Credentials>,
+    pub(crate) bearer: Option<BearerFile>,
+    pub(crate) netrc: Option<Netrc>,
+}
+
+/// Where a request goes, as far as logins are concerned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The host as its URL has it.
+    pub(crate) host: &'a str,
+    /// It is at the origin of the URL as given.
+    pub(crate) at_home: bool,
+    /// The userinfo of its URL.
+    pub(crate) in_url: Option<&'a Credentials>,
+    /// Its row has an `Authorization`.
+    pub(crate) has_own_header: bool,
+}
+
+/// What a request logs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Login<'a> {
+    /// Nothing was given for its origin.
+    None,
+    /// An `Authorization` that was given by hand.
+    Header,
+    /// A user and a password, and where they come from.
+    Pair(&'a Credentials, Source),
+    Bearer(&'a BearerFile),
+}
+
+/// Where a user and a password come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Url,
+    /// [`RunOptions::credentials`](crate::RunOptions::credentials).
+    User,
+    Netrc,
+}
+
+/// Returns what a request logs in with. `logins` are those of its run, if there are any.
+pub(crate) fn choose<'a>(logins: Option<&'a Logins>, place: Place<'a>) -> Login<'a> {
+    if place.at_home && place.has_own_header {
+        return Login::Header;
+    }
+    match (logins, place.in_url) {
+        (None, None) => Login::None,
+        (None, Some(pair)) => Login::Pair(pair, Source::Url),
+        (Some(logins), None) => logins.choose(place),
+        (Some(logins), Some(pair)) => logins.pair(place.host, pair, Source::Url),
+    }
+}
+
+impl Logins {
+    /// Returns whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns what is given for a place beside its URL and its row.
+    fn choose(&self, place: Place<'_>) -> Login<'_> {
+        if place.at_home {
+            if self.has_header {
+                return Login::Header;
+            }
+            if let Some(pair) = &self.user {
+                return self.pair(place.host, pair, Source::User);
+            }
+            if let Some(bearer) = &self.bearer {
+                return Login::Bearer(bearer);
+            }
+        }
+        let netrc = self.netrc.as_ref();
+        let found = netrc.and_then(|netrc| {
+            let of_machine = netrc.of_machine(place.host, None);
+            of_machine.or_else(|| netrc.default_login().filter(|_| place.at_home))
+        });
+        found.map_or(Login::None, |pair| Login::Pair(pair, Source::Netrc))
+    }
+
+    /// Returns a pair that was given. Without a password, that of a netrc entry of the same user is
+    /// taken, as curl does.
+    fn pair<'a>(&'a self, host: &str, pair: &'a Credentials, source: Source) -> Login<'a> {
+        let netrc = self.netrc.as_ref().filter(|_| pair.password.is_empty());
+        match netrc.and_then(|netrc| netrc.of_machine(host, Some(&pair.user))) {
+            Some(found) => Login::Pair(found, Source::Netrc),
+            None => Login::Pair(pair, source),
+        }
+    }
+}
+
+impl<'a> Login<'a> {
+    /// Returns the user and the password, if it has them.
+    pub(crate) fn credentials(self) -> Option<&'a Credentials> {
+        match self {
+            Self::Pair(credentials, _) => Some(credentials),
+            Self::None | Self::Header | Self::Bearer(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(user: &str, password: &str) -> Credentials {
+        Credentials {
+            user: user.into(),
+            password: password.into(),
+        }
+    }
+
+    fn place(host: &str, at_home: bool) -> Place<'_> {
+        Place {
+            host,
+            at_home,
+            in_url: None,
+            has_own_header: false,
+        }
+    }
+
+    fn netrc() -> Netrc {
+        let text = "machine h login n password np machine h login u password up \
+                    default login d password dp";
+        Netrc::parse(text).unwrap()
+    }
+
+    /// What a request logs in with, as a text.
+    fn chosen(logins: &Logins, place: Place<'_>) -> String {
+        match choose(Some(logins), place) {
+            Login::Pair(pair, source) => format!("{source:?} {}:{}", pair.user, pair.password),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nearest_to_the_row_wins() {
+        let in_url = pair("x", "xp");
+        let mut logins = Logins {
+            has_header: true,
+            user: Some(pair("u", "p")),
+            bearer: None,
+            netrc: Some(netrc()),
+        };
+        let mut at = place("h", true);
+        (at.in_url, at.has_own_header) = (Some(&in_url), true);
+        assert_eq!(chosen(&logins, at), "Header");
+        at.has_own_header = false;
+        assert_eq!(chosen(&logins, at), "Url x:xp");
+        at.in_url = None;
+        assert_eq!(chosen(&logins, at), "Header");
+        logins.has_header = false;
+        assert_eq!(chosen(&logins, at), "User u:p");
+        logins.user = None;
+        assert_eq!(chosen(&logins, at), "Netrc n:np");
+        assert_eq!(chosen(&logins, place("g", true)), "Netrc d:dp");
+        logins.netrc = None;
+        assert_eq!(chosen(&logins, at), "None");
+    }
+
+    #[test]
+    fn elsewhere_only_a_url_and_a_machine_count() {
+        let in_url = pair("x", "xp");
+        let logins = Logins {
+            has_header: true,
+            user: Some(pair("u", "p")),
+            bearer: None,
+            netrc: Some(netrc()),
+        };
+        let mut at = place("g", false);
+        at.has_own_header = true;
+        assert_eq!(chosen(&logins, at), "None", "not even the default");
+        at.in_url = Some(&in_url);
+        assert_eq!(chosen(&logins, at), "Url x:xp");
+        assert_eq!(chosen(&logins, place("h", false)), "Netrc n:np");
+    }
+
+    #[test]
+    fn user_without_a_password_gets_that_of_the_netrc() {
+        let logins = Logins {
+            user: Some(pair("u", "")),
+            netrc: Some(netrc()),
+            ..Logins::default()
+        };
+        assert_eq!(chosen(&logins, place("h", true)), "Netrc u:up");
+        assert_eq!(chosen(&logins, place("g", true)), "User u:");
+        let in_url = pair("n", "");
+        let mut at = place("h", false);
+        at.in_url = Some(&in_url);
+        assert_eq!(chosen(&logins, at), "Netrc n:np");
+    }
+}
