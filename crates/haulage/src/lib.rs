@@ -74,8 +74,8 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Existing, FileNames,
-    HttpVersion, Layout, Output, PlainHttp, Purpose, Resolve, RetryFailed, RetryPolicy, Roots,
-    Route, RunOptions, TlsOptions, Verification, Workspace,
+    HostLimits, HostOptions, HostPattern, HttpVersion, Layout, Output, PlainHttp, Purpose, Resolve,
+    RetryFailed, RetryPolicy, Roots, Route, RunOptions, TlsOptions, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use priority::Priority;
