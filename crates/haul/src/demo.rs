@@ -64,6 +64,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         results: None,
         reader: None,
         note: None,
+        warnings: Vec::new(),
         when_busy: WhenBusy::Fail,
     })
 }

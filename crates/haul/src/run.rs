@@ -25,7 +25,7 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         _ => Path::new(""),
     };
     let mut display = settings.display.reporter(&total, folder);
-    if let Some(note) = &settings.note {
+    for note in settings.warnings.iter().chain(&settings.note) {
         display.notice(&Notice::Note(note));
     }
     let runtime = runtime::Builder::new_current_thread()

@@ -13,6 +13,7 @@ use haulage::{
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
+use crate::config;
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
 use crate::output::Reader;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) reader: Option<Reader>,
     /// What is said before the run, in one line.
     pub(crate) note: Option<String>,
+    /// The same about the configuration file, each a line.
+    pub(crate) warnings: Vec<String>,
     /// What becomes of it while another run keeps it out.
     pub(crate) when_busy: WhenBusy,
 }
@@ -60,6 +63,7 @@ impl TryFrom<Download> for Settings {
             display: display(&download, Attended::now(uses_stdout)),
             results,
             reader,
+            warnings: Vec::new(),
             note: proxy::note().filter(|_| !download.dry_run),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
@@ -77,6 +81,7 @@ fn engine(download: &Download) -> EngineOptions {
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
     options.limit_rate = download.limit_rate.and_then(Rate::limit);
     options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
+    options.hosts = config::hosts::limits(&download.hosts);
     options
 }
 
@@ -138,6 +143,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
+    options.hosts = config::hosts::options(&download.hosts);
     options.credentials = download.user.as_ref().map(|user| user.0.clone());
     options.route.tls = TlsOptions {
         roots: download.cacert.clone().map_or(Roots::System, Roots::File),

@@ -75,7 +75,9 @@ fn limit_of_one_host_holds_over_http2_and_for_segments() {
     slow("/", &origin);
     origin.on(
         "/large",
-        Script::ok(Body::seeded(1, 40 << 20)).etag("one").ranges(),
+        Script::ok(Body::seeded(1, 40 << 20))
+            .etag("\"one\"")
+            .ranges(),
     );
     let mut bench = Bench::trusting(&origin);
     bench.options.min_split_size = 1 << 20;
