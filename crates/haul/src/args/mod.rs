@@ -66,6 +66,18 @@ Exit status:
     3  the destination could not be used; run the same command again to resume
   130  interrupted; run the same command again to resume";
 
+/// The help of `--config`.
+const CONFIG: &str = "Read default options from this TOML file [default: \
+    $XDG_CONFIG_HOME/haul/config.toml, or ~/.config/haul/config.toml]";
+const CONFIG_FORMAT: &str = "Its lines are options without their dashes: jobs = 8, robots = true, \
+    header = [\"X-A: 1\", \"X-B: 2\"]. A section [host.\"data.example.org\"], or \
+    [host.\"*.example.org\"], has per-host, delay and header for these hosts only; :PORT, or :* for \
+    any port, may follow the name, and https:// may precede it.";
+const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_ROBOTS=1. The \
+    command line counts more than the environment, and that more than the file. An option that may \
+    be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
+    the file turns on. haul config shows what counts.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Download 20 flags from a built-in server, to see haul at work
@@ -535,23 +547,13 @@ pub(crate) struct Download {
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
 
-    /// Read default options from this TOML file [default: $XDG_CONFIG_HOME/haul/config.toml, or
-    /// ~/.config/haul/config.toml]
-    ///
-    /// Its lines are options without their dashes: jobs = 8, robots = true, header = ["X-A: 1",
-    /// "X-B: 2"]. A section [host."data.example.org"], or [host."*.example.org"], has per-host,
-    /// delay and header for these hosts only; :PORT, or :* for any port, may follow the name, and
-    /// https:// may precede it.
-    ///
-    /// The environment sets options too: HAUL_JOBS=8, HAUL_ROBOTS=1. The command line counts more
-    /// than the environment, and that more than the file. An option that may be repeated, such as
-    /// --header, replaces all values of the file. --robots=false turns off what the file turns on.
-    /// haul config shows what counts.
     #[arg(
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
         conflicts_with = "no_config",
+        help = CONFIG,
+        long_help = format!("{CONFIG}\n\n{CONFIG_FORMAT}\n\n{CONFIG_ORDER}"),
         help_heading = "Configuration"
     )]
     pub(crate) config: Option<PathBuf>,

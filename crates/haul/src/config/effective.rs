@@ -51,7 +51,8 @@ impl Level {
     }
 }
 
-/// Adds the values of levels to a command line, those that count more first.
+/// Adds the values of levels to a command line, those that count more first. A value that needs an
+/// option which is not there is left out.
 ///
 /// # Errors
 /// If they cannot be used.
@@ -62,35 +63,45 @@ pub(super) fn merge(
 ) -> Result<(Typed, Configured), Vec<Problem>> {
     let mut settings: Vec<Setting> = Vec::new();
     let at = typed.start();
-    let mut words = typed.words.clone();
-    for setting in levels.into_iter().flat_map(|level| level.0) {
-        if typed.has(&setting.key) || settings.iter().any(|known| known.key == setting.key) {
-            continue;
+    let mut waiting: Vec<_> = levels.into_iter().flat_map(|level| level.0).collect();
+    loop {
+        let known = settings.len();
+        // What needs an option that may follow.
+        let mut again: Vec<Setting> = Vec::new();
+        for setting in waiting {
+            let is_same = |other: &Setting| other.key == setting.key;
+            if typed.has(&setting.key) || settings.iter().any(is_same) {
+                continue;
+            }
+            if again.iter().any(is_same) {
+                again.push(setting);
+                continue;
+            }
+            let (before, after) = typed.words.split_at(at);
+            let words = [before, &setting.words(), after].concat();
+            match command.try_get_matches_from_mut(&words) {
+                Ok(matches) => {
+                    (typed.matches, typed.words) = (matches, words);
+                    settings.push(setting);
+                }
+                Err(error) => match error.kind() {
+                    // What it cannot be used with counts more.
+                    ErrorKind::ArgumentConflict => {}
+                    ErrorKind::MissingRequiredArgument => again.push(setting),
+                    _ => return Err(problem(&error)),
+                },
+            }
         }
-        let added = setting.words();
-        let with = [&words[..at], &added[..], &words[at..]].concat();
-        match command.try_get_matches_from_mut(&with) {
-            Ok(matches) => typed.matches = matches,
-            // What it cannot be used with counts more, and what it needs is not there.
-            Err(error) if is_left_out(&error) => continue,
-            Err(error) => return Err(problem(&error)),
+        if again.is_empty() || settings.len() == known {
+            break;
         }
-        words = with;
-        settings.push(setting);
+        waiting = again;
     }
-    typed.words = words;
     let configured = Configured {
         settings,
         ..Configured::default()
     };
     Ok((typed, configured))
-}
-
-fn is_left_out(error: &clap::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ArgumentConflict | ErrorKind::MissingRequiredArgument
-    )
 }
 
 impl Configured {
@@ -108,5 +119,67 @@ impl Configured {
             .iter()
             .chain(in_sections)
             .any(|setting| matches!(setting.source, Source::File(..)) && show::has_secret(setting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction};
+
+    use super::*;
+    use crate::config::environment::Environment;
+    use crate::config::keys::Keys;
+
+    /// Options of which one needs another.
+    fn command() -> Command {
+        let mut command = Command::new("haul")
+            .arg(Arg::new("via").long("via"))
+            .arg(Arg::new("via-user").long("via-user").requires("via"))
+            .arg(
+                Arg::new("direct")
+                    .long("direct")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("via"),
+            );
+        command.build();
+        command
+    }
+
+    fn merged(line: &[&str], levels: &[&[(&str, &str)]]) -> Vec<String> {
+        let mut command = command();
+        let keys = Keys::of(&command);
+        let levels = levels.iter().map(|variables| {
+            let settings = Environment::of(variables).settings(&keys).unwrap();
+            Level::check(&mut command, settings).ok().unwrap()
+        });
+        let levels = levels.collect();
+        let words: Vec<OsString> = ["haul"].iter().chain(line).map(OsString::from).collect();
+        let typed = Typed {
+            matches: command.try_get_matches_from_mut(&words).unwrap(),
+            words,
+            off: Vec::new(),
+        };
+        let (typed, _) = merge(&mut command, typed, levels).ok().unwrap();
+        let words = typed.words.into_iter().skip(1);
+        let mut words: Vec<_> = words.map(|word| word.into_string().unwrap()).collect();
+        words.sort();
+        words
+    }
+
+    #[test]
+    fn value_that_needs_another_option_waits_for_it() {
+        let user = ("HAUL_VIA_USER", "a");
+        let both = [user, ("HAUL_VIA", "x")];
+        assert_eq!(merged(&[], &[&both]), ["--via-user=a", "--via=x"]);
+        assert_eq!(merged(&[], &[&[user]]), [""; 0]);
+        let via = [("HAUL_VIA", "x")];
+        assert_eq!(merged(&["--direct"], &[&via]), ["--direct"]);
+        assert_eq!(merged(&["--via=y"], &[&both]), ["--via-user=a", "--via=y"]);
+        // The stronger one is not overtaken while it waits.
+        let weaker = [("HAUL_VIA", "x"), ("HAUL_VIA_USER", "b")];
+        assert_eq!(
+            merged(&[], &[&[user], &weaker]),
+            ["--via-user=a", "--via=x"]
+        );
     }
 }

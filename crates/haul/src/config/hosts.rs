@@ -2,6 +2,7 @@
 //!
 //! What is given on the command line, or in the environment, counts more than a section.
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use clap::{Command, FromArgMatches as _};
@@ -12,7 +13,7 @@ use http::header::{AUTHORIZATION, USER_AGENT};
 use super::effective::Level;
 use super::file::Section;
 use super::keys::Keys;
-use super::setting::{Setting, Source};
+use super::setting::{Setting, Source, Value};
 use super::{Configured, Typed, problem};
 use crate::args::{Arguments, Download};
 use crate::exit::Problem;
@@ -90,16 +91,18 @@ impl HostSection {
         }
         let mut settings = Level::check(command, section.settings)?.into_settings();
         settings.retain(|setting| !stronger.options.contains(&setting.key.long));
+        for setting in &mut settings {
+            if let ("header", Value::Texts(headers)) = (&*setting.key.long, &mut setting.value) {
+                headers.retain(|header| !stronger.has_header(header));
+            }
+        }
         let words = std::iter::once("haul".into()).chain(settings.iter().flat_map(Setting::words));
         let words: Vec<_> = words.collect();
-        let mut options = command
+        let options = command
             .try_get_matches_from_mut(words)
             .and_then(|matches| Arguments::from_arg_matches(&matches))
             .map_err(|error| problem(&error))?
             .into_download();
-        options
-            .headers
-            .retain(|header| !stronger.headers.contains(&header.name));
         Ok(Self {
             hosts,
             source,
@@ -144,6 +147,15 @@ impl Stronger {
         headers.extend(is_stronger("user").then_some(AUTHORIZATION));
         headers.extend(is_stronger("user-agent").then_some(USER_AGENT));
         Ok(Self { options, headers })
+    }
+
+    /// Returns whether there is a header with the name of this one, which is as it was written.
+    fn has_header(&self, header: &OsStr) -> bool {
+        let header = header.to_string_lossy();
+        let name = header.split([':', ';']).next().unwrap_or_default().trim();
+        self.headers
+            .iter()
+            .any(|known| known.as_str().eq_ignore_ascii_case(name))
     }
 }
 

@@ -158,6 +158,10 @@ fn command_line_counts_more_than_environment_than_file_than_default() {
 fn switch_can_be_turned_off_where_it_is_on_in_the_file() {
     let off = read(&["config", "--robots=false"], "robots = true", &[]);
     assert_eq!(line_of(&off.ok().unwrap(), "robots"), "robots = false");
+    let off = read(&["config", "--robots", "--robots=false"], "", &[]);
+    assert_eq!(line_of(&off.ok().unwrap(), "robots"), "robots = false");
+    let on = read(&["config", "--robots=false", "--robots"], "", &[]);
+    assert_eq!(line_of(&on.ok().unwrap(), "robots"), "robots = true");
     let off = read(&["config"], "robots = true", &[("HAUL_ROBOTS", "0")]);
     assert_eq!(line_of(&off.ok().unwrap(), "robots"), "robots = false");
 }

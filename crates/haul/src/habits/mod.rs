@@ -120,7 +120,10 @@ impl Scan {
                 self.off.retain(|off| off != &typed[2..]);
                 self.kept.push(typed.into());
             }
-            (Takes::Nothing, Some("false")) => self.off.push(typed[2..].to_owned()),
+            (Takes::Nothing, Some("false")) => {
+                self.kept.retain(|word| word != typed);
+                self.off.push(typed[2..].to_owned());
+            }
             (_, Some(value)) => self.kept.push(format!("{typed}={value}").into()),
             (Takes::Value, None) => {
                 self.kept.push(typed.into());

@@ -166,6 +166,7 @@ pub struct HostLimits {
 
 impl HostLimits {
     /// Returns limits for these hosts that change nothing yet.
+    #[must_use]
     pub fn new(hosts: HostPattern) -> Self {
         Self {
             hosts,
@@ -205,6 +206,7 @@ pub struct HostOptions {
 
 impl HostOptions {
     /// Returns options for these hosts that change nothing yet.
+    #[must_use]
     pub fn new(hosts: HostPattern) -> Self {
         Self {
             hosts,

@@ -13,7 +13,7 @@ const LATENCY: Duration = Duration::from_millis(2);
 
 fn slow(path: &'static str, origin: &Origin) {
     origin.under(path, |request| {
-        Script::ok(Body::seeded(request.nth.try_into().unwrap(), 2000)).delay(LATENCY)
+        Script::ok(Body::seeded(request.nth, 2000)).delay(LATENCY)
     });
 }
 
@@ -116,7 +116,7 @@ fn delay_of_one_host_is_kept_at_that_host_only() {
     assert!(closest > Some(DELAY / 2), "{closest:?}");
     let (first, last) = (times[0], times[times.len() - 1]);
     assert!(
-        last - first >= DELAY * 4 - LATENCY * 4,
+        last - first + LATENCY * 4 >= DELAY * 4,
         "{:?}",
         last - first
     );
