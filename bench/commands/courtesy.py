@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.lib import options
+from bench.lib import measure, options
 from bench.lib.errors import built
 from bench.lib.threaded import HOST, Threaded
 
@@ -130,6 +130,7 @@ def trial(case, name, haul, files):
         began = time.monotonic()
         try:
             subprocess.run([str(word) for word in command], timeout=LIMIT, check=False, stdin=subprocess.DEVNULL,
+                           env=measure.environment(out.parent),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             took = f"{time.monotonic() - began:.1f} s"
         except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import ROOT
-from bench.lib import files, options
+from bench.lib import files, measure, options
 from bench.lib.errors import BenchError, built
 from bench.lib.server import Server, needs
 
@@ -46,7 +46,8 @@ def count(valgrind, haul, server, work, scratch):
     shutil.rmtree(out, ignore_errors=True)
     command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={scratch / 'callgrind'}", haul, "-q", "--progress", "none",
                "-j", "16", "-s", "1", "--cacert", server.cert, "-i", listing, "-d", out]
-    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                         env=measure.environment(scratch))
     found = re.search(r"Collected\s*:\s*(\d+)", ran.stderr)
     if ran.returncode != 0 or found is None:
         raise BenchError(f"haul ended with status {ran.returncode} under valgrind:\n{ran.stderr[-2000:]}")

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.lib import options
+from bench.lib import measure, options
 from bench.lib.errors import built
 
 LENGTH = 3 << 20
@@ -179,6 +179,7 @@ def trial(case, command):
         for _ in range(2):
             before = server.sent
             ran = subprocess.run(command, cwd=folder, timeout=LIMIT, check=False, stdin=subprocess.DEVNULL,
+                                 env=measure.environment(folder.parent),
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         words, spliced = verdict(case, folder, ran.returncode)
         return f"{words}; {(server.sent - before) / (1 << 20):.1f} MiB", spliced

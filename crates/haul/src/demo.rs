@@ -64,8 +64,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         results: None,
         reader: None,
         cookie_file: None,
-        note: None,
-        login_notes: Vec::new(),
+        notes: Vec::new(),
         when_busy: WhenBusy::Fail,
     })
 }

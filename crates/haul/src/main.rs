@@ -5,6 +5,7 @@
 mod allocator;
 mod args;
 mod completions;
+mod config;
 mod cookies;
 mod demo;
 mod exit;
@@ -28,19 +29,21 @@ mod values;
 
 use std::process::ExitCode;
 
-use crate::args::Command;
+use crate::args::{Command, Read};
+use crate::config::Environment;
 use crate::exit::{Exit, Problem};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
     allocator::tune();
     limits::raise();
-    let arguments = match args::parse(std::env::args_os()) {
-        Ok(arguments) => arguments,
+    let read = match args::read(std::env::args_os(), &Environment::of_process()) {
+        Ok(read) => read,
         Err(stop) => return stop.show().into(),
     };
-    let ended = match &arguments.command {
-        None => Settings::try_from(arguments.download).and_then(run::run),
+    let ended = match &read.arguments.command {
+        None => download(read),
+        Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::Results(recorded)) => recorded::print(recorded),
         Some(Command::Completions { shell }) => manual::completions(*shell),
@@ -52,6 +55,14 @@ fn main() -> ExitCode {
             problem.exit
         })
         .into()
+}
+
+fn download(read: Read) -> Result<Exit, Problem> {
+    let mut download = read.arguments.download;
+    download.hosts = read.configured.hosts;
+    let mut settings = Settings::try_from(download)?;
+    settings.notes.splice(0..0, read.configured.warnings);
+    run::run(settings)
 }
 
 impl From<Exit> for ExitCode {

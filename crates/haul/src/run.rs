@@ -26,10 +26,7 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         _ => Path::new(""),
     };
     let mut display = settings.display.reporter(&total, folder);
-    if let Some(note) = &settings.note {
-        display.notice(&Notice::Note(note));
-    }
-    for note in &settings.login_notes {
+    for note in &settings.notes {
         display.notice(&Notice::Note(note));
     }
     let runtime = runtime::Builder::new_current_thread()

@@ -12,6 +12,7 @@ use haulage::{
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
+use crate::config;
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
@@ -35,10 +36,8 @@ pub(crate) struct Settings {
     pub(crate) reader: Option<Reader>,
     /// Where its cookies are written.
     pub(crate) cookie_file: Option<CookieFile>,
-    /// What is said before the run, in one line.
-    pub(crate) note: Option<String>,
-    /// What is said about files with passwords.
-    pub(crate) login_notes: Vec<String>,
+    /// What is said before it begins, each a line.
+    pub(crate) notes: Vec<String>,
     /// What becomes of it while another run keeps it out.
     pub(crate) when_busy: WhenBusy,
 }
@@ -60,7 +59,9 @@ impl TryFrom<Download> for Settings {
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         let cookie_file = CookieFile::of(&options, &download)?;
-        let note = cookies::note(&options, &download).or_else(|| proxy::note(&options.route));
+        let cookies = cookies::note(&options, &download);
+        let notes = cookies.into_iter().chain(proxy::note(&options.route));
+        let notes = notes.filter(|_| !download.dry_run);
         Ok(Self {
             engine: engine(&download),
             options,
@@ -69,8 +70,7 @@ impl TryFrom<Download> for Settings {
             display: display(&download, Attended::now(uses_stdout)),
             results,
             reader,
-            note: note.filter(|_| !download.dry_run),
-            login_notes: logins::notes(&download),
+            notes: notes.chain(logins::notes(&download)).collect(),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -88,6 +88,7 @@ fn engine(download: &Download) -> EngineOptions {
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
     options.limit_rate = download.limit_rate.and_then(Rate::limit);
     options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
+    options.hosts = config::hosts::limits(&download.hosts);
     options
 }
 
@@ -151,6 +152,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
+    options.hosts = config::hosts::options(&download.hosts);
     cookies::give(&mut options, download)?;
     logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;

@@ -18,6 +18,7 @@ use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOpt
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
+use crate::config::{self, Configured, Environment, HostSection, Typed};
 use crate::exit::{Exit, Problem};
 use crate::habits;
 use crate::report;
@@ -62,9 +63,21 @@ pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
     0  every item is done, existed already, or has not changed
     1  the run finished, but some items failed
-    2  the command line or a list could not be used
+    2  the command line, the configuration or a list could not be used
     3  the destination could not be used; run the same command again to resume
   130  interrupted; run the same command again to resume";
+
+/// The help of `--config`.
+const CONFIG: &str = "Read default options from this TOML file [default: \
+    $XDG_CONFIG_HOME/haul/config.toml, or ~/.config/haul/config.toml]";
+const CONFIG_FORMAT: &str = "Its lines are options without their dashes: jobs = 8, robots = true, \
+    header = [\"X-A: 1\", \"X-B: 2\"]. A section [host.\"data.example.org\"], or \
+    [host.\"*.example.org\"], has per-host, delay and header for these hosts only; :PORT, or :* for \
+    any port, may follow the name, and https:// may precede it.";
+const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_ROBOTS=1. The \
+    command line counts more than the environment, and that more than the file. An option that may \
+    be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
+    the file turns on. haul config shows what counts.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -76,6 +89,12 @@ pub(crate) enum Command {
     /// results DIR --status failed --format text > failed.txt, and then haul -d DIR -i failed.txt
     /// --retry-failed all
     Results(Recorded),
+    /// Show the options of a command line, the environment and the configuration file
+    ///
+    /// Takes the options of a download, and downloads nothing. Each option is a line in the format
+    /// of the configuration file, with its origin behind it; what has its default is a comment.
+    /// Passwords, and headers that may contain one, are shown as "…".
+    Config(Box<Download>),
     /// Print the completion script for a shell
     Completions {
         /// The shell that reads the script
@@ -720,30 +739,97 @@ pub(crate) struct Download {
     /// Show every attempt and redirect, and the cause of each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with = "no_config",
+        help = CONFIG,
+        long_help = format!("{CONFIG}\n\n{CONFIG_FORMAT}\n\n{CONFIG_ORDER}"),
+        help_heading = "Configuration"
+    )]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, help_heading = "Configuration")]
+    pub(crate) no_config: bool,
+
+    /// What the configuration file has for some hosts.
+    #[arg(skip)]
+    pub(crate) hosts: Vec<HostSection>,
 }
 
-/// Reads the arguments of the process.
+impl Arguments {
+    /// Returns the options of a download, also if they are those of `haul config`.
+    pub(crate) fn into_download(self) -> Download {
+        match self.command {
+            Some(Command::Config(download)) => *download,
+            _ => self.download,
+        }
+    }
+}
+
+/// Arguments, with what is configured.
+pub(crate) struct Read {
+    pub(crate) arguments: Arguments,
+    pub(crate) command: clap::Command,
+    pub(crate) typed: Typed,
+    pub(crate) configured: Configured,
+}
+
+/// Reads arguments, and adds what is configured in the environment and in a file.
+pub(crate) fn read(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Read, Stop> {
+    let (mut command, mut typed) = typed(arguments)?;
+    let mut configured = Configured::default();
+    if matches!(typed.matches.subcommand_name(), None | Some("config")) {
+        (typed, configured) =
+            config::add(&mut command, typed, environment).map_err(Stop::Problems)?;
+    }
+    Ok(Read {
+        arguments: Arguments::from_arg_matches(&typed.matches)?,
+        command,
+        typed,
+        configured,
+    })
+}
+
+/// Reads arguments, without what is configured.
+#[cfg(test)]
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
+    let (_, typed) = typed(arguments)?;
+    Ok(Arguments::from_arg_matches(&typed.matches)?)
+}
+
+fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
     let mut command = Arguments::command();
     command.build();
-    let arguments = habits::translate(&command, arguments).map_err(Stop::Habits)?;
-    let matches = command.try_get_matches_from(arguments)?;
-    Ok(Arguments::from_arg_matches(&matches)?)
+    let translated = habits::translate(&command, arguments).map_err(Stop::Problems)?;
+    let matches = command.try_get_matches_from_mut(&translated.words)?;
+    let typed = Typed {
+        words: translated.words,
+        off: translated.off,
+        matches,
+    };
+    Ok((command, typed))
 }
 
 /// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Clap(clap::Error),
-    /// Options that haul does not have.
-    Habits(Vec<Problem>),
+    /// Options that haul does not have, or values that cannot be used.
+    Problems(Vec<Problem>),
 }
 
 impl Stop {
     /// Shows it, and returns the status to end with.
     pub(crate) fn show(&self) -> Exit {
         match self {
-            Self::Habits(problems) => {
+            Self::Problems(problems) => {
                 problems.iter().for_each(report::show);
                 Exit::Usage
             }

@@ -180,7 +180,7 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         },
         'D' if !after.stands_alone() => "--dump-header",
         'F' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => "--form",
-        'K' if !after.stands_alone() => "--config",
+        'K' if !after.stands_alone() => "-K FILE",
         'O' if names_file(after) => "-O FILE",
         'T' if number => "--read-timeout",
         'U' if value.is_some_and(is_login) => "-U LOGIN",

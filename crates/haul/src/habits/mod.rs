@@ -13,8 +13,19 @@ use std::ffi::OsString;
 use clap::Command;
 
 use self::own::Own;
+pub(crate) use self::own::UNSAFE;
+pub(crate) use self::similar::meant;
 use self::table::{Answer, Habit, Takes};
 use crate::exit::Problem;
+
+/// A command line that clap can read.
+#[derive(Debug, Default)]
+pub(crate) struct Translated {
+    /// The program, and what follows it.
+    pub(crate) words: Vec<OsString>,
+    /// The names of switches of haul's own that are turned off, as in `--robots=false`.
+    pub(crate) off: Vec<String>,
+}
 
 /// Returns the command line as clap is to read it.
 ///
@@ -23,7 +34,7 @@ use crate::exit::Problem;
 pub(crate) fn translate(
     command: &Command,
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<Vec<OsString>, Vec<Problem>> {
+) -> Result<Translated, Vec<Problem>> {
     let mut typed = arguments.into_iter().collect::<Vec<_>>().into_iter();
     let program = typed.next();
     let subcommand = typed
@@ -39,12 +50,16 @@ pub(crate) fn translate(
             |subcommand| format!("haul {} --help", subcommand.get_name()),
         ),
         kept: program.into_iter().collect(),
+        off: Vec::new(),
         problems: Vec::new(),
         left: typed,
     };
     scan.all();
     if scan.problems.is_empty() {
-        Ok(scan.kept)
+        Ok(Translated {
+            words: scan.kept,
+            off: scan.off,
+        })
     } else {
         Err(scan.problems)
     }
@@ -57,6 +72,7 @@ struct Scan {
     /// The command that lists the options.
     help: String,
     kept: Vec<OsString>,
+    off: Vec<String>,
     problems: Vec<Problem>,
     left: std::vec::IntoIter<OsString>,
 }
@@ -100,8 +116,14 @@ impl Scan {
     fn own_long(&mut self, typed: &str, takes: Takes, inline: Option<&str>) {
         match (takes, inline) {
             // `--quiet=true` is aria2c's way to write a switch.
-            (Takes::Nothing, None | Some("true")) => self.kept.push(typed.into()),
-            (Takes::Nothing, Some("false")) => {}
+            (Takes::Nothing, None | Some("true")) => {
+                self.off.retain(|off| off != &typed[2..]);
+                self.kept.push(typed.into());
+            }
+            (Takes::Nothing, Some("false")) => {
+                self.kept.retain(|word| word != typed);
+                self.off.push(typed[2..].to_owned());
+            }
             (_, Some(value)) => self.kept.push(format!("{typed}={value}").into()),
             (Takes::Value, None) => {
                 self.kept.push(typed.into());
@@ -191,7 +213,7 @@ impl Scan {
             } else if let Some(positive) = positive
                 && self.own.long(positive).is_some()
             {
-                problem.hint(format!("leave --{positive} out to turn it off"))
+                problem.hint(format!("write --{positive}=false to turn it off"))
             } else {
                 problem.hint(format!("{} lists the options", self.help))
             });

@@ -6,7 +6,7 @@ use super::similar::meant;
 use super::table::Takes;
 
 /// Options that make a download less safe: never suggested, only taken when they are typed in full.
-const UNSAFE: [&str; 2] = ["insecure", "allow-downgrade"];
+pub(crate) const UNSAFE: [&str; 2] = ["insecure", "allow-downgrade"];
 
 /// The options of one command.
 pub(super) struct Own {

@@ -3,7 +3,7 @@
 /// Returns the option that differs from `typed` by a typing error, or the only one whose last word
 /// it cuts short. `None` when there is none, since a guess at what another word means would
 /// mislead: `--retry` is not `--retry-failed`.
-pub(super) fn meant<'a>(
+pub(crate) fn meant<'a>(
     typed: &str,
     options: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {

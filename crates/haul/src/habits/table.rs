@@ -124,7 +124,7 @@ const DNS: &str = "haul uses the system's resolver; --resolve HOST:PORT:ADDRESS 
 const INTERFACES: &str =
     "haul chooses the local port itself; --interface chooses the address or interface";
 const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers; --tls-max 1.2 or --tlsv1.3 allows only one of them";
-const CONFIG: &str = "haul does not read configuration files yet";
+const CONFIG: &str = "haul reads a TOML file of its own: --config FILE";
 const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
 const METALINK: &str =
     "haul does not read Metalink files yet; in a list, mirrors and checksums follow the URL";
@@ -173,7 +173,7 @@ const HABITS: &[Habit] = &[
     accept(&["--tlsv1", "--tlsv1.2", "--ssl", "--ssl-reqd", "--check-certificate", "--check-hostname"]),
     accept(&["--retry-connrefused", "--retry-all-errors", "--retry-on-host-error"]),
     accept(&["--no-directories", "--no-host-directories", "--no-parent"]),
-    accept(&["--no-netrc", "--no-conf", "--no-config", "--no-iri", "--no-cookies", "--keep-session-cookies", "--proxy-basic"]),
+    accept(&["--no-netrc", "--no-iri", "--no-cookies", "--keep-session-cookies", "--proxy-basic"]),
     accept(&["--no-buffer", "--tcp-nodelay", "--styled-output", "--keepalive", "--http-keep-alive"]),
     accept(&["--enable-http-keep-alive", "--enable-http-pipelining", "--enable-color", "--human-readable"]),
     accept(&["--parameterized-uri", "--reuse-uri", "--dns-caching", "--async-dns", "--deferred-input"]),
@@ -343,11 +343,11 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--server-stat-of", "--server-stat-if", "--max-download-result"], SESSION)),
     tell(&["--check-integrity", "--hash-check-only"], "haul reads existing files when they have a checksum: --checksum ALGO=HEX"),
     valued(tell(&["--on-download-complete", "--on-download-error", "--on-download-start", "--on-download-stop", "--execute"], COMMANDS)),
-    valued(tell(&["--config", "--conf-path"], CONFIG)),
+    valued(tell(&["-K FILE", "--conf-path"], CONFIG)),
     tell(&["--enable-rpc", "--rpc-listen-all"], DAEMON),
     valued(tell(&["--rpc-secret", "--rpc-listen-port", "--rpc-user", "--rpc-passwd"], DAEMON)),
     valued(tell(&["--warc-file"], WARC)),
-    tell(&["--disable"], "haul does not read configuration files; leave it out"),
+    same(&["--disable", "--no-conf"], "--no-config"),
     tell(&["--manual"], "haul man prints the manual page"),
 
     // Letters that mean several things, and wget's pairs of letters: `letters` decides between

@@ -18,7 +18,7 @@ fn accepted(line: &str) -> Download {
 
 /// Returns what a refused line says: each answer, with its hint.
 fn answers(line: &str) -> Vec<String> {
-    let Err(Stop::Habits(problems)) = args::parse(words(line)) else {
+    let Err(Stop::Problems(problems)) = args::parse(words(line)) else {
         panic!("{line} was not answered");
     };
     let text = |problem: crate::exit::Problem| match problem.hint {
@@ -278,7 +278,7 @@ fn typing_errors_are_told_apart_from_other_words() {
             "--frobnicate http://a/",
             "there is no option --frobnicate; haul --help lists",
         ),
-        ("--no-compressed http://a/", "leave --compressed out"),
+        ("--no-compressed http://a/", "--compressed=false"),
         ("-y2z http://a/", "--lowest-speed"),
         ("-= http://a/", "there is no option -="),
         ("-ä http://a/", "there is no option -ä"),
@@ -313,7 +313,7 @@ fn no_answer_names_a_less_secure_setting() {
 
 fn answers_of(name: &str) -> Vec<String> {
     match args::parse(words(&format!("{name} 1 http://a/"))) {
-        Err(Stop::Habits(problems)) => problems
+        Err(Stop::Problems(problems)) => problems
             .into_iter()
             .map(|problem| problem.message)
             .collect(),

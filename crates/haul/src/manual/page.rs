@@ -8,7 +8,12 @@ use super::roff::{escaped, paragraph};
 use crate::args::{EXAMPLES, EXIT_STATUS};
 
 /// What is written to the disk besides the files themselves.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
+    (
+        "~/.config/haul/config.toml",
+        "Default options, if $XDG_CONFIG_HOME does not name another folder than ~/.config: see \
+         --config.",
+    ),
     (
         "DIR/.haul/",
         "Incomplete data, and what a later run needs to know. After a run of URLs it is removed when \
@@ -22,7 +27,18 @@ const FILES: [(&str, &str); 3] = [
     ("DIR/.haul/part/", "Files that are not complete yet."),
 ];
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
+    (
+        "HAUL_JOBS, HAUL_PER_HOST, ...",
+        "Default options: HAUL_ and the name of the option in capital letters, with _ for each - and \
+         dot. They count more than the configuration file. 1, true and yes turn an option without a \
+         value on; 0, false and no turn it off. Of an option that may be repeated each line is a \
+         value. An empty variable counts as not set; one that is no option is an error.",
+    ),
+    (
+        "HAUL_CONFIG, HAUL_NO_CONFIG",
+        "Another configuration file, or with 1 none: as --config and --no-config.",
+    ),
     (
         "TERM, NO_COLOR, COLUMNS",
         "Tell how help and progress are drawn. With TERM=dumb there is no progress bar.",
@@ -55,7 +71,7 @@ pub(super) fn page(command: &Command) -> String {
     options(&mut page, command);
     section(&mut page, "COMMANDS");
     for subcommand in command.get_subcommands().filter(|each| !each.is_hide_set()) {
-        subcommand_of(&mut page, subcommand);
+        subcommand_of(&mut page, command, subcommand);
     }
     closing(&mut page);
     page
@@ -201,10 +217,20 @@ fn option(page: &mut String, argument: &Arg) {
     }
 }
 
-fn subcommand_of(page: &mut String, subcommand: &Command) {
-    let operand = subcommand
-        .get_arguments()
-        .find(|argument| argument.is_positional());
+fn subcommand_of(page: &mut String, command: &Command, subcommand: &Command) {
+    // What means the same as in a download is not told again.
+    let is_told = |argument: &&Arg| {
+        let same = |other: &Arg| {
+            other.get_id() == argument.get_id() && help_of(other) == help_of(argument)
+        };
+        command.get_arguments().any(same)
+    };
+    let own = || {
+        subcommand
+            .get_arguments()
+            .filter(|argument| !is_told(argument))
+    };
+    let operand = own().find(|argument| argument.is_positional());
     let operand = operand
         .and_then(|operand| operand.get_value_names()?.first().map(ToString::to_string))
         .unwrap_or_default();
@@ -216,7 +242,7 @@ fn subcommand_of(page: &mut String, subcommand: &Command) {
     for text in text_of(about).split("\n\n") {
         paragraph(page, text);
     }
-    for argument in subcommand.get_arguments() {
+    for argument in own() {
         let is_help = matches!(argument.get_id().as_str(), "help" | "version");
         if argument.is_positional() && !argument.get_possible_values().is_empty() {
             let values = argument.get_possible_values();

@@ -6,6 +6,7 @@
 )]
 
 mod addresses;
+mod config;
 mod cookies;
 mod credentials;
 mod demo;
@@ -129,9 +130,15 @@ impl Place {
         } else {
             Command::new(haul)
         };
+        // Not the configuration of whoever runs the tests.
+        let configured = std::env::vars_os().map(|(name, _)| name);
+        for name in configured.filter(|name| name.as_encoded_bytes().starts_with(b"HAUL_")) {
+            command.env_remove(name);
+        }
         command
             .args(arguments)
             .current_dir(self.path())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
             .env_remove("http_proxy")
             .env_remove("https_proxy")
             .env_remove("HTTPS_PROXY")

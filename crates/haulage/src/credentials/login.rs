@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `Authorization` of the row | the origin of the URL as given |
 //! | userinfo of a URL | its origin: that of a row, of a mirror, or of a redirect |
+//! | `Authorization` for some hosts | these hosts |
 //! | `Authorization` of the run, `-u`, a token | the origin of the URL as given |
 //! | a machine of a netrc file | each origin whose host has that name (curl CVE-2024-11053) |
 //! | the `default` of a netrc file | the origin of the URL as given |
@@ -34,6 +35,8 @@ pub(crate) struct Place<'a> {
     pub(crate) in_url: Option<&'a Credentials>,
     /// Its row has an `Authorization`.
     pub(crate) has_own_header: bool,
+    /// An `Authorization` was given for its host.
+    pub(crate) has_host_header: bool,
 }
 
 /// What a request logs in with.
@@ -60,6 +63,9 @@ pub(crate) enum Source {
 /// Returns what a request logs in with. `logins` are those of its run, if there are any.
 pub(crate) fn choose<'a>(logins: Option<&'a Logins>, place: Place<'a>) -> Login<'a> {
     if place.at_home && place.has_own_header {
+        return Login::Header;
+    }
+    if place.in_url.is_none() && place.has_host_header {
         return Login::Header;
     }
     match (logins, place.in_url) {
@@ -135,6 +141,7 @@ mod tests {
             at_home,
             in_url: None,
             has_own_header: false,
+            has_host_header: false,
         }
     }
 

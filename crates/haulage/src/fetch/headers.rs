@@ -1,5 +1,8 @@
 //! What a request says of us: pure decisions about headers and credentials.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{
@@ -15,7 +18,7 @@ use crate::credentials::bearer::BearerFile;
 use crate::credentials::login::{self, Login, Logins, Source};
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
-use crate::options::{ContentEncoding, RunOptions};
+use crate::options::{ContentEncoding, HostOptions, RunOptions};
 use crate::plan::coding::ACCEPTED;
 
 /// Headers that tell nothing about the user, so that any origin may have them. Whatever else was
@@ -40,6 +43,8 @@ pub(crate) struct Headers {
     elsewhere: Option<HeaderMap>,
     /// `None` if none were given.
     logins: Option<Box<Logins>>,
+    /// For some hosts alone, those with the narrowest patterns first.
+    hosts: Box<[HostOptions]>,
 }
 
 impl Headers {
@@ -77,11 +82,33 @@ impl Headers {
             bearer: options.bearer.clone(),
             netrc: options.netrc.clone(),
         };
+        let has_headers = |host: &&HostOptions| !host.headers.is_empty();
+        let mut hosts: Vec<_> = options.hosts.iter().filter(has_headers).cloned().collect();
+        hosts.sort_by_key(|host| Reverse(host.hosts.rank()));
         Ok(Self {
             own,
             elsewhere,
             logins: (!logins.are_none()).then(|| Box::new(logins)),
+            hosts: hosts.into(),
         })
+    }
+
+    /// Returns the headers that are for the host of a URL alone; `None` if there are none.
+    fn of_host(&self, url: &HttpUrl) -> Option<Cow<'_, HeaderMap>> {
+        let mut matching = self.hosts.iter().filter(|host| host.hosts.matches(url));
+        let mut headers = Cow::Borrowed(&matching.next()?.headers);
+        for wider in matching {
+            let added: Vec<_> = wider
+                .headers
+                .iter()
+                .filter(|(name, _)| !headers.contains_key(*name))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            for (name, value) in added {
+                headers.to_mut().append(name, value);
+            }
+        }
+        Some(headers)
     }
 
     /// Returns the file with the run's token, if there is one.
@@ -107,6 +134,9 @@ impl Headers {
             in_url,
             has_own_header: target
                 .headers
+                .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
+            has_host_header: self
+                .of_host(target.url())
                 .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
         };
         login::choose(self.logins.as_deref(), place)
@@ -140,6 +170,7 @@ impl Headers {
                 Some(elsewhere) if !at_home => elsewhere,
                 _ => &self.own,
             },
+            of_host: self.of_host(target.url()),
             given: target.headers,
             at_home,
             authorization,
@@ -166,6 +197,8 @@ pub(crate) fn place<'a>(target: &RequestTarget<'a>) -> (bool, Option<&'a Credent
 pub(crate) struct RequestHeaders<'a> {
     host: &'a HeaderValue,
     common: &'a HeaderMap,
+    /// For its host alone.
+    of_host: Option<Cow<'a, HeaderMap>>,
     /// Given for its row alone.
     given: Option<&'a HeaderMap>,
     /// It goes to the origin of the URL as given.
@@ -182,6 +215,8 @@ impl RequestHeaders<'_> {
         if let Some(jar) = jar {
             let given = self.given.filter(|_| self.at_home);
             let by_hand = given.and_then(|given| given.get(COOKIE));
+            let of_host = self.of_host.as_ref();
+            let by_hand = by_hand.or_else(|| of_host?.get(COOKIE));
             let by_hand = by_hand.or_else(|| self.common.get(COOKIE));
             self.cookie = jar.cookie_for(url, by_hand);
         }
@@ -197,7 +232,19 @@ impl RequestHeaders<'_> {
         let common = self.common.iter().filter(|(name, _)| {
             let is_replaced = self.is_replaced(name)
                 || self.authorization.is_some() && *name == AUTHORIZATION
-                || self.given.is_some_and(|given| given.contains_key(*name));
+                || self.given.is_some_and(|given| given.contains_key(*name))
+                || self
+                    .of_host
+                    .as_ref()
+                    .is_some_and(|own| own.contains_key(*name));
+            !is_replaced
+        });
+        let of_host = self.of_host.as_deref().into_iter().flatten();
+        let of_host = of_host.filter(|(name, _)| {
+            let is_replaced = self.is_replaced(name)
+                || self.authorization.is_some() && *name == AUTHORIZATION
+                || self.sends_given(name)
+                    && self.given.is_some_and(|given| given.contains_key(*name));
             !is_replaced
         });
         let is_given = |name: &HeaderName| self.given.is_some_and(|own| own.contains_key(name));
@@ -205,15 +252,22 @@ impl RequestHeaders<'_> {
             // Elsewhere it is that of a hop.
             !self.at_home || !is_given(&AUTHORIZATION)
         });
-        let given = self.given.into_iter().flatten().filter(|(name, _)| {
-            let may_be_sent = self.at_home || HARMLESS.contains(name);
-            may_be_sent && !self.is_replaced(name)
-        });
+        let given = self
+            .given
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| self.sends_given(name) && !self.is_replaced(name));
         common
+            .chain(of_host)
             .chain(given)
             .chain(authorization.map(|value| (&AUTHORIZATION, value)))
             .chain(self.cookie.iter().map(|value| (&COOKIE, value)))
             .chain(self.conditions)
+    }
+
+    /// Returns whether a header of its row may be sent where it goes.
+    fn sends_given(&self, name: &HeaderName) -> bool {
+        self.at_home || HARMLESS.contains(name)
     }
 
     /// Returns whether what this request alone sends takes the place of a header.
@@ -351,6 +405,56 @@ mod tests {
         let headers = of(&secretive(), &given, None, Some(&own));
         assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
         assert_eq!(headers[AUTHORIZATION], "Basic dTpw");
+    }
+
+    #[test]
+    fn headers_of_a_host_go_there_at_any_hop_and_nowhere_else() {
+        let mut options = RunOptions::new(".");
+        options
+            .headers
+            .insert("x-api-key", HeaderValue::from_static("all"));
+        for (hosts, fields) in [
+            (
+                "*.example",
+                &[("x-api-key", "wide"), ("x-wide", "wide")][..],
+            ),
+            ("b.example", &[("x-api-key", "b"), ("authorization", "b")]),
+        ] {
+            let mut host = HostOptions::new(hosts.parse().unwrap());
+            for (name, value) in fields {
+                host.headers.append(*name, HeaderValue::from_static(value));
+            }
+            options.hosts.push(host);
+        }
+        let headers = Headers::new(&options).unwrap();
+        let own = Credentials {
+            user: "u".into(),
+            password: "p".into(),
+        };
+        let (home, b, other) = (
+            url("http://a.test/"),
+            url("http://b.example/"),
+            url("http://b.example:81/"),
+        );
+        let shown = |map: &HeaderMap| {
+            ["x-api-key", "x-wide", "authorization"].map(|name| {
+                let values: Vec<_> = map.get_all(name).iter().collect();
+                assert!(values.len() < 2, "{name}: {values:?}");
+                values
+                    .first()
+                    .map(|value| value.to_str().unwrap().to_owned())
+            })
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let at_home = of(&headers, &home, None, None);
+        assert_eq!(shown(&at_home), [some("all"), None, None]);
+        let led_to = of(&headers, &home, Some((&b, None)), Some(&own));
+        assert_eq!(shown(&led_to), [some("b"), some("wide"), some("b")]);
+        let with_login = of(&headers, &b, None, Some(&own));
+        let basic = some("Basic dTpw");
+        assert_eq!(shown(&with_login), [some("b"), some("wide"), basic]);
+        let elsewhere = of(&headers, &b, Some((&other, None)), None);
+        assert_eq!(shown(&elsewhere), [None, None, None]);
     }
 
     #[test]

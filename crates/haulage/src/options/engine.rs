@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::RunOptions;
+use super::{HostLimits, RunOptions};
 use crate::error::{Error, ErrorKind};
 
 /// What can be chosen about an engine. It holds for all its runs together.
@@ -37,6 +37,8 @@ pub struct EngineOptions {
     pub limit_rate: Option<NonZeroU64>,
     /// The same from each host.
     pub limit_rate_per_host: Option<NonZeroU64>,
+    /// What is different for some hosts.
+    pub hosts: Vec<HostLimits>,
     /// Network threads; `None` chooses by the machine.
     pub threads: Option<usize>,
 }
@@ -65,7 +67,7 @@ impl EngineOptions {
         if self.delay > RunOptions::LONGEST_WAIT {
             return refuse("a delay of more than a year is none; choose a shorter one");
         }
-        Ok(())
+        self.hosts.iter().try_for_each(HostLimits::validate)
     }
 }
 
@@ -78,6 +80,7 @@ impl Default for EngineOptions {
             delay: Duration::ZERO,
             limit_rate: None,
             limit_rate_per_host: None,
+            hosts: Vec::new(),
             threads: None,
         }
     }

@@ -2,6 +2,7 @@
 //! own.
 
 mod engine;
+mod host;
 mod interface;
 mod network;
 pub(crate) mod proxies;
@@ -26,6 +27,7 @@ use crate::priority::Priority;
 use crate::sync::lock;
 
 pub use self::engine::EngineOptions;
+pub use self::host::{HostLimits, HostOptions, HostPattern};
 pub use self::interface::Interface;
 pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
@@ -92,6 +94,8 @@ pub struct RunOptions {
     /// Sent with each request to the origin of the URL as given. At another origin only those that
     /// tell nothing about the user go along.
     pub headers: HeaderMap,
+    /// What is different for some hosts.
+    pub hosts: Vec<HostOptions>,
     /// The `User-Agent` of each request; `None` sends none.
     pub user_agent: Option<HeaderValue>,
     /// Logs in at the origin of each URL as given, unless the URL has its own: with HTTP Basic, or
@@ -185,6 +189,7 @@ impl RunOptions {
             plain_http: PlainHttp::AsGiven,
             route: Route::default(),
             headers: HeaderMap::new(),
+            hosts: Vec::new(),
             user_agent: Some(HeaderValue::from_static(Self::DEFAULT_USER_AGENT)),
             credentials: None,
             cookies: None,
@@ -256,6 +261,7 @@ impl RunOptions {
                 format!("the header {name} is haul's own to send with --exists refresh"),
             ));
         }
+        self.hosts.iter().try_for_each(HostOptions::validate)?;
         self.headers.keys().try_for_each(check_header)
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::health::Health;
 use super::held::Held;
+use super::host_caps::HostCaps;
 use super::limit::ANSWER;
 use super::limit::Limit;
 use super::lines::Lines;
@@ -106,6 +107,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) trouble: Option<WaitReason>,
     pub(super) silence: Silence,
     pub(super) held: Held,
+    pub(super) caps: HostCaps,
     pub(super) limit: Limit,
     pub(super) pace: Pace,
     /// The least time between two requests.
@@ -133,7 +135,13 @@ pub(super) struct Host<W, L, S> {
 }
 
 impl<W, L, S> Host<W, L, S> {
-    pub(super) fn new(key: Arc<str>, protocol: Protocol, limit: Limit, patience: Duration) -> Self {
+    pub(super) fn new(
+        key: Arc<str>,
+        protocol: Protocol,
+        caps: HostCaps,
+        limit: Limit,
+        patience: Duration,
+    ) -> Self {
         Self {
             key,
             queue: Lines::new(),
@@ -149,6 +157,7 @@ impl<W, L, S> Host<W, L, S> {
             trouble: None,
             silence: Silence::default(),
             held: Held::default(),
+            caps,
             limit,
             pace: Pace::default(),
             delay: Duration::ZERO,

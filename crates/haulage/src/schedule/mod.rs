@@ -13,6 +13,7 @@ mod gates;
 mod health;
 mod held;
 mod host;
+mod host_caps;
 pub(crate) mod key;
 mod later;
 mod limit;
@@ -37,6 +38,7 @@ use self::climb::Climb;
 use self::gates::Gates;
 use self::held::Held;
 use self::host::Host;
+use self::host_caps::HostCaps;
 use self::later::{Due, Later};
 use self::limit::Limit;
 use self::lines::Lines;
@@ -46,6 +48,7 @@ use crate::meter::Meter;
 
 pub(crate) use self::adapt::{News, Seen};
 pub(crate) use self::host::{Protocol, Way};
+pub(crate) use self::host_caps::OwnCaps;
 pub(crate) use self::limit::first;
 pub(crate) use self::members::Taken;
 pub(crate) use self::runs::RunId;
@@ -220,7 +223,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// A host is to be left alone for so long between two requests, or for as long as all are.
     pub(crate) fn keep_delay(&mut self, id: HostId, delay: Duration) {
-        self.hosts[id.0].delay = delay.max(self.caps.delay);
+        let host = &mut self.hosts[id.0];
+        host.delay = delay.max(host.caps.delay);
     }
 
     /// When a lane may send the request that it has ready.
@@ -483,7 +487,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
         let host = &mut self.hosts[id.0];
         if protocol == Protocol::Exclusive {
-            host.limit.set_most(self.caps.per_host);
+            host.limit.set_most(host.caps.per_host);
         } else if protocol == Protocol::Shared {
             host.limit.shares_a_connection();
         }
@@ -519,10 +523,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if let Some(&id) = self.by_key.get(key) {
             return id;
         }
-        let limit = Limit::new(self.caps.start, self.caps.per_host, now());
+        let caps = HostCaps::from(&self.caps);
+        let limit = Limit::new(caps.start, caps.per_host, now());
         let key: Arc<str> = key.into();
         let patience = first_patience(self.most_unproven());
-        let mut host = Host::new(Arc::clone(&key), protocol, limit, patience);
+        let mut host = Host::new(Arc::clone(&key), protocol, caps, limit, patience);
         if self.connects_ahead {
             host.ahead.left = self.caps.per_host;
         }
@@ -535,8 +540,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Lets a host begin with this many requests, of which nothing is known yet.
     pub(crate) fn start_with(&mut self, id: HostId, start: usize, now: Instant) {
-        let limit = Limit::new(start, self.caps.per_host, now);
-        self.hosts[id.0].limit = limit;
+        let host = &mut self.hosts[id.0];
+        host.limit = Limit::new(start, host.caps.per_host, now);
     }
 
     /// Lines a host up for a turn, if it could use one.

@@ -34,7 +34,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let streams = host
             .streams_each
             .saturating_mul(host.shared_all().len().max(1));
-        let most = streams.min(self.caps.streams);
+        let most = streams.min(host.caps.streams);
         if host.limit.most() != most {
             host.limit.set_most(most);
             self.offer(id);
@@ -70,7 +70,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         // Requests that are spread over time are meant to be few.
         let is_paced = host.limit.now() <= 1 || !host.delay.is_zero();
         let is_calm = host.limit.is_calm(now);
-        let is_full = host.limit.now() >= all_streams && all_streams < self.caps.streams;
+        let is_full = host.limit.now() >= all_streams && all_streams < host.caps.streams;
         host.spread.look(Now {
             time: now,
             trip: path.round_trip,
@@ -78,7 +78,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             has_reason: is_calm && (path.is_lossy || is_full),
             is_used: !is_paced && open > 0 && host.is_used(),
             open,
-            most: self.caps.per_host,
+            most: host.caps.per_host,
         });
         if host.spread.wanted() < open {
             host.keep_shared(host.spread.wanted());

@@ -22,6 +22,7 @@ mod floods;
 mod folders;
 mod framing;
 mod heads;
+mod host_options;
 mod idle;
 mod large;
 mod limits;

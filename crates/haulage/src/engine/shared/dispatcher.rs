@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::descriptors::within_limits;
 use super::handover::{First, LaneHandle, OpenLane};
+use super::host_limits::OwnLimits;
 use super::in_flight::InFlight;
 use super::robots::RobotsGate;
 use super::routes::Routes;
@@ -75,7 +76,8 @@ pub(crate) struct Dispatcher<W> {
     /// The clock sleeps until it is woken: nothing is in flight.
     clock_sleeps: AtomicBool,
     robots: Arc<RobotsGate<W>>,
-    /// Each host is left alone between two requests.
+    own_limits: OwnLimits,
+    /// Hosts are left alone between two requests.
     has_delay: bool,
 }
 
@@ -98,6 +100,7 @@ impl<W: Dispatched> Dispatcher<W> {
             idle: options.jobs.saturating_mul(IDLE_PER_JOB),
             delay: options.delay,
         });
+        let own_limits = OwnLimits::new(options.hosts.clone());
         Self {
             schedule: Mutex::new(Schedule::new(caps, total, Instant::now()).connecting_ahead()),
             workers,
@@ -109,7 +112,8 @@ impl<W: Dispatched> Dispatcher<W> {
             hooks,
             clock_sleeps: AtomicBool::new(false),
             robots,
-            has_delay: !options.delay.is_zero(),
+            has_delay: !options.delay.is_zero() || own_limits.have_delay(),
+            own_limits,
         }
     }
 
@@ -319,12 +323,17 @@ impl<W: Dispatched> Dispatcher<W> {
         let key = key::of(connector.route(), origin::key(url));
         let host = schedule.host(&key, protocol, Instant::now);
         if schedule.hosts() > hosts {
+            let own = self.own_limits.of(url);
+            if let Some(own) = own {
+                schedule.give_caps(host, own, Instant::now());
+            }
             if http == HttpVersion::Http2PriorKnowledge {
                 // One connection is enough.
                 schedule.open_none_ahead(host);
             }
             if work.split() > RunOptions::DEFAULT_SPLIT {
-                let start = schedule::first(self.per_host, work.split());
+                let per_host = own.and_then(|own| own.per_host).or(self.per_host);
+                let start = schedule::first(per_host, work.split());
                 schedule.start_with(host, start, Instant::now());
             }
             if let Some(most) = self.per_proxy

@@ -4,6 +4,7 @@
 pub(crate) mod descriptors;
 pub(crate) mod dispatcher;
 pub(crate) mod handover;
+pub(crate) mod host_limits;
 pub(crate) mod in_flight;
 pub(crate) mod robots;
 pub(crate) mod routes;

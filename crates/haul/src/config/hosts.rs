@@ -1,0 +1,184 @@
+//! Options for some hosts: the sections of the configuration file.
+//!
+//! What is given on the command line, or in the environment, counts more than a section.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use clap::{Command, FromArgMatches as _};
+use haulage::{HostLimits, HostOptions, HostPattern};
+use http::HeaderName;
+use http::header::{AUTHORIZATION, USER_AGENT};
+
+use super::effective::Level;
+use super::file::Section;
+use super::keys::Keys;
+use super::setting::{Setting, Source, Value};
+use super::{Configured, Typed, problem};
+use crate::args::{Arguments, Download};
+use crate::exit::Problem;
+
+/// Options that a section may have.
+const OPTIONS: [&str; 3] = ["per-host", "delay", "header"];
+
+/// What is different for some hosts.
+pub(crate) struct HostSection {
+    pub(super) hosts: HostPattern,
+    pub(super) source: Source,
+    pub(super) settings: Vec<Setting>,
+    /// What its options are: of all others it has the defaults.
+    options: Box<Download>,
+}
+
+impl fmt::Debug for HostSection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "HostSection({}, …)", self.hosts)
+    }
+}
+
+/// Checks the sections of a file, and leaves out what counts less than the command line and the
+/// environment.
+///
+/// # Errors
+/// One problem for each value that cannot be used.
+pub(super) fn read(
+    command: &mut Command,
+    sections: Vec<Section>,
+    typed: &Typed,
+    configured: &Configured,
+) -> Result<Vec<HostSection>, Vec<Problem>> {
+    let mut read = Vec::new();
+    let mut problems = Vec::new();
+    let stronger = Stronger::than_a_file(&Keys::of(command), typed, configured)?;
+    for section in sections {
+        match HostSection::read(command, section, &stronger) {
+            Ok(section) => read.push(section),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(problems)
+    }
+}
+
+impl HostSection {
+    fn read(
+        command: &mut Command,
+        section: Section,
+        stronger: &Stronger,
+    ) -> Result<Self, Vec<Problem>> {
+        let source = section.source;
+        let hosts = section
+            .hosts
+            .parse::<HostPattern>()
+            .map_err(|error| vec![Problem::usage(format!("{source}: {error}"))])?;
+        let misplaced = section
+            .settings
+            .iter()
+            .find(|setting| !OPTIONS.contains(&&*setting.key.long));
+        if let Some(setting) = misplaced {
+            let what = format!(
+                "{}: \"{}\" is for all hosts",
+                setting.source, setting.key.long
+            );
+            let hint = format!(
+                "put it above the sections; one for some hosts may have {}",
+                OPTIONS.join(", ")
+            );
+            return Err(vec![Problem::usage(what).hint(hint)]);
+        }
+        let mut settings = Level::check(command, section.settings)?.into_settings();
+        settings.retain(|setting| !stronger.options.contains(&setting.key.long));
+        for setting in &mut settings {
+            if let ("header", Value::Texts(headers)) = (&*setting.key.long, &mut setting.value) {
+                headers.retain(|header| !stronger.has_header(header));
+            }
+        }
+        let words = std::iter::once("haul".into()).chain(settings.iter().flat_map(Setting::words));
+        let words: Vec<_> = words.collect();
+        let options = command
+            .try_get_matches_from_mut(words)
+            .and_then(|matches| Arguments::from_arg_matches(&matches))
+            .map_err(|error| problem(&error))?
+            .into_download();
+        Ok(Self {
+            hosts,
+            source,
+            settings,
+            options: Box::new(options),
+        })
+    }
+}
+
+/// What counts more than a section.
+struct Stronger {
+    options: Vec<String>,
+    headers: Vec<HeaderName>,
+}
+
+impl Stronger {
+    fn than_a_file(
+        keys: &Keys,
+        typed: &Typed,
+        configured: &Configured,
+    ) -> Result<Self, Vec<Problem>> {
+        let is_stronger = |long: &str| {
+            let found = configured
+                .settings
+                .iter()
+                .find(|setting| setting.key.long == long);
+            match found {
+                Some(setting) => matches!(setting.source, Source::Variable(_)),
+                None => keys.iter().any(|key| key.long == long && typed.has(key)),
+            }
+        };
+        let single = OPTIONS
+            .into_iter()
+            .filter(|long| *long != "header" && is_stronger(long));
+        let options = single.map(str::to_owned).collect();
+        let mut headers = Vec::new();
+        if is_stronger("header") {
+            let given = Arguments::from_arg_matches(&typed.matches);
+            let given = given.map_err(|error| problem(&error))?.into_download();
+            headers.extend(given.headers.into_iter().map(|header| header.name));
+        }
+        headers.extend(is_stronger("user").then_some(AUTHORIZATION));
+        headers.extend(is_stronger("user-agent").then_some(USER_AGENT));
+        Ok(Self { options, headers })
+    }
+
+    /// Returns whether there is a header with the name of this one, which is as it was written.
+    fn has_header(&self, header: &OsStr) -> bool {
+        let header = header.to_string_lossy();
+        let name = header.split([':', ';']).next().unwrap_or_default().trim();
+        self.headers
+            .iter()
+            .any(|known| known.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Returns what an engine may ask of the hosts of sections.
+pub(crate) fn limits(sections: &[HostSection]) -> Vec<HostLimits> {
+    let limits = sections.iter().map(|section| {
+        let mut limits = HostLimits::new(section.hosts.clone());
+        limits.per_host = section.options.per_host;
+        limits.delay = section.options.delay.map(|delay| delay.0);
+        limits
+    });
+    limits.collect()
+}
+
+/// Returns what a run sends to the hosts of sections.
+pub(crate) fn options(sections: &[HostSection]) -> Vec<HostOptions> {
+    let options = sections.iter().map(|section| {
+        let mut options = HostOptions::new(section.hosts.clone());
+        for header in &section.options.headers {
+            let value = header.value.clone();
+            options.headers.append(header.name.clone(), value);
+        }
+        options
+    });
+    options.collect()
+}

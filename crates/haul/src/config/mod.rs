@@ -1,0 +1,109 @@
+//! The options that are not given on the command line: those of the environment (`HAUL_JOBS`) and
+//! of the configuration file. A value on the command line counts more than one of the environment,
+//! that more than one of the file, and that more than the default.
+//!
+//! Such a value becomes a word like those that are typed (`--jobs=8`), which stands before them.
+//! So every option can be configured, and is checked, without any code of its own.
+
+mod effective;
+mod environment;
+mod file;
+pub(crate) mod hosts;
+mod keys;
+mod setting;
+mod show;
+
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, FromArgMatches as _};
+
+use self::effective::{Level, merge};
+pub(crate) use self::environment::Environment;
+use self::file::File;
+pub(crate) use self::hosts::HostSection;
+use self::keys::{Key, Keys};
+use self::setting::Setting;
+pub(crate) use self::show::print;
+use crate::args::Arguments;
+use crate::exit::Problem;
+
+/// A command line that clap has accepted.
+pub(crate) struct Typed {
+    /// The program, and what was typed after it.
+    pub(crate) words: Vec<OsString>,
+    /// The names of switches that were turned off, as in `--robots=false`.
+    pub(crate) off: Vec<String>,
+    pub(crate) matches: ArgMatches,
+}
+
+impl Typed {
+    /// Returns where configured words belong: before what was typed, after a subcommand.
+    fn start(&self) -> usize {
+        1 + usize::from(self.matches.subcommand().is_some())
+    }
+
+    /// Returns the options of the download, or of the subcommand that takes the same.
+    fn download(&self) -> &ArgMatches {
+        self.matches
+            .subcommand()
+            .map_or(&self.matches, |(_, matches)| matches)
+    }
+
+    /// Returns whether an option was given.
+    fn has(&self, key: &Key) -> bool {
+        let source = self.download().value_source(&key.id);
+        source == Some(ValueSource::CommandLine) || self.off.contains(&key.long)
+    }
+}
+
+/// What was configured.
+#[derive(Default)]
+pub(crate) struct Configured {
+    /// The values that count, of the environment and of the file.
+    settings: Vec<Setting>,
+    pub(crate) hosts: Vec<HostSection>,
+    /// What is wrong with the file, though it can be used; each a line.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Adds what is configured to a command line. `command` has been built.
+///
+/// # Errors
+/// One problem for each value that cannot be used.
+pub(crate) fn add(
+    command: &mut Command,
+    typed: Typed,
+    environment: &Environment,
+) -> Result<(Typed, Configured), Vec<Problem>> {
+    let keys = Keys::of(command);
+    let from_environment = environment.settings(&keys)?;
+    let given = Arguments::from_arg_matches(&typed.matches).map_err(|error| problem(&error))?;
+    let choice = given.into_download();
+    let file = File::find(choice.config.as_deref(), choice.no_config, environment)?;
+    let Some(file) = file else {
+        if from_environment.is_empty() {
+            return Ok((typed, Configured::default()));
+        }
+        let level = Level::check(command, from_environment)?;
+        return merge(command, typed, vec![level]);
+    };
+    let content = file.content(&keys)?;
+    let levels = vec![
+        Level::check(command, from_environment)?,
+        Level::check(command, content.settings)?,
+    ];
+    let (typed, mut configured) = merge(command, typed, levels)?;
+    configured.hosts = hosts::read(command, content.sections, &typed, &configured)?;
+    configured.warnings = file.warnings(configured.has_secrets());
+    Ok((typed, configured))
+}
+
+fn problem(error: &clap::Error) -> Vec<Problem> {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    vec![Problem::usage(line.trim_start_matches("error: "))]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! A value of an option that was not typed, and where it is from.
+
+use std::error::Error as _;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::keys::Key;
+use super::show;
+use crate::exit::Problem;
+
+/// Where a value is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A variable of the environment, of this name.
+    Variable(String),
+    /// A line of this file, counted from 1.
+    File(Arc<Path>, usize),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => formatter.write_str(name),
+            Self::File(path, line) => write!(formatter, "{}:{line}", path.display()),
+        }
+    }
+}
+
+/// What an option is set to.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// On or off.
+    Switch(bool),
+    /// One value, or any number of an option that takes several.
+    Texts(Vec<OsString>),
+}
+
+/// A value of an option.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) key: Key,
+    pub(super) value: Value,
+    pub(super) source: Source,
+}
+
+impl Setting {
+    /// Returns it as it would be typed.
+    pub(super) fn words(&self) -> Vec<OsString> {
+        let name = format!("--{}", self.key.long);
+        match &self.value {
+            Value::Switch(true) => vec![name.into()],
+            Value::Switch(false) => Vec::new(),
+            Value::Texts(texts) => texts.iter().map(|text| word(&name, text)).collect(),
+        }
+    }
+
+    /// Says why it cannot be used, in the words of clap's error.
+    pub(super) fn problem(&self, error: &clap::Error) -> Problem {
+        let text = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => text.clone(),
+            Some(ContextValue::Strings(texts)) => texts.join(", "),
+            _ => String::new(),
+        };
+        let long = &self.key.long;
+        let what = match text(ContextKind::InvalidValue) {
+            value if show::is_secret(&self.key, &value) => format!("invalid value for {long}"),
+            value => format!("invalid value '{value}' for {long}"),
+        };
+        let why = match error.kind() {
+            ErrorKind::InvalidValue => {
+                let values = text(ContextKind::ValidValue);
+                let problem =
+                    Problem::usage(format!("{}: {what}: it is one of {values}", self.source));
+                return match text(ContextKind::SuggestedValue) {
+                    meant if meant.is_empty() => problem,
+                    meant => problem.hint(format!("did you mean {meant}?")),
+                };
+            }
+            ErrorKind::ValueValidation => error.source().map(ToString::to_string),
+            ErrorKind::ArgumentConflict => {
+                // Which of the two it names first depends on the options.
+                let names = [ContextKind::InvalidArg, ContextKind::PriorArg].map(text);
+                let mut names = names.iter().filter_map(|name| {
+                    let name = name.split(' ').next()?;
+                    Some(name.trim_start_matches('-')).filter(|name| name != long)
+                });
+                let other = names.next().unwrap_or("another option");
+                let what = format!("{}: {long} cannot be used with {other}", self.source);
+                return Problem::usage(what).hint("remove one of the two");
+            }
+            _ => None,
+        };
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        Problem::usage(format!("{}: {what}{why}", self.source))
+    }
+}
+
+fn word(name: &str, value: &OsStr) -> OsString {
+    let mut word = OsString::from(format!("{name}="));
+    word.push(value);
+    word
+}

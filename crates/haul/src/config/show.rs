@@ -1,0 +1,240 @@
+//! `haul config`: the value of each option, and where it is from, as a file in TOML.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use clap::{ArgMatches, Command};
+
+use super::keys::{Key, Keys, Takes};
+use super::setting::{Setting, Value};
+use super::{Configured, HostSection, Typed};
+use crate::exit::{Exit, Problem};
+use crate::report;
+
+/// What stands for the rest of a value that is not shown.
+const HIDDEN: &str = "…";
+
+/// Options whose values are secret.
+const SECRET: [&str; 4] = ["cookie", "proxy-user", "rpc-secret", "user"];
+
+/// Headers whose values tell nothing that others must not know. A list of those that do would never
+/// be complete.
+const HARMLESS: [&str; 9] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "dnt",
+    "from",
+    "pragma",
+    "referer",
+    "user-agent",
+];
+
+/// Prints the options of a command line, and says what is wrong with the file.
+pub(crate) fn print(
+    command: &Command,
+    typed: &Typed,
+    configured: &Configured,
+) -> Result<Exit, Problem> {
+    for warning in &configured.warnings {
+        report::tell(warning);
+    }
+    let text = shown(&Keys::of(command), typed, configured);
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads that and leaves has seen enough.
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            let what = format!("cannot write to standard output: {cause}");
+            Err(Problem::destination(what))
+        }
+        _ => Ok(Exit::Success),
+    }
+}
+
+pub(super) fn shown(keys: &Keys, typed: &Typed, configured: &Configured) -> String {
+    let mut text = String::new();
+    for key in keys.iter() {
+        let value = value_of(key, typed.download());
+        let is_default = configured.source(key).is_none() && !typed.has(key);
+        // Writing to memory does not fail.
+        let _ = match (shown_value(key, &value), configured.source(key)) {
+            (None, _) if is_default => writeln!(text, "# {} is not set", name(key)),
+            (None, _) => Ok(()),
+            (Some(value), _) if is_default => writeln!(text, "# {} = {value}", name(key)),
+            (Some(value), Some(source)) => writeln!(text, "{} = {value}  # {source}", name(key)),
+            (Some(value), None) => writeln!(text, "{} = {value}  # --{}", name(key), key.long),
+        };
+    }
+    for section in &configured.hosts {
+        add_section(&mut text, section);
+    }
+    text
+}
+
+fn add_section(text: &mut String, section: &HostSection) {
+    let hosts = quoted(&section.hosts.to_string());
+    let _ = writeln!(text, "\n[host.{hosts}]  # {}", section.source);
+    for setting in &section.settings {
+        if let Some(value) = shown_value(&setting.key, &setting.value) {
+            let _ = writeln!(
+                text,
+                "{} = {value}  # {}",
+                name(&setting.key),
+                setting.source
+            );
+        }
+    }
+}
+
+/// Returns the value of an option, given or not.
+fn value_of(key: &Key, matches: &ArgMatches) -> Value {
+    if key.takes == Takes::Nothing {
+        return Value::Switch(matches.get_flag(&key.id));
+    }
+    let texts = matches.get_raw(&key.id).into_iter().flatten();
+    Value::Texts(texts.map(OsStr::to_owned).collect())
+}
+
+/// Returns a value in TOML; `None` if there is none.
+fn shown_value(key: &Key, value: &Value) -> Option<String> {
+    let one = |text: &OsString| in_toml(&without_secrets(key, &text.to_string_lossy()));
+    match value {
+        Value::Switch(on) => Some(on.to_string()),
+        Value::Texts(texts) if key.takes == Takes::Several && !texts.is_empty() => {
+            let texts: Vec<_> = texts.iter().map(one).collect();
+            Some(format!("[{}]", texts.join(", ")))
+        }
+        // Of an option that is given twice, the last one counts.
+        Value::Texts(texts) => texts.last().map(one),
+    }
+}
+
+/// Returns a value of an option as others may see it.
+fn without_secrets(key: &Key, text: &str) -> String {
+    if !is_secret(key, text) {
+        return text.to_owned();
+    }
+    match text.split_once(':') {
+        Some((name, _)) if key.long == "header" => format!("{name}: {HIDDEN}"),
+        _ => HIDDEN.to_owned(),
+    }
+}
+
+/// Returns whether a value must not be shown: a password, a header that may hold one, a URL with a
+/// user in it.
+pub(super) fn is_secret(key: &Key, text: &str) -> bool {
+    if key.long == "header" {
+        let name = text.split([':', ';']).next().unwrap_or_default();
+        return !HARMLESS.contains(&name.trim().to_ascii_lowercase().as_str());
+    }
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let is_url = key.long == "proxy" || after_scheme.len() < text.len();
+    SECRET.contains(&&*key.long) || is_url && after_scheme.contains('@')
+}
+
+/// Returns whether a value must not be shown.
+pub(super) fn has_secret(setting: &Setting) -> bool {
+    match &setting.value {
+        Value::Switch(_) => false,
+        Value::Texts(texts) => texts
+            .iter()
+            .any(|text| is_secret(&setting.key, &text.to_string_lossy())),
+    }
+}
+
+/// Returns the name of an option as TOML has it: a dot would make two of it.
+fn name(key: &Key) -> String {
+    if key.long.contains('.') {
+        quoted(&key.long)
+    } else {
+        key.long.clone()
+    }
+}
+
+fn in_toml(text: &str) -> String {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_canonical = text == "0" || !text.starts_with('0');
+    if is_number && is_canonical && text.parse::<i64>().is_ok() {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// Returns a basic string. What could change how a terminal shows it is escaped.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            character if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(long: &str, takes: Takes) -> Key {
+        Key {
+            id: long.to_owned(),
+            long: long.to_owned(),
+            takes,
+            is_path: false,
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (long, text, expected) in [
+            ("user", "me:pw", "…"),
+            ("proxy-user", "me:pw", "…"),
+            ("cookie", "a=b", "…"),
+            ("header", "Authorization: Bearer x", "Authorization: …"),
+            ("header", "X-Key;", "…"),
+            ("header", "Accept-Language: zh", "Accept-Language: zh"),
+            ("proxy", "http://me:pw@proxy:3128", "…"),
+            ("proxy", "me:pw@proxy:3128", "…"),
+            ("proxy", "http://proxy:3128", "http://proxy:3128"),
+            ("referer", "https://me:pw@host/x", "…"),
+            ("user-agent", "me@example.org", "me@example.org"),
+            ("jobs", "8", "8"),
+        ] {
+            let key = key(long, Takes::One);
+            assert_eq!(without_secrets(&key, text), expected, "{long} {text}");
+        }
+    }
+
+    #[test]
+    fn values_are_toml_that_reads_as_the_same() {
+        for text in [
+            "8",
+            "08",
+            "",
+            "30s",
+            "a\"b\\c",
+            "é\t\n\u{1b}\u{7f}\u{85}",
+            "1.5",
+            "99999999999999999999",
+        ] {
+            let document = format!("a = {}\n", in_toml(text));
+            let table = toml::de::DeTable::parse(&document).unwrap();
+            let (_, value) = table.get_ref().iter().next().unwrap();
+            let read = match value.get_ref() {
+                toml::de::DeValue::String(read) => read.clone().into_owned(),
+                toml::de::DeValue::Integer(read) => read.as_str().to_owned(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(read, text);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The configuration file, the environment, and `haul config`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use origin::{Body, Origin, Script};
+
+use crate::{Place, Ran};
+
+/// Makes the user's own configuration of a place.
+fn configure(place: &Place, text: &str) {
+    place.make("config/haul");
+    place.write("config/haul/config.toml", text);
+    set_mode(place, 0o600);
+}
+
+fn set_mode(place: &Place, mode: u32) {
+    let path = place.path().join("config/haul/config.toml");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn run(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut command = place.command(arguments);
+    command.env("XDG_CONFIG_HOME", place.path().join("config"));
+    command.envs(variables.iter().copied());
+    command.output().unwrap().into()
+}
+
+/// Returns the line of an option in what `haul config` prints; the folder of the place is PLACE.
+fn line(place: &Place, arguments: &[&str], variables: &[(&str, &str)], option: &str) -> String {
+    let ran = run(place, &[&["config"][..], arguments].concat(), variables);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let is_its = |line: &&str| {
+        line.trim_start_matches("# ")
+            .split(' ')
+            .next()
+            .is_some_and(|name| name == option)
+    };
+    let line = ran.stdout.lines().find(is_its).unwrap();
+    line.replace(place.path().to_str().unwrap(), "PLACE")
+}
+
+#[test]
+fn value_and_its_origin_are_shown_for_each_level() {
+    let place = Place::new();
+    assert_eq!(line(&place, &[], &[], "per-host"), "# per-host is not set");
+    assert_eq!(line(&place, &[], &[], "jobs"), "# jobs = 64");
+    configure(&place, "# mine\nper-host = 8\n");
+    assert_eq!(
+        line(&place, &[], &[], "per-host"),
+        "per-host = 8  # PLACE/config/haul/config.toml:2"
+    );
+    let variable = [("HAUL_PER_HOST", "4")];
+    assert_eq!(
+        line(&place, &[], &variable, "per-host"),
+        "per-host = 4  # HAUL_PER_HOST"
+    );
+    assert_eq!(
+        line(&place, &["--per-host", "2"], &variable, "per-host"),
+        "per-host = 2  # --per-host"
+    );
+    assert_eq!(
+        line(&place, &["--no-config"], &[], "per-host"),
+        "# per-host is not set"
+    );
+    let no_config = [("HAUL_NO_CONFIG", "1")];
+    assert_eq!(
+        line(&place, &[], &no_config, "per-host"),
+        "# per-host is not set"
+    );
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let place = Place::new();
+    configure(
+        &place,
+        "user = 'me:secret'\n[host.'a.example']\nheader = ['X-Key: secret', 'Accept: text/html']\n",
+    );
+    let ran = run(&place, &["config", "-H", "Cookie: secret"], &[]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
+    for says in [
+        "user = \"…\"",
+        "header = [\"Cookie: …\"]",
+        "[host.\"a.example\"]",
+        "header = [\"X-Key: …\", \"Accept: text/html\"]",
+    ] {
+        assert!(ran.stdout.contains(says), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn configuration_that_cannot_be_used_ends_with_2() {
+    let place = Place::new();
+    for (text, says) in [
+        (
+            "\n\nper_hosts = 1",
+            "config.toml:3: there is no option \"per_hosts\"\nhint: did you mean \"per-host\"?\n",
+        ),
+        (
+            "jobs = 0",
+            "config.toml:1: invalid value '0' for jobs: it must be at least 1",
+        ),
+        ("jobs = ", "config.toml:1:8: "),
+        ("output = 'x'", "\"output\" is for one command line"),
+    ] {
+        configure(&place, text);
+        for arguments in [&["http://a.example/"][..], &["config"]] {
+            let ran = run(&place, arguments, &[]);
+            assert_eq!(ran.code, Some(2), "{text}: {}", ran.stderr);
+            assert!(ran.stderr.contains(says), "{text}: {}", ran.stderr);
+            assert_eq!(ran.stdout, "");
+        }
+    }
+    let ran = run(
+        &place,
+        &["--no-config", "http://a.example/"],
+        &[("HAUL_JOB", "1")],
+    );
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("did you mean HAUL_JOBS?"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn file_that_was_asked_for_must_exist() {
+    let place = Place::new();
+    for (arguments, variables) in [
+        (&["--config", "missing.toml"][..], &[][..]),
+        (&[], &[("HAUL_CONFIG", "missing.toml")]),
+    ] {
+        let ran = run(&place, &[&["config"][..], arguments].concat(), variables);
+        assert_eq!(ran.code, Some(2));
+        let says = "cannot read missing.toml: No such file or directory";
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
+    place.make("config/haul/config.toml");
+    let ran = run(&place, &["config"], &[]);
+    assert_eq!(ran.code, Some(2), "a folder is no file: {}", ran.stdout);
+    let ran = run(&place, &["config", "--config", "x", "--no-config"], &[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+}
+
+#[test]
+fn file_is_found_in_the_home_folder_too() {
+    let place = Place::new();
+    place.make(".config/haul");
+    place.write(
+        ".config/haul/config.toml",
+        "jobs = 5\ncacert = '~/ca.pem'\n",
+    );
+    let mut command = place.command(&["config"]);
+    command
+        .env_remove("XDG_CONFIG_HOME")
+        .env("HOME", place.path());
+    let ran: Ran = command.output().unwrap().into();
+    assert!(ran.stdout.contains("\njobs = 5  # "), "{}", ran.stdout);
+    let ca = place.path().join("ca.pem");
+    let cacert = format!("\ncacert = \"{}\"  # ", ca.display());
+    assert!(ran.stdout.contains(&cacert), "{}", ran.stdout);
+}
+
+#[test]
+fn file_that_others_can_change_is_told() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::ok(Body::of("x")));
+    let place = Place::new();
+    configure(&place, "user = 'me:secret'");
+    for (mode, says) in [
+        (0o600, &[][..]),
+        (0o644, &["that any user can read; chmod 600"]),
+        (0o666, &["any user can change", "that any user can read"]),
+    ] {
+        set_mode(&place, mode);
+        let ran = run(&place, &["--exists", "overwrite", &origin.url("/a")], &[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        for says in says {
+            assert!(ran.stderr.contains(says), "{mode:o}: {}", ran.stderr);
+        }
+        assert_eq!(
+            ran.stderr.matches("chmod").count(),
+            says.len(),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn download_follows_the_file_and_its_sections() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    let port = origin.address().port();
+    configure(
+        &place,
+        &format!(
+            "dir = 'out'\nlayout = 'row'\nheader = 'X-All: 1'\n\
+             [host.'127.0.0.1:{port}']\nheader = 'X-One: 1'\n\
+             [host.'127.0.0.1']\nheader = 'X-Other: 1'\n"
+        ),
+    );
+    let ran = run(&place, &[&origin.url("/a")], &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(place.names("out"), ["000000000"]);
+    let log = origin.log();
+    let has = |name: &str| log[0].headers.contains_key(name);
+    assert!(
+        has("x-all") && has("x-one") && !has("x-other"),
+        "{:?}",
+        log[0]
+    );
+}
+
+#[test]
+fn tests_see_nothing_of_the_users_own_configuration() {
+    let ran = Place::new().haul(&["config"]);
+    let is_set = |line: &&str| !line.starts_with('#');
+    assert_eq!(ran.stdout.lines().find(is_set), None);
+    let place = Place::new();
+    assert!(!Path::new(&place.path().join("config")).exists());
+}
