@@ -18,16 +18,7 @@ const MOST: u64 = 64 << 10;
 
 /// Reads the logins that were given into the options of a run.
 pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), Problem> {
-    if let Some(path) = netrc_path(download)? {
-        let may_be_missing = download.netrc_optional && download.netrc_file.is_none();
-        if !may_be_missing || path.exists() {
-            options.netrc = Some(Netrc::read(&path).map_err(|error| {
-                Problem::usage(error.to_string()).hint(
-                    "a line of a netrc file looks like: machine HOST login USER password PASSWORD",
-                )
-            })?);
-        }
-    }
+    options.netrc = netrc(download)?;
     options.credentials = match (&download.user, &download.user_file) {
         (Some(user), _) => Some(Credentials {
             user: user.name.clone(),
@@ -45,6 +36,22 @@ pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), 
         options.bearer = Some(BearerFile::open(path)?);
     }
     Ok(())
+}
+
+/// Reads the netrc file that was asked for; `None` if none was, or if it may be missing and is.
+pub(crate) fn netrc(download: &Download) -> Result<Option<Netrc>, Problem> {
+    let Some(path) = netrc_path(download)? else {
+        return Ok(None);
+    };
+    let may_be_missing = download.netrc_optional && download.netrc_file.is_none();
+    if may_be_missing && !path.exists() {
+        return Ok(None);
+    }
+    let netrc = Netrc::read(&path).map_err(|error| {
+        Problem::usage(error.to_string())
+            .hint("a line of a netrc file looks like: machine HOST login USER password PASSWORD")
+    })?;
+    Ok(Some(netrc))
 }
 
 /// Returns what is to be said about files with passwords that other users can read.

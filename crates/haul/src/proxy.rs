@@ -5,6 +5,7 @@ use std::env;
 use haulage::{Credentials, NoProxy, Proxies, Proxy, Route};
 
 use crate::args::Download;
+use crate::config;
 use crate::exit::Problem;
 use crate::password::{self, At};
 
@@ -31,6 +32,7 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         Some(list) => NoProxy::parse(list),
         None => NoProxy::from_environment(&variable),
     };
+    proxies.hosts = config::hosts::proxies(&download.hosts)?;
     if let Some(user) = &download.proxy_user {
         let credentials = Credentials {
             user: user.name.clone(),
@@ -54,8 +56,7 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
 
 /// Returns what to say where a proxy keeps `--public-only` from doing all that it promises.
 pub(crate) fn note(route: &Route) -> Option<String> {
-    let Proxies { http, https, .. } = &route.proxies;
-    let mut proxies = http.iter().chain(https);
+    let mut proxies = route.proxies.iter();
     let proxy = proxies.find(|proxy| route.public_only && proxy.resolves_names())?;
     Some(format!(
         "--public-only cannot check the hosts that proxy {proxy} looks up; with socks5:// or socks4:// haul looks them up itself"

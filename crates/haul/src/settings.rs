@@ -152,7 +152,7 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
-    options.hosts = config::hosts::options(&download.hosts);
+    options.hosts = config::hosts::options(&download.hosts)?;
     cookies::give(&mut options, download)?;
     logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;

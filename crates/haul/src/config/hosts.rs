@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use clap::{Command, FromArgMatches as _};
-use haulage::{HostLimits, HostOptions, HostPattern};
+use haulage::{HostLimits, HostOptions, HostPattern, Proxy};
 use http::HeaderName;
 use http::header::{AUTHORIZATION, USER_AGENT};
 
@@ -17,9 +17,17 @@ use super::setting::{Setting, Source, Value};
 use super::{Configured, Typed, problem};
 use crate::args::{Arguments, Download};
 use crate::exit::Problem;
+use crate::logins;
 
 /// Options that a section may have.
-const OPTIONS: [&str; 3] = ["per-host", "delay", "header"];
+const OPTIONS: [&str; 6] = [
+    "per-host",
+    "delay",
+    "header",
+    "proxy",
+    "netrc",
+    "netrc-file",
+];
 
 /// What is different for some hosts.
 pub(crate) struct HostSection {
@@ -171,14 +179,40 @@ pub(crate) fn limits(sections: &[HostSection]) -> Vec<HostLimits> {
 }
 
 /// Returns what a run sends to the hosts of sections.
-pub(crate) fn options(sections: &[HostSection]) -> Vec<HostOptions> {
+///
+/// # Errors
+/// When a netrc file cannot be used.
+pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Problem> {
     let options = sections.iter().map(|section| {
         let mut options = HostOptions::new(section.hosts.clone());
         for header in &section.options.headers {
             let value = header.value.clone();
             options.headers.append(header.name.clone(), value);
         }
-        options
+        options.netrc = logins::netrc(&section.options)?;
+        Ok(options)
     });
     options.collect()
+}
+
+/// Returns the proxies of the hosts of sections; `None` for those that are connected to directly.
+///
+/// # Errors
+/// When one cannot be used.
+pub(crate) fn proxies(
+    sections: &[HostSection],
+) -> Result<Vec<(HostPattern, Option<Proxy>)>, Problem> {
+    let mut proxies = Vec::new();
+    for section in sections {
+        let proxy = match section.options.proxy.as_deref() {
+            None => continue,
+            Some("") => None,
+            // The value is not repeated: it may have a password in it.
+            Some(text) => Some(Proxy::parse(text).map_err(|error| {
+                Problem::usage(format!("{}: proxy: {error}", section.source))
+            })?),
+        };
+        proxies.push((section.hosts.clone(), proxy));
+    }
+    Ok(proxies)
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use origin::{Body, Origin, Script};
+use origin::{Body, Origin, Proxy, Reaction, Script};
 
 use crate::{Place, Ran};
 
@@ -215,6 +215,40 @@ fn download_follows_the_file_and_its_sections() {
         "{:?}",
         log[0]
     );
+}
+
+#[test]
+fn section_has_a_proxy_and_a_netrc_of_its_own() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let place = Place::new();
+    let port = origin.address().port();
+    place.write("netrc", "machine 127.0.0.1 login me password secret");
+    let netrc = place.path().join("netrc");
+    let proxy = Proxy::http();
+    configure(
+        &place,
+        &format!(
+            "proxy = '{}'\n[host.'127.0.0.1:{port}']\nproxy = ''\nnetrc-file = '{}'\n",
+            proxy.url("http", ""),
+            netrc.display()
+        ),
+    );
+    let ran = run(&place, &[&origin.url("/a")], &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // RFC 7617: "me:secret".
+    assert_eq!(origin.log()[0].headers["authorization"], "Basic bWU6c2VjcmV0");
+    assert_eq!(proxy.log().len(), 0);
+    // Another host has the proxy, and no netrc.
+    proxy.react([Reaction::Refuse(403)]);
+    let ran = run(&place, &["http://other.example/a"], &[]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(!proxy.log()[0].head.to_lowercase().contains("\nauthorization:"));
+    configure(&place, "[host.'a']\nproxy = 'ftp://me:hush@p'\n");
+    let ran = run(&place, &[&origin.url("/a")], &[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("config.toml:1: proxy: "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Place<'a> {
     pub(crate) has_own_header: bool,
     /// An `Authorization` was given for its host.
     pub(crate) has_host_header: bool,
+    /// The netrc that was given for its host, in place of that of its run.
+    pub(crate) host_netrc: Option<&'a Netrc>,
 }
 
 /// What a request logs in with.
@@ -68,11 +70,41 @@ pub(crate) fn choose<'a>(logins: Option<&'a Logins>, place: Place<'a>) -> Login<
     if place.in_url.is_none() && place.has_host_header {
         return Login::Header;
     }
-    match (logins, place.in_url) {
-        (None, None) => Login::None,
-        (None, Some(pair)) => Login::Pair(pair, Source::Url),
-        (Some(logins), None) => logins.choose(place),
-        (Some(logins), Some(pair)) => logins.pair(place.host, pair, Source::Url),
+    let of_run = logins.and_then(|logins| logins.netrc.as_ref());
+    let netrc = place.host_netrc.or(of_run);
+    if let Some(pair) = place.in_url {
+        return with_password(pair, Source::Url, netrc, place.host);
+    }
+    if let Some(logins) = logins.filter(|_| place.at_home) {
+        if logins.has_header {
+            return Login::Header;
+        }
+        if let Some(pair) = &logins.user {
+            return with_password(pair, Source::User, netrc, place.host);
+        }
+        if let Some(bearer) = &logins.bearer {
+            return Login::Bearer(bearer);
+        }
+    }
+    let found = netrc.and_then(|netrc| {
+        let of_machine = netrc.of_machine(place.host, None);
+        of_machine.or_else(|| netrc.default_login().filter(|_| place.at_home))
+    });
+    found.map_or(Login::None, |pair| Login::Pair(pair, Source::Netrc))
+}
+
+/// Returns a pair that was given. Without a password, that of a netrc entry of the same user is
+/// taken, as curl does.
+fn with_password<'a>(
+    pair: &'a Credentials,
+    source: Source,
+    netrc: Option<&'a Netrc>,
+    host: &str,
+) -> Login<'a> {
+    let netrc = netrc.filter(|_| pair.password.is_empty());
+    match netrc.and_then(|netrc| netrc.of_machine(host, Some(&pair.user))) {
+        Some(found) => Login::Pair(found, Source::Netrc),
+        None => Login::Pair(pair, source),
     }
 }
 
@@ -80,37 +112,6 @@ impl Logins {
     /// Returns whether there are none.
     pub(crate) fn are_none(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// Returns what is given for a place beside its URL and its row.
-    fn choose(&self, place: Place<'_>) -> Login<'_> {
-        if place.at_home {
-            if self.has_header {
-                return Login::Header;
-            }
-            if let Some(pair) = &self.user {
-                return self.pair(place.host, pair, Source::User);
-            }
-            if let Some(bearer) = &self.bearer {
-                return Login::Bearer(bearer);
-            }
-        }
-        let netrc = self.netrc.as_ref();
-        let found = netrc.and_then(|netrc| {
-            let of_machine = netrc.of_machine(place.host, None);
-            of_machine.or_else(|| netrc.default_login().filter(|_| place.at_home))
-        });
-        found.map_or(Login::None, |pair| Login::Pair(pair, Source::Netrc))
-    }
-
-    /// Returns a pair that was given. Without a password, that of a netrc entry of the same user is
-    /// taken, as curl does.
-    fn pair<'a>(&'a self, host: &str, pair: &'a Credentials, source: Source) -> Login<'a> {
-        let netrc = self.netrc.as_ref().filter(|_| pair.password.is_empty());
-        match netrc.and_then(|netrc| netrc.of_machine(host, Some(&pair.user))) {
-            Some(found) => Login::Pair(found, Source::Netrc),
-            None => Login::Pair(pair, source),
-        }
     }
 }
 
@@ -142,6 +143,7 @@ mod tests {
             in_url: None,
             has_own_header: false,
             has_host_header: false,
+            host_netrc: None,
         }
     }
 
@@ -199,6 +201,30 @@ mod tests {
         at.in_url = Some(&in_url);
         assert_eq!(chosen(&logins, at), "Url x:xp");
         assert_eq!(chosen(&logins, place("h", false)), "Netrc n:np");
+    }
+
+    #[test]
+    fn netrc_and_header_of_a_host_count_before_those_of_the_run() {
+        let own = Netrc::parse("machine h login own password op default login od password odp");
+        let own = own.unwrap();
+        let logins = Logins {
+            netrc: Some(netrc()),
+            ..Logins::default()
+        };
+        for (logins, at_home) in [(Some(&logins), true), (Some(&logins), false), (None, false)] {
+            let mut at = place("h", at_home);
+            at.host_netrc = Some(&own);
+            let Login::Pair(pair, Source::Netrc) = choose(logins, at) else {
+                panic!("no login");
+            };
+            assert_eq!(pair.user, "own");
+            at.has_host_header = true;
+            assert_eq!(choose(logins, at), Login::Header);
+            // The default entry is for the origin of the URL as given alone.
+            let mut at = place("g", at_home);
+            at.host_netrc = Some(&own);
+            assert_eq!(choose(logins, at).credentials().is_some(), at_home);
+        }
     }
 
     #[test]

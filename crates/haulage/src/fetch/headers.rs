@@ -82,8 +82,8 @@ impl Headers {
             bearer: options.bearer.clone(),
             netrc: options.netrc.clone(),
         };
-        let has_headers = |host: &&HostOptions| !host.headers.is_empty();
-        let mut hosts: Vec<_> = options.hosts.iter().filter(has_headers).cloned().collect();
+        let says_something = |host: &&HostOptions| !host.headers.is_empty() || host.netrc.is_some();
+        let mut hosts: Vec<_> = options.hosts.iter().filter(says_something).cloned().collect();
         hosts.sort_by_key(|host| Reverse(host.hosts.rank()));
         Ok(Self {
             own,
@@ -120,14 +120,17 @@ impl Headers {
     pub(crate) fn has_netrc(&self) -> bool {
         let logins = self.logins.as_ref();
         logins.is_some_and(|logins| logins.netrc.is_some())
+            || self.hosts.iter().any(|host| host.netrc.is_some())
     }
 
     /// Returns what a request for `target` logs in with.
     pub(crate) fn login<'a>(&'a self, target: &RequestTarget<'a>) -> Login<'a> {
         let (at_home, in_url) = place(target);
-        if self.logins.is_none() && in_url.is_none() && target.headers.is_none() {
+        let is_none = self.logins.is_none() && self.hosts.is_empty();
+        if is_none && in_url.is_none() && target.headers.is_none() {
             return Login::None;
         }
+        let mut of_host = self.hosts.iter().filter(|host| host.hosts.matches(target.url()));
         let place = login::Place {
             host: target.url().host_and_port().0,
             at_home,
@@ -135,6 +138,7 @@ impl Headers {
             has_own_header: target
                 .headers
                 .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
+            host_netrc: of_host.find_map(|host| host.netrc.as_ref()),
             has_host_header: self
                 .of_host(target.url())
                 .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),

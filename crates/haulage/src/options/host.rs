@@ -1,13 +1,16 @@
 //! What is different for some hosts: which ones, and what.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use http::HeaderMap;
 
 use super::{RunOptions, check_header};
+use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::origin::{self, Origin};
 use crate::http_url::HttpUrl;
 
 /// Which hosts an option is for: `data.example.org`, `https://data.example.org`,
@@ -53,10 +56,30 @@ impl HostPattern {
     pub(crate) fn matches(&self, url: &HttpUrl) -> bool {
         let (host, port) = url.host_and_port();
         let is_https = url.scheme() == "https";
-        let default = if is_https { 443 } else { 80 };
+        self.is_of(host, port.unwrap_or(default_port(is_https)), is_https)
+    }
+
+    /// Returns whether it is for an origin.
+    pub(crate) fn matches_origin(&self, origin: &Origin) -> bool {
+        let address;
+        let host = match &origin.host {
+            origin::Name::Domain(name) => &**name,
+            origin::Name::Address(IpAddr::V6(own)) => {
+                address = format!("[{own}]");
+                &address
+            }
+            origin::Name::Address(own) => {
+                address = own.to_string();
+                &address
+            }
+        };
+        self.is_of(host, origin.port, origin.https)
+    }
+
+    fn is_of(&self, host: &str, port: u16, is_https: bool) -> bool {
         let is_port = match self.port {
-            Port::Default => port.is_none(),
-            Port::Exact(own) => own == port.unwrap_or(default),
+            Port::Default => port == default_port(is_https),
+            Port::Exact(own) => port == own,
             Port::Any => true,
         };
         let is_name = || match &self.name {
@@ -75,6 +98,10 @@ impl HostPattern {
         };
         (is_exact, length, self.port, self.https.is_some())
     }
+}
+
+fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
 }
 
 impl FromStr for HostPattern {
@@ -202,6 +229,8 @@ pub struct HostOptions {
     /// there. They take the place of those of [`RunOptions::headers`] with the same name, and of
     /// [`RunOptions::credentials`]; what a row brings along takes theirs.
     pub headers: HeaderMap,
+    /// Logs in at these hosts, in place of [`RunOptions::netrc`]; `None` leaves it at that.
+    pub netrc: Option<Netrc>,
 }
 
 impl HostOptions {
@@ -211,6 +240,7 @@ impl HostOptions {
         Self {
             hosts,
             headers: HeaderMap::new(),
+            netrc: None,
         }
     }
 
@@ -227,6 +257,7 @@ impl fmt::Debug for HostOptions {
             .debug_struct("HostOptions")
             .field("hosts", &self.hosts)
             .field("headers", &names)
+            .field("netrc", &self.netrc)
             .finish()
     }
 }
@@ -260,11 +291,10 @@ mod tests {
             ("127.1", "http://127.0.0.1/", true),
             ("bücher.example", "http://xn--bcher-kva.example/", true),
         ] {
-            assert_eq!(
-                pattern(text).matches(&HttpUrl::of(url)),
-                matches,
-                "{text} {url}"
-            );
+            let url = HttpUrl::of(url);
+            assert_eq!(pattern(text).matches(&url), matches, "{text} {url}");
+            let origin = Origin::of(&url);
+            assert_eq!(pattern(text).matches_origin(&origin), matches, "{text} {url}");
         }
     }
 

@@ -46,6 +46,7 @@ mod resending;
 mod resuming;
 mod robots;
 mod runs;
+mod secrets;
 mod server_names;
 mod sharing;
 mod slowness;

@@ -7,6 +7,7 @@ pub use self::no_proxy::NoProxy;
 pub use self::proxy::Proxy;
 pub(crate) use self::proxy::ProxyScheme;
 
+use super::HostPattern;
 use crate::error::Error;
 use crate::fetch::origin::Origin;
 
@@ -30,6 +31,9 @@ pub struct Proxies {
     pub https: Option<Proxy>,
     /// Hosts that are connected to directly all the same.
     pub bypass: NoProxy,
+    /// For some hosts alone, whatever else is said here; `None` connects to them directly. Where
+    /// several patterns are for one host, the narrowest counts.
+    pub hosts: Vec<(HostPattern, Option<Proxy>)>,
 }
 
 impl Proxies {
@@ -65,16 +69,27 @@ impl Proxies {
             http: first(&["http_proxy", "all_proxy", "ALL_PROXY"]).transpose()?,
             https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]).transpose()?,
             bypass: NoProxy::from_environment(&variable),
+            hosts: Vec::new(),
         })
+    }
+
+    /// Returns all proxies.
+    pub fn iter(&self) -> impl Iterator<Item = &Proxy> {
+        let of_hosts = self.hosts.iter().filter_map(|(_, proxy)| proxy.as_ref());
+        self.http.iter().chain(&self.https).chain(of_hosts)
     }
 
     /// Returns whether all servers are connected to directly.
     pub(crate) fn is_none(&self) -> bool {
-        self.http.is_none() && self.https.is_none()
+        self.iter().next().is_none()
     }
 
     /// Returns the proxy for an origin; `None` where that is connected to directly.
     pub(crate) fn of(&self, origin: &Origin) -> Option<&Proxy> {
+        let own = self.hosts.iter().filter(|(hosts, _)| hosts.matches_origin(origin));
+        if let Some((_, proxy)) = own.max_by_key(|(hosts, _)| hosts.rank()) {
+            return proxy.as_ref();
+        }
         let proxy = if origin.https {
             &self.https
         } else {
@@ -89,6 +104,34 @@ impl Proxies {
 mod tests {
     use super::*;
     use crate::http_url::HttpUrl;
+
+    #[test]
+    fn proxy_of_a_host_counts_more_than_all_others() {
+        let mut proxies = Proxies::all(Proxy::parse("all").unwrap());
+        proxies.bypass = NoProxy::parse("b.example");
+        let own = |hosts: &str, proxy: Option<&str>| {
+            (hosts.parse().unwrap(), proxy.map(|text| Proxy::parse(text).unwrap()))
+        };
+        proxies.hosts = vec![
+            own("*.example:*", Some("wide")),
+            own("b.example", Some("narrow")),
+            own("direct.example", None),
+        ];
+        for (url, expected) in [
+            ("http://a/", "all:1080"),
+            ("https://a.example:8443/", "wide:1080"),
+            ("http://b.example/", "narrow:1080"),
+            ("http://direct.example/", ""),
+            ("http://direct.example:81/", "wide:1080"),
+        ] {
+            assert_eq!(chosen(&proxies, url), expected, "{url}");
+        }
+        proxies.hosts.remove(0);
+        (proxies.http, proxies.https) = (None, None);
+        assert!(!proxies.is_none());
+        proxies.hosts.remove(0);
+        assert!(proxies.is_none());
+    }
 
     fn environment(set: &[(&str, &str)]) -> Result<Proxies, Error> {
         let value = |name: &str| {
