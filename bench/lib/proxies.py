@@ -6,8 +6,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.lib.errors import BenchError
 from bench.lib.server import HOST, free_ports, needs
@@ -121,8 +123,7 @@ KINDS = {"squid": (squid, "http"), "tinyproxy": (tinyproxy, "http"), "dante": (d
 def running(kind, work, login=False):
     """Starts a proxy, and ends it at the end."""
     make, scheme = KINDS[kind]
-    folder = work / f"{kind}{'-login' if login else ''}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=work))
     (port,) = free_ports(1)
     command = [str(word) for word in make(folder, port, login)]
     output = folder / "output.log"

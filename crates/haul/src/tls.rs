@@ -1,4 +1,5 @@
-//! TLS as the command line and the environment want it: whom to trust, what to show, which versions.
+//! TLS as the command line and the environment want it: whom to trust, what to show, which
+//! versions.
 
 use std::env;
 use std::ffi::OsString;

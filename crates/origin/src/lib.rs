@@ -23,8 +23,8 @@
 //! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where
 //! a test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out,
 //! and `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections;
-//! `log` remembers. A [`Proxy`] stands between a client and an origin. A new misbehaviour is a new `Act`, or a new field of the script, and its place
-//! in `play`.
+//! `log` remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place
+//! in `play`. A [`Proxy`] stands between a client and an origin; what it does is a [`Reaction`].
 
 mod body;
 mod builder;

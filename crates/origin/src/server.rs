@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{self, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
@@ -32,8 +33,9 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
             Versions::Http2 => http2::serve(tcp, shared, connection).await,
         };
     };
-    let Ok(socket) = tls.accept(tcp).await else {
-        return;
+    let socket = match tls.accept(tcp).into_fallible().await {
+        Ok(socket) => socket,
+        Err((_, tcp)) => return linger(tcp).await,
     };
     let is_resumed = socket.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
     shared.log.shook_hands(is_resumed);
@@ -42,4 +44,13 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     } else {
         http1::serve(socket, shared, connection).await;
     }
+}
+
+/// Closes a connection whose handshake has failed. To close it with bytes unread would be to reset
+/// it, and its client would not see the alert.
+async fn linger(mut tcp: TcpStream) {
+    let _ = tcp.shutdown().await;
+    let mut nowhere = io::sink();
+    let rest = io::copy(&mut tcp, &mut nowhere);
+    let _ = time::timeout(Duration::from_secs(5), rest).await;
 }

@@ -641,7 +641,7 @@ pub(crate) struct Download {
     )]
     pub(crate) cert: Option<PathBuf>,
 
-    /// Private key of --cert, in a PEM file; not encrypted
+    /// Read the private key of --cert from this PEM file; it must not be encrypted
     #[arg(
         long,
         value_name = "FILE",
@@ -653,8 +653,8 @@ pub(crate) struct Download {
 
     /// Accept only servers with one of these public keys: sha256//BASE64;…, or a PEM or DER file
     ///
-    /// The key is checked after the certificate, and with --insecure instead of it. To get the hash:
-    /// openssl x509 -in CERT -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst
+    /// The key is checked after the certificate, and with --insecure instead of it. To get the
+    /// hash: openssl x509 -in CERT -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst
     /// -sha256 -binary | base64
     #[arg(
         long = "pinnedpubkey",
@@ -668,7 +668,7 @@ pub(crate) struct Download {
     #[arg(long = "tlsv1.3", help_heading = "Requests")]
     pub(crate) tls13: bool,
 
-    /// Newest version of TLS to use
+    /// Maximum version of TLS
     #[arg(long, value_name = "VERSION", value_enum, help_heading = "Requests")]
     pub(crate) tls_max: Option<TlsMax>,
 
@@ -682,8 +682,8 @@ pub(crate) struct Download {
     /// socks5, names are looked up here (--resolve, -4, -6); with all others, by the proxy. Without
     /// -x, the proxies in the variables http_proxy, https_proxy and all_proxy are used.
     ///
-    /// An http URL is requested from an HTTP proxy; for https it is asked for a tunnel (CONNECT).
-    /// --per-host counts requests to a host, not to the proxy.
+    /// An HTTP proxy forwards requests for http URLs; for https URLs haul asks it for a tunnel
+    /// (CONNECT). --per-host counts requests to a host, not to the proxy.
     #[arg(short = 'x', long, value_name = "URL", help_heading = "Proxies")]
     pub(crate) proxy: Option<String>,
 

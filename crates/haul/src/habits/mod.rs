@@ -257,8 +257,8 @@ fn fill(template: &str, value: Option<&str>) -> String {
     format!("{before}{shown}{}", fill(after, value))
 }
 
-/// Returns whether a value is a URL with a login in it: these are not repeated, since messages end up
-/// in logs.
+/// Returns whether a value is a URL with a login in it: these are not repeated, since messages end
+/// up in logs.
 fn may_be_secret(value: &str) -> bool {
     let after_scheme = value.split_once("://").map(|(_, rest)| rest);
     let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next());

@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use origin::{Body, Origin, Script};
+use origin::{Body, Gate, Origin, Script};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Place;
+use crate::{Place, Ran};
 
 /// An origin whose file needs a session, for which a redirect sets a cookie.
 fn origin() -> Origin {
@@ -80,6 +81,26 @@ fn cookies_are_written_when_a_run_fails_or_nothing_is_set() {
     let ran = place.haul(&["--save-cookies", "c.txt", &origin.url("/none")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(lines(&place.read("c.txt")), [""; 0]);
+}
+
+#[test]
+fn cookies_are_written_when_a_run_is_interrupted() {
+    let (origin, place, gate) = (Origin::plain(), Place::new(), Gate::new());
+    place.write("c.txt", "h.example\tFALSE\t/\tFALSE\t0\tkept\t1\n");
+    let file = Script::ok(Body::seeded(1, 1000)).header("set-cookie", "session=good");
+    origin.on("/a", file.hold_at(100, &gate));
+    let url = origin.url("/a");
+    let arguments = ["--load-cookies", "c.txt", "--save-cookies", "c.txt", &url];
+    let child = place.command(&arguments).spawn().unwrap();
+    gate.wait_reached(1);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    assert!(
+        lines(&place.read("c.txt"))
+            .iter()
+            .any(|line| line.ends_with("\tkept\t1"))
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::store::Kept;
 const MAX_LINE_BYTES: usize = 8190;
 
 /// Returns the line with these cookies, and with those that were given by hand; `None` if the jar
-/// has none. Of a name that both have, a cookie that a server has set in this run counts first, then
-/// the one given by hand, then one of a file.
+/// has none. Of a name that both have, a cookie that a server has set in this run counts first,
+/// then the one given by hand, then one of a file.
 pub(super) fn merge(cookies: &[&Kept], by_hand: Option<&[u8]>) -> Option<HeaderValue> {
     let pairs: Vec<_> = pairs(by_hand.unwrap_or_default()).collect();
     let is_given = |kept: &Kept| pairs.iter().any(|pair| name(pair) == &*kept.cookie.name);

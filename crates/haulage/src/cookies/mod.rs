@@ -32,9 +32,9 @@ use crate::plan::fields::Fields;
 /// Cookies that requests share: those of a file, and those that servers set. Clones are handles on
 /// the same cookies.
 ///
-/// A cookie is sent only where RFC 6265bis allows it: to the host or domain that it is of, below its
-/// path, before it expires, and over https only if it is `Secure`. No cookie is of a public suffix
-/// such as `co.uk`. `Debug` shows no cookie.
+/// A cookie is sent only where RFC 6265bis allows it: to the host or domain that it is of, below
+/// its path, before it expires, and over https only if it is `Secure`. No cookie is of a public
+/// suffix such as `co.uk`. `Debug` shows no cookie.
 ///
 /// ```
 /// use haulage::{CookieJar, RunOptions};

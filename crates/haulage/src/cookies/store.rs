@@ -144,9 +144,9 @@ impl Site {
         self.0.iter().filter(|kept| kept.is_learned).count()
     }
 
-    /// Removes cookies that servers have set where a domain, or all of the site, has too many: those
-    /// that have expired, then those that are not for https alone, then those that were set first
-    /// (RFC 6265bis §5.7).
+    /// Removes cookies that servers have set where a domain, or all of the site, has too many:
+    /// those that have expired, then those that are not for https alone, then those that were set
+    /// first (RFC 6265bis §5.7).
     fn make_room(&mut self, domain: &str, now: i64) {
         let is_of = |kept: &Kept| kept.is_learned && *kept.cookie.domain == *domain;
         let is_too_many = |all: &[Kept]| {

@@ -29,10 +29,36 @@ fn check(address: IpAddr) -> Result<(), NotPublic> {
 struct Private(TcpListener);
 
 impl Private {
-    fn at(port: u16) -> Self {
-        let listener = TcpListener::bind((PRIVATE, port)).unwrap();
+    fn new() -> Self {
+        Self::at(0).unwrap()
+    }
+
+    /// Returns `None` if another test has this port.
+    fn at(port: u16) -> Option<Self> {
+        let listener = TcpListener::bind((PRIVATE, port)).ok()?;
         listener.set_nonblocking(true).unwrap();
-        Self(listener)
+        Some(Self(listener))
+    }
+
+    /// Starts one on the port of an origin at the public address.
+    fn beside_an_origin() -> (Self, Origin) {
+        loop {
+            let origin = Origin::plain();
+            if let Some(private) = Self::at(origin.address().port()) {
+                return (private, origin);
+            }
+        }
+    }
+
+    /// Starts one on a port on which nothing listens at the public address. What is returned keeps
+    /// it so.
+    fn beside_nothing() -> (Self, tokio::net::TcpSocket) {
+        loop {
+            let (private, taken) = (Self::new(), tokio::net::TcpSocket::new_v4().unwrap());
+            if taken.bind((PUBLIC, private.port()).into()).is_ok() {
+                return (private, taken);
+            }
+        }
     }
 
     fn port(&self) -> u16 {
@@ -115,7 +141,7 @@ fn assert_refused(outcome: &Outcome) {
 
 #[test]
 fn redirect_to_an_address_that_is_not_public_is_refused() {
-    let (origin, private) = (Origin::plain(), Private::at(0));
+    let (origin, private) = (Origin::plain(), Private::new());
     let client = Client::new(|_| vec![PRIVATE], |_| {});
     let port = private.port();
     for (nth, to) in [
@@ -139,7 +165,7 @@ fn redirect_to_an_address_that_is_not_public_is_refused() {
 
 #[test]
 fn robots_txt_that_leads_to_such_an_address_is_not_read() {
-    let (origin, private) = (Origin::plain(), Private::at(0));
+    let (origin, private) = (Origin::plain(), Private::new());
     let to = format!("http://127.0.0.2:{}/robots.txt", private.port());
     origin.on("/robots.txt", Script::redirect(302, &to));
     origin.on("/a", Script::ok(Body::of("a")));
@@ -151,7 +177,7 @@ fn robots_txt_that_leads_to_such_an_address_is_not_read() {
 
 #[test]
 fn mirror_at_such_an_address_brings_no_segment() {
-    let (origin, private) = (Origin::plain(), Private::at(0));
+    let (origin, private) = (Origin::plain(), Private::new());
     let body = Body::seeded(1, 4 << 20);
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&body.bytes()));
     // So slow that the rest is split.
@@ -177,12 +203,11 @@ fn name_is_looked_up_once_for_check_and_connection() {
         _ => vec![PRIVATE],
     };
     let client = Client::new(names, |_| {});
-    let origin = Origin::plain();
+    let (private, origin) = Private::beside_an_origin();
     origin.under("/", |_| {
         Script::ok(Body::of("a")).header("Connection", "close")
     });
     let port = origin.address().port();
-    let private = Private::at(port);
     let url = |path: &str| format!("http://a.example:{port}/{path}");
     for path in ["a", "b", "c"] {
         assert_done(&client.get(&url(path)));
@@ -196,10 +221,9 @@ fn name_is_looked_up_once_for_check_and_connection() {
 
 #[test]
 fn of_several_addresses_only_public_ones_are_tried() {
-    let origin = Origin::plain();
+    let (private, origin) = Private::beside_an_origin();
     origin.on("/a", Script::ok(Body::of("a")));
     let port = origin.address().port();
-    let private = Private::at(port);
     let client = Client::new(|_| vec![PRIVATE, PUBLIC], |_| {});
     assert_done(&client.get(&format!("http://a.example:{port}/a")));
     private.assert_untouched();
@@ -207,10 +231,7 @@ fn of_several_addresses_only_public_ones_are_tried() {
 
 #[test]
 fn address_that_is_not_public_does_not_stand_in_for_a_dead_one() {
-    let private = Private::at(0);
-    // Bound, so that no other test gets it, but nothing listens.
-    let taken = tokio::net::TcpSocket::new_v4().unwrap();
-    taken.bind((PUBLIC, private.port()).into()).unwrap();
+    let (private, _taken) = Private::beside_nothing();
     let client = Client::new(|_| vec![PUBLIC, PRIVATE], |_| {});
     let outcome = client.get(&format!("http://a.example:{}/a", private.port()));
     assert_eq!(outcome.error().unwrap().kind(), ErrorKind::Connect);

@@ -57,9 +57,9 @@ pub(super) fn exchange_with_proxy(failure: Failure, proxy: &Proxy) -> Error {
     Error::new(ErrorKind::Protocol, what).of_proxy()
 }
 
-/// Returns what to do about a 400 response whose body says that TLS is the reason: the server expects
-/// it, as those of nginx, Apache httpd and Go say for plain HTTP; or nginx asks for the certificate of
-/// its client, which it does within HTTP.
+/// Returns what to do about a 400 response whose body says that TLS is the reason: the server
+/// expects it, as those of nginx, Apache httpd and Go say for plain HTTP; or nginx asks for the
+/// certificate of its client, which it does within HTTP.
 pub(crate) fn advice_about_tls(body: &[u8], is_https: bool) -> Option<&'static str> {
     let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
     if !is_https {
@@ -275,7 +275,8 @@ fn judge_tls(tls: &rustls::Error) -> (ErrorKind, String) {
     }
 }
 
-/// Returns what a server says of the certificate of its client in an alert that is known by its text.
+/// Returns what a server says of the certificate of its client in an alert that is known by its
+/// text.
 fn alert_in(text: &str) -> Option<String> {
     let alerts = [
         Alert::CertificateRequired,

@@ -9,9 +9,9 @@ use crate::http_url::HttpUrl;
 /// When it is.
 const NOW: i64 = 1_900_000_000;
 
-/// Reads a `Set-Cookie` from the second line on, of a response from the URL in the first one. Checks
-/// that a cookie is only ever of the host that sets it, or of a domain above it that is no public
-/// suffix; that it comes back from a file; and that it can be sent.
+/// Reads a `Set-Cookie` from the second line on, of a response from the URL in the first one.
+/// Checks that a cookie is only ever of the host that sets it, or of a domain above it that is no
+/// public suffix; that it comes back from a file; and that it can be sent.
 pub fn set_cookie(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (url, _) = first_line(&text);
@@ -46,8 +46,8 @@ pub fn set_cookie(data: &[u8]) {
     }
 }
 
-/// Reads a cookie file. Checks that its cookies come back from a file that is written, and that line
-/// ends, comments and a byte-order mark change nothing.
+/// Reads a cookie file. Checks that its cookies come back from a file that is written, and that
+/// line ends, comments and a byte-order mark change nothing.
 pub fn cookie_file(data: &[u8]) {
     let Ok(cookies) = netscape::read(data) else {
         return;

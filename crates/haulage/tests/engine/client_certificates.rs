@@ -1,5 +1,5 @@
-//! What TLS connections are made with: a certificate of the client's, pinned keys, versions, several
-//! files of authorities; and sessions that later connections resume.
+//! What TLS connections are made with: a certificate of the client's, pinned keys, versions,
+//! several files of authorities; and sessions that later connections resume.
 
 use std::path::PathBuf;
 

@@ -348,6 +348,32 @@ fn login_with_a_jar_is_needed_once_for_a_run() {
 }
 
 #[test]
+fn item_whose_url_gets_ever_new_cookies_still_ends() {
+    let origin = Origin::plain();
+    // Each response has a cookie of another name.
+    origin.under("/", |request| {
+        let cookie = format!("c{}{}=1; Path=/", request.path().len(), request.nth);
+        let script = match request.path().strip_prefix("/from/") {
+            Some(name) => Script::redirect(302, &format!("/to/{name}")),
+            None => file(),
+        };
+        script.header("set-cookie", &cookie)
+    });
+    let mut bench = Bench::new();
+    bench.options.cookies = Some(CookieJar::new());
+    bench.options.max_redirects = 1;
+    let rows: Vec<_> = (0..40)
+        .map(|row| get(&origin.url(&format!("/from/{row}"))))
+        .collect();
+    for outcome in bench.run(rows) {
+        assert_done(&outcome);
+    }
+    let log = origin.log();
+    let asked = log.iter().filter(|asked| asked.path.starts_with("/from/"));
+    assert!(asked.count() <= 80);
+}
+
+#[test]
 fn login_without_a_jar_is_needed_once_for_each_file() {
     let archive = Archive::new();
     let bench = archive.bench();

@@ -60,6 +60,8 @@ pub(crate) struct Item {
     pub(crate) segments: Option<Segments>,
     /// What came was not what its checksum, or its server, had said: it is begun again once.
     pub(crate) has_mismatched: bool,
+    /// It has left the way of its redirects for its URL, which had got cookies meanwhile.
+    pub(crate) has_gone_home: bool,
     /// `None` until its first request.
     pub(crate) under_way: Option<UnderWay>,
 }
@@ -119,6 +121,7 @@ impl Item {
             progress: Progress::default(),
             segments: None,
             has_mismatched: false,
+            has_gone_home: false,
             under_way: None,
         })
     }
@@ -155,11 +158,10 @@ impl Item {
         self.begin_at_source();
     }
 
-    /// Its URL is asked again, from which redirects have led it away. That counts as a redirect.
+    /// Its URL is asked again, from which redirects have led it away. That happens once.
     pub(crate) fn go_home(&mut self) {
-        let hops = self.hops;
+        self.has_gone_home = true;
         self.begin_at_source();
-        self.hops = hops + 1;
     }
 
     /// The URL from which redirects have led it away.

@@ -156,7 +156,8 @@ impl Attempt<'_> {
     /// Returns whether the URL of an item has got other cookies while the item waited for its turn
     /// where a redirect has led it: most likely another item has logged in for all of them.
     fn has_login_meanwhile(&self, item: &Item) -> bool {
-        let before = item.hop.as_ref().and_then(|hop| hop.cookies_at_home);
+        let hop = item.hop.as_ref().filter(|_| !item.has_gone_home);
+        let before = hop.and_then(|hop| hop.cookies_at_home);
         let jar = self.run.options.cookies.as_ref();
         let now = jar.filter(|_| before.is_some());
         now.is_some_and(|jar| Some(jar.kinds_for(item.home())) != before)

@@ -107,7 +107,8 @@ pub(super) fn refused(proxy: &Proxy, task: &str, status: StatusCode, fields: &Fi
         .of_proxy()
 }
 
-/// Returns whether a proxy wants another login, or one at all. tinyproxy answers 401 to a wrong one.
+/// Returns whether a proxy wants another login, or one at all. tinyproxy answers 401 to a wrong
+/// one.
 pub(super) fn asks_for_login(status: StatusCode) -> bool {
     matches!(
         status,

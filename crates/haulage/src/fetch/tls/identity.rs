@@ -18,13 +18,10 @@ use crate::options::Identity;
 /// # Errors
 /// Of kind `input`, when one of them cannot be used, or they do not belong together.
 pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
-    let chain = roots::in_file(&identity.certificate)?;
     let path = identity.key.as_ref().unwrap_or(&identity.certificate);
-    let text = fs::read(path).map_err(|cause| {
-        let why = plain_io(&cause);
-        cannot_use(path, &why).caused_by(cause)
-    })?;
-    if is_encrypted(&text) {
+    let text = fs::read(path);
+    // First, since what OpenSSL used to write is no PEM file to others.
+    if text.as_ref().is_ok_and(|text| is_encrypted(text)) {
         let shown = path.display();
         let why = format!(
             "it is encrypted, and haul does not ask for passphrases; write it without one: \
@@ -32,6 +29,11 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Cer
         );
         return Err(cannot_use(path, &why));
     }
+    let chain = roots::in_file(&identity.certificate)?;
+    let text = text.map_err(|cause| {
+        let why = plain_io(&cause);
+        cannot_use(path, &why).caused_by(cause)
+    })?;
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|cause| {
         let why = match (&cause, &identity.key) {
             (pem::Error::NoItemsFound, None) => {

@@ -102,8 +102,8 @@ pub(super) fn in_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error
     Ok(certificates)
 }
 
-/// Returns the certificates in the files of a folder. What is none is passed over: such folders have
-/// other files too.
+/// Returns the certificates in the files of a folder. What is none is passed over: such folders
+/// have other files too.
 fn in_folder(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let entries = fs::read_dir(path).map_err(|cause| {
         let why = plain_io(&cause);
