@@ -34,7 +34,9 @@ pub(crate) fn unauthorized(refused: &Refused<'_>, offered: &[Challenge]) -> Stri
             "it takes no user and password: give a token with --bearer-file FILE".to_owned()
         }
         Login::Pair(_, Source::Url) => "it refused the user and password of the URL".to_owned(),
-        Login::Pair(_, Source::User) => "it refused the user and password of -u".to_owned(),
+        Login::Pair(_, Source::User) => {
+            "it refused the user and password given with -u or --user-file".to_owned()
+        }
         Login::Pair(_, Source::Netrc) => {
             format!("it refused the user and password that the netrc file has for {host}")
         }
@@ -147,7 +149,11 @@ mod tests {
                 "Basic realm=x",
                 "of the URL",
             ),
-            (Login::Pair(&secret, Source::User), "", "of -u"),
+            (
+                Login::Pair(&secret, Source::User),
+                "",
+                "with -u or --user-file",
+            ),
             (
                 Login::Pair(&secret, Source::Netrc),
                 "Digest nonce=x",

@@ -159,7 +159,7 @@ fn refusal_names_the_option_that_helps_or_the_login_that_was_refused() {
         "refused the user and password that the netrc file has for 127.0.0.1",
     );
     bench.options.credentials = Some(pair("me", "secret"));
-    says(&bench, "refused the user and password of -u");
+    says(&bench, "refused the user and password given with -u");
     bench
         .options
         .headers
@@ -371,6 +371,26 @@ fn digest_logs_in_once_for_many_files() {
         }
         assert_eq!(refusals(&server), 1, "{algorithm}");
     }
+}
+
+#[test]
+fn digest_logs_in_at_a_server_that_closes_after_a_refusal() {
+    let (origin, server) = digest(Origin::plain(), "MD5", u64::MAX);
+    let checks = Arc::clone(&server);
+    origin.under("/closes/", move |request| {
+        let answer = checks.answer(request, Script::ok(Body::of("file")));
+        if answer.may_deliver() {
+            answer
+        } else {
+            answer.header("connection", "close")
+        }
+    });
+    let mut bench = Bench::new();
+    bench.options.credentials = Some(pair("me", "secret"));
+    let outcome = bench.fetch(&origin.url("/closes/a"));
+    assert_done(&outcome);
+    assert_eq!((outcome.attempts, refusals(&server)), (1, 1));
+    assert_eq!(origin.tally().connections, 2);
 }
 
 #[test]
