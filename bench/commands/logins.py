@@ -272,9 +272,8 @@ def run(arguments):
                 bad += report(name, trial.right(server, path, FILES, login, most))
                 login = given(how, WRONG, work)
                 bad += report(f"{name}, wrong", trial.wrong(server, path, login, SAYS[how]))
-            # A nonce is good for a second there. Each answer names the next one, which is too old if that is late.
-            for delay, count, most in (("50ms", 60, 1), ("1500ms", 4, 4)):
-                slow = [*given("-u", PASSWORD, work)[0], "-j", "1", "--delay", delay]
-                bad += report(f"apache digest, {delay} apart", trial.right(second, "short", count, (slow, ""), most))
+            # A nonce is good for a second there, and each answer names the next one.
+            slow = [*given("-u", PASSWORD, work)[0], "-j", "1", "--delay", "50ms"]
+            bad += report("apache digest, short nonces", trial.right(second, "short", 60, (slow, ""), 1))
             bad += report("apache digest, no login", trial.wrong(second, "digest", ([], ""), "-u USER or --netrc"))
     return 1 if bad else 0

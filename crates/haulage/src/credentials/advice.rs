@@ -30,6 +30,9 @@ pub(crate) fn unauthorized(refused: &Refused<'_>, offered: &[Challenge]) -> Stri
             "it takes no token: give a user and a password with -u USER or --netrc".to_owned()
         }
         Login::Bearer(bearer) => format!("it refused the token in {}", bearer.path().display()),
+        Login::Pair(..) if DigestChallenge::best(offered).is_some_and(|best| best.is_stale) => {
+            "each of its nonces had expired when it was used; a shorter --delay may help".to_owned()
+        }
         Login::Pair(..) if takes.token && !takes.pair => {
             "it takes no user and password: give a token with --bearer-file FILE".to_owned()
         }
@@ -166,6 +169,11 @@ mod tests {
             ),
             (Login::Header, "Basic realm=x", "the Authorization header"),
             (Login::Header, "NTLM", "asks for NTLM"),
+            (
+                Login::Pair(&secret, Source::User),
+                "Digest nonce=x, stale=true",
+                "a shorter --delay",
+            ),
         ] {
             let said = said(login, true, true, field);
             assert!(said.contains(says) && !said.contains("secret"), "{said}");
