@@ -518,8 +518,8 @@ pub(crate) struct Download {
     ///
     /// Without :PASSWORD, haul asks for the password on the terminal, or, with --netrc, takes it
     /// from there. It is sent only to the origin of each URL as given. Other users of this machine
-    /// can see a password on the command line: --user-file and --netrc keep it hidden. A URL can
-    /// have a login of its own: http://USER:PASSWORD@host/.
+    /// can see a password on the command line: --user-file and --netrc keep it hidden. In a list,
+    /// USER:PASSWORD@ before the host of a URL is a login for that URL.
     #[arg(short, long, value_name = "USER[:PASSWORD]", help_heading = "Requests")]
     pub(crate) user: Option<User>,
 

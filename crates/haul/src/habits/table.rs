@@ -283,7 +283,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--http-user", "--http-passwd", "--http-password", "--password"], "haul takes both at once: -u USER:PASSWORD")),
     valued(tell(&["--oauth2-bearer"], "haul reads the token from a file, so that other users do not see it: --bearer-file FILE")),
     tell(&["--ask-password"], "haul asks for the password when -u USER has none"),
-    accept(&["--digest", "--anyauth"]),
+    tell(&["--digest", "--anyauth"], "haul sends Basic, and Digest when a server asks for it; leave it out"),
     tell(&["--ntlm", "--negotiate"], SCHEMES),
     valued(tell(&["--aws-sigv4", "--use-askpass"], SCHEMES)),
     tell(&["--location-trusted"], "haul never sends credentials to another host; leave it out"),

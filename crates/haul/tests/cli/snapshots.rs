@@ -202,7 +202,7 @@ fn messages_of_usage_are_as_recorded() {
         "--results a.csv http://a.example/",
         "-o x http://a.example/ http://b.example/",
         "-o ../x -i list.txt",
-        "-u me http://a.example/",
+        "--netrc-file missing http://a.example/",
         "-4 -6 http://a.example/",
         "http://a.example/{b",
         "results missing",

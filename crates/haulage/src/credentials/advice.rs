@@ -30,11 +30,16 @@ pub(crate) fn unauthorized(refused: &Refused<'_>, offered: &[Challenge]) -> Stri
             "it takes no token: give a user and a password with -u USER or --netrc".to_owned()
         }
         Login::Bearer(bearer) => format!("it refused the token in {}", bearer.path().display()),
+        Login::Pair(..) if DigestChallenge::best(offered).is_some_and(|best| best.is_stale) => {
+            "each of its nonces had expired when it was used; a shorter --delay may help".to_owned()
+        }
         Login::Pair(..) if takes.token && !takes.pair => {
             "it takes no user and password: give a token with --bearer-file FILE".to_owned()
         }
         Login::Pair(_, Source::Url) => "it refused the user and password of the URL".to_owned(),
-        Login::Pair(_, Source::User) => "it refused the user and password of -u".to_owned(),
+        Login::Pair(_, Source::User) => {
+            "it refused the user and password given with -u or --user-file".to_owned()
+        }
         Login::Pair(_, Source::Netrc) => {
             format!("it refused the user and password that the netrc file has for {host}")
         }
@@ -147,7 +152,11 @@ mod tests {
                 "Basic realm=x",
                 "of the URL",
             ),
-            (Login::Pair(&secret, Source::User), "", "of -u"),
+            (
+                Login::Pair(&secret, Source::User),
+                "",
+                "with -u or --user-file",
+            ),
             (
                 Login::Pair(&secret, Source::Netrc),
                 "Digest nonce=x",
@@ -160,6 +169,11 @@ mod tests {
             ),
             (Login::Header, "Basic realm=x", "the Authorization header"),
             (Login::Header, "NTLM", "asks for NTLM"),
+            (
+                Login::Pair(&secret, Source::User),
+                "Digest nonce=x, stale=true",
+                "a shorter --delay",
+            ),
         ] {
             let said = said(login, true, true, field);
             assert!(said.contains(says) && !said.contains("secret"), "{said}");
