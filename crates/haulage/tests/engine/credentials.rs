@@ -139,7 +139,7 @@ fn nearest_login_to_the_row_wins() {
 }
 
 #[test]
-fn refusal_names_the_option_that_helps_or_the_login_that_was_refused() {
+fn refusal_names_what_helps_or_which_login_was_refused() {
     let origin = behind("nothing", BASIC);
     let mut bench = Bench::new();
     let says = |bench: &Bench, says: &str| {
