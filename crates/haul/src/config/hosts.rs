@@ -204,14 +204,15 @@ pub(crate) fn proxies(
 ) -> Result<Vec<(HostPattern, Option<Proxy>)>, Problem> {
     let mut proxies = Vec::new();
     for section in sections {
-        let proxy = match section.options.proxy.as_deref() {
-            None => continue,
-            Some("") => None,
-            // The value is not repeated: it may have a password in it.
-            Some(text) => Some(Proxy::parse(text).map_err(|error| {
-                Problem::usage(format!("{}: proxy: {error}", section.source))
-            })?),
-        };
+        let proxy =
+            match section.options.proxy.as_deref() {
+                None => continue,
+                Some("") => None,
+                // The value is not repeated: it may have a password in it.
+                Some(text) => Some(Proxy::parse(text).map_err(|error| {
+                    Problem::usage(format!("{}: proxy: {error}", section.source))
+                })?),
+            };
         proxies.push((section.hosts.clone(), proxy));
     }
     Ok(proxies)

@@ -237,17 +237,29 @@ fn section_has_a_proxy_and_a_netrc_of_its_own() {
     let ran = run(&place, &[&origin.url("/a")], &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     // RFC 7617: "me:secret".
-    assert_eq!(origin.log()[0].headers["authorization"], "Basic bWU6c2VjcmV0");
+    assert_eq!(
+        origin.log()[0].headers["authorization"],
+        "Basic bWU6c2VjcmV0"
+    );
     assert_eq!(proxy.log().len(), 0);
     // Another host has the proxy, and no netrc.
     proxy.react([Reaction::Refuse(403)]);
     let ran = run(&place, &["http://other.example/a"], &[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(!proxy.log()[0].head.to_lowercase().contains("\nauthorization:"));
+    assert!(
+        !proxy.log()[0]
+            .head
+            .to_lowercase()
+            .contains("\nauthorization:")
+    );
     configure(&place, "[host.'a']\nproxy = 'ftp://me:hush@p'\n");
     let ran = run(&place, &[&origin.url("/a")], &[]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("config.toml:1: proxy: "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("config.toml:1: proxy: "),
+        "{}",
+        ran.stderr
+    );
     assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
 }
 

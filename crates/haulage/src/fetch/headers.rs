@@ -83,7 +83,12 @@ impl Headers {
             netrc: options.netrc.clone(),
         };
         let says_something = |host: &&HostOptions| !host.headers.is_empty() || host.netrc.is_some();
-        let mut hosts: Vec<_> = options.hosts.iter().filter(says_something).cloned().collect();
+        let mut hosts: Vec<_> = options
+            .hosts
+            .iter()
+            .filter(says_something)
+            .cloned()
+            .collect();
         hosts.sort_by_key(|host| Reverse(host.hosts.rank()));
         Ok(Self {
             own,
@@ -130,7 +135,10 @@ impl Headers {
         if is_none && in_url.is_none() && target.headers.is_none() {
             return Login::None;
         }
-        let mut of_host = self.hosts.iter().filter(|host| host.hosts.matches(target.url()));
+        let mut of_host = self
+            .hosts
+            .iter()
+            .filter(|host| host.hosts.matches(target.url()));
         let place = login::Place {
             host: target.url().host_and_port().0,
             at_home,

@@ -294,7 +294,11 @@ mod tests {
             let url = HttpUrl::of(url);
             assert_eq!(pattern(text).matches(&url), matches, "{text} {url}");
             let origin = Origin::of(&url);
-            assert_eq!(pattern(text).matches_origin(&origin), matches, "{text} {url}");
+            assert_eq!(
+                pattern(text).matches_origin(&origin),
+                matches,
+                "{text} {url}"
+            );
         }
     }
 

@@ -86,7 +86,10 @@ impl Proxies {
 
     /// Returns the proxy for an origin; `None` where that is connected to directly.
     pub(crate) fn of(&self, origin: &Origin) -> Option<&Proxy> {
-        let own = self.hosts.iter().filter(|(hosts, _)| hosts.matches_origin(origin));
+        let own = self
+            .hosts
+            .iter()
+            .filter(|(hosts, _)| hosts.matches_origin(origin));
         if let Some((_, proxy)) = own.max_by_key(|(hosts, _)| hosts.rank()) {
             return proxy.as_ref();
         }
@@ -110,7 +113,10 @@ mod tests {
         let mut proxies = Proxies::all(Proxy::parse("all").unwrap());
         proxies.bypass = NoProxy::parse("b.example");
         let own = |hosts: &str, proxy: Option<&str>| {
-            (hosts.parse().unwrap(), proxy.map(|text| Proxy::parse(text).unwrap()))
+            (
+                hosts.parse().unwrap(),
+                proxy.map(|text| Proxy::parse(text).unwrap()),
+            )
         };
         proxies.hosts = vec![
             own("*.example:*", Some("wide")),
