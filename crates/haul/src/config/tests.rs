@@ -72,6 +72,9 @@ const SAMPLES: [&str; 14] = [
     "127.0.0.1:9",
 ];
 
+/// What must be typed, too, with some options.
+const WITH: [(&str, &str); 1] = [("key", "--cert=c.pem")];
+
 #[test]
 fn every_option_can_be_set_in_each_place_to_the_same_effect() {
     let mut command = Arguments::command();
@@ -88,7 +91,17 @@ fn every_option_can_be_set_in_each_place_to_the_same_effect() {
             keys::Takes::Nothing => format!("--{long}"),
             _ => format!("--{long}={value}"),
         };
-        let accepted = |value: &String| read(&["config", &on_line(value)], "", &[]).is_ok();
+        let with = WITH.iter().find(|(known, _)| *known == long);
+        let words = |first: &'static str| -> Vec<&str> {
+            let with = with.map(|(_, with)| *with);
+            std::iter::once(first).chain(with).collect()
+        };
+        let config = words("config");
+        let url = words("http://a.example/");
+        let accepted = |value: &String| {
+            let typed = on_line(value);
+            read(&[&config[..], &[typed.as_str()]].concat(), "", &[]).is_ok()
+        };
         let Some(value) = samples.into_iter().find(accepted) else {
             panic!("{long} accepts no sample: add one to SAMPLES");
         };
@@ -97,20 +110,26 @@ fn every_option_can_be_set_in_each_place_to_the_same_effect() {
             keys::Takes::One => (format!("\"{long}\" = '{value}'"), value.as_str()),
             keys::Takes::Several => (format!("\"{long}\" = ['{value}']"), value.as_str()),
         };
-        let flag = read(&["config", &on_line(&value)], "", &[]).ok().unwrap();
+        let flag = read(
+            &[&config[..], &[on_line(&value).as_str()]].concat(),
+            "",
+            &[],
+        )
+        .ok()
+        .unwrap();
         let default = read(&["config"], "", &[]).ok().unwrap();
         let expected = line_of(&flag, long);
         assert_ne!(expected, line_of(&default, long), "{long}");
         assert!(!expected.starts_with('#'), "{expected}");
-        let from_file = read(&["config"], &in_file, &[]).ok().unwrap();
+        let from_file = read(&config, &in_file, &[]).ok().unwrap();
         assert_eq!(line_of(&from_file, long), expected);
         let variable = [(&*key.variable(), in_environment)];
-        let from_environment = read(&["config"], "", &variable).ok().unwrap();
+        let from_environment = read(&config, "", &variable).ok().unwrap();
         assert_eq!(line_of(&from_environment, long), expected);
         // The download gets it too, not only what is printed.
         let words = |read: &Read| format!("{:?}", read.typed.matches.get_raw(&key.id));
-        let download = read(&["http://a.example/"], &in_file, &[]).ok().unwrap();
-        let typed = read(&["http://a.example/", &on_line(&value)], "", &[])
+        let download = read(&url, &in_file, &[]).ok().unwrap();
+        let typed = read(&[&url[..], &[on_line(&value).as_str()]].concat(), "", &[])
             .ok()
             .unwrap();
         assert_eq!(words(&download), words(&typed));
@@ -240,7 +259,7 @@ fn values_are_checked_as_if_they_were_typed() {
             None,
             ":1: invalid value 'skp' for exists: it is one of auto, ",
         ),
-        ("user = 'secret'", None, ":1: invalid value for user: "),
+        ("user = ''", None, ":1: invalid value for user: "),
         (
             "header = ['A: 1', 'secret']",
             None,

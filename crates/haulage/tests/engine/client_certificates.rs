@@ -45,7 +45,7 @@ impl Files {
 
 fn message(bench: &Bench, url: &str) -> String {
     let outcome = bench.fetch(url);
-    let error = outcome.error().expect("it fails");
+    let error = outcome.error().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1), "{error}");
     error.to_string()
 }

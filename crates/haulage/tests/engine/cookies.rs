@@ -167,10 +167,10 @@ fn jar_of_a_run_is_sent_and_learns_from_every_response() {
     let jar = CookieJar::new();
     jar.add(&origin.url("/"), "given=1; Path=/").unwrap();
     bench.options.cookies = Some(jar.clone());
-    let set = |script: Script, cookie: &str| script.header("set-cookie", cookie);
-    origin.on("/a", set(file(), "of_file=2; Path=/"));
-    origin.on("/b", set(Script::status(404), "of_error=3; Path=/"));
-    origin.on("/c", set(file(), "given=; Path=/; Max-Age=0"));
+    let setting = |script: Script, cookie: &str| script.header("set-cookie", cookie);
+    origin.on("/a", setting(file(), "of_file=2; Path=/"));
+    origin.on("/b", setting(Script::status(404), "of_error=3; Path=/"));
+    origin.on("/c", setting(file(), "given=; Path=/; Max-Age=0"));
     origin.on("/d", file());
     let rows = ["/a", "/b", "/c", "/d"].map(|path| get(&origin.url(path)));
     let kinds: Vec<_> = bench.run(rows).iter().map(kind).collect();

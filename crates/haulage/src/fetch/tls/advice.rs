@@ -305,18 +305,6 @@ mod tests {
                 "asks for a certificate of its clients",
             ),
             (
-                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
-                "does not know the authority",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::BadCertificate),
-                "--cert FILE",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::CertificateExpired),
-                "client certificate has expired",
-            ),
-            (
                 other(webpki::Error::NameConstraintViolation),
                 "name constraints",
             ),
@@ -355,5 +343,20 @@ mod tests {
                 assert!(!message.contains(unsafe_way), "{message}");
             }
         }
+    }
+
+    #[test]
+    fn alerts_about_client_certificates_say_what_to_do() {
+        for (alert, says) in [
+            (AlertDescription::CertificateRequired, "--cert FILE"),
+            (AlertDescription::UnknownCA, "does not know the authority"),
+            (AlertDescription::BadCertificate, "--cert FILE"),
+            (AlertDescription::CertificateExpired, "has expired"),
+            (AlertDescription::CertificateRevoked, "has been revoked"),
+        ] {
+            let message = said(rustls::Error::AlertReceived(alert));
+            assert!(message.contains(says) && message.contains(';'), "{message}");
+        }
+        assert_eq!(alert_about_identity(AlertDescription::DecodeError), None);
     }
 }
