@@ -4,6 +4,7 @@
 
 mod allocator;
 mod args;
+mod command_line;
 mod completions;
 mod config;
 mod cookies;
@@ -29,7 +30,8 @@ mod values;
 
 use std::process::ExitCode;
 
-use crate::args::{Command, Read};
+use crate::args::Command;
+use crate::command_line::Read;
 use crate::config::Environment;
 use crate::exit::{Exit, Problem};
 use crate::settings::Settings;
@@ -37,7 +39,7 @@ use crate::settings::Settings;
 fn main() -> ExitCode {
     allocator::tune();
     limits::raise();
-    let read = match args::read(std::env::args_os(), &Environment::of_process()) {
+    let read = match command_line::read(std::env::args_os(), &Environment::of_process()) {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),
     };
@@ -58,9 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn download(read: Read) -> Result<Exit, Problem> {
-    let mut download = read.arguments.download;
-    download.hosts = read.configured.hosts;
-    let mut settings = Settings::try_from(download)?;
+    let mut settings = Settings::new(&read.arguments.download, &read.configured.hosts)?;
     settings.notes.splice(0..0, read.configured.warnings);
     run::run(settings)
 }

@@ -5,7 +5,6 @@ use std::env;
 use haulage::{Credentials, NoProxy, Proxies, Proxy, Route};
 
 use crate::args::Download;
-use crate::config;
 use crate::exit::Problem;
 use crate::password::{self, At};
 
@@ -32,7 +31,6 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         Some(list) => NoProxy::parse(list),
         None => NoProxy::from_environment(&variable),
     };
-    proxies.hosts = config::hosts::proxies(&download.hosts)?;
     if let Some(user) = &download.proxy_user {
         let credentials = Credentials {
             user: user.name.clone(),
@@ -68,14 +66,14 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::args;
+    use crate::command_line;
 
     fn chosen(words: &[&str], set: &[(&str, &str)]) -> Result<Proxies, Problem> {
         let words = ["haul", "http://a/"]
             .iter()
             .chain(words)
             .map(OsString::from);
-        let download = args::parse(words).unwrap().download;
+        let download = command_line::parse(words).unwrap().download;
         of(&download, |name| {
             let set = set.iter().find(|(known, _)| *known == name);
             set.map(|(_, value)| (*value).to_owned())

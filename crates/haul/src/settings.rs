@@ -12,7 +12,7 @@ use haulage::{
 use http::header::USER_AGENT;
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
-use crate::config;
+use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::input::{GivenAs, Inputs};
@@ -42,13 +42,19 @@ pub(crate) struct Settings {
     pub(crate) when_busy: WhenBusy,
 }
 
-impl TryFrom<Download> for Settings {
-    type Error = Problem;
-
-    fn try_from(download: Download) -> Result<Self, Problem> {
-        let target = Target::of(&download)?;
-        let inputs = inputs(&download, &target)?;
-        let mut options = options(&download, inputs.given_as)?;
+impl Settings {
+    /// Decides what was left open, with what is configured for some hosts.
+    ///
+    /// # Errors
+    /// When something cannot be used, or be read.
+    pub(crate) fn new(download: &Download, hosts: &[HostSection]) -> Result<Self, Problem> {
+        let target = Target::of(download)?;
+        let inputs = inputs(download, &target)?;
+        let mut options = options(download, inputs.given_as)?;
+        options.hosts = config::hosts::options(hosts)?;
+        options.route.proxies.hosts = config::hosts::proxies(hosts)?;
+        let mut engine = engine(download);
+        engine.hosts = config::hosts::limits(hosts);
         let (destination, reader) = target.open()?;
         options.destination = destination;
         let results = if download.dry_run {
@@ -58,19 +64,19 @@ impl TryFrom<Download> for Settings {
         };
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
-        let cookie_file = CookieFile::of(&options, &download)?;
-        let cookies = cookies::note(&options, &download);
+        let cookie_file = CookieFile::of(&options, download)?;
+        let cookies = cookies::note(&options, download);
         let notes = cookies.into_iter().chain(proxy::note(&options.route));
         let notes = notes.filter(|_| !download.dry_run);
         Ok(Self {
-            engine: engine(&download),
+            engine,
             options,
             cookie_file,
             inputs,
-            display: display(&download, Attended::now(uses_stdout)),
+            display: display(download, Attended::now(uses_stdout)),
             results,
             reader,
-            notes: notes.chain(logins::notes(&download)).collect(),
+            notes: notes.chain(logins::notes(download)).collect(),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {
@@ -88,7 +94,6 @@ fn engine(download: &Download) -> EngineOptions {
     options.delay = download.delay.map(|delay| delay.0).unwrap_or_default();
     options.limit_rate = download.limit_rate.and_then(Rate::limit);
     options.limit_rate_per_host = download.limit_rate_per_host.and_then(Rate::limit);
-    options.hosts = config::hosts::limits(&download.hosts);
     options
 }
 
@@ -152,7 +157,6 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
                 .append(header.name.clone(), header.value.clone());
         }
     }
-    options.hosts = config::hosts::options(&download.hosts)?;
     cookies::give(&mut options, download)?;
     logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;
@@ -423,10 +427,13 @@ mod tests {
     use haulage::{Algorithm, Destination, Roots, Verification};
 
     use super::*;
+    use crate::command_line;
 
     fn download(line: &str) -> Download {
         let words = std::iter::once("haul").chain(line.split(' '));
-        args::parse(words.map(OsString::from)).unwrap().download
+        command_line::parse(words.map(OsString::from))
+            .unwrap()
+            .download
     }
 
     fn refusal(line: &str) -> String {
@@ -493,7 +500,7 @@ mod tests {
 
     #[test]
     fn run_of_lists_waits_for_another_one_unless_told_not_to() {
-        let when_busy = |line: &str| Settings::try_from(download(line)).unwrap().when_busy;
+        let when_busy = |line: &str| Settings::new(&download(line), &[]).unwrap().when_busy;
         assert_eq!(when_busy("http://a/"), WhenBusy::Wait);
         assert_eq!(when_busy("http://a/ --no-wait"), WhenBusy::Fail);
         let lists = ["a.txt", "-", "b"].map(PathBuf::from);

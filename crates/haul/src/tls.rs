@@ -70,7 +70,7 @@ fn roots(
     Ok(if paths.is_empty() {
         Roots::System
     } else {
-        Roots::Files(paths)
+        Roots::SystemFiles(paths)
     })
 }
 
@@ -96,13 +96,15 @@ fn pinned_keys(text: &str) -> Result<PinnedKeys, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args;
+    use crate::command_line;
 
     fn download(line: &str) -> Download {
         let words = ["haul", "http://a/"]
             .into_iter()
             .chain(line.split_whitespace());
-        args::parse(words.map(OsString::from)).unwrap().download
+        command_line::parse(words.map(OsString::from))
+            .unwrap()
+            .download
     }
 
     #[test]
@@ -119,7 +121,7 @@ mod tests {
         let paths = vec!["a".into(), "b".into()];
         assert_eq!(given("--capath b --cacert a"), Roots::Files(paths));
         let paths = vec![file.into(), folder.into()];
-        assert_eq!(given(""), Roots::Files(paths));
+        assert_eq!(given(""), Roots::SystemFiles(paths));
         assert_eq!(given("-k"), Roots::System);
         let none = roots(&download(""), |_| Some(OsString::new())).unwrap();
         assert_eq!(none, Roots::System);

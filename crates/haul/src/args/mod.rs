@@ -8,20 +8,15 @@
 
 mod choices;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOptions};
 
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
-use crate::config::{self, Configured, Environment, HostSection, Typed};
-use crate::exit::{Exit, Problem};
-use crate::habits;
-use crate::report;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
 };
@@ -754,10 +749,6 @@ pub(crate) struct Download {
     /// Read no configuration file
     #[arg(long, help_heading = "Configuration")]
     pub(crate) no_config: bool,
-
-    /// What the configuration file has for some hosts.
-    #[arg(skip)]
-    pub(crate) hosts: Vec<HostSection>,
 }
 
 impl Arguments {
@@ -770,91 +761,14 @@ impl Arguments {
     }
 }
 
-/// Arguments, with what is configured.
-pub(crate) struct Read {
-    pub(crate) arguments: Arguments,
-    pub(crate) command: clap::Command,
-    pub(crate) typed: Typed,
-    pub(crate) configured: Configured,
-}
-
-/// Reads arguments, and adds what is configured in the environment and in a file.
-pub(crate) fn read(
-    arguments: impl IntoIterator<Item = OsString>,
-    environment: &Environment,
-) -> Result<Read, Stop> {
-    let (mut command, mut typed) = typed(arguments)?;
-    let mut configured = Configured::default();
-    if matches!(typed.matches.subcommand_name(), None | Some("config")) {
-        (typed, configured) =
-            config::add(&mut command, typed, environment).map_err(Stop::Problems)?;
-    }
-    Ok(Read {
-        arguments: Arguments::from_arg_matches(&typed.matches)?,
-        command,
-        typed,
-        configured,
-    })
-}
-
-/// Reads arguments, without what is configured.
-#[cfg(test)]
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
-    let (_, typed) = typed(arguments)?;
-    Ok(Arguments::from_arg_matches(&typed.matches)?)
-}
-
-fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
-    let mut command = Arguments::command();
-    command.build();
-    let translated = habits::translate(&command, arguments).map_err(Stop::Problems)?;
-    let matches = command.try_get_matches_from_mut(&translated.words)?;
-    let typed = Typed {
-        words: translated.words,
-        off: translated.off,
-        matches,
-    };
-    Ok((command, typed))
-}
-
-/// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    Clap(clap::Error),
-    /// Options that haul does not have, or values that cannot be used.
-    Problems(Vec<Problem>),
-}
-
-impl Stop {
-    /// Shows it, and returns the status to end with.
-    pub(crate) fn show(&self) -> Exit {
-        match self {
-            Self::Problems(problems) => {
-                problems.iter().for_each(report::show);
-                Exit::Usage
-            }
-            Self::Clap(error) => {
-                // Who asks for help and closes the pipe has seen enough.
-                let _ = error.print();
-                if error.use_stderr() {
-                    Exit::Usage
-                } else {
-                    Exit::Success
-                }
-            }
-        }
-    }
-}
-
-impl From<clap::Error> for Stop {
-    fn from(error: clap::Error) -> Self {
-        Self::Clap(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::command_line::{Stop, parse};
 
     fn parse_text(line: &str) -> Result<Arguments, Stop> {
         parse(line.split_whitespace().map(OsString::from))

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 
 use super::keys::Key;
 use super::setting::{Setting, Source};
-use super::{Configured, Typed, problem, show};
+use super::{Configured, Typed, problem};
 use crate::exit::Problem;
 
 /// The values of one origin, each of which can be used, and all of them together.
@@ -118,7 +118,7 @@ impl Configured {
         self.settings
             .iter()
             .chain(in_sections)
-            .any(|setting| matches!(setting.source, Source::File(..)) && show::has_secret(setting))
+            .any(|setting| matches!(setting.source, Source::File(..)) && setting.has_secret())
     }
 }
 

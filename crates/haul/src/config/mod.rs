@@ -10,6 +10,7 @@ mod environment;
 mod file;
 pub(crate) mod hosts;
 mod keys;
+mod secrets;
 mod setting;
 mod show;
 

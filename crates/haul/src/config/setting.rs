@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::keys::Key;
-use super::show;
+use super::secrets::is_secret;
 use crate::exit::Problem;
 
 /// Where a value is from.
@@ -58,6 +58,16 @@ impl Setting {
         }
     }
 
+    /// Returns whether it must not be shown.
+    pub(super) fn has_secret(&self) -> bool {
+        match &self.value {
+            Value::Switch(_) => false,
+            Value::Texts(texts) => texts
+                .iter()
+                .any(|text| is_secret(&self.key, &text.to_string_lossy())),
+        }
+    }
+
     /// Says why it cannot be used, in the words of clap's error.
     pub(super) fn problem(&self, error: &clap::Error) -> Problem {
         let text = |kind| match error.get(kind) {
@@ -67,7 +77,7 @@ impl Setting {
         };
         let long = &self.key.long;
         let what = match text(ContextKind::InvalidValue) {
-            value if show::is_secret(&self.key, &value) => format!("invalid value for {long}"),
+            value if is_secret(&self.key, &value) => format!("invalid value for {long}"),
             value => format!("invalid value '{value}' for {long}"),
         };
         let why = match error.kind() {

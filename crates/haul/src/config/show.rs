@@ -7,30 +7,14 @@ use std::io::{self, Write as _};
 use clap::{ArgMatches, Command};
 
 use super::keys::{Key, Keys, Takes};
-use super::setting::{Setting, Value};
+use super::secrets::is_secret;
+use super::setting::Value;
 use super::{Configured, HostSection, Typed};
 use crate::exit::{Exit, Problem};
 use crate::report;
 
 /// What stands for the rest of a value that is not shown.
 const HIDDEN: &str = "…";
-
-/// Options whose values are secret.
-const SECRET: [&str; 4] = ["cookie", "proxy-user", "rpc-secret", "user"];
-
-/// Headers whose values tell nothing that others must not know. A list of those that do would never
-/// be complete.
-const HARMLESS: [&str; 9] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "dnt",
-    "from",
-    "pragma",
-    "referer",
-    "user-agent",
-];
 
 /// Prints the options of a command line, and says what is wrong with the file.
 pub(crate) fn print(
@@ -118,28 +102,6 @@ fn without_secrets(key: &Key, text: &str) -> String {
     match text.split_once(':') {
         Some((name, _)) if key.long == "header" => format!("{name}: {HIDDEN}"),
         _ => HIDDEN.to_owned(),
-    }
-}
-
-/// Returns whether a value must not be shown: a password, a header that may hold one, a URL with a
-/// user in it.
-pub(super) fn is_secret(key: &Key, text: &str) -> bool {
-    if key.long == "header" {
-        let name = text.split([':', ';']).next().unwrap_or_default();
-        return !HARMLESS.contains(&name.trim().to_ascii_lowercase().as_str());
-    }
-    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let is_url = key.long == "proxy" || after_scheme.len() < text.len();
-    SECRET.contains(&&*key.long) || is_url && after_scheme.contains('@')
-}
-
-/// Returns whether a value must not be shown.
-pub(super) fn has_secret(setting: &Setting) -> bool {
-    match &setting.value {
-        Value::Switch(_) => false,
-        Value::Texts(texts) => texts
-            .iter()
-            .any(|text| is_secret(&setting.key, &text.to_string_lossy())),
     }
 }
 

@@ -5,7 +5,7 @@ use tempfile::NamedTempFile;
 
 use super::show::shown;
 use super::*;
-use crate::args::{self, Read, Stop};
+use crate::command_line::{self, Read, Stop};
 use crate::settings::Settings;
 
 fn file(text: &str) -> NamedTempFile {
@@ -21,7 +21,7 @@ fn read(line: &[&str], text: &str, variables: &[(&str, &str)]) -> Result<Read, S
     let config = [("HAUL_CONFIG", path)];
     let variables = [&config[..], variables].concat();
     let words = std::iter::once("haul").chain(line.iter().copied());
-    args::read(words.map(OsString::from), &Environment::of(&variables))
+    command_line::read(words.map(OsString::from), &Environment::of(&variables))
 }
 
 /// Returns the line of an option in what `haul config` prints, without its origin.
@@ -303,9 +303,8 @@ fn sections_of_hosts_arrive_unless_the_command_line_has_more_to_say() {
     let settings = |words: &[&str], variables: &[(&str, &str)]| {
         let words = [&["http://a.example/"][..], words].concat();
         let read = read(&words, text, variables).ok().unwrap();
-        let mut download = read.arguments.download;
-        download.hosts = read.configured.hosts;
-        let settings = Settings::try_from(download).unwrap();
+        let settings = Settings::new(&read.arguments.download, &read.configured.hosts);
+        let settings = settings.unwrap();
         let limits = settings.engine.hosts.iter().map(|host| {
             let delay = host.delay.map(|delay| delay.as_secs());
             format!("{} {:?} {delay:?}", host.hosts, host.per_host)

@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use crate::args::{self, Download, Stop};
+use crate::args::Download;
+use crate::command_line::{self, Stop};
 
 fn words(line: &str) -> impl Iterator<Item = OsString> {
     std::iter::once("haul")
@@ -10,7 +11,7 @@ fn words(line: &str) -> impl Iterator<Item = OsString> {
 }
 
 fn accepted(line: &str) -> Download {
-    match args::parse(words(line)) {
+    match command_line::parse(words(line)) {
         Ok(arguments) => arguments.download,
         Err(stop) => panic!("{line}: {stop:?}"),
     }
@@ -18,7 +19,7 @@ fn accepted(line: &str) -> Download {
 
 /// Returns what a refused line says: each answer, with its hint.
 fn answers(line: &str) -> Vec<String> {
-    let Err(Stop::Problems(problems)) = args::parse(words(line)) else {
+    let Err(Stop::Problems(problems)) = command_line::parse(words(line)) else {
         panic!("{line} was not answered");
     };
     let text = |problem: crate::exit::Problem| match problem.hint {
@@ -104,7 +105,10 @@ fn a_path_that_is_not_utf_8_arrives() {
         folder.clone(),
         "http://a/".into(),
     ];
-    assert_eq!(args::parse(words).unwrap().download.directory, folder);
+    assert_eq!(
+        command_line::parse(words).unwrap().download.directory,
+        folder
+    );
 }
 
 #[test]
@@ -296,8 +300,8 @@ fn subcommands_have_their_own_options_alone() {
     assert!(answers("results . --stauts failed")[0].contains("did you mean --status?"));
     assert!(answers("results . -L")[0].contains("there is no option -L"));
     assert!(answers("demo --exists skip")[0].contains("there is no option --exists"));
-    assert!(args::parse(words("results . --status failed --format text")).is_ok());
-    assert!(args::parse(words("demo -d x")).is_ok());
+    assert!(command_line::parse(words("results . --status failed --format text")).is_ok());
+    assert!(command_line::parse(words("demo -d x")).is_ok());
 }
 
 #[test]
@@ -312,7 +316,7 @@ fn no_answer_names_a_less_secure_setting() {
 }
 
 fn answers_of(name: &str) -> Vec<String> {
-    match args::parse(words(&format!("{name} 1 http://a/"))) {
+    match command_line::parse(words(&format!("{name} 1 http://a/"))) {
         Err(Stop::Problems(problems)) => problems
             .into_iter()
             .map(|problem| problem.message)

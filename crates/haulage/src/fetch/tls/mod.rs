@@ -65,7 +65,7 @@ pub(super) fn client_config(
 /// Of kind `input`, when they cannot, or when no version of TLS is left.
 pub(crate) fn check(options: &TlsOptions) -> Result<(), Error> {
     versions(options)?;
-    let reads_roots = !matches!(options.roots, Roots::System);
+    let reads_roots = matches!(options.roots, Roots::File(_) | Roots::Files(_));
     if reads_roots || options.identity.is_some() {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         if reads_roots {
@@ -108,7 +108,9 @@ fn verifier(
                 .map_err(no_setup)?
         }
         (Verification::Full, Roots::File(path)) => named_in(std::slice::from_ref(path), provider)?,
-        (Verification::Full, Roots::Files(paths)) => named_in(paths, provider)?,
+        (Verification::Full, Roots::Files(paths) | Roots::SystemFiles(paths)) => {
+            named_in(paths, provider)?
+        }
     };
     if options.pinned_keys.is_empty() {
         return Ok(verifier);

@@ -1,0 +1,94 @@
+//! From the words of the command line to arguments: options of other programs are answered, and
+//! what is configured is added.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::args::Arguments;
+use crate::config::{self, Configured, Environment, Typed};
+use crate::exit::{Exit, Problem};
+use crate::habits;
+use crate::report;
+
+/// Arguments, with what is configured.
+pub(crate) struct Read {
+    pub(crate) arguments: Arguments,
+    pub(crate) command: clap::Command,
+    pub(crate) typed: Typed,
+    pub(crate) configured: Configured,
+}
+
+/// Reads arguments, and adds what is configured in the environment and in a file.
+pub(crate) fn read(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Read, Stop> {
+    let (mut command, mut typed) = typed(arguments)?;
+    let mut configured = Configured::default();
+    if matches!(typed.matches.subcommand_name(), None | Some("config")) {
+        (typed, configured) =
+            config::add(&mut command, typed, environment).map_err(Stop::Problems)?;
+    }
+    Ok(Read {
+        arguments: Arguments::from_arg_matches(&typed.matches)?,
+        command,
+        typed,
+        configured,
+    })
+}
+
+/// Reads arguments, without what is configured.
+#[cfg(test)]
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
+    let (_, typed) = typed(arguments)?;
+    Ok(Arguments::from_arg_matches(&typed.matches)?)
+}
+
+fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
+    let mut command = Arguments::command();
+    command.build();
+    let translated = habits::translate(&command, arguments).map_err(Stop::Problems)?;
+    let matches = command.try_get_matches_from_mut(&translated.words)?;
+    let typed = Typed {
+        words: translated.words,
+        off: translated.off,
+        matches,
+    };
+    Ok((command, typed))
+}
+
+/// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Clap(clap::Error),
+    /// Options that haul does not have, or values that cannot be used.
+    Problems(Vec<Problem>),
+}
+
+impl Stop {
+    /// Shows it, and returns the status to end with.
+    pub(crate) fn show(&self) -> Exit {
+        match self {
+            Self::Problems(problems) => {
+                problems.iter().for_each(report::show);
+                Exit::Usage
+            }
+            Self::Clap(error) => {
+                // Who asks for help and closes the pipe has seen enough.
+                let _ = error.print();
+                if error.use_stderr() {
+                    Exit::Usage
+                } else {
+                    Exit::Success
+                }
+            }
+        }
+    }
+}
+
+impl From<clap::Error> for Stop {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
+}
