@@ -15,8 +15,9 @@ pub(crate) struct Fields {
     /// Names in lower case, and values as they were sent.
     text: Vec<u8>,
     places: Vec<Field>,
-    /// A bit for each name: most that is looked up is not there, and is known not to be by this.
-    names: u64,
+    /// The lengths of the names, a bit for each (modulo 64): most that is looked up is not there,
+    /// and is known not to be by this.
+    lengths: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl Fields {
         let mut fields = Self {
             text: Vec::with_capacity(names + head.len()),
             places: Vec::with_capacity(found.len()),
-            names: 0,
+            lengths: 0,
         };
         // What is empty may stand anywhere.
         let within = |value: &[u8]| match value {
@@ -45,7 +46,7 @@ impl Fields {
         };
         for field in found {
             let name = fields.add(field.name.as_bytes());
-            fields.names |= name_bit(field.name.as_bytes());
+            fields.lengths |= length_bit(name.end - name.start);
             let start = index(names + within(field.value));
             let value = start..start + index(field.value.len());
             fields.places.push(Field { name, value });
@@ -58,8 +59,8 @@ impl Fields {
 
     /// Adds a field at the end; its name is in lower case.
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.names |= name_bit(name);
         let name = self.add(name);
+        self.lengths |= length_bit(name.end - name.start);
         let value = self.add(value);
         self.places.push(Field { name, value });
     }
@@ -84,10 +85,9 @@ impl Fields {
         &self,
         name: impl Borrow<HeaderName>,
     ) -> impl DoubleEndedIterator<Item = Value<'_>> {
-        let wanted = name.borrow().as_str().as_bytes();
-        let may_be_there = self.names & name_bit(wanted) != 0;
+        let length = index(name.borrow().as_str().len());
+        let may_be_there = self.lengths & length_bit(length) != 0;
         let fields = if may_be_there { &self.places[..] } else { &[] };
-        let length = index(wanted.len());
         fields.iter().filter_map(move |field| {
             // Both are in lower case. Most names differ in their lengths.
             let is_it = field.name.end - field.name.start == length
@@ -153,11 +153,8 @@ pub(crate) fn without_blanks(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Returns one of 64 bits, by the length of a name and its ends, in whatever case.
-fn name_bit(name: &[u8]) -> u64 {
-    let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(byte | 0x20));
-    let mixed = name.len() + 5 * end(name.first()) + 11 * end(name.last());
-    1 << (mixed % 64)
+fn length_bit(length: u32) -> u64 {
+    1 << (length % 64)
 }
 
 impl<'a> Value<'a> {
