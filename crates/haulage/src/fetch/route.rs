@@ -74,8 +74,8 @@ pub(crate) struct RequestTarget<'a> {
 }
 
 impl<'a> RequestTarget<'a> {
-    /// Returns the cookies of the request: those of its run, or else those that the redirects before
-    /// it have set.
+    /// Returns the cookies of the request: those of its run, or else those that the redirects
+    /// before it have set.
     pub(crate) fn cookies(&self, of_run: Option<&'a CookieJar>) -> Option<&'a CookieJar> {
         of_run.or_else(|| self.hop?.cookies.as_ref())
     }

@@ -151,7 +151,7 @@ pub enum Roots {
     /// The same with several: PEM files, and folders of such files. What is no certificate in a
     /// folder is passed over.
     Files(Vec<PathBuf>),
-    /// The same, where these files are the system's, as `SSL_CERT_FILE` and `SSL_CERT_DIR` say: they
+    /// The same with the files of the system, which `SSL_CERT_FILE` and `SSL_CERT_DIR` name. They
     /// are read when the first connection over TLS needs them, since they are many.
     SystemFiles(Vec<PathBuf>),
 }

@@ -156,8 +156,8 @@ impl Connector {
         dialled.map_err(|cause| dial_failed(proxy, cause))
     }
 
-    /// Returns the addresses of a proxy. It is chosen by the user, not by a list or a server, so they
-    /// need not be public.
+    /// Returns the addresses of a proxy. They need not be public: the user has chosen it, and no list
+    /// or server.
     async fn addresses_of_proxy(&self, proxy: &Proxy) -> Result<Arc<[IpAddr]>, Error> {
         let all = match (self.addresses.known(&proxy.address), &proxy.address.host) {
             (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
