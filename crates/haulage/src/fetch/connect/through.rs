@@ -156,8 +156,8 @@ impl Connector {
         dialled.map_err(|cause| dial_failed(proxy, cause))
     }
 
-    /// Returns the addresses of a proxy. They need not be public: the user has chosen it, not a list
-    /// or a server.
+    /// Returns the addresses of a proxy. They need not be public: the user has chosen it, and not
+    /// a list or a server.
     async fn addresses_of_proxy(&self, proxy: &Proxy) -> Result<Arc<[IpAddr]>, Error> {
         let all = match (self.addresses.known(&proxy.address), &proxy.address.host) {
             (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
