@@ -535,7 +535,7 @@ fn refusal_of_one_host_leaves_others_alone() {
 }
 
 #[test]
-fn response_that_may_be_the_proxys_says_so() {
+fn response_that_may_be_of_the_proxy_says_so() {
     let (origin, proxy) = (Origin::plain(), Proxy::http());
     origin.on("/403", Script::status(403));
     origin.on("/404", Script::status(404));
