@@ -25,8 +25,6 @@ Test names: `engine::` is `crates/haulage/tests/engine` (except `engine::rebindi
 to the code in `crates/haulage/src`. In addition, `engine::chaos` runs the engine against random misbehaviour over HTTP/1.1, TLS and HTTP/2: whatever the
 server does, an item ends as the right bytes or as one failure, in bounded time, and the engine continues.
 
-Numbers that are missing belong to what is not built yet (cookies, proxies).
-
 Limits: over HTTP/2, heads are read by the `h2` crate; a control character in a value, or an invalid name, breaks the stream or the connection, and its requests
 are sent again. Chunk lines must end with CR LF; trailer lines may end with LF.
 """

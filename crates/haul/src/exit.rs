@@ -71,6 +71,13 @@ impl Problem {
         }
     }
 
+    /// Puts where it is from before the message.
+    #[must_use]
+    pub(crate) fn in_context(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -3,9 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 
-use crate::exit::Problem;
+use crate::exit::{Exit, Problem};
+
+/// What Ctrl-C types.
+const CONTROL_C: u8 = 3;
 
 /// Where a user logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,13 @@ pub(crate) fn ask(user: &str, at: At) -> Result<String, Problem> {
         .hint(at.hint())
     })?;
     read(&terminal, user, at).map_err(|cause| {
+        if cause.kind() == io::ErrorKind::Interrupted {
+            let interrupted = Problem::usage("interrupted; no password was given");
+            return Problem {
+                exit: Exit::Interrupted,
+                ..interrupted
+            };
+        }
         Problem::usage(format!("the password could not be read: {cause}")).hint(at.hint())
     })
 }
@@ -59,8 +71,12 @@ fn read(terminal: &File, user: &str, at: At) -> io::Result<String> {
     let mut line = String::new();
     let read = BufReader::new(terminal).read_line(&mut line);
     drop(hidden);
-    if read? == 0 {
-        return Err(io::Error::other("the terminal was closed"));
+    match read? {
+        0 => return Err(io::Error::other("the terminal was closed")),
+        _ if line.contains(char::from(CONTROL_C)) => {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        _ => {}
     }
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -78,6 +94,10 @@ impl<'a> Hidden<'a> {
         modes.local_modes.remove(LocalModes::ECHO);
         // The end of the line is shown, so that what follows is on a line of its own.
         modes.local_modes.insert(LocalModes::ECHONL);
+        // A signal would end the process before the terminal shows again what is typed. So Ctrl-C
+        // is no signal here, but ends the line.
+        modes.local_modes.remove(LocalModes::ISIG);
+        modes.special_codes[SpecialCodeIndex::VEOL] = CONTROL_C;
         // What was typed before it is no part of the password.
         tcsetattr(terminal, OptionalActions::Flush, &modes)?;
         Ok(Self { terminal, before })

@@ -52,6 +52,15 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
     Ok(proxies)
 }
 
+/// Returns what to say of a variable that is not read, though others like it are.
+pub(crate) fn unread_variable(download: &Download, route: &Route) -> Option<String> {
+    let is_set = || env::var_os("HTTP_PROXY").is_some_and(|value| !value.is_empty());
+    let is_missed = download.proxy.is_none() && route.proxies.http.is_none() && is_set();
+    is_missed.then(|| {
+        "HTTP_PROXY is set, but haul reads only http_proxy, in lower case, as curl does".to_owned()
+    })
+}
+
 /// Returns what to say where a proxy keeps `--public-only` from doing all that it promises.
 pub(crate) fn note(route: &Route) -> Option<String> {
     let mut proxies = route.proxies.iter();

@@ -66,7 +66,10 @@ impl Settings {
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
         let cookies = cookies::note(&options, download);
-        let notes = cookies.into_iter().chain(proxy::note(&options.route));
+        let notes = cookies
+            .into_iter()
+            .chain(proxy::note(&options.route))
+            .chain(proxy::unread_variable(download, &options.route));
         let notes = notes.filter(|_| !download.dry_run);
         Ok(Self {
             engine,

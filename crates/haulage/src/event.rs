@@ -74,6 +74,8 @@ pub enum Warning {
     /// A database could not be read. It is kept under this name, and the run knows no more than
     /// what files are there.
     StateDamaged(PathBuf),
+    /// A proxy has failed in this way. What goes through it is tried again.
+    ProxyFails(String),
 }
 
 impl fmt::Display for Warning {
@@ -89,6 +91,7 @@ impl fmt::Display for Warning {
                 "what earlier runs have recorded is damaged, and was moved to {}; files that are there are looked at as any others",
                 kept.display()
             ),
+            Self::ProxyFails(error) => write!(formatter, "{error}; haul tries again"),
         }
     }
 }

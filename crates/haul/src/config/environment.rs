@@ -115,7 +115,7 @@ fn setting(name: &str, value: &OsStr, keys: &Keys) -> Result<Option<Setting>, Pr
             let problem = Problem::usage(format!("{name} is set, but there is no such option"));
             return Err(match meant {
                 Some(key) => problem.hint(format!("did you mean {}?", key.variable())),
-                None => problem.hint("haul config lists the options; unset it if it is not haul's"),
+                None => problem.hint("haul --help lists the options; unset it if it is not haul's"),
             });
         }
     };
@@ -213,7 +213,7 @@ mod tests {
     fn variable_that_is_no_option_is_refused() {
         for (name, value, says) in [
             ("HAUL_JOB", "8", "did you mean HAUL_JOBS?"),
-            ("HAUL_COLOUR", "8", "haul config lists the options"),
+            ("HAUL_COLOUR", "8", "haul --help lists the options"),
             ("HAUL_OUTPUT", "x", "for one command line"),
             ("HAUL_ROBOTS", "maybe", "neither yes nor no"),
         ] {

@@ -91,10 +91,19 @@ impl HostSection {
                 "{}: \"{}\" is for all hosts",
                 setting.source, setting.key.long
             );
-            let hint = format!(
-                "put it above the sections; one for some hosts may have {}",
-                OPTIONS.join(", ")
-            );
+            let hint = match &*setting.key.long {
+                "user" | "user-file" | "bearer-file" => {
+                    "a section has netrc-file, or header = \"Authorization: …\"; above the sections it is for all hosts".to_owned()
+                }
+                "cookie" => {
+                    "a section has header = \"Cookie: …\"; above the sections it is for all hosts".to_owned()
+                }
+                "proxy-user" => "write proxy = \"SCHEME://USER:PASSWORD@HOST:PORT\"".to_owned(),
+                _ => format!(
+                    "put it above the sections; one for some hosts may have {}",
+                    OPTIONS.join(", ")
+                ),
+            };
             return Err(vec![Problem::usage(what).hint(hint)]);
         }
         let mut settings = Level::check(command, section.settings)?.into_settings();
@@ -189,7 +198,8 @@ pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Prob
             let value = header.value.clone();
             options.headers.append(header.name.clone(), value);
         }
-        options.netrc = logins::netrc(&section.options)?;
+        options.netrc = logins::netrc(&section.options)
+            .map_err(|problem| problem.in_context(&section.source.to_string()))?;
         Ok(options)
     });
     options.collect()

@@ -43,6 +43,10 @@ pub(super) fn shown(keys: &Keys, typed: &Typed, configured: &Configured) -> Stri
         let is_default = configured.source(key).is_none() && !typed.has(key);
         // Writing to memory does not fail.
         let _ = match (shown_value(key, &value), configured.source(key)) {
+            (None, _) if is_default && key.long == "proxy" => {
+                let variables = "http_proxy, https_proxy and all_proxy count";
+                writeln!(text, "# proxy is not set; {variables}")
+            }
             (None, _) if is_default => writeln!(text, "# {} is not set", name(key)),
             (None, _) => Ok(()),
             (Some(value), _) if is_default => writeln!(text, "# {} = {value}", name(key)),

@@ -309,7 +309,8 @@ const HABITS: &[Habit] = &[
 
     // Network.
     same(&["--no-proxy"], "-x ''"),
-    valued(tell(&["--all-proxy", "--http-proxy", "--https-proxy"], ONE_PROXY)),
+    same(&["--all-proxy"], "-x {URL}"),
+    valued(tell(&["--http-proxy", "--https-proxy"], ONE_PROXY)),
     valued(tell(&["--socks4", "--socks4a", "--socks5", "--socks5-hostname"], SOCKS)),
     valued(tell(&["--proxy-password", "--all-proxy-user", "--all-proxy-passwd", "--http-proxy-user", "--http-proxy-passwd"], PROXY_LOGIN)),
     valued(tell(&["--https-proxy-user", "--https-proxy-passwd", "-U LOGIN"], PROXY_LOGIN)),

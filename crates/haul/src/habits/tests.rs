@@ -219,7 +219,7 @@ fn other_options_are_answered_with_the_equivalent() {
 fn what_haul_cannot_do_is_said_plainly() {
     for (line, says) in [
         ("--socks5 p:1 http://a/", "socks5h://"),
-        ("--all-proxy=p:1 http://a/", "one proxy for http and https"),
+        ("--http-proxy=p:1 http://a/", "one proxy for http and https"),
         ("--proxy-insecure http://a/", "--proxy-cacert FILE"),
         ("--no-proxy http://a/", "-x ''"),
         ("-x http://a/", "wget's -x use --layout tree"),

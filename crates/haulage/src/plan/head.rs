@@ -155,7 +155,9 @@ fn advice(status: StatusCode, later: bool) -> &'static str {
         StatusCode::FORBIDDEN if later => "; it has had too many requests: try again later",
         // What helps depends on what was given: see `credentials::advice`.
         StatusCode::UNAUTHORIZED => "",
-        StatusCode::FORBIDDEN => "; it does not let this be fetched by whoever asks so",
+        StatusCode::FORBIDDEN => {
+            "; it refuses this request: perhaps it wants a login (-u, --netrc) or cookies (--load-cookies)"
+        }
         StatusCode::NOT_FOUND | StatusCode::GONE => "; check the URL",
         StatusCode::TOO_MANY_REQUESTS => "; ask for less at once with --per-host",
         status if status.is_server_error() => "; it is overloaded or down: try again later",

@@ -191,7 +191,7 @@ impl Reader<'_> {
             Found::Nothing(meant) => {
                 let hint = match meant {
                     Some(key) => format!("did you mean \"{}\"?", key.long),
-                    None => "haul config lists the options".to_owned(),
+                    None => "haul config --no-config lists the options".to_owned(),
                 };
                 self.refuse(at, &format!("there is no option \"{name}\""), hint);
                 return Vec::new();
@@ -329,7 +329,7 @@ mod tests {
             ),
             (
                 "colour = 1",
-                "config.toml:1: there is no option \"colour\"; haul config lists",
+                "config.toml:1: there is no option \"colour\"; haul config --no-config lists",
             ),
             (
                 "output = 'x'",

@@ -16,11 +16,14 @@ impl HostUnavailable {
     /// Describes a host that has been in trouble for `max_time`, with its last error.
     pub(crate) fn in_trouble(error: &Error, max_time: Duration) -> Self {
         let seconds = max_time.as_secs_f64();
+        let who = if error.is_of_proxy() {
+            "the proxy"
+        } else {
+            "its host"
+        };
         Self {
             kind: error.kind(),
-            why: format!(
-                "{error}; its host has been in trouble for {seconds} s (--retry-max-time)"
-            ),
+            why: format!("{error}; {who} has been in trouble for {seconds} s (--retry-max-time)"),
             is_transient: error.is_transient(),
         }
     }

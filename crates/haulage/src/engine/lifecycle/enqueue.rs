@@ -2,6 +2,7 @@
 //! allow it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::item::Item;
@@ -12,6 +13,7 @@ use crate::engine::run::Run;
 use crate::engine::run::work::Work;
 use crate::engine::shared::robots::Gate;
 use crate::error::Error;
+use crate::event::{Event, Warning};
 use crate::http_url::HttpUrl;
 use crate::plan::robots::Robots;
 use crate::schedule::HostId;
@@ -127,6 +129,11 @@ impl Run {
         overloaded: Option<Instant>,
         error: &Error,
     ) -> bool {
+        if error.is_of_proxy() && !self.has_warned_of_proxy.swap(true, Ordering::Relaxed) {
+            // Else nothing would tell until all attempts have failed.
+            let warning = Warning::ProxyFails(error.to_string());
+            self.ledger.emit(Event::Warned(warning));
+        }
         let policy = &self.options.retry;
         let dispatcher = &self.services.dispatcher;
         let Some((key, waiting)) = dispatcher.on_failure(host, overloaded, error, policy) else {

@@ -77,6 +77,8 @@ pub(crate) struct Run {
     /// The run is over.
     pub(crate) over: CancellationToken,
     pub(crate) stopped_by_disk: AtomicBool,
+    /// It was told once that a proxy fails.
+    pub(crate) has_warned_of_proxy: AtomicBool,
     /// Where it writes.
     pub(crate) place: Place,
 }
@@ -125,6 +127,7 @@ pub(crate) fn start(
         stopping,
         over: CancellationToken::new(),
         stopped_by_disk: AtomicBool::new(false),
+        has_warned_of_proxy: AtomicBool::new(false),
         services,
         options,
     });
