@@ -26,9 +26,15 @@ pub(crate) fn give(options: &mut RunOptions, download: &Download) -> Result<(), 
     };
     for text in &download.cookies {
         if !text.contains('=') {
+            // The value is not shown, unless it is a file: it may be a secret.
+            let file = if Path::new(text).is_file() {
+                text
+            } else {
+                "FILE"
+            };
             return Err(
-                Problem::usage(format!("-b takes NAME=VALUE, and {text} has no ="))
-                    .hint(format!("to read a cookie file: --load-cookies {text}")),
+                Problem::usage("-b takes NAME=VALUE, and what was given has no =")
+                    .hint(format!("to read a cookie file: --load-cookies {file}")),
             );
         }
         let value = header_value(text).map_err(|why| Problem::usage(format!("-b: {why}")))?;

@@ -155,9 +155,9 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
         if header.name == USER_AGENT {
             options.user_agent = Some(header.value.clone());
         } else {
-            options
-                .headers
-                .append(header.name.clone(), header.value.clone());
+            let (name, value) = (header.name.clone(), header.value.clone());
+            let added = options.headers.try_append(name, value);
+            added.map_err(|_| Problem::usage("there are too many headers"))?;
         }
     }
     cookies::give(&mut options, download)?;

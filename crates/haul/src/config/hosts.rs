@@ -8,7 +8,7 @@ use std::fmt;
 use clap::{Command, FromArgMatches as _};
 use haulage::{HostLimits, HostOptions, HostPattern, Proxy};
 use http::HeaderName;
-use http::header::{AUTHORIZATION, USER_AGENT};
+use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
 
 use super::effective::Level;
 use super::file::Section;
@@ -154,14 +154,26 @@ impl Stronger {
         let single = OPTIONS
             .into_iter()
             .filter(|long| *long != "header" && is_stronger(long));
-        let options = single.map(str::to_owned).collect();
+        let mut options: Vec<_> = single.map(str::to_owned).collect();
+        // What is given of a kind counts more than all of that kind here.
+        if ["netrc", "netrc-file", "netrc-optional"]
+            .into_iter()
+            .any(is_stronger)
+        {
+            options.extend(["netrc", "netrc-file"].map(str::to_owned));
+        }
+        if is_stronger("noproxy") {
+            options.push("proxy".to_owned());
+        }
         let mut headers = Vec::new();
         if is_stronger("header") {
             let given = Arguments::from_arg_matches(&typed.matches);
             let given = given.map_err(|error| problem(&error))?.into_download();
             headers.extend(given.headers.into_iter().map(|header| header.name));
         }
-        headers.extend(is_stronger("user").then_some(AUTHORIZATION));
+        let mut logins = ["user", "user-file", "bearer-file"].into_iter();
+        headers.extend(logins.any(is_stronger).then_some(AUTHORIZATION));
+        headers.extend(is_stronger("cookie").then_some(COOKIE));
         headers.extend(is_stronger("user-agent").then_some(USER_AGENT));
         Ok(Self { options, headers })
     }
@@ -196,7 +208,8 @@ pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Prob
         let mut options = HostOptions::new(section.hosts.clone());
         for header in &section.options.headers {
             let value = header.value.clone();
-            options.headers.append(header.name.clone(), value);
+            let added = options.headers.try_append(header.name.clone(), value);
+            added.map_err(|_| Problem::usage(format!("{}: too many headers", section.source)))?;
         }
         options.netrc = logins::netrc(&section.options)
             .map_err(|problem| problem.in_context(&section.source.to_string()))?;

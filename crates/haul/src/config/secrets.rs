@@ -7,7 +7,7 @@ const SECRET: [&str; 4] = ["cookie", "proxy-user", "rpc-secret", "user"];
 
 /// Headers whose values tell nothing that others must not know. A list of those that do would never
 /// be complete.
-const HARMLESS: [&str; 9] = [
+const HARMLESS: [&str; 8] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -15,7 +15,6 @@ const HARMLESS: [&str; 9] = [
     "dnt",
     "from",
     "pragma",
-    "referer",
     "user-agent",
 ];
 

@@ -322,6 +322,14 @@ fn sections_of_hosts_arrive_unless_the_command_line_has_more_to_say() {
     let (limits, options) = settings(&["--per-host=4", "-H", "x-key: 2"], &[]);
     assert_eq!(limits[0], "a.example None Some(1)");
     assert_eq!(options[0], "authorization");
+    for line in ["--bearer-file=t", "--user-file=u"] {
+        let read = read(&["http://a.example/", line], text, &[]).ok().unwrap();
+        let section = format!(
+            "{:?}",
+            shown(&Keys::of(&read.command), &read.typed, &read.configured)
+        );
+        assert!(!section.contains("Authorization"), "{line}: {section}");
+    }
     let (limits, options) = settings(&["-u", "me:pw"], &[("HAUL_DELAY", "5")]);
     assert_eq!(limits[0], "a.example Some(2) None");
     assert_eq!(options[0], "x-key");

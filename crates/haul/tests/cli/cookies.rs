@@ -124,8 +124,12 @@ fn cookies_that_cannot_be_used_are_told_before_any_request() {
     place.write("old.txt", "h\tFALSE\t/\tFALSE\t1\tname\tsecret\n");
     for (arguments, says) in [
         (
-            ["-b", "c.txt"],
-            "to read a cookie file: --load-cookies c.txt",
+            ["-b", "old.txt"],
+            "to read a cookie file: --load-cookies old.txt",
+        ),
+        (
+            ["-b", "secret"],
+            "to read a cookie file: --load-cookies FILE",
         ),
         (
             ["--load-cookies", "none.txt"],

@@ -225,7 +225,8 @@ fn wrong_or_missing_login_is_told_for_good() {
 
 #[test]
 fn refused_login_is_not_tried_with_each_row() {
-    for (origin, most) in [(Origin::plain(), 16), (Origin::tls(), 16)] {
+    // A plain response with 407 may be of the server, so it says nothing of other rows.
+    for (origin, most) in [(Origin::plain(), 200), (Origin::tls(), 16)] {
         let (origin, proxy) = (serving(origin), Proxy::http());
         proxy.ask_for_login("me", "right");
         let bench = through(&proxy, "http", "me:wrong");
@@ -532,6 +533,24 @@ fn refusal_of_one_host_leaves_others_alone() {
     assert_eq!((kind(&outcomes[0]), outcomes[0].attempts), ("connect", 6));
     assert_done(&outcomes[1]);
     assert_eq!(outcomes[1].attempts, 1);
+}
+
+#[test]
+fn server_that_answers_407_fails_its_own_row_alone() {
+    let (hostile, origin) = (Origin::plain(), serving(Origin::plain()));
+    hostile.under("/", |_| Script::status(407));
+    let proxy = Proxy::http();
+    let mut bench = through(&proxy, "http", "me:secret");
+    bench.engine.jobs = 1;
+    let rows = [
+        named(&hostile.url("/a"), "a"),
+        named(&origin.url("/b"), "b"),
+        named(&origin.url("/c"), "c"),
+    ];
+    let outcomes = bench.run(rows);
+    assert!(outcomes[0].error().is_some());
+    assert_done(&outcomes[1]);
+    assert_done(&outcomes[2]);
 }
 
 #[test]

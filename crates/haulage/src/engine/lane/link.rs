@@ -239,20 +239,15 @@ impl Link {
     }
 
     /// Returns the failure that an error response means: where requests are sent to a proxy, the
-    /// response may be the proxy's own.
+    /// response may be the proxy's own. That is not remembered for other requests: a server behind
+    /// the proxy may have sent it.
     pub(crate) fn explain_forwarded(&self, error: Error, head: &Head) -> Error {
         let Some(Connection::Http1(http1)) = &self.connection else {
             return error;
         };
         match http1.forward() {
             None => error,
-            Some(forward) => {
-                let error = forward.explain(error, head);
-                if error.is_of_proxy() {
-                    self.connector.on_login_refused(&forward.proxy, &error);
-                }
-                error
-            }
+            Some(forward) => forward.explain(error, head),
         }
     }
 

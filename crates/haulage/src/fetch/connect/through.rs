@@ -22,13 +22,6 @@ use crate::options::HttpVersion;
 use crate::options::proxies::{Proxy, ProxyScheme};
 
 impl Connector {
-    /// Records that a proxy to which requests are sent has refused the login.
-    pub(crate) fn on_login_refused(&self, proxy: &Proxy, error: &Error) {
-        if let Some(gateway) = &self.gateway {
-            gateway.refusals.add(proxy, error, Instant::now());
-        }
-    }
-
     /// Connects to an origin through a proxy.
     ///
     /// # Errors
