@@ -1,7 +1,7 @@
 //! Asks for a password on the terminal, which does not show it.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, Read as _, Write as _};
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -68,17 +68,28 @@ fn read(terminal: &File, user: &str, at: At) -> io::Result<String> {
     // Not through the report: it is no message about the run.
     write!(io::stderr(), "Password for {} {user}: ", at.user())?;
     io::stderr().flush()?;
-    let mut line = String::new();
-    let read = BufReader::new(terminal).read_line(&mut line);
+    let mut line = Vec::new();
+    let read = read_line(terminal, &mut line);
     drop(hidden);
-    match read? {
-        0 => return Err(io::Error::other("the terminal was closed")),
-        _ if line.contains(char::from(CONTROL_C)) => {
+    read?;
+    let line = String::from_utf8(line).map_err(|cause| io::Error::other(cause.utf8_error()))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn read_line(mut terminal: &File, line: &mut Vec<u8>) -> io::Result<()> {
+    // A terminal gives a line at a time.
+    let mut typed = [0; 1024];
+    while line.last() != Some(&b'\n') {
+        let read = terminal.read(&mut typed)?;
+        line.extend_from_slice(&typed[..read]);
+        if line.contains(&CONTROL_C) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        _ => {}
+        if read == 0 {
+            return Err(io::Error::other("the terminal was closed"));
+        }
     }
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(())
 }
 
 /// A terminal that does not show what is typed, until this is dropped.
