@@ -324,7 +324,11 @@ mod tests {
                 "{status}"
             );
         }
-        assert!(failed(403, &[]).to_string().contains("not let"));
+        assert!(
+            failed(403, &[])
+                .to_string()
+                .contains("refuses this request")
+        );
         let limited = failed(403, &[(RETRY_AFTER, "7")]).to_string();
         assert!(limited.contains("too many requests"), "{limited}");
         let Answer::Redirect(wait) = of(302, &[(RETRY_AFTER, "7")]) else {
