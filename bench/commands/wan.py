@@ -5,12 +5,14 @@ Prints the wall time, the bytes over the link, the retransmissions and the conne
 """
 
 import argparse
+import contextlib
 import itertools
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
-from bench.lib import files, measure, options
+from bench.lib import files, measure, options, packets
 from bench.lib.files import KIB, MIB, FileSet
 from bench.lib.server import Server
 from bench.lib.wan import CONGESTION_CONTROLS, FAR, HOSTS, Link, Wan
@@ -77,6 +79,8 @@ def add_arguments(parser):
     options.several(parser, "--clients", KNOWN, USUAL, ", ".join(USUAL))
     parser.add_argument("--congestion", choices=CONGESTION_CONTROLS, default=CONGESTION_CONTROLS[0],
                         help="the congestion control of TCP at both ends (default: %(default)s)")
+    parser.add_argument("--packets", type=Path, metavar="FOLDER",
+                        help="save the packets of each run there (tcpdump), and print its connections, in round trips")
     options.rounds(parser, 3, "how many rounds; the tables show their medians")
     options.haul(parser)
     options.before(parser)
@@ -92,8 +96,10 @@ class Run:
 
 
 class Bench:
-    def __init__(self, wan, server, folder, chosen, rounds):
+    def __init__(self, wan, server, folder, chosen, rounds, packets=None):
         self.wan, self.server, self.folder, self.runners, self.rounds = wan, server, folder, chosen, rounds
+        # Where the packets of each run are saved; `None` if nobody wants them.
+        self.packets = packets
         self.wrong = []
 
     def table(self, link, scheme, name, work):
@@ -102,7 +108,8 @@ class Bench:
                 if name not in runner.without and (runner.h2 or scheme != "h2")}
         for number, each in itertools.product(range(self.rounds), list(runs)):
             print(f"{link}, {scheme}, {name}: round {number + 1}: {each}", file=sys.stderr)
-            runs[each].append(self.once(self.runners[each], scheme, work))
+            with self.capture(f"{link.slug}-{scheme}-{name}-{each}-{number + 1}", link):
+                runs[each].append(self.once(self.runners[each], scheme, work))
         lines = [f"#### {link}: {work.title}, {SCHEMES[scheme]}", "",
                  f"At least {link.ideal(work.bytes):.1f} s. Congestion control: {self.wan.congestion}.", "",
                  "| client | wall s | bytes over the link | retransmitted | connections |", "|:--|--:|--:|--:|--:|"]
@@ -115,6 +122,17 @@ class Bench:
             lines.append(f"| {each} | {wall} | {ratio:.2f} | {figure(lambda run: run.counters.retransmitted):.0f} "
                          f"| {figure(lambda run: run.counters.connections):.0f} |")
         return "\n".join(lines) + "\n"
+
+    @contextlib.contextmanager
+    def capture(self, name, link):
+        """Saves the packets of a run, and prints its connections, if somebody wants them."""
+        if self.packets is None:
+            yield
+            return
+        path = self.packets / f"{name}.pcap"
+        with packets.captured(path, self.wan):
+            yield
+        print(f"{path.name}, in round trips:\n\n{packets.table(path, link.rtt_ms / 1000)}", flush=True)
 
     def once(self, runner, scheme, work):
         """Downloads into an empty folder, and compares every file."""
@@ -149,6 +167,8 @@ def run(arguments):
     for name in wanted:
         if name not in known:
             print(f"- {name} is left out: it is not installed")
+    if arguments.packets:
+        arguments.packets.mkdir(parents=True, exist_ok=True)
     need = 3 * sum(work.bytes for work in works.values())
     with files.work_folder(None, need) as folder, Wan(folder, arguments.congestion) as wan:
         root = folder / "root"
@@ -156,7 +176,7 @@ def run(arguments):
             for each in work.sets:
                 each.create(root)
         with Server(root, folder, (FAR, *HOSTS), wan.inside(wan.far)) as server:
-            bench = Bench(wan, server, folder, chosen, arguments.rounds)
+            bench = Bench(wan, server, folder, chosen, arguments.rounds, arguments.packets)
             for link in chosen_links:
                 with wan.link(link):
                     for scheme, (name, work) in itertools.product(arguments.schemes, works.items()):

@@ -46,6 +46,11 @@ class Link:
         return f"{self.rtt_ms} ms, {self.mbit} Mbit/s{loss}{queue}"
 
     @property
+    def slug(self):
+        """A name for files."""
+        return f"{self.rtt_ms}ms-{self.mbit}M-{self.loss * 100:g}%-q{self.queue:g}"
+
+    @property
     def bytes_per_second(self):
         return self.mbit * 1_000_000 / 8
 

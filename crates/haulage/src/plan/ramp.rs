@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::segments::Pace;
+
 /// Of what a connection brings in a window, so much more than in the one before means that it is
 /// still growing: slow start doubles in a round trip.
 const GROWS: f64 = 1.2;
@@ -66,6 +68,12 @@ pub(crate) enum Connections {
     Two,
     /// As many as the user allows.
     All,
+}
+
+/// Returns whether the round trip of the network alone is so long that all connections of a large
+/// file begin at once.
+pub(crate) fn is_far(path: Duration) -> bool {
+    path >= FAR
 }
 
 /// Follows how a file comes, and says how many connections may be at it.
@@ -146,7 +154,7 @@ impl Ramp {
     /// Sets the round trip of the network alone, which connecting took. The other one includes the
     /// time that the server took for its answer.
     pub(crate) fn over(mut self, path: Duration) -> Self {
-        self.is_far = path >= FAR;
+        self.is_far = is_far(path);
         self
     }
 
@@ -178,6 +186,16 @@ impl Ramp {
             PAYS_AGAIN
         };
         Duration::from_secs_f64(seconds)
+    }
+
+    /// Returns how its connections bring segments, of which the fastest has brought `usual` bytes per
+    /// second.
+    pub(crate) fn pace(&self, usual: f64) -> Pace {
+        Pace {
+            usual,
+            trip: self.round_trip,
+            is_far: self.is_far,
+        }
     }
 
     /// Returns after how long the speed of a new connection tells something.

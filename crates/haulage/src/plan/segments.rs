@@ -9,6 +9,45 @@ pub(crate) const CRAWLS: f64 = 4.0;
 /// Seconds that it must have left for that.
 const CRAWLS_FOR: f64 = 3.0;
 
+/// Most bytes of a segment before any has come to its end: its connection may be new, and slow.
+pub(crate) const FIRST: u64 = 4 << 20;
+/// Seconds that a segment takes at most.
+const LONGEST: f64 = 2.0;
+/// Round trips that a segment takes at most where that is longer. Between two segments a connection
+/// waits for one: after 40 of them that is 2.5% of its time.
+const LONGEST_TRIPS: f64 = 40.0;
+
+/// How a connection brings a segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Bytes per second of the fastest connection so far.
+    pub(crate) usual: f64,
+    /// Seconds that a connection waits between two segments: a round trip.
+    pub(crate) trip: f64,
+    /// All connections begin together, before their speed is known.
+    pub(crate) is_far: bool,
+}
+
+/// Returns how many bytes a segment has at most, where `left` bytes are missing and so many
+/// connections may be at them. Nobody has come to the end of a segment before unless one
+/// `has_ended`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "speeds are not negative, and what is too large counts as the largest"
+)]
+pub(crate) fn most(left: u64, connections: u64, has_ended: bool, pace: &Pace) -> u64 {
+    let fair = left / connections;
+    let lasting = (pace.usual * pace.trip * LONGEST_TRIPS) as u64;
+    match has_ended {
+        false if pace.is_far => fair,
+        false => FIRST.max(lasting).min(fair),
+        // Halves, so that all end together; but the last ones are not worth waiting between them.
+        true if fair > lasting / 2 => (fair / 2).min(lasting.max((pace.usual * LONGEST) as u64)),
+        true => fair,
+    }
+}
+
 /// When something is shared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {

@@ -122,6 +122,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(super) fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
         let host = &mut self.hosts[id.0];
         let before = host.limit.now();
+        let answerable = host.answerable(now);
+        host.limit.expects(answerable);
         let change = host.limit.look(now, host.meter.bytes(), is_used);
         if change.is_some() {
             self.tell_limit(id, before, change);

@@ -5,7 +5,8 @@
 //! requests in flight: the limit may double with the next answers. Where the round trip is long it
 //! may leap, and as many connections are opened as that needs. While it is not known what the host
 //! speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of
-//! them. A host gets no more of them once it has refused anything, and none as long as other hosts
+//! them. Where one file is all that is downloaded, over a long way, its other segments get their
+//! connections while its first request is answered. A host gets no more of them once it has refused anything, and none as long as other hosts
 //! wait for a slot. Connections are within `per_host` in any case.
 
 use std::sync::Arc;
@@ -33,7 +34,12 @@ impl<W, L, S> Host<W, L, S> {
 
     /// Whether another connection is to be opened ahead.
     fn could_connect_ahead(&self) -> bool {
-        if self.ahead.left == 0 || self.queue.is_empty() || !self.delay.is_zero() {
+        let useful = self.busy + self.queue.len();
+        let useful = useful.max(match self.ahead.for_segments {
+            0 => 0,
+            more => self.lanes + more,
+        });
+        if self.ahead.left == 0 || useful <= self.lanes || !self.delay.is_zero() {
             return false;
         }
         let is_useful = match self.protocol() {
@@ -44,7 +50,7 @@ impl<W, L, S> Host<W, L, S> {
         };
         is_useful
             && self.may_be_asked()
-            && self.lanes < self.most_lanes().min(self.busy + self.queue.len())
+            && self.lanes < self.most_lanes()
     }
 }
 
@@ -53,6 +59,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn connecting_ahead(mut self) -> Self {
         self.connects_ahead = true;
         self
+    }
+
+    /// Opens so many connections for the segments of a file, before it is known how large it is: on a
+    /// long way they would begin late otherwise. Only where nothing else is in flight or waits.
+    pub(crate) fn connect_for_segments(&mut self, id: HostId, connections: usize) {
+        let host = &mut self.hosts[id.0];
+        if self.busy == 1 && host.busy == 1 && host.queue.is_empty() && !self.others_wait() {
+            self.hosts[id.0].ahead.for_segments = connections;
+            self.consider_ahead(id);
+        }
     }
 
     /// Lets no connection to a host be opened ahead.
@@ -101,6 +117,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.ahead += 1;
         host.ahead.lanes += 1;
         host.ahead.left -= 1;
+        host.ahead.for_segments = host.ahead.for_segments.saturating_sub(1);
         host.lanes += 1;
         let grant = Grant::Ahead {
             host: id,

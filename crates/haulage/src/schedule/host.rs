@@ -12,6 +12,7 @@ use super::lines::Lines;
 use super::pace::Pace;
 use super::runs::RunId;
 use super::spread::Spread;
+use super::underway::Underway;
 use super::{HostId, Lease};
 use crate::event::WaitReason;
 use crate::meter::Meter;
@@ -45,6 +46,8 @@ pub(super) struct Ahead {
     pub(super) lanes: usize,
     /// How many more of them it may get.
     pub(super) left: usize,
+    /// How many of those are for the segments of a file that may be large.
+    pub(super) for_segments: usize,
     /// It is noted as one that may be worth another.
     pub(super) is_considered: bool,
 }
@@ -100,6 +103,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) trip: Duration,
     /// Work in flight.
     pub(super) busy: usize,
+    pub(super) underway: Underway,
     /// Work that waits for its time.
     pub(super) later: usize,
     pub(super) health: Health,
@@ -152,6 +156,7 @@ impl<W, L, S> Host<W, L, S> {
             ahead: Ahead::default(),
             trip: Duration::ZERO,
             busy: 0,
+            underway: Underway::default(),
             later: 0,
             health: Health::default(),
             trouble: None,
@@ -273,6 +278,12 @@ impl<W, L, S> Host<W, L, S> {
         }
         let waits = self.is_used() && self.silence.is_short(now);
         self.held.look(waits, self.limit.answers(), now)
+    }
+
+    /// Returns how many of the requests in flight can have been answered by `now`.
+    pub(super) fn answerable(&mut self, now: Instant) -> usize {
+        let not_yet = self.underway.unanswerable(self.trip, now);
+        self.busy.saturating_sub(not_yet)
     }
 
     /// Whether all that it may have in flight is, and more waits.

@@ -98,6 +98,8 @@ pub(super) struct Limit {
     cut: Option<Instant>,
     /// Since when it has been refused what it tries. `None` once twice as much has gone well.
     trouble: Option<Trouble>,
+    /// How many of the requests in flight can have been answered.
+    expected: u64,
     /// How often it was halved since the last answer.
     in_vain: u32,
     /// It has answered again after an outage.
@@ -155,6 +157,7 @@ impl Limit {
             refusals: 0.0,
             cut: None,
             trouble: None,
+            expected: u64::MAX,
             in_vain: 0,
             is_back: false,
             restored: None,
@@ -306,6 +309,12 @@ impl Limit {
         is_false_start
     }
 
+    /// Notes how many of the requests in flight can have been answered: in the first round of all,
+    /// those whose connections have just been made, or are being made, are not waited for.
+    pub(super) fn expects(&mut self, answers: usize) {
+        self.expected = answers as u64;
+    }
+
     /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it
     /// allows are in flight, and more wait.
     pub(super) fn look(&mut self, now: Instant, bytes: u64, is_used: bool) -> Option<Why> {
@@ -378,7 +387,11 @@ impl Limit {
             Phase::HalfALeap { .. } if !self.round.settled => 3,
             _ => 1,
         };
-        let answers = (rounds * self.now() as u64).max(2);
+        let at_once = match self.phase {
+            Phase::Doubling { before: None } => self.expected.min(self.now() as u64),
+            _ => self.now() as u64,
+        };
+        let answers = (rounds * at_once).max(2);
         let least = match self.phase {
             // What was sent before the refusal, or with less, has to be answered first.
             Phase::Regaining { .. } if self.level >= 1.0 => {

@@ -26,6 +26,7 @@ mod shared;
 mod siblings;
 mod spread;
 mod turns;
+mod underway;
 mod unproven;
 
 use std::collections::HashMap;
@@ -495,8 +496,20 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.offer(id);
     }
 
-    /// The lane that was to find out what the host speaks could not connect: another may try.
+    /// A lane makes a connection for work that it has.
+    pub(crate) fn connects(&mut self, id: HostId) {
+        self.hosts[id.0].underway.begin();
+    }
+
+    /// It has made it.
+    pub(crate) fn connected(&mut self, id: HostId, trip: Duration, now: Instant) {
+        self.note_trip(id, trip);
+        self.hosts[id.0].underway.succeed(trip, now);
+    }
+
+    /// A lane could not connect. If it was to find out what the host speaks, another may try.
     pub(crate) fn could_not_connect(&mut self, id: HostId) {
+        self.hosts[id.0].underway.fail();
         self.hosts[id.0].connecting = false;
         self.offer(id);
     }

@@ -37,6 +37,7 @@ impl Link {
         }
         self.disconnect();
         self.connecting = true;
+        self.services.dispatcher.on_connecting(self.host);
         self.sent_at = Some(Instant::now());
         let most = run.options.connect_timeout;
         let origin = Origin::of(url);
@@ -45,7 +46,7 @@ impl Link {
         let dispatcher = &self.services.dispatcher;
         match connected {
             Ok(connection) => {
-                dispatcher.on_connected(self.host, &connection);
+                dispatcher.on_connected(self.host, &connection, run.options.split);
                 self.connection = Some(connection);
                 self.is_reused = false;
                 Ok(true)

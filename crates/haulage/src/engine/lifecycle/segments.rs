@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::engine::item::task::Task;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
-use crate::engine::segments::download::{FIRST_SEGMENT, Next, SegmentedDownload, Start, seen};
+use crate::engine::segments::download::{Next, SegmentedDownload, Start, seen};
 use crate::engine::segments::sources::{Source, Sources};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin;
 use crate::fetch::redirect::check_scheme;
 use crate::http_url::HttpUrl;
 use crate::plan::ramp::{Connections, Ramp};
-use crate::plan::segments::Rules;
+use crate::plan::segments::{self, Rules};
 use crate::schedule::key;
 use crate::sync::lock;
 use crate::write::{Assembly, Stretch};
@@ -57,7 +57,7 @@ impl Run {
                 PAYS_AFTER
             },
             usual: first.speed(),
-            most: FIRST_SEGMENT,
+            most: segments::FIRST,
             settles: current.settles(),
         };
         let sources = (helps || item.joins_mirrors())

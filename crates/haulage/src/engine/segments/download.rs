@@ -23,16 +23,12 @@ use http::HeaderMap;
 
 use crate::http_url::{HttpUrl, Parsed};
 use crate::plan::ramp::{Connections, Ramp, Seen};
-use crate::plan::segments::{CRAWLS, Rules};
+use crate::plan::segments::{self, CRAWLS, Rules};
 use crate::sync::lock;
 use crate::write::{Assembly, Share};
 
 /// Bytes: what is smaller is not split any more.
 const LEAST_AGAIN: u64 = 2 << 20;
-/// Most bytes of a segment before any has come to its end: its connection may be new, and slow.
-pub(crate) const FIRST_SEGMENT: u64 = 4 << 20;
-/// Seconds that a segment takes at most.
-const LONGEST_SEGMENT: f64 = 2.0;
 
 /// A file that several lanes fetch at once. Parks an item of type `I`.
 pub(crate) struct SegmentedDownload<I> {
@@ -164,21 +160,12 @@ impl<I> SegmentedDownload<I> {
         lock(&self.state)
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "speeds are not negative, and what is too large counts as the largest"
-    )]
     fn rules(&self, state: &State<I>) -> Rules {
         let lanes = state.allowed().max(1) as u64;
         let left = left(&self.partial);
         let least = self.least.min(LEAST_AGAIN);
-        let most = if self.partial.finished() == 0 {
-            FIRST_SEGMENT.min(left / lanes)
-        } else {
-            let for_long = (state.usual * LONGEST_SEGMENT) as u64;
-            for_long.min(left / (2 * lanes))
-        };
+        let pace = state.ramp.pace(state.usual);
+        let most = segments::most(left, lanes, self.partial.finished() > 0, &pace);
         Rules {
             least,
             most: most.max(least),

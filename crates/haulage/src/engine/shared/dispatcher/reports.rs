@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Shared};
 use crate::options::RetryPolicy;
+use crate::plan::ramp;
 use crate::schedule::{HostId, Lease, Next, Path, Protocol, Seen, Way};
 
 impl<W: Dispatched> Dispatcher<W> {
@@ -62,16 +63,26 @@ impl<W: Dispatched> Dispatcher<W> {
         self.lock().way(host)
     }
 
-    /// Records that a lane has made a connection for work that it has.
-    pub(crate) fn on_connected(&self, host: HostId, connection: &Connection) {
+    /// Records that a lane makes a connection for work that it has.
+    pub(crate) fn on_connecting(&self, host: HostId) {
+        self.lock().connects(host);
+    }
+
+    /// Records that a lane has made the connection for work that it has. Opens as many others as
+    /// the `segments` of a large file need, if this may be one that is far away.
+    pub(crate) fn on_connected(&self, host: HostId, connection: &Connection, segments: usize) {
         let mut schedule = self.lock();
-        schedule.note_trip(host, connection.round_trip());
+        let trip = connection.round_trip();
+        schedule.connected(host, trip, Instant::now());
         match connection {
             Connection::Http1(_) => schedule.learned(host, Protocol::Exclusive, None),
             Connection::Http2(shared) => {
                 let shared = (shared.number, shared.clone());
                 schedule.learned(host, Protocol::Shared, Some(shared));
             }
+        }
+        if ramp::is_far(trip) && matches!(connection, Connection::Http1(_)) {
+            schedule.connect_for_segments(host, segments.saturating_sub(1));
         }
         self.hand_out(schedule);
     }

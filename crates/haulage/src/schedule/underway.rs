@@ -1,0 +1,67 @@
+//! Requests of a host that cannot have been answered yet: their connections are being made, or were
+//! made less than a round trip ago. Pure.
+//!
+//! The first answers decide how many more requests go. Where connections are made one after the
+//! other, they are not to wait for those that were sent later.
+
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Default)]
+pub(super) struct Underway {
+    /// Connections that are being made for requests.
+    making: usize,
+    /// When others were made, on which a request was sent at once.
+    made: Vec<Instant>,
+}
+
+impl Underway {
+    /// Counts a connection that is being made.
+    pub(super) fn begin(&mut self) {
+        self.making += 1;
+    }
+
+    /// Takes a connection back that could not be made.
+    pub(super) fn fail(&mut self) {
+        self.making = self.making.saturating_sub(1);
+    }
+
+    /// Records that a connection was made; a round trip takes `trip`.
+    pub(super) fn succeed(&mut self, trip: Duration, now: Instant) {
+        self.fail();
+        self.forget(trip, now);
+        self.made.push(now);
+    }
+
+    /// Returns how many requests cannot have been answered by `now`.
+    pub(super) fn unanswerable(&mut self, trip: Duration, now: Instant) -> usize {
+        self.forget(trip, now);
+        self.making + self.made.len()
+    }
+
+    fn forget(&mut self, trip: Duration, now: Instant) {
+        self.made.retain(|at| now < *at + trip);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRIP: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_request_can_be_answered_a_round_trip_after_its_connection() {
+        let (mut underway, start) = (Underway::default(), Instant::now());
+        let after = |underway: &mut Underway, trips| underway.unanswerable(TRIP, start + TRIP * trips);
+        for _ in 0..3 {
+            underway.begin();
+        }
+        underway.fail();
+        assert_eq!(after(&mut underway, 0), 2);
+        underway.succeed(TRIP, start + TRIP);
+        assert_eq!(after(&mut underway, 1), 2);
+        assert_eq!(after(&mut underway, 2), 1, "the other is still being made");
+        underway.succeed(TRIP, start + TRIP * 2);
+        assert_eq!(after(&mut underway, 3), 0);
+    }
+}
