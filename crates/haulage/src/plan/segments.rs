@@ -156,6 +156,32 @@ mod tests {
     }
 
     #[test]
+    fn segments_last_for_forty_round_trips_or_two_seconds() {
+        const MIB: u64 = 1 << 20;
+        let pace = |trip, is_far| Pace {
+            usual: 10.0 * MIB as f64,
+            trip,
+            is_far,
+        };
+        for (left, has_ended, trip, is_far, expected) in [
+            (1024, false, 0.001, false, 4),
+            (1024, false, 0.1, false, 40),
+            (8, false, 0.001, false, 2),
+            // How fast it is, is not known so far.
+            (1024, false, 0.3, true, 256),
+            (1024, true, 0.001, false, 20),
+            (1024, true, 0.1, false, 40),
+            (1024, true, 0.3, true, 120),
+            (96, true, 0.1, false, 12),
+            // What is left is not worth waiting for a response twice.
+            (64, true, 0.1, false, 16),
+        ] {
+            let found = most(left * MIB, 4, has_ended, &pace(trip, is_far));
+            assert_eq!(found / MIB, expected, "{left} {has_ended} {trip} {is_far}");
+        }
+    }
+
+    #[test]
     fn what_nobody_brings_comes_first() {
         let all = [running(0..1000, 10.0)];
         assert_eq!(share(Some(5..6), &all, &RULES), Some(Share::Free(5..6)));

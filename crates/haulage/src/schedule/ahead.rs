@@ -48,9 +48,7 @@ impl<W, L, S> Host<W, L, S> {
             Protocol::Exclusive => true,
             Protocol::Shared => false,
         };
-        is_useful
-            && self.may_be_asked()
-            && self.lanes < self.most_lanes()
+        is_useful && self.may_be_asked() && self.lanes < self.most_lanes()
     }
 }
 

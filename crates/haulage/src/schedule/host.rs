@@ -280,7 +280,7 @@ impl<W, L, S> Host<W, L, S> {
         self.held.look(waits, self.limit.answers(), now)
     }
 
-    /// Returns how many of the requests in flight can have been answered by `now`.
+    /// Returns how many of the requests in flight may have been answered by `now`.
     pub(super) fn answerable(&mut self, now: Instant) -> usize {
         let not_yet = self.underway.unanswerable(self.trip, now);
         self.busy.saturating_sub(not_yet)

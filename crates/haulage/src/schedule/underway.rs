@@ -1,8 +1,9 @@
 //! Requests of a host that cannot have been answered yet: their connections are being made, or were
-//! made less than a round trip ago. Pure.
+//! made less than half a round trip ago. Pure.
 //!
 //! The first answers decide how many more requests go. Where connections are made one after the
-//! other, they are not to wait for those that were sent later.
+//! other, they are not to wait for those that were sent later. Half a round trip, because those
+//! that were made together are answered together: a refusal among them counts.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ impl Underway {
     }
 
     fn forget(&mut self, trip: Duration, now: Instant) {
-        self.made.retain(|at| now < *at + trip);
+        self.made.retain(|at| now < *at + trip / 2);
     }
 }
 
@@ -50,18 +51,18 @@ mod tests {
     const TRIP: Duration = Duration::from_millis(100);
 
     #[test]
-    fn a_request_can_be_answered_a_round_trip_after_its_connection() {
+    fn requests_count_half_a_round_trip_after_their_connection() {
         let (mut underway, start) = (Underway::default(), Instant::now());
-        let after = |underway: &mut Underway, trips| underway.unanswerable(TRIP, start + TRIP * trips);
+        let at = |halves| start + TRIP / 2 * halves;
         for _ in 0..3 {
             underway.begin();
         }
         underway.fail();
-        assert_eq!(after(&mut underway, 0), 2);
-        underway.succeed(TRIP, start + TRIP);
-        assert_eq!(after(&mut underway, 1), 2);
-        assert_eq!(after(&mut underway, 2), 1, "the other is still being made");
-        underway.succeed(TRIP, start + TRIP * 2);
-        assert_eq!(after(&mut underway, 3), 0);
+        assert_eq!(underway.unanswerable(TRIP, start), 2);
+        underway.succeed(TRIP, start);
+        assert_eq!(underway.unanswerable(TRIP, start), 2);
+        assert_eq!(underway.unanswerable(TRIP, at(1)), 1, "one is being made");
+        underway.succeed(TRIP, at(1));
+        assert_eq!(underway.unanswerable(TRIP, at(2)), 0);
     }
 }

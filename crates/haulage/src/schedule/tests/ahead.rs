@@ -217,3 +217,62 @@ fn a_free_connection_takes_work_though_others_are_being_opened() {
     let next = schedule.next(id, RUN, &1, false, seen(true));
     assert!(matches!(next, Next::Work(Lease { work: 4, .. })));
 }
+
+#[test]
+fn one_file_far_away_gets_connections_for_its_segments() {
+    for (rows, is_refused, expected) in [(1, false, 3), (2, false, 0), (1, true, 0)] {
+        let mut schedule = ahead(64, 16, 4);
+        for row in 0..rows {
+            push(&mut schedule, "a", Protocol::Exclusive, row);
+        }
+        opens(&mut schedule);
+        let id = host(&mut schedule);
+        if is_refused {
+            let now = Instant::now();
+            schedule.refused(id, now, now, Duration::ZERO);
+        }
+        schedule.connect_for_segments(id, 3);
+        assert_eq!(opens(&mut schedule), (0, expected), "{rows} {is_refused}");
+        // One that ends is not opened again.
+        if expected > 0 {
+            schedule.connected_ahead(id, &9);
+            assert!(schedule.leave(id, &9));
+        }
+        assert_eq!(opens(&mut schedule), (0, 0));
+    }
+}
+
+#[test]
+fn no_connections_for_segments_while_other_files_go() {
+    let mut schedule = ahead(64, 16, 4);
+    push(&mut schedule, "a", Protocol::Exclusive, 0);
+    push(&mut schedule, "b", Protocol::Exclusive, 0);
+    opens(&mut schedule);
+    let id = host(&mut schedule);
+    schedule.connect_for_segments(id, 3);
+    assert_eq!(opens(&mut schedule), (0, 0));
+}
+
+#[test]
+fn first_answers_count_while_other_connections_are_made() {
+    let start = Instant::now();
+    let trip = Duration::from_millis(100);
+    for (connecting, expected) in [(2, 16), (0, 4)] {
+        let mut schedule = ahead(64, 16, 4);
+        for row in 0..20 {
+            push_unproven(&mut schedule, "a", row);
+        }
+        opens(&mut schedule);
+        let id = host(&mut schedule);
+        for _ in 0..4 {
+            schedule.connects(id);
+        }
+        for _ in connecting..4 {
+            schedule.connected(id, trip, start);
+        }
+        for _ in 0..2 {
+            schedule.heard(id, trip, start + trip);
+        }
+        assert_eq!(schedule.hosts[id.0].limit(), expected, "{connecting}");
+    }
+}
