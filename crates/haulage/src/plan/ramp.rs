@@ -195,6 +195,7 @@ impl Ramp {
             usual,
             trip: self.round_trip,
             is_far: self.is_far,
+            is_proven: matches!(self.stage, Stage::Proven),
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Pace {
     pub(crate) trip: f64,
     /// All connections begin together, before their speed is known.
     pub(crate) is_far: bool,
+    /// Several connections have brought more than one.
+    pub(crate) is_proven: bool,
 }
 
 /// Returns how many bytes a segment has at most, where `left` bytes are missing and so many
@@ -41,7 +43,9 @@ pub(crate) fn most(left: u64, connections: u64, has_ended: bool, pace: &Pace) ->
     let lasting = (pace.usual * pace.trip * LONGEST_TRIPS) as u64;
     match has_ended {
         false if pace.is_far => fair,
-        false => FIRST.max(lasting).min(fair),
+        false if pace.is_proven => FIRST.max(lasting).min(fair),
+        // If they bring no more than one, little is left to one that is slow.
+        false => FIRST.min(fair),
         // Halves, so that all end together; but the last ones are not worth waiting between them.
         true if fair > lasting / 2 => (fair / 2).min(lasting.max((pace.usual * LONGEST) as u64)),
         true => fair,
@@ -158,26 +162,38 @@ mod tests {
     #[test]
     fn segments_last_for_forty_round_trips_or_two_seconds() {
         const MIB: u64 = 1 << 20;
-        let pace = |trip, is_far| Pace {
+        let pace = Pace {
             usual: 10.0 * MIB as f64,
-            trip,
-            is_far,
+            trip: 0.1,
+            is_far: false,
+            is_proven: true,
         };
-        for (left, has_ended, trip, is_far, expected) in [
-            (1024, false, 0.001, false, 4),
-            (1024, false, 0.1, false, 40),
-            (8, false, 0.001, false, 2),
+        let near = Pace {
+            trip: 0.001,
+            ..pace
+        };
+        let far = Pace {
+            trip: 0.3,
+            is_far: true,
+            ..pace
+        };
+        let is_proven = false;
+        for (left, has_ended, pace, expected) in [
+            (1024, false, near, 4),
+            (8, false, near, 2),
+            (1024, false, pace, 40),
+            (1024, false, Pace { is_proven, ..pace }, 4),
             // How fast it is, is not known so far.
-            (1024, false, 0.3, true, 256),
-            (1024, true, 0.001, false, 20),
-            (1024, true, 0.1, false, 40),
-            (1024, true, 0.3, true, 120),
-            (96, true, 0.1, false, 12),
+            (1024, false, far, 256),
+            (1024, true, near, 20),
+            (1024, true, pace, 40),
+            (1024, true, far, 120),
+            (96, true, pace, 12),
             // What is left is not worth waiting for a response twice.
-            (64, true, 0.1, false, 16),
+            (64, true, pace, 16),
         ] {
-            let found = most(left * MIB, 4, has_ended, &pace(trip, is_far));
-            assert_eq!(found / MIB, expected, "{left} {has_ended} {trip} {is_far}");
+            let found = most(left * MIB, 4, has_ended, &pace);
+            assert_eq!(found / MIB, expected, "{left} {has_ended} {pace:?}");
         }
     }
 
