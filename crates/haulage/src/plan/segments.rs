@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How much longer than the fastest one something must take to be taken away from whoever brings
 /// it.
 pub(crate) const CRAWLS: f64 = 4.0;
-/// Seconds that it must have left for that.
-const CRAWLS_FOR: f64 = 3.0;
+/// Seconds that it must have left for that, at least.
+const CRAWLS_FOR: f64 = 0.5;
 
 /// Most bytes of a segment before any has come to its end: its connection may be new, and slow.
 pub(crate) const FIRST: u64 = 4 << 20;
@@ -110,9 +110,9 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
         .enumerate()
         .filter(|(_, one)| one.length() > 0)
         .max_by(|(_, one), (_, other)| one.seconds(rules).total_cmp(&other.seconds(rules)))?;
-    let is_slow = |speed| speed * CRAWLS < rules.usual;
-    let crawls = slowest.speed.is_some_and(is_slow) && slowest.seconds(rules) > CRAWLS_FOR;
-    crawls.then(|| Share::Of(nth, slowest.rest.clone()))
+    slowest
+        .crawls(rules)
+        .then(|| Share::Of(nth, slowest.rest.clone()))
 }
 
 impl Running {
@@ -125,6 +125,15 @@ impl Running {
             rules.pays_after
         };
         self.length() >= rules.least.max(2) && self.seconds(rules) > pays_after
+    }
+
+    /// Returns whether it takes very long for what it has left: somebody else, for whom it would be
+    /// a new request, would bring that in a fraction of the time.
+    fn crawls(&self, rules: &Rules) -> bool {
+        let is_slow = |speed| speed * CRAWLS < rules.usual;
+        let request = rules.settles.as_secs_f64() / 10.0;
+        let anew = request + self.length() as f64 / rules.usual.max(f64::MIN_POSITIVE);
+        self.speed.is_some_and(is_slow) && self.seconds(rules) > (CRAWLS * anew).max(CRAWLS_FOR)
     }
 
     fn length(&self) -> u64 {
@@ -262,6 +271,16 @@ mod tests {
             let all = [running(10..70, speed), running(70..72, 50.0)];
             let found = share(None, &all, &RULES);
             assert_eq!(found, is_taken.then_some(Share::Of(0, 10..70)), "{speed}");
+        }
+        // What is there soon is not requested anew, which takes a tenth of this.
+        for (bytes, settles, is_taken) in [(4, 1, false), (20, 1, true), (20, 10, false)] {
+            let rules = Rules {
+                settles: Duration::from_secs(settles),
+                ..RULES
+            };
+            let all = [running(0..bytes, 10.0), running(70..71, 50.0)];
+            let share = share(None, &all, &rules);
+            assert_eq!(share.is_some(), is_taken, "{bytes} {settles}");
         }
         let new = Running {
             rest: 10..70,
