@@ -19,7 +19,7 @@ pub(super) struct Window {
 /// What a connection begins with. More was measured, and brings nothing: a server far away then
 /// sends more at once than the queue before the narrowest link holds.
 pub(super) const FIRST: Window = Window {
-    stream: 2 << 20,
+    stream: 8 << 20,
     connection: 8 << 20,
 };
 /// The largest: at 100 ms, 1 Gbit/s.
