@@ -21,7 +21,8 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The stronger of the two: what to do about it comes before what else went wrong.
+    /// Returns the stronger of two statuses. One that the user must act on (a destination or a
+    /// command line that cannot be used) is stronger than one that reports items that failed.
     #[must_use]
     pub(crate) fn and(self, other: Self) -> Self {
         if other.strength() > self.strength() {
@@ -54,7 +55,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Something that was asked for cannot be.
+    /// Creates a problem with the command line or a list, which ends with [`Exit::Usage`].
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Usage,
@@ -63,7 +64,7 @@ impl Problem {
         }
     }
 
-    /// Something cannot be written.
+    /// Creates a problem with writing, which ends with [`Exit::Destination`].
     pub(crate) fn destination(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Destination,
@@ -71,14 +72,14 @@ impl Problem {
         }
     }
 
-    /// Puts where it is from before the message.
+    /// Puts the place that the problem comes from before the message.
     #[must_use]
     pub(crate) fn in_context(mut self, place: &str) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint: what the user can do about the problem.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

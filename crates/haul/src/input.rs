@@ -55,7 +55,8 @@ impl Inputs {
         }
     }
 
-    /// Adds what a pattern, or a plain URL, stands for; each file of it must have these checksums.
+    /// Adds the rows of a pattern, or of a plain URL; each of their files must have these
+    /// checksums.
     pub(crate) fn add_pattern(&mut self, pattern: Pattern, checksums: &[Checksum]) {
         let count = pattern.len().map_or(Count::Unknown, Count::Known);
         let checksums = checksums.to_vec();
@@ -77,9 +78,10 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input. What is relative in
-    /// it is relative to `base`; with `None` as its format its name tells it, or else its first
-    /// line.
+    /// Adds a list, which is opened now and read later; `-` is standard input. Relative URLs and
+    /// names in it are relative to `base`. If `format` is `None`, the name of the list decides, or
+    /// else its first line. Fails if the file cannot be opened or is no list, or if `base` is
+    /// invalid, or missing where the list needs it.
     pub(crate) fn add_list(
         &mut self,
         path: &Path,
@@ -137,7 +139,7 @@ impl Inputs {
         self.sources.push(input);
     }
 
-    /// The counts of all of them.
+    /// Returns the row counts of all sources, in order.
     pub(crate) fn counts(&self) -> Vec<Count> {
         self.sources
             .iter()
@@ -145,7 +147,8 @@ impl Inputs {
             .collect()
     }
 
-    /// The rows, source by source, and what tells of lists that break off while they are read.
+    /// Returns the rows, source by source, and a channel that receives an error for each list that
+    /// breaks off while it is read.
     pub(crate) fn into_parts(
         self,
     ) -> (
@@ -195,14 +198,15 @@ impl Inputs {
     }
 }
 
-/// Why a file is no list, as its first bytes tell. What cannot be read is told of when the list is.
+/// Returns why a file cannot be a list, judged by its first bytes; `None` if it may be one. A file
+/// that cannot be read also gives `None`: the error is reported when the list is read.
 fn why_no_list_at(path: &Path) -> Option<&'static str> {
     let file = File::open(path).ok()?;
     source::why_no_list(Decompressed::new(file)).ok().flatten()
 }
 
-/// The format of a file, as its first line tells it. What cannot be read is told of when the list
-/// is.
+/// Returns the format of a list, judged by its first line. A file that cannot be read counts as
+/// text: the error is reported when the list is read.
 fn format_of(path: &Path) -> ListFormat {
     File::open(path)
         .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
@@ -213,7 +217,7 @@ fn format_of(path: &Path) -> ListFormat {
 mod tests {
     use super::*;
 
-    /// Yields a row, and breaks.
+    /// A reader that yields one row and then fails.
     struct Torn(bool);
 
     impl Read for Torn {

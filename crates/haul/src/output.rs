@@ -14,13 +14,14 @@ use haulage::Output;
 pub(crate) struct Reader(Arc<AtomicBool>);
 
 impl Reader {
-    /// Whether they have enough.
+    /// Returns whether the reader has closed its end, so that nothing more can be written.
     pub(crate) fn has_left(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// Standard output without the buffer that Rust puts before it, and who reads it.
+/// Returns standard output, without the buffer that Rust puts before it, and its reader. Fails if
+/// the file descriptor cannot be duplicated.
 pub(crate) fn standard() -> io::Result<(Output, Reader)> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let reader = Reader::default();
@@ -31,7 +32,8 @@ pub(crate) fn standard() -> io::Result<(Output, Reader)> {
     Ok((output, reader))
 }
 
-/// A device or a named pipe, which is there already.
+/// Opens a device or a named pipe, which must exist already. Fails if it cannot be opened for
+/// writing.
 #[expect(
     clippy::disallowed_methods,
     reason = "nothing is made: what is opened is no file"
@@ -40,7 +42,7 @@ pub(crate) fn device(path: &Path) -> io::Result<Output> {
     Ok(Output::new(OpenOptions::new().write(true).open(path)?))
 }
 
-/// Takes note when the reader leaves.
+/// Standard output, which notes when its reader has left.
 struct Watched {
     file: File,
     reader: Reader,

@@ -9,7 +9,8 @@ use crate::exit::{Exit, Problem};
 use crate::report::escape::printable;
 use crate::report::{format, plan, row};
 
-/// Prints them to standard output. Whoever reads that and leaves has seen enough.
+/// Prints the recorded outcomes to standard output. If the reader leaves before the end, that is a
+/// success: it has seen enough. Fails if the state cannot be read or the output not written.
 pub(crate) fn print(recorded: &Recorded) -> Result<Exit, Problem> {
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut line = String::new();
@@ -43,7 +44,7 @@ fn is_asked_for(outcome: &Outcome, statuses: &[Ended]) -> bool {
     statuses.is_empty() || statuses.contains(&ended)
 }
 
-/// The item as its line in a list.
+/// Adds the line that a list has for the item to `out`: its URL and its fields, separated by tabs.
 fn list_line(outcome: &Outcome, out: &mut String) {
     plan::url(&outcome.url, out);
     for field in outcome

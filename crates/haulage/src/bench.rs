@@ -14,13 +14,13 @@ use crate::plan::registry::{Claim, Names};
 use crate::request::Request;
 use crate::source::TextList;
 
-/// How many rows a text list has that can be used.
+/// Returns how many usable rows a text list has.
 #[must_use]
 pub fn rows(list: &str) -> usize {
     TextList::new(list.as_bytes(), "bench").flatten().count()
 }
 
-/// How many of these requests get names of their own.
+/// Returns how many of these requests get a name that no earlier one has.
 #[must_use]
 pub fn names(layout: Layout, requests: &[Request]) -> usize {
     let mut names = Names::default();
@@ -34,7 +34,8 @@ pub fn names(layout: Layout, requests: &[Request]) -> usize {
         .count()
 }
 
-/// How many gaps a file of `total` bytes has left when these have come, in this order.
+/// Returns how many gaps remain in a file of `total` bytes after these ranges were received, in
+/// this order.
 #[must_use]
 pub fn pieces(ranges: &[Range<u64>], total: u64) -> usize {
     let mut pieces = Pieces::default();
@@ -45,13 +46,14 @@ pub fn pieces(ranges: &[Range<u64>], total: u64) -> usize {
     read_back.gaps(total).count()
 }
 
-/// Whether this is a whole head of HTTP/1.1.
+/// Returns whether this is a complete HTTP/1.1 head.
 #[must_use]
 pub fn head(text: &[u8]) -> bool {
     head::take(&mut BytesMut::from(text), 0).is_ok_and(|head| head.is_some())
 }
 
-/// How many bytes a chunked body comes to, received at once.
+/// Returns the length in bytes of what a chunked body decodes to, when all of it is received at
+/// once.
 #[must_use]
 pub fn chunks(body: &[u8]) -> usize {
     let mut buffer = BytesMut::from(body);

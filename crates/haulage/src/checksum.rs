@@ -36,7 +36,7 @@ impl Algorithm {
         Self::Crc32c,
     ];
 
-    /// The stable name, as lists, options and results have it.
+    /// Returns the algorithm's stable name, as used in lists, options and results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Algorithm {
         }
     }
 
-    /// Bytes in a digest; in hex, twice as many digits.
+    /// Returns the length of a digest in bytes. In hex it has twice as many digits.
     #[must_use]
     pub const fn digest_length(self) -> usize {
         match self {
@@ -61,7 +61,8 @@ impl Algorithm {
         }
     }
 
-    /// The one of this name, in either case, with or without `-` (as in `sha-256`).
+    /// Returns the algorithm of this name, in upper or lower case, with or without `-` (as in
+    /// `sha-256`); `None` if there is none.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let letters = || name.bytes().filter(|letter| *letter != b'-');
         Self::ALL.into_iter().find(|algorithm| {
@@ -108,7 +109,7 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// A checksum as its hex digits, in either case.
+    /// Creates a checksum from its hex digits, in upper or lower case.
     ///
     /// # Errors
     /// Of kind `input`, when they are not as many as the algorithm has, or no hex.
@@ -129,7 +130,7 @@ impl Checksum {
         }
     }
 
-    /// What a hasher came to, which has the right length.
+    /// Creates a checksum from the digest of a hasher, which has the right length.
     pub(crate) fn of_digest(algorithm: Algorithm, digest: impl Into<Box<[u8]>>) -> Self {
         Self {
             algorithm,
@@ -137,19 +138,19 @@ impl Checksum {
         }
     }
 
-    /// How it is computed.
+    /// Returns the algorithm that the checksum is computed with.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the digest.
     #[must_use]
     pub const fn digest(&self) -> &[u8] {
         &self.digest
     }
 
-    /// Its bytes as hex digits, in lower case.
+    /// Returns the digest as hex digits, in lower case.
     #[must_use]
     pub fn hex(&self) -> String {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";
@@ -181,7 +182,7 @@ impl FromStr for Checksum {
     }
 }
 
-/// Two hex digits as a byte.
+/// Returns the byte that two hex digits stand for; `None` if they are not two hex digits.
 fn byte_of(digits: &[u8]) -> Option<u8> {
     let value = |digit: &u8| char::from(*digit).to_digit(16);
     match digits {

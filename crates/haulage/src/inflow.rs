@@ -43,7 +43,8 @@ pub(crate) struct Turn {
 }
 
 impl Rates {
-    /// Bytes per second; `None` is no limit.
+    /// Creates the limits in bytes per second, for all hosts together and for each one; `None` is
+    /// no limit.
     pub(crate) fn new(total: Option<NonZeroU64>, per_host: Option<NonZeroU64>) -> Self {
         Self {
             total: Limit::new(total),
@@ -60,7 +61,7 @@ impl Rates {
         self.per_host.set(rate);
     }
 
-    /// Counts what comes in all.
+    /// Returns the meter that counts the bytes of all hosts together.
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
@@ -102,7 +103,7 @@ impl Inflow {
         }
     }
 
-    /// Returns whether it is that of this run.
+    /// Returns whether the inflow belongs to this run.
     pub(crate) fn is_of(&self, run: &Arc<RunInflow>) -> bool {
         Arc::ptr_eq(&self.run, run)
     }
@@ -125,7 +126,7 @@ impl Inflow {
         turn
     }
 
-    /// Returns how long to wait before it is looked at again; `None` when the turn has come.
+    /// Returns how long to wait before the next check; `None` when the turn has come.
     fn wait(&self, turn: &mut Turn) -> Option<Duration> {
         if self.run.is_lifted.load(Ordering::Acquire) {
             return None;
@@ -163,7 +164,7 @@ impl Turn {
         }
     }
 
-    /// How many bytes may be received in it.
+    /// Returns how many bytes may be received in the turn.
     pub(crate) fn most(&self) -> u64 {
         let places = [&self.run, &self.host, &self.total].into_iter().flatten();
         places.map(Place::most).min().unwrap_or(u64::MAX)

@@ -84,9 +84,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What stands after the URL, each field after a TAB, in a text list that asks for the same:
-    /// mirrors, the name, checksums, the label, without any secret. Known of recorded outcomes
-    /// ([`results`](crate::results)).
+    /// Returns the fields that follow the URL in a text list that asks for the same, separated by
+    /// TABs: mirrors, the name, checksums, the label, but nothing secret. Known for recorded
+    /// outcomes ([`results`](crate::results)); `None` where there are no such fields, or where they
+    /// are not known.
     #[must_use]
     pub fn fields(&self) -> Option<&str> {
         self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
@@ -106,7 +107,7 @@ impl Outcome {
         self.has_counts.then_some(self.resumed)
     }
 
-    /// The failure, if it is one.
+    /// Returns the error of an item that failed; `None` for any other outcome.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         match &self.status {
@@ -133,7 +134,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status's stable name, as results carry it.
+    /// Returns the status's stable name, as used in results.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -185,14 +186,14 @@ pub enum Verified {
 }
 
 impl Verified {
-    /// What has this name.
+    /// Returns the variant of this name; `None` if there is none.
     pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Checksum, Self::Digest, Self::Length, Self::Nothing]
             .into_iter()
             .find(|verified| verified.name() == name)
     }
 
-    /// The stable name, as results carry it.
+    /// Returns the stable name, as used in results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -182,7 +182,7 @@ impl Drop for BlockingPool {
     }
 }
 
-/// Returns whether it is the thread that asks.
+/// Returns whether the handle is that of the calling thread.
 fn is_own(handle: &JoinHandle<()>) -> bool {
     handle.thread().id() == thread::current().id()
 }
@@ -205,8 +205,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Wakes the watcher, or starts one. Without one things go on as they are: there is no one to
-    /// tell.
+    /// Wakes the watcher, or starts one. If it cannot be started, the pool works without: nobody
+    /// could be told.
     fn call_watcher(self: &Arc<Self>, state: &mut State) {
         if std::mem::take(&mut state.watcher_sleeps) {
             self.watch.notify_one();
@@ -260,7 +260,8 @@ impl Shared {
         }
     }
 
-    /// Nothing has moved: somebody else goes on.
+    /// Lets another thread work on the queue, since no job has made progress: wakes one that
+    /// sleeps, or starts one.
     fn help(self: &Arc<Self>, state: &mut State) {
         if state.asleep > 0 {
             self.work.notify_one();

@@ -71,8 +71,8 @@ impl Limit {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// How long it is until the turn of whoever has this place, which is given one if it has none;
-    /// `None` when it has come, or there is no limit.
+    /// Returns how long to wait for the turn at this place, which is set if it is `None`; `None`
+    /// when the turn has come, or when there is no limit.
     pub(crate) fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
         let rate = self.rate.load(Ordering::Acquire);
         if rate == 0 {
@@ -92,14 +92,14 @@ impl Limit {
 }
 
 impl Place {
-    /// How many bytes may be received in its turn.
+    /// Returns how many bytes may be received in this turn.
     pub(crate) fn most(&self) -> u64 {
         most_of(self.rate)
     }
 }
 
 impl Line {
-    /// So many bytes have come in a turn.
+    /// Notes how many bytes a turn has brought.
     pub(crate) fn came(&self, place: &Place, bytes: u64) {
         self.lock().came(place, bytes);
     }
@@ -110,7 +110,7 @@ impl Line {
 }
 
 impl Turns {
-    /// The next turn under a limit of this rate.
+    /// Returns the next turn under a limit of `rate` bytes per second.
     fn next(&mut self, rate: u64, change: u64, now: Instant) -> Place {
         if std::mem::replace(&mut self.change, change) != change {
             (self.origin, self.end) = (None, Duration::ZERO);
@@ -129,12 +129,13 @@ impl Turns {
         }
     }
 
-    /// When a turn comes.
+    /// Returns when a turn begins, as things are now.
     fn time_of(&self, place: &Place, now: Instant) -> Instant {
         self.origin.map_or(now, |origin| origin + place.begins)
     }
 
-    /// A turn has brought so many bytes.
+    /// Notes how many bytes a turn has brought, and moves the turns after it if that is more or
+    /// less than expected.
     fn came(&mut self, place: &Place, bytes: u64) {
         let usual = self.usual.unwrap_or(place.bytes);
         // What is larger than expected comes at once, what is smaller is believed by and by.
@@ -156,7 +157,7 @@ impl Turns {
     }
 }
 
-/// How many bytes a turn brings at most.
+/// Returns the maximum number of bytes of a turn, at `rate` bytes per second.
 fn most_of(rate: u64) -> u64 {
     let most = u128::from(rate) * TURN.as_millis() / 1000;
     u64::try_from(most)
@@ -174,8 +175,9 @@ mod tests {
 
     const RATE: u64 = 1_000_000;
 
-    /// What comes in so many milliseconds when each of so many lanes finds as many bytes as these
-    /// say, by and by, and clocks are late: in each 10 ms.
+    /// Returns how many bytes come in each 10 ms of the first `millis` milliseconds, when each turn
+    /// of `lanes` lanes brings the next of `sizes`, over and over, and each wait is `late` too
+    /// long.
     fn received(lanes: usize, sizes: &[u64], millis: u64, late: Duration) -> Vec<u64> {
         let start = Instant::now();
         let (mut turns, mut sizes) = (Turns::default(), sizes.iter().cycle());

@@ -12,7 +12,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// What comes from the socket is the body itself.
+    /// Creates a wire without encryption: what comes from the socket is the body itself.
     pub(crate) fn plain(socket: TcpStream) -> Self {
         Self {
             socket,

@@ -32,7 +32,7 @@ impl fmt::Debug for Source {
 }
 
 impl Body {
-    /// `len` bytes that follow from `seed` and look random.
+    /// Creates a body of `len` bytes that look random and depend only on `seed`.
     #[must_use]
     pub fn seeded(seed: u64, len: u64) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Body {
         }
     }
 
-    /// These very bytes.
+    /// Creates a body of exactly these bytes.
     #[must_use]
     pub fn of(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
@@ -51,29 +51,29 @@ impl Body {
         }
     }
 
-    /// No bytes.
+    /// Creates an empty body.
     #[must_use]
     pub fn empty() -> Self {
         Self::of(Bytes::new())
     }
 
-    /// How many bytes it has.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether it has none.
+    /// Returns whether the body has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// All its bytes: for bodies that fit into memory.
+    /// Returns all bytes of the body, which must fit into memory.
     ///
     /// # Panics
     ///
-    /// When it has more than the address space.
+    /// When the body is larger than the address space.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; index(self.len)];
@@ -100,7 +100,7 @@ impl Body {
         }
     }
 
-    /// Whether `bytes` is what the body has from `offset` on: for bodies too large for
+    /// Returns whether the body contains `bytes` at `offset`: for bodies too large for
     /// [`bytes`](Self::bytes).
     #[must_use]
     pub fn matches(&self, offset: u64, bytes: &[u8]) -> bool {
@@ -115,7 +115,7 @@ impl Body {
         })
     }
 
-    /// A part of it as a body of its own.
+    /// Returns a range of the body as a body of its own.
     pub(crate) fn slice(&self, range: Range<u64>) -> Self {
         let source = match &self.source {
             Source::Seeded(seed, start) => Source::Seeded(*seed, start + range.start),
@@ -127,7 +127,7 @@ impl Body {
         }
     }
 
-    /// A part of it to hand on: given bytes are shared, not copied.
+    /// Returns the bytes of a range of the body. Bytes that were given are shared, not copied.
     pub(crate) fn part(&self, range: Range<u64>) -> Bytes {
         match &self.source {
             Source::Given(bytes) => bytes.slice(index(range.start)..index(range.end)),
@@ -158,8 +158,9 @@ fn fill(seed: u64, offset: u64, out: &mut [u8]) {
     last.copy_from_slice(&word(seed, nth)[..last.len()]);
 }
 
-/// wyrand, which is one multiplication per word, counted instead of stepped: any word can be had
-/// without those before it.
+/// Returns the word number `nth`, by wyrand, which takes one multiplication per word. Its state is
+/// computed from the number instead of being stepped, so that any word can be had without those
+/// before it.
 #[inline]
 fn word(seed: u64, nth: u64) -> [u8; 8] {
     let state = seed.wrapping_add(nth.wrapping_mul(0xa076_1d64_78bd_642f));
@@ -167,7 +168,8 @@ fn word(seed: u64, nth: u64) -> [u8; 8] {
     (low ^ high).to_le_bytes()
 }
 
-/// The end of splitmix64: neighbouring seeds make bodies that have nothing in common.
+/// Scatters a seed, by the last steps of splitmix64, so that the bodies of neighbouring seeds have
+/// nothing in common.
 fn scatter(seed: u64) -> u64 {
     let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -47,7 +47,7 @@ impl Default for Builder {
 }
 
 impl Origin {
-    /// HTTP/1.1 without TLS, on a free port of 127.0.0.1.
+    /// Starts an origin that speaks HTTP/1.1 without TLS, on a free port of 127.0.0.1.
     ///
     /// # Panics
     ///
@@ -57,19 +57,19 @@ impl Origin {
         Self::builder().must_start()
     }
 
-    /// HTTP/1.1 and HTTP/2 over TLS, as the client prefers.
+    /// Starts an origin that speaks HTTP/1.1 and HTTP/2 over TLS; the client chooses.
     #[must_use]
     pub fn tls() -> Self {
         Self::builder().tls().must_start()
     }
 
-    /// HTTP/1.1 over TLS.
+    /// Starts an origin that speaks only HTTP/1.1, over TLS.
     #[must_use]
     pub fn tls_http1() -> Self {
         Self::builder().tls().http1_only().must_start()
     }
 
-    /// An origin like [`plain`](Self::plain), to be told otherwise.
+    /// Creates a builder of an origin, which is like [`plain`](Self::plain) unless it is changed.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -77,7 +77,7 @@ impl Origin {
 }
 
 impl Builder {
-    /// Listens here instead of on a free port of 127.0.0.1.
+    /// Sets the address to listen on, instead of a free port of 127.0.0.1.
     #[must_use]
     pub fn listen(self, listen: impl Into<SocketAddr>) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Builder {
         Self { tls: true, ..self }
     }
 
-    /// Shows this certificate for itself.
+    /// Sets the certificate that the origin presents.
     #[must_use]
     pub fn certificate(self, certificate: Certificate) -> Self {
         Self {
@@ -101,8 +101,8 @@ impl Builder {
         }
     }
 
-    /// Lets in only clients with a certificate of the authority that all origins share, as
-    /// [`client_pem`](crate::client_pem) makes it.
+    /// Accepts only clients with a certificate of the authority that all origins share;
+    /// [`client_pem`](crate::client_pem) makes one.
     #[must_use]
     pub fn known_clients_only(mut self) -> Self {
         self.accepts.known_clients_only = true;
@@ -116,21 +116,21 @@ impl Builder {
         self
     }
 
-    /// Does not offer HTTP/2.
+    /// Speaks HTTP/1.1 only: does not offer HTTP/2.
     #[must_use]
     pub fn http1_only(self) -> Self {
         let versions = Versions::Http1;
         Self { versions, ..self }
     }
 
-    /// Speaks HTTP/2 alone, without TLS too.
+    /// Speaks HTTP/2 only, also without TLS.
     #[must_use]
     pub fn http2_only(self) -> Self {
         let versions = Versions::Http2;
         Self { versions, ..self }
     }
 
-    /// Takes no more than this many requests at once on a connection of HTTP/2
+    /// Accepts at most this many requests at once on a connection of HTTP/2
     /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
     #[must_use]
     pub fn streams(self, streams: u32) -> Self {
@@ -146,7 +146,8 @@ impl Builder {
         }
     }
 
-    /// Starts it: when this returns it listens.
+    /// Starts the origin, which listens when this returns. Fails if the address cannot be used, or
+    /// the runtime or thread cannot be started.
     pub fn start(self) -> io::Result<Origin> {
         let listener = TcpListener::bind(self.listen)?;
         listener.set_nonblocking(true)?;

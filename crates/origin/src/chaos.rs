@@ -24,13 +24,13 @@ const MISBEHAVIOURS: [fn(Script, &mut Rng) -> Script; 11] = [
 ];
 
 impl Script {
-    /// Up to three misbehaviours drawn by lot, over this body, which always has the same `ETag` and
-    /// knows ranges.
+    /// Returns a script that sends this body with up to three misbehaviours drawn by lot. The body
+    /// always has the same `ETag`, and ranges are supported.
     ///
-    /// It never deceives who follows HTTP: what looks like a whole response of HTTP/1.1 has the
-    /// bytes of the body, and what does not may get on in a later response. It waits for 50 ms at
-    /// most, but may also fall silent until the client leaves; floods come to an end. `Debug` shows
-    /// what was drawn.
+    /// It never deceives a client that follows HTTP: what looks like a whole response of HTTP/1.1
+    /// has the bytes of the body, and what does not may be continued by a later response. It waits
+    /// for 50 ms at most, but may also stall until the client leaves; floods come to an end.
+    /// `Debug` shows what was drawn.
     #[must_use]
     pub fn random(seed: u64, body: Body) -> Self {
         let mut dice = Rng::with_seed(seed);
@@ -58,7 +58,7 @@ fn wait(script: Script, dice: &mut Rng) -> Script {
     }
 }
 
-/// In ten drops at most.
+/// Sends the head in drops of 50 bytes, or the body in at most ten drops.
 fn drip(script: Script, dice: &mut Rng) -> Script {
     let time = Duration::from_millis(dice.u64(1..=5));
     if dice.bool() {
@@ -100,7 +100,8 @@ fn end(script: Script, dice: &mut Rng) -> Script {
     }
 }
 
-/// Never a smaller length: a client could not know.
+/// Sends a false, repeated or invalid length, or bytes that do not belong to the body. The length
+/// is never too small: a client could not know.
 fn lie_about_length(script: Script, dice: &mut Rng) -> Script {
     let length = script.body.len();
     let said = |script: Script, length: &str| script.header("content-length", length);
@@ -141,7 +142,8 @@ fn flood_frames(script: Script, dice: &mut Rng) -> Script {
     }
 }
 
-/// Another status, some with an hour of return; or what is no response at all.
+/// Responds with another status, in some cases with `Retry-After`, or with bytes that are no
+/// response at all, or changes nothing.
 fn refuse(script: Script, dice: &mut Rng) -> Script {
     let status = |status| {
         Script::status(status)
@@ -167,7 +169,7 @@ fn reuse(script: Script, dice: &mut Rng) -> Script {
     }
 }
 
-/// The beginning, the end, or in between.
+/// Draws an offset: the beginning of the body, its end, or any in between.
 fn offset(script: &Script, dice: &mut Rng) -> u64 {
     let length = script.body.len();
     match dice.u8(..6) {
@@ -177,7 +179,7 @@ fn offset(script: &Script, dice: &mut Rng) -> u64 {
     }
 }
 
-/// The shortest head is longer.
+/// Draws an offset within the head: below 30, since the shortest head is longer.
 fn within_head(dice: &mut Rng) -> u64 {
     dice.u64(1..30)
 }

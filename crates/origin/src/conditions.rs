@@ -16,7 +16,7 @@ pub(crate) enum Condition {
     Failed,
 }
 
-/// In the order of RFC 9110 §13.2.2, but for If-Range.
+/// Checks the conditions of a request, in the order of RFC 9110 §13.2.2, except `If-Range`.
 pub(crate) fn check(ours: &HeaderMap, asked: &HeaderMap) -> Condition {
     let tag = text(ours, &ETAG);
     let changed = date(ours, &LAST_MODIFIED);
@@ -40,7 +40,8 @@ pub(crate) fn check(ours: &HeaderMap, asked: &HeaderMap) -> Condition {
     }
 }
 
-/// Whether a range may be sent as far as If-Range is concerned: a strong tag, or the very date.
+/// Returns whether `If-Range` permits a range: it is absent, or it gives our strong tag or exactly
+/// our date.
 pub(crate) fn range_holds(ours: &HeaderMap, asked: &HeaderMap) -> bool {
     let Some(condition) = text(asked, &IF_RANGE) else {
         return true;
@@ -53,13 +54,13 @@ pub(crate) fn range_holds(ours: &HeaderMap, asked: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a list of tags, or `*`, has one that is like ours.
+/// Returns whether a list of tags contains one that is `alike` ours, or is `*`.
 fn lists(list: &str, ours: Option<&str>, alike: fn(&str, &str) -> bool) -> bool {
     let any = list.trim() == "*";
     any || ours.is_some_and(|ours| tags(list).any(|tag| alike(tag, ours)))
 }
 
-/// The tags of a list; a comma within quotes belongs to its tag.
+/// Splits a list into its tags. A comma within quotes belongs to its tag.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let comma = move |c: char| {
@@ -69,7 +70,7 @@ fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split(comma).map(str::trim)
 }
 
-/// RFC 9110 §8.8.3.2, as `weak` is.
+/// Compares two tags strongly, as `weak` compares them weakly (RFC 9110 §8.8.3.2).
 fn strong(one: &str, other: &str) -> bool {
     one == other && one.starts_with('"')
 }

@@ -18,8 +18,8 @@ pub const CODES: [&str; 20] = [
     "ir", "tr", "cd", "fr",
 ];
 
-/// The flag of the country with this lower-case code as a GIF image; `None` if it is not one of
-/// [`CODES`].
+/// Returns the flag of the country with this lower-case code as a GIF image; `None` if the code is
+/// not one of [`CODES`].
 ///
 /// The same code always gives the same bytes.
 #[must_use]
@@ -453,7 +453,7 @@ mod tests {
     }
 
     impl Image {
-        /// The colour at these shares of the width and of the height, in percent.
+        /// Returns the colour (`0xRRGGBB`) at these percentages of the width and of the height.
         fn at(&self, across: usize, down: usize) -> u32 {
             let row = HEIGHT * down / 100 * self.width;
             let [r, g, b] = self.pixels[row + self.width * across / 100];

@@ -27,7 +27,7 @@ pub(crate) fn data(stream: u32) -> Bytes {
     frame(DATA, 0, stream, &[])
 }
 
-/// The beginning of a head: 200.
+/// Returns HEADERS with the status 200, which CONTINUATION must follow: the head does not end.
 pub(crate) fn open_headers(stream: u32) -> Bytes {
     // What RFC 7541 Appendix A has as number 8.
     frame(HEADERS, 0, stream, &[0x88])
@@ -37,7 +37,7 @@ pub(crate) fn continuation(stream: u32) -> Bytes {
     frame(CONTINUATION, 0, stream, &[])
 }
 
-/// A whole head without anything but its status.
+/// Returns HEADERS with a complete head that has only a status.
 pub(crate) fn headers(stream: u32, status: StatusCode) -> Bytes {
     // A literal that is not indexed, with the name of number 8 (RFC 7541 §6.2.2).
     let block = [&[0x08, 3], status.as_str().as_bytes()].concat();
@@ -50,7 +50,7 @@ pub(crate) fn goaway(last_stream: u32, reason: Reason) -> Bytes {
     frame(GOAWAY, 0, 0, &payload)
 }
 
-/// So many times the same, in blocks of up to 64 KiB; `u64::MAX` times is without end.
+/// Repeats a frame this many times, in blocks of up to 64 KiB; `u64::MAX` times is without end.
 pub(crate) fn repeated(frame: &Bytes, number: u64) -> impl Iterator<Item = Bytes> + use<> {
     let len = frame.len().max(1);
     let at_once = (BLOCK / len).max(1);

@@ -21,34 +21,34 @@ struct State {
 }
 
 impl Gate {
-    /// A shut gate.
+    /// Creates a shut gate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets everyone through, now and from now on.
+    /// Opens the gate: lets all requests through, now and later.
     pub fn open(&self) {
         self.state.change(|state| state.open = true);
     }
 
-    /// Lets `count` more through, of those who wait or who come later.
+    /// Lets `count` more requests through, of those that wait or come later.
     pub fn admit(&self, count: usize) {
         self.state.change(|state| state.admitted += count);
     }
 
-    /// How many have come to the gate so far, whether or not they were let through.
+    /// Returns how many requests have come to the gate so far, let through or not.
     #[must_use]
     pub fn arrivals(&self) -> usize {
         self.state.look(|state| state.reached)
     }
 
-    /// Waits until `count` have come to the gate in all.
+    /// Waits until `count` requests in total have come to the gate.
     pub async fn reached(&self, count: usize) {
         self.state.until(|state| state.reached >= count).await;
     }
 
-    /// The same for a thread.
+    /// Waits like [`reached`](Self::reached), but blocks the thread.
     ///
     /// # Panics
     ///
@@ -58,7 +58,7 @@ impl Gate {
         self.state.wait(|state| state.reached >= count);
     }
 
-    /// Comes to the gate, and waits there.
+    /// Counts an arrival, and waits until the gate lets it through.
     pub(crate) async fn pass(&self) {
         self.state.change(|state| state.reached += 1);
         self.state

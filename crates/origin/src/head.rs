@@ -15,7 +15,8 @@ pub(crate) struct Head {
     pub(crate) body: Option<u64>,
 }
 
-/// The head at the beginning of `inbox`, with its length; `None` when there is more to come.
+/// Parses the head at the beginning of `inbox`, and returns it with its length in bytes; `None` if
+/// it is not complete yet. Fails with the status to respond with.
 pub(crate) fn parse(inbox: &[u8], connection: u64) -> Result<Option<(Head, usize)>, StatusCode> {
     let mut headers = [httparse::EMPTY_HEADER; HEADER_LIMIT];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -70,7 +71,8 @@ fn head(parsed: &httparse::Request<'_, '_>, connection: u64) -> Option<Head> {
     })
 }
 
-/// The path and query, also of a target with a host before them, as a proxy is sent.
+/// Returns the path and query of a request target. The target of a request to a proxy is a whole
+/// URL, whose scheme and host are left out.
 fn target(sent: &str) -> String {
     let uri = if sent.starts_with('/') {
         None

@@ -93,7 +93,8 @@ impl<S: Socket> Http1<S> {
         play(&script, &request, self, ticket).await
     }
 
-    /// Reads a head, or finds why it cannot be served.
+    /// Reads the head of a request, or returns the status that refuses it. Fails if the client is
+    /// gone.
     async fn read_head(&mut self, connection: u64) -> Result<Result<Head, StatusCode>, Over> {
         loop {
             match parse(&self.inbox, connection) {
@@ -108,7 +109,7 @@ impl<S: Socket> Http1<S> {
         }
     }
 
-    /// Leaves a request's own body behind.
+    /// Reads the body of the request, of `len` bytes, and discards it.
     async fn skip(&mut self, mut len: u64) -> Result<(), Over> {
         loop {
             let here = self
@@ -149,7 +150,7 @@ impl<S: Socket> Http1<S> {
         Ok(())
     }
 
-    /// How the end of the body is told, unless the script has told it.
+    /// Writes the header that tells where the body ends, unless the script has written one.
     fn write_framing(&mut self, script: &Script) {
         let unsaid = |name| !script.headers.contains_key(name);
         if lengthless(script.status) || !unsaid(TRANSFER_ENCODING) {
@@ -172,7 +173,8 @@ impl<S: Socket> Http1<S> {
         }
     }
 
-    /// So many headers or trailers, written as they come: there may be no end of them.
+    /// Writes this many headers or trailers, and sends full blocks on the way, since the number may
+    /// be endless.
     async fn write_fields(&mut self, name: &str, number: u64) -> Result<(), Over> {
         for nth in 0..number {
             self.out
@@ -199,7 +201,7 @@ impl<S: Socket> Http1<S> {
         Ok(())
     }
 
-    /// Writes what waits, if it is much.
+    /// Writes what waits in `out` to the socket, if it is at least a block.
     async fn drain(&mut self) -> Result<(), Over> {
         if self.out.len() < FLOOD_BLOCK {
             return Ok(());
@@ -207,7 +209,7 @@ impl<S: Socket> Http1<S> {
         self.write().await
     }
 
-    /// The end of a body in chunks; RFC 9112 §7.1.
+    /// Writes the last chunk of a body, with its trailers (RFC 9112 §7.1).
     async fn write_last_chunk(&mut self) -> Result<(), Over> {
         self.out.extend_from_slice(b"0\r\n");
         self.write_fields("x-trailer", self.trailers).await?;
@@ -215,7 +217,7 @@ impl<S: Socket> Http1<S> {
         Ok(())
     }
 
-    /// Puts a part of the body behind what is to be written.
+    /// Appends a part of the body to `out`, as a chunk if the body is chunked.
     fn append(&mut self, body: &Body, part: &Range<u64>) {
         let chunked = self.framing == Framing::Chunked && !part.is_empty();
         if chunked {
@@ -288,7 +290,8 @@ impl<S: Socket> Wire for Http1<S> {
         self.socket.flush().await.map_err(|_| Over::Gone)
     }
 
-    /// A client that has shut down its side counts as gone: those that are worth serving do not.
+    /// Waits until the client is gone. One that has shut down its side counts as gone: the clients
+    /// under test do not do that.
     async fn gone(&mut self) {
         while self.inbox.len() < HEAD_LIMIT {
             if self.read().await.is_err() {

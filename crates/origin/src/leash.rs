@@ -30,12 +30,12 @@ impl<S> Leash<S> {
         }
     }
 
-    /// Whether the kernel did not take all that was written.
+    /// Returns whether the last write is still pending: the kernel has not taken all of it.
     pub(crate) fn blocked(&self) -> bool {
         self.held().blocked
     }
 
-    /// Takes the socket back, if the borrower is gone.
+    /// Takes the socket back; `None` if the borrower still has it.
     pub(crate) fn slip(self) -> Option<S> {
         let held = Arc::into_inner(self.held)?;
         Some(

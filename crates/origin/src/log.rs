@@ -77,7 +77,7 @@ impl Log {
         }
     }
 
-    /// Notes a request, which is in flight as long as the ticket is neither ended nor dropped.
+    /// Notes a request, which counts as in flight until the ticket is ended or dropped.
     pub(crate) fn asked(self: &Arc<Self>, request: &Request) -> Ticket {
         let entry = (!self.quiet).then(|| Asked {
             at: Instant::now(),
@@ -110,7 +110,7 @@ impl Log {
         }
     }
 
-    /// Notes a connection, which is open as long as the guard lives.
+    /// Notes a connection, which counts as open until the guard is dropped.
     pub(crate) fn accepted(self: &Arc<Self>) -> Connection {
         let number = self.state.change(|State { tally, .. }| {
             tally.connections += 1;
@@ -160,7 +160,8 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// To be called just before the last byte goes out.
+    /// Notes that the request is no longer in flight. Must be called just before the last byte is
+    /// sent.
     pub(crate) fn end(&mut self) {
         if self.ended {
             return;

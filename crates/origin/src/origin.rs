@@ -35,20 +35,21 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Does this for requests of this path (without query): one script always, or one after the
-    /// other, with the last for all that come after.
+    /// Sets what happens to requests for this path (without query): always the same script, or one
+    /// script after the other, with the last one for all later requests.
     pub fn on(&self, path: &str, scripts: impl Into<Sequence>) {
         self.shared.routes.on(path, scripts.into());
     }
 
-    /// Does what the function says for paths that begin like this and have no script of their own.
-    /// Of several prefixes the longest counts.
+    /// Sets a function that returns the script for paths that begin with `prefix` and have no
+    /// script of their own. The longest of several prefixes counts.
     pub fn under(&self, prefix: &str, script: impl Fn(&Request) -> Script + Send + Sync + 'static) {
         self.shared.routes.under(prefix, script);
     }
 
-    /// Holds all paths that begin like this to a limit, together, whatever their scripts say. Of
-    /// several limits all count. A request that is refused does not use up a script of its path.
+    /// Applies a limit to all paths that begin with `prefix`, together, whatever their scripts say.
+    /// If there are several limits, all count. A request that is refused does not use up a script
+    /// of its path.
     pub fn limit(&self, prefix: &str, limit: Limit) {
         self.shared.limits.add(prefix, limit);
     }
@@ -70,14 +71,15 @@ impl Origin {
         });
     }
 
-    /// The URL of a path here.
+    /// Returns the URL of a path on this origin.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.authority())
     }
 
-    /// Host and port: the name with TLS, where `localhost` means this address, else the number.
+    /// Returns the host and port. With TLS the host is `localhost` if that means this address;
+    /// otherwise it is the IP address.
     #[must_use]
     pub fn authority(&self) -> String {
         let ip = self.address.ip();
@@ -88,69 +90,70 @@ impl Origin {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address that the origin listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate, in PEM, to verify this origin against: of an authority that all origins of
-    /// this process share.
+    /// Returns the certificate (PEM) to verify this origin with: that of the authority that all
+    /// origins of this process share.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         tls::ca_pem()
     }
 
-    /// The certificate, in PEM, that this origin presents; empty where it does not speak TLS.
+    /// Returns the certificate (PEM) that this origin presents; empty without TLS.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// The requests so far, in the order in which they came; none when
+    /// Returns the requests so far, in the order in which they came; none if the origin is
     /// [quiet](crate::Builder::quiet).
     #[must_use]
     pub fn log(&self) -> Vec<Asked> {
         self.shared.log.entries()
     }
 
-    /// How often a path has been asked for, with whatever query; given with a query, with just
-    /// that.
+    /// Returns how often a path has been requested, with any query. If `path` has a query, only
+    /// requests with exactly this query count.
     #[must_use]
     pub fn count(&self, path: &str) -> u64 {
         self.shared.routes.count(path)
     }
 
-    /// How much was asked of it.
+    /// Returns the counters of connections and requests.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.shared.log.tally()
     }
 
-    /// How many connections it has accepted so far.
+    /// Returns how many connections have been accepted so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.tally().connections
     }
 
-    /// The most connections that were open at once.
+    /// Returns the largest number of connections that were open at once.
     #[must_use]
     pub fn peak_connections(&self) -> usize {
         self.tally().peak_connections
     }
 
-    /// The most requests that were in flight at once; see [`Tally::in_flight`].
+    /// Returns the largest number of requests that were in flight at once; see
+    /// [`Tally::in_flight`].
     #[must_use]
     pub fn peak_in_flight(&self) -> usize {
         self.tally().peak_in_flight
     }
 
-    /// Waits until the tally is as wanted, say `|tally| tally.in_flight == 0`.
+    /// Waits until `wanted` returns true for the tally, for example `|tally| tally.in_flight == 0`.
     pub async fn until(&self, wanted: impl Fn(&Tally) -> bool) {
         self.shared.log.until(wanted).await;
     }
 
-    /// The same for a thread.
+    /// Waits like [`until`](Self::until), but blocks the thread.
     ///
     /// # Panics
     ///
@@ -161,7 +164,7 @@ impl Origin {
     }
 }
 
-/// All of them by their path, drawn once.
+/// Returns all flags by their path, such as `de/de.gif`. They are drawn only once.
 fn flags() -> &'static HashMap<String, Bytes> {
     static FLAGS: OnceLock<HashMap<String, Bytes>> = OnceLock::new();
     FLAGS.get_or_init(|| {

@@ -17,17 +17,18 @@ const LAST_PIECE: u64 = 16 << 10;
 
 /// A response on its way, in one version of HTTP.
 pub(crate) trait Wire: Send {
-    /// Begins the response. When it is `over` with that, neither `send` nor `finish` follows.
+    /// Begins the response with its head. If it is `over` with that, neither `send` nor `finish`
+    /// follows.
     fn head(
         &mut self,
         script: &Script,
         over: bool,
     ) -> impl Future<Output = Result<(), Over>> + Send;
 
-    /// Whether a head consists of bytes, to be released one by one.
+    /// Returns whether a head consists of bytes that can be released one by one.
     fn head_is_bytes(&self) -> bool;
 
-    /// Sends so many bytes of the head that was begun. Says how many there were.
+    /// Sends up to this many bytes of the head that was begun. Returns how many were sent.
     fn release(&mut self, bytes: u64) -> impl Future<Output = Result<u64, Over>> + Send;
 
     /// Sends a part of the body.
@@ -44,26 +45,27 @@ pub(crate) trait Wire: Send {
         part: Range<u64>,
     ) -> impl Future<Output = Result<(), Over>> + Send;
 
-    /// Sees to it that what was sent so far has been handed to the kernel.
+    /// Flushes: makes sure that what was sent so far has been handed to the kernel.
     fn flush(&mut self) -> impl Future<Output = Result<(), Over>> + Send;
 
-    /// Comes back when there is nobody left to send anything to.
+    /// Returns when the client is gone, so that there is nobody left to send to.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Whether the client knows the end of the body by counting, so that nothing marks it.
+    /// Returns whether the client finds the end of the body by counting bytes, so that nothing
+    /// marks it.
     fn counted(&self) -> bool;
 
-    /// Sends these very bytes.
+    /// Sends exactly these bytes.
     fn say(&mut self, bytes: &Bytes) -> impl Future<Output = Result<(), Over>> + Send;
 
-    /// Sends so many responses of this status, which are not the last.
+    /// Sends this many interim responses (1xx) with this status.
     fn early(
         &mut self,
         status: StatusCode,
         number: u64,
     ) -> impl Future<Output = Result<(), Over>> + Send;
 
-    /// Sends so many of these frames, if it has frames.
+    /// Sends this many of these frames, if this version of HTTP has frames.
     fn flood(
         &mut self,
         frames: Frames,
@@ -83,7 +85,8 @@ pub(crate) enum Over {
     Ended(Ending),
 }
 
-/// Plays it to its end, and ends the ticket just before the last byte.
+/// Plays a script to its end, and ends the ticket just before the last byte. Fails if the client is
+/// gone, or with the ending that the script wants.
 pub(crate) async fn play(
     script: &Script,
     request: &Request,
@@ -112,7 +115,7 @@ pub(crate) async fn play(
     body(script, wire, ticket).await
 }
 
-/// What happens within the head, which is sent as far as anything happens.
+/// Performs the acts within the head, and sends the head as far as they need it.
 async fn within_head(script: &Script, wire: &mut impl Wire) -> Result<(), Over> {
     let mut sent = 0;
     for (offset, act) in &script.within_head {
@@ -127,7 +130,8 @@ async fn within_head(script: &Script, wire: &mut impl Wire) -> Result<(), Over> 
     Ok(())
 }
 
-/// Sends so many bytes of the head, drop by drop if need be, and says how many there were.
+/// Sends up to this many bytes of the head, drop by drop if `drip` is set. Returns how many were
+/// sent.
 async fn release(drip: Option<Drip>, bytes: u64, wire: &mut impl Wire) -> Result<u64, Over> {
     let Some(drip) = drip else {
         return wire.release(bytes).await;
@@ -144,7 +148,7 @@ async fn release(drip: Option<Drip>, bytes: u64, wire: &mut impl Wire) -> Result
     Ok(sent)
 }
 
-/// What happens within the body, which is sent in between.
+/// Sends the body, and performs the acts within it at their offsets.
 async fn body(script: &Script, wire: &mut impl Wire, mut ticket: Ticket) -> Result<(), Over> {
     let body = &script.body;
     let (mut sent, end) = (0, body.len());
@@ -214,12 +218,13 @@ fn ends_with_its_head(script: &Script, request: &Request) -> bool {
     script.framing != Framing::Raw && (nothing || bodiless(script.status, request))
 }
 
-/// Whether the response ends with its head.
+/// Returns whether the response to this request ends with its head.
 pub(crate) fn bodiless(status: StatusCode, request: &Request) -> bool {
     request.method == Method::HEAD || lengthless(status)
 }
 
-/// Whether no response of this status has a body, so that a length of 0 would mean something else.
+/// Returns whether no response of this status has a body, so that a length of 0 would mean
+/// something else.
 pub(crate) fn lengthless(status: StatusCode) -> bool {
     status.is_informational()
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)

@@ -22,7 +22,8 @@ enum Asked {
     Unsatisfiable,
 }
 
-/// The script that answers this request.
+/// Returns the script that answers this request: the whole body, a range of it, or a refusal, as
+/// its `Range` and conditions ask.
 pub(crate) fn answer(mut script: Script, request: &Request) -> Script {
     let reading = [Method::GET, Method::HEAD].contains(&request.method);
     if script.status != StatusCode::OK || !reading {
@@ -69,7 +70,7 @@ fn respond(script: Script, asked: Asked) -> Script {
     }
 }
 
-/// 206, labelled as the script pleases.
+/// Makes the script a 206 with this range. `Content-Range` is as the script's lie wants it.
 fn part(mut script: Script, range: Range<u64>) -> Script {
     let (mut last, mut total, mut unit) = (range.end - 1, script.body.len(), "bytes");
     match script.range_lie {
@@ -87,7 +88,7 @@ fn part(mut script: Script, range: Range<u64>) -> Script {
     script
 }
 
-/// RFC 9110 §14.6, with a single part.
+/// Makes the script a 206 in `multipart/byteranges` with a single part (RFC 9110 §14.6).
 fn multipart(mut script: Script, range: Range<u64>) -> Script {
     let range = range.start..range.end.min(range.start + PART_LIMIT);
     let (first, last, total) = (range.start, range.end - 1, script.body.len());
@@ -101,7 +102,7 @@ fn multipart(mut script: Script, range: Range<u64>) -> Script {
     script
 }
 
-/// Without a body there is nothing to happen in it.
+/// Makes the script a response with this status and no body, so that nothing happens within a body.
 fn refusal(mut script: Script, status: StatusCode) -> Script {
     script.status = status;
     script.body = Body::empty();
@@ -115,7 +116,8 @@ fn set(script: &mut Script, name: HeaderName, value: &str) {
     }
 }
 
-/// Several ranges, other units and nonsense are ignored, as §14.2 allows.
+/// Reads what the `Range` header asks for. Several ranges, other units and invalid values are
+/// ignored, as RFC 9110 §14.2 allows.
 fn asked(headers: &HeaderMap, len: u64) -> Asked {
     let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
     let Some((first, last)) = range

@@ -21,13 +21,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Its path, without the query.
+    /// Returns the path, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
         path(&self.target)
     }
 
-    /// The first value of this name in the query, decoded.
+    /// Returns the first value of this name in the query, decoded; `None` if there is none.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;

@@ -24,7 +24,7 @@ struct Watched<T> {
 }
 
 impl<T> Signal<T> {
-    /// Changes the value, and wakes whoever waits for such a change.
+    /// Changes the value, and wakes all that wait for a change.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut watched = self.lock();
         let result = change(&mut watched.value);
@@ -37,12 +37,12 @@ impl<T> Signal<T> {
         result
     }
 
-    /// Looks at the value.
+    /// Calls `look` with the value, and returns its result.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&self.lock().value)
     }
 
-    /// Waits until `done` says so; `done` may take its share from the value as it does.
+    /// Waits until `done` returns true. `done` may change the value, for example to take its share.
     pub(crate) async fn until(&self, mut done: impl FnMut(&mut T) -> bool) {
         loop {
             // Before looking, or a change made between the look and the wait would go unseen.
@@ -54,7 +54,7 @@ impl<T> Signal<T> {
         }
     }
 
-    /// The same for a thread, which panics when it has waited for half a minute.
+    /// Waits like [`until`](Self::until), but blocks the thread, and panics after half a minute.
     #[track_caller]
     pub(crate) fn wait(&self, mut done: impl FnMut(&mut T) -> bool) {
         let caller = Location::caller();
@@ -76,7 +76,7 @@ impl<T> Signal<T> {
         watched.threads -= 1;
     }
 
-    /// No change leaves the value half made, so that a panic elsewhere does no harm to it.
+    /// Locks the value, even after a panic elsewhere: no change leaves the value half made.
     fn lock(&self) -> MutexGuard<'_, Watched<T>> {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }

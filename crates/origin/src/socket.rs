@@ -18,7 +18,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A connection, encrypted or not.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// What is underneath.
+    /// Returns the TCP connection underneath.
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -44,14 +44,15 @@ pub(crate) async fn end(socket: impl Socket, ending: Ending) {
     }
 }
 
-/// Says farewell, and waits for the client to do the same.
+/// Closes the connection cleanly (with TLS, by `close_notify`), and waits for the client to do the
+/// same.
 async fn close(mut socket: impl Socket) {
     if socket.shutdown().await.is_ok() {
         farewell(socket).await;
     }
 }
 
-/// Ends it as someone would who has no part in the encryption: with FIN alone.
+/// Ends the connection as a third party without the keys of the encryption could: with FIN alone.
 async fn truncate(socket: impl Socket) {
     if socket2::SockRef::from(socket.tcp())
         .shutdown(Shutdown::Write)
@@ -61,8 +62,8 @@ async fn truncate(socket: impl Socket) {
     }
 }
 
-/// A kernel that is left with bytes nobody read sends RST instead of FIN, and that takes from the
-/// client what it has not read yet.
+/// Reads until the client closes too, but not for ever. If unread bytes were left, the kernel would
+/// send RST instead of FIN, and the client would lose what it has not read yet.
 async fn farewell(mut socket: impl Socket) {
     let mut rest = [0; 4096];
     let heard = async { while socket.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
@@ -70,15 +71,15 @@ async fn farewell(mut socket: impl Socket) {
     let _ = time::timeout(FAREWELL, heard).await;
 }
 
-/// Ends it with RST, once all that was written has reached the client's kernel.
+/// Resets the connection (RST), once all that was written has reached the client's kernel.
 async fn reset(socket: impl Socket) {
     // When it cannot be waited for, or linger, it is broken already.
     let _ = delivered(socket.tcp()).await;
     let _ = socket.tcp().set_zero_linger();
 }
 
-/// A reset throws away what has not been sent, so that the client would get fewer bytes the slower
-/// it reads: waits until nothing is left unsent.
+/// Waits until nothing is left unsent. A reset discards what has not been sent, so that a client
+/// would get fewer bytes the slower it reads.
 #[cfg(target_os = "linux")]
 async fn delivered(tcp: &TcpStream) -> io::Result<()> {
     // Makes "writable" mean "all is sent". The runtime knows only of changes since it has known the

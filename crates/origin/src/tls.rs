@@ -13,7 +13,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
-/// The certificate, in PEM, of the authority that all origins of this process are verified against.
+/// Returns the certificate (PEM) of the authority that all origins of this process are verified
+/// with.
 pub(crate) fn ca_pem() -> &'static str {
     &authority().pem
 }
@@ -45,8 +46,8 @@ pub(crate) struct Accepts {
     pub(crate) tls12_only: bool,
 }
 
-/// A certificate for a client, of the authority that all origins of this process share, and its
-/// private key (PKCS#8), both in PEM.
+/// Creates a certificate for a client, signed by the authority that all origins of this process
+/// share. Returns it and its private key (PKCS#8), both in PEM.
 ///
 /// # Panics
 ///
@@ -76,7 +77,8 @@ pub(crate) struct Presented {
     pub(crate) pem: String,
 }
 
-/// Speaks TLS as `localhost`, as the usual loopback addresses and as `ip`, and offers `protocols`.
+/// Creates the certificate of an origin, valid for `localhost`, the usual loopback addresses and
+/// `ip` (unless `certificate` wants another), and the TLS settings, which offer `protocols`.
 #[expect(
     clippy::expect_used,
     reason = "nothing in it depends on anything from outside"
@@ -150,7 +152,8 @@ struct Authority {
     pem: String,
 }
 
-/// rustls takes no authority for a server: hence two certificates.
+/// Returns the authority of this process, created at the first call. It is separate from the
+/// certificates of origins, because rustls accepts no authority's certificate as a server's.
 #[expect(
     clippy::expect_used,
     reason = "nothing in it depends on anything from outside"

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
 use haulage::Algorithm;
 
-/// Returns the script that a shell reads. `command` has been built.
+/// Returns the completion script for a shell. `command` must have been built.
 pub(crate) fn script(shell: Shell, mut command: Command) -> String {
     let forms = Form::all(&command);
     match shell {
@@ -61,7 +61,7 @@ enum Values {
 }
 
 impl Form {
-    /// Returns the download, and then each subcommand.
+    /// Returns the form of the download itself, then those of the subcommands that are not hidden.
     fn all(command: &Command) -> Vec<Self> {
         let subcommands = command.get_subcommands().filter(|each| !each.is_hide_set());
         let described = subcommands.map(|each| Self::of(each, each.get_name()));
@@ -150,7 +150,7 @@ impl Values {
     }
 }
 
-/// Quotes a text for a shell that knows no escapes within single quotes.
+/// Quotes a text for a shell that has no escapes within single quotes.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
@@ -189,7 +189,8 @@ mod tests {
         }
     }
 
-    /// The scripts for the other shells, which are `clap_complete`'s, would have it.
+    /// Checks that there is no hidden option: the scripts for other shells, which `clap_complete`
+    /// writes, would offer it.
     #[test]
     fn no_option_is_hidden() {
         let command = command();

@@ -19,7 +19,8 @@ struct After<'a> {
 }
 
 impl<'a> After<'a> {
-    /// Returns what would be the letter's value; aria2c takes `-x=16`, too.
+    /// Returns what the letter's value would be: the rest of its word, or else the next word;
+    /// `None` if there is neither. An `=` before it is removed, as in aria2c's `-x=16`.
     fn value(&self) -> Option<&'a str> {
         if self.rest.is_empty() {
             self.next
@@ -32,20 +33,21 @@ impl<'a> After<'a> {
         self.value().is_some_and(is_number)
     }
 
-    /// Returns whether `-x` is wget's, which takes no value: the URL that follows is the only one,
-    /// and there is no list.
+    /// Returns whether `-x` is wget's, which takes no value: only a URL, or nothing, follows it,
+    /// there is no other URL, and there is no list.
     fn is_wgets_x(&self) -> bool {
         !self.has_url && !self.has_list && self.stands_alone()
     }
 
-    /// Returns whether a URL, or nothing, follows: so the letter stands alone.
+    /// Returns whether the letter has no value: a URL, or nothing, follows it.
     fn stands_alone(&self) -> bool {
         self.value().is_none_or(|value| value.contains("://"))
     }
 }
 
 impl Scan {
-    /// One word of short options, without its dash.
+    /// Reads one word of short options, given without its dash: keeps our own, and answers those of
+    /// other programs.
     pub(super) fn letters(&mut self, word: &str) {
         if self.habit_of_whole_word(word) {
             return;
@@ -83,7 +85,8 @@ impl Scan {
         }
     }
 
-    /// wget's pairs of letters. Returns whether the word was one.
+    /// Answers a word that is one of wget's options of two letters, such as `-nc`. Returns whether
+    /// it was one.
     fn habit_of_whole_word(&mut self, word: &str) -> bool {
         let pair = matches!(word, "nc" | "nd" | "nH" | "np" | "nv");
         let habit = pair.then(|| self.habit(&format!("-{word}"))).flatten();
@@ -93,8 +96,8 @@ impl Scan {
         habit.is_some()
     }
 
-    /// Returns whether a letter that is ours too is meant as another program's: aria2c's `-k1M`,
-    /// and curl's `-s`, which takes no number.
+    /// Returns whether a letter that is also ours is meant as another program's: aria2c's `-k1M`,
+    /// or curl's `-s`, which takes no number.
     fn is_habit_here(&self, letter: char, has_company: bool, rest: &str) -> bool {
         if !self.has_habits {
             return false;
@@ -116,7 +119,8 @@ impl Scan {
         }
     }
 
-    /// A letter of another program. Returns whether the rest of the word was its value.
+    /// Answers a letter of another program, or reports it as unknown. Returns whether the word ends
+    /// here: the rest of it was the letter's value, or the letter is unknown.
     fn foreign(&mut self, letter: char, has_company: bool, rest: &str) -> bool {
         // curl's `-s` in company: errors are shown anyway, and progress only on a terminal.
         if letter == 's' && self.has_habits && (has_company || !rest.is_empty()) {
@@ -168,7 +172,8 @@ impl Scan {
     }
 }
 
-/// Returns which entry of the table a letter with several meanings stands for.
+/// Returns the entry of the table that a letter with several meanings stands for; `None` means the
+/// entry of the letter itself.
 fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
     let value = after.value();
     let number = after.is_number();

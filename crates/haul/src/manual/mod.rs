@@ -24,7 +24,8 @@ pub(crate) fn page() -> Result<Exit, Problem> {
     print(page::page(&command).as_bytes())
 }
 
-/// To standard output in one go. (The generators themselves panic when a reader has left.)
+/// Writes to standard output in one go; a reader that has left is not an error. (The generators
+/// themselves would panic in that case.)
 fn print(text: &[u8]) -> Result<Exit, Problem> {
     match io::stdout().lock().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::destination(

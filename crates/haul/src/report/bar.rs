@@ -36,7 +36,7 @@ pub(crate) struct Terminal {
 }
 
 impl Bar<Stderr> {
-    /// A bar on standard error, which is a terminal.
+    /// Creates a bar on standard error, which must be a terminal.
     pub(crate) fn on_stderr(lines: Lines, progress: Progress) -> Self {
         Self::on(io::stderr(), stderr, lines, progress)
     }
@@ -54,7 +54,7 @@ impl<W: Write> Bar<W> {
         }
     }
 
-    /// Looks at the terminal, and notes what has been typed there.
+    /// Reads the state of the terminal, and notes whether the user has entered a line there.
     fn look(&mut self) -> Terminal {
         let terminal = (self.terminal)();
         let before = std::mem::replace(&mut self.entered, terminal.entered);
@@ -64,7 +64,8 @@ impl<W: Write> Bar<W> {
         terminal
     }
 
-    /// Returns the lines as they are at this instant; none while the terminal is another job's.
+    /// Returns the lines of the bar at this instant, no more than the terminal has rows; none while
+    /// the terminal belongs to another job.
     fn lines_at(&mut self, at: Instant) -> Vec<String> {
         let terminal = self.look();
         // The last column stays free: some terminals wrap as soon as it is written to.
@@ -127,7 +128,8 @@ impl<W: Write> Reporter for Bar<W> {
     }
 }
 
-/// The terminal behind standard error.
+/// Returns the state of the terminal behind standard error; 80 columns and 24 rows where it does
+/// not tell its size.
 fn stderr() -> Terminal {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
     let of = |cells: Option<u16>, default: usize| match cells {
@@ -144,8 +146,8 @@ fn stderr() -> Terminal {
     }
 }
 
-/// Returns the bytes of the lines that the user has entered, that the terminal has echoed, and that
-/// nobody has read.
+/// Returns how many bytes the user has entered in lines that the terminal has echoed and nobody has
+/// read; 0 if standard input is no terminal that echoes lines.
 fn entered() -> u64 {
     let modes = rustix::termios::tcgetattr(io::stdin());
     let is_echoed = |modes: Termios| {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The text with every such character as `\u{202e}`.
+/// Returns the text with each [hazard](is_hazard) replaced by its code, such as `\u{202e}`.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     replace(text, |character, out| {
         // Writing to memory does not fail.
@@ -12,9 +12,9 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Escapes text that is JSON already: as `\u202e` (RFC 8259 §7), which stands for the character
-/// itself, so that it reads as the same value. Outside of strings JSON has none of them but
-/// newlines, which it shall not have here.
+/// Escapes [hazards](is_hazard) in text that is JSON already, as `\u202e` (RFC 8259 §7). This
+/// stands for the character itself, so that a parser reads the same value. Outside of strings, JSON
+/// has no such characters except newlines, and the text must not contain these.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
     replace(text, |character, out| {
         for unit in character.encode_utf16(&mut [0; 2]) {
@@ -39,9 +39,10 @@ fn replace(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Control characters (C0, DEL, C1), line separators, and what Unicode calls bidirectional
-/// controls, format characters and default ignorables, as far as they are invisible. (Variation
-/// selectors of the first block stay: they choose how a character before them looks.)
+/// Returns whether a character can move the cursor, change the direction of text, or hide: control
+/// characters (C0, DEL, C1), line separators, and what Unicode calls bidirectional controls, format
+/// characters and default ignorables, as far as they are invisible. (Variation selectors of the
+/// first block are not hazards: they choose how the character before them looks.)
 pub(crate) fn is_hazard(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What an I/O error says, without Rust's `(os error 28)`.
+/// Returns the message of an I/O error, without Rust's `(os error 28)`.
 pub(crate) fn io(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
@@ -14,7 +14,7 @@ pub(crate) fn io(error: &io::Error) -> String {
     }
 }
 
-/// `712 B`, `14.2 KiB`, `1.5 GiB`.
+/// Formats a number of bytes: `712 B`, `14.2 KiB`, `1.5 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
@@ -32,7 +32,8 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
-/// `19.2 KiB/s`, from bytes and the time they took.
+/// Formats a rate, from a number of bytes and the time they took: `19.2 KiB/s`. A time of zero
+/// gives `0 B/s`.
 pub(crate) fn rate(count: u64, time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let per_second = if seconds > 0.0 {
@@ -49,7 +50,7 @@ pub(crate) fn rate(count: u64, time: Duration) -> String {
     format!("{}/s", bytes(whole))
 }
 
-/// `0.74 s`, `12.3 s`, `2 min 5 s`, `1 h 4 min`.
+/// Formats a duration: `0.74 s`, `12.3 s`, `2 min 5 s`, `1 h 4 min`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -60,7 +61,7 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// `0:05`, `12:34`, `1:02:03`.
+/// Formats a duration as on a clock, in whole seconds: `0:05`, `12:34`, `1:02:03`.
 pub(crate) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
@@ -71,7 +72,7 @@ pub(crate) fn clock(time: Duration) -> String {
     }
 }
 
-/// `<1 s`, `0:05`, `12:34`.
+/// Formats the time that is left, in whole seconds: `<1 s`, `0:05`, `12:34`.
 pub(crate) fn time_left(time: Duration) -> String {
     if time.as_secs() == 0 {
         "<1 s".to_owned()
@@ -80,18 +81,18 @@ pub(crate) fn time_left(time: Duration) -> String {
     }
 }
 
-/// The columns that a text takes on a terminal: CJK characters take two.
+/// Returns the number of columns that a text takes on a terminal: CJK characters take two.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text with spaces up to this many columns.
+/// Pads the text with spaces on the right to this many columns; a wider text stays as it is.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{text}{:missing$}", "")
 }
 
-/// The text, cut to at most this many columns; `…` stands for what is gone.
+/// Cuts the text to at most this many columns; `…` stands for what was cut off.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();

@@ -57,7 +57,8 @@ const SETTLED: Duration = Duration::from_secs(3);
 /// Most hosts that a status line names.
 const MOST_WAITS: usize = 3;
 
-/// Returns two lines of at most this many columns: how far the run is, and what is under way.
+/// Returns the two lines of the bar, each of at most this many columns: how far the run is, and
+/// which items are under way.
 pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> [String; 2] {
     let figures = figures(now).join(" · ");
     let bar = columns
@@ -71,7 +72,7 @@ pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> [String; 2] {
     [format::fit(&first, columns), activity(now, columns)]
 }
 
-/// Returns a line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, and after that the
+/// Returns a status line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, followed by the
 /// hosts that wait.
 pub(crate) fn status(now: &Snapshot<'_>) -> String {
     let mut parts = counts(now);
@@ -83,14 +84,16 @@ pub(crate) fn status(now: &Snapshot<'_>) -> String {
 }
 
 impl Snapshot<'_> {
-    /// How much of it all is done, from 0 to 1; items under way count for what is there of them.
+    /// Returns the share of all items that is done, from 0 to 1, or `None` if their number is
+    /// unknown or zero. An item under way counts by the share of its bytes that has arrived.
     fn fraction(&self) -> Option<f64> {
         let total = self.total.filter(|&total| total > 0)?;
         let parts: f64 = self.flights.iter().filter_map(Flight::fraction).sum();
         Some(((self.ended as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
-    /// How long it will take if it goes on like this.
+    /// Returns the time left at the current pace, or `None` if it cannot be estimated: the rate has
+    /// not settled, the number of items is unknown, or the result would be 100 hours or more.
     fn time_left(&self) -> Option<Duration> {
         if self.pace.span() < SETTLED {
             return None;
@@ -114,7 +117,7 @@ impl Snapshot<'_> {
 }
 
 impl<'a> Flight<'a> {
-    /// The item of a transfer, as it is now.
+    /// Returns the current state of a transfer's item.
     pub(crate) fn of(transfer: &'a Transfer) -> Self {
         Self {
             label: &transfer.label,
@@ -133,7 +136,7 @@ impl<'a> Flight<'a> {
     }
 }
 
-/// Returns what has been done, and how fast.
+/// Returns the counts of items, failures and bytes, and the rate, each as a text.
 fn counts(now: &Snapshot<'_>) -> Vec<String> {
     let mut parts = vec![match now.total {
         Some(total) => format!("{}/{total}", now.ended),
@@ -155,7 +158,7 @@ fn counts(now: &Snapshot<'_>) -> Vec<String> {
     parts
 }
 
-/// Returns the same, and how much time is left.
+/// Returns the texts of [`counts`], and the time left if it can be estimated.
 fn figures(now: &Snapshot<'_>) -> Vec<String> {
     let mut parts = counts(now);
     if let Some(left) = now.time_left() {
@@ -171,8 +174,9 @@ fn bar(fraction: f64, columns: usize) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(columns - full))
 }
 
-/// Returns what moves, then what waits: `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`.
-/// What waits gets up to half of the columns.
+/// Returns the second line: the items in flight, then what waits:
+/// `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`. What waits gets up to half of the
+/// columns, or all of them if nothing is in flight.
 fn activity(now: &Snapshot<'_>, columns: usize) -> String {
     let most = if now.flights.is_empty() {
         columns
@@ -194,7 +198,7 @@ fn activity(now: &Snapshot<'_>, columns: usize) -> String {
 
 const BETWEEN: &str = " · ";
 
-/// Returns these side by side, as many as it takes to fill the columns.
+/// Joins these with dots between them, and stops once they are wider than the columns.
 fn joined<T: fmt::Display>(all: &[T], columns: usize) -> String {
     let mut text = String::new();
     for one in all {

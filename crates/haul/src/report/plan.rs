@@ -6,8 +6,8 @@ use haulage::{Outcome, Status};
 
 use crate::report::escape::{is_hazard, printable};
 
-/// The line of a row that would be fetched, added to `out`: its URL, and its name where that is
-/// known.
+/// Adds the line of a planned row to `out`: its URL, and its name if that is known. Adds nothing
+/// for any other outcome.
 pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     if !matches!(outcome.status, Status::Planned) {
         return;
@@ -20,8 +20,9 @@ pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     out.push('\n');
 }
 
-/// A URL as given, without what could do harm to a terminal or end the line: it is left out or
-/// percent-encoded, as whoever reads a URL does (WHATWG URL, "basic URL parser").
+/// Adds a URL to `out` as it was given, but without characters that could harm a terminal or end
+/// the line: they are left out or percent-encoded, as a parser of URLs does too (WHATWG URL, "basic
+/// URL parser").
 pub(crate) fn url(url: &str, out: &mut String) {
     for character in url.chars() {
         if matches!(character, '\t' | '\n' | '\r') {

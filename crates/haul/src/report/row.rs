@@ -96,7 +96,7 @@ impl From<&Error> for Failure {
     }
 }
 
-/// The value as a line of JSON that does no harm to whoever prints it, added to `out`.
+/// Adds the value to `out` as a line of JSON, with characters escaped that could harm a terminal.
 pub(crate) fn write_line(value: &impl Serialize, out: &mut String) {
     // Only maps with odd keys can fail, and there are none here.
     if let Ok(text) = serde_json::to_string(value) {

@@ -28,7 +28,7 @@ pub(crate) struct Screen<W> {
 }
 
 impl<W: io::Write> Screen<W> {
-    /// A terminal on which nothing is drawn yet.
+    /// Creates a screen on which nothing is drawn yet.
     pub(crate) fn new(out: W) -> Self {
         Self {
             out,
@@ -37,7 +37,7 @@ impl<W: io::Write> Screen<W> {
         }
     }
 
-    /// Draws these lines in the place of the last ones. None may be as wide as the terminal.
+    /// Draws these lines in place of the last ones. Each line must be narrower than the terminal.
     pub(crate) fn draw(&mut self, lines: &[String]) {
         self.draw_below("", lines);
     }
@@ -86,7 +86,7 @@ impl<W: io::Write> Screen<W> {
         self.below = usize::from(self.drawn > 1);
     }
 
-    /// Returns what moves the cursor to the start of the first line.
+    /// Returns the escape sequence that moves the cursor to the start of the first line.
     fn go_to_start(&mut self) -> String {
         match std::mem::take(&mut self.below) {
             0 => START.to_owned(),
@@ -94,14 +94,14 @@ impl<W: io::Write> Screen<W> {
         }
     }
 
-    /// Writes finished lines of text in the place of the drawn ones.
+    /// Writes finished lines of text in place of the drawn ones, which are removed.
     pub(crate) fn say(&mut self, text: &str) {
         self.clear();
         self.write(text);
     }
 
-    /// Writes all at once, so that nothing comes between. The terminal may be gone: then nobody
-    /// reads it.
+    /// Writes the text at once, so that no other output comes in between. Errors are ignored: if
+    /// the terminal is gone, nobody reads it.
     fn write(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes());
         let _ = self.out.flush();
@@ -110,7 +110,7 @@ impl<W: io::Write> Screen<W> {
 
 #[cfg(test)]
 impl Screen<Vec<u8>> {
-    /// Returns all that was written so far.
+    /// Returns the bytes that were written so far.
     pub(crate) fn written(&self) -> &[u8] {
         &self.out
     }

@@ -35,7 +35,7 @@ enum State {
 }
 
 impl Total {
-    /// The sum of these.
+    /// Creates the total of these counts. Lists are not counted yet.
     pub(crate) fn of(counts: Vec<Count>) -> Self {
         Self {
             is_one_url: counts == [Count::Known(1)],
@@ -46,18 +46,19 @@ impl Total {
         }
     }
 
-    /// Returns whether the command line gives a single URL, and no list.
+    /// Returns whether the input is a single URL on the command line, and no list.
     pub(crate) fn is_one_url(&self) -> bool {
         self.is_one_url
     }
 
-    /// Returns the sum if it is known by now; `None` while lists are counted, and where it cannot
-    /// be known.
+    /// Returns the number of items; `None` while lists are being counted, and if it cannot be
+    /// known.
     pub(crate) fn get(&self) -> Option<u64> {
         self.within(Duration::ZERO)
     }
 
-    /// Returns the same, and waits this long at most for lists to be counted.
+    /// Returns the same as [`get`](Self::get), but first waits up to `most` for lists to be
+    /// counted.
     pub(crate) fn within(&self, most: Duration) -> Option<u64> {
         let mut state = self.shared.lock();
         if let State::Uncounted(counts) = &mut *state {
@@ -82,7 +83,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what can be counted at once, or starts a thread for it.
+    /// Returns the total if no list has to be read; otherwise starts a thread that counts the
+    /// lists.
     fn start(self: &Arc<Self>, counts: Vec<Count>) -> State {
         if counts.contains(&Count::Unknown) {
             return State::Counted(None);
@@ -107,7 +109,8 @@ impl Shared {
     }
 }
 
-/// Returns the sum; `None` where it cannot be known.
+/// Returns the sum, for which lists are read; `None` if a count is unknown or a list cannot be
+/// counted.
 fn sum(counts: &[Count]) -> Option<u64> {
     counts.iter().try_fold(0_u64, |sum, count| match count {
         Count::Known(rows) => Some(sum.saturating_add(*rows)),

@@ -25,7 +25,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// RFC 6265bis §5.1.3.
+    /// Returns whether this host domain-matches `domain` (RFC 6265bis §5.1.3).
     pub(crate) fn matches_domain(&self, domain: &str) -> bool {
         self.host == domain || !self.is_address && is_within(self.host, domain)
     }

@@ -157,7 +157,7 @@ impl<'a> Text<'a> {
 mod tests {
     use super::*;
 
-    /// Each challenge as one text: `scheme name=value name=value`.
+    /// Parses these fields and returns each challenge as a string: `scheme name=value name=value`.
     fn shown(fields: &[&str]) -> Vec<String> {
         let parsed = parse(fields.iter().map(|field| field.as_bytes()));
         let shown = parsed.iter().map(|challenge| {

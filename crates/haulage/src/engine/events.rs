@@ -29,13 +29,13 @@ impl Events {
         }
     }
 
-    /// The next event; `None` when the run is over.
+    /// Returns the next event; `None` when the run is over.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// Adds what has happened to `buffer`, at least one event; the number of them, or 0 when the
-    /// run is over.
+    /// Waits for at least one event and adds those that are ready to `buffer`. Returns how many
+    /// were added; 0 when the run is over.
     pub async fn next_many(&mut self, buffer: &mut Vec<Event>) -> usize {
         let Some(first) = self.next().await else {
             return 0;

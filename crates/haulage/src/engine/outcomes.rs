@@ -27,7 +27,7 @@ impl Outcomes {
         }
     }
 
-    /// The next outcome; `None` when the run is over.
+    /// Returns the next outcome; `None` when the run is over.
     pub async fn next(&mut self) -> Option<Outcome> {
         loop {
             if let Event::Ended(outcome) = self.events.next().await? {

@@ -37,7 +37,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// All events of a run for these URLs.
+/// Runs these URLs and returns all events of the run.
 fn events(disk: &FakeDisk, urls: Vec<String>) -> Vec<Event> {
     let engine = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     events_of(engine, urls)

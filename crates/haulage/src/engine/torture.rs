@@ -20,7 +20,8 @@ const INTERRUPTED: i32 = 4;
 const IO_ERROR: i32 = 5;
 const NO_SPACE: i32 = 28;
 
-/// Files of every kind: none, some and many bytes, one that breaks off and is gone on with.
+/// Returns files of every kind: empty, small and large ones, and one whose first response breaks
+/// off, so that it is resumed.
 fn bodies() -> Vec<(&'static str, Body)> {
     vec![
         ("empty", Body::empty()),
@@ -70,7 +71,7 @@ fn options(durability: Durability) -> RunOptions {
     options
 }
 
-/// A run; `None` when it could not begin.
+/// Runs all rows and returns their outcomes; `None` if the state could not be opened.
 fn run(
     disk: &FakeDisk,
     database: &Path,
@@ -102,7 +103,7 @@ fn run(
     }))
 }
 
-/// Whatever has its final name is right.
+/// Asserts that each file with a final name has the right bytes.
 #[track_caller]
 fn assert_right(files: &HashMap<String, Vec<u8>>, when: &str) {
     let right: HashMap<_, _> = bodies().into_iter().collect();
@@ -162,8 +163,8 @@ fn each_operation_may_fail_once_and_the_next_run_makes_up_for_it() {
     }
 }
 
-/// What may be there after a power cut, if it comes after so many operations: names that were
-/// given, with the bytes that were synced.
+/// Returns the files that may exist after a power cut that follows the operations in `log`: the
+/// names that were given, with the bytes that were flushed.
 fn after_power_cut(log: &[Done]) -> HashMap<String, Vec<u8>> {
     let mut written: HashMap<u64, Vec<u8>> = HashMap::new();
     let mut durable: HashMap<u64, Vec<u8>> = HashMap::new();

@@ -21,7 +21,7 @@ pub(crate) enum ResponseBody {
 }
 
 impl ResponseBody {
-    /// Bytes to come, where the framing says so (RFC 9112 §6.3).
+    /// Returns how many bytes are to come; `None` where the framing does not say (RFC 9112 §6.3).
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::Http1(coming) => coming.length(),
@@ -29,7 +29,7 @@ impl ResponseBody {
         }
     }
 
-    /// Whether it is known that nothing more comes.
+    /// Returns whether it is known that nothing more comes.
     pub(crate) fn is_at_end(&self) -> bool {
         match self {
             Self::Http1(coming) => coming.is_at_end(),
@@ -37,7 +37,8 @@ impl ResponseBody {
         }
     }
 
-    /// How many bytes of it the kernel holds, where they can be taken from it as they are.
+    /// Returns how many bytes of the body the kernel has received that can be taken from the socket
+    /// as they are; 0 where none can, as with TLS, chunks or HTTP/2.
     pub(crate) fn held(&self, connection: Option<&Connection>) -> usize {
         match (self, connection) {
             (Self::Http1(coming), Some(Connection::Http1(http1))) => http1.held(coming),
@@ -45,14 +46,14 @@ impl ResponseBody {
         }
     }
 
-    /// So many of them have been taken.
+    /// Notes that so many bytes of the body have been taken from the socket.
     pub(crate) fn took(&mut self, connection: &mut Option<Connection>, bytes: u64) {
         if let (Self::Http1(coming), Some(Connection::Http1(http1))) = (self, connection) {
             http1.took(coming, bytes);
         }
     }
 
-    /// The next bytes, from the connection that the answer came over; `None` at the end.
+    /// Returns the next bytes from the connection of the response; `None` at the end of the body.
     ///
     /// # Errors
     /// Of kind `timeout`, `incomplete`, `reset`, `protocol` or `tls`.
@@ -104,7 +105,7 @@ impl ResponseBody {
     }
 }
 
-/// The rest of a body whose connection was given up.
+/// Returns the error of a body whose connection was given up before the body ended.
 fn given_up() -> Error {
     Error::new(
         ErrorKind::Incomplete,

@@ -13,7 +13,7 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Whether a request could still be sent.
+    /// Returns whether another request can be sent.
     pub(crate) fn is_open(&mut self) -> bool {
         match self {
             Self::Http1(http1) => http1.is_open(),

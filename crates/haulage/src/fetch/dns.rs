@@ -114,7 +114,7 @@ impl Resolver {
         }
     }
 
-    /// The addresses of a name.
+    /// Looks up the addresses of a name.
     ///
     /// # Errors
     /// Of kind `dns`: permanent for a name that does not exist, transient for a resolver that
@@ -146,7 +146,8 @@ impl Resolver {
         }
     }
 
-    /// The answer to come, or the one kept.
+    /// Starts a look-up, unless one is under way or its answer is kept. Returns where the answer
+    /// is, or will be.
     fn ask(&self, name: &str) -> Told {
         let answer = match self.shared.entry(name, Instant::now()) {
             Err(answer) => answer,
@@ -296,7 +297,8 @@ mod tests {
         assert!(is_transient(LookupErrorKind::Again));
         assert!(!is_transient(LookupErrorKind::NoName));
     }
-    /// A look-up that tells its name, and ends when the test says so.
+    /// Creates a resolver whose look-ups send the name to the returned receiver and then wait for a
+    /// message, or for the end of the test.
     fn held() -> (Resolver, mpsc::Receiver<String>, mpsc::Sender<()>) {
         let (tell, told) = mpsc::channel();
         let (release, released) = mpsc::channel();

@@ -38,8 +38,8 @@ pub(super) struct Bounded<S> {
 }
 
 impl<S> Bounded<S> {
-    /// Cancels `goodbye` when the server says that it takes no further request (GOAWAY,
-    /// RFC 9113 §6.8).
+    /// Creates a stream that cancels `goodbye` when the server says that it takes no further
+    /// request (GOAWAY, RFC 9113 §6.8).
     pub(super) fn new(stream: S, goodbye: CancellationToken) -> Self {
         Self {
             stream,
@@ -90,7 +90,8 @@ impl Frames {
         self.for_nothing <= FRAMES_FOR_NOTHING
     }
 
-    /// A frame's header is whole.
+    /// Reads the header of a frame, which is complete, and counts how many frames in a row bring
+    /// nothing.
     fn begin(&mut self) {
         let [high, middle, low, kind, flags, ..] = self.header;
         self.payload = u32::from_be_bytes([0, high, middle, low]) as usize;

@@ -46,8 +46,8 @@ pub(super) async fn connect(
     }
 }
 
-/// The addresses with the two families taking turns, the resolver's first choice first (RFC 8305
-/// §4).
+/// Returns the addresses with the two families alternating, the family of the resolver's first
+/// choice first (RFC 8305 §4).
 fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let Some(first) = addresses.first() else {
         return Vec::new();

@@ -30,7 +30,7 @@ struct Window {
 }
 
 impl IdleTimer {
-    /// `lowest_speed` is in bytes per second.
+    /// Creates a timer. `lowest_speed` is in bytes per second.
     pub(crate) fn new(timeout: Duration, lowest_speed: u64) -> Self {
         Self {
             timeout,
@@ -78,7 +78,7 @@ impl IdleTimer {
         .await
     }
 
-    /// A body begins.
+    /// Begins a body: the speed is measured anew.
     pub(crate) fn begin_body(&mut self) {
         self.window = None;
     }
@@ -115,7 +115,7 @@ impl IdleTimer {
         .await
     }
 
-    /// Bytes of the body have come.
+    /// Counts so many bytes of the body as received.
     pub(crate) fn received(&mut self, bytes: usize) {
         if let Some(window) = &mut self.window {
             window.bytes += bytes as u64;
@@ -139,8 +139,9 @@ impl IdleTimer {
         .await
     }
 
-    /// A window is over: judges it, and begins the next one. It was longer than others when the
-    /// body kept nobody waiting meanwhile.
+    /// Judges the window that is over, and begins the next one. A window lasts longer than the
+    /// timeout if nobody waits for the body at its end. Fails with `timeout` if the body was too
+    /// slow.
     fn next_window(&mut self, wait_began: Instant) -> Result<(), Error> {
         if let Some(window) = &mut self.window {
             if window.bytes < bytes_in(self.lowest_speed, self.timeout) {
@@ -154,8 +155,8 @@ impl IdleTimer {
         Ok(())
     }
 
-    /// Ready at this time. The alarm was set for an earlier wait: it may ring too early, then it is
-    /// set for this one.
+    /// Returns `Ready` once it is the time `at`. The alarm may have been set for an earlier wait:
+    /// if it rings too early, it is set again.
     fn rings(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
         while self.alarm.as_mut().poll(context).is_ready() {
             if Instant::now() >= at {
@@ -166,7 +167,7 @@ impl IdleTimer {
         Poll::Pending
     }
 
-    /// The failure of who was silent for too long.
+    /// Returns the error of a server that has sent nothing for too long.
     pub(crate) fn silent(&self) -> Error {
         let seconds = self.timeout.as_secs_f64();
         Error::new(
@@ -175,7 +176,7 @@ impl IdleTimer {
         )
     }
 
-    /// The failure of who was too slow for too long.
+    /// Returns the error of a server that has been too slow for too long.
     pub(crate) fn slow(&self) -> Error {
         let (speed, seconds) = (self.lowest_speed, self.timeout.as_secs_f64());
         Error::new(
@@ -187,7 +188,7 @@ impl IdleTimer {
     }
 }
 
-/// What this speed, in bytes per second, brings in that time.
+/// Returns how many bytes come in that time at this speed, which is in bytes per second.
 fn bytes_in(speed: u64, time: Duration) -> u64 {
     let bytes = u128::from(speed) * time.as_millis() / 1000;
     u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -203,8 +204,8 @@ mod tests {
         IdleTimer::new(3 * SECOND, lowest_speed)
     }
 
-    /// A body that brings so many bytes after each of these waits, in milliseconds: when it fails,
-    /// if it does.
+    /// Receives a body that brings so many bytes after each of these waits, in milliseconds.
+    /// Returns after how many milliseconds it fails; `None` if it does not.
     async fn fails(timer: &mut IdleTimer, bytes: usize, waits: &[u64]) -> Option<u128> {
         let start = Instant::now();
         timer.begin_body();

@@ -21,7 +21,7 @@ pub(crate) enum Name {
 }
 
 impl Origin {
-    /// The origin of an http or https URL.
+    /// Returns the origin of an http or https URL.
     pub(crate) fn of(url: &HttpUrl) -> Self {
         let https = is_https(url);
         let (host, port) = url.host_and_port();
@@ -50,12 +50,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The text that stands for a URL's origin: scheme, host and port, without a default port.
+/// Returns the text that identifies a URL's origin: scheme, host and port, without a default port.
 pub(crate) fn key(url: &HttpUrl) -> &str {
     url.origin()
 }
 
-/// The `Host` of a request (RFC 9110 §7.2).
+/// Returns the `Host` field of a request for a URL (RFC 9110 §7.2).
 pub(crate) fn authority(url: &HttpUrl) -> &str {
     url.authority()
 }

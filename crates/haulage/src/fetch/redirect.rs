@@ -11,7 +11,7 @@ use crate::shown::shown;
 /// Bytes of a `Location` that are no URL character and that servers send all the same.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 
-/// Whether a URL may be asked at all.
+/// Checks that the scheme of a URL may be used.
 ///
 /// # Errors
 /// Of kind `refused`, for plain http where that is not to be spoken.

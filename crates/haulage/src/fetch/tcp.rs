@@ -206,7 +206,8 @@ mod tests {
         assert!(seen.is_none_or(|seen| seen.round_trip < Duration::from_secs(1)));
     }
 
-    /// What is known after looks that saw so many late packets, and such a round trip.
+    /// Returns what is known after each of these looks, given as late packets and round trip in
+    /// milliseconds.
     fn judged(looks: &[(u32, u64)]) -> Vec<Option<bool>> {
         let mut judge = Judge {
             late_before: 7,

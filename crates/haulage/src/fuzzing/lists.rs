@@ -70,7 +70,7 @@ where
     rows
 }
 
-/// The numbers of the lines that are neither blank nor comments.
+/// Returns the numbers, from 1, of the lines that are neither blank nor comments.
 fn lines_that_count(data: &[u8]) -> Vec<u64> {
     let data = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data);
     let lines = data.split(|byte| *byte == b'\n').zip(1..);

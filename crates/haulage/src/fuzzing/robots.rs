@@ -39,8 +39,8 @@ pub fn robots(data: &[u8]) {
     }
 }
 
-/// Whether a path begins as a pattern says: a table of which beginnings of the path each beginning
-/// of the pattern stands for.
+/// Returns whether a path matches a pattern. Keeps a table of which beginnings of the path match
+/// each beginning of the pattern.
 fn matches_by_table(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, is_whole) = match pattern.strip_suffix(b"$") {
         Some(pattern) => (pattern, true),

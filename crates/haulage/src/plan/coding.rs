@@ -53,7 +53,7 @@ pub(crate) struct Transfer {
 }
 
 impl Coding {
-    /// Its name as heads have it.
+    /// Returns the name of the coding, as `Content-Encoding` has it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -63,7 +63,7 @@ impl Coding {
         }
     }
 
-    /// The content coding of this name.
+    /// Returns the content coding of this name, in upper or lower case; `None` if it is unknown.
     fn named(name: &[u8]) -> Option<Self> {
         let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
         match () {
@@ -73,7 +73,8 @@ impl Coding {
         }
     }
 
-    /// The transfer coding of this name (RFC 9112 §7.2).
+    /// Returns the transfer coding of this name (RFC 9112 §7.2), in upper or lower case; `None` if
+    /// it cannot be undone. `chunked` is not one of them.
     fn of_transfer(name: &[u8]) -> Option<Self> {
         let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
         match () {
@@ -85,11 +86,11 @@ impl Coding {
     }
 }
 
-/// All codings of a response that are to be undone, the last one that was applied first. Transfer
-/// codings always are, content codings only where `undoes_content`.
+/// Returns all codings of a response that must be undone, the one that was applied last first.
+/// Transfer codings are always undone, content codings only if `undoes_content`.
 ///
 /// # Errors
-/// Of kind `protocol` or `decode`, for a coding that is unknown, and for too many.
+/// Of kind `protocol` or `decode`, if a coding is unknown, or if there are too many.
 pub(crate) fn to_undo(headers: &Fields, undoes_content: bool) -> Result<Vec<Layer>, Error> {
     let transfer = transfer(headers)?;
     let level = Level::Transfer {
@@ -106,12 +107,12 @@ pub(crate) fn to_undo(headers: &Fields, undoes_content: bool) -> Result<Vec<Laye
     Ok(layers)
 }
 
-/// The transfer codings of a response (RFC 9112 §6.1). `chunked` comes last or not at all; none of
-/// them has parameters (§7.1, §7.2). `identity`, which RFC 7230 removed, is none.
+/// Returns the transfer codings of a response (RFC 9112 §6.1). `chunked` may only be the last one,
+/// and no coding has parameters (§7.1, §7.2). `identity`, which RFC 7230 removed, is skipped.
 ///
 /// # Errors
-/// Of kind `protocol`, for a coding that cannot be undone, since then the end of the body cannot be
-/// trusted either; and for too many.
+/// Of kind `protocol`, if a coding cannot be undone, because the end of the body cannot be trusted
+/// then; if a coding follows `chunked`; and if there are too many.
 pub(crate) fn transfer(headers: &Fields) -> Result<Transfer, Error> {
     let mut transfer = Transfer::default();
     // Most responses have none.
@@ -150,10 +151,10 @@ fn unknown_transfer(name: &[u8]) -> Error {
     )
 }
 
-/// The content codings of a response, the last one that was applied first.
+/// Returns the content codings of a response, the one that was applied last first.
 ///
 /// # Errors
-/// Of kind `decode`, for one that is unknown, and for too many.
+/// Of kind `decode`, if a coding is unknown, or if there are too many.
 pub(crate) fn content(headers: &Fields) -> Result<Vec<Coding>, Error> {
     let mut codings = Vec::new();
     for name in headers.list(CONTENT_ENCODING) {
@@ -175,8 +176,9 @@ pub(crate) fn content(headers: &Fields) -> Result<Vec<Coding>, Error> {
     Ok(codings)
 }
 
-/// Whether a content coding is none: `identity` (RFC 9110 §12.5.3), or what servers put there by
-/// mistake: words that mean the same, the framing of an upload to S3, and charsets.
+/// Returns whether the name of a content coding means that there is none: `identity` (RFC 9110
+/// §12.5.3), and what servers send there by mistake: words with the same meaning, the framing of an
+/// upload to S3, and charsets.
 pub(crate) fn is_none(name: &[u8]) -> bool {
     const NOTHING: [&str; 6] = ["identity", "none", "binary", "8bit", "7bit", "aws-chunked"];
     const CHARSETS: [&str; 26] = [
@@ -224,7 +226,7 @@ fn too_many() -> Error {
     ))
 }
 
-/// A failure to undo content codings.
+/// Returns an error of kind `decode` for content codings that cannot be undone; `what` says why.
 pub(crate) fn refused(what: String) -> Error {
     Error::new(
         ErrorKind::Decode,

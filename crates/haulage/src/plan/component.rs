@@ -57,8 +57,9 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// A segment of a URL's path, percent-decoded once (RFC 3986 §2.4). Bytes that are no UTF-8 are
-    /// replaced.
+    /// Returns a safe name for a segment of a URL's path, which is percent-decoded once (RFC 3986
+    /// §2.4). Bytes that are not UTF-8 are replaced. For `accepted`, see
+    /// [`of_text`](Self::of_text).
     pub(super) fn of_segment(
         segment: &'a str,
         position: Position,
@@ -79,7 +80,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// The same one, as another than what was asked for.
+    /// Marks the name as different from what was requested.
     pub(super) fn changed(self) -> Self {
         Self {
             changed: true,
@@ -87,7 +88,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// The safe name itself.
+    /// Returns the safe name.
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
@@ -108,15 +109,15 @@ impl Tag {
         Self(format!("~{}", hex(&digest[..4])))
     }
 
-    /// `~HHHHHHHH`.
+    /// Returns the tag, `~HHHHHHHH`.
     #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Appends `stem~HHHHHHHH.ext`, with `counter` after the digits, to a path; the stem is cut
-    /// where the whole would be too long. A component that has the digits already gets no second
-    /// ones.
+    /// Appends `stem~HHHHHHHH.ext` to a path, with `counter` after the digits. Shortens the stem if
+    /// the name would be too long. A component that ends in the tag already does not get a second
+    /// one.
     pub(super) fn put_into(&self, component: &str, counter: &str, path: &mut String) {
         let (stem, extension) = split_extension(component);
         // A long stem that was cut may end in what looks like an extension.
@@ -140,8 +141,8 @@ fn depends_on_system(component: &str) -> bool {
         || component.starts_with(' ')
 }
 
-/// Returns a plain file name for a destination that accepts this much; borrowed if the component
-/// was one already.
+/// Returns a plain file name for a destination that accepts the names in `accepted`. The result is
+/// borrowed if the component is such a name already.
 fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_, str> {
     let replaced = |character| is_forbidden(character) && !accepted.character(character);
     let mut safe: String = component
@@ -169,8 +170,8 @@ fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_,
     }
 }
 
-/// Drops dots and spaces at the ends that are not accepted there: Windows drops trailing ones
-/// itself, so that the file would be another than the one that was checked.
+/// Removes dots and spaces at the ends that the destination does not accept there. Windows removes
+/// trailing ones itself, so the file would have another name than the one that was checked.
 fn trim(name: &mut String, accepted: Accepted) {
     let goes = |character| match character {
         ' ' => !accepted.outer_space(),
@@ -184,14 +185,16 @@ fn trim(name: &mut String, accepted: Accepted) {
     }
 }
 
-/// Whether [`made_safe`] would leave nothing of a component.
+/// Returns whether a component has only dots, spaces and invisible characters, so that
+/// [`made_safe`] would leave nothing of it.
 pub(super) fn is_blank(component: &str) -> bool {
     component
         .chars()
         .all(|character| matches!(character, ' ' | '.') || is_invisible(character))
 }
 
-/// The common case, without an allocation: printable ASCII that [`made_safe`] would leave alone.
+/// Returns whether a component is printable ASCII that [`made_safe`] would not change. This is the
+/// common case, and is decided without an allocation.
 fn is_plain_ascii(component: &[u8], position: Position) -> bool {
     let (Some(first), Some(last)) = (component.first(), component.last()) else {
         return false;
@@ -207,7 +210,7 @@ fn is_plain_ascii(component: &[u8], position: Position) -> bool {
         })
 }
 
-/// What no file name may contain on some platform.
+/// Returns whether a character is forbidden in file names on some platform.
 const fn is_forbidden(character: char) -> bool {
     matches!(
         character,
@@ -215,9 +218,9 @@ const fn is_forbidden(character: char) -> bool {
     )
 }
 
-/// Characters that are not seen, or that change how others are seen: control characters (NUL is
-/// replaced instead, as a separator would be), bidi controls, fillers and other format characters.
-/// Variation selectors stay: emoji need them.
+/// Returns whether a character is invisible, or changes how others are shown: control characters
+/// (but not NUL, which is replaced, as a separator is), bidi controls, fillers and other format
+/// characters. Variation selectors do not count, because emoji need them.
 const fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -228,7 +231,8 @@ const fn is_invisible(character: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Names that Windows keeps for devices, whatever their case and whatever follows a dot.
+/// Returns whether Windows reserves a name for a device, in upper or lower case and with any
+/// extension.
 fn is_device(component: &str) -> bool {
     let base = memchr(b'.', component.as_bytes())
         .map_or(component, |dot| &component[..dot])
@@ -250,14 +254,15 @@ fn is_device(component: &str) -> bool {
     }
 }
 
-/// The folder of the run's state, or its short name on Windows. No letter outside ASCII folds to
-/// one of these, so this needs no [`fold_into`].
+/// Returns whether a name is that of the state's folder, or its short name on Windows. No letter
+/// outside ASCII folds to one of these, so [`fold_into`] is not needed.
 fn is_state_folder(component: &str) -> bool {
     component.eq_ignore_ascii_case(".haul") || component.eq_ignore_ascii_case("haul~1")
 }
 
-/// A name's stem, and its extension with the dot: what follows the last dot, if it is short, has no
-/// space, and the stem is more than dots.
+/// Splits a name into its stem and its extension, which begins with the last dot. The extension is
+/// empty if what follows the dot is empty, too long or has a space in it, or if nothing but dots
+/// precedes it.
 pub(super) fn split_extension(component: &str) -> (&str, &str) {
     component
         .rfind('.')
@@ -270,9 +275,9 @@ pub(super) fn split_extension(component: &str) -> (&str, &str) {
         .unwrap_or((component, ""))
 }
 
-/// Appends what two names have in common when a file system that ignores case or normalisation
-/// takes them for one. Upper case first, because some letters (`ς` and `σ`) differ in lower case
-/// only.
+/// Appends the folded name: two names fold to the same text if a file system that ignores case or
+/// normalisation takes them for one. Converts to upper case first, because some letters (`ς` and
+/// `σ`) differ only in lower case.
 pub(super) fn fold_into(name: &str, folded: &mut String) {
     let start = folded.len();
     if name.is_ascii() {
@@ -293,7 +298,7 @@ pub(super) fn fold_into(name: &str, folded: &mut String) {
     }
 }
 
-/// Bytes as hexadecimal digits, in lower case.
+/// Returns bytes as hexadecimal digits, in lower case.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -361,7 +366,7 @@ pub(super) mod tests {
         assert!(!is_state_folder(first), "{path:?}");
     }
 
-    /// Bytes in which the awkward ones are frequent.
+    /// Returns a strategy for bytes that are often difficult in file names.
     pub(in crate::plan) fn awkward() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             any::<u8>().prop_map(|byte| vec![byte]),

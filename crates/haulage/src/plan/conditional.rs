@@ -32,8 +32,8 @@ pub(crate) enum Says {
 }
 
 impl Stored {
-    /// What its time alone tells of a file. One that is still to come is no server's (RFC 9110
-    /// §8.8.2.1), and would hold off every change until then.
+    /// Creates validators from a file's modification time alone. A time after `now` is left out: it
+    /// did not come from a server (RFC 9110 §8.8.2.1), and would hide every change until then.
     pub(crate) fn by_time(modified: Option<SystemTime>, now: SystemTime) -> Self {
         Self {
             etag: None,
@@ -41,9 +41,9 @@ impl Stored {
         }
     }
 
-    /// The conditions of a request that wants the file only if it is another one: `If-None-Match`
-    /// (RFC 9110 §13.1.2), and for servers that know no tags `If-Modified-Since` (§13.1.3). Empty
-    /// where nothing is known that can be sent.
+    /// Returns the fields of a request that wants the file only if it has changed: `If-None-Match`
+    /// (RFC 9110 §13.1.2), and `If-Modified-Since` (§13.1.3) for servers without entity tags. The
+    /// map is empty if there is no validator that can be sent.
     pub(crate) fn conditions(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let tag = self.etag.as_deref().filter(|tag| is_entity_tag(tag));
@@ -56,8 +56,8 @@ impl Stored {
         headers
     }
 
-    /// What a head says of the file. A tag goes before a time, as where conditions are evaluated
-    /// (RFC 9110 §13.2.2).
+    /// Returns what a head says about the file. An entity tag has precedence over a time, as in the
+    /// evaluation of conditions (RFC 9110 §13.2.2).
     pub(crate) fn compare(&self, entity: &Entity) -> Says {
         let is_same = match (&self.etag, &entity.etag) {
             (Some(mine), Some(theirs)) => Some(opaque(mine) == opaque(theirs)),
@@ -74,8 +74,8 @@ impl Stored {
     }
 }
 
-/// Whether a text is one entity tag (RFC 9110 §8.8.3). Anything else might be read as a list, or as
-/// `*`, which every file matches.
+/// Returns whether a text is exactly one entity tag (RFC 9110 §8.8.3). Anything else could be read
+/// as a list, or as `*`, which matches every file.
 fn is_entity_tag(text: &str) -> bool {
     opaque(text)
         .strip_prefix('"')
@@ -83,13 +83,13 @@ fn is_entity_tag(text: &str) -> bool {
         .is_some_and(|tag| tag.chars().all(|c| c > ' ' && c != '"' && c != '\u{7f}'))
 }
 
-/// A tag as the weak comparison sees it (RFC 9110 §8.8.3.2): whether two files are as good as one
-/// another is all that is asked.
+/// Returns an entity tag without `W/`, for the weak comparison (RFC 9110 §8.8.3.2). That is enough
+/// here: the files need only be equivalent.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-/// A time as HTTP writes it, in whole seconds; `None` where it cannot.
+/// Returns a time as an HTTP date, in whole seconds; `None` if it is before 1970 or after 9999.
 fn http_date(time: SystemTime) -> Option<HeaderValue> {
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     if since >= Duration::from_secs(LAST_DATE) {

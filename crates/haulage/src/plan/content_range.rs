@@ -43,8 +43,8 @@ pub(crate) enum Fault {
 }
 
 impl Asked {
-    /// The value of Range, `bytes=5-9` or `bytes=5-`; `None` where no bytes are asked for, which
-    /// cannot be said.
+    /// Returns the value of Range, `bytes=5-9` or `bytes=5-`; `None` if the range is empty, because
+    /// Range cannot express that.
     pub(crate) fn header(self) -> Option<HeaderValue> {
         let Self { start, end } = self;
         let text = match end {
@@ -66,7 +66,7 @@ impl From<Range<u64>> for Asked {
 }
 
 impl ContentRange {
-    /// The Content-Range of a response.
+    /// Reads the Content-Range of a response. Fails if there is none, or if it cannot be used.
     pub(crate) fn of(headers: &Fields) -> Result<Self, Fault> {
         let mut values = headers.get_all(CONTENT_RANGE);
         match (values.next(), values.next()) {
@@ -95,8 +95,9 @@ impl ContentRange {
     }
 }
 
-/// How long a file is of which a 206 has everything, as its Content-Range says; `None` for any
-/// other, and where the framing, which says `length`, or a transfer coding leaves that in doubt.
+/// Returns the length of the file in bytes if a 206 contains all of it, according to its
+/// Content-Range. Returns `None` for any other response, and if the framing, which says `length`,
+/// or a transfer coding makes that doubtful.
 pub(crate) fn whole(headers: &Fields, length: Option<u64>) -> Option<u64> {
     let Ok(ContentRange::Part { range, total }) = ContentRange::of(headers) else {
         return None;
@@ -107,7 +108,7 @@ pub(crate) fn whole(headers: &Fields, length: Option<u64>) -> Option<u64> {
     (is_whole && is_as_long && is_plain && !is_multipart(headers)).then_some(range.end)
 }
 
-/// Whether a body is of type `multipart/byteranges` (§14.6).
+/// Returns whether a body is of type `multipart/byteranges` (§14.6).
 pub(crate) fn is_multipart(headers: &Fields) -> bool {
     headers.get_all(CONTENT_TYPE).any(|value| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next();
@@ -119,8 +120,8 @@ pub(crate) fn is_multipart(headers: &Fields) -> bool {
     })
 }
 
-/// `range-resp` or `unsatisfied-range`. A last byte before the first one, or one that is not within
-/// the total, makes it invalid.
+/// Reads a `range-resp` or an `unsatisfied-range`; `None` if it is invalid. It is invalid too if
+/// the last byte precedes the first one, or is not within the total.
 fn in_bytes(said: &str) -> Option<ContentRange> {
     let (range, total) = said.split_once('/')?;
     if range == "*" {
@@ -137,13 +138,13 @@ fn in_bytes(said: &str) -> Option<ContentRange> {
     is_valid.then_some(ContentRange::Part { range, total })
 }
 
-/// `1*DIGIT`; `None` where it is more than can be counted.
+/// Reads a number, `1*DIGIT`; `None` if it is not one, or does not fit into 64 bits.
 fn number(digits: &str) -> Option<u64> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
-/// A token (§5.6.2).
+/// Returns whether a text is a token (§5.6.2).
 fn is_token(text: &str) -> bool {
     let is_mark = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty()

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// The file name in a Content-Disposition, whatever the disposition is. It is a proposal: it may be
-/// any text.
+/// Returns the file name in a Content-Disposition, of any disposition type; `None` if there is
+/// none. It is only a proposal, and may be any text.
 ///
-/// `filename*` (RFC 8187) wins over `filename`; one that cannot be read is as if it were not there,
-/// and of several the first counts. Readers of the field have always been lenient (RFC 6266 §4.3
+/// `filename*` (RFC 8187) has precedence over `filename`. A value that cannot be read is ignored,
+/// and the first of several counts. Readers of the field have always been lenient (RFC 6266 §4.3
 /// and appendix D), and so is this one: a value with spaces need not be quoted, a quote need not be
-/// closed, bytes that are no ASCII are taken for UTF-8, or else for ISO-8859-1.
+/// closed, and bytes outside ASCII are read as UTF-8, or else as ISO-8859-1.
 pub(crate) fn file_name(field: &[u8]) -> Option<String> {
     let mut plain = None;
     for (name, value) in Parameters(field) {
@@ -45,7 +45,7 @@ impl<'a> Iterator for Parameters<'a> {
     }
 }
 
-/// How many bytes stand before the next semicolon that is not in quotes.
+/// Returns how many bytes precede the next semicolon that is not in quotes.
 fn length_of_parameter(field: &[u8]) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     let ends = |byte: &u8| {
@@ -57,7 +57,7 @@ fn length_of_parameter(field: &[u8]) -> usize {
     field.iter().position(ends).unwrap_or(field.len())
 }
 
-/// The text of a token or a quoted string (RFC 9110 §5.6.4).
+/// Returns the text of a token or a quoted string (RFC 9110 §5.6.4).
 fn unquoted(value: &[u8]) -> String {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         return text(value);
@@ -74,9 +74,9 @@ fn unquoted(value: &[u8]) -> String {
     text(&bytes)
 }
 
-/// The text of an extended value, `charset'language'percent-encoded` (RFC 8187 §3.2); none where it
-/// is not one, its charset is neither of the two that there are, or its bytes are not of that
-/// charset.
+/// Returns the text of an extended value, `charset'language'percent-encoded` (RFC 8187 §3.2).
+/// Returns `None` if it is malformed or empty, if its charset is neither UTF-8 nor ISO-8859-1, or
+/// if its bytes are invalid in that charset.
 fn extended(value: &[u8]) -> Option<String> {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     let (charset, _, encoded) = (parts.next()?, parts.next()?, parts.next()?);
@@ -103,7 +103,7 @@ fn extended(value: &[u8]) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// UTF-8 where it is that, else ISO-8859-1, as which any bytes can be read.
+/// Decodes bytes as UTF-8 if they are valid, else as ISO-8859-1, in which any bytes are.
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -111,7 +111,7 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// ISO-8859-1, whose codes are the first of Unicode's.
+/// Decodes bytes as ISO-8859-1, whose codes are the first of Unicode's.
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }

@@ -31,7 +31,7 @@ struct Field {
 pub(crate) struct Value<'a>(pub(crate) &'a [u8]);
 
 impl Fields {
-    /// Those that were found in the text of a head, of which each is a part.
+    /// Creates the fields that httparse found in a head. Their values must be slices of `head`.
     pub(crate) fn of_head(head: &[u8], found: &[httparse::Header<'_>]) -> Self {
         let names: usize = found.iter().map(|field| field.name.len()).sum();
         let mut fields = Self {
@@ -57,7 +57,7 @@ impl Fields {
         fields
     }
 
-    /// Adds a field at the end; its name is in lower case.
+    /// Adds a field at the end. The name must be in lower case.
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let name = self.add(name);
         self.lengths |= length_bit(name.end - name.start);
@@ -80,7 +80,7 @@ impl Fields {
         &self.text[range.start as usize..range.end as usize]
     }
 
-    /// The values of all fields of a name (RFC 9110 §5.1: in whatever case).
+    /// Returns the values of all fields of a name, whose case does not matter (RFC 9110 §5.1).
     pub(crate) fn get_all(
         &self,
         name: impl Borrow<HeaderName>,
@@ -96,13 +96,13 @@ impl Fields {
         })
     }
 
-    /// The value of the first field of a name.
+    /// Returns the value of the first field of a name; `None` if there is no such field.
     pub(crate) fn get(&self, name: impl Borrow<HeaderName>) -> Option<Value<'_>> {
         self.get_all(name).next()
     }
 
-    /// The members of a field that is a list (RFC 9110 §5.6.1): what stands between the commas of
-    /// all its lines, without the blanks around it. Empty members are left out.
+    /// Returns the members of a field that is a list (RFC 9110 §5.6.1), from all its lines, without
+    /// the blanks around them. Empty members are left out.
     pub(crate) fn list(&self, name: impl Borrow<HeaderName>) -> impl Iterator<Item = &[u8]> {
         self.get_all(name)
             .flat_map(|value| value.0.split(|byte| *byte == b','))
@@ -110,7 +110,7 @@ impl Fields {
             .filter(|member| !member.is_empty())
     }
 
-    /// The names, in lower case, and the values of all fields, in order.
+    /// Returns the names, in lower case, and the values of all fields, in order.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let fields = self.places.iter();
@@ -139,13 +139,13 @@ impl From<&HeaderMap> for Fields {
     }
 }
 
-/// A place in a head's text: heads are bounded far below what this can tell.
+/// Converts an offset in a head's text. It always fits: heads are limited to far fewer bytes.
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// Removes the spaces and tabs around a value (RFC 9110 §5.6.3), and no other white space: a form
-/// feed is none in HTTP.
+/// Removes the spaces and tabs around a value (RFC 9110 §5.6.3). Other white space stays, such as a
+/// form feed: in HTTP it does not count as white space.
 pub(crate) fn without_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -162,7 +162,8 @@ impl<'a> Value<'a> {
         self.0
     }
 
-    /// As text, where it is nothing but visible ASCII, blanks and tabs.
+    /// Returns the value as text; `None` if it contains anything but visible ASCII, spaces and
+    /// tabs.
     pub(crate) fn to_str(self) -> Option<&'a str> {
         // Without a way out in the middle it is done for many bytes at once.
         let is_text = self.0.iter().fold(true, |is_text, byte| {

@@ -58,8 +58,9 @@ pub(crate) enum Asked {
     IfChanged,
 }
 
-/// Reads a head. `length` is what the framing says (RFC 9112 §6.3, which the transport has
-/// applied). It is `now`, from which a time to wait until is seen.
+/// Decides what to do with a response, by its head. `length` is the body's length in bytes
+/// according to the framing (RFC 9112 §6.3, which the transport has applied). `now` is used to
+/// compute how long the server asks to wait.
 pub(crate) fn read(
     status: StatusCode,
     version: Version,
@@ -94,7 +95,8 @@ pub(crate) fn read(
     }
 }
 
-/// A response whose body is the file, unless it is in a transfer coding that cannot be undone.
+/// Decides about a response whose body is the file: it is saved, unless its transfer coding cannot
+/// be undone.
 fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
     match coding::transfer(headers) {
         Ok(transfer) => {
@@ -105,8 +107,8 @@ fn save(version: Version, headers: &Fields, length: Option<u64>) -> Answer {
     }
 }
 
-/// A response that is no file, and whether it is worth another attempt: because of its status, or
-/// since its server says so.
+/// Returns the error for a response that is not a file. It is transient if the status or the server
+/// says that a retry may succeed.
 fn failure(status: StatusCode, headers: &Fields, now: SystemTime) -> Error {
     let later = retry_after::later(status, headers, now);
     let advice = advice(status, later.is_some());
@@ -120,7 +122,7 @@ fn failure(status: StatusCode, headers: &Fields, now: SystemTime) -> Error {
     }
 }
 
-/// Returns a status as messages have it: its number, and what it is called if it has a name.
+/// Returns a status as messages show it: its number, and its reason phrase if it has one.
 fn named(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
@@ -128,10 +130,11 @@ fn named(status: StatusCode) -> String {
     }
 }
 
-/// How long a redirect waits before it is followed, where its server has `asked` for that.
+/// Returns how long to wait before a redirect is followed: the time that the server has `asked`
+/// for, or zero.
 ///
 /// # Errors
-/// When that is longer than `longest`.
+/// If the server asks for more than `longest`. The error is transient.
 pub(crate) fn wait_before_following(
     status: StatusCode,
     asked: Option<Duration>,
@@ -146,8 +149,8 @@ pub(crate) fn wait_before_following(
     }
 }
 
-/// What the user can do about a status, in words that fit after it. `later`: the server says that
-/// it may be asked again.
+/// Returns what the user can do about a status, in words that fit after it; empty if nothing is
+/// known. `later`: the server says that a retry may succeed.
 fn advice(status: StatusCode, later: bool) -> &'static str {
     match status {
         StatusCode::ACCEPTED => "; the file is not ready yet: try again later",
@@ -177,16 +180,17 @@ impl Entity {
         }
     }
 
-    /// `Last-Modified` as a time (RFC 9110 §8.8.2).
+    /// Returns `Last-Modified` as a time (RFC 9110 §8.8.2); `None` if it is missing or not a date.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         httpdate::parse_http_date(self.last_modified.as_deref()?).ok()
     }
 }
 
-/// Whether a response may be one that nobody asked for, where its connection has brought others: it
-/// came after the one before, and was taken for the answer to the next request. What tells it apart
-/// is that its body ends with the connection (RFC 9112 §6.3), and that it does not say so (§9.6):
-/// whoever sends such answers has as a rule not kept the connection open for another.
+/// Returns whether a response may be one that no request asked for. On a connection that has
+/// brought others, such a response follows the previous one and is taken for the answer to the next
+/// request. It is recognised by a body that ends with the connection (RFC 9112 §6.3), without a
+/// Connection field that says so (§9.6): a server that sends such responses does not usually keep
+/// the connection open for another.
 pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fields) -> bool {
     let has_body = !matches!(
         status,
@@ -198,8 +202,8 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
     has_body && !vouches && !headers.contains_key(CONNECTION)
 }
 
-/// What the end of a body says: with a length, a last chunk or `END_STREAM` that it is whole; where
-/// it ends with the connection, nothing (RFC 9112 §8).
+/// Returns what the end of a body verifies: with a length, a last chunk or `END_STREAM`, that the
+/// body is whole; if it ends with the connection, nothing (RFC 9112 §8).
 fn framing(version: Version, headers: &Fields, transfer: &Transfer) -> Verified {
     // A transfer coding overrides the length (RFC 9112 §6.3).
     let has_length = transfer.codings.is_empty() && headers.contains_key(CONTENT_LENGTH);

@@ -16,8 +16,8 @@ const ROW_DIGITS: usize = 9;
 /// Bytes of the hash in a name: with 128 bits, two of 10⁸ URLs share a name once in 10²² lists.
 const HASH_BYTES: usize = 16;
 
-/// The name that a layout gives to a row's file. `given` is the URL as given, `row` its number, and
-/// `accepted` says what the destination takes in names.
+/// Returns the name that a layout gives to a row's file. `given` is the URL as given, `row` is the
+/// row's number, and `accepted` returns what the destination accepts in names.
 pub(crate) fn name(
     layout: Layout,
     url: &HttpUrl,
@@ -33,22 +33,23 @@ pub(crate) fn name(
     }
 }
 
-/// The row whose number stands at the beginning of a name, as it does where rows are named by it.
+/// Returns the row whose number is at the beginning of a name, as in [`Layout::Row`]; `None` if the
+/// name does not begin with such a number.
 pub(crate) fn number_of(name: &TargetName) -> Option<u64> {
     let first = name.as_str().split(['.', '/']).next()?;
     let is_number = first.len() >= ROW_DIGITS && first.bytes().all(|byte| byte.is_ascii_digit());
     first.parse().ok().filter(|_| is_number)
 }
 
-/// The last segment of the path, without query and fragment.
+/// Returns the name for [`Layout::Flat`]: the last segment of the path, without query and fragment.
 fn flat(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
     let file = Component::of_segment(last_segment(url), Position::First, accepted);
     TargetName::of_components([file], given)
 }
 
-/// The host, with its port where that is not the scheme's own, and below it the folders of the
-/// path: `host_8080/a/b`. Empty segments are left out, as a file system would. A query shows in the
-/// file's name.
+/// Returns the name for [`Layout::Tree`]: the host, with its port if that is not the scheme's
+/// default, then the folders of the path and the file: `host_8080/a/b`. Empty segments are left
+/// out, as a file system would do. A query shows in the file's name.
 fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
     // A colon is in IPv6 addresses and before the port, and can be in no file name on some
     // platforms. Nothing is lost with it, so that the name does not count as changed.
@@ -65,7 +66,8 @@ fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetNa
     TargetName::of_components(components, given)
 }
 
-/// `ab/cd/abcd….gif`: the first half of the SHA-256 of the URL as given, in 65,536 folders.
+/// Returns the name for [`Layout::Hashed`], `ab/cd/abcd….gif`: the first half of the SHA-256 of the
+/// URL as given, in 65,536 folders.
 fn hashed(url: &HttpUrl, given: &str) -> TargetName {
     let digest = Sha256::digest(given.as_bytes());
     let name = hex(&digest[..HASH_BYTES]);
@@ -73,12 +75,13 @@ fn hashed(url: &HttpUrl, given: &str) -> TargetName {
     TargetName::of_safe(format!("{first}/{second}/{name}{}", extension(url)))
 }
 
-/// `000000042.gif`.
+/// Returns the name for [`Layout::Row`], `000000042.gif`.
 fn numbered(url: &HttpUrl, row: u64) -> TargetName {
     TargetName::of_safe(format!("{row:0ROW_DIGITS$}{}", extension(url)))
 }
 
-/// The extension of the flat name, with its dot, where it is one of ASCII letters and digits.
+/// Returns the extension of the flat name, with its dot. It is empty if the name has none, or if
+/// the extension has other characters than ASCII letters and digits.
 fn extension(url: &HttpUrl) -> String {
     let file = Component::of_segment(last_segment(url), Position::First, &Accepted::nothing);
     let (_, extension) = split_extension(file.as_str());
@@ -122,12 +125,12 @@ mod tests {
         named(Layout::Flat, url, 0).as_str().to_owned()
     }
 
-    /// A name with `~` wherever the URL's tag is.
+    /// Returns a name with `~` in place of the URL's tag.
     fn untagged(name: &TargetName, url: &str) -> String {
         name.as_str().replace(Tag::of(url).as_str(), "~")
     }
 
-    /// The name of a URL whose name had to be changed to this stem and extension.
+    /// Asserts that the name of a URL is changed to this stem and extension, with the URL's tag.
     fn changed(url: &str, stem: &str, extension: &str) {
         let name = named(Layout::Flat, url, 0);
         assert_eq!(untagged(&name, url), format!("{stem}~{extension}"), "{url}");

@@ -21,17 +21,17 @@ pub(crate) enum Next {
 }
 
 impl Mirrors {
-    /// Which one is asked: 0 is the URL as given.
+    /// Returns the index of the URL that is requested now: 0 is the URL as given.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// Which others of `count` may be asked as well.
+    /// Returns the indices of the other URLs, of `count` in all, that may be requested as well.
     pub(crate) fn others(&self, count: usize) -> impl Iterator<Item = usize> {
         (0..count).filter(|nth| *nth != self.at && self.is_usable(*nth))
     }
 
-    /// This one is asked from now on.
+    /// Requests the URL of this index from now on.
     pub(crate) fn go_to(&mut self, nth: usize) {
         self.at = nth;
     }
@@ -40,8 +40,8 @@ impl Mirrors {
         !self.gone.get(nth).copied().unwrap_or(false)
     }
 
-    /// The one that was asked has failed; `count` is how many there are. One whose failure is not
-    /// `transient` is left out from now on.
+    /// Notes that the current URL has failed, moves to the next of the `count` URLs, and returns
+    /// what to do. A URL whose failure is not `transient` is left out from now on.
     pub(crate) fn failed(&mut self, count: usize, transient: bool) -> Next {
         if !transient {
             self.gone.resize(self.gone.len().max(self.at + 1), false);

@@ -22,10 +22,10 @@ const MAX_FOLDERS: usize = 2048;
 pub(crate) struct RelativeName(Arc<str>);
 
 impl RelativeName {
-    /// Takes what a user wrote; `.` and empty components are dropped.
+    /// Creates a name from what a user wrote. Removes `.` and empty components.
     ///
     /// # Errors
-    /// Of kind `name`, for an absolute path, one with `..`, or one of which nothing is left.
+    /// Of kind `name`, if the path is absolute or contains `..`, or if nothing is left of it.
     pub(crate) fn from_user(text: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
             let message = format!("the name {:?} {why}", excerpt(text));
@@ -50,7 +50,7 @@ impl RelativeName {
         Ok(Self(components.join("/").into()))
     }
 
-    /// The path.
+    /// Returns the path.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,7 +62,8 @@ impl RelativeName {
 pub(crate) struct TargetName(Arc<str>);
 
 impl TargetName {
-    /// A user's own path, each component of it made safe for a destination that takes this much.
+    /// Creates the name for a user's own path. Every component is made safe for a destination that
+    /// accepts the names in `accepted`; `given` is the URL as given.
     pub(crate) fn of_user(
         name: &RelativeName,
         given: &str,
@@ -74,14 +75,14 @@ impl TargetName {
         Self::of_components(safe, given)
     }
 
-    /// A user's own path, made safe for every system.
+    /// Creates the name for a user's own path, made safe for every system.
     #[cfg(test)]
     pub(crate) fn portable(name: &RelativeName, given: &str) -> Self {
         Self::of_user(name, given, &Accepted::nothing)
     }
 
-    /// A path as it was recorded, if it is one that a row could have: whoever can write there may
-    /// have changed it.
+    /// Creates a name from a recorded path. Returns `None` if no row could have that path: other
+    /// programs may have changed the record.
     pub(crate) fn of_recorded(path: &str) -> Option<Self> {
         let components = path.split('/').enumerate();
         let everything = || Accepted::EVERYTHING;
@@ -90,9 +91,9 @@ impl TargetName {
         Some(Self::of_components(safe, "")).filter(|name| name.as_str() == path)
     }
 
-    /// The path that these components make. One that had to be made safe gets the first 8 hex
-    /// digits of the SHA-256 of the URL as given, `stem~HHHHHHHH.ext`; and so does the file's own
-    /// name wherever the path does not say all.
+    /// Creates the path of these components. A component that had to be made safe gets the first 8
+    /// hex digits of the SHA-256 of the URL as given, `stem~HHHHHHHH.ext`. So does the file's own
+    /// name if any component was changed or left out.
     pub(super) fn of_components<'a>(
         components: impl IntoIterator<Item = Component<'a>>,
         given: &str,
@@ -121,24 +122,25 @@ impl TargetName {
         Self(path.into())
     }
 
-    /// A path whose every component is known to be safe.
+    /// Creates a name from a path whose components are all known to be safe.
     pub(crate) fn of_safe(path: String) -> Self {
         Self(path.into())
     }
 
-    /// The same name with the first 8 hex digits of the SHA-256 of the URL as given:
+    /// Returns the name with the first 8 hex digits of the SHA-256 of the URL as given:
     /// `stem~HHHHHHHH.ext`. A name that has them already stays as it is.
     pub(crate) fn distinct(&self, given: &str) -> Self {
         self.tagged(given, "")
     }
 
-    /// The name of the `number`th row whose names are otherwise the same: `stem~HHHHHHHH-2.ext`.
+    /// Returns the name for the `number`th row whose name is otherwise the same:
+    /// `stem~HHHHHHHH-2.ext`. For 1 there is no number in it.
     pub(crate) fn numbered(&self, given: &str, number: u64) -> Self {
         self.tagged(given, &counter(number))
     }
 
-    /// The name of the `number`th copy of a file whose name is taken, as aria2 makes it:
-    /// `stem.1.ext`. The stem is cut where the whole would be too long.
+    /// Returns the name for the `number`th copy of a file whose name is taken, in the form that
+    /// aria2 uses: `stem.1.ext`. Shortens the stem if the name would be too long.
     pub(crate) fn copy(&self, number: u32) -> Self {
         let (stem, extension) = split_extension(self.file());
         let counter = format!(".{number}");
@@ -148,8 +150,8 @@ impl TargetName {
         Self(format!("{folder}{stem}{counter}{extension}").into())
     }
 
-    /// The same file in another folder: the component at `folder` is made distinct as a file's name
-    /// would be.
+    /// Returns the same file in another folder. `folder` is the range of one component in the path;
+    /// it is made distinct as in [`numbered`](Self::numbered).
     pub(super) fn with_distinct_folder(
         &self,
         folder: Range<usize>,
@@ -162,9 +164,9 @@ impl TargetName {
         Self(path.into())
     }
 
-    /// The file in the same folder, under the name that its server proposes: one plain component,
-    /// made of what stands after the last separator of either kind (RFC 6266 §4.3). `None` when
-    /// that is no name, such as `..`.
+    /// Returns the name in the same folder that the server proposes: one plain component, from what
+    /// follows the last `/` or `\` (RFC 6266 §4.3). Returns `None` if that is not a name, such as
+    /// `..`.
     pub(crate) fn named_by_server(
         &self,
         proposed: &str,
@@ -188,22 +190,22 @@ impl TargetName {
         Some(Self(path.into()))
     }
 
-    /// The whole path, with `/` between components.
+    /// Returns the whole path, with `/` between components.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The whole path, to be kept.
+    /// Returns the whole path as a shared string.
     pub(crate) fn to_shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
 
-    /// The folders that the file stands in, if any.
+    /// Returns the folders that contain the file; `None` if there are none.
     pub(crate) fn folder(&self) -> Option<&str> {
         memrchr(b'/', self.0.as_bytes()).map(|slash| &self.0[..slash])
     }
 
-    /// The file's own name.
+    /// Returns the file's own name, without folders.
     pub(crate) fn file(&self) -> &str {
         memrchr(b'/', self.0.as_bytes()).map_or(&self.0, |slash| &self.0[slash + 1..])
     }
@@ -219,7 +221,8 @@ impl TargetName {
     }
 }
 
-/// What stands after the digits where several names would have the same ones.
+/// Returns what follows the tag's digits, to keep names with the same tag apart: nothing for 1,
+/// then `-2` and so on.
 fn counter(number: u64) -> String {
     match number {
         1 => String::new(),
@@ -227,7 +230,7 @@ fn counter(number: u64) -> String {
     }
 }
 
-/// As much of a text as a message has room for.
+/// Returns the first 100 characters of a text, for a message.
 fn excerpt(text: &str) -> Cow<'_, str> {
     const MOST: usize = 100;
     match text.char_indices().nth(MOST) {
@@ -236,7 +239,7 @@ fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a path starts at a root or a drive, on any platform.
+/// Returns whether a path starts at a root or a drive, on any platform.
 fn is_absolute(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!(bytes, [b'/' | b'\\', ..])

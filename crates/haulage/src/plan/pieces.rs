@@ -14,7 +14,7 @@ const VERSION: u8 = 1;
 pub(crate) struct Pieces(Vec<Range<u64>>);
 
 impl Pieces {
-    /// These bytes are here, whether or not some of them were before.
+    /// Adds a range of bytes. It may overlap those that were added before.
     pub(crate) fn add(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
@@ -31,7 +31,7 @@ impl Pieces {
         self.0.splice(first..after, [joined]);
     }
 
-    /// Those of these bytes that are not among `others`.
+    /// Returns the bytes that are not in `others`.
     pub(crate) fn without(&self, others: &Self) -> Self {
         let mut left = Self::default();
         for piece in self.iter() {
@@ -42,17 +42,17 @@ impl Pieces {
         left
     }
 
-    /// How many bytes are here.
+    /// Returns how many bytes are in the set.
     pub(crate) fn covered(&self) -> u64 {
         self.iter().map(|piece| piece.end - piece.start).sum()
     }
 
-    /// The pieces, in order.
+    /// Returns the ranges, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
         self.0.iter().cloned()
     }
 
-    /// What is missing of a file of `total` bytes, in order.
+    /// Returns the ranges that are missing from a file of `total` bytes, in order.
     pub(crate) fn gaps(&self, total: u64) -> impl Iterator<Item = Range<u64>> {
         let starts = [0].into_iter().chain(self.0.iter().map(|piece| piece.end));
         let ends = self.0.iter().map(|piece| piece.start).chain([total]);
@@ -66,21 +66,22 @@ impl Pieces {
         self.gaps(total).next()
     }
 
-    /// How many bytes are here from the first one on without a gap.
+    /// Returns how many bytes there are from the first byte of the file to the first gap.
     pub(crate) fn prefix(&self) -> u64 {
         self.0
             .first()
             .map_or(0, |piece| if piece.start == 0 { piece.end } else { 0 })
     }
 
-    /// Whether a file of `total` bytes is here: all of it, and nothing beyond its end.
+    /// Returns whether the set is exactly a file of `total` bytes: all of it, and nothing after its
+    /// end.
     pub(crate) fn is_whole(&self, total: u64) -> bool {
         self.0.last().map_or(0, |piece| piece.end) == total && self.prefix() == total
     }
 
-    /// The pieces as a few bytes: [`VERSION`], then for each piece how far it is from the one
-    /// before, and how long. Of more than [`MOST`] pieces the rest is left out: to claim less than
-    /// what is here is safe.
+    /// Encodes the set: [`VERSION`], then for each range its distance from the previous one and its
+    /// length. Ranges after the first [`MOST`] are left out: it is safe to record fewer bytes than
+    /// there are.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         let mut at = 0;
@@ -92,7 +93,7 @@ impl Pieces {
         bytes
     }
 
-    /// What [`Pieces::encode`] wrote; `None` for anything that it would not have written.
+    /// Decodes what [`Pieces::encode`] wrote; `None` for anything that it would not have written.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(&[VERSION])?;
         let mut pieces = Vec::new();
@@ -111,7 +112,7 @@ impl Pieces {
     }
 }
 
-/// Appends a number in groups of seven bits, the lowest first; all bytes but the last have their
+/// Appends a number in groups of seven bits, the lowest first. All bytes but the last have their
 /// highest bit set (LEB128).
 fn put(mut number: u64, bytes: &mut Vec<u8>) {
     loop {
@@ -125,8 +126,8 @@ fn put(mut number: u64, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Takes off a number that [`put`] wrote; `None` where it is cut short, too large, or longer than
-/// it need be.
+/// Reads a number that [`put`] wrote, and removes it from `bytes`. Returns `None` if it is cut
+/// short, too large, or longer than necessary.
 fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..u64::BITS).step_by(7) {
@@ -261,7 +262,7 @@ mod tests {
         assert_eq!(Pieces::decode(&[&record[..], &[1, 1]].concat()), None);
     }
 
-    /// Mostly small numbers, so that pieces meet; some at the end of what there is.
+    /// Returns a strategy for ranges of small numbers, so that ranges often overlap or touch.
     fn range() -> impl Strategy<Value = Range<u64>> {
         (0..40_u64, 0..12_u64).prop_map(|(start, length)| start..start + length)
     }

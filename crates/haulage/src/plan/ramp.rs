@@ -134,7 +134,8 @@ struct Windows {
 }
 
 impl Ramp {
-    /// Begins with one connection, after so many `bytes` from earlier ones.
+    /// Creates a ramp with one connection. `bytes` is how many bytes earlier connections have
+    /// brought.
     pub(crate) fn new(round_trip: Duration, now: Instant, bytes: u64) -> Self {
         let round_trip = round_trip.as_secs_f64().min(LONGEST_ROUND_TRIP);
         let windows = |length| Windows::new(length, (0.0, bytes));
@@ -151,8 +152,8 @@ impl Ramp {
         }
     }
 
-    /// Sets the round trip of the network alone, which connecting took. The other one includes the
-    /// time that the server took for its answer.
+    /// Sets the round trip of the network alone, as measured when the connection was opened. The
+    /// round trip in [`new`](Self::new) includes the time that the server took to answer.
     pub(crate) fn over(mut self, path: Duration) -> Self {
         self.is_far = is_far(path);
         self
@@ -163,22 +164,22 @@ impl Ramp {
         self.is_far
     }
 
-    /// Tries all connections as soon as something has come: the user has asked for many, so their
-    /// cost is no question.
+    /// Makes the ramp try all connections as soon as the first bytes have come. The user has asked
+    /// for many connections, so their cost does not matter.
     pub(crate) fn eager(mut self) -> Self {
         self.is_eager = true;
         self
     }
 
-    /// Returns whether it pays to open another connection for the end of the file, of which so many
-    /// bytes are `left`: it takes some round trips until one brings much.
+    /// Returns whether it pays to open another connection for the last `left` bytes of the file. A
+    /// new connection needs some round trips until it brings much.
     pub(crate) fn pays_to_connect(&self, left: u64) -> bool {
         let rate = self.stalls.last.unwrap_or(self.dips.best);
         left as f64 >= rate * (CONNECTS.0 * self.round_trip + CONNECTS.1)
     }
 
-    /// Returns how long the rest of a response must take for a part of it to be worth a request on
-    /// another connection that is open.
+    /// Returns how long the rest of a response must take at least, so that it pays to request a
+    /// part of it on another open connection.
     pub(crate) fn pays_again_after(&self) -> Duration {
         let seconds = if self.is_far {
             PAYS_AGAIN_FAR * self.round_trip
@@ -188,8 +189,8 @@ impl Ramp {
         Duration::from_secs_f64(seconds)
     }
 
-    /// Returns how its connections bring segments, of which the fastest has brought `usual` bytes per
-    /// second.
+    /// Returns the pace at which the connections bring segments. `usual` is the speed of the
+    /// fastest one, in bytes per second.
     pub(crate) fn pace(&self, usual: f64) -> Pace {
         Pace {
             usual,
@@ -199,17 +200,17 @@ impl Ramp {
         }
     }
 
-    /// Returns after how long the speed of a new connection tells something.
+    /// Returns how long a new connection must run before its speed is meaningful.
     pub(crate) fn settles(&self) -> Duration {
         Duration::from_secs_f64((20.0 * self.round_trip).max(1.0))
     }
 
-    /// Takes a trial back that nobody could take part in.
+    /// Cancels a trial for which no other connection was available.
     pub(crate) fn postpone(&mut self) {
         self.stage = Stage::Alone;
     }
 
-    /// Returns how many connections may be at the file now.
+    /// Returns how many connections may download the file now.
     pub(crate) fn connections(&self) -> Connections {
         match &self.stage {
             Stage::Alone | Stage::Refuted(_) => Connections::One,
@@ -218,8 +219,8 @@ impl Ramp {
         }
     }
 
-    /// Notes how the file comes, and decides whether a trial begins or ends. Call it about as often
-    /// as the shortest window, 25 ms.
+    /// Notes how much of the file has come, and decides whether a trial begins or ends. Must be
+    /// called about every 25 ms, the shortest window.
     pub(crate) fn observe(&mut self, seen: Seen) {
         let seen = Sample {
             at: seen.at.saturating_duration_since(self.began).as_secs_f64(),
@@ -262,8 +263,9 @@ impl Ramp {
         }
     }
 
-    /// The trial has failed: the next one is for what stalls, and after each of them for what
-    /// stalls twice as long.
+    /// Notes that a trial has failed. The next trial begins only after a stall, and after each
+    /// failed trial the stall must last twice as long. `before` is the speed before the trial, in
+    /// bytes per second.
     fn refute(&mut self, before: f64, seen: Sample) {
         let length = self.settles().as_secs_f64() * f64::from(1 << self.failed_trials.min(8));
         self.failed_trials += 1;
@@ -271,20 +273,26 @@ impl Ramp {
         self.stage = Stage::Refuted(before);
     }
 
-    /// A trial with all, where much less comes than `before`.
+    /// Returns a trial with all connections if the file stalls: if `rate` is much less than
+    /// `before`, both in bytes per second. Returns `None` if it does not stall, or if `rate` is
+    /// unknown.
     fn stalled(rate: Option<f64>, before: f64, seen: Sample) -> Option<Trial> {
         let rate = rate.filter(|rate| *rate < before * STALL)?;
         Some(Trial::new(Connections::All, seen, rate))
     }
 
-    /// A trial with all, where packets are lost: that slows each connection down by itself.
+    /// Returns a trial with all connections if packets are lost, because loss slows each connection
+    /// down by itself. `rate` is in bytes per second. Returns `None` if none are lost, or if a
+    /// trial does not pay.
     fn lossy(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
         let rate = rate.filter(|rate| seen.is_lossy == Some(true) && *rate > 0.0)?;
         let pays = self.pays(PAYS_UNEVEN, seen.left, rate);
         pays.then(|| Trial::new(Connections::All, seen, rate))
     }
 
-    /// A trial with all, where the file comes unevenly, though not because it fills a queue.
+    /// Returns a trial with all connections if the speed varies much, and not because a queue was
+    /// full. `rate` is in bytes per second. Returns `None` if the speed is even, or if a trial does
+    /// not pay.
     fn uneven(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
         let rate = rate.filter(|_| seen.is_lossy != Some(false))?;
         let before = f64::midpoint(rate, self.dips.before?);
@@ -293,7 +301,9 @@ impl Ramp {
         (is_dip && pays).then(|| Trial::new(Connections::All, seen, before))
     }
 
-    /// A trial with one more, where it comes evenly and has stopped to grow.
+    /// Returns a trial with one more connection if the speed is even and no longer grows; if the
+    /// user asked for many connections, with all of them at once. `rate` is in bytes per second.
+    /// Returns `None` if a trial is too early, or does not pay.
     fn steady(&self, rate: Option<f64>, seen: Sample) -> Option<Trial> {
         let rate = rate?;
         if self.is_eager {
@@ -306,7 +316,8 @@ impl Ramp {
         (is_flat && pays).then(|| Trial::new(Connections::Two, seen, rate))
     }
 
-    /// Whether what is left takes at least so many round trips, and so many seconds.
+    /// Returns whether the `left` bytes take at least this number of round trips and of seconds, at
+    /// `rate` bytes per second.
     fn pays(&self, (round_trips, seconds): (f64, f64), left: u64, rate: f64) -> bool {
         left as f64 >= rate * seconds.max(round_trips * self.round_trip)
     }
@@ -322,7 +333,9 @@ impl Trial {
         }
     }
 
-    /// Whether the others are of use, once that shows: `grown` is what came in a window.
+    /// Returns whether more connections help; `None` if that is not known yet. `length` is the
+    /// length of the trial in seconds, `grown` is the speed in the last window, in bytes per
+    /// second.
     fn verdict(&mut self, length: f64, grown: Option<f64>, seen: Sample) -> Option<bool> {
         let is_twice = grown.is_some_and(|rate| rate >= self.before * GAIN_AT_ONCE);
         if is_twice && self.connections == Connections::Two && self.before > 0.0 {
@@ -352,7 +365,8 @@ impl Windows {
         }
     }
 
-    /// Returns the rate of the window that ends now, if one does.
+    /// Notes a sample. Returns the rate of the window that ends with it, in bytes per second;
+    /// `None` if the window has not ended.
     fn add(&mut self, seen: Sample) -> Option<f64> {
         let (at, bytes) = self.began;
         // Looks come at times of their own: half a look early is on time.

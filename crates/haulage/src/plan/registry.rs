@@ -76,7 +76,7 @@ impl Key {
     /// Stands for a name that nobody else can have, and of which nothing is kept.
     pub(crate) const NONE: Self = Self(0);
 
-    /// For where it is kept outside of memory.
+    /// Returns the key as an integer, to store it outside of memory.
     pub(crate) fn to_bits(self) -> i64 {
         self.0.cast_signed()
     }
@@ -87,10 +87,10 @@ impl Key {
 }
 
 impl Names {
-    /// The name of a row that wants this one, and whose URL as given and checksums are these. The
-    /// first row keeps what it wants; a later one of another URL gets [`TargetName::distinct`], or
-    /// that with a counter; an identical one learns of the first. A folder is a name as well: where
-    /// a file has it, the later row's folder gets the distinct one.
+    /// Claims a name for a row with this URL as given and these checksums. The first row gets the
+    /// name that it wants. A later row with another URL gets [`TargetName::distinct`], or that with
+    /// a counter; an identical row gets [`Claim::Same`]. Folders are names as well: if a file has
+    /// the name of a folder, the later row's folder is made distinct.
     pub(crate) fn claim(
         &mut self,
         wanted: TargetName,
@@ -124,8 +124,8 @@ impl Names {
         }
     }
 
-    /// The name of a row that is named by its number: its own, as long as none has been given by
-    /// hand, so that nothing is kept of it.
+    /// Claims a name for a row that is named by its number. It gets that name without a record, as
+    /// long as no row has been given its name by hand.
     pub(crate) fn claim_numbered(
         &mut self,
         wanted: TargetName,
@@ -141,8 +141,8 @@ impl Names {
         }
     }
 
-    /// A name that was given by hand, where others are named by their numbers: one that an earlier
-    /// row has is not to be had.
+    /// Claims a name that was given by hand in a list whose other rows are named by their numbers.
+    /// `row` is the row's number. A name that belongs to an earlier row is made distinct.
     pub(crate) fn claim_beside_numbered(
         &mut self,
         wanted: TargetName,
@@ -160,27 +160,28 @@ impl Names {
         self.claim(wanted, given, checksums)
     }
 
-    /// Records how the row that has this name ended, for those identical to it.
+    /// Records how the row with this name ended, for rows that are identical to it.
     pub(crate) fn settle(&mut self, key: Key, outcome: Settled) {
         if key != Key::NONE {
             self.shard(key).0.settle(key, outcome);
         }
     }
 
-    /// Notes that the file of the row that has this name is at another one, for those identical to
-    /// it. Only so many are noted, so that a list of any length takes no more room for it.
+    /// Notes that the file of the row with this name was saved under another name, for rows that
+    /// are identical to it. At most [`MOST_MOVED`] are noted, to limit the memory for a list of any
+    /// length.
     pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
         if key != Key::NONE && self.moved.len() < MOST_MOVED {
             self.moved.insert(key, to);
         }
     }
 
-    /// Where the file is of the row that has this name, if not there.
+    /// Returns the other name under which the file of this row was saved; `None` if none was noted.
     pub(crate) fn place(&self, key: Key) -> Option<&TargetName> {
         self.moved.get(&key)
     }
 
-    /// The same name in folders that no file has, which are taken.
+    /// Returns the name with folders that no file has as its name, and takes these folders.
     fn in_folders(&mut self, mut name: TargetName, given: &str) -> TargetName {
         if name.folder().is_none_or(|folder| folder == self.folder) {
             return name;
@@ -204,7 +205,7 @@ impl Names {
         name
     }
 
-    /// Takes the name of a folder, unless a file has it.
+    /// Takes a name for a folder. Returns `false` if a file has it.
     fn take_folder(&mut self, path: &str) -> bool {
         let key = self.key(path);
         let (shard, start) = self.shard(key);
@@ -212,7 +213,7 @@ impl Names {
         taken.is_none_or(|entry| entry.row() == FOLDER)
     }
 
-    /// Bytes that the tables have allocated.
+    /// Returns how many bytes the tables have allocated.
     #[cfg(test)]
     fn allocated(&self) -> usize {
         self.shards
@@ -230,7 +231,8 @@ impl Names {
         Key(hasher.finish().max(1))
     }
 
-    /// The table that a key is in, and the size that table starts with.
+    /// Returns the table that a key belongs to, and the number of entries that the table starts
+    /// with.
     fn shard(&mut self, key: Key) -> (&mut Shard, usize) {
         let [index, ..] = key.0.to_be_bytes();
         let index = usize::from(index);
@@ -251,9 +253,9 @@ const SHARDS: usize = 256;
 /// Entries in the smallest table; the largest new one has a quarter more.
 const SMALLEST: usize = 32;
 
-/// What tells rows of one name apart: the URL, the checksums, and the name to the letter. Names
-/// that only fold to one are not identical, since their files are two where case matters. The low
-/// bits are free for the state.
+/// Returns the hash that distinguishes rows with one name: of the URL, the checksums, and the exact
+/// name. Names that are equal only after folding are not identical, because a file system that
+/// respects case has two files for them. The low bits are free for the state.
 fn row_hash(name: &TargetName, given: &str, checksums: &[Checksum]) -> u64 {
     let mut hasher = DefaultHasher::new();
     given.hash(&mut hasher);
@@ -273,7 +275,8 @@ struct Shard {
 }
 
 impl Shard {
-    /// The entry of a key, as it was before; `None` when there was none, and this made one.
+    /// Returns the entry of a key if there is one. Otherwise inserts one for `row`, and returns
+    /// `None`. A table that is empty starts with `start` entries.
     fn find_or_insert(&mut self, key: Key, row: u64, start: usize) -> Option<Entry> {
         // At 0.88 a search that fails looks at some 35 entries, which stand side by side.
         if (self.used + 1) * 25 > self.entries.len() * 22 {
@@ -301,7 +304,7 @@ impl Shard {
         }
     }
 
-    /// Where a key stands, or would.
+    /// Returns the index of a key's entry, or of the free entry where it belongs.
     fn position(&self, key: Key) -> usize {
         let length = self.entries.len();
         let mut at = home(key.0, length);
@@ -327,8 +330,8 @@ impl Shard {
     }
 }
 
-/// The first place to look for a name: its low 32 bits, scaled, since a table's length is no power
-/// of two.
+/// Returns the first index at which to look for a name: its low 32 bits, scaled to the table's
+/// length, which is not a power of two.
 fn home(name: u64, length: usize) -> usize {
     let low = u128::from(name << 32 >> 32);
     let scaled = (low * length as u128) >> 32;

@@ -79,13 +79,13 @@ pub(crate) enum Refusal {
 }
 
 impl Identity {
-    /// The identity of a file that is about to be saved, where it could be gone on with later: it
-    /// is a 200 that says how long it is, is not encoded, and has a strong validator unless it
-    /// `is_checked`. `length` is what the framing says.
+    /// Returns the identity of a file that is about to be saved; `None` if it could not be resumed
+    /// later. It can be if the response is a 200 with a length, is not encoded, and has a strong
+    /// validator, unless it `is_checked`. `length` is the body's length according to the framing.
     ///
-    /// An encoded body could not: ranges count encoded bytes (§14.1.2), but the rest is asked for
-    /// without a coding, and so is of another representation. `Accept-Ranges: none` is taken at its
-    /// word (§14.3); without Accept-Ranges it is worth a try.
+    /// An encoded body cannot be resumed: ranges count encoded bytes (§14.1.2), but the rest is
+    /// requested without a coding, and so belongs to another representation. `Accept-Ranges: none`
+    /// is believed (§14.3); without Accept-Ranges, resuming is worth a try.
     pub(crate) fn of(
         url: &str,
         status: StatusCode,
@@ -106,8 +106,9 @@ impl Identity {
         may_be_resumed.then_some(identity)
     }
 
-    /// The same, as the server of this URL can know it. What another one says of its copy means
-    /// nothing to it: there, only an expected digest tells a mixture from the file.
+    /// Returns the identity for a request to this URL. The validator of one server means nothing to
+    /// another, so it is removed for another URL. Returns `None` for another URL unless an expected
+    /// digest would detect a mixture of two entities.
     pub(crate) fn seen_from(&self, url: &str) -> Option<Self> {
         if self.url == url {
             return Some(self.clone());
@@ -118,8 +119,8 @@ impl Identity {
         })
     }
 
-    /// What is to be asked for next. What is here beyond the end, nobody knows how: then none of it
-    /// is used.
+    /// Returns what to request next. If there are bytes after the end of the file, it is unknown
+    /// how they came there: then none of the partial file is used.
     pub(crate) fn step(&self, here: &Pieces) -> Step {
         if here.is_whole(self.total) {
             return Step::Nothing;
@@ -135,8 +136,8 @@ impl Identity {
         }
     }
 
-    /// Judges the answer to a request for `asked`, which had the validator, if there is one, in
-    /// If-Range. `length` is what the framing says.
+    /// Judges the response to a request for the range `asked`, which had the validator, if there is
+    /// one, in If-Range. `length` is the body's length according to the framing.
     pub(crate) fn judge(
         &self,
         asked: Option<Asked>,
@@ -165,8 +166,9 @@ impl Identity {
         }
     }
 
-    /// Judges a 206, the only answer that is ever joined to anything. One that has the whole file,
-    /// though a part was asked for, is as good as a 200.
+    /// Judges a 206, the only response whose body is ever joined to a partial file. A 206 with the
+    /// whole file, though a part was requested, is treated as a 200. Fails if the part cannot be
+    /// used.
     fn part(
         &self,
         asked: Asked,
@@ -221,7 +223,7 @@ impl Identity {
         Ok(Verdict::Continue(range))
     }
 
-    /// Judges a 416 (§15.5.17).
+    /// Judges a 416 (§15.5.17) to a request for the range `asked`.
     fn unsatisfied(&self, asked: Asked, headers: &Fields) -> Verdict {
         let agreement = self.agreement(headers);
         match ContentRange::of(headers) {
@@ -238,7 +240,7 @@ impl Identity {
         }
     }
 
-    /// Whether a whole file that came instead of a part is of the same entity.
+    /// Returns whether a whole file that came instead of a part is of the same entity.
     fn whole(&self, headers: &Fields, length: Option<u64>) -> Agreement {
         let is_other_total = length.is_some_and(|length| length != self.total);
         if is_other_total && !is_encoded(headers) {
@@ -253,14 +255,14 @@ impl Identity {
         validator.map_or(Agreement::Unknown, |own| own.agrees_with(headers))
     }
 
-    /// Whether there is anything that would tell a mixture from the file.
+    /// Returns whether a mixture of two entities would be detected.
     fn tells_apart(&self) -> bool {
         self.validator.is_some() || self.is_checked
     }
 }
 
 impl Refusal {
-    /// What the server did, in words that fit after "the server".
+    /// Returns what the server did, in words that fit after "the server".
     pub(crate) const fn what(self) -> &'static str {
         match self {
             Self::Unasked => "sent a part of the file, which was not asked for",
@@ -279,13 +281,13 @@ impl Refusal {
     }
 }
 
-/// Whether a body is in a coding on top of the file, be it of the content (§8.4) or of the transfer
-/// (RFC 9112 §7); chunks are none.
+/// Returns whether a body is in a content coding (§8.4) or a transfer coding (RFC 9112 §7) other
+/// than `chunked`. An unknown coding counts too.
 fn is_encoded(headers: &Fields) -> bool {
     !coding::to_undo(headers, true).is_ok_and(|codings| codings.is_empty())
 }
 
-/// Whether a server says that it has no ranges.
+/// Returns whether a server says that it does not support ranges.
 fn refuses_ranges(headers: &Fields) -> bool {
     let values = headers.get_all(ACCEPT_RANGES);
     values
@@ -323,7 +325,7 @@ mod tests {
             .collect()
     }
 
-    /// A file of 100 bytes that is known by its entity tag.
+    /// Returns the identity of a file of 100 bytes with a strong entity tag.
     fn known() -> Identity {
         Identity {
             url: URL.to_owned(),
@@ -338,7 +340,7 @@ mod tests {
         known.judge(Some(asked), status, &head(fields), None)
     }
 
-    /// A 206 with one more field beside its Content-Range.
+    /// Judges a 206 with this Content-Range and one more field.
     fn part(range: &'static str, name: HeaderName, value: &'static str) -> Verdict {
         judged(
             &known(),
@@ -775,8 +777,8 @@ mod tests {
     }
 
     proptest! {
-        /// Each connection breaks somewhere; whatever the server does, what is whole in the end is
-        /// one version of the file.
+        /// Checks that a file that is complete in the end is one version of it, whatever the server
+        /// does, when every connection breaks somewhere.
         #[test]
         fn bytes_of_two_entities_are_never_joined(
             steps in proptest::collection::vec((mood(), 0..40_u64), 1..30),

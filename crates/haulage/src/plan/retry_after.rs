@@ -19,11 +19,12 @@ pub(crate) struct Later {
     pub(crate) wait: Option<Duration>,
 }
 
-/// Whether a response of this status says that the same request may succeed later, seen from `now`.
+/// Returns when the same request may succeed; `None` if a response with this status does not say
+/// that it may. `now` is used to compute the wait.
 ///
-/// Retry-After says so for every status but those of success (202 apart, which means "not ready")
-/// and 304, which answer the request, and 410, which means "gone for good". 404 with it means "not
-/// there yet". For 403 and 429, so does a rate limit that is used up.
+/// Retry-After says so, except with success and 304, which answer the request, and with 410, which
+/// means "gone for good". With 404 it means "not there yet". 202 always says so, because it means
+/// "not ready". With 403 and 429, an exhausted rate limit says so too.
 pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Option<Later> {
     let may_pass = match status {
         StatusCode::ACCEPTED => true,
@@ -41,9 +42,10 @@ pub(crate) fn later(status: StatusCode, headers: &Fields, now: SystemTime) -> Op
     }
 }
 
-/// How long a response asks to wait, seen from `now`: seconds, or a date, which is held against the
-/// response's own `Date` where it has one, since clocks differ. A time that has passed is no wait;
-/// what cannot be read asks for nothing. Of several, the longest counts.
+/// Returns how long a response asks to wait: seconds, or the time until a date. The date is
+/// compared to the response's own `Date` if it has one, because clocks differ, else to `now`. The
+/// wait is zero for a date that has passed. Of several values, the longest counts. Returns `None`
+/// if none can be read.
 pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
     let waits = headers.get_all(RETRY_AFTER).filter_map(|value| {
         let text = value.to_str()?.trim();
@@ -57,7 +59,8 @@ pub(crate) fn wait(headers: &Fields, now: SystemTime) -> Option<Duration> {
     waits.max()
 }
 
-/// Whole seconds. Some servers send fractions, which are rounded up.
+/// Reads whole seconds; `None` if it is not a number. Some servers send fractions, which are
+/// rounded up.
 fn seconds(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number =
@@ -70,7 +73,7 @@ fn seconds(text: &str) -> Option<u64> {
     Some(whole.parse().unwrap_or(u64::MAX).saturating_add(rest))
 }
 
-/// When a response was sent, by its server's clock; `now` where it does not say.
+/// Returns when a response was sent, by its server's clock; `now` if it has no `Date`.
 fn said_at(headers: &Fields, now: SystemTime) -> SystemTime {
     let date = headers.get(DATE);
     date.and_then(|date| httpdate::parse_http_date(date.to_str()?).ok())
@@ -84,13 +87,14 @@ fn is_about_rates(status: StatusCode) -> bool {
     )
 }
 
-/// Whether no more requests are allowed for now.
+/// Returns whether the rate limit is exhausted.
 fn is_used_up(headers: &Fields) -> bool {
     let remaining = headers.get(LIMIT_REMAINING);
     remaining.and_then(|value| value.to_str()?.trim().parse().ok()) == Some(0_u64)
 }
 
-/// How long until more requests are allowed.
+/// Returns how long it takes until the rate limit allows more requests; `None` if the response does
+/// not say.
 fn until_reset(headers: &Fields, now: SystemTime) -> Option<Duration> {
     let reset = headers.get(LIMIT_RESET)?.to_str()?.trim().parse().ok()?;
     let said_at = said_at(headers, now).duration_since(SystemTime::UNIX_EPOCH);

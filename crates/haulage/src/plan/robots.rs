@@ -36,7 +36,7 @@ struct Groups {
     of_all: Option<Robots>,
 }
 
-/// The name in a `User-Agent` by which it is addressed: its product token (RFC 9309 §2.2.1).
+/// Returns the name in a `User-Agent` that the rules refer to: its product token (RFC 9309 §2.2.1).
 pub(crate) fn token(user_agent: &str) -> &str {
     let is_of_it = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
     let end = user_agent.bytes().position(|byte| !is_of_it(byte));
@@ -44,8 +44,8 @@ pub(crate) fn token(user_agent: &str) -> &str {
 }
 
 impl Robots {
-    /// What this text says to whoever has this product token. What is none of a robots.txt is
-    /// passed over, whatever it is.
+    /// Reads a `robots.txt`, and keeps the rules for this product token, or those for all (`*`) if
+    /// it has none. Lines that are not understood are skipped.
     pub(crate) fn read(text: &[u8], token: &str) -> Self {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
         let mut groups = Groups::default();
@@ -106,8 +106,8 @@ impl Robots {
         }
     }
 
-    /// Whether a URL of its host may be asked for: as the longest rule says that matches, and of
-    /// two as long the one that allows (RFC 9309 §2.2.2).
+    /// Returns whether a URL of this host may be requested. The longest matching rule decides; of
+    /// two that are equally long, the one that allows (RFC 9309 §2.2.2).
     pub(crate) fn allows(&self, url: &HttpUrl) -> bool {
         let path = compared(url.target().as_bytes());
         if path == b"/robots.txt" {
@@ -128,8 +128,8 @@ enum Line {
     Delay,
 }
 
-/// As paths are compared: an escape of what need not be escaped is taken for that, and what has to
-/// be escaped is.
+/// Returns a path or a pattern in the form that is compared: unreserved characters are unescaped,
+/// and bytes that a URI may not contain are escaped.
 fn compared(text: &[u8]) -> Vec<u8> {
     let mut compared = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -163,9 +163,9 @@ fn is_uri_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
-/// Whether a path begins as a pattern says, in which `*` stands for anything; with `$` at its end,
-/// whether it is as it says. Takes no longer than to read both a few times: a server chooses the
-/// pattern, and by a redirect the path too.
+/// Returns whether the beginning of a path matches a pattern, or all of it if the pattern ends in
+/// `$`; `*` matches any characters. Takes only as long as reading both a few times, because a
+/// server chooses the pattern, and through a redirect the path too.
 pub(crate) fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, is_whole) = match pattern.strip_suffix(b"$") {
         Some(pattern) => (pattern, true),
@@ -295,7 +295,7 @@ mod tests {
         }
     }
 
-    /// The same, written as it is said.
+    /// Returns what [`matches()`] should, by a slow and simple algorithm.
     fn matches_slowly(pattern: &[u8], path: &[u8]) -> bool {
         match pattern.split_first() {
             None => true,

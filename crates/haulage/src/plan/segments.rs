@@ -30,9 +30,8 @@ pub(crate) struct Pace {
     pub(crate) is_proven: bool,
 }
 
-/// Returns how many bytes a segment has at most, where `left` bytes are missing and so many
-/// connections may be at them. Nobody has come to the end of a segment before unless one
-/// `has_ended`.
+/// Returns the maximum length of a segment in bytes, if `left` bytes are missing and `connections`
+/// may download them. `has_ended`: a connection has completed a segment before.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -88,9 +87,10 @@ pub(crate) enum Share {
     Of(usize, Range<u64>),
 }
 
-/// Decides what to take: first what nobody brings; then a range at the end of the remainder that
-/// takes longest, at most half of it, if that is large and takes long; and of what is too small to
-/// split, all that would take very long where it is. Returns `None` if there is nothing to take.
+/// Decides which bytes a connection takes next: first the range `free`, which no response brings;
+/// then a range at the end of the response that takes longest, at most half of its rest, if that is
+/// large and takes long. A rest that is too small to split is taken as a whole if it would take
+/// very long. Returns `None` if there is nothing to take.
 pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
     if let Some(free) = free {
         return Some(Share::Free(free));
@@ -140,7 +140,8 @@ impl Running {
         self.rest.end.saturating_sub(self.rest.start)
     }
 
-    /// How long it will take; one that has just begun may be as fast as any.
+    /// Returns how many seconds the rest will take. A connection that has just begun is assumed to
+    /// be as fast as usual.
     fn seconds(&self, rules: &Rules) -> f64 {
         let speed = self.speed.unwrap_or(rules.usual);
         self.length() as f64 / speed.max(f64::MIN_POSITIVE)

@@ -36,12 +36,12 @@ pub(crate) enum Agreement {
 }
 
 impl Validator {
-    /// The validator of a response, where it has a strong one.
+    /// Returns the strong validator of a response; `None` if it has none.
     ///
-    /// That is its entity tag, unless it is weak. Beside an entity tag of either kind,
-    /// Last-Modified is none: a client that has one must not put a date into If-Range (§13.1.5),
-    /// and a server that sends a weak one says that bytes may differ where it does not. What is no
-    /// entity tag by its grammar, as one without quotes, is as if it were not there.
+    /// That is its entity tag, unless it is weak. If there is an entity tag of either kind,
+    /// Last-Modified is not used: a client that has a tag must not send a date in If-Range
+    /// (§13.1.5), and a server that sends a weak tag says that bytes may differ although the tag
+    /// does not. A tag that breaks the grammar, such as one without quotes, is ignored.
     pub(crate) fn of(headers: &Fields) -> Option<Self> {
         match Tag::of(headers) {
             Tag::Strong(tag) => Some(Self::ETag(tag.to_owned())),
@@ -56,15 +56,16 @@ impl Validator {
         }
     }
 
-    /// The value of If-Range, which goes with Range: the bytes from there on if nothing has
-    /// changed, else all of the new ones.
+    /// Returns the value of If-Range. With Range, it requests the rest of the file if that has not
+    /// changed, else all of the new one.
     pub(crate) fn if_range(&self) -> &str {
         match self {
             Self::ETag(text) | Self::LastModified(text) => text,
         }
     }
 
-    /// The value of If-Match, which wants a 412 if anything has changed (§13.1.1).
+    /// Returns the value of If-Match, to which a server responds 412 if the file has changed
+    /// (§13.1.1); `None` without an entity tag.
     pub(crate) fn if_match(&self) -> Option<&str> {
         match self {
             Self::ETag(tag) => Some(tag),
@@ -72,8 +73,9 @@ impl Validator {
         }
     }
 
-    /// The value of If-Unmodified-Since, which does the same without an entity tag (§13.1.4). It is
-    /// true of an older file too, so the answer has to be held against the validator all the same.
+    /// Returns the value of If-Unmodified-Since, which does what If-Match does, but with a date
+    /// (§13.1.4); `None` with an entity tag. The condition holds for an older file too, so the
+    /// response must still be compared to the validator.
     pub(crate) fn if_unmodified_since(&self) -> Option<&str> {
         match self {
             Self::ETag(_) => None,
@@ -81,9 +83,9 @@ impl Validator {
         }
     }
 
-    /// Whether another answer speaks of the same bytes, by strong comparison (§8.8.3.2). Its Date
-    /// does not matter: that the second of Last-Modified was over was seen when the validator came,
-    /// so every later version has a later one.
+    /// Returns whether another response is about the same bytes, by strong comparison (§8.8.3.2).
+    /// Its Date does not matter: when this validator came, the second in its Last-Modified was
+    /// over, so every later version has a later one.
     pub(crate) fn agrees_with(&self, headers: &Fields) -> Agreement {
         let same = |is_same| {
             if is_same {
@@ -115,13 +117,13 @@ impl Validator {
         }
     }
 
-    /// The validator as it is recorded. An entity tag begins with a quote and a date does not
-    /// (§13.1.5), so the text alone tells which it is.
+    /// Returns the validator as it is recorded. An entity tag begins with a quote and a date does
+    /// not (§13.1.5), so the text tells them apart.
     pub(crate) fn to_text(&self) -> &str {
         self.if_range()
     }
 
-    /// What [`Validator::to_text`] gave; `None` for any other text.
+    /// Reads what [`Validator::to_text`] returned; `None` for any other text.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         if is_opaque_tag(text) {
             Some(Self::ETag(text.to_owned()))
@@ -158,8 +160,8 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// `DQUOTE *etagc DQUOTE`: anything that can be seen, but no quote. Bytes beyond ASCII are allowed
-/// too, but not here: not every hand that they go through leaves them as they are.
+/// Returns whether a text is `DQUOTE *etagc DQUOTE`: visible characters without quotes. The grammar
+/// allows bytes outside ASCII as well; they are refused here, because proxies may change them.
 fn is_opaque_tag(text: &str) -> bool {
     let inside = text
         .strip_prefix('"')
@@ -170,15 +172,16 @@ fn is_opaque_tag(text: &str) -> bool {
     })
 }
 
-/// A date of a file in the one form in which dates are to be sent (§5.6.7), which is exactly the
-/// text again when it is written.
+/// Reads a file's date in the only format in which dates may be sent (§5.6.7). Returns `None` if
+/// the text differs from what that format gives for its time, or if the time is not that of a file.
 fn exact_time(text: &str) -> Option<SystemTime> {
     let time = httpdate::parse_http_date(text).ok()?;
     let is_exact = time >= SystemTime::UNIX_EPOCH + NEVER && httpdate::fmt_http_date(time) == text;
     is_exact.then_some(time)
 }
 
-/// The value of a field that is there once, in visible ASCII.
+/// Returns the value of a field; `None` if it is missing, occurs more than once, or is not visible
+/// ASCII.
 fn only(headers: &Fields, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name);
     let value = values.next()?.to_str()?;
@@ -366,7 +369,7 @@ mod tests {
         }
     }
 
-    /// What may stand in a field, near to what means something there.
+    /// Returns a strategy for values of fields that are valid, or almost.
     fn value() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             "(W/|)\"?[a-c\" é]{0,3}\"?".prop_map(String::into_bytes),

@@ -49,8 +49,8 @@ pub(crate) struct Vouched {
     pub(crate) is_encoded: bool,
 }
 
-/// What a response vouches for. Only a 200 and a 206 speak of a file; what other responses carry is
-/// a message.
+/// Returns the digests that a response gives. Only a 200 and a 206 contain a file; the body of any
+/// other response is a message.
 pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     let is_whole = status == StatusCode::OK;
     let says_something = FIELDS.iter().any(|field| headers.contains_key(field));
@@ -84,9 +84,9 @@ pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     }
 }
 
-/// The algorithm of a key of `Repr-Digest` and `Content-Digest`. Their CRC-32C is left out: RFC
-/// 9530 does not say in which order its bytes stand, and SCTP, which it refers to, sends the lowest
-/// first.
+/// Returns the algorithm for a key of `Repr-Digest` and `Content-Digest`; `None` if it is unknown.
+/// Their CRC-32C is left out: RFC 9530 does not define its byte order, and SCTP, which it refers
+/// to, sends the lowest byte first.
 fn key_algorithm(key: &[u8]) -> Option<Algorithm> {
     match key {
         b"sha-512" => Some(Algorithm::Sha512),
@@ -97,12 +97,14 @@ fn key_algorithm(key: &[u8]) -> Option<Algorithm> {
     }
 }
 
-/// The same of `Digest`, whose names are in either case (RFC 3230 §4.1.1).
+/// Returns the algorithm for a name in `Digest`, in upper or lower case (RFC 3230 §4.1.1); `None`
+/// if it is unknown.
 fn digest_algorithm(name: &[u8]) -> Option<Algorithm> {
     key_algorithm(&name.to_ascii_lowercase())
 }
 
-/// The same of `x-goog-hash`; its CRC-32C has the highest byte first, as ours.
+/// Returns the algorithm for a name in `x-goog-hash`; `None` if it is unknown. Its CRC-32C has the
+/// highest byte first, as ours does.
 fn goog_algorithm(name: &[u8]) -> Option<Algorithm> {
     match name {
         b"crc32c" => Some(Algorithm::Crc32c),
@@ -111,10 +113,10 @@ fn goog_algorithm(name: &[u8]) -> Option<Algorithm> {
     }
 }
 
-/// The digests of a structured field: a dictionary whose values are byte sequences (RFC 9530 §2,
-/// §3; RFC 8941 §3.2, §3.3.5). Those of algorithms that are unknown are passed over. A field with
-/// anything else in it, parameters included, is taken for malformed as a whole, as RFC 8941 §4.2
-/// does with what is: no such digest is defined.
+/// Reads the digests of a structured field: a dictionary whose values are byte sequences (RFC 9530
+/// §2, §3; RFC 8941 §3.2, §3.3.5). Skips unknown algorithms. A field with anything else in it, such
+/// as parameters, gives no digests at all, as RFC 8941 §4.2 demands for malformed ones: no such
+/// digest is defined.
 fn dictionary(headers: &Fields, name: &HeaderName) -> Vec<Checksum> {
     let mut claims = Vec::new();
     for member in members(headers, name) {
@@ -130,7 +132,7 @@ fn dictionary(headers: &Fields, name: &HeaderName) -> Vec<Checksum> {
     claims
 }
 
-/// `key=:base64:`, as its key and its bytes.
+/// Splits `key=:base64:` into its key and its decoded bytes; `None` if it is malformed.
 fn digest_member(member: &[u8]) -> Option<(&[u8], Vec<u8>)> {
     let equals = member.iter().position(|byte| *byte == b'=')?;
     let (key, value) = (&member[..equals], &member[equals + 1..]);
@@ -145,7 +147,8 @@ fn digest_member(member: &[u8]) -> Option<(&[u8], Vec<u8>)> {
     is_key.then_some((key, bytes))
 }
 
-/// The digests of a field of the older kind, `NAME=base64`, each for itself.
+/// Reads the digests of a field with the older syntax, `NAME=base64`. Skips those that are
+/// malformed or unknown.
 fn pairs(
     headers: &Fields,
     name: &HeaderName,
@@ -171,12 +174,12 @@ fn content_md5(headers: &Fields) -> Option<Checksum> {
     checksum(Algorithm::Md5, bytes)
 }
 
-/// A digest, if it has as many bytes as its algorithm gives.
+/// Creates a checksum from a digest; `None` if its length is wrong for the algorithm.
 fn checksum(algorithm: Algorithm, digest: Vec<u8>) -> Option<Checksum> {
     (digest.len() == algorithm.digest_length()).then(|| Checksum::of_digest(algorithm, digest))
 }
 
-/// What stands between the commas of all lines of a field.
+/// Returns the comma-separated members of all lines of a field, including empty ones.
 fn members<'a>(headers: &'a Fields, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let lines = headers.get_all(name.clone());
     lines
@@ -184,7 +187,7 @@ fn members<'a>(headers: &'a Fields, name: &HeaderName) -> impl Iterator<Item = &
         .map(<[u8]>::trim_ascii)
 }
 
-/// The codings that a field lists, in lower case.
+/// Returns the codings that a field lists, in lower case, without those that mean none.
 fn list(headers: &Fields, name: &HeaderName) -> Vec<Vec<u8>> {
     headers
         .list(name)
@@ -432,7 +435,7 @@ mod tests {
         assert_eq!(shown(200, &[("digest", &mixed)]), [MD5_HEX]);
     }
 
-    /// What may stand in a field, mostly near to what means something there.
+    /// Returns a strategy for values of fields, most of them almost valid.
     fn value() -> impl Strategy<Value = Vec<u8>> {
         let pieces = vec![
             "sha-256", "sha-512", "sha", "md5", "crc32c", "MD5", "=", ":", "=:", ",", ", ", ";",

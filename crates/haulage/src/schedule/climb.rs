@@ -69,8 +69,9 @@ impl Came {
 }
 
 impl Climb {
-    /// Begins with no fewer than `per_host`, whose number is found by trying too: two searches at
-    /// once would each take the other's bound for the end of what brings more.
+    /// Creates the limit, at no fewer than `per_host`: that number is found by trying too, and of
+    /// two searches at once, each would take the other's bound for the point where more brings
+    /// nothing.
     pub(super) fn new(most: usize, per_host: usize, now: Instant) -> Self {
         Self {
             now: START.max(per_host).min(most),
@@ -86,12 +87,13 @@ impl Climb {
         self.now
     }
 
-    /// The most that it may ever be.
+    /// Returns the most requests that it may ever allow.
     pub(super) fn most(&self) -> usize {
         self.most
     }
 
-    /// There are no descriptors for so many.
+    /// Lowers the limit for good, since there are no descriptors for so many requests. `None` if
+    /// that changes nothing now.
     pub(super) fn shed(&mut self, now: Instant) -> Option<Why> {
         if self.shed.is_some_and(|before| now < before + ROUND.1) {
             // All that were in flight together are one sign.
@@ -104,8 +106,8 @@ impl Climb {
         (self.now < before).then_some(Why::NoDescriptors)
     }
 
-    /// Looks at what has come. `is_used`: as many requests as it allows are in flight, and more
-    /// wait.
+    /// Looks at what has come so far. `is_used`: as many requests as it allows are in flight, and
+    /// more wait. Returns why the limit was changed; `None` if it was not.
     pub(super) fn look(&mut self, now: Instant, came: Came, is_used: bool) -> Option<Why> {
         if !is_used {
             // What comes says nothing of what could.
@@ -127,7 +129,7 @@ impl Climb {
         (self.now != before).then_some(why)
     }
 
-    /// Whether there is enough to go by.
+    /// Returns whether enough has come to judge the round.
     fn is_over(&self, passed: Duration, came: Came) -> bool {
         let times = match self.phase {
             Phase::Doubling { .. } => 1,
@@ -143,7 +145,8 @@ impl Climb {
         has_answers || has_bytes
     }
 
-    /// So much came in a second of a round that is over: what is done next.
+    /// Decides what is tried next, after a round that brought so many [`units`](Came::units) per
+    /// second. Returns why the limit changes, if it does.
     fn decide(&mut self, rate: f64, now: Instant) -> Why {
         match self.phase {
             Phase::Doubling { before } => {
@@ -210,8 +213,8 @@ impl Round {
 mod tests {
     use super::*;
 
-    /// So many seconds of hosts that bring so many answers a second for each request, and so many
-    /// in all: the limit after each tenth.
+    /// Runs for so many seconds with hosts that answer `each` times a second per request, but no
+    /// more than `all` times in total. Returns the limit after each tenth of a second.
     fn climbed(climb: &mut Climb, seconds: u64, each: u64, all: u64) -> Vec<usize> {
         let (start, mut tenths) = (climb.round.since, 0);
         let before = climb.round.came.answers;

@@ -63,14 +63,15 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         Some(gate.most.saturating_sub(gate.busy))
     }
 
-    /// A piece of work of a host is in flight.
+    /// Notes that a piece of work of a host is in flight through its gate, if it has one.
     pub(super) fn enter_gate(&mut self, id: HostId) {
         if let Some(gate) = self.hosts[id.0].gate {
             self.gates.all[gate].busy += 1;
         }
     }
 
-    /// A piece of work of a host is no longer in flight: others may have its place.
+    /// Notes that a piece of work of a host is no longer in flight, and offers its place to hosts
+    /// that wait for the gate.
     pub(super) fn leave_gate(&mut self, id: HostId) {
         let Some(gate) = self.hosts[id.0].gate else {
             return;

@@ -30,19 +30,19 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Nothing is known against it.
+    /// Returns whether it has not failed since its last good response.
     pub(super) fn is_good(&self) -> bool {
         self.failures == 0
     }
 
-    /// It has answered as it should.
+    /// Notes a good response.
     pub(super) fn fine(&mut self) {
         *self = Self::default();
     }
 
-    /// It has not: no answer at all, one that broke off, or one that asks for patience (408, 429,
-    /// 5xx). `alone`: nothing else is in flight to it, which it may be answering just now. `random`
-    /// is uniform in `[0, 1)`.
+    /// Notes a failure (no response, an incomplete one, or one that asks for fewer requests: 408,
+    /// 429, 5xx), and returns what follows from it. `alone`: no other request is in flight, which
+    /// the host may be answering just now. `random` is uniform in `[0, 1)`.
     pub(super) fn failed(
         &mut self,
         per_host: usize,
@@ -72,7 +72,7 @@ impl Health {
         })
     }
 
-    /// How much may be in flight to it.
+    /// Returns how many requests may be in flight to it.
     pub(super) fn limit(&self, per_host: usize) -> usize {
         if self.is_probed(per_host) {
             1
@@ -81,7 +81,7 @@ impl Health {
         }
     }
 
-    /// Whether it is only asked from time to time.
+    /// Returns whether it is only probed from time to time.
     pub(super) fn is_probed(&self, per_host: usize) -> bool {
         self.failures >= PATIENCE.max(per_host)
     }

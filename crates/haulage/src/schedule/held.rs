@@ -18,13 +18,14 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// How many more may be in flight than otherwise.
+    /// Returns how many requests may be in flight beyond the usual limit.
     pub(super) fn more(&self) -> usize {
         self.more
     }
 
-    /// So many answers have come to their end so far. `waits`: all that may be in flight is, and
-    /// more waits. Whether there may be more now.
+    /// Allows one more request in flight if no response has ended for too long. `waits`: as many as
+    /// allowed are in flight, and more wait. `answers` is how many responses have ended so far.
+    /// Returns whether one more was allowed.
     pub(super) fn look(&mut self, waits: bool, answers: u64, now: Instant) -> bool {
         let has_ended = std::mem::replace(&mut self.answers, answers) != answers;
         if !waits || has_ended {
@@ -41,7 +42,7 @@ impl Held {
         may_be
     }
 
-    /// Nothing waits any more.
+    /// Withdraws the additional requests, since nothing waits any more.
     pub(super) fn is_over(&mut self) {
         (self.more, self.since) = (0, None);
     }

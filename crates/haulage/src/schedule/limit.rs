@@ -138,7 +138,8 @@ struct Round {
 }
 
 impl Limit {
-    /// For a host of which nothing is known: `start` at first, `most` at most.
+    /// Creates the limit of a host of which nothing is known: `start` requests at first, and never
+    /// more than `most`.
     pub(super) fn new(start: usize, most: usize, now: Instant) -> Self {
         let most = most.max(1) as f64;
         Self {
@@ -164,7 +165,7 @@ impl Limit {
         }
     }
 
-    /// How many requests may be in flight.
+    /// Returns how many requests may be in flight.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -174,7 +175,7 @@ impl Limit {
         self.level.ceil() as usize
     }
 
-    /// The most that it may ever be.
+    /// Returns the most requests that it may ever allow.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -190,25 +191,26 @@ impl Limit {
         self.level = self.level.min(self.most);
     }
 
-    /// The host speaks HTTP/2: as long as nothing else is known of it, it gets more at first.
+    /// Raises the limit of a host that speaks HTTP/2, if nothing else is known of it yet.
     pub(super) fn shares_a_connection(&mut self) {
         if self.answers == 0 && self.cut.is_none() {
             self.level = self.level.max(STREAMS as f64).min(self.most);
         }
     }
 
-    /// How often the server has answered as it should.
+    /// Returns how many good responses the server has sent.
     pub(super) fn answers(&self) -> u64 {
         self.answers
     }
 
-    /// Whether the server has not refused anything of late.
+    /// Returns whether the server has not refused anything lately.
     pub(super) fn is_calm(&self, now: Instant) -> bool {
         self.cut.is_none_or(|cut| now >= cut + CALM)
     }
 
-    /// How long after one request the next may be sent, where that many at once would be a little
-    /// too much.
+    /// Returns how long after one request the next may be sent; `None` if they need not be spread.
+    /// They are spread where one more at once would be a little too much, or where
+    /// [`is_spread`](Self::is_spread) says so.
     pub(super) fn gap(&self) -> Option<Duration> {
         let gap = self.latency / self.level;
         let is_paced = self.level.fract() > 0.0 || self.is_spread() && gap >= SPREAD;
@@ -228,7 +230,7 @@ impl Limit {
         is_ramping || is_halved && self.in_vain > 0
     }
 
-    /// The server has answered as it should by `now`, so long after the request was sent.
+    /// Notes a good response, whose `latency` is the time since its request was sent.
     pub(super) fn answered(&mut self, latency: Duration, now: Instant) {
         let is_news = self.cut.is_none_or(|cut| now >= cut + latency);
         let latency = latency.as_secs_f64();
@@ -244,8 +246,9 @@ impl Limit {
         self.round.latency += latency;
     }
 
-    /// The server has refused a request that was sent then, or not answered it; and is left alone
-    /// for so long now.
+    /// Notes that the server has refused a request, or not answered it; it was sent at `sent`.
+    /// `left_alone` is how long nothing is sent now. Returns why the limit was lowered; `None` if
+    /// the request was sent before the limit was lowered last.
     pub(super) fn refused(
         &mut self,
         sent: Instant,
@@ -292,7 +295,8 @@ impl Limit {
         Some(Why::Refused)
     }
 
-    /// Notes that so many at once are too many. Whether the server only seemed to be well again.
+    /// Notes that so many requests at once are too many. Returns whether the server only seemed to
+    /// have recovered.
     fn note_trouble(&mut self, refused: f64, now: Instant) -> bool {
         let Some(trouble) = &mut self.trouble else {
             self.trouble = Some(Trouble::new(now, refused));
@@ -363,8 +367,9 @@ impl Limit {
         has_changed.then_some(why)
     }
 
-    /// After an outage it begins anew with one request at a time. Not again before long: a server
-    /// that takes few requests in all refuses many in a row too.
+    /// Raises the limit to one request at a time after an outage, and begins the search anew.
+    /// Returns whether it did so: not soon again, since a server that accepts few requests in total
+    /// refuses many in a row, too.
     fn restore(&mut self, now: Instant, units: u64) -> bool {
         if self.level >= 1.0 || self.restored.is_some_and(|at| now < at + CALM) {
             return false;
@@ -377,7 +382,7 @@ impl Limit {
         true
     }
 
-    /// Whether there is enough to go by.
+    /// Returns whether enough has come to judge the round.
     fn is_over(&self, now: Instant, passed: Duration, units: u64) -> bool {
         let rounds = match self.phase {
             Phase::Trying { .. } if self.round.settled && self.seems_well(now) => WELL,
@@ -405,7 +410,8 @@ impl Limit {
         has_answers || passed.as_secs_f64() >= longest && units > self.round.units
     }
 
-    /// Whether the server took longer to answer in a round than it has to.
+    /// Updates the best latency, and returns whether the server was clearly slower than that in a
+    /// round.
     fn is_slower(&mut self, round: &Round) -> bool {
         if round.answers == 0 {
             return false;
@@ -415,7 +421,8 @@ impl Limit {
         latency > self.baseline * SLOWER.0 + SLOWER.1
     }
 
-    /// Whether the server takes now what it refused before, if this goes on.
+    /// Returns whether the server has recovered from what it refused before, provided that requests
+    /// at the present limit go well.
     fn seems_well(&self, now: Instant) -> bool {
         let trouble = self.trouble.as_ref();
         trouble.is_some_and(|trouble| trouble.is_over_at(self.level, now))
@@ -430,8 +437,8 @@ impl Limit {
         self.level += more;
     }
 
-    /// Tries nothing for a while, and for longer if what was tried last was in vain; then a smaller
-    /// step.
+    /// Tries nothing for a while; if what was tried last was in vain, waits longer and then tries a
+    /// smaller step.
     fn hold(&mut self, now: Instant, in_vain: bool) {
         if in_vain {
             self.pause = (self.pause * 2).min(PAUSES.1);

@@ -48,7 +48,7 @@ impl<W> Lines<W> {
         self.length
     }
 
-    /// Returns whether none does.
+    /// Returns whether no work waits.
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -119,7 +119,7 @@ impl<W> Lines<W> {
         best.is_some()
     }
 
-    /// The line whose turn it was goes behind all others.
+    /// Moves the line whose turn it was behind all others.
     fn turn_on(&mut self) {
         if let Some(next) = self.others.pop_front() {
             let before = std::mem::replace(&mut self.next, next);
@@ -146,7 +146,7 @@ impl<W> Lines<W> {
         lines.filter(|line| line.has_turn).map(|line| line.run)
     }
 
-    /// The host does not stand in line for a slot for this run any more.
+    /// Notes that the host no longer waits for a slot for this run.
     pub(super) fn end_turn(&mut self, run: RunId) {
         if self.next.run == run {
             self.next.has_turn = false;
@@ -193,7 +193,7 @@ impl<W> Lines<W> {
             .collect()
     }
 
-    /// The line of a run, which is made behind all others if there is none.
+    /// Returns the line of a run; creates it behind all others if there is none.
     fn line(&mut self, run: RunId) -> &mut Line<W> {
         if self.next.run == run {
             return &mut self.next;

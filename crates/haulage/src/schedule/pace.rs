@@ -17,13 +17,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Whether the next piece of work has to wait.
+    /// Returns whether the next piece of work has to wait.
     pub(super) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// A piece of work has started. Gives when the next may, if that is later: after `gap` on the
-    /// average, and no sooner than after `delay`.
+    /// Notes that a piece of work has started. Returns when the next may start: after `gap` on
+    /// average, and no sooner than after `delay`; `None` if it may start now.
     pub(super) fn started(
         &mut self,
         now: Instant,
@@ -42,13 +42,13 @@ impl Pace {
         self.waits.then_some(next)
     }
 
-    /// Looks whether it is time.
+    /// Checks whether the next piece of work may start now.
     pub(super) fn look(&mut self, now: Instant) {
         self.waits &= self.next.is_some_and(|next| next > now);
     }
 
-    /// When a request that is ready may be sent: no sooner than `delay` after the one before,
-    /// however long each has waited for its connection.
+    /// Returns when a request that is ready may be sent: no sooner than `delay` after the previous
+    /// one, however long each has waited for its connection.
     pub(super) fn may_send(&mut self, now: Instant, delay: Duration) -> Instant {
         let at = self.sends.map_or(now, |sends| sends.max(now));
         self.sends = Some(at + delay);

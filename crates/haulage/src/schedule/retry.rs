@@ -125,8 +125,9 @@ pub(crate) fn wait_before_retry(
     (stalled.saturating_add(wait) <= policy.max_time).then_some(wait)
 }
 
-/// The wait after the n-th failure in a row, from 1: drawn from all of `[0, base × 2ⁿ⁻¹)` ("full
-/// jitter"), so that those that failed together do not come back together.
+/// Returns the wait after the n-th failure in a row, counted from 1: a random part of `base ×
+/// 2ⁿ⁻¹`, or of `cap` if that is less ("full jitter"), so that requests that failed together are
+/// not retried together.
 pub(super) fn backoff(policy: &RetryPolicy, nth: u32, random: f64) -> Duration {
     let doublings = nth.saturating_sub(1).min(31);
     let longest = policy.base.saturating_mul(1 << doublings).min(policy.cap);

@@ -41,7 +41,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// The shared connection with this number is of no more use.
+    /// Notes that the shared connection with this number can no longer be used.
     pub(crate) fn lost_shared(&mut self, id: HostId, connection: u64) {
         let host = &mut self.hosts[id.0];
         host.lost_shared(connection);
@@ -101,7 +101,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         key
     }
 
-    /// Another connection was opened for a host, or could not be.
+    /// Notes that another connection was opened for a host; `shared` is `None` if it could not be.
     pub(crate) fn opened_another(&mut self, id: HostId, shared: Option<(u64, S)>, now: Instant) {
         let host = &mut self.hosts[id.0];
         host.opening -= 1;

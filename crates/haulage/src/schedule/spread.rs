@@ -154,7 +154,8 @@ mod tests {
         most: usize,
     }
 
-    /// How many connections are wanted after each tenth of so many seconds.
+    /// Runs for so many seconds, and returns how many connections are wanted after each tenth of a
+    /// second.
     fn over(spread: &mut Spread, path: &Path, start: Instant, seconds: u32) -> Vec<usize> {
         let mut came = 0;
         let ticks = (0..seconds * 10).map(|tick| {

@@ -20,9 +20,9 @@ const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const END: &[u8] = b"-----END PGP SIGNATURE-----";
 
 impl Armour {
-    /// The next line as it was before it was signed, if it is one of the text. What looks like no
-    /// part of a signature is text wherever it stands, so that a list which breaks off within one
-    /// loses no row.
+    /// Returns the line as it was before it was signed; `None` if it belongs to the armour and not
+    /// to the text. A line that cannot be part of a signature always counts as text, so that no row
+    /// is lost if the list ends within one.
     pub(super) fn text_of<'a>(&mut self, line: Line<'a>) -> Option<Line<'a>> {
         let bytes = line.bytes.trim_ascii_end();
         let (next, is_text) = match *self {
@@ -43,7 +43,7 @@ impl Armour {
     }
 }
 
-/// `Hash: SHA256` and its like.
+/// Returns whether a line is a header of the armour, such as `Hash: SHA256`.
 fn is_header(line: &[u8]) -> bool {
     let colon = line.windows(2).position(|pair| pair == b": ");
     colon.is_some_and(|colon| colon > 0 && line[..colon].iter().all(u8::is_ascii_alphanumeric))

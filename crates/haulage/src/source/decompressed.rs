@@ -30,7 +30,7 @@ enum Stage<R: Read> {
 }
 
 impl<R: Read> Decompressed<R> {
-    /// Takes a reader; nothing is read yet.
+    /// Creates a decompressing reader. Nothing is read yet.
     pub fn new(reader: R) -> Self {
         Self(Stage::Unknown(Input::new(reader)))
     }
@@ -74,7 +74,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What these first bytes begin; `None` where more of them will tell.
+    /// Returns the format that begins with these bytes; `None` if more bytes are needed to decide.
     fn of(first: &[u8]) -> Option<Self> {
         match first {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -109,7 +109,8 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// Reads until it can be told how the rest is compressed.
+    /// Reads the first bytes, and returns how the input is compressed. They are returned again by
+    /// [`read`](Read::read).
     pub(super) fn format(&mut self) -> io::Result<Format> {
         loop {
             if let Some(format) = Format::of(&self.first) {
@@ -151,7 +152,7 @@ impl<R: Read> Read for Input<R> {
     }
 }
 
-/// One successful `read`; a signal is no reason to fail.
+/// Reads once, and again if a signal interrupts it.
 pub(super) fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     loop {
         match reader.read(into) {
@@ -161,8 +162,8 @@ pub(super) fn read_once(reader: &mut impl Read, into: &mut [u8]) -> io::Result<u
     }
 }
 
-/// What went wrong in compressed data, in words that fit after a colon; what the system says is
-/// clear by itself.
+/// Returns an error for compressed data, in words that fit after a colon. Errors of the operating
+/// system are returned as they are, because they are clear by themselves.
 fn broken(format: &str, cause: io::Error) -> io::Error {
     if cause.raw_os_error().is_some() {
         return cause;
@@ -313,7 +314,7 @@ mod tests {
         }
     }
 
-    /// Chunks that say how many are left.
+    /// Returns a reader of chunks, and a cell that says how many of them are left.
     fn counted(chunks: VecDeque<Vec<u8>>) -> (std::rc::Rc<std::cell::Cell<usize>>, impl Read) {
         struct Counted(Chunks, std::rc::Rc<std::cell::Cell<usize>>);
         impl Read for Counted {

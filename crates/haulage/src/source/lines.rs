@@ -57,7 +57,7 @@ pub(super) struct Line<'a> {
 }
 
 impl<R: Read> Lines<R> {
-    /// What a reader brings. `input` is what its rows' places call it.
+    /// Creates the lines of a reader. `input` is the list's name in the places of its rows.
     pub(super) fn new(reader: R, input: Arc<str>) -> Self {
         Self {
             reader,
@@ -73,13 +73,14 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// What its rows' places call the list.
+    /// Returns the list's name in the places of its rows.
     pub(super) fn input(&self) -> &str {
         &self.input
     }
 
-    /// Returns what has been read by the time the first line is complete; the lines still follow.
-    /// An error ends the list, and is returned by [`take_error`](Self::take_error).
+    /// Returns the bytes that have been read when the first line is complete; the lines can still
+    /// be read afterwards. An error ends the list, and is returned by
+    /// [`take_error`](Self::take_error).
     pub(super) fn first_block(&mut self) -> &[u8] {
         while self.phase == Phase::Lines
             && self.filled.len() <= MAX_LINE
@@ -99,7 +100,8 @@ impl<R: Read> Lines<R> {
         &self.reader
     }
 
-    /// The next line that is neither blank nor a comment.
+    /// Returns the next line that is neither blank nor a comment; `None` at the end of the list, or
+    /// if reading failed.
     pub(super) fn next(&mut self) -> Option<Line<'_>> {
         loop {
             if !std::mem::take(&mut self.again) {
@@ -112,7 +114,8 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line, whatever it says.
+    /// Returns the next line, blank ones and comments included; `None` at the end of the list, or
+    /// if reading failed.
     pub(super) fn next_of_any_kind(&mut self) -> Option<Line<'_>> {
         if !std::mem::take(&mut self.again) {
             self.last = self.next_range()?;
@@ -120,12 +123,13 @@ impl<R: Read> Lines<R> {
         Some(self.line())
     }
 
-    /// The last line comes again.
+    /// Puts the last line back: it is returned again next.
     pub(super) fn put_back(&mut self) {
         self.again = true;
     }
 
-    /// What ended the list before its end, if something did. A line that was cut off there is none.
+    /// Takes the error that ended the list early; `None` if there was none. A line that it cut off
+    /// is not returned.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
@@ -142,7 +146,8 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Where the next line is, without its LF; one that is too long as far as it has been read.
+    /// Returns where the next line is in the buffer, without its LF; `None` at the end of the list,
+    /// or if reading failed. A line that is too long is returned as far as it has been read.
     fn next_range(&mut self) -> Option<Range<usize>> {
         while self.phase != Phase::Ended {
             let unscanned = self.filled.start + self.scanned;
@@ -182,7 +187,7 @@ impl<R: Read> Lines<R> {
         None
     }
 
-    /// All that has been read, as a line.
+    /// Takes all that is in the buffer as one line, and returns where it is.
     fn rest(&mut self) -> Range<usize> {
         let line = self.filled.clone();
         self.filled.start = line.end;
@@ -191,7 +196,8 @@ impl<R: Read> Lines<R> {
         line
     }
 
-    /// Reads once, whatever that brings: to wait for more would hold back lines that are there.
+    /// Reads once into the buffer, and returns how many bytes were read, 0 at the end. It does not
+    /// wait for more, because that would delay lines that are complete.
     fn fill(&mut self) -> io::Result<usize> {
         if self.filled.is_empty() {
             self.filled = 0..0;
@@ -206,12 +212,12 @@ impl<R: Read> Lines<R> {
 }
 
 impl<'a> Line<'a> {
-    /// The same line with this in it.
+    /// Returns the line with other bytes in it.
     pub(super) fn with(self, bytes: &'a [u8]) -> Self {
         Self { bytes, ..self }
     }
 
-    /// Whether it is neither blank nor a comment.
+    /// Returns whether the line is neither blank nor a comment.
     pub(super) fn says_something(&self) -> bool {
         !self.bytes.starts_with(b"#") && (self.is_too_long() || !self.bytes.trim_ascii().is_empty())
     }
@@ -220,10 +226,10 @@ impl<'a> Line<'a> {
         self.bytes.len() > MAX_LINE
     }
 
-    /// Its text.
+    /// Returns the line's text.
     ///
     /// # Errors
-    /// Of kind `input`, when it is too long or no UTF-8.
+    /// Of kind `input`, if it is too long or not UTF-8.
     pub(super) fn text(&self) -> Result<&'a str, Error> {
         let input = |message| Error::new(ErrorKind::Input, message);
         if self.is_too_long() {
@@ -238,7 +244,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Where it stands.
+    /// Returns the place of the line in the list.
     pub(super) fn place(&self) -> Place {
         Place {
             input: Arc::clone(self.input),
@@ -246,7 +252,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The row of a line that is none, of which `part` is shown.
+    /// Returns the bad row for a line that is not a valid row; `part` is what is shown of the line.
     pub(super) fn refused(&self, part: &[u8], error: Error) -> BadRow {
         BadRow {
             text: shown(String::from_utf8_lossy(part).trim_ascii()),

@@ -26,24 +26,26 @@ pub enum ListFormat {
 }
 
 impl ListFormat {
-    /// The format of a list of this name, such as `SHA256SUMS`; `None` where it may be any.
+    /// Returns the format of a list with this name, such as `SHA256SUMS`; `None` if the name does
+    /// not tell.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         list_name::is_of_checksums(name).then_some(Self::Checksums)
     }
 
-    /// The format of the list that a reader brings, as its first line tells that is neither blank
-    /// nor a comment. No further than that is read.
+    /// Returns the format of a list, by its first line that is neither blank nor a comment. Stops
+    /// reading when that line is complete.
     ///
     /// # Errors
-    /// When it cannot be read so far.
+    /// If reading fails before that line is complete.
     pub fn of_content(reader: impl Read) -> io::Result<Self> {
         let mut lines = Lines::new(reader, "".into());
         let format = Self::of_next(&mut lines);
         lines.take_error().map_or(Ok(format), Err)
     }
 
-    /// The format that the next row's line tells of, which comes again.
+    /// Returns the format by the next row's line, and puts that line back. A list without rows is
+    /// text.
     fn of_next(lines: &mut Lines<impl Read>) -> Self {
         let Some(line) = lines.next() else {
             return Self::Text;
@@ -88,13 +90,13 @@ enum State<R> {
 }
 
 impl<R: Read> List<R> {
-    /// The list that a reader brings. `input` is what its rows' places call it, `base` what its
-    /// relative URLs and names are relative to (RFC 3986 §5). With `None` as its format its name
-    /// tells it, or else its first line.
+    /// Creates a list from a reader. `input` is its name in the places of its rows, and its
+    /// relative URLs and names are relative to `base` (RFC 3986 §5). If `format` is `None`, the
+    /// list's name tells it, or else its first line.
     ///
     /// # Errors
-    /// Of kind `input`, when `base` is no absolute `http` or `https` URL, or when there is none and
-    /// the list is known to be one of checksums.
+    /// Of kind `input`, if `base` is not an absolute `http` or `https` URL, or if there is none and
+    /// the list is known to have checksums.
     pub fn new(
         reader: R,
         input: impl Into<Arc<str>>,
@@ -111,9 +113,9 @@ impl<R: Read> List<R> {
         }
     }
 
-    /// What ended the list before its end, if something did: reading failed, or its first line has
-    /// told that it is one of checksums, and there is no base for their names, or its first bytes
-    /// that it is none.
+    /// Takes the error that ended the list early; `None` if there was none. It ends early if
+    /// reading fails, if its first bytes show that it is not a list, or if its first line shows
+    /// that it has checksums and there is no base for their names.
     pub fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.0 {
             State::Unknown(lines, _) => lines.take_error(),
@@ -164,12 +166,12 @@ impl<R: Read> Iterator for List<R> {
 
 impl<R: Read> FusedIterator for List<R> {}
 
-/// How many rows a list of the same bytes in this format has, good and bad ones, without looking
-/// into them; `None` when they are compressed, since to decompress them twice costs more than the
-/// number is worth.
+/// Returns how many rows a list of this format has, good and bad ones, without parsing them.
+/// Returns `None` if the list is compressed: to decompress it twice costs more than the number is
+/// worth.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If reading fails.
 pub fn count_rows(reader: impl Read, format: ListFormat) -> io::Result<Option<u64>> {
     let mut reader = Input::new(reader);
     if reader.format()? != Format::Plain {

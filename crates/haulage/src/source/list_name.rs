@@ -5,18 +5,19 @@ const ALGORITHMS: [&str; 9] = [
     "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "b2", "b3", "blake3",
 ];
 
-/// Whether a list of this name has checksums in it: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`,
-/// `x.iso.sha256`, compressed or signed or not.
+/// Returns whether a list with this name has checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`,
+/// `x.iso.sha256`, also compressed or signed.
 pub(super) fn is_of_checksums(name: &str) -> bool {
     about(name).is_some()
 }
 
-/// Whether the checksums in a list of this name are BLAKE3's: `B3SUMS`, `x.iso.b3`.
+/// Returns whether the checksums in a list with this name are BLAKE3: `B3SUMS`, `x.iso.b3`.
 pub(super) fn is_of_blake3(name: &str) -> bool {
     about(name).is_some_and(|word| matches!(&*word, "b3" | "blake3"))
 }
 
-/// What a checksum list's name says that its checksums are: an algorithm, or just `check`.
+/// Returns the algorithm in the name of a checksum list, or just `check`; `None` if it is not the
+/// name of a checksum list.
 fn about(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
     let mut stem = &*name;

@@ -30,11 +30,11 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern. A text without sets stands for itself; whether it is a URL shows when it is
-    /// expanded.
+    /// Parses a pattern. A text without sets stands for itself; whether it is a URL is checked only
+    /// when it is expanded.
     ///
     /// # Errors
-    /// Of kind `input`, with the column, where it breaks the grammar.
+    /// Of kind `input`, with the column, if it breaks the grammar.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let (url, sets) = grammar::pattern(text)?;
         Ok(Self {
@@ -44,7 +44,7 @@ impl Pattern {
         })
     }
 
-    /// A text that stands for itself, whatever is in it.
+    /// Creates a pattern that stands for exactly this text, whatever characters it contains.
     #[must_use]
     pub fn literal(text: &str) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Pattern {
         }
     }
 
-    /// How many URLs it stands for; `None` when that is 2⁶⁴ or more.
+    /// Returns how many URLs the pattern stands for; `None` if that is 2⁶⁴ or more.
     #[expect(
         clippy::len_without_is_empty,
         reason = "a pattern stands for at least one URL"
@@ -66,12 +66,13 @@ impl Pattern {
         })
     }
 
-    /// The same pattern, each of whose files is named by a template: `#1` stands for what the first
-    /// set is, `#<name>` for what the set of this name is. Without any set, the template is the
-    /// name.
+    /// Sets the template for the names of the files: `#1` stands for the current value of the first
+    /// set, `#<name>` for that of the set with this name. If the pattern has no sets, the template
+    /// is the name.
     ///
     /// # Errors
-    /// Of kind `input`, for a set that the pattern does not have, or one name for several files.
+    /// Of kind `input`, if the template refers to a set that the pattern does not have, or gives
+    /// several files the same name.
     pub fn output(self, template: &str) -> Result<Self, Error> {
         let name = match self.sets.as_slice() {
             [] => vec![Piece::Text(template.to_owned())],
@@ -129,7 +130,7 @@ impl Expansion {
         text
     }
 
-    /// Moves on to the next combination, as a counter does.
+    /// Moves to the next combination; the last set varies fastest.
     fn advance(&mut self) {
         self.left = self.left.map(|left| left.saturating_sub(1));
         for (place, set) in self.places.iter_mut().zip(&self.pattern.sets).rev() {
@@ -212,7 +213,7 @@ impl Values {
         }
     }
 
-    /// Appends the value at `place`, which is below [`count`](Self::count).
+    /// Appends the value at index `place`, which must be less than [`count`](Self::count).
     fn write(&self, place: u64, text: &mut String) {
         match self {
             Self::List(values) => {

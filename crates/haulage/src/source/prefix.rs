@@ -17,7 +17,7 @@ struct Origin {
 }
 
 impl UrlParser {
-    /// The URL that a text stands for.
+    /// Parses a URL as [`HttpUrl::parse`] does. Fails if the text is not an `http` or `https` URL.
     pub(crate) fn parse(&mut self, text: &str) -> Result<Parsed, UrlError> {
         if let Some(last) = &self.last
             && let Some(rest) = text.strip_prefix(&*last.written)
@@ -37,8 +37,8 @@ impl UrlParser {
     }
 }
 
-/// What stands before the path, where that is an http scheme and a host in characters that stand
-/// for themselves: no userinfo, and no further slashes.
+/// Returns what precedes the path; `None` unless that is `http://` or `https://` and a host without
+/// special characters: no userinfo, no escapes and no further slashes.
 fn before_path(text: &str) -> Option<&str> {
     let authority = text
         .strip_prefix("http://")

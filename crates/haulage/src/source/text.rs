@@ -39,7 +39,7 @@ pub struct TextList<R> {
 }
 
 impl TextList<Decompressed<File>> {
-    /// Opens a list, which may be compressed.
+    /// Opens a list, which may be compressed. Fails if the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let reader = Decompressed::new(File::open(path)?);
         Ok(Self::new(reader, path.to_string_lossy()))
@@ -47,12 +47,12 @@ impl TextList<Decompressed<File>> {
 }
 
 impl<R: Read> TextList<R> {
-    /// The list that a reader brings. `input` is what its rows' places call it.
+    /// Creates a list from a reader. `input` is its name in the places of its rows.
     pub fn new(reader: R, input: impl Into<Arc<str>>) -> Self {
         Self::of(Lines::new(reader, input.into()), None)
     }
 
-    /// What is left of these lines.
+    /// Creates a list from the lines that are left.
     pub(super) fn of(lines: Lines<R>, base: Option<Base>) -> Self {
         Self {
             lines,
@@ -61,18 +61,18 @@ impl<R: Read> TextList<R> {
         }
     }
 
-    /// The same list, whose relative URLs are relative to this one (RFC 3986 §5). Without it they
+    /// Sets the URL to which the list's relative URLs are relative (RFC 3986 §5). Without it, they
     /// are bad rows.
     ///
     /// # Errors
-    /// Of kind `input`, when the text is no absolute `http` or `https` URL.
+    /// Of kind `input`, if the text is not an absolute `http` or `https` URL.
     pub fn relative_to(mut self, base: &str) -> Result<Self, Error> {
         self.base = Some(Base::parse(base)?);
         Ok(self)
     }
 
-    /// What ended the list before its end, if something did. A line that was cut off there is no
-    /// row.
+    /// Takes the error that ended the list early; `None` if there was none. A line that it cut off
+    /// is not a row.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.lines.take_error()
     }
@@ -95,7 +95,7 @@ impl<R: Read> Iterator for TextList<R> {
 
 impl<R: Read> FusedIterator for TextList<R> {}
 
-/// How many rows a list of these bytes has, without looking into them.
+/// Returns how many rows a list has, without parsing them. Fails if reading fails.
 pub(super) fn count(mut reader: impl Read) -> io::Result<u64> {
     let mut counter = RowCounter {
         rows: 0,
@@ -154,8 +154,8 @@ impl RowCounter {
     }
 }
 
-/// Returns what may be shown of a bad line: its URL. Of several URLs, and of one that does not
-/// stand first, a password would not be found: what follows is left out.
+/// Returns what may be shown of a bad line: its URL. Leaves out what follows if there are several
+/// URLs, or if the URL is not at the beginning, because a password there would not be found.
 fn url_in(line: &[u8]) -> &[u8] {
     let field = line.split(|byte| *byte == b'\t').next().unwrap_or_default();
     let url = field.trim_ascii();
@@ -167,7 +167,8 @@ fn url_in(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the request for the URL of a line, or what to write instead of what stands there.
+/// Returns the request for the URL of a line. The error says what to write instead, if that is
+/// known.
 fn url_request(
     line: &str,
     url: &str,
@@ -189,13 +190,14 @@ fn url_request(
     })
 }
 
-/// Whether a text begins with a scheme and `://`: then its own error says what is wrong.
+/// Returns whether a text begins with a scheme and `://`. For such a text, the error of the URL
+/// parser says best what is wrong.
 fn starts_as_url(text: &[u8]) -> bool {
     let scheme = memmem::find(text, b"://").map(|end| &text[..end]);
     scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.iter().all(u8::is_ascii_alphanumeric))
 }
 
-/// The request that a line makes.
+/// Returns the request for a line. Fails if its URL or one of its fields is invalid.
 fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<Request, Error> {
     let Some(tab) = memchr(b'\t', line.as_bytes()) else {
         return url_request(line, line, base, urls);
@@ -279,7 +281,7 @@ mod tests {
         crate::source::count_rows(reader, ListFormat::Text)
     }
 
-    /// What can be told of each row: its line, and its URL or error.
+    /// Returns for each row its line, and its URL or error.
     fn rows(reader: impl Read) -> Vec<(u64, String)> {
         TextList::new(reader, "list")
             .map(|row| summary(&row))

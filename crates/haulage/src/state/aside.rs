@@ -31,8 +31,8 @@ const SCHEMA: &str = "
 const INSERT: &str = "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 impl Waiting {
-    /// Returns whether it may stand on the disk: passwords may not, and what few rows have is not
-    /// worth a column.
+    /// Returns whether a request may be written to disk: not one with passwords, nor one with
+    /// options so rare that they are not worth a column.
     pub(crate) fn may_be_written(request: &Request) -> bool {
         let mut mirrors = request.mirrors.iter();
         let is_plain = request.credentials.is_none() && request.extra.is_none();
@@ -49,7 +49,7 @@ impl Aside {
         Ok(Self(connection))
     }
 
-    /// One that takes none.
+    /// Creates a database without its table, so that it accepts no rows.
     #[cfg(test)]
     pub(crate) fn broken() -> rusqlite::Result<Self> {
         Ok(Self(Connection::open("")?))
@@ -90,7 +90,7 @@ impl Aside {
         transaction.commit()
     }
 
-    /// Takes the first rows of a host, so many at most.
+    /// Takes out the first rows of a host, at most `most`.
     pub(crate) fn take(&mut self, host: &str, most: usize) -> rusqlite::Result<Vec<Waiting>> {
         let transaction = self.0.transaction()?;
         let rows: Vec<Waiting> = transaction
@@ -106,7 +106,7 @@ impl Aside {
         Ok(rows)
     }
 
-    /// The keys of all rows.
+    /// Returns the keys of all rows.
     pub(crate) fn keys(&self) -> rusqlite::Result<Vec<Key>> {
         let mut keys = self.0.prepare("SELECT key FROM waiting")?;
         let keys = keys.query_map([], |row| Ok(Key::of_bits(row.get(0)?)))?;
@@ -114,7 +114,8 @@ impl Aside {
     }
 }
 
-/// Several in one column: none of them has a TAB in it.
+/// Joins several values into one column, separated by TABs, which none of them contains; `None` if
+/// there are no values.
 fn joined<T: AsRef<str>>(all: impl Iterator<Item = T>) -> Option<String> {
     let all: Vec<T> = all.collect();
     let texts: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
@@ -167,7 +168,7 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     })
 }
 
-/// Something that was never written.
+/// Returns the error for a column whose value we have never written.
 fn strange(column: &str) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnName(column.to_owned())
 }

@@ -40,7 +40,7 @@ impl Ask {
         }
     }
 
-    /// The same for a row that is no request.
+    /// Returns what a row asks for that is not a valid request, identified by its text.
     pub(crate) fn of_bad_row(text: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(text);

@@ -233,13 +233,13 @@ fn failure(record: &Record) -> Option<&Failure> {
     }
 }
 
-/// The hashes of a row, as they stand in it.
+/// Returns the hashes of a record as its column holds them; `None` if it has none.
 pub(super) fn hashes_of(record: &Record) -> Option<String> {
     let hashes: Vec<_> = record.hashes.iter().map(ToString::to_string).collect();
     (!hashes.is_empty()).then(|| hashes.join(" "))
 }
 
-/// The database's integers have a sign.
+/// Converts a number to the signed integers of the database; what does not fit becomes the largest.
 pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -296,7 +296,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// Reads what versions before the third schema did not record.
+/// Reads the counts, which versions before the third schema did not record.
 fn counts(row: &Row<'_>) -> rusqlite::Result<Option<Counts>> {
     let resumed: Option<i64> = row.get("resumed")?;
     let segments: Option<u32> = row.get("segments")?;
@@ -343,7 +343,7 @@ fn hashes(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Vec<Checksum
         .collect()
 }
 
-/// Something that we never write.
+/// Returns the error for text in a column that we never write.
 fn strange(text: &str) -> rusqlite::Error {
     let what = format!("{text:?} means nothing here");
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, what.into())

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 /// What sqlite3 says of a statement that does not fit the tables there are (`SQLITE_ERROR`).
 const NO_SUCH_TABLE: i32 = 1;
 
-/// Whether a statement failed since the database holds what no haul writes.
+/// Returns whether a statement failed because the database contains what no haul writes.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
     match error {
@@ -30,8 +30,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Whether something else than a file, such as a folder or a pipe, stands where a database or its
-/// log should. What is a link is not ours to move.
+/// Returns whether something other than a file, such as a folder or a pipe, is in the place of a
+/// database or its log. A link does not count: it is not ours to move.
 pub(super) fn is_obstructed(path: &Path) -> bool {
     let is_obstacle = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -43,7 +43,8 @@ pub(super) fn is_obstructed(path: &Path) -> bool {
     ["", "-wal", "-shm"].into_iter().any(is_obstacle)
 }
 
-/// A statement that failed; `what` was to be done, in words that fit before a colon.
+/// Returns the error of a failed statement. `what` says what was attempted, in words that can
+/// precede a colon.
 pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
     let advice = match cause.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "; make room and run the same command again",
@@ -59,7 +60,8 @@ pub(super) fn failed(what: &str, cause: rusqlite::Error) -> Error {
 }
 
 impl Unfit {
-    /// Whether the database at this path is none that any haul has written, as it is now.
+    /// Returns whether the database at this path is, in its present state, not one that any haul
+    /// has written.
     pub(super) fn is_damage(&self, path: &Path) -> bool {
         match self {
             Self::Foreign => true,

@@ -148,17 +148,17 @@ impl State {
         })
     }
 
-    /// Passes on what is not as it should be, from now on and so far.
+    /// Passes on warnings, those given so far and all later ones.
     pub(crate) fn warn(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
         self.warnings.tell_to(tell);
     }
 
-    /// Whether earlier runs have recorded anything.
+    /// Returns whether earlier runs have recorded anything.
     pub(crate) fn knows(&self) -> bool {
         self.has_lists || self.knows.load(Ordering::Acquire)
     }
 
-    /// The parts with which this run, or a later one, can go on.
+    /// Returns the parts that this run, or a later one, can resume.
     pub(crate) fn assemblies(&self) -> Arc<Assemblies> {
         Arc::clone(&self.assemblies)
     }
@@ -173,13 +173,13 @@ impl State {
         lock(&self.lookup).begins(first_row, Pass::of(existing));
     }
 
-    /// The syncs of this run.
+    /// Returns the syncs of this run.
     pub(crate) fn syncs(&self) -> Arc<Syncs> {
         Arc::clone(&self.syncs)
     }
 
-    /// Records a group, once it would survive a power cut; for that it waits so long for a sync of
-    /// others.
+    /// Records a group once its files would survive a power cut. It waits up to `together` for a
+    /// sync that somebody else asks for.
     fn record(&self, group: &mut [Record], together: Duration) -> Result<(), Error> {
         // In this order: what was written before the sync is durable after it.
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
@@ -202,7 +202,8 @@ impl State {
         self.write(group, progress)
     }
 
-    /// Writes a group to the database, and what has become of parts; both have been synced.
+    /// Writes a group to the database, with the progress of parts. The files of both have been
+    /// synced.
     fn write(&self, group: &mut [Record], progress: Progress) -> Result<(), Error> {
         let mut store = lock(&self.store);
         let open =
@@ -224,8 +225,8 @@ impl State {
         Ok(())
     }
 
-    /// Adds an outcome to the next group, with `first_row` added to the number of its row. Gives it
-    /// back to be told of, unless that is to wait until it is recorded.
+    /// Adds an outcome to the next group, with `first_row` added to the number of its row. Returns
+    /// the outcome if it can be reported now; `None` if that has to wait until it is recorded.
     pub(crate) fn add(
         self: &Arc<Self>,
         outcome: Box<Outcome>,
@@ -277,7 +278,7 @@ impl State {
     }
 }
 
-/// In a database that was made anew, rows are recorded as a whole.
+/// Clears where rows are recorded, so that they are recorded in full: the database is a new one.
 fn forget_places(group: &mut [Record]) {
     for record in group {
         record.ask.recorded = None;

@@ -29,7 +29,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The file that the row has, relative to the destination.
+    /// Returns the path of the row's file, relative to the destination; `None` if the row failed.
     pub(crate) fn file(&self) -> Option<&Arc<str>> {
         match self.ended {
             Ended::Done | Ended::Skipped | Ended::Unchanged => self.path.as_ref(),
@@ -42,14 +42,14 @@ impl Known {
         self.ended == Ended::Skipped && self.verified == Verified::Nothing
     }
 
-    /// What is to be recorded of the row when it ends as it did: nothing where it stands where it
-    /// stood, else that it does now.
+    /// Returns what to record of the row when it ends as it did before; `None` if it is recorded at
+    /// its own place already, so that there is nothing to record.
     pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
         ask.filter(|_| self.is_elsewhere)
             .map(|ask| self.with_other_hashes(ask))
     }
 
-    /// What is to be recorded of the row when nothing of it is new but its hashes.
+    /// Returns what to record of the row when only its hashes are new.
     pub(crate) fn with_other_hashes(&self, ask: Ask) -> Ask {
         Ask {
             recorded: self.recorded,
@@ -57,7 +57,8 @@ impl Known {
         }
     }
 
-    /// The failure that the row is not tried again after.
+    /// Returns the failure after which the row is not retried; `None` if it did not fail, or may be
+    /// retried.
     pub(crate) fn is_final(&self, policy: RetryFailed, ask: Option<&Ask>) -> Option<&Failure> {
         // With another mirror it may be another story.
         let is_as_it_was = ask.is_some_and(|ask| ask.fields == self.fields);
@@ -70,8 +71,9 @@ impl Known {
     }
 }
 
-/// Whether a later run tries again what failed so. What is ours to change (a name, the disk, a
-/// policy) costs no request, or may have been changed: it is always looked at again.
+/// Returns whether a later run retries what failed like this. Failures that have their cause here
+/// (a name, the disk, a policy) cost no request, or the cause may have been removed: they are
+/// always retried.
 fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
     let is_ours = matches!(
         failure.kind,

@@ -73,13 +73,13 @@ impl Leftovers {
         all
     }
 
-    /// Whether there is anything.
+    /// Returns whether any run has left something of use.
     pub(super) fn is_any(&self) -> bool {
         !self.runs.is_empty()
     }
 
-    /// Removes what is of no use to any run; not while this one keeps others from looking through
-    /// it.
+    /// Removes what is of no use to any run. Not to be called while this run keeps others from
+    /// looking through the folder.
     pub(super) fn remove_useless(&mut self, lasting: Option<&dyn LastingParts>) {
         for run in self.useless.drain(..) {
             // What stays is found by the next run.
@@ -100,7 +100,7 @@ impl Leftovers {
             .collect()
     }
 
-    /// A row asks for this: what is here of its file is of use to no other.
+    /// Notes that a row asks for this: only this run has a use for what is left of its file.
     pub(super) fn ask_for(&mut self, ask: i64, url: &str) {
         let of_this = |left: &&mut Left| is_for(left, ask, url);
         for left in self.parts.iter_mut().filter(of_this) {
@@ -123,9 +123,9 @@ impl Leftovers {
         taken
     }
 
-    /// This run is over. One that has come to its end has no use for what it has asked for, and
-    /// removes the folders in which no part is left. Another one removes those whose rows it has
-    /// taken over, if it `has_recorded` them.
+    /// Removes at the end of this run what it no longer needs. A complete run removes the parts
+    /// that its rows asked for, and the folders that then have no parts. Any other run removes only
+    /// the folders whose rows it has taken over, if it `has_recorded` them.
     pub(super) fn close(
         &mut self,
         is_complete: bool,
@@ -153,7 +153,7 @@ fn is_for(left: &Left, ask: i64, url: &str) -> bool {
     left.part.owner.ask == ask && *left.part.owner.url == *url
 }
 
-/// A part that another run has left, as one of this run's.
+/// Returns a part that another run has left as a part of this run, with this number and input.
 pub(super) fn taken_over(mut part: Unfinished, number: u64, input: &Arc<str>) -> Unfinished {
     part.number = number;
     part.owner.input = Arc::clone(input);

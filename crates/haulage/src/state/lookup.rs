@@ -89,7 +89,7 @@ impl Lookup {
         &mut self.cursors[self.latest].1
     }
 
-    /// Notes a run that begins, and what counts for it.
+    /// Notes that a run begins, and whether what earlier runs have done counts for it.
     pub(super) fn begins(&mut self, run: u64, pass: Pass) {
         self.runs.insert(run, OfRun::new(pass));
     }
@@ -169,8 +169,8 @@ impl Lookup {
         self.run_mut(run).complete = true;
     }
 
-    /// Returns the last row of each input that all its readers have read to the end, and, if
-    /// `complete`, have also come to their own. Every input is in one of the two answers at most.
+    /// Returns the last row of each input that all its readers have read to the end: with
+    /// `complete`, of those inputs whose readers have all completed their runs, else of the others.
     pub(super) fn lasts(&self, complete: bool) -> impl Iterator<Item = (&str, u64)> {
         let cursors = self.cursors.iter().filter(move |(_, cursor)| {
             let ends = || cursor.readers.keys().map(|run| self.run(*run));
@@ -222,7 +222,7 @@ impl Cursor {
         first_row
     }
 
-    /// What was recorded at a row's own place.
+    /// Returns what was recorded at a row's own place in its list; `None` if nothing was.
     fn at(&mut self, row: u64, store: &Store) -> rusqlite::Result<Option<Known>> {
         let Some(list) = self.list else {
             return Ok(None);

@@ -38,8 +38,8 @@ impl Progress {
 pub(super) struct Recorded(HashMap<u64, Pieces>);
 
 impl Recorded {
-    /// What has to be recorded, given all parts there are. The bytes that it names have been
-    /// written, and nobody has synced them yet.
+    /// Returns what has changed since it was recorded, given all parts that exist, in order of
+    /// their numbers. Its bytes have been written, but are not synced yet.
     pub(super) fn progress(&self, parts: &[Arc<Assembly>]) -> Progress {
         let moved = parts.iter().filter_map(|part| {
             part.owner.as_ref()?;
@@ -65,7 +65,7 @@ impl Recorded {
         }
     }
 
-    /// It has been recorded.
+    /// Notes that this progress has been recorded.
     pub(super) fn note(&mut self, progress: Progress) {
         for (part, pieces) in progress.moved {
             self.0.insert(part.number, pieces);
@@ -75,7 +75,7 @@ impl Recorded {
         }
     }
 
-    /// An earlier run has recorded this.
+    /// Notes that an earlier run has recorded the present bytes of a part.
     pub(super) fn know(&mut self, assembly: &Assembly) {
         self.0.insert(assembly.number, assembly.pieces());
     }
@@ -97,12 +97,13 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// The last of its bytes, from which on its file may be shorter.
+    /// Returns the end of its last range of bytes, in bytes from the start of the file. The file
+    /// may end there.
     pub(super) fn end(&self) -> u64 {
         self.pieces.iter().last().map_or(0, |piece| piece.end)
     }
 
-    /// The part itself, for a row whose file `is_checked` in the end.
+    /// Returns the assembly of the part. `is_checked` if its row's file is verified in the end.
     pub(super) fn into_assembly(self, is_checked: bool) -> Assembly {
         let identity = Identity {
             url: self.source,
@@ -155,7 +156,7 @@ pub(super) fn forget(connection: &Connection, parts: &[u64]) -> rusqlite::Result
     Ok(())
 }
 
-/// Those of these lists that nobody has taken up: their rows are gone, or have their files.
+/// Returns the numbers of all recorded parts of an input.
 pub(super) fn numbers_of(connection: &Connection, input: &str) -> rusqlite::Result<Vec<u64>> {
     connection
         .prepare_cached("SELECT number FROM part WHERE input = ?")?
@@ -163,7 +164,7 @@ pub(super) fn numbers_of(connection: &Connection, input: &str) -> rusqlite::Resu
         .collect()
 }
 
-/// All that are recorded; what is damaged is left out.
+/// Returns all recorded parts, except for damaged records.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
     let mut statement = connection.prepare(
         "SELECT number, input, ask, url, source, validator, total, pieces, etag, last_modified, \
@@ -173,7 +174,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> 
     parts.filter_map(Result::transpose).collect()
 }
 
-/// All their numbers.
+/// Returns the numbers of all recorded parts.
 pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<Vec<u64>> {
     connection
         .prepare("SELECT number FROM part")?

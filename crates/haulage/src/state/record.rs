@@ -77,13 +77,13 @@ impl Failure {
 }
 
 impl Record {
-    /// Whether there is a file that would have to be fetched again.
+    /// Returns whether there is a file that would have to be downloaded again.
     pub(super) fn is_done(&self) -> bool {
         self.ended == Ended::Done
     }
 
-    /// What is to be recorded of an outcome, if anything: a row that was only interrupted is as it
-    /// was.
+    /// Returns what is to be recorded of an outcome; `None` if it is not to be recorded, as for a
+    /// row that was only cancelled: what was recorded of it remains.
     pub(super) fn of(outcome: &Outcome) -> Option<Self> {
         let ask = outcome.ask.clone()?;
         let ended = match &outcome.status {
@@ -124,7 +124,7 @@ impl Record {
         })
     }
 
-    /// The outcome as it was.
+    /// Returns the recorded outcome.
     pub(super) fn into_outcome(self) -> Outcome {
         let answered = self.http_status.is_some();
         let final_url = self.final_url.map(String::from);
@@ -168,7 +168,7 @@ impl Record {
     }
 }
 
-/// Milliseconds since 1970.
+/// Returns a time in milliseconds since 1970, or 0 if it is earlier.
 pub(super) fn to_millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

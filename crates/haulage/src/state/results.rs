@@ -12,8 +12,7 @@ use crate::write::state_in;
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
-/// What became of each row that is recorded in a destination, list by list, in the order of their
-/// rows.
+/// Returns the recorded outcomes of a destination, list by list, in the order of their rows.
 ///
 /// # Errors
 /// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.

@@ -147,7 +147,8 @@ fn mark(transaction: &Transaction<'_>, version: u32) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", version)
 }
 
-/// How many of the changes a database has.
+/// Returns how many of the migrations a database has had: 0 if it is new. Fails if it is not ours,
+/// or of a newer version.
 pub(super) fn version(connection: &Connection) -> Result<usize, Unfit> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -169,7 +170,8 @@ fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
 mod tests {
     use super::*;
 
-    /// The tables and columns of a database, in their order.
+    /// Returns the columns of all tables in order: table, name, type, and whether null is
+    /// forbidden.
     fn columns(connection: &Connection) -> Vec<(String, String, String, bool)> {
         let sql = "SELECT t.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema AS t, \
                    pragma_table_info(t.name) AS c WHERE t.type = 'table' ORDER BY t.name, c.cid";

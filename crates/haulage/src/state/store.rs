@@ -171,7 +171,7 @@ impl Store {
         transaction.commit()
     }
 
-    /// Whether a row of this number asks for this.
+    /// Returns whether a row of this number is recorded that asks for this, with this URL.
     pub(super) fn has_row(&self, row: u64, ask: i64, url: &str) -> rusqlite::Result<bool> {
         let any = "SELECT EXISTS (SELECT 1 FROM list JOIN item ON list = id \
                    WHERE row = ?1 AND ask = ?2 AND url = ?3)";
@@ -220,25 +220,25 @@ impl Store {
         transaction.commit()
     }
 
-    /// The parts that earlier runs have left.
+    /// Returns the parts that earlier runs have left.
     pub(super) fn unfinished(&self) -> rusqlite::Result<Vec<Unfinished>> {
         parts::all(&self.connection)
     }
 
-    /// The numbers of all parts that are recorded.
+    /// Returns the numbers of all recorded parts.
     pub(super) fn parts(&self) -> rusqlite::Result<Vec<u64>> {
         parts::numbers(&self.connection)
     }
 
-    /// These parts are not there any more.
+    /// Forgets parts that no longer exist.
     pub(super) fn forget_parts(&mut self, gone: &[u64]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         parts::forget(&transaction, gone)?;
         transaction.commit()
     }
 
-    /// The list that this input is now, if it was recorded. One that a run has come to the end of
-    /// counts for nothing in a new `pass`, which begins it anew.
+    /// Returns the newest list of this input; `None` if none was recorded. If a run has completed
+    /// that list, `Pass::Anew` starts a new one, in which nothing is recorded yet.
     pub(super) fn list(&mut self, input: &str, pass: Pass) -> rusqlite::Result<Option<i64>> {
         let Some(mut list) = newest(&self.connection, input)? else {
             return Ok(None);
@@ -279,8 +279,8 @@ impl Store {
             .query_row(params![path, ask, url], |row| row.get(0))
     }
 
-    /// The list has other rows now from this one on: those before it go to a new one, and the old
-    /// one stays until all rows have been looked up.
+    /// Starts a new list for an input whose rows differ from row `from` on, and copies the rows
+    /// before it. The old list remains until all rows have been looked up.
     pub(super) fn renew(&mut self, input: &str, old: i64, from: u64) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         transaction.execute("INSERT INTO list (input) VALUES (?1)", [input])?;
@@ -291,7 +291,7 @@ impl Store {
         Ok(())
     }
 
-    /// What is known of the rows of a list from this one on, so many of them.
+    /// Returns what is known of the rows of a list from row `from` on, at most `most` of them.
     pub(super) fn known(&self, list: i64, from: u64, most: usize) -> rusqlite::Result<Vec<Known>> {
         self.connection
             .prepare_cached(columns::KNOWN_FROM)?
@@ -301,7 +301,8 @@ impl Store {
             .collect()
     }
 
-    /// What is known of a row that asks for this, wherever it stood.
+    /// Returns what is known of a row that asks for this, at any place in any list; `None` if
+    /// nothing is.
     pub(super) fn find(
         &mut self,
         ask: i64,
@@ -336,8 +337,9 @@ impl Store {
             .map(|any: bool| !any)
     }
 
-    /// All rows of these inputs have been seen, this one the last: forgets those that are in them
-    /// no more. These parts are `in_use`.
+    /// Forgets rows that these inputs no longer have, given the last row of each, now that all
+    /// their rows have been seen. If they are finished, their parts that are not `in_use` are
+    /// forgotten too.
     pub(super) fn tidy<'a>(
         &mut self,
         lasts: impl Iterator<Item = (&'a str, u64)>,
@@ -375,7 +377,7 @@ impl Store {
         transaction.commit()
     }
 
-    /// Whether anything is recorded with which a later run could go on: a part, or with `rows` a
+    /// Returns whether anything is recorded that a later run could use: a part or, with `rows`, a
     /// row that has its file.
     pub(super) fn is_of_use(&self, rows: bool) -> rusqlite::Result<bool> {
         if parts::is_any(&self.connection)? {
@@ -385,7 +387,7 @@ impl Store {
         self.connection.query_row(any, [rows], |row| row.get(0))
     }
 
-    /// The records after this one, in order, so many of them.
+    /// Returns the records after this list and row, in order, at most `most`, each with its list.
     pub(super) fn records(
         &self,
         (list, row): (i64, i64),
@@ -422,7 +424,8 @@ fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// Whether a database could not be synced (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).
+/// Returns whether an error means that a database could not be synced (`SQLITE_IOERR_FSYNC`,
+/// `SQLITE_IOERR_DIR_FSYNC`).
 fn is_no_sync(error: &rusqlite::Error) -> bool {
     let error = error.sqlite_error();
     error.is_some_and(|error| [1034, 1290].contains(&error.extended_code))

@@ -28,18 +28,18 @@ impl Assemblies {
         self.lock().insert(assembly.number, Arc::clone(assembly));
     }
 
-    /// It has become a file, or is of no use any more.
+    /// Forgets a part that has become a file, or is no longer of use.
     pub(crate) fn forget(&self, assembly: &Assembly) {
         self.lock().remove(&assembly.number);
     }
 
-    /// All of them, in order.
+    /// Returns all of them, in the order of their numbers.
     pub(crate) fn all(&self) -> Vec<Arc<Assembly>> {
         self.lock().values().cloned().collect()
     }
 
-    /// The run is over: waits until what was handed over has been written, but not for a disk that
-    /// hangs.
+    /// Waits at the end of the run until all bytes that were handed over are written, but no longer
+    /// than `most`: the disk may hang.
     pub(crate) fn wait_until_idle(&self, most: Duration) {
         let until = Instant::now() + most;
         for assembly in self.all() {

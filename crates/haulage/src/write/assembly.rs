@@ -83,14 +83,15 @@ impl Share {
             .map_or(0..0, |stretch| stretch.start()..stretch.end())
     }
 
-    /// No more than this is brought by the one response to it.
+    /// Limits what its response may deliver to the bytes before `end`.
     pub(crate) fn ends_at(&self, end: u64) {
         if let Some(stretch) = &self.stretch {
             stretch.stop_at(end);
         }
     }
 
-    /// It is being brought, unless somebody else has come to it before.
+    /// Returns the segment, now that there is a response for it; `None` if another response has
+    /// delivered all of it.
     pub(crate) fn take(mut self) -> Option<Arc<Stretch>> {
         if !self.assembly.is_answered(self.stretch.as_ref()?) {
             return None;
@@ -117,7 +118,7 @@ impl Bytes {
         taken
     }
 
-    /// One of the item's URLs has brought these.
+    /// Adds bytes that one of the item's URLs has delivered.
     fn brought(&mut self, range: Range<u64>, source: usize) {
         if range.is_empty() {
             return;
@@ -132,7 +133,8 @@ impl Bytes {
         self.by[at].1.add(range);
     }
 
-    /// The first bytes that are neither here nor being brought.
+    /// Returns the first range of bytes that are neither on disk nor being downloaded; `None` if
+    /// there is none.
     fn free(&self, total: u64) -> Option<Range<u64>> {
         self.taken().first_gap(total)
     }
@@ -146,8 +148,8 @@ impl Bytes {
         running.collect()
     }
 
-    /// What this source has brought and no other one: where two have, either may have been the
-    /// last.
+    /// Returns the bytes that only this source has delivered. Where two sources have, either may
+    /// have been the last to write.
     fn only_from(&self, source: usize) -> Pieces {
         let mut only = Pieces::default();
         for (_, own) in self.by.iter().filter(|(one, _)| *one == source) {
@@ -159,7 +161,8 @@ impl Bytes {
         only
     }
 
-    /// Takes a share for one of the item's URLs out of what others bring, or of what nobody does.
+    /// Takes a segment for one of the item's URLs, from the bytes that nobody downloads or from the
+    /// rest of another segment; `None` if there is nothing to take.
     fn share(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Stretch> {
         let others = self.others(rules);
         match segments::share(self.free(total), &others, rules)? {
@@ -177,8 +180,8 @@ impl Bytes {
         }
     }
 
-    /// The first byte from there on that is here, or that somebody brings who is not to be
-    /// replaced.
+    /// Returns the first byte at or after `from` that is on disk, or that belongs to a segment
+    /// which may not be taken back; `total` if there is none.
     fn next_taken(&self, from: u64, total: u64) -> u64 {
         let mut taken = self.here.clone();
         for stretch in &self.stretches {
@@ -194,7 +197,7 @@ impl Bytes {
 }
 
 impl Assembly {
-    /// A part that is not there yet.
+    /// Creates a part whose file does not exist yet.
     pub(crate) fn new(
         number: u64,
         identity: Identity,
@@ -212,7 +215,7 @@ impl Assembly {
         }
     }
 
-    /// A part that an earlier run has left, with these bytes.
+    /// Sets the bytes of a part that an earlier run has left, whose file exists.
     pub(crate) fn with(mut self, here: Pieces) -> Self {
         self.bytes = Mutex::new(Bytes {
             is_made: true,
@@ -222,8 +225,8 @@ impl Assembly {
         self
     }
 
-    /// Which of its bytes have been written. They are durable once everything written so far has
-    /// been synced.
+    /// Returns which of its bytes have been written. They are durable once everything written so
+    /// far has been synced.
     pub(crate) fn pieces(&self) -> Pieces {
         let bytes = self.lock();
         let mut pieces = bytes.here.clone();
@@ -237,12 +240,12 @@ impl Assembly {
         self.pieces().is_whole(self.identity.total)
     }
 
-    /// What is here, and what is being brought.
+    /// Returns the bytes that are on disk or being downloaded.
     pub(crate) fn taken(&self) -> Pieces {
         self.lock().taken()
     }
 
-    /// One of the item's URLs begins to bring these bytes.
+    /// Begins a segment for a response that one of the item's URLs has sent already.
     pub(crate) fn begin(&self, range: Range<u64>, source: usize) -> Arc<Stretch> {
         let stretch = Arc::new(Stretch::new(range, source));
         stretch.answered();
@@ -250,8 +253,8 @@ impl Assembly {
         stretch
     }
 
-    /// One of the item's URLs brings what nobody else does, or a share of what somebody else has
-    /// left to bring.
+    /// Takes a segment to request from one of the item's URLs: bytes that nobody downloads, or a
+    /// piece of the rest of another segment; `None` if there is nothing to take.
     pub(crate) fn share(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<Share> {
         let mut bytes = self.lock();
         let stretch = Arc::new(bytes.share(self.identity.total, rules, source)?);
@@ -262,7 +265,7 @@ impl Assembly {
         })
     }
 
-    /// Whether there would be something to share.
+    /// Returns whether [`share`](Self::share) would find a segment.
     pub(crate) fn is_shareable(&self, rules: &Rules) -> bool {
         let bytes = self.lock();
         let others = bytes.others(rules);
@@ -270,7 +273,8 @@ impl Assembly {
         segments::share(free, &others, rules).is_some()
     }
 
-    /// Gives ranges back of which nothing has come: whoever comes to them goes on across them.
+    /// Stops the requested segments of which no bytes have come. Responses that reach them go on
+    /// across them.
     pub(crate) fn stop_unbegun(&self) {
         for stretch in &self.lock().stretches {
             if stretch.is_range() && stretch.written().is_empty() {
@@ -280,12 +284,12 @@ impl Assembly {
         }
     }
 
-    /// How many responses have brought some of its bytes in this run, and bring no more.
+    /// Returns how many responses have delivered some of its bytes in this run and have ended.
     pub(crate) fn finished(&self) -> u32 {
         self.lock().brought_by
     }
 
-    /// How many responses have brought some of its bytes in this run.
+    /// Returns how many responses have delivered some of its bytes in this run.
     pub(crate) fn brought_by(&self) -> u32 {
         let bytes = self.lock();
         let under_way = bytes
@@ -305,8 +309,8 @@ impl Assembly {
         earlier.covered()
     }
 
-    /// Whoever was to bring these bytes cannot: another one goes on with them, if its response
-    /// brings them anyway.
+    /// Gives back a segment whose request has failed. The segment before it is extended over its
+    /// bytes, as far as its response delivers them.
     fn give_back(&self, given: &Arc<Stretch>) {
         let mut bytes = self.lock();
         bytes
@@ -321,7 +325,8 @@ impl Assembly {
         }
     }
 
-    /// There is a response for a share. `false` if somebody else has come to it, and brings it.
+    /// Notes that there is a response for a segment. Returns `false` if another response has
+    /// delivered all of the segment.
     fn is_answered(&self, stretch: &Stretch) -> bool {
         let _bytes = self.lock();
         if stretch.left() == 0 {
@@ -331,10 +336,10 @@ impl Assembly {
         true
     }
 
-    /// Somebody has come to the end of what it was to bring, and its response goes on: it takes
-    /// back what others have asked for, and have no answer to, so that what becomes of that does
-    /// not matter. Where its new end is; `None` if it has to stop: then it ends for good, since
-    /// what follows in its response is dropped.
+    /// Extends a segment that has come to its end while its response goes on. It takes back
+    /// following segments that were requested, but have no response yet, so that it does not matter
+    /// what becomes of them. Returns the new end; `None` if the segment has to stop. Then it has
+    /// ended for good, since what follows in its response is dropped.
     pub(super) fn goes_on(&self, own: &Stretch) -> Option<u64> {
         let bytes = self.lock();
         let from = own.end();
@@ -353,7 +358,7 @@ impl Assembly {
         Some(to)
     }
 
-    /// Whoever brought these bytes writes no more.
+    /// Notes that a segment has ended, and nothing more is written to it.
     pub(crate) fn end(&self, ended: &Arc<Stretch>) {
         let mut bytes = self.lock();
         let before = bytes.stretches.len();
@@ -368,8 +373,8 @@ impl Assembly {
         }
     }
 
-    /// Which of the item's URLs have brought some of it in this run, and how many bytes that no
-    /// other one has, the most first.
+    /// Returns which of the item's URLs have delivered some of the part in this run, each with the
+    /// number of bytes that it alone delivered, the highest number first.
     pub(crate) fn sources(&self) -> Vec<(usize, u64)> {
         let bytes = self.lock();
         let mut sources: Vec<_> = bytes
@@ -381,8 +386,8 @@ impl Assembly {
         sources
     }
 
-    /// Of all that is here, only what this one of the item's URLs has brought is gone on with.
-    /// Nobody writes to it now, and whoever has asked for a share of it brings nothing.
+    /// Keeps only those bytes on disk that this one of the item's URLs alone has delivered. Called
+    /// when nobody writes to the part; segments that were requested deliver nothing any more.
     pub(crate) fn keep_only(&self, source: usize) {
         let mut bytes = self.lock();
         bytes.here = bytes.only_from(source);
@@ -392,7 +397,7 @@ impl Assembly {
         }
     }
 
-    /// Tells this one when bytes are to come.
+    /// Sets who is told when bytes are about to come, if that was not set before.
     pub(super) fn is_recorded_by(&self, recorder: &Recorder) {
         let _ = self.told.0.set(Arc::clone(recorder));
     }
@@ -404,14 +409,14 @@ impl Assembly {
         }
     }
 
-    /// Whether nobody writes to it, or will: whoever waits for a response to its share has nothing
-    /// left to bring once all is here.
+    /// Returns whether nobody writes to the part, or will. A segment that still waits for its
+    /// response does not count: once all bytes are on disk, it has nothing left to deliver.
     pub(crate) fn is_settled(&self) -> bool {
         let bytes = self.lock();
         !bytes.stretches.iter().any(|stretch| stretch.has_response())
     }
 
-    /// Waits until nobody writes to it any more, but no longer than this.
+    /// Waits until nobody writes to it any more, but not beyond `until`.
     pub(crate) fn wait_until_idle(&self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now());
         // In both cases what has been written by now is what counts.
@@ -420,7 +425,7 @@ impl Assembly {
             .wait_timeout_while(self.lock(), left, |bytes| !bytes.stretches.is_empty());
     }
 
-    /// Opens its file to write from a byte on; makes it if nobody has.
+    /// Opens its file to write from byte `at` on, and creates it if nobody has.
     pub(crate) fn open(&self, storage: &Storage, at: u64) -> io::Result<Box<dyn PartFile>> {
         let mut bytes = self.lock();
         if !bytes.is_made {

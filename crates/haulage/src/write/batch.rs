@@ -55,12 +55,12 @@ impl Batch {
         }
     }
 
-    /// How many bytes it has.
+    /// Returns how many bytes the batch contains.
     pub(super) fn length(&self) -> usize {
         self.length
     }
 
-    /// How many bytes of memory it holds.
+    /// Returns how many bytes of memory the batch occupies.
     pub(super) fn held(&self) -> usize {
         let held = self.pieces.iter().map(|piece| match piece {
             Piece::Shared(bytes) => bytes.len(),
@@ -69,7 +69,7 @@ impl Batch {
         held.sum()
     }
 
-    /// All of them, in order.
+    /// Returns all of its bytes as slices, in order.
     pub(super) fn slices(&self) -> SmallVec<[IoSlice<'_>; 4]> {
         let slices = self.pieces.iter().map(|piece| match piece {
             Piece::Shared(bytes) => IoSlice::new(bytes),

@@ -26,8 +26,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// A body of whose bytes this is asked; it goes into a part of its own, or to its place in
-    /// another.
+    /// Creates a body, with `content` if anything is asked of its bytes besides saving them. It
+    /// goes to a part of its own, or to its place in one that others write to.
     pub(super) fn new(content: Option<Box<Content>>, place: Option<Place>) -> Self {
         Self {
             content,
@@ -78,7 +78,7 @@ impl Body {
         Ok(())
     }
 
-    /// Tells those who share the part that so many bytes more have been written.
+    /// Tells those who share the part that `bytes` more bytes have been written.
     fn tell(&self, bytes: u64) {
         if let Some(place) = &self.place {
             place.stretch.wrote(bytes);
@@ -98,7 +98,7 @@ impl Body {
         }
     }
 
-    /// Takes what a socket has for it: for a body as above.
+    /// Takes what a socket has for the body, under the same conditions as [`take`](Self::take).
     pub(super) fn draw(&mut self, order: draw::Order) -> io::Result<()> {
         let Some(file) = &mut self.file else {
             order.refuse();
@@ -111,8 +111,8 @@ impl Body {
         result
     }
 
-    /// These were all: closes the file, if it is what it should be, with the length that its
-    /// response promised and the one that its row says.
+    /// Verifies the body after its last byte, and closes its file. The lengths are the one that the
+    /// response promised and the one that the row requires. Fails if the file is not as expected.
     pub(super) fn finish(
         &mut self,
         (promised, size): (Option<u64>, Option<u64>),
@@ -134,7 +134,8 @@ impl Body {
         Ok(verified)
     }
 
-    /// The framing comes first: of a body that was cut short, nothing else needs to be right.
+    /// Verifies a body that has a part of its own. The framing is checked first: of a body that was
+    /// cut short, nothing else needs to be right.
     fn verify(&mut self, promised: Option<u64>, size: Option<u64>) -> Result<Verified, Error> {
         verify::length(self.received, promised)?;
         let Hashed { hashes, expected } = match self.content.take() {
@@ -150,8 +151,8 @@ impl Body {
         verify::verify(arrived, promised, &expected)
     }
 
-    /// The same for a part that others have written to as well. Its bytes have gone by in order
-    /// only where one body has brought them all.
+    /// Verifies a part that other responses may have written to as well. Its bytes were hashed in
+    /// order only if one response has delivered them all; otherwise the file is read once more.
     fn verify_assembly(
         &mut self,
         assembly: &Assembly,
@@ -183,12 +184,12 @@ impl Body {
         verify::verify(arrived, Some(total), &expected).map_err(Trouble::Body)
     }
 
-    /// Whether the part is one with which others can go on.
+    /// Returns whether others can write to the part, or resume it.
     pub(super) fn is_shared(&self) -> bool {
         self.place.is_some()
     }
 
-    /// Lets go of the file, whatever is in it.
+    /// Drops the file, whatever is in it, and ends the segment.
     pub(super) fn give_up(&mut self) {
         self.file = None;
         if let Some(place) = self.place.take() {
@@ -196,7 +197,8 @@ impl Body {
         }
     }
 
-    /// Lets go of the file, with which others may go on.
+    /// Closes the file, which others may resume. If that fails, all progress of the segment is
+    /// discarded.
     pub(super) fn keep(&mut self) {
         let closed = self.file.take().map(PartFile::close);
         if let Some(place) = &self.place

@@ -53,7 +53,7 @@ impl Budget {
         })
     }
 
-    /// Returns the bytes of all of it.
+    /// Returns the size of the budget in bytes.
     pub(crate) fn most(&self) -> u64 {
         self.most
     }
@@ -102,7 +102,7 @@ impl Budget {
         }
     }
 
-    /// Returns how many bytes a file begins with.
+    /// Returns how many bytes are reserved first for a file of this length; `None` is unknown.
     fn bytes_for(&self, length: Option<u64>) -> Result<u64, Error> {
         let bytes = length.unwrap_or(self.most / UNKNOWN).max(1);
         self.check(bytes)?;
@@ -153,7 +153,7 @@ impl Reservation {
     }
 }
 
-/// `None` never comes: the semaphores are not closed.
+/// Waits for permits. Never returns `None`, since the semaphores are not closed.
 async fn acquire(of: &Arc<Semaphore>, permits: u32) -> Option<OwnedSemaphorePermit> {
     Arc::clone(of).acquire_many_owned(permits).await.ok()
 }
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns what a future has come to by now.
+    /// Returns the result of a future if it is ready at once; `None` if it is pending.
     fn now<T>(future: impl Future<Output = T>) -> Option<T> {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(ready) => Some(ready),

@@ -26,12 +26,13 @@ enum Way {
 }
 
 impl Carrier {
-    /// For what comes as it is, or has to be decrypted first.
+    /// Creates a carrier for bytes that are saved as they come or, with a TLS session, are
+    /// decrypted first.
     pub(super) fn new(session: Option<Box<ClientConnection>>) -> Self {
         Self(session.map_or_else(Way::pipe, Way::Records))
     }
 
-    /// Takes some bytes, at most so many; 0 at the end.
+    /// Takes at most `most` bytes, and returns how many; 0 at the end.
     pub(super) fn take(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
         if let Way::Pipe { into, .. } = &self.0 {
             match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
@@ -101,8 +102,8 @@ impl Way {
     }
 }
 
-/// Receives until a record's bytes are there, and says how many; 0 after the farewell (RFC 8446
-/// §6.1).
+/// Receives until the bytes of a record are decrypted, and returns how many; 0 after the close
+/// notification of TLS (RFC 8446 §6.1).
 ///
 /// # Errors
 /// Of kind `UnexpectedEof` when the connection ends without one.

@@ -38,7 +38,7 @@ pub(crate) struct Saving {
 }
 
 impl Saving {
-    /// What it may replace without a look.
+    /// Returns what a file may replace without a comparison.
     pub(super) fn replaces(&self) -> Replace {
         match self.existing {
             Existing::Refresh | Existing::Overwrite => Replace::Files,
@@ -135,8 +135,8 @@ pub(super) fn name_after_comparing(
     Err(no_name_left(&both))
 }
 
-/// Gives a part this name, if nothing stands there or what does can be replaced. `false` where both
-/// are to stay: what stands there differs, or does not stay the same while it is compared.
+/// Gives a part this name, if nothing has it, or if what does may be replaced. Returns `false` if
+/// both are to stay: the existing file differs, or changes while it is compared.
 fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool, Error> {
     for _ in 0..TRIES {
         match storage.destination.commit(part, target, Replace::Never) {
@@ -186,7 +186,7 @@ fn is_taken(error: &io::Error) -> bool {
     )
 }
 
-/// Why a part did not get its name.
+/// Returns the error for a part that could not be given its final name.
 fn unnamed(target: &TargetName, cause: io::Error) -> Error {
     let target = target.as_str();
     let exists = |what: String| Error::new(ErrorKind::Exists, what);
@@ -203,7 +203,7 @@ fn unnamed(target: &TargetName, cause: io::Error) -> Error {
     }
 }
 
-/// Says why a part could not be compared with what stands at its name.
+/// Returns the error for a part that could not be compared with the existing file at its name.
 fn uncompared(target: &TargetName, cause: io::Error) -> Error {
     let target = target.as_str();
     if is_taken(&cause) {
@@ -213,7 +213,7 @@ fn uncompared(target: &TargetName, cause: io::Error) -> Error {
     Error::disk(&format!("cannot compare the new file with {target}"), cause)
 }
 
-/// Says that there is no free name for a part.
+/// Returns the error for a part for which there is no free name.
 fn no_name_left(there: &str) -> Error {
     Error::new(
         ErrorKind::Exists,
@@ -223,7 +223,7 @@ fn no_name_left(there: &str) -> Error {
     )
 }
 
-/// Says that another tool may still be writing to the file at a part's name.
+/// Returns the error for a name at whose file another tool may still be writing.
 fn unfinished(target: &TargetName, marker: &str) -> Error {
     let target = target.as_str();
     Error::new(

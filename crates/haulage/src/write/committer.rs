@@ -138,7 +138,8 @@ impl Committer {
         }
     }
 
-    /// Whether nothing is in flight.
+    /// Sets whether nothing is in flight. Then no other part can join a group, and those that wait
+    /// get their names at once.
     pub(crate) fn set_quiet(&self, quiet: bool) {
         // Most of the time nothing has changed: that costs no more than a look.
         if self.0.is_quiet() == quiet {
@@ -176,8 +177,8 @@ impl Shared {
         }
     }
 
-    /// Returns the next group, which gathers for this time at most; `None` when the thread ends,
-    /// since there will be no more, or has been none for a while.
+    /// Returns the next group, which is gathered for at most `time`; `None` when the thread ends,
+    /// since there will be no more parts, or have been none for a while.
     fn gather(&self, time: Duration) -> Option<Vec<Whole>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
@@ -200,7 +201,7 @@ impl Shared {
         Some(std::mem::take(&mut state.waiting))
     }
 
-    /// Whether others are likely to join a group soon.
+    /// Returns whether to wait longer for parts that may join the group.
     fn goes_on_gathering(&self, state: &State) -> bool {
         self.durability.get() == Durability::Batch
             && state.waiting.len() < GROUP
@@ -208,7 +209,7 @@ impl Shared {
             && !state.closed
     }
 
-    /// Syncs a group and names it; how long the sync took.
+    /// Syncs a group and names it. Returns how long the sync took.
     fn commit(self: &Arc<Self>, group: Vec<Whole>) -> Duration {
         let began = Instant::now();
         let synced = self.sync(&group);

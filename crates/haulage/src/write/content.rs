@@ -88,7 +88,8 @@ impl Content {
         }
     }
 
-    /// What the bytes of a file hash to that did not go by in order, and what they should.
+    /// Reads a file whose bytes were not hashed as they came, and returns its hashes and the
+    /// expected ones.
     pub(super) fn of_file(self, file: &mut dyn Read) -> io::Result<Hashed> {
         let mut buffer = vec![0; READ].into_boxed_slice();
         let mut hashes = self.file.hashes.anew();
@@ -107,7 +108,8 @@ impl Content {
         }
     }
 
-    /// The body is whole: what the file's bytes hash to, and what they should.
+    /// Returns the hashes of the file and the expected ones, after the last byte of the body. Fails
+    /// if a coding ends too early.
     pub(super) fn end(self) -> Result<Hashed, Error> {
         if let Some(decoder) = self.decoder {
             decoder.end()?;

@@ -54,8 +54,9 @@ impl Decoder {
         pass(&mut self.stages, bytes, most, save)
     }
 
-    /// Says whether what was received is whole. Servers call nothing at all gzip, too; but where
-    /// the coding alone can tell the end of the file, nothing at all is a connection that broke.
+    /// Checks that what was received is complete. Servers also label an empty body as gzip, so that
+    /// one is accepted; but where only the coding can tell the end of the file, an empty body means
+    /// that the connection broke.
     pub(crate) fn end(&self) -> Result<(), Error> {
         let Some(stage) = self.stages.iter().find(|stage| !stage.is_whole()) else {
             return Ok(());
@@ -175,7 +176,8 @@ impl Stage {
         self.at == At::End
     }
 
-    /// Reads some of the bytes and writes into the buffer: how many of each.
+    /// Reads some of the bytes and writes into the buffer. Returns how many it read, and how many
+    /// it wrote.
     fn step(&mut self, bytes: &[u8]) -> Result<(usize, usize), Error> {
         if bytes.is_empty() && self.at != At::Within {
             return Ok((0, 0));
@@ -200,9 +202,9 @@ impl Stage {
     }
 }
 
-/// Whether data begins as a zlib wrapper does (RFC 1950 §2.2): a window of at most 32 KiB, and a
-/// check on both bytes. Without the wrapper they would be those of a stored block whose padding is
-/// not zero, which nobody writes.
+/// Returns whether data begins like a zlib wrapper (RFC 1950 §2.2): a window of at most 32 KiB, and
+/// a check on both bytes. Without the wrapper they would be those of a stored block whose padding
+/// is not zero, which nobody writes.
 fn is_zlib(first: u8, second: u8) -> bool {
     let method_is_deflate = first & 0x0f == 8 && first >> 4 <= 7;
     method_is_deflate && u16::from_be_bytes([first, second]).is_multiple_of(31)
@@ -310,7 +312,7 @@ fn bomb(layer: Layer) -> Error {
     failure(layer, &what)
 }
 
-/// A failure that comes of a coding: `what` fits after its name.
+/// Returns the error of a coding. `what` says what is wrong, in words that follow its name.
 fn failure(layer: Layer, what: &str) -> Error {
     let name = layer.coding.name();
     match layer.level {
@@ -334,7 +336,7 @@ mod tests {
 
     const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
-    /// These codings of the content.
+    /// Returns these codings as layers of the content.
     fn layers(codings: &[Coding]) -> Vec<Layer> {
         let level = Level::Content;
         let layer = |coding: &Coding| Layer {
@@ -365,8 +367,8 @@ mod tests {
         }
     }
 
-    /// Undoes codings of a body that comes in pieces of this size; what it was, and the most that
-    /// came at once.
+    /// Decodes a body that comes in pieces of `piece` bytes. Returns the decoded bytes, and the
+    /// most that came at once.
     fn decode(codings: &[Coding], body: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Error> {
         let mut decoder = Decoder::new(&layers(codings))?;
         let (mut all, mut most) = (Vec::new(), 0);
@@ -382,7 +384,7 @@ mod tests {
         Ok((all, most))
     }
 
-    /// Text that compresses as text does.
+    /// Returns text that compresses about as well as text usually does.
     fn text() -> Vec<u8> {
         let lines = (0..30_000_u64).map(|line| {
             let number = line.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;

@@ -154,13 +154,15 @@ impl Directory {
         }
     }
 
-    /// The folder of a run that has ended.
+    /// Opens the folder of a run that has ended. Fails with `NotFound` when it is gone, or when the
+    /// run has not ended.
     fn folder_of(&self, run: &str) -> io::Result<OwnedFd> {
         let folder = self.space.open_left(run);
         folder.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// A handle of a folder below the destination, made when missing. Links are not followed.
+    /// Returns a handle of a folder below the destination, which is created when missing. Links are
+    /// not followed.
     fn folder(&self, relative: &str) -> io::Result<Arc<OwnedFd>> {
         let known = |folders: &HashMap<Box<str>, Arc<OwnedFd>>| folders.get(relative).cloned();
         let folders = || lock(&self.folders);
@@ -194,7 +196,7 @@ impl Directory {
         }
     }
 
-    /// A file of a part, from where it stands.
+    /// Returns a part whose file is open, to be written from its present position on.
     fn open_file(&self, file: OwnedFd) -> OpenPart {
         OpenPart {
             file,

@@ -31,8 +31,8 @@ enum Broken {
     File(io::Error),
 }
 
-/// An order for at most so many bytes, and how many were taken. What the socket has to say is an
-/// error there; what the disk has to say, its part knows.
+/// Returns an order for at most `most` bytes, and the receiver of how many were taken. It receives
+/// the errors of the socket; those of the disk are reported by the part.
 pub(super) fn order(socket: TcpStream, most: usize) -> (Order, oneshot::Receiver<io::Result<u64>>) {
     let (tell, told) = oneshot::channel();
     let order = Order { socket, most, tell };
@@ -40,7 +40,8 @@ pub(super) fn order(socket: TcpStream, most: usize) -> (Order, oneshot::Receiver
 }
 
 impl Order {
-    /// Does it. Where a part is shared, no more are taken than its stretch has left.
+    /// Takes the bytes, and tells how many. Where a part is shared, no more are taken than its
+    /// segment has left.
     ///
     /// # Errors
     /// What the disk says.
@@ -104,7 +105,7 @@ impl Order {
         })
     }
 
-    /// It cannot be done: the part has failed already, and says why itself.
+    /// Refuses the order, since the part has failed already: it reports why.
     pub(super) fn refuse(self) {
         drop(self.tell);
     }
@@ -140,7 +141,7 @@ mod tests {
         }
     }
 
-    /// Two ends of a connection; the first one does not block.
+    /// Returns the two ends of a connection, the first of which does not block.
     fn ends() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

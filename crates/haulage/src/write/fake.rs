@@ -73,24 +73,25 @@ struct State {
 }
 
 impl FakeDisk {
-    /// From now on this operation fails.
+    /// Makes this operation fail from now on.
     pub(crate) fn fail(&self, operation: Operation, error_number: i32) {
         self.lock().failing.insert(operation, error_number);
     }
 
-    /// One operation fails, after so many others.
+    /// Makes one operation fail, after this many others.
     pub(crate) fn fail_after(&self, others: usize, error_number: i32) {
         self.lock().failing_once = Some((others, error_number));
     }
 
-    /// Nothing fails any more; whether something that was to fail once has not.
+    /// Lets all operations succeed again. Returns whether a failure that was to happen once has not
+    /// happened.
     pub(crate) fn heal(&self) -> bool {
         let mut state = self.lock();
         state.failing.clear();
         state.failing_once.take().is_some()
     }
 
-    /// What happens in the middle of each sync.
+    /// Sets what happens in the middle of each sync.
     pub(crate) fn while_syncing(&self, happens: impl Fn() + Send + 'static) {
         self.lock().while_syncing = Some(Box::new(happens));
     }
@@ -103,12 +104,12 @@ impl FakeDisk {
         self.lock().files.clone()
     }
 
-    /// From now on a write takes at most so many bytes.
+    /// Limits each write from now on to this many bytes.
     pub(crate) fn write_at_most(&self, bytes: usize) {
         self.lock().short_writes = Some(bytes);
     }
 
-    /// From now on a file is gone just when it is to be read.
+    /// Makes files vanish from now on at the moment in which they are to be read.
     pub(crate) fn let_files_vanish(&self) {
         self.lock().vanishing = true;
     }
@@ -154,7 +155,7 @@ impl FakeDisk {
         self.lock().files.get(name).cloned()
     }
 
-    /// How many parts there are.
+    /// Returns how many parts there are.
     pub(crate) fn parts(&self) -> usize {
         self.lock().parts.len()
     }
@@ -193,7 +194,8 @@ impl State {
 }
 
 impl State {
-    /// A sync that fails has lost what it could not write, and the next one knows nothing of that.
+    /// Decides whether a sync may succeed. One that fails loses what was not synced before, and a
+    /// later one does not know of that, as with real disks.
     fn may_sync(&mut self) -> io::Result<()> {
         let synced = self.may(Operation::Sync);
         if synced.is_err() {
@@ -418,7 +420,7 @@ impl Destination for FakeDisk {
     fn close(&self, _nothing_is_needed: bool) {}
 }
 
-/// Files here have no numbers: their bytes tell them apart.
+/// Returns what identifies a file here: where its bytes are in memory, since files have no numbers.
 fn seen(bytes: &[u8]) -> Seen {
     Seen {
         device: 0,
@@ -428,7 +430,7 @@ fn seen(bytes: &[u8]) -> Seen {
     }
 }
 
-/// Writes bytes into a file, from there on.
+/// Writes bytes into a file, from `at` on.
 pub(crate) fn put(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     let end = at + bytes.len();
     file.resize(file.len().max(end), 0);

@@ -39,7 +39,8 @@ pub(super) struct Told {
     socket: TcpStream,
 }
 
-/// A flow as an order, and how one hears of it.
+/// Returns a flow as an order, and the receiver of its result. Fails if its socket cannot be
+/// prepared.
 pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, Told), Broken> {
     let socket = &flow.wire.socket;
     socket.set_nonblocking(false).map_err(Broken::Socket)?;
@@ -54,8 +55,8 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 }
 
 impl Order {
-    /// Does it, and tells; how many bytes have come to the file. Where that is shared, no more are
-    /// taken than have their place there.
+    /// Moves the bytes and reports the result. Returns how many bytes have come to the file. Where
+    /// that is shared, no more are taken than have their place there.
     pub(super) fn run(self, file: &dyn PartFile, place: Option<&Place>) -> u64 {
         let flow = self.flow;
         let mut moved = 0;
@@ -85,14 +86,14 @@ impl Order {
         moved
     }
 
-    /// It cannot be done: the part has failed already, and says why itself.
+    /// Refuses the order, since the part has failed already: it reports why.
     pub(super) fn refuse(self) {
         drop(self.tell);
     }
 }
 
 impl Told {
-    /// What came of it.
+    /// Waits for the result of the flow.
     pub(super) async fn result(&mut self) -> Result<(), Broken> {
         let told = (&mut self.result).await;
         told.unwrap_or_else(|_| Err(Broken::File(std::io::ErrorKind::Other.into())))

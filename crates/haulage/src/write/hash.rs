@@ -20,7 +20,8 @@ enum Hash {
 }
 
 impl Hashes {
-    /// Those that are to be reported of every file, and those that a checksum is held against.
+    /// Creates hashes by the algorithms that are to be reported of every file, and those of its
+    /// expected checksums.
     pub(crate) fn new<'a>(
         reported: &[Algorithm],
         expected: impl IntoIterator<Item = &'a Checksum>,
@@ -32,12 +33,12 @@ impl Hashes {
         Self(algorithms.into_iter().map(Hash::new).collect())
     }
 
-    /// The same algorithms, which have seen nothing yet.
+    /// Creates hashes by the same algorithms that have seen no bytes yet.
     pub(crate) fn anew(&self) -> Self {
         Self(self.algorithms().map(Hash::new).collect())
     }
 
-    /// By which algorithms.
+    /// Returns the algorithms of the hashes.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.0.iter().map(Hash::algorithm)
     }
@@ -53,7 +54,7 @@ impl Hashes {
         }
     }
 
-    /// What they came to.
+    /// Returns the checksums of all bytes that were taken.
     pub(crate) fn finish(self) -> Vec<Checksum> {
         self.0.into_iter().map(Hash::finish).collect()
     }

@@ -100,8 +100,8 @@ impl Memory {
         }
     }
 
-    /// Returns how many bytes are expected of so many of a response. Where that is a guess, it is
-    /// no reason to refuse the file.
+    /// Returns how many bytes of a file are expected from `bytes` of its response. Where that is a
+    /// guess, it is no reason to refuse the file.
     fn scaled(&self, bytes: u64, scale: u64) -> u64 {
         match scale {
             0 | 1 => bytes,
@@ -197,7 +197,8 @@ impl KeptParts for Memory {
         Ok(Box::new(Reader { bytes, at: 0 }))
     }
 
-    /// Nothing here survives a power cut, and nothing is recorded as if it did.
+    /// Does nothing but check that the part exists. Nothing in memory survives a power cut, and
+    /// nothing is recorded as if it did.
     fn sync(&self, part: u64) -> io::Result<()> {
         self.bytes(part).map(drop)
     }

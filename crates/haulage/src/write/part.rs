@@ -126,7 +126,7 @@ impl Part {
         }
     }
 
-    /// Whether anything was done with it, and nothing that ends it.
+    /// Returns whether steps have been pushed, but none that ends the part.
     pub(super) fn is_open(&self) -> bool {
         let queue = self.lock();
         queue.begun && !queue.ended
@@ -190,7 +190,8 @@ impl Part {
         }
     }
 
-    /// The same as [`push`](Self::push) for a part that is idle, and for a step that takes long.
+    /// Does the same as [`push`](Self::push), for a part that is idle and a step that takes long:
+    /// it has a thread of its own.
     pub(super) fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
         let mut queue = self.lock();
         queue.steps.push(step);
@@ -220,7 +221,7 @@ impl Part {
         }
     }
 
-    /// Whether something has been pushed that ends it.
+    /// Returns whether a step that ends the part has been pushed.
     pub(super) fn has_ended(&self) -> bool {
         self.lock().ended
     }
@@ -229,7 +230,7 @@ impl Part {
         file.body.write(batch, &self.storage, self.number, at_once)
     }
 
-    /// Writes the last of its bytes, and sees whether it is all that it should be.
+    /// Writes the last of its bytes, and verifies the file.
     fn finish(&self, file: &mut File, batch: &Batch, saving: &Saving) -> Result<Verified, Error> {
         let what = || format!("cannot write {}", saving.target.as_str());
         if file.failed {

@@ -14,8 +14,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// How many of so many bytes, of which the first would stand at `at`, have their place here. Of
-    /// what follows them none has.
+    /// Returns how many of `bytes` bytes, the first of which is for offset `at`, may be written
+    /// here. If that is fewer, none of the bytes that follow may be written either.
     pub(super) fn takes(&self, at: u64, bytes: u64) -> u64 {
         let mut end = self.stretch.end();
         while end < at + bytes {
@@ -27,7 +27,7 @@ impl Place {
         bytes
     }
 
-    /// Whether there is something left to write.
+    /// Returns whether there is anything left to write.
     pub(crate) fn takes_more(&self) -> bool {
         self.stretch.left() > 0 || self.assembly.goes_on(&self.stretch).is_some()
     }

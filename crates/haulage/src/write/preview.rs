@@ -18,8 +18,11 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
+    /// Opens the destination to look at it, without creating it if it is missing.
+    ///
     /// # Errors
-    /// Of kind `disk`, when something else stands where the folder should.
+    /// Of kind `disk`, when something else stands where the folder should, or when it cannot be
+    /// read.
     pub(crate) fn of(path: &Path) -> Result<Self, Error> {
         let failed = |cause: io::Error| {
             let shown = path.display();
@@ -52,7 +55,8 @@ impl Lookup for Preview {
         self.was_empty
     }
 
-    /// To try it out would be to write: this is what Linux's own file systems take.
+    /// Returns the names that Linux's own file systems accept. To find out what this one accepts
+    /// would mean to write to it.
     fn accepted_names(&self) -> Accepted {
         Accepted::EVERYTHING
     }

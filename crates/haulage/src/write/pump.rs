@@ -49,8 +49,8 @@ pub(crate) enum Broken {
     File(io::Error),
 }
 
-/// Moves all of it from `wire`, which blocks, and stands at the first byte. `moved` is told how
-/// many bytes have been, again and again, and may say that the disk is to take no more.
+/// Moves all bytes from `wire`, which blocks, and stands at the first byte. `moved` is told again
+/// and again how many bytes were moved, and may fail when the disk is to take no more.
 pub(super) fn run(
     wire: Wire,
     flow: &Flow<'_>,
@@ -109,7 +109,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Whether the next bytes are still to come.
+/// Returns whether a socket has no bytes to read at the moment.
 fn holds_nothing(socket: &TcpStream) -> bool {
     rustix::io::ioctl_fionread(socket).is_ok_and(|held| held == 0)
 }
@@ -137,7 +137,8 @@ impl Window {
         }
     }
 
-    /// Counts what has come after this wait.
+    /// Counts bytes that came after this wait. Returns whether they come fast enough, which is
+    /// checked each time the waits add up to the timeout, and `true` in between.
     fn is_fast_enough(&mut self, bytes: usize, waited: Duration) -> bool {
         self.bytes += bytes as u64;
         self.waited += waited;
@@ -167,7 +168,7 @@ mod tests {
         lowest: 1,
     };
 
-    /// A socket at whose other end this is sent, and what the other end does then.
+    /// Returns a socket whose other end sends these bytes and then calls `then`.
     fn socket(sent: Vec<u8>, then: impl FnOnce(TcpStream) + Send + 'static) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

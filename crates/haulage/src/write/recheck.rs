@@ -59,7 +59,8 @@ struct Work {
 }
 
 impl Rechecks {
-    /// Nothing yet. Once `stopping` is cancelled, what waits is given back at once.
+    /// Creates an empty queue. Once `stopping` is cancelled, waiting files are reported as stopped
+    /// at once.
     pub(crate) fn new(
         lookup: Arc<dyn Lookup>,
         pool: Arc<BlockingPool>,
@@ -74,7 +75,7 @@ impl Rechecks {
         })
     }
 
-    /// Hashes a file, when its turn comes.
+    /// Queues a file to be hashed.
     pub(crate) fn add(
         self: &Arc<Self>,
         target: TargetName,
@@ -127,7 +128,7 @@ impl Job for Rechecks {
 }
 
 impl Work {
-    /// Reads once, and tells when that was the end; how many bytes it brought.
+    /// Reads once, and tells when that was the end. Returns how many bytes it read.
     fn read_on(&mut self, stopping: bool) -> usize {
         let Some((mut file, mut hashes, length, done)) = self.open.take() else {
             return 0;
@@ -170,7 +171,8 @@ mod tests {
         Hashes::new(&[Algorithm::Crc32c], &[])
     }
 
-    /// Files on a disk, a pool with one thread, and what starts it.
+    /// Returns rechecks of files on a disk, their pool with one thread, and the sender that starts
+    /// that when it is dropped.
     fn bench(stopping: &CancellationToken) -> (Arc<Rechecks>, Arc<BlockingPool>, mpsc::Sender<()>) {
         let disk = FakeDisk::default();
         disk.put("large", vec![7; 3 * SLICE]);

@@ -26,8 +26,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// So many bytes are to stay free on the file system of a folder; 0 turns it off, and `None`
-    /// stands for what that file system can spare.
+    /// Creates a check that `least` bytes stay free on the file system of a folder; 0 disables it,
+    /// and `None` stands for what that file system can spare.
     pub(super) fn of(least: Option<u64>, folder: BorrowedFd<'_>) -> Self {
         let (least, step) = least_and_step(least, folder);
         Self {
@@ -38,7 +38,7 @@ impl Room {
         }
     }
 
-    /// The same, with another way to see how much is free.
+    /// Sets another function that tells how many bytes are free.
     #[cfg(test)]
     pub(super) fn seen_by(self, free: fn(BorrowedFd<'_>) -> Option<u64>) -> Self {
         Self { free, ..self }
@@ -56,7 +56,7 @@ impl Room {
         Ok(())
     }
 
-    /// Looks whether there is enough to begin with.
+    /// Checks that there is enough free space to begin.
     ///
     /// # Errors
     /// `StorageFull`, when there is not.
@@ -64,7 +64,7 @@ impl Room {
         self.ask(file, self.least(), self.least())
     }
 
-    /// Bytes were written: looks again, when they are many.
+    /// Counts bytes that were written, and checks the free space each time they are many.
     ///
     /// # Errors
     /// `StorageFull`, when what may be written until the next look would not leave enough.
@@ -81,7 +81,7 @@ impl Room {
         self.least.load(Ordering::Relaxed)
     }
 
-    /// Looks whether so many bytes are free, `wanted` of which are to stay so.
+    /// Checks that at least `least` bytes are free, `wanted` of which are to stay free.
     fn ask(&self, file: BorrowedFd<'_>, wanted: u64, least: u64) -> io::Result<()> {
         if wanted == 0 {
             return Ok(());
@@ -111,20 +111,20 @@ fn least_and_step(least: Option<u64>, folder: BorrowedFd<'_>) -> (u64, u64) {
     )
 }
 
-/// Bytes that are free for everybody; `None` where the file system does not say.
+/// Returns how many bytes are free for all users; `None` where the file system does not say.
 fn free(file: BorrowedFd<'_>) -> Option<u64> {
     let about = fstatvfs(file).ok().filter(|about| about.f_blocks > 0)?;
     Some(about.f_bavail.saturating_mul(about.f_frsize))
 }
 
-/// The bytes of a file system as a whole; `None` where it does not say.
+/// Returns the size of a file system in bytes; `None` where it does not say.
 fn size(file: BorrowedFd<'_>) -> Option<u64> {
     let about = fstatvfs(file).ok().filter(|about| about.f_blocks > 0)?;
     Some(about.f_blocks.saturating_mul(about.f_frsize))
 }
 
-/// What is to stay free of a file system of this size: [`RunOptions::DEFAULT_MIN_FREE`], or a
-/// fiftieth of it if that is less.
+/// Returns how many bytes are to stay free on a file system of this size:
+/// [`RunOptions::DEFAULT_MIN_FREE`], or a fiftieth of the size if that is less.
 fn spare(size: Option<u64>) -> u64 {
     let share = size.map_or(u64::MAX, |size| size / 50);
     share.min(RunOptions::DEFAULT_MIN_FREE)

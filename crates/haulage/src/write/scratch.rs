@@ -47,7 +47,7 @@ pub(crate) trait LastingParts {
     /// Sets numbers of this run's parts aside for parts that come from elsewhere, and returns the
     /// first. Called before anything is written.
     fn reserve(&self, count: u64) -> u64;
-    /// Says which parts are to stay when the run is over: a later run may resume them.
+    /// Sets which parts are kept when the run is over: a later run may resume them.
     fn retain(&self, parts: Vec<u64>);
     /// Does what [`adopt`](Self::adopt) does with the parts that another run has left in its own
     /// folder.
@@ -75,7 +75,7 @@ pub(crate) trait PartFile: Send {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
-    /// So many bytes have been written to its descriptor.
+    /// Notes that bytes have been written to its descriptor, as many as are given.
     fn flowed(&self, _bytes: u64) -> io::Result<()> {
         Ok(())
     }

@@ -70,13 +70,13 @@ impl Stretch {
         }
     }
 
-    /// The same, of all that another one had left, which crawls.
+    /// Marks it as taking over all that another segment had left, which is very slow.
     pub(super) fn that_takes_over(mut self) -> Self {
         self.takes_over = true;
         self
     }
 
-    /// Marks it as a share, which ends where another one begins.
+    /// Marks it as a segment that was requested as a range: it ends where another one begins.
     pub(super) fn that_is_a_range(mut self) -> Self {
         self.is_range = true;
         self
@@ -98,32 +98,33 @@ impl Stretch {
         self.end.load(Ordering::Acquire)
     }
 
-    /// What has been written.
+    /// Returns the range of bytes that has been written.
     pub(crate) fn written(&self) -> Range<u64> {
         self.start..self.at.load(Ordering::Acquire)
     }
 
-    /// So many bytes more have been written.
+    /// Notes that `bytes` more bytes have been written.
     pub(crate) fn wrote(&self, bytes: u64) {
         self.at.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// How many are still to be written.
+    /// Returns how many bytes are still to be written.
     pub(crate) fn left(&self) -> u64 {
         self.end().saturating_sub(self.at.load(Ordering::Acquire))
     }
 
-    /// What is still to be written.
+    /// Returns the range of bytes that is still to be written.
     pub(super) fn rest(&self) -> Range<u64> {
         self.at.load(Ordering::Acquire)..self.end()
     }
 
-    /// From there on others bring it: it stops soon after. What both bring is the same.
+    /// Moves its end back to `end`, unless it is there or before: others deliver what follows. The
+    /// segment stops soon after; what both deliver is the same.
     pub(super) fn stop_at(&self, end: u64) {
         self.end.fetch_min(end, Ordering::AcqRel);
     }
 
-    /// There is a response for it.
+    /// Notes that there is a response for it.
     pub(super) fn answered(&self) {
         self.is_answered.store(true, Ordering::Release);
     }
@@ -132,7 +133,8 @@ impl Stretch {
         self.is_answered.load(Ordering::Acquire)
     }
 
-    /// What follows up to there nobody else brings: it does, as far as its response goes.
+    /// Moves its end forward to `end`, as far as its response goes, since nobody else delivers
+    /// these bytes. Does nothing if there is no response yet.
     pub(super) fn goes_on_to(&self, end: u64) {
         if self.has_response() {
             let most = self.most.load(Ordering::Acquire);
@@ -140,59 +142,63 @@ impl Stretch {
         }
     }
 
-    /// It stays as it is: what followed in its response is not kept.
+    /// Makes its present end final: what followed in its response is not kept.
     pub(super) fn ends_for_good(&self) {
         self.most.store(self.end(), Ordering::Release);
     }
 
-    /// Returns how many bytes are still of use, if others bring the end of its response.
+    /// Returns how many bytes are still to be written, if others deliver the end of its response;
+    /// `None` if nobody does.
     pub(crate) fn left_before_cut(&self) -> Option<u64> {
         (self.end() < self.most()).then(|| self.left())
     }
 
-    /// How far it may go on, if nobody else brings what follows.
+    /// Returns where it must end at the latest, even if nobody else delivers what follows.
     pub(super) fn most(&self) -> u64 {
         self.most.load(Ordering::Acquire)
     }
 
-    /// Whether somebody else who comes to it may bring it instead: nobody has begun to, and it is
-    /// not there to replace them.
+    /// Returns whether another response that reaches it may deliver it instead: it has no response
+    /// yet, and it does not take over from a slow one.
     pub(super) fn may_be_taken_back(&self) -> bool {
         !self.has_response() && !self.takes_over
     }
 
-    /// Its speed, once it has had this time to show that: connections begin slowly.
+    /// Returns its speed in bytes per second; `None` before `settles` has passed, since connections
+    /// begin slowly.
     pub(super) fn settled_speed(&self, settles: Duration) -> Option<f64> {
         (self.began.elapsed() >= settles).then(|| self.speed())
     }
 
-    /// Bytes per second, lately.
+    /// Returns its present speed in bytes per second; 0 before it is known.
     pub(crate) fn speed(&self) -> f64 {
         let mut pace = lock(&self.pace);
         pace.look(self.written().end, Instant::now());
         pace.speed.unwrap_or(0.0)
     }
 
-    /// Its bytes flow from now on: what it waits for is told.
+    /// Notes that its bytes flow to the file directly from now on, with all waits told to
+    /// [`waited`](Self::waited).
     pub(super) fn flows(&self) {
         let _ = self.flows_since.set(Instant::now());
     }
 
-    /// It has waited for its server.
+    /// Notes how long it has waited for its server.
     pub(super) fn waited(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.waited.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Whether it is this machine, not the server, that it waits for as a rule: others would bring
-    /// nothing more. Not known, and not so, of what does not flow.
+    /// Returns whether it mostly waits for this machine, not for the server, so that more
+    /// connections would not help. `false` if its bytes do not flow directly, since then it is not
+    /// known.
     pub(crate) fn is_held_up_here(&self) -> bool {
         let waited = Duration::from_nanos(self.waited.load(Ordering::Relaxed));
         let since = self.flows_since.get();
         since.is_some_and(|since| waited < since.elapsed() / 3)
     }
 
-    /// Nothing of it counts: what was written may not be there.
+    /// Discards all progress: what was written may not be on the disk.
     pub(super) fn void(&self) {
         self.at.store(self.start, Ordering::Release);
     }

@@ -63,8 +63,8 @@ impl Syncs {
         synced
     }
 
-    /// The same, with the next sync that somebody else asks for, if that is over before this time
-    /// has passed.
+    /// Does the same as [`all`](Self::all), together with others: waits up to `most` for the next
+    /// sync that somebody else asks for, and syncs itself only if none has ended by then.
     ///
     /// # Errors
     /// As [`all`](Self::all).
@@ -83,7 +83,7 @@ impl Syncs {
         self.all()
     }
 
-    /// Makes the bytes of these parts survive one. One that is a part no more has been synced
+    /// Makes the bytes of these parts survive a power cut. One that is no longer a part was synced
     /// before it got its name, or does not matter.
     ///
     /// # Errors

@@ -13,7 +13,8 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    /// As an error; `what` is the operation of the disk's, in words that fit before a colon.
+    /// Returns the trouble as an error. `what` names the operation of the disk, in words that can
+    /// precede a colon.
     pub(crate) fn on(self, what: &str) -> Error {
         match self {
             Self::Disk(cause) => Error::disk(what, cause),

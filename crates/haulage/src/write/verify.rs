@@ -20,14 +20,14 @@ pub(super) struct Arrived {
 pub(super) struct Verified(Arrived);
 
 impl Verified {
-    /// What the file is.
+    /// Returns what arrived.
     pub(super) fn into_inner(self) -> Arrived {
         self.0
     }
 }
 
-/// Compares what arrived with the length that the response promised, and with what it is to come
-/// to.
+/// Verifies what arrived: its length must be the one that the response promised, and its hashes the
+/// expected ones. Fails with `incomplete` or `checksum`.
 pub(super) fn verify(
     arrived: Arrived,
     promised: Option<u64>,
@@ -61,7 +61,8 @@ pub(super) fn verify(
     }
 }
 
-/// Compares what was received with the length that the response promised, if it did (RFC 9112 §8).
+/// Checks that as many bytes were received as the response promised, if it did (RFC 9112 §8). Fails
+/// with `incomplete`.
 pub(super) fn length(received: u64, promised: Option<u64>) -> Result<(), Error> {
     match promised {
         Some(promised) if promised != received => Err(Error::new(
@@ -72,7 +73,8 @@ pub(super) fn length(received: u64, promised: Option<u64>) -> Result<(), Error> 
     }
 }
 
-/// The first of the expected checksums that is another than the one found.
+/// Returns the first pair of a found checksum and an expected one that differ; `None` if all are as
+/// expected.
 pub(crate) fn differing<'a>(
     found: &'a [Checksum],
     expected: &'a [Checksum],

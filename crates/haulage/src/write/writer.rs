@@ -96,23 +96,25 @@ impl Writer {
         self.committer.set_quiet(true);
     }
 
-    /// Whether bytes of a file have gone where they cannot be taken back, so that it cannot be
-    /// begun again. True as soon as they were handed over.
+    /// Returns whether bytes of a file have been given away and cannot be taken back, so that it
+    /// cannot be restarted. This is so as soon as they are handed over.
     pub(crate) fn has_given_away(&self) -> bool {
         self.given_away.load(Ordering::Acquire)
     }
 
-    /// A new part, of whose bytes this is asked. Its file is created with its first bytes.
+    /// Creates a new part, with `content` if anything is asked of its bytes besides saving them.
+    /// Its file is created with its first bytes.
     pub(crate) fn part(&self, content: Option<Box<Content>>) -> PartWriter {
         self.open(self.next_number(), content, None)
     }
 
-    /// The number of a part that nobody has.
+    /// Returns the number of a part that does not exist yet; each call returns another one.
     pub(crate) fn next_number(&self) -> u64 {
         self.parts.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Brings bytes of a part that others may bring bytes of too, from one of its item's URLs.
+    /// Begins to write a segment of a part that others may write to as well, with bytes from one of
+    /// its item's URLs.
     pub(crate) fn bring(
         &self,
         range: Range<u64>,
@@ -127,7 +129,8 @@ impl Writer {
         self.open(assembly.number, content, Some(place))
     }
 
-    /// Brings a share of a part; `None` if nothing is left of it.
+    /// Begins to write a segment that was requested, now that there is a response for it; `None` if
+    /// nothing is left of it.
     pub(crate) fn bring_share(&self, share: Share) -> Option<PartWriter> {
         let assembly = Arc::clone(&share.assembly);
         let place = Place {
@@ -216,23 +219,24 @@ impl PartWriter {
         self.part.number()
     }
 
-    /// The bytes that it brings of a part that others may bring bytes of too.
+    /// Returns the segment that it writes of a shared part; `None` for a part of its own.
     pub(crate) fn stretch(&self) -> Option<Arc<Stretch>> {
         self.place.as_ref().map(|place| Arc::clone(&place.stretch))
     }
 
-    /// Where it brings them.
+    /// Returns its place in a shared part; `None` for a part of its own.
     pub(crate) fn place(&self) -> Option<Place> {
         self.place.clone()
     }
 
-    /// How many bytes its stretch still takes, if it has one.
+    /// Returns how many more bytes its segment takes; `None` for a part of its own.
     pub(crate) fn left(&self) -> Option<u64> {
         let stretch = &self.place.as_ref()?.stretch;
         Some(stretch.end().saturating_sub(stretch.start() + self.sent))
     }
 
-    /// Whether it takes any more bytes. When others have answers for what follows, it does not.
+    /// Returns whether it takes any more bytes. It does not when others have responses for what
+    /// follows.
     pub(crate) fn takes_more(&self) -> bool {
         self.place.as_ref().is_none_or(|place| {
             let at = place.stretch.start() + self.sent;
@@ -263,8 +267,8 @@ impl PartWriter {
         }
     }
 
-    /// A place for a body that is to flow to its file directly, where the disk can take one and not
-    /// too many do so already.
+    /// Returns a permit for a body that is to flow to its file directly; `None` if the disk cannot
+    /// do that, if the bytes are not saved as they come, or if too many bodies do so already.
     pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
         if !self.saved_as_it_is || !self.part.takes_direct_copies() {
             return None;
@@ -300,13 +304,13 @@ impl PartWriter {
         }
     }
 
-    /// Whether it can take bytes from a socket by itself.
+    /// Returns whether it can take bytes directly from a socket.
     pub(crate) fn draws(&self) -> bool {
         self.saved_as_it_is && self.part.takes_direct_copies() && self.given_away.is_none()
     }
 
-    /// Adds what a socket has, at most so many bytes, after what has been added so far; how many
-    /// there were. What the socket has to say is the inner error.
+    /// Adds what a socket has, at most `most` bytes, after what has been added so far. Returns how
+    /// many there were; the inner error is the one of the socket.
     ///
     /// # Errors
     /// What a write of this part met.
@@ -330,7 +334,7 @@ impl PartWriter {
         Ok(drawn)
     }
 
-    /// Says that these were all; `saving` is told what came of it.
+    /// Saves the part, of which all bytes have been added; `saving` is told the result.
     pub(crate) async fn commit(mut self, saving: Saving) {
         self.give_away();
         let (rest, permits) = self.take_pending().await;

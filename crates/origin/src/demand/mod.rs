@@ -14,7 +14,8 @@ use value::{Value, pairs, size};
 /// What still counts when a path has been asked for as often as it may misbehave.
 const HARMLESS: [&str; 5] = ["etag", "last_modified", "ranges", "chunked", "header"];
 
-/// What the path asks for, if it is one of ours; 400 and the reason if it makes no sense.
+/// Returns the script that the path asks for, or `None` if it is not one of ours. A path that makes
+/// no sense gives a script with the status 400 and the reason.
 pub(crate) fn script(request: &Request) -> Option<Script> {
     let rest = request.path().strip_prefix("/bytes/")?;
     // Whatever follows is a name for the client, and for counting.

@@ -13,7 +13,7 @@ use crate::script::Frames;
 #[derive(Debug)]
 pub(super) struct Value(Vec<u8>);
 
-/// The names and values of a query.
+/// Splits a query into names and values. Only the values are percent-decoded.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, Value)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| {
@@ -38,7 +38,7 @@ impl Value {
         number(&self.text())
     }
 
-    /// A number, or `endless`.
+    /// Reads a number, or `endless`, which gives `u64::MAX`.
     pub(super) fn count(&self) -> Result<u64, String> {
         match &*self.text() {
             "endless" => Ok(u64::MAX),
@@ -46,12 +46,12 @@ impl Value {
         }
     }
 
-    /// `1500`, `5M`, `5MiB`, `5MB`, or `end`.
+    /// Reads a size in bytes, like [`size`]: `1500`, `5M`, `5MiB`, `5MB`, or `end`.
     pub(super) fn size(&self) -> Result<u64, String> {
         size(&self.text())
     }
 
-    /// The same, or this if it says nothing.
+    /// Reads a size in bytes; an empty value gives `unsaid`.
     pub(super) fn size_or(&self, unsaid: u64) -> Result<u64, String> {
         if self.0.is_empty() {
             Ok(unsaid)
@@ -60,7 +60,7 @@ impl Value {
         }
     }
 
-    /// `100ms` or `2s`.
+    /// Reads a time: `100ms` or `2s`.
     pub(super) fn time(&self) -> Result<Duration, String> {
         let text = self.text();
         match split(&text) {
@@ -70,14 +70,15 @@ impl Value {
         }
     }
 
-    /// A status that ends a response.
+    /// Reads the status of a final response: any valid one except 1xx.
     pub(super) fn status(&self) -> Result<StatusCode, String> {
         let status = StatusCode::from_bytes(&self.0).ok();
         let status = status.filter(|status| !status.is_informational());
         status.ok_or_else(|| format!("`{}` is no status of a response", self.text()))
     }
 
-    /// `20`, or `102,20`: a status of 1xx, and how often.
+    /// Reads the status (1xx) of interim responses and how many to send, `102,20`, or only how
+    /// many, `20`, which gives the status 103.
     pub(super) fn early(&self) -> Result<(u16, u64), String> {
         let Some((status, number)) = self.split() else {
             return Ok((103, self.count()?));
@@ -88,7 +89,7 @@ impl Value {
         }
     }
 
-    /// `ping,1000`: which frames, and how many.
+    /// Reads a kind of frames, and how many to send: `ping,1000`.
     pub(super) fn frames(&self) -> Result<(Frames, u64), String> {
         let (name, number) = self.split().ok_or("how many frames? say ping,1000")?;
         let frames = match &*name.text() {
@@ -101,7 +102,8 @@ impl Value {
         Ok((frames, number.count()?))
     }
 
-    /// As RFC 9113 §7 calls it, or its number; nothing is `INTERNAL_ERROR`.
+    /// Reads an error code of HTTP/2, by its name in RFC 9113 §7 or by its number. An empty value
+    /// gives `INTERNAL_ERROR`.
     pub(super) fn reason(&self) -> Result<Reason, String> {
         let text = self.text();
         let known = (0..=13).map(Reason::from);
@@ -118,7 +120,7 @@ impl Value {
         }
     }
 
-    /// `Name: value`.
+    /// Reads a header, `Name: value`. The value is trimmed, and need not be text.
     pub(super) fn header(&self) -> Result<(String, Self), String> {
         let colon = self.0.iter().position(|byte| *byte == b':');
         let colon = colon.ok_or_else(|| format!("`{}` is no header", self.text()))?;
@@ -129,7 +131,8 @@ impl Value {
         ))
     }
 
-    /// A size, a comma, and something else.
+    /// Splits the value at its first comma into a size in bytes and the rest. Fails if there is no
+    /// comma or the size is invalid.
     pub(super) fn split_size(&self) -> Result<(u64, Self), String> {
         let (size, rest) = self
             .split()
@@ -144,7 +147,8 @@ impl Value {
     }
 }
 
-/// `1500`, `5M` or `5MiB` (powers of 1024), `5MB` (of 1000); `end` is beyond all.
+/// Reads a size in bytes: `1500`, `5M` or `5MiB` (powers of 1024), or `5MB` (powers of 1000). `end`
+/// gives `u64::MAX`, which is beyond the end of any body.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     if text == "end" {
         return Ok(u64::MAX);

@@ -18,23 +18,24 @@ pub(super) type Point = (f64, f64);
 /// A colour as `0xRRGGBB`.
 pub(super) type Colour = u32;
 
-/// The point `distance` from `centre` in the direction `degrees`, clockwise from straight up.
+/// Returns the point at this distance from `centre` in the direction `degrees`, clockwise from
+/// straight up.
 pub(super) fn polar(centre: Point, degrees: f64, distance: f64) -> Point {
     let (sin, cos) = degrees.to_radians().sin_cos();
     (centre.0 + distance * sin, centre.1 - distance * cos)
 }
 
-/// The direction from one point to another, as [`polar`] takes it.
+/// Returns the direction from one point to another, in degrees, as [`polar`] takes it.
 pub(super) fn bearing(from: Point, to: Point) -> f64 {
     (to.0 - from.0).atan2(from.1 - to.1).to_degrees()
 }
 
-/// Whether `point` is within `radius` of `centre`.
+/// Returns whether `point` is within `radius` of `centre`.
 pub(super) fn within(point: Point, centre: Point, radius: f64) -> bool {
     (point.0 - centre.0).hypot(point.1 - centre.1) <= radius
 }
 
-/// A figure given around the origin, moved to `centre`.
+/// Moves a figure that is given around the point (0, 0) to `centre`.
 pub(super) fn place(figure: &[Point], centre: Point) -> Vec<Point> {
     figure
         .iter()
@@ -55,7 +56,7 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A field of one colour, `width` by `height` in whatever unit suits the flag.
+    /// Creates a field of one colour. `width` and `height` are in whatever unit suits the flag.
     pub(super) fn new(width: f64, height: f64, field: Colour) -> Self {
         let columns = whole(HEIGHT as f64 * width / height) * SAMPLES;
         Self {
@@ -67,7 +68,7 @@ impl Canvas {
         }
     }
 
-    /// Horizontal bands from the top, each with its share of the height.
+    /// Creates a flag of horizontal bands, from the top down, each with its share of the height.
     pub(super) fn rows(width: f64, height: f64, bands: &[(f64, Colour)]) -> Self {
         let mut canvas = Self::new(width, height, 0);
         let unit = height / bands.iter().map(|band| band.0).sum::<f64>();
@@ -79,7 +80,7 @@ impl Canvas {
         canvas
     }
 
-    /// Vertical bands from the hoist, each with its share of the width.
+    /// Creates a flag of vertical bands, from the hoist (left), each with its share of the width.
     pub(super) fn columns(width: f64, height: f64, bands: &[(f64, Colour)]) -> Self {
         let mut canvas = Self::new(width, height, 0);
         let unit = width / bands.iter().map(|band| band.0).sum::<f64>();
@@ -91,12 +92,12 @@ impl Canvas {
         canvas
     }
 
-    /// The middle of the flag.
+    /// Returns the centre of the flag.
     pub(super) fn centre(&self) -> Point {
         (self.width / 2.0, self.height / 2.0)
     }
 
-    /// Colours every sample between the corners `low` and `high` that `inside` holds for.
+    /// Colours every sample between the corners `low` and `high` for which `inside` returns true.
     pub(super) fn paint(
         &mut self,
         (low, high): (Point, Point),
@@ -125,7 +126,7 @@ impl Canvas {
         }
     }
 
-    /// A rectangle by its top left corner and its size.
+    /// Paints a rectangle, given by its top left corner and its size.
     pub(super) fn rect(&mut self, (left, top): Point, (width, height): Point, colour: Colour) {
         let (right, bottom) = (left + width, top + height);
         self.paint(((left, top), (right, bottom)), colour, |(x, y)| {
@@ -133,26 +134,27 @@ impl Canvas {
         });
     }
 
-    /// A filled circle.
+    /// Paints a filled circle.
     pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {
         self.paint(around(centre, radius), colour, |p| {
             within(p, centre, radius)
         });
     }
 
-    /// What lies between two circles about one centre.
+    /// Paints the area between two circles with the same centre.
     pub(super) fn ring(&mut self, centre: Point, inner: f64, outer: f64, colour: Colour) {
         self.crescent((centre, outer), (centre, inner), colour);
     }
 
-    /// One disc less another, each a centre and a radius.
+    /// Paints a disc, except where another one overlaps it. Each is given as a centre and a radius.
     pub(super) fn crescent(&mut self, disc: (Point, f64), bite: (Point, f64), colour: Colour) {
         self.paint(around(disc.0, disc.1), colour, |p| {
             within(p, disc.0, disc.1) && !within(p, bite.0, bite.1)
         });
     }
 
-    /// A filled polygon. Where its outline crosses itself, all it winds around is filled.
+    /// Paints a filled polygon. If its outline crosses itself, all the area that it winds around is
+    /// filled.
     pub(super) fn polygon(&mut self, corners: &[Point], colour: Colour) {
         let bounds = corners.iter().fold(
             ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN)),
@@ -161,7 +163,7 @@ impl Canvas {
         self.paint(bounds, colour, |p| winding(corners, p) != 0);
     }
 
-    /// A straight line with square ends.
+    /// Paints a straight line with square ends.
     pub(super) fn line(&mut self, from: Point, to: Point, thickness: f64, colour: Colour) {
         let (along, half) = (bearing(from, to), thickness / 2.0);
         let corner = |end, side| polar(end, along + side, half);
@@ -174,7 +176,7 @@ impl Canvas {
         self.polygon(&corners, colour);
     }
 
-    /// Lines through all the points in turn, with round joints and ends.
+    /// Paints lines from each point to the next, with round joints and ends.
     pub(super) fn path(&mut self, points: &[Point], thickness: f64, colour: Colour) {
         for pair in points.windows(2) {
             self.line(pair[0], pair[1], thickness, colour);
@@ -184,7 +186,8 @@ impl Canvas {
         }
     }
 
-    /// A five-pointed star in a circle of `radius`, its first point in the direction `degrees`.
+    /// Paints a five-pointed star in a circle of `radius`, its first point in the direction
+    /// `degrees`.
     pub(super) fn star(&mut self, centre: Point, radius: f64, degrees: f64, colour: Colour) {
         // Every second corner of a pentagon: the outline of a pentagram.
         let tips = [0.0, 144.0, 288.0, 72.0, 216.0];
@@ -194,7 +197,7 @@ impl Canvas {
         );
     }
 
-    /// The flag as a GIF. `None` only if the encoder refuses it.
+    /// Encodes the flag as a GIF; `None` only if the encoder refuses it.
     pub(super) fn gif(&self) -> Option<Vec<u8>> {
         let pixels = self.pixels();
         let palette = palette(&pixels);
@@ -221,7 +224,7 @@ impl Canvas {
         encoder.into_inner().ok()
     }
 
-    /// The mean colour of each pixel's samples.
+    /// Returns the pixels, row by row: each is the mean of its samples.
     fn pixels(&self) -> Vec<[u8; 3]> {
         let rows: Vec<&[Colour]> = self.samples.chunks_exact(self.columns).collect();
         let mut pixels = Vec::with_capacity(self.samples.len() / (SAMPLES * SAMPLES));
@@ -243,7 +246,8 @@ impl Canvas {
     }
 }
 
-/// The most used colours, as many as a GIF can hold. Only blends at the edges are ever left out.
+/// Returns the most used colours, as many as a GIF can hold. Only blends at edges are ever left
+/// out.
 fn palette(pixels: &[[u8; 3]]) -> Vec<[u8; 3]> {
     let mut uses = BTreeMap::new();
     for pixel in pixels {
@@ -255,7 +259,7 @@ fn palette(pixels: &[[u8; 3]]) -> Vec<[u8; 3]> {
     colours.into_iter().map(|(colour, _)| colour).collect()
 }
 
-/// The index of the palette's colour closest to this one.
+/// Returns the index of the colour in the palette that is closest to this one.
 fn nearest(palette: &[[u8; 3]], pixel: [u8; 3]) -> u8 {
     let distance = |colour: &[u8; 3]| -> u32 {
         colour
@@ -270,12 +274,12 @@ fn nearest(palette: &[[u8; 3]], pixel: [u8; 3]) -> u8 {
         .map_or(0, |(index, _)| index)
 }
 
-/// The corners of the square about a circle.
+/// Returns the top left and bottom right corners of the square around a circle.
 pub(super) fn around((x, y): Point, radius: f64) -> (Point, Point) {
     ((x - radius, y - radius), (x + radius, y + radius))
 }
 
-/// How many times the outline goes around the point.
+/// Returns how many times the outline winds around the point; the sign gives the direction.
 fn winding(corners: &[Point], (x, y): Point) -> i32 {
     let nexts = corners.iter().cycle().skip(1);
     corners.iter().zip(nexts).fold(0, |turns, (a, b)| {
@@ -290,7 +294,7 @@ fn winding(corners: &[Point], (x, y): Point) -> i32 {
     })
 }
 
-/// The nearest whole number that a count can be.
+/// Rounds to the nearest whole number; below 0 gives 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -134,7 +134,8 @@ impl<S: Socket> Driver<S> {
         None
     }
 
-    /// Does what waits for the moment between frames, which is now.
+    /// Does what had to wait until `h2` is between two frames. Returns what the connection comes
+    /// to, or `None` if it goes on.
     fn between_frames(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
         while let Some(between) = self.between.pop_front() {
             match between {
@@ -161,7 +162,7 @@ impl<S: Socket> Driver<S> {
     }
 }
 
-/// Whether all of it could be written.
+/// Writes and flushes all bytes. Returns whether that succeeded.
 fn write<S: Socket>(socket: &mut Leash<S>, bytes: &mut Bytes, cx: &mut Context<'_>) -> Poll<bool> {
     while bytes.has_remaining() {
         match ready!(Pin::new(&mut *socket).poll_write(cx, bytes)) {

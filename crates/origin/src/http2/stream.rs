@@ -47,7 +47,8 @@ impl Http2 {
         }
     }
 
-    /// Does what is left to do when the script has been played, and why if it was not to its end.
+    /// Does what is left to do after the script has been played. `over` is the reason if it ended
+    /// early, and `None` if it was played to its end.
     pub(super) async fn end(mut self, over: Option<Over>) {
         let id = self.id();
         let orders = self.orders.clone();
@@ -74,7 +75,7 @@ impl Http2 {
         self.respond.stream_id().as_u32()
     }
 
-    /// Without it `h2` would reset the stream with CANCEL.
+    /// Resets the stream with this reason; otherwise `h2` would reset it with CANCEL.
     fn reset(&mut self, reason: Reason) {
         match &mut self.stream {
             Some(stream) => stream.send_reset(reason),
@@ -121,7 +122,8 @@ impl Http2 {
         Ok(())
     }
 
-    /// Gives the connection away, and waits for its end.
+    /// Hands the connection over to a torrent of frames, and waits for the end of the stream. Never
+    /// succeeds.
     async fn take_over(&mut self, first: Bytes, again: Bytes, number: u64) -> Result<(), Over> {
         let torrent = Torrent {
             first,

@@ -63,7 +63,7 @@ pub(crate) struct Drip {
 }
 
 impl Act {
-    /// Whether a body that it happens in is no longer whole, in whichever version of HTTP.
+    /// Returns whether this spoils the body in which it happens, in every version of HTTP.
     pub(crate) fn spoils(&self) -> bool {
         match self {
             // Frames are nothing to HTTP/1.1.
@@ -100,26 +100,26 @@ impl Script {
         self.during(offset, Act::Hold(gate.clone()))
     }
 
-    /// Says nothing at all until the client leaves.
+    /// Sends nothing at all until the client leaves.
     #[must_use]
     pub fn stall(self) -> Self {
         self.before(Act::Stall)
     }
 
-    /// Falls silent within the head until the client leaves.
+    /// Stalls within the head until the client leaves.
     #[must_use]
     pub fn stall_head_at(self, offset: u64) -> Self {
         self.within_head(offset, Act::Stall)
     }
 
-    /// Falls silent within the body until the client leaves.
+    /// Stalls within the body until the client leaves.
     #[must_use]
     pub fn stall_at(self, offset: u64) -> Self {
         self.during(offset, Act::Stall)
     }
 
-    /// Sends the body drop by drop: so many bytes at once, one at least, with this pause after
-    /// each.
+    /// Sends the body drop by drop: this many bytes at once (at least one), with this pause after
+    /// each drop.
     #[must_use]
     pub fn drip(mut self, bytes: u64, every: Duration) -> Self {
         let bytes = bytes.max(1);
@@ -127,7 +127,8 @@ impl Script {
         self
     }
 
-    /// Sends the head drop by drop. On HTTP/2 it waits once, before the head.
+    /// Sends the head drop by drop, like [`drip`](Self::drip). On HTTP/2 it waits once, before the
+    /// head.
     #[must_use]
     pub fn drip_head(mut self, bytes: u64, every: Duration) -> Self {
         let bytes = bytes.max(1);
@@ -194,41 +195,40 @@ impl Script {
         self.reset_stream_at(offset, Reason::INTERNAL_ERROR)
     }
 
-    /// Like [`reset`](Self::reset), with a reason that HTTP/2 gives.
+    /// Resets like [`reset`](Self::reset), with a reason for HTTP/2.
     #[must_use]
     pub fn reset_stream(self, reason: Reason) -> Self {
         self.before(Act::End(Ending::Reset(reason)))
     }
 
-    /// Like [`reset_at`](Self::reset_at), with a reason that HTTP/2 gives.
+    /// Resets like [`reset_at`](Self::reset_at), with a reason for HTTP/2.
     #[must_use]
     pub fn reset_stream_at(self, offset: u64, reason: Reason) -> Self {
         self.during(offset, Act::End(Ending::Reset(reason)))
     }
 
-    /// HTTP/2: refuses this request and all later ones with GOAWAY, without an error, so that they
-    /// may go again elsewhere (RFC 9113 §6.8). Earlier ones come to their end, then the connection
-    /// closes. HTTP/1.1: closes the connection instead of answering.
+    /// Refuses this request and all later ones, on HTTP/2, with GOAWAY without an error, so that
+    /// they may be sent again elsewhere (RFC 9113 §6.8). Earlier ones come to their end, then the
+    /// connection closes. On HTTP/1.1 it closes the connection instead of answering.
     #[must_use]
     pub fn goaway(self) -> Self {
         self.before(Act::End(Ending::Refuse))
     }
 
-    /// HTTP/2: says GOAWAY within the body. This response and earlier ones still come to their end,
-    /// later requests are refused. HTTP/1.1: nothing happens.
+    /// Sends GOAWAY within the body, on HTTP/2. This response and earlier ones still come to their
+    /// end; later requests are refused. On HTTP/1.1 nothing happens.
     #[must_use]
     pub fn goaway_at(self, offset: u64) -> Self {
         self.during(offset, Act::LastCall)
     }
 
-    /// HTTP/2: says GOAWAY with an error instead of answering, and closes the connection. HTTP/1.1:
-    /// closes it.
+    /// Closes the connection instead of answering; on HTTP/2 it sends GOAWAY with this error first.
     #[must_use]
     pub fn abandon(self, reason: Reason) -> Self {
         self.before(Act::End(Ending::Abandon(reason)))
     }
 
-    /// The same within the body.
+    /// Closes the connection like [`abandon`](Self::abandon), but within the body.
     #[must_use]
     pub fn abandon_at(self, offset: u64, reason: Reason) -> Self {
         self.during(offset, Act::End(Ending::Abandon(reason)))
@@ -243,7 +243,8 @@ impl Script {
         self
     }
 
-    /// The same with RST, on HTTP/2 too.
+    /// Answers like [`close_on_reuse`](Self::close_on_reuse), but resets the connection: with RST,
+    /// on HTTP/2 too.
     #[must_use]
     pub fn reset_on_reuse(mut self) -> Self {
         self.on_reuse = Some(Ending::Reset(Reason::INTERNAL_ERROR));
@@ -253,8 +254,8 @@ impl Script {
 
 /// Saying what nobody expects.
 impl Script {
-    /// Puts these bytes, as they are, into the body: no chunk on HTTP/1.1, frames on HTTP/2. At
-    /// `u64::MAX` they follow the body.
+    /// Puts these bytes into the body as they are: on HTTP/1.1 outside of any chunk, on HTTP/2 as
+    /// frames. At `u64::MAX` they follow the body.
     #[must_use]
     pub fn raw_at(self, offset: u64, bytes: impl Into<Bytes>) -> Self {
         self.during(offset, Act::Say(bytes.into()))
@@ -276,7 +277,7 @@ impl Script {
     }
 }
 
-/// Behind whatever happens at the same offset.
+/// Inserts an act behind all others at the same offset.
 fn insert(acts: &mut Vec<(u64, Act)>, offset: u64, act: Act) {
     let place = acts.partition_point(|(earlier, _)| *earlier <= offset);
     acts.insert(place, (offset, act));

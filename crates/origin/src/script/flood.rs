@@ -6,22 +6,22 @@ use crate::script::{Act, Frames, Framing, Script};
 
 /// A number of `u64::MAX` is endless.
 impl Script {
-    /// With so many headers more. HTTP/2 sends 20,000 at most.
+    /// Adds this many headers. HTTP/2 sends at most 20,000.
     #[must_use]
     pub fn flood_headers(mut self, number: u64) -> Self {
         self.headers_more = number;
         self
     }
 
-    /// With one header more, whose value has so many bytes. HTTP/2 sends 16 MiB at most.
+    /// Adds one header with a value of this many bytes. HTTP/2 sends at most 16 MiB.
     #[must_use]
     pub fn flood_header(mut self, bytes: u64) -> Self {
         self.header_bytes = bytes;
         self
     }
 
-    /// With so many trailers after the body, which HTTP/1.1 sends in chunks for that. HTTP/2 sends
-    /// 20,000 at most.
+    /// Adds this many trailers after the body. For that, HTTP/1.1 sends the body in chunks. HTTP/2
+    /// sends at most 20,000 trailers.
     #[must_use]
     pub fn flood_trailers(mut self, number: u64) -> Self {
         self.trailers = number;
@@ -29,7 +29,7 @@ impl Script {
         self
     }
 
-    /// Sends so many responses of this status (100, 102 or 103) before the final one.
+    /// Sends this many interim responses with this status (100, 102 or 103) before the final one.
     ///
     /// # Panics
     ///
@@ -46,13 +46,13 @@ impl Script {
         self.before(Act::Early(status.expect("a status of 1xx"), number))
     }
 
-    /// HTTP/2: sends so many of these frames before the head. HTTP/1.1: nothing happens.
+    /// Sends this many of these frames before the head, on HTTP/2. On HTTP/1.1 nothing happens.
     #[must_use]
     pub fn flood(self, frames: Frames, number: u64) -> Self {
         self.before(Act::Flood(frames, number))
     }
 
-    /// The same within the body.
+    /// Sends frames like [`flood`](Self::flood), but within the body.
     #[must_use]
     pub fn flood_at(self, offset: u64, frames: Frames, number: u64) -> Self {
         self.during(offset, Act::Flood(frames, number))

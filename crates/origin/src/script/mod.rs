@@ -71,23 +71,24 @@ pub(crate) enum Framing {
 }
 
 impl Script {
-    /// 200 with this body.
+    /// Creates a 200 response with this body.
     #[must_use]
     pub fn ok(body: Body) -> Self {
         Self::status(200).body(body)
     }
 
-    /// 200 with this body, which knows its `ETag` (quotes included) and [ranges](Self::ranges).
+    /// Creates a 200 response with this body and this `ETag` (quotes included) that supports
+    /// [ranges](Self::ranges).
     ///
     /// # Panics
     ///
-    /// When the tag cannot stand in a response.
+    /// When the tag is invalid in a response.
     #[must_use]
     pub fn entity(body: Body, etag: &str) -> Self {
         Self::ok(body).etag(etag).ranges()
     }
 
-    /// This status, without a body.
+    /// Creates a response with this status and no body.
     ///
     /// # Panics
     ///
@@ -117,18 +118,18 @@ impl Script {
         }
     }
 
-    /// Sends the client elsewhere: to a path of this origin, or to a whole URL.
+    /// Creates a redirect: to a path of this origin, or to a whole URL.
     ///
     /// # Panics
     ///
-    /// When `status` or `location` cannot stand in a response.
+    /// When `status` or `location` is invalid in a response.
     #[must_use]
     pub fn redirect(status: u16, location: &str) -> Self {
         Self::status(status).header(LOCATION.as_str(), location)
     }
 
-    /// These bytes as they are, head included, where a response should be. On HTTP/2 they are
-    /// frames.
+    /// Creates a script that sends these bytes as they are, in place of a whole response, head
+    /// included. On HTTP/2 they are frames.
     ///
     /// The connection stays open: `raw(…).close_at(u64::MAX)` closes it behind them.
     #[must_use]
@@ -136,36 +137,36 @@ impl Script {
         Self::ok(Body::empty()).unframed(bytes)
     }
 
-    /// With these bytes in place of both head and body.
+    /// Sends these bytes as they are, in place of both head and body.
     pub(crate) fn unframed(mut self, bytes: impl Into<bytes::Bytes>) -> Self {
         self.framing = Framing::Raw;
         self.body(Body::of(bytes))
     }
 
-    /// With this body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: Body) -> Self {
         self.body = body;
         self
     }
 
-    /// With one more header. One that the origin would have written itself (`Content-Length`,
-    /// `Transfer-Encoding`, `Connection`) takes the place of the origin's, true or not. Several of
-    /// one name are all sent.
+    /// Adds a header. One that the origin would have written itself (`Content-Length`,
+    /// `Transfer-Encoding`, `Connection`) replaces the origin's, true or not. Several of the same
+    /// name are all sent.
     ///
     /// # Panics
     ///
-    /// When it cannot stand in a response.
+    /// When the name or the value is invalid in a response.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
         self.header_raw(name, value.as_bytes())
     }
 
-    /// With one more header, whose value need not be text: any bytes but control characters.
+    /// Adds a header whose value need not be text: any bytes except control characters.
     ///
     /// # Panics
     ///
-    /// When it cannot stand in a response.
+    /// When the name or the value is invalid in a response.
     #[must_use]
     #[expect(
         clippy::expect_used,
@@ -178,7 +179,7 @@ impl Script {
         self
     }
 
-    /// Does not tell the length: the body ends as the connection does.
+    /// Sends no length: the body ends when the connection does.
     #[must_use]
     pub fn without_length(mut self) -> Self {
         self.framing = Framing::Close;
@@ -195,12 +196,12 @@ impl Script {
         self
     }
 
-    /// Whether a client that follows HTTP can get the whole body from this response to a plain
-    /// `GET`.
+    /// Returns whether a client that follows HTTP can get the whole body from this response to a
+    /// plain `GET`.
     ///
-    /// When not, no client may claim to have it, over whichever version of HTTP: the response says
-    /// so, ends too early, or never ends. When it can, a client may still refuse it, for a flood
-    /// say; and over HTTP/2 it may fail in ways that HTTP/1.1 does not have.
+    /// If not, no client may claim to have it, over any version of HTTP: the response says so, ends
+    /// too early, or never ends. If it can, a client may still refuse it, for example because of a
+    /// flood; and over HTTP/2 it may fail in ways that HTTP/1.1 does not have.
     #[must_use]
     pub fn may_deliver(&self) -> bool {
         self.status == StatusCode::OK
@@ -212,7 +213,7 @@ impl Script {
             && !self.during.iter().any(|at| self.cuts(at))
     }
 
-    /// Whether what the head says of the length is true, or does not count (RFC 9112 §6.3).
+    /// Returns whether the length that the head gives is true, or does not count (RFC 9112 §6.3).
     fn lengths_hold(&self) -> bool {
         let mut lengths = self.headers.get_all("content-length").iter();
         let chunked = self.framing == Framing::Chunked;
@@ -221,7 +222,7 @@ impl Script {
         chunked || (!coded && lengths.all(|said| said.as_bytes() == length.as_bytes()))
     }
 
-    /// Whether this keeps a client from the end of the body.
+    /// Returns whether this act keeps a client from getting the end of the body.
     fn cuts(&self, (offset, act): &(u64, Act)) -> bool {
         let inside = *offset < self.body.len();
         let ends = matches!(act, Act::End(Ending::Close | Ending::Truncate));

@@ -49,38 +49,38 @@ impl RangeLie {
 }
 
 impl Script {
-    /// With this `ETag`, as it is sent: `"strong"` or `W/"weak"`, quotes included.
+    /// Adds this `ETag`, as it is sent: `"strong"` or `W/"weak"`, quotes included.
     ///
     /// # Panics
     ///
-    /// When it cannot stand in a response.
+    /// When the value is invalid in a response.
     #[must_use]
     pub fn etag(self, tag: &str) -> Self {
         self.header("etag", tag)
     }
 
-    /// With this `Last-Modified`, as it is sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Adds this `Last-Modified`, as it is sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
     ///
     /// # Panics
     ///
-    /// When it cannot stand in a response.
+    /// When the value is invalid in a response.
     #[must_use]
     pub fn last_modified(self, date: &str) -> Self {
         self.header("last-modified", date)
     }
 
-    /// Understands Range, and the conditions that go with the validators above (RFC 9110 §13, §14):
-    /// answers 206, 304, 412 or 416 where this is due.
+    /// Supports `Range`, and the conditions that go with the validators above (RFC 9110 §13, §14):
+    /// answers 206, 304, 412 or 416 as required.
     ///
-    /// Offsets count what is sent: for a range from 1000 on `close_at(500)` closes after the byte
-    /// 1499.
+    /// Offsets count the bytes that are sent: for a range from 1000 on, `close_at(500)` closes
+    /// after the byte 1499.
     #[must_use]
     pub fn ranges(mut self) -> Self {
         self.ranges = true;
         self
     }
 
-    /// Understands Range and its conditions, but does not answer as it should.
+    /// Supports `Range` and its conditions, but answers with this lie.
     #[must_use]
     pub fn range_lie(mut self, lie: RangeLie) -> Self {
         self.range_lie = Some(lie);

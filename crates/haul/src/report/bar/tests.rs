@@ -26,7 +26,7 @@ fn stopped() -> Event {
 }
 
 impl Bar<Vec<u8>> {
-    /// What a terminal shows after all that was written.
+    /// Returns the rows that a terminal of 60 columns and 10 rows shows after all that was written.
     fn rows(&self) -> Vec<String> {
         let mut parser = vt100::Parser::new(10, 60, 0);
         let bytes: Vec<u8> = self.screen.written().to_vec();

@@ -35,13 +35,13 @@ impl Screen<Terminal> {
             .collect()
     }
 
-    /// What the terminal itself shows of a key.
+    /// Writes what the terminal itself echoes when a key is pressed.
     fn echo(&mut self, text: &str) {
         self.out.0.process(text.as_bytes());
     }
 }
 
-/// Two lines that take all but the last column.
+/// Returns two lines that take all but the last column.
 fn full(columns: u16) -> Vec<String> {
     ["█", "x"]
         .map(|cell| cell.repeat(usize::from(columns) - 1))

@@ -84,7 +84,7 @@ impl NamedRow {
 }
 
 impl Run {
-    /// An item's file is to be fetched; in a run that only plans, that ends it.
+    /// Queues an item to fetch its file. In a run that only plans, ends the item instead.
     pub(crate) fn fetch(self: &Arc<Self>, mut item: Box<Item>) {
         match self.options.purpose {
             Purpose::Download => {
@@ -100,8 +100,8 @@ impl Run {
         }
     }
 
-    /// What becomes of a row that would be fetched: it is planned, unless each of its URLs is
-    /// refused.
+    /// Returns the status of a row in a run that only plans: planned, or failed if none of its URLs
+    /// may be requested.
     fn planned(self: &Arc<Self>, request: &Request) -> Status {
         let allowed = |url: &HttpUrl| redirect::check_scheme(url, self.options.plain_http);
         let mut mirrors = request.mirrors.iter();
@@ -233,7 +233,7 @@ impl Run {
         item.renamed = Some(Renamed::AnotherFile);
     }
 
-    /// An item ends without its body, and so do the rows that asked for the same.
+    /// Ends an item without receiving its body, and the rows that asked for the same.
     fn end_as_found(self: &Arc<Self>, item: Box<Item>, status: Status, found: FileInfo) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
         let found = FileInfo {
@@ -277,7 +277,8 @@ impl Run {
         }
     }
 
-    /// An item whose request was answered ends, or has its file read first, since that is there.
+    /// Does what a look at an item's name has decided, without reading the body of its response:
+    /// ends the item, hashes the existing file first, or queues the item.
     pub(crate) fn end_unread(self: &Arc<Self>, item: Box<Item>, there: ExistingCheck) {
         match there {
             ExistingCheck::Ends(status, bytes) => {
@@ -288,7 +289,8 @@ impl Run {
         }
     }
 
-    /// A row asks for the same as one that has ended, and whose file is there.
+    /// Ends a row that asks for the same as one that has ended as done, and whose file exists.
+    /// Hashes the file again first if the row has checksums or asks for hashes.
     pub(crate) fn end_as_done(self: &Arc<Self>, row: u64, request: Request, target: TargetName) {
         let hashes = self.parts.hashes_of(&request);
         if hashes.is_empty() {

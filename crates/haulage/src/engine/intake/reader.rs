@@ -97,7 +97,7 @@ impl Run {
         self.ledger.may_enter(slots_are_free)
     }
 
-    /// A row that is no request fails alone.
+    /// Ends a row that could not be parsed as failed. The other rows are not affected.
     fn refuse(self: &Arc<Self>, row: u64, bad: BadRow) {
         let mut ask = self.state.is_some().then(|| Ask::of_bad_row(&bad.text));
         match self
@@ -120,7 +120,7 @@ impl Run {
         }));
     }
 
-    /// A request gets its name, and goes to its host's queue if there is something to fetch.
+    /// Gives a request its name, and queues it for its host if there is something to fetch.
     fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
         if self.state.is_some() {
             request.ask = Some(Ask::of(

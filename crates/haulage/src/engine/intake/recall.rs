@@ -152,8 +152,9 @@ impl NamedRow {
     }
 }
 
-/// What is known of a file that is there, with this modification time. Its tag counts only while it
-/// is the file that came with it, as far as its time tells.
+/// Returns what is known of an existing file with this modification time. The recorded `ETag` is
+/// left out if that time is not the recorded `Last-Modified`: then the file is no longer the one
+/// that came with it.
 fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
     let came = known.last_modified.as_deref();
     let came = came.and_then(|text| httpdate::parse_http_date(text).ok());
@@ -172,7 +173,8 @@ fn was_beside(target: &TargetName, place: &TargetName, given: &str) -> Option<Re
     is_beside.then_some(Renamed::AnotherFile)
 }
 
-/// What stands there is not what was saved.
+/// Returns the error for a row whose saved file was changed or replaced since; `saved` is its
+/// former length in bytes.
 fn changed(place: &TargetName, present: Present, saved: u64) -> Error {
     let place = place.as_str();
     let what = match present {

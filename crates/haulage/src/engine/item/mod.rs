@@ -136,15 +136,16 @@ impl Item {
         }
     }
 
-    /// Where its next request goes.
+    /// Returns the URL of its next request.
     pub(crate) fn url(&self) -> &HttpUrl {
         self.hop
             .as_deref()
             .map_or(&self.request.url, |hop| &hop.url)
     }
 
-    /// The URL that it asks has failed, which `may_pass`: which comes next. Where a redirect led
-    /// may hold for that one time only, so it begins at one of its own.
+    /// Moves to the next URL to ask, since the current one has failed; `may_pass` tells whether
+    /// that failure is transient. Begins at one of the item's own URLs, since a redirect may have
+    /// been meant for that one time only.
     pub(crate) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
         let next = self.mirrors.failed(self.sources(), may_pass);
         self.begin_at_source();
@@ -152,19 +153,19 @@ impl Item {
         next
     }
 
-    /// This one of its URLs is asked from now on.
+    /// Makes its nth URL the one that is asked from now on; 0 is the URL as given.
     pub(crate) fn go_to_source(&mut self, nth: usize) {
         self.mirrors.go_to(nth);
         self.begin_at_source();
     }
 
-    /// Its URL is asked again, from which redirects have led it away. That happens once.
+    /// Goes back to the URL from which redirects have led it away. That happens at most once.
     pub(crate) fn go_home(&mut self) {
         self.has_gone_home = true;
         self.begin_at_source();
     }
 
-    /// The URL from which redirects have led it away.
+    /// Returns the URL from which redirects have led it away.
     pub(crate) fn home(&self) -> &HttpUrl {
         self.source(self.mirrors.at())
     }
@@ -174,8 +175,8 @@ impl Item {
         self.hops = 0;
     }
 
-    /// Whether what its URLs bring may be joined: it has several, and a checksum would find a
-    /// mixture, as none has been found.
+    /// Returns whether bytes from different URLs may be joined: the item has mirrors and a
+    /// checksum, which would detect a mixture, and no mixture has been detected so far.
     pub(crate) fn joins_mirrors(&self) -> bool {
         let is_checked = !self.request.checksums.is_empty();
         is_checked && !self.request.mirrors.is_empty() && self.progress.untrusted_sources.is_empty()
@@ -201,18 +202,18 @@ impl Item {
         self.hops = 0;
     }
 
-    /// How many URLs it has: its own, and its mirrors.
+    /// Returns how many URLs it has: its own one and its mirrors.
     pub(crate) fn sources(&self) -> usize {
         1 + self.request.mirrors.len()
     }
 
-    /// The nth of them, as a hop from its own; `None` for that.
+    /// Returns its nth URL as a hop from its own one; `None` for its own one, which is number 0.
     pub(crate) fn mirror(&self, nth: usize) -> Option<Hop> {
         let nth = nth.checked_sub(1)?;
         Some(self.request.mirrors[nth].clone().into())
     }
 
-    /// The nth of them, however that redirects.
+    /// Returns its nth URL as listed, before any redirect.
     pub(crate) fn source(&self, nth: usize) -> &HttpUrl {
         match nth.checked_sub(1) {
             None => &self.request.url,
@@ -220,7 +221,7 @@ impl Item {
         }
     }
 
-    /// Whether nothing has become of it so far, and nothing is known of its file.
+    /// Returns whether nothing has happened to it so far, and nothing is known of its file.
     pub(crate) fn is_new(&self) -> bool {
         let is_known = self.stored.etag.is_some() || self.stored.modified.is_some();
         let has_begun = self.under_way.is_some() || self.hop.is_some() || self.retries.has_failed();
@@ -253,18 +254,18 @@ impl Item {
         self.retries.attempt_failed(now, began, kept);
     }
 
-    /// How long it has been under way.
+    /// Returns how long it has been under way; zero before its first request.
     pub(crate) fn elapsed(&self) -> Duration {
         let under_way = self.under_way.as_ref();
         under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
     }
 
-    /// How much is left of the most time that it may take, from its first request on.
+    /// Returns how much is left of `most`, the time that it may take from its first request on.
     pub(crate) fn time_left(&self, most: Duration) -> Duration {
         most.saturating_sub(self.elapsed())
     }
 
-    /// What people call it.
+    /// Returns the label that is shown for it.
     pub(crate) fn label(&self) -> Arc<str> {
         match &self.under_way {
             Some(under_way) => Arc::clone(&under_way.transfer.label),
@@ -273,7 +274,7 @@ impl Item {
     }
 }
 
-/// What people call a request: its row's label, else the name of its file.
+/// Returns the label that is shown for a request: that of its row, else the name of its file.
 pub(crate) fn label(request: &Request, target: &TargetName) -> Arc<str> {
     match &request.label {
         Some(label) => Arc::clone(label),

@@ -29,8 +29,8 @@ const SHORT: u64 = 64 << 10;
 const MOST_SHORT: u32 = 64;
 
 impl Attempt<'_> {
-    /// An item whose bytes have all been brought, by a run that ended before it could name them,
-    /// needs no request.
+    /// Ends an attempt without a request if the partial file is complete already: the run that
+    /// received its last bytes ended before it could name the file. `None` if bytes are missing.
     pub(crate) fn whole_already(&self, item: &mut Item) -> Option<AttemptEnd> {
         let kept = item
             .progress
@@ -158,9 +158,9 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether a status may mean that a server knows no ranges, or takes whoever asks for one for a
-/// nuisance. The whole file tells: what is here is kept until that comes. A server that asks to
-/// wait does not refuse the range.
+/// Returns whether a status may mean that a server does not support ranges, or takes a range
+/// request for abuse. Only a response with the whole file tells, so the partial file is kept until
+/// one comes. A server that asks to wait does not refuse the range.
 fn may_refuse_ranges(head: &Head) -> bool {
     let may_be_for_ranges = matches!(
         head.status,
@@ -171,7 +171,7 @@ fn may_refuse_ranges(head: &Head) -> bool {
 
 const CHANGED: &str = "the file has changed on the server, so it is fetched from its beginning";
 
-/// Why a file came whole though only its rest was asked for.
+/// Returns why a response has the whole file though only the rest was requested.
 fn why_whole(agreement: Agreement) -> &'static str {
     match agreement {
         Agreement::Different => CHANGED,

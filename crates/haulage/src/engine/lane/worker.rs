@@ -19,7 +19,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker, and how lanes are opened on it.
+    /// Creates a worker, and the sender that opens lanes on it.
     pub(crate) fn new(number: usize) -> (Self, UnboundedSender<OpenLane<Work>>) {
         let (open, lanes) = unbounded_channel();
         (Self { number, lanes }, open)

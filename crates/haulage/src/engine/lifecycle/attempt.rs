@@ -16,7 +16,8 @@ use crate::sync::lock;
 use crate::write::{PartWriter, Saving};
 
 impl Run {
-    /// An item's next request is about to be sent.
+    /// Notes that an item's next request is about to be sent, and reports the start of its first
+    /// one.
     pub(crate) fn begin(self: &Arc<Self>, item: &mut Item) {
         // Whatever comes of it is to be recorded anew.
         if let Some(ask) = &mut item.request.ask {
@@ -40,7 +41,8 @@ impl Run {
         }
     }
 
-    /// An item's body is whole: gives it its name, and tells. Waits only for a place in memory.
+    /// Commits an item's file, whose body is complete, then ends or retries the item. Waits only
+    /// for a place in memory.
     pub(crate) async fn save(self: &Arc<Self>, item: Box<Item>, part: PartWriter, entity: Entity) {
         let run = Arc::clone(self);
         let saving = Saving {
@@ -73,7 +75,7 @@ impl Run {
         part.commit(saving).await;
     }
 
-    /// All bytes of an item's file have been brought: the same.
+    /// Commits an item's partial file, which is complete now, as [`save`](Self::save) does.
     pub(crate) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
         // Nobody comes here without.
         let Some(kept) = item.progress.partial.clone() else {
@@ -85,8 +87,9 @@ impl Run {
         }
     }
 
-    /// An item goes on at another URL: queued there, since that host's cap is the one that counts
-    /// now. `wait` is what the server has asked for before that.
+    /// Queues an item for the host of another URL, since the limit of that host is the one that
+    /// counts now. `wait` is what the server has asked for before that. The item fails after too
+    /// many redirects, or if there is no time for the wait.
     pub(crate) fn redirected(self: &Arc<Self>, mut item: Box<Item>, hop: Box<Hop>, wait: Duration) {
         let to = &hop.url;
         item.hops += 1;
@@ -121,13 +124,14 @@ impl Run {
         }
     }
 
-    /// An attempt failed: the item is tried again, or that was its last.
+    /// Retries an item whose attempt failed, or ends it if that was its last attempt.
     pub(crate) fn failed(self: &Arc<Self>, item: Box<Item>, error: Error) {
         let may_pass = error.is_transient();
         self.attempt_failed(item, error, may_pass);
     }
 
-    /// The same, where nothing in this run helps but another of its URLs.
+    /// Does the same as [`failed`](Self::failed), but the URL that failed is not asked again in
+    /// this run: only another URL of the item can help.
     pub(crate) fn failed_for_good(self: &Arc<Self>, item: Box<Item>, error: Error) {
         self.attempt_failed(item, error, false);
     }
@@ -178,8 +182,8 @@ impl Run {
         }
     }
 
-    /// An item is asked for again at once, for this reason. That is an attempt of its own, but none
-    /// of the repetitions that are counted.
+    /// Queues an item again at once, and reports why. That is a new attempt, but does not count as
+    /// one of the retries.
     pub(crate) fn ask_again(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         item.begins_attempt = true;
         if let Some(under_way) = &item.under_way {
@@ -195,8 +199,8 @@ impl Run {
         self.queue(item);
     }
 
-    /// How long an item waits for its next attempt, at whichever of its URLs; `None` when that was
-    /// the last one.
+    /// Moves an item to the URL of its next attempt, and returns how long it waits for that; `None`
+    /// if there is to be no other attempt.
     fn wait_for_next(
         self: &Arc<Self>,
         item: &mut Item,
@@ -228,13 +232,14 @@ impl Run {
         }
     }
 
-    /// Whether an item that waits for so long has time for what it waits for.
+    /// Returns whether an item has time left after so long a wait.
     fn is_time_left(self: &Arc<Self>, item: &Item, wait: Duration) -> bool {
         let most = self.options.max_time;
         most.is_none_or(|most| item.time_left(most) > wait)
     }
 
-    /// A failure with what a policy of ours has to do with it.
+    /// Returns an error, with a note if the server asks for a longer wait than `--retry-max-time`
+    /// allows.
     fn explained(self: &Arc<Self>, error: Error) -> Error {
         let longest = self.options.retry.max_time;
         match error.asked_wait() {
@@ -248,9 +253,10 @@ impl Run {
         }
     }
 
-    /// What several of an item's URLs have brought together is not its file: one of them has
-    /// another. What the one that has brought most has not brought is fetched from there, too. If
-    /// the file is right then, it was one of the others.
+    /// Fetches an item's file from one URL, since the bytes that several URLs have brought together
+    /// are not the file: one of them has another one. Keeps the bytes of the URL that has brought
+    /// most, and fetches the others from there, too. If the file is right then, one of the other
+    /// URLs was wrong.
     pub(crate) fn go_on_with_one(self: &Arc<Self>, mut item: Box<Item>, error: &Error) {
         let kept = item.progress.partial.clone();
         let sources = kept.as_ref().map(|kept| kept.sources());
@@ -270,8 +276,8 @@ impl Run {
         self.ask_again(item, Error::new(error.kind(), why));
     }
 
-    /// An item's file is right without what these mirrors have brought of it: they get no shares
-    /// any more.
+    /// Requests no more segments from the hosts of the mirrors whose bytes were given up: the
+    /// item's file is right without them.
     pub(crate) fn distrust(self: &Arc<Self>, item: &Item) {
         let others = item.progress.untrusted_sources.iter();
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
@@ -279,14 +285,14 @@ impl Run {
         }
     }
 
-    /// More is to be brought of an item's file.
+    /// Queues an item for its next attempt, which fetches more of its file.
     pub(crate) fn go_on_with(self: &Arc<Self>, mut item: Box<Item>) {
         item.begins_attempt = true;
         self.queue(item);
     }
 
-    /// What was brought of an item's file is of no use, for this reason: asks for all of it.
-    /// Without anything that is here, it is not asked so again.
+    /// Discards the partial file of an item, which is of no use for the reason `why`, and restarts
+    /// the download. The next request has no range, so it does not fail in the same way again.
     pub(crate) fn begin_again(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         self.parts.discard(&mut item.progress);
         item.progress.restart_reason = Some(why.to_string().into());

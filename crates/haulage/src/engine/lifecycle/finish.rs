@@ -22,8 +22,8 @@ use crate::state::Ending;
 use crate::write::Saved;
 
 impl Run {
-    /// The run is being stopped. An item that had started ends; of one that had not nothing is
-    /// said.
+    /// Ends an item as cancelled, since the run is being stopped. An item that had not started is
+    /// dropped without an outcome.
     pub(crate) fn cancelled(self: &Arc<Self>, item: Box<Item>) {
         if item.under_way.is_some() {
             let error = Error::new(
@@ -41,7 +41,7 @@ impl Run {
         }
     }
 
-    /// A row ended without any request.
+    /// Ends a row for which no request was sent.
     pub(crate) fn end_without_request(
         self: &Arc<Self>,
         row: u64,
@@ -73,7 +73,7 @@ impl Run {
         self.end(Box::new(outcome));
     }
 
-    /// An item's file has its name.
+    /// Ends an item as done: its file has its final name.
     pub(crate) fn done(self: &Arc<Self>, item: Box<Item>, entity: Entity, saved: Saved) {
         self.distrust(&item);
         let (keys, target) = (item.keys, item.target.clone());
@@ -161,7 +161,8 @@ impl Run {
         }
     }
 
-    /// A row that asks for the same as an earlier one ends as that did.
+    /// Ends a row that asks for the same as an earlier one: as skipped, or as failed if that one
+    /// failed.
     pub(crate) fn end_as_same(
         self: &Arc<Self>,
         row: u64,

@@ -95,8 +95,9 @@ impl Run {
         }
     }
 
-    /// An attempt at an item was interrupted: the run is paused or being stopped, or the row is
-    /// removed.
+    /// Ends or queues an item whose attempt was interrupted: ends it if the run is being stopped or
+    /// the row is removed. In a paused run, queues it again once what was received has been
+    /// written.
     pub(crate) async fn interrupted(self: &Arc<Self>, mut item: Box<Item>) {
         if self.control.phase() == Phase::Stopped {
             return self.cancelled(item);

@@ -43,7 +43,8 @@ impl There {
 }
 
 impl Run {
-    /// What is known of the file that stands at a row's name, if nothing is recorded of it.
+    /// Returns what is known of the file at a row's name if nothing is recorded of it: no more than
+    /// its modification time tells.
     pub(crate) fn stored(modified: Option<SystemTime>) -> Stored {
         Stored::by_time(modified, SystemTime::now())
     }
@@ -93,8 +94,8 @@ impl Run {
         })
     }
 
-    /// The server says that an item's file has not changed: it ends so, unless what is there turns
-    /// out to be another one after all. Looks at the disk on its own threads.
+    /// Ends an item as unchanged, as the server says, unless the existing file turns out to be
+    /// another one. Looks at the disk on its own threads.
     pub(crate) fn unchanged(self: &Arc<Self>, item: Box<Item>, entity: Entity) {
         if item.stored.compare(&entity) == Says::Other {
             let error = Error::new(
@@ -190,15 +191,15 @@ impl Run {
         self.settle(keys, &target, Settled::Done, Box::new(outcome));
     }
 
-    /// What stands at an item's name is not its file, whatever the server said: asks for it without
-    /// conditions.
+    /// Queues an item for an unconditional request: what stands at its name is not its file,
+    /// whatever the server said.
     fn fetch_anyway(self: &Arc<Self>, mut item: Box<Item>, why: Error) {
         item.ignore_existing();
         self.ask_again(item, why);
     }
 
-    /// An item's response has this head: the item gets the name that its server proposes, if that
-    /// is one, and what stands at whichever name it has now decides whether the body is wanted.
+    /// Gives an item the name that its server proposes in the fields of its response, if it
+    /// proposes one. Returns whether the body is to be fetched, by what stands at the item's name.
     pub(crate) async fn name_by_server(
         self: &Arc<Self>,
         item: &mut Item,

@@ -112,26 +112,26 @@ impl Window {
         !state.is_full() || state.waits_for_hosts() && slots_are_free()
     }
 
-    /// So many rows wait on the disk from now on.
+    /// Notes that so many rows were spilled to the disk.
     pub(crate) fn set_aside(&self, rows: usize) {
         let mut state = self.lock();
         state.open -= rows;
         state.aside += rows;
     }
 
-    /// They are in memory again.
+    /// Notes that so many spilled rows are in memory again.
     pub(crate) fn come_back(&self, rows: usize) {
         let mut state = self.lock();
         state.aside -= rows;
         state.open += rows;
     }
 
-    /// Whether more may come back.
+    /// Returns whether more spilled rows may be brought back.
     pub(crate) fn has_room(&self) -> bool {
         self.lock().open < FARTHEST
     }
 
-    /// A row has its outcome. `true` when that ends the run, which happens once.
+    /// Notes that a row has its outcome. Returns whether that ends the run, which happens once.
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.lock();
         state.unsettled -= 1;
@@ -143,7 +143,7 @@ impl Window {
         self.lock().unsettled > 0
     }
 
-    /// Outcomes were received, or will never be.
+    /// Notes that so many outcomes were received, or never will be.
     pub(crate) fn leave(&self, rows: usize) {
         let mut state = self.lock();
         state.open -= rows;
@@ -153,7 +153,7 @@ impl Window {
         }
     }
 
-    /// No more rows will come. `true` when that ends the run.
+    /// Notes that no more rows will come. Returns whether that ends the run.
     pub(crate) fn input_ended(&self) -> bool {
         let mut state = self.lock();
         if state.phase == Phase::Reading {
@@ -162,7 +162,7 @@ impl Window {
         state.ends()
     }
 
-    /// Nothing more is to be started. `true` when that ends the run.
+    /// Notes that nothing more is to be started. Returns whether that ends the run.
     pub(crate) fn cancel(&self) -> bool {
         let mut state = self.lock();
         if state.phase != Phase::Over {
@@ -183,8 +183,8 @@ impl State {
         self.phase == Phase::Reading && self.open >= LOOK_AHEAD + self.farther
     }
 
-    /// Whether most rows that were read wait for their hosts, rather than for somebody to receive
-    /// their outcomes.
+    /// Returns whether most rows that were read wait for their hosts, rather than for somebody to
+    /// receive their outcomes.
     fn waits_for_hosts(&self) -> bool {
         self.unsettled - self.aside > self.open / 2
     }

@@ -1,12 +1,12 @@
-//! The URLs that shares of one file are asked for at: the one whose response others share, and,
-//! where an expected digest finds any mixture, the item's others too. Pure.
+//! The URLs that segments of one file are requested from: the one of the item's own response, and,
+//! where a checksum would detect a mixture, the item's other URLs, too. Pure.
 
 use std::sync::Arc;
 
 use crate::fetch::route::Hop;
 use crate::http_url::HttpUrl;
 
-/// One of an item's URLs, as its shares are asked for there.
+/// One of an item's URLs, as segments are requested from it.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// Which one it is: 0 is the URL as given.
@@ -19,24 +19,25 @@ pub(crate) struct Source {
     pub(crate) hops: u32,
 }
 
-/// All that are at one file. The first of them is that of the item's own response, which counts as
-/// one that is at it.
+/// All sources of one file. The first is that of the item's own response, which counts as one of
+/// its active segments.
 #[derive(Debug)]
 pub(crate) struct Sources(Vec<Place>);
 
 #[derive(Debug)]
 struct Place {
     source: Arc<Source>,
-    /// Lanes that bring something from there.
+    /// How many lanes are receiving from there.
     active: usize,
-    /// Shares that wait for a lane of its host.
+    /// How many segments wait for a lane of its host.
     queued: usize,
     /// How many of both there may be.
     most: usize,
 }
 
 impl Sources {
-    /// `first` takes so many at once; the others none so far, and as many as there may be.
+    /// Creates the sources of a file. `first`, from which the item's own response comes, may have
+    /// as many segments at once as given; the others may have any number, and have none so far.
     pub(crate) fn new(first: (Source, usize), others: impl IntoIterator<Item = Source>) -> Self {
         let place = |(source, most)| Place {
             source: Arc::new(source),
@@ -50,17 +51,17 @@ impl Sources {
         Self(places)
     }
 
-    /// Lanes that bring something.
+    /// Returns how many lanes are receiving from any source.
     pub(crate) fn active(&self) -> usize {
         self.0.iter().map(|place| place.active).sum()
     }
 
-    /// They, and the shares that wait.
+    /// Returns how many segments are being received or wait for a lane.
     pub(crate) fn busy(&self) -> usize {
         self.0.iter().map(Place::busy).sum()
     }
 
-    /// Whether shares may be asked for at more than one.
+    /// Returns whether segments may be requested from more than one source.
     pub(crate) fn are_several(&self) -> bool {
         self.0.iter().filter(|place| place.most > 0).count() > 1
     }
@@ -73,8 +74,8 @@ impl Sources {
         self.0.iter().map(|place| &*place.source)
     }
 
-    /// The one that has least to do, of those that may have more and of whose lanes so many are
-    /// idle.
+    /// Returns the index of the source with the least to do that may have more segments and has
+    /// idle lanes; `None` if there is none. `idle` is the number of idle lanes of each source.
     pub(crate) fn idlest(&self, idle: &[usize]) -> Option<usize> {
         let places = self.0.iter().zip(idle).enumerate();
         let (at, _) = places
@@ -83,7 +84,8 @@ impl Sources {
         Some(at)
     }
 
-    /// Queues another share there.
+    /// Queues a segment at the [`idlest`](Self::idlest) source, takes one of its idle lanes, and
+    /// returns the source's index; `None` if no source can take one.
     pub(crate) fn queue(&mut self, idle: &mut [usize]) -> Option<usize> {
         let at = self.idlest(idle)?;
         idle[at] -= 1;
@@ -91,25 +93,27 @@ impl Sources {
         Some(at)
     }
 
-    /// The same where one has just ended, if there may be another.
+    /// Queues another segment at a source where one has just ended. Returns whether there was room
+    /// for it.
     pub(crate) fn queue_again(&mut self, at: usize) -> bool {
         let has_room = self.0[at].has_room();
         self.0[at].queued += usize::from(has_room);
         has_room
     }
 
-    /// Whether what waits there may begin.
+    /// Returns whether a segment that is queued at a source may begin.
     pub(crate) fn may_begin(&self, at: usize) -> bool {
         self.0[at].active < self.0[at].most
     }
 
-    /// What waited there has begun.
+    /// Notes that a queued segment has begun.
     pub(crate) fn begin(&mut self, at: usize) {
         self.0[at].queued -= 1;
         self.0[at].active += 1;
     }
 
-    /// Something there has ended, or was not begun.
+    /// Notes that a segment has ended, or, if not `was_active`, was taken from the queue without
+    /// having begun.
     pub(crate) fn end(&mut self, at: usize, was_active: bool) {
         let place = &mut self.0[at];
         if was_active {
@@ -119,20 +123,20 @@ impl Sources {
         }
     }
 
-    /// It does not want as many as are at it now, among them the one that it has told so. From
-    /// where the item's own response comes one is always taken.
+    /// Lowers the limit of a source that has refused one of its active segments to the number of
+    /// the others. The source of the item's own response keeps at least one.
     pub(crate) fn refuse(&mut self, at: usize) {
         let least = usize::from(at == 0);
         let place = &mut self.0[at];
         place.most = place.most.min(place.active.saturating_sub(1)).max(least);
     }
 
-    /// It has led elsewhere.
+    /// Replaces a source that has redirected elsewhere.
     pub(crate) fn replace(&mut self, at: usize, source: Source) {
         self.0[at].source = Arc::new(source);
     }
 
-    /// How many all may have at once.
+    /// Returns how many segments all sources may have at once.
     pub(crate) fn most(&self) -> usize {
         let most = self.0.iter().map(|place| place.most);
         most.fold(0, usize::saturating_add)

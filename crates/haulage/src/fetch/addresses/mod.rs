@@ -55,15 +55,16 @@ impl Addresses {
         }
     }
 
-    /// The same with other networks that are public.
+    /// Replaces the check that decides which networks are public.
     #[cfg(test)]
     pub(super) fn checked_by(self, check: Check) -> Self {
         let check = Some(check);
         Self { check, ..self }
     }
 
-    /// The addresses that are known without a look-up: those given for this name, or else for any;
-    /// of several the last.
+    /// Returns the addresses that are known without a look-up: the host if it is an address, else
+    /// those given for this name, or else for any name; the last of several entries counts. `None`
+    /// if the name has to be looked up.
     pub(super) fn known(&self, origin: &Origin) -> Option<Arc<[IpAddr]>> {
         let name = match &origin.host {
             Name::Address(address) => return Some([*address].into()),

@@ -47,7 +47,7 @@ const fn v4(first: [u8; 4], length: u32, is_public: bool, name: &'static str, rf
     }
 }
 
-/// The groups that are left out are zero.
+/// Creates a block of IPv6 addresses. Groups that are left out at the end are zero.
 const fn v6<const N: usize>(
     groups: [u16; N],
     length: u32,

@@ -85,9 +85,10 @@ impl Chunks {
         Ok(piece)
     }
 
-    /// The state after a byte that is not data. A chunk's line ends with CR LF and nothing else:
-    /// who takes LF alone for an end may see other chunks than a proxy on the way. A trailer may
-    /// end with LF alone, as a header may (RFC 9112 §2.2): no chunk follows it.
+    /// Returns the state after a byte that is not data, or why the byte is not allowed. A chunk's
+    /// line must end with CR LF: a parser that accepts LF alone may see other chunks than a proxy
+    /// on the way. A trailer may end with LF alone, as a header may (RFC 9112 §2.2): no chunk
+    /// follows it.
     fn after(&mut self, byte: u8) -> Result<State, &'static str> {
         let is_line = matches!(self.state, State::Line | State::Size);
         if let Some(digit) = char::from(byte).to_digit(16).filter(|_| is_line) {
@@ -138,7 +139,8 @@ mod tests {
 
     use super::*;
 
-    /// What a body comes to when it arrives in these pieces, and what is left behind it.
+    /// Decodes a body that arrives in these pieces. Returns its data, whether it has ended, and the
+    /// bytes that are left behind it.
     fn undone<'a>(
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> io::Result<(Vec<u8>, bool, Vec<u8>)> {

@@ -56,7 +56,8 @@ impl Parsed {
         })
     }
 
-    /// Whether the answer is still to come (RFC 9110 §15.2). After 101 nothing of HTTP is.
+    /// Returns whether the final response is still to come (RFC 9110 §15.2). After 101 nothing of
+    /// HTTP comes.
     pub(super) fn is_interim(&self) -> bool {
         let status = self.head.status;
         status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
@@ -77,7 +78,7 @@ pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Par
     Ok(Some(parsed))
 }
 
-/// Whether a head may have come to its end with the bytes after the first `looked_at`.
+/// Returns whether a head may have ended within the bytes after the first `looked_at`.
 fn may_be_whole(buffer: &[u8], looked_at: usize) -> bool {
     if looked_at < SHORT {
         // It ends with a line.
@@ -89,7 +90,8 @@ fn may_be_whole(buffer: &[u8], looked_at: usize) -> bool {
     ends.any(|end| matches!(&new[end + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
-/// A head and its length in bytes; `None` if it is not whole.
+/// Parses a head. Returns it with its length in bytes; `None` if it is not complete. Fails for a
+/// head that cannot be read.
 fn parse(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
     let mut room = [const { MaybeUninit::uninit() }; FEW_HEADERS];
     let mut response = httparse::Response::new(&mut []);
@@ -113,7 +115,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
     Ok(Some((length, Parsed::of(status, version, fields)?)))
 }
 
-/// The same for a head that is not as it should be.
+/// Parses a malformed head as far as its meaning is clear; the result is that of [`parse`].
 #[cold]
 fn parse_leniently(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
     let Some(head) = lenient::read(buffer).map_err(Failure::NotHttp)? else {
@@ -132,7 +134,8 @@ fn too_long(bytes: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// RFC 9112 §6.3, for answers to GET.
+/// Returns how the end of the body of a response to GET is found (RFC 9112 §6.3). Fails if the
+/// fields that tell it cannot be read, or contradict each other.
 fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Framing, Failure> {
     let has_no_body = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -171,7 +174,8 @@ fn is_framed_twice(fields: &Fields) -> bool {
     fields.contains_key(TRANSFER_ENCODING) && fields.contains_key(CONTENT_LENGTH)
 }
 
-/// Digits and nothing else.
+/// Parses a number of nothing but digits; `None` for anything else, and for a number that is too
+/// large.
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -182,7 +186,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// RFC 9112 §9.3. `close` wins, wherever it stands.
+/// Returns whether the server keeps the connection open after its response (RFC 9112 §9.3). `close`
+/// wins, wherever it stands.
 fn persists(version: Version, fields: &Fields) -> bool {
     let mut keeps_alive = version == Version::HTTP_11;
     for value in fields.get_all(CONNECTION) {

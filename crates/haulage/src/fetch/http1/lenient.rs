@@ -78,8 +78,9 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// RFC 9112 §4, but for the case of its first word, more blanks, and whatever follows the three
-/// digits. A later minor version is read as the last one that is known (RFC 9110 §6.2).
+/// Parses a status line (RFC 9112 §4), but in whatever case its first word is, with more blanks,
+/// and with anything but a digit after the three digits of the status. A later minor version is
+/// read as the last one that is known (RFC 9110 §6.2).
 fn status_line(line: &[u8]) -> Result<(Version, StatusCode), &'static str> {
     const PROTOCOL: &[u8] = b"HTTP/1.";
     let no_version = "it does not begin with a version of HTTP";
@@ -177,12 +178,12 @@ fn drop_line(line: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a field says where the body ends (RFC 9112 §6).
+/// Returns whether a field of this name says where the body ends (RFC 9112 §6).
 fn is_framing(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"transfer-encoding") || name.eq_ignore_ascii_case(b"content-length")
 }
 
-/// RFC 9110 §5.6.2.
+/// Returns whether a name is a token (RFC 9110 §5.6.2).
 fn is_token(name: &[u8]) -> bool {
     let is_mark = |byte: &u8| b"!#$%&'*+-.^_`|~".contains(byte);
     !name.is_empty()

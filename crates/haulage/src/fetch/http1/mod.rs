@@ -76,8 +76,8 @@ pub(crate) enum Failure {
 }
 
 impl Http1 {
-    /// `most` is the most bytes that one read of a body brings; `round_trip` is what opening
-    /// `stream` took.
+    /// Creates a connection on `stream`. `most` is the most bytes that one read of a body brings;
+    /// `round_trip` is what opening `stream` took.
     pub(super) fn new(stream: Stream, most: usize, round_trip: Duration) -> Self {
         Self {
             stream,
@@ -113,8 +113,8 @@ impl Http1 {
         self.round_trip
     }
 
-    /// Whether a request could still be sent: it is not the server's turn, and the server has not
-    /// closed it, nor said anything.
+    /// Returns whether another request can be sent: no response is pending, and the server has
+    /// neither closed the connection nor sent anything.
     pub(super) fn is_open(&mut self) -> bool {
         if !self.is_free() {
             return false;
@@ -188,7 +188,8 @@ impl Http1 {
         }
     }
 
-    /// RFC 9112 §3. What a URL has been parsed to has no byte in it that would end a line.
+    /// Writes the head of a request (RFC 9112 §3). A parsed URL has no byte in it that would end a
+    /// line.
     fn write_request(&mut self, url: &HttpUrl, headers: &RequestHeaders<'_>) {
         let line = &mut self.request;
         line.clear();
@@ -217,8 +218,8 @@ impl Http1 {
         line.extend_from_slice(b"\r\n");
     }
 
-    /// The head that ends the wait. What comes before it is bounded as a whole, since a server may
-    /// send any number of answers that are not final (RFC 9110 §15.2).
+    /// Reads the head of the final response. What is read for it is limited as a whole, since a
+    /// server may send any number of interim responses (RFC 9110 §15.2).
     async fn head(&mut self) -> Result<head::Parsed, Failure> {
         let mut come = 0;
         let mut looked_at = 0;
@@ -247,7 +248,7 @@ impl Http1 {
         }
     }
 
-    /// The next bytes of a body; `None` at its end.
+    /// Returns the next bytes of a body; `None` at its end.
     ///
     /// # Errors
     /// Of kind `UnexpectedEof` when the connection ends before it.
@@ -291,8 +292,8 @@ impl Http1 {
         }
     }
 
-    /// The answer is over: what else has come by then is nobody's, and nothing can be told after
-    /// it.
+    /// Notes that the response is over. Bytes that have come after it belong to no response, and
+    /// what follows them cannot be trusted: then no other request is sent.
     fn end(&mut self) {
         self.is_taken = !self.persists || !self.buffer.is_empty();
     }
@@ -309,7 +310,8 @@ impl Http1 {
         self.stream.read_buf(&mut room).await
     }
 
-    /// How many bytes of this body the kernel holds, where they can be taken from it as they are.
+    /// Returns how many bytes of this body the kernel has received that can be taken from the
+    /// socket as they are; 0 where none can.
     pub(crate) fn held(&self, coming: &Coming) -> usize {
         let (Stream::Plain(stream), Coming::Bytes(left)) = (&self.stream, coming) else {
             return 0;
@@ -321,8 +323,9 @@ impl Http1 {
         usize::try_from(held.min(*left)).unwrap_or(usize::MAX)
     }
 
-    /// The socket, for whoever takes what it holds: a descriptor of its own, which goes with that,
-    /// so that a connection has one as a rule.
+    /// Returns the socket for taking what it has received. Its descriptor is a copy, which its
+    /// owner closes, so that most connections have only one. Fails for TLS (`Unsupported`), and
+    /// when no descriptor is left for the copy.
     pub(crate) fn socket(&self) -> io::Result<TcpStream> {
         match &self.stream {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
@@ -345,7 +348,7 @@ impl Http1 {
         Socket::of(self.stream.tcp())
     }
 
-    /// So many bytes of a body have been taken from the socket.
+    /// Notes that so many bytes of a body have been taken from the socket.
     pub(crate) fn took(&mut self, coming: &mut Coming, bytes: u64) {
         if let Coming::Bytes(left) = coming {
             *left = left.saturating_sub(bytes);
@@ -377,7 +380,7 @@ fn is_end(cause: &io::Error) -> bool {
 }
 
 impl Coming {
-    /// Bytes to come, where that is known.
+    /// Returns how many bytes are to come; `None` where that is not known.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
             Self::Bytes(left) => Some(*left),

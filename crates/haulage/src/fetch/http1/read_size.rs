@@ -19,12 +19,12 @@ impl ReadSize {
         }
     }
 
-    /// Most bytes of the next read.
+    /// Returns how many bytes the next read may bring at most.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// So many came.
+    /// Adapts the size to a read that brought so many bytes.
     pub(super) fn came(&mut self, read: usize) {
         let is_small = read < self.bytes / 2;
         if read >= self.bytes {

@@ -41,7 +41,7 @@ impl Stream {
         !matches!(self, Self::Nested(_))
     }
 
-    /// As a blocking reader wants it.
+    /// Converts it for a blocking reader. Fails with `Unsupported` for TLS within TLS.
     pub(super) fn into_wire(self) -> io::Result<Wire> {
         match self {
             Self::Plain(socket) => Ok(Wire::plain(socket.into_std()?)),

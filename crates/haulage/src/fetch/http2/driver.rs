@@ -70,8 +70,8 @@ impl Gauge {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// The connection was made with this window, of which the `share` is a part of the whole, and
-    /// with this round trip.
+    /// Creates the driver of a connection that was opened with this window and this round trip. The
+    /// `share` is its part of the windows of all connections.
     pub(super) fn new(
         mut connection: Connection<S, Bytes>,
         taken: Arc<AtomicU64>,
@@ -167,7 +167,7 @@ mod tests {
     /// All have the same, so that a test holds it once.
     static FILE: [u8; LENGTH] = [0; LENGTH];
 
-    /// What is read comes out so much later.
+    /// Copies what is read from one end to the other, delayed by this time.
     async fn later(
         mut from: ReadHalf<DuplexStream>,
         mut to: WriteHalf<DuplexStream>,
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// The ends of a way that takes so long in each direction.
+    /// Returns the two ends of a path that takes so long in each direction.
     fn way(time: Duration) -> (DuplexStream, DuplexStream) {
         let size = 64 << 20;
         let ((near, here), (there, far)) = (tokio::io::duplex(size), tokio::io::duplex(size));
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    /// A connection that begins with this window, on which the server has `budget` left.
+    /// Opens a connection that begins with this window, as far as `budget` allows.
     async fn connect(
         near: DuplexStream,
         mut window: Window,
@@ -249,8 +249,8 @@ mod tests {
         (sender, driver)
     }
 
-    /// How long a file takes over such a path, by the clock of the test; and how far the server may
-    /// send ahead then.
+    /// Fetches a file over a path that takes so long in each direction. Returns how long that took,
+    /// by the clock of the test, and the window at its end.
     async fn takes(path_takes: Duration) -> (Duration, Window) {
         let (near, far) = way(path_takes);
         tokio::spawn(serve(far));

@@ -80,7 +80,7 @@ mod tests {
         }
     }
 
-    /// What is known after round trips, in each of which so many packets were late.
+    /// Returns what is known after round trips, in each of which so many packets were late.
     fn after(trips: &[u32]) -> Losses {
         after_trips_of(TRIP, trips)
     }

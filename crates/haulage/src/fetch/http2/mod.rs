@@ -116,7 +116,7 @@ pub(super) async fn open(
 }
 
 impl Shared {
-    /// Whether a request could still be sent.
+    /// Returns whether another request can be sent.
     pub(crate) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         !matches!(self.sender.poll_ready(&mut context), Poll::Ready(Err(_)))
@@ -203,17 +203,17 @@ impl Incoming {
         }
     }
 
-    /// Bytes to come, where that is known.
+    /// Returns how many bytes are to come; `None` where that is not known.
     pub(super) fn length(&self) -> Option<u64> {
         self.left
     }
 
-    /// Whether it is known that nothing more comes.
+    /// Returns whether it is known that nothing more comes.
     pub(super) fn is_at_end(&self) -> bool {
         self.stream.is_end_stream()
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes of the body; `None` at its end.
     pub(super) async fn next(&mut self, idle: &mut IdleTimer) -> Result<Option<Bytes>, Error> {
         loop {
             let stream = &mut self.stream;
@@ -244,7 +244,7 @@ impl Incoming {
         }
     }
 
-    /// So many bytes have been taken: the server may send as many more.
+    /// Notes that so many bytes have been taken, and allows the server to send as many more.
     fn took(&mut self, bytes: usize) {
         // It fails only for more than has come.
         let _ = self.stream.flow_control().release_capacity(bytes);
@@ -283,7 +283,7 @@ fn ended() -> Error {
     .maybe_unprocessed()
 }
 
-/// h2 has not taken a request.
+/// Returns the failure of a request that h2 did not accept.
 fn unsent(cause: h2::Error) -> Unanswered {
     if cause.is_go_away() || cause.is_io() {
         return closed();

@@ -110,8 +110,8 @@ mod tests {
     /// trip, and is sent only when a third of it has been used.
     const ROOM: f64 = 1.5;
 
-    /// How a window develops on a path of this round trip and rate, where the disk takes at most
-    /// so many bytes per second; seconds go by in virtual time.
+    /// Returns the window after 50 changes on a path with this round trip and a rate of `link`,
+    /// where the disk takes `disk`, both in bytes per second. Time is virtual.
     fn follows(mut window: Window, round_trip: Duration, link: f64, disk: f64) -> Window {
         for _ in 0..50 {
             let let_through = f64::from(window.stream.min(window.connection)) / ROOM;

@@ -36,6 +36,8 @@ pub(super) struct NamedCertificates {
 }
 
 impl NamedCertificates {
+    /// Creates a verifier that trusts these certificates.
+    ///
     /// # Errors
     /// When none of the certificates can be read.
     pub(super) fn new(
@@ -172,7 +174,8 @@ impl Named {
         })
     }
 
-    /// RFC 5280 §4.1.2.5: both ends belong to the time in which it is valid.
+    /// Checks that a certificate is valid at `time`: not before its first second, and not after its
+    /// last one (RFC 5280 §4.1.2.5).
     fn check_dates(&self, time: UnixTime) -> Result<(), Error> {
         let (not_before, not_after) = (self.not_before, self.not_after);
         if time < not_before {
@@ -330,8 +333,8 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
         }
     }
 
-    /// What a handshake comes to with a server that presents `identity`, for a client that trusts
-    /// `named`.
+    /// Runs a TLS handshake between a server that presents `identity` and a client that trusts
+    /// `named`. Returns the error of whichever side fails.
     fn shake_hands(
         identity: &Identity,
         named: &CertificateDer<'static>,

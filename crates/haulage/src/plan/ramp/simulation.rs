@@ -51,7 +51,7 @@ struct Course {
     all_at: f64,
 }
 
-/// Downloads with at most so many connections.
+/// Runs a download with at most `allowed` connections, and returns how it went.
 fn course(link: Link, allowed: usize) -> Course {
     course_of(link, allowed, |ramp| ramp)
 }
@@ -106,7 +106,7 @@ fn course_of(link: Link, allowed: usize, adapt: impl FnOnce(Ramp) -> Ramp) -> Co
     }
 }
 
-/// Returns what all connections bring in a step.
+/// Returns how many bytes all connections bring in a step.
 fn step(connections: &mut [Connection], link: Link, now: f64, random: &mut u64) -> f64 {
     let has_begun = |one: &Connection| now >= one.opened + 2.0 * link.round_trip;
     let is_stalled = |one: &Connection| now > link.stalls && one.opened < link.stalls;
@@ -277,7 +277,7 @@ const FAR_AWAY: Link = Link {
     ..CLEAN
 };
 
-/// What becomes of a download that knows how long the way is.
+/// Runs a download whose [`Ramp`] knows the round trip of the path, and returns how it went.
 fn far_course(link: Link, allowed: usize) -> Course {
     course_of(link, allowed, |ramp| {
         ramp.over(Duration::from_secs_f64(link.round_trip))
@@ -323,7 +323,7 @@ fn all_are_tried_at_once_where_many_were_asked_for() {
 }
 
 proptest! {
-    /// Wherever one connection stalls for good, others are let in.
+    /// Checks that other connections are opened if the first one stalls for good.
     #[test]
     fn what_stalls_is_rescued(
         round_trip in 0.0..0.4_f64,
@@ -339,7 +339,7 @@ proptest! {
         }
     }
 
-    /// Whatever comes in whatever order of time, there is an answer.
+    /// Checks that any sequence of observations gives an answer.
     #[test]
     fn any_course_is_followed(steps in proptest::collection::vec((0..5000_u64, any::<u32>()), 0..200)) {
         let (mut at, mut bytes) = (Instant::now(), 0);

@@ -44,7 +44,8 @@ fn refusal(latency: f64) -> Answer {
 /// Answers to a request at some second, with so many in flight, itself included.
 type Server = Box<dyn FnMut(f64, usize) -> Answer>;
 
-/// Some workers, each at one request at a time; the others wait.
+/// Returns a server with this many workers, each of which handles one request at a time; other
+/// requests wait.
 fn fixed_capacity(workers: usize) -> Server {
     let mut free = vec![0.0_f64; workers];
     Box::new(move |now, _| {
@@ -61,7 +62,7 @@ fn latency_grows() -> Server {
     Box::new(|_, in_flight| small(0.05 * (1.0 + (in_flight as f64 / 8.0).powi(2))))
 }
 
-/// Refuses what goes beyond so many at once.
+/// Returns a server that refuses requests beyond so many at once.
 fn connection_limit(most: impl Fn(f64) -> usize + 'static) -> Server {
     Box::new(move |now, in_flight| {
         if in_flight > most(now) {
@@ -72,7 +73,7 @@ fn connection_limit(most: impl Fn(f64) -> usize + 'static) -> Server {
     })
 }
 
-/// So many a second, with a little more at once.
+/// Returns a server that accepts so many requests per second, and up to ten at once.
 fn rate_limiter(per_second: f64) -> Server {
     let (mut tokens, mut at) = (10.0_f64, 0.0);
     Box::new(move |now, _| {
@@ -86,7 +87,8 @@ fn rate_limiter(per_second: f64) -> Server {
     })
 }
 
-/// Each connection brings so much, and all together no more than ten of them do.
+/// Returns a server that sends each connection 1 MB/s, and all together no more than ten times
+/// that.
 fn throttled() -> Server {
     Box::new(|_, in_flight| Answer {
         latency: 0.02,
@@ -96,8 +98,8 @@ fn throttled() -> Server {
     })
 }
 
-/// Answers over a link with this round trip, in seconds, which carries so many bytes a second: what
-/// is sent faster waits in the queue before it, as first bytes do.
+/// Returns a server behind a link with this round trip, in seconds, and this rate, in bytes per
+/// second: what is sent faster waits in the queue before it, as first bytes do.
 fn link(round_trip: f64, rate: f64, bytes: u64) -> Server {
     let mut is_free_at = 0.0_f64;
     Box::new(move |now, _| {
@@ -314,8 +316,8 @@ fn a_capacity_that_rises_is_found_within_ten_seconds() {
     }
 }
 
-/// A server that takes so many requests at once until it is well again, at that second, and then
-/// any number.
+/// Returns a server that accepts `at_once` requests at a time until it recovers at the second
+/// `well_at`, and any number after that.
 fn recovering(latency: f64, at_once: usize, well_at: f64) -> Server {
     Box::new(move |now, in_flight| {
         if now < well_at && in_flight > at_once {
@@ -326,7 +328,8 @@ fn recovering(latency: f64, at_once: usize, well_at: f64) -> Server {
     })
 }
 
-/// How many round trips it takes from there until nine tenths of the most are allowed.
+/// Returns how many round trips it takes, from the second `from` on, until nine tenths of the most
+/// are allowed; infinity if that never happens.
 fn trips(course: &Course, latency: f64, from: f64) -> f64 {
     let most = 0.9 * MOST as f64;
     let found = course

@@ -26,7 +26,8 @@ impl Rounds {
         }
     }
 
-    /// One of which so many are being tried, and one less has gone well.
+    /// Creates a server at which `limit` requests at once are being tried, after one less has gone
+    /// well.
     fn that_tries(limit: usize) -> Self {
         let mut server = Self::new(limit - 1, limit - 1);
         for _ in 0..3 {
@@ -38,8 +39,8 @@ impl Rounds {
         server
     }
 
-    /// One round of as many answers as are allowed, each as long and after such a latency; the last
-    /// change.
+    /// Runs one round of as many responses as are allowed, each with so many bytes after such a
+    /// latency. Returns why the limit changed last; `None` if it did not.
     fn round(&mut self, bytes: u64, latency: Duration) -> Option<Why> {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
         let mut why = None;
@@ -55,7 +56,7 @@ impl Rounds {
         self.limit.refused(self.now, self.now, Duration::ZERO)
     }
 
-    /// Rounds until it has tried something, or for so long.
+    /// Runs rounds until the limit changes, and returns why; `None` if it does not within so many.
     fn until_change(&mut self, bytes: u64, rounds: usize) -> Option<Why> {
         (0..rounds).find_map(|_| self.round(bytes, LATENCY))
     }

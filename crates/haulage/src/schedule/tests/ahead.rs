@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A schedule that opens connections ahead, and begins with so many requests at a host.
+/// Returns a schedule that opens connections ahead, and begins with `start` requests per host.
 fn ahead(jobs: usize, per_host: usize, start: usize) -> Plain {
     let caps = Caps {
         start,
@@ -15,7 +15,7 @@ fn is_ahead(grant: &Grant<u32, u32, ()>) -> bool {
     matches!(grant, Grant::Ahead { .. })
 }
 
-/// How many lanes are opened with work, and how many ahead of it.
+/// Takes all grants, and returns how many lanes they open with work, and how many ahead of it.
 fn opens(schedule: &mut Plain) -> (usize, usize) {
     let grants = grants(schedule);
     let ahead = grants.iter().filter(|grant| is_ahead(grant)).count();

@@ -231,7 +231,7 @@ impl Simulation {
         self.hand_out();
     }
 
-    /// The next thing happens.
+    /// Advances the time to the next event and handles it.
     fn step(&mut self) {
         let ends = self.flights.keys().next().map(|(at, _)| *at);
         let due = self.schedule.next_due();
@@ -316,7 +316,7 @@ impl Simulation {
         self.flights.insert(ends, flight);
     }
 
-    /// What holds at every instant.
+    /// Asserts what holds at every instant.
     fn check(&self) {
         let flights = self.flights.values();
         let rows: HashSet<_> = flights.clone().map(|flight| flight.row).collect();

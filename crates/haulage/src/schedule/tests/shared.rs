@@ -5,7 +5,8 @@ use crate::schedule::Path;
 
 const TRIP: Duration = Duration::from_millis(100);
 
-/// A host over HTTP/2 with more work than it may have in flight, all slots of which are given away.
+/// Returns a schedule with a host over HTTP/2 that has more work than slots, all of which are
+/// taken.
 fn busy_host(per_host: usize) -> (Plain, HostId, Instant) {
     let now = Instant::now();
     let caps = Caps {

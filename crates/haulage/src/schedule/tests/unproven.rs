@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// So many silent hosts with so many rows each, in a run with so many jobs, and no others.
+/// Returns a schedule with nothing but this many silent hosts, each with so many rows, in a run
+/// with so many jobs.
 fn silent(jobs: usize, hosts: u32, rows: u32) -> Plain {
     let caps = Caps {
         start: 4,
@@ -184,7 +185,7 @@ impl Course {
         }
     }
 
-    /// A lane of the good host has work, and goes on as long as there is more.
+    /// Answers all work of the good host, as long as it has more.
     fn answer(&mut self) {
         let fine = Seen {
             fine: true,

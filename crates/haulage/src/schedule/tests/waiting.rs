@@ -3,8 +3,8 @@
 
 use super::*;
 
-/// Three seconds in which so many bytes come from the host of the first lane in each quarter: how
-/// much more is begun then.
+/// Runs for three seconds, in each quarter of which so many bytes come from the first host. Returns
+/// how many grants that leads to.
 fn held(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
     let meter = Arc::clone(&schedule.hosts[0].meter);
     for _ in 0..12 {

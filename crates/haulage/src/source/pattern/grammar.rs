@@ -10,7 +10,8 @@ const MAX_NAME: usize = 64;
 /// Most digits in a number, leading zeros included.
 const MAX_DIGITS: usize = 64;
 
-/// The parts of a pattern, and its sets from left to right.
+/// Parses a pattern into its parts, and its sets from left to right. Fails if it breaks the
+/// grammar.
 pub(super) fn pattern(text: &str) -> Result<(Vec<Piece>, Vec<Set>), Error> {
     let mut parser = Parser {
         text,
@@ -22,7 +23,8 @@ pub(super) fn pattern(text: &str) -> Result<(Vec<Piece>, Vec<Set>), Error> {
     Ok((parser.url, parser.sets))
 }
 
-/// The parts of a template; `#` followed by neither a digit nor a `<name>` stands for itself.
+/// Parses a template into its parts. `#` stands for itself unless a digit or a `<name>` follows.
+/// Fails if the template refers to a set that is not in `sets`.
 pub(super) fn template(template: &str, sets: &[Set]) -> Result<Vec<Piece>, Error> {
     let mut pieces = Vec::new();
     let mut fixed = String::new();
@@ -115,7 +117,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The set or range whose opening byte, at `start`, has just been read.
+    /// Parses a set, a range or a repeated set, whose opening byte, at `start`, has just been read.
+    /// Fails if it breaks the grammar.
     fn set(&mut self, opening: u8, start: usize) -> Result<(), Error> {
         let name = self.name();
         let defined = name.and_then(|name| position_of(name, &self.sets));
@@ -143,8 +146,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A set's name, `<name>`. What is not closed, empty or too long is no name but text, as in
-    /// curl.
+    /// Reads a set's name, `<name>`. Returns `None` if it is not closed, empty or too long: then it
+    /// is text, as in curl.
     fn name(&mut self) -> Option<&'a str> {
         let (name, _) = self.text[self.at..].strip_prefix('<')?.split_once('>')?;
         if !(1..=MAX_NAME).contains(&name.len()) {
@@ -191,8 +194,9 @@ impl<'a> Parser<'a> {
         Ok(range)
     }
 
-    /// The length of brackets that are no range: `[]`, and an IPv6 address, maybe with a zone (RFC
-    /// 3986 §3.2.2, RFC 6874 §2).
+    /// Returns the length in bytes of brackets that are not a range: `[]`, or an IPv6 address,
+    /// perhaps with a zone (RFC 3986 §3.2.2, RFC 6874 §2). Returns `None` if they are something
+    /// else.
     fn plain_brackets(&self) -> Option<usize> {
         let (inside, _) = self.text[self.at..].strip_prefix('[')?.split_once(']')?;
         let address = inside
@@ -224,7 +228,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What a range stands for: `1-20`, `001-100:2`, `a-z`.
+/// Parses a range, `1-20`, `001-100:2` or `a-z`. Fails with the reason.
 fn range_of(inside: &str) -> Result<Values, &'static str> {
     let no_range = "this is no range such as [1-20], [001-100:2] or [a-z]";
     let (bounds, step) = match inside.split_once(':') {
@@ -260,7 +264,8 @@ fn range_of(inside: &str) -> Result<Values, &'static str> {
     })
 }
 
-/// How many values a range has.
+/// Returns how many values a range has. Fails with the reason if it counts down, or if its step is
+/// wrong.
 fn count(first: u64, last: u64, step: u64) -> Result<u64, &'static str> {
     let distance = last
         .checked_sub(first)
@@ -273,13 +278,13 @@ fn count(first: u64, last: u64, step: u64) -> Result<u64, &'static str> {
         .ok_or("the range is too long")
 }
 
-/// A number in decimal digits, without a sign.
+/// Reads a decimal number without a sign; `None` if it is not one, or does not fit into 64 bits.
 fn number(text: &str) -> Option<u64> {
     let is_number = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
 }
 
-/// Which set has this name.
+/// Returns the index of the set with this name; `None` if there is none.
 fn position_of(name: &str, sets: &[Set]) -> Option<usize> {
     sets.iter()
         .position(|set| set.name.as_deref() == Some(name))

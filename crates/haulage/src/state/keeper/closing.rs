@@ -11,7 +11,7 @@ use crate::state::record::{Failure, Record};
 use crate::state::store::Access;
 
 impl State {
-    /// The numbers of all parts that may be of use still.
+    /// Returns the numbers of all parts that may still be of use.
     fn parts_in_hand(&self) -> Vec<u64> {
         let unfinished = lock(&self.unfinished);
         let earlier = unfinished.values().map(|part| part.number);
@@ -19,16 +19,16 @@ impl State {
         earlier.chain(ours.iter().map(|part| part.number)).collect()
     }
 
-    /// Notes how a run was that is over.
+    /// Notes that a run is over, and how it ended.
     pub(crate) fn run_ended(&self, first_row: u64, ending: Ending) {
         if ending.complete {
             lock(&self.lookup).completed(first_row);
         }
     }
 
-    /// Says when all that was added so far is recorded, or why it could not be: for a run that is
-    /// over while others go on. Those that begin after that know of it. What runs of URLs add is of
-    /// use only if they are interrupted, so that nobody waits for it.
+    /// Calls `tell` when all that was added so far is recorded, or with the error that prevents it:
+    /// for a run that is over while others go on. Runs that begin after that know of it. What runs
+    /// of URLs add is of use only if they are interrupted, so that nobody waits for it.
     pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
         if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
             return tell(Ok(()));
@@ -86,7 +86,8 @@ impl State {
         }
     }
 
-    /// The last run is over: records the rest. Whether a later run needs what is recorded.
+    /// Records the rest when the last run is over. Returns whether a later run needs what is
+    /// recorded.
     ///
     /// # Errors
     /// Of kind `disk`, when the rest could not be recorded.
@@ -163,14 +164,14 @@ impl State {
         })
     }
 
-    /// Says which parts are to stay when the run is over.
+    /// Sets which parts are kept when the run is over.
     fn retain(&self, parts: Vec<u64>) {
         if let Some(lasting) = self.storage.lasting() {
             lasting.retain(parts);
         }
     }
 
-    /// The parts that are recorded stay.
+    /// Keeps the parts that are recorded when the run is over.
     fn leave_recorded(&self) -> Result<(), Error> {
         if let Some(recorded) = self.ask(|store| store.parts())? {
             self.retain(recorded);

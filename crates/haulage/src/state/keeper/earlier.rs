@@ -23,7 +23,7 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Reads what is there.
+    /// Reads what earlier runs have recorded in the database at this path.
     ///
     /// # Errors
     /// Of kind `disk`, when there is a database that cannot be used.
@@ -71,8 +71,8 @@ impl Earlier {
         })
     }
 
-    /// The parts that earlier runs have left, and that are there, by what their rows ask for; all
-    /// others go.
+    /// Returns the parts that earlier runs have left and whose files still exist, by what their
+    /// rows ask for. All other parts are removed, and forgotten in the database.
     pub(super) fn unfinished(
         &mut self,
         lasting: Option<&dyn LastingParts>,

@@ -56,12 +56,13 @@ impl Response {
         }
     }
 
-    /// The first of them.
+    /// Creates the first response, which is to deliver the whole file.
     fn whole(assembly: &Arc<Assembly>) -> Self {
         Self::new(assembly, assembly.begin(0..TOTAL, 0))
     }
 
-    /// So many bytes come: those that are kept stand where they belong.
+    /// Delivers the next `bytes` bytes, and returns how many were kept. Asserts that those belong
+    /// where they are written.
     fn brings(&mut self, bytes: u64) -> u64 {
         let bytes = bytes.min(TOTAL - self.next);
         let at = self.place.stretch.start() + self.kept;
@@ -158,8 +159,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens in whichever order, each byte that is kept stands in its place, and all are
-    /// brought in the end.
+    /// Checks that each kept byte is in its place, and that all bytes are there in the end,
+    /// whatever happens in whichever order.
     #[test]
     fn every_byte_is_in_its_place(events in proptest::collection::vec(event(), 0..200)) {
         let assembly = assembly();

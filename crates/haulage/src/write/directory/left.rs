@@ -53,7 +53,7 @@ pub(super) fn take(from: &OwnedFd, part: u64, to: &OwnedFd, number: u64) -> io::
     }
 }
 
-/// Whether any part is in a folder.
+/// Returns whether there is any part in a folder.
 pub(super) fn has_parts(folder: &OwnedFd) -> io::Result<bool> {
     for entry in Dir::read_from(folder)? {
         if number_of(entry?.file_name()).is_some() {
@@ -74,7 +74,7 @@ fn remove_unless(folder: &OwnedFd, mut stays: impl FnMut(&CStr) -> bool) -> io::
     Ok(())
 }
 
-/// Whether a file is what a run of URLs keeps beside its parts.
+/// Returns whether a file is one that a run of URLs keeps beside its parts: its lock, or its state.
 fn is_own(name: &CStr) -> bool {
     let name = name.to_bytes();
     name == LOCK.as_bytes()
@@ -82,7 +82,7 @@ fn is_own(name: &CStr) -> bool {
         || name.starts_with(STATE.as_bytes())
 }
 
-/// The part that has this name.
+/// Returns the number of the part with this name; `None` if it is not the name of a part.
 pub(super) fn number_of(name: &CStr) -> Option<u64> {
     let number = name.to_str().ok()?.parse().ok()?;
     (part_name(number).as_c_str() == name).then_some(number)

@@ -48,8 +48,8 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Whether the file system has POSIX locks, and says who has one: the database needs both to be
-    /// shared.
+    /// Returns whether the file system has POSIX locks, and tells who holds one: to share the
+    /// database, both are needed.
     pub(super) fn has_posix(&self) -> bool {
         has_posix(&self.file, FlockOperation::NonBlockingLockExclusive)
     }
@@ -65,7 +65,7 @@ fn has_posix(file: impl AsFd, operation: FlockOperation) -> bool {
     !answers.into_iter().flatten().any(is_no_lock)
 }
 
-/// Whether a database is on a file system without locks; its lock file tells.
+/// Returns whether a database is on a file system without locks, which is tried with its lock file.
 pub(crate) fn lacks_locks(database: &Path) -> bool {
     File::open(database.with_file_name(LOCK))
         .is_ok_and(|file| !has_posix(file, FlockOperation::NonBlockingLockShared))
@@ -106,7 +106,8 @@ pub(super) fn take(folder: BorrowedFd<'_>, name: &str, owner: &Owner) -> io::Res
     }
 }
 
-/// Whether the process that took this lock in a folder has ended.
+/// Returns whether the process that took this lock in a folder has ended, or has no lock there any
+/// more.
 pub(super) fn is_left(folder: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = match openat(folder, name, flags, Mode::empty()) {
@@ -126,7 +127,7 @@ pub(super) fn is_left(folder: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     }
 }
 
-/// The name of the file that stands for a lock where there are none.
+/// Returns the name of the file that stands for a lock where the file system has none.
 pub(super) fn mark_of(name: &str) -> String {
     format!("{name}{MARK}")
 }
@@ -158,8 +159,8 @@ fn mark(folder: BorrowedFd<'_>, lock: &str, file: OwnedFd, owner: &Owner) -> io:
     }
 }
 
-/// Removes the mark of a process that has ended; whether it is gone. Processes of one host do this
-/// one after another, so that none removes the mark that another one has just created.
+/// Removes the mark of a process that has ended, and returns whether it is gone. Processes of one
+/// host do this one after another, so that none removes the mark that another one has just created.
 fn remove_left(folder: BorrowedFd<'_>, lock: &str, name: &str) -> io::Result<bool> {
     let Some(_turn) = turn(folder)? else {
         return Ok(false);
@@ -175,8 +176,8 @@ fn remove_left(folder: BorrowedFd<'_>, lock: &str, name: &str) -> io::Result<boo
     }
 }
 
-/// A socket whose name only one process of this host can have: it stands for a lock that needs no
-/// file system (unix(7), abstract names).
+/// Returns a socket whose name only one process of this host can have: it serves as a lock that
+/// needs no file system (unix(7), abstract names). `None` while another process has it.
 fn turn(folder: BorrowedFd<'_>) -> io::Result<Option<UnixListener>> {
     let about = fstat(folder)?;
     let name = format!("haulage-{}-{}", about.st_dev, about.st_ino);
@@ -187,7 +188,7 @@ fn turn(folder: BorrowedFd<'_>) -> io::Result<Option<UnixListener>> {
     }
 }
 
-/// Whom a mark names; `None` if it cannot be told.
+/// Returns the owner that a mark names; `None` if it cannot be told.
 fn read_mark(folder: BorrowedFd<'_>, lock: &str) -> io::Result<Option<Owner>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(folder, mark_of(lock).as_str(), flags, Mode::empty())?;
@@ -207,7 +208,7 @@ fn write(file: &OwnedFd, owner: &Owner) -> io::Result<()> {
     file.write_all(owner.to_text().as_bytes())
 }
 
-/// Whether a file stands at its name still.
+/// Returns whether this open file is still the one at its name.
 fn is_there(folder: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> bool {
     let now = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
     let locked = fstat(file);
@@ -234,7 +235,7 @@ impl Moment {
         Ok(Self(own))
     }
 
-    /// Whether the folder is still the one of this name in its parent.
+    /// Returns whether the folder is still the one of this name in its parent.
     pub(super) fn is_at(&self, parent: BorrowedFd<'_>, name: &str) -> bool {
         is_there(parent, name, &self.0)
     }
@@ -250,7 +251,7 @@ mod tests {
         (folder, open)
     }
 
-    /// Takes the lock as where a file system has none.
+    /// Takes the lock in the way used where a file system has none.
     fn take_mark(folder: &OwnedFd) -> Taken {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
         let file = openat(folder, "lock", flags, open::mode()).unwrap();

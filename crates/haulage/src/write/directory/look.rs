@@ -13,7 +13,7 @@ use super::WORKSPACE;
 use crate::plan::name::TargetName;
 use crate::write::destination::Present;
 
-/// What stands at a name below a folder.
+/// Returns what exists at a name below a folder.
 pub(in crate::write) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {
     let path = target.as_str();
     let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
@@ -36,7 +36,7 @@ pub(in crate::write) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io
     }
 }
 
-/// When a file was last modified; `None` before 1970.
+/// Returns when a file was last modified; `None` if that was before 1970.
 fn modified(found: &Stat) -> Option<SystemTime> {
     let seconds = u64::try_from(found.st_mtime).ok()?;
     let nanos = u32::try_from(found.st_mtime_nsec).ok()?;
@@ -57,7 +57,7 @@ pub(in crate::write) fn read(
     Ok(Box::new(file))
 }
 
-/// Whether nothing is in a folder but the workspace.
+/// Returns whether a folder contains nothing but the workspace.
 pub(in crate::write) fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<bool> {
     for entry in rustix::fs::Dir::read_from(folder)? {
         let name = entry?;
@@ -68,7 +68,8 @@ pub(in crate::write) fn holds_no_files(folder: BorrowedFd<'_>) -> io::Result<boo
     Ok(true)
 }
 
-/// Whether an entry of a folder is a folder. Some file systems do not say what their entries are.
+/// Returns whether an entry of a folder is a folder. Some file systems do not say what their
+/// entries are, so that it has to be looked up.
 pub(super) fn is_folder(parent: BorrowedFd<'_>, name: &CStr, said: FileType) -> bool {
     match said {
         FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)

@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
-/// Whether a file system, a kernel or a sandbox does not have a call. Network and FUSE file systems
-/// answer with any of these.
+/// Returns whether an error means that a file system, a kernel or a sandbox does not have a call.
+/// Network and FUSE file systems answer with any of these.
 pub(super) fn is_missing(error: Errno) -> bool {
     matches!(
         error,
@@ -11,14 +11,15 @@ pub(super) fn is_missing(error: Errno) -> bool {
     )
 }
 
-/// Whether a hard link, or a rename that replaces nothing, cannot be had between these two folders.
-/// A plain rename may still work; if it does not, it says why.
+/// Returns whether an error means that a hard link, or a rename that replaces nothing, is not
+/// possible between two folders. A plain rename may still work; if it does not, its own error says
+/// why.
 pub(super) fn is_no_link(error: Errno) -> bool {
     is_missing(error) || matches!(error, Errno::ACCESS | Errno::MLINK | Errno::XDEV)
 }
 
-/// Whether a file system has no locks (NFS without its lock daemon, Lustre without `flock`, some
-/// FUSE mounts).
+/// Returns whether an error means that a file system has no locks (NFS without its lock daemon,
+/// Lustre without `flock`, some FUSE mounts).
 pub(super) fn is_no_lock(error: Errno) -> bool {
     is_missing(error) || error == Errno::NOLCK
 }

@@ -12,7 +12,7 @@ use super::super::room::Room;
 use super::super::scratch::PartFile;
 use super::write_out::WriteOut;
 
-/// How a file is made: never executable (0o666 less the umask).
+/// Returns the mode for new files: never executable (0o666 less the umask).
 pub(super) fn mode() -> Mode {
     Mode::from_raw_mode(0o666)
 }

@@ -33,7 +33,7 @@ pub(super) enum Life {
 }
 
 impl Owner {
-    /// This process.
+    /// Returns this process as the owner.
     pub(super) fn this(title: &str) -> Self {
         let read = |path: &str| first_line(&fs::read_to_string(path).unwrap_or_default());
         let process = std::process::id();
@@ -49,7 +49,7 @@ impl Owner {
         }
     }
 
-    /// As it is written to a file.
+    /// Returns the text in which the owner is written to a file.
     pub(super) fn to_text(&self) -> String {
         let started = self.started.map(|ticks| ticks.to_string());
         format!(
@@ -64,7 +64,8 @@ impl Owner {
         )
     }
 
-    /// The owner that a file names; `None` when it was not written to its end.
+    /// Returns the owner that a file's text names; `None` when the text is incomplete, or not of
+    /// this form.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let whole = text.ends_with('\n');
         let mut lines = text.lines();
@@ -84,7 +85,7 @@ impl Owner {
         whole.then_some(owner)
     }
 
-    /// Whether the process still runs, as far as this process can tell.
+    /// Returns whether the process still runs, as far as this process can tell.
     pub(super) fn life(&self) -> Life {
         self.life_seen_from(&Self::this(""), started)
     }
@@ -112,7 +113,7 @@ impl Owner {
         }
     }
 
-    /// Who it is, in words: "process 1234 on HOST".
+    /// Returns the owner in words: "process 1234 on HOST".
     pub(super) fn named(&self) -> String {
         if self.host.is_empty() {
             format!("process {}", self.process)
@@ -127,8 +128,8 @@ fn first_line(text: &str) -> String {
     line.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// When a process was started, in clock ticks since the host was: field 22 of `/proc/PID/stat`
-/// (proc(5)).
+/// Returns when a process was started, in clock ticks since the host was: field 22 of
+/// `/proc/PID/stat` (proc(5)). `None` if that cannot be read.
 fn started(process: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before it, in brackets, may hold anything.
@@ -136,7 +137,7 @@ fn started(process: u32) -> Option<u64> {
     fields.split(' ').nth(19)?.parse().ok()
 }
 
-/// Whether a process of this number runs, where `/proc` does not say.
+/// Returns whether a process of this number runs, where `/proc` does not say.
 fn runs(process: u32) -> bool {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))

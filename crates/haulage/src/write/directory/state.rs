@@ -27,14 +27,14 @@ const REMOTE: [u32; 10] = [
     0x4750_4653,
 ];
 
-/// Where what a later run into a folder needs to know is kept: a path without links, as far as the
-/// folder goes. What is in the workspace may be none either, but whoever opens it has to see to
-/// that.
+/// Returns the path of the database in which runs of lists record what later runs into a folder
+/// need. The path to the folder contains no links. The workspace may be one all the same: whoever
+/// opens the database has to check that.
 pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
 }
 
-/// Where a run keeps its state, and what it finds of others.
+/// Returns where a run keeps its state, and the state that others have left.
 pub(super) fn state_place(
     path: &Path,
     root: &OwnedFd,
@@ -72,7 +72,7 @@ pub(super) fn state_place(
     })
 }
 
-/// Whether a file system is one that other machines may have open too, so that processes cannot
+/// Returns whether a file system may be in use by other machines too, so that processes cannot
 /// share memory through its files.
 fn is_remote(root: &OwnedFd) -> bool {
     rustix::fs::fstatfs(root).is_ok_and(|about| {
@@ -81,8 +81,8 @@ fn is_remote(root: &OwnedFd) -> bool {
     })
 }
 
-/// Says that a workspace cannot be opened, and what to do about it: the destination itself may be
-/// fine.
+/// Returns the error for a workspace that cannot be opened, with what to do about it: the
+/// destination itself may be fine.
 pub(super) fn unusable(path: &Path, cause: io::Error) -> Error {
     let workspace = path.join(WORKSPACE);
     let is_there = workspace.symlink_metadata().is_ok();
@@ -101,8 +101,8 @@ pub(super) fn unusable(path: &Path, cause: io::Error) -> Error {
     }
 }
 
-/// Says that another run keeps this one out, and which file is to be removed should that not be
-/// true.
+/// Returns the error for a destination from which another run keeps this one out. It names the file
+/// to be removed should that not be true.
 pub(super) fn busy(path: &Path, owner: Option<&Owner>, mark: Option<&str>) -> Error {
     let shown = path.display();
     let who = owner.map_or_else(|| "another run".to_owned(), Owner::named);

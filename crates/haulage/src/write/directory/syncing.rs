@@ -32,7 +32,8 @@ enum Way {
 pub(super) struct Naming<'a>(RwLockReadGuard<'a, Way>);
 
 impl Syncing {
-    /// A file is about to get its name.
+    /// Notes that a file is about to get its name. The result is held until it has it, so that no
+    /// sync overlooks the name.
     pub(super) fn naming(&self) -> Naming<'_> {
         Naming(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -80,7 +81,8 @@ impl Syncing {
 }
 
 impl Naming<'_> {
-    /// The file has its name, in this folder below the destination.
+    /// Notes that the file has its name in this folder below the destination; `None` is the
+    /// destination itself.
     pub(super) fn is_in(&self, folder: Option<&str>) {
         let Way::Each(named) = &*self.0 else { return };
         let mut named = lock(named);
@@ -104,9 +106,9 @@ pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Whether the file system of a database lacks one of the calls that sync a file. The lock beside
-/// the database is asked: to close the database itself would give up the locks that this process
-/// may have on it (POSIX).
+/// Returns whether the file system of a database lacks one of the calls that sync a file. This is
+/// tried with the lock file beside it: closing the database itself would release the locks that
+/// this process may hold on it (POSIX).
 pub(crate) fn lacks_sync(database: &Path) -> bool {
     let Ok(file) = File::open(database.with_file_name(LOCK)) else {
         return false;

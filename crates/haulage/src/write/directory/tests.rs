@@ -20,14 +20,14 @@ fn options(workspace: Workspace) -> RunOptions {
     options
 }
 
-/// For a run of URLs.
+/// Opens a destination for a run of URLs.
 fn open(path: &Path) -> Directory {
     Directory::open(path, &options(Workspace::RemoveWhenDone))
         .unwrap()
         .0
 }
 
-/// For a run of lists.
+/// Opens a destination for a run of lists.
 fn open_for_lists(path: &Path) -> Directory {
     Directory::open(path, &options(Workspace::Keep)).unwrap().0
 }
@@ -100,7 +100,7 @@ fn nothing_is_replaced_unless_asked() {
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
 }
 
-/// The same as [`save`], of a part that is written at once.
+/// Saves `bytes` under `name`, like [`save`], but as a part that is written in one step.
 fn save_whole(directory: &Directory, part: u64, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = directory.create_whole(part)?;
     assert_eq!(file.write(&[IoSlice::new(bytes)])?, bytes.len());
@@ -110,7 +110,7 @@ fn save_whole(directory: &Directory, part: u64, name: &str, bytes: &[u8]) -> io:
     directory.commit(part, &target(name), Replace::Never)
 }
 
-/// How many parts the runs of URLs have.
+/// Returns how many parts the runs of URLs have.
 fn parts(folder: &Path) -> usize {
     let runs = fs::read_dir(folder.join(".haul/part")).unwrap();
     let files = runs.flat_map(|run| fs::read_dir(run.unwrap().path()).unwrap());

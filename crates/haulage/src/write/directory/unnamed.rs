@@ -47,7 +47,8 @@ impl Unnamed {
         }
     }
 
-    /// Makes one in the folder of the parts; `None` where it has to be made with a name.
+    /// Creates a file without a name in the folder of the parts; `None` where it has to be created
+    /// with a name.
     pub(super) fn make(&self, parts: &OwnedFd, part: u64) -> Option<OwnedFd> {
         if self.works.get() == Some(&false) || self.waiting().len() >= self.most {
             return None;
@@ -68,7 +69,7 @@ impl Unnamed {
         works.then(make).flatten()
     }
 
-    /// A file waits for its name; its part has this number.
+    /// Adds a file that waits for its name, under the number of its part.
     pub(super) fn add(&self, part: u64, file: Arc<OwnedFd>) {
         self.waiting().insert(part, file);
     }
@@ -77,12 +78,13 @@ impl Unnamed {
         self.waiting().get(&part).cloned()
     }
 
-    /// All that wait.
+    /// Returns all files that wait for their names.
     pub(super) fn all(&self) -> Vec<Arc<OwnedFd>> {
         self.waiting().values().cloned().collect()
     }
 
-    /// It waits no more: it gets a name, or is not needed.
+    /// Removes and returns a file that waits for its name, since it gets one now or is not needed;
+    /// `None` if no file of this part waits.
     pub(super) fn take(&self, part: u64) -> Option<Arc<OwnedFd>> {
         let mut waiting = self.waiting();
         // Most of the time there is none: that costs no more than a look.
@@ -121,7 +123,7 @@ impl PartFile for WholePart {
 
 #[cfg(test)]
 impl Unnamed {
-    /// As where it does not work.
+    /// Creates an instance that makes no files without a name, as on a file system that has none.
     pub(super) fn none() -> Self {
         Self::at_most(0)
     }
@@ -134,7 +136,7 @@ impl Unnamed {
         }
     }
 
-    /// Whether it does, once one was made.
+    /// Returns whether files without a name work here; `false` also before the first one was tried.
     pub(super) fn works(&self) -> bool {
         self.works.get() == Some(&true)
     }

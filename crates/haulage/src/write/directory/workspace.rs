@@ -139,8 +139,8 @@ fn own_folder(all: BorrowedFd<'_>, owner: &Owner) -> io::Result<(OwnedFd, String
     }
 }
 
-/// The folders of other runs of URLs: those of runs that have ended, and whether there are any that
-/// have not.
+/// Returns the names of the folders of other runs of URLs that have ended, and whether there are
+/// any that have not.
 fn others(all: BorrowedFd<'_>, own: Option<&str>) -> io::Result<(Vec<String>, bool)> {
     let mut left = Vec::new();
     let mut has_others = false;
@@ -164,12 +164,13 @@ fn others(all: BorrowedFd<'_>, own: Option<&str>) -> io::Result<(Vec<String>, bo
     Ok((left, has_others))
 }
 
-/// Whether a run that records lists is under way.
+/// Returns whether a run that records lists is in progress.
 fn is_busy(workspace: BorrowedFd<'_>) -> bool {
     !lock::is_left(workspace, LOCK).unwrap_or(true)
 }
 
-/// The run whose folder has this name: the number of its process, and another one.
+/// Returns this name if it is that of a run's folder, the number of its process and another number;
+/// `None` if it is not.
 fn run_of(name: &CStr) -> Option<&str> {
     let name = name.to_str().ok()?;
     let (process, unique) = name.split_once('-')?;

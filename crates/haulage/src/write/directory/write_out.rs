@@ -25,7 +25,7 @@ impl WriteOut {
         }
     }
 
-    /// The same, with another way to begin.
+    /// Creates one that begins the write-out with another function.
     #[cfg(test)]
     pub(super) fn begun_by(begin: fn(BorrowedFd<'_>)) -> Self {
         Self {
@@ -34,7 +34,8 @@ impl WriteOut {
         }
     }
 
-    /// So many bytes more were written to it.
+    /// Notes that `bytes` more bytes were written to a file, and begins to write it out when they
+    /// are many.
     pub(super) fn wrote(&self, bytes: u64, file: BorrowedFd<'_>) {
         let written = self.written.get() + bytes;
         if written < STEP {

@@ -34,7 +34,7 @@ fn writer(disk: &FakeDisk) -> Writer {
     )
 }
 
-/// How a part becomes the file `a`, and what came of it.
+/// Returns how to save a part as the file `a`, and the receiver of the result.
 fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>>) {
     let (tell, told) = mpsc::channel();
     let name = RelativeName::from_user("a").unwrap();
@@ -50,7 +50,7 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>
     (saving, told)
 }
 
-/// Writes these chunks and commits them; what came of it.
+/// Writes these chunks and commits them. Returns the length of the file.
 fn save(disk: &FakeDisk, chunks: &[Vec<u8>], promised: Option<u64>) -> Result<u64, Error> {
     let writer = writer(disk);
     let (saving, told) = saving(promised);
