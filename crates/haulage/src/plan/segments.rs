@@ -274,7 +274,7 @@ mod tests {
             assert_eq!(found, is_taken.then_some(Share::Of(0, 10..70)), "{speed}");
         }
         // What is there soon is not requested anew, which takes a tenth of this.
-        for (bytes, settles, is_taken) in [(4, 1, false), (20, 1, true), (20, 10, false)] {
+        for (bytes, settles, is_taken) in [(4, 1, false), (40, 1, true), (40, 10, false)] {
             let rules = Rules {
                 settles: Duration::from_secs(settles),
                 ..RULES
