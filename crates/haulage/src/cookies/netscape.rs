@@ -55,8 +55,8 @@ fn bad_line(at: usize, why: &str) -> Error {
 /// may begin with a bracket too, before an IPv6 address.
 fn is_json(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
-    let in_list = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
-    let is_list = in_list.is_some_and(|rest| rest.starts_with(b"{") || rest.starts_with(b"]"));
+    let first = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let is_list = first.is_some_and(|rest| rest.starts_with(b"{") || rest.starts_with(b"]"));
     is_list || text.starts_with(b"{")
 }
 
