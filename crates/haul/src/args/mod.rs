@@ -75,7 +75,9 @@ const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_
     be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
     the file turns on. haul config shows what counts.";
 
+// Options of a subcommand are defined when they are needed: `haul config` has as many as a download.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Download 20 flags from a built-in server, to see haul at work
     Demo(Demo),
@@ -126,7 +128,7 @@ pub(crate) struct Recorded {
     pub(crate) format: RowFormat,
 }
 
-/// What a download takes.
+// What a download takes. As a doc comment, this would become the help of `haul config`.
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,

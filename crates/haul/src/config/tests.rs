@@ -5,6 +5,7 @@ use tempfile::NamedTempFile;
 
 use super::show::shown;
 use super::*;
+use crate::args::Arguments;
 use crate::command_line::{self, Read, Stop};
 use crate::settings::Settings;
 
