@@ -11,29 +11,33 @@ use haulage::{BearerFile, Credentials, Netrc, RunOptions};
 
 use crate::args::Download;
 use crate::exit::Problem;
+use crate::option_file::{self, MAX_SMALL};
 use crate::password::{self, At};
+use crate::report::format;
 
 /// Bytes of the line with the user and the password.
-const MOST: u64 = 64 << 10;
+const MAX_LINE: u64 = 64 << 10;
 
 /// Reads the logins that were given into the options of a run.
 pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), Problem> {
     options.netrc = netrc(download)?;
     options.credentials = match (&download.user, &download.user_file) {
         (Some(user), _) => Some(Credentials {
-            user: user.name.clone(),
+            user: user.name.clone().into(),
             password: match &user.password {
-                Some(password) => password.clone(),
+                Some(password) => password.clone().into(),
                 // The netrc has it; and nothing is sent in a dry run.
-                None if options.netrc.is_some() || download.dry_run => String::new(),
-                None => password::ask(&user.name, At::Servers)?,
+                None if options.netrc.is_some() || download.dry_run => Vec::new(),
+                None => password::ask(&user.name, At::Servers)?.into(),
             },
         }),
         (None, Some(path)) => Some(in_file(path, download)?),
         (None, None) => None,
     };
     if let Some(path) = &download.bearer_file {
-        options.bearer = Some(BearerFile::open(path)?);
+        let bearer = BearerFile::open(path);
+        let bearer = bearer.map_err(|error| Problem::from(error).in_context("--bearer-file"))?;
+        options.bearer = Some(bearer);
     }
     Ok(())
 }
@@ -47,8 +51,15 @@ pub(crate) fn netrc(download: &Download) -> Result<Option<Netrc>, Problem> {
     if may_be_missing && !path.exists() {
         return Ok(None);
     }
-    let netrc = Netrc::read(&path).map_err(|error| {
-        Problem::usage(error.to_string())
+    let option = match (&download.netrc_file, download.netrc) {
+        (Some(_), _) => "--netrc-file",
+        (None, true) => "--netrc",
+        (None, false) => "--netrc-optional",
+    };
+    let text = option_file::read(option, &path, MAX_SMALL)?;
+    let netrc = Netrc::parse(text).map_err(|error| {
+        let path = path.display();
+        Problem::usage(format!("{option}: {path} is no netrc: {error}"))
             .hint("a line of a netrc file looks like: machine HOST login USER password PASSWORD")
     })?;
     Ok(Some(netrc))
@@ -104,22 +115,40 @@ fn in_file(path: &Path, download: &Download) -> Result<Credentials, Problem> {
         first_line(io::stdin())
     };
     let name = path.display();
-    let line = read.map_err(|cause| Problem::usage(format!("--user-file {name}: {cause}")))?;
-    match line.split_once(':') {
-        Some((user, password)) => Ok(Credentials {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }),
-        None => Err(Problem::usage(format!(
-            "--user-file {name}: its first line is not USER:PASSWORD"
+    let line = read.map_err(|cause| {
+        let why = format::io(&cause);
+        Problem::usage(format!("--user-file: cannot read {name}: {why}"))
+    })?;
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    match (parts.next(), parts.next()) {
+        (Some(user), Some(password)) => Ok(Credentials::new(user, password)),
+        _ => Err(Problem::usage(format!(
+            "--user-file: the first line of {name} is not USER:PASSWORD"
         ))),
     }
 }
 
-/// Returns the first line, without its end.
-fn first_line(source: impl Read) -> io::Result<String> {
-    let mut line = String::new();
-    BufReader::new(source.take(MOST)).read_line(&mut line)?;
-    let line = line.strip_suffix('\n').unwrap_or(&line);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+/// Returns the first line, without its end. What follows it is not waited for.
+fn first_line(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(source.take(MAX_LINE + 1)).read_until(b'\n', &mut line)?;
+    if line.len() as u64 > MAX_LINE {
+        let what = "its first line has more than 64 KiB";
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    let line = line.strip_suffix(b"\n").unwrap_or(&line);
+    Ok(line.strip_suffix(b"\r").unwrap_or(line).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_line_is_read_as_bytes_up_to_a_limit() {
+        assert_eq!(first_line(&b"j\xFC:p\r\nx"[..]).unwrap(), b"j\xFC:p");
+        assert_eq!(first_line(&b"me:"[..]).unwrap(), b"me:");
+        let error = first_line(io::repeat(b'x')).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
 }

@@ -15,6 +15,7 @@ mod input;
 mod limits;
 mod logins;
 mod manual;
+mod option_file;
 mod output;
 mod password;
 mod proxy;

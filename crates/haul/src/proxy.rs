@@ -33,12 +33,12 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
     };
     if let Some(user) = &download.proxy_user {
         let credentials = Credentials {
-            user: user.name.clone(),
+            user: user.name.clone().into(),
             password: match &user.password {
-                Some(password) => password.clone(),
+                Some(password) => password.clone().into(),
                 // Nothing is sent.
-                None if download.dry_run => String::new(),
-                None => password::ask(&user.name, At::Proxy)?,
+                None if download.dry_run => Vec::new(),
+                None => password::ask(&user.name, At::Proxy)?.into(),
             },
         };
         for proxy in [&mut proxies.http, &mut proxies.https] {

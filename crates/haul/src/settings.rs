@@ -51,6 +51,8 @@ impl Settings {
         let target = Target::of(download)?;
         let inputs = inputs(download, &target)?;
         let mut options = options(download, inputs.given_as)?;
+        let skipped = cookies::give(&mut options, download)?;
+        tls::read_files(&mut options.route, download)?;
         options.hosts = config::hosts::options(hosts)?;
         options.route.proxies.hosts = config::hosts::proxies(hosts)?;
         let mut engine = engine(download);
@@ -66,8 +68,9 @@ impl Settings {
         let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
         let cookies = cookies::note(&options, download);
-        let notes = cookies
+        let notes = skipped
             .into_iter()
+            .chain(cookies)
             .chain(proxy::note(&options.route))
             .chain(proxy::unread_variable(download, &options.route));
         let notes = notes.filter(|_| !download.dry_run);
@@ -160,12 +163,11 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
             added.map_err(|_| Problem::usage("there are too many headers"))?;
         }
     }
-    cookies::give(&mut options, download)?;
     logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;
     options.route.proxies = proxy::proxies(download)?;
     if let Some(path) = &download.proxy_cacert {
-        options.route.proxy_tls.roots = haulage::Roots::File(path.clone());
+        options.route.proxy_tls.roots = haulage::Roots::File(path.clone().into());
     }
     files(&mut options, download);
     options.workspace = match given_as {
@@ -487,7 +489,7 @@ mod tests {
         assert_eq!(options.max_redirects, 4);
         assert_eq!(options.headers.get_all("x").iter().count(), 2);
         assert_eq!(options.user_agent.unwrap(), "me");
-        assert_eq!(options.credentials.unwrap().user, "a");
+        assert_eq!(options.credentials.unwrap().user, b"a");
         assert_eq!(options.route.tls.roots, Roots::File("ca.pem".into()));
         assert_eq!(options.route.tls.verification, Verification::Insecure);
         assert!(options.route.proxies.http.is_some());

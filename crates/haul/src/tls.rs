@@ -3,14 +3,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use haulage::{Identity, PinnedKeys, Roots, TlsOptions, TlsVersion, Verification};
+use haulage::{Identity, PemFile, PinnedKeys, Roots, Route, TlsOptions, TlsVersion, Verification};
 
 use crate::args::{Download, TlsMax};
 use crate::exit::Problem;
-use crate::report::format;
+use crate::option_file::{self, MAX_LARGE, MAX_SMALL};
 
 /// Returns the settings that were asked for.
 pub(crate) fn options(download: &Download) -> Result<TlsOptions, Problem> {
@@ -22,11 +21,11 @@ pub(crate) fn options(download: &Download) -> Result<TlsOptions, Problem> {
         Verification::Full
     };
     if let Some(text) = &download.pinned_keys {
-        options.pinned_keys =
-            pinned_keys(text).map_err(|why| Problem::usage(format!("--pinnedpubkey: {why}")))?;
+        options.pinned_keys = pinned_keys(text)?;
     }
-    let key = download.key.clone();
-    options.identity = download.cert.as_ref().map(|cert| Identity::new(cert, key));
+    let key = download.key.clone().map(PemFile::new);
+    let cert = download.cert.clone();
+    options.identity = cert.map(|cert| Identity::new(cert, key));
     options.min_version = download.tls13.then_some(TlsVersion::Tls13);
     options.max_version = download.tls_max.map(|version| match version {
         TlsMax::Tls12 => TlsVersion::Tls12,
@@ -41,11 +40,11 @@ fn roots(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Roots, Problem> {
     match (&download.cacert, &download.capath) {
-        (Some(file), None) => return Ok(Roots::File(file.clone())),
+        (Some(file), None) => return Ok(Roots::File(file.clone().into())),
         (None, None) => {}
         (file, folder) => {
             let paths = file.iter().chain(folder).cloned();
-            return Ok(Roots::Files(paths.collect()));
+            return Ok(Roots::Files(paths.map(PemFile::new).collect()));
         }
     }
     if download.insecure {
@@ -70,7 +69,7 @@ fn roots(
     Ok(if paths.is_empty() {
         Roots::System
     } else {
-        Roots::SystemFiles(paths)
+        Roots::SystemFiles(paths.into_iter().map(PemFile::new).collect())
     })
 }
 
@@ -85,12 +84,58 @@ fn missing_in(variable: &str, path: &Path) -> Problem {
 }
 
 /// Reads hashes, or the key in a file.
-fn pinned_keys(text: &str) -> Result<PinnedKeys, String> {
+fn pinned_keys(text: &str) -> Result<PinnedKeys, Problem> {
+    const OPTION: &str = "--pinnedpubkey";
     if text.starts_with("sha256//") {
-        return PinnedKeys::parse(text).map_err(|why| why.to_string());
+        return PinnedKeys::parse(text).map_err(|why| Problem::from(why).in_context(OPTION));
     }
-    let bytes = fs::read(text).map_err(|cause| format!("{text}: {}", format::io(&cause)))?;
-    PinnedKeys::of_file(&bytes).map_err(|why| format!("{text}: {why}"))
+    let bytes = option_file::read(OPTION, Path::new(text), MAX_SMALL)?;
+    PinnedKeys::of_file(&bytes).map_err(|why| Problem::usage(format!("{OPTION}: {text}: {why}")))
+}
+
+/// Reads the files of certificates and keys that a route names into it.
+///
+/// # Errors
+/// When one cannot be read, or is too large.
+pub(crate) fn read_files(route: &mut Route, download: &Download) -> Result<(), Problem> {
+    let (tls, folder) = (&mut route.tls, download.capath.as_deref());
+    if tls.verification == Verification::Full {
+        read_roots(&mut tls.roots, "--cacert", folder)?;
+    }
+    read_roots(&mut route.proxy_tls.roots, "--proxy-cacert", None)?;
+    if let Some(identity) = &mut tls.identity {
+        read_file(&mut identity.certificate, "--cert")?;
+        if let Some(key) = &mut identity.key {
+            read_file(key, "--key")?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the certificates that `option` names; `folder` is what `--capath` does.
+fn read_roots(roots: &mut Roots, option: &str, folder: Option<&Path>) -> Result<(), Problem> {
+    match roots {
+        Roots::File(file) => read_file(file, option),
+        Roots::Files(files) => files.iter_mut().try_for_each(|file| {
+            let is_folder = folder == Some(file.path());
+            read_file(file, if is_folder { "--capath" } else { option })
+        }),
+        // Those of the system are many, and read only when they are needed. A pipe is none of them.
+        Roots::SystemFiles(files) => {
+            let mut pipes = files.iter_mut().filter(|file| !file.path().is_file());
+            pipes.try_for_each(|file| read_file(file, "SSL_CERT_FILE"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_file(file: &mut PemFile, option: &str) -> Result<(), Problem> {
+    // The files of a folder are for the library to find.
+    if !file.path().is_dir() {
+        let content = option_file::read(option, file.path(), MAX_LARGE)?;
+        *file = PemFile::with_content(file.path(), content);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,10 +163,10 @@ mod tests {
         let given = |line: &str| roots(&download(line), both).unwrap();
         assert_eq!(given("--cacert a.pem"), Roots::File("a.pem".into()));
         assert_eq!(given("--capath b"), Roots::Files(vec!["b".into()]));
-        let paths = vec!["a".into(), "b".into()];
-        assert_eq!(given("--capath b --cacert a"), Roots::Files(paths));
-        let paths = vec![file.into(), folder.into()];
-        assert_eq!(given(""), Roots::SystemFiles(paths));
+        let files = vec!["a".into(), "b".into()];
+        assert_eq!(given("--capath b --cacert a"), Roots::Files(files));
+        let files = vec![file.into(), folder.into()];
+        assert_eq!(given(""), Roots::SystemFiles(files));
         assert_eq!(given("-k"), Roots::System);
         let none = roots(&download(""), |_| Some(OsString::new())).unwrap();
         assert_eq!(none, Roots::System);

@@ -39,6 +39,7 @@
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod bounded_file;
 mod checksum;
 mod cookies;
 mod credentials;
@@ -79,8 +80,8 @@ pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Existing, FileNames,
     HostLimits, HostOptions, HostPattern, HttpVersion, Identity, Interface, Layout, NoProxy,
-    Output, PinnedKeys, PlainHttp, Proxies, Proxy, Purpose, Resolve, RetryFailed, RetryPolicy,
-    Roots, Route, RunOptions, TlsOptions, TlsVersion, Verification, Workspace,
+    Output, PemFile, PinnedKeys, PlainHttp, Proxies, Proxy, Purpose, Resolve, RetryFailed,
+    RetryPolicy, Roots, Route, RunOptions, TlsOptions, TlsVersion, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use priority::Priority;

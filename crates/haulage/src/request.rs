@@ -251,10 +251,7 @@ mod tests {
         assert_eq!(request.url(), "http://host.example/a@b?c");
         assert_eq!(request.url.as_str(), "http://host.example/a@b?c");
         let credentials = request.credentials.clone().unwrap();
-        assert_eq!(
-            (credentials.user.as_str(), credentials.password.as_str()),
-            ("me", "s@crt")
-        );
+        assert_eq!(credentials, Credentials::new("me", "s@crt"));
         assert!(!format!("{request:?}").contains("crt"));
     }
 

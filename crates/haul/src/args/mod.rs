@@ -582,7 +582,8 @@ pub(crate) struct Download {
     /// Read cookies from this file, and let all requests share cookies
     ///
     /// The file is in the Netscape format (cookies.txt), as browser extensions, curl, wget and
-    /// yt-dlp write it. A cookie is sent only to the host or domain that it is for.
+    /// yt-dlp write it. A line that is no cookie is skipped with a warning. A cookie is sent only to
+    /// the host or domain that it is for.
     #[arg(
         long,
         value_name = "FILE",

@@ -4,7 +4,7 @@ mod content;
 mod lines;
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,10 +13,8 @@ pub(super) use self::content::{Content, Section};
 use super::environment::{self, Environment};
 use super::keys::Keys;
 use crate::exit::Problem;
+use crate::option_file::{self, MAX_SMALL};
 use crate::report::format;
-
-/// More than anybody writes: what is longer is no configuration.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// A file that has been read.
 pub(super) struct File {
@@ -71,12 +69,7 @@ impl File {
         };
         let file = fs::File::open(path).map_err(unreadable)?;
         let about = file.metadata().map_err(unreadable)?;
-        let mut bytes = Vec::new();
-        let mut limited = file.take(MAX_BYTES + 1);
-        limited.read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(refuse("it has more than 1 MiB; a configuration is shorter"));
-        }
+        let bytes = option_file::read_up_to(file, MAX_SMALL).map_err(unreadable)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| refuse("it is not UTF-8; save it in this encoding"))?;
         Ok(Self {

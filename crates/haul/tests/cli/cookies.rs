@@ -1,5 +1,7 @@
 //! Cookies of the command line, and the files that they are read from and written to.
 
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use origin::{Body, Gate, Origin, Script};
@@ -104,6 +106,42 @@ fn cookies_are_written_when_a_run_is_interrupted() {
 }
 
 #[test]
+fn bad_lines_of_a_cookie_file_are_skipped_and_told() {
+    let (origin, place) = (Origin::plain(), Place::new());
+    origin.on("/a", Script::ok(Body::of("x")));
+    let bad = "secret\n".repeat(2) + "\u{e9}\tsecret\n" + &"h secret\n".repeat(2);
+    let good = "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\n";
+    place.write("c.txt", &format!("{bad}{good}"));
+    let url = origin.url("/a");
+    let ran = place.haul(&["--load-cookies", "c.txt", &url]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(origin.log()[0].headers["cookie"], "name=value");
+    for line in [
+        "skipped in c.txt: line 1: ",
+        "skipped in c.txt: line 2: ",
+        "skipped in c.txt: line 3: ",
+        "skipped in c.txt: 2 more lines that are no cookies\n",
+    ] {
+        assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.stderr);
+    }
+    assert_eq!(ran.stderr.matches("skipped in ").count(), 4);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+}
+
+#[test]
+fn cookies_are_written_to_a_pipe_that_is_read() {
+    let (origin, place) = (origin(), Place::new());
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let path = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
+    let ran = place.haul(&["--save-cookies", &path, &origin.url("/file/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    drop(writer);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("\tsession\tgood\n"), "{text}");
+}
+
+#[test]
 fn cookies_of_the_command_line_go_to_the_url_as_given() {
     let (origin, place) = (Origin::plain(), Place::new());
     let elsewhere = Origin::plain();
@@ -133,7 +171,7 @@ fn cookies_that_cannot_be_used_are_told_before_any_request() {
         ),
         (
             ["--load-cookies", "none.txt"],
-            "cannot read the cookies in none.txt: ",
+            "--load-cookies: cannot read none.txt: No such file",
         ),
         (
             ["--load-cookies", "bad.txt"],

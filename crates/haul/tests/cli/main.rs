@@ -13,6 +13,7 @@ mod demo;
 mod downloads;
 mod interruptions;
 mod lists;
+mod option_files;
 mod output;
 mod places;
 mod proxies;

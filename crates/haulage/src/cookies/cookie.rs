@@ -28,12 +28,32 @@ impl Cookie {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Returns whether another cookie takes this one's place (RFC 6265bis §5.7, step 22).
-    pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.domain == other.domain
-            && self.is_host_only == other.is_host_only
-            && self.path == other.path
+    /// Returns what is the same for a cookie and the one whose place it takes (RFC 6265bis §5.7,
+    /// step 22). Cookies that are ordered by it are ordered by their names first.
+    pub(crate) fn identity(&self) -> (&[u8], &str, &[u8], bool) {
+        let Self {
+            name,
+            domain,
+            path,
+            is_host_only,
+            ..
+        } = self;
+        (name, domain, path, *is_host_only)
+    }
+
+    /// Returns the cookie of a name before which no other one is in the order of
+    /// [`identity`](Self::identity).
+    pub(crate) fn first_named(name: &[u8]) -> Self {
+        Self {
+            name: name.into(),
+            value: Box::default(),
+            domain: Box::default(),
+            is_host_only: false,
+            path: Box::default(),
+            is_secure: false,
+            is_http_only: false,
+            expires: None,
+        }
     }
 
     /// Returns whether it goes along with a request (RFC 6265bis §5.8.3).

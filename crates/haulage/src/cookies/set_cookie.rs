@@ -18,6 +18,10 @@ pub(crate) fn read(line: &[u8], place: &Place<'_>, now: i64) -> Option<Cookie> {
     if line.iter().any(u8::is_ascii_control) {
         return None;
     }
+    // Neither would the dot at the beginning of a host: the cookie would be that of another one.
+    if place.host.starts_with('.') {
+        return None;
+    }
     let mut parts = line.split(|byte| *byte == b';');
     let (name, value) = name_and_value(parts.next()?);
     let length = name.len() + value.len();
@@ -239,6 +243,12 @@ mod tests {
         // The last one counts, even if it is empty.
         let cookie = set(deep, "a=b; domain=example.co.uk; domain").unwrap();
         assert!(cookie.is_host_only);
+    }
+
+    #[test]
+    fn host_that_begins_with_a_dot_sets_no_cookie() {
+        assert!(set("http://h.example/", "a=b").is_some());
+        assert!(set("http://.h.example/", "a=b").is_none());
     }
 
     #[test]

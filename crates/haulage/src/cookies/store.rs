@@ -1,7 +1,11 @@
 //! All cookies, by site: what takes whose place, and how many there may be (RFC 6265bis §5.7).
 //! Pure.
+//!
+//! What servers set is limited. What the user has given is not: a cookie that is left out may be
+//! that of a login. It is no more than the file has.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::cookie::Cookie;
@@ -27,9 +31,15 @@ pub(crate) struct Store {
 
 /// The cookies of the hosts below one registrable domain.
 #[derive(Clone, Default)]
-pub(crate) struct Site(Vec<Kept>);
+pub(crate) struct Site {
+    /// Those of the user, which may be many, and rarely change.
+    own: Arc<BTreeSet<Kept>>,
+    /// Those that servers have set.
+    learned: BTreeSet<Kept>,
+}
 
-/// A cookie, and how it came here.
+/// A cookie, and how it came here. Ordered and compared by what makes another cookie take its
+/// place.
 #[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) cookie: Cookie,
@@ -51,7 +61,7 @@ impl Store {
     pub(crate) fn learn(&mut self, cookie: Cookie, place: &Place<'_>, now: i64) -> bool {
         if !place.is_https
             && let Some(site) = self.sites.get(site_of(&cookie.domain))
-            && site.0.iter().any(|kept| kept.cookie.is_hidden_by(&cookie))
+            && site.has_hidden_by(&cookie)
         {
             return false;
         }
@@ -64,32 +74,27 @@ impl Store {
 
     fn set(&mut self, cookie: Cookie, is_learned: bool, now: i64) {
         let key = site_of(&cookie.domain);
-        if cookie.is_expired(now) && !self.sites.contains_key(key) {
+        let is_expired = cookie.is_expired(now);
+        if is_expired && !self.sites.contains_key(key) {
             return;
         }
         self.clock += 1;
-        let clock = self.clock;
         let entry = self.sites.entry(key.into()).or_default();
         let site = Arc::make_mut(entry);
-        self.learned -= site.learned();
-        let before = site
-            .0
-            .iter()
-            .position(|kept| kept.cookie.is_replaced_by(&cookie));
-        let before = before.map(|at| site.0.swap_remove(at));
-        if !cookie.is_expired(now) {
-            let domain = cookie.domain.clone();
-            site.0.push(Kept {
-                cookie,
-                is_learned,
-                created: before.map_or(clock, |before| before.created),
-                changed: clock,
-            });
-            if is_learned {
-                site.make_room(&domain, now);
-            }
+        self.learned -= site.learned.len();
+        let mut kept = Kept {
+            cookie,
+            is_learned,
+            created: self.clock,
+            changed: self.clock,
+        };
+        if let Some(before) = site.take(&kept) {
+            kept.created = before.created;
         }
-        self.learned += site.learned();
+        if !is_expired {
+            site.insert(kept, now);
+        }
+        self.learned += site.learned.len();
     }
 
     /// Returns the cookies among which are those of a request; `None` if there are none.
@@ -102,7 +107,7 @@ impl Store {
 
     /// Returns all cookies that have not expired.
     pub(crate) fn iter(&self, now: i64) -> impl Iterator<Item = &Cookie> {
-        let all = self.sites.values().flat_map(|site| &site.0);
+        let all = self.sites.values().flat_map(|site| site.iter());
         let all = all.map(|kept| &kept.cookie);
         all.filter(move |cookie| !cookie.is_expired(now))
     }
@@ -110,10 +115,10 @@ impl Store {
     /// Forgets what servers have set that have set nothing for longest, until a quarter of the room
     /// is free.
     fn forget_oldest(&mut self) {
-        let changed = |site: &Site| site.0.iter().map(|kept| kept.changed).max();
+        let changed = |site: &Site| site.learned.iter().map(|kept| kept.changed).max();
         let sites = self.sites.iter();
         let mut sites: Vec<_> = sites
-            .map(|(key, site)| (changed(site), key.clone()))
+            .filter_map(|(key, site)| Some((changed(site)?, key.clone())))
             .collect();
         sites.sort_unstable();
         for (_, key) in sites {
@@ -122,11 +127,11 @@ impl Store {
             }
             if let Some(site) = self.sites.get_mut(&key) {
                 let site = Arc::make_mut(site);
-                self.learned -= site.learned();
-                site.0.retain(|kept| !kept.is_learned);
+                self.learned -= site.learned.len();
+                site.learned.clear();
             }
         }
-        self.sites.retain(|_, site| !site.0.is_empty());
+        self.sites.retain(|_, site| site.iter().next().is_some());
     }
 }
 
@@ -134,49 +139,112 @@ impl Site {
     /// Returns the cookies of a request in the order in which they are sent: those of longer paths
     /// first, and of these the older ones (RFC 6265bis §5.8.3).
     pub(crate) fn matching(&self, place: &Place<'_>, now: i64) -> Vec<&Kept> {
-        let all = self.0.iter();
+        let all = self.iter();
         let mut cookies: Vec<_> = all.filter(|kept| kept.cookie.is_for(place, now)).collect();
         cookies.sort_by_key(|kept| (usize::MAX - kept.cookie.path.len(), kept.created));
         cookies
     }
 
-    fn learned(&self) -> usize {
-        self.0.iter().filter(|kept| kept.is_learned).count()
+    fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.own.iter().chain(&self.learned)
+    }
+
+    /// Returns whether there is a cookie of https alone that this one would hide.
+    fn has_hidden_by(&self, cookie: &Cookie) -> bool {
+        let first = Kept {
+            cookie: Cookie::first_named(&cookie.name),
+            is_learned: false,
+            created: 0,
+            changed: 0,
+        };
+        [&*self.own, &self.learned].into_iter().any(|all| {
+            let mut named = all
+                .range::<Kept, _>(&first..)
+                .take_while(|kept| kept.cookie.name == cookie.name);
+            named.any(|kept| kept.cookie.is_hidden_by(cookie))
+        })
+    }
+
+    /// Removes the cookie whose place another one takes, if there is one.
+    fn take(&mut self, new: &Kept) -> Option<Kept> {
+        let learned = self.learned.take(new);
+        if learned.is_some() || !self.own.contains(new) {
+            return learned;
+        }
+        Arc::make_mut(&mut self.own).take(new)
+    }
+
+    fn insert(&mut self, kept: Kept, now: i64) {
+        if !kept.is_learned {
+            Arc::make_mut(&mut self.own).insert(kept);
+            return;
+        }
+        let domain = kept.cookie.domain.clone();
+        self.learned.insert(kept);
+        self.make_room(&domain, now);
     }
 
     /// Removes cookies that servers have set where a domain, or all of the site, has too many:
     /// those that have expired, then those that are not for https alone, then those that were set
     /// first (RFC 6265bis §5.7).
     fn make_room(&mut self, domain: &str, now: i64) {
-        let is_of = |kept: &Kept| kept.is_learned && *kept.cookie.domain == *domain;
-        let is_too_many = |all: &[Kept]| {
-            all.iter().filter(|kept| is_of(kept)).count() > MAX_PER_DOMAIN
-                || all.iter().filter(|kept| kept.is_learned).count() > MAX_PER_SITE
+        let is_of = |kept: &Kept| *kept.cookie.domain == *domain;
+        let count = |all: &BTreeSet<Kept>| all.iter().filter(|kept| is_of(kept)).count();
+        let is_too_many = |all: &BTreeSet<Kept>| {
+            all.len() > MAX_PER_SITE || all.len() > MAX_PER_DOMAIN && count(all) > MAX_PER_DOMAIN
         };
-        if is_too_many(&self.0) {
-            self.0.retain(|kept| !kept.cookie.is_expired(now));
+        if is_too_many(&self.learned) {
+            self.learned.retain(|kept| !kept.cookie.is_expired(now));
         }
-        while is_too_many(&self.0) {
-            let of_domain = self.0.iter().filter(|kept| is_of(kept)).count();
-            let whole_site = of_domain <= MAX_PER_DOMAIN;
-            let all = self.0.iter().enumerate();
-            let all = all.filter(|(_, kept)| whole_site && kept.is_learned || is_of(kept));
-            let first = all.min_by_key(|(_, kept)| (kept.cookie.is_secure, kept.changed));
-            let Some((first, _)) = first else {
+        while is_too_many(&self.learned) {
+            let whole_site = count(&self.learned) <= MAX_PER_DOMAIN;
+            let all = self.learned.iter();
+            let all = all.filter(|kept| whole_site || is_of(kept));
+            let first = all.min_by_key(|kept| (kept.cookie.is_secure, kept.changed));
+            let Some(first) = first.map(|kept| kept.changed) else {
                 return;
             };
-            self.0.swap_remove(first);
+            self.learned.retain(|kept| kept.changed != first);
         }
     }
 }
 
+impl Ord for Kept {
+    fn cmp(&self, other: &Self) -> Ordering {
+        #[cfg(test)]
+        tests::COMPARISONS.with(|count| count.set(count.get() + 1));
+        self.cookie.identity().cmp(&other.cookie.identity())
+    }
+}
+
+impl PartialOrd for Kept {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Kept {}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::super::set_cookie;
     use super::*;
     use crate::http_url::HttpUrl;
 
     const NOW: i64 = 1_900_000_000;
+
+    thread_local! {
+        /// How often two cookies have been compared.
+        pub(super) static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
 
     fn learn(store: &mut Store, url: &str, line: &str) -> bool {
         let url = HttpUrl::of(url);
@@ -297,5 +365,28 @@ mod tests {
         assert_eq!(sent(&store, &last), "a=1");
         assert_eq!(store.learned, MAX_LEARNED / 4 * 3);
         assert_eq!(store.iter(NOW).count(), store.learned + 1);
+    }
+
+    #[test]
+    fn many_cookies_of_one_host_are_few_comparisons_for_each() {
+        let url = HttpUrl::of("http://h.example/");
+        let place = Place::of(&url);
+        let comparisons = |cookies: usize| {
+            COMPARISONS.set(0);
+            let mut store = Store::default();
+            for number in 0..cookies {
+                let line = format!("c{}=1", number * 7919 % cookies);
+                let cookie = set_cookie::read(line.as_bytes(), &place, NOW).unwrap();
+                store.add(cookie, NOW);
+            }
+            assert_eq!(store.iter(NOW).count(), cookies);
+            assert!(learn(&mut store, "http://h.example/", "c1=2"));
+            assert_eq!(store.learned, 1);
+            assert_eq!(store.iter(NOW).count(), cookies);
+            COMPARISONS.get()
+        };
+        // Comparing each with each would be a hundred times as many.
+        let (few, many) = (comparisons(2000), comparisons(20_000));
+        assert!(many < 20 * few, "{few} {many}");
     }
 }

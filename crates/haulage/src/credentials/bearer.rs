@@ -104,7 +104,10 @@ impl BearerFile {
         if !self.0.can_change {
             return;
         }
-        let version = fs::metadata(&self.0.path).ok().as_ref().map(Version::of);
+        let about = fs::metadata(&self.0.path).ok();
+        // What is no file any more might block for ever.
+        let about = about.filter(Metadata::is_file);
+        let version = about.as_ref().map(Version::of);
         if version.is_none() || lock(&self.0.state).version == version {
             return;
         }
@@ -146,15 +149,15 @@ impl Version {
 
 fn read(path: &Path) -> Result<HeaderValue, Error> {
     let text = file::read(path)?;
-    let token = text.trim();
+    let token = text.trim_ascii();
     if token.is_empty() {
         return Err(file::unusable(path, "is empty; it should hold a token"));
     }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !token.iter().all(u8::is_ascii_graphic) {
         let why = "is no token: it should be one line without blanks";
         return Err(file::unusable(path, why));
     }
-    let value = HeaderValue::from_str(&format!("Bearer {token}"));
+    let value = HeaderValue::from_bytes(&[&b"Bearer "[..], token].concat());
     let mut value = value.map_err(|_| file::unusable(path, "is no token"))?;
     value.set_sensitive(true);
     Ok(value)
@@ -191,6 +194,20 @@ mod tests {
         write(&path, "third");
         bearer.look();
         assert_eq!(bearer.value(), "Bearer third");
+    }
+
+    #[test]
+    fn pipe_in_place_of_the_file_is_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        write(&path, "one");
+        let bearer = BearerFile::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        bearer.look();
+        assert_eq!(bearer.value(), "Bearer one");
     }
 
     #[test]

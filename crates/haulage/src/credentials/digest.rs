@@ -132,7 +132,7 @@ impl DigestChallenge {
         client_nonce: &str,
     ) -> Vec<u8> {
         let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
-        let (user, password) = (login.user.as_bytes(), login.password.as_bytes());
+        let (user, password) = (&login.user[..], &login.password[..]);
         let (realm, client) = (&self.realm[..], client_nonce.as_bytes());
         let mut secret = hash(&[user, realm, password]);
         if self.is_session {

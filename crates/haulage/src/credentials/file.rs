@@ -1,26 +1,20 @@
 //! Small files with secrets. Messages name the file, never what is in it.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
+use crate::bounded_file;
 use crate::error::{Error, ErrorKind, plain_io};
 
 /// Bytes of such a file; a larger one is not what it should be.
-const MOST: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
-/// Reads a file as text. Blocks.
+/// Reads a file. Blocks.
 ///
 /// # Errors
-/// Of kind `input`, for a file that cannot be read, is too large, or is not UTF-8.
-pub(super) fn read(path: &Path) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
-    read.map_err(|cause| unreadable(path, cause))?;
-    if bytes.len() as u64 > MOST {
-        return Err(unusable(path, "is larger than 1 MiB"));
-    }
-    String::from_utf8(bytes).map_err(|_| unusable(path, "is not UTF-8 text"))
+/// Of kind `input`, for a file that cannot be read, or is too large.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    bounded_file::read(path, MAX_BYTES).map_err(|cause| unreadable(path, cause))
 }
 
 fn unreadable(path: &Path, cause: io::Error) -> Error {

@@ -156,7 +156,10 @@ mod tests {
     /// What a request logs in with, as a text.
     fn chosen(logins: &Logins, place: Place<'_>) -> String {
         match choose(Some(logins), place) {
-            Login::Pair(pair, source) => format!("{source:?} {}:{}", pair.user, pair.password),
+            Login::Pair(pair, source) => {
+                let text = [&pair.user[..], &pair.password].join(&b':');
+                format!("{source:?} {}", String::from_utf8(text).unwrap())
+            }
             other => format!("{other:?}"),
         }
     }
@@ -217,7 +220,7 @@ mod tests {
             let Login::Pair(pair, Source::Netrc) = choose(logins, at) else {
                 panic!("no login");
             };
-            assert_eq!(pair.user, "own");
+            assert_eq!(pair.user, b"own");
             at.has_host_header = true;
             assert_eq!(choose(logins, at), Login::Header);
             // The default entry is for the origin of the URL as given alone.

@@ -2,7 +2,7 @@
 //!
 //! Tokens are separated by blanks and line ends. One that begins with `"` ends at the next `"`,
 //! and may have escapes. A macro (`macdef`) ends at an empty line. Words that are not known are
-//! passed over.
+//! passed over. The file is bytes, since a login need not be UTF-8.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,8 +43,9 @@ struct Entry {
 
 /// What the words that follow are about.
 enum Machine {
+    /// None yet, or one that no URL can name.
     None,
-    Named(String),
+    Named(Box<str>),
     Default,
 }
 
@@ -56,15 +57,21 @@ impl Netrc {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let text = file::read(path)?;
-        Self::parse(&text).map_err(|error| file::unusable(path, &format!("is no netrc: {error}")))
+        Self::parse(text).map_err(|error| file::unusable(path, &format!("is no netrc: {error}")))
     }
 
-    /// Parses the text of a netrc file.
+    /// Parses the text of a netrc file. A login need not be UTF-8; it is sent as it is. An entry
+    /// whose machine cannot be the host of a URL is left out.
     ///
     /// # Errors
-    /// Of kind `input`, for a quote that does not end in its line, and for a word such as `login`
-    /// without a value.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// Of kind `input`, for a quote that does not end in its line, for a word such as `login`
+    /// without a value, and for text in UTF-16.
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let text = text.as_ref();
+        if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
+            let what = "it is in UTF-16; save it in UTF-8";
+            return Err(Error::new(ErrorKind::Input, what));
+        }
         let mut words = Words::new(text);
         let mut entries = Entries::default();
         // Before the first machine, nothing is kept.
@@ -72,26 +79,26 @@ impl Netrc {
         let mut machine = Machine::None;
         while let Some((line, word)) = words.keyword()? {
             let mut value = || words.value(line, &word);
-            match word.to_ascii_lowercase().as_str() {
-                "machine" => {
-                    let next = Machine::Named(normalised(&value()?));
+            match word.to_ascii_lowercase().as_slice() {
+                b"machine" => {
+                    let next = normalised(&value()?).map_or(Machine::None, Machine::Named);
                     let before = std::mem::replace(&mut machine, next);
                     entries.add(before, std::mem::take(&mut current));
                 }
-                "default" => {
+                b"default" => {
                     let before = std::mem::replace(&mut machine, Machine::Default);
                     entries.add(before, std::mem::take(&mut current));
                 }
-                "login" | "user" => {
+                b"login" | b"user" => {
                     current.credentials.user = value()?;
                     current.has_login = true;
                 }
-                "password" => {
+                b"password" => {
                     current.credentials.password = value()?;
                     current.has_password = true;
                 }
-                "account" => drop(value()?),
-                "macdef" => words.skip_macro(),
+                b"account" => drop(value()?),
+                b"macdef" => words.skip_macro(),
                 _ => {}
             }
         }
@@ -101,7 +108,7 @@ impl Netrc {
 
     /// Returns the first login for a host, written as in a URL; with a `user`, the first one that
     /// is of that user. `None` if there is none.
-    pub(crate) fn of_machine(&self, host: &str, user: Option<&str>) -> Option<&Credentials> {
+    pub(crate) fn of_machine(&self, host: &str, user: Option<&[u8]>) -> Option<&Credentials> {
         let host = host.strip_suffix('.').unwrap_or(host);
         let mut entries = self.0.machines.get(host)?.iter();
         let is_of_user = |entry: &&Entry| {
@@ -124,7 +131,7 @@ impl Entries {
             return;
         }
         match machine {
-            Machine::Named(name) => self.machines.entry(name.into()).or_default().push(entry),
+            Machine::Named(name) => self.machines.entry(name).or_default().push(entry),
             Machine::Default => {
                 self.default.get_or_insert(entry);
             }
@@ -141,8 +148,9 @@ impl fmt::Debug for Netrc {
 }
 
 /// Returns a machine's name as a URL has it: in lower case, a name beyond ASCII as A-labels, an
-/// IPv6 address in brackets.
-fn normalised(name: &str) -> String {
+/// IPv6 address in brackets. `None` for what is not UTF-8: no URL has such a host.
+fn normalised(name: &[u8]) -> Option<Box<str>> {
+    let name = str::from_utf8(name).ok()?;
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_bare_ipv6 = name.contains(':') && !name.starts_with('[');
     let parsed = if is_bare_ipv6 {
@@ -150,12 +158,13 @@ fn normalised(name: &str) -> String {
     } else {
         Host::parse(name)
     };
-    parsed.map_or_else(|_| name.to_ascii_lowercase(), |host| host.to_string())
+    let name = parsed.map_or_else(|_| name.to_ascii_lowercase(), |host| host.to_string());
+    Some(name.into_boxed_str())
 }
 
 /// The words of a file.
 struct Words<'a> {
-    rest: &'a str,
+    rest: &'a [u8],
     /// The present line, from 1.
     line: usize,
     /// No word of the present line has been read.
@@ -163,9 +172,9 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a [u8]) -> Self {
         Self {
-            rest: text.strip_prefix('\u{feff}').unwrap_or(text),
+            rest: text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text),
             line: 1,
             at_line_start: true,
         }
@@ -173,10 +182,10 @@ impl<'a> Words<'a> {
 
     /// Passes over blanks and line ends.
     fn skip_blanks(&mut self) {
-        let blank = |letter: char| letter.is_ascii_whitespace();
-        let word = self.rest.find(|letter| !blank(letter));
-        let (blanks, rest) = self.rest.split_at(word.unwrap_or(self.rest.len()));
-        let lines = blanks.matches('\n').count();
+        let is_blank = |byte: &&u8| byte.is_ascii_whitespace();
+        let length = self.rest.iter().take_while(is_blank).count();
+        let (blanks, rest) = self.rest.split_at(length);
+        let lines = blanks.iter().filter(|byte| **byte == b'\n').count();
         self.line += lines;
         self.at_line_start |= lines > 0;
         self.rest = rest;
@@ -184,22 +193,20 @@ impl<'a> Words<'a> {
 
     /// Passes over the rest of the present line.
     fn skip_line(&mut self) {
-        let end = self.rest.find('\n').unwrap_or(self.rest.len());
-        self.rest = &self.rest[end..];
+        self.rest = &self.rest[end_of_line(self.rest)..];
     }
 
     /// Passes over a macro: its name, and all lines up to an empty one.
     fn skip_macro(&mut self) {
         loop {
             self.skip_line();
-            let Some(next) = self.rest.strip_prefix('\n') else {
+            let Some(next) = self.rest.strip_prefix(b"\n") else {
                 return;
             };
             self.rest = next;
             self.line += 1;
             self.at_line_start = true;
-            let end = next.find('\n').unwrap_or(next.len());
-            if next[..end].trim().is_empty() {
+            if next[..end_of_line(next)].trim_ascii().is_empty() {
                 return;
             }
         }
@@ -207,10 +214,10 @@ impl<'a> Words<'a> {
 
     /// Returns the next word that may be a keyword, and its line. What begins with `#` there is a
     /// comment up to the end of its line.
-    fn keyword(&mut self) -> Result<Option<(usize, String)>, Error> {
+    fn keyword(&mut self) -> Result<Option<(usize, Vec<u8>)>, Error> {
         loop {
             self.skip_blanks();
-            if !self.rest.starts_with('#') {
+            if !self.rest.starts_with(b"#") {
                 break;
             }
             self.skip_line();
@@ -221,57 +228,64 @@ impl<'a> Words<'a> {
 
     /// Returns the value that follows a keyword. It may begin with `#`, unless that stands at the
     /// beginning of a line.
-    fn value(&mut self, line: usize, keyword: &str) -> Result<String, Error> {
+    fn value(&mut self, line: usize, keyword: &[u8]) -> Result<Vec<u8>, Error> {
         loop {
             self.skip_blanks();
-            if !(self.at_line_start && self.rest.starts_with('#')) {
+            if !(self.at_line_start && self.rest.starts_with(b"#")) {
                 break;
             }
             self.skip_line();
         }
-        let missing = || syntax(line, &format!("nothing follows {keyword:?}"));
+        let missing = || {
+            let keyword = String::from_utf8_lossy(keyword);
+            syntax(line, &format!("nothing follows {keyword:?}"))
+        };
         self.word()?.ok_or_else(missing)
     }
 
     /// Returns the word that begins here.
-    fn word(&mut self) -> Result<Option<String>, Error> {
+    fn word(&mut self) -> Result<Option<Vec<u8>>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         self.at_line_start = false;
-        if let Some(quoted) = self.rest.strip_prefix('"') {
+        if let Some(quoted) = self.rest.strip_prefix(b"\"") {
             return self.quoted(quoted).map(Some);
         }
-        let blank = |letter: char| letter.is_ascii_whitespace();
-        let end = self.rest.find(blank).unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at(end);
+        let end = self.rest.iter().position(u8::is_ascii_whitespace);
+        let (word, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
         Ok(Some(word.to_owned()))
     }
 
     /// Returns what stands in quotes, up to the closing one.
-    fn quoted(&mut self, text: &'a str) -> Result<String, Error> {
-        let mut word = String::new();
-        let mut letters = text.char_indices();
-        while let Some((at, letter)) = letters.next() {
-            match letter {
-                '"' => {
+    fn quoted(&mut self, text: &'a [u8]) -> Result<Vec<u8>, Error> {
+        let mut word = Vec::new();
+        let mut bytes = text.iter().copied().enumerate();
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'"' => {
                     self.rest = &text[at + 1..];
                     return Ok(word);
                 }
-                '\\' => match letters.next() {
-                    Some((_, 'n')) => word.push('\n'),
-                    Some((_, 'r')) => word.push('\r'),
-                    Some((_, 't')) => word.push('\t'),
-                    Some((_, '\n')) | None => break,
+                b'\\' => match bytes.next() {
+                    Some((_, b'n')) => word.push(b'\n'),
+                    Some((_, b'r')) => word.push(b'\r'),
+                    Some((_, b't')) => word.push(b'\t'),
+                    Some((_, b'\n')) | None => break,
                     Some((_, other)) => word.push(other),
                 },
-                '\n' => break,
+                b'\n' => break,
                 other => word.push(other),
             }
         }
         Err(syntax(self.line, "a quote (\") does not end in its line"))
     }
+}
+
+/// Returns how many bytes come before the next line end.
+fn end_of_line(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).unwrap_or(text.len())
 }
 
 fn syntax(line: usize, what: &str) -> Error {
@@ -284,8 +298,9 @@ mod tests {
 
     fn found(netrc: &str, host: &str, user: Option<&str>) -> Option<(String, String)> {
         let netrc = Netrc::parse(netrc).unwrap();
-        let found = netrc.of_machine(host, user)?;
-        Some((found.user.clone(), found.password.clone()))
+        let found = netrc.of_machine(host, user.map(str::as_bytes))?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Some((text(&found.user), text(&found.password)))
     }
 
     #[track_caller]
@@ -401,7 +416,7 @@ mod tests {
         let netrc = Netrc::parse("machine a login u default login v password q").unwrap();
         assert!(netrc.of_machine("default", None).is_none());
         let default = netrc.default_login().unwrap();
-        assert_eq!((&*default.user, &*default.password), ("v", "q"));
+        assert_eq!(default, &Credentials::new("v", "q"));
     }
 
     #[test]
@@ -415,6 +430,23 @@ mod tests {
         ] {
             let netrc = format!("machine {machine} login u password p");
             assert!(found(&netrc, host, None).is_some(), "{machine}");
+        }
+    }
+
+    #[test]
+    fn login_that_is_not_utf8_is_kept_as_it_is() {
+        let netrc = b"machine \xFF login x password y\n\
+                      machine h.example login j\xFCrgen password \"p\xE9\\\"\"\n\
+                      machine i.example login u password p # \xFC\n";
+        let netrc = Netrc::parse(netrc).unwrap();
+        let of = |host| netrc.of_machine(host, None).unwrap();
+        assert_eq!(of("h.example"), &Credentials::new(b"j\xFCrgen", b"p\xE9\""));
+        assert_eq!(of("i.example"), &Credentials::new("u", "p"));
+        assert!(netrc.of_machine("h.example", Some(b"j\xFCrgen")).is_some());
+        assert_eq!(netrc.0.machines.len(), 2);
+        for utf16 in [b"\xFF\xFEm\0", b"\xFE\xFF\0m"] {
+            let error = Netrc::parse(utf16).unwrap_err().to_string();
+            assert_eq!(error, "it is in UTF-16; save it in UTF-8");
         }
     }
 

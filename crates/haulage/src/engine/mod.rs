@@ -70,7 +70,7 @@ use self::run::folder::{Folders, Place};
 use self::run::runs::Runs;
 use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
-use crate::fetch::connect::{check_interface, check_tls};
+use crate::fetch::connect::{check_interface, read_tls_files};
 use crate::fetch::headers::Headers;
 use crate::options::{Destination, EngineOptions, Purpose, RunOptions};
 use crate::request::Row;
@@ -186,8 +186,8 @@ impl Engine {
     /// As [`run`](Self::run).
     pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
-        check_tls(&options.route.tls)?;
-        check_tls(&options.route.proxy_tls)?;
+        read_tls_files(&mut options.route.tls)?;
+        read_tls_files(&mut options.route.proxy_tls)?;
         check_interface(&options.route)?;
         let headers = self.0.headers(&options)?;
         let pool = &self.0.services.pool;

@@ -32,7 +32,7 @@ use crate::options::{EngineOptions, HttpVersion, Interface, Route, TlsOptions};
 use crate::pool::BlockingPool;
 
 pub(crate) use super::interface::check as check_interface;
-pub(crate) use super::tls::check as check_tls;
+pub(crate) use super::tls::read_and_check as read_tls_files;
 
 /// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
 const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);

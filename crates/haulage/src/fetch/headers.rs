@@ -299,13 +299,13 @@ pub(crate) fn host(url: &HttpUrl) -> Result<HeaderValue, Error> {
 
 /// RFC 7617 §2.
 pub(in crate::fetch) fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
-    if credentials.user.contains(':') {
+    if credentials.user.contains(&b':') {
         return Err(Error::new(
             ErrorKind::Input,
             "a user name cannot contain a colon",
         ));
     }
-    let pair = format!("{}:{}", credentials.user, credentials.password);
+    let pair = [&credentials.user[..], &credentials.password].join(&b':');
     let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
     let mut value = HeaderValue::from_str(&text).map_err(|cause| {
         Error::new(ErrorKind::Input, "these credentials cannot be sent").caused_by(cause)

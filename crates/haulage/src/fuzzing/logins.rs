@@ -2,7 +2,6 @@
 
 use http::HeaderValue;
 
-use super::first_line;
 use crate::credentials::Credentials;
 use crate::credentials::challenge::{self, Challenge};
 use crate::credentials::digest::DigestChallenge;
@@ -10,42 +9,51 @@ use crate::credentials::netrc::Netrc;
 
 /// Parses a netrc file; then writes one with what its first lines say, and reads it back.
 pub fn netrc(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
+    let mut text = data;
     // It means nothing but at the beginning.
-    let text = text.trim_start_matches('\u{feff}');
+    while let Some(rest) = text.strip_prefix(b"\xEF\xBB\xBF") {
+        text = rest;
+    }
     if let Ok(netrc) = Netrc::parse(text) {
-        let commented = Netrc::parse(&format!("# comment\n{text}\n"));
+        let commented = Netrc::parse([&b"# comment\n"[..], text, b"\n"].concat());
         assert!(commented.is_ok_and(|commented| commented == netrc));
         // Nothing of it is shown.
         assert!(format!("{netrc:?}").ends_with(" machines, …)"));
     }
-    let (user, rest) = first_line(text);
-    let (password, _) = first_line(rest);
-    let written = format!(
-        "macdef m\n{}\n\nmachine h.example login {} password {}\n",
-        user.trim(),
-        quoted(user),
-        quoted(password)
-    );
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let user = lines.next().unwrap_or_default();
+    let password = lines.next().unwrap_or_default();
+    let mut written = b"macdef m\n".to_vec();
+    written.extend(user.trim_ascii());
+    written.extend(b"\n\nmachine h.example login ");
+    written.extend(quoted(user));
+    written.extend(b" password ");
+    written.extend(quoted(password));
     let Ok(netrc) = Netrc::parse(&written) else {
-        panic!("{written:?}");
+        panic!("{:?}", written.escape_ascii().to_string());
     };
-    let expected = Credentials {
-        user: user.to_owned(),
-        password: password.to_owned(),
-    };
+    let expected = Credentials::new(user, password);
     assert_eq!(
         netrc.of_machine("h.example", None),
         Some(&expected),
-        "{written:?}"
+        "{:?}",
+        written.escape_ascii().to_string()
     );
     assert_eq!(netrc.of_machine("h.example", Some(user)), Some(&expected));
     assert_eq!(netrc.of_machine("other.example", None), None);
 }
 
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{}\"", escaped.replace('\r', "\\r"))
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'"'];
+    for byte in text {
+        match byte {
+            b'\\' | b'"' => quoted.extend([b'\\', *byte]),
+            b'\r' => quoted.extend(b"\\r"),
+            _ => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'"');
+    quoted
 }
 
 /// Parses each line as a `WWW-Authenticate`, and responds to the best Digest challenge.
@@ -59,10 +67,7 @@ pub fn www_authenticate(data: &[u8]) {
     let Some(best) = DigestChallenge::best(&all) else {
         return;
     };
-    let login = Credentials {
-        user: "me \"\\".to_owned(),
-        password: "secret".to_owned(),
-    };
+    let login = Credentials::new("me \"\\", "secret");
     let response = best.respond(&login, "/a?b", 7, "c");
     assert_eq!(response, best.respond(&login, "/a?b", 7, "c"));
     // What it repeats of the server is read back the same. Control characters cannot be sent.

@@ -71,7 +71,8 @@ pub fn connect_reply(data: &[u8]) {
     if opened.is_ok() {
         // Nothing of the tunnel is taken away.
         assert!(data[..read].ends_with(b"\n"), "{data:?}");
-        assert!(data[..read].windows(5).any(|part| part == b"HTTP/"));
+        let is_http = |part: &[u8]| part.eq_ignore_ascii_case(b"HTTP/");
+        assert!(data[..read].windows(5).any(is_http));
     }
 }
 

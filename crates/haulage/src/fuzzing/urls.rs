@@ -1,6 +1,7 @@
 //! URLs, of lists and of redirects.
 
 use super::choice;
+use crate::credentials::Credentials;
 use crate::fetch::redirect::next_hop;
 use crate::http_url::{HttpUrl, split_scheme};
 use crate::options::PlainHttp;
@@ -80,7 +81,7 @@ fn check_shown(text: &str) {
     for text in [&shown, &without_userinfo(text)] {
         if let Ok((_, Some(credentials))) = HttpUrl::parse(text) {
             // It stands for what is left out.
-            assert_eq!((&*credentials.user, &*credentials.password), ("…", ""));
+            assert_eq!(credentials, Credentials::new("…", ""));
         }
     }
     if let Ok(request) = Request::new(text) {

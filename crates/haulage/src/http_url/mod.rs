@@ -356,7 +356,7 @@ mod tests {
         let (url, credentials) = HttpUrl::parse("http://u:p%40@h/a@b").unwrap();
         assert_eq!(url.as_str(), "http://h/a@b");
         let credentials = credentials.unwrap();
-        assert_eq!((&*credentials.user, &*credentials.password), ("u", "p@"));
+        assert_eq!(credentials, Credentials::new("u", "p@"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use self::network::{
     AddressFamily, HttpVersion, PlainHttp, Resolve, Roots, Route, TlsOptions, Verification,
 };
 pub use self::proxies::{NoProxy, Proxies, Proxy};
-pub use self::tls::{Identity, PinnedKeys, TlsVersion};
+pub use self::tls::{Identity, PemFile, PinnedKeys, TlsVersion};
 
 /// What can be chosen about a run. [`Engine::run`](crate::Engine::run) checks it.
 ///

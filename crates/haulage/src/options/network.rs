@@ -1,9 +1,8 @@
 //! How the network is spoken to: which protocols, addresses and certificates are good enough.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
-use super::tls::{Identity, PinnedKeys, TlsVersion};
+use super::tls::{Identity, PemFile, PinnedKeys, TlsVersion};
 use super::{Interface, Proxies};
 use crate::error::{Error, ErrorKind};
 
@@ -147,13 +146,13 @@ pub enum Roots {
     System,
     /// Those in this PEM file, and no others. A server that presents exactly one of them is trusted
     /// too, even if it is self-signed, as long as its name and dates are right.
-    File(PathBuf),
+    File(PemFile),
     /// The same with several: PEM files, and folders of such files. What is no certificate in a
     /// folder is passed over.
-    Files(Vec<PathBuf>),
+    Files(Vec<PemFile>),
     /// The same with the files of the system, which `SSL_CERT_FILE` and `SSL_CERT_DIR` name. They
     /// are read when the first connection over TLS needs them, since they are many.
-    SystemFiles(Vec<PathBuf>),
+    SystemFiles(Vec<PemFile>),
 }
 
 /// Whether a server must prove who it is.

@@ -2,7 +2,9 @@
 //! pinned keys, versions.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,23 +17,95 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::error::{Error, ErrorKind};
 
+/// A PEM file. It is read when a run starts; its content may also be given, if it has been read
+/// already. `Debug` shows the path alone.
+///
+/// ```
+/// use haulage::{PemFile, Roots, RunOptions};
+///
+/// let mut options = RunOptions::new("downloads");
+/// options.route.tls.roots = Roots::File("ca.pem".into());
+/// let content = *b"-----BEGIN CERTIFICATE-----";
+/// options.route.tls.roots = Roots::File(PemFile::with_content("ca.pem", content));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct PemFile {
+    path: PathBuf,
+    content: Option<Arc<[u8]>>,
+}
+
+impl PemFile {
+    /// Returns the file at a path, which is still to be read.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            content: None,
+        }
+    }
+
+    /// Returns a file with this content. Messages call it by its path.
+    #[must_use]
+    pub fn with_content(path: impl Into<PathBuf>, content: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            path: path.into(),
+            content: Some(content.into()),
+        }
+    }
+
+    /// Returns the path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the content; `None` if the file is still to be read.
+    pub(crate) fn content(&self) -> Option<&Arc<[u8]>> {
+        self.content.as_ref()
+    }
+}
+
+impl fmt::Debug for PemFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("PemFile").field(&self.path).finish()
+    }
+}
+
+impl From<PathBuf> for PemFile {
+    fn from(path: PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&Path> for PemFile {
+    fn from(path: &Path) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&str> for PemFile {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
 /// A certificate by which servers that ask for one know their client, and its private key. Both are
-/// in PEM files, which are read when a run starts and when its first TLS connection is made.
+/// in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
     /// The certificate, followed by those of the authorities between it and the one that the server
     /// trusts.
-    pub certificate: PathBuf,
+    pub certificate: PemFile,
     /// The private key: PKCS#8, PKCS#1 or SEC1, not encrypted. `None` if it is in the file of the
     /// certificate.
-    pub key: Option<PathBuf>,
+    pub key: Option<PemFile>,
 }
 
 impl Identity {
     /// Returns the identity in these files.
     #[must_use]
-    pub fn new(certificate: impl Into<PathBuf>, key: Option<PathBuf>) -> Self {
+    pub fn new(certificate: impl Into<PemFile>, key: Option<PemFile>) -> Self {
         Self {
             certificate: certificate.into(),
             key,
@@ -131,6 +205,13 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 
     use super::*;
+
+    #[test]
+    fn content_of_a_file_is_not_shown() {
+        let file = PemFile::with_content("key.pem", *b"secret");
+        assert_eq!(format!("{file:?}"), "PemFile(\"key.pem\")");
+        assert_ne!(file, PemFile::new("key.pem"));
+    }
 
     #[test]
     fn hashes_are_read_as_curl_takes_them() {

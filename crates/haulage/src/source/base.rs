@@ -144,7 +144,7 @@ mod tests {
         assert!(!format!("{base:?}").contains("secret"));
         let request = completed("x", Some(&base)).unwrap();
         assert_eq!(request.url(), "http://host.example/a/x");
-        assert_eq!(request.credentials.unwrap().password, "secret");
+        assert_eq!(request.credentials.unwrap().password, b"secret");
         for elsewhere in ["//other.example/x", "http://host.example/x"] {
             let request = completed(elsewhere, Some(&base)).unwrap();
             assert!(request.credentials.is_none(), "{elsewhere}");

@@ -515,7 +515,7 @@ mod tests {
         assert!(!format!("{list:?}").contains("secret"));
         let request = list.next().unwrap().unwrap();
         assert_eq!(request.url(), "http://host.example/a");
-        assert_eq!(request.credentials.unwrap().password, "secret");
+        assert_eq!(request.credentials.unwrap().password, b"secret");
         assert!(ChecksumList::new(&b""[..], "SUMS", "d/").is_err());
     }
 

@@ -52,7 +52,7 @@ impl Bench {
         let file = file.join(format!("{}-ca.pem", origin.address().port()));
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         std::fs::write(&file, pem).unwrap();
-        self.options.route.tls.roots = Roots::File(file);
+        self.options.route.tls.roots = Roots::File(file.into());
     }
 
     /// Runs these rows to their end. The outcomes are in the order of the rows: in which order they

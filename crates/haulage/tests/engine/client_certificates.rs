@@ -1,9 +1,11 @@
 //! What TLS connections are made with: a certificate of the client's, pinned keys, versions,
 //! several files of authorities; and sessions that later connections resume.
 
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
-use haulage::{Identity, PinnedKeys, Resolve, Roots, TlsVersion, Verification};
+use haulage::{Identity, PemFile, PinnedKeys, Resolve, Roots, TlsVersion, Verification};
 use origin::{Body, Origin, Script, client_pem};
 use tempfile::TempDir;
 
@@ -59,7 +61,7 @@ fn client_certificate_lets_the_client_in() {
     let key = files.write("key.pem", &key);
     let mut bench = bench(&origin);
     for identity in [
-        Identity::new(certificate, Some(key)),
+        Identity::new(certificate, Some(key.into())),
         Identity::new(both, None),
     ] {
         bench.options.route.tls.identity = Some(identity);
@@ -116,10 +118,10 @@ fn identity_that_cannot_be_used_stops_the_run_at_its_start() {
     let other = files.write("key.pem", &other);
     let mut bench = Bench::new();
     for (key, says) in [
-        (Some(other), "is not that of the first certificate"),
+        (Some(other.into()), "is not that of the first certificate"),
         (None, "name its file with --key"),
     ] {
-        bench.options.route.tls.identity = Some(Identity::new(&certificate, key));
+        bench.options.route.tls.identity = Some(Identity::new(certificate.as_path(), key));
         let error = bench.try_start().unwrap_err();
         assert_eq!(error.kind().name(), "input");
         assert!(error.to_string().contains(says), "{error}");
@@ -210,18 +212,55 @@ fn authorities_may_be_in_several_files_and_in_folders() {
         bench.options.route.tls.roots = roots;
         kind(&bench.fetch(&origin.url("/a")))
     };
-    assert_eq!(kind_with(Roots::File(one.clone())), "tls");
-    assert_eq!(kind_with(Roots::File(two.clone())), "none");
-    assert_eq!(kind_with(Roots::Files(vec![one, two])), "none");
+    assert_eq!(kind_with(Roots::File(one.clone().into())), "tls");
+    assert_eq!(kind_with(Roots::File(two.clone().into())), "none");
+    assert_eq!(
+        kind_with(Roots::Files(vec![one.into(), two.into()])),
+        "none"
+    );
     let mut bench = Bench::new();
-    bench.options.route.tls.roots = Roots::Files(vec![folder_path.clone()]);
+    bench.options.route.tls.roots = Roots::Files(vec![folder_path.clone().into()]);
     let error = bench.try_start().unwrap_err().to_string();
     assert!(error.contains("none in any of its files"), "{error}");
     folder.write("ca.crt", origin.ca_pem());
     assert_done(&bench.fetch(&origin.url("/a")));
-    bench.options.route.tls.roots = Roots::File(folder_path);
+    bench.options.route.tls.roots = Roots::File(folder_path.into());
     bench.options.existing = haulage::Existing::Overwrite;
     assert_done(&bench.fetch(&origin.url("/a")));
+}
+
+#[test]
+fn certificate_file_that_is_a_pipe_is_read_once() {
+    let (origin, files) = (demanding(), Files::new());
+    let (certificate, key) = client_pem();
+    let mut pipes = Vec::new();
+    // What has been read from a pipe is not there again.
+    let mut pipe = |text: &str| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
+        pipes.push(reader);
+        PemFile::from(path)
+    };
+    let mut bench = bench(&origin);
+    bench.options.route.tls.roots = Roots::File(pipe(origin.ca_pem()));
+    let both = format!("{certificate}{key}");
+    bench.options.route.tls.identity = Some(Identity::new(pipe(&both), None));
+    assert_done(&bench.fetch(&origin.url("/a")));
+    let key = files.write("key.pem", &key);
+    let identity = Identity::new(pipe(&certificate), Some(key.into()));
+    bench.options.route.tls.identity = Some(identity);
+    bench.options.route.tls.roots = Roots::Files(vec![pipe(origin.ca_pem())]);
+    assert_done(&bench.fetch(&origin.url("/a")));
+}
+
+#[test]
+fn certificate_file_without_an_end_stops_the_run_at_its_start() {
+    let mut bench = Bench::new();
+    bench.options.route.tls.roots = Roots::File("/dev/zero".into());
+    let error = bench.try_start().unwrap_err().to_string();
+    let says = "cannot use the certificates in /dev/zero: it has more than 16 MiB";
+    assert!(error.starts_with(says), "{error}");
 }
 
 #[test]

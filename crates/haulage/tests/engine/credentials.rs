@@ -57,6 +57,18 @@ fn behind(expected: &'static str, challenge: &'static str) -> Origin {
 }
 
 #[test]
+fn login_that_is_not_utf8_is_sent_as_it_is() {
+    // The user "jürgen" and the password "é" in Latin-1.
+    let origin = behind("Basic avxyZ2VuOuk=", BASIC);
+    let url = origin.url("/a").replace("://", "://j%FCrgen:%E9@");
+    assert_done(&Bench::new().fetch(&url));
+    let mut bench = Bench::new();
+    let netrc = b"machine \xFF login x\nmachine 127.0.0.1 login j\xFCrgen password \xE9\n";
+    bench.options.netrc = Some(Netrc::parse(netrc).unwrap());
+    assert_done(&bench.fetch(&origin.url("/a")));
+}
+
+#[test]
 fn netrc_logs_in_at_each_host_by_its_name() {
     let first = behind("Basic YTox", BASIC);
     let second = behind("Basic Yjoy", BASIC);

@@ -104,7 +104,7 @@ impl Given {
         options.retry.retries = 0;
         let pair = |kind| Credentials {
             user: "me".into(),
-            password: self.secret(kind),
+            password: self.secret(kind).into(),
         };
         options.credentials = self.user.then(|| pair("user"));
         options.netrc = self.netrc.then(|| {

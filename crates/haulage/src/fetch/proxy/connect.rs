@@ -40,6 +40,7 @@ pub(crate) struct Reply {
 pub(crate) struct ReplyReader {
     buffer: BytesMut,
     come: usize,
+    /// Line ends of the present head.
     lines: usize,
 }
 
@@ -62,7 +63,10 @@ impl ReplyReader {
         }
         match head::take(&mut self.buffer, 0) {
             Ok(None) => Ok(None),
-            Ok(Some(parsed)) if parsed.head.status.is_informational() => Ok(None),
+            Ok(Some(parsed)) if parsed.head.status.is_informational() => {
+                self.lines = 0;
+                Ok(None)
+            }
             Ok(Some(parsed)) => Ok(Some(Reply {
                 status: parsed.head.status,
                 fields: parsed.head.fields,
@@ -194,6 +198,7 @@ mod tests {
             ("HTTP/1.1 200 Connection established\r\n\r\nabc", 39),
             ("HTTP/1.0 200 OK\nVia: x\n\nabc", 24),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 44),
+            ("HTtP/1.1 100 Continue\n\r\nHTtP/1.0 200 OK\n\n", 41),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 38),
         ] {
             let (reply, read) = read(text);
@@ -209,6 +214,9 @@ mod tests {
             assert!(reply.is_err(), "{text:?}");
             assert_eq!(read, text.len());
         }
+        let (reply, read_bytes) = read("HTTP/1.1 100 Continue\r\n\r\n220 smtp ready\r\nx\r\n");
+        assert!(reply.is_err());
+        assert_eq!(read_bytes, 41, "also after an interim one");
         let long = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(MAX_REPLY));
         assert_eq!(read(&long).0.unwrap_err(), "it is too long");
     }

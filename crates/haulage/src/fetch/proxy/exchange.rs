@@ -80,7 +80,7 @@ async fn open_socks4(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<Duration, NotOpened> {
     let task = task(proxy, origin);
-    let user = proxy.credentials.as_ref().map(|own| own.user.as_str());
+    let user = proxy.credentials.as_ref().map(|own| &own.user[..]);
     let Some(request) = socks4::request(destination, origin.port, user.unwrap_or_default()) else {
         let what = format!(
             "proxy {proxy} cannot make {task}: SOCKS 4 has no IPv6; use socks5, if the proxy supports it"

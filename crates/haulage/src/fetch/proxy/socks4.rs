@@ -11,7 +11,7 @@ pub(crate) const REPLY: usize = 8;
 const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
 
 /// Returns the request for a connection; `None` for an IPv6 address, which SOCKS 4 has no room for.
-pub(crate) fn request(to: Destination<'_>, port: u16, user: &str) -> Option<Vec<u8>> {
+pub(crate) fn request(to: Destination<'_>, port: u16, user: &[u8]) -> Option<Vec<u8>> {
     let (address, name) = match to {
         Destination::Address(IpAddr::V4(address)) => (address, None),
         Destination::Address(IpAddr::V6(_)) => return None,
@@ -20,7 +20,7 @@ pub(crate) fn request(to: Destination<'_>, port: u16, user: &str) -> Option<Vec<
     let mut request = vec![4, 1];
     request.extend_from_slice(&port.to_be_bytes());
     request.extend_from_slice(&address.octets());
-    request.extend_from_slice(user.as_bytes());
+    request.extend_from_slice(user);
     request.push(0);
     if let Some(name) = name {
         request.extend_from_slice(name.as_bytes());
@@ -58,12 +58,12 @@ mod tests {
     fn request_is_as_the_protocol_has_it() {
         let to = Destination::Address(Ipv4Addr::new(10, 0, 0, 1).into());
         let expected = [4, 1, 0, 80, 10, 0, 0, 1, b'm', b'e', 0];
-        assert_eq!(request(to, 80, "me").unwrap(), expected);
+        assert_eq!(request(to, 80, b"me").unwrap(), expected);
         let to = Destination::Name("h");
         let expected = [4, 1, 1, 187, 0, 0, 0, 1, 0, b'h', 0];
-        assert_eq!(request(to, 443, "").unwrap(), expected);
+        assert_eq!(request(to, 443, b"").unwrap(), expected);
         let to = Destination::Address("::1".parse().unwrap());
-        assert_eq!(request(to, 443, ""), None);
+        assert_eq!(request(to, 443, b""), None);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(crate) fn login(credentials: &Credentials) -> Option<Vec<u8>> {
     let mut message = vec![1];
     for text in [&credentials.user, &credentials.password] {
         message.push(u8::try_from(text.len()).ok()?);
-        message.extend_from_slice(text.as_bytes());
+        message.extend_from_slice(text);
     }
     Some(message)
 }

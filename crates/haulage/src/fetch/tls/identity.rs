@@ -1,15 +1,14 @@
 //! The certificate by which servers know us, and its private key: read, and checked against each
 //! other.
 
-use std::fs;
 use std::path::Path;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::sign::CertifiedKey;
 
-use super::roots;
+use super::{pem, roots};
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::options::Identity;
 
@@ -18,8 +17,8 @@ use crate::options::Identity;
 /// # Errors
 /// Of kind `input`, when one of them cannot be used, or they do not belong together.
 pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
-    let path = identity.key.as_ref().unwrap_or(&identity.certificate);
-    let text = fs::read(path);
+    let file = identity.key.as_ref().unwrap_or(&identity.certificate);
+    let (path, text) = (file.path(), pem::content(file));
     // First, since what OpenSSL used to write is no PEM file to others.
     if text.as_ref().is_ok_and(|text| is_encrypted(text)) {
         let shown = path.display();
@@ -36,10 +35,10 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Cer
     })?;
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|cause| {
         let why = match (&cause, &identity.key) {
-            (pem::Error::NoItemsFound, None) => {
+            (PemError::NoItemsFound, None) => {
                 "there is none in the file of the certificate; name its file with --key"
             }
-            (pem::Error::NoItemsFound, Some(_)) => {
+            (PemError::NoItemsFound, Some(_)) => {
                 "there is none in it; a PEM file is needed (openssl pkey converts other files)"
             }
             _ => "it is not a valid PEM file; copy it again",
@@ -52,12 +51,12 @@ pub(super) fn read(identity: &Identity, provider: &CryptoProvider) -> Result<Cer
             format!(
                 "the private key in {} is not that of the first certificate in {}; name the files that belong together",
                 path.display(),
-                identity.certificate.display()
+                identity.certificate.path().display()
             ),
         )
         .caused_by(cause),
         rustls::Error::InvalidCertificate(_) => {
-            roots::cannot_use(&identity.certificate, "the first one cannot be read").caused_by(cause)
+            roots::cannot_use(identity.certificate.path(), "the first one cannot be read").caused_by(cause)
         }
         _ => cannot_use(
             path,
@@ -73,7 +72,7 @@ fn is_encrypted(text: &[u8]) -> bool {
     has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
-fn cannot_use(path: &Path, why: &str) -> Error {
+pub(super) fn cannot_use(path: &Path, why: &str) -> Error {
     let shown = path.display();
     Error::new(
         ErrorKind::Input,
@@ -95,7 +94,7 @@ mod tests {
     }
 
     fn try_read(certificate: &str, key: Option<&str>) -> Result<CertifiedKey, String> {
-        let identity = Identity::new(file(certificate), key.map(file));
+        let identity = Identity::new(file(certificate), key.map(|key| file(key).into()));
         let provider = rustls::crypto::ring::default_provider();
         read(&identity, &provider).map_err(|error| {
             assert_eq!(error.kind(), ErrorKind::Input);

@@ -2,11 +2,13 @@
 
 mod advice;
 mod identity;
+mod load;
 mod named;
+mod pem;
 mod pinned;
 mod roots;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -21,7 +23,7 @@ pub(super) use self::advice::{alert_about_identity, failed};
 use self::named::NamedCertificates;
 use self::pinned::Pinned;
 use crate::error::{Error, ErrorKind};
-use crate::options::{HttpVersion, Roots, TlsOptions, TlsVersion, Verification};
+use crate::options::{HttpVersion, PemFile, Roots, TlsOptions, TlsVersion, Verification};
 
 /// What the versions of HTTP are called in the handshake (ALPN, RFC 9113 §3.1 and RFC 7301 §6).
 pub(super) const HTTP2: &[u8] = b"h2";
@@ -58,13 +60,14 @@ pub(super) fn client_config(
     Ok(Arc::new(config))
 }
 
-/// Checks that the files of certificates and keys can be used. The system's certificates are read
-/// when they are needed.
+/// Reads the files of certificates and keys into the options, and checks that they can be used. The
+/// system's certificates are read when they are needed. Not for a network thread.
 ///
 /// # Errors
 /// Of kind `input`, when they cannot, or when no version of TLS is left.
-pub(crate) fn check(options: &TlsOptions) -> Result<(), Error> {
+pub(crate) fn read_and_check(options: &mut TlsOptions) -> Result<(), Error> {
     versions(options)?;
+    load::load(options)?;
     let reads_roots = matches!(options.roots, Roots::File(_) | Roots::Files(_));
     if reads_roots || options.identity.is_some() {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -107,9 +110,9 @@ fn verifier(
                 .build()
                 .map_err(no_setup)?
         }
-        (Verification::Full, Roots::File(path)) => named_in(std::slice::from_ref(path), provider)?,
-        (Verification::Full, Roots::Files(paths) | Roots::SystemFiles(paths)) => {
-            named_in(paths, provider)?
+        (Verification::Full, Roots::File(file)) => named_in(std::slice::from_ref(file), provider)?,
+        (Verification::Full, Roots::Files(files) | Roots::SystemFiles(files)) => {
+            named_in(files, provider)?
         }
     };
     if options.pinned_keys.is_empty() {
@@ -123,14 +126,14 @@ fn verifier(
 
 /// Returns what trusts the certificates in these files and folders.
 fn named_in(
-    paths: &[PathBuf],
+    files: &[PemFile],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<NamedCertificates>, Error> {
-    let certificates = roots::in_paths(paths)?;
+    let certificates = roots::in_files(files)?;
     match NamedCertificates::new(&certificates, provider) {
         Ok(named) => Ok(Arc::new(named)),
         Err(cause) => {
-            let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
+            let path = files.first().map_or(Path::new(""), PemFile::path);
             Err(roots::cannot_use(path, &cause.to_string()).caused_by(cause))
         }
     }

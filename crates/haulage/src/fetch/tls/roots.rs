@@ -1,13 +1,15 @@
 //! Certificates that may vouch for servers, read from files, folders, or where the system has them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 
+use super::pem::content;
 use crate::error::{Error, ErrorKind, plain_io};
+use crate::options::PemFile;
 
 /// Where systems have all certificates in one file: the first one there is counts. What the
 /// environment says (`SSL_CERT_FILE`) is for the caller to read.
@@ -66,13 +68,13 @@ fn native() -> Vec<CertificateDer<'static>> {
 ///
 /// # Errors
 /// Of kind `input`, for a file or folder that cannot be read, or has none.
-pub(super) fn in_paths(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(super) fn in_files(files: &[PemFile]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut all = Vec::new();
-    for path in paths {
-        all.extend(if path.is_dir() {
-            in_folder(path)?
+    for file in files {
+        all.extend(if file.content().is_none() && file.path().is_dir() {
+            in_folder(file.path())?
         } else {
-            in_file(path)?
+            in_file(file)?
         });
     }
     // A folder has links to its files.
@@ -84,9 +86,10 @@ pub(super) fn in_paths(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>
 /// Returns the certificates in a PEM file, in order.
 ///
 /// # Errors
-/// As [`in_paths`].
-pub(super) fn in_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = fs::read(path).map_err(|cause| {
+/// As [`in_files`].
+pub(super) fn in_file(file: &PemFile) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let path = file.path();
+    let text = content(file).map_err(|cause| {
         let why = plain_io(&cause);
         cannot_use(path, &why).caused_by(cause)
     })?;
@@ -112,7 +115,7 @@ fn in_folder(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let files = entries.flatten().map(|entry| entry.path());
     let files = files.filter(|path| path.is_file());
     let found: Vec<_> = files
-        .filter_map(|path| in_file(&path).ok())
+        .filter_map(|path| in_file(&path.into()).ok())
         .flatten()
         .collect();
     if found.is_empty() {

@@ -81,7 +81,10 @@ impl Proxy {
             credentials: None,
         };
         match userinfo.filter(|userinfo| !userinfo.is_empty()) {
-            Some(userinfo) => proxy.with_credentials(decoded(userinfo)),
+            Some(userinfo) => {
+                let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+                proxy.with_credentials(Credentials::decoded(user, password))
+            }
             None => Ok(proxy),
         }
     }
@@ -92,14 +95,14 @@ impl Proxy {
     /// Of kind `input`, for credentials that cannot be sent to such a proxy.
     pub fn with_credentials(self, credentials: Credentials) -> Result<Self, Error> {
         let Credentials { user, password } = &credentials;
-        let is_control = |text: &str| text.bytes().any(|byte| byte.is_ascii_control());
+        let is_control = |text: &[u8]| text.iter().any(u8::is_ascii_control);
         match self.scheme {
             _ if is_control(user) || is_control(password) => {
                 return Err(refuse(
                     "user and password of a proxy cannot contain control characters",
                 ));
             }
-            ProxyScheme::Http if user.contains(':') => {
+            ProxyScheme::Http if user.contains(&b':') => {
                 return Err(refuse("the user of a proxy cannot contain a colon"));
             }
             ProxyScheme::Socks5 | ProxyScheme::Socks5h
@@ -187,19 +190,6 @@ fn name(host: &str) -> Result<Name, Error> {
     }
 }
 
-fn decoded(userinfo: &str) -> Credentials {
-    let decode = |text: &str| {
-        percent_encoding::percent_decode_str(text)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    Credentials {
-        user: decode(user),
-        password: decode(password),
-    }
-}
-
 fn refuse(what: &str) -> Error {
     Error::new(ErrorKind::Input, what)
 }
@@ -243,10 +233,7 @@ mod tests {
         }
         let proxy = Proxy::parse("http://m%3fe:a%40b:c@p").unwrap();
         let credentials = proxy.credentials.unwrap();
-        assert_eq!(
-            (&*credentials.user, &*credentials.password),
-            ("m?e", "a@b:c")
-        );
+        assert_eq!(credentials, Credentials::new("m?e", "a@b:c"));
     }
 
     #[test]
