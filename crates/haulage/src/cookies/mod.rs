@@ -58,13 +58,25 @@ impl CookieJar {
     }
 
     /// Reads a cookie file in the Netscape format, as curl, yt-dlp and browser extensions write it.
-    /// Cookies that have expired are left out.
+    /// Cookies that have expired are left out, and so are lines that are no cookies. All others are
+    /// kept: how many there may be is limited only for those that servers set.
     ///
     /// # Errors
-    /// Of kind `input`, with the number of the line, for a line that is no cookie.
+    /// Of kind `input`, with the number of the first such line, where there is no cookie but such
+    /// a line.
     pub fn parse_netscape(text: &[u8]) -> Result<Self, Error> {
+        Self::parse_netscape_with(text, drop)
+    }
+
+    /// Reads a cookie file as [`parse_netscape`](Self::parse_netscape) does, and calls `on_skipped`
+    /// for each line that is no cookie, with an error of kind `input` that names its number and
+    /// what is wrong, and shows nothing of it.
+    ///
+    /// # Errors
+    /// As [`parse_netscape`](Self::parse_netscape).
+    pub fn parse_netscape_with(text: &[u8], on_skipped: impl FnMut(Error)) -> Result<Self, Error> {
         let jar = Self::new();
-        let cookies = netscape::read(text)?;
+        let cookies = netscape::read(text, on_skipped)?;
         let now = now();
         let mut store = jar.write();
         for cookie in cookies {
@@ -80,7 +92,10 @@ impl CookieJar {
         let mut text = Vec::new();
         let store = self.read();
         let mut cookies: Vec<_> = store.iter(now()).collect();
-        cookies.sort_by_key(|cookie| (&cookie.domain, &cookie.path, &cookie.name));
+        cookies.sort_by_key(|cookie| {
+            let rest = (&cookie.name, cookie.is_host_only);
+            (&cookie.domain, &cookie.path, rest)
+        });
         netscape::write(cookies, &mut text);
         text
     }

@@ -11,19 +11,21 @@ use crate::error::{Error, ErrorKind};
 const HTTP_ONLY: &[u8] = b"#HttpOnly_";
 const HEADING: &[u8] = b"# Netscape HTTP Cookie File\n";
 
-/// Returns the cookies of a file. Those that have expired are among them.
+/// Returns the cookies of a file. Those that have expired are among them. A line that is no cookie
+/// is skipped; `on_skipped` gets its error, of kind `input`, with its number.
 ///
 /// # Errors
-/// Of kind `input`, with the number of the line, for one that is no cookie.
-pub(crate) fn read(text: &[u8]) -> Result<Vec<Cookie>, Error> {
+/// Of kind `input`, where there is no cookie but such a line.
+pub(crate) fn read(text: &[u8], mut on_skipped: impl FnMut(Error)) -> Result<Vec<Cookie>, Error> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    if text.trim_ascii_start().starts_with(b"[") || text.trim_ascii_start().starts_with(b"{") {
+    if is_json(text) {
         return Err(Error::new(
             ErrorKind::Input,
             "it is JSON; export the cookies in the Netscape format (cookies.txt)",
         ));
     }
     let mut cookies = Vec::new();
+    let mut first_skipped = None;
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let cookie = match line.strip_prefix(HTTP_ONLY) {
@@ -31,11 +33,31 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Cookie>, Error> {
             None if line.starts_with(b"#") || line.trim_ascii().is_empty() => continue,
             None => read_line(line, false),
         };
-        let cookie = cookie
-            .map_err(|why| Error::new(ErrorKind::Input, format!("line {}: {why}", at + 1)))?;
-        cookies.push(cookie);
+        match cookie {
+            Ok(cookie) => cookies.push(cookie),
+            Err(why) => {
+                first_skipped.get_or_insert((at, why));
+                on_skipped(bad_line(at, why));
+            }
+        }
     }
-    Ok(cookies)
+    match first_skipped {
+        Some((at, why)) if cookies.is_empty() => Err(bad_line(at, why)),
+        _ => Ok(cookies),
+    }
+}
+
+fn bad_line(at: usize, why: &str) -> Error {
+    Error::new(ErrorKind::Input, format!("line {}: {why}", at + 1))
+}
+
+/// Returns whether a text is JSON, as some browser extensions export it. A line of a cookie file
+/// may begin with a bracket too, before an IPv6 address.
+fn is_json(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let in_list = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let is_list = in_list.is_some_and(|rest| rest.starts_with(b"{") || rest.starts_with(b"]"));
+    is_list || text.starts_with(b"{")
 }
 
 fn read_line(line: &[u8], is_http_only: bool) -> Result<Cookie, &'static str> {
@@ -52,6 +74,7 @@ fn read_line(line: &[u8], is_http_only: bool) -> Result<Cookie, &'static str> {
     let [domain, below, path, secure, expires, name] = fields else {
         return Err("it does not have the seven fields of a cookie, separated by TABs");
     };
+    let (name, value) = (name.trim_ascii(), value.trim_ascii());
     let domain = domain_of(domain)?;
     let is_host_only = !truth(below)? || is_public_suffix(&domain);
     let is_secure = truth(secure)?;
@@ -72,8 +95,8 @@ fn read_line(line: &[u8], is_http_only: bool) -> Result<Cookie, &'static str> {
         return Err("its name has a ; or = in it, or its value a ;");
     }
     Ok(Cookie {
-        name: name.trim_ascii().into(),
-        value: value.trim_ascii().into(),
+        name: name.into(),
+        value: value.into(),
         domain,
         is_host_only,
         path: (*path).into(),
@@ -91,8 +114,11 @@ fn domain_of(field: &[u8]) -> Result<Box<str>, &'static str> {
         let with_brackets = || url::Host::parse(&format!("[{domain}]"));
         url::Host::parse(domain).or_else(|_| with_brackets()).ok()
     });
+    let host = host.map(|host| host.to_string());
+    // A dot may have been encoded.
+    let host = host.filter(|host| !host.starts_with('.'));
     let host = host.ok_or("its first field is not the name of a host")?;
-    Ok(host.to_string().trim_matches(['[', ']']).into())
+    Ok(host.trim_matches(['[', ']']).into())
 }
 
 fn truth(field: &[u8]) -> Result<bool, &'static str> {
@@ -151,6 +177,13 @@ pub(crate) fn write<'a>(cookies: impl IntoIterator<Item = &'a Cookie>, text: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reads a file that has no bad line.
+    fn read(text: &[u8]) -> Result<Vec<Cookie>, Error> {
+        let mut skipped = None;
+        let cookies = super::read(text, |error| skipped = Some(error))?;
+        skipped.map_or(Ok(cookies), Err)
+    }
 
     fn one(line: &str) -> Cookie {
         let mut cookies = read(line.as_bytes()).unwrap();
@@ -221,7 +254,9 @@ mod tests {
             ("h\tFALSE\t/\tFALSE\t-1\ta\tb", "fifth field"),
             ("h\tFALSE\t/\tFALSE\t1e9\ta\tb", "fifth field"),
             ("\tFALSE\t/\tFALSE\t0\ta\tb", "name of a host"),
+            ("%2eh\tFALSE\t/\tFALSE\t0\ta\tb", "name of a host"),
             ("h\tFALSE\t/\tFALSE\t0\t\t", "neither a name nor a value"),
+            ("h\tFALSE\t/\tFALSE\t0\t \t ", "neither a name nor a value"),
             ("h\tFALSE\t/\tFALSE\t0\ta\tb;c", "its value a ;"),
             ("h\tFALSE\t/\tFALSE\t0\ta\tb\u{1}", "control character"),
             ("secret", "seven fields"),
@@ -235,8 +270,34 @@ mod tests {
             );
             assert!(!error.contains("secret"), "{error}");
         }
-        let json = read(b" [{\"domain\": \"h\"}]").unwrap_err().to_string();
-        assert!(json.contains("it is JSON; export"), "{json}");
+        for json in [
+            " [{\"domain\": \"h\"}]",
+            "[\n\t{",
+            "{\n\"cookies\": []}",
+            "[]",
+        ] {
+            let error = read(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("it is JSON; export"), "{json}: {error}");
+        }
+        assert_eq!(&*one("[::1]\tFALSE\t/\tFALSE\t0\ta\tb").domain, "::1");
+    }
+
+    #[test]
+    fn bad_line_is_skipped_where_there_are_cookies() {
+        let text = b"h\tFALSE\t/\tFALSE\t0\ta\t1\nsecret\n\xFF\tx\n\
+                     h\tFALSE\t/\tFALSE\t1\tb\t2\n";
+        let mut skipped = Vec::new();
+        let cookies = super::read(text, |error| skipped.push(error.to_string())).unwrap();
+        assert_eq!(cookies.len(), 2);
+        let [first, second] = skipped.as_slice() else {
+            panic!("{skipped:?}");
+        };
+        assert!(first.starts_with("line 2: ") && !first.contains("secret"));
+        assert!(second.starts_with("line 3: "), "{second}");
+        // Without a cookie, it is probably another kind of file.
+        let error = super::read(b"# c\nx\ny\n", drop).unwrap_err();
+        assert!(error.to_string().starts_with("line 2: "), "{error}");
+        assert!(super::read(b"# c\n\n", drop).unwrap().is_empty());
     }
 
     #[test]
