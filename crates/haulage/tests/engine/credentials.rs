@@ -186,6 +186,65 @@ fn refusal_names_what_helps_or_which_login_was_refused() {
 }
 
 #[test]
+fn netrc_without_what_a_server_asks_for_is_named() {
+    let origin = behind("nothing", BASIC);
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        &folder,
+        "netrc",
+        "machine other.example login me password secret",
+    );
+    let mut bench = Bench::new();
+    bench.options.netrc = Some(Netrc::read(&path).unwrap());
+    let (shown, url) = (path.display(), origin.url("/a"));
+    let says = |bench: &Bench, url: &str| message(&bench.fetch(url));
+    assert!(
+        says(&bench, &url).ends_with(&format!(
+            "no entry for 127.0.0.1 in {shown}: add one, or give -u USER"
+        )),
+        "{}",
+        says(&bench, &url)
+    );
+    let no_password =
+        format!("no password was sent: {shown} has no entry of this user for 127.0.0.1");
+    let in_url = says(&bench, &url.replace("http://", "http://me@"));
+    assert!(in_url.ends_with(&no_password), "{in_url}");
+    bench.options.credentials = Some(pair("me", ""));
+    assert!(says(&bench, &url).ends_with(&no_password));
+}
+
+#[test]
+fn user_with_a_colon_is_refused_with_its_source() {
+    let origin = Origin::plain();
+    let mut bench = Bench::new();
+    let netrc = Netrc::parse("machine 127.0.0.1 login a:b password secret").unwrap();
+    bench.options.netrc = Some(netrc.with_path("/home/me/.netrc"));
+    let outcome = bench.fetch(&origin.url("/a"));
+    assert_eq!(kind(&outcome), "input");
+    let says = message(&outcome);
+    assert!(
+        says.contains("the user for 127.0.0.1 in /home/me/.netrc has a colon"),
+        "{says}"
+    );
+    let url = origin.url("/a").replace("http://", "http://a%3Ab:secret@");
+    let says = message(&bench.fetch(&url));
+    assert!(says.contains("the user in the URL has a colon"), "{says}");
+    assert!(origin.log().is_empty());
+}
+
+#[test]
+fn password_that_is_no_utf8_is_sent_as_it_is() {
+    // "m\xFC:\xFFp" in Base64.
+    let origin = behind("Basic bfw6/3A=", BASIC);
+    let url = origin.url("/a").replace("http://", "http://m%FC:%FFp@");
+    assert_done(&Bench::new().fetch(&url));
+    let mut bench = Bench::new();
+    let netrc = b"machine 127.0.0.1 login m\xFC password \xFFp";
+    bench.options.netrc = Some(Netrc::parse(netrc).unwrap());
+    assert_done(&bench.fetch(&origin.url("/b")));
+}
+
+#[test]
 fn next_run_with_a_login_tries_again_what_was_refused() {
     let origin = behind("Basic bWU6c2VjcmV0", BASIC);
     let mut bench = Bench::new();
@@ -212,16 +271,20 @@ fn redirect_to_a_host_without_a_login_says_so() {
     bench.options.netrc = Some(Netrc::default());
     let says = message(&bench.fetch(&first.url("/a")));
     assert!(
-        says.contains("the netrc file has no login for localhost"),
+        says.contains("no entry for localhost in the netrc file"),
         "{says}"
     );
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-fn write_token(folder: &tempfile::TempDir, token: &str) -> PathBuf {
-    let path = folder.path().join("token");
-    std::fs::write(&path, token).unwrap();
+fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
     path
+}
+
+fn write_token(folder: &tempfile::TempDir, token: &str) -> PathBuf {
+    write(folder, "token", token)
 }
 
 #[test]

@@ -146,7 +146,7 @@ pub(crate) fn advice(run: &Run, to: &RequestTarget<'_>, fields: &Fields) -> Stri
     let refused = Refused {
         host: to.url().host_and_port().0,
         at_home: headers::place(to).0,
-        has_netrc: run.headers.has_netrc(),
+        netrc: run.headers.netrc(to),
         login: run.headers.login(to),
     };
     advice::unauthorized(&refused, &offered(fields))
