@@ -10,6 +10,7 @@ mod environment;
 mod file;
 pub(crate) mod hosts;
 mod keys;
+mod of_host;
 mod secrets;
 mod setting;
 mod show;
@@ -49,6 +50,12 @@ impl Typed {
         self.matches
             .subcommand()
             .map_or(&self.matches, |(_, matches)| matches)
+    }
+
+    /// Returns the URLs that were given.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        let urls = self.download().get_many::<String>("urls");
+        urls.into_iter().flatten().map(String::as_str)
     }
 
     /// Returns whether an option was given.
