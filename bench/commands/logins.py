@@ -228,7 +228,7 @@ class Trial:
 SAYS = {
     "-u": "it refused the user and password given with -u or --user-file",
     "--user-file": "it refused the user and password given with -u or --user-file",
-    "--netrc-file": f"it refused the user and password that the netrc file has for {HOST}",
+    "--netrc-file": f"secret has for {HOST}",
     "URL": "it refused the user and password of the URL",
 }
 

@@ -19,8 +19,8 @@ use crate::values::User;
 pub(crate) struct Logins {
     /// Log in with this user and password, with HTTP Basic or, if the server asks for it, Digest
     ///
-    /// Without :PASSWORD, haul asks for the password on the terminal, or, with --netrc, takes it
-    /// from there. It is sent only to the origin of each URL as given. Other users of this machine
+    /// Without :PASSWORD, the netrc file of --netrc has the password, or haul asks for it on the
+    /// terminal. It is sent only to the origin of each URL as given. Other users of this machine
     /// can see a password on the command line: --user-file and --netrc keep it hidden. In a list,
     /// USER:PASSWORD@ before the host of a URL is a login for that URL.
     #[arg(

@@ -77,7 +77,7 @@ const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_
     be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
     the file turns on. haul config shows what counts.";
 
-// Options of a subcommand are defined when they are needed: `haul config` has as many as a download.
+// Options of a subcommand are defined when they are needed: those of `haul config` are many.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
@@ -535,8 +535,8 @@ pub(crate) struct Download {
     /// Read cookies from this file, and let all requests share cookies
     ///
     /// The file is in the Netscape format (cookies.txt), as browser extensions, curl, wget and
-    /// yt-dlp write it. A line that is no cookie is skipped with a warning. A cookie is sent only to
-    /// the host or domain that it is for.
+    /// yt-dlp write it. A line that is no cookie is skipped with a warning. A cookie is sent only
+    /// to the host or domain that it is for.
     #[arg(
         long,
         value_name = "FILE",

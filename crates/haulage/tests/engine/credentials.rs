@@ -233,18 +233,6 @@ fn user_with_a_colon_is_refused_with_its_source() {
 }
 
 #[test]
-fn password_that_is_no_utf8_is_sent_as_it_is() {
-    // "m\xFC:\xFFp" in Base64.
-    let origin = behind("Basic bfw6/3A=", BASIC);
-    let url = origin.url("/a").replace("http://", "http://m%FC:%FFp@");
-    assert_done(&Bench::new().fetch(&url));
-    let mut bench = Bench::new();
-    let netrc = b"machine 127.0.0.1 login m\xFC password \xFFp";
-    bench.options.netrc = Some(Netrc::parse(netrc).unwrap());
-    assert_done(&bench.fetch(&origin.url("/b")));
-}
-
-#[test]
 fn next_run_with_a_login_tries_again_what_was_refused() {
     let origin = behind("Basic bWU6c2VjcmV0", BASIC);
     let mut bench = Bench::new();
