@@ -6,9 +6,8 @@ say what is wrong. The exit status is 1 if one does not. At the end, 200 connect
 
 import os
 import subprocess
-import time
 
-from bench.lib import files, measure, options
+from bench.lib import files, measure, options, process
 from bench.lib.authority import CLIENT, OTHER_HOST, SERVER, Authority, openssl
 from bench.lib.errors import BenchError
 from bench.lib.server import HOST, free_ports, needs
@@ -73,19 +72,12 @@ class Nginx:
         servers = "".join(site.block() for site in self.sites)
         (self.folder / "nginx.conf").write_text(CONFIG.format(user=user, root=self.root, servers=servers))
         command = [needs("nginx", "nginx-light"), "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "error.log"]
-        with open(self.folder / "output.log", "wb") as output:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        deadline = time.monotonic() + 10
-        while not (self.folder / "nginx.pid").exists() or not (self.folder / "nginx.pid").read_text():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise BenchError(f"nginx did not start: {(self.folder / 'error.log').read_text().strip()}")
-            time.sleep(0.05)
+        pid = self.folder / "nginx.pid"
+        self.process = process.start("nginx", command, self.folder, lambda: pid.exists() and pid.read_text())
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
+        process.stop(self.process)
 
 
 class Case:

@@ -1,24 +1,23 @@
 """Downloads files behind logins from nginx (Basic) and Apache (Basic and Digest).
 
 Each login is right once and wrong once, and is given with -u, --user-file, --netrc-file or in the URL; 200 files
-behind Digest may cost as many refusals as there are connections. The exit status is 1 if a file is missing, a wrong
-login gets one, or a message is not as it should be.
+behind Digest may cost one refusal. The exit status is 1 if a file is missing, a wrong login gets one, or a message is
+not as it should be.
 """
 
 import http.client
 import itertools
 import os
 import subprocess
-import time
 
-from bench.lib import files, measure, options
-from bench.lib.errors import BenchError, built
+from bench.lib import files, measure, options, process
+from bench.lib.errors import built
 from bench.lib.server import HOST, free_ports, needs
 
 FILES, SIZE = 200, 4 * files.KIB
 USER, PASSWORD, WRONG = "me", 'right "one"', "wrong one"
-# As many as haul has connections when it begins, at most.
-REFUSALS = 16
+# The first request of a login goes alone.
+REFUSALS = 1
 
 NGINX = """\
 {user}
@@ -100,23 +99,11 @@ class Server:
         self.process = None
 
     def __enter__(self):
-        with open(self.folder / "output.log", "wb") as output:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if self._answers():
-                return self
-            time.sleep(0.05)
-        self.__exit__()
-        raise BenchError(f"{self.name} did not start: {(self.folder / 'output.log').read_text().strip()}")
+        self.process = process.start(self.name, self.command, self.folder, self._answers)
+        return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        process.stop(self.process)
 
     def _answers(self):
         connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
@@ -241,7 +228,7 @@ class Trial:
 SAYS = {
     "-u": "it refused the user and password given with -u or --user-file",
     "--user-file": "it refused the user and password given with -u or --user-file",
-    "--netrc-file": f"it refused the user and password that the netrc file has for {HOST}",
+    "--netrc-file": f"secret has for {HOST}",
     "URL": "it refused the user and password of the URL",
 }
 

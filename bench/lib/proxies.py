@@ -7,11 +7,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.lib.errors import BenchError
+from bench.lib import process
 from bench.lib.server import HOST, free_ports, needs
 
 USER, PASSWORD = "bench", "hush-hush"
@@ -125,28 +124,15 @@ def running(kind, work, login=False):
     make, scheme = KINDS[kind]
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=work))
     (port,) = free_ports(1)
-    command = [str(word) for word in make(folder, port, login)]
-    output = folder / "output.log"
-    with open(output, "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    started = process.start(kind, make(folder, port, login), folder, lambda: accepts(port))
     try:
-        wait(process, port, kind, folder)
-        own = folder / "access.log"
-        yield Running(scheme, port, output if kind == "microsocks" else own, login)
+        log = "output.log" if kind == "microsocks" else "access.log"
+        yield Running(scheme, port, folder / log, login)
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.stop(started)
 
 
-def wait(process, port, kind, folder):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
-            return
-        time.sleep(0.05)
-    texts = [path.read_text(errors="replace") for path in folder.glob("*.log")]
-    raise BenchError(f"{kind} did not start: {' '.join(texts)[-2000:]}")
+def accepts(port):
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
+        return True
+    return False

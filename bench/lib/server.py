@@ -6,10 +6,10 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
+from bench.lib import process
 from bench.lib.errors import BenchError
 
 HOST = "127.0.0.1"
@@ -93,7 +93,7 @@ class Server:
         self.root = Path(root)
         self.addresses = addresses
         self.inside = list(inside)
-        self.prefix = Path(work) / "nginx"
+        self.prefix = (Path(work) / "nginx").resolve()
         self.cert = self.prefix / "cert.pem"
         self.requests = self.prefix / "requests.log"
         self.logs = logs
@@ -153,22 +153,8 @@ class Server:
             **self.ports,
         )
         (self.prefix / "nginx.conf").write_text(config)
-        log = self.prefix / "error.log"
         command = [*self.inside, self.nginx, "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "error.log"]
-        with open(self.prefix / "output.log", "wb") as output:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            if self._answers(token):
-                return
-            time.sleep(0.05)
-        reason = log.read_text().strip() if log.exists() else ""
-        reason = reason or (self.prefix / "output.log").read_text().strip()
-        raise BenchError(f"nginx did not start: {reason}")
+        self.process = process.start("nginx", command, self.prefix, lambda: self._answers(token), 10)
 
     def _answers(self, token):
         if self.inside:
@@ -182,14 +168,8 @@ class Server:
             return False
 
     def _stop(self):
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None:
+            process.stop(self.process)
         self.process = None
 
 

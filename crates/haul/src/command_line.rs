@@ -1,7 +1,7 @@
 //! From the words of the command line to arguments: options of other programs are answered, and
 //! what is configured is added.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
@@ -46,8 +46,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
 }
 
 fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
-    let mut command = Arguments::command();
-    command.build();
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let mut command = built(arguments.get(1).map(OsString::as_os_str));
     let translated = habits::translate(&command, arguments).map_err(Stop::Problems)?;
     let matches = command.try_get_matches_from_mut(&translated.words)?;
     let typed = Typed {
@@ -56,6 +56,18 @@ fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command
         matches,
     };
     Ok((command, typed))
+}
+
+/// Returns the command, built as far as a command line needs that begins with this word.
+fn built(first: Option<&OsStr>) -> clap::Command {
+    let mut command = Arguments::command();
+    if first.is_some_and(|first| command.find_subcommand(first).is_some()) {
+        command.build();
+    } else {
+        // `build` would build the subcommands too. What this renders is a constant.
+        command.render_usage();
+    }
+    command
 }
 
 /// Why there are no arguments: wrong ones, or one such as `--help` that needs nothing further.

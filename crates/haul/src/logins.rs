@@ -7,34 +7,36 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use haulage::{BearerFile, Credentials, Netrc, RunOptions};
+use haulage::{BearerFile, Credentials, Netrc, Request, RunOptions};
 
-use crate::args::Download;
+use crate::args::{Download, Logins};
 use crate::exit::Problem;
 use crate::option_file::{self, MAX_SMALL};
 use crate::password::{self, At};
 use crate::report::format;
+use crate::values::User;
 
 /// Bytes of the line with the user and the password.
 const MAX_LINE: u64 = 64 << 10;
 
 /// Reads the logins that were given into the options of a run.
 pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), Problem> {
-    options.netrc = netrc(download)?;
-    options.credentials = match (&download.user, &download.user_file) {
+    let given = &download.logins;
+    options.netrc = netrc(given)?;
+    options.credentials = match (&given.user, &given.user_file) {
         (Some(user), _) => Some(Credentials {
-            user: user.name.clone().into(),
+            user: user.name.clone(),
             password: match &user.password {
-                Some(password) => password.clone().into(),
-                // The netrc has it; and nothing is sent in a dry run.
-                None if options.netrc.is_some() || download.dry_run => Vec::new(),
-                None => password::ask(&user.name, At::Servers)?.into(),
+                Some(password) => password.clone(),
+                // Nothing is sent.
+                None if download.dry_run => Vec::new(),
+                None => password(user, options.netrc.as_ref(), download)?,
             },
         }),
         (None, Some(path)) => Some(in_file(path, download)?),
         (None, None) => None,
     };
-    if let Some(path) = &download.bearer_file {
+    if let Some(path) = &given.bearer_file {
         let bearer = BearerFile::open(path);
         let bearer = bearer.map_err(|error| Problem::from(error).in_context("--bearer-file"))?;
         options.bearer = Some(bearer);
@@ -42,16 +44,48 @@ pub(crate) fn read(options: &mut RunOptions, download: &Download) -> Result<(), 
     Ok(())
 }
 
+/// Returns the password of a user: an empty one if the netrc has it, else what is typed.
+fn password(user: &User, netrc: Option<&Netrc>, download: &Download) -> Result<Vec<u8>, Problem> {
+    let looked_in = match netrc.map(|netrc| without_entry(user, netrc, download)) {
+        Some(None) => return Ok(Vec::new()),
+        Some(Some(host)) => {
+            let path = netrc_path(&download.logins)?.unwrap_or_default();
+            Some(format!(
+                "{} has no entry of this user{host}",
+                path.display()
+            ))
+        }
+        None => None,
+    };
+    password::ask(&user.shown(), At::Servers, looked_in.as_deref())
+}
+
+/// Returns for which URL a netrc has no entry of a user, in words that fit after "user"; `None` if
+/// it has what is needed. Hosts of lists and patterns are not known yet: for them, any entry of the
+/// user will do.
+fn without_entry(user: &User, netrc: &Netrc, download: &Download) -> Option<String> {
+    let is_pattern = |url: &str| !download.globoff && url.contains(['{', '[']);
+    let plain = download.urls.iter().filter(|url| !is_pattern(url));
+    let mut requests = plain.filter_map(|url| Request::new(url).ok()).peekable();
+    if requests.peek().is_none() {
+        return (!netrc.has_user(&user.name)).then(String::new);
+    }
+    let mut missing = requests.filter(|request| !request.has_login_in(netrc, &user.name));
+    missing
+        .next()
+        .map(|request| format!(" for {}", request.url()))
+}
+
 /// Reads the netrc file that was asked for; `None` if none was, or if it may be missing and is.
-pub(crate) fn netrc(download: &Download) -> Result<Option<Netrc>, Problem> {
-    let Some(path) = netrc_path(download)? else {
+pub(crate) fn netrc(given: &Logins) -> Result<Option<Netrc>, Problem> {
+    let Some(path) = netrc_path(given)? else {
         return Ok(None);
     };
-    let may_be_missing = download.netrc_optional && download.netrc_file.is_none();
+    let may_be_missing = given.netrc_optional && given.netrc_file.is_none();
     if may_be_missing && !path.exists() {
         return Ok(None);
     }
-    let option = match (&download.netrc_file, download.netrc) {
+    let option = match (&given.netrc_file, given.netrc) {
         (Some(_), _) => "--netrc-file",
         (None, true) => "--netrc",
         (None, false) => "--netrc-optional",
@@ -62,13 +96,13 @@ pub(crate) fn netrc(download: &Download) -> Result<Option<Netrc>, Problem> {
         Problem::usage(format!("{option}: {path} is no netrc: {error}"))
             .hint("a line of a netrc file looks like: machine HOST login USER password PASSWORD")
     })?;
-    Ok(Some(netrc))
+    Ok(Some(netrc.with_path(path)))
 }
 
 /// Returns what is to be said about files with passwords that other users can read.
-pub(crate) fn notes(download: &Download) -> Vec<String> {
-    let netrc = netrc_path(download).ok().flatten();
-    let files = netrc.iter().chain(&download.user_file);
+pub(crate) fn notes(given: &Logins) -> Vec<String> {
+    let netrc = netrc_path(given).ok().flatten();
+    let files = netrc.iter().chain(&given.user_file);
     let readable = files.filter(|path| others_can_read(path));
     readable
         .map(|path| {
@@ -84,18 +118,18 @@ fn others_can_read(path: &Path) -> bool {
 }
 
 /// Returns the netrc file to read; `None` if none was asked for.
-fn netrc_path(download: &Download) -> Result<Option<PathBuf>, Problem> {
-    if let Some(path) = &download.netrc_file {
+fn netrc_path(given: &Logins) -> Result<Option<PathBuf>, Problem> {
+    if let Some(path) = &given.netrc_file {
         return Ok(Some(path.clone()));
     }
-    if !download.netrc && !download.netrc_optional {
+    if !given.netrc && !given.netrc_optional {
         return Ok(None);
     }
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     match (set("NETRC"), set("HOME")) {
         (Some(path), _) => Ok(Some(path.into())),
         (None, Some(home)) => Ok(Some(Path::new(&home).join(".netrc"))),
-        (None, None) if download.netrc_optional => Ok(None),
+        (None, None) if given.netrc_optional => Ok(None),
         (None, None) => {
             Err(Problem::usage("--netrc: HOME is not set")
                 .hint("name the file with --netrc-file FILE"))

@@ -42,12 +42,16 @@ impl At {
     }
 }
 
-/// Asks for the password of a user. Blocks until a line has been typed.
-pub(crate) fn ask(user: &str, at: At) -> Result<String, Problem> {
+/// Asks for the password of a user. Blocks until a line has been typed. `looked_in` says where it
+/// was looked for, and is part of the error where there is no terminal.
+pub(crate) fn ask(user: &str, at: At, looked_in: Option<&str>) -> Result<Vec<u8>, Problem> {
     let terminal = File::open("/dev/tty").map_err(|_| {
         let option = at.option();
+        let looked_in = looked_in
+            .map(|text| format!(", {text}"))
+            .unwrap_or_default();
         Problem::usage(format!(
-            "{option} {user} has no password, and there is no terminal to ask for it"
+            "{option} {user} has no password{looked_in}, and there is no terminal to ask for it"
         ))
         .hint(at.hint())
     })?;
@@ -63,7 +67,7 @@ pub(crate) fn ask(user: &str, at: At) -> Result<String, Problem> {
     })
 }
 
-fn read(terminal: &File, user: &str, at: At) -> io::Result<String> {
+fn read(terminal: &File, user: &str, at: At) -> io::Result<Vec<u8>> {
     let hidden = Hidden::new(terminal)?;
     // Not through the report: it is no message about the run.
     write!(io::stderr(), "Password for {} {user}: ", at.user())?;
@@ -72,8 +76,10 @@ fn read(terminal: &File, user: &str, at: At) -> io::Result<String> {
     let read = read_line(terminal, &mut line);
     drop(hidden);
     read?;
-    let line = String::from_utf8(line).map_err(|cause| io::Error::other(cause.utf8_error()))?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let ends = line.iter().rev().take_while(|byte| is_end(byte)).count();
+    line.truncate(line.len() - ends);
+    Ok(line)
 }
 
 fn read_line(mut terminal: &File, line: &mut Vec<u8>) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! Which proxies are used: those of the command line, else those of the environment.
 
 use std::env;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 
 use haulage::{Credentials, NoProxy, Proxies, Proxy, Route};
 
@@ -10,8 +12,22 @@ use crate::password::{self, At};
 
 /// Returns the proxies of a download.
 pub(crate) fn proxies(download: &Download) -> Result<Proxies, Problem> {
-    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    of(download, variable)
+    of(download, |name| {
+        env::var_os(name).map(|value| encoded(value.as_bytes()))
+    })
+}
+
+/// Returns a text in which bytes that are no UTF-8 are percent-encoded: of a password, decoding
+/// restores them.
+fn encoded(value: &[u8]) -> String {
+    value.utf8_chunks().fold(String::new(), |mut text, chunk| {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
 }
 
 /// As curl: `-x` replaces the variables with proxies and `--noproxy` that with exceptions, each for
@@ -33,12 +49,12 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
     };
     if let Some(user) = &download.proxy_user {
         let credentials = Credentials {
-            user: user.name.clone().into(),
+            user: user.name.clone(),
             password: match &user.password {
-                Some(password) => password.clone().into(),
+                Some(password) => password.clone(),
                 // Nothing is sent.
                 None if download.dry_run => Vec::new(),
-                None => password::ask(&user.name, At::Proxy)?.into(),
+                None => password::ask(&user.shown(), At::Proxy, None)?,
             },
         };
         for proxy in [&mut proxies.http, &mut proxies.https] {
@@ -112,6 +128,17 @@ mod tests {
             chosen(&["--noproxy="], &set).unwrap().bypass,
             NoProxy::default()
         );
+    }
+
+    #[test]
+    fn password_in_a_variable_need_not_be_utf8() {
+        let value = encoded(b"http://m\xFC:\xFF\xFE@p:1");
+        assert_eq!(value, "http://m%FC:%FF%FE@p:1");
+        let proxies = chosen(&[], &[("http_proxy", &value)]).unwrap();
+        let proxy = Proxy::parse("p:1").unwrap();
+        let expected = proxy.with_credentials(Credentials::new(b"m\xFC", b"\xFF\xFE"));
+        assert_eq!(proxies.http, Some(expected.unwrap()));
+        assert_eq!(encoded("http://\u{fc}:1".as_bytes()), "http://\u{fc}:1");
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Settings {
             display: display(download, Attended::now(uses_stdout)),
             results,
             reader,
-            notes: notes.chain(logins::notes(download)).collect(),
+            notes: notes.chain(logins::notes(&download.logins)).collect(),
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {

@@ -1,11 +1,14 @@
 //! What an option's value may look like, as types that parse and show themselves.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use haulage::Resolve;
 use http::{HeaderName, HeaderValue};
 
@@ -204,35 +207,40 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, String> {
         .map_err(|_| "a header cannot carry control characters".to_owned())
 }
 
-/// `USER:PASSWORD`, or `USER`.
+/// `USER:PASSWORD`, or `USER`. Both are bytes, since they need not be UTF-8.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct User {
-    pub(crate) name: String,
+    pub(crate) name: Vec<u8>,
     /// `None` if there was no colon.
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Vec<u8>>,
 }
 
-impl FromStr for User {
-    type Err = String;
+impl User {
+    /// Returns what parses it, for clap.
+    pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
+        OsStringValueParser::new().try_map(|text| Self::parse(text.as_bytes()))
+    }
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, password) = match text.split_once(':') {
-            Some((name, password)) => (name, Some(password.to_owned())),
-            None => (text, None),
-        };
+    /// Parses what was typed.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
+        let mut parts = text.splitn(2, |byte| *byte == b':');
+        let name = parts.next().unwrap_or_default().to_owned();
+        let password = parts.next().map(<[u8]>::to_owned);
         if name.is_empty() && password.is_none() {
             return Err("write USER:PASSWORD, or USER".to_owned());
         }
-        Ok(Self {
-            name: name.to_owned(),
-            password,
-        })
+        Ok(Self { name, password })
+    }
+
+    /// Returns the user as messages show it.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.name)
     }
 }
 
 impl fmt::Debug for User {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "User({:?}, …)", self.name)
+        write!(formatter, "User({:?}, …)", self.shown())
     }
 }
 
@@ -435,11 +443,17 @@ mod tests {
             (":p", "", Some("p")),
             ("me", "me", None),
         ] {
-            let user: User = text.parse().unwrap();
-            assert_eq!((&*user.name, user.password.as_deref()), (name, password));
+            let user = User::parse(text.as_bytes()).unwrap();
+            let password = password.map(str::as_bytes);
+            assert_eq!(
+                (&*user.name, user.password.as_deref()),
+                (name.as_bytes(), password)
+            );
             assert!(!format!("{user:?}").contains("a:b"));
         }
-        assert!("".parse::<User>().unwrap_err().contains("USER:PASSWORD"));
+        assert!(User::parse(b"").unwrap_err().contains("USER:PASSWORD"));
+        let user = User::parse(b"m\xFC:\xFF").unwrap();
+        assert_eq!(user.password.unwrap(), b"\xFF");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
+use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
-use crate::options::check_header;
+use crate::options::{HostPattern, check_header};
 use crate::plan::name::RelativeName;
 use crate::row_key::Ask;
 use crate::shown::{shown, without_userinfo};
@@ -90,6 +91,19 @@ impl Request {
             ask: None,
             extra: None,
         })
+    }
+
+    /// Returns whether the host of its URL is one of a pattern's.
+    #[must_use]
+    pub fn is_at(&self, hosts: &HostPattern) -> bool {
+        hosts.matches(&self.url)
+    }
+
+    /// Returns whether a netrc has a login of this user for the host of its URL.
+    #[must_use]
+    pub fn has_login_in(&self, netrc: &Netrc, user: &[u8]) -> bool {
+        let (host, _) = self.url.host_and_port();
+        netrc.of_machine(host, Some(user)).is_some()
     }
 
     /// The same request, with another URL of the same file: it is asked when those before it have

@@ -8,6 +8,7 @@
 )]
 
 mod choices;
+mod logins;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOpt
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
+pub(crate) use self::logins::Logins;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
 };
@@ -75,7 +77,9 @@ const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_
     be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
     the file turns on. haul config shows what counts.";
 
+// Options of a subcommand are defined when they are needed: those of `haul config` are many.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Download 20 flags from a built-in server, to see haul at work
     Demo(Demo),
@@ -89,7 +93,8 @@ pub(crate) enum Command {
     ///
     /// Takes the options of a download, and downloads nothing. Each option is a line in the format
     /// of the configuration file, with its origin behind it; what has its default is a comment.
-    /// Passwords, and headers that may contain one, are shown as "…".
+    /// Passwords, and headers that may contain one, are shown as "…". With URLs, only sections that
+    /// are for their hosts are shown, the narrowest first, without what a narrower one replaces.
     Config(Box<Download>),
     /// Print the completion script for a shell
     Completions {
@@ -126,7 +131,7 @@ pub(crate) struct Recorded {
     pub(crate) format: RowFormat,
 }
 
-/// What a download takes.
+// What a download takes. As a doc comment, this would become the help of `haul config`.
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -510,58 +515,8 @@ pub(crate) struct Download {
     )]
     pub(crate) user_agent: String,
 
-    /// Log in with this user and password, with HTTP Basic or, if the server asks for it, Digest
-    ///
-    /// Without :PASSWORD, haul asks for the password on the terminal, or, with --netrc, takes it
-    /// from there. It is sent only to the origin of each URL as given. Other users of this machine
-    /// can see a password on the command line: --user-file and --netrc keep it hidden. In a list,
-    /// USER:PASSWORD@ before the host of a URL is a login for that URL.
-    #[arg(short, long, value_name = "USER[:PASSWORD]", help_heading = "Requests")]
-    pub(crate) user: Option<User>,
-
-    /// Read USER:PASSWORD from the first line of this file; - is standard input
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = ValueHint::FilePath,
-        conflicts_with = "user",
-        help_heading = "Requests"
-    )]
-    pub(crate) user_file: Option<PathBuf>,
-
-    /// Log in with what the file .netrc in your home folder has for each host
-    ///
-    /// That file has lines such as: machine HOST login USER password PASSWORD. It counts for each
-    /// host that a URL or a redirect leads to, unless that has another login; its default entry
-    /// counts only for hosts of URLs as given. The environment variable NETRC names another file.
-    #[arg(short = 'n', long, help_heading = "Requests")]
-    pub(crate) netrc: bool,
-
-    /// The same as --netrc, but a missing file is no error
-    #[arg(long, help_heading = "Requests")]
-    pub(crate) netrc_optional: bool,
-
-    /// The same as --netrc, with this file
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
-    )]
-    pub(crate) netrc_file: Option<PathBuf>,
-
-    /// Log in with the token in this file (Authorization: Bearer)
-    ///
-    /// It is sent only to the origin of each URL as given. If the file changes, the new token is
-    /// sent.
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["user", "user_file"],
-        help_heading = "Requests"
-    )]
-    pub(crate) bearer_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) logins: Logins,
 
     /// Send these cookies, and let all requests share cookies
     ///
@@ -696,7 +651,12 @@ pub(crate) struct Download {
     ///
     /// Without :PASSWORD, haul asks for the password on the terminal. Other users of this machine
     /// can see a password on the command line, but not USER:PASSWORD@ in the URL of a variable.
-    #[arg(long, value_name = "USER[:PASSWORD]", help_heading = "Proxies")]
+    #[arg(
+        long,
+        value_name = "USER[:PASSWORD]",
+        value_parser = User::parser(),
+        help_heading = "Proxies"
+    )]
     pub(crate) proxy_user: Option<User>,
 
     /// Trust only the certificates in this PEM file for an https proxy

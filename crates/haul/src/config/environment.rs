@@ -76,6 +76,11 @@ impl Environment {
             .map_or(Ok(false), |value| switch(name, value))
     }
 
+    /// Returns whether there is a variable that may set an option.
+    pub(super) fn has_options(&self) -> bool {
+        self.0.iter().any(|(name, value)| may_set(name, value))
+    }
+
     /// Returns the options that are set.
     ///
     /// # Errors
@@ -84,7 +89,7 @@ impl Environment {
         let mut settings = Vec::new();
         let mut problems = Vec::new();
         for (name, value) in &self.0 {
-            if !name.as_bytes().starts_with(PREFIX) || value.is_empty() {
+            if !may_set(name, value) {
                 continue;
             }
             match setting(&name.to_string_lossy(), value, keys) {
@@ -99,6 +104,11 @@ impl Environment {
             Err(problems)
         }
     }
+}
+
+/// Returns whether a variable may set an option, by its name.
+fn may_set(name: &OsStr, value: &OsStr) -> bool {
+    name.as_bytes().starts_with(PREFIX) && !value.is_empty()
 }
 
 /// Returns the option that a variable sets; `None` if it is none.

@@ -1,6 +1,7 @@
 //! The configuration file: where it is, and what is in it.
 
 mod content;
+mod lines;
 
 use std::fs;
 use std::io;

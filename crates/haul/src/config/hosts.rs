@@ -29,6 +29,25 @@ const OPTIONS: [&str; 6] = [
     "netrc-file",
 ];
 
+/// What a login of the command line, or of the environment, takes the place of in a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replaced {
+    /// A header.
+    Authorization,
+    /// Each option about a netrc.
+    Netrc,
+}
+
+/// All options that log in at servers.
+const LOGINS: [(&str, Replaced); 6] = [
+    ("user", Replaced::Authorization),
+    ("user-file", Replaced::Authorization),
+    ("bearer-file", Replaced::Authorization),
+    ("netrc", Replaced::Netrc),
+    ("netrc-optional", Replaced::Netrc),
+    ("netrc-file", Replaced::Netrc),
+];
+
 /// What is different for some hosts.
 pub(crate) struct HostSection {
     pub(super) hosts: HostPattern,
@@ -156,10 +175,11 @@ impl Stronger {
             .filter(|long| *long != "header" && is_stronger(long));
         let mut options: Vec<_> = single.map(str::to_owned).collect();
         // What is given of a kind counts more than all of that kind here.
-        if ["netrc", "netrc-file", "netrc-optional"]
-            .into_iter()
-            .any(is_stronger)
-        {
+        let logs_in = |replaced| {
+            let mut all = LOGINS.into_iter();
+            all.any(|(long, known)| known == replaced && is_stronger(long))
+        };
+        if logs_in(Replaced::Netrc) {
             options.extend(["netrc", "netrc-file"].map(str::to_owned));
         }
         if is_stronger("noproxy") {
@@ -171,8 +191,7 @@ impl Stronger {
             let given = given.map_err(|error| problem(&error))?.into_download();
             headers.extend(given.headers.into_iter().map(|header| header.name));
         }
-        let mut logins = ["user", "user-file", "bearer-file"].into_iter();
-        headers.extend(logins.any(is_stronger).then_some(AUTHORIZATION));
+        headers.extend(logs_in(Replaced::Authorization).then_some(AUTHORIZATION));
         headers.extend(is_stronger("cookie").then_some(COOKIE));
         headers.extend(is_stronger("user-agent").then_some(USER_AGENT));
         Ok(Self { options, headers })
@@ -180,12 +199,18 @@ impl Stronger {
 
     /// Returns whether there is a header with the name of this one, which is as it was written.
     fn has_header(&self, header: &OsStr) -> bool {
-        let header = header.to_string_lossy();
-        let name = header.split([':', ';']).next().unwrap_or_default().trim();
+        let name = header_name(header);
         self.headers
             .iter()
-            .any(|known| known.as_str().eq_ignore_ascii_case(name))
+            .any(|known| known.as_str().eq_ignore_ascii_case(&name))
     }
+}
+
+/// Returns the name of a header that is as it was written.
+pub(super) fn header_name(header: &OsStr) -> String {
+    let header = header.to_string_lossy();
+    let name = header.split([':', ';']).next().unwrap_or_default();
+    name.trim().to_ascii_lowercase()
 }
 
 /// Returns what an engine may ask of the hosts of sections.
@@ -211,7 +236,7 @@ pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Prob
             let added = options.headers.try_append(header.name.clone(), value);
             added.map_err(|_| Problem::usage(format!("{}: too many headers", section.source)))?;
         }
-        options.netrc = logins::netrc(&section.options)
+        options.netrc = logins::netrc(&section.options.logins)
             .map_err(|problem| problem.in_context(&section.source.to_string()))?;
         Ok(options)
     });

@@ -10,14 +10,16 @@ mod environment;
 mod file;
 pub(crate) mod hosts;
 mod keys;
+mod of_host;
 mod secrets;
 mod setting;
 mod show;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, FromArgMatches as _};
+use clap::{ArgMatches, Command};
 
 use self::effective::{Level, merge};
 pub(crate) use self::environment::Environment;
@@ -26,7 +28,6 @@ pub(crate) use self::hosts::HostSection;
 use self::keys::{Key, Keys};
 use self::setting::Setting;
 pub(crate) use self::show::print;
-use crate::args::Arguments;
 use crate::exit::Problem;
 
 /// A command line that clap has accepted.
@@ -49,6 +50,12 @@ impl Typed {
         self.matches
             .subcommand()
             .map_or(&self.matches, |(_, matches)| matches)
+    }
+
+    /// Returns the URLs that were given.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        let urls = self.download().get_many::<String>("urls");
+        urls.into_iter().flatten().map(String::as_str)
     }
 
     /// Returns whether an option was given.
@@ -77,15 +84,19 @@ pub(crate) fn add(
     typed: Typed,
     environment: &Environment,
 ) -> Result<(Typed, Configured), Vec<Problem>> {
+    let given = typed.download();
+    let path = given.get_one::<PathBuf>("config");
+    let file = File::find(
+        path.map(PathBuf::as_path),
+        given.get_flag("no_config"),
+        environment,
+    )?;
+    if file.is_none() && !environment.has_options() {
+        return Ok((typed, Configured::default()));
+    }
     let keys = Keys::of(command);
     let from_environment = environment.settings(&keys)?;
-    let given = Arguments::from_arg_matches(&typed.matches).map_err(|error| problem(&error))?;
-    let choice = given.into_download();
-    let file = File::find(choice.config.as_deref(), choice.no_config, environment)?;
     let Some(file) = file else {
-        if from_environment.is_empty() {
-            return Ok((typed, Configured::default()));
-        }
         let level = Level::check(command, from_environment)?;
         return merge(command, typed, vec![level]);
     };

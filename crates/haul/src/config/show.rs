@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use clap::{ArgMatches, Command};
+use haulage::Request;
 
 use super::keys::{Key, Keys, Takes};
 use super::secrets::is_secret;
-use super::setting::Value;
-use super::{Configured, HostSection, Typed};
+use super::setting::{Setting, Value};
+use super::{Configured, HostSection, Typed, of_host};
 use crate::exit::{Exit, Problem};
 use crate::report;
 
@@ -25,7 +26,16 @@ pub(crate) fn print(
     for warning in &configured.warnings {
         report::tell(warning);
     }
-    let text = shown(&Keys::of(command), typed, configured);
+    let mut urls = typed.urls().peekable();
+    let text = if urls.peek().is_none() {
+        shown(&Keys::of(command), typed, configured)
+    } else {
+        let mut text = options(&Keys::of(command), typed, configured);
+        for url in urls {
+            add_sections_for(&mut text, &Request::new(url)?, &configured.hosts);
+        }
+        text
+    };
     match io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads that and leaves has seen enough.
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
@@ -36,7 +46,29 @@ pub(crate) fn print(
     }
 }
 
+/// Returns all options, and all sections.
 pub(super) fn shown(keys: &Keys, typed: &Typed, configured: &Configured) -> String {
+    let mut text = options(keys, typed, configured);
+    for section in &configured.hosts {
+        add_section(&mut text, section, &section.settings);
+    }
+    text
+}
+
+/// Adds the sections that are for the host of a request.
+pub(super) fn add_sections_for(text: &mut String, request: &Request, all: &[HostSection]) {
+    let sections = of_host::sections(all, request);
+    let url = request.url();
+    let _ = match sections.len() {
+        0 => writeln!(text, "\n# no section is for {url}"),
+        _ => writeln!(text, "\n# for {url}"),
+    };
+    for (section, settings) in sections {
+        add_section(text, section, &settings);
+    }
+}
+
+fn options(keys: &Keys, typed: &Typed, configured: &Configured) -> String {
     let mut text = String::new();
     for key in keys.iter() {
         let value = value_of(key, typed.download());
@@ -54,16 +86,13 @@ pub(super) fn shown(keys: &Keys, typed: &Typed, configured: &Configured) -> Stri
             (Some(value), None) => writeln!(text, "{} = {value}  # --{}", name(key), key.long),
         };
     }
-    for section in &configured.hosts {
-        add_section(&mut text, section);
-    }
     text
 }
 
-fn add_section(text: &mut String, section: &HostSection) {
+fn add_section(text: &mut String, section: &HostSection, settings: &[Setting]) {
     let hosts = quoted(&section.hosts.to_string());
     let _ = writeln!(text, "\n[host.{hosts}]  # {}", section.source);
-    for setting in &section.settings {
+    for setting in settings {
         if let Some(value) = shown_value(&setting.key, &setting.value) {
             let _ = writeln!(
                 text,

@@ -1,10 +1,12 @@
 use std::io::Write as _;
 
-use clap::CommandFactory as _;
+use clap::{ArgAction, Args as _, Command, CommandFactory as _};
+use haulage::Request;
 use tempfile::NamedTempFile;
 
 use super::show::shown;
 use super::*;
+use crate::args::{Arguments, Logins};
 use crate::command_line::{self, Read, Stop};
 use crate::settings::Settings;
 
@@ -333,6 +335,64 @@ fn sections_of_hosts_arrive_unless_the_command_line_has_more_to_say() {
     let (limits, options) = settings(&["-u", "me:pw"], &[("HAUL_DELAY", "5")]);
     assert_eq!(limits[0], "a.example Some(2) None");
     assert_eq!(options[0], "x-key");
+}
+
+#[test]
+fn each_option_that_logs_in_counts_more_than_a_section() {
+    let text = "[host.a]\nheader = 'Authorization: x'\nnetrc-file = 'n'\n";
+    let section = |words: &[&str]| {
+        let words = [&["config"][..], words].concat();
+        let read = read(&words, text, &[]).ok().unwrap();
+        let shown = shown(&Keys::of(&read.command), &read.typed, &read.configured);
+        let (_, section) = shown.split_once("\n[host.").unwrap();
+        ["Authorization", "netrc-file"].map(|what| section.contains(what))
+    };
+    assert_eq!(section(&[]), [true, true]);
+    let options = Logins::augment_args(Command::new("haul"));
+    let options: Vec<_> = options.get_arguments().collect();
+    assert!(options.len() >= 6);
+    for option in options {
+        let long = option.get_long().unwrap();
+        let word = match option.get_action() {
+            ArgAction::SetTrue => format!("--{long}"),
+            _ => format!("--{long}=me:pw"),
+        };
+        let left = section(&[&word]);
+        let is_known = left == [false, true] || left == [true, false];
+        assert!(is_known, "--{long} is missing in LOGINS: {left:?}");
+    }
+}
+
+#[test]
+fn sections_for_a_url_are_shown_without_what_counts_less() {
+    let text = "[host.'*.example']\nper-host = 2\ndelay = '1s'\nnetrc = true\n\
+                header = ['X-A: 1', 'X-B: 1']\n\
+                [host.'a.example:*']\nper-host = 3\n\
+                [host.'a.example']\nper-host = 4\nnetrc-file = 'n'\nheader = 'x-a: 2'\n";
+    let read = read(&["config"], text, &[]).ok().unwrap();
+    let shown = |url: &str| {
+        let (mut text, request) = (String::new(), Request::new(url).unwrap());
+        show::add_sections_for(&mut text, &request, &read.configured.hosts);
+        let lines = text.lines().filter(|line| !line.is_empty());
+        let lines = lines.map(|line| line.split("  # ").next().unwrap().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    let expected = [
+        "# for http://a.example/x",
+        "[host.\"a.example\"]",
+        "per-host = 4",
+        "netrc-file = \"n\"",
+        "header = [\"x-a: …\"]",
+        "[host.\"a.example:*\"]",
+        "[host.\"*.example\"]",
+        "delay = \"1s\"",
+        "header = [\"X-B: …\"]",
+    ];
+    assert_eq!(shown("http://a.example/x"), expected);
+    assert_eq!(
+        shown("http://b.test/"),
+        ["# no section is for http://b.test/"]
+    );
 }
 
 #[test]

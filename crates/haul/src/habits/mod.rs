@@ -27,7 +27,8 @@ pub(crate) struct Translated {
     pub(crate) off: Vec<String>,
 }
 
-/// Returns the command line as clap is to read it.
+/// Returns the command line as clap is to read it. `command` has been built, and so has the
+/// subcommand that is typed first, if there is one.
 ///
 /// # Errors
 /// One problem for each option that haul does not have, in the order in which they were typed.

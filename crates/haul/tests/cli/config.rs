@@ -91,6 +91,27 @@ fn secrets_are_not_printed() {
 }
 
 #[test]
+fn url_shows_the_sections_of_its_host() {
+    let place = Place::new();
+    configure(
+        &place,
+        "jobs = 8\n[host.'a.example']\nper-host = 1\n[host.'b.example']\nper-host = 2\n",
+    );
+    let ran = run(&place, &["config", "https://a.example/x"], &[]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let (options, sections) = ran
+        .stdout
+        .split_once("# for https://a.example/x\n")
+        .unwrap();
+    assert!(options.contains("\njobs = 8  # "), "{options}");
+    assert!(sections.contains("\nper-host = 1  # "), "{sections}");
+    assert!(sections.contains("config.toml:3\n"), "{sections}");
+    assert!(!ran.stdout.contains("b.example"), "{}", ran.stdout);
+    let ran = run(&place, &["config", "ftp://a.example/x"], &[]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+}
+
+#[test]
 fn configuration_that_cannot_be_used_ends_with_2() {
     let place = Place::new();
     for (text, says) in [

@@ -1,5 +1,7 @@
 //! Logins as users give them: files, the terminal, the environment; and that no secret is seen.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -83,6 +85,43 @@ fn netrc_is_found_where_curl_finds_it() {
         "{}",
         optional.stderr
     );
+}
+
+#[test]
+fn user_who_is_not_in_the_netrc_is_asked_for_a_password() {
+    let origin = basic();
+    let place = Place::new();
+    write_private(&place, "netrc", "machine 127.0.0.1 login other password x");
+    write_private(&place, "list", &origin.url("/a"));
+    let netrc = ["--netrc-file", "netrc", "-u", "me"];
+    let url = origin.url("/a");
+    for (given, names_url) in [([url.as_str()].as_slice(), true), (&["-i", "list"], false)] {
+        let mut command = place.command(&[&netrc, given].concat());
+        let mut session = Command::new("setsid");
+        let session = session
+            .arg("--wait")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(place.path());
+        let ran: Ran = session.output().unwrap().into();
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let says = "-u me has no password, netrc has no entry of this user";
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains(&url), names_url, "{}", ran.stderr);
+        // Nothing is sent in a dry run.
+        assert_done(&command.arg("--dry-run").output().unwrap().into());
+    }
+    assert!(origin.log().is_empty());
+}
+
+#[test]
+fn login_on_the_command_line_need_not_be_utf8() {
+    // "m\xFC:\xFF" in Base64.
+    let origin = behind(|headers| authorization(headers) == "Basic bfw6/w==");
+    let place = Place::new();
+    let mut command = place.command(&[&origin.url("/a")]);
+    command.arg("-u").arg(OsStr::from_bytes(b"m\xFC:\xFF"));
+    assert_done(&command.output().unwrap().into());
 }
 
 #[test]

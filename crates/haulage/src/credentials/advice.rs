@@ -4,6 +4,7 @@
 use super::challenge::Challenge;
 use super::digest::DigestChallenge;
 use super::login::{Login, Source};
+use super::netrc::Netrc;
 
 /// Where the request went that was answered with 401.
 pub(crate) struct Refused<'a> {
@@ -11,8 +12,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) host: &'a str,
     /// It is the origin of the URL as given.
     pub(crate) at_home: bool,
-    /// The run has a netrc.
-    pub(crate) has_netrc: bool,
+    /// The netrc that was given for the host.
+    pub(crate) netrc: Option<&'a Netrc>,
     pub(crate) login: Login<'a>,
 }
 
@@ -36,14 +37,32 @@ pub(crate) fn unauthorized(refused: &Refused<'_>, offered: &[Challenge]) -> Stri
         Login::Pair(..) if takes.token && !takes.pair => {
             "it takes no user and password: give a token with --bearer-file FILE".to_owned()
         }
+        Login::Pair(pair, Source::Url | Source::User)
+            if pair.password.is_empty()
+                && let Some(netrc) = refused.netrc =>
+        {
+            let file = netrc.shown();
+            format!("no password was sent: {file} has no entry of this user for {host}")
+        }
         Login::Pair(_, Source::Url) => "it refused the user and password of the URL".to_owned(),
         Login::Pair(_, Source::User) => {
             "it refused the user and password given with -u or --user-file".to_owned()
         }
         Login::Pair(_, Source::Netrc) => {
-            format!("it refused the user and password that the netrc file has for {host}")
+            let file = refused.netrc.map_or("the netrc file".into(), Netrc::shown);
+            format!("it refused the user and password that {file} has for {host}")
         }
     }
+}
+
+/// Returns what to say of a user with a colon, which HTTP Basic cannot send (RFC 7617 §2).
+pub(crate) fn colon_in_user(source: Source, host: &str, netrc: Option<&Netrc>) -> String {
+    let user = match (source, netrc) {
+        (Source::Url, _) => "the user in the URL".to_owned(),
+        (Source::Netrc, Some(netrc)) => format!("the user for {host} in {}", netrc.shown()),
+        (Source::User | Source::Netrc, _) => "the user".to_owned(),
+    };
+    format!("{user} has a colon; HTTP Basic needs one without")
 }
 
 /// What a server takes, as far as haul can give it.
@@ -75,20 +94,17 @@ impl Takes {
     /// Returns which option gives a login for a host that has none.
     fn what_to_give(&self, refused: &Refused<'_>) -> String {
         let host = refused.host;
-        if !refused.at_home {
-            // What was given for the URL does not go there.
-            return if refused.has_netrc {
-                format!("the netrc file has no login for {host}")
-            } else {
+        // What was given for the URL does not go elsewhere.
+        match (refused.netrc.map(Netrc::shown), self.pair, self.token) {
+            (Some(file), ..) if !refused.at_home => format!("no entry for {host} in {file}"),
+            (None, ..) if !refused.at_home => {
                 format!("{host} needs a login of its own: put one into ~/.netrc, and give --netrc")
-            };
+            }
+            (_, false, true) => "give a token with --bearer-file FILE".to_owned(),
+            (Some(file), ..) => format!("no entry for {host} in {file}: add one, or give -u USER"),
+            (None, true, false) => "give a user and a password with -u USER or --netrc".to_owned(),
+            (None, ..) => "give -u USER, --netrc or --bearer-file FILE".to_owned(),
         }
-        match (self.pair, self.token) {
-            (true, false) => "give a user and a password with -u USER or --netrc",
-            (false, true) => "give a token with --bearer-file FILE",
-            _ => "give -u USER, --netrc or --bearer-file FILE",
-        }
-        .to_owned()
     }
 }
 
@@ -97,11 +113,11 @@ mod tests {
     use super::*;
     use crate::credentials::{Credentials, challenge};
 
-    fn said(login: Login<'_>, at_home: bool, has_netrc: bool, field: &str) -> String {
+    fn said(login: Login<'_>, at_home: bool, netrc: Option<&Netrc>, field: &str) -> String {
         let refused = Refused {
             host: "h.example",
             at_home,
-            has_netrc,
+            netrc,
             login,
         };
         unauthorized(&refused, &challenge::parse([field.as_bytes()]))
@@ -128,16 +144,46 @@ mod tests {
                 "an algorithm that haul does not",
             ),
         ] {
-            let said = said(none, true, false, field);
+            let said = said(none, true, None, field);
             assert!(said.contains(says), "{field}: {said}");
         }
-        let elsewhere = said(none, false, false, "Basic realm=x");
+        let elsewhere = said(none, false, None, "Basic realm=x");
         assert!(
             elsewhere.contains("h.example needs a login of its own"),
             "{elsewhere}"
         );
-        let elsewhere = said(none, false, true, "Basic realm=x");
-        assert_eq!(elsewhere, "the netrc file has no login for h.example");
+    }
+
+    #[test]
+    fn netrc_without_the_host_is_named() {
+        let none = Login::None;
+        let netrc = Netrc::default().with_path("/home/me/.netrc");
+        let netrc = Some(&netrc);
+        for (login, at_home, field, expected) in [
+            (
+                none,
+                false,
+                "Basic realm=x",
+                "no entry for h.example in /home/me/.netrc",
+            ),
+            (
+                none,
+                true,
+                "Basic realm=x",
+                "no entry for h.example in /home/me/.netrc: add one, or give -u USER",
+            ),
+            (none, true, "Bearer", "give a token with --bearer-file FILE"),
+            (
+                Login::Pair(&Credentials::new("me", ""), Source::User),
+                true,
+                "",
+                "no password was sent: /home/me/.netrc has no entry of this user for h.example",
+            ),
+        ] {
+            assert_eq!(said(login, at_home, netrc, field), expected);
+        }
+        let unnamed = said(none, false, Some(&Netrc::default()), "");
+        assert_eq!(unnamed, "no entry for h.example in the netrc file");
     }
 
     #[test]
@@ -175,7 +221,7 @@ mod tests {
                 "a shorter --delay",
             ),
         ] {
-            let said = said(login, true, true, field);
+            let said = said(login, true, Some(&Netrc::default()), field);
             assert!(said.contains(says) && !said.contains("secret"), "{said}");
         }
     }

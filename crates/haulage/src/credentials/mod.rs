@@ -6,6 +6,7 @@
 //! | `netrc`, `bearer` | files with logins and tokens |
 //! | `challenge` | `WWW-Authenticate`: pure |
 //! | `digest`, `sessions` | Digest: the response to a challenge, and the challenges of a run |
+//! | `first_answer` | which others wait for, since it says whether the server asks for Digest |
 //! | `advice` | what a 401 means for the user: pure |
 
 pub(crate) mod advice;
@@ -13,6 +14,7 @@ pub(crate) mod bearer;
 pub(crate) mod challenge;
 pub(crate) mod digest;
 mod file;
+pub(crate) mod first_answer;
 pub(crate) mod login;
 pub(crate) mod netrc;
 pub(crate) mod sessions;

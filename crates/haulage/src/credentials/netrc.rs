@@ -4,6 +4,7 @@
 //! and may have escapes. A macro (`macdef`) ends at an empty line. Words that are not known are
 //! passed over. The file is bytes, since a login need not be UTF-8.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -14,7 +15,7 @@ use url::Host;
 use super::{Credentials, file};
 use crate::error::{Error, ErrorKind};
 
-/// The logins of a netrc file. A clone shares them. `Debug` shows how many there are.
+/// The logins of a netrc file. A clone shares them. `Debug` shows of how many machines.
 ///
 /// ```
 /// use haulage::{Netrc, RunOptions};
@@ -24,7 +25,10 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), haulage::Error>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Netrc(Arc<Entries>);
+pub struct Netrc {
+    entries: Arc<Entries>,
+    path: Option<Arc<Path>>,
+}
 
 #[derive(Default, PartialEq, Eq)]
 struct Entries {
@@ -57,7 +61,19 @@ impl Netrc {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let text = file::read(path)?;
-        Self::parse(text).map_err(|error| file::unusable(path, &format!("is no netrc: {error}")))
+        let netrc = Self::parse(text);
+        let netrc =
+            netrc.map_err(|error| file::unusable(path, &format!("is no netrc: {error}")))?;
+        Ok(netrc.with_path(path))
+    }
+
+    /// Returns it with the path of its file, which messages name.
+    #[must_use]
+    pub fn with_path(self, path: impl AsRef<Path>) -> Self {
+        Self {
+            path: Some(path.as_ref().into()),
+            ..self
+        }
     }
 
     /// Parses the text of a netrc file. A login need not be UTF-8; it is sent as it is. An entry
@@ -103,23 +119,48 @@ impl Netrc {
             }
         }
         entries.add(machine, current);
-        Ok(Self(Arc::new(entries)))
+        Ok(Self {
+            entries: Arc::new(entries),
+            path: None,
+        })
+    }
+
+    /// Returns whether it has a login of this user for some host.
+    #[must_use]
+    pub fn has_user(&self, user: &[u8]) -> bool {
+        let mut all = self.entries.machines.values().flatten();
+        all.any(|entry| entry.is_of(user))
+    }
+
+    /// Returns the path of its file as messages show it; without one, what it is.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        match &self.path {
+            Some(path) => path.display().to_string().into(),
+            None => "the netrc file".into(),
+        }
     }
 
     /// Returns the first login for a host, written as in a URL; with a `user`, the first one that
     /// is of that user. `None` if there is none.
     pub(crate) fn of_machine(&self, host: &str, user: Option<&[u8]>) -> Option<&Credentials> {
         let host = host.strip_suffix('.').unwrap_or(host);
-        let mut entries = self.0.machines.get(host)?.iter();
-        let is_of_user = |entry: &&Entry| {
-            user.is_none_or(|user| entry.has_login && entry.credentials.user == user)
-        };
+        let mut entries = self.entries.machines.get(host)?.iter();
+        let is_of_user = |entry: &&Entry| user.is_none_or(|user| entry.is_of(user));
         entries.find(is_of_user).map(|entry| &entry.credentials)
     }
 
     /// Returns the login for hosts that have none of their own; `None` if there is none.
     pub(crate) fn default_login(&self) -> Option<&Credentials> {
-        self.0.default.as_ref().map(|entry| &entry.credentials)
+        self.entries
+            .default
+            .as_ref()
+            .map(|entry| &entry.credentials)
+    }
+}
+
+impl Entry {
+    fn is_of(&self, user: &[u8]) -> bool {
+        self.has_login && self.credentials.user == user
     }
 }
 
@@ -142,7 +183,7 @@ impl Entries {
 
 impl fmt::Debug for Netrc {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let machines = self.0.machines.len();
+        let machines = self.entries.machines.len();
         write!(formatter, "Netrc({machines} machines, …)")
     }
 }

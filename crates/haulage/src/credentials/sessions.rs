@@ -1,5 +1,8 @@
 //! The Digest challenges that a run has met: one for each origin and login. After the first 401,
 //! requests respond to the known challenge without being asked (RFC 7616 §3.6).
+//!
+//! The first request with a login at an origin goes alone: its answer says whether the server asks
+//! for Digest. So does the first one with a new nonce. Otherwise each connection would get a 401.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,20 +13,31 @@ use http::HeaderValue;
 use super::Credentials;
 use super::challenge;
 use super::digest::DigestChallenge;
+use super::first_answer::{FirstAnswer, FirstRequest};
 use crate::sync::lock;
 
-/// Most challenges that are kept. When there are more, all are dropped: that costs a 401 for each
-/// origin.
-const MOST_SESSIONS: usize = 1024;
+/// Most origins and logins that are kept. When there are more, all are dropped: that costs a 401
+/// for each that asks for Digest.
+const MOST_SPACES: usize = 1024;
 /// Most responses to challenges for one request: to the one that is known, to a new one, and to
 /// two more that say that only the nonce was too old.
 const MOST_RESPONSES: u8 = 4;
 
-/// The challenges of a run. Without any, nothing is locked.
+/// The challenges of a run. Without logins, nothing is locked.
 #[derive(Default)]
 pub(crate) struct DigestSessions {
     has_any: AtomicBool,
-    known: Mutex<HashMap<(Box<str>, Credentials), Session>>,
+    known: Mutex<Spaces>,
+}
+
+type Spaces = HashMap<(Box<str>, Credentials), Space>;
+
+/// What is known of a login at an origin.
+struct Space {
+    /// The answer to its first request, or to the first one with its present nonce.
+    first: FirstAnswer,
+    /// `None` if the server has not asked for Digest.
+    session: Option<Session>,
 }
 
 struct Session {
@@ -43,9 +57,28 @@ pub(crate) struct Responses {
     /// That nonce came with an answer to this request, and has been used by it alone or by few.
     is_new: bool,
     count: u8,
+    /// Others wait for the answer to this request.
+    first: Option<FirstRequest>,
 }
 
 impl DigestSessions {
+    /// Returns the answer that a request has to wait for before it is sent; `None` if it may be
+    /// sent now, perhaps as the one that others wait for.
+    pub(crate) fn enter(
+        &self,
+        origin: &str,
+        login: &Credentials,
+        responses: &mut Responses,
+    ) -> Option<FirstAnswer> {
+        if responses.first.is_some() {
+            return None;
+        }
+        let mut known = lock(&self.known);
+        let space = space(&mut known, origin, login, responses);
+        let first = Some(space.first.clone());
+        first.filter(|first| responses.first.is_none() && !first.has_come())
+    }
+
     /// Returns the `Authorization` of a request for `target` at an origin, if its challenge is
     /// known.
     pub(crate) fn respond(
@@ -59,7 +92,7 @@ impl DigestSessions {
             return None;
         }
         let mut known = lock(&self.known);
-        let session = known.get_mut(&key(origin, login))?;
+        let session = known.get_mut(&key(origin, login))?.session.as_mut()?;
         session.count = session.count.saturating_add(1);
         let value = session
             .challenge
@@ -84,24 +117,24 @@ impl DigestSessions {
             return false;
         };
         let mut known = lock(&self.known);
-        let key = key(origin, login);
-        let Some(session) = known.get_mut(&key) else {
-            if known.len() >= MOST_SESSIONS {
-                known.clear();
+        let space = space(&mut known, origin, login, responses);
+        let mut is_refused = false;
+        if let Some(session) = &space.session {
+            if responses.nonce.as_ref() != Some(&session.challenge.nonce) {
+                // Another request has brought a challenge meanwhile.
+                responses.is_new = false;
+                return responses.count_one();
             }
-            known.insert(key, Session::new(offered));
-            self.has_any.store(true, Ordering::Relaxed);
-            responses.is_new = true;
-            return responses.count_one();
-        };
-        if responses.nonce.as_ref() != Some(&session.challenge.nonce) {
-            // Another request has brought a challenge meanwhile.
-            responses.is_new = false;
-            return responses.count_one();
+            is_refused = !offered.is_stale && (responses.is_new || session.is_refused);
         }
-        let is_refused = !offered.is_stale && (responses.is_new || session.is_refused);
-        *session = Session::new(offered);
-        session.is_refused = is_refused;
+        if responses.first.is_none() {
+            space.first = responses.become_first();
+        }
+        space.session = Some(Session {
+            is_refused,
+            ..Session::new(offered)
+        });
+        self.has_any.store(true, Ordering::Relaxed);
         responses.is_new = true;
         !is_refused && responses.count_one()
     }
@@ -116,7 +149,8 @@ impl DigestSessions {
         next_nonce: Option<&[u8]>,
     ) {
         let mut known = lock(&self.known);
-        let Some(session) = known.get_mut(&key(origin, login)) else {
+        let space = known.get_mut(&key(origin, login));
+        let Some(session) = space.and_then(|space| space.session.as_mut()) else {
             return;
         };
         if responses.nonce.as_ref() != Some(&session.challenge.nonce) {
@@ -129,6 +163,23 @@ impl DigestSessions {
             *session = Session::new(challenge);
         }
     }
+}
+
+/// Returns what is known of a login at an origin. If that is nothing, this request is the first.
+fn space<'a>(
+    known: &'a mut Spaces,
+    origin: &str,
+    login: &Credentials,
+    responses: &mut Responses,
+) -> &'a mut Space {
+    let key = key(origin, login);
+    if known.len() >= MOST_SPACES && !known.contains_key(&key) {
+        known.clear();
+    }
+    known.entry(key).or_insert_with(|| Space {
+        first: responses.become_first(),
+        session: None,
+    })
 }
 
 impl Session {
@@ -146,6 +197,13 @@ impl Responses {
     /// Returns whether a response has been sent.
     pub(crate) fn has_any(&self) -> bool {
         self.nonce.is_some()
+    }
+
+    /// Lets others wait for the answer to this request.
+    fn become_first(&mut self) -> FirstAnswer {
+        let (request, answer) = FirstRequest::new();
+        self.first = Some(request);
+        answer
     }
 
     /// Counts a response that is to be sent; `false` if there were too many.
@@ -191,6 +249,10 @@ mod tests {
     struct Client(DigestSessions);
 
     impl Client {
+        fn waits(&self, responses: &mut Responses) -> bool {
+            self.0.enter(ORIGIN, &login(), responses).is_some()
+        }
+
         /// Returns the nonce and the count that a request has.
         fn send(&self, responses: &mut Responses) -> Option<String> {
             let value = self.0.respond(ORIGIN, &login(), "/", responses)?;
@@ -270,6 +332,52 @@ mod tests {
     }
 
     #[test]
+    fn stale_nonces_of_many_requests_cost_one_refusal_each() {
+        let client = Client::default();
+        let mut first = Responses::default();
+        assert!(client.refuse("Digest nonce=old, qop=auth", &mut first));
+        client.send(&mut first).unwrap();
+        drop(first);
+        let mut requests: Vec<_> = (0..16).map(|_| Responses::default()).collect();
+        for request in &mut requests {
+            assert!(!client.waits(request));
+            client.send(request).unwrap();
+        }
+        for (nth, request) in requests.iter_mut().enumerate() {
+            let challenge = format!("Digest nonce={nth}, qop=auth, stale=true");
+            assert!(client.refuse(&challenge, request));
+            // The one that has brought the nonce tries it.
+            assert_eq!(client.waits(request), nth > 0);
+        }
+        let mut late = Responses::default();
+        assert!(client.waits(&mut late), "so do those that come later");
+        assert_eq!(client.send(&mut requests[0]).unwrap(), "0 00000001");
+        drop(requests.remove(0));
+        for (nth, request) in requests.iter_mut().enumerate() {
+            assert!(!client.waits(request));
+            let sent = client.send(request).unwrap();
+            assert_eq!(sent, format!("0 {:08x}", nth + 2));
+        }
+    }
+
+    #[test]
+    fn others_wait_for_the_first_request_of_a_login() {
+        let client = Client::default();
+        let (mut first, mut second) = (Responses::default(), Responses::default());
+        assert!(!client.waits(&mut first));
+        assert!(!client.waits(&mut first), "sent again");
+        assert!(client.waits(&mut second));
+        let other = Credentials::default();
+        let waits = client.0.enter(ORIGIN, &other, &mut Responses::default());
+        assert!(waits.is_none(), "another login has a first one of its own");
+        assert!(client.refuse("Digest nonce=1, qop=auth", &mut first));
+        assert!(client.waits(&mut second), "until the nonce is accepted");
+        drop(first);
+        assert!(!client.waits(&mut second));
+        assert_eq!(client.send(&mut second).unwrap(), "1 00000001");
+    }
+
+    #[test]
     fn nonce_that_has_expired_without_a_word_is_replaced() {
         let client = Client::default();
         assert!(client.refuse("Digest nonce=1, qop=auth", &mut Responses::default()));
@@ -323,13 +431,13 @@ mod tests {
     }
 
     #[test]
-    fn number_of_sessions_is_bounded() {
+    fn number_of_spaces_is_bounded() {
         let sessions = DigestSessions::default();
         let offered = offered("Digest nonce=1");
-        for nth in 0..MOST_SESSIONS * 2 {
+        for nth in 0..MOST_SPACES * 2 {
             let (origin, mut responses) = (format!("http://{nth}"), Responses::default());
             assert!(sessions.on_unauthorized(&origin, &login(), &offered, &mut responses));
         }
-        assert!(lock(&sessions.known).len() <= MOST_SESSIONS);
+        assert!(lock(&sessions.known).len() <= MOST_SPACES);
     }
 }

@@ -14,8 +14,10 @@ use super::origin;
 use super::route::RequestTarget;
 use crate::cookies::{self, CookieJar};
 use crate::credentials::Credentials;
+use crate::credentials::advice;
 use crate::credentials::bearer::BearerFile;
 use crate::credentials::login::{self, Login, Logins, Source};
+use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
 use crate::options::{ContentEncoding, HostOptions, RunOptions};
@@ -121,11 +123,16 @@ impl Headers {
         self.logins.as_ref()?.bearer.as_ref()
     }
 
-    /// Returns whether the run has a netrc.
-    pub(crate) fn has_netrc(&self) -> bool {
-        let logins = self.logins.as_ref();
-        logins.is_some_and(|logins| logins.netrc.is_some())
-            || self.hosts.iter().any(|host| host.netrc.is_some())
+    /// Returns the netrc that was given for the host of a request.
+    pub(crate) fn netrc(&self, target: &RequestTarget<'_>) -> Option<&Netrc> {
+        let of_run = || self.logins.as_ref()?.netrc.as_ref();
+        self.netrc_of_host(target.url()).or_else(of_run)
+    }
+
+    /// Returns the netrc that was given for the host of a URL alone.
+    fn netrc_of_host(&self, url: &HttpUrl) -> Option<&Netrc> {
+        let mut matching = self.hosts.iter().filter(|host| host.hosts.matches(url));
+        matching.find_map(|host| host.netrc.as_ref())
     }
 
     /// Returns what a request for `target` logs in with.
@@ -135,10 +142,6 @@ impl Headers {
         if is_none && in_url.is_none() && target.headers.is_none() {
             return Login::None;
         }
-        let mut of_host = self
-            .hosts
-            .iter()
-            .filter(|host| host.hosts.matches(target.url()));
         let place = login::Place {
             host: target.url().host_and_port().0,
             at_home,
@@ -146,7 +149,7 @@ impl Headers {
             has_own_header: target
                 .headers
                 .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
-            host_netrc: of_host.find_map(|host| host.netrc.as_ref()),
+            host_netrc: self.netrc_of_host(target.url()),
             has_host_header: self
                 .of_host(target.url())
                 .is_some_and(|headers| headers.contains_key(AUTHORIZATION)),
@@ -173,6 +176,11 @@ impl Headers {
             (Some(authorization), _) => Some(authorization),
             // Those of the run are in its headers.
             (None, Login::None | Login::Header | Login::Pair(_, Source::User)) => None,
+            (None, Login::Pair(pair, source)) if pair.user.contains(&b':') => {
+                let (host, _) = target.url().host_and_port();
+                let what = advice::colon_in_user(source, host, self.netrc(target));
+                return Err(Error::new(ErrorKind::Input, what));
+            }
             (None, Login::Pair(pair, Source::Url | Source::Netrc)) => Some(basic(pair)?),
             (None, Login::Bearer(bearer)) => Some(bearer.value()),
         };

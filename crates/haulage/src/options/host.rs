@@ -1,5 +1,6 @@
 //! What is different for some hosts: which ones, and what.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -87,6 +88,12 @@ impl HostPattern {
             Name::Below(suffix) => host.len() > suffix.len() && host.ends_with(&**suffix),
         };
         is_port && self.https.is_none_or(|https| https == is_https) && is_name()
+    }
+
+    /// Compares how narrow two patterns are: where both are for one host, the greater one counts.
+    #[must_use]
+    pub fn compare_narrowness(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
     }
 
     /// Returns how narrow it is: of two that are for one host, the greater one counts. The name

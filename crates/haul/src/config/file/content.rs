@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::lines::Lines;
 use crate::config::keys::{Found, Key, Keys, Takes};
 use crate::config::setting::{Setting, Source, Value};
 use crate::exit::Problem;
@@ -40,7 +41,7 @@ impl Content {
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader {
             path,
-            text,
+            lines: Lines::of(text),
             keys,
             home,
             problems: Vec::new(),
@@ -87,7 +88,7 @@ fn line(source: &Source) -> usize {
 
 struct Reader<'a> {
     path: &'a Arc<Path>,
-    text: &'a str,
+    lines: Lines<'a>,
     keys: &'a Keys,
     home: Option<&'a Path>,
     /// With the lines that they are about.
@@ -95,21 +96,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Returns the line of a byte, counted from 1, and the text of that line before it.
-    fn position(&self, at: usize) -> (usize, &str) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (1 + before.matches('\n').count(), &before[start..])
-    }
-
     fn source(&self, at: usize) -> Source {
-        Source::File(Arc::clone(self.path), self.position(at).0)
+        Source::File(Arc::clone(self.path), self.lines.position(at).0)
     }
 
     /// The text around it is not repeated: there may be a password in it.
     fn no_toml(&self, error: &toml::de::Error) -> Problem {
         let at = error.span().map_or(0, |span| span.start);
-        let (line, before) = self.position(at);
+        let (line, before) = self.lines.position(at);
         let column = 1 + before.chars().count();
         let path = self.path.display();
         Problem::usage(format!("{path}:{line}:{column}: {}", error.message()))
@@ -117,7 +111,7 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, at: usize, what: &str, hint: impl Into<Option<String>>) {
-        let line = self.position(at).0;
+        let line = self.lines.position(at).0;
         let problem = Problem::usage(format!("{}:{line}: {what}", self.path.display()));
         let problem = match hint.into() {
             Some(hint) => problem.hint(hint),

@@ -13,6 +13,7 @@ use super::link::Link;
 use crate::credentials::advice::{self, Refused};
 use crate::credentials::bearer::BearerFile;
 use crate::credentials::challenge;
+use crate::credentials::first_answer::FirstAnswer;
 use crate::credentials::login::Login;
 use crate::credentials::sessions::Responses;
 use crate::engine::run::Run;
@@ -35,6 +36,14 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
+    /// Returns the answer to another request that this one has to wait for, since it says how this
+    /// one is to log in; `None` if it may be sent now.
+    pub(super) fn waits_for(&mut self, run: &Run, to: &RequestTarget<'_>) -> Option<FirstAnswer> {
+        let pair = run.headers.login(to).credentials()?;
+        let origin = origin::key(to.url());
+        run.digests.enter(origin, pair, &mut self.responses)
+    }
+
     /// Returns the `Authorization` of a request, where that is not the same for all of them: the
     /// response to a Digest challenge that is known, or a token.
     pub(crate) fn authorize(
@@ -137,7 +146,7 @@ pub(crate) fn advice(run: &Run, to: &RequestTarget<'_>, fields: &Fields) -> Stri
     let refused = Refused {
         host: to.url().host_and_port().0,
         at_home: headers::place(to).0,
-        has_netrc: run.headers.has_netrc(),
+        netrc: run.headers.netrc(to),
         login: run.headers.login(to),
     };
     advice::unauthorized(&refused, &offered(fields))

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use super::link::Link;
 use super::login::Proof;
 use super::patience::{Patience, within};
+use crate::credentials::first_answer::FirstAnswer;
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
@@ -53,6 +54,13 @@ impl Link {
                 }
             }
             connects = false;
+            // Before the wait for a turn, which is that of the moment when it is sent.
+            if let Some(answer) = proof.waits_for(run, &to)
+                && !self.waited_for(answer).await
+            {
+                self.give_way();
+                return Ok(None);
+            }
             self.wait_for_turn().await;
             self.look_at_token(run).await;
             self.sent_at = Some(Instant::now());
@@ -89,6 +97,17 @@ impl Link {
                 Err(unanswered) => self.make_way(resends, unanswered)?,
             }
         }
+    }
+
+    /// Waits for the answer to another request. Returns `false` when the request has to give way to
+    /// other hosts.
+    async fn waited_for(&mut self, answer: FirstAnswer) -> bool {
+        let wait = Box::pin(answer.wait());
+        match self.patience() {
+            None => wait.await,
+            Some(patience) => return within(patience, wait).await.is_some(),
+        }
+        true
     }
 
     /// Waits until the host may be asked again.
