@@ -43,6 +43,11 @@ enum Line<'a> {
         http_status: Option<u16>,
         retry_after: bool,
     },
+    ProxyWaits {
+        proxy: &'a str,
+        wait_ms: u64,
+        why: &'a str,
+    },
     Ended(Box<ResultRow<'a>>),
     InputFailed {
         error: Failure,
@@ -135,6 +140,11 @@ impl Reporter for Json {
                     _ => None,
                 }),
                 retry_after: why.is_some_and(|why| why.retry_after),
+            },
+            Event::ProxyWaits { proxy, wait, why } => Line::ProxyWaits {
+                proxy,
+                wait_ms: super::millis(*wait),
+                why: why.cause.name(),
             },
             _ => return,
         };

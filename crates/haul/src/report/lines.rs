@@ -107,6 +107,13 @@ impl Lines {
                 let why = why.map_or(String::new(), |why| format!(" ({why})"));
                 line(out, &format!("waits  {host}: no requests for {wait}{why}"));
             }
+            Event::ProxyWaits { proxy, wait, why } if verbose || self.lists_all() => {
+                let wait = format::duration(*wait);
+                line(
+                    out,
+                    &format!("waits  proxy {proxy}: no requests for {wait} ({why})"),
+                );
+            }
             Event::Ended(outcome) => {
                 self.make_place(outcome.row, out);
                 self.ended(outcome, out);

@@ -11,7 +11,7 @@ use super::{choice, first_line};
 use crate::fetch::origin::{Name, Origin};
 use crate::fetch::proxy::{Destination, NotOpened, open_socks, open_tunnel};
 use crate::http_url::HttpUrl;
-use crate::options::proxies::{NoProxy, Proxy};
+use crate::options::proxies::{NoProxy, Proxy, ProxyScheme};
 
 /// Parses the URL of a proxy: what is shown of it is parsed as the same place again, and messages
 /// have nothing of a password.
@@ -90,7 +90,12 @@ pub fn socks_reply(data: &[u8]) {
     };
     let origin = Origin::of(&url);
     let to = Destination::from(&origin.host);
-    let ends = each_cut(data, |stream| open(open_socks(&proxy, &origin, to, stream)));
+    let ProxyScheme::Socks(version) = proxy.scheme else {
+        panic!("{proxy:?} is no SOCKS proxy");
+    };
+    let ends = each_cut(data, |stream| {
+        open(open_socks(&proxy, version, &origin, to, stream))
+    });
     let (opened, read) = ends;
     let least = if kind % 4 < 2 { 8 } else { 2 + 2 + 3 + 2 };
     assert!(opened.is_err() || read >= least);
@@ -124,9 +129,7 @@ fn open<T>(exchange: impl Future<Output = Result<T, NotOpened>>) -> Result<(), S
     match pin!(exchange).poll(&mut context) {
         Poll::Pending => panic!("it waits for nothing"),
         Poll::Ready(Ok(_)) => Ok(()),
-        Poll::Ready(Err(
-            NotOpened::Address(error) | NotOpened::Login(error) | NotOpened::Other(error),
-        )) => Err(error.to_string()),
+        Poll::Ready(Err(why)) => Err(why.into_error().to_string()),
     }
 }
 

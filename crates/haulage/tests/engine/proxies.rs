@@ -317,7 +317,7 @@ fn refusals_of_a_socks_proxy_are_told_as_its_own() {
         ("socks5", Reaction::Close, "closed the connection", true),
         ("socks5", Reaction::Nonsense, "no answer of SOCKS 5", false),
         ("socks4", Reaction::Refuse(91), "rejected", true),
-        ("socks4a", Reaction::Nonsense, "no answer of SOCKS 4", false),
+        ("socks4a", Reaction::Nonsense, "speaks HTTP", false),
         ("socks4a", Reaction::Close, "closed the connection", true),
     ] {
         proxy.react([reaction]);

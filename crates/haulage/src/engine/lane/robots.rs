@@ -63,6 +63,12 @@ impl Attempt<'_> {
                 self.run.push(Task::Robots(query), wait);
             }
             Ok(RobotsReply::PutBack) => self.run.put_back(self.link.host, Task::Robots(query)),
+            Err(error) if error.is_proxy_outage() => {
+                self.link.stop_connecting();
+                let (host, sent) = (self.link.host, self.link.asked_at());
+                self.run
+                    .wait_for_proxy(host, sent, Task::Robots(query), &error);
+            }
             Err(error) => {
                 self.link.stop_connecting();
                 self.link.connection = None;

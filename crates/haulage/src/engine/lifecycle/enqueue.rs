@@ -1,8 +1,8 @@
 //! How work gets into the queues of hosts, and what becomes of it when its host fails or does not
 //! allow it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::item::Item;
@@ -13,7 +13,6 @@ use crate::engine::run::Run;
 use crate::engine::run::work::Work;
 use crate::engine::shared::robots::Gate;
 use crate::error::Error;
-use crate::event::{Event, Warning};
 use crate::http_url::HttpUrl;
 use crate::plan::robots::Robots;
 use crate::schedule::HostId;
@@ -84,8 +83,8 @@ impl Run {
         }
     }
 
-    /// Ends a task whose host has been given up for this reason.
-    fn give_up(self: &Arc<Self>, task: Task, why: &HostUnavailable) {
+    /// Ends a task whose host, or its proxy, has been given up for this reason.
+    pub(crate) fn give_up(self: &Arc<Self>, task: Task, why: &HostUnavailable) {
         match task {
             Task::Item(item) => self.failed_with_host(item, why),
             Task::Segment(segments, at) => self.drop_segment(&segments, at),
@@ -129,18 +128,16 @@ impl Run {
         overloaded: Option<Instant>,
         error: &Error,
     ) -> bool {
-        if error.is_of_proxy() && !self.has_warned_of_proxy.swap(true, Ordering::Relaxed) {
-            // Else nothing would tell until all attempts have failed.
-            let warning = Warning::ProxyFails(error.to_string());
-            self.ledger.emit(Event::Warned(warning));
-        }
         let policy = &self.options.retry;
         let dispatcher = &self.services.dispatcher;
         let Some((key, waiting)) = dispatcher.on_failure(host, overloaded, error, policy) else {
             return true;
         };
         let why = HostUnavailable::in_trouble(error, policy.max_time);
-        self.spill.give_up(&key, &why);
+        let keys = HashSet::from([key]);
+        for run in self.runs.all() {
+            run.spill.give_up(&keys, &why);
+        }
         for work in waiting {
             work.run.give_up(work.task, &why);
         }

@@ -5,7 +5,7 @@ mod proxy;
 
 pub use self::no_proxy::NoProxy;
 pub use self::proxy::Proxy;
-pub(crate) use self::proxy::ProxyScheme;
+pub(crate) use self::proxy::{ProxyScheme, Socks};
 
 use super::HostPattern;
 use crate::error::Error;
