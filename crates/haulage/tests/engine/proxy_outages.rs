@@ -6,7 +6,7 @@ use std::time::Duration;
 use haulage::{Event, Events, HostPattern, NoProxy, Outcome, Proxies, Row, Warning};
 use origin::{Body, Origin, Proxy, Script};
 
-use crate::bench::{Bench, assert_done, block_on, kind, named};
+use crate::bench::{Bench, assert_done, block_on, kind, named, rest};
 
 const HOSTS: usize = 2000;
 
@@ -159,7 +159,10 @@ fn rows_fail_together_when_a_dead_proxy_is_given_up() {
             says.starts_with(&format!("proxy {authority} closed the connection")),
             "{says}"
         );
-        assert!(says.contains("the proxy has been in trouble for 0.3 s"), "{says}");
+        assert!(
+            says.contains("the proxy has been in trouble for 0.3 s"),
+            "{says}"
+        );
         assert!(error.is_transient(), "the next run tries it again");
     }
     assert!(proxy.connections() < 40, "{}", proxy.connections());
@@ -232,6 +235,37 @@ fn robots_txt_waits_for_a_dead_proxy_too() {
     let told = told(&bench, rows(&proxy, &origin, 10), wait, |_| {});
     assert_eq!(told.outcomes.len(), 10);
     told.outcomes.iter().for_each(assert_done);
+}
+
+#[test]
+fn robots_txt_of_one_route_does_not_wait_for_another_one() {
+    let (origin, proxy) = (serving(), Proxy::http());
+    proxy.stop_listening();
+    let mut bench = through(&proxy.url("http", ""));
+    bench.options.robots = true;
+    let engine = haulage::Engine::start(bench.engine.clone()).unwrap();
+    let row = || [named(&origin.url("/a"), "a")];
+    let mut stuck = engine.run(bench.options.clone(), row()).unwrap();
+    let mut events = stuck.events();
+    let other = Bench::new();
+    let mut options = other.options.clone();
+    options.robots = true;
+    block_on(async {
+        // Its robots.txt has been asked for, and waits.
+        while !matches!(events.next().await.unwrap(), Event::ProxyWaits { .. }) {}
+        let mut direct = engine.run(options, row()).unwrap();
+        let outcomes = rest(&mut direct.events()).await;
+        assert_eq!(outcomes.len(), 1);
+        assert_done(&outcomes[0]);
+        assert_eq!(origin.count("/robots.txt"), 1);
+        // And a refusal holds for its own route.
+        let mut options = Bench::new().options;
+        options.robots = true;
+        options.route.public_only = true;
+        let mut refused = engine.run(options, row()).unwrap();
+        let outcomes = rest(&mut refused.events()).await;
+        assert_eq!(kind(&outcomes[0]), "refused");
+    });
 }
 
 #[test]

@@ -107,10 +107,9 @@ impl Attempt<'_> {
         let found = match answer {
             Answer::Save(_) => {
                 let text = self.read_some(&head.fields, &mut body).await?;
-                RobotsReply::Robots(Robots::read(
-                    &text,
-                    self.run.robots_token.as_deref().unwrap_or_default(),
-                ))
+                let asker = self.run.robots_asker.as_ref();
+                let name = asker.map_or("", |asker| &*asker.name);
+                RobotsReply::Robots(Robots::read(&text, name))
             }
             Answer::Redirect(asked) if query.hops < MOST_HOPS => {
                 let location = head.fields.get(LOCATION);

@@ -95,12 +95,12 @@ impl Run {
     /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails;
     /// and where its host's robots.txt is not known, it waits. Returns `None` in both cases.
     fn obeying(self: &Arc<Self>, item: Box<Item>) -> Option<Box<Item>> {
-        let Some(token) = &self.robots_token else {
+        let Some(asker) = &self.robots_asker else {
             return Some(item);
         };
         let work = self.work(Task::Item(item));
         let gate = &self.services.robots;
-        match gate.check(token, work, item_url, || self.control.is_held_back()) {
+        match gate.check(asker, work, item_url, || self.control.is_held_back()) {
             Gate::Go(work) => return work.task.into_item(),
             Gate::Wait => {}
             Gate::Ask(query) => self.push(Task::Robots(query), Duration::ZERO),
@@ -115,8 +115,8 @@ impl Run {
 
     /// Returns whether a segment of a file may be requested from a URL.
     pub(crate) fn is_allowed(&self, url: &HttpUrl) -> bool {
-        let token = self.robots_token.as_ref();
-        token.is_none_or(|token| self.services.robots.is_allowed(token, url))
+        let asker = self.robots_asker.as_ref();
+        asker.is_none_or(|asker| self.services.robots.is_allowed(asker, url))
     }
 
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
@@ -183,10 +183,10 @@ impl Run {
 
     /// Returns what has waited for a robots.txt, of whichever run.
     fn answer_robots(&self, query: &RobotsQuery, robots: Option<Robots>) -> Vec<Work> {
-        let Some(token) = &self.robots_token else {
+        let Some(asker) = &self.robots_asker else {
             return Vec::new();
         };
-        self.services.robots.answer(token, &query.host, robots)
+        self.services.robots.answer(asker, &query.host, robots)
     }
 }
 
