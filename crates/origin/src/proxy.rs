@@ -348,7 +348,7 @@ impl Shared {
     }
 
     /// Connects to a server as a client has named it.
-    async fn connect(&self, host: &str, port: u16) -> std::io::Result<TcpStream> {
+    async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let known = self.0.look(|state| state.names.get(host).copied());
         let stream = match known {
             Some(address) => TcpStream::connect((address, port)).await?,

@@ -58,6 +58,7 @@ mod run;
 mod segments;
 mod shared;
 
+use std::env;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
@@ -186,6 +187,8 @@ impl Engine {
     /// As [`run`](Self::run).
     pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
+        let variable = |name: &str| Some(env::var_os(name)?.to_string_lossy().into_owned());
+        options.route.read_environment(variable)?;
         check_tls(&options.route.tls)?;
         check_tls(&options.route.proxy_tls)?;
         check_interface(&options.route)?;

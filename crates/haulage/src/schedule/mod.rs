@@ -253,7 +253,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// When the next piece of work that was put aside is due, or a probe of a proxy.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.later.next().into_iter().chain(self.proxies.next_due()).min()
+        self.later
+            .next()
+            .into_iter()
+            .chain(self.proxies.next_due())
+            .min()
     }
 
     /// Queues what was put aside until `now`.

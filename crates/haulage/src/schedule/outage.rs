@@ -32,14 +32,14 @@ pub(super) enum Verdict {
 pub(super) struct Outage {
     /// A connection to it has been made, and nothing has failed since.
     works: bool,
+    /// When the last failure was noted: what was sent before says nothing new.
+    noted: Option<Instant>,
     down: Option<Down>,
 }
 
 #[derive(Debug)]
 struct Down {
     since: Instant,
-    /// When the last failure was noted: what was sent before says nothing new.
-    noted: Instant,
     probes: u32,
     is_closed: bool,
     is_probed: bool,
@@ -99,18 +99,18 @@ impl Outage {
         policy: &RetryPolicy,
         random: f64,
     ) -> Verdict {
-        self.works = false;
-        if self.down.as_ref().is_some_and(|down| sent <= down.noted) {
+        if self.noted.is_some_and(|noted| sent <= noted) {
             return Verdict::Known;
         }
+        self.works = false;
+        self.noted = Some(now);
         let down = self.down.get_or_insert(Down {
             since: now,
-            noted: now,
             probes: 0,
             is_closed: false,
             is_probed: false,
         });
-        (down.noted, down.is_closed, down.is_probed) = (now, true, false);
+        (down.is_closed, down.is_probed) = (true, false);
         let past = now.saturating_duration_since(down.since);
         let left = policy.max_time.saturating_sub(past);
         if left.is_zero() || policy.retries == 0 {
@@ -192,6 +192,11 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(fail(), Verdict::Known);
         }
+        // Nor do they count when it works again: they were sent before.
+        world.outage.on_reached();
+        let outage = &mut world.outage;
+        assert_eq!(outage.on_failed(sent, now, &policy, 1.0), Verdict::Known);
+        assert!(outage.works());
     }
 
     #[test]
@@ -213,6 +218,7 @@ mod tests {
         assert!(world.outage.lets_pass(0));
         assert!(matches!(world.fail(), Verdict::GiveUp(_)));
         world.outage.on_reached();
+        world.now += Duration::from_secs(1);
         assert!(matches!(world.fail(), Verdict::Pause(_)));
     }
 

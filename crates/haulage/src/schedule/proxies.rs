@@ -77,7 +77,9 @@ impl Proxies {
 
     /// A request to a host behind it has waited for so long in vain.
     pub(super) fn gave_way(&mut self, proxy: Option<usize>, waited: Duration) {
-        if let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at)) {
+        if let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at))
+            && !proxy.outage.works()
+        {
             proxy.patience = proxy.patience.max(unproven::grown(waited));
         }
     }

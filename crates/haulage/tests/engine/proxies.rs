@@ -560,8 +560,11 @@ fn response_that_may_be_of_the_proxy_says_so() {
     origin.on("/404", Script::status(404));
     let bench = through(&proxy, "http", "");
     let hint = format!("the response may be that of proxy {}", proxy.authority());
-    let (says, _) = message(&bench, &origin.url("/403"));
-    assert!(says.contains(&hint), "{says}");
+    origin.on("/500", Script::status(500));
+    for path in ["/403", "/500"] {
+        let (says, _) = message(&bench, &origin.url(path));
+        assert!(says.contains(&hint), "{says}");
+    }
     let (says, _) = message(&bench, &origin.url("/404"));
     assert!(!says.contains("proxy"), "{says}");
     proxy.react([Reaction::Close]);

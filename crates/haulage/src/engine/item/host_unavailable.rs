@@ -31,9 +31,9 @@ impl HostUnavailable {
         let seconds = policy.max_time.as_secs_f64();
         let why = match policy.retries {
             0 => error.to_string(),
-            _ => format!(
-                "{error}; the proxy has been in trouble for {seconds} s (--retry-max-time)"
-            ),
+            _ => {
+                format!("{error}; the proxy has been in trouble for {seconds} s (--retry-max-time)")
+            }
         };
         Self {
             kind: error.kind(),

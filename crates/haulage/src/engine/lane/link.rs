@@ -15,7 +15,6 @@ use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
-use crate::plan::head::Head;
 use crate::schedule::{HostId, Lease, Seen};
 use crate::write::Pace;
 

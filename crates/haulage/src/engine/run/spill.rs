@@ -124,7 +124,9 @@ impl Spill {
     pub(crate) fn give_up(&self, keys: &HashSet<Arc<str>>, why: &HostUnavailable) {
         let mut rows = lock(&self.rows);
         let given_up = rows.hosts.iter_mut().filter(|(key, _)| keys.contains(*key));
-        let count = given_up.map(|(_, host)| host.unavailable = Some(why.clone())).count();
+        let count = given_up
+            .map(|(_, host)| host.unavailable = Some(why.clone()))
+            .count();
         if count > 0 {
             self.changed.notify_all();
         }

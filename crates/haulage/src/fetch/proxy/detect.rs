@@ -62,11 +62,7 @@ mod tests {
                 &[5, 0][..],
                 Some("write socks5h://p:1"),
             ),
-            (
-                "http://me:hush@p:1",
-                &[5, 255],
-                Some("write socks5h://p:1"),
-            ),
+            ("http://me:hush@p:1", &[5, 255], Some("write socks5h://p:1")),
             ("http://me:hush@p:1", b"HTTP/1.1 400", None),
             ("http://me:hush@p:1", b"", None),
             (

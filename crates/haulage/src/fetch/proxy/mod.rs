@@ -96,7 +96,10 @@ impl Forward {
             401 if proxy.has_credentials() => error.and(&format!(
                 "the response may be that of proxy {proxy} (--proxy-user)"
             )),
-            403 | 502..=504 => error.and(&format!("the response may be that of proxy {proxy}")),
+            // tinyproxy answers 500 where it cannot connect to the server.
+            403 | 500 | 502..=504 => {
+                error.and(&format!("the response may be that of proxy {proxy}"))
+            }
             _ => error,
         }
     }
