@@ -156,6 +156,9 @@ impl Reporter for Json {
             Notice::Stopping | Notice::Note(_) if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
             Notice::Note(message) => self.line(&Line::Note { message }),
+            Notice::Warning(message) => self.line(&Line::Warned {
+                message: (*message).to_owned(),
+            }),
             Notice::Waiting(run) => self.line(&Line::Waiting {
                 message: format!("waiting for {run}"),
             }),

@@ -150,6 +150,7 @@ impl Lines {
             Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
             Notice::Note(note) => line(out, note),
+            Notice::Warning(warning) => line(out, &format!("note: {warning}")),
             Notice::Waiting(run) => line(out, &format!("waiting for {run}")),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),
         }
