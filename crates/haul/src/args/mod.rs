@@ -686,8 +686,8 @@ pub(crate) struct Download {
     /// Connect to these hosts without a proxy: names, addresses, CIDR blocks; * is every host
     ///
     /// A list, separated by commas: example.org,10.0.0.0/8,::1. A name stands for the names below
-    /// it too. A block matches addresses in URLs; no name is looked up for it. Replaces the
-    /// variable no_proxy.
+    /// it too. A block matches addresses in URLs; no name is looked up for it. An entry that can
+    /// match no host is refused. Replaces the variable no_proxy.
     #[arg(long, value_name = "LIST", help_heading = "Proxies")]
     pub(crate) noproxy: Option<String>,
 

@@ -31,7 +31,8 @@ pub fn proxy_url(data: &[u8]) {
 }
 
 /// Asks a list, which is the first line, for the host in the second one. A host is in a list with
-/// its own name, and in any longer one; neither the order of entries nor their case matters.
+/// its own name, and in any longer one; neither the order of entries nor their case matters. An
+/// entry that is said to match nothing does not match it.
 pub fn no_proxy(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (list, host) = first_line(&text);
@@ -45,6 +46,10 @@ pub fn no_proxy(data: &[u8]) {
     };
     let matches = |list: &str| NoProxy::parse(list).matches(&host);
     let has = matches(list);
+    for entry in list.split([',', ' ', '\t']).filter(|entry| *entry != "*") {
+        let is_useless = !NoProxy::problems(entry).is_empty();
+        assert!(!is_useless || !matches(entry), "{entry:?} is of use");
+    }
     let mut entries: Vec<_> = list.split(',').collect();
     entries.reverse();
     assert_eq!(matches(&entries.join(",")), has);

@@ -249,8 +249,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     fn take_behind(&mut self, at: usize) -> GivenUp<W> {
         let mut taken = Vec::new();
         let mut of_host = HashMap::new();
+        self.proxies.all[at].waiting.clear();
         for (id, host) in &mut self.hosts {
             if host.proxy == Some(at) {
+                host.waits_for_proxy = false;
                 of_host.insert(HostId(id), taken.len());
                 taken.push((Arc::clone(&host.key), host.queue.drain()));
             }

@@ -1,4 +1,5 @@
-//! Requests that are sent to a proxy: a failure may be the proxy's, or that of the server behind it.
+//! Requests that are sent to a proxy: a failure may be the proxy's own, or that of the server
+//! behind it.
 
 use http::StatusCode;
 

@@ -66,11 +66,12 @@ impl Run {
         self.put_back(host, task);
     }
 
-    /// Returns whether all URLs of an item are reached through the proxy of the present one, so
-    /// that none is of use while that is down.
+    /// Returns whether all other URLs of an item are reached through the proxy of the present
+    /// request, so that none is of use while that is down.
     pub(crate) fn has_one_proxy(&self, item: &Item) -> bool {
         let proxy = |url| self.connector.proxy_of(&Origin::of(url));
         let own = proxy(item.url());
-        (0..item.sources()).all(|nth| proxy(item.source(nth)) == own)
+        let mut others = (0..item.sources()).filter(|nth| *nth != item.mirrors.at());
+        others.all(|nth| proxy(item.source(nth)) == own)
     }
 }

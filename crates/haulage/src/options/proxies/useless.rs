@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use url::Host;
 
-/// Returns what is wrong with an entry of a list, and what to write instead; `None` if the entry may
-/// match a host.
+/// Returns what is wrong with an entry of a list, and what to write instead; `None` if the entry
+/// may match a host.
 pub(super) fn problem(entry: &str) -> Option<String> {
     let advice = advice(entry)?;
     // There may be a password before it.

@@ -145,6 +145,7 @@ fn proxy_that_is_given_up_gives_all_its_work_back() {
     let mut expected: Vec<_> = (0..100).collect();
     expected.push(500);
     assert_eq!(given_up, expected);
+    assert!(schedule.hosts() <= 1, "only the direct one is left");
     // Rows that come later wait for one probe, and fail with it.
     behind_proxy(&mut schedule, 10);
     assert!(all_opened(&mut schedule).is_empty());
