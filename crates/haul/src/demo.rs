@@ -65,6 +65,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         reader: None,
         cookie_file: None,
         notes: Vec::new(),
+        warnings: Vec::new(),
         when_busy: WhenBusy::Fail,
     })
 }

@@ -1,33 +1,17 @@
 //! Which proxies are used: those of the command line, else those of the environment.
 
 use std::env;
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 
-use haulage::{Credentials, NoProxy, Proxies, Proxy, Route};
+use haulage::{Credentials, Environment, NoProxy, Proxies, Proxy, Route};
 
 use crate::args::Download;
 use crate::exit::Problem;
 use crate::password::{self, At};
+use crate::values::User;
 
 /// Returns the proxies of a download.
 pub(crate) fn proxies(download: &Download) -> Result<Proxies, Problem> {
-    of(download, |name| {
-        env::var_os(name).map(|value| encoded(value.as_bytes()))
-    })
-}
-
-/// Returns a text in which bytes that are no UTF-8 are percent-encoded: of a password, decoding
-/// restores them.
-fn encoded(value: &[u8]) -> String {
-    value.utf8_chunks().fold(String::new(), |mut text, chunk| {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a string does not fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
+    of(download, Environment::variable)
 }
 
 /// As curl: `-x` replaces the variables with proxies and `--noproxy` that with exceptions, each for
@@ -44,19 +28,16 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         ),
     };
     proxies.bypass = match &download.noproxy {
-        Some(list) => NoProxy::parse(list),
+        Some(list) => {
+            if let Some(problem) = NoProxy::problems(list).first() {
+                return Err(Problem::usage(format!("--noproxy: {problem}")));
+            }
+            NoProxy::parse(list)
+        }
         None => NoProxy::from_environment(&variable),
     };
     if let Some(user) = &download.proxy_user {
-        let credentials = Credentials {
-            user: user.name.clone(),
-            password: match &user.password {
-                Some(password) => password.clone(),
-                // Nothing is sent.
-                None if download.dry_run => Vec::new(),
-                None => password::ask(&user.shown(), At::Proxy, None)?,
-            },
-        };
+        let credentials = credentials(user, download.dry_run)?;
         for proxy in [&mut proxies.http, &mut proxies.https] {
             if let Some(known) = proxy.take_if(|proxy| !proxy.has_credentials()) {
                 let with = known.with_credentials(credentials.clone());
@@ -66,6 +47,39 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         }
     }
     Ok(proxies)
+}
+
+/// Returns the login for a proxy; asks for the password if there is none.
+pub(crate) fn credentials(user: &User, is_dry_run: bool) -> Result<Credentials, Problem> {
+    Ok(Credentials {
+        user: user.name.clone(),
+        password: match &user.password {
+            Some(password) => password.clone(),
+            // Nothing is sent.
+            None if is_dry_run => Vec::new(),
+            None => password::ask(&user.shown(), At::Proxy, None)?,
+        },
+    })
+}
+
+/// Returns what to say of entries of a variable with exceptions that have no effect.
+pub(crate) fn useless_exceptions(download: &Download, route: &Route) -> Vec<String> {
+    let proxies = &route.proxies;
+    let has_none = proxies.http.is_none() && proxies.https.is_none();
+    if download.noproxy.is_some() || has_none {
+        return Vec::new();
+    }
+    let value = |name| {
+        let value = env::var_os(name).filter(|value| !value.is_empty())?;
+        Some((name, value.to_string_lossy().into_owned()))
+    };
+    let Some((name, list)) = ["no_proxy", "NO_PROXY"].into_iter().find_map(value) else {
+        return Vec::new();
+    };
+    let problems = NoProxy::problems(&list).into_iter();
+    problems
+        .map(|problem| format!("{name}: {problem}"))
+        .collect()
 }
 
 /// Returns what to say of a variable that is not read, though others like it are.
@@ -78,7 +92,7 @@ pub(crate) fn unread_variable(download: &Download, route: &Route) -> Option<Stri
 }
 
 /// Returns what to say where a proxy keeps `--public-only` from doing all that it promises.
-pub(crate) fn note(route: &Route) -> Option<String> {
+pub(crate) fn warning(route: &Route) -> Option<String> {
     let mut proxies = route.proxies.iter();
     let proxy = proxies.find(|proxy| route.public_only && proxy.resolves_names())?;
     Some(format!(
@@ -128,17 +142,6 @@ mod tests {
             chosen(&["--noproxy="], &set).unwrap().bypass,
             NoProxy::default()
         );
-    }
-
-    #[test]
-    fn password_in_a_variable_need_not_be_utf8() {
-        let value = encoded(b"http://m\xFC:\xFF\xFE@p:1");
-        assert_eq!(value, "http://m%FC:%FF%FE@p:1");
-        let proxies = chosen(&[], &[("http_proxy", &value)]).unwrap();
-        let proxy = Proxy::parse("p:1").unwrap();
-        let expected = proxy.with_credentials(Credentials::new(b"m\xFC", b"\xFF\xFE"));
-        assert_eq!(proxies.http, Some(expected.unwrap()));
-        assert_eq!(encoded("http://\u{fc}:1".as_bytes()), "http://\u{fc}:1");
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         _ => Path::new(""),
     };
     let mut display = settings.display.reporter(&total, folder);
+    for warning in &settings.warnings {
+        display.notice(&Notice::Warning(warning));
+    }
     for note in &settings.notes {
         display.notice(&Notice::Note(note));
     }

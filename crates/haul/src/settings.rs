@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) cookie_file: Option<CookieFile>,
     /// What is said before it begins, each a line.
     pub(crate) notes: Vec<String>,
+    /// What to say even with --quiet: a promise that cannot be kept.
+    pub(crate) warnings: Vec<String>,
     /// What becomes of it while another run keeps it out.
     pub(crate) when_busy: WhenBusy,
 }
@@ -54,7 +56,7 @@ impl Settings {
         let skipped = cookies::give(&mut options, download)?;
         tls::read_files(&mut options.route, download)?;
         options.hosts = config::hosts::options(hosts)?;
-        options.route.proxies.hosts = config::hosts::proxies(hosts)?;
+        options.route.proxies.hosts = config::hosts::proxies(hosts, download.dry_run)?;
         let mut engine = engine(download);
         engine.hosts = config::hosts::limits(hosts);
         let (destination, reader) = target.open()?;
@@ -71,9 +73,12 @@ impl Settings {
         let notes = skipped
             .into_iter()
             .chain(cookies)
-            .chain(proxy::note(&options.route))
+            .chain(proxy::useless_exceptions(download, &options.route))
             .chain(proxy::unread_variable(download, &options.route));
         let notes = notes.filter(|_| !download.dry_run);
+        let notes = notes.chain(logins::notes(&download.logins)).collect();
+        let warnings = proxy::warning(&options.route).into_iter();
+        let warnings = warnings.filter(|_| !download.dry_run).collect();
         Ok(Self {
             engine,
             options,
@@ -82,7 +87,8 @@ impl Settings {
             display: display(download, Attended::now(uses_stdout)),
             results,
             reader,
-            notes: notes.chain(logins::notes(&download.logins)).collect(),
+            warnings,
+            notes,
             when_busy: if download.no_wait {
                 WhenBusy::Fail
             } else {

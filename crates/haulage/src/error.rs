@@ -123,9 +123,19 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     may_be_unprocessed: bool,
-    of_proxy: bool,
+    proxy: ProxyPart,
     held_by: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What part a proxy has in a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProxyPart {
+    None,
+    /// It says so of a server, or it may be about one.
+    Reported,
+    /// The failure is its own, whichever server it is asked for.
+    Own,
 }
 
 impl fmt::Display for Error {
@@ -155,7 +165,7 @@ impl Error {
             status: None,
             retry_after: None,
             may_be_unprocessed: false,
-            of_proxy: false,
+            proxy: ProxyPart::None,
             held_by: None,
             source: None,
         }))
@@ -234,15 +244,44 @@ impl Error {
         self.0.may_be_unprocessed
     }
 
-    /// The same failure, which a proxy has caused, and no server.
+    /// The same failure, which is a proxy's own: requests for all other servers fail so, too.
     #[must_use]
     pub(crate) fn of_proxy(mut self) -> Self {
-        self.0.of_proxy = true;
+        self.0.proxy = ProxyPart::Own;
         self
     }
 
+    /// The same failure, which a proxy reports, and which may be about a server.
+    #[must_use]
+    pub(crate) fn reported_by_proxy(mut self) -> Self {
+        self.0.proxy = ProxyPart::Reported;
+        self
+    }
+
+    /// Returns whether the failure is a proxy's own.
     pub(crate) fn is_of_proxy(&self) -> bool {
-        self.0.of_proxy
+        self.0.proxy == ProxyPart::Own
+    }
+
+    /// Returns whether a proxy reports it, and it may be about a server.
+    pub(crate) fn is_reported_by_proxy(&self) -> bool {
+        self.0.proxy == ProxyPart::Reported
+    }
+
+    /// Returns whether a connection that failed so had reached its proxy, if it has one.
+    ///
+    /// A proxy that refuses for good counts as one: others go on, and fail for the same reason.
+    pub(crate) fn shows_that_proxy_works(&self) -> bool {
+        let is_ours = matches!(
+            self.kind(),
+            ErrorKind::Dns | ErrorKind::Refused | ErrorKind::Input
+        );
+        self.is_reported_by_proxy() || !is_ours && !(self.is_of_proxy() && self.is_transient())
+    }
+
+    /// Returns whether a proxy cannot be used now, and may be later.
+    pub(crate) fn is_proxy_outage(&self) -> bool {
+        self.is_of_proxy() && self.is_transient() && !self.lacks_descriptors()
     }
 
     /// How long the server asks to wait.

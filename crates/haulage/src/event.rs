@@ -52,6 +52,16 @@ pub enum Event {
         /// The failure that led to it; `None` when no request to the host has failed.
         why: Option<WaitReason>,
     },
+    /// Nothing is sent through a proxy for a while: it cannot be reached, or does not answer as a
+    /// proxy. What goes through it waits.
+    ProxyWaits {
+        /// Name and port.
+        proxy: Arc<str>,
+        /// For how long, from now on. Then one request finds out whether it works again.
+        wait: Duration,
+        /// The failure that led to it.
+        why: WaitReason,
+    },
     /// An item ended, well or not.
     Ended(Box<Outcome>),
     /// A list broke off: what was read of it goes on, the rest is unknown.
@@ -74,7 +84,8 @@ pub enum Warning {
     /// A database could not be read. It is kept under this name, and the run knows no more than
     /// what files are there.
     StateDamaged(PathBuf),
-    /// A proxy has failed in this way. What goes through it is tried again.
+    /// A proxy has failed in this way. What goes through it waits until it works again, up to
+    /// [`RetryPolicy::max_time`](crate::RetryPolicy::max_time).
     ProxyFails(String),
 }
 
@@ -91,7 +102,7 @@ impl fmt::Display for Warning {
                 "what earlier runs have recorded is damaged, and was moved to {}; files that are there are looked at as any others",
                 kept.display()
             ),
-            Self::ProxyFails(error) => write!(formatter, "{error}; haul tries again"),
+            Self::ProxyFails(error) => write!(formatter, "{error}; haul waits for the proxy"),
         }
     }
 }

@@ -78,9 +78,9 @@ pub use engine::{Engine, Events, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{
-    AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Existing, FileNames,
-    HostLimits, HostOptions, HostPattern, HttpVersion, Identity, Interface, Layout, NoProxy,
-    Output, PemFile, PinnedKeys, PlainHttp, Proxies, Proxy, Purpose, Resolve, RetryFailed,
+    AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Environment, Existing,
+    FileNames, HostLimits, HostOptions, HostPattern, HttpVersion, Identity, Interface, Layout,
+    NoProxy, Output, PemFile, PinnedKeys, PlainHttp, Proxies, Proxy, Purpose, Resolve, RetryFailed,
     RetryPolicy, Roots, Route, RunOptions, TlsOptions, TlsVersion, Verification, Workspace,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};

@@ -5,14 +5,16 @@ mod http;
 mod socks;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::signal::Signal;
@@ -71,6 +73,9 @@ struct State {
     forwarding: usize,
     peak: usize,
     accepted: usize,
+    hangs_up: bool,
+    is_to_listen: bool,
+    listens: bool,
 }
 
 /// What its clients speak.
@@ -143,6 +148,49 @@ impl Proxy {
             .change(|state| state.names.insert(name.to_owned(), address));
     }
 
+    /// Closes each new connection at once, or stops doing so.
+    pub fn hang_up(&self, hangs_up: bool) {
+        self.shared.0.change(|state| state.hangs_up = hangs_up);
+    }
+
+    /// Refuses connections from now on, and breaks those that there are. Its port stays its own.
+    ///
+    /// # Panics
+    ///
+    /// When that takes half a minute, as below.
+    pub fn stop_listening(&self) {
+        self.shared.0.change(|state| state.is_to_listen = false);
+        self.shared.0.wait(|state| !state.listens);
+    }
+
+    /// Accepts connections again.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn listen(&self) {
+        self.shared.0.change(|state| state.is_to_listen = true);
+        self.shared.0.wait(|state| state.listens);
+    }
+
+    /// Waits until it has accepted so many connections in all.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn wait_for_connections(&self, count: usize) {
+        self.shared.0.wait(|state| state.accepted >= count);
+    }
+
+    /// Waits until it was asked for so much in all.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn wait_for_requests(&self, count: usize) {
+        self.shared.0.wait(|state| state.passed.len() >= count);
+    }
+
     /// What it was asked, in the order in which it came.
     #[must_use]
     pub fn log(&self) -> Vec<Passed> {
@@ -166,9 +214,9 @@ impl Proxy {
         reason = "a machine that cannot do this runs no tests"
     )]
     fn start(kind: Kind, acceptor: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        listener.set_nonblocking(true).expect("a socket");
-        let address = listener.local_addr().expect("an address");
+        // It never listens: while nothing else does, connections are refused.
+        let reserved = bound((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        let address = reserved.local_addr().expect("an address");
         let shared: Arc<Shared> = Arc::default();
         let serving = Arc::clone(&shared);
         let (stop, stopped) = oneshot::channel();
@@ -181,12 +229,15 @@ impl Proxy {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, kind, acceptor, serving) => {}
+                        _ = serve(address, kind, acceptor, serving) => {}
                         _ = stopped => {}
                     }
                 });
+                drop(reserved);
             })
             .expect("a thread");
+        shared.0.change(|state| state.is_to_listen = true);
+        shared.0.wait(|state| state.listens);
         Self {
             address,
             shared,
@@ -206,20 +257,56 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
+/// Returns a socket with this address, which other sockets may have too.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Serves whenever it is to listen.
+async fn serve(
+    address: SocketAddr,
     kind: Kind,
     acceptor: Option<TlsAcceptor>,
     shared: Arc<Shared>,
+) -> io::Result<()> {
+    loop {
+        shared.0.until(|state| state.is_to_listen).await;
+        let listener = bound(address)?.listen(1024)?;
+        shared.0.change(|state| state.listens = true);
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = accept(&listener, kind, acceptor.as_ref(), &shared, &mut connections) => {}
+            () = shared.0.until(|state| !state.is_to_listen) => {}
+        }
+        drop(listener);
+        connections.shutdown().await;
+        shared.0.change(|state| state.listens = false);
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    kind: Kind,
+    acceptor: Option<&TlsAcceptor>,
+    shared: &Arc<Shared>,
+    connections: &mut JoinSet<()>,
 ) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-        return;
-    };
     while let Ok((tcp, _)) = listener.accept().await {
         let _ = tcp.set_nodelay(true);
-        let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
-        shared.0.change(|state| state.accepted += 1);
-        tokio::spawn(async move {
+        let (shared, acceptor) = (Arc::clone(shared), acceptor.cloned());
+        let hangs_up = shared.0.change(|state| {
+            state.accepted += 1;
+            state.hangs_up
+        });
+        if hangs_up {
+            continue;
+        }
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
             match (kind, acceptor) {
                 (Kind::Socks, _) => socks::serve(tcp, &shared).await,
                 (Kind::Http, None) => http::serve(tcp, &shared).await,
@@ -261,7 +348,7 @@ impl Shared {
     }
 
     /// Connects to a server as a client has named it.
-    async fn connect(&self, host: &str, port: u16) -> std::io::Result<TcpStream> {
+    async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let known = self.0.look(|state| state.names.get(host).copied());
         let stream = match known {
             Some(address) => TcpStream::connect((address, port)).await?,

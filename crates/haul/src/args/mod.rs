@@ -70,8 +70,8 @@ const CONFIG: &str = "Read default options from this TOML file [default: \
     $XDG_CONFIG_HOME/haul/config.toml, or ~/.config/haul/config.toml]";
 const CONFIG_FORMAT: &str = "Its lines are options without their dashes: jobs = 8, robots = true, \
     header = [\"X-A: 1\", \"X-B: 2\"]. A section [host.\"data.example.org\"], or \
-    [host.\"*.example.org\"], has per-host, delay, header, proxy, netrc and netrc-file for these \
-    hosts only; :PORT, or :* for any port, may follow the name, and https:// may precede it.";
+    [host.\"*.example.org\"], has per-host, delay, header, proxy, proxy-user, netrc and \
+    netrc-file for these hosts only; :PORT, or :* for any port, may follow the name, and https:// may precede it.";
 const CONFIG_ORDER: &str = "The environment sets options too: HAUL_JOBS=8, HAUL_ROBOTS=1. The \
     command line counts more than the environment, and that more than the file. An option that may \
     be repeated, such as --header, replaces all values of the file. --robots=false turns off what \
@@ -642,12 +642,15 @@ pub(crate) struct Download {
     /// Connect to these hosts without a proxy: names, addresses, CIDR blocks; * is every host
     ///
     /// A list, separated by commas: example.org,10.0.0.0/8,::1. A name stands for the names below
-    /// it too. A block matches addresses in URLs; no name is looked up for it. Replaces the
-    /// variable no_proxy.
+    /// it too. A block matches addresses in URLs; no name is looked up for it. An entry that can
+    /// match no host is refused. Replaces the variable no_proxy.
     #[arg(long, value_name = "LIST", help_heading = "Proxies")]
     pub(crate) noproxy: Option<String>,
 
     /// Log in to the proxy (HTTP Basic, SOCKS 5)
+    ///
+    /// It is for the proxy of -x, or of the variables, unless that has a user in its URL. A host
+    /// section of the configuration has a proxy-user of its own for its proxy.
     ///
     /// Without :PASSWORD, haul asks for the password on the terminal. Other users of this machine
     /// can see a password on the command line, but not USER:PASSWORD@ in the URL of a variable.

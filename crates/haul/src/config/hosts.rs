@@ -18,13 +18,15 @@ use super::{Configured, Typed, problem};
 use crate::args::{Arguments, Download};
 use crate::exit::Problem;
 use crate::logins;
+use crate::proxy;
 
 /// Options that a section may have.
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 7] = [
     "per-host",
     "delay",
     "header",
     "proxy",
+    "proxy-user",
     "netrc",
     "netrc-file",
 ];
@@ -117,12 +119,22 @@ impl HostSection {
                 "cookie" => {
                     "a section has header = \"Cookie: …\"; above the sections it is for all hosts".to_owned()
                 }
-                "proxy-user" => "write proxy = \"SCHEME://USER:PASSWORD@HOST:PORT\"".to_owned(),
                 _ => format!(
                     "put it above the sections; one for some hosts may have {}",
                     OPTIONS.join(", ")
                 ),
             };
+            return Err(vec![Problem::usage(what).hint(hint)]);
+        }
+        let has = |long: &str| {
+            section
+                .settings
+                .iter()
+                .any(|setting| setting.key.long == long)
+        };
+        if has("proxy-user") && !has("proxy") {
+            let what = format!("{source}: \"proxy-user\" is for the proxy of the section");
+            let hint = "give the section a proxy, or put proxy-user above the sections";
             return Err(vec![Problem::usage(what).hint(hint)]);
         }
         let mut settings = Level::check(command, section.settings)?.into_settings();
@@ -172,7 +184,8 @@ impl Stronger {
         };
         let single = OPTIONS
             .into_iter()
-            .filter(|long| *long != "header" && is_stronger(long));
+            // What is given for another proxy is not for that of a section.
+            .filter(|long| !matches!(*long, "header" | "proxy-user") && is_stronger(long));
         let mut options: Vec<_> = single.map(str::to_owned).collect();
         // What is given of a kind counts more than all of that kind here.
         let logs_in = |replaced| {
@@ -182,8 +195,8 @@ impl Stronger {
         if logs_in(Replaced::Netrc) {
             options.extend(["netrc", "netrc-file"].map(str::to_owned));
         }
-        if is_stronger("noproxy") {
-            options.push("proxy".to_owned());
+        if ["proxy", "noproxy"].into_iter().any(is_stronger) {
+            options.extend(["proxy", "proxy-user"].map(str::to_owned));
         }
         let mut headers = Vec::new();
         if is_stronger("header") {
@@ -249,19 +262,34 @@ pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Prob
 /// When one cannot be used.
 pub(crate) fn proxies(
     sections: &[HostSection],
+    is_dry_run: bool,
 ) -> Result<Vec<(HostPattern, Option<Proxy>)>, Problem> {
     let mut proxies = Vec::new();
     for section in sections {
-        let proxy =
-            match section.options.proxy.as_deref() {
-                None => continue,
-                Some("") => None,
-                // The value is not repeated: it may have a password in it.
-                Some(text) => Some(Proxy::parse(text).map_err(|error| {
-                    Problem::usage(format!("{}: proxy: {error}", section.source))
-                })?),
-            };
-        proxies.push((section.hosts.clone(), proxy));
+        match section.options.proxy.as_deref() {
+            None => {}
+            Some("") => proxies.push((section.hosts.clone(), None)),
+            Some(text) => {
+                let proxy = proxy(section, text, is_dry_run)?;
+                proxies.push((section.hosts.clone(), Some(proxy)));
+            }
+        }
     }
     Ok(proxies)
+}
+
+/// Returns the proxy of a section, with the section's login if it has none in its URL. That of all
+/// other proxies is not meant for this one.
+fn proxy(section: &HostSection, text: &str, is_dry_run: bool) -> Result<Proxy, Problem> {
+    // The values are not repeated: they may have a password in them.
+    let wrong = |key, error| Problem::usage(format!("{}: {key}: {error}", section.source));
+    let proxy = Proxy::parse(text).map_err(|error| wrong("proxy", error))?;
+    match &section.options.proxy_user {
+        Some(user) if !proxy.has_credentials() => {
+            let credentials = proxy::credentials(user, is_dry_run)?;
+            let with = proxy.with_credentials(credentials);
+            with.map_err(|error| wrong("proxy-user", error))
+        }
+        _ => Ok(proxy),
+    }
 }

@@ -43,6 +43,11 @@ enum Line<'a> {
         http_status: Option<u16>,
         retry_after: bool,
     },
+    ProxyWaits {
+        proxy: &'a str,
+        wait_ms: u64,
+        why: &'a str,
+    },
     Ended(Box<ResultRow<'a>>),
     InputFailed {
         error: Failure,
@@ -136,6 +141,11 @@ impl Reporter for Json {
                 }),
                 retry_after: why.is_some_and(|why| why.retry_after),
             },
+            Event::ProxyWaits { proxy, wait, why } => Line::ProxyWaits {
+                proxy,
+                wait_ms: super::millis(*wait),
+                why: why.cause.name(),
+            },
             _ => return,
         };
         self.line(&line);
@@ -146,6 +156,9 @@ impl Reporter for Json {
             Notice::Stopping | Notice::Note(_) if self.volume == Volume::Quiet => {}
             Notice::Stopping => self.line(&Line::Stopping),
             Notice::Note(message) => self.line(&Line::Note { message }),
+            Notice::Warning(message) => self.line(&Line::Warned {
+                message: (*message).to_owned(),
+            }),
             Notice::Waiting(run) => self.line(&Line::Waiting {
                 message: format!("waiting for {run}"),
             }),

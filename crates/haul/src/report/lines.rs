@@ -107,6 +107,13 @@ impl Lines {
                 let why = why.map_or(String::new(), |why| format!(" ({why})"));
                 line(out, &format!("waits  {host}: no requests for {wait}{why}"));
             }
+            Event::ProxyWaits { proxy, wait, why } if verbose || self.lists_all() => {
+                let wait = format::duration(*wait);
+                line(
+                    out,
+                    &format!("waits  proxy {proxy}: no requests for {wait} ({why})"),
+                );
+            }
             Event::Ended(outcome) => {
                 self.make_place(outcome.row, out);
                 self.ended(outcome, out);
@@ -143,6 +150,7 @@ impl Lines {
             Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
             Notice::Stopping => line(out, "stopping; press Ctrl-C again to stop at once"),
             Notice::Note(note) => line(out, note),
+            Notice::Warning(warning) => line(out, &format!("note: {warning}")),
             Notice::Waiting(run) => line(out, &format!("waiting for {run}")),
             Notice::Problem(problem) => out.push_str(&self::problem(problem)),
         }

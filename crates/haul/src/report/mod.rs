@@ -72,6 +72,8 @@ pub(crate) enum Notice<'a> {
     Stopping,
     /// Something that may surprise, and changes nothing.
     Note(&'a str),
+    /// A promise that cannot be kept: it is told even with --quiet.
+    Warning(&'a str),
     /// The run begins when this other one has ended.
     Waiting(&'a str),
     /// The run goes on worse than before, or not at all.

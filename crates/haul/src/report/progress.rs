@@ -19,6 +19,8 @@ pub(crate) struct Progress {
     total: Total,
     /// What is under way, by row.
     flights: BTreeMap<u64, Arc<Transfer>>,
+    /// Proxies through which nothing is sent, until when, and why.
+    proxies: BTreeMap<Arc<str>, (Instant, Option<WaitReason>)>,
     /// Hosts to which nothing is sent, until when, and why.
     hosts: BTreeMap<Arc<str>, (Instant, Option<WaitReason>)>,
     /// Rows that wait for their next attempt, until when, and why.
@@ -40,6 +42,7 @@ impl Progress {
         Self {
             total,
             flights: BTreeMap::new(),
+            proxies: BTreeMap::new(),
             hosts: BTreeMap::new(),
             retries: BTreeMap::new(),
             ended: 0,
@@ -60,6 +63,10 @@ impl Progress {
             Event::HostWaits { host, wait, why } => {
                 let waits = (now() + *wait, *why);
                 self.hosts.insert(Arc::clone(host), waits);
+            }
+            Event::ProxyWaits { proxy, wait, why } => {
+                let waits = (now() + *wait, Some(*why));
+                self.proxies.insert(Arc::clone(proxy), waits);
             }
             Event::Retrying {
                 transfer,
@@ -98,6 +105,7 @@ impl Progress {
 
     /// Takes a sample for the rate, and shows the state at this instant.
     pub(crate) fn look<T>(&mut self, at: Instant, show: impl FnOnce(&Snapshot<'_>) -> T) -> T {
+        self.proxies.retain(|_, (until, _)| *until > at);
         self.hosts.retain(|_, (until, _)| *until > at);
         self.retries.retain(|_, (until, _)| *until > at);
         let (mut bytes, mut resumed) = (self.bytes, self.resumed);
@@ -121,13 +129,17 @@ impl Progress {
         })
     }
 
-    /// What waits: hosts, then rows of others that wait for their next attempt.
+    /// What waits: proxies, hosts, then rows of others that wait for their next attempt.
     fn waits(&self, at: Instant) -> Vec<Wait> {
         let wait = |name: &str, until: Instant, why: Option<String>| Wait {
             name: name.to_owned(),
             left: until.saturating_duration_since(at),
             why,
         };
+        let proxies = self.proxies.iter().map(|(proxy, (until, why))| {
+            let why = why.map(|why| why.to_string());
+            wait(&format!("proxy {proxy}"), *until, why)
+        });
         let hosts = self.hosts.iter().map(|(host, (until, why))| {
             let why = why.map(|why| why.to_string());
             wait(short(host), *until, why)
@@ -137,7 +149,7 @@ impl Progress {
             let is_shown = self.hosts.keys().any(|host| is_at(&transfer.url, host));
             (!is_shown).then(|| wait(&transfer.label, *until, Some(cause.to_string())))
         });
-        let waits = hosts.chain(rows);
+        let waits = proxies.chain(hosts).chain(rows);
         waits.filter(|wait| wait.left >= WORTH_TELLING).collect()
     }
 }

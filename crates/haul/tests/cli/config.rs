@@ -292,3 +292,59 @@ fn tests_see_nothing_of_the_users_own_configuration() {
     let place = Place::new();
     assert!(!Path::new(&place.path().join("config")).exists());
 }
+
+#[test]
+fn section_has_a_login_for_its_own_proxy() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let port = origin.address().port();
+    let (own, other) = (Proxy::http(), Proxy::http());
+    for proxy in [&own, &other] {
+        proxy.know("own.test", origin.address().ip());
+        proxy.know("other.test", origin.address().ip());
+    }
+    own.ask_for_login("me", "mine");
+    other.ask_for_login("you", "yours");
+    let place = Place::new();
+    configure(
+        &place,
+        &format!(
+            "[host.'own.test:{port}']\nproxy = '{}'\nproxy-user = 'me:mine'\n",
+            own.authority()
+        ),
+    );
+    let urls = ["own", "other"].map(|name| format!("http://{name}.test:{port}/{name}"));
+    let login = [
+        ("http_proxy", other.authority()),
+        ("HAUL_PROXY_USER", "you:yours".to_owned()),
+    ];
+    let login = login
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let ran = run(&place, &[&urls[0], &urls[1]], &login);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for (proxy, its) in [(&own, "Basic bWU6bWluZQ=="), (&other, "Basic eW91OnlvdXJz")] {
+        assert_eq!(proxy.log().len(), 1);
+        let head = &proxy.log()[0].head;
+        assert!(head.contains(its), "{head}");
+    }
+    // Without one it is not tried with that of another proxy.
+    configure(
+        &place,
+        &format!("[host.'own.test:{port}']\nproxy = '{}'\n", own.authority()),
+    );
+    let ran = run(&place, &["--exists", "replace", &urls[0]], &login);
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    let sent = own.log().into_iter().map(|passed| passed.head);
+    assert!(sent.into_iter().all(|head| !head.contains("eW91OnlvdXJz")));
+    configure(&place, "[host.'a']\nproxy-user = 'me:hush'\n");
+    let ran = run(&place, &[&urls[0]], &[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr
+            .contains("\"proxy-user\" is for the proxy of the section"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+}

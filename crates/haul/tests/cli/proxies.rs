@@ -81,3 +81,92 @@ fn variable_that_is_no_proxy_is_refused_by_name() {
     assert!(ran.stderr.contains("-x ''"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
 }
+
+#[test]
+fn exception_without_effect_is_refused_or_told() {
+    let (origin, proxy) = (origin(), Proxy::http());
+    let place = Place::new();
+    let url = origin.url("/a");
+    let ran = place.haul(&["-x", &proxy.authority(), "--noproxy", "a,127.*", &url]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let says = "\"127.*\" matches no host; for a block of addresses, write 127.0.0.0/8";
+    assert!(
+        ran.stderr.contains(&format!("--noproxy: {says}")),
+        "{}",
+        ran.stderr
+    );
+    for (variable, is_told) in [
+        ("NO_PROXY", true),
+        ("no_proxy", true),
+        ("http_proxy", false),
+    ] {
+        let place = Place::new();
+        let mut command = place.command(&["-x", &proxy.authority(), &url]);
+        command.env(variable, "127.*,x");
+        let ran: Ran = command.output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let told = ran.stderr.matches(says).count();
+        assert_eq!(told, usize::from(is_told), "{}", ran.stderr);
+    }
+    // Without a proxy it does no harm.
+    let place = Place::new();
+    let mut command = place.command(&[&url]);
+    command.env("no_proxy", "127.*");
+    let ran: Ran = command.output().unwrap().into();
+    assert!(!ran.stderr.contains("127.*"), "{}", ran.stderr);
+}
+
+#[test]
+fn public_only_that_is_not_enforced_is_told_even_quietly() {
+    let (origin, proxy) = (origin(), Proxy::http());
+    let port = origin.address().port();
+    proxy.know("elsewhere.test", origin.address().ip());
+    let url = format!("http://elsewhere.test:{port}/a");
+    for arguments in [&["-q"][..], &[], &["-q", "--progress", "json"]] {
+        let place = Place::new();
+        let mut arguments = arguments.to_vec();
+        let named = proxy.authority();
+        arguments.extend(["--public-only", "-x", &named, &url]);
+        let ran = place.haul(&arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let says = format!("--public-only cannot check the hosts that proxy {named} looks up");
+        assert!(ran.stderr.contains(&says), "{arguments:?} {}", ran.stderr);
+    }
+}
+
+#[test]
+fn dead_proxy_is_blamed_and_no_server() {
+    let (origin, proxy) = (origin(), Proxy::http());
+    proxy.stop_listening();
+    let place = Place::new();
+    let authority = proxy.authority();
+    let ran = place.haul(&[
+        "-v",
+        "--retry-max-time",
+        "0.5",
+        "-x",
+        &authority,
+        &origin.url("/a"),
+    ]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for says in [
+        format!("proxy {authority} refused the connection"),
+        format!("waits  proxy {authority}: no requests for"),
+        "the proxy has been in trouble for 0.5 s (--retry-max-time)".to_owned(),
+    ] {
+        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("waits  127"), "{}", ran.stderr);
+}
+
+#[test]
+fn response_407_without_a_proxy_has_advice() {
+    let origin = Origin::plain();
+    origin.on("/a", Script::status(407));
+    let ran = Place::new().haul(&[&origin.url("/a")]);
+    assert!(
+        ran.stderr.contains("give it with -x and --proxy-user"),
+        "{}",
+        ran.stderr
+    );
+}

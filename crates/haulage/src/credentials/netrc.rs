@@ -484,7 +484,7 @@ mod tests {
         assert_eq!(of("h.example"), &Credentials::new(b"j\xFCrgen", b"p\xE9\""));
         assert_eq!(of("i.example"), &Credentials::new("u", "p"));
         assert!(netrc.of_machine("h.example", Some(b"j\xFCrgen")).is_some());
-        assert_eq!(netrc.0.machines.len(), 2);
+        assert_eq!(netrc.entries.machines.len(), 2);
         for utf16 in [b"\xFF\xFEm\0", b"\xFE\xFF\0m"] {
             let error = Netrc::parse(utf16).unwrap_err().to_string();
             assert_eq!(error, "it is in UTF-16; save it in UTF-8");

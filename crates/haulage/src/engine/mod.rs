@@ -72,7 +72,7 @@ use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connect::{check_interface, read_tls_files};
 use crate::fetch::headers::Headers;
-use crate::options::{Destination, EngineOptions, Purpose, RunOptions};
+use crate::options::{Destination, EngineOptions, Environment, Purpose, RunOptions};
 use crate::request::Row;
 use crate::state::State;
 use crate::sync::lock;
@@ -186,6 +186,7 @@ impl Engine {
     /// As [`run`](Self::run).
     pub fn open(&self, mut options: RunOptions) -> Result<RunHandle, Error> {
         options.validate()?;
+        options.route.read_environment(Environment::variable)?;
         read_tls_files(&mut options.route.tls)?;
         read_tls_files(&mut options.route.proxy_tls)?;
         check_interface(&options.route)?;

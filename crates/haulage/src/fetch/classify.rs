@@ -54,7 +54,7 @@ pub(super) fn exchange_with_proxy(failure: Failure, proxy: &Proxy) -> Error {
         }
         Failure::NotHttp(why) => format!("the answer of proxy {proxy} is not HTTP: {why}"),
     };
-    Error::new(ErrorKind::Protocol, what).of_proxy()
+    Error::new(ErrorKind::Protocol, what).reported_by_proxy()
 }
 
 /// Returns what to do about a 400 response whose body says that TLS is the reason: the server

@@ -1,5 +1,6 @@
 //! From an origin to a connection that speaks HTTP.
 
+mod doubt;
 mod step;
 mod through;
 
@@ -147,10 +148,14 @@ impl Connector {
     ) -> Result<Connection, Error> {
         let progress = Progress::default();
         let connect = self.connect_to(origin, worker, &progress);
-        let within = tokio::time::timeout(most, connect);
-        within
-            .await
-            .unwrap_or_else(|_| Err(progress.timed_out(origin, self.proxy_of(origin), most)))
+        match tokio::time::timeout(most, connect).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                let proxy = self.proxy_of(origin);
+                let error = progress.timed_out(origin, proxy, most);
+                Err(Box::pin(self.explain_timeout(error, proxy, &progress)).await)
+            }
+        }
     }
 
     async fn connect_to(

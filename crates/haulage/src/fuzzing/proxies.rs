@@ -11,7 +11,7 @@ use super::{choice, first_line};
 use crate::fetch::origin::{Name, Origin};
 use crate::fetch::proxy::{Destination, NotOpened, open_socks, open_tunnel};
 use crate::http_url::HttpUrl;
-use crate::options::proxies::{NoProxy, Proxy};
+use crate::options::proxies::{NoProxy, Proxy, ProxyScheme};
 
 /// Parses the URL of a proxy: what is shown of it is parsed as the same place again, and messages
 /// have nothing of a password.
@@ -31,7 +31,8 @@ pub fn proxy_url(data: &[u8]) {
 }
 
 /// Asks a list, which is the first line, for the host in the second one. A host is in a list with
-/// its own name, and in any longer one; neither the order of entries nor their case matters.
+/// its own name, and in any longer one; neither the order of entries nor their case matters. An
+/// entry that is said to match nothing does not match it.
 pub fn no_proxy(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (list, host) = first_line(&text);
@@ -45,6 +46,10 @@ pub fn no_proxy(data: &[u8]) {
     };
     let matches = |list: &str| NoProxy::parse(list).matches(&host);
     let has = matches(list);
+    for entry in list.split([',', ' ', '\t']).filter(|entry| *entry != "*") {
+        let is_useless = !NoProxy::problems(entry).is_empty();
+        assert!(!is_useless || !matches(entry), "{entry:?} is of use");
+    }
     let mut entries: Vec<_> = list.split(',').collect();
     entries.reverse();
     assert_eq!(matches(&entries.join(",")), has);
@@ -91,7 +96,12 @@ pub fn socks_reply(data: &[u8]) {
     };
     let origin = Origin::of(&url);
     let to = Destination::from(&origin.host);
-    let ends = each_cut(data, |stream| open(open_socks(&proxy, &origin, to, stream)));
+    let ProxyScheme::Socks(version) = proxy.scheme else {
+        panic!("{proxy:?} is no SOCKS proxy");
+    };
+    let ends = each_cut(data, |stream| {
+        open(open_socks(&proxy, version, &origin, to, stream))
+    });
     let (opened, read) = ends;
     let least = if kind % 4 < 2 { 8 } else { 2 + 2 + 3 + 2 };
     assert!(opened.is_err() || read >= least);
@@ -125,9 +135,7 @@ fn open<T>(exchange: impl Future<Output = Result<T, NotOpened>>) -> Result<(), S
     match pin!(exchange).poll(&mut context) {
         Poll::Pending => panic!("it waits for nothing"),
         Poll::Ready(Ok(_)) => Ok(()),
-        Poll::Ready(Err(
-            NotOpened::Address(error) | NotOpened::Login(error) | NotOpened::Other(error),
-        )) => Err(error.to_string()),
+        Poll::Ready(Err(why)) => Err(why.into_error().to_string()),
     }
 }
 

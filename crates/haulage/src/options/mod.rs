@@ -2,6 +2,7 @@
 //! own.
 
 mod engine;
+mod environment;
 mod host;
 mod interface;
 mod network;
@@ -27,6 +28,7 @@ use crate::priority::Priority;
 use crate::sync::lock;
 
 pub use self::engine::EngineOptions;
+pub use self::environment::Environment;
 pub use self::host::{HostLimits, HostOptions, HostPattern};
 pub use self::interface::Interface;
 pub use self::network::{

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::tls::{Identity, PemFile, PinnedKeys, TlsVersion};
-use super::{Interface, Proxies};
+use super::{Environment, Interface, Proxies};
 use crate::error::{Error, ErrorKind};
 
 /// How servers are reached. Connections are shared only by runs with equal routes.
@@ -29,8 +29,30 @@ pub struct Route {
     pub tls: TlsOptions,
     /// Which proxies requests go through.
     pub proxies: Proxies,
+    /// Whether the variables of the environment count that name proxies.
+    pub environment: Environment,
     /// Whom to trust where the connection to a proxy is itself encrypted.
     pub proxy_tls: TlsOptions,
+}
+
+impl Route {
+    /// Reads the variables that count with a function that returns the value of one. Whatever they
+    /// say, two routes that lead the same way are equal afterwards.
+    ///
+    /// # Errors
+    /// Of kind `input`, for a proxy that cannot be used.
+    pub(crate) fn read_environment(
+        &mut self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), Error> {
+        match std::mem::take(&mut self.environment) {
+            Environment::Ignored => Ok(()),
+            Environment::Read => {
+                self.proxies.add(Proxies::from_environment(variable)?);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Where plain http may be spoken, which anybody on the way can read and change.

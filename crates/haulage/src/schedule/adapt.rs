@@ -18,6 +18,8 @@ pub(crate) enum News {
     Limit(Option<Arc<str>>, usize, LimitChange),
     /// Nothing is sent to it before this, and why.
     Waits(Arc<str>, Instant, Option<WaitReason>),
+    /// Nothing is sent through this proxy before this, and why.
+    ProxyWaits(Arc<str>, Instant, WaitReason),
 }
 
 /// What a lane has seen of its host during a piece of work.
@@ -168,9 +170,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             }
             Verdict::GiveUp => {
                 let mut waiting = host.queue.drain();
-                let later = self.later.take(id);
+                let later = self.later.take(|host| host == id);
                 host.later -= later.len();
-                waiting.extend(later);
+                waiting.extend(later.into_iter().map(|(_, work)| work));
                 // Rows that come later wait together for one probe.
                 self.close(id, now + backoff(policy, 1, random));
                 Some(waiting)

@@ -92,7 +92,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 continue;
             };
             host.ahead.is_considered = false;
-            if self.has_room_ahead() && self.hosts[id.0].could_connect_ahead() {
+            let host = &self.hosts[id.0];
+            let may_connect = self.proxies.may_connect_ahead(host.proxy);
+            if may_connect && self.has_room_ahead() && self.hosts[id.0].could_connect_ahead() {
                 return Some(self.connect_ahead(id));
             }
         }

@@ -15,8 +15,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         keep: usize,
         may_go: impl Fn(&W) -> bool,
     ) -> Vec<(Arc<str>, Vec<W>)> {
+        let proxies = &self.proxies;
         let hosts = self.hosts.iter_mut().map(|(_, host)| host);
-        let long = hosts.filter(|host| host.queue.len() > keep && host.is_set_aside(now));
+        let long = hosts.filter(|host| {
+            let waits = host.is_set_aside(now) || proxies.is_down(host.proxy);
+            host.queue.len() > keep && waits
+        });
         let taken = long.map(|host| {
             let gone = host.queue.extract(run, keep, &may_go);
             (Arc::clone(&host.key), gone)
@@ -28,7 +32,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn is_asked_for_little(&self, key: &str, now: Instant, enough: usize) -> bool {
         self.by_key.get(key).is_none_or(|id| {
             let host = &self.hosts[id.0];
-            host.queue.len() + host.later < enough && !host.is_set_aside(now)
+            let waits = host.is_set_aside(now) || self.proxies.is_down(host.proxy);
+            host.queue.len() + host.later < enough && !waits
         })
     }
 

@@ -96,6 +96,10 @@ pub(super) struct Host<W, L, S> {
     pub(super) siblings: Vec<HostId>,
     /// What it has in common with other hosts on the way to them; `None` if nothing.
     pub(super) gate: Option<usize>,
+    /// The proxy through which it is reached; `None` if directly.
+    pub(super) proxy: Option<usize>,
+    /// It is in the line of those that wait until the proxy works.
+    pub(super) waits_for_proxy: bool,
     /// Lanes in all.
     pub(super) lanes: usize,
     pub(super) ahead: Ahead,
@@ -152,6 +156,8 @@ impl<W, L, S> Host<W, L, S> {
             idle: Vec::new(),
             siblings: Vec::new(),
             gate: None,
+            proxy: None,
+            waits_for_proxy: false,
             lanes: 0,
             ahead: Ahead::default(),
             trip: Duration::ZERO,

@@ -59,12 +59,12 @@ impl<W> Later<W> {
             .map(|Reverse(entry)| (entry.host, entry.due))
     }
 
-    /// Takes the work of one host out.
-    pub(super) fn take(&mut self, host: HostId) -> Vec<W> {
+    /// Takes the work of the hosts out that are meant, with its host.
+    pub(super) fn take(&mut self, is_meant: impl Fn(HostId) -> bool) -> Vec<(HostId, W)> {
         let mut taken = Vec::new();
         for Reverse(entry) in std::mem::take(&mut self.waiting) {
             match entry.due {
-                Due::Work(_, work) if entry.host == host => taken.push(work),
+                Due::Work(_, work) if is_meant(entry.host) => taken.push((entry.host, work)),
                 due => self.waiting.push(Reverse(Entry { due, ..entry })),
             }
         }

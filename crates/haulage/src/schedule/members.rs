@@ -73,7 +73,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     /// Forgets all hosts that nothing needs any more.
-    fn forget_unused(&mut self) {
+    pub(super) fn forget_unused(&mut self) {
         let unused = self.hosts.iter().filter(|(_, host)| host.is_forgettable());
         let unused: Vec<_> = unused.map(|(id, _)| super::HostId(id)).collect();
         for id in unused {

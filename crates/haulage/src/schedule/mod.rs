@@ -19,7 +19,9 @@ mod later;
 mod limit;
 mod lines;
 mod members;
+mod outage;
 mod pace;
+mod proxies;
 pub(crate) mod retry;
 mod runs;
 mod shared;
@@ -43,6 +45,7 @@ use self::host_caps::HostCaps;
 use self::later::{Due, Later};
 use self::limit::Limit;
 use self::lines::Lines;
+use self::proxies::Proxies;
 use self::runs::Runs;
 use self::unproven::first_patience;
 use crate::meter::Meter;
@@ -52,6 +55,7 @@ pub(crate) use self::host::{Protocol, Way};
 pub(crate) use self::host_caps::OwnCaps;
 pub(crate) use self::limit::first;
 pub(crate) use self::members::Taken;
+pub(crate) use self::proxies::GivenUp;
 pub(crate) use self::runs::RunId;
 pub(crate) use self::shared::Path;
 
@@ -88,6 +92,7 @@ pub(crate) struct Schedule<W, L, S> {
     /// Some hosts are reached by another route than the first.
     has_routes: bool,
     gates: Gates,
+    proxies: Proxies,
     /// Runs, and their hosts that could use another slot.
     runs: Runs,
     later: Later<W>,
@@ -168,6 +173,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             by_key: HashMap::new(),
             has_routes: false,
             gates: Gates::default(),
+            proxies: Proxies::default(),
             runs: Runs::default(),
             later: Later::new(),
             busy: 0,
@@ -246,13 +252,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.later.push(at, id, Due::Reopen);
     }
 
-    /// When the next piece of work that was put aside is due.
+    /// When the next piece of work that was put aside is due, or a probe of a proxy.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.later.next()
+        self.later
+            .next()
+            .into_iter()
+            .chain(self.proxies.next_due())
+            .min()
     }
 
     /// Queues what was put aside until `now`.
     pub(crate) fn release_due(&mut self, now: Instant) {
+        self.release_proxies(now);
         while let Some((id, due)) = self.later.pop_due(now) {
             let host = &mut self.hosts[id.0];
             host.later -= 1;
@@ -281,6 +292,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         let places = self.by_key.get(key).and_then(|id| self.places_at_gate(*id));
         slots = slots.min(places.unwrap_or(slots));
+        if host.is_some_and(|host| !self.proxies.let_pass(host.proxy)) {
+            return 0;
+        }
         let spare = host.map(Host::spare);
         spare.unwrap_or(self.caps.start).min(slots)
     }
@@ -369,14 +383,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if !self.hosts[id.0].is_proven && !self.unproven_may()
             || !self.siblings_allow_one(id)
             || !self.gate_allows_one(id)
+            || !self.proxy_allows_one(id)
         {
             return None;
         }
-        let (run, lease) = self.hosts[id.0].take(|lines| pop(lines, &self.runs))?;
+        let (run, mut lease) = self.hosts[id.0].take(|lines| pop(lines, &self.runs))?;
         self.runs.begin(run);
         self.busy += 1;
         self.enter_gate(id);
+        self.enter_proxy(id);
         let host = &mut self.hosts[id.0];
+        let patience = self.proxies.patience(host.proxy);
+        lease.patience = lease.patience.map(|own| own.max(patience));
         self.unproven += usize::from(!host.is_proven);
         let (gap, delay) = (host.limit.gap(), host.delay);
         if (gap.is_some() || !delay.is_zero())
@@ -482,6 +500,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.unproven -= usize::from(!host.is_proven);
         self.offer_siblings(id);
         self.leave_gate(id);
+        self.leave_proxy(id);
     }
 
     /// A connection has shown what the host speaks.
@@ -559,8 +578,11 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Lines a host up for a turn, if it could use one.
     fn offer(&mut self, id: HostId) {
-        let host = &mut self.hosts[id.0];
-        if host.could_start() {
+        if self.hosts[id.0].could_start() {
+            if !self.proxy_allows_one(id) {
+                return;
+            }
+            let host = &mut self.hosts[id.0];
             let (runs, is_proven) = (&mut self.runs, host.is_proven);
             host.queue.take_turns(|run| runs.push(run, id, is_proven));
         } else {
@@ -587,6 +609,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             let host = self.hosts.remove(id.0);
             self.by_key.remove(&host.key);
             self.leave_siblings(id, &host.siblings);
+            self.proxies.leave(host.proxy);
         }
         unused
     }

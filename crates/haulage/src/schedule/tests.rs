@@ -11,6 +11,7 @@ use crate::priority::Priority;
 
 mod ahead;
 mod gates;
+mod proxies;
 mod runs;
 mod shared;
 mod unproven;

@@ -27,6 +27,11 @@ pub(super) fn first_patience(slots: usize) -> Duration {
     if slots == 1 { PATIENCE * 2 } else { PATIENCE }
 }
 
+/// Returns how long a request may wait after one that has `waited` in vain.
+pub(super) fn grown(waited: Duration) -> Duration {
+    waited.saturating_mul(GROWTH)
+}
+
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Returns whether there is a slot for a host that has not answered yet.
     pub(super) fn unproven_may(&self) -> bool {
@@ -85,7 +90,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let gives_way = holds_up_unproven || holds_up_proven;
         if gives_way {
             let host = &mut self.hosts[id.0];
-            host.patience = host.patience.max(waited.saturating_mul(GROWTH));
+            host.patience = host.patience.max(grown(waited));
+            self.proxies.gave_way(host.proxy, waited);
         }
         gives_way
     }

@@ -37,6 +37,7 @@ mod patience;
 mod pausing;
 mod progress;
 mod proxies;
+mod proxy_outages;
 mod public_only;
 mod rates;
 mod redirects;

@@ -317,7 +317,7 @@ fn refusals_of_a_socks_proxy_are_told_as_its_own() {
         ("socks5", Reaction::Close, "closed the connection", true),
         ("socks5", Reaction::Nonsense, "no answer of SOCKS 5", false),
         ("socks4", Reaction::Refuse(91), "rejected", true),
-        ("socks4a", Reaction::Nonsense, "no answer of SOCKS 4", false),
+        ("socks4a", Reaction::Nonsense, "speaks HTTP", false),
         ("socks4a", Reaction::Close, "closed the connection", true),
     ] {
         proxy.react([reaction]);
@@ -560,8 +560,11 @@ fn response_that_may_be_of_the_proxy_says_so() {
     origin.on("/404", Script::status(404));
     let bench = through(&proxy, "http", "");
     let hint = format!("the response may be that of proxy {}", proxy.authority());
-    let (says, _) = message(&bench, &origin.url("/403"));
-    assert!(says.contains(&hint), "{says}");
+    origin.on("/500", Script::status(500));
+    for path in ["/403", "/500"] {
+        let (says, _) = message(&bench, &origin.url(path));
+        assert!(says.contains(&hint), "{says}");
+    }
     let (says, _) = message(&bench, &origin.url("/404"));
     assert!(!says.contains("proxy"), "{says}");
     proxy.react([Reaction::Close]);

@@ -81,9 +81,11 @@ async fn forward(
     target: &str,
     shared: &Shared,
 ) -> io::Result<()> {
-    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-    let rest = target.strip_prefix("http://").ok_or_else(invalid)?;
-    let (authority, path) = rest.split_at(rest.find('/').ok_or_else(invalid)?);
+    let rest = target.strip_prefix("http://").unwrap_or_default();
+    let Some(end) = rest.find('/') else {
+        return refuse(client, 400).await;
+    };
+    let (authority, path) = rest.split_at(end);
     let (host, port) = host_and_port(authority).unwrap_or((authority, 80));
     let in_flight = shared.forwarding();
     let Ok(mut server) = shared.connect(host, port).await else {

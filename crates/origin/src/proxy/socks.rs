@@ -16,7 +16,9 @@ const REFUSED_5: u8 = 5;
 pub(super) async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     match client.read_u8().await? {
         4 => serve4(client, shared).await,
-        _ => serve5(client, shared).await,
+        5 => serve5(client, shared).await,
+        // As most SOCKS proxies do.
+        _ => Ok(()),
     }
 }
 

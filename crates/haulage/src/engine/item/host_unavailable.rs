@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
+use crate::options::RetryPolicy;
 
 /// Why a host has been given up. It fails all that waits for the host; a later run may try again.
 #[derive(Debug, Clone)]
@@ -16,14 +17,27 @@ impl HostUnavailable {
     /// Describes a host that has been in trouble for `max_time`, with its last error.
     pub(crate) fn in_trouble(error: &Error, max_time: Duration) -> Self {
         let seconds = max_time.as_secs_f64();
-        let who = if error.is_of_proxy() {
-            "the proxy"
-        } else {
-            "its host"
+        Self {
+            kind: error.kind(),
+            why: format!(
+                "{error}; its host has been in trouble for {seconds} s (--retry-max-time)"
+            ),
+            is_transient: error.is_transient(),
+        }
+    }
+
+    /// Describes a host behind a proxy that has been given up after this error.
+    pub(crate) fn behind_proxy(error: &Error, policy: &RetryPolicy) -> Self {
+        let seconds = policy.max_time.as_secs_f64();
+        let why = match policy.retries {
+            0 => error.to_string(),
+            _ => {
+                format!("{error}; the proxy has been in trouble for {seconds} s (--retry-max-time)")
+            }
         };
         Self {
             kind: error.kind(),
-            why: format!("{error}; {who} has been in trouble for {seconds} s (--retry-max-time)"),
+            why,
             is_transient: error.is_transient(),
         }
     }

@@ -52,7 +52,7 @@ impl Link {
                 Ok(true)
             }
             Err(error) => {
-                dispatcher.on_connect_failed(self.host);
+                dispatcher.on_connect_failed(self.host, error.shows_that_proxy_works());
                 Err(error)
             }
         }
@@ -87,7 +87,7 @@ impl Link {
     /// Gives up making a connection, if that is what the lane was at.
     pub(crate) fn stop_connecting(&mut self) {
         if std::mem::take(&mut self.connecting) {
-            self.services.dispatcher.on_connect_failed(self.host);
+            self.services.dispatcher.on_connect_failed(self.host, false);
         }
     }
 

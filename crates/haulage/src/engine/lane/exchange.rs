@@ -139,7 +139,7 @@ impl Attempt<'_> {
                 if head.status == StatusCode::UNAUTHORIZED {
                     error = error.and(&advice(self.run, &item.request_target(), &head.fields));
                 }
-                let error = self.link.explain_forwarded(error, &head);
+                let error = self.link.explain_response(error, &head).await;
                 let may_be_about_tls = head.status == StatusCode::BAD_REQUEST;
                 let is_https = may_be_about_tls.then(|| origin::is_https(item.url()));
                 let error = self.refused(error, is_https, &mut body).await;

@@ -15,7 +15,6 @@ use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
-use crate::plan::head::Head;
 use crate::schedule::{HostId, Lease, Seen};
 use crate::write::Pace;
 
@@ -202,6 +201,11 @@ impl Link {
         self.handle.take()
     }
 
+    /// When the present request was sent, or its connection was asked for.
+    pub(crate) fn asked_at(&self) -> Instant {
+        self.sent_at.unwrap_or_else(Instant::now)
+    }
+
     /// Whether a body came for so long before it broke off that it cannot have been silent, or too
     /// slow, all the time: then the trouble is not older than that.
     pub(crate) fn has_answered_for_long(&self) -> bool {
@@ -220,7 +224,7 @@ impl Link {
     /// Whether a failure is a sign that the host is in trouble.
     pub(crate) fn is_trouble(&self, error: &Error) -> bool {
         // What a proxy refuses for good says nothing of the host behind it.
-        if error.is_of_proxy() && !error.is_transient() {
+        if error.is_of_proxy() || error.is_reported_by_proxy() && !error.is_transient() {
             return false;
         }
         if self.headers_at.is_some() {
@@ -235,19 +239,6 @@ impl Link {
             | ErrorKind::Reset
             | ErrorKind::Protocol => true,
             _ => false,
-        }
-    }
-
-    /// Returns the failure that an error response means: where requests are sent to a proxy, the
-    /// response may be the proxy's own. That is not remembered for other requests: a server behind
-    /// the proxy may have sent it.
-    pub(crate) fn explain_forwarded(&self, error: Error, head: &Head) -> Error {
-        let Some(Connection::Http1(http1)) = &self.connection else {
-            return error;
-        };
-        match http1.forward() {
-            None => error,
-            Some(forward) => forward.explain(error, head),
         }
     }
 

@@ -5,6 +5,7 @@
 pub(crate) mod connect;
 pub(crate) mod direct;
 pub(crate) mod exchange;
+pub(crate) mod forwarded;
 pub(crate) mod interruption;
 pub(crate) mod link;
 pub(crate) mod login;
@@ -29,6 +30,7 @@ use crate::engine::run::control::Phase;
 use crate::engine::run::work::Work;
 use crate::engine::run::{Run, Services};
 use crate::engine::shared::handover::{First, OpenLane};
+use crate::error::Error;
 use crate::inflow::Inflow;
 use crate::meter::Meter;
 use crate::schedule::{Lease, Next};
@@ -177,6 +179,10 @@ impl Attempt<'_> {
             AttemptEnd::Redirected(hop, wait) => run.redirected(item, hop, wait),
             AttemptEnd::Home => run.queue_first(item),
             AttemptEnd::Segmented(segments) => run.park(&segments, item, None).await,
+            AttemptEnd::Failed(error) if error.is_proxy_outage() => {
+                fine = false;
+                self.without_proxy(item, error).await;
+            }
             AttemptEnd::Failed(error) => {
                 let mut goes_on = true;
                 if self.link.is_trouble(&error) {
@@ -202,6 +208,21 @@ impl Attempt<'_> {
             }
         }
         ControlFlow::Continue(fine)
+    }
+
+    /// Lets an item wait whose proxy cannot be used, unless it can do without.
+    async fn without_proxy(&mut self, item: Box<Item>, error: Error) {
+        let (run, host, sent) = (self.run, self.link.host, self.link.asked_at());
+        if item.segments.is_none() && run.has_one_proxy(&item) {
+            return run.wait_for_proxy(host, sent, Task::Item(item), &error);
+        }
+        let given_up = run.proxy_failed(host, sent, &error);
+        match (item.segments.clone(), given_up) {
+            // The others may do without it.
+            (Some(segments), _) => run.park(&segments, item, Some(error)).await,
+            (None, None) => run.failed(item, error),
+            (None, Some(why)) => run.failed_with_host(item, &why),
+        }
     }
 
     /// Stops in the middle of work. Breaks when the run is being stopped; otherwise the lane goes

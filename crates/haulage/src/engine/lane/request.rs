@@ -94,7 +94,11 @@ impl Link {
                     }
                     return Ok(Some(answer));
                 }
-                Err(unanswered) => self.make_way(resends, unanswered)?,
+                Err(unanswered) => {
+                    if let Err(error) = self.make_way(resends, unanswered) {
+                        return Err(self.explain_silence(error).await);
+                    }
+                }
             }
         }
     }

@@ -63,6 +63,12 @@ impl Attempt<'_> {
                 self.run.push(Task::Robots(query), wait);
             }
             Ok(RobotsReply::PutBack) => self.run.put_back(self.link.host, Task::Robots(query)),
+            Err(error) if error.is_proxy_outage() => {
+                self.link.stop_connecting();
+                let (host, sent) = (self.link.host, self.link.asked_at());
+                self.run
+                    .wait_for_proxy(host, sent, Task::Robots(query), &error);
+            }
             Err(error) => {
                 self.link.stop_connecting();
                 self.link.connection = None;
@@ -101,10 +107,9 @@ impl Attempt<'_> {
         let found = match answer {
             Answer::Save(_) => {
                 let text = self.read_some(&head.fields, &mut body).await?;
-                RobotsReply::Robots(Robots::read(
-                    &text,
-                    self.run.robots_token.as_deref().unwrap_or_default(),
-                ))
+                let asker = self.run.robots_asker.as_ref();
+                let name = asker.map_or("", |asker| &*asker.name);
+                RobotsReply::Robots(Robots::read(&text, name))
             }
             Answer::Redirect(asked) if query.hops < MOST_HOPS => {
                 let location = head.fields.get(LOCATION);

@@ -59,12 +59,16 @@ impl Attempt<'_> {
                 self.link.stop_connecting();
                 self.link.connection = None;
                 let (run, overloaded) = (&self.run, self.link.overloaded(&error));
-                run.services.dispatcher.on_segment_refused(
-                    self.link.host,
-                    overloaded,
-                    &error,
-                    &run.options.retry,
-                );
+                if error.is_proxy_outage() {
+                    run.proxy_failed(self.link.host, self.link.asked_at(), &error);
+                } else {
+                    run.services.dispatcher.on_segment_refused(
+                        self.link.host,
+                        overloaded,
+                        &error,
+                        &run.options.retry,
+                    );
+                }
                 self.run.segment_failed(segments, at, error);
             }
         }

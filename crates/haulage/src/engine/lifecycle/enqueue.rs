@@ -1,8 +1,8 @@
 //! How work gets into the queues of hosts, and what becomes of it when its host fails or does not
 //! allow it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::engine::item::Item;
@@ -13,7 +13,6 @@ use crate::engine::run::Run;
 use crate::engine::run::work::Work;
 use crate::engine::shared::robots::Gate;
 use crate::error::Error;
-use crate::event::{Event, Warning};
 use crate::http_url::HttpUrl;
 use crate::plan::robots::Robots;
 use crate::schedule::HostId;
@@ -84,8 +83,8 @@ impl Run {
         }
     }
 
-    /// Ends a task whose host has been given up for this reason.
-    fn give_up(self: &Arc<Self>, task: Task, why: &HostUnavailable) {
+    /// Ends a task whose host, or its proxy, has been given up for this reason.
+    pub(crate) fn give_up(self: &Arc<Self>, task: Task, why: &HostUnavailable) {
         match task {
             Task::Item(item) => self.failed_with_host(item, why),
             Task::Segment(segments, at) => self.drop_segment(&segments, at),
@@ -96,12 +95,12 @@ impl Run {
     /// Lets an item that is about to be queued pass if its host allows that. Otherwise it fails;
     /// and where its host's robots.txt is not known, it waits. Returns `None` in both cases.
     fn obeying(self: &Arc<Self>, item: Box<Item>) -> Option<Box<Item>> {
-        let Some(token) = &self.robots_token else {
+        let Some(asker) = &self.robots_asker else {
             return Some(item);
         };
         let work = self.work(Task::Item(item));
         let gate = &self.services.robots;
-        match gate.check(token, work, item_url, || self.control.is_held_back()) {
+        match gate.check(asker, work, item_url, || self.control.is_held_back()) {
             Gate::Go(work) => return work.task.into_item(),
             Gate::Wait => {}
             Gate::Ask(query) => self.push(Task::Robots(query), Duration::ZERO),
@@ -116,8 +115,8 @@ impl Run {
 
     /// Returns whether a segment of a file may be requested from a URL.
     pub(crate) fn is_allowed(&self, url: &HttpUrl) -> bool {
-        let token = self.robots_token.as_ref();
-        token.is_none_or(|token| self.services.robots.is_allowed(token, url))
+        let asker = self.robots_asker.as_ref();
+        asker.is_none_or(|asker| self.services.robots.is_allowed(asker, url))
     }
 
     /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
@@ -129,18 +128,16 @@ impl Run {
         overloaded: Option<Instant>,
         error: &Error,
     ) -> bool {
-        if error.is_of_proxy() && !self.has_warned_of_proxy.swap(true, Ordering::Relaxed) {
-            // Else nothing would tell until all attempts have failed.
-            let warning = Warning::ProxyFails(error.to_string());
-            self.ledger.emit(Event::Warned(warning));
-        }
         let policy = &self.options.retry;
         let dispatcher = &self.services.dispatcher;
         let Some((key, waiting)) = dispatcher.on_failure(host, overloaded, error, policy) else {
             return true;
         };
         let why = HostUnavailable::in_trouble(error, policy.max_time);
-        self.spill.give_up(&key, &why);
+        let keys = HashSet::from([key]);
+        for run in self.runs.all() {
+            run.spill.give_up(&keys, &why);
+        }
         for work in waiting {
             work.run.give_up(work.task, &why);
         }
@@ -186,10 +183,10 @@ impl Run {
 
     /// Returns what has waited for a robots.txt, of whichever run.
     fn answer_robots(&self, query: &RobotsQuery, robots: Option<Robots>) -> Vec<Work> {
-        let Some(token) = &self.robots_token else {
+        let Some(asker) = &self.robots_asker else {
             return Vec::new();
         };
-        self.services.robots.answer(token, &query.host, robots)
+        self.services.robots.answer(asker, &query.host, robots)
     }
 }
 

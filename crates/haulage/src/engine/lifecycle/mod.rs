@@ -5,5 +5,6 @@ pub(crate) mod attempt;
 pub(crate) mod enqueue;
 pub(crate) mod finish;
 pub(crate) mod hold;
+pub(crate) mod proxy_outage;
 pub(crate) mod segments;
 pub(crate) mod unchanged;

@@ -34,7 +34,7 @@ use self::work::Work;
 use crate::credentials::sessions::DigestSessions;
 use crate::engine::shared;
 use crate::engine::shared::in_flight::InFlight;
-use crate::engine::shared::robots::Token;
+use crate::engine::shared::robots::Asker;
 use crate::fetch::connect::Connector;
 use crate::fetch::headers::Headers;
 use crate::inflow::RunInflow;
@@ -65,8 +65,8 @@ pub(crate) struct Run {
     pub(crate) ledger: Ledger,
     /// What earlier runs have recorded, and later ones need to know.
     pub(crate) state: Option<Arc<State>>,
-    /// The name by which a robots.txt addresses it; `None` if it obeys none.
-    pub(crate) robots_token: Option<Token>,
+    /// Who asks for a robots.txt; `None` if it obeys none.
+    pub(crate) robots_asker: Option<Asker>,
     /// Rows that wait on the disk.
     pub(crate) spill: Spill,
     pub(crate) inflow: Arc<RunInflow>,
@@ -106,6 +106,11 @@ pub(crate) fn start(
     let parts = Parts::new(&options, storage, pool, writer, rechecks, state.clone());
     let records = state.clone().map(|state| (state, place.first_row));
     let ledger = Ledger::new(records, options.max_errors, stopping.clone());
+    let connector = services.routes.connector(&options.route);
+    let robots_asker = options.robots.then(|| Asker {
+        name: robots_name(&options),
+        route: connector.route(),
+    });
     let run = Arc::new(Run {
         place,
         number,
@@ -114,12 +119,12 @@ pub(crate) fn start(
         sources: Sources::default(),
         headers,
         digests: DigestSessions::default(),
-        connector: services.routes.connector(&options.route),
+        connector,
         parts,
         naming: Naming::new(&options),
         ledger,
         state,
-        robots_token: options.robots.then(|| robots_token(&options)),
+        robots_asker,
         spill: Spill::default(),
         inflow: Arc::new(RunInflow::new(options.limit_rate)),
         in_flight,
@@ -136,7 +141,7 @@ pub(crate) fn start(
 }
 
 /// Returns the name by which a robots.txt addresses a run: that with which its `User-Agent` begins.
-fn robots_token(options: &RunOptions) -> Token {
+fn robots_name(options: &RunOptions) -> Arc<str> {
     let given = options.headers.get(USER_AGENT);
     let text = given
         .or(options.user_agent.as_ref())

@@ -117,5 +117,10 @@ fn event(news: &News) -> Event {
             why: *why,
             wait: until.saturating_duration_since(Instant::now()),
         },
+        News::ProxyWaits(proxy, until, why) => Event::ProxyWaits {
+            proxy: Arc::clone(proxy),
+            why: *why,
+            wait: until.saturating_duration_since(Instant::now()),
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! The rows that wait in a temporary database instead of memory, by their hosts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,10 +120,14 @@ impl Spill {
         true
     }
 
-    /// Records that a host has been given up, so that its rows come back to fail.
-    pub(crate) fn give_up(&self, host: &str, why: &HostUnavailable) {
-        if let Some(host) = lock(&self.rows).hosts.get_mut(host) {
-            host.unavailable = Some(why.clone());
+    /// Records that these hosts have been given up, so that their rows come back to fail.
+    pub(crate) fn give_up(&self, keys: &HashSet<Arc<str>>, why: &HostUnavailable) {
+        let mut rows = lock(&self.rows);
+        let given_up = rows.hosts.iter_mut().filter(|(key, _)| keys.contains(*key));
+        let count = given_up
+            .map(|(_, host)| host.unavailable = Some(why.clone()))
+            .count();
+        if count > 0 {
             self.changed.notify_all();
         }
     }

@@ -336,13 +336,18 @@ impl<W: Dispatched> Dispatcher<W> {
                 let start = schedule::first(per_host, work.split());
                 schedule.start_with(host, start, Instant::now());
             }
-            if let Some(most) = self.per_proxy
-                && let Some(proxy) = connector.proxy_of(&Origin::of(url))
-            {
-                schedule.pass_gate(host, &proxy.to_string(), most);
+            let origin = Origin::of(url);
+            if let Some(proxy) = connector.proxy_of(&origin) {
+                let label = proxy.to_string();
+                if let Some(most) = self.per_proxy {
+                    schedule.pass_gate(host, &label, most);
+                }
+                // Another route may reach it another way, and speak something else with it.
+                let name = format!("{} {proxy:?}", connector.route());
+                schedule.go_through(host, &name, || label.into());
             }
             if schedule.makes_new_hosts_wait() {
-                connector.look_up_ahead(&Origin::of(url));
+                connector.look_up_ahead(&origin);
             }
         }
         schedule.keep_delay(host, self.robots.delay_of(origin::key(url)));

@@ -15,8 +15,17 @@ use crate::sync::lock;
 /// Most hosts whose robots.txt is kept; beyond that, it is requested anew.
 const MAX_KEPT: usize = 8192;
 
-/// Names those who ask: what a robots.txt says depends on the name by which it addresses them.
-pub(crate) type Token = Arc<str>;
+/// Most of those who ask whose answers are kept, as long as they wait for none.
+const MAX_ASKERS: usize = 64;
+
+/// Those who ask. What a robots.txt says depends on the name by which it addresses them; whether it
+/// can be had, on the route: its proxy may be dead, or its addresses may not be allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Asker {
+    pub(crate) name: Arc<str>,
+    /// The number of their route.
+    pub(crate) route: u32,
+}
 
 /// The robots.txt of all hosts, and the work of type `T` that waits for one.
 pub(crate) struct RobotsGate<T> {
@@ -25,8 +34,8 @@ pub(crate) struct RobotsGate<T> {
     state: Mutex<State<T>>,
 }
 
-/// By token, then by origin.
-type State<T> = HashMap<Token, HashMap<Box<str>, Host<T>>>;
+/// By who asks, then by origin.
+type State<T> = HashMap<Asker, HashMap<Box<str>, Host<T>>>;
 
 enum Host<T> {
     /// It is being requested on behalf of one of these, which wait for it.
@@ -65,7 +74,7 @@ impl<T> RobotsGate<T> {
     /// that `url` returns. What `is_held_back` passes: it is not queued anyway.
     pub(crate) fn check(
         &self,
-        token: &Token,
+        asker: &Asker,
         work: T,
         url: impl Fn(&T) -> &HttpUrl,
         is_held_back: impl Fn() -> bool,
@@ -76,10 +85,14 @@ impl<T> RobotsGate<T> {
         if is_held_back() {
             return Gate::Go(work);
         }
-        if !state.contains_key(token) {
-            state.insert(Arc::clone(token), HashMap::new());
+        if !state.contains_key(asker) {
+            if state.len() >= MAX_ASKERS {
+                let is_asked = |host: &Host<T>| matches!(host, Host::Asked(_));
+                state.retain(|_, hosts| hosts.values().any(is_asked));
+            }
+            state.insert(asker.clone(), HashMap::new());
         }
-        let Some(hosts) = state.get_mut(token) else {
+        let Some(hosts) = state.get_mut(asker) else {
             return Gate::Go(work);
         };
         let host = origin::key(url(&work));
@@ -106,10 +119,10 @@ impl<T> RobotsGate<T> {
     }
 
     /// Returns whether a segment of a file may be requested from a URL: only where that is known.
-    pub(crate) fn is_allowed(&self, token: &Token, url: &HttpUrl) -> bool {
+    pub(crate) fn is_allowed(&self, asker: &Asker, url: &HttpUrl) -> bool {
         let state = lock(&self.state);
         let host = state
-            .get(token)
+            .get(asker)
             .and_then(|hosts| hosts.get(origin::key(url)));
         match host {
             Some(Host::Known(robots)) => robots.allows(url),
@@ -133,9 +146,9 @@ impl<T> RobotsGate<T> {
 
     /// Records the robots.txt of a host, or with `None` that it is not to be had. Returns what has
     /// waited for it.
-    pub(crate) fn answer(&self, token: &Token, host: &str, robots: Option<Robots>) -> Vec<T> {
+    pub(crate) fn answer(&self, asker: &Asker, host: &str, robots: Option<Robots>) -> Vec<T> {
         let mut state = lock(&self.state);
-        let hosts = state.entry(Arc::clone(token)).or_default();
+        let hosts = state.entry(asker.clone()).or_default();
         let waiting = match hosts.remove(host) {
             Some(Host::Asked(waiting)) => waiting,
             _ => Vec::new(),

@@ -32,7 +32,8 @@ impl Progress {
         self.0.store(step as u8, Ordering::Relaxed);
     }
 
-    fn is_at(&self, step: Step) -> bool {
+    /// Returns whether the connection is at this step.
+    pub(super) fn is_at(&self, step: Step) -> bool {
         self.0.load(Ordering::Relaxed) == step as u8
     }
 
@@ -49,6 +50,7 @@ impl Progress {
                 "{host} did not end the TLS handshake {within}; check that it speaks TLS on this port"
             )
         };
+        let is_own = self.is_at(Step::Dial) || self.is_at(Step::ProxyTls);
         let message = match proxy {
             Some(proxy) if self.is_at(Step::Dial) => {
                 format!("no connection to proxy {proxy} {within}")
@@ -67,6 +69,11 @@ impl Progress {
             None if self.is_at(Step::Tls) => tls(&origin.to_string()),
             None => format!("no connection to {origin} {within}"),
         };
-        Error::new(ErrorKind::Timeout, message)
+        let error = Error::new(ErrorKind::Timeout, message);
+        match proxy {
+            Some(_) if is_own => error.of_proxy(),
+            Some(_) if self.is_at(Step::Proxy) => error.reported_by_proxy(),
+            _ => error,
+        }
     }
 }

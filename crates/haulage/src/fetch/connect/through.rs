@@ -19,7 +19,7 @@ use crate::fetch::proxy::{
 };
 use crate::fetch::tls;
 use crate::options::HttpVersion;
-use crate::options::proxies::{Proxy, ProxyScheme};
+use crate::options::proxies::{Proxy, ProxyScheme, Socks};
 
 impl Connector {
     /// Connects to an origin through a proxy.
@@ -55,18 +55,19 @@ impl Connector {
         }
         let opened = match proxy.scheme {
             ProxyScheme::Http => self.through_http(gateway, proxy, origin, progress).await,
-            ProxyScheme::Socks4
-            | ProxyScheme::Socks4a
-            | ProxyScheme::Socks5
-            | ProxyScheme::Socks5h => self.through_socks(proxy, origin, progress).await,
-        };
-        opened.map_err(|why| match why {
-            NotOpened::Login(error) => {
-                gateway.refusals.add(proxy, &error, Instant::now());
-                error
+            ProxyScheme::Socks(version) => {
+                self.through_socks(proxy, version, origin, progress).await
             }
-            NotOpened::Address(error) | NotOpened::Other(error) => error,
-        })
+        };
+        let error = match opened {
+            Ok(reached) => return Ok(reached),
+            Err(NotOpened::Mute(error)) => self.explain_silence(proxy).await.unwrap_or(error),
+            Err(why) => why.into_error(),
+        };
+        if error.is_of_proxy() && !error.is_transient() {
+            gateway.refusals.add(proxy, &error, Instant::now());
+        }
+        Err(error)
     }
 
     async fn through_http(
@@ -102,19 +103,20 @@ impl Connector {
     async fn through_socks(
         &self,
         proxy: &Proxy,
+        version: Socks,
         origin: &Origin,
         progress: &Progress,
     ) -> Result<Reached, NotOpened> {
         if proxy.resolves_names() {
             let to = Destination::from(&origin.host);
-            return self.open_one(proxy, origin, to, progress).await;
+            return self.open_one(proxy, version, origin, to, progress).await;
         }
         let host = origin.to_string();
         let addresses = self.addresses_of(origin, &host).await?;
         let mut last = None;
         for address in addresses.iter() {
             let to = Destination::Address(*address);
-            match self.open_one(proxy, origin, to, progress).await {
+            match self.open_one(proxy, version, origin, to, progress).await {
                 Err(NotOpened::Address(error)) => last = Some(error),
                 opened => return opened,
             }
@@ -126,13 +128,14 @@ impl Connector {
     async fn open_one(
         &self,
         proxy: &Proxy,
+        version: Socks,
         origin: &Origin,
         to: Destination<'_>,
         progress: &Progress,
     ) -> Result<Reached, NotOpened> {
         let (mut stream, _) = self.dial_proxy(proxy).await?;
         progress.at(Step::Proxy);
-        let round_trip = open_socks(proxy, origin, to, &mut stream).await?;
+        let round_trip = open_socks(proxy, version, origin, to, &mut stream).await?;
         Ok(Reached {
             stream: Stream::Plain(stream),
             round_trip,
@@ -140,7 +143,7 @@ impl Connector {
         })
     }
 
-    async fn dial_proxy(&self, proxy: &Proxy) -> Result<(TcpStream, Duration), Error> {
+    pub(super) async fn dial_proxy(&self, proxy: &Proxy) -> Result<(TcpStream, Duration), Error> {
         let addresses = self
             .addresses_of_proxy(proxy)
             .await
@@ -160,7 +163,7 @@ impl Connector {
     }
 
     /// Encrypts the connection to a proxy.
-    async fn encrypt(
+    pub(super) async fn encrypt(
         &self,
         gateway: &Gateway,
         proxy: &Proxy,

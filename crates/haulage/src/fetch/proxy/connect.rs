@@ -15,6 +15,10 @@ use crate::plan::fields::Fields;
 /// Most bytes that a proxy may send before its answer to CONNECT is whole.
 pub(crate) const MAX_REPLY: usize = 64 << 10;
 
+/// With what an alert of TLS begins, and an answer of SOCKS 5.
+const TLS_ALERT: u8 = 0x15;
+const SOCKS: u8 = 5;
+
 /// Returns the request for a tunnel to a server. It has nothing that belongs to a row.
 pub(super) fn request(origin: &Origin, authorization: Option<&HeaderValue>) -> Vec<u8> {
     let agent = RunOptions::DEFAULT_USER_AGENT;
@@ -50,8 +54,15 @@ impl ReplyReader {
     /// # Errors
     /// Says why it cannot be read: it is not HTTP, or too long.
     pub(crate) fn add(&mut self, byte: u8) -> Result<Option<Reply>, &'static str> {
-        self.buffer.extend_from_slice(&[byte]);
         self.come += 1;
+        match byte {
+            TLS_ALERT if self.come == 1 => {
+                return Err("it speaks TLS on this port; write https:// before its name");
+            }
+            SOCKS if self.come == 1 => return Err("it is one of SOCKS 5"),
+            _ => {}
+        }
+        self.buffer.extend_from_slice(&[byte]);
         if self.come > MAX_REPLY {
             return Err("it is too long");
         }
@@ -106,9 +117,12 @@ pub(super) fn refused(proxy: &Proxy, task: &str, status: StatusCode, fields: &Fi
             status,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
         );
-    Error::new(ErrorKind::Connect, message)
-        .transient(is_transient)
-        .of_proxy()
+    let error = Error::new(ErrorKind::Connect, message).transient(is_transient);
+    if asks_for_login(status) {
+        error.of_proxy()
+    } else {
+        error.reported_by_proxy()
+    }
 }
 
 /// Returns whether a proxy wants another login, or one at all. tinyproxy answers 401 to a wrong

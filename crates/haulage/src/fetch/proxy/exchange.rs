@@ -5,25 +5,32 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::no_reply::{broke, unreadable};
+use super::no_reply::{broke, broke_at_once, unreadable, unreadable_socks};
 use super::{Destination, authorization, connect, socks4, socks5, task};
-use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin::Origin;
-use crate::options::proxies::{Proxy, ProxyScheme};
+use crate::options::proxies::{Proxy, Socks};
 
 /// Why a proxy does not connect to a server.
 pub(crate) enum NotOpened {
     /// Another address of the server may do.
     Address(Error),
-    /// The proxy does not accept the login, or wants one.
-    Login(Error),
+    /// It does not answer: it may speak something else.
+    Mute(Error),
     Other(Error),
 }
 
 impl From<Error> for NotOpened {
     fn from(error: Error) -> Self {
         Self::Other(error)
+    }
+}
+
+impl NotOpened {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Address(error) | Self::Mute(error) | Self::Other(error) => error,
+        }
     }
 }
 
@@ -36,7 +43,7 @@ pub(crate) async fn open_tunnel(
 ) -> Result<Duration, NotOpened> {
     let task = task(proxy, origin);
     let request = connect::request(origin, authorization(proxy)?.as_ref());
-    let broke = |cause| broke(proxy, &task, cause);
+    let broke = |cause| NotOpened::Mute(broke(proxy, &task, cause));
     let asked = Instant::now();
     send(stream, &request).await.map_err(broke)?;
     let mut reader = connect::ReplyReader::default();
@@ -48,135 +55,148 @@ pub(crate) async fn open_tunnel(
             break reply;
         }
     };
-    match connect::judge(proxy, &task, &reply) {
-        Ok(()) => Ok(asked.elapsed()),
-        Err(error) if connect::asks_for_login(reply.status) => Err(NotOpened::Login(error)),
-        Err(error) => Err(NotOpened::Other(error)),
-    }
+    connect::judge(proxy, &task, &reply)?;
+    Ok(asked.elapsed())
 }
 
 /// Opens a connection through a SOCKS proxy, to `destination`: the `origin` itself, or one of its
 /// addresses. Returns how long the proxy took for it.
 pub(crate) async fn open_socks(
     proxy: &Proxy,
+    version: Socks,
     origin: &Origin,
     destination: Destination<'_>,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<Duration, NotOpened> {
-    match proxy.scheme {
-        ProxyScheme::Socks4 | ProxyScheme::Socks4a => {
-            open_socks4(proxy, origin, destination, stream).await
-        }
-        ProxyScheme::Http | ProxyScheme::Socks5 | ProxyScheme::Socks5h => {
-            open_socks5(proxy, origin, destination, stream).await
-        }
+    let asking = Asking {
+        proxy,
+        task: task(proxy, origin),
+        destination,
+        port: origin.port,
+    };
+    match version {
+        Socks::V4 | Socks::V4a => asking.socks4(stream).await,
+        Socks::V5 | Socks::V5h => asking.socks5(stream).await,
     }
 }
 
-async fn open_socks4(
-    proxy: &Proxy,
-    origin: &Origin,
-    destination: Destination<'_>,
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Duration, NotOpened> {
-    let task = task(proxy, origin);
-    let user = proxy.credentials.as_ref().map(|own| &own.user[..]);
-    let Some(request) = socks4::request(destination, origin.port, user.unwrap_or_default()) else {
-        let what = format!(
-            "proxy {proxy} cannot make {task}: SOCKS 4 has no IPv6; use socks5, if the proxy supports it"
-        );
-        let error = Error::new(ErrorKind::Connect, what).transient(false);
-        return Err(NotOpened::Address(error.of_proxy()));
-    };
-    let broke = |cause| broke(proxy, &task, cause);
-    let asked = Instant::now();
-    send(stream, &request).await.map_err(broke)?;
-    let reply = read(stream).await.map_err(broke)?;
-    let refused = |why: &str, is_transient| {
-        let what = format!("proxy {proxy} refused {task}: {why}");
-        Error::new(ErrorKind::Connect, what)
-            .transient(is_transient)
-            .of_proxy()
-    };
-    match socks4::judge(reply) {
-        Ok(()) => Ok(asked.elapsed()),
-        Err(socks4::Refusal::NotSocks) => {
-            Err(unreadable(proxy, "it is no answer of SOCKS 4").into())
-        }
-        Err(socks4::Refusal::Failed) => Err(NotOpened::Address(refused(
-            "rejected, or the server cannot be reached from there",
-            true,
-        ))),
-        Err(socks4::Refusal::Login) => Err(NotOpened::Login(refused(
-            "it did not accept the user; check --proxy-user",
-            false,
-        ))),
-    }
+/// What a SOCKS proxy is asked for.
+struct Asking<'a> {
+    proxy: &'a Proxy,
+    /// In words that fit after "refused".
+    task: String,
+    destination: Destination<'a>,
+    port: u16,
 }
 
-async fn open_socks5(
-    proxy: &Proxy,
-    origin: &Origin,
-    destination: Destination<'_>,
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Duration, NotOpened> {
-    let task = task(proxy, origin);
-    let broke = |cause| broke(proxy, &task, cause);
-    let credentials = proxy.credentials.as_ref();
-    let failed = |refusal| refused_socks5(proxy, &task, credentials, refusal);
-    send(stream, socks5::greeting(credentials.is_some()))
-        .await
-        .map_err(broke)?;
-    let method = socks5::method(read(stream).await.map_err(broke)?, credentials.is_some());
-    match (method.map_err(failed)?, credentials.and_then(socks5::login)) {
-        (socks5::Method::Login, Some(login)) => {
-            send(stream, &login).await.map_err(broke)?;
-            socks5::login_reply(read(stream).await.map_err(broke)?).map_err(failed)?;
-        }
-        (socks5::Method::Login, None) => return Err(failed(socks5::Refusal::NoMethod)),
-        (socks5::Method::None, _) => {}
-    }
-    let Some(request) = socks5::request(destination, origin.port) else {
-        let what = format!("the name in {origin} is too long for a SOCKS proxy");
-        return Err(Error::new(ErrorKind::Connect, what).transient(false).into());
-    };
-    let asked = Instant::now();
-    send(stream, &request).await.map_err(broke)?;
-    socks5::code(read(stream).await.map_err(broke)?).map_err(failed)?;
-    let opened_after = asked.elapsed();
-    let rest = socks5::rest(read(stream).await.map_err(broke)?).map_err(failed)?;
-    let mut address = vec![0; rest];
-    stream.read_exact(&mut address).await.map_err(broke)?;
-    Ok(opened_after)
-}
-
-fn refused_socks5(
-    proxy: &Proxy,
-    task: &str,
-    credentials: Option<&Credentials>,
-    refusal: socks5::Refusal,
-) -> NotOpened {
-    let (why, is_transient) = refusal.explain();
-    let advice = match refusal {
-        socks5::Refusal::NotSocks => return unreadable(proxy, why).into(),
-        socks5::Refusal::NoMethod if credentials.is_none() => {
-            let what = format!("proxy {proxy} asks for a login; give --proxy-user");
+impl Asking<'_> {
+    async fn socks4(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Duration, NotOpened> {
+        let user = self.proxy.credentials.as_ref().map(|own| &own.user[..]);
+        let request = socks4::request(self.destination, self.port, user.unwrap_or_default());
+        let Some(request) = request else {
+            let what = format!(
+                "proxy {} cannot make {}: SOCKS 4 has no IPv6; use socks5, if the proxy supports it",
+                self.proxy, self.task
+            );
             let error = Error::new(ErrorKind::Connect, what).transient(false);
-            return NotOpened::Login(error.of_proxy());
+            return Err(NotOpened::Address(error.reported_by_proxy()));
+        };
+        let broke = |cause| self.broke(cause);
+        let asked = Instant::now();
+        send(stream, &request).await.map_err(broke)?;
+        let reply = read(stream).await.map_err(broke)?;
+        match socks4::judge(reply) {
+            Ok(()) => Ok(asked.elapsed()),
+            Err(socks4::Refusal::NotSocks) => {
+                let why = "it is no answer of SOCKS 4";
+                Err(unreadable_socks(self.proxy, &reply, why).into())
+            }
+            Err(socks4::Refusal::Failed) => {
+                let why = "rejected, or the server cannot be reached from there";
+                let error = self.refused(why, true).reported_by_proxy();
+                Err(NotOpened::Address(error))
+            }
+            Err(socks4::Refusal::Login) => {
+                let why = "it did not accept the user; check --proxy-user";
+                Err(self.refused(why, false).of_proxy().into())
+            }
         }
-        socks5::Refusal::NoMethod | socks5::Refusal::Login => {
-            "; check the user and the password (--proxy-user)"
+    }
+
+    async fn socks5(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Duration, NotOpened> {
+        // It does not know yet what it is asked for.
+        let broke = |cause| NotOpened::Mute(broke_at_once(self.proxy, &self.task, cause));
+        let credentials = self.proxy.credentials.as_ref();
+        let has_login = credentials.is_some();
+        send(stream, socks5::greeting(has_login))
+            .await
+            .map_err(broke)?;
+        let reply = read(stream).await.map_err(broke)?;
+        let failed = |refusal| self.refused_socks5(refusal, &reply);
+        let method = socks5::method(reply, has_login).map_err(failed)?;
+        match (method, credentials.and_then(socks5::login)) {
+            (socks5::Method::Login, Some(login)) => {
+                send(stream, &login).await.map_err(broke)?;
+                socks5::login_reply(read(stream).await.map_err(broke)?).map_err(failed)?;
+            }
+            (socks5::Method::Login, None) => return Err(failed(socks5::Refusal::NoMethod)),
+            (socks5::Method::None, _) => {}
         }
-        socks5::Refusal::Code(_) => "",
-    };
-    let what = format!("proxy {proxy} refused {task}: {why}{advice}");
-    let error = Error::new(ErrorKind::Connect, what)
-        .transient(is_transient)
-        .of_proxy();
-    match refusal {
-        socks5::Refusal::NoMethod | socks5::Refusal::Login => NotOpened::Login(error),
-        refusal if refusal.is_of_address() => NotOpened::Address(error),
-        _ => NotOpened::Other(error),
+        let Some(request) = socks5::request(self.destination, self.port) else {
+            let what = format!(
+                "proxy {} cannot make {}: the name is too long for SOCKS",
+                self.proxy, self.task
+            );
+            return Err(Error::new(ErrorKind::Connect, what).transient(false).into());
+        };
+        let broke = |cause| self.broke(cause);
+        let asked = Instant::now();
+        send(stream, &request).await.map_err(broke)?;
+        socks5::code(read(stream).await.map_err(broke)?).map_err(failed)?;
+        let opened_after = asked.elapsed();
+        let rest = socks5::rest(read(stream).await.map_err(broke)?).map_err(failed)?;
+        let mut address = vec![0; rest];
+        stream.read_exact(&mut address).await.map_err(broke)?;
+        Ok(opened_after)
+    }
+
+    fn refused_socks5(&self, refusal: socks5::Refusal, first: &[u8]) -> NotOpened {
+        let (why, is_transient) = refusal.explain();
+        match refusal {
+            socks5::Refusal::NotSocks => unreadable_socks(self.proxy, first, why).into(),
+            socks5::Refusal::NoMethod if !self.proxy.has_credentials() => {
+                let what = format!("proxy {} asks for a login; give --proxy-user", self.proxy);
+                let error = Error::new(ErrorKind::Connect, what).transient(false);
+                error.of_proxy().into()
+            }
+            socks5::Refusal::NoMethod | socks5::Refusal::Login => {
+                let why = format!("{why}; check the user and the password (--proxy-user)");
+                self.refused(&why, is_transient).of_proxy().into()
+            }
+            socks5::Refusal::Code(_) => {
+                let error = self.refused(why, is_transient).reported_by_proxy();
+                if refusal.is_of_address() {
+                    NotOpened::Address(error)
+                } else {
+                    NotOpened::Other(error)
+                }
+            }
+        }
+    }
+
+    fn refused(&self, why: &str, is_transient: bool) -> Error {
+        let what = format!("proxy {} refused {}: {why}", self.proxy, self.task);
+        Error::new(ErrorKind::Connect, what).transient(is_transient)
+    }
+
+    fn broke(&self, cause: io::Error) -> NotOpened {
+        NotOpened::Mute(broke(self.proxy, &self.task, cause))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Proxies: what is asked of one on a new connection to it (CONNECT, SOCKS), and what it answers.
 
 pub(crate) mod connect;
+pub(crate) mod detect;
 mod exchange;
 pub(crate) mod no_reply;
 pub(crate) mod refusals;
@@ -9,7 +10,7 @@ pub(crate) mod socks5;
 
 use std::net::IpAddr;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 pub(crate) use self::exchange::{NotOpened, open_socks, open_tunnel};
 use self::refusals::Refusals;
@@ -75,16 +76,30 @@ impl Forward {
         })
     }
 
+    /// Returns whether the proxy may have answered so because of its login. tinyproxy answers 401
+    /// to a wrong one.
+    pub(crate) fn may_refuse_login(&self, status: StatusCode) -> bool {
+        status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            || status == StatusCode::UNAUTHORIZED && self.proxy.has_credentials()
+    }
+
+    /// Returns the error of a response that is the proxy's own.
+    pub(crate) fn refused(&self, head: &Head) -> Error {
+        connect::refused(&self.proxy, "the request", head.status, &head.fields)
+    }
+
     /// Returns what an error response means: 407 is the proxy's own, and some others may be.
     pub(crate) fn explain(&self, error: Error, head: &Head) -> Error {
         let proxy = &self.proxy;
         match head.status.as_u16() {
-            407 => connect::refused(proxy, "the request", head.status, &head.fields),
-            // What tinyproxy answers to a wrong password.
+            407 => self.refused(head).reported_by_proxy(),
             401 if proxy.has_credentials() => error.and(&format!(
                 "the response may be that of proxy {proxy} (--proxy-user)"
             )),
-            403 | 502..=504 => error.and(&format!("the response may be that of proxy {proxy}")),
+            // tinyproxy answers 500 where it cannot connect to the server.
+            403 | 500 | 502..=504 => {
+                error.and(&format!("the response may be that of proxy {proxy}"))
+            }
             _ => error,
         }
     }
@@ -100,9 +115,7 @@ fn authorization(proxy: &Proxy) -> Result<Option<HeaderValue>, Error> {
 pub(super) fn task(proxy: &Proxy, origin: &Origin) -> String {
     match proxy.scheme {
         ProxyScheme::Http => format!("CONNECT to {origin}"),
-        ProxyScheme::Socks4 | ProxyScheme::Socks4a | ProxyScheme::Socks5 | ProxyScheme::Socks5h => {
-            format!("a connection to {origin}")
-        }
+        ProxyScheme::Socks(_) => format!("a connection to {origin}"),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Logins that a proxy has refused of late: it is not asked again for each row of a list, which
-//! could lock the user out.
+//! What a proxy has refused of late, whichever server it was asked for: a login, or to speak the
+//! protocol that it is taken for. It is not asked again for each row of a list, which could lock
+//! the user out.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,12 +9,24 @@ use crate::error::Error;
 use crate::options::proxies::Proxy;
 use crate::sync::lock;
 
-/// How long a refused login is not tried again.
+/// How long what was refused is not tried again.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// The last login that each proxy of a route has refused.
+/// What it may be in doubt about a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// What it speaks.
+    Protocol,
+    /// Whether it accepts the login.
+    Login,
+}
+
+/// The last refusal of each proxy of a route, and what it was asked because of a doubt.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<Vec<Refusal>>);
+pub(crate) struct Refusals {
+    all: Mutex<Vec<Refusal>>,
+    asked: Mutex<Vec<(Proxy, Doubt, Instant)>>,
+}
 
 #[derive(Debug)]
 struct Refusal {
@@ -24,9 +37,22 @@ struct Refusal {
 }
 
 impl Refusals {
-    /// Records that a proxy has refused the login that it was given, or the lack of one.
+    /// Returns whether a proxy may be asked about a doubt now: it was not of late.
+    pub(crate) fn may_ask(&self, proxy: &Proxy, doubt: Doubt, now: Instant) -> bool {
+        let mut asked = lock(&self.asked);
+        asked.retain(|(_, _, at)| now.saturating_duration_since(*at) < KEPT);
+        let is_asked = asked
+            .iter()
+            .any(|(other, about, _)| other == proxy && *about == doubt);
+        if !is_asked {
+            asked.push((proxy.clone(), doubt, now));
+        }
+        !is_asked
+    }
+
+    /// Records that a proxy refuses whatever it is asked for, for good.
     pub(crate) fn add(&self, proxy: &Proxy, error: &Error, now: Instant) {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.all);
         all.retain(|refusal| refusal.until > now && refusal.proxy != *proxy);
         all.push(Refusal {
             proxy: proxy.clone(),
@@ -37,9 +63,9 @@ impl Refusals {
     }
 
     /// # Errors
-    /// The last refusal, as long as the login is not to be tried again.
+    /// The last refusal, as long as the proxy is not to be asked again.
     pub(crate) fn check(&self, proxy: &Proxy, now: Instant) -> Result<(), Error> {
-        let all = lock(&self.0);
+        let all = lock(&self.all);
         let refusal = all
             .iter()
             .find(|refusal| refusal.until > now && refusal.proxy == *proxy);
@@ -56,6 +82,16 @@ impl Refusals {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+
+    #[test]
+    fn doubt_is_asked_about_once_in_a_while() {
+        let (refusals, now) = (Refusals::default(), Instant::now());
+        let proxy = Proxy::parse("a:1").unwrap();
+        let ask = |doubt, at| refusals.may_ask(&proxy, doubt, at);
+        assert!(ask(Doubt::Login, now) && ask(Doubt::Protocol, now));
+        assert!(!ask(Doubt::Login, now));
+        assert!(ask(Doubt::Login, now + KEPT));
+    }
 
     #[test]
     fn refused_login_is_tried_again_after_a_while() {

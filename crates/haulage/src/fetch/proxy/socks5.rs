@@ -68,6 +68,11 @@ pub(crate) fn greeting(has_login: bool) -> &'static [u8] {
     }
 }
 
+/// Returns whether these bytes may be an answer to the first message.
+pub(crate) fn is_reply([version, method]: [u8; 2]) -> bool {
+    version == VERSION && matches!(method, NO_LOGIN | LOGIN | NONE_ACCEPTABLE)
+}
+
 /// Reads the proxy's choice.
 pub(crate) fn method(reply: [u8; 2], has_login: bool) -> Result<Method, Refusal> {
     match reply {

@@ -2,10 +2,11 @@
 
 mod no_proxy;
 mod proxy;
+mod useless;
 
 pub use self::no_proxy::NoProxy;
 pub use self::proxy::Proxy;
-pub(crate) use self::proxy::ProxyScheme;
+pub(crate) use self::proxy::{ProxyScheme, Socks};
 
 use super::HostPattern;
 use crate::error::Error;
@@ -73,6 +74,16 @@ impl Proxies {
         })
     }
 
+    /// Adds what is not given here.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.http = self.http.take().or(other.http);
+        self.https = self.https.take().or(other.https);
+        if self.bypass == NoProxy::default() {
+            self.bypass = other.bypass;
+        }
+        self.hosts.extend(other.hosts);
+    }
+
     /// Returns all proxies.
     pub fn iter(&self) -> impl Iterator<Item = &Proxy> {
         let of_hosts = self.hosts.iter().filter_map(|(_, proxy)| proxy.as_ref());
@@ -107,6 +118,7 @@ impl Proxies {
 mod tests {
     use super::*;
     use crate::http_url::HttpUrl;
+    use crate::options::{Environment, Route};
 
     #[test]
     fn proxy_of_a_host_counts_more_than_all_others() {
@@ -150,6 +162,32 @@ mod tests {
     fn chosen(proxies: &Proxies, url: &str) -> String {
         let proxy = proxies.of(&Origin::of(&HttpUrl::of(url)));
         proxy.map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[test]
+    fn environment_counts_only_if_it_is_to_be_read() {
+        let variable = |name: &str| match name {
+            "all_proxy" => Some("e:1".to_owned()),
+            "no_proxy" => Some("n".to_owned()),
+            _ => None,
+        };
+        let mut route = Route::default();
+        route.read_environment(variable).unwrap();
+        assert_eq!(route, Route::default());
+        route.environment = Environment::Read;
+        route.proxies.http = Some(Proxy::parse("own:1").unwrap());
+        route.read_environment(variable).unwrap();
+        for (url, expected) in [
+            ("http://a/", "own:1"),
+            ("https://a/", "e:1"),
+            ("https://n/", ""),
+        ] {
+            assert_eq!(chosen(&route.proxies, url), expected, "{url}");
+        }
+        assert_eq!(route.environment, Environment::Ignored);
+        route.environment = Environment::Read;
+        let wrong = |_: &str| Some("ftp://p".to_owned());
+        assert!(route.read_environment(wrong).is_err());
     }
 
     #[test]

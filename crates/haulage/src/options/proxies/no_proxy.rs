@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::useless;
 use crate::fetch::origin::Name;
+
+/// What stands between two entries.
+const SEPARATORS: [char; 3] = [',', ' ', '\t'];
 
 /// A list of hosts that are reached without a proxy, as `--noproxy` and `no_proxy` have it: names,
 /// addresses and blocks of addresses, separated by commas or blanks.
@@ -34,7 +38,7 @@ impl NoProxy {
                 rules: vec![Rule::Every],
             };
         }
-        let entries = list.split([',', ' ', '\t']);
+        let entries = list.split(SEPARATORS);
         Self {
             rules: entries.filter_map(Rule::parse).collect(),
         }
@@ -49,6 +53,23 @@ impl NoProxy {
             .filter_map(|name| variable(name));
         let list = set.find(|value| !value.is_empty());
         list.as_deref().map(Self::parse).unwrap_or_default()
+    }
+
+    /// Returns what is wrong with the entries of a list that match nothing, and what to write
+    /// instead, in words for people.
+    ///
+    /// ```
+    /// let problems = haulage::NoProxy::problems("localhost,127.*");
+    /// let says = "\"127.*\" matches no host; for a block of addresses, write 127.0.0.0/8";
+    /// assert_eq!(problems, [says]);
+    /// ```
+    #[must_use]
+    pub fn problems(list: &str) -> Vec<String> {
+        if list == "*" {
+            return Vec::new();
+        }
+        let entries = list.split(SEPARATORS).filter(|entry| !entry.is_empty());
+        entries.filter_map(useless::problem).collect()
     }
 
     /// Returns whether a host is reached without a proxy.

@@ -29,14 +29,20 @@ pub struct Proxy {
 pub(crate) enum ProxyScheme {
     /// HTTP, over TLS or not (RFC 9110 §9.3.6, RFC 9112 §3.2.2). The proxy looks names up.
     Http,
+    Socks(Socks),
+}
+
+/// A version of SOCKS, and who looks names up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Socks {
     /// SOCKS 4. Names are looked up here.
-    Socks4,
+    V4,
     /// SOCKS 4A. The proxy looks names up.
-    Socks4a,
+    V4a,
     /// SOCKS 5 (RFC 1928). Names are looked up here.
-    Socks5,
+    V5,
     /// The same. The proxy looks names up.
-    Socks5h,
+    V5h,
 }
 
 impl Proxy {
@@ -54,10 +60,10 @@ impl Proxy {
             "http" => (ProxyScheme::Http, false),
             "https" => (ProxyScheme::Http, true),
             // What curl takes `socks` for.
-            "socks4" | "socks" => (ProxyScheme::Socks4, false),
-            "socks4a" => (ProxyScheme::Socks4a, false),
-            "socks5" => (ProxyScheme::Socks5, false),
-            "socks5h" => (ProxyScheme::Socks5h, false),
+            "socks4" | "socks" => (ProxyScheme::Socks(Socks::V4), false),
+            "socks4a" => (ProxyScheme::Socks(Socks::V4a), false),
+            "socks5" => (ProxyScheme::Socks(Socks::V5), false),
+            "socks5h" => (ProxyScheme::Socks(Socks::V5h), false),
             _ => {
                 return Err(refuse(
                     "the scheme of the proxy is unknown; use http, https, socks4, socks4a, socks5 or socks5h",
@@ -105,7 +111,7 @@ impl Proxy {
             ProxyScheme::Http if user.contains(&b':') => {
                 return Err(refuse("the user of a proxy cannot contain a colon"));
             }
-            ProxyScheme::Socks5 | ProxyScheme::Socks5h
+            ProxyScheme::Socks(Socks::V5 | Socks::V5h)
                 if user.len() > MAX_SOCKS_LOGIN || password.len() > MAX_SOCKS_LOGIN =>
             {
                 return Err(refuse(
@@ -130,8 +136,8 @@ impl Proxy {
     #[must_use]
     pub fn resolves_names(&self) -> bool {
         match self.scheme {
-            ProxyScheme::Http | ProxyScheme::Socks4a | ProxyScheme::Socks5h => true,
-            ProxyScheme::Socks4 | ProxyScheme::Socks5 => false,
+            ProxyScheme::Http | ProxyScheme::Socks(Socks::V4a | Socks::V5h) => true,
+            ProxyScheme::Socks(Socks::V4 | Socks::V5) => false,
         }
     }
 
@@ -139,10 +145,10 @@ impl Proxy {
         match self.scheme {
             ProxyScheme::Http if self.address.https => "https",
             ProxyScheme::Http => "http",
-            ProxyScheme::Socks4 => "socks4",
-            ProxyScheme::Socks4a => "socks4a",
-            ProxyScheme::Socks5 => "socks5",
-            ProxyScheme::Socks5h => "socks5h",
+            ProxyScheme::Socks(Socks::V4) => "socks4",
+            ProxyScheme::Socks(Socks::V4a) => "socks4a",
+            ProxyScheme::Socks(Socks::V5) => "socks5",
+            ProxyScheme::Socks(Socks::V5h) => "socks5h",
         }
     }
 }

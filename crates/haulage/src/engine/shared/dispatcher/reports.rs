@@ -10,7 +10,7 @@ use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Shared};
 use crate::options::RetryPolicy;
 use crate::plan::ramp;
-use crate::schedule::{HostId, Lease, Next, Path, Protocol, Seen, Way};
+use crate::schedule::{GivenUp, HostId, Lease, Next, Path, Protocol, Seen, Way};
 
 impl<W: Dispatched> Dispatcher<W> {
     /// Returns what a lane does next whose last piece of work, of the run that counts it in
@@ -73,6 +73,7 @@ impl<W: Dispatched> Dispatcher<W> {
     pub(crate) fn on_connected(&self, host: HostId, connection: &Connection, segments: usize) {
         let mut schedule = self.lock();
         let trip = connection.round_trip();
+        schedule.proxy_reached(host);
         schedule.connected(host, trip, Instant::now());
         match connection {
             Connection::Http1(_) => schedule.learned(host, Protocol::Exclusive, None),
@@ -87,11 +88,33 @@ impl<W: Dispatched> Dispatcher<W> {
         self.hand_out(schedule);
     }
 
-    /// Records that a lane could not make the connection that it was to make.
-    pub(crate) fn on_connect_failed(&self, host: HostId) {
+    /// Records that a lane could not make the connection that it was to make, though it may have
+    /// reached the proxy of the host.
+    pub(crate) fn on_connect_failed(&self, host: HostId, is_proxy_reached: bool) {
         let mut schedule = self.lock();
+        if is_proxy_reached {
+            schedule.proxy_reached(host);
+        }
         schedule.could_not_connect(host);
         self.hand_out(schedule);
+    }
+
+    /// Records that the proxy of a host could not be reached by a request that was sent at `sent`.
+    ///
+    /// Returns the work that waited for the proxy, with the keys of its hosts, if the proxy is
+    /// given up now; the caller has to fail that work.
+    pub(crate) fn on_proxy_failed(
+        &self,
+        host: HostId,
+        sent: Instant,
+        error: &Error,
+        policy: &RetryPolicy,
+    ) -> Option<GivenUp<W>> {
+        let (now, why) = (Instant::now(), WaitReason::of(error, false));
+        let mut schedule = self.lock();
+        let given_up = schedule.proxy_failed(host, sent, now, why, policy, fastrand::f64());
+        self.hand_out(schedule);
+        given_up
     }
 
     /// Records that a lane has made a connection ahead of any work, with its round trip, or with
@@ -105,6 +128,7 @@ impl<W: Dispatched> Dispatcher<W> {
     ) -> bool {
         let mut schedule = self.lock();
         let waits = if let Some(round_trip) = round_trip {
+            schedule.proxy_reached(host);
             schedule.note_trip(host, round_trip);
             schedule.connected_ahead(host, lane)
         } else {

@@ -1,0 +1,267 @@
+//! Proxies: hosts that are reached through one wait together while it is down.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::outage::{Outage, Verdict};
+use super::{HostId, News, Schedule, unproven};
+use crate::event::WaitReason;
+use crate::options::RetryPolicy;
+
+/// How long a host that may send a probe has time to do so, before another one may, too: it may be
+/// blocked for another reason.
+const OFFERED: Duration = Duration::from_secs(1);
+
+/// All proxies.
+#[derive(Debug, Default)]
+pub(super) struct Proxies {
+    by_name: HashMap<Arc<str>, usize>,
+    all: Slab<Proxy>,
+}
+
+#[derive(Debug)]
+struct Proxy {
+    /// Tells it from others.
+    name: Arc<str>,
+    /// What people call it.
+    label: Arc<str>,
+    outage: Outage,
+    /// How many hosts are reached through it.
+    hosts: usize,
+    /// Work in flight to them.
+    busy: usize,
+    /// Hosts that may send nothing for now.
+    waiting: VecDeque<HostId>,
+    /// The host whose work is the probe.
+    probing: Option<HostId>,
+    /// When its pause is over, or another host may send a probe.
+    due: Option<Instant>,
+    /// How long a request waits for a connection before it may have to give way.
+    patience: Duration,
+}
+
+/// All work that waited for a proxy that is given up, by the keys of its hosts.
+pub(crate) type GivenUp<W> = Vec<(Arc<str>, Vec<W>)>;
+
+impl Proxies {
+    /// Returns when something is due of any.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.all.iter().filter_map(|(_, proxy)| proxy.due).min()
+    }
+
+    /// Returns whether a host's proxy is down.
+    pub(super) fn is_down(&self, proxy: Option<usize>) -> bool {
+        self.of(proxy).is_some_and(|proxy| proxy.outage.is_down())
+    }
+
+    /// Returns whether connections through a host's proxy may be opened ahead of requests.
+    pub(super) fn may_connect_ahead(&self, proxy: Option<usize>) -> bool {
+        self.of(proxy).is_none_or(|proxy| proxy.outage.works())
+    }
+
+    /// Returns whether a host's proxy lets one more request pass.
+    pub(super) fn let_pass(&self, proxy: Option<usize>) -> bool {
+        let proxy = self.of(proxy);
+        proxy.is_none_or(|proxy| proxy.outage.lets_pass(proxy.busy))
+    }
+
+    /// Returns how long the requests of a host wait at least before they give way, as far as its
+    /// proxy is the reason.
+    pub(super) fn patience(&self, proxy: Option<usize>) -> Duration {
+        let proxy = self.of(proxy).filter(|proxy| !proxy.outage.works());
+        proxy.map_or(Duration::ZERO, |proxy| proxy.patience)
+    }
+
+    /// A request to a host behind it has waited for so long in vain.
+    pub(super) fn gave_way(&mut self, proxy: Option<usize>, waited: Duration) {
+        if let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at))
+            && !proxy.outage.works()
+        {
+            proxy.patience = proxy.patience.max(unproven::grown(waited));
+        }
+    }
+
+    /// A host has been forgotten.
+    pub(super) fn leave(&mut self, proxy: Option<usize>) {
+        let Some(at) = proxy else { return };
+        let Some(proxy) = self.all.get_mut(at) else {
+            return;
+        };
+        proxy.hosts -= 1;
+        // What is known against it is kept: rows that come later are to find it.
+        if proxy.hosts == 0 && !proxy.outage.is_down() {
+            let proxy = self.all.remove(at);
+            self.by_name.remove(&proxy.name);
+        }
+    }
+
+    fn of(&self, proxy: Option<usize>) -> Option<&Proxy> {
+        self.all.get(proxy?)
+    }
+}
+
+impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
+    /// Lets a new host be reached through the proxy of this name, which people know by `label`.
+    pub(crate) fn go_through(&mut self, id: HostId, name: &str, label: impl FnOnce() -> Arc<str>) {
+        let proxies = &mut self.proxies;
+        let at = proxies.by_name.get(name).copied().unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            let at = proxies.all.insert(Proxy {
+                name: Arc::clone(&name),
+                label: label(),
+                outage: Outage::default(),
+                hosts: 0,
+                busy: 0,
+                waiting: VecDeque::new(),
+                probing: None,
+                due: None,
+                patience: Duration::ZERO,
+            });
+            proxies.by_name.insert(name, at);
+            at
+        });
+        proxies.all[at].hosts += 1;
+        self.hosts[id.0].proxy = Some(at);
+    }
+
+    /// Returns whether the proxy of a host lets one more request pass. If not, the host waits for
+    /// it.
+    pub(super) fn proxy_allows_one(&mut self, id: HostId) -> bool {
+        let host = &mut self.hosts[id.0];
+        if self.proxies.let_pass(host.proxy) {
+            return true;
+        }
+        if let Some(at) = host.proxy
+            && !std::mem::replace(&mut host.waits_for_proxy, true)
+        {
+            self.proxies.all[at].waiting.push_back(id);
+        }
+        false
+    }
+
+    /// A piece of work of a host is in flight.
+    pub(super) fn enter_proxy(&mut self, id: HostId) {
+        if let Some(at) = self.hosts[id.0].proxy {
+            let proxy = &mut self.proxies.all[at];
+            proxy.busy += 1;
+            if proxy.outage.on_sent() {
+                (proxy.probing, proxy.due) = (Some(id), None);
+            }
+        }
+    }
+
+    /// A piece of work of a host is no longer in flight.
+    pub(super) fn leave_proxy(&mut self, id: HostId) {
+        let Some(at) = self.hosts[id.0].proxy else {
+            return;
+        };
+        let proxy = &mut self.proxies.all[at];
+        proxy.busy -= 1;
+        if proxy.probing == Some(id) {
+            proxy.probing = None;
+            proxy.outage.on_probe_ended();
+        }
+        if proxy.outage.lets_pass(proxy.busy) {
+            self.offer_waiting(at, 1);
+        }
+    }
+
+    /// Records that the proxy of a host has been reached.
+    pub(crate) fn proxy_reached(&mut self, id: HostId) {
+        let Some(at) = self.hosts[id.0].proxy else {
+            return;
+        };
+        let proxy = &mut self.proxies.all[at];
+        if proxy.outage.on_reached() {
+            (proxy.probing, proxy.due, proxy.patience) = (None, None, Duration::ZERO);
+            self.offer_waiting(at, usize::MAX);
+        }
+    }
+
+    /// Records that the proxy of a host could not be reached, with a request that was sent at
+    /// `sent`. `random` is uniform in `[0, 1)`.
+    ///
+    /// Returns what waited for it, if it is given up: that has to fail.
+    pub(crate) fn proxy_failed(
+        &mut self,
+        id: HostId,
+        sent: Instant,
+        now: Instant,
+        why: WaitReason,
+        policy: &RetryPolicy,
+        random: f64,
+    ) -> Option<GivenUp<W>> {
+        let at = self.hosts[id.0].proxy?;
+        let proxy = &mut self.proxies.all[at];
+        let (until, is_given_up) = match proxy.outage.on_failed(sent, now, policy, random) {
+            Verdict::Known => return None,
+            Verdict::Pause(until) => (until, false),
+            Verdict::GiveUp(until) => (until, true),
+        };
+        (proxy.probing, proxy.due) = (None, Some(until));
+        self.is_due_earlier = true;
+        let label = Arc::clone(&proxy.label);
+        self.news.push(News::ProxyWaits(label, until, why));
+        is_given_up.then(|| self.take_behind(at))
+    }
+
+    /// Lets hosts send probes through proxies whose pause is over.
+    pub(super) fn release_proxies(&mut self, now: Instant) {
+        let proxies = self.proxies.all.iter_mut();
+        let due = proxies.filter(|(_, proxy)| proxy.due.is_some_and(|due| due <= now));
+        let due: Vec<_> = due
+            .map(|(at, proxy)| {
+                proxy.outage.on_pause_over();
+                proxy.due = None;
+                at
+            })
+            .collect();
+        for at in due {
+            self.offer_waiting(at, 1);
+            let proxy = &mut self.proxies.all[at];
+            let is_any = proxy.probing.is_none() && !proxy.waiting.is_empty();
+            proxy.due = is_any.then_some(now + OFFERED);
+        }
+    }
+
+    /// Lines up so many of the hosts that wait for a proxy.
+    fn offer_waiting(&mut self, at: usize, most: usize) {
+        let mut offered = 0;
+        while offered < most
+            && let Some(id) = self.proxies.all[at].waiting.pop_front()
+        {
+            // It may have been forgotten, and its number given to another host.
+            let host = self.hosts.get_mut(id.0);
+            if let Some(host) = host.filter(|host| host.proxy == Some(at))
+                && std::mem::take(&mut host.waits_for_proxy)
+                && host.could_start()
+            {
+                offered += 1;
+                self.offer(id);
+            }
+        }
+    }
+
+    /// Takes out all work that waits behind a proxy.
+    fn take_behind(&mut self, at: usize) -> GivenUp<W> {
+        let mut taken = Vec::new();
+        let mut of_host = HashMap::new();
+        self.proxies.all[at].waiting.clear();
+        for (id, host) in &mut self.hosts {
+            if host.proxy == Some(at) {
+                host.waits_for_proxy = false;
+                of_host.insert(HostId(id), taken.len());
+                taken.push((Arc::clone(&host.key), host.queue.drain()));
+            }
+        }
+        for (id, work) in self.later.take(|id| of_host.contains_key(&id)) {
+            self.hosts[id.0].later -= 1;
+            taken[of_host[&id]].1.push(work);
+        }
+        self.forget_unused();
+        taken
+    }
+}

@@ -1,0 +1,189 @@
+//! Hosts that are reached through one proxy wait together while it is down.
+
+use super::*;
+use crate::event::{WaitCause, WaitReason};
+
+const REFUSED: WaitReason = WaitReason {
+    cause: WaitCause::Refused,
+    retry_after: false,
+};
+
+/// So many hosts behind one proxy, with a piece of work each, whose number is that of the host.
+fn behind_proxy(schedule: &mut Plain, hosts: u32) {
+    for nth in 0..hosts {
+        let id = schedule.host(&format!("h{nth}"), Protocol::Exclusive, Instant::now);
+        schedule.go_through(id, "p", || "p:1".into());
+        schedule.push(id, RUN, nth);
+    }
+}
+
+/// A lane could not reach the proxy with its work, which was sent at `now`, and puts it back.
+fn fail(schedule: &mut Plain, (host, work): (HostId, u32), now: Instant) -> Vec<u32> {
+    let given_up = schedule.proxy_failed(host, now, now, REFUSED, &RetryPolicy::default(), 1.0);
+    if given_up.is_none() {
+        schedule.put_back(host, RUN, work);
+    }
+    schedule.abandon(host, RUN);
+    let given_up = given_up.into_iter().flatten();
+    given_up.flat_map(|(_, works)| works).collect()
+}
+
+fn all_opened(schedule: &mut Plain) -> Vec<(HostId, u32)> {
+    grants(schedule).iter().map(opened).collect()
+}
+
+#[test]
+fn dead_proxy_is_probed_by_one_host_at_a_time() {
+    let start = Instant::now();
+    let mut schedule: Plain = begun(caps(64, 4), Arc::default(), start);
+    behind_proxy(&mut schedule, 2000);
+    let first = all_opened(&mut schedule);
+    assert_eq!(first.len(), 4, "it may not work");
+    for work in &first {
+        fail(&mut schedule, *work, start);
+        assert!(all_opened(&mut schedule).is_empty());
+    }
+    let mut now = start;
+    let mut hosts = std::collections::HashSet::new();
+    for _ in 0..8 {
+        now = schedule.next_due().unwrap();
+        schedule.release_due(now);
+        let probes = all_opened(&mut schedule);
+        assert_eq!(probes.len(), 1);
+        // The probe is not sent twice, however long it takes.
+        schedule.release_due(now + Duration::from_secs(20));
+        assert!(all_opened(&mut schedule).is_empty());
+        hosts.insert(probes[0].0);
+        fail(&mut schedule, probes[0], now);
+    }
+    assert!(hosts.len() > 4, "hosts take turns");
+    assert_eq!((now - start).as_secs(), 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60);
+    let waits = |news: &News| matches!(news, News::ProxyWaits(name, ..) if &**name == "p:1");
+    let news = schedule.news();
+    assert!(news.iter().all(waits), "no host is to blame: {news:?}");
+    assert_eq!(news.len(), 9);
+}
+
+#[test]
+fn all_hosts_go_on_when_the_proxy_works_again() {
+    let start = Instant::now();
+    let mut schedule: Plain = begun(caps(64, 4), Arc::default(), start);
+    schedule.climb = Climb::new(64, 64, start);
+    behind_proxy(&mut schedule, 200);
+    let first = all_opened(&mut schedule);
+    for work in first {
+        fail(&mut schedule, work, start);
+    }
+    let now = schedule.next_due().unwrap();
+    schedule.release_due(now);
+    let (host, _) = all_opened(&mut schedule)[0];
+    schedule.proxy_reached(host);
+    assert!(all_opened(&mut schedule).len() > 16);
+    assert!(schedule.next_due().is_none(), "nothing is probed any more");
+    schedule.abandon(host, RUN);
+}
+
+#[test]
+fn hosts_on_other_routes_are_not_held_up() {
+    for jobs in [1, 2, 8] {
+        let start = Instant::now();
+        let mut schedule: Plain = begun(caps(jobs, 4), Arc::default(), start);
+        behind_proxy(&mut schedule, 100);
+        let (mut hanging, mut now) = (all_opened(&mut schedule), start);
+        for direct in 1000..1010 {
+            push_unproven(&mut schedule, &format!("direct{direct}"), direct);
+        }
+        let other = schedule.host("other", Protocol::Exclusive, Instant::now);
+        schedule.go_through(other, "q", || "q:1".into());
+        schedule.push(other, RUN, 2000);
+        // Connections to the proxy hang: they give way, as long as others wait.
+        let mut done = Vec::new();
+        let mut turns = 0;
+        while done.len() < 11 {
+            turns += 1;
+            assert!(turns < 30, "{jobs}: {done:?}");
+            now += Duration::from_secs(1);
+            schedule.release_due(now);
+            for (host, work) in std::mem::take(&mut hanging) {
+                if schedule.gives_way(host, Duration::from_secs(1)) {
+                    schedule.put_back(host, RUN, work);
+                    schedule.abandon(host, RUN);
+                } else {
+                    hanging.push((host, work));
+                }
+            }
+            for (host, work) in all_opened(&mut schedule) {
+                if work < 1000 {
+                    hanging.push((host, work));
+                } else {
+                    done.push(work);
+                    schedule.abandon(host, RUN);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn proxy_that_is_given_up_gives_all_its_work_back() {
+    let start = Instant::now();
+    let mut schedule: Plain = begun(caps(4, 4), Arc::default(), start);
+    behind_proxy(&mut schedule, 100);
+    push(&mut schedule, "direct", Protocol::Exclusive, 1000);
+    let id = schedule.host("h7", Protocol::Exclusive, Instant::now);
+    schedule.push_later(id, start + Duration::from_hours(1), RUN, 500);
+    let late = start + RetryPolicy::default().max_time;
+    let mut busy = all_opened(&mut schedule);
+    busy.retain(|(_, work)| *work < 1000);
+    let last = busy.pop().unwrap();
+    for work in busy {
+        assert!(fail(&mut schedule, work, start).is_empty());
+    }
+    let mut given_up = fail(&mut schedule, last, late);
+    given_up.push(last.1);
+    given_up.sort_unstable();
+    let mut expected: Vec<_> = (0..100).collect();
+    expected.push(500);
+    assert_eq!(given_up, expected);
+    assert!(schedule.hosts() <= 1, "only the direct one is left");
+    // Rows that come later wait for one probe, and fail with it.
+    behind_proxy(&mut schedule, 10);
+    assert!(all_opened(&mut schedule).is_empty());
+    let now = schedule.next_due().unwrap();
+    schedule.release_due(now);
+    let probes = all_opened(&mut schedule);
+    assert_eq!(probes.len(), 1);
+    assert_eq!(fail(&mut schedule, probes[0], now).len(), 9);
+}
+
+#[test]
+fn rows_behind_a_dead_proxy_may_be_spilled() {
+    let start = Instant::now();
+    let mut schedule: Plain = begun(caps(8, 4), Arc::default(), start);
+    behind_proxy(&mut schedule, 1);
+    let first = all_opened(&mut schedule)[0];
+    fail(&mut schedule, first, start);
+    let id = schedule.host("h0", Protocol::Exclusive, Instant::now);
+    for work in 10..20 {
+        schedule.push(id, RUN, work);
+    }
+    assert!(!schedule.is_asked_for_little("h0", start, 100));
+    let taken = schedule.take_back(RUN, start, 4, |_| true);
+    assert_eq!(taken[0].1.len(), 7);
+}
+
+#[test]
+fn probe_that_is_withdrawn_makes_room_for_another_host() {
+    let start = Instant::now();
+    let mut schedule: Plain = begun(caps(8, 4), Arc::default(), start);
+    behind_proxy(&mut schedule, 3);
+    for work in all_opened(&mut schedule) {
+        fail(&mut schedule, work, start);
+    }
+    schedule.release_due(schedule.next_due().unwrap());
+    let (host, _) = all_opened(&mut schedule)[0];
+    schedule.abandon(host, RUN);
+    let next = all_opened(&mut schedule);
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].0, host);
+}
