@@ -1,6 +1,6 @@
-//! The allocator of the command. Much of what is allocated on one thread is given back on another
-//! (an item is read, fetched, written and reported by four), which the system's allocator does
-//! slowly: 10% of the CPU of a small file.
+//! The allocator of the command. An item is read, downloaded, written and reported by four threads,
+//! so much memory is freed on another thread than the one that allocated it. The system's allocator
+//! is slow at that: 10% of the CPU time of a small file.
 
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
@@ -20,8 +20,8 @@ pub(crate) fn tune() {
         unsafe_code,
         reason = "the allocator's options have no other interface"
     )]
-    // SAFETY: it takes any option and any value, and is to be called by one thread at a time: there
-    // is only one yet.
+    // SAFETY: the function accepts any option and any value, and must be called by one thread at a
+    // time: there is only one yet.
     unsafe {
         mi_option_set(PURGE_DELAY, 20);
     }

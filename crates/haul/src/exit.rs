@@ -1,4 +1,4 @@
-//! How a run ended, as its exit status tells it, and the problems that end one before its time.
+//! The exit status of the command, and the problems that end it early.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use haulage::{Error, ErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Every item is done, was there already, or has not changed.
+    /// Every item is done, existed already, or has not changed.
     Success = 0,
     /// The run finished, and some items failed.
     SomeFailed = 1,
@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The destination could not be used: the run stopped, and can be resumed.
     Destination = 3,
-    /// A signal stopped it.
+    /// A signal stopped the run.
     Interrupted = 130,
 }
 
@@ -43,14 +43,14 @@ impl Exit {
     }
 }
 
-/// Why the command cannot go on, in words for whoever typed it.
+/// Why the command cannot continue, in words for its user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// The status that it ends with.
+    /// The exit status of the command.
     pub(crate) exit: Exit,
     /// What is wrong, in one line.
     pub(crate) message: String,
-    /// What to do about it, where that is known.
+    /// What the user can do about it; `None` where that is not known.
     pub(crate) hint: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where rows come from: the URLs of the command line, and lists.
+//! The sources of rows: the URLs of the command line, and lists.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,28 +11,28 @@ use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 use crate::exit::Problem;
 use crate::report::format;
 
-/// One source of rows, still unread.
+/// A source of rows that has not been read yet.
 pub(crate) struct Input {
     pub(crate) rows: Box<dyn Iterator<Item = Row> + Send>,
     pub(crate) count: Count,
 }
 
-/// How many rows there will be.
+/// The number of rows of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Count {
-    /// This many.
+    /// This many rows.
     Known(u64),
-    /// As many as this list turns out to have.
+    /// As many rows as this list has; they are not counted yet.
     File(PathBuf, ListFormat),
-    /// Nobody knows before the end.
+    /// Not known before the end of the source.
     Unknown,
 }
 
-/// All of a run's input, in order.
+/// All input of a run, in order.
 pub(crate) struct Inputs {
     sources: Vec<Input>,
-    /// A run is given as a list when any of it is: then it can be long, and what is known of it is
-    /// worth keeping.
+    /// If any input is a list, the run is recorded as one: it can be long, so its record is worth
+    /// keeping.
     pub(crate) given_as: GivenAs,
     breaks: Sender<Error>,
     broken: Receiver<Error>,
@@ -119,7 +119,7 @@ impl Inputs {
         }
         let format = format.or_else(|| ListFormat::of_name(&name));
         let (format, count) = if about.is_file() {
-            // Looked at beforehand, so that what cannot be used is known before anything is made.
+            // Checked first, so that a file that is no list is reported before anything is created.
             if let Some(why) = why_no_list_at(path) {
                 return Err(Problem::usage(format!(
                     "cannot use {name} as a list: {why}"
@@ -190,7 +190,7 @@ impl Inputs {
                 && let Some(cause) = list.take_error()
             {
                 let message = format!("cannot read all of {name}: {}", format::io(&cause));
-                // Nobody listens any more when the run has ended.
+                // After the end of the run, there is no receiver.
                 let _ = breaks.send(Error::new(ErrorKind::Input, message).caused_by(cause));
             }
             row
@@ -217,7 +217,7 @@ fn format_of(path: &Path) -> ListFormat {
 mod tests {
     use super::*;
 
-    /// A reader that yields one row and then fails.
+    /// A reader that returns one row and then fails.
     struct Torn(bool);
 
     impl Read for Torn {

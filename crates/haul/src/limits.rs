@@ -1,11 +1,11 @@
-//! Limits of the process: as many descriptors as it may have. The soft limit of 1024 is for
+//! Raises the soft limit of open file descriptors to the hard limit. Its usual value of 1024 is for
 //! programs that use `select`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 pub(crate) fn raise() {
     let limit = getrlimit(Resource::Nofile);
-    // With fewer it works too, at a slower pace.
+    // If this fails, the run still works, but slower.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {

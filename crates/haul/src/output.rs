@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use haulage::Output;
 
-/// The reading end of standard output.
+/// The reader of standard output: it knows whether that has closed its end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reader(Arc<AtomicBool>);
 
@@ -42,7 +42,7 @@ pub(crate) fn device(path: &Path) -> io::Result<Output> {
     Ok(Output::new(OpenOptions::new().write(true).open(path)?))
 }
 
-/// Standard output, which notes when its reader has left.
+/// Standard output that notes when its reader has closed it.
 struct Watched {
     file: File,
     reader: Reader,

@@ -1,4 +1,4 @@
-//! `haul results`: what became of each item, from what is recorded in its destination.
+//! `haul results`: prints the outcome of each item, from the records in its destination.
 
 use std::io::{self, BufWriter, Write as _};
 

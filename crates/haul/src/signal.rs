@@ -1,4 +1,4 @@
-//! The signals that ask a run to stop, or to pause.
+//! Handles the signals that ask a run to stop, or to pause.
 
 use std::fs;
 use std::future;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A terminal that closes sends SIGHUP, and its shell sends it too; timeout(1) sends SIGTERM to the
-/// process and then to its group; systemd sends both. Within this time they are one request to
-/// stop.
+/// Signals to stop within this time count as one. A closing terminal and its shell both send
+/// SIGHUP; timeout(1) sends SIGTERM to the process and then to its group; systemd sends both
+/// signals.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-/// Ctrl-C under timeout(1) or a task runner arrives twice: from the terminal, and from the parent
-/// that passes it on. Nobody presses it again within this time.
+/// Under timeout(1) or a task runner, Ctrl-C arrives twice: from the terminal, and from the parent
+/// that passes it on. A user does not press it twice within this time.
 const PASSED_ON: Duration = Duration::from_millis(30);
 
 /// What a signal asks for.
@@ -30,20 +30,20 @@ pub(crate) enum Asked {
     Pause,
 }
 
-/// What follows from a signal.
+/// What the process does about a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heed {
-    /// Transfers stop at a point from which the next run resumes.
+    /// Transfers stop at a point from which the next run can resume.
     Stop,
     /// The process ends without waiting for anything.
     AtOnce,
     /// The process stops until it is continued.
     Pause,
-    /// It repeats an earlier one.
+    /// Nothing: the signal repeats an earlier one.
     Nothing,
 }
 
-/// Which requests to stop have come.
+/// Remembers the first request to stop.
 #[derive(Debug, Default)]
 pub(crate) struct Stops {
     first: Option<(Asked, Instant)>,
@@ -69,9 +69,9 @@ impl Stops {
     }
 }
 
-/// The signals that are listened to. SIGHUP stays ignored where it was when the process started, as
-/// by nohup, and so does Ctrl-Z. SIGINT does not: a shell script ignores it for what it starts with
-/// `&`, and may send it itself.
+/// The signals that are handled. SIGHUP and Ctrl-Z stay ignored if they were ignored when the
+/// process started, as by nohup. SIGINT does not: a shell script ignores it for commands that it
+/// starts with `&`, and may send it itself.
 pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
@@ -83,7 +83,7 @@ impl Interrupts {
     /// Listens from now on, so that the signals no longer end the process by themselves; to Ctrl-Z
     /// where something `is_drawn` that has to be removed first. Needs a Tokio runtime around it.
     pub(crate) fn listen(is_drawn: bool) -> io::Result<Self> {
-        // A file that outgrows RLIMIT_FSIZE ends the process unless somebody listens; then only its
+        // Without a handler, a file that exceeds RLIMIT_FSIZE ends the process; with one, only the
         // write fails.
         drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
         let ignored = ignored();
@@ -129,7 +129,7 @@ async fn received(signal: &mut Option<Signal>) {
 
 /// Stops this process until it is continued (SIGCONT), as Ctrl-Z does by default.
 pub(crate) fn pause() {
-    // It cannot fail for the process itself.
+    // A process can always send a signal to itself.
     let _ = rustix::process::kill_process(rustix::process::getpid(), Number::STOP);
 }
 

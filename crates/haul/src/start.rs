@@ -1,4 +1,4 @@
-//! Starts a run as soon as its destination is free.
+//! Starts a run when its destination is free.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::exit::Problem;
 use crate::report::{Notice, Reporter};
 use crate::signal::{self, Asked, Interrupts};
 
-/// How often a run that waits for another one looks whether that has ended.
+/// How often a waiting run checks whether the other run has ended.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What becomes of a run whose destination is in use.
+/// What a run does when its destination is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenBusy {
-    /// It waits for the other one, and says so.
+    /// It waits for the other run, and says so.
     Wait,
     /// It fails.
     Fail,
@@ -24,7 +24,7 @@ pub(crate) enum WhenBusy {
 /// Why a run was not started.
 pub(crate) enum Unstarted {
     Failed(Problem),
-    /// A signal came while it waited.
+    /// A signal arrived while the run waited.
     Interrupted,
 }
 

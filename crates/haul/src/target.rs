@@ -1,4 +1,4 @@
-//! What `-d` and `-o` say together: the folder of a run, and the name of its file.
+//! Combines `-d` and `-o`: the folder of a run, and the name of its file.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -12,16 +12,16 @@ use crate::output::{self, Reader};
 use crate::report::format;
 use crate::values::ResultsTarget;
 
-/// Where the files of a run go.
+/// Where the files of a run are saved.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Into this folder, each under its own name.
+    /// In this folder, each under its own name.
     Folder(PathBuf),
-    /// Into this folder, under this name; where the URL is a pattern, the name is a template.
+    /// In this folder, under this name; where the URL is a pattern, the name is a template.
     File { folder: PathBuf, name: String },
-    /// To standard output.
+    /// On standard output.
     StandardOutput,
-    /// To a device or a pipe, such as `/dev/null`.
+    /// On a device or a pipe, such as `/dev/null`.
     Device(PathBuf),
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn one_output(download: &Download, but: &str) -> Problem {
         .hint("give one URL, or leave -o out: -d DIR is where the files go")
 }
 
-/// What stands at a path.
+/// What exists at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Folder,

@@ -1,4 +1,4 @@
-//! What `benches/` measures of the pure stations, each as one function: no part of the interface.
+//! The pure functions that `benches/` measures. Not part of the API.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Checksums: what a file's bytes should come to, and what they do.
+//! Checksums: the expected ones of a file, and those computed from its bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind};
 use crate::shown::shown;
 
-/// How bytes are hashed. SHA-1, MD5 and CRC-32C tell damage from the file; against malice use one
-/// of the others.
+/// A checksum algorithm. SHA-1, MD5 and CRC-32C detect accidental damage; against malice use one of
+/// the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -92,7 +92,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// What one algorithm makes of a file's bytes. Written `sha256=HEX`.
+/// The hash of a file's bytes by one algorithm. Written `sha256=HEX`.
 ///
 /// ```
 /// use haulage::{Algorithm, Checksum};

@@ -1,4 +1,4 @@
-//! What comes from hosts: counted, and kept to the limits of each host and of the run.
+//! Counts the bytes received from hosts, and keeps them within the limits of host, run and engine.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::meter::Meter;
 use crate::rate::{Limit, Place};
 
-/// The limits of an engine.
+/// The rate limits of an engine.
 #[derive(Debug)]
 pub(crate) struct Rates {
     total: Limit,
@@ -17,16 +17,16 @@ pub(crate) struct Rates {
     meter: Arc<Meter>,
 }
 
-/// What comes in for one run: its own limit, within those of the engine.
+/// The bytes received for one run, and its own rate limit, besides those of the engine.
 #[derive(Debug)]
 pub(crate) struct RunInflow {
     limit: Limit,
     meter: Meter,
-    /// Nobody waits any more, under any limit.
+    /// No lane waits any more, under any limit: the run is being stopped.
     is_lifted: AtomicBool,
 }
 
-/// What comes from one host for one run: counted, and kept to the limits.
+/// The bytes that one run receives from one host: counts them, and applies the limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Inflow {
     rates: Arc<Rates>,
@@ -34,7 +34,7 @@ pub(crate) struct Inflow {
     run: Arc<RunInflow>,
 }
 
-/// It is somebody's turn to receive.
+/// The permission to receive, with a place under each limit; `None` where there is no limit.
 #[derive(Debug)]
 pub(crate) struct Turn {
     run: Option<Place>,
@@ -131,7 +131,8 @@ impl Inflow {
         if self.run.is_lifted.load(Ordering::Acquire) {
             return None;
         }
-        // In this order: what waits for its run's turn, or for its host's, takes nobody's in all.
+        // The order matters: while a reader waits for its run or its host, it takes no turn of the
+        // total.
         (self.run.limit.wait(self.run.meter.line(), &mut turn.run))
             .or_else(|| self.rates.per_host.wait(self.meter.line(), &mut turn.host))
             .or_else(|| {

@@ -1,10 +1,10 @@
-//! Counts what comes from one host, or from all, on whichever thread.
+//! Counts the bytes received from one host, for one run, or in total, on any thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rate::Line;
 
-/// Bytes of bodies that have come, and whose turn it is to receive more, where that is limited.
+/// Bytes of bodies received so far, and the line of turns to receive more, if that is limited.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     bytes: AtomicU64,

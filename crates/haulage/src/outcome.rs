@@ -1,4 +1,4 @@
-//! What became of one item.
+//! How one item ended.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,39 +11,41 @@ use crate::request::Place;
 use crate::row_key::Ask;
 use crate::write::Reservation;
 
-/// What became of one item: every row of the input gets exactly one.
+/// How one item ended: every row of the input gets exactly one outcome.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The row's ordinal in the input, from 0; bad rows count.
+    /// The number of the row in the input, from 0; bad rows count.
     pub row: u64,
-    /// Where the row was read, if in a list.
+    /// Where in a list the row was read; `None` if it was in none.
     pub place: Option<Place>,
     /// The URL as given, without userinfo.
     pub url: Arc<str>,
-    /// The URL that answered, after redirects; `None` when no request was sent.
+    /// The URL of the last response, after redirects; `None` if there was none.
     pub final_url: Option<String>,
-    /// What people call it: the row's label, else the file's name, else the URL.
+    /// A name for people: the row's label, else the file's name, else the URL.
     pub label: Arc<str>,
-    /// How it ended.
+    /// How the item ended.
     pub status: Status,
-    /// Where the file is, relative to the destination; `None` when it failed.
+    /// The path of the file, relative to the destination; `None` when the item failed.
     pub path: Option<Arc<str>>,
-    /// Why the file is not at the name that its row or URL asks for; `None` where it is, or where
-    /// that is not known.
+    /// Why the file has another name than its row or URL asks for; `None` if it has that name, or
+    /// if the reason is not known.
     pub renamed: Option<Renamed>,
-    /// The file's length in bytes; 0 when it failed.
+    /// The file's length in bytes; 0 when the item failed.
     pub bytes: u64,
     /// The file's bytes, where the destination is memory
-    /// ([`Destination::Memory`](crate::Destination)); `None` elsewhere, and when it failed.
+    /// ([`Destination::Memory`](crate::Destination)); `None` elsewhere, and when the item failed.
     pub content: Option<Bytes>,
-    /// The status of the last response.
+    /// The status of the last response; `None` if there was none.
     pub http_status: Option<u16>,
-    /// Requests sent for it; redirects and silent re-sends on a stale connection are not counted.
+    /// Requests sent for the item, without redirects and requests resent after a kept connection
+    /// was closed.
     pub attempts: u32,
-    /// When its first request was about to be sent (or it was looked at, where none was).
+    /// When the first request was about to be sent, or, without a request, when the item was looked
+    /// at.
     pub started: SystemTime,
-    /// From then until it ended.
+    /// The time from `started` until the item ended.
     pub duration: Duration,
     /// The response's `ETag`.
     pub etag: Option<Arc<str>>,
@@ -51,33 +53,34 @@ pub struct Outcome {
     pub last_modified: Option<Arc<str>>,
     /// The response's `Content-Type`.
     pub content_type: Option<Arc<str>>,
-    /// What vouches for the bytes.
+    /// What shows that the bytes are correct.
     pub verified: Verified,
-    /// What the file's bytes hash to, by each algorithm that was asked for; none when it failed.
+    /// The hashes of the file's bytes, for each algorithm that was asked for; empty when the item
+    /// failed.
     pub hashes: Vec<Checksum>,
-    /// How many requests of this run have brought bytes of the file; 0 when there is none, or it
-    /// was there.
+    /// Number of requests of this run that delivered bytes of the file; 0 when there is no file, or
+    /// it existed already.
     pub segments: u32,
-    /// Bytes of the file that an earlier attempt or run had brought, and that were not fetched
+    /// Bytes of the file that an earlier attempt or run had received, and that were not requested
     /// again.
     pub resumed: u64,
-    /// Bytes that came over the network for it in this run, over all attempts; 0 for a recorded
-    /// outcome.
-    pub fetched: u64,
-    /// Bytes of the file that earlier runs had left, and that this one did not fetch again; 0 for a
+    /// Bytes received from the network for the item in this run, over all attempts; 0 for a
     /// recorded outcome.
+    pub fetched: u64,
+    /// Bytes of the file that earlier runs had received, and that this one did not request again; 0
+    /// for a recorded outcome.
     pub from_earlier_runs: u64,
-    /// Bytes of its unfinished file that are kept for the next run; 0 when it is complete, or when
-    /// nothing is kept.
+    /// Bytes of the partial file that are kept for the next run; 0 when the file is complete, or
+    /// when nothing is kept.
     pub kept: u64,
-    /// Why what an earlier attempt or run had brought was of no use, so that the file was begun
-    /// again.
+    /// Why the file was restarted although an earlier attempt or run had received a part of it;
+    /// `None` if it was not.
     pub restart_reason: Option<Box<str>>,
-    /// What its [`Request`](crate::Request::carrying) carried: names and values.
+    /// The names and values that its [`Request`](crate::Request::carrying) carried.
     pub carried: Vec<(Arc<str>, Arc<str>)>,
-    /// What the row asks for, where that is to be recorded for later runs.
+    /// What the row asks for; `None` if that is not recorded for later runs.
     pub(crate) ask: Option<Ask>,
-    /// The engine's memory that `content` takes, until the outcome is received.
+    /// The engine's memory for `content`, reserved until the outcome is received.
     pub(crate) reservation: Option<Arc<Reservation>>,
     /// Whether `segments` and `resumed` are known: older versions did not record them.
     pub(crate) has_counts: bool,
@@ -121,15 +124,15 @@ impl Outcome {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Status {
-    /// The file is there, complete and verified.
+    /// The file is complete and verified.
     Done,
-    /// The file was there already, so it was not fetched.
+    /// The file existed already, so it was not downloaded.
     Skipped,
-    /// The file was there already, and its server says that it has not changed.
+    /// The file existed already, and its server says that it has not changed.
     Unchanged,
-    /// It would be fetched, in a run that is for planning alone.
+    /// The file would be downloaded, but the run is for planning only.
     Planned,
-    /// There is no file, and this is why.
+    /// There is no file, for this reason.
     Failed(Error),
 }
 
@@ -168,20 +171,21 @@ impl Renamed {
     }
 }
 
-/// What vouches for a file's bytes.
+/// What shows that a file's bytes are correct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verified {
     /// The checksums that came with its row.
     Checksum,
-    /// A digest that the response itself gave: `Repr-Digest`, `Content-Digest` (RFC 9530),
-    /// `Digest`, `Content-MD5`, `x-goog-hash`.
+    /// A digest in the response itself: `Repr-Digest`, `Content-Digest` (RFC 9530), `Digest`,
+    /// `Content-MD5`, `x-goog-hash`.
     Digest,
-    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. Of a file that was
-    /// there already: it has the length of the response, and its time, if that has one.
+    /// The message's framing: Content-Length, a last chunk, or `END_STREAM`. For a file that
+    /// existed already: its length is that of the response, and so is its time, if the response has
+    /// one.
     Length,
-    /// Nothing: the body ended where the connection did, or the file was there already and was
-    /// taken by its name.
+    /// Nothing: the body ended with the connection, or the file existed already and only its name
+    /// was compared.
     Nothing,
 }
 

@@ -1,12 +1,12 @@
-//! Threads for calls that block: file operations and name look-ups. They never run on a network
+//! Threads for calls that block: file operations and name look-ups. These never run on a network
 //! thread.
 //!
-//! Tokio's own pool starts a thread whenever none is idle, which for many small jobs is a crowd
-//! that fights over two cores. This one keeps to one thread as long as jobs get done, and adds
-//! another only when nothing has moved for
-//! [`STUCK`]: then a call hangs (a throttled disk, a dead mount), and the others must go on.
+//! Tokio's own pool starts a thread whenever none is idle: for many small jobs, too many threads
+//! that compete for two cores. This pool keeps to one thread as long as jobs get done. It adds
+//! another only when no job has begun for [`STUCK`]: then a call hangs (a throttled disk, a dead
+//! mount), and the other jobs must not wait for it.
 //!
-//! Threads start when there is work for them, and end after [`IDLE`] without any.
+//! Threads start when there is work, and end after [`IDLE`] without any.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,27 +16,28 @@ use std::time::Duration;
 use crate::sync::modelled::thread::{self, JoinHandle};
 use crate::sync::modelled::{Condvar, Mutex, MutexGuard, lock};
 
-/// How long nothing may move before another thread helps, as a rule.
+/// How long no job may begin before another thread helps, by default.
 const STUCK: Duration = Duration::from_millis(50);
-/// How long a thread that has just worked naps before it looks for more. Meanwhile nobody wakes it,
-/// since waking a thread costs about as much as writing a small file: under load it takes a whole
-/// batch at each look. One that found nothing sleeps until it is woken, so a lone job never waits.
+/// How long a thread that has just worked naps before it looks for more. It is not woken meanwhile,
+/// since waking a thread costs about as much as writing a small file. So under load it takes a
+/// batch at each look. A thread that found no work sleeps until it is woken, so that a lone job
+/// does not wait.
 const NAP: Duration = Duration::from_micros(500);
-/// How long a thread without work waits for some before it ends.
+/// How long a thread without work waits before it ends.
 const IDLE: Duration = Duration::from_secs(10);
-/// How long a pool that is dropped waits for its jobs. One that still hangs then (a dead mount, a
-/// pipe that nobody reads) would keep the process from ending.
+/// How long dropping the pool waits for its jobs. A job that still hangs then (a dead mount, a pipe
+/// without a reader) would keep the process from ending.
 const GRACE: Duration = Duration::from_secs(1);
-/// A nap ends early when so many jobs have come.
+/// A nap ends early when this many jobs are queued.
 const BATCH: usize = 64;
 
-/// Something to be run, once for each time it is submitted.
+/// Work that is run once for each time that it is submitted.
 pub(crate) trait Job: Send + Sync {
     fn run(self: Arc<Self>);
 }
 
-/// Threads that run jobs in the order of their submission. Dropping it runs what is queued, then
-/// ends them, except those that hang.
+/// Threads that run jobs in the order of their submission. Dropping the pool runs the queued jobs,
+/// then ends the threads, except those that hang.
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
 }
@@ -56,20 +57,20 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Arc<dyn Job>>,
-    /// Jobs begun so far: when it stands still while the queue does not, something hangs.
+    /// Number of jobs begun so far. If it does not change while jobs are queued, a job hangs.
     begun: u64,
-    /// Threads that sleep until they are woken.
+    /// Number of threads that sleep until they are woken.
     asleep: usize,
-    /// Threads that will look by themselves, soon.
+    /// Number of threads that nap: they look for work by themselves, soon.
     napping: usize,
     threads: Vec<JoinHandle<()>>,
-    /// Those of them that have not ended.
+    /// Number of `threads` that have not ended.
     alive: usize,
-    /// The thread that looks whether jobs hang, while there is one.
+    /// The thread that checks whether jobs hang; `None` while there is no such thread.
     watcher: Option<JoinHandle<()>>,
-    /// The watcher sleeps until somebody calls it.
+    /// Whether the watcher sleeps until it is called.
     watcher_sleeps: bool,
-    /// The thread that was the last to end for want of work.
+    /// The thread that was the last to end for lack of work, and that has not been joined.
     idled: Option<JoinHandle<()>>,
     closing: bool,
 }
@@ -162,7 +163,7 @@ impl Drop for BlockingPool {
         join(idled);
         let mut state = shared.lock();
         let mut threads = std::mem::take(&mut state.threads);
-        // A job may hold the last handle of its own pool: a thread does not wait for itself.
+        // A job may hold the last handle of its own pool: its thread cannot wait for itself.
         let own = threads.iter().position(is_own);
         let rest = usize::from(own.is_some());
         let waited = shared
@@ -225,8 +226,8 @@ impl Shared {
         loop {
             if let Some(job) = state.queue.pop_front() {
                 state.begun += 1;
-                // Whoever submitted the next one may have counted on this thread, and this job may
-                // hang.
+                // This job may hang, and the submitter of the next one may have relied on this
+                // thread.
                 if !state.queue.is_empty() {
                     self.call_watcher(&mut state);
                 }
@@ -251,7 +252,8 @@ impl Shared {
                 let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 state = woken;
                 state.asleep -= 1;
-                // In one step: whoever submits a job sees that there is a thread, or starts one.
+                // In one step, under the lock: a submitter sees that there is a thread, or starts
+                // one.
                 if timeout.timed_out() && state.queue.is_empty() && !state.closing {
                     state.alive -= 1;
                     return state.idle_out();
@@ -266,7 +268,7 @@ impl Shared {
         if state.asleep > 0 {
             self.work.notify_one();
         } else if state.alive < self.most_threads {
-            // Without another thread things go on as they are: there is no one to tell.
+            // If no thread can be started, the pool works without it: there is no caller to tell.
             let _ = self.add_thread(state);
         }
     }
@@ -275,8 +277,8 @@ impl Shared {
     /// [`work_through`](Self::work_through) does.
     fn watch_over(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         let mut state = self.lock();
-        // What had begun at the last look; none after a sleep, so that a job has its time before it
-        // counts as stuck.
+        // The value of `begun` at the last look; `None` after a sleep, so that a job has its full
+        // time before it counts as stuck.
         let mut begun = None;
         while !state.closing {
             if state.queue.is_empty() {
@@ -284,7 +286,7 @@ impl Shared {
                 let waited = self.watch.wait_timeout(state, self.idle);
                 let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 state = woken;
-                // Nobody has called it, or it would not sleep any more.
+                // The watcher was not called, or `watcher_sleeps` would be false.
                 if timeout.timed_out() && state.watcher_sleeps && !state.closing {
                     state.watcher_sleeps = false;
                     let own = state.watcher.take();
@@ -364,7 +366,7 @@ mod tests {
         let (release, released) = mpsc::channel::<()>();
         let (tell, told) = mpsc::channel();
         {
-            // Both are there before the thread wakes.
+            // Both jobs are queued before the thread wakes.
             let mut state = pool.shared.lock();
             let hang = move || {
                 let _ = released.recv();
@@ -402,7 +404,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pool.shared.lock().alive, 0);
             let (tell, told) = mpsc::channel();
-            // The second one waits for the first: the watcher is called.
+            // The second job waits for the first, so the watcher is called.
             let (release, released) = mpsc::channel::<()>();
             pool.call(move || released.recv().unwrap());
             pool.call(move || tell.send(()).unwrap());

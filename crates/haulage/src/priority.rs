@@ -1,9 +1,9 @@
-//! Which runs go first.
+//! The priority of a run.
 
 /// How urgent a run is, compared with the other runs of its engine.
 ///
-/// Work of a run with a higher priority is requested first wherever both wait: at a host, and for a
-/// slot in all. Requests that are in flight are not stopped for it.
+/// Where work of several runs waits, for a host or for a slot, that of the run with the highest
+/// priority is requested first. Requests in flight are not stopped for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// After all others.
@@ -16,6 +16,6 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// How many there are.
+    /// Number of priorities.
     pub(crate) const COUNT: usize = 3;
 }

@@ -1,8 +1,9 @@
-//! How many bytes may come in a second, under one limit.
+//! Limits how many bytes are received per second.
 //!
-//! Whoever receives waits for its turn before each read. Turns stand in a line: each takes as long
-//! as the bytes that it is expected to bring, and the line is moved by those that it has brought.
-//! So many lanes together keep to what one would, and none of them brings much at once.
+//! A reader waits for its turn before each read. Turns form a line: each lasts as long as its
+//! expected bytes take at the limit. If a turn receives more or fewer bytes, the turns after it
+//! move. So many lanes together keep to the limit as one lane would, and none receives much at
+//! once.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,47 +12,48 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// How long a turn lasts at most; and bytes: what it brings then is no less and no more.
+/// Maximum length of a turn; then its minimum and maximum bytes.
 const TURN: Duration = Duration::from_millis(20);
 const TURN_BYTES: (u64, u64) = (1 << 10, 256 << 10);
-/// What nobody has received for so long is made up for: clocks are late.
+/// Time that no reader has used is made up for, up to this much, since timers are late.
 const CATCH_UP: Duration = Duration::from_millis(50);
-/// The shortest wait that a clock is set for.
+/// Shorter waits are skipped.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// How often whoever waits looks whether its turn has been moved.
+/// Maximum time until a waiting reader looks whether its turn has been moved.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A limit in bytes per second, which may change at any time.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    /// 0 is none.
+    /// 0 means no limit.
     rate: AtomicU64,
     changes: AtomicU64,
 }
 
-/// Whose turn it is, under one limit.
+/// The turns of all readers under one limit.
 #[derive(Debug, Default)]
 pub(crate) struct Line(Mutex<Turns>);
 
-/// Turns are told in a time of their own, which is moved when one has brought more or less than was
-/// expected: those who still wait move with it.
+/// Turns have a time axis of their own. When a turn receives more or fewer bytes than expected, the
+/// axis is shifted, and all waiting turns with it.
 #[derive(Debug, Default)]
 struct Turns {
-    /// When that time began, as things are.
+    /// The instant at which the axis begins; `None` before the first turn under the limit.
     origin: Option<Instant>,
-    /// When the last turn ends.
+    /// When the last turn ends, on that axis.
     end: Duration,
-    /// Bytes that a turn has brought lately.
+    /// Bytes that a turn is expected to receive, by the last ones; `None` before the first has
+    /// ended.
     usual: Option<u64>,
-    /// Of which limit they are.
+    /// The value of `changes` of the limit that the turns were planned under.
     change: u64,
 }
 
-/// A turn that was given.
+/// The place of one turn in the line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     begins: Duration,
-    /// What it is expected to bring.
+    /// The expected bytes.
     bytes: u64,
     rate: u64,
     change: u64,
@@ -83,7 +85,7 @@ impl Limit {
         let mut turns = line.lock();
         let place = match place {
             Some(place) if place.change == change => place,
-            // Under another limit everybody stands in line anew.
+            // After a change of the limit, every reader gets a new turn.
             _ => place.insert(turns.next(rate, change, now)),
         };
         let left = turns.time_of(place, now).saturating_duration_since(now);
@@ -138,7 +140,7 @@ impl Turns {
     /// less than expected.
     fn came(&mut self, place: &Place, bytes: u64) {
         let usual = self.usual.unwrap_or(place.bytes);
-        // What is larger than expected comes at once, what is smaller is believed by and by.
+        // A larger number counts at once, a smaller one gradually.
         self.usual = Some(
             usual
                 .saturating_sub(usual.saturating_sub(bytes).div_ceil(8))

@@ -1,14 +1,15 @@
-//! By what a row is found in the records of earlier runs.
+//! Identifies a row in the records of earlier runs.
 
-/// What a row asks for, as it is recorded.
+/// What a row asks for, in the form that is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ask {
-    /// Stands for the row's URL as given, its name, its checksums, and how files are named: the
-    /// first 8 bytes of a SHA-256.
+    /// The first 8 bytes of a SHA-256 of the row's URL as given, its name, its checksums, and how
+    /// files are named.
     pub(crate) key: i64,
-    /// What follows the URL in a text list, without secrets; `None` if nothing does.
+    /// The fields after the URL in a text list, without secrets; `None` if there are none.
     pub(crate) fields: Option<Box<str>>,
-    /// Where the row is recorded as it is, apart from its hashes; `None` if something of it is new.
+    /// Where the row is recorded unchanged, apart from its hashes; `None` if something of it is
+    /// new.
     pub(crate) recorded: Option<Recorded>,
 }
 

@@ -1,4 +1,4 @@
-//! What may be shown of a URL: no userinfo, and no more than fits in a message.
+//! The part of a URL that may be shown: without userinfo, and short enough for a message.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub(crate) fn without_userinfo(url: &str) -> String {
         let Some(at) = authority[..end].rfind('@') else {
             return kept + authority;
         };
-        // Without a host after it, the next segment would be taken for the authority.
+        // Without a host after it, the next path segment would be read as the authority.
         rest = &authority[at + 1..];
     }
 }
@@ -27,7 +27,7 @@ fn is_like_a_slash(letter: char) -> bool {
     matches!(letter, '/' | '\\') || letter.is_ascii_whitespace() || letter.is_ascii_control()
 }
 
-/// Most characters of a row that are shown of it.
+/// Maximum characters of a row that are shown.
 const SHOWN: usize = 200;
 
 /// Returns what may be shown of a URL, or of what stands in its place: no userinfo, and no more

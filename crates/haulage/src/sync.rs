@@ -1,4 +1,4 @@
-//! Locks, as all of the library takes them.
+//! Locking, as everywhere in the library.
 
 pub(crate) mod modelled;
 

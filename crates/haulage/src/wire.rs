@@ -1,13 +1,13 @@
-//! What a body comes from, once it has been taken back from HTTP.
+//! The source of a body's remaining bytes, after the connection was taken from HTTP.
 
 use std::net::TcpStream;
 
 use rustls::ClientConnection;
 
-/// A socket, and what undoes its encryption.
+/// A socket, and the TLS session that decrypts its bytes.
 pub(crate) struct Wire {
     pub(crate) socket: TcpStream,
-    /// For TLS: may hold bytes that have been received, and decrypted, already.
+    /// `None` without TLS. The session may hold bytes that were received and decrypted already.
     pub(crate) session: Option<Box<ClientConnection>>,
 }
 

@@ -1,5 +1,5 @@
-//! Bodies: bytes that are a function of a seed and of their offset, so that any size costs no
-//! memory and any part can be checked alone.
+//! Bodies: each byte is a function of a seed and its offset, so that any size needs no memory and
+//! any part can be checked alone.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +15,7 @@ pub struct Body {
 
 #[derive(Clone)]
 enum Source {
-    /// From this seed, from this offset on.
+    /// The seed, and the offset of the first byte.
     Seeded(u64, u64),
     Given(Bytes),
 }
@@ -24,7 +24,7 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Seeded(_, offset) => write!(f, "Seeded from {offset}"),
-            // A failing test shows it, which is to be read.
+            // A failing test prints it, so it is kept short.
             Self::Given(bytes) if bytes.len() <= 64 => write!(f, "{bytes:?}"),
             Self::Given(bytes) => write!(f, "{:?}…", bytes.slice(..64)),
         }

@@ -1,4 +1,4 @@
-//! How an origin is started.
+//! The options of an origin, and its start.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ use crate::server;
 use crate::shared::{Shared, Versions};
 use crate::tls::{self, Accepts, Certificate};
 
-/// How an origin is to be started; see [`Origin::builder`].
+/// Options for starting an origin; see [`Origin::builder`].
 #[derive(Clone, Debug)]
 pub struct Builder {
     listen: SocketAddr,
@@ -28,7 +28,7 @@ pub struct Builder {
     streams: u32,
 }
 
-/// How many requests at once a connection of HTTP/2 takes if nothing else is said.
+/// Default limit of concurrent requests on an HTTP/2 connection.
 const STREAMS: u32 = 1000;
 
 impl Default for Builder {
@@ -178,7 +178,7 @@ impl Builder {
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&shared);
-        // A runtime must not be dropped within another one, which a test may well be in.
+        // A runtime must not be dropped within another one, in which a test may run.
         let thread = thread::Builder::new()
             .name("origin".to_owned())
             .spawn(move || {

@@ -1,4 +1,4 @@
-//! Scripts drawn by lot: any misbehaviours together, the same ones for the same seed.
+//! Random scripts with any combination of misbehaviours; the same seed gives the same script.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn end(script: Script, dice: &mut Rng) -> Script {
         6 => script.reset_head_at(within_head(dice)),
         7 => script.goaway_at(offset),
         8 => script.reset_stream_at(offset, reason(dice)),
-        // These look like the end of a body that has no other.
+        // The others look like the normal end of a body that ends with the connection.
         _ if script.framing == Framing::Close => script.reset_at(offset),
         9 => script.abandon_at(offset, reason(dice)),
         10 => script.truncate_at(offset),
@@ -106,7 +106,7 @@ fn lie_about_length(script: Script, dice: &mut Rng) -> Script {
     let length = script.body.len();
     let said = |script: Script, length: &str| script.header("content-length", length);
     match (script.framing, dice.u8(..5)) {
-        // More than what may follow the body could fill.
+        // The length exceeds the body by more than the bytes that may follow it.
         (_, 0) => said(script, &(length + dice.u64(100..1000)).to_string()),
         (_, 1) => said(said(script, &length.to_string()), &(length + 1).to_string()),
         (_, 2) => said(said(script, &length.to_string()), &length.to_string()),

@@ -1,4 +1,4 @@
-//! Whether the conditions of a request hold for what a script would send; RFC 9110 §13.
+//! Checks the conditions of a request against the response of a script (RFC 9110 §13).
 
 use std::time::SystemTime;
 
@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     Holds,
-    /// The client has it already: 304.
+    /// The client has this entity already: 304.
     NotModified,
-    /// What the client asks about is no longer there: 412.
+    /// The entity that the client expects is no longer there: 412.
     Failed,
 }
 

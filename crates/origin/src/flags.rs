@@ -1,9 +1,9 @@
 //! The flags of twenty of the most populous countries, drawn rather than stored.
 //!
-//! They are small images that differ from one another and that people know at sight, which is what
-//! a demo of downloading many files wants; and a repository with no binaries in it can be read.
-//! Each function below describes its flag in the units of the flag's own construction sheet, where
-//! there is a simple one. The eagles are only hinted at.
+//! A demo of downloading many files needs small images that differ and are easily recognised. They
+//! are drawn so that the repository contains no binary files. Each function below describes its
+//! flag in the units of the flag's construction sheet, where there is a simple one. The eagles are
+//! simplified.
 
 mod canvas;
 
@@ -12,7 +12,7 @@ use canvas::{Canvas, around, bearing, place, polar, within};
 const BLACK: u32 = 0x00_00_00;
 const WHITE: u32 = 0xFF_FF_FF;
 
-/// The ISO 3166 codes of the countries whose flags there are.
+/// The ISO 3166 codes of the countries with a flag here.
 pub const CODES: [&str; 20] = [
     "cn", "in", "us", "id", "br", "pk", "ng", "bd", "ru", "jp", "mx", "ph", "vn", "et", "eg", "de",
     "ir", "tr", "cd", "fr",

@@ -1,4 +1,4 @@
-//! Frames of HTTP/2, for what `h2` does not send; RFC 9113 §6.
+//! HTTP/2 frames that `h2` does not send (RFC 9113 §6).
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::Reason;
@@ -29,7 +29,7 @@ pub(crate) fn data(stream: u32) -> Bytes {
 
 /// Returns HEADERS with the status 200, which CONTINUATION must follow: the head does not end.
 pub(crate) fn open_headers(stream: u32) -> Bytes {
-    // What RFC 7541 Appendix A has as number 8.
+    // Index 8 of the static table: `:status: 200` (RFC 7541 Appendix A).
     frame(HEADERS, 0, stream, &[0x88])
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn continuation(stream: u32) -> Bytes {
 
 /// Returns HEADERS with a complete head that has only a status.
 pub(crate) fn headers(stream: u32, status: StatusCode) -> Bytes {
-    // A literal that is not indexed, with the name of number 8 (RFC 7541 §6.2.2).
+    // A literal that is not indexed, with the name of index 8 (RFC 7541 §6.2.2).
     let block = [&[0x08, 3], status.as_str().as_bytes()].concat();
     frame(HEADERS, END_HEADERS, stream, &block)
 }

@@ -1,10 +1,10 @@
-//! A gate that a test holds shut in front of a response: it takes the place of sleeping.
+//! A gate that a test holds shut before a response, so that tests need no sleep.
 
 use std::sync::Arc;
 
 use crate::signal::Signal;
 
-/// Requests wait at it until the test lets them through. Clones are the same gate.
+/// Requests wait at a gate until the test opens it. Clones are the same gate.
 ///
 /// See [`Script::hold`](crate::Script::hold) and [`Script::hold_at`](crate::Script::hold_at).
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Gate {
 #[derive(Debug, Default)]
 struct State {
     open: bool,
-    /// How many may still pass although it is shut.
+    /// Number of requests that may still pass while the gate is shut.
     admitted: usize,
     reached: usize,
 }

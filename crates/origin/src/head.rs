@@ -1,4 +1,4 @@
-//! Reads the head of an HTTP/1.1 request.
+//! Parses the head of an HTTP/1.1 request.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
@@ -7,11 +7,11 @@ use crate::request::Request;
 
 const HEADER_LIMIT: usize = 256;
 
-/// The head of a request: the request, and what only the connection has to know.
+/// The head of a request: the request, and what only the connection needs.
 pub(crate) struct Head {
     pub(crate) request: Request,
     pub(crate) keep_alive: bool,
-    /// The length of its own body, or `None` when it comes in chunks.
+    /// The length of the request's body in bytes; `None` if it is chunked.
     pub(crate) body: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! HTTP/1.1, written by hand: it must be able to say anything, and to stop anywhere.
+//! An HTTP/1.1 server, written by hand: it must be able to send anything, and to stop anywhere.
 
 use std::future;
 use std::ops::Range;
@@ -17,9 +17,9 @@ use crate::script::{Ending, Frames, Framing, Script};
 use crate::shared::Shared;
 use crate::socket::{self, Socket};
 
-/// The most that the head of a request may take.
+/// Maximum bytes of a request's head.
 const HEAD_LIMIT: usize = 64 << 10;
-/// How much of a body is written at once.
+/// Number of bytes of a body that are written at once.
 const BLOCK: u64 = 128 << 10;
 const FLOOD_BLOCK: usize = 128 << 10;
 
@@ -50,9 +50,9 @@ pub(crate) async fn serve(socket: impl Socket, shared: Arc<Shared>, connection: 
 
 struct Http1<S> {
     socket: S,
-    /// What was read and not yet used.
+    /// Bytes that were read and not yet used.
     inbox: BytesMut,
-    /// What is to be written next: the head waits here for the beginning of the body.
+    /// Bytes to be written next: the head waits here for the beginning of the body.
     out: Vec<u8>,
     framing: Framing,
     keep_alive: bool,
@@ -83,7 +83,8 @@ impl<S: Socket> Http1<S> {
         self.keep_alive = head.keep_alive && script.framing != Framing::Close;
         match head.body {
             Some(len) => self.skip(len).await?,
-            // Nothing sends us those: they are left unread.
+            // No test sends chunked requests: their bodies are left unread, and the connection
+            // closes.
             None => self.keep_alive = false,
         }
         self.framing = script.framing;
@@ -225,7 +226,7 @@ impl<S: Socket> Http1<S> {
             self.out.extend_from_slice(size.as_bytes());
         }
         let begin = self.out.len();
-        // What `send` and `finish` append is a block at most.
+        // `send` and `finish` append at most one block.
         let len = usize::try_from(part.end - part.start).unwrap_or(0);
         self.out.resize(begin + len, 0);
         body.fill(part.start, &mut self.out[begin..]);

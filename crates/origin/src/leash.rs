@@ -1,5 +1,5 @@
-//! A socket lent to HTTP/2, which neither tells whether it has written everything nor gives it
-//! back.
+//! A socket that is lent to `h2`. Through it we know whether everything is written, and get the
+//! socket back: `h2` offers neither.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// One end is the socket for whoever borrows it, the other end looks on and takes it back.
+/// One clone is lent as a socket; the other one observes it, and takes it back.
 pub(crate) struct Leash<S> {
-    // Never contended: both ends are in one task.
+    // There is no contention: both clones are in one task.
     held: Arc<Mutex<Held<S>>>,
 }
 
 struct Held<S> {
     socket: S,
-    /// Whether the last thing written is still on its way to the kernel.
+    /// Whether the last write is still pending.
     blocked: bool,
 }
 

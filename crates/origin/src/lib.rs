@@ -1,4 +1,4 @@
-//! An HTTP origin that does what a script says.
+//! An HTTP server for tests that does what a script says.
 //!
 //! ```
 //! use origin::{Body, Gate, Origin, Script};
@@ -20,11 +20,12 @@
 //! assert!(origin.log().is_empty());
 //! ```
 //!
-//! The map: a [`Script`] is what is done for one request, a [`Body`] what is sent, a [`Gate`] where
-//! a test holds it; `routes` finds the script, `demand` reads it from a path; `play` acts it out,
-//! and `http1` and `http2` are the two ways of saying it; `socket` and `leash` end connections;
-//! `log` remembers. A new misbehaviour is a new `Act`, or a new field of the script, and its place
-//! in `play`. A [`Proxy`] stands between a client and an origin; what it does is a [`Reaction`].
+//! Overview: a [`Script`] is what the origin does for one request, a [`Body`] what it sends, a
+//! [`Gate`] where a test holds it. `routes` finds the script, `demand` reads it from a path, `play`
+//! executes it, and `http1` and `http2` write the bytes. `socket` and `leash` end connections, and
+//! `log` records requests. To add a misbehaviour, add an `Act`, or a field of the script, and
+//! handle it in `play`. A [`Proxy`] stands between a client and an origin; what it does is a
+//! [`Reaction`].
 
 mod body;
 mod builder;

@@ -1,4 +1,4 @@
-//! Limits on what is asked of a part of the origin, whatever the scripts there say.
+//! Limits on the requests to a part of the origin, whatever the scripts there say.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::script::Script;
 
-/// How much may be asked at once or in a second, and what the others get.
+/// A limit of concurrent requests or of requests per second, and the response to those beyond it.
 ///
 /// ```
 /// use origin::{Limit, Origin, Script};
@@ -51,7 +51,7 @@ impl Limit {
     }
 }
 
-/// The limits of one origin; they can be added while it runs.
+/// The limits of one origin. They can be added while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     watched: Mutex<Vec<Watched>>,
@@ -62,11 +62,11 @@ struct Watched {
     prefix: String,
     limit: Limit,
     in_flight: Arc<AtomicUsize>,
-    /// When those of the last second came.
+    /// The times of the requests admitted in the last second.
     admitted: VecDeque<Instant>,
 }
 
-/// That a request counts as in flight, until it is dropped.
+/// Counts a request as in flight until it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Permit {
     counted: Vec<Arc<AtomicUsize>>,

@@ -1,4 +1,4 @@
-//! What was asked of the origin, and how much of it at once.
+//! Records the requests to the origin, and how many of them were concurrent.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::signal::Signal;
 /// A request as the origin saw it.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// When its head had been read.
+    /// When its head was complete.
     pub at: Instant,
     /// When it was no longer [in flight](Tally::in_flight).
     pub ended: Option<Instant>,
@@ -22,38 +22,38 @@ pub struct Asked {
     pub path: String,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Which connection it came on: the first one is 1.
+    /// The number of its connection, from 1.
     pub connection: u64,
-    /// The version of HTTP spoken there.
+    /// The version of HTTP on that connection.
     pub version: Version,
-    /// How many were in flight as it came, itself included.
+    /// Number of requests in flight when it arrived, itself included.
     pub in_flight: usize,
 }
 
-/// How much was asked of the origin.
+/// Counts of what the origin has served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Connections accepted so far.
     pub connections: u64,
-    /// Connections open now: until just before the origin closes one, or until it learns that the
-    /// client has. So one that the client has closed may count for a moment longer than it knows.
+    /// Connections open now. One counts until just before the origin closes it, or until it learns
+    /// that the client has closed it. So it may count a moment longer than the client expects.
     pub open_connections: usize,
-    /// TLS handshakes that were full: those of connections that resumed no session.
+    /// Full TLS handshakes: connections that resumed no session.
     pub full_handshakes: u64,
     /// TLS handshakes that resumed a session of an earlier connection.
     pub resumed_handshakes: u64,
-    /// The most that were open at once.
+    /// Maximum number of connections open at once.
     pub peak_connections: usize,
     /// Requests so far.
     pub requests: u64,
-    /// Requests whose head has been read and whose response is not over.
+    /// Requests whose head was read and whose response is not complete.
     ///
-    /// One counts until just before the last piece of its response (16 KiB at most, and with it the
-    /// last byte) is handed to the kernel, or to HTTP/2; or until the origin learns that its client
-    /// is gone. So a client that has received a whole response and sends its next request at once
+    /// A request counts until just before the last piece of its response (at most 16 KiB, including
+    /// the last byte) is handed to the kernel, or to HTTP/2; or until the origin learns that the
+    /// client is gone. So a client that sends its next request as soon as it has a whole response
     /// is never counted twice, and a peak above a client's limit is always the client's fault.
     pub in_flight: usize,
-    /// The most that were in flight at once.
+    /// Maximum number of requests in flight at once.
     pub peak_in_flight: usize,
 }
 
@@ -154,7 +154,7 @@ impl Log {
 pub(crate) struct Ticket {
     log: Arc<Log>,
     entry: Option<usize>,
-    /// That limits count it, too.
+    /// Counts the request under the limits.
     pub(crate) permit: Permit,
     ended: bool,
 }

@@ -1,4 +1,4 @@
-//! The origin as a program: serves whatever a path asks for.
+//! The origin as a program: it serves whatever a path asks for.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,9 +10,9 @@ use std::time::Duration;
 use clap::Parser;
 use origin::{Limit, Origin, Script};
 
-/// What can be asked for.
+/// The help for the paths.
 const PATHS: &str = include_str!("demand/help.txt");
-/// Under which paths the limits hold.
+/// The paths that the limits apply to.
 const LIMITED: &str = "/bytes/";
 
 /// Serves bytes over HTTP, and misbehaves on demand.

@@ -1,4 +1,4 @@
-//! The origin itself: started, told what to do, asked what it saw.
+//! The origin: starts it, gives it routes, and reads what it has recorded.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,11 +20,11 @@ use crate::script::Script;
 use crate::shared::Shared;
 use crate::tls;
 
-/// A running origin, in threads of its own. Dropping it ends it at once, also amid a transfer.
+/// A running origin, in threads of its own. Dropping it ends it at once, even during a transfer.
 ///
 /// Without any routes it serves `/bytes/SIZE`, with `?seed=7`, `delay=100ms`, `status=503`,
 /// `close_at=1M` and whatever else a [`Script`] can do; the program's `--help` lists it. Any other
-/// path is 404.
+/// path gets a 404.
 pub struct Origin {
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
@@ -179,7 +179,7 @@ impl Drop for Origin {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed already.
+            // A panic of that thread has been printed already.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Plays a script: what happens, and in which order, whichever version of HTTP it is told in.
+//! Plays a script: which events happen, and in which order, in any version of HTTP.
 
 use std::future;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use crate::log::Ticket;
 use crate::request::Request;
 use crate::script::{Act, Drip, Ending, Frames, Framing, Script};
 
-/// The most that is sent after a request has ceased to count as in flight.
+/// Maximum bytes that are sent after a request has stopped counting as in flight.
 const LAST_PIECE: u64 = 16 << 10;
 
-/// A response on its way, in one version of HTTP.
+/// A response that is being sent, in one version of HTTP.
 pub(crate) trait Wire: Send {
     /// Begins the response with its head. If it is `over` with that, neither `send` nor `finish`
     /// follows.
@@ -76,12 +76,12 @@ pub(crate) trait Wire: Send {
     fn last_call(&mut self) -> impl Future<Output = Result<(), Over>> + Send;
 }
 
-/// Why a response ended before its end.
+/// Why a response ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     /// The client is gone.
     Gone,
-    /// The script has it end like that.
+    /// The script ends it like this.
     Ended(Ending),
 }
 
@@ -123,7 +123,7 @@ async fn within_head(script: &Script, wire: &mut impl Wire) -> Result<(), Over> 
         perform(act, wire).await?;
     }
     if let Some(drip) = script.drip_head {
-        // Frames are not released, but shall be late too.
+        // A head in frames is not released in pieces, but is delayed too.
         perform(&Act::Delay(drip.every), wire).await?;
         release(script.drip_head, u64::MAX, wire).await?;
     }
@@ -192,7 +192,7 @@ async fn pour(script: &Script, part: Range<u64>, wire: &mut impl Wire) -> Result
 
 async fn perform(act: &Act, wire: &mut impl Wire) -> Result<(), Over> {
     match act {
-        // The clock ticks in milliseconds, and makes one even of nothing.
+        // The timer has a resolution of 1 ms, and would wait that long even for zero.
         Act::Delay(time) if time.is_zero() => Ok(()),
         Act::Delay(time) => wait(time::sleep(*time), wire).await,
         Act::Hold(gate) => wait(gate.pass(), wire).await,

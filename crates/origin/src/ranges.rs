@@ -1,4 +1,4 @@
-//! What a script that knows ranges comes to for one request; RFC 9110 §14, or a lie.
+//! How a script with ranges responds to a request: as in RFC 9110 §14, or with a lie.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use crate::request::Request;
 use crate::script::{RangeLie, Script};
 
 const BOUNDARY: &str = "origin-part";
-/// The most that is put into `multipart/byteranges`.
+/// Maximum bytes of the part in `multipart/byteranges`.
 const PART_LIMIT: u64 = 64 << 10;
 
-/// What is asked of a body.
+/// The part of a body that is requested.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Whole,

@@ -8,15 +8,15 @@ use url::form_urlencoded;
 pub struct Request {
     /// Its method.
     pub method: Method,
-    /// Its path with the query, as it was sent: still percent-encoded.
+    /// Its path with the query, as it was sent: percent-encoded.
     pub target: String,
     /// Its headers.
     pub headers: HeaderMap,
-    /// The version of HTTP it came with.
+    /// The version of HTTP of its connection.
     pub version: Version,
-    /// Which connection it came on: the first one is 1.
+    /// The number of its connection, from 1.
     pub connection: u64,
-    /// How often its path has been asked for, with whatever query, this time included.
+    /// How often its path has been requested, with any query, this time included.
     pub nth: u64,
 }
 

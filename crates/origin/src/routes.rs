@@ -1,4 +1,4 @@
-//! Which script a request gets.
+//! Finds the script for a request.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::demand;
 use crate::request::Request;
 use crate::script::Script;
 
-/// Scripts for the first request, the second, …; the last one for all that come after.
+/// A script for the first request, the second, and so on; the last one is used for all later ones.
 ///
 /// Made from one [`Script`], from an array of them or from a `Vec`.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl<const N: usize> From<[Script; N]> for Sequence {
     }
 }
 
-/// The routes of one origin; they can be added while it runs.
+/// The routes of one origin. They can be added while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     table: Mutex<Table>,
@@ -56,9 +56,9 @@ pub(crate) struct Routes {
 #[derive(Debug, Default)]
 struct Table {
     exact: HashMap<String, Exact>,
-    /// The longest first.
+    /// The longest prefix comes first.
     prefixes: Vec<(String, Function)>,
-    /// How often each path has been asked for; and each with its query, if it has one.
+    /// How often each path was requested, and each path with its query, if it has one.
     asked: HashMap<String, u64>,
 }
 
@@ -118,7 +118,7 @@ impl Routes {
             return route.next();
         }
         let function = table.function(request.path());
-        // What the function does is not ours to know: it may well ask this origin for its counts.
+        // Unlocked first: the function may ask this origin for its counts.
         drop(table);
         Arc::new(match function {
             Some(Function(function)) => function(request),
@@ -133,7 +133,7 @@ impl Routes {
 
 impl Table {
     fn count(&mut self, target: &str) -> u64 {
-        // `entry` would need an owned key each time.
+        // `entry` would allocate a key each time.
         if let Some(count) = self.asked.get_mut(target) {
             *count += 1;
             return *count;

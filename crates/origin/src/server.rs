@@ -1,4 +1,4 @@
-//! Listens, and hands each connection to the version of HTTP it speaks.
+//! Accepts connections, and serves each with the version of HTTP it speaks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
     loop {
         match listener.accept().await {
             Ok((tcp, _)) => drop(tokio::spawn(serve(tcp, tls.clone(), Arc::clone(&shared)))),
-            // Too many open files, perhaps: to try again at once would be to do nothing else.
+            // There may be too many open files: without a pause this would be a busy loop.
             Err(_) => time::sleep(Duration::from_millis(10)).await,
         }
     }
@@ -25,7 +25,7 @@ pub(crate) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
 
 async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let connection = shared.log.accepted();
-    // Otherwise a small last piece would wait for the client's acknowledgement.
+    // Without this, a small last piece would wait for the client's acknowledgement.
     let _ = tcp.set_nodelay(true);
     let Some(tls) = tls else {
         return match shared.versions {

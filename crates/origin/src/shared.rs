@@ -1,4 +1,4 @@
-//! What all connections of an origin have in common.
+//! What all connections of an origin share.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,23 +10,23 @@ use crate::request::Request;
 use crate::routes::Routes;
 use crate::script::Script;
 
-/// What it speaks.
+/// The versions of HTTP that an origin speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Versions {
-    /// Over TLS what the client prefers, and HTTP/1.1 without.
+    /// Over TLS the version that the client prefers; without TLS HTTP/1.1.
     Both,
     Http1,
-    /// Without TLS with prior knowledge (RFC 9113 §3.3).
+    /// Only HTTP/2; without TLS with prior knowledge (RFC 9113 §3.3).
     Http2,
 }
 
-/// What all connections of an origin have in common.
+/// What all connections of an origin share.
 pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<Log>,
     pub(crate) versions: Versions,
-    /// How many requests at once a connection of HTTP/2 takes.
+    /// Maximum concurrent requests on an HTTP/2 connection.
     pub(crate) streams: u32,
 }
 

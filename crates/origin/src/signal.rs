@@ -1,4 +1,4 @@
-//! A value under a lock that can be waited for, by a thread and by a task alike.
+//! A value under a lock whose changes a thread or a task can wait for.
 
 use std::panic::Location;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How long a thread waits: a test that waits for what never comes shall fail and say so, not hang.
+/// Maximum time that a thread waits: a test whose event never happens must fail with a message, not
+/// hang.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Signal<T> {
 #[derive(Debug, Default)]
 struct Watched<T> {
     value: T,
-    /// Threads in `wait`: waking a `Condvar` is a system call even when nobody listens.
+    /// Number of threads in `wait`: notifying a `Condvar` is a system call even if no thread waits.
     threads: usize,
 }
 
@@ -45,7 +46,8 @@ impl<T> Signal<T> {
     /// Waits until `done` returns true. `done` may change the value, for example to take its share.
     pub(crate) async fn until(&self, mut done: impl FnMut(&mut T) -> bool) {
         loop {
-            // Before looking, or a change made between the look and the wait would go unseen.
+            // Registered before looking, so that a change between the look and the wait is not
+            // missed.
             let changed = self.tasks.notified();
             if done(&mut self.lock().value) {
                 return;

@@ -1,4 +1,4 @@
-//! The ways in which a connection ends on purpose: cleanly, cut off, and with a reset.
+//! Ends connections on purpose: cleanly, truncated, or with a reset.
 
 use std::io;
 use std::net::Shutdown;
@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::script::Ending;
 
-/// How long a client may take to notice that the connection was closed.
+/// How long a client may take to close its end too.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A connection, encrypted or not.
@@ -37,7 +37,7 @@ impl Socket for TlsStream<TcpStream> {
 /// Ends the connection as a script wants it.
 pub(crate) async fn end(socket: impl Socket, ending: Ending) {
     match ending {
-        // What GOAWAY says has been said by now, or cannot be.
+        // The GOAWAY has been sent by now, or cannot be sent.
         Ending::Close | Ending::Abandon(_) | Ending::Refuse => close(socket).await,
         Ending::Truncate => truncate(socket).await,
         Ending::Reset(_) => reset(socket).await,
@@ -67,13 +67,13 @@ async fn truncate(socket: impl Socket) {
 async fn farewell(mut socket: impl Socket) {
     let mut rest = [0; 4096];
     let heard = async { while socket.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
-    // When the client takes too long we go first.
+    // If the client takes too long, the origin closes first.
     let _ = time::timeout(FAREWELL, heard).await;
 }
 
 /// Resets the connection (RST), once all that was written has reached the client's kernel.
 async fn reset(socket: impl Socket) {
-    // When it cannot be waited for, or linger, it is broken already.
+    // If either fails, the connection is broken already.
     let _ = delivered(socket.tcp()).await;
     let _ = socket.tcp().set_zero_linger();
 }
@@ -82,8 +82,8 @@ async fn reset(socket: impl Socket) {
 /// would get fewer bytes the slower it reads.
 #[cfg(target_os = "linux")]
 async fn delivered(tcp: &TcpStream) -> io::Result<()> {
-    // Makes "writable" mean "all is sent". The runtime knows only of changes since it has known the
-    // socket, so that it has to get to know it once more, by another name.
+    // Makes "writable" mean "all is sent". The runtime knows only of changes since it registered
+    // the socket, so the socket is registered again with another descriptor.
     socket2::SockRef::from(tcp).set_tcp_notsent_lowat(1)?;
     let same = tcp.as_fd().try_clone_to_owned()?;
     TcpStream::from_std(same.into())?.writable().await

@@ -1,4 +1,5 @@
-//! The certificates: an authority for the whole process, and one it issues for each origin.
+//! Certificates: one authority for the whole process, and one certificate it issues for each
+//! origin.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -19,30 +20,30 @@ pub(crate) fn ca_pem() -> &'static str {
     &authority().pem
 }
 
-/// What an origin shows for itself.
+/// The certificate that an origin presents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Certificate {
-    /// One that the authority vouches for, and whose time it is.
+    /// A valid one, issued by the authority.
     #[default]
     Good,
-    /// One whose time is over.
+    /// One that has expired.
     Expired,
-    /// One whose time has not come.
+    /// One that is not valid yet.
     NotYetValid,
-    /// One that names another host.
+    /// One for another host.
     OtherHost,
-    /// One that nobody vouches for but itself.
+    /// One that is signed only by itself.
     SelfSigned,
-    /// The same, which is also one for authorities, as `openssl req -x509` makes it.
+    /// The same, but also a certificate for authorities, as `openssl req -x509` creates it.
     SelfSignedAuthority,
 }
 
-/// Whom an origin lets in.
+/// What an origin accepts from clients.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Accepts {
-    /// Clients with a certificate of the authority.
+    /// Only clients with a certificate of the authority.
     pub(crate) known_clients_only: bool,
-    /// TLS 1.2, and no newer version.
+    /// Only TLS 1.2, no newer version.
     pub(crate) tls12_only: bool,
 }
 
@@ -71,7 +72,7 @@ pub fn client_pem() -> (String, String) {
     )
 }
 
-/// What an origin presents: how it speaks TLS, and the certificate in PEM.
+/// What an origin presents: its TLS settings, and the certificate in PEM.
 pub(crate) struct Presented {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) pem: String,
@@ -117,7 +118,7 @@ pub(crate) fn presented(
     let certificate = certificate.expect("a certificate");
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key just made");
 
-    // Named, so that it does not matter whether the process has chosen a provider.
+    // Named explicitly, so that it does not depend on the provider that the process has chosen.
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = if accepts.tls12_only {
         &[&version::TLS12]

@@ -1,4 +1,4 @@
-//! What an option can be set to, where that is one of a few words; what documents each is its help.
+//! The options whose value is one of a few words. The comment of each word is its help text.
 
 use clap::ValueEnum;
 
@@ -67,7 +67,7 @@ pub(crate) enum Exists {
     Fail,
 }
 
-/// What a power cut may cost.
+/// How much a power cut may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Durability {
     /// Never: after a power cut, recent files may be incomplete
@@ -78,7 +78,7 @@ pub(crate) enum Durability {
     Each,
 }
 
-/// Which failures of an earlier run are tried again.
+/// Which failures of an earlier run are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RetryFailed {
     /// All of them
@@ -89,7 +89,7 @@ pub(crate) enum RetryFailed {
     None,
 }
 
-/// What is shown while a run goes on.
+/// What is shown during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Progress {
     /// A bar on a terminal; elsewhere a status line every 15 s

@@ -1,5 +1,5 @@
-//! The script for bash: one function that looks at the word before the cursor. It needs no
-//! bash-completion, and works with the bash 3.2 of macOS.
+//! The completion script for bash: one function that looks at the word before the cursor. It needs
+//! no bash-completion, and works with bash 3.2 of macOS.
 
 use std::fmt::Write as _;
 

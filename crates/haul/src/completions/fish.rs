@@ -1,4 +1,4 @@
-//! The script for fish: one `complete` command for each option.
+//! The completion script for fish: one `complete` command for each option.
 
 use std::fmt::Write as _;
 
@@ -60,7 +60,7 @@ fn flags(option: &Switch) -> String {
     }
     let _ = write!(flags, "-l {}", option.long);
     if option.values != Values::Nothing {
-        // -r: a value must follow; -x: and it is no file.
+        // -r: a value must follow; -x: and it is not a file name.
         let is_file = option.values == Values::Files;
         flags.push_str(if is_file { " -r" } else { " -x" });
         if let Some(arguments) = arguments(&option.values) {

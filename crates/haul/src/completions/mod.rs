@@ -1,6 +1,6 @@
-//! Completions for bash, fish and zsh, generated from what clap knows of the command. (What
-//! `clap_complete` writes for fish stumbles over `--http1.1`, and what it writes for zsh mistakes
-//! the options of a subcommand for the download's.)
+//! Completions for bash, fish and zsh, generated from clap's description of the command.
+//! `clap_complete` is not used: its fish script fails at `--http1.1`, and its zsh script takes the
+//! options of a subcommand for those of the download.
 
 mod bash;
 mod fish;
@@ -25,9 +25,9 @@ pub(crate) fn script(shell: Shell, mut command: Command) -> String {
     }
 }
 
-/// The download itself, or a subcommand, as far as completions show it.
+/// The download command, or a subcommand, as completions need it.
 struct Form {
-    /// The subcommand's name; empty for the download itself.
+    /// The subcommand's name; empty for the download command.
     name: String,
     about: String,
     options: Vec<Switch>,
@@ -39,24 +39,24 @@ struct Switch {
     short: Option<char>,
     long: String,
     help: String,
-    /// What stands for the value in the help; empty where it takes none.
+    /// The placeholder of the value in the help; empty if the option takes none.
     value_name: String,
     values: Values,
     is_repeatable: bool,
 }
 
-/// What may stand as a value.
+/// The values that an option takes.
 #[derive(Debug, PartialEq, Eq)]
 enum Values {
-    /// There is none.
+    /// No value.
     Nothing,
-    /// Anything: nothing can be offered.
+    /// Any text: nothing can be offered.
     Text,
     Files,
     Folders,
-    /// One of these, each with what it means.
+    /// One of these values, each with its meaning.
     Choices(Vec<(String, String)>),
-    /// A text that begins with one of these.
+    /// A text that begins with one of these prefixes.
     Prefixes(Vec<String>),
 }
 

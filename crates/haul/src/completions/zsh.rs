@@ -1,4 +1,4 @@
-//! The script for zsh: a function for the download, and one for each subcommand.
+//! The completion script for zsh: a function for the download, and one for each subcommand.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
-//! Which of several values of an option counts: that of the command line, else that of the
+//! Decides which of several values of an option counts: that of the command line, else that of the
 //! environment, else that of the file.
 //!
-//! A value that cannot be used together with one that counts more is left out: `-6` on a command
-//! line is no error where the file says `ipv4 = true`.
+//! A value that conflicts with one of higher precedence is left out: `-6` on a command line is no
+//! error where the file says `ipv4 = true`.
 
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ use super::setting::{Setting, Source};
 use super::{Configured, Typed, problem};
 use crate::exit::Problem;
 
-/// The values of one origin, each of which can be used, and all of them together.
+/// The values from one source, such as a file. Each is valid, and they can be used together.
 pub(super) struct Level(Vec<Setting>);
 
 impl Level {
@@ -33,7 +33,7 @@ impl Level {
             words.extend(setting.words());
             match command.try_get_matches_from_mut(&words) {
                 Ok(_) => continue,
-                // It may come from another level, or from the command line.
+                // The required option may come from another level, or from the command line.
                 Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {}
                 Err(error) => problems.push(setting.problem(&error)),
             }
@@ -66,7 +66,7 @@ pub(super) fn merge(
     let mut waiting: Vec<_> = levels.into_iter().flat_map(|level| level.0).collect();
     loop {
         let known = settings.len();
-        // What needs an option that may follow.
+        // Values that need another option, which a later value may set.
         let mut again: Vec<Setting> = Vec::new();
         for setting in waiting {
             let is_same = |other: &Setting| other.key == setting.key;
@@ -85,7 +85,7 @@ pub(super) fn merge(
                     settings.push(setting);
                 }
                 Err(error) => match error.kind() {
-                    // What it cannot be used with counts more.
+                    // It conflicts with an option of higher precedence.
                     ErrorKind::ArgumentConflict => {}
                     ErrorKind::MissingRequiredArgument => again.push(setting),
                     _ => return Err(problem(&error)),
@@ -175,7 +175,7 @@ mod tests {
         let via = [("HAUL_VIA", "x")];
         assert_eq!(merged(&["--direct"], &[&via]), ["--direct"]);
         assert_eq!(merged(&["--via=y"], &[&both]), ["--via-user=a", "--via=y"]);
-        // The stronger one is not overtaken while it waits.
+        // While a value waits, none of lower precedence takes its place.
         let weaker = [("HAUL_VIA", "x"), ("HAUL_VIA_USER", "b")];
         assert_eq!(
             merged(&[], &[&[user], &weaker]),

@@ -1,11 +1,11 @@
-//! Which options can be configured, and what their values look like: generic over the command, so
-//! that a new option is a key without further code.
+//! Which options can be configured, and how their values are written. It is derived from the
+//! command, so that a new option is a key without further code.
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use crate::habits::{self, UNSAFE};
 
-/// Options of one command line, which make no sense as a default.
+/// Options that belong to one command line: as defaults they make no sense.
 const OF_ONE_RUN: [&str; 10] = [
     "base-url",
     "checksum",
@@ -19,13 +19,13 @@ const OF_ONE_RUN: [&str; 10] = [
     "version",
 ];
 
-/// What an option takes.
+/// The values that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// Nothing: it is on or off.
+    /// No value: the option is on or off.
     Nothing,
     One,
-    /// A value each time that it is given.
+    /// A value each time that the option is given.
     Several,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Key {
     /// Its name on the command line, without dashes, and in the file.
     pub(super) long: String,
     pub(super) takes: Takes,
-    /// Its value is the name of a file or a folder.
+    /// Whether its value is the name of a file or a folder.
     pub(super) is_path: bool,
 }
 
@@ -73,12 +73,12 @@ fn variable(long: &str) -> String {
     format!("HAUL_{name}")
 }
 
-/// What a name in the file, or in the environment, turns out to be.
+/// What a name in the file, or in the environment, refers to.
 pub(super) enum Found<'a> {
     Key(&'a Key),
     /// An option that cannot be configured.
     OfOneRun,
-    /// No option; this one was probably meant.
+    /// No option; the key that was probably meant, if there is one.
     Nothing(Option<&'a Key>),
 }
 

@@ -1,12 +1,12 @@
-//! Which values of options others must not see: pure.
+//! Decides which values of options must be hidden from others. Pure.
 
 use super::keys::Key;
 
 /// Options whose values are secret.
 const SECRET: [&str; 4] = ["cookie", "proxy-user", "rpc-secret", "user"];
 
-/// Headers whose values tell nothing that others must not know. A list of those that do would never
-/// be complete.
+/// Headers whose values are not secret. They are listed because a list of the secret ones would
+/// never be complete.
 const HARMLESS: [&str; 8] = [
     "accept",
     "accept-encoding",

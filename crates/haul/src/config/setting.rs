@@ -1,4 +1,4 @@
-//! A value of an option that was not typed, and where it is from.
+//! The value of an option from the environment or a file, and where it is from.
 
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
@@ -15,9 +15,9 @@ use crate::exit::Problem;
 /// Where a value is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A variable of the environment, of this name.
+    /// The environment variable of this name.
     Variable(String),
-    /// A line of this file, counted from 1.
+    /// This line, counted from 1, of this file.
     File(Arc<Path>, usize),
 }
 
@@ -30,16 +30,16 @@ impl fmt::Display for Source {
     }
 }
 
-/// What an option is set to.
+/// The value of an option.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Value {
     /// On or off.
     Switch(bool),
-    /// One value, or any number of an option that takes several.
+    /// One value, or any number for an option that takes several.
     Texts(Vec<OsString>),
 }
 
-/// A value of an option.
+/// The value of an option, and where it is from.
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) key: Key,
@@ -92,7 +92,7 @@ impl Setting {
             }
             ErrorKind::ValueValidation => error.source().map(ToString::to_string),
             ErrorKind::ArgumentConflict => {
-                // Which of the two it names first depends on the options.
+                // clap's order of the two names depends on the options.
                 let names = [ContextKind::InvalidArg, ContextKind::PriorArg].map(text);
                 let mut names = names.iter().filter_map(|name| {
                     let name = name.split(' ').next()?;

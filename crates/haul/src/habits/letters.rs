@@ -1,20 +1,20 @@
 //! Short options, alone or several in one word: `-L`, `-fsSLO`, `-x16`, `-qO-`. Some letters mean
-//! different things in curl, wget and aria2c; what follows tells which one was meant.
+//! different things in curl, wget and aria2c; what follows the letter tells which one was meant.
 
 use std::ffi::OsString;
 
 use super::Scan;
 use super::table::{self, Takes};
 
-/// What follows a letter.
+/// The context of a letter.
 struct After<'a> {
     /// The rest of its word.
     rest: &'a str,
-    /// The next word, unless it is an option.
+    /// The next word; `None` if there is none, or it is an option.
     next: Option<&'a str>,
-    /// A URL stands elsewhere, before the letter or after its value.
+    /// Whether the command line has another URL, before the letter or after its value.
     has_url: bool,
-    /// A list is given somewhere.
+    /// Whether the command line has a list.
     has_list: bool,
 }
 
@@ -67,7 +67,7 @@ impl Scan {
                 }
                 _ => self.foreign(letter, at > 0, rest),
             };
-            // One answer a word says enough.
+            // One problem for each word is enough.
             if end || self.problems.len() > problems {
                 break;
             }
@@ -105,7 +105,7 @@ impl Scan {
         let after = self.after(rest);
         match letter {
             'k' => after.value().is_some_and(is_size),
-            // axel's number of connections.
+            // axel's `-n`: the number of connections.
             'n' => after.is_number(),
             'x' => after.is_number() || after.is_wgets_x(),
             's' if rest.is_empty() => !after.is_number() && (has_company || after.stands_alone()),
@@ -113,7 +113,7 @@ impl Scan {
                 let is_number = rest.starts_with(|first: char| first.is_ascii_digit());
                 !is_number && rest.chars().all(|letter| self.is_known(letter))
             }
-            // wget's, for the background, and to change extensions.
+            // wget's `-b`, to run in the background, and `-E`, to change extensions.
             'b' | 'E' => after.value().is_none_or(is_url),
             _ => false,
         }
@@ -122,7 +122,8 @@ impl Scan {
     /// Answers a letter of another program, or reports it as unknown. Returns whether the word ends
     /// here: the rest of it was the letter's value, or the letter is unknown.
     fn foreign(&mut self, letter: char, has_company: bool, rest: &str) -> bool {
-        // curl's `-s` in company: errors are shown anyway, and progress only on a terminal.
+        // curl's `-s` beside other letters needs no answer: errors are shown anyway, and progress
+        // only on a terminal.
         if letter == 's' && self.has_habits && (has_company || !rest.is_empty()) {
             return false;
         }
@@ -139,7 +140,7 @@ impl Scan {
             self.unknown(&typed);
             return true;
         };
-        // `-ctrue` is aria2c's way to write a switch.
+        // aria2c allows `-ctrue` for a switch.
         let is_switch = matches!(rest, "true" | "=true" | "false" | "=false");
         let takes_rest = !rest.is_empty() && (habit.takes == Takes::Value || is_switch);
         if is_switch && habit.takes == Takes::Nothing {

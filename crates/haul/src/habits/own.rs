@@ -1,11 +1,11 @@
-//! The options that haul itself has, as clap knows them.
+//! The options of haul itself, from clap's description of the command.
 
 use clap::{Arg, Command};
 
 use super::similar::meant;
 use super::table::Takes;
 
-/// Options that make a download less safe: never suggested, only taken when they are typed in full.
+/// Options that make a download less safe. They are never suggested, and must be typed in full.
 pub(crate) const UNSAFE: [&str; 2] = ["insecure", "allow-downgrade"];
 
 /// The options of one command.

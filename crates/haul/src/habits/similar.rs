@@ -1,4 +1,4 @@
-//! Typing errors: which option was meant.
+//! Finds the option that was meant by a mistyped one.
 
 /// Returns the option that differs from `typed` by a typing error, or the only one whose last word
 /// it cuts short. `None` when there is none, since a guess at what another word means would

@@ -1,10 +1,9 @@
-//! What curl, wget, wget2 and aria2c call things: options that haul does not have, each with its
-//! answer.
+//! The options of curl, wget, wget2 and aria2c that haul does not have, each with haul's answer.
 
-/// Options of other programs that mean the same.
+/// Options of other programs with the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Habit {
-    /// As they are typed: `-P`, `--directory-prefix`.
+    /// The options as they are typed: `-P`, `--directory-prefix`.
     pub(super) names: &'static [&'static str],
     pub(super) takes: Takes,
     pub(super) answer: Answer,
@@ -20,10 +19,10 @@ pub(super) enum Takes {
 /// What haul does about the option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Nothing: it asks for what haul does anyway.
+    /// Accepts it, since it asks for what haul does anyway.
     Accept,
-    /// Refuses it, and names what means the same here. A word in braces, as in `{DIR}`, stands for
-    /// the value that was typed.
+    /// Refuses it, and names the option of haul with the same meaning. A word in braces, as in
+    /// `{DIR}`, stands for the value that was typed.
     Same(&'static str),
     /// Refuses it with this sentence.
     Tell(&'static str),
@@ -224,7 +223,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--domains", "--exclude-domains", "--include-directories", "--exclude-directories"], LINKS)),
     valued(tell(&["--follow-tags", "--ignore-tags", "--filter-mime-type"], LINKS)),
 
-    // Pace.
+    // Speed and concurrency.
     same(&["--max-connection-per-server"], "-s {N} --per-host {N}"),
     same(&["--num-connections"], "-s {N} --per-host {N}"),
     same(&["--max-concurrent-downloads", "--parallel-max", "--max-threads", "--concurrent-downloads"], "-j {N}"),
@@ -328,7 +327,7 @@ const HABITS: &[Habit] = &[
     valued(tell(&["--unix-socket", "--abstract-unix-socket"], "haul connects over TCP only")),
     tell(&["--no-keepalive", "--no-http-keep-alive", "--no-sessionid", "--no-dns-cache", "--tcp-fastopen"], "haul manages its connections itself; leave it out"),
 
-    // What is shown and recorded.
+    // Output and records.
     same(&["--silent", "--no-progress-meter", "--no-show-progress"], "-q"),
     same(&["--no-verbose"], "--progress plain"),
     same(&["--server-response", "--debug", "--trace-time"], "-v"),
@@ -351,8 +350,8 @@ const HABITS: &[Habit] = &[
     same(&["--disable", "--no-conf"], "--no-config"),
     tell(&["--manual"], "haul man prints the manual page"),
 
-    // Letters that mean several things, and wget's pairs of letters: `letters` decides between
-    // them.
+    // Letters with several meanings, and wget's pairs of letters: `letters` decides between the
+    // meanings.
     accept(&["-nc", "-nd", "-nH", "-np"]),
     same(&["-nv"], "--progress plain"),
     same(&["-O FILE"], "-o {FILE}"),

@@ -1,4 +1,4 @@
-//! What the command tells about itself to other programs: completions, and its manual page.
+//! The descriptions of the command for other programs: completions, and the manual page.
 
 mod page;
 mod roff;

@@ -1,4 +1,4 @@
-//! The manual page, in the language of man(7), from what clap knows of the command.
+//! The manual page, in the language of man(7), generated from clap's description of the command.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 use super::roff::{escaped, paragraph};
 use crate::args::{EXAMPLES, EXIT_STATUS};
 
-/// What is written to the disk besides the files themselves.
+/// Files that haul writes besides the downloaded ones.
 const FILES: [(&str, &str); 4] = [
     (
         "~/.config/haul/config.toml",
@@ -164,7 +164,7 @@ fn options(page: &mut String, command: &Command) {
         visible().position(|argument| argument.get_help_heading() == *heading)
     });
     headings.dedup();
-    // Help and version stand last.
+    // Options without a heading (help and version) come last.
     headings.sort_by_key(Option::is_none);
     let is_divided = headings.len() > 1;
     for heading in headings {
@@ -218,7 +218,7 @@ fn option(page: &mut String, argument: &Arg) {
 }
 
 fn subcommand_of(page: &mut String, command: &Command, subcommand: &Command) {
-    // What means the same as in a download is not told again.
+    // Options with the same meaning as in a download are not described again.
     let is_told = |argument: &&Arg| {
         let same = |other: &Arg| {
             other.get_id() == argument.get_id() && help_of(other) == help_of(argument)

@@ -1,4 +1,4 @@
-//! Text for troff: what would be a command, or is no ASCII, is written as what it shows.
+//! Escapes text for troff: commands and non-ASCII characters are shown as they are.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(super) fn escaped(text: &str) -> String {
         if at > 0 {
             escaped.push('\n');
         }
-        // At the beginning of a line these would make a request of it.
+        // At the beginning of a line these would make it a troff request.
         if line.starts_with(['.', '\'']) {
             escaped.push_str("\\&");
         }

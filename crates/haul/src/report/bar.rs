@@ -17,10 +17,10 @@ pub(crate) struct Bar<W> {
     screen: Screen<W>,
     terminal: fn() -> Terminal,
     lines: Lines,
-    /// Lines for above the bar that are still to be written.
+    /// Lines that are still to be written above the bar.
     gathered: String,
     progress: Progress,
-    /// What the user had entered when the terminal was looked at last.
+    /// The value of `Terminal::entered` at the last look.
     entered: u64,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct Bar<W> {
 pub(crate) struct Terminal {
     columns: usize,
     rows: usize,
-    /// The shell has not given the terminal to another job.
+    /// Whether the shell has not given the terminal to another job.
     is_ours: bool,
-    /// Bytes of lines that the user has entered, and that nobody has read.
+    /// Bytes of lines that the user has entered, and that no process has read.
     entered: u64,
 }
 
@@ -140,7 +140,7 @@ fn stderr() -> Terminal {
     Terminal {
         columns: of(size.map(|size| size.ws_col), 80),
         rows: of(size.map(|size| size.ws_row), 24),
-        // A terminal that does not control this process has no jobs.
+        // A terminal that does not control this process has no jobs, so it is ours.
         is_ours: owner.is_err() || owner.ok() == Some(rustix::process::getpgrp()),
         entered: entered(),
     }

@@ -1,5 +1,5 @@
-//! Text from servers and lists, made harmless: what moves a cursor, turns writing around or cannot
-//! be seen is shown as its code instead.
+//! Makes text from servers and lists harmless: characters that move the cursor, change the
+//! direction of text or are invisible are shown as their codes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Numbers and names, as people read them.
+//! Formats numbers and names for people.
 
 use std::io;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64 / 1024.0;
     let mut units = UNITS.iter();
     let mut unit = units.next().copied().unwrap_or_default();
-    // What would round to 1024.0 is one of the next unit.
+    // A value that would be rounded to 1024.0 belongs to the next unit.
     while value >= 1023.95 {
         let Some(next) = units.next() else { break };
         value /= 1024.0;
@@ -106,7 +106,7 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
         }
         fitting.push(character);
     }
-    // Some characters are wider together: a symbol that a variation selector makes an emoji.
+    // Some characters are wider together, such as a symbol with a variation selector for emoji.
     while width(&fitting) + 1 > columns && fitting.pop().is_some() {}
     if columns > 0 {
         fitting.push('…');

@@ -1,4 +1,4 @@
-//! What the bar shows at one instant, as text: pure, so that it can be tested without a terminal.
+//! The text of the bar at one instant. Pure, so that it can be tested without a terminal.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::report::pace::Pace;
 /// The state of a run at one instant.
 #[derive(Debug)]
 pub(crate) struct Snapshot<'a> {
-    /// Items that have ended, well or not.
+    /// Number of items that have ended, with any outcome.
     pub(crate) ended: u64,
-    /// Those of them that failed.
+    /// Number of items that failed.
     pub(crate) failed: u64,
-    /// How many there are, where that is known.
+    /// Number of items in all; `None` where it is not known.
     pub(crate) total: Option<u64>,
-    /// Bytes from the network, those of unfinished items included.
+    /// Bytes received from the network, including those of unfinished items.
     pub(crate) bytes: u64,
-    /// Bytes that earlier runs had left, and that are not fetched again.
+    /// Bytes that earlier runs had received, and that are not requested again.
     pub(crate) resumed: u64,
-    /// Items that have started and have not ended.
+    /// Number of items that have started and not ended.
     pub(crate) under_way: u64,
-    /// Those of them that do not wait.
+    /// The items that are being downloaded, not waiting.
     pub(crate) flights: &'a [Flight<'a>],
-    /// What waits.
+    /// The hosts and items that wait.
     pub(crate) waits: &'a [Wait],
     pub(crate) pace: &'a Pace,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Wait {
     pub(crate) why: Option<String>,
 }
 
-/// An item under way.
+/// An item in progress.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flight<'a> {
     pub(crate) label: &'a str,
@@ -48,13 +48,13 @@ pub(crate) struct Flight<'a> {
     pub(crate) length: Option<u64>,
 }
 
-/// The widest that the bar itself becomes, and the narrowest that is worth its place.
+/// The width of the bar itself, in columns. If there is less room, it is not shown.
 const BAR: std::ops::RangeInclusive<usize> = 8..=30;
 
-/// What a rate over less time says of the time left is far off.
+/// A rate over less time is too inaccurate to estimate the time left.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Most hosts that a status line names.
+/// Maximum number of hosts that a status line names.
 const MOST_WAITS: usize = 3;
 
 /// Returns the two lines of the bar, each of at most this many columns: how far the run is, and
@@ -99,12 +99,12 @@ impl Snapshot<'_> {
             return None;
         }
         let files = self.total?.checked_sub(self.ended)?;
-        // A server may claim any length.
+        // The sum saturates, since a server may claim any length.
         let lengths = self.flights.iter().try_fold(0_u64, |sum, flight| {
             Some(sum.saturating_add(flight.missing()?))
         });
         let seconds = match lengths {
-            // All that is left is under way and says how long it is.
+            // All remaining items are in progress, and their lengths are known.
             Some(bytes) if files == self.flights.len() as u64 && files == self.under_way => {
                 bytes as f64 / self.pace.bytes_per_second()
             }
@@ -337,7 +337,7 @@ mod tests {
             frame(&now, 160)[1],
             "cn 34% · 127.0.0.1:8080 waits 1:15 (503, Retry-After) · b waits 0:03"
         );
-        // However much moves, there is room for why something waits.
+        // However many items are in progress, there is room for why something waits.
         let many = FLIGHTS.repeat(10);
         now.flights = &many;
         let line = &frame(&now, 100)[1];

@@ -1,12 +1,12 @@
-//! How fast it goes: over the last seconds, so that the figure follows what happens.
+//! The speed of a run, measured over the last seconds, so that the figure follows changes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Looks back this far.
+/// The period over which the speed is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What had been achieved, at some instants of the recent past.
+/// Samples of the bytes and files so far, in the last period.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     samples: VecDeque<Sample>,
@@ -68,7 +68,7 @@ mod tests {
         let mut pace = Pace::default();
         assert!(pace.bytes_per_second().abs() < f64::EPSILON);
         for second in 0..60 {
-            // Fast for half a minute, then slow.
+            // Fast for 30 s, then slow.
             let bytes = if second < 30 {
                 second * 1000
             } else {

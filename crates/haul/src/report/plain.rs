@@ -1,5 +1,4 @@
-//! Lines on standard error, and no bar: for each item, or one every 15 seconds about how far the
-//! run is.
+//! Lines on standard error instead of a bar: one for each item, or a status line every 15 seconds.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +9,17 @@ use crate::report::lines::Lines;
 use crate::report::progress::Progress;
 use crate::report::{Notice, Reporter, Summary, say};
 
-/// Often enough to show that it does not hang, and not so often that it fills a log.
+/// The time between status lines: short enough to show that the run does not hang, and long enough
+/// not to fill a log.
 const PERIOD: Duration = Duration::from_secs(15);
 
-/// How long a status line waits until the lists have been counted.
+/// Maximum time that a status line waits until the lists have been counted.
 const COUNTING: Duration = Duration::from_millis(250);
 
 pub(crate) struct Plain {
     lines: Lines,
     gathered: String,
-    /// Where there are status lines.
+    /// The progress for status lines; `None` if there are none.
     progress: Option<Progress>,
 }
 

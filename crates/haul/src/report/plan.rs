@@ -1,4 +1,4 @@
-//! What a dry run would fetch, as a list that `-i` reads.
+//! Prints what a dry run would download, as a list that `-i` reads.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The results: one row for each item, written as it ends.
+//! The results: one row for each item, written when it ends.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,17 +11,17 @@ use crate::report::plan;
 use crate::report::row::{ResultRow, write_line};
 use crate::values::ResultsTarget;
 
-/// What is written of an item.
+/// What is written for an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A row that says all that is known of it, as JSON.
+    /// A row of JSON with everything that is known about the item.
     Rows,
-    /// Where it would be fetched from and to, as a list that can be read again; nothing of one that
-    /// would not be.
+    /// A line of a list that can be read again: the item's URL and name. Nothing for an item that
+    /// would not be downloaded.
     Plan,
 }
 
-/// Where rows go, and those that are still to be written.
+/// The target of the rows, and the rows that are not written yet.
 pub(crate) struct Results {
     target: ResultsTarget,
     form: Form,
@@ -34,11 +34,11 @@ pub(crate) struct Results {
 pub(crate) enum Lost {
     /// The reader of standard output has closed it.
     ReaderLeft,
-    /// They cannot be written, for this reason.
+    /// The target cannot be written to, for this reason.
     Unwritable(Problem),
 }
 
-/// A batch is written at once, and a large one in pieces.
+/// Rows that are written together are passed on in pieces of about this many bytes.
 const PIECE: usize = 256 << 10;
 
 impl Results {
@@ -109,7 +109,7 @@ impl Results {
     }
 }
 
-/// A target that can be written to.
+/// A target that was opened for writing.
 pub(crate) struct Opened {
     target: ResultsTarget,
     form: Form,
@@ -122,7 +122,7 @@ impl Opened {
         let out: Box<dyn Write> = match self.file {
             None => Box::new(io::stdout()),
             Some(file) => {
-                // A pipe or a device has nothing to replace.
+                // A pipe or a device has no old content to remove.
                 if file.metadata().is_ok_and(|about| about.is_file()) {
                     file.set_len(0).map_err(|cause| {
                         Problem::destination(format!(

@@ -1,10 +1,11 @@
-//! A row of results: one outcome, as programs read it. Field names and their meaning are stable.
+//! A row of results: the outcome of one item, for programs. Field names and their meaning are
+//! stable.
 
 use haulage::{Checksum, Error, Outcome, Renamed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// The fields of one row, in their order.
+/// The fields of a row, in their order.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResultRow<'a> {
     row: u64,
@@ -28,12 +29,12 @@ pub(crate) struct ResultRow<'a> {
     last_modified: Option<&'a str>,
     content_type: Option<&'a str>,
     verified: &'static str,
-    /// Where they were asked for.
+    /// Only the hashes that were asked for.
     #[serde(flatten)]
     hashes: Hashes<'a>,
 }
 
-/// Each hash under its algorithm's name.
+/// Each hash is a field, named after its algorithm.
 #[derive(Debug)]
 struct Hashes<'a>(&'a [Checksum]);
 
@@ -47,7 +48,7 @@ impl Serialize for Hashes<'_> {
     }
 }
 
-/// What went wrong.
+/// The error of a failed item.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     kind: &'static str,
@@ -72,7 +73,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             segments: outcome.known_segments(),
             resumed: outcome.known_resumed(),
             restarted: outcome.restart_reason.as_deref(),
-            // A clock outside of the years -9999 to 9999 is not worth a failure.
+            // A clock outside the years -9999 to 9999 is no reason to fail.
             started: format!(
                 "{:.3}",
                 Timestamp::try_from(outcome.started).unwrap_or_default()
@@ -98,7 +99,7 @@ impl From<&Error> for Failure {
 
 /// Adds the value to `out` as a line of JSON, with characters escaped that could harm a terminal.
 pub(crate) fn write_line(value: &impl Serialize, out: &mut String) {
-    // Only maps with odd keys can fail, and there are none here.
+    // Writing JSON fails only for maps with keys that are not strings, and there are none here.
     if let Ok(text) = serde_json::to_string(value) {
         out.push_str(&super::escape::json(&text));
         out.push('\n');

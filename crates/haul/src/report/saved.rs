@@ -1,5 +1,5 @@
-//! Where a file is, and what its name would have been: told for a single URL, and where the name is
-//! not the expected one.
+//! Says where a file is, and what its name would have been. Shown for a single URL, and where the
+//! name is not the expected one.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -52,14 +52,14 @@ pub(crate) fn unexpected(outcome: &Outcome) -> Option<Cow<'_, str>> {
         return None;
     }
     if let Some(plain) = without_mark(file) {
-        // A row may have asked for another name than that of its URL.
+        // The row may have asked for another name than that of its URL.
         return Some(if plain == of_url {
             of_url
         } else {
             plain.into()
         });
     }
-    // The row asked for no name of its own, and its server gave one.
+    // The row asked for no name, so its server gave one.
     (*outcome.label == *of_url).then_some(of_url)
 }
 

@@ -1,18 +1,18 @@
-//! The last lines of a terminal, drawn again and again, with text above them that stays.
+//! Lines at the bottom of a terminal that are redrawn, below text that stays.
 //!
-//! After each drawing the cursor is at the start of the first line. What the terminal echoes, such
-//! as `^C`, then covers a line instead of making it longer. And clearing needs no count of rows,
-//! which a resize would change: it clears from the cursor to the end.
+//! After each drawing the cursor is at the start of the first line. So what the terminal echoes,
+//! such as `^C`, overwrites a line instead of making it longer. And the lines are cleared from the
+//! cursor to the end of the screen, which needs no count of rows: a resize would change it.
 
 use std::fmt::Write as _;
 use std::io;
 
-/// To the start of the row.
+/// Moves the cursor to the start of the row.
 const START: &str = "\r";
 const CLEAR_TO_END_OF_ROW: &str = "\x1b[K";
 const CLEAR_TO_END_OF_SCREEN: &str = "\x1b[J";
-/// Text that is too wide goes on in the next row (DECAWM), as terminals do by default. Without it,
-/// a line stays in its row though the terminal takes one of its characters for wider than we do.
+/// Wraps text that is too wide into the next row (DECAWM), as terminals do by default. Without
+/// wrapping, a line stays in its row even if the terminal shows a character wider than we expect.
 const WRAP: &str = "\x1b[?7h";
 const NO_WRAP: &str = "\x1b[?7l";
 
@@ -20,10 +20,10 @@ const NO_WRAP: &str = "\x1b[?7l";
 #[derive(Debug)]
 pub(crate) struct Screen<W> {
     out: W,
-    /// How many lines are drawn.
+    /// Number of lines drawn.
     drawn: usize,
-    /// Rows from the start of the first line down to the cursor, which is there after the user has
-    /// pressed Enter.
+    /// Number of rows from the first line down to the cursor: not 0 after the user has pressed
+    /// Enter.
     below: usize,
 }
 
@@ -74,15 +74,15 @@ impl<W: io::Write> Screen<W> {
     pub(crate) fn clear(&mut self) {
         let start = self.go_to_start();
         if std::mem::take(&mut self.drawn) > 0 {
-            // The last frame may be incomplete: on Ctrl-C, the terminal discards what it has not
-            // shown yet.
+            // The last frame may be incomplete: on Ctrl-C, the terminal discards bytes that it has
+            // not shown yet.
             self.write(&format!("{WRAP}{start}{CLEAR_TO_END_OF_SCREEN}"));
         }
     }
 
     /// Notes that the user has pressed Enter, and that the terminal has echoed that.
     pub(crate) fn line_entered(&mut self) {
-        // With a single line, the terminal has scrolled it away.
+        // If there was a single line, the terminal has scrolled it up.
         self.below = usize::from(self.drawn > 1);
     }
 

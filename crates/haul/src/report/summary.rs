@@ -1,4 +1,4 @@
-//! What a whole run came to.
+//! The summary of a whole run.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,31 +9,31 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::report::format;
 
-/// Counts of items by how they ended, and of bytes.
+/// Counts of items by outcome, and of bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) done: u64,
     pub(crate) skipped: u64,
-    /// Those of which their servers say that they are there already.
+    /// Items whose files existed already and have not changed, as their servers say.
     pub(crate) unchanged: u64,
-    /// Those that would be fetched, in a run that only plans.
+    /// Items that would be downloaded, in a run that only plans.
     pub(crate) planned: u64,
-    /// Those that failed, and were not merely stopped.
+    /// Items that failed; those that were only stopped do not count.
     pub(crate) failed: u64,
-    /// Those that had started when the run was stopped.
+    /// Items that had started when the run was stopped.
     pub(crate) cancelled: u64,
-    /// Those of them of which bytes are kept for the next run.
+    /// Cancelled items of which bytes are kept for the next run.
     pub(crate) partial: u64,
-    /// Bytes from the network.
+    /// Bytes received from the network.
     pub(crate) bytes: u64,
-    /// Bytes of the items done that earlier runs had left.
+    /// Bytes of done items that earlier runs had received.
     pub(crate) resumed: u64,
     pub(crate) elapsed: Duration,
-    /// The run was stopped before its end.
+    /// Whether the run was stopped before its end.
     pub(crate) interrupted: bool,
-    /// How many items there are, where that is known.
+    /// Number of items in all; `None` where it is not known.
     pub(crate) total: Option<u64>,
-    /// A list could not be read to its end.
+    /// Whether a list could not be read to its end.
     pub(crate) broken: bool,
 }
 
@@ -134,7 +134,7 @@ impl Summary {
     }
 }
 
-/// A summary for programs.
+/// The summary, for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
     done: u64,
@@ -143,7 +143,7 @@ pub(crate) struct Figures {
     failed: u64,
     interrupted: bool,
     partial: u64,
-    /// Null when the list had not been read to its end.
+    /// Null if the number of rows is not known.
     not_started: Option<u64>,
     bytes: u64,
     resumed: u64,

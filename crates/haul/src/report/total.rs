@@ -1,4 +1,4 @@
-//! How many items there will be, once that is known.
+//! The number of items in all, when it is known.
 
 use std::fs::File;
 use std::io;
@@ -11,8 +11,8 @@ use haulage::source::ListFormat;
 
 use crate::input::Count;
 
-/// The number of items in all of the input. Lists are counted on the side, and not before somebody
-/// asks.
+/// The number of items in the whole input. Lists are counted on a thread of their own, once the
+/// total is first asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Total {
     is_one_url: bool,
@@ -27,10 +27,10 @@ struct Shared {
 
 #[derive(Debug)]
 enum State {
-    /// Nobody has asked yet.
+    /// The total was not asked for yet.
     Uncounted(Vec<Count>),
     Counting,
-    /// `None` where it cannot be known.
+    /// `None` where the total cannot be known.
     Counted(Option<u64>),
 }
 
@@ -98,7 +98,7 @@ impl Shared {
             *shared.lock() = State::Counted(sum);
             shared.counted.notify_all();
         };
-        // Without a thread to spare, nobody is told of how many.
+        // If no thread can be started, the total stays unknown.
         match thread::Builder::new()
             .name("count".to_owned())
             .spawn(counting)

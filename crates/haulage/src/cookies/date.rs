@@ -1,4 +1,4 @@
-//! The dates of cookies, which servers write in many ways (RFC 6265bis §5.1.1).
+//! Parses the dates of cookies, which servers write in many ways (RFC 6265bis §5.1.1).
 
 /// Returns a date in seconds since 1970; `None` if it is none.
 pub(super) fn read(text: &[u8]) -> Option<i64> {

@@ -1,12 +1,12 @@
-//! The `Cookie` of a request (RFC 6265bis §5.8.4): one line, of what the jar has and what the user
-//! has given. Pure.
+//! Builds the `Cookie` header of a request (RFC 6265bis §5.8.4): one line, from the jar and from
+//! what the user has given. Pure.
 
 use http::HeaderValue;
 
 use super::store::Kept;
 
-/// Bytes: cookies of the jar that make the line longer are left out, as with curl. Servers refuse
-/// longer lines.
+/// Maximum bytes of the line. Cookies of the jar that would make it longer are left out, as with
+/// curl, since servers refuse longer lines.
 const MAX_LINE_BYTES: usize = 8190;
 
 /// Returns the line with these cookies, and with those that were given by hand; `None` if the jar
@@ -41,7 +41,7 @@ pub(super) fn merge(cookies: &[&Kept], by_hand: Option<&[u8]>) -> Option<HeaderV
         separate(&mut line);
         line.extend_from_slice(pair);
     }
-    // No byte of a cookie is a control character.
+    // Cookies contain no control characters.
     let mut value = HeaderValue::from_bytes(&line).ok()?;
     value.set_sensitive(true);
     Some(value)

@@ -1,10 +1,10 @@
-//! Where a request goes, as cookies see it, and the public suffix list.
+//! The target of a request for the matching of cookies, and the public suffix list.
 
 use std::net::IpAddr;
 
 use crate::http_url::HttpUrl;
 
-/// A host and a path, as cookies are matched with them.
+/// The host and path of a request, which cookies are matched with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// In lower case; an IPv6 address without its brackets.
@@ -68,7 +68,7 @@ fn registrable(name: &str) -> &str {
 }
 
 fn is_address(host: &str) -> bool {
-    // Most names are known by their last letter to be none.
+    // The last letter of most names shows that they are no address.
     let may_be = host.contains(':') || host.ends_with(|last: char| last.is_ascii_digit());
     may_be && host.parse::<IpAddr>().is_ok()
 }

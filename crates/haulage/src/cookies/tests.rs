@@ -49,11 +49,11 @@ fn cookies_given_by_hand_join_those_of_the_jar() {
     let url = HttpUrl::of("http://h.example/");
     let sent = |by_hand| cookie_for(&jar, "http://h.example/", by_hand);
     assert_eq!(sent(Some("a=2;b=3 ;")).unwrap(), "old=1; a=2; b=3");
-    // What is given by hand counts before what a file has.
+    // Cookies given by hand count before those of a file.
     assert_eq!(sent(Some("old=2")), None);
     jar.learn(&url, &response(&["new=4"]));
     assert_eq!(sent(Some("old=2; x=0")).unwrap(), "new=4; old=2; x=0");
-    // What the server sets now counts before what was given.
+    // Cookies that the server has set in this run count before those given by hand.
     jar.learn(&url, &response(&["old=5"]));
     assert_eq!(sent(Some("old=2; x=0")).unwrap(), "old=5; new=4; x=0");
 }

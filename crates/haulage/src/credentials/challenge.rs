@@ -1,12 +1,13 @@
-//! `WWW-Authenticate` (RFC 9110 §11.6.1): what a server asks for. Pure.
+//! Parses `WWW-Authenticate` (RFC 9110 §11.6.1), which says how a client can log in. Pure.
 //!
-//! A field is a list of challenges, and a challenge may itself be a list, both with commas. What
-//! follows a comma is a parameter if it is a name and `=`, and otherwise the next challenge.
+//! A field is a list of challenges, and a challenge may contain a list of parameters, both
+//! separated by commas. After a comma, a name and `=` are a parameter; anything else is the next
+//! challenge.
 
 /// One of the ways to log in that a server offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Challenge {
-    /// Such as `Basic`.
+    /// The authentication scheme, such as `Basic`.
     pub(crate) scheme: String,
     /// Names in lower case, and values without quotes and escapes.
     parameters: Vec<(String, Vec<u8>)>,
@@ -26,7 +27,7 @@ impl Challenge {
     }
 }
 
-/// Most challenges, and parameters of each, that are looked at.
+/// Maximum number of challenges, and of parameters of each, that are read.
 const MOST: usize = 64;
 
 /// Parses all fields of a response. What cannot be parsed is passed over, up to the next comma.
@@ -34,7 +35,7 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
     let mut all = Vec::new();
     for field in fields {
         let mut rest = Text(field);
-        // Parameters belong to the challenge before them in their own field.
+        // A parameter belongs to the challenge before it in the same field.
         let mut current: Option<Challenge> = None;
         while all.len() < MOST && !rest.0.is_empty() {
             let follows_comma = rest.skip(b" \t,").contains(&b',');
@@ -46,7 +47,7 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
                         challenge.parameters.push((name, value));
                     }
                 }
-                // Without a comma before it, it is a token68.
+                // A word without a comma before it is a token68.
                 Some(Member::Scheme(_)) if current.is_some() && !follows_comma => {}
                 Some(Member::Scheme(scheme)) => {
                     let begun = Challenge {
@@ -65,9 +66,9 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
     all
 }
 
-/// What stands at one place of a field.
+/// An element of a field.
 enum Member {
-    /// A challenge begins.
+    /// The scheme that begins a challenge.
     Scheme(String),
     Parameter(String, Vec<u8>),
 }

@@ -1,4 +1,4 @@
-//! What a run tells, as a stream.
+//! The events of a run, as a stream.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,9 +11,9 @@ use super::run::Run;
 use super::run::event_queue::EventReceiver;
 use crate::event::Event;
 
-/// The events of a run, in order. It ends when the run is over.
+/// The events of a run, in order: a stream that ends when the run is over.
 ///
-/// What waits in it is bounded by the engine's look-ahead. Works on any runtime.
+/// The engine's look-ahead bounds how many events wait in it. Works on any runtime.
 pub struct Events {
     received: EventReceiver,
     run: Arc<Run>,
@@ -73,7 +73,7 @@ impl Events {
         match &mut event {
             None => self.over = true,
             Some(Event::Ended(outcome)) => {
-                // Its bytes are the caller's now.
+                // The caller owns its bytes now.
                 outcome.reservation = None;
                 self.run.ledger.received(1);
             }

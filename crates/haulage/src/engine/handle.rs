@@ -10,10 +10,9 @@ use super::run::sources::Source;
 use crate::priority::Priority;
 use crate::request::Row;
 
-/// A list on its way into a destination: fed with requests, it yields events, among them one
-/// outcome for each request.
+/// Controls a run: takes requests, and yields events, among them one outcome for each request.
 ///
-/// It needs no runtime of its caller's. Dropping it stops what is under way.
+/// It works on any runtime. Dropping it stops the run.
 ///
 /// ```
 /// use haulage::{Engine, EngineOptions, Event, Request, RunOptions};

@@ -67,12 +67,12 @@ impl Private {
 
     #[track_caller]
     fn assert_untouched(&self) {
-        // What has connected waits here until it is accepted.
+        // A connection would wait here until it is accepted.
         assert!(self.0.accept().is_err(), "it was connected to");
     }
 }
 
-/// An engine with names of its own.
+/// An engine with its own name resolution.
 struct Client {
     engine: Engine,
     resolver: Arc<Resolver>,

@@ -118,7 +118,7 @@ fn a_file_that_vanishes_as_it_is_to_be_hashed_is_recorded_as_the_one_that_was_fe
             .iter()
             .all(|outcome| outcome.status.name() == "done")
     );
-    // Known of its own length, it is not said to have been changed.
+    // Its own length is recorded, so it does not count as changed.
     let mut again = run(options(), &["/b", "/a"]);
     again.sort_by_key(|outcome| outcome.row);
     let lengths: Vec<_> = again
@@ -328,7 +328,7 @@ fn without_descriptors_fewer_go_on_and_no_item_is_lost() {
     origin.under("/", |_| Script::ok(Body::of("a")));
     let disk = FakeDisk::default();
     disk.fail(Operation::Create, TOO_MANY_OPEN);
-    // Not even one try is left to them.
+    // The items have no retries.
     let mut engine = start_on(options(), Storage::of(Arc::new(disk.clone())), None).unwrap();
     let mut events = engine.events();
     let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
@@ -372,8 +372,8 @@ fn rows_that_cannot_wait_on_the_disk_wait_in_memory() {
     let run = Arc::clone(&engine.run);
     let mut events = engine.events();
     let url = move |row| format!("http://{nobody}/{row}");
-    // As many as are read until some are to go to the disk, and some more. The host may be given up
-    // before that on a slow machine; then it begins anew with the rows that follow.
+    // Rows until some are to be spilled, and some more. On a slow machine the host may be given up
+    // before that; then it starts anew with the following rows.
     let told = Arc::clone(&run);
     let before = (0..1_000_000).take_while(move |_| !told.spill.is_refused());
     let read = Arc::new(AtomicUsize::new(0));
@@ -405,7 +405,7 @@ fn files_that_nobody_receives_stay_within_the_memory() {
     let urls: Vec<_> = (0..40).map(|row| origin.url(&format!("/{row}"))).collect();
     engine.feed(urls.into_iter().map(|url| Ok(Request::new(&url).unwrap())));
     engine.close();
-    // As many as may be in flight have been sent, so whatever finds memory has it.
+    // All requests that may be in flight were sent, so each that finds memory has it.
     origin.wait_until(|tally| tally.requests >= 8);
     let (mut all, mut first) = (Vec::new(), None);
     runtime().block_on(async {

@@ -155,7 +155,7 @@ fn each_operation_may_fail_once_and_the_next_run_makes_up_for_it() {
                 "{when}: {again:?}"
             );
             if is_over {
-                // There are no more operations than that.
+                // There were no more operations that could fail.
                 assert!(others > 20, "only {others} operations could fail");
                 break;
             }

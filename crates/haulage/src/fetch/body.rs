@@ -1,4 +1,4 @@
-//! The body of a response: its bytes, as they come, and whether they were all.
+//! The body of a response: its bytes as they are received, and whether it was complete.
 
 use bytes::Bytes;
 
@@ -9,14 +9,14 @@ use super::http2::Incoming;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 
-/// Most bytes of a body that nobody wants, read so that its connection can be used again.
+/// Maximum bytes of an unneeded body that are read so that its connection can be reused.
 const WORTH_DRAINING: u64 = 64 << 10;
 
 /// A body that is being received.
 pub(crate) enum ResponseBody {
-    /// On a connection that is its own meanwhile.
+    /// On an HTTP/1.1 connection, which it occupies until its end.
     Http1(Coming),
-    /// On a stream that is its own.
+    /// On an HTTP/2 stream of its own.
     Http2(Incoming),
 }
 

@@ -1,11 +1,11 @@
-//! A connection to a server, whichever version of HTTP it speaks.
+//! A connection to a server, over HTTP/1.1 or HTTP/2.
 
 use std::time::Duration;
 
 use super::http1::Http1;
 pub(crate) use super::http2::Shared;
 
-/// A connection, or a handle of one that is shared.
+/// A connection, or a handle of a shared one.
 pub(crate) enum Connection {
     /// For one request at a time.
     Http1(Http1),

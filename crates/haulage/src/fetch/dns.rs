@@ -1,10 +1,9 @@
-//! Names to addresses, outside the lanes: cached, bounded, and one look-up for all that wait for
+//! Looks up names outside the lanes: with a cache, a limit, and one look-up for all that wait for
 //! the same name. Names of hosts whose work waits for a slot are looked up ahead of time.
 //!
-//! The system's own resolver is asked (`getaddrinfo`), on threads of our own: it knows
-//! `/etc/hosts`, `nsswitch.conf`, and what a VPN or a container has set up, which a resolver that
-//! speaks DNS itself does not. What it does not tell is how long an answer holds, so answers are
-//! kept for a minute.
+//! It calls the system's resolver (`getaddrinfo`) on threads of its own. Unlike a DNS client, that
+//! resolver respects `/etc/hosts`, `nsswitch.conf`, and the settings of a VPN or a container. It
+//! does not report how long an answer is valid, so answers are kept for a minute.
 
 mod ahead;
 
@@ -21,15 +20,16 @@ use crate::error::{Error, ErrorKind};
 use crate::pool::BlockingPool;
 use crate::sync::lock;
 
-/// How long an answer is used.
+/// How long addresses are kept.
 const KEPT: Duration = Duration::from_mins(1);
-/// How long a failure is used: long enough that rows which wait together ask once.
+/// How long a failure is kept: long enough that rows which wait together cause one look-up.
 const FAILURE_KEPT: Duration = Duration::from_secs(2);
-/// Most names kept.
+/// Maximum number of names kept.
 const MOST_NAMES: usize = 10_000;
-/// Most look-ups at once: more makes common resolvers collapse.
+/// Maximum number of look-ups at once: common resolvers fail under more.
 const MOST_AT_ONCE: usize = 8;
-/// A look-up waits for the network. So another thread takes the next one almost at once.
+/// How long a look-up may take before another thread starts the next one. It is short, since a
+/// look-up only waits for the network.
 const WAITS: Duration = Duration::from_millis(1);
 
 /// The cache, and the threads that fill it.
@@ -42,14 +42,14 @@ pub(crate) struct Resolver {
 struct Shared {
     names: Mutex<HashMap<Box<str>, Entry>>,
     ahead: Mutex<Ahead>,
-    /// Asks the system.
+    /// Calls the system's resolver.
     look_up: Box<dyn Fn(&str) -> Answer + Send + Sync>,
 }
 
 impl Drop for Resolver {
     fn drop(&mut self) {
         lock(&self.shared.ahead).forget();
-        // A look-up may take the resolver's own long time.
+        // The resolver may take long: a look-up is not waited for.
         self.pool.abandon();
     }
 }
@@ -59,9 +59,9 @@ struct Entry {
     until: Instant,
 }
 
-/// Addresses in the resolver's order (RFC 6724), or what it said instead.
+/// Addresses in the resolver's order (RFC 6724), or its error.
 type Answer = Result<Arc<[IpAddr]>, Refusal>;
-/// How an answer is told, and heard. `None` until the look-up has ended.
+/// The two ends of the channel for an answer, which is `None` until the look-up has ended.
 type Tell = watch::Sender<Option<Answer>>;
 type Told = watch::Receiver<Option<Answer>>;
 
@@ -196,7 +196,7 @@ impl Shared {
         {
             entry.until = Instant::now() + FAILURE_KEPT;
         }
-        // Nobody may wait any more.
+        // Perhaps no task waits for the answer any more.
         let _ = tell.send(Some(answer));
     }
 
@@ -304,9 +304,9 @@ mod tests {
         let (release, released) = mpsc::channel();
         let released = Mutex::new(released);
         let resolver = Resolver::with(move |name| {
-            // Once the test has ended, nobody is told.
+            // After the end of the test, there is no receiver.
             let _ = tell.send(name.to_owned());
-            // All go on once the test has ended.
+            // After the end of the test, all look-ups continue.
             let _ = lock(&released).recv();
             Ok([IpAddr::from([127, 0, 0, 1])].into())
         });
@@ -335,7 +335,7 @@ mod tests {
             told.recv().unwrap();
         }
         resolver.ask("needed");
-        // Nothing has been let go on so far.
+        // No look-up has been released so far.
         assert_eq!(told.recv().unwrap(), "needed");
         drop(release);
     }

@@ -1,4 +1,4 @@
-//! One request and the head of its answer.
+//! Sends one request and receives the head of its response.
 
 use super::body::ResponseBody;
 use super::classify::{self, Unanswered};

@@ -1,11 +1,10 @@
-//! How much a server may send beside its answers: a stream that breaks off where there is no end of
-//! it.
+//! Limits how much a server may send besides its responses: a connection fails if that has no end.
 //!
-//! The transport bounds each head, each set of trailers (see `connect`), and in HTTP/2 the
+//! The transport limits each head, each set of trailers (see `connect`), and in HTTP/2 the
 //! continuations of a head (h2 allows as many as its size needs, and a quarter more), empty DATA
-//! frames (100 in a row) and small ones (a budget that large ones fill). It answers each PING and
-//! SETTINGS before it reads on, but counts neither them nor responses of 1xx (RFC 9110 §15.2),
-//! which do not end a wait for an answer. So that is done here, on the bytes that come in.
+//! frames (100 in a row) and small ones (a budget that large ones fill). It responds to each PING
+//! and SETTINGS before it reads on, but counts neither these nor 1xx responses (RFC 9110 §15.2),
+//! which do not end the wait for a response. So they are limited here, by the bytes received.
 
 use std::io;
 use std::pin::Pin;
@@ -14,23 +13,23 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-/// The kind of error that a flood breaks its stream off with. No socket ever says that, and HTTP/2
-/// carries kinds alone from a connection to its streams.
+/// The kind of error with which reads fail after a flood. No socket returns this kind, and HTTP/2
+/// passes only the kind of an error from a connection to its streams.
 pub(crate) const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-/// Most bytes of a response's head (RFC 9110 §5.4 lets a client bound them), and of trailers on
-/// HTTP/2: what browsers take.
+/// Maximum bytes of a response's head (RFC 9110 §5.4 lets a client limit them), and of trailers on
+/// HTTP/2: the limit of browsers.
 pub(super) const MOST_HEAD_BYTES: usize = 256 << 10;
-/// Most lines of a response's head after the first, and of trailers on HTTP/2.
+/// Maximum lines of a response's head after the first, and of trailers on HTTP/2.
 pub(super) const MOST_HEAD_LINES: usize = 1000;
-/// Most bytes on HTTP/1.1 from a request until its answer's head is whole: those of the longest
-/// head, twice over, and what one read may bring of the body.
+/// Maximum bytes on HTTP/1.1 from a request until the head of its response is complete: twice the
+/// longest head, and the bytes of the body that one read may bring.
 pub(super) const BEFORE_AN_ANSWER: usize = 1 << 20;
-/// Most frames of HTTP/2 in a row that bring no answer further. It is far more than the streams of
-/// a connection, which may all be reset at once.
+/// Maximum HTTP/2 frames in a row that advance no response. This is far above the number of streams
+/// of a connection, which may all be reset at once.
 const FRAMES_FOR_NOTHING: u32 = 4096;
 
-/// A stream of HTTP/2 whose reads are bounded.
+/// An HTTP/2 byte stream whose reads are limited.
 pub(super) struct Bounded<S> {
     stream: S,
     frames: Frames,
@@ -49,18 +48,18 @@ impl<S> Bounded<S> {
     }
 }
 
-/// The frames of HTTP/2 that pass by (RFC 9113 §4.1), as far as it takes to tell those that bring
-/// an answer further.
+/// Reads the headers of incoming HTTP/2 frames (RFC 9113 §4.1), to find those that advance a
+/// response.
 #[derive(Default)]
 struct Frames {
-    /// The header of the next frame, as far as it has come.
+    /// The header of the next frame; its first `come` bytes were received.
     header: [u8; HEADER],
     come: usize,
-    /// Bytes to come of the last frame's payload.
+    /// Bytes of the current frame's payload that are still to be received.
     payload: usize,
-    /// Frames that brought nothing since the last one that did.
+    /// Number of frames since the last one that advanced a response.
     for_nothing: u32,
-    /// One of them was a GOAWAY.
+    /// Whether a frame was a GOAWAY.
     said_goodbye: bool,
 }
 
@@ -96,7 +95,7 @@ impl Frames {
         let [high, middle, low, kind, flags, ..] = self.header;
         self.payload = u32::from_be_bytes([0, high, middle, low]) as usize;
         self.said_goodbye |= kind == GOAWAY;
-        // A stream ends but once.
+        // A stream ends only once, so its end advances a response.
         let ends = flags & END_STREAM != 0;
         if kind == DATA && (ends || self.payload > 0) || kind == HEADERS && ends {
             self.for_nothing = 0;

@@ -1,4 +1,5 @@
-//! One connection from many addresses: they race, with a head start for the first (RFC 8305).
+//! Connects to one of many addresses: attempts run in parallel, with a head start for the first
+//! (RFC 8305).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use super::interface;
 use crate::options::Interface;
 
-/// How long an address has before the next one is tried beside it (RFC 8305 §5).
+/// How long an attempt may take before the next address is tried in parallel (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to whichever address answers first, trying them in turn, each a little later than the
@@ -84,7 +85,7 @@ mod tests {
     async fn a_dead_address_does_not_keep_from_a_live_one() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        // Nothing listens on the first, so it refuses at once.
+        // Nothing listens on the first address, so it refuses at once.
         let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
         let stream = connect(&addresses, port, None).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
@@ -97,7 +98,8 @@ mod tests {
         let silent = SocketAddr::from(([127, 0, 0, 2], port));
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind(silent).unwrap();
-        // Where the queue is full and nobody takes from it, the kernel lets further ones wait.
+        // When the listen queue is full and nobody accepts, the kernel does not respond to further
+        // connections.
         let _full = socket.listen(0).unwrap();
         let _first = TcpStream::connect(silent).await.unwrap();
         let addresses = ["127.0.0.2", "127.0.0.1"].map(|text| text.parse().unwrap());
@@ -109,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn when_none_answers_the_last_one_says_why() {
-        // Taken, so that no other test gets it, but nobody listens.
+        // The port is taken, so that no other test gets it, but nothing listens on it.
         let taken = tokio::net::TcpSocket::new_v4().unwrap();
         taken.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let port = taken.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! How long nothing may be received, and how slowly something.
+//! The timeouts of a connection: how long nothing may be received, and how slow a body may be.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -9,22 +9,23 @@ use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, ErrorKind};
 
-/// A timer that a lane keeps: it is armed once in a while, not once for each read, since moving it
-/// costs as much as reading a small body. For the same reason the clock is read only where a wait
-/// begins.
+/// The timer of a lane. It is not armed anew for each read, since that costs as much as reading a
+/// small body. For the same reason the clock is read only when a wait begins.
 pub(crate) struct IdleTimer {
     timeout: Duration,
-    /// Bytes per second.
+    /// In bytes per second.
     lowest_speed: u64,
-    /// Whatever it is set for is never later than what is waited for: deadlines only move on.
+    /// Set for the deadline of the current wait or earlier, since deadlines only move forward. If
+    /// it rings too early, it is set again.
     alarm: Pin<Box<Sleep>>,
-    /// What the present body has brought of late; `None` until it has kept somebody waiting.
+    /// The window in which the body's speed is measured; `None` until the lane had to wait for the
+    /// body.
     window: Option<Window>,
 }
 
-/// A stretch of a body's time, as long as the timeout, in which it must bring enough.
+/// A period as long as the timeout, in which enough bytes of a body must be received.
 struct Window {
-    /// Later than it began by as long as the server was not asked for bytes.
+    /// Moved on by the time in which nothing was read from the server.
     ends: Instant,
     bytes: u64,
 }
@@ -44,7 +45,7 @@ impl IdleTimer {
     pub(crate) fn set_limits(&mut self, timeout: Duration, lowest_speed: u64) {
         self.lowest_speed = lowest_speed;
         if std::mem::replace(&mut self.timeout, timeout) > timeout {
-            // It may be set for later than what is waited for now.
+            // The alarm may be set for a later time than the new timeout allows.
             self.alarm.as_mut().reset(Instant::now() + timeout);
         }
     }
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(fails(&mut timer(101), 10, &drip).await, Some(3000));
         assert_eq!(fails(&mut timer(99), 10, &drip).await, None);
         assert_eq!(fails(&mut timer(0), 10, &drip).await, None);
-        // One that does not drip often is noticed at the same time.
+        // A body with rarer drops is noticed at the same time.
         assert_eq!(fails(&mut timer(101), 10, &[2900; 5]).await, Some(3000));
     }
 

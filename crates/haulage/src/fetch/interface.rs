@@ -1,4 +1,4 @@
-//! Connections from an address or a network interface of this machine that was chosen.
+//! Connects from a chosen address or network interface of this machine.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn interface_that_cannot_be_used_is_named() {
         let to = SocketAddr::from(([127, 0, 0, 1], 9));
-        // Of a network for documentation, and a name that nothing has.
+        // An address reserved for documentation, and a name that no interface has.
         for (from, cause) in [
             ("192.0.2.1", "Cannot assign requested address"),
             ("haul-none", "No such device"),

@@ -1,5 +1,5 @@
-//! From a lease to a response: names, connections, TLS, one exchange. Knows nothing of files or
-//! lists.
+//! Everything between a lease and a response: look-ups, connections, TLS, one exchange. It does not
+//! know about files or lists.
 
 pub(crate) mod addresses;
 pub(crate) mod body;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::http_url::HttpUrl;
 
-/// What connections, queues, caps and credentials belong to.
+/// What connections, queues, limits and credentials belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) https: bool,
@@ -25,7 +25,7 @@ impl Origin {
     pub(crate) fn of(url: &HttpUrl) -> Self {
         let https = is_https(url);
         let (host, port) = url.host_and_port();
-        // A normalised host that can be read as an address is one (RFC 3986 §3.2.2).
+        // A normalised host that can be parsed as an address is an address (RFC 3986 §3.2.2).
         let host = match host.trim_matches(['[', ']']).parse() {
             Ok(address) => Name::Address(address),
             Err(_) => Name::Domain(host.into()),

@@ -1,4 +1,4 @@
-//! Where a redirect leads: pure.
+//! Resolves the target of a redirect. Pure.
 
 use percent_encoding::{AsciiSet, percent_encode};
 
@@ -8,7 +8,7 @@ use crate::options::PlainHttp;
 use crate::plan::fields::Value;
 use crate::shown::shown;
 
-/// Bytes of a `Location` that are no URL character and that servers send all the same.
+/// Bytes that are not allowed in a URL, but that servers send in a `Location`.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 
 /// Checks that the scheme of a URL may be used.

@@ -1,4 +1,4 @@
-//! Where a request goes: to the URL as given, or to where a redirect or a mirror has led from it.
+//! The target of a request: the URL as given, or the one that a redirect or a mirror leads to.
 
 use http::HeaderMap;
 use http::header::SET_COOKIE;
@@ -9,15 +9,17 @@ use crate::credentials::Credentials;
 use crate::http_url::{HttpUrl, Parsed};
 use crate::plan::fields::Fields;
 
-/// A URL to which the one as given has led, by a redirect or as its mirror.
+/// A URL that is requested instead of the one given: the target of a redirect, or a mirror.
 #[derive(Debug, Clone)]
 pub(crate) struct Hop {
     pub(crate) url: HttpUrl,
-    /// Its own credentials.
+    /// The credentials for this URL.
     pub(crate) credentials: Option<Credentials>,
-    /// What the redirects that have led here have set; `None` if that is nothing.
+    /// The cookies that the redirects to this URL have set, where the run has no jar; `None` if
+    /// they set none.
     pub(crate) cookies: Option<CookieJar>,
-    /// Which cookies the run had for the URL that has led here; `None` if nobody asks.
+    /// Which cookies the run had for the item's own URL when the redirect was followed; `None` if
+    /// the run has no jar, or the hop is no redirect.
     pub(crate) cookies_at_home: Option<u64>,
 }
 
@@ -60,16 +62,16 @@ impl From<Parsed> for Hop {
     }
 }
 
-/// Where one request goes, and on whose behalf.
+/// The target of one request, with the credentials and headers for it.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestTarget<'a> {
     /// The URL as given.
     pub(crate) given: &'a HttpUrl,
-    /// The credentials that were given for it.
+    /// The credentials that were given for that URL.
     pub(crate) credentials: Option<&'a Credentials>,
-    /// The headers that were given for it alone; `None` if there are none.
+    /// The headers that were given for that URL alone; `None` if there are none.
     pub(crate) headers: Option<&'a HeaderMap>,
-    /// Where it has led, if anywhere.
+    /// The redirect target or mirror that is requested instead; `None` for the URL as given.
     pub(crate) hop: Option<&'a Hop>,
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel says of a TCP connection (`TCP_INFO`, tcp(7)), and what follows from it.
+//! What the kernel reports about a TCP connection (`TCP_INFO`, tcp(7)), and what follows from it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -6,26 +6,25 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd as _;
 
-/// A round trip that takes so many times as long as the shortest one shows that packets wait in a
-/// queue.
+/// A round trip of more than this many times the shortest one shows that packets wait in a queue.
 const QUEUES: f64 = 1.15;
-/// So many packets out of order show that one was lost rather than overtaken (RFC 5681 §3.2).
+/// This many out-of-order packets show that a packet was lost, not overtaken (RFC 5681 §3.2).
 const LOST: u32 = 3;
 
-/// Bytes: a window larger than any that TCP has (RFC 7323 §2.2).
+/// Bytes: larger than any TCP window (RFC 7323 §2.2).
 const NO_BOUND: u64 = 1 << 30;
 
-/// What the kernel has seen of a connection.
+/// What the kernel has measured on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// Packets that have come out of order so far.
+    /// Number of packets that arrived out of order so far.
     pub(super) late_packets: u32,
-    /// What a round trip takes now, on the average, by when what is sent is acknowledged.
+    /// The current average round trip, measured by acknowledgements of sent bytes.
     pub(super) round_trip: Duration,
-    /// The same by when an acknowledgement brings more: what counts while much is received and
-    /// little sent. Zero where it is not known.
+    /// The current round trip, measured by received bytes: the one that counts while much is
+    /// received and little sent. Zero where it is not known.
     pub(super) receiving: Duration,
-    /// The shortest that it has taken.
+    /// The shortest round trip so far.
     pub(super) shortest: Duration,
 }
 
@@ -36,19 +35,19 @@ impl Seen {
     }
 }
 
-/// Follows a connection on which much is received, and finds out by the first loss whether its path
-/// loses packets. On one that does not, packets are lost only when the queue before the narrowest
-/// link is full, so that a round trip takes longer.
+/// Follows a connection with a large download, and decides at the first loss whether its path loses
+/// packets. If it does not, packets are lost only when the queue before the narrowest link is full,
+/// so that round trips are longer.
 #[derive(Debug)]
 pub(crate) struct FirstLoss {
     socket: Socket,
     judge: Judge,
 }
 
-/// What is known so far.
+/// What is known so far, for `FirstLoss`.
 #[derive(Debug)]
 struct Judge {
-    /// Packets that had come out of order before it began.
+    /// Number of out-of-order packets before `FirstLoss` began.
     late_before: u32,
     is_lossy: Option<bool>,
 }
@@ -82,7 +81,8 @@ impl FirstLoss {
     }
 }
 
-/// How far a server may send ahead on a connection whose response is of use only in part.
+/// Bounds how many bytes a server may send ahead, on a connection of whose response only a part is
+/// needed.
 #[derive(Debug)]
 pub(crate) struct Window {
     socket: Socket,
@@ -114,7 +114,7 @@ impl Window {
     }
 }
 
-/// A connection's socket, held beside its owner for what the kernel says of it.
+/// A second descriptor of a connection's socket, to ask the kernel about the connection.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
 
@@ -128,8 +128,8 @@ impl Socket {
     /// elsewhere than on Linux, and before version 5.4.
     #[cfg(target_os = "linux")]
     pub(super) fn seen(&self) -> Option<Seen> {
-        // Where these stand in `struct tcp_info` of `linux/tcp.h`, which only ever grows at its
-        // end: `tcpi_rtt`, `tcpi_rcv_rtt`, `tcpi_min_rtt` and `tcpi_rcv_ooopack`.
+        // Offsets of `tcpi_rtt`, `tcpi_rcv_rtt`, `tcpi_min_rtt` and `tcpi_rcv_ooopack` in `struct
+        // tcp_info` of `linux/tcp.h`, which only ever grows at its end.
         const RTT: usize = 68;
         const RCV_RTT: usize = 92;
         const MIN_RTT: usize = 148;
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(judged(&lossy), [None, yes, yes]);
         let full = [(0, 100), (31, 121), (1516, 107)];
         assert_eq!(judged(&full), [None, no, no]);
-        // One that was overtaken, and a kernel that has measured nothing so far.
+        // A packet that was overtaken, and a kernel that has measured nothing so far.
         assert_eq!(judged(&[(1, 100), (2, 100)]), [None; 2]);
         assert_eq!(judged(&[(9, 0), (99, 100)]), [None, yes]);
     }

@@ -1,4 +1,4 @@
-//! Hosts that denote an address, and which of them are public.
+//! Targets for hosts that are addresses, and for which addresses are public.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

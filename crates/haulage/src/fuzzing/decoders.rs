@@ -1,4 +1,4 @@
-//! Compressed bodies and lists.
+//! Targets for compressed bodies and lists.
 
 use std::io::{self, Read};
 
@@ -10,7 +10,7 @@ use crate::source::Decompressed;
 use crate::write::decode::{Decoder, FREE, RATIO, decode_beginning};
 use crate::write::trouble::Trouble;
 
-/// Bytes that are compared with what another decoder makes of them.
+/// Number of bytes that are compared with the output of another decoder.
 const COMPARED: usize = 1 << 20;
 
 /// Undoes the content codings that the first byte chooses: at once, in pieces as long as the second
@@ -27,8 +27,8 @@ pub fn content_coding(data: &[u8]) {
     match (&whole, &pieces) {
         (Ok(whole), Ok(pieces)) => assert!(whole == pieces),
         (Err(_), Err(_)) => {}
-        // Where a frame's last block is empty, libzstd compares the length that the frame claims
-        // with what has come only if it has all of the frame at once.
+        // If the last block of a frame is empty, libzstd checks the length that the frame claims
+        // only if it gets the whole frame at once.
         _ if layers.iter().any(|layer| layer.coding == Coding::Zstd) => {}
         _ => panic!("{:?}, in pieces {:?}", whole.is_ok(), pieces.is_ok()),
     }
@@ -84,7 +84,7 @@ fn compare(coding: Coding, data: &[u8], decoded: &[u8]) {
             brotli_decompressor::Decompressor::new(data, 4096),
             &mut expected,
         ),
-        // With or without a wrapper: there is no other that takes both.
+        // Deflate may have a wrapper or not: no other decoder accepts both.
         Coding::Deflate => return,
     };
     assert!(
@@ -106,7 +106,7 @@ pub fn list_compression(data: &[u8]) {
     let (first, second) = data.split_at(usize::from(cut).min(data.len()));
     let mut pieces = Vec::new();
     let in_pieces = read_most(Decompressed::new(first.chain(second)), &mut pieces);
-    // Of data that is broken more may be read where it comes in pieces.
+    // If the data is broken, more of it may be read when it comes in pieces.
     assert!(read.is_err() || in_pieces.is_err() || whole == pieces);
     let is_zstd = matches!(data, [0x28 | 0x50..=0x5f, ..]);
     assert!(read.is_ok() == in_pieces.is_ok() || is_zstd);

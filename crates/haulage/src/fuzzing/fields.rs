@@ -1,4 +1,4 @@
-//! Header fields that are read from what a server says. An input is a head's lines, `Name: value`.
+//! Targets for header fields of responses. An input is the lines of a head, `Name: value`.
 
 use std::time::{Duration, SystemTime};
 
@@ -133,7 +133,7 @@ pub fn retry_after(data: &[u8]) {
     let now = SystemTime::UNIX_EPOCH + NOW;
     let wait = retry_after::wait(&fields, now);
     let later = retry_after::wait(&fields, now + Duration::from_hours(1));
-    // A date comes nearer, and a number of seconds stays.
+    // A later clock shortens the wait until a date, but not a number of seconds.
     assert!(later <= wait, "{later:?} {wait:?}");
     assert_eq!(later.is_some(), wait.is_some());
     for status in [202, 200, 304, 403, 404, 410, 429, 503] {

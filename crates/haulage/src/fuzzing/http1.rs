@@ -1,4 +1,4 @@
-//! Heads and bodies of HTTP/1.1.
+//! Targets for heads and bodies of HTTP/1.1.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::plan;
 use crate::plan::fields::Fields;
 use crate::plan::{coding, content_range};
 
-/// What can be told of a head.
+/// The properties of a head that are compared.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     status: StatusCode,
@@ -22,7 +22,7 @@ struct Seen {
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     framing: Framing,
     persists: bool,
-    /// Bytes of the head, with the blank line that ends it.
+    /// Bytes of the head, including the blank line that ends it.
     length: usize,
 }
 
@@ -201,11 +201,11 @@ pub fn http1_chunks(data: &[u8]) {
     assert_eq!(again.map(|body| body.bytes), Ok(body.bytes));
 }
 
-/// What a chunked body comes to.
+/// A decoded chunked body.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Body {
     bytes: Vec<u8>,
-    /// How long it is with its chunks and trailers; `None` if it does not end.
+    /// Its length in bytes with chunks and trailers; `None` if it does not end.
     length: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Lists of URLs and of checksums, and patterns.
+//! Targets for lists of URLs and of checksums, and for patterns.
 
 use std::io::{self, Read};
 
@@ -6,7 +6,7 @@ use super::{cuts, first_line};
 use crate::request::{Request, Row};
 use crate::source::{List, ListFormat, Pattern, TextList, count_rows, why_no_list};
 
-/// Brings two pieces, one after the other.
+/// A reader that returns two pieces, one after the other.
 struct Halves<'a>([&'a [u8]; 2]);
 
 impl Read for Halves<'_> {
@@ -19,11 +19,11 @@ impl Read for Halves<'_> {
     }
 }
 
-/// What is told of a row.
+/// The properties of a row that are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     line: u64,
-    /// A request in all that it asks for, or a bad row's text and error.
+    /// All fields of a request, or the text and error of a bad row.
     row: Result<String, String>,
 }
 
@@ -91,7 +91,7 @@ pub fn text_list(data: &[u8]) {
         let rows = checked_rows(data, ListFormat::Text, list);
         let lines = rows.iter().map(|row| seen(row).line);
         assert!(lines.eq(lines_that_count(data)));
-        // One that has been completed, or had a password, is another.
+        // A row whose URL was completed, or had a password, is not read back the same.
         let as_written = |row: &&Request| base.is_none() && row.credentials.is_none();
         let rows = rows.iter().flatten().filter(as_written);
         rows.for_each(check_request);
@@ -149,7 +149,7 @@ pub fn checksum_list(data: &[u8]) {
     let lines = lines_that_count(data);
     for row in checked_rows(data, format, list) {
         let line = seen(&row).line;
-        // What is escaped by PGP may look like a comment, or be one.
+        // Lines that PGP escapes may look like a comment, or be one.
         assert!(lines.contains(&line) || data.contains(&b'-'));
         if let Ok(request) = row {
             assert!(request.url().starts_with("http://base.example/d/"));

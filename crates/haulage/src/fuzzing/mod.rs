@@ -1,8 +1,8 @@
-//! What `fuzz/` feeds with arbitrary bytes: a function for each parser of what a server or a list
-//! says. Each checks what its parser promises: that what is written is read back the same, that it
-//! does not matter how the input is cut, that bounds hold. No part of the interface.
+//! The functions that `fuzz/` calls with arbitrary bytes: one for each parser of input from a
+//! server or a list. Each checks what its parser promises: what is written is read back the same,
+//! it does not matter how the input is cut, and limits hold. Not part of the API.
 //!
-//! The same functions run on the corpus, and on inputs made from it, in this crate's tests.
+//! The tests of this crate run the same functions on the corpus, and on inputs derived from it.
 
 mod addresses;
 mod cookies;
@@ -32,7 +32,7 @@ pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
 pub use robots::robots;
 pub use urls::{redirect, url};
 
-/// Takes any bytes, and panics when something is not as it should be.
+/// A function that takes any bytes, and panics if its parser breaks a promise.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.

@@ -1,4 +1,4 @@
-//! Names of files.
+//! Targets for file names.
 
 use std::collections::HashSet;
 

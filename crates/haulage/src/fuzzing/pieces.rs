@@ -1,8 +1,8 @@
-//! Sets of ranges.
+//! Targets for range sets.
 
 use crate::plan::pieces::Pieces;
 
-/// Bytes of the file of which pieces come.
+/// Length in bytes of the file that the ranges are of.
 const TOTAL: u64 = 96;
 
 /// Adds and removes ranges, which two bytes each tell, and compares with a set that has a bit for

@@ -1,4 +1,4 @@
-//! `robots.txt`.
+//! Targets for `robots.txt`.
 
 use super::first_line;
 use crate::http_url::HttpUrl;

@@ -1,4 +1,4 @@
-//! The targets, on what `fuzz/corpus` has, and on inputs that are made from it.
+//! Runs the targets on `fuzz/corpus`, and on inputs derived from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ enum Change {
     Insert(Index, Vec<u8>),
     Cut(Index, Index),
     Repeat(Index, Index),
-    /// What is to follow from another input of the corpus.
+    /// Replaces the end by one from another input of the corpus.
     Splice(Index, Index),
 }
 

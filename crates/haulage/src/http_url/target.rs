@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::UrlError;
 
-/// Bytes that are percent-encoded, besides those beyond ASCII. RFC 3986 does not allow brackets,
+/// Bytes that are percent-encoded, besides non-ASCII ones. RFC 3986 does not allow brackets,
 /// braces, `|`, `\`, `^` and the backtick in a path either, but curl sends them as they are, and
 /// servers accept them.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
@@ -17,7 +17,7 @@ pub(super) fn push(rest: &str, text: &mut String) -> Result<(), UrlError> {
     if !rest.starts_with('/') {
         text.push('/');
     }
-    // As nearly all are: one look at each byte.
+    // Nearly all need no change: then each byte is looked at once.
     if is_final(rest.as_bytes()) {
         text.push_str(rest);
         return Ok(());

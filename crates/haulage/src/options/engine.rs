@@ -1,4 +1,4 @@
-//! What an engine may do: all that a server can observe of a program is its engine's.
+//! The options of an engine: whatever a server can observe of the program as a whole.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{HostLimits, RunOptions};
 use crate::error::{Error, ErrorKind};
 
-/// What can be chosen about an engine. It holds for all its runs together.
-/// [`Engine::start`](crate::Engine::start) checks it.
+/// The options of an engine. They hold for all its runs together.
+/// [`Engine::start`](crate::Engine::start) checks them.
 ///
 /// ```
 /// use haulage::EngineOptions;
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
-    /// Most requests in flight at once, at least 1.
+    /// Maximum number of requests in flight at once, at least 1.
     pub jobs: usize,
     /// Maximum concurrent requests to one host (scheme, name and port), and maximum HTTP/1
     /// connections to it, idle ones included; at least 1. `None`:
@@ -27,19 +27,19 @@ pub struct EngineOptions {
     /// over HTTP/2 (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2), at most
     /// [`jobs`](Self::jobs).
     pub per_host: Option<usize>,
-    /// Maximum concurrent requests through one proxy, at least 1; `None` sets no limit. What goes
-    /// to one host is limited by [`per_host`](Self::per_host) all the same.
+    /// Maximum concurrent requests through one proxy, at least 1; `None` sets no limit.
+    /// [`per_host`](Self::per_host) applies as well.
     pub per_proxy: Option<usize>,
-    /// The least time between two requests to one host.
+    /// Minimum time between two requests to one host.
     pub delay: Duration,
-    /// Bytes per second of files, from all hosts together; `None` sets no limit.
+    /// Maximum bytes per second of files, from all hosts together; `None` sets no limit.
     /// [`Engine::limit_rate`](crate::Engine::limit_rate) changes it.
     pub limit_rate: Option<NonZeroU64>,
-    /// The same from each host.
+    /// Maximum bytes per second of files, from each host; `None` sets no limit.
     pub limit_rate_per_host: Option<NonZeroU64>,
-    /// What is different for some hosts.
+    /// Other limits for some hosts.
     pub hosts: Vec<HostLimits>,
-    /// Network threads; `None` chooses by the machine.
+    /// Number of network threads; `None` chooses it by the machine.
     pub threads: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What connections are made from.
+//! The local end of connections: an address or a network interface.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
 
-/// Bytes of the longest name of a network interface (`IFNAMSIZ` without the NUL, netdevice(7)).
+/// Maximum bytes in the name of a network interface (`IFNAMSIZ` without the NUL, netdevice(7)).
 const MAX_NAME: usize = 15;
 
-/// What connections are made from: an address of this machine, or a network interface.
+/// The local end of connections: an address of this machine, or a network interface.
 ///
 /// ```
 /// use haulage::Interface;
@@ -23,10 +23,10 @@ const MAX_NAME: usize = 15;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interface {
-    /// Connections have this address of this machine, and go to addresses of its family only.
+    /// Connections have this local address, and go only to addresses of its family.
     Address(IpAddr),
-    /// Packets leave by the interface of this name. Linux alone can do that (`SO_BINDTODEVICE`,
-    /// socket(7)).
+    /// Packets are sent through the interface of this name. Only Linux can do that
+    /// (`SO_BINDTODEVICE`, socket(7)).
     Name(Box<str>),
 }
 
@@ -41,7 +41,7 @@ impl FromStr for Interface {
         if let Ok(address) = bare.unwrap_or(text).parse() {
             return Ok(Self::Address(address));
         }
-        // What Linux allows in a name.
+        // The characters that Linux allows in a name.
         let is_name = !matches!(text, "" | "." | "..")
             && text.len() <= MAX_NAME
             && !text

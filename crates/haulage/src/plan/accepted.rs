@@ -1,14 +1,14 @@
-//! What a destination's file system takes in a name, beyond what every system takes.
+//! Which names a destination's file system accepts, beyond those that every system accepts.
 
-/// A set of characters and forms of names that only some file systems take: `:` and its like, and a
-/// dot or a space at the end.
+/// A set of characters and forms of names that only some file systems accept: `:` and the like, and
+/// a dot or a space at the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Accepted(u16);
 
 impl Accepted {
-    /// What is safe everywhere, and no more.
+    /// Only what is safe everywhere.
     pub(crate) const NOTHING: Self = Self(0);
-    /// What Linux's own file systems take.
+    /// What Linux's own file systems accept.
     pub(crate) const EVERYTHING: Self = Self((1 << Self::TRIALS.len()) - 1);
 
     /// A name to try for each member of the set. The member is accepted if a file can be created

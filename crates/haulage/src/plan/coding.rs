@@ -1,17 +1,17 @@
-//! Codings on top of a file: those of its content (RFC 9110 §8.4), and those that only its message
-//! had on the way (RFC 9112 §7).
+//! Codings of a file: those of its content (RFC 9110 §8.4), and those that only the message has in
+//! transit (RFC 9112 §7).
 
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
 use crate::error::{Error, ErrorKind};
 use crate::plan::fields::Fields;
 
-/// What is asked for with `Accept-Encoding`, best known first. `deflate` is decoded but not asked
-/// for, since servers disagree about what it means.
+/// The value of `Accept-Encoding`, the most common coding first. `deflate` is decoded but not
+/// requested, because servers disagree about its meaning.
 pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
-/// Most codings on top of one another. Honest servers apply one; each further one multiplies what a
-/// few bytes can stand for, and the memory that undoing them takes (as in curl, after
-/// CVE-2022-32206).
+/// Maximum number of codings on top of one another. Honest servers apply one. Each further one
+/// multiplies the bytes that a few can expand to, and the memory that decoding takes (as in curl,
+/// after CVE-2022-32206).
 const MOST: usize = 5;
 
 /// A coding that can be undone.
@@ -47,7 +47,7 @@ pub(crate) enum Level {
 /// The transfer codings of a response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Transfer {
-    /// Those below the chunks, in the order in which they are to be undone.
+    /// All but `chunked`, in the order in which they must be undone.
     pub(crate) codings: Vec<Coding>,
     pub(crate) is_chunked: bool,
 }

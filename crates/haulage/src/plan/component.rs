@@ -1,5 +1,5 @@
-//! One component of a path: any text becomes a plain file name, the same on every run. Where the
-//! destination takes more than every platform does (`:`, `?` and the like), the name keeps it.
+//! Makes one component of a path: any text becomes a plain file name, the same on every run. What
+//! only some platforms accept (`:`, `?` and the like) stays if the destination accepts it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,12 +11,12 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::accepted::Accepted;
 
-/// Most bytes in one component: what ext4, XFS and Btrfs hold, and no more than APFS and NTFS do.
+/// Maximum bytes in a component: the limit of ext4, XFS and Btrfs; APFS and NTFS hold it too.
 pub(super) const MAX_COMPONENT: usize = 255;
-/// Most bytes of what still counts as an extension, the dot not included.
+/// Maximum bytes of an extension, without its dot. A longer one counts as part of the stem.
 const MAX_EXTENSION: usize = 16;
 
-/// Where a component stands: the state's folder is only in the way of the first.
+/// Where a component is in its path: only the first can collide with the state's folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
     First,
@@ -32,7 +32,7 @@ impl Position {
 /// A component that is safe to create.
 pub(super) struct Component<'a> {
     text: Cow<'a, str>,
-    /// Whether it is another than what was asked for.
+    /// Whether it differs from the requested text.
     changed: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Component<'a> {
     }
 }
 
-/// `~HHHHHHHH`, which tells names apart.
+/// `~HHHHHHHH`, which makes names distinct.
 pub(super) struct Tag(String);
 
 impl Tag {
@@ -120,7 +120,7 @@ impl Tag {
     /// one.
     pub(super) fn put_into(&self, component: &str, counter: &str, path: &mut String) {
         let (stem, extension) = split_extension(component);
-        // A long stem that was cut may end in what looks like an extension.
+        // After a long stem was shortened, its end with the tag may look like an extension.
         if counter.is_empty() && component.len() <= MAX_COMPONENT && component.ends_with(&*self.0) {
             path.push_str(component);
             return;
@@ -416,7 +416,7 @@ pub(super) mod tests {
         ] {
             assert_eq!(everything(text), safe, "{text:?}");
         }
-        // A file system that takes some of them.
+        // A file system that accepts some of them.
         let some = Accepted::tried(|name| name == "a:a");
         assert_eq!(
             Component::of_text("a:b?", Position::First, &|| some).text,

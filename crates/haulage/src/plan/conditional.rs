@@ -1,5 +1,5 @@
-//! Conditional requests (RFC 9110 §13): what is asked of a file that is there, and whether an
-//! answer agrees with it.
+//! Conditional requests (RFC 9110 §13): which conditions are sent for an existing file, and whether
+//! a response agrees with it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,26 +7,26 @@ use http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use super::head::Entity;
 
-/// Seconds from 1970 to the year 10000, which an HTTP date cannot tell any more (RFC 9110 §5.6.7).
+/// Seconds from 1970 to the year 10000, which an HTTP date cannot express (RFC 9110 §5.6.7).
 const LAST_DATE: u64 = 253_402_300_800;
 
-/// What tells whether a file that is there is still its server's: its validators (RFC 9110 §8.8).
+/// The validators of an existing file (RFC 9110 §8.8): they tell whether the server has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// The `ETag` with which it came, as its server wrote it.
+    /// The `ETag` of the response that it is from, as the server wrote it; `None` if unknown.
     pub(crate) etag: Option<String>,
-    /// Its modification time. It is `Last-Modified` where its server said one, else when it was
-    /// saved; and if anybody has written to it since, when that was. So a file may have a later
-    /// time than its server's without being newer.
+    /// The modification time of the file. It is `Last-Modified` if the server sent one, otherwise
+    /// the time when the file was saved, or when anybody has changed it since. So a file may have a
+    /// later time than the server's without being newer.
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// What an answer says of a file that is there.
+/// What a response says about an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
-    /// It is what the server has.
+    /// The server has the same file.
     Same,
-    /// The server has another one.
+    /// The server has another file.
     Other,
     Nothing,
 }

@@ -1,5 +1,5 @@
-//! Ranges as heads have them: what is asked for with Range (RFC 9110 §14.2), and what Content-Range
-//! says was sent (§14.4). Pure.
+//! Ranges in heads: the one that Range requests (RFC 9110 §14.2), and the one that was sent,
+//! according to Content-Range (§14.4). Pure.
 
 use std::ops::Range;
 
@@ -8,37 +8,36 @@ use http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 
-/// The bytes that a request asks for.
+/// The range that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) start: u64,
-    /// The first byte that is not asked for; `None` for all that there is.
+    /// The first byte after the range; `None` for all bytes to the end of the file.
     pub(crate) end: Option<u64>,
 }
 
 /// What a Content-Range says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ContentRange {
-    /// `bytes 0-9/20`: these bytes were sent, of so many in all; `None` for `*`, which leaves that
-    /// open.
+    /// `bytes 0-9/20`: these bytes were sent, of a file with this total; `None` for `*`, which
+    /// means that it is unknown.
     Part {
         range: Range<u64>,
         total: Option<u64>,
     },
-    /// `bytes */20`: there are so many in all, and none of those that were asked for. It belongs to
-    /// a 416.
+    /// `bytes */20`: the file has this total, and none of the requested bytes. It belongs to a 416.
     Unsatisfied { total: u64 },
 }
 
-/// Why there is no Content-Range to go by. §14.4: what came with one of the last two must not be
-/// joined to anything.
+/// Why a Content-Range cannot be used. With one of the last two, the bytes must not be joined to
+/// any others (§14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Missing,
-    /// It counts in something else than bytes (§14.1).
+    /// Its unit is not bytes (§14.1).
     OtherUnit,
-    /// It is against the grammar or against itself, has numbers that are too large to count with,
-    /// or is there twice.
+    /// It breaks the grammar, contradicts itself, has numbers that do not fit into 64 bits, or
+    /// occurs twice.
     Malformed,
 }
 
@@ -78,8 +77,7 @@ impl ContentRange {
 
     fn read(value: &[u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(value).map_err(|_| Fault::Malformed)?;
-        // White space around a value is no part of it (§5.5); inside there is one space, and no
-        // other.
+        // White space around a value is not part of it (§5.5); inside there is exactly one space.
         let (unit, said) = text
             .trim_matches([' ', '\t'])
             .split_once(' ')

@@ -25,8 +25,8 @@ pub(crate) fn file_name(field: &[u8]) -> Option<String> {
     plain
 }
 
-/// The parameters of a field, each a name and a value as it is written, without white space around
-/// them. What has no `=`, as the type of the disposition, is none.
+/// The parameters of a field: names and values as written, without white space around them. Text
+/// without `=` is not a parameter, such as the disposition type.
 struct Parameters<'a>(&'a [u8]);
 
 impl<'a> Iterator for Parameters<'a> {

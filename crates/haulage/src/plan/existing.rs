@@ -1,44 +1,43 @@
-//! Decides what a file that stands at an item's name already is to the file that its server has.
+//! Decides how an existing file at an item's name relates to the file on the server.
 //!
-//! A name proves nothing: the file may have come from another URL, or another tool may have left
-//! half of it. So it is compared twice: by length and time with the head of the response, which
-//! saves the body where they agree; and where they do not, byte by byte with the new file, once
-//! that is complete.
+//! A name proves nothing: the file may be from another URL, or another tool may have left half of
+//! it. So it is compared twice. First, its length and time are compared with the head of the
+//! response; if they agree, the body is not needed. If not, it is compared byte by byte with the
+//! new file, once that is complete.
 
 use std::time::{Duration, SystemTime};
 
-/// Two times this close are the same: FAT keeps times in steps of two seconds.
+/// Times that differ by less are the same: FAT stores times in steps of two seconds.
 const SAME_TIME: Duration = Duration::from_secs(2);
 
-/// What the disk says of a file of which nothing else is known.
+/// What the file system says about an existing file of which nothing else is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// In bytes.
     pub(crate) length: u64,
-    /// When it was last modified; `None` where that cannot be told.
+    /// The modification time; `None` if it cannot be read.
     pub(crate) modified: Option<SystemTime>,
-    /// A file beside it says that another tool has not finished it.
+    /// Another file beside it shows that another tool has not finished it.
     pub(crate) is_unfinished: bool,
 }
 
-/// What the head of a response says of the file as it would be saved.
+/// What the head of a response says about the file as it would be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offered {
-    /// In bytes; `None` where only the end of the body tells, or where a content coding is to be
-    /// undone.
+    /// In bytes; `None` if only the end of the body tells, or if a content coding must be undone.
     pub(crate) length: Option<u64>,
-    /// `Last-Modified` (RFC 9110 §8.8.2); `None` where there is none, or it is no date.
+    /// `Last-Modified` (RFC 9110 §8.8.2); `None` if it is missing or not a date.
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// Where the file that a response describes is already.
+/// Where the file that a response describes exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// At the item's name.
     AtName,
-    /// At its distinct name, where an earlier run has saved it beside another file.
+    /// At its distinct name: an earlier run has saved it beside another file.
     AtDistinct,
-    /// Nowhere, as far as length and time tell: the body is needed.
+    /// Nowhere, judged by length and time: the body is needed.
     Nowhere,
 }
 
@@ -76,37 +75,37 @@ fn is_close(one: SystemTime, other: SystemTime) -> bool {
     apart.unwrap_or_else(|error| error.duration()) < SAME_TIME
 }
 
-/// What a file that stands at a name is to a new file that is complete.
+/// How an existing file relates to a complete new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Likeness {
     /// The two have the same bytes.
     Equal,
-    /// The new file begins with all of its bytes: it is a part of the same download, or empty.
+    /// The new file begins with all bytes of the existing one, which is a part of it, or empty.
     Prefix,
-    /// Neither, or it cannot be read.
+    /// Neither, or the existing file cannot be read.
     Different,
 }
 
-/// What stands in the way of a new file that is complete.
+/// The existing file whose name a complete new file should get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InTheWay {
     pub(crate) likeness: Likeness,
     /// It is a symbolic link to the file that was compared.
     pub(crate) is_link: bool,
-    /// A file beside it says that another tool has not finished it.
+    /// Another file beside it shows that another tool has not finished it.
     pub(crate) is_unfinished: bool,
 }
 
 /// What is done with a new file whose name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settlement {
-    /// It takes the place of what stands there, of which nothing is lost.
+    /// It replaces the existing file, of which no bytes are lost.
     Replace,
-    /// What stands there is the same file, and stays.
+    /// The existing file is the same, and stays.
     Keep,
     /// Both stay: the new one gets its distinct name.
     Beside,
-    /// It gets no name, since another tool may still be writing to what stands there.
+    /// The new one gets no name, because another tool may still write to the existing file.
     Unfinished,
 }
 

@@ -1,8 +1,8 @@
-//! The fields of a response's head, as they stood in it: a list with few entries, of which a few
-//! are looked up by name.
+//! The fields of a response's head, as they were sent: a list with few entries, of which a few are
+//! looked up by name.
 //!
-//! A map of headers would be made and taken down again for each small file, with a checked copy of
-//! each name. This has one copy of the head's text, and where in it things stand.
+//! A `HeaderMap` would be built and freed for each small file, with a checked copy of each name.
+//! This list has one copy of the head's text, and the positions of names and values in it.
 
 use std::borrow::Borrow;
 use std::ops::Range;
@@ -15,8 +15,8 @@ pub(crate) struct Fields {
     /// Names in lower case, and values as they were sent.
     text: Vec<u8>,
     places: Vec<Field>,
-    /// The lengths of the names, a bit for each (modulo 64): most that is looked up is not there,
-    /// and is known not to be by this.
+    /// The lengths of the names, a bit for each (modulo 64). Most fields that are looked up are
+    /// missing, and this shows it quickly.
     lengths: u64,
 }
 
@@ -26,7 +26,7 @@ struct Field {
     value: Range<u32>,
 }
 
-/// The value of a field, without the blanks around it. It may have bytes beyond ASCII.
+/// The value of a field, without spaces and tabs around it. It may have bytes beyond ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Value<'a>(pub(crate) &'a [u8]);
 
@@ -39,7 +39,7 @@ impl Fields {
             places: Vec::with_capacity(found.len()),
             lengths: 0,
         };
-        // What is empty may stand anywhere.
+        // An empty value may point anywhere.
         let within = |value: &[u8]| match value {
             [] => 0,
             _ => value.as_ptr().addr() - head.as_ptr().addr(),
@@ -51,7 +51,7 @@ impl Fields {
             let value = start..start + index(field.value.len());
             fields.places.push(Field { name, value });
         }
-        // All at once, many bytes at a time.
+        // Converts all names at once, many bytes at a time.
         fields.text.make_ascii_lowercase();
         fields.text.extend_from_slice(head);
         fields
@@ -89,7 +89,7 @@ impl Fields {
         let may_be_there = self.lengths & length_bit(length) != 0;
         let fields = if may_be_there { &self.places[..] } else { &[] };
         fields.iter().filter_map(move |field| {
-            // Both are in lower case. Most names differ in their lengths.
+            // Both names are in lower case. Most names differ in length.
             let is_it = field.name.end - field.name.start == length
                 && self.at(&field.name) == name.borrow().as_str().as_bytes();
             is_it.then(|| Value(self.at(&field.value)))
@@ -165,7 +165,7 @@ impl<'a> Value<'a> {
     /// Returns the value as text; `None` if it contains anything but visible ASCII, spaces and
     /// tabs.
     pub(crate) fn to_str(self) -> Option<&'a str> {
-        // Without a way out in the middle it is done for many bytes at once.
+        // Without an early exit, the loop handles many bytes at once.
         let is_text = self.0.iter().fold(true, |is_text, byte| {
             is_text & matches!(byte, b' '..=b'~' | b'\t')
         });

@@ -1,4 +1,4 @@
-//! What the head of a response claims, as types.
+//! What the head of a response means, as types.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use crate::plan::content_range;
 use crate::plan::fields::Fields;
 use crate::plan::retry_after::{self, Later};
 
-/// The head of a response, whatever it came over.
+/// The head of a response, over any version of HTTP.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
@@ -25,11 +25,11 @@ pub(crate) struct Head {
 /// The file that a response carries, as its head describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entity {
-    /// Bytes to come; `None` when the end of the body will tell.
+    /// Bytes of the body; `None` if only its end tells.
     pub(crate) length: Option<u64>,
-    /// What the end of the body will vouch for.
+    /// What the end of the body will verify.
     pub(crate) framing: Verified,
-    /// What the response says that the file's bytes come to, where that is held against them.
+    /// The digest of the file according to the response, if the bytes will be compared to it.
     pub(crate) digest: Option<Checksum>,
     pub(crate) etag: Option<Arc<str>>,
     pub(crate) last_modified: Option<Arc<str>>,
@@ -41,20 +41,19 @@ pub(crate) struct Entity {
 pub(crate) enum Answer {
     /// Save its body.
     Save(Entity),
-    /// Go where its Location points to, after this time if the server asks for one (RFC 9110
-    /// §10.2.3).
+    /// Follow its Location, after this wait if the server asks for one (RFC 9110 §10.2.3).
     Redirect(Option<Duration>),
-    /// What is there already is the file: so it described it, without its body.
+    /// The existing file is the same. The response describes it, and has no body.
     Unchanged(Entity),
     /// There is no file.
     Fail(Error),
 }
 
-/// How a file was asked for.
+/// How a file was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     Always,
-    /// Only if it is another one than is there already.
+    /// Only if it differs from the existing file.
     IfChanged,
 }
 
@@ -75,15 +74,15 @@ pub(crate) fn read(
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT => Answer::Redirect(retry_after::wait(headers, now)),
-        // RFC 9110 §15.4.5. To a request without conditions it says nothing.
+        // RFC 9110 §15.4.5. It means nothing if the request had no conditions.
         StatusCode::NOT_MODIFIED if asked == Asked::IfChanged => {
             Answer::Unchanged(Entity::described(headers, None, Verified::Nothing))
         }
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
             save(version, headers, length)
         }
-        // §15.3.7 has it for what was asked for alone. Where it is the whole file, nothing is in
-        // doubt.
+        // §15.3.7 allows it only if a range was requested. If it has the whole file, it can be
+        // saved all the same.
         StatusCode::PARTIAL_CONTENT => match content_range::whole(headers, length) {
             Some(total) => save(version, headers, Some(total)),
             None => Answer::Fail(Error::new(
@@ -196,7 +195,7 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
-    // One whose transfer coding is unknown ends with its connection too.
+    // A body with an unknown transfer coding ends with its connection too.
     let vouches = coding::transfer(headers)
         .is_ok_and(|transfer| framing(version, headers, &transfer) == Verified::Length);
     has_body && !vouches && !headers.contains_key(CONNECTION)
@@ -218,7 +217,7 @@ fn framing(version: Version, headers: &Fields, transfer: &Transfer) -> Verified 
 
 fn text(headers: &Fields, name: &HeaderName) -> Option<Arc<str>> {
     let value = headers.get(name)?;
-    // Almost all of them are UTF-8, and that is seen faster.
+    // Almost all values are UTF-8, and checking for that is faster.
     Some(match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.into(),
         Err(_) => String::from_utf8_lossy(value.as_bytes()).into(),
@@ -434,7 +433,7 @@ mod tests {
                 (other, _) => panic!("{coding}: {other:?}"),
             }
         }
-        // What is no file anyway is told by its status.
+        // If the response is not a file, its status decides.
         assert_eq!(
             failed(404, &[(TRANSFER_ENCODING, "br")]).kind(),
             ErrorKind::Http

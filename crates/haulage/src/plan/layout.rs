@@ -1,4 +1,4 @@
-//! Layouts: where the file of a URL stands below the destination, and how it is named.
+//! Layouts: where the file of a URL is saved below the destination, and its name.
 
 use memchr::memrchr;
 use sha2::{Digest, Sha256};
@@ -9,9 +9,9 @@ use super::name::TargetName;
 use crate::http_url::HttpUrl;
 use crate::options::Layout;
 
-/// What a URL without a last path segment is saved as.
+/// The file name for a URL without a last path segment.
 const INDEX: &str = "index.html";
-/// Digits of a row's number: rows up to a billion sort by name, however many there are.
+/// Digits of a row's number: names of up to a billion rows sort in input order.
 const ROW_DIGITS: usize = 9;
 /// Bytes of the hash in a name: with 128 bits, two of 10⁸ URLs share a name once in 10²² lists.
 const HASH_BYTES: usize = 16;
@@ -51,8 +51,8 @@ fn flat(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetNa
 /// default, then the folders of the path and the file: `host_8080/a/b`. Empty segments are left
 /// out, as a file system would do. A query shows in the file's name.
 fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
-    // A colon is in IPv6 addresses and before the port, and can be in no file name on some
-    // platforms. Nothing is lost with it, so that the name does not count as changed.
+    // IPv6 addresses have colons, as has the port, and some platforms forbid them in file names.
+    // Replacing them loses nothing, so the name does not count as changed.
     let host = url.authority().replace(':', "_");
     let folders = url.path().rsplit_once('/').map_or("", |(above, _)| above);
     let folders = folders.split('/').filter(|folder| !folder.is_empty());

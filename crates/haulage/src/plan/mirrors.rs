@@ -1,22 +1,22 @@
-//! Which of an item's URLs is asked next: the URL as given, then its mirrors, the next one at the
-//! first failure. Pure.
+//! Decides which URL of an item is requested next: first the URL as given, then its mirrors. Each
+//! failure leads to the next one. Pure.
 
-/// Where an item stands among its URLs.
+/// Which of its URLs an item uses, and which ones it will not use again.
 #[derive(Debug, Default)]
 pub(crate) struct Mirrors {
     at: usize,
-    /// Those that will not be asked again; what is beyond its end may be.
+    /// Whether each URL has been given up; URLs beyond its end have not.
     gone: Vec<bool>,
 }
 
-/// What comes after a failure.
+/// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Another one, at once.
+    /// Request another URL at once.
     Other,
-    /// All have failed: the first that may be asked again is, after a wait.
+    /// All have failed: request the first usable one again, after a wait.
     Round,
-    /// None is left.
+    /// No usable URL is left.
     Nothing,
 }
 

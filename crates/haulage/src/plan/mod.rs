@@ -1,5 +1,5 @@
-//! Decisions, all of them pure: the names of files, what the head of a response claims, what is
-//! known of a file, which bytes may be joined.
+//! Decisions, all of them pure: the names of files, what the head of a response means, what is
+//! known about a file, and which bytes may be joined.
 
 pub(crate) mod accepted;
 pub(crate) mod coding;

@@ -11,12 +11,12 @@ use super::accepted::Accepted;
 use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
 use crate::error::{Error, ErrorKind};
 
-/// Most bytes of the folders in a path, each with its `/`. With the longest file name that is some
-/// 2,300, so that Linux's 4,096 for a whole path leave room for the destination's.
+/// Maximum bytes of the folders in a path, each with its `/`. With the longest file name that makes
+/// about 2,300, so that Linux's 4,096 for a whole path leave room for the destination.
 const MAX_FOLDERS: usize = 2048;
 
-/// A relative path as a user wrote it, with `/` between its components: neither absolute, nor
-/// empty, nor upwards. What is in the components has not been looked at: [`TargetName::of_user`]
+/// A relative path as a user wrote it, with `/` between its components. It is not absolute, not
+/// empty, and does not lead upwards. Its components have not been checked: [`TargetName::of_user`]
 /// makes them safe.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RelativeName(Arc<str>);
@@ -34,7 +34,7 @@ impl RelativeName {
         if is_absolute(text) {
             return refuse("is absolute; give a path relative to the destination");
         }
-        // A backslash separates nothing here, but whoever wrote `..\` meant the folder above.
+        // A backslash is no separator here, but a user who wrote `..\` meant the folder above.
         if text.split(['/', '\\']).any(|component| component == "..") {
             return refuse("leads out of the destination; give one without `..`");
         }
@@ -177,7 +177,7 @@ impl TargetName {
         if component::is_blank(name) {
             return None;
         }
-        // No server can name a file `.haul`, in whatever folder.
+        // A server must not name a file `.haul`, in any folder.
         let file = Component::of_text(name, Position::First, accepted);
         let mut path = self
             .folder()

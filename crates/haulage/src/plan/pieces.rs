@@ -1,12 +1,11 @@
-//! Which bytes of a file are here: ranges, and how they are written down for a later run. Pure.
+//! Range sets: which bytes of a file are on disk, and how they are recorded for a later run. Pure.
 
 use std::ops::Range;
 
-/// Most pieces that are written down or read back. Segments are some dozens; a record of more than
-/// this is damaged.
+/// Maximum number of ranges that are recorded or read back. There are only dozens of segments, so a
+/// record with more ranges is damaged.
 const MOST: usize = 4096;
-/// The first byte of what [`Pieces::encode`] gives, so that another way to write it can be told
-/// apart.
+/// The first byte of what [`Pieces::encode`] returns, to tell this format from later ones.
 const VERSION: u8 = 1;
 
 /// Bytes of a file: half-open ranges that are in order, not empty, and neither overlap nor touch.
@@ -19,7 +18,7 @@ impl Pieces {
         if range.is_empty() {
             return;
         }
-        // Those that overlap it or touch it become one with it.
+        // Ranges that overlap or touch the new one are merged with it.
         let first = self.0.partition_point(|piece| piece.end < range.start);
         let after = self.0.partition_point(|piece| piece.start <= range.end);
         let joined = match (self.0.get(first), after.checked_sub(1)) {

@@ -1,70 +1,72 @@
-//! Whether more connections than one bring a file sooner, decided by how fast it comes in all.
-//! Pure.
+//! Decides whether a file is downloaded sooner over several connections than over one, from the
+//! throughput of all together. Pure.
 //!
-//! On a long path all connections begin at once. Elsewhere one begins, and others are tried when it
-//! no longer grows faster and much is left, or when it comes unevenly, or packets are lost: a
-//! connection that fills the link comes evenly, one with losses or a server that pauses does not.
-//! What one more brings decides about all others.
+//! On a long path all connections begin at once. Elsewhere the first one begins alone. Others are
+//! tried when its throughput no longer grows and many bytes are missing, when its throughput is
+//! uneven, or when packets are lost: a connection that fills the link has an even throughput, one
+//! with losses or a server that pauses does not. The gain from one more connection decides about
+//! all others.
 
 use std::time::{Duration, Instant};
 
 use super::segments::Pace;
 
-/// Of what a connection brings in a window, so much more than in the one before means that it is
-/// still growing: slow start doubles in a round trip.
+/// A rate of more than this factor times that of the window before means that the connection still
+/// speeds up: slow start doubles the rate in each round trip.
 const GROWS: f64 = 1.2;
-/// A window with less than this part of the best one is a dip.
+/// A window with less than this fraction of the best rate is a dip.
 const DIP: f64 = 0.5;
-/// A window with less than this part of what came before means that the file has stalled.
+/// A rate of less than this fraction of the earlier one means that the file has stalled.
 const STALL: f64 = 0.25;
-/// How many times more must come in all for others to be of use.
+/// More connections help if the total rate is more than this factor times the rate before.
 const GAIN: f64 = 1.1;
-/// One more connection with this gain shows that each is limited by itself.
+/// If one more connection has this gain, each connection is limited by itself.
 const GAIN_AT_ONCE: f64 = 1.75;
-/// Round trips and seconds that what is left must take for one more to be tried. The response that
-/// is cut in the end wastes up to two round trips' bytes: at most 2% of what is left.
+/// How long the rest of the file must take for a trial of one more connection, in round trips and
+/// in seconds. The response that is cut in the end wastes the bytes of up to two round trips: at
+/// most 2% of the rest.
 const PAYS: (f64, f64) = (100.0, 2.0);
-/// Round trips and seconds that what is left must take when the file comes unevenly: then little
-/// is under way when a response is cut.
+/// The same where the throughput is uneven or packets are lost: then few bytes are in flight when a
+/// response is cut.
 const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
-/// Round trips and seconds that what is left must take where the user asked for many connections.
+/// The same where the user asked for many connections.
 const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
-/// Round trips and seconds that what is left must take for a new connection to be of use.
+/// How long the rest must take for a new connection to be of use: round trips plus seconds.
 const CONNECTS: (f64, f64) = (6.0, 0.1);
-/// Seconds that the rest of a response must take for another segment of it to begin, once there are
-/// several: the connection for that is open.
+/// Seconds that the rest of a response must take before another segment of it begins, once there
+/// are several connections: the one for that segment is open already.
 const PAYS_AGAIN: f64 = 0.05;
-/// The same on a long path, in round trips: bytes beyond the cut that are under way are lost. Half
-/// of five round trips leaves time to close the window before the cut.
+/// The same on a long path, in round trips: bytes in flight beyond the cut are lost. Half of five
+/// round trips leaves time to close the window before the cut.
 const PAYS_AGAIN_FAR: f64 = 5.0;
-/// From this round trip on all connections begin together with the first. Each doubles its rate
-/// once a round trip, so that one alone needs seconds to fill a link. Many servers keep no more
-/// than 4 MiB of unacknowledged data per connection, which bounds its rate as well.
+/// From this round trip on, all connections begin together with the first. Each doubles its rate
+/// once per round trip, so one alone needs seconds to fill a link. Many servers keep no more than 4
+/// MiB of unacknowledged data per connection, which limits its rate too.
 const FAR: Duration = Duration::from_millis(200);
-/// A trial's round trips, and its least and most seconds. New connections are slow in its first
-/// half, which does not count.
+/// The length of a trial in round trips, and its minimum and maximum in seconds. The first half
+/// does not count, because new connections are slow then.
 const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
-/// Seconds: a longer round trip is a slow answer rather than a long way.
+/// Maximum round trip, in seconds: a longer one is due to a slow server, not to a long path.
 const LONGEST_ROUND_TRIP: f64 = 0.5;
 
-/// How much has come, and is left, at a time.
+/// How much of a file has been received, and is missing, at a point in time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) at: Instant,
-    /// Bytes that have come in all.
+    /// Bytes received in total.
     pub(crate) bytes: u64,
-    /// Bytes of the file that have not.
+    /// Bytes of the file that are missing.
     pub(crate) left: u64,
-    /// Whether the first connection's path loses packets; `false` where they were lost because a
-    /// queue was full, `None` as long as nothing is known.
+    /// Whether the first connection's path loses packets; `false` if they were lost because a queue
+    /// was full, `None` if nothing is known yet.
     pub(crate) is_lossy: Option<bool>,
 }
 
-/// How many connections may be at a file.
+/// How many connections may download a file at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Connections {
     One,
-    /// One more than the first.
+    /// The first and one more.
     Two,
     /// As many as the user allows.
     All,
@@ -76,24 +78,24 @@ pub(crate) fn is_far(path: Duration) -> bool {
     path >= FAR
 }
 
-/// Follows how a file comes, and says how many connections may be at it.
+/// Follows the throughput of a file, and decides how many connections may download it.
 #[derive(Debug)]
 pub(crate) struct Ramp {
     began: Instant,
-    /// Seconds.
+    /// In seconds.
     round_trip: f64,
     growth: Windows,
     dips: Windows,
     stalls: Windows,
     stage: Stage,
     failed_trials: u32,
-    /// All are tried as soon as something has come.
+    /// All connections are tried as soon as the first bytes have been received.
     is_eager: bool,
-    /// A round trip is at least [`FAR`]: all connections begin at once.
+    /// The round trip is at least [`FAR`]: all connections begin at once.
     is_far: bool,
 }
 
-/// [`Seen`], in seconds since the beginning.
+/// [`Seen`], with its time in seconds since the beginning.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: f64,
@@ -107,7 +109,7 @@ enum Stage {
     Alone,
     Trial(Trial),
     Proven,
-    /// More have not been of use. Before the trial it came at so many bytes per second.
+    /// More connections did not help. The rate before the trial, in bytes per second.
     Refuted(f64),
 }
 
@@ -115,19 +117,19 @@ enum Stage {
 struct Trial {
     connections: Connections,
     since: f64,
-    /// Bytes per second without the others.
+    /// Bytes per second before the trial.
     before: f64,
-    /// The beginning of its second half, and the bytes that had come by then.
+    /// When the second half began, in seconds, and the bytes received by then; `None` before that.
     second_half: Option<(f64, u64)>,
 }
 
-/// Time in windows of at least this length: what came in the last ones.
+/// Measures rates in windows of at least this length, in seconds.
 #[derive(Debug)]
 struct Windows {
     length: f64,
-    /// When the present one began, and the bytes that had come by then.
+    /// When the current window began, in seconds, and the bytes received by then.
     began: (f64, u64),
-    /// Bytes per second of the last complete one, and the one before.
+    /// Bytes per second of the last complete window, and of the one before; `None` without one.
     last: Option<f64>,
     before: Option<f64>,
     best: f64,
@@ -172,7 +174,7 @@ impl Ramp {
     }
 
     /// Returns whether it pays to open another connection for the last `left` bytes of the file. A
-    /// new connection needs some round trips until it brings much.
+    /// new connection needs some round trips until it is fast.
     pub(crate) fn pays_to_connect(&self, left: u64) -> bool {
         let rate = self.stalls.last.unwrap_or(self.dips.best);
         left as f64 >= rate * (CONNECTS.0 * self.round_trip + CONNECTS.1)
@@ -253,7 +255,7 @@ impl Ramp {
                 }
             }
             Stage::Refuted(before) => {
-                // A trial that began in a stall knows nothing of how fast it may come.
+                // The rate before a trial that began in a stall does not show what is possible.
                 let before = before.max(self.dips.best * STALL);
                 if let Some(trial) = Self::stalled(stall, before, seen) {
                     self.stage = Stage::Trial(trial);
@@ -310,7 +312,7 @@ impl Ramp {
             let pays = rate > 0.0 && self.pays(PAYS_EAGER, seen.left, rate);
             return pays.then(|| Trial::new(Connections::All, seen, rate));
         }
-        // What has collapsed is no longer growing either: that is for the other two.
+        // A rate that has collapsed does not grow either: `uneven` and `stalled` handle that.
         let is_flat = rate <= self.growth.before? * GROWS && rate > self.growth.best * DIP;
         let pays = self.pays(PAYS, seen.left, rate);
         (is_flat && pays).then(|| Trial::new(Connections::Two, seen, rate))
@@ -369,7 +371,7 @@ impl Windows {
     /// `None` if the window has not ended.
     fn add(&mut self, seen: Sample) -> Option<f64> {
         let (at, bytes) = self.began;
-        // Looks come at times of their own: half a look early is on time.
+        // Samples are not aligned to windows: one that is up to 10 ms early is on time.
         if seen.at - at < self.length - 0.01 {
             return None;
         }

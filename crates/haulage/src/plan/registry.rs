@@ -1,5 +1,5 @@
-//! Which names are taken: keeps rows apart that would be saved under one name, and finds those that
-//! are identical.
+//! Registry of the names that rows have claimed: gives distinct names to rows that would be saved
+//! under the same one, and finds identical rows.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -12,38 +12,39 @@ use crate::plan::name::TargetName;
 
 /// The names that rows have claimed so far, in input order.
 ///
-/// A list may have 10⁸ rows, so that a row is 16 bytes here, with neither its name nor its URL: two
-/// hashes and how the item ended. They stand in 256 open-addressing tables, each of which grows by
-/// an eighth when it is 0.88 full. One map that doubles would be half empty after it grew, and hold
-/// the old table and the new one, three times what it needs, while it grows; here only one table in
-/// 256 is ever there twice. The tables start at slightly different sizes, so that they do not all
-/// grow at the same time. That makes some 19 bytes a row on average, at any length.
+/// A list may have 10⁸ rows, so a row takes 16 bytes here: two hashes and how the item ended, but
+/// neither its name nor its URL. The entries are in 256 open-addressing tables, each of which grows
+/// by an eighth when it is 0.88 full. One map that doubles would be half empty after it grew, and
+/// while it grows it would hold the old table and the new one, three times what it needs. Here only
+/// one table in 256 is ever in memory twice. The tables start at slightly different sizes, so that
+/// they do not all grow at the same time. On average a row takes about 19 bytes, at any length of
+/// the list.
 ///
-/// Two names with one hash of 64 bits (1 in 3000 for all of 10⁸ rows) only cost the later of them
-/// its plain name.
+/// If two names have the same hash of 64 bits (1 in 3000 for all of 10⁸ rows), the later row only
+/// gets a distinct name instead of its plain one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// None before the first name is claimed: a run may be paused with no row read.
+    /// Empty until the first name is claimed: a run may be paused with no row read.
     shards: Vec<Shard>,
-    /// Where the files are that were saved as copies, beside what stood at the name that their row
-    /// has claimed.
+    /// The names of files that were saved as copies, beside an existing file with the name that
+    /// their row has claimed.
     moved: HashMap<Key, TargetName>,
-    /// The folded name that is being looked up; kept for its room.
+    /// The folded name that is being looked up; kept to reuse its memory.
     folded: String,
-    /// The folder that was last taken: most rows stand in the same as the row before.
+    /// The folder that was taken last: most rows are in the same folder as the row before.
     folder: String,
-    /// A row has been given its name by hand.
+    /// Whether a row has an explicit name beside rows that are named by their numbers.
     has_given: bool,
 }
 
-/// What a row gets for the name it wanted.
+/// What a row gets when it claims a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// A name of its own: the one it wanted, or a distinct one.
     Mine {
         /// The name to save under.
         name: TargetName,
-        /// To [`settle`](Names::settle) it with.
+        /// The key to [`settle`](Names::settle) it with.
         key: Key,
     },
     /// An earlier row has the same name, URL and checksums.
@@ -57,23 +58,23 @@ pub(crate) enum Claim {
     },
 }
 
-/// How the row that has a name ended.
+/// How the row that has claimed a name ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// Not yet.
+    /// It has not ended yet.
     Pending,
-    /// Its file is there.
+    /// Its file exists.
     Done,
-    /// There is no file, for this reason.
+    /// It has no file, for this reason.
     Failed(ErrorKind),
 }
 
-/// Stands for a name that a row has: its hash.
+/// Identifies a claimed name, by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// Stands for a name that nobody else can have, and of which nothing is kept.
+    /// The key of a name that no other row can have, and that is therefore not recorded.
     pub(crate) const NONE: Self = Self(0);
 
     /// Returns the key as an integer, to store it outside of memory.
@@ -110,8 +111,8 @@ impl Names {
                     let state = entry.state();
                     return Claim::Same { name, key, state };
                 }
-                // The first name already carries the hash when it had to be made safe, and
-                // `distinct` leaves it then.
+                // A name that had to be made safe has the hash already. Then `distinct` does not
+                // change it, and the next round adds a number.
                 Some(_) => {
                     let wanted = wanted.get_or_insert_with(|| name.clone());
                     name = match number {
@@ -225,7 +226,7 @@ impl Names {
     fn key(&mut self, name: &str) -> Key {
         self.folded.clear();
         fold_into(name, &mut self.folded);
-        // Not random: a list has to give the same names on every run. Zero marks a free entry.
+        // No random seed: a list must give the same names on every run. Zero marks a free entry.
         let mut hasher = DefaultHasher::new();
         self.folded.hash(&mut hasher);
         Key(hasher.finish().max(1))
@@ -246,11 +247,11 @@ impl Names {
     }
 }
 
-/// Most copies whose names are kept.
+/// Maximum number of copies whose names are kept.
 const MOST_MOVED: usize = 10_000;
-/// Tables; a key's first byte says which is its own.
+/// Number of tables. The first byte of a key is the index of its table.
 const SHARDS: usize = 256;
-/// Entries in the smallest table; the largest new one has a quarter more.
+/// Entries in the smallest new table; the largest new one has a quarter more.
 const SMALLEST: usize = 32;
 
 /// Returns the hash that distinguishes rows with one name: of the URL, the checksums, and the exact
@@ -264,7 +265,7 @@ fn row_hash(name: &TargetName, given: &str, checksums: &[Checksum]) -> u64 {
     hasher.finish() & !STATE
 }
 
-/// What stands in place of a row's hash where the name is a folder's.
+/// Takes the place of a row's hash if the name is that of a folder.
 const FOLDER: u64 = !STATE;
 
 /// One open-addressing table with linear probing.
@@ -278,7 +279,7 @@ impl Shard {
     /// Returns the entry of a key if there is one. Otherwise inserts one for `row`, and returns
     /// `None`. A table that is empty starts with `start` entries.
     fn find_or_insert(&mut self, key: Key, row: u64, start: usize) -> Option<Entry> {
-        // At 0.88 a search that fails looks at some 35 entries, which stand side by side.
+        // At 0.88, a search that fails compares about 35 entries, which are adjacent in memory.
         if (self.used + 1) * 25 > self.entries.len() * 22 {
             self.grow(start);
         }
@@ -298,7 +299,7 @@ impl Shard {
         }
         let at = self.position(key);
         let entry = &mut self.entries[at];
-        // A key is only ever made with its entry; a free one stays free.
+        // A key is only made together with its entry, so this finds it; a free entry stays free.
         if entry.name != 0 {
             entry.row = entry.row() | code_of(outcome);
         }
@@ -339,12 +340,12 @@ fn home(name: u64, length: usize) -> usize {
     usize::try_from(scaled).unwrap_or(0)
 }
 
-/// A name that is taken.
+/// A name that has been claimed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     /// The hash of the folded name; 0 when the entry is free.
     name: u64,
-    /// The row's hash above [`STATE`], and how it ended below.
+    /// The row's hash in the bits above [`STATE`], and how the row ended in the bits below.
     row: u64,
 }
 
@@ -363,7 +364,7 @@ impl Entry {
     }
 }
 
-/// The bits of [`Entry::row`] that say how it ended.
+/// The bits of [`Entry::row`] that say how the row ended.
 const STATE: u64 = 0x3f;
 const PENDING: u64 = 0;
 const DONE: u64 = 1;
@@ -376,7 +377,7 @@ fn code_of(state: Settled) -> u64 {
     }
 }
 
-/// Both directions from one list; a kind that is missing does not compile.
+/// Defines both conversions from one list; a kind that is missing does not compile.
 macro_rules! codes {
     ($($kind:ident = $code:literal),+ $(,)?) => {
         fn code_of_kind(kind: ErrorKind) -> u64 {
@@ -457,7 +458,7 @@ mod tests {
         assert_eq!(numbered(&mut names, 0), "000000000.gif");
         assert_eq!(numbered(&mut names, 1), "000000001.gif");
         assert!(names.shards.iter().all(|shard| shard.entries.is_empty()));
-        // An earlier row has the first of these; the second is had before its row comes.
+        // The first name is that of an earlier row; the second is claimed before its row is read.
         for (row, name, is_kept) in [
             (2, "000000001.gif", false),
             (3, "000000005.gif", true),
@@ -515,7 +516,7 @@ mod tests {
             name_of(&other),
             target("A.gif", "").distinct("http://a/2").as_str()
         );
-        // The same URL, too: where case matters, there is no file of this name yet.
+        // With the same URL too: on a file system that respects case, no file has this name yet.
         let variant = claim(&mut names, "A.gif", "http://a/1");
         assert_eq!(
             name_of(&variant),
@@ -560,20 +561,20 @@ mod tests {
             name_of(&get("a/b/c", "http://h/2")),
             format!("{folder}/b/c")
         );
-        // An identical row finds the first, and a folder that folds to a file's name is taken too.
+        // An identical row gets the first name. A folder named like a file is made distinct.
         assert!(matches!(get("a/b/c", "http://h/2"), Claim::Same { .. }));
         assert_eq!(
             name_of(&get("A/b", "http://h/3")),
             distinct("A", "http://h/3") + "/b"
         );
-        // The other way round: the folder was there first.
+        // The other way round: the folder is claimed first.
         assert_eq!(name_of(&get("d/e/f", "http://h/4")), "d/e/f");
         assert_eq!(name_of(&get("d/e/g", "http://h/5")), "d/e/g");
         assert_eq!(
             name_of(&get("D/E", "http://h/6")),
             format!("D/{}", distinct("E", "http://h/6"))
         );
-        // Both are taken: the folder's name, and its distinct one.
+        // Both the folder's name and its distinct name are taken.
         let tagged = distinct("d", "http://h/9");
         assert_eq!(name_of(&get("x", "http://h/7")), "x");
         let taken = distinct("x", "http://h/9");

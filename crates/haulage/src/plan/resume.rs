@@ -1,10 +1,10 @@
-//! Whether bytes that are here may be joined to those that an answer brings (RFC 9110 §14,
+//! Decides whether the bytes of a partial file may be joined to those of a response (RFC 9110 §14,
 //! §15.3.7). Pure.
 //!
-//! Bytes of two entities are never joined. So a file is gone on with only where its answers share a
-//! strong validator, or where the whole is held against an expected digest, and where the answer
-//! says itself what it is a part of. Whatever is missing, unclear or contradictory means to start
-//! again, which costs time and never a file.
+//! Bytes of two entities are never joined. So a file is resumed only if its responses share a
+//! strong validator, or if the whole file will be compared to an expected digest, and only if the
+//! response itself says which part it contains. If anything is missing, unclear or contradictory,
+//! the file restarts: that costs time, but never a file.
 
 use std::ops::Range;
 
@@ -17,47 +17,47 @@ use crate::plan::fields::Fields;
 use crate::plan::pieces::Pieces;
 use crate::plan::validator::{Agreement, Validator};
 
-/// What tells an entity from any other. It is recorded before the first of its bytes.
+/// Identifies an entity. It is recorded before the first of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// The URL as it was given. Where it leads to may differ each time, as with signed URLs.
+    /// The URL as given. It may redirect elsewhere each time, such as to a signed URL.
     pub(crate) url: String,
-    /// It holds for the server that it came from: another one, as a mirror, is asked without.
+    /// Holds only for the server that sent it: requests to a mirror do not contain it.
     pub(crate) validator: Option<Validator>,
     pub(crate) total: u64,
-    /// Whether the whole is held against an expected digest in the end, so that no mixture passes.
+    /// Whether the whole file will be compared to an expected digest, which would detect a mixture.
     pub(crate) is_checked: bool,
 }
 
-/// What is to be asked for, given what is here.
+/// What to request next, given the bytes that are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// All of it, with nothing that is here.
+    /// The whole file. No bytes of the partial file are used.
     Whole,
-    /// The first bytes that are missing, up to the next that are here.
+    /// The first missing bytes, up to the next range that is on disk.
     Rest(Asked),
-    /// Nothing: all of it is here.
+    /// Nothing: the partial file has all bytes.
     Nothing,
 }
 
-/// What an answer to a request with Range is good for.
+/// What the response to a request with Range means for the partial file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Its body is these bytes of the same entity. They may be fewer than were asked for (§15.3.7),
-    /// but begin where they should.
+    /// The body is this range of the same entity. It may be shorter than requested (§15.3.7), but
+    /// begins where it should.
     Continue(Range<u64>),
-    /// Its body is a whole file, from the first byte: Range was not heard, or does not hold any
-    /// more (§14.2, §13.1.5). Nothing that is here belongs to it. Whether it is a new entity is for
-    /// people to know.
+    /// The body is a whole file from its first byte: the server ignored Range, or the condition no
+    /// longer holds (§14.2, §13.1.5). No bytes of the partial file belong to it. Whether it is a
+    /// new entity only matters for messages.
     StartAgain(Agreement),
-    /// There is nothing from there on: what is here is the whole.
+    /// There are no bytes after those of the partial file: it is complete.
     Complete,
-    /// There is another entity now: what is here is of no use, and is to be fetched anew without
-    /// Range.
+    /// The server has another entity now. The partial file is useless, and the file is requested
+    /// again without Range.
     Changed,
-    /// It is no part that could be used: the file is to be fetched anew without Range.
+    /// The part cannot be used: the file is requested again without Range.
     Refused(Refusal),
-    /// It says nothing about ranges: what it means is not decided here.
+    /// The response says nothing about ranges. Its meaning is not decided here.
     NotAnAnswer,
 }
 
@@ -156,8 +156,8 @@ impl Identity {
                 .part(asked, headers, length)
                 .unwrap_or_else(Verdict::Refused),
             StatusCode::RANGE_NOT_SATISFIABLE => self.unsatisfied(asked, headers),
-            // Only a condition that the request had can have failed, and it had none but this
-            // entity's.
+            // Only a condition of the request can have failed, and its only one was this entity's
+            // validator.
             StatusCode::PRECONDITION_FAILED => Verdict::Changed,
             StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
                 Verdict::StartAgain(self.whole(headers, length))
@@ -178,7 +178,7 @@ impl Identity {
         if is_encoded(headers) {
             return Err(Refusal::Encoded);
         }
-        // Never an answer to a request for one range (§15.3.7.2).
+        // Never the response to a request for one range (§15.3.7.2).
         if is_multipart(headers) {
             return Err(Refusal::Multipart);
         }
@@ -195,19 +195,19 @@ impl Identity {
         if is_more_than_asked && content_range::whole(headers, length).is_some() {
             return Ok(Verdict::StartAgain(self.whole(headers, Some(range.end))));
         }
-        // `*` leaves the total open (§14.4), and contradicts nothing.
+        // With `*` the total is unknown (§14.4), which contradicts nothing.
         let is_other_total = total.is_some_and(|total| total != self.total);
         match self.agreement(headers) {
             Agreement::Different => return Ok(Verdict::Changed),
-            // What shares a strong validator has one length: whoever says this is to be believed in
-            // nothing.
+            // Responses that share a strong validator have one length: a server that contradicts
+            // this cannot be trusted in anything.
             Agreement::Same if is_other_total => return Err(Refusal::OtherTotal),
             Agreement::Unknown if is_other_total => return Ok(Verdict::Changed),
-            // A 206 must have the ETag that a 200 would have (§15.3.7): without one, it is not
-            // known to be of that entity. Last-Modified may be left out of the answer to If-Range,
-            // which would not be a 206 if the date were another; but a server that knows no
-            // If-Range can send the same. Bytes are joined where a validator is shared (§15.3.7.3),
-            // and here none is, in either case.
+            // A 206 must have the ETag that a 200 would have (§15.3.7): without it, the part is not
+            // known to be of that entity. A response to If-Range may leave out Last-Modified,
+            // because with another date it would not be a 206; but a server that does not know
+            // If-Range can send the same. Bytes may be joined if a validator is shared (§15.3.7.3),
+            // and in neither case is one.
             Agreement::Unknown if !self.is_checked => return Err(Refusal::Unproven),
             Agreement::Same | Agreement::Unknown => {}
         }
@@ -394,7 +394,7 @@ mod tests {
         assert_eq!(of(200, &[(ETAG, "\"a\"")], None, false), None);
         assert_eq!(of(206, &[(ETAG, "\"a\"")], Some(100), false), None);
         assert_eq!(of(203, &[(ETAG, "\"a\"")], Some(100), false), None);
-        // An expected digest makes up for a validator, and for nothing else.
+        // An expected digest replaces a validator, but no other condition.
         assert!(of(200, &[], Some(100), true).is_some());
         assert_eq!(of(200, &[none], Some(100), true), None);
         assert_eq!(of(200, &[], None, true), None);
@@ -556,7 +556,7 @@ mod tests {
             ..known()
         };
         assert_eq!(judged(&dated, REST, 206, &range), unproven);
-        // A mirror: whatever its entity tag is, it is not that of the server before.
+        // A mirror: its entity tag says nothing about that of the first server.
         let checked = Identity {
             validator: None,
             is_checked: true,
@@ -588,7 +588,7 @@ mod tests {
             (&[], Some(100), Unknown),
             (&[], Some(99), Different),
             (&[(CONTENT_ENCODING, "gzip")], Some(50), Unknown),
-            // A range has no meaning in it (§14.4).
+            // Content-Range has no meaning in a 200 (§14.4).
             (&[(CONTENT_RANGE, "bytes 40-99/100")], None, Unknown),
         ] {
             let verdict = whole(fields, length);
@@ -614,7 +614,7 @@ mod tests {
             let verdict = whole(REST, range, tag, None);
             assert_eq!(verdict, Verdict::StartAgain(agreement), "{range} {tag}");
         }
-        // What was missing in the middle is no reason to take less.
+        // A whole file is not cut down to the missing range.
         let verdict = whole(Asked::from(0..40), "bytes 0-99/100", "\"a\"", Some(100));
         assert_eq!(verdict, Verdict::StartAgain(Same));
         let verdict = whole(REST, "bytes 0-99/100", "\"a\"", Some(60));
@@ -697,19 +697,19 @@ mod tests {
         assert_eq!(words.len(), all.len());
     }
 
-    /// What a server that tells no lies does with one request.
+    /// What an honest server does with one request.
     #[derive(Debug, Clone)]
     #[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
     struct Mood {
-        /// The file is replaced before it answers.
+        /// The file is replaced before the server responds.
         changes: bool,
         hears_range: bool,
         hears_if_range: bool,
         names_the_entity: bool,
         names_the_total: bool,
-        /// Where its part begins, beside where it should.
+        /// Distance of the part's first byte from the requested one.
         shift: i64,
-        /// The most that it sends.
+        /// Maximum bytes that it sends.
         most: u64,
     }
 
@@ -733,7 +733,7 @@ mod tests {
             })
     }
 
-    /// What the server has: a version of a file, all of whose bytes are its number.
+    /// The file on the server, in versions. Each byte of a version is its number.
     struct Server {
         version: u8,
         lengths: Vec<u64>,

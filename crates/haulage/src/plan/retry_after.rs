@@ -1,4 +1,4 @@
-//! Whether and when a server wants to be asked again: `Retry-After` (RFC 9110 §10.2.3), and
+//! Whether and when a server wants a request to be retried: `Retry-After` (RFC 9110 §10.2.3), and
 //! GitHub's rate limits. Pure.
 
 use std::time::{Duration, SystemTime};
@@ -8,14 +8,14 @@ use http::header::{DATE, HeaderName, RETRY_AFTER};
 
 use crate::plan::fields::Fields;
 
-/// How many more requests GitHub allows, and when it allows others: in seconds since 1970.
+/// How many more requests GitHub allows; then when it allows others, in seconds since 1970.
 const LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// A response that is no file, but may be one later.
+/// A response that is not a file, but may be one later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Later {
-    /// How long the server asks to wait; `None` if it leaves that open.
+    /// How long the server asks to wait; `None` if it does not say.
     pub(crate) wait: Option<Duration>,
 }
 
@@ -69,7 +69,7 @@ fn seconds(text: &str) -> Option<u64> {
         return None;
     }
     let rest = u64::from(fraction.bytes().any(|digit| digit != b'0'));
-    // More digits than a number holds: longer than anybody waits.
+    // A number that does not fit into 64 bits is longer than anybody waits.
     Some(whole.parse().unwrap_or(u64::MAX).saturating_add(rest))
 }
 
@@ -173,7 +173,7 @@ mod tests {
         later(StatusCode::from_u16(status).unwrap(), &headers, now)
     }
 
-    /// Some time later.
+    /// After an unknown wait.
     const LATER: Option<Later> = Some(Later { wait: None });
 
     fn after(seconds: u64) -> Later {

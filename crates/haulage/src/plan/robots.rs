@@ -1,7 +1,7 @@
 //! What a `robots.txt` allows (RFC 9309). Pure.
 //!
-//! Written here since robotxt, the crate for it that follows the RFC, has had no release since
-//! March 2024, and it is short.
+//! It is short, so it is written here: robotxt, the crate that follows the RFC, has had no release
+//! since March 2024.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use memchr::memmem;
 
 use crate::http_url::HttpUrl;
 
-/// Bytes of it that are read, at least 500 KiB (RFC 9309 §2.5); the rest counts for nothing.
+/// Bytes of the file that are read, at least 500 KiB (RFC 9309 §2.5); the rest is ignored.
 pub(crate) const MOST: usize = 512 << 10;
-/// The longest delay that a host gets.
+/// Maximum delay of a host.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
 
-/// What the rules of one host say to us.
+/// The rules of one host that apply to this client.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Robots {
     rules: Vec<Rule>,
-    /// The least time between two requests. Not in the RFC, and widely used.
+    /// Minimum time between two requests; `None` if not given. Not in the RFC, but widely used.
     pub(crate) delay: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Rule {
     allows: bool,
-    /// As compared, but for `*` and a `$` at its end.
+    /// In the form that is compared, except for `*`, and a `$` at its end.
     pattern: Vec<u8>,
 }
 
-/// The groups that are for us, or for all.
+/// The groups for this client, and for all clients.
 #[derive(Default)]
 struct Groups {
     ours: Option<Robots>,
@@ -49,8 +49,8 @@ impl Robots {
     pub(crate) fn read(text: &[u8], token: &str) -> Self {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
         let mut groups = Groups::default();
-        // For whom the group is that is being read; and whether there has been a rule in it, after
-        // which the next name begins another.
+        // Whether the current group is for us, whether it is for all, and whether it has had a
+        // rule. After a rule, the next user agent begins another group.
         let (mut for_us, mut for_all, mut has_rules) = (false, false, false);
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
@@ -91,7 +91,7 @@ impl Robots {
 
     fn add(&mut self, line: Line, value: &[u8]) {
         match line {
-            // An empty one says nothing.
+            // An empty rule has no effect.
             Line::Rule(_) if value.is_empty() => {}
             Line::Rule(allows) => self.rules.push(Rule {
                 allows,
@@ -180,7 +180,7 @@ pub(crate) fn matches(pattern: &[u8], path: &[u8]) -> bool {
         if is_whole && parts.peek().is_none() {
             return rest.ends_with(part);
         }
-        // The first place leaves the most for the other parts.
+        // The first match leaves the most text for the other parts.
         let Some(at) = memmem::find(rest, part) else {
             return false;
         };

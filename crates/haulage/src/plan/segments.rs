@@ -1,23 +1,23 @@
-//! Which bytes of a file somebody takes who has nothing else to do. Pure.
+//! Decides which bytes of a file a free connection downloads next. Pure.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// How much longer than the fastest one something must take to be taken away from whoever brings
-/// it.
+/// How many times slower than the fastest connection a response must be for its range to be taken
+/// over.
 pub(crate) const CRAWLS: f64 = 4.0;
-/// Seconds that it must have left for that, at least.
+/// Seconds that its rest must take at least for that.
 const CRAWLS_FOR: f64 = 0.5;
 
-/// Most bytes of a segment before any has come to its end: its connection may be new, and slow.
+/// Maximum bytes of a segment until one is complete: its connection may be new, and slow.
 pub(crate) const FIRST: u64 = 4 << 20;
-/// Seconds that a segment takes at most.
+/// Maximum duration of a segment, in seconds.
 const LONGEST: f64 = 2.0;
-/// Round trips that a segment takes at most where that is longer. Between two segments a connection
-/// waits for one: after 40 of them that is 2.5% of its time.
+/// Maximum duration of a segment in round trips, if that is longer. Between two segments a
+/// connection waits for one round trip: after 40 of them that is 2.5% of its time.
 const LONGEST_TRIPS: f64 = 40.0;
 
-/// How a connection brings a segment.
+/// How fast connections download segments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     /// Bytes per second of the fastest connection so far.
@@ -26,7 +26,7 @@ pub(crate) struct Pace {
     pub(crate) trip: f64,
     /// All connections begin together, before their speed is known.
     pub(crate) is_far: bool,
-    /// Several connections have brought more than one.
+    /// Several connections have been faster than one.
     pub(crate) is_proven: bool,
 }
 
@@ -43,51 +43,51 @@ pub(crate) fn most(left: u64, connections: u64, has_ended: bool, pace: &Pace) ->
     match has_ended {
         false if pace.is_far => fair,
         false if pace.is_proven => FIRST.max(lasting).min(fair),
-        // If they bring no more than one, little is left to one that is slow.
+        // Several connections may be no faster than one: then a slow one must not hold many bytes.
         false => FIRST.min(fair),
-        // Halves, so that all end together; but the last ones are not worth waiting between them.
+        // Half of a fair share, so that all end together. A last segment is not halved, because the
+        // wait for another response would cost more.
         true if fair > lasting / 2 => (fair / 2).min(lasting.max((pace.usual * LONGEST) as u64)),
         true => fair,
     }
 }
 
-/// When something is shared.
+/// When a range is split.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Bytes: what is smaller is not split.
+    /// Minimum bytes of a range that is split.
     pub(crate) least: u64,
-    /// Seconds: what will be there sooner is not split.
+    /// Seconds: a range that will be complete sooner is not split.
     pub(crate) pays_after: f64,
-    /// Bytes per second that somebody who took a share could be expected to bring, where that is
-    /// known.
+    /// Expected bytes per second of the connection that takes a range: those of the fastest so far.
     pub(crate) usual: f64,
-    /// Bytes: no more is taken at once.
+    /// Maximum bytes that are taken at once.
     pub(crate) most: u64,
-    /// A response's speed tells something after this time.
+    /// The speed of a response is meaningful after this time.
     pub(crate) settles: Duration,
 }
 
-/// What somebody is bringing.
+/// A response that is being received.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     pub(crate) rest: Range<u64>,
-    /// Bytes per second, if it has been at it for long enough to tell.
+    /// Bytes per second; `None` if it has not run for long enough to tell.
     pub(crate) speed: Option<f64>,
-    /// Its response ends with a range that was taken from another one, so it is not cut unless it
-    /// is slow.
+    /// The response ends with a range that was taken from another one, so it is cut only if it is
+    /// slow.
     pub(crate) is_range: bool,
 }
 
-/// What is taken.
+/// The range that a connection takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// These bytes, which nobody brings.
+    /// A range that no response delivers.
     Free(Range<u64>),
-    /// These bytes, from there on to the end of what the nth is bringing.
+    /// A range at the end of what the nth response has yet to deliver.
     Of(usize, Range<u64>),
 }
 
-/// Decides which bytes a connection takes next: first the range `free`, which no response brings;
+/// Decides which bytes a connection takes next: first the range `free`, which no response delivers;
 /// then a range at the end of the response that takes longest, at most half of its rest, if that is
 /// large and takes long. A rest that is too small to split is taken as a whole if it would take
 /// very long. Returns `None` if there is nothing to take.
@@ -117,8 +117,8 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
 
 impl Running {
     fn may_be_cut(&self, rules: &Rules) -> bool {
-        // Whoever cuts a range closes the connection that brings it: half of the time in which the
-        // speed of a new one shows is worth that.
+        // Cutting a taken range closes its connection. That pays only if the rest takes at least
+        // half of the time after which the speed of a new connection is known.
         let pays_after = if self.is_range {
             rules.pays_after.max(rules.settles.as_secs_f64() / 2.0)
         } else {
@@ -127,8 +127,8 @@ impl Running {
         self.length() >= rules.least.max(2) && self.seconds(rules) > pays_after
     }
 
-    /// Returns whether it takes very long for what it has left: somebody else, for whom it would be
-    /// a new request, would bring that in a fraction of the time.
+    /// Returns whether the response is very slow: another connection would deliver the rest in a
+    /// fraction of the time, although it has to send a new request.
     fn crawls(&self, rules: &Rules) -> bool {
         let is_slow = |speed| speed * CRAWLS < rules.usual;
         let request = rules.settles.as_secs_f64() / 10.0;
@@ -193,13 +193,13 @@ mod tests {
             (8, false, near, 2),
             (1024, false, pace, 40),
             (1024, false, Pace { is_proven, ..pace }, 4),
-            // How fast it is, is not known so far.
+            // The speed is not known yet.
             (1024, false, far, 256),
             (1024, true, near, 20),
             (1024, true, pace, 40),
             (1024, true, far, 120),
             (96, true, pace, 12),
-            // What is left is not worth waiting for a response twice.
+            // The rest is too small to wait for a response twice.
             (64, true, pace, 16),
         ] {
             let found = most(left * MIB, 4, has_ended, &pace);
@@ -239,7 +239,7 @@ mod tests {
                 is_range: true,
                 ..running(500..900, speed)
             };
-            // Half of this is how long a range must take to be cut.
+            // A range must take half of this time to be cut.
             let rules = Rules {
                 settles: Duration::from_secs(6),
                 ..RULES
@@ -257,7 +257,7 @@ mod tests {
             (0..99, 50.0, false),
             (0..100, 100.0, false),
             (0..1000, 2000.0, false),
-            // It has not brought anything yet.
+            // No byte has been received yet.
             (0..1000, 0.0, true),
         ] {
             let found = share(None, &[running(rest.clone(), speed)], &RULES);
@@ -273,7 +273,7 @@ mod tests {
             let found = share(None, &all, &RULES);
             assert_eq!(found, is_taken.then_some(Share::Of(0, 10..70)), "{speed}");
         }
-        // What is there soon is not requested anew, which takes a tenth of this.
+        // A range that ends soon is not requested again: a request takes a tenth of this time.
         for (bytes, settles, is_taken) in [(4, 1, false), (40, 1, true), (40, 10, false)] {
             let rules = Rules {
                 settles: Duration::from_secs(settles),

@@ -1,4 +1,4 @@
-//! Whether a file may be as large as it is.
+//! Checks the size of a file against its limits.
 
 use crate::error::{Error, ErrorKind};
 

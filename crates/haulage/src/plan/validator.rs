@@ -1,4 +1,4 @@
-//! Validators: what tells whether two answers speak of the same bytes (RFC 9110 §8.8). Pure.
+//! Validators: they tell whether two responses have the same bytes (RFC 9110 §8.8). Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,31 +7,31 @@ use http::header::{DATE, ETAG, HeaderName, LAST_MODIFIED};
 use crate::plan::fields::Fields;
 
 /// How much later than Last-Modified the Date must be for Last-Modified to be strong. §8.8.2.2
-/// wants one second, and a reason to believe that both come from one clock, or a difference that
-/// makes up for two clocks. It does not say how large that is; the sections that it replaced (RFC
-/// 7232 §2.2.2, RFC 2616 §13.3.3) did: 60 seconds.
+/// demands one second, and a reason to believe that both are of one clock, or a difference that is
+/// large enough for two clocks. It does not say how large; the sections that it replaced (RFC 7232
+/// §2.2.2, RFC 2616 §13.3.3) did: 60 seconds.
 const SETTLED: Duration = Duration::from_mins(1);
-/// Times until then are no times of a file: some systems, as Nix, stamp every file with the first
-/// second of 1970, so that each version has the same one.
+/// Earlier times are not those of files: some systems, such as Nix, set the time of every file to
+/// the first second of 1970, so all versions have the same one.
 const NEVER: Duration = Duration::from_hours(24);
 
-/// A strong validator (§8.8.1): it changes whenever the bytes do, so bytes that share it may be
+/// A strong validator (§8.8.1): it changes whenever the bytes do, so bytes with the same one may be
 /// joined (§15.3.7.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Validator {
     /// A strong entity tag, with its quotes.
     ETag(String),
-    /// A Last-Modified that was strong when it came, as it was written: a server compares it to the
-    /// letter (§13.1.5).
+    /// A Last-Modified that was strong when it was received, as the server wrote it, because a
+    /// server compares the exact text (§13.1.5).
     LastModified(String),
 }
 
-/// Whether another answer speaks of the same bytes.
+/// Whether another response is about the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Agreement {
     Same,
     Different,
-    /// It does not tell.
+    /// The response does not tell.
     Unknown,
 }
 
@@ -97,8 +97,8 @@ impl Validator {
         match self {
             Self::ETag(own) => match Tag::of(headers) {
                 Tag::Strong(tag) => same(tag == own),
-                // The same tag, made weak on the way (a proxy that compresses does): it is no
-                // proof, and no contradiction.
+                // The same tag, made weak on the way (by a proxy that compresses): it neither
+                // proves nor disproves that the bytes are the same.
                 Tag::Weak(tag) if tag == own => Agreement::Unknown,
                 Tag::Weak(_) => Agreement::Different,
                 Tag::Unclear | Tag::None => Agreement::Unknown,
@@ -136,11 +136,11 @@ impl Validator {
 /// The entity tag of a response (§8.8.3).
 enum Tag<'a> {
     Strong(&'a str),
-    /// What follows `W/`, which is case-sensitive.
+    /// The part after `W/`, which is case-sensitive.
     Weak(&'a str),
-    /// There is one, but it has bytes beyond ASCII, or is there twice.
+    /// The field has bytes beyond ASCII, or occurs twice.
     Unclear,
-    /// There is none, or none that is an entity tag.
+    /// The field is missing, or its value is not an entity tag.
     None,
 }
 
@@ -265,14 +265,14 @@ mod tests {
             (THEN, "Sun, 06 Nov 1994 08:49:36 GMT", false),
             (THEN, "now", false),
             (THEN, "", false),
-            // It could not be given back as it is to be sent.
+            // A client may not send dates in these forms, so it could not send them back.
             ("Sunday, 06-Nov-94 08:49:37 GMT", A_MINUTE_LATER, false),
             ("Sun Nov  6 08:49:37 1994", A_MINUTE_LATER, false),
             ("Mon, 06 Nov 1994 08:49:37 GMT", A_MINUTE_LATER, false),
             ("Sun, 06 Nov 1994 08:49:37 UTC", A_MINUTE_LATER, false),
             ("yesterday", A_MINUTE_LATER, false),
             ("0", A_MINUTE_LATER, false),
-            // The time of no file.
+            // Not the time of a file.
             ("Thu, 01 Jan 1970 00:00:01 GMT", A_MINUTE_LATER, false),
             ("Thu, 01 Jan 1970 00:00:00 GMT", A_MINUTE_LATER, false),
         ] {

@@ -1,15 +1,15 @@
-//! What a response itself says that its file's bytes come to. Pure.
+//! Reads the digests that a response gives for its file. Pure.
 //!
-//! | field | speaks of |
+//! | field | refers to |
 //! |---|---|
-//! | `Repr-Digest` (RFC 9530 §3) | the whole representation, in a 206 too |
-//! | `x-goog-hash` (Google Cloud Storage) | the whole object as it is stored, in a 206 too |
-//! | `Content-Digest` (RFC 9530 §2) | what this response carries, which in a 206 is a part |
+//! | `Repr-Digest` (RFC 9530 §3) | the whole representation, also in a 206 |
+//! | `x-goog-hash` (Google Cloud Storage) | the whole object as it is stored, also in a 206 |
+//! | `Content-Digest` (RFC 9530 §2) | the content of this response, which in a 206 is a part |
 //! | `Digest` (RFC 3230) | the whole; but readings differ (RFC 9530 §1.3) |
 //! | `Content-MD5` (RFC 1864) | the whole or the part; readings differ (RFC 7231 appendix B) |
 //!
-//! All of them speak of bytes as they are sent, with their content codings (RFC 9530 §1.2). What is
-//! malformed vouches for nothing, and is no error: a file without a digest is a file all the same.
+//! All of them refer to bytes as they are sent, with their content codings (RFC 9530 §1.2). A
+//! malformed digest is ignored and is no error, because the file can be saved without it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -27,10 +27,10 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const GOOG_HASH: HeaderName = HeaderName::from_static("x-goog-hash");
 const GOOG_STORED: HeaderName = HeaderName::from_static("x-goog-stored-content-encoding");
 
-/// Those in which there are checksums.
+/// The fields that contain digests.
 static FIELDS: [HeaderName; 5] = [REPR_DIGEST, CONTENT_DIGEST, DIGEST, CONTENT_MD5, GOOG_HASH];
 
-/// From the strongest on. BLAKE3 has no name in any of these fields.
+/// Algorithms, the strongest first. BLAKE3 has no name in any of these fields.
 const STRONGEST_FIRST: [Algorithm; 5] = [
     Algorithm::Sha512,
     Algorithm::Sha256,
@@ -39,13 +39,13 @@ const STRONGEST_FIRST: [Algorithm; 5] = [
     Algorithm::Crc32c,
 ];
 
-/// What the bytes of a whole file should come to, as they are sent.
+/// The digests of a whole file, of its bytes as they are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Vouched {
     /// The strongest first, each algorithm once.
     pub(crate) checksums: Vec<Checksum>,
-    /// Whether the bytes are sent in a content coding. Where that is undone, the checksums are not
-    /// those of the file: they hold for what was there before.
+    /// Whether the bytes are sent in a content coding. If it is undone, the checksums are not those
+    /// of the saved file: they hold for the bytes before decoding.
     pub(crate) is_encoded: bool,
 }
 
@@ -59,17 +59,17 @@ pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
     }
     let codings = list(headers, &CONTENT_ENCODING);
     let is_encoded = !codings.is_empty();
-    // Whoever is to be believed most comes first.
+    // The most reliable fields come first.
     let mut claims = dictionary(headers, &REPR_DIGEST);
     if is_whole {
         claims.extend(dictionary(headers, &CONTENT_DIGEST));
     }
-    // An object that is stored in a coding may be sent without it, and its hash is still that of
-    // what is stored.
+    // An object that is stored in a coding may be sent without it, but its hash is still that of
+    // the stored bytes.
     if codings == list(headers, &GOOG_STORED) {
         claims.extend(pairs(headers, &GOOG_HASH, goog_algorithm));
     }
-    // Where the whole is sent as it is, all readings come to the same.
+    // If the whole file is sent without a coding, all readings agree.
     if is_whole && !is_encoded {
         claims.extend(pairs(headers, &DIGEST, digest_algorithm));
         claims.extend(content_md5(headers));
@@ -124,7 +124,7 @@ fn dictionary(headers: &Fields, name: &HeaderName) -> Vec<Checksum> {
             return Vec::new();
         };
         if let Some(algorithm) = key_algorithm(key) {
-            // Of two with one key, the last counts.
+            // If a key occurs twice, the last one counts.
             claims.retain(|claim: &Checksum| claim.algorithm() != algorithm);
             claims.extend(checksum(algorithm, bytes));
         }
@@ -357,9 +357,9 @@ mod tests {
             (&[][..], true),
             (&[(stored, "identity")], true),
             (&[(stored, "gzip"), ("content-encoding", "GZIP")], true),
-            // It was unpacked on the way.
+            // It was decoded on the way.
             (&[(stored, "gzip")], false),
-            // It was packed on the way.
+            // It was encoded on the way.
             (&[(stored, "identity"), ("content-encoding", "gzip")], false),
             (&[("content-encoding", "gzip")], false),
         ] {
@@ -407,7 +407,7 @@ mod tests {
             format!("{good}, X=:AA==:"),
             format!("{good}, 1=:AA==:"),
             format!("{good} {good}"),
-            // The last of them counts, and has the wrong length.
+            // The last one counts, and has the wrong length.
             format!("{good}, sha-256=:AA==:"),
         ] {
             for name in ["repr-digest", "content-digest"] {
@@ -430,7 +430,7 @@ mod tests {
         ] {
             assert_eq!(shown(200, &[(name, &value)]), [""; 0], "{name}: {value}");
         }
-        // In the older fields, each stands for itself.
+        // In the older fields, a malformed member does not affect the others.
         let mixed = format!("sha-256=?, md5={MD5}, ,=");
         assert_eq!(shown(200, &[("digest", &mixed)]), [MD5_HEX]);
     }

@@ -1,4 +1,4 @@
-//! The pool under other schedules of its threads: every job runs once, and all threads end.
+//! Checks the pool under many schedules of its threads: every job runs once, and all threads end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +7,7 @@ use shuttle::sync::mpsc;
 use super::*;
 use crate::sync::modelled::check;
 
-/// How long nothing may move before another thread helps: a wait of this length ends at any time.
+/// The pool's patience. In the model, a wait of this length may end at any moment.
 const SOON: Duration = Duration::from_millis(1);
 
 #[test]
@@ -100,7 +100,7 @@ fn threads_that_end_without_work_miss_no_job() {
         };
         let (first, second) = (submit(&pool), submit(&pool));
         first.recv().unwrap();
-        // Its thread may have ended, or be about to.
+        // The thread of the first job may have ended, or be about to.
         submit(&pool).recv().unwrap();
         second.recv().unwrap();
         assert_eq!(ran.load(Ordering::Relaxed), 3);

@@ -1,26 +1,26 @@
-//! How many requests may be in flight in all: found by trying, below the most that was asked for.
-//! Pure: time comes in as a parameter.
+//! How many requests may be in flight in all: found by trying, up to the configured maximum. Pure:
+//! time comes in as a parameter.
 //!
-//! It begins with some, or with what one host may have where that is more, and doubles as long as
-//! that brings more, from whichever hosts. From then on it tries a quarter more from time to time,
-//! and keeps what brings more. What hosts refuse is theirs to answer for; where this machine has no
-//! more descriptors, it goes down for good.
+//! The limit starts at 32, or at the limit of one host if that is more, and doubles as long as the
+//! throughput of all hosts together grows. Then it tries a quarter more from time to time, and
+//! keeps that if throughput grows. Refusals do not lower it: the limits of the hosts handle those.
+//! If descriptors run out, it is lowered for good.
 
 use std::time::{Duration, Instant};
 
 use super::limit::ANSWER;
 use crate::event::LimitChange as Why;
 
-/// How many are tried first, at least.
+/// The lowest initial limit.
 const START: usize = 32;
-/// More must bring so many times as much to be kept.
+/// A higher limit is kept if it raises throughput by this factor.
 const GAIN: f64 = 1.05;
-/// A round takes as many answers as there are requests at once, and no less time than the first;
-/// the second is enough while long bodies come.
+/// A round ends after as many responses as requests may be in flight, but not before the first
+/// duration. While long bodies arrive, it ends after the second.
 const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// How many times as many answers, and as long, what it is compared with takes: it has the time.
+/// How many times longer a round is while the limit holds or a trial is measured: there is time.
 const CAREFULLY: u32 = 4;
-/// How long nothing is tried: at first, and after it was in vain again and again.
+/// The wait before the next trial: at first, and at most, after repeated trials without a gain.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// How many requests may be in flight in all.
@@ -29,33 +29,35 @@ pub(super) struct Climb {
     now: usize,
     most: usize,
     phase: Phase,
-    /// How long nothing is tried.
+    /// The wait before the next trial.
     pause: Duration,
-    /// When descriptors were lacking last.
+    /// When descriptors last ran out; `None` if they never have.
     shed: Option<Instant>,
     round: Round,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Twice as many each time; so many before have brought so much a second.
+    /// The limit doubles each round. `before`: the previous limit, and its throughput in units per
+    /// second; `None` in the first round.
     Doubling { before: Option<(usize, f64)> },
-    /// More than so many are tried out, which have brought so much a second.
+    /// A limit above `from` is being tried. `before`: the throughput at `from`, in units per
+    /// second.
     Trying { from: usize, before: f64 },
-    /// Nothing is tried before this.
+    /// Nothing is tried before `until`.
     Holding { until: Instant },
 }
 
-/// What has come since something was changed.
+/// The current measurement.
 #[derive(Debug)]
 struct Round {
     since: Instant,
     came: Came,
-    /// What comes belongs to what was in flight before, so many requests.
+    /// The former limit, while responses still belong to requests sent under it; `None` after that.
     before: Option<usize>,
 }
 
-/// What has come in all.
+/// Bytes and responses received so far, from all hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Came {
     pub(super) bytes: u64,
@@ -96,7 +98,7 @@ impl Climb {
     /// that changes nothing now.
     pub(super) fn shed(&mut self, now: Instant) -> Option<Why> {
         if self.shed.is_some_and(|before| now < before + ROUND.1) {
-            // All that were in flight together are one sign.
+            // Failures of requests that were in flight together count once.
             return None;
         }
         self.shed = Some(now);
@@ -110,7 +112,7 @@ impl Climb {
     /// more wait. Returns why the limit was changed; `None` if it was not.
     pub(super) fn look(&mut self, now: Instant, came: Came, is_used: bool) -> Option<Why> {
         if !is_used {
-            // What comes says nothing of what could.
+            // While slots are free, throughput shows nothing about the limit.
             self.round = Round::begin(now, came, self.round.before);
             return None;
         }

@@ -1,13 +1,13 @@
-//! Gates: what hosts have in common on the way to them, such as a proxy, and how much may be in
-//! flight through it.
+//! Gates: a gate is what several hosts are reached through, such as a proxy. Limits how many
+//! requests may be in flight through it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{HostId, Schedule};
 
-/// Hosts that are offered a place that has become free: whoever does not take it is blocked for
-/// another reason.
+/// The most waiting hosts that are offered a free slot of a gate. A host that does not take it is
+/// blocked for another reason.
 const OFFERED: usize = 64;
 
 /// All gates.
@@ -21,7 +21,7 @@ pub(super) struct Gates {
 struct Gate {
     most: usize,
     busy: usize,
-    /// Hosts that found it full.
+    /// Hosts that wait for a slot of this gate.
     waiting: VecDeque<HostId>,
 }
 
@@ -39,7 +39,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             gates.all.len() - 1
         });
         self.hosts[id.0].gate = Some(gate);
-        // A connection without a request would take a place at the proxy.
+        // A connection without a request would take a slot at the proxy.
         self.open_none_ahead(id);
     }
 

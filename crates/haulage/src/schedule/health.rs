@@ -1,31 +1,31 @@
-//! One host's health: how often it has failed in a row, and what follows. Pure: time and chance
-//! come in as parameters.
+//! The health of one host: how often it has failed in a row, and what follows. Pure: time and
+//! random numbers come in as parameters.
 
 use std::time::{Duration, Instant};
 
 use super::retry::backoff;
 use crate::options::RetryPolicy;
 
-/// Failures in a row after which a host is asked by one lane at a time, with growing pauses; not
-/// fewer than it may have in flight, since those fail together.
+/// Failures in a row after which a host gets one request at a time, with growing pauses. At least
+/// as many as the host may have in flight, since those fail together.
 const PATIENCE: usize = 16;
 
 /// What follows from a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     GoOn,
-    /// Nothing is to be sent for so long.
+    /// No request is sent for this long.
     Pause(Duration),
-    /// It has been in trouble for longer than anybody would wait: what waits for it fails.
+    /// The host has failed for longer than `max_time`: the work in its queue fails.
     GiveUp,
 }
 
-/// How a host has behaved lately.
+/// The failures of a host since its last good response.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     failures: usize,
     pauses: u32,
-    /// When the trouble began: at the first failure after its last good answer.
+    /// When it first failed after its last good response; `None` if it has not.
     since: Option<Instant>,
 }
 
@@ -63,7 +63,8 @@ impl Health {
             return Verdict::GoOn;
         }
         self.pauses = self.pauses.saturating_add(1);
-        // The last one asks whether it is to be given up.
+        // The last pause ends at `max_time`: the request after it decides whether the host is given
+        // up.
         let pause = backoff(policy, self.pauses, random);
         Verdict::Pause(if left.is_zero() {
             pause

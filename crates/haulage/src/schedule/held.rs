@@ -1,15 +1,15 @@
-//! Small files do not wait for ever behind large ones: when all that may be in flight is held by
-//! long bodies, one more may. Pure.
+//! Small files do not wait for ever behind large ones: when long bodies occupy all slots, one extra
+//! request is allowed. Pure.
 
 use std::time::{Duration, Instant};
 
-/// So long nothing ends, and then one more may be in flight; and again.
+/// If no response ends for this long, one extra request is allowed, and another each time again.
 const LONG: Duration = Duration::from_secs(2);
 
-/// No more than that: where all are large, as many go as bring the most, and these.
+/// The most extra requests: if all files are large, the usual limit has the best throughput.
 const MOST: usize = 8;
 
-/// Whether what is in flight keeps others waiting.
+/// Whether long bodies keep other requests waiting, and how many extra requests are allowed.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     answers: u64,
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(look(2, true, 0), 1);
         assert_eq!(look(3, true, 0), 1);
         assert_eq!(look(4, true, 0), 2);
-        // Something has ended, or nothing has waited, meanwhile.
+        // A response has ended, or nothing has waited, meanwhile.
         assert_eq!(look(5, true, 1), 2);
         assert_eq!(look(6, false, 1), 2);
         assert_eq!(look(7, true, 1), 2);

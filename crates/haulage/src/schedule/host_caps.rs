@@ -1,4 +1,4 @@
-//! The limits that hold for one host: those of all hosts, unless it was given its own.
+//! The limits of one host: the general ones, unless the user gave it its own.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl From<&Caps> for HostCaps {
     }
 }
 
-/// What one host was given of its own. What is `None` is as for all hosts.
+/// The limits that the user gave one host. `None`: the general limit holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OwnCaps {
     pub(crate) per_host: Option<usize>,

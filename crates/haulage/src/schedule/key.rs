@@ -1,11 +1,11 @@
-//! How a host is named: by its origin, and by the route to it where that is not the engine's first.
+//! The key of a host: its origin, after the number of its route if that is not the first route.
 //!
 //! Connections are shared only within a route, so an origin that is reached by two routes is two
 //! hosts here.
 
 use std::borrow::Cow;
 
-/// Stands between the number of a route and an origin: no origin contains it.
+/// Separates the number of a route from the origin; no origin contains it.
 const SEPARATOR: char = ' ';
 
 /// Returns the key of an origin on a route. On the first route, 0, that is the origin itself.

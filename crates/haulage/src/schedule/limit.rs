@@ -1,14 +1,13 @@
-//! How many requests may be in flight to one host: found by trying, and given back at the first
-//! sign of trouble. Pure: time comes in as a parameter.
+//! How many requests may be in flight to one host: found by trying, and lowered at the first sign
+//! of trouble. Pure: time comes in as a parameter.
 //!
-//! It begins with a few, and doubles as long as that brings more. From then on it tries a little
-//! more from time to time, keeps what brings more, and holds while the server takes longer to
-//! answer than it did. What the server refuses halves it, once for all that were under way
-//! together; what was only being tried is given up alone. Below one request at a time there are
-//! pauses between requests.
+//! The limit starts low, and doubles as long as throughput grows. Then it tries slightly more from
+//! time to time, keeps that if throughput grows, and holds while the server's latency is higher
+//! than it was. A refusal halves the limit, once for all requests that were in flight together; a
+//! refused trial is only undone. Below one request at a time there are pauses between requests.
 //!
-//! What counts is when the first byte of an answer comes, and how much comes: how long a whole
-//! answer takes says how long the file is.
+//! What counts is the time to the first byte of a response, and the throughput. The duration of a
+//! whole response depends on the length of its file.
 
 use std::time::{Duration, Instant};
 
@@ -17,45 +16,44 @@ use self::trouble::Trouble;
 use crate::event::LimitChange as Why;
 use crate::options::EngineOptions;
 
-/// How many are tried first.
+/// The initial limit.
 pub(super) const START: usize = 4;
-/// How many are tried first over HTTP/2, where they share a connection: no more than a browser
-/// sends at once for one page.
+/// The initial limit over HTTP/2, where requests share a connection: no more than a browser sends
+/// at once for one page.
 const STREAMS: usize = 16;
-/// A server that takes so many times as long to answer as it has, and so much longer, has enough to
-/// do.
+/// A server is overloaded if its latency exceeds the best one times the first number, plus the
+/// second, in seconds.
 const SLOWER: (f64, f64) = (1.5, 0.002);
-/// The best time to answer is forgotten by this much each round: a server may have become slower
-/// for good.
+/// The best latency grows by this factor each round: a server may have become slower for good.
 const FORGETS: f64 = 1.002;
-/// How long nothing is tried: at first, and after it was in vain again and again.
+/// The wait before the next trial: at first, and at most, after repeated trials without a gain.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
-/// What costs some time when it is in vain is not tried for so many times as long.
+/// If a refusal stops requests for a time, the next trial waits this many times as long.
 const RARELY: u32 = 10;
-/// A round takes as many answers as there are requests at once, and no less time than the first;
-/// the second is enough while long bodies come.
+/// A round ends after as many responses as requests may be in flight, but not before the first
+/// duration. While long bodies arrive, it ends after the second.
 const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
-/// An answer is worth as much as so many bytes: many small files are no less than a large one.
+/// A response counts as this many bytes: many small files are worth as much as a large one.
 pub(super) const ANSWER: u64 = 16 << 10;
-/// How much one answer, or refusal, counts for the part of them that are refused; and which part is
-/// too large even for one at a time.
+/// The weight of one response or refusal in the average share of refusals.
 const LATELY: f64 = 1.0 / 32.0;
+/// From this share of refusals on, the limit may fall below one request at a time.
 const TOO_MANY: f64 = 1.0 / 3.0;
-/// A refusal counts against a server for so long.
+/// A refusal counts against a server for this long.
 const CALM: Duration = Duration::from_secs(30);
-/// Seconds: the longest pause between two requests.
+/// The longest pause between two requests, in seconds.
 const LONGEST_GAP: f64 = 4.0;
-/// Seconds between two requests from which on they are spread where twice as many are allowed:
-/// timers are no finer.
+/// Requests are spread over a round trip only if this many seconds or more are between them: timers
+/// are no finer.
 const SPREAD: f64 = 0.001;
-/// So many rounds without a refusal show that a server is well again.
+/// This many rounds without a refusal show that a server has recovered.
 const WELL: u64 = 2;
-/// Below one request at a time so many rounds are needed to see that more goes well: some limits
-/// let a few more go at once.
+/// Rounds of a trial below one request at a time: some rate limits let a few more requests through
+/// at first.
 const SLOWLY: u64 = 8;
-/// So many cuts without any answer between them are an outage.
+/// This many cuts without a response in between are an outage.
 const OUTAGE: u32 = 6;
-/// The smallest part of a request by which it is tried to be more.
+/// The smallest step of a trial, as a fraction of a request.
 const LEAST_STEP: f64 = 0.25;
 
 /// Returns how many requests a host of which nothing is known gets. Who allows more than the
@@ -71,69 +69,71 @@ pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
 /// How many requests a host may have in flight.
 #[derive(Debug)]
 pub(super) struct Limit {
-    /// Requests at once; a part of one stands for pauses between them.
+    /// Requests in flight at once. A fraction stands for pauses between requests.
     level: f64,
     most: f64,
-    /// The most that went well for a whole round, unless less did not since.
+    /// The highest limit that has gone well for a whole round; 0 if there is none, or if requests
+    /// were refused at it since.
     good: f64,
     phase: Phase,
-    /// How much more is tried next.
+    /// By how many requests the next trial raises the limit.
     step: f64,
-    /// How long nothing is tried.
+    /// The wait before the next trial.
     pause: Duration,
-    /// For how long the server was left alone when it refused something last.
+    /// How long no request was sent after the last refusal; zero once a trial has gone well since.
     price: Duration,
     round: Round,
-    /// Seconds that the server takes to answer when it has little to do.
+    /// The best latency of the server, in seconds.
     baseline: f64,
-    /// Seconds that it has taken lately.
+    /// The recent average latency, in seconds.
     latency: f64,
-    /// Answers in all.
+    /// Good responses so far.
     answers: u64,
-    /// As many answers end the round trip over which the last raise is spread.
+    /// Requests are spread over one round trip after a raise, until `answers` reaches this.
     ramps_until: u64,
-    /// Which part of what was sent lately was refused.
+    /// The recent share of refusals, from 0 to 1.
     refusals: f64,
-    /// What was sent before this is no new sign of trouble.
+    /// When the limit was last lowered: refusals of requests sent before do not lower it again.
     cut: Option<Instant>,
-    /// Since when it has been refused what it tries. `None` once twice as much has gone well.
+    /// Since when requests above some limit are refused; `None` once twice as many have gone well.
     trouble: Option<Trouble>,
     /// How many of the requests in flight can have been answered.
     expected: u64,
-    /// How often it was halved since the last answer.
+    /// How often the limit was lowered since the last good response.
     in_vain: u32,
-    /// It has answered again after an outage.
+    /// Whether the server has responded again after an outage.
     is_back: bool,
-    /// When it was restored after an outage.
+    /// When the limit was last restored after an outage.
     restored: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
-    /// Twice as many each time; half as many have brought so much a second.
+    /// The limit doubles each round. `before`: the throughput at half of it, in units per second;
+    /// `None` in the first round.
     Doubling { before: Option<f64> },
-    /// Four times as many are tried out; before that so much came.
+    /// Four times as many requests are tried. `before`: the throughput before that.
     Leaping { before: f64 },
-    /// Half of a leap that was too far is tried out; before the leap so much came.
+    /// The leap was too far, so half of it is tried. `before`: the throughput before the leap.
     HalfALeap { before: f64 },
-    /// So many more are tried out; without them so much came.
+    /// `more` requests than before are tried. `before`: the throughput without them.
     Trying { more: f64, before: f64 },
-    /// It goes back by and by to just below where it was refused.
+    /// The limit rises step by step again, to just below the level that was refused.
     Regaining { to: f64 },
-    /// Nothing is tried before this.
+    /// Nothing is tried before `until`.
     Holding { until: Instant },
 }
 
-/// What has come since something was changed.
+/// The current measurement.
 #[derive(Debug)]
 struct Round {
     since: Instant,
-    /// Bytes so far, and what stands for them.
+    /// Bytes received before the round, plus `ANSWER` for each response.
     units: u64,
     answers: u64,
-    /// Seconds that those answers took, in all.
+    /// The sum of their latencies, in seconds.
     latency: f64,
-    /// What comes no longer belongs to what was before.
+    /// Whether all responses belong to requests sent under the present limit.
     settled: bool,
 }
 
@@ -235,7 +235,7 @@ impl Limit {
         let is_news = self.cut.is_none_or(|cut| now >= cut + latency);
         let latency = latency.as_secs_f64();
         self.answers += 1;
-        // What was sent before the server began to refuse says nothing of how it is now.
+        // A response to a request sent before the cut does not show that the server has recovered.
         if is_news {
             self.is_back |= self.in_vain >= OUTAGE;
             self.in_vain = 0;
@@ -266,14 +266,14 @@ impl Limit {
         let is_false_start = self.note_trouble(refused, now);
         let is_tried = self.good > 0.0 && self.good < refused;
         if is_tried {
-            // So many have gone well.
+            // This limit has gone well.
             self.level = self.good.max(refused / 2.0);
         } else {
             self.level = refused / 2.0;
             self.good = 0.0;
         }
-        // With less, a request would have to wait for too long. And a server that refuses one of
-        // many, and goes on so however few come, does not do so for their number.
+        // A lower limit would make a request wait too long. And a server that refuses only a small
+        // share of requests, at any limit, does not do so because of their number.
         let least = if self.refusals < TOO_MANY && refused >= 1.0 {
             1.0
         } else {
@@ -327,7 +327,7 @@ impl Limit {
             return Some(Why::Grows);
         }
         if !is_used {
-            // What comes says nothing of what could.
+            // While slots are free, throughput shows nothing about the limit.
             self.round = Round::begin(now, units);
             return None;
         }
@@ -340,7 +340,7 @@ impl Limit {
             ..Round::begin(now, units)
         };
         let round = std::mem::replace(&mut self.round, begun);
-        // The first of all has nothing before it; and what is regained is not measured.
+        // The first round has none before it, and regaining compares no throughput.
         let counts = round.settled
             || matches!(
                 self.phase,
@@ -353,15 +353,15 @@ impl Limit {
         let rate = (units - round.units) as f64 / passed.as_secs_f64();
         let before = self.level;
         let why = self.decide(rate, is_slower, now);
-        // What it was raised to has yet to go well; what it was, or is left at, has. Half of a leap
-        // has yet to go well too.
+        // Of the old and the new limit, only the lower one has gone well so far. Half of a leap has
+        // yet to be measured.
         if !matches!(self.phase, Phase::HalfALeap { .. }) {
             self.good = before.min(self.level);
         }
         let has_changed = self.level.to_bits() != before.to_bits();
         self.round.settled = !has_changed;
         if has_changed {
-            // Counted by answers: a limit of all hosts together may keep the round from ending.
+            // Counted in responses: the limit of all hosts together may keep the round from ending.
             self.ramps_until = self.answers + self.now() as u64;
         }
         has_changed.then_some(why)
@@ -388,7 +388,7 @@ impl Limit {
             Phase::Trying { .. } if self.round.settled && self.seems_well(now) => WELL,
             Phase::Trying { .. } if self.round.settled && self.level < 1.0 => SLOWLY,
             Phase::Holding { .. } | Phase::Trying { .. } if self.round.settled => 4,
-            // What was sent in the leap has to be answered first.
+            // Requests sent in the leap have to be answered first.
             Phase::HalfALeap { .. } if !self.round.settled => 3,
             _ => 1,
         };
@@ -398,14 +398,14 @@ impl Limit {
         };
         let answers = (rounds * at_once).max(2);
         let least = match self.phase {
-            // What was sent before the refusal, or with less, has to be answered first.
+            // Requests sent before the refusal, or at a lower limit, have to be answered first.
             Phase::Regaining { .. } if self.level >= 1.0 => {
                 ROUND.0.max(Duration::from_secs_f64(self.latency))
             }
             _ => ROUND.0,
         };
         let has_answers = self.round.answers >= answers && passed >= least;
-        // Answers of which each takes long, or long bodies.
+        // For slow responses, or long bodies.
         let longest = ROUND.1.as_secs_f64().max(4.0 * self.latency);
         has_answers || passed.as_secs_f64() >= longest && units > self.round.units
     }

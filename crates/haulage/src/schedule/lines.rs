@@ -1,4 +1,4 @@
-//! What waits for one host: a line for each run. Lines take turns. Pure.
+//! The queue of one host: a line of work for each run. Lines take turns. Pure.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ pub(super) struct Lines<W> {
 struct Line<W> {
     run: RunId,
     work: VecDeque<W>,
-    /// The host stands in the line of this run for a slot.
+    /// Whether the host waits for a slot on behalf of this run.
     has_turn: bool,
 }
 

@@ -1,16 +1,16 @@
-//! When the next request to one host may go, where there is to be some time between them. Pure.
+//! When the next request to one host may be sent, if requests are to be some time apart. Pure.
 
 use std::time::{Duration, Instant};
 
-/// How late clocks may be: where it is the average that counts, the pace is kept all the same.
+/// How late a timer may fire without lowering the average rate of requests.
 const LATE: Duration = Duration::from_millis(5);
 
-/// How often a host is asked.
+/// The pace of the requests to a host.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the next piece of work may start.
+    /// When the next piece of work may start; `None` if at any time.
     next: Option<Instant>,
-    /// It is not yet time for that.
+    /// Whether that time has not come yet.
     waits: bool,
     /// When the next request may be sent.
     sends: Option<Instant>,
@@ -74,7 +74,7 @@ mod tests {
             pace.look(now);
             assert!(!pace.waits());
         }
-        // But what was not used is not made up for.
+        // But unused time is not made up for.
         let later = now + Duration::from_secs(1);
         let next = pace.started(later, Some(GAP), Duration::ZERO).unwrap();
         assert_eq!(next + LATE, later + GAP);

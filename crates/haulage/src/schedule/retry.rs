@@ -1,5 +1,4 @@
-//! Whether a failed attempt is repeated, and when: a pure policy. The caller waits, the policy only
-//! says how long.
+//! Whether and when a failed attempt is retried. Pure: the caller waits, this only says how long.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +6,8 @@ use crate::options::RetryPolicy;
 
 /// An attempt that has kept this many bytes more than any before it has made progress.
 const PROGRESS: u64 = 64 << 10;
-/// How often a file may be begun again. After that, only more than was ever kept of it is progress:
-/// a server that always has another version of the file would be asked for ever.
+/// Restarts of a file after which only more bytes than were ever kept are progress. Otherwise a
+/// server whose file always changes would be requested for ever.
 const RESTARTS: u32 = 3;
 
 /// The failures of one item since it last made progress: what `retries` and `max_time` of a
@@ -19,20 +18,20 @@ pub(crate) struct RetryState {
     rounds: u32,
     /// When the time without progress began. `None` before the first failure.
     stalled_since: Option<Instant>,
-    /// What was kept last when an attempt failed.
+    /// The partial file after the last failed attempt that kept one; `None` if none did.
     kept: Option<Kept>,
-    /// The most bytes that were ever kept when an attempt failed.
+    /// The most bytes that any failed attempt has kept.
     most: u64,
-    /// How often the file was begun again, and what was kept before was lost.
+    /// How often the file was restarted, which lost the bytes kept before.
     restarts: u32,
 }
 
 /// What the next attempt of an item can resume from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// Number of the part that holds it: a file that is begun again has another one.
+    /// Number of the part that holds it: a restart creates another one.
     pub(crate) part: u64,
-    /// Bytes of the file that are here.
+    /// Bytes of the file that are kept.
     pub(crate) bytes: u64,
     /// Length of the whole file.
     pub(crate) total: u64,
@@ -51,8 +50,8 @@ impl RetryState {
         let before = match self.kept {
             None => 0,
             Some(before) if before.part == kept.part => self.least_to_exceed(before),
-            // It began again and lost what was kept before. If that were progress, a server that
-            // never lets anybody resume would be asked for ever.
+            // A restart lost the bytes kept before. If that were progress, a server that never
+            // allows a resume would be requested for ever.
             Some(_) => return false,
         };
         let is_at_end = kept.bytes > before && kept.bytes >= kept.total;
@@ -74,7 +73,7 @@ impl RetryState {
         if self.is_progress(kept) {
             (self.rounds, self.stalled_since) = (0, Some(now));
         } else {
-            // Until the first failure a body that is kept has been coming, however slowly.
+            // Until the first failure, a body that is kept was arriving, however slowly.
             let is_kept = kept.is_some_and(|kept| kept.bytes > 0);
             let since = if is_kept { now } else { began };
             self.stalled_since.get_or_insert(since);
@@ -281,7 +280,7 @@ mod tests {
             Some(1),
             "resumed"
         );
-        // A server that lets nobody resume, though it now and then says that it would.
+        // A server that never allows a resume, though it sometimes says that it would.
         assert_eq!(course.fails(4, None), Some(2));
         assert_eq!(course.fails(5, kept_in(3, 9 * PROGRESS)), None);
     }
@@ -289,7 +288,7 @@ mod tests {
     #[test]
     fn a_file_begun_again_and_again_has_to_get_longer_than_ever() {
         let mut course = Course::new();
-        // Each version breaks off, is resumed once, and then there is another one.
+        // Each version breaks off, is resumed once, and is then replaced by another one.
         for part in 1..=u64::from(RESTARTS) + 1 {
             course.fails(1, kept_in(part, 3 * PROGRESS));
             assert_eq!(course.fails(1, kept_in(part, 6 * PROGRESS)), Some(1));
@@ -343,12 +342,12 @@ mod tests {
                 before = bytes.map(|bytes| (part, bytes)).or(before);
                 state.attempt_failed(now, began, kept);
                 let wait = state.next_round(&policy(retries), now, None, 1.0);
-                // Never more in a row, and never for longer, than the policy says.
+                // Never more retries in a row, and never for longer, than the policy allows.
                 prop_assert!(wait.is_none() || without <= retries);
                 if let (Some(wait), Some(since)) = (wait, since) {
                     prop_assert!(now - since + wait <= policy(retries).max_time);
                 }
-                // And what has just made progress goes on, after the first wait.
+                // And after progress the item is retried, after the first wait.
                 if progress && retries > 0 {
                     prop_assert_eq!(wait, Some(SECOND));
                 }

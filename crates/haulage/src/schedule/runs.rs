@@ -8,7 +8,7 @@ use super::HostId;
 use super::turns::Turns;
 use crate::priority::Priority;
 
-/// A run that has work, or may have some.
+/// Identifies a run in the schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RunId(pub(super) usize);
 
@@ -17,33 +17,33 @@ impl RunId {
     pub(super) const NONE: Self = Self(usize::MAX);
 }
 
-/// The runs, and the hosts that wait for a slot with work of theirs. Runs take turns, the most
-/// urgent first; so do the hosts of each.
+/// The runs, and the hosts that wait for a slot on behalf of each. Runs of a higher priority come
+/// first; runs of equal priority take turns, and so do the hosts of each.
 #[derive(Default)]
 pub(super) struct Runs {
     all: Slab<Run>,
-    /// Those for which hosts wait, by priority.
+    /// Runs for which hosts wait, by priority.
     waiting: [VecDeque<RunId>; Priority::COUNT],
-    /// How many proven hosts wait, counted for each run.
+    /// How many proven hosts wait; a host counts once for each run.
     proven: usize,
-    /// How many others do.
+    /// How many unproven hosts wait, counted likewise.
     unproven: usize,
-    /// Runs of which more rows will be queued.
+    /// How many runs may still queue rows.
     reading: usize,
 }
 
 struct Run {
     priority: Priority,
-    /// The most work that it may have in flight.
+    /// The most work of it that may be in flight.
     jobs: usize,
     busy: usize,
     turns: Turns,
-    /// It stands among those that wait.
+    /// Whether it is among the waiting runs.
     is_waiting: bool,
     has_all: bool,
-    /// It is forgotten when nothing of it is in flight.
+    /// Whether it has ended: it is removed once none of its work is in flight.
     is_over: bool,
-    /// Hosts that could go on with its work, had it not as much in flight as it may.
+    /// Hosts with work of it that wait because `jobs` pieces of its work are in flight.
     held_up: Vec<HostId>,
 }
 

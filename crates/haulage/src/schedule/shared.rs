@@ -1,5 +1,5 @@
-//! The connections of a host that its lanes share (HTTP/2): mostly one; several where they bring
-//! more.
+//! The HTTP/2 connections of a host, which its lanes share: usually one, or several if that raises
+//! throughput.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use super::spread::Now;
 use super::{HostId, Schedule};
 
-/// Requests at once that are worth another connection: fewer would be held up by what each takes
-/// to answer.
+/// Requests in flight for each of several connections, at least: with fewer, their latency would
+/// limit the throughput.
 const STREAMS_EACH: usize = 4;
 
 /// What a lane knows of the connection that it shares.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path {
-    /// What a round trip takes.
+    /// The round-trip time.
     pub(crate) round_trip: Duration,
-    /// Whether packets have been lost at several times of late.
+    /// Whether packets were lost recently, at several times.
     pub(crate) is_lossy: bool,
 }
 
@@ -67,7 +67,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         let open = host.shared_all().len();
         let all_streams = host.streams_each.saturating_mul(open);
-        // Requests that are spread over time are meant to be few.
+        // Requests that are spread over time are few on purpose.
         let is_paced = host.limit.now() <= 1 || !host.delay.is_zero();
         let is_calm = host.limit.is_calm(now);
         let is_full = host.limit.now() >= all_streams && all_streams < host.caps.streams;
@@ -85,7 +85,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             self.count_streams(id);
             return None;
         }
-        // What a server refuses counts more.
+        // Refusals take precedence over this minimum.
         let worth_it = if is_calm && open > 1 {
             STREAMS_EACH * open
         } else {
@@ -107,7 +107,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         host.opening -= 1;
         let open = host.shared_all().len();
         match shared {
-            // Without the others, it would be the one of a host of which nothing is known.
+            // If all others are closed, the host counts as unknown, and this one is not used.
             Some(shared) if open > 0 && open < host.spread.wanted() => host.add_shared(shared),
             Some(_) => {}
             None => host.spread.could_not_open(open, now),

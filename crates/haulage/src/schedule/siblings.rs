@@ -1,5 +1,5 @@
-//! Hosts of one origin that are reached by several routes. To their server they are one: what it
-//! bears, and when it may be asked again, holds for all of them together.
+//! Siblings: hosts of one origin on several routes. To their server they are one host, so its cap
+//! and its `Retry-After` hold for all of them together.
 
 use std::time::Instant;
 

@@ -1,61 +1,62 @@
-//! Over how many HTTP/2 connections the requests to a host spread. Pure: time comes in as a
+//! How many HTTP/2 connections the requests to a host are spread over. Pure: time comes in as a
 //! parameter.
 //!
-//! One connection is enough on a path that loses nothing. Where packets are lost, TCP slows that
-//! one connection down, and several bring more. And a server may allow fewer requests on each than
-//! could be useful. With such a reason several more are tried; if they do not bring more, they are
+//! One connection is enough on a path without packet loss. With loss, TCP slows that connection
+//! down, and several have a higher throughput. And a server may allow too few requests on each
+//! connection. For such a reason more connections are tried; if throughput does not rise, they are
 //! given up again.
 
 use std::time::{Duration, Instant};
 
-/// So many times as many connections are tried.
+/// A trial multiplies the number of connections by this.
 const STEP: usize = 4;
-/// They must bring so many times as much to be kept.
+/// More connections are kept if they raise throughput by this factor.
 const KEPT: f64 = 1.25;
-/// A measurement takes so many round trips, and no less than this time. So much passes too before
-/// new connections are measured, which begin slowly.
+/// A measurement takes this many round trips, and at least `LEAST`. New connections start slowly,
+/// so they are measured only after the same time.
 const TRIPS: u32 = 8;
 const LEAST: Duration = Duration::from_millis(250);
-/// How long no more are tried after that was in vain; twice as long each time.
+/// How long nothing is tried after a trial without a gain; twice as long after each further one.
 const PAUSE: Duration = Duration::from_secs(10);
 const MOST_DOUBLINGS: u32 = 5;
 
-/// What is known of a host at some time.
+/// The state of a host at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
     pub(super) time: Instant,
-    /// The round trip to it.
+    /// The round-trip time to it.
     pub(super) trip: Duration,
-    /// What has come from it in all, in bytes.
+    /// Bytes received from it so far.
     pub(super) came: u64,
-    /// Whether there is a reason for more connections: losses, or no more requests are allowed on
-    /// those there are.
+    /// Whether there is a reason for more connections: packet loss, or the open ones allow no more
+    /// requests.
     pub(super) has_reason: bool,
-    /// Whether as many requests as may be are under way, and more wait.
+    /// Whether as many requests as allowed are in flight, and more wait.
     pub(super) is_used: bool,
     /// Connections that are open.
     pub(super) open: usize,
-    /// The most that may be.
+    /// The most connections that are allowed.
     pub(super) most: usize,
 }
 
-/// How many connections there are to be.
+/// How many connections a host should have.
 #[derive(Debug)]
 pub(super) struct Spread {
     wanted: usize,
     phase: Phase,
-    /// Since when it is measured, and what had come until then.
+    /// When the measurement began, and the bytes received until then; `None` if there is none.
     since: Option<(Instant, u64)>,
     in_vain: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Nothing is tried before this.
+    /// Nothing is tried before `until`; `None`: at any time.
     Steady { until: Option<Instant> },
-    /// More are tried than `from`, which brought so much in a second.
+    /// More connections are being opened. `from`: the former number; `before`: its bytes per
+    /// second.
     Trying { from: usize, before: f64 },
-    /// The same, measured now.
+    /// All of them are open, and their throughput is being measured.
     Measuring { from: usize, before: f64 },
 }
 
@@ -84,7 +85,7 @@ impl Spread {
     /// Looks at what has come, and decides how many connections there are to be.
     pub(super) fn look(&mut self, now: Now) {
         if !now.is_used {
-            // What comes says nothing of what could.
+            // While slots are free, throughput shows nothing about the connections.
             self.since = None;
             return;
         }
@@ -104,7 +105,7 @@ impl Spread {
                     self.try_more(rate, now);
                 }
             }
-            // They are not there yet.
+            // Some connections are not open yet.
             Phase::Trying { .. } if now.open < self.wanted => {}
             Phase::Trying { from, before } => self.phase = Phase::Measuring { from, before },
             Phase::Measuring { from, before } if rate < before * KEPT => {
@@ -146,7 +147,7 @@ impl Spread {
 mod tests {
     use super::*;
 
-    /// A path in virtual time: what one connection brings per second, and all of them at most.
+    /// A simulated path: bytes per second of one connection, and of all together.
     struct Path {
         each: u64,
         all: u64,
@@ -219,7 +220,7 @@ mod tests {
         let tried = wanted.iter().filter(|wanted| **wanted > 1).count();
         assert!(tried < wanted.len() / 20, "{tried}");
         assert_eq!(wanted.last(), Some(&1));
-        // Four bring more, sixteen do not.
+        // Four connections raise throughput, sixteen do not.
         let path = Path {
             all: 1_000_000,
             ..LOSSY

@@ -1,11 +1,11 @@
-//! Whose turn it is: hosts that could use another slot for work of one run, in two lines. Pure.
+//! The hosts that wait for a slot for work of one run, in two lines. Pure.
 
 use std::collections::VecDeque;
 
 use super::HostId;
 
-/// Hosts that wait for a slot. Those that have answered take turns with those that have not, so
-/// that neither holds up the other.
+/// Hosts that wait for a slot. Proven ones, which have responded, take turns with unproven ones, so
+/// that neither group delays the other.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     proven: VecDeque<HostId>,

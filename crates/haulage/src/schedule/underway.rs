@@ -1,17 +1,17 @@
-//! Requests of a host that cannot have been answered yet: their connections are being made, or were
-//! made less than half a round trip ago. Pure.
+//! Requests of a host that cannot have been answered yet: their connections are being opened, or
+//! were opened less than half a round trip ago. Pure.
 //!
-//! The first answers decide how many more requests go. Where connections are made one after the
-//! other, they are not to wait for those that were sent later. Half a round trip, because those
-//! that were made together are answered together: a refusal among them counts.
+//! The first responses decide whether the limit is raised. If connections are opened one after
+//! another, that decision does not wait for requests sent later. It is half a round trip because
+//! requests on connections opened together are answered together: a refusal among them counts.
 
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
 pub(super) struct Underway {
-    /// Connections that are being made for requests.
+    /// Connections that are being opened for requests.
     making: usize,
-    /// When others were made, on which a request was sent at once.
+    /// When the others were opened; a request was sent on each at once.
     made: Vec<Instant>,
 }
 

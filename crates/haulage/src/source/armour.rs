@@ -1,14 +1,14 @@
-//! Lists that are signed with PGP within the text (RFC 9580 §7): the text without what was put
-//! around it. The signature is not checked.
+//! Lists with an inline PGP signature (RFC 9580 §7): gives their text without the armour around it.
+//! The signature is not checked.
 
 use super::lines::Line;
 
-/// Where in a list that may be signed a line stands.
+/// Where a line is in a list that may be signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Armour {
     #[default]
     Outside,
-    /// Between the message's first line and the blank one before its text.
+    /// Between the first line of the message and the blank line before its text.
     Head,
     Text,
     Signature,

@@ -1,4 +1,4 @@
-//! Files that are no lists at all: told from their first block, before a thousand rows fail.
+//! Recognises files that are not lists by their first block, before a thousand rows fail.
 
 use std::io::{self, Read};
 
@@ -8,20 +8,20 @@ use super::lines::{BUFFER, BYTE_ORDER_MARK};
 /// more than that block is read.
 ///
 /// # Errors
-/// When it cannot be read so far.
+/// If the block cannot be read.
 pub fn why_no_list(reader: impl Read) -> io::Result<Option<&'static str>> {
     let mut block = Vec::new();
     reader.take(BUFFER as u64).read_to_end(&mut block)?;
     Ok(why_binary(&block))
 }
 
-/// Returns why a list that begins with this block is none; `None` when it may be one.
+/// Returns why data that begins with this block is not a list; `None` when it may be one.
 pub(super) fn why_binary(block: &[u8]) -> Option<&'static str> {
     if block.starts_with(b"\xFF\xFE") || block.starts_with(b"\xFE\xFF") {
         return Some("it is UTF-16; save it as UTF-8");
     }
     let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
-    // A list whose first line is good may have bad ones further down: these fail alone.
+    // If the first line of a list is good, bad ones further down fail alone.
     if text.starts_with(b"#") || starts_with_url(text) {
         return None;
     }

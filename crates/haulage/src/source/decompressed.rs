@@ -1,27 +1,26 @@
-//! Lists that are compressed: what they are is told by their first bytes, and undone as they are
-//! read.
+//! Compressed lists: recognised by their first bytes, and decompressed as they are read.
 
 use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// The largest window that zstd data may ask for, as a power of two: 128 MiB, what the `zstd`
-/// command takes by itself.
+/// The largest window that zstd data may have, as a power of two: 128 MiB, the default limit of the
+/// `zstd` command.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// What a reader brings, decompressed where it is gzip (RFC 1952, of any number of members) or zstd
-/// (RFC 8878, of any number of frames). Anything else comes through as it is.
+/// The data of a reader, decompressed if it is gzip (RFC 1952, any number of members) or zstd (RFC
+/// 8878, any number of frames). Any other data stays as it is.
 ///
-/// Its first bytes tell, and no more of them are waited for than it takes: one where that can begin
-/// neither. What has been read is handed out as far as it can be decompressed, before more is read.
+/// The first bytes tell the format. No more of them are awaited than necessary: one, if neither
+/// format can begin with it. What has been read is decompressed and returned before more is read.
 ///
 /// # Errors
-/// Reading fails where the data cannot be decompressed, or ends too early.
+/// Reading fails if the data cannot be decompressed, or ends too early.
 #[derive(Debug)]
 pub struct Decompressed<R: Read>(Stage<R>);
 
 enum Stage<R: Read> {
-    /// Its first bytes have not been looked at.
+    /// The first bytes have not been examined.
     Unknown(Input<R>),
     Plain(Input<R>),
     Gzip(Box<MultiGzDecoder<Input<R>>>),
@@ -78,7 +77,7 @@ impl Format {
     fn of(first: &[u8]) -> Option<Self> {
         match first {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            // A frame, and one that is to be skipped (RFC 8878 §3.1).
+            // A frame, or a skippable frame (RFC 8878 §3.1).
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             []
             | [0x1f | 0x28 | 0x50..=0x5f]
@@ -91,12 +90,12 @@ impl Format {
     }
 }
 
-/// A reader whose first bytes have been looked at and come again. A signal is no reason to fail.
+/// A reader whose first bytes are examined and still returned. A signal does not make it fail.
 pub(super) struct Input<R> {
     reader: R,
-    /// The first bytes, as long as they have not come again.
+    /// The first bytes, until they are returned.
     first: Vec<u8>,
-    /// Whether they are all: to ask a terminal again would begin a new input.
+    /// Whether the input has no more: reading from a terminal again would begin a new input.
     ended: bool,
 }
 
@@ -186,7 +185,7 @@ mod tests {
     use super::*;
     use crate::source::TextList;
 
-    /// Brings these chunks, one a read.
+    /// Returns these chunks, one for each read.
     struct Chunks(VecDeque<Vec<u8>>);
 
     impl Read for Chunks {
@@ -444,7 +443,7 @@ mod tests {
             let magic = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0][..], &[0x28, 0xb5, 0x2f, 0xfd], &[0x51, 0x2a, 0x4d, 0x18]][magic];
             let data = [magic, &bytes].concat();
             let mut some = Decompressed::new(&data[..]).take(1 << 20);
-            // Whatever comes of it, nothing panics.
+            // The result does not matter, but nothing may panic.
             let _ = some.read_to_end(&mut Vec::new());
         }
     }

@@ -1,8 +1,8 @@
-//! Hints for lines of a list that are nearly always a mistake: what to write instead.
+//! Hints for lines of a list that are almost always a mistake: what to write instead.
 
 use memchr::memchr;
 
-/// The options that lines below a URL have in lists of aria2c, as far as they are common.
+/// The common options of aria2c's lists, which are on lines below a URL.
 const ARIA2: [&str; 9] = [
     "out",
     "dir",
@@ -24,7 +24,7 @@ const FIELDS: [&str; 8] = [
 /// in it: a second URL, a comment, a field or a name after the first one. `text` is what stands
 /// before the first TAB, without outer spaces.
 pub(super) fn after_space(text: &str) -> Option<&'static str> {
-    // Hardly any line has one.
+    // Hardly any line has a space.
     let space = memchr(b' ', text.as_bytes())?;
     let (first, rest) = (&text[..space], &text[space + 1..]);
     let next = rest.trim_start();

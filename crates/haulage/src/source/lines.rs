@@ -1,4 +1,4 @@
-//! The lines of a list, as they come: bounded, without their ends, and with a number.
+//! The lines of a list, read one by one: of limited length, without their ends, and with a number.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -11,37 +11,37 @@ use crate::error::{Error, ErrorKind};
 use crate::request::{BadRow, Place};
 use crate::shown::shown;
 
-/// Most bytes in a line, its end not included.
+/// Maximum bytes in a line, without its end.
 pub(super) const MAX_LINE: usize = 64 * 1024;
-/// Bytes in the buffer: a line that is almost too long, and room to read on.
+/// Bytes in the buffer: a line of maximum length, and room to read more.
 pub(super) const BUFFER: usize = 2 * MAX_LINE;
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A list's lines, read as they are asked for. Each is there as soon as it is whole, however slowly
-/// they come.
+/// The lines of a list, read on demand. Each is returned as soon as it is complete, however slowly
+/// the input arrives.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     reader: R,
     input: Arc<str>,
     buffer: Box<[u8]>,
-    /// What has been read and not yet returned.
+    /// The bytes that have been read and not yet returned.
     filled: Range<usize>,
-    /// How much of it is known to hold no end of a line.
+    /// How many of them are known to contain no line end.
     scanned: usize,
     /// The number of the last line, from 1.
     number: u64,
     phase: Phase,
-    /// Where the last line is, and whether it comes again.
+    /// Where the last line is in the buffer, and whether it is returned again.
     last: Range<usize>,
     again: bool,
     error: Option<io::Error>,
 }
 
-/// Where in the list the reader is.
+/// Where the reader is in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Lines,
-    /// In a line that was too long, and has been returned as such.
+    /// In a line that was too long, and has been returned already.
     RestOfLine,
     Ended,
 }
@@ -49,8 +49,8 @@ enum Phase {
 /// One line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// Without its end (LF or CRLF) and a byte-order mark; of one that is too long, as far as it
-    /// has been read.
+    /// Without its end (LF or CRLF) and a byte-order mark. If the line is too long, only as far as
+    /// it has been read.
     pub(super) bytes: &'a [u8],
     number: u64,
     input: &'a Arc<str>,
@@ -107,7 +107,7 @@ impl<R: Read> Lines<R> {
             if !std::mem::take(&mut self.again) {
                 self.last = self.next_range()?;
             }
-            // Looked at twice: a loop cannot give away what it has borrowed.
+            // Calls `line` twice, because the borrow checker accepts no loop that returns a borrow.
             if self.line().says_something() {
                 return Some(self.line());
             }
@@ -166,7 +166,7 @@ impl<R: Read> Lines<R> {
                 self.filled.start = self.filled.end;
             }
             self.scanned = self.filled.len();
-            // One more byte may be the CR of a line that just fits.
+            // One more byte may be the CR of a line of maximum length.
             if self.scanned > MAX_LINE + 1 {
                 self.phase = Phase::RestOfLine;
                 return Some(self.rest());

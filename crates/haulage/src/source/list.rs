@@ -1,4 +1,4 @@
-//! A list in whichever format it is.
+//! A list in any supported format.
 
 use std::io::{self, Read};
 use std::iter::FusedIterator;
@@ -15,7 +15,7 @@ use super::text::{self, TextList};
 use crate::error::{Error, ErrorKind};
 use crate::request::Row;
 
-/// What the lines of a list are.
+/// What the lines of a list contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListFormat {
@@ -66,7 +66,7 @@ impl ListFormat {
     }
 }
 
-/// A list in a format that is known, or that its first line tells when the first row is asked for.
+/// A list in a known format, or in the one that its first line shows when the first row is read.
 ///
 /// ```
 /// use haulage::source::List;
@@ -85,7 +85,7 @@ enum State<R> {
     Unknown(Lines<R>, Option<Base>),
     Text(TextList<R>),
     Checksums(ChecksumList<R>),
-    /// Nothing can be made of it.
+    /// It cannot be used, for this reason; `None` once that has been taken.
     Refused(Option<Error>),
 }
 
@@ -190,7 +190,7 @@ mod tests {
 
     const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
-    /// Cannot be read.
+    /// A reader that always fails.
     struct Broken;
 
     impl Read for Broken {
@@ -267,7 +267,7 @@ mod tests {
         assert!(found_out.next().is_none() && found_out.next().is_none());
         let error = found_out.take_error().unwrap().to_string();
         assert!(error.contains("--base-url"), "{error}");
-        // Whoever says that it is text has rows, if bad ones.
+        // If the caller says that it is text, it has rows, though bad ones.
         let text = list("MD5SUMS", Some(ListFormat::Text)).unwrap();
         assert_eq!(text.filter(Result::is_err).count(), 1);
     }

@@ -1,6 +1,6 @@
-//! What the name of a list tells of what is in it.
+//! What the name of a list says about its content.
 
-/// How the names of checksum lists call algorithms, known here or not.
+/// Words for algorithms in the names of checksum lists, supported or not.
 const ALGORITHMS: [&str; 9] = [
     "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "b2", "b3", "blake3",
 ];
@@ -28,7 +28,7 @@ fn about(name: &str) -> Option<String> {
         let stem = word.strip_suffix("sums").or(word.strip_suffix("sum"))?;
         Some(stem.to_owned())
     };
-    // What only ends so, as in `urls-with-md5sums.txt`, may have anything in it.
+    // A name that only ends like this, such as `urls-with-md5sums.txt`, says nothing.
     let whole = without_sums(stem.strip_suffix(".txt").unwrap_or(stem));
     let ending = stem
         .rsplit_once('.')

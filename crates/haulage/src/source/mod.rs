@@ -1,9 +1,9 @@
 //! Where rows come from: command-line patterns and lists, each a lazy iterator.
 //!
-//! A source is any `Iterator<Item = Row>`. It yields one item per row of the input, in input order,
-//! and a row that cannot be used is a [`BadRow`](crate::BadRow) rather than the end. Nothing is
-//! read or made before it is asked for, so that a list may be of any length, and a pipe that is
-//! still being written.
+//! A source is any `Iterator<Item = Row>`. It yields one item per row of the input, in input order.
+//! A row that cannot be used is a [`BadRow`](crate::BadRow), and does not end the source. Rows are
+//! read or made on demand, so a list may be of any length, or a pipe that is still being written
+//! to.
 
 mod armour;
 mod base;

@@ -10,8 +10,8 @@ use crate::request::{BadRow, Request, Row};
 use crate::shown::shown;
 
 /// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the
-/// rightmost varies fastest. The grammar is curl's; `{<name>}` alone, which repeats what that name
-/// stands for, is not.
+/// rightmost varies fastest. The grammar is curl's, plus `{<name>}`, which repeats the value of the
+/// set with that name.
 ///
 /// ```
 /// use haulage::source::Pattern;
@@ -105,13 +105,13 @@ impl IntoIterator for Pattern {
     }
 }
 
-/// The rows of a [`Pattern`], made as they are asked for.
+/// The rows of a [`Pattern`], created on demand.
 #[derive(Debug, Clone)]
 pub struct Expansion {
     pattern: Pattern,
-    /// Which value each set has next.
+    /// The index of each set's next value.
     places: Vec<u64>,
-    /// Rows to come, where that number fits.
+    /// How many rows are left; `None` if that does not fit into 64 bits.
     left: Option<u64>,
     ended: bool,
 }
@@ -177,7 +177,7 @@ impl FusedIterator for Expansion {}
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
-    /// What this set stands for.
+    /// The value of the set with this index.
     Set(usize),
 }
 
@@ -187,11 +187,11 @@ struct Set {
     values: Values,
 }
 
-/// What a set stands for, one after the other: at least one value.
+/// The values of a set, at least one.
 #[derive(Debug, Clone)]
 enum Values {
     List(Vec<String>),
-    /// `width` is the least number of digits.
+    /// `width` is the minimum number of digits.
     Numbers {
         first: u64,
         step: u64,
@@ -370,7 +370,7 @@ mod tests {
             urls("http://h/[<n>08-09]-{<n>}-{<n>}"),
             ["http://h/08-08-08", "http://h/09-09-09"]
         );
-        // What repeats has no number of its own.
+        // A repeated set has no number of its own.
         assert_eq!(
             names("http://h/{<a>x}{<a>}{y,z}", "#1#2"),
             relative(["xy", "xz"])

@@ -1,15 +1,15 @@
-//! URLs of a list mostly begin alike: what stands before the path is parsed once.
+//! Most URLs of a list begin alike, so what precedes their path is parsed only once.
 
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 
-/// Parses URLs, each as [`HttpUrl::parse`] would. One whose origin is written as that of the one
+/// Parses URLs as [`HttpUrl::parse`] does. A URL whose origin is written like that of the one
 /// before takes a fraction of the time.
 #[derive(Debug, Default)]
 pub(crate) struct UrlParser {
     last: Option<Origin>,
 }
 
-/// What stands before a path.
+/// What precedes a path.
 #[derive(Debug)]
 struct Origin {
     written: Box<str>,

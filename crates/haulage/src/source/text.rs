@@ -1,4 +1,4 @@
-//! Lists of text: one URL a line, its fields separated by TABs.
+//! Text lists: one URL per line, with fields separated by TABs.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,11 +18,11 @@ use crate::request::{Request, Row};
 use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
-/// A list of text, read as its rows are asked for.
+/// A text list, read on demand.
 ///
-/// One URL a line; after it, separated by TABs, `out=NAME`, `label=TEXT`, checksums as `ALGO=HEX`,
-/// and URLs of mirrors. Blank lines and lines that start with `#` are skipped. Any other line is
-/// one row, good or bad. A row is there as soon as its line is, however slowly they come.
+/// Each line has one URL, and after it, separated by TABs, `out=NAME`, `label=TEXT`, checksums as
+/// `ALGO=HEX`, and URLs of mirrors. Blank lines and lines that start with `#` are skipped. Any
+/// other line is one row, good or bad. A row is returned as soon as its line is complete.
 ///
 /// ```
 /// use haulage::source::TextList;
@@ -123,14 +123,14 @@ struct RowCounter {
     at: Within,
 }
 
-/// What is known of the line so far.
+/// What is known about the current line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
     /// Nothing.
     Start,
-    /// It begins with white space.
+    /// It begins with white space, and nothing else so far.
     Blank,
-    /// Whether it is a row.
+    /// Whether it is a row is known.
     Known,
 }
 
@@ -203,11 +203,11 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
         return url_request(line, line, base, urls);
     };
     let mut request = url_request(line, &line[..tab], base, urls)?;
-    // A field that is empty says nothing: a TAB at the end of a line is no reason to fail.
+    // An empty field has no meaning: a TAB at the end of a line is no error.
     let fields = line[tab + 1..].split('\t');
     for field in fields.filter(|field| !field.is_empty()) {
         if field.contains('\r') {
-            // As in a URL: written out again, it would be the end of a line.
+            // As in a URL: in another list, it would end the line.
             return Err(input(format!(
                 "the field {:?} has a carriage return in it; end lines with LF or CRLF",
                 shown(field)
@@ -249,7 +249,7 @@ mod tests {
     use crate::request::Place;
     use crate::source::ListFormat;
 
-    /// Brings these chunks, one a read, and then fails.
+    /// Returns these chunks, one for each read, and then fails.
     struct Chunks(VecDeque<Vec<u8>>);
 
     impl Chunks {

@@ -1,7 +1,7 @@
-//! Rows that wait for hosts that are set aside: on the disk, for this run only.
+//! Rows of hosts that do not respond, spilled from memory to disk, for this run only.
 //!
-//! They are in a database of their own, without a name, in the folder for temporary files: it goes
-//! with the process, however that ends.
+//! They are in a database without a name, in the folder for temporary files. It disappears with the
+//! process, however that ends.
 
 use rusqlite::{Connection, Row, params};
 
@@ -11,7 +11,7 @@ use crate::plan::name::{RelativeName, TargetName};
 use crate::plan::registry::Key;
 use crate::request::{Place, Request};
 
-/// A row that has its name, and has not been asked for.
+/// A row that has its name, but for which no request has been sent.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) row: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Waiting {
     pub(crate) key: Key,
 }
 
-/// Rows on the disk, by their hosts.
+/// Spilled rows, by host.
 pub(crate) struct Aside(Connection);
 
 const SCHEMA: &str = "
@@ -42,7 +42,7 @@ impl Waiting {
 
 impl Aside {
     pub(crate) fn new() -> rusqlite::Result<Self> {
-        // Without a name: made in memory, and on the disk once it is too large for that.
+        // Without a name: SQLite keeps it in memory, and on disk once it is too large.
         let connection = Connection::open("")?;
         connection.pragma_update(None, "cache_size", -512)?;
         connection.execute_batch(SCHEMA)?;

@@ -1,4 +1,4 @@
-//! What a row asks for: the same in every run, wherever it stands in its list.
+//! What a row requests, as a key that is the same in every run, wherever the row is in its list.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Ask {
         }
     }
 
-    /// Returns what a row asks for that is not a valid request, identified by its text.
+    /// Returns the key of a row that is not a valid request, made from its text.
     pub(crate) fn of_bad_row(text: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(text);
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// What the databases that are out there have.
+    /// The key in existing databases, which must not change.
     const KEY: i64 = -7_814_428_072_815_931_641;
 
     #[test]

@@ -1,4 +1,4 @@
-//! A row of the database, and what it stands for: how each is made of the other.
+//! Converts a row of the database to what it stands for, and back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::error::ErrorKind;
 use crate::outcome::Verified;
 use crate::request::Place;
 
-/// The columns that say where a row stands.
+/// The columns that say where a row is.
 macro_rules! place {
     () => {
         "list, row, line"
     };
 }
 
-/// All others of the first schema: they are the same wherever it stands.
+/// All other columns of the first schema. They do not depend on where the row is.
 macro_rules! first_content {
     () => {
         "ask, url, fields, status, path, bytes, error, message, transient, http_status, attempts, \
@@ -29,15 +29,15 @@ macro_rules! first_content {
     };
 }
 
-/// The same of the present one.
+/// The same columns of the present schema.
 macro_rules! content {
     () => {
         concat!(first_content!(), ", resumed, segments")
     };
 }
 
-/// What [`known`] reads, in this order: by position, since to look names up costs as much as an
-/// eighth of a row that is known.
+/// The columns that [`known`] reads, in this order. It reads them by position: looking up their
+/// names costs as much as an eighth of reading the row.
 macro_rules! known {
     () => {
         "list, row, ask, url, status, path, bytes, verified, hashes, etag, last_modified, fields, \
@@ -45,21 +45,21 @@ macro_rules! known {
     };
 }
 
-/// What is known of the rows of a list from one on, so many of them.
+/// What is known of the rows of a list: its number, the first row, and how many rows.
 pub(super) const KNOWN_FROM: &str = concat!(
     "SELECT ",
     known!(),
     " FROM item WHERE list = ?1 AND row >= ?2 ORDER BY row LIMIT ?3"
 );
-/// What is known of a row that asks for this, wherever it stands; whether those of finished lists
-/// count.
+/// What is known of a row with this key and URL, wherever it is; the third parameter says whether
+/// finished lists count.
 pub(super) const KNOWN_BY_ASK: &str = concat!(
     "SELECT ",
     known!(),
     " FROM item JOIN list ON id = list WHERE ask = ?1 AND url = ?2 AND finished <= ?3 \
      ORDER BY status = 'failed', list DESC LIMIT 1"
 );
-/// The rows of the newest list of each input after this one, so many of them.
+/// The rows after this list and row in the newest list of each input, and how many of them.
 pub(super) const RECORDS: &str = concat!(
     "SELECT ",
     place!(),
@@ -69,7 +69,7 @@ pub(super) const RECORDS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
-/// The same of a database of an older schema, which is only read.
+/// The same for a database of an older schema, which is only read.
 pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
     "SELECT ",
     place!(),
@@ -79,8 +79,8 @@ pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
-/// What is known of a row that has its file, and is among the rows of `temp.looked_up` that ask for
-/// this.
+/// What is known of a row with this key and URL that has its file, among the rows of
+/// `temp.looked_up`.
 pub(super) const KNOWN_BY_OTHERS: &str = concat!(
     "SELECT ",
     known!(),
@@ -95,7 +95,7 @@ pub(super) const ALL_OF: &str = concat!(
     content!(),
     " FROM item WHERE list = ?1"
 );
-/// Adds a row unless there is one at its place.
+/// Adds a row unless one is recorded at its place.
 pub(super) const ADD: &str = concat!(
     "INSERT OR IGNORE INTO item (",
     place!(),
@@ -103,7 +103,7 @@ pub(super) const ADD: &str = concat!(
     content!(),
     ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
-/// How many columns that are.
+/// The number of columns of a row.
 pub(super) const COLUMNS: usize = 24;
 /// For [`Insert`].
 pub(super) const INSERT: &str = concat!(
@@ -113,7 +113,7 @@ pub(super) const INSERT: &str = concat!(
     content!(),
     ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
-/// A row that stands at another place too: list, row and line there, list and row here.
+/// Copies a row to another place: its new list, row and line, then its present list and row.
 pub(super) const COPY: &str = concat!(
     "INSERT OR REPLACE INTO item (",
     place!(),
@@ -123,8 +123,8 @@ pub(super) const COPY: &str = concat!(
     content!(),
     " FROM item WHERE list = ?4 AND row = ?5"
 );
-/// The first rows of a list in another one, and those of other runs that read it at the same time:
-/// that list, this one, and how many.
+/// Copies the first rows of a list to another, and those of other runs that read it at the same
+/// time: the new list, the old one, and how many rows.
 pub(super) const COPY_FIRST: &str = concat!(
     "INSERT INTO item (",
     place!(),
@@ -139,11 +139,11 @@ pub(super) fn line(record: &Record) -> Option<i64> {
     record.place.as_ref().map(|place| number(place.line))
 }
 
-/// Adds rows of a group, one after another. A row has much in common with the one before it, and
-/// that stays bound: to bind all of it costs as much as a tenth of the row.
+/// Inserts the rows of a group, one after another. A row has many values in common with the row
+/// before; those stay bound, since binding them all costs as much as a tenth of the row.
 pub(super) struct Insert<'a, 's> {
     statement: &'a mut CachedStatement<'s>,
-    /// The list and the row that are bound.
+    /// The list and the row whose values are bound; `None` before the first row.
     before: Option<(i64, &'a Record)>,
 }
 
@@ -163,8 +163,8 @@ impl<'a, 's> Insert<'a, 's> {
             before,
             at: 0,
         };
-        // In the order of the columns: by position, since to look names up costs as much as a
-        // quarter of the row.
+        // In the order of the columns. Values are bound by position: looking up the names costs as
+        // much as a quarter of the row.
         bind.column(|(list, _)| list)?;
         bind.column(|(_, record)| number(record.row))?;
         bind.column(|(_, record)| line(record))?;
@@ -194,7 +194,7 @@ impl<'a, 's> Insert<'a, 's> {
     }
 }
 
-/// One row that is being bound.
+/// A row whose values are being bound.
 struct Bind<'a, 'b, 's> {
     statement: &'b mut CachedStatement<'s>,
     now: (i64, &'a Record),
@@ -203,7 +203,7 @@ struct Bind<'a, 'b, 's> {
 }
 
 impl<'a> Bind<'a, '_, '_> {
-    /// Binds the next column, unless it is what it was.
+    /// Binds the next column, unless it has the same value as in the row before.
     fn column<T: ToSql + PartialEq>(
         &mut self,
         of: impl Fn((i64, &'a Record)) -> T,

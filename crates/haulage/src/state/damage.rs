@@ -1,5 +1,5 @@
-//! Why a database cannot be used: which errors mean that it is damaged, so that no other try will
-//! read it, and what is said of the others.
+//! Why a database cannot be used: which errors mean that it is damaged, so that a retry cannot
+//! help, and the messages of the others.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 use super::schema::Unfit;
 use crate::error::{Error, ErrorKind};
 
-/// What sqlite3 says of a statement that does not fit the tables there are (`SQLITE_ERROR`).
+/// SQLite's code for a statement that does not match the existing tables (`SQLITE_ERROR`).
 const NO_SUCH_TABLE: i32 = 1;
 
 /// Returns whether a statement failed because the database contains what no haul writes.

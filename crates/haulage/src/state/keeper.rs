@@ -1,4 +1,4 @@
-//! Keeps the state during a run: gathers what is to be recorded, and records it in groups.
+//! Keeps the state during a run: collects what is to be recorded, and records it in groups.
 
 mod asking;
 mod closing;
@@ -31,23 +31,22 @@ use crate::outcome::Outcome;
 use crate::sync::lock;
 use crate::write::{Assemblies, Assembly, StatePlace, Storage, Strictest, Syncs};
 
-/// How long a group gathers.
+/// How long a group collects records.
 const GATHER: Duration = Duration::from_secs(1);
-/// A group of so many is recorded at once.
+/// A group of this many records is written at once.
 const GROUP: usize = 1536;
-/// How often the progress of parts is recorded when nothing else is. A power cut, or kill -9, costs
-/// at most what came since.
+/// How often the progress of parts is recorded if nothing else is. A power cut, or `kill -9`, loses
+/// at most the bytes received since then.
 const PROGRESS: Duration = Duration::from_secs(2);
-/// How long a group waits for a sync that parts need in any case, before it asks for one of its
-/// own.
+/// How long a group waits for a sync that complete parts need anyway, before it starts its own.
 const TOGETHER: Duration = Duration::from_millis(50);
-/// When so many wait, since the disk is behind, no more rows are begun.
+/// If this many records wait, the disk is behind, and no more rows are started.
 const MOST: usize = 8 * GROUP;
 
-/// How long a run that is over waits for what was handed to the disk.
+/// How long a run that has ended waits for bytes that were handed to the disk.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What is known of all rows, and what is to be recorded of them.
+/// What earlier runs have recorded of rows, and what is to be recorded of them.
 pub(crate) struct State {
     path: PathBuf,
     access: Access,
@@ -55,25 +54,25 @@ pub(crate) struct State {
     durability: Arc<Strictest>,
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
-    /// Taken before `store`.
+    /// Locked before `store`.
     lookup: Mutex<Lookup>,
     store: Mutex<Option<Store>>,
-    /// Earlier runs have recorded something there.
+    /// The database has rows that may be looked up.
     knows: AtomicBool,
-    /// What runs of lists have recorded, where this run records none.
+    /// What runs of lists have recorded, if this is a run of URLs that looks it up; else `None`.
     lists: Mutex<Option<Lists>>,
     has_lists: bool,
-    /// What runs of URLs have left that were interrupted.
+    /// What interrupted runs of URLs have left.
     left: Mutex<Leftovers>,
     has_left: bool,
-    /// The database was damaged, and another one has taken its place.
+    /// The database was damaged, and a new one has replaced it.
     is_renewed: AtomicBool,
     warnings: Warnings,
-    /// The parts with which this run, or a later one, can go on.
+    /// The parts that this run, or a later one, can resume.
     assemblies: Arc<Assemblies>,
-    /// Those that runs which share this state have left, by what their rows ask for.
+    /// Parts that other runs sharing this state have left, by the keys of their rows.
     idle: Mutex<HashMap<i64, Arc<Assembly>>>,
-    /// Those that earlier runs have left and nobody has taken up, by what their rows ask for.
+    /// Parts of earlier runs that no row has taken up yet, by the keys of their rows.
     unfinished: Mutex<HashMap<i64, Unfinished>>,
     recorded: Mutex<Recorded>,
     pending: Mutex<Pending>,
@@ -83,12 +82,12 @@ pub(crate) struct State {
     told: OnceLock<Told>,
 }
 
-/// How a run was.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ending {
-    /// It was not stopped.
+    /// The run was not stopped.
     pub(crate) complete: bool,
-    /// Every item's file is there.
+    /// Every item has its file.
     pub(crate) everything_is_there: bool,
 }
 
@@ -115,7 +114,7 @@ impl State {
             Purpose::Plan => HashMap::new(),
         };
         let mut left = Leftovers::of(place.left, storage.lasting());
-        // Others may look through what is left now.
+        // From here on, other runs may look through what is left.
         drop(place.moment);
         left.remove_useless(storage.lasting());
         let pass = Pass::of(options.existing);
@@ -181,13 +180,13 @@ impl State {
     /// Records a group once its files would survive a power cut. It waits up to `together` for a
     /// sync that somebody else asks for.
     fn record(&self, group: &mut [Record], together: Duration) -> Result<(), Error> {
-        // In this order: what was written before the sync is durable after it.
+        // Read before the sync: bytes that were written by now are durable after it.
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
         if group.is_empty() && progress.is_empty() {
             return Ok(());
         }
         let synced = match self.durability.get() {
-            // Bytes that are joined to others have to be what they were.
+            // Recorded parts are synced all the same: a later run joins other bytes to theirs.
             Durability::None => {
                 let moved = progress.moved.iter();
                 self.syncs.parts(moved.map(|(part, _)| part.number))
@@ -197,7 +196,7 @@ impl State {
         };
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         lock(&self.lookup).number(group);
-        // Most of them are appended then.
+        // In this order, most rows are appended to the table.
         group.sort_unstable_by_key(|record| record.row);
         self.write(group, progress)
     }
@@ -251,7 +250,7 @@ impl State {
         if !pending.closed {
             pending.records.push(record);
             pending.added += 1;
-            // The thread looks once a second, unless this is the first one, or makes a group.
+            // Wakes the thread to begin a group, and when the group is full.
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();
             }

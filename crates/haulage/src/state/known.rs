@@ -1,4 +1,4 @@
-//! What an earlier run knows of a row, and what follows from it.
+//! What an earlier run has recorded of a row, and what follows from it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::options::RetryFailed;
 use crate::outcome::Verified;
 
-/// What is known of a row from an earlier run.
+/// What an earlier run has recorded of a row.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(super) ask: i64,
@@ -22,7 +22,7 @@ pub(crate) struct Known {
     pub(super) fields: Option<Box<str>>,
     pub(crate) etag: Option<Box<str>>,
     pub(crate) last_modified: Option<Box<str>>,
-    /// Where it stands in this run's database; `None` when it is from another one.
+    /// Where it is in this run's database; `None` if it is from another one.
     pub(super) recorded: Option<Recorded>,
     /// That is not the row's own place.
     pub(super) is_elsewhere: bool,
@@ -37,7 +37,7 @@ impl Known {
         }
     }
 
-    /// Returns whether its file was taken by its name alone: nobody has compared it with anything.
+    /// Returns whether its file was taken by its name alone: it was not compared with anything.
     pub(crate) fn is_by_name_alone(&self) -> bool {
         self.ended == Ended::Skipped && self.verified == Verified::Nothing
     }
@@ -60,7 +60,7 @@ impl Known {
     /// Returns the failure after which the row is not retried; `None` if it did not fail, or may be
     /// retried.
     pub(crate) fn is_final(&self, policy: RetryFailed, ask: Option<&Ask>) -> Option<&Failure> {
-        // With another mirror it may be another story.
+        // With another mirror, for example, the row may succeed.
         let is_as_it_was = ask.is_some_and(|ask| ask.fields == self.fields);
         match &self.ended {
             Ended::Failed(failure) if is_as_it_was && !is_tried_again(failure, policy) => {
@@ -85,7 +85,7 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Cancelled
     );
     // Other options may help (--cacert, --max-redirects, --compressed, --max-time, --proxy-user),
-    // for the price of a request.
+    // at the cost of a request.
     let may_be_ours = matches!(
         failure.kind,
         ErrorKind::Connect

@@ -1,8 +1,7 @@
-//! What runs of URLs have left that were interrupted: parts to go on with, and which rows were
-//! done.
+//! What interrupted runs of URLs have left: parts to resume, and which rows were done.
 //!
-//! Nobody writes to what they have recorded any more. A part belongs to the run that moves its file
-//! away first. Rows are taken over by a run that has the same row at the same place, as the same
+//! Nobody writes to their records any more. A part belongs to the run that moves its file first.
+//! Rows are taken over by a run that has the same row at the same place, as a run of the same
 //! command has.
 
 use std::sync::Arc;
@@ -11,26 +10,26 @@ use super::parts::Unfinished;
 use super::store::{Access, Store};
 use crate::write::{LastingParts, LeftRun};
 
-/// So many of a run's first rows are compared with those of earlier runs.
+/// How many of a run's first rows are compared with those of earlier runs.
 const COMPARED: u64 = 64;
 
-/// What all of them have left.
+/// What all interrupted runs have left.
 #[derive(Default)]
 pub(super) struct Leftovers {
     parts: Vec<Left>,
     runs: Vec<Run>,
-    /// Those of which nothing is of use.
+    /// Runs that have left nothing of use.
     useless: Vec<Box<str>>,
 }
 
 /// A part in the folder of a run that has ended.
 struct Left {
     run: Box<str>,
-    /// As it is recorded there.
+    /// The part as that run recorded it.
     part: Unfinished,
-    /// The number under which this run can take it up.
+    /// The number that the part gets when this run takes it up.
     number: u64,
-    /// A row of this run asks for its file.
+    /// A row of this run requests its file.
     is_asked_for: bool,
 }
 
@@ -48,7 +47,7 @@ impl Leftovers {
             return all;
         };
         for LeftRun { run, database } in left {
-            // What cannot be read is of no use.
+            // A database that cannot be read is of no use.
             let store = Store::open(&database, Access::ReadLeft).ok();
             let parts = store.as_ref().and_then(|store| store.unfinished().ok());
             let mut parts = parts.unwrap_or_default();
@@ -82,13 +81,13 @@ impl Leftovers {
     /// looking through the folder.
     pub(super) fn remove_useless(&mut self, lasting: Option<&dyn LastingParts>) {
         for run in self.useless.drain(..) {
-            // What stays is found by the next run.
+            // If this fails, the next run finds it again.
             let _ = lasting.map(|lasting| lasting.remove_left_run(&run));
         }
     }
 
-    /// Returns the rows of the runs that have this row at the same place, to be taken over; each
-    /// run's once.
+    /// Returns the rows of the runs that have this row at the same place, to be taken over; those
+    /// of each run only once.
     pub(super) fn rows_like(&mut self, row: u64, ask: i64, url: &str) -> Vec<Store> {
         if row >= COMPARED {
             return Vec::new();
@@ -100,7 +99,7 @@ impl Leftovers {
             .collect()
     }
 
-    /// Notes that a row asks for this: only this run has a use for what is left of its file.
+    /// Notes that a row requests this: only this run can use what is left of its file.
     pub(super) fn ask_for(&mut self, ask: i64, url: &str) {
         let of_this = |left: &&mut Left| is_for(left, ask, url);
         for left in self.parts.iter_mut().filter(of_this) {

@@ -1,5 +1,5 @@
-//! What runs of lists have recorded, for a run that records none: it only looks into their
-//! database, which another process may be writing.
+//! What runs of lists have recorded, for a run of URLs: it only reads their database, which another
+//! process may be writing.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use super::known::Known;
 use super::schema::Unfit;
 use super::store::{Access, Store};
 
-/// The database of lists, open to be read.
+/// The database of lists, open for reading.
 pub(super) struct Lists {
     store: Store,
-    /// Its rows have been put in an order in which they can be found.
+    /// The temporary index of its rows exists.
     is_looked_up: bool,
 }
 
@@ -25,7 +25,7 @@ impl Lists {
         })
     }
 
-    /// Returns what is known of a row that asks for this and has its file.
+    /// Returns what is known of a row with this key and URL that has its file.
     pub(super) fn find(&mut self, ask: i64, url: &str) -> rusqlite::Result<Option<Known>> {
         self.look_up()?;
         let mut found = self
@@ -40,8 +40,8 @@ impl Lists {
         Ok(found)
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something
-    /// else than `ask`, if that is given. One that was taken by its name alone is no row's.
+    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
+    /// key. A file that was taken by its name alone belongs to no row.
     pub(super) fn is_of_another(
         &mut self,
         path: &str,
@@ -60,8 +60,8 @@ impl Lists {
             .query_row(params![path, ask, url], |row| row.get(0))
     }
 
-    /// Notes where each row stands, in a temporary database: theirs has no index, and is not ours
-    /// to write.
+    /// Indexes all rows in a temporary database: the database of lists has no index, and this run
+    /// must not write to it.
     fn look_up(&mut self) -> rusqlite::Result<()> {
         if !self.is_looked_up {
             self.store.connection.execute_batch(

@@ -1,5 +1,5 @@
-//! Finds what earlier runs have recorded of a row: at its own place in its list, and where that has
-//! another row now, by what it asks for.
+//! Finds what earlier runs have recorded of a row: at its own place in its list or, if another row
+//! is there now, by what it requests.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -7,26 +7,26 @@ use super::known::Known;
 use super::record::Record;
 use super::store::{Access, Pass, Store};
 
-/// Rows read at once.
+/// Number of rows that are read at once.
 const CHUNK: usize = 1024;
 
-/// Row numbers that each reader of a list may use: a list that several runs read while its folder
-/// is open has one range of them for each.
+/// Row numbers that each reader of a list may use. If several runs read a list while its folder is
+/// open, each has its own range of numbers.
 const ROWS: u64 = 1 << 32;
 
 /// How far each list has been looked up, by all runs that use the folder.
 pub(super) struct Lookup {
-    /// What counts for a run that has not said more.
+    /// What counts for a run that has not set its own.
     pass: Pass,
-    /// Where nothing can be written, rows are looked up at their own place alone.
+    /// Nothing can be written, so rows are looked up only at their own place.
     reads_only: bool,
     cursors: Vec<(Box<str>, Cursor)>,
-    /// Where the cursor of each input is.
+    /// The index of each input's cursor.
     places: HashMap<Box<str>, usize>,
-    /// The cursor that was used last.
+    /// The index of the cursor that was used last.
     latest: usize,
     runs: BTreeMap<u64, OfRun>,
-    /// A run other than the first has looked something up.
+    /// A run other than the first has looked up a row.
     is_shared: bool,
 }
 
@@ -40,20 +40,20 @@ struct OfRun {
 
 #[derive(Default)]
 struct Cursor {
-    /// The list as it was recorded, until it has another row at some place.
+    /// The list as it was recorded; `None` from the first row on that differs, or if there is none.
     list: Option<i64>,
     opened: bool,
-    /// Rows that are not at their place may be elsewhere: the list has changed, in this run or in
-    /// one that did not end.
+    /// Rows may be recorded at other places than their own: the list has changed, in this run or in
+    /// one that was interrupted.
     searches: bool,
     ahead: VecDeque<Known>,
-    /// Nothing comes after what is ahead.
+    /// No recorded rows follow those in `ahead`.
     exhausted: bool,
-    /// The last row that it has, as it is recorded.
+    /// The number of the last row of the list, as it is recorded.
     last: u64,
-    /// The runs that read it, and what is added to the numbers of their rows.
+    /// The runs that read the list, and what is added to the numbers of their rows.
     readers: BTreeMap<u64, u64>,
-    /// The one that has read last.
+    /// The run that was the last to read, and what is added to the numbers of its rows.
     latest: Option<(u64, u64)>,
 }
 
@@ -77,7 +77,7 @@ impl Lookup {
     }
 
     fn cursor(&mut self, input: &str) -> &mut Cursor {
-        // Most rows are of the same input as the one before.
+        // Most rows are of the same input as the row before.
         let latest = self.cursors.get(self.latest);
         if latest.is_none_or(|(of, _)| **of != *input) {
             self.latest = self.places.get(input).copied().unwrap_or_else(|| {
@@ -116,8 +116,8 @@ impl Lookup {
         self.is_shared |= run > 0;
         let cursor = self.cursor(input);
         if cursor.pass(run, row) > 0 {
-            // Another run reads the list at its own places, or has done so.
-            // What that has done is no reason to do less, where everything is to be done anew.
+            // Another run reads the list at its own places, or has done so. If everything is to be
+            // done again, what that run has done does not count.
             return if reads_only || pass == Pass::Anew {
                 Ok(None)
             } else {
@@ -126,7 +126,7 @@ impl Lookup {
         }
         if !std::mem::replace(&mut cursor.opened, true) {
             cursor.list = store.list(input, pass)?;
-            // A list without a past may be one that had another name.
+            // A list of which nothing is recorded may have had another name.
             cursor.searches = cursor.list.is_none() || store.is_scattered(input)?;
         }
         if let Some(known) = cursor.at(row, store)? {

@@ -1,10 +1,10 @@
-//! What a later run needs to know: what became of each row, in an `SQLite` database below `.haul/`.
-//! (And what this run puts aside for a while, in one without a name.)
+//! What a later run needs to know: the outcome of each row, in an `SQLite` database below `.haul/`.
+//! (Also the rows that this run spills to disk, in a database without a name.)
 //!
-//! Rows are recorded in groups, about once a second, by one thread: first everything that was
-//! written is synced, then the group is committed, so that what is recorded as done would survive a
-//! power cut. The next run finds a row by its place in its list, which is how they were recorded,
-//! and where that has another row now, by what it asks for.
+//! One thread records rows in groups, about once a second. First it syncs everything that was
+//! written, then it commits the group, so that what is recorded as done survives a power cut. The
+//! next run finds a row by its place in its list, which is its key in the database, or, if another
+//! row is there now, by what it requests.
 
 mod aside;
 mod ask;

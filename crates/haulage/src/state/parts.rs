@@ -1,5 +1,5 @@
-//! What is recorded of parts that a later run can go on with: of which entity they are, and which
-//! of its bytes they have.
+//! What is recorded of parts that a later run can resume: their entity, and which of its bytes they
+//! have.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
 use crate::write::{Assembly, Owner};
 
-/// A part of which fewer bytes are here is fetched again in less time than it takes to record it.
+/// A part with fewer bytes is not recorded: downloading it again takes less time than recording it.
 const WORTH_RECORDING: u64 = 256 << 10;
 
-/// What has become of parts since they were recorded.
+/// What has changed in parts since they were recorded.
 #[derive(Default)]
 pub(super) struct Progress {
-    /// Those that have other bytes now.
+    /// Parts that have other bytes than recorded.
     pub(super) moved: Vec<(Arc<Assembly>, Pieces)>,
-    /// Those that are parts no more.
+    /// The numbers of recorded parts that no longer exist.
     pub(super) gone: Vec<u64>,
 }
 
@@ -33,13 +33,13 @@ impl Progress {
     }
 }
 
-/// What this run knows to be recorded.
+/// What this run knows to be recorded: the bytes of each part, by its number.
 #[derive(Default)]
 pub(super) struct Recorded(HashMap<u64, Pieces>);
 
 impl Recorded {
     /// Returns what has changed since it was recorded, given all parts that exist, in order of
-    /// their numbers. Its bytes have been written, but are not synced yet.
+    /// their numbers. The new bytes have been written, but are not synced yet.
     pub(super) fn progress(&self, parts: &[Arc<Assembly>]) -> Progress {
         let moved = parts.iter().filter_map(|part| {
             part.owner.as_ref()?;

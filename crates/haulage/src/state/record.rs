@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::{Outcome, Status, Verified};
 use crate::request::Place;
 
-/// What became of a row, with what it takes to ask again.
+/// The outcome of a row, with what is needed to request it again.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(super) row: u64,
@@ -29,11 +29,11 @@ pub(crate) struct Record {
     pub(super) content_type: Option<Arc<str>>,
     pub(super) verified: Verified,
     pub(super) hashes: Vec<Checksum>,
-    /// `None` in what older versions recorded.
+    /// `None` in the records of older versions.
     pub(super) counts: Option<Counts>,
 }
 
-/// How its bytes came.
+/// How many bytes were resumed, and how many segments delivered bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) resumed: u64,
@@ -43,11 +43,11 @@ pub(super) struct Counts {
 /// How a row ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// Its file was fetched.
+    /// Its file was downloaded.
     Done,
-    /// Its file was there already.
+    /// Its file existed already.
     Skipped,
-    /// It was there already, and its server said that it has not changed.
+    /// Its file existed already, and the server said that it has not changed.
     Unchanged,
     Failed(Failure),
 }
@@ -57,7 +57,7 @@ pub(crate) enum Ended {
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Box<str>,
-    /// It may pass, by itself or with another login.
+    /// The failure may pass, by itself or with another login.
     pub(crate) transient: bool,
 }
 
@@ -99,7 +99,7 @@ impl Record {
             place: outcome.place.clone(),
             ask,
             url: Arc::clone(&outcome.url),
-            // Most are answered where they were asked.
+            // Most requests are not redirected, so this is the row's URL.
             final_url: outcome
                 .final_url
                 .as_deref()
@@ -158,7 +158,7 @@ impl Record {
             content: None,
             reservation: None,
             has_counts: self.counts.is_some(),
-            // These are of the run alone.
+            // These concern only the run itself, and are not recorded.
             fetched: 0,
             from_earlier_runs: 0,
             kept: 0,

@@ -1,4 +1,4 @@
-//! What became of each row, as it is recorded in a destination.
+//! The outcomes of all rows, as they are recorded in a destination.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;
 
-/// Rows read at once.
+/// Number of rows that are read at once.
 const CHUNK: usize = 1024;
 
 /// Returns the recorded outcomes of a destination, list by list, in the order of their rows.

@@ -1,8 +1,8 @@
-//! The tables, and how those of an older version become the present ones.
+//! The tables, and the migrations from those of older versions.
 
 use rusqlite::{Connection, Transaction};
 
-/// Says that a database is ours: "haul".
+/// Marks a database as ours: "haul".
 const APPLICATION: i32 = 0x6861_756c;
 
 /// The first version whose rows have `resumed` and `segments`.
@@ -88,8 +88,8 @@ CREATE TABLE part (
     };
 }
 
-/// What each version changed, the first one first; the database's `user_version` says how many of
-/// them it has.
+/// The migration to each version, the first one first. The database's `user_version` says how many
+/// of them it has had.
 const MIGRATIONS: [&str; 3] = [
     rows!(""),
     parts!(),
@@ -99,7 +99,7 @@ ALTER TABLE item ADD COLUMN resumed INTEGER;
 ALTER TABLE item ADD COLUMN segments INTEGER;
 ",
 ];
-/// What all of them come to, for a database that is made now.
+/// The result of all migrations, for a new database.
 const NEWEST: &str = concat!(
     rows!("    resumed INTEGER,\n    segments INTEGER,\n"),
     parts!()
@@ -108,9 +108,9 @@ const NEWEST: &str = concat!(
 /// Why a database is not opened.
 #[derive(Debug)]
 pub(super) enum Unfit {
-    /// It is not one of ours.
+    /// It is another program's database.
     Foreign,
-    /// A newer haul has made it.
+    /// A newer version of haul has written it.
     Newer,
     Broken(rusqlite::Error),
 }
@@ -153,7 +153,7 @@ pub(super) fn version(connection: &Connection) -> Result<usize, Unfit> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     match usize::try_from(version) {
-        // One that has just been made; what has tables already is somebody else's.
+        // A new database; one that has tables already belongs to another program.
         Ok(0) if application == 0 && !has_tables(connection)? => Ok(0),
         _ if application != i64::from(APPLICATION) => Err(Unfit::Foreign),
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),

@@ -1,4 +1,4 @@
-//! The database: what is asked of it, and recorded in it.
+//! The database: the queries to it, and what is recorded in it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,27 +17,27 @@ use crate::error::Error;
 use crate::options::Existing;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
-/// sqlite3's access to files without locks.
+/// SQLite's file access without locks.
 const WITHOUT_LOCKS: &str = "unix-none";
-/// How long somebody else may have it, who looks into it.
+/// How long to wait while another process that reads the database has locked it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open database.
 pub(super) struct Store {
     pub(super) connection: Connection,
-    /// Reads records, as far as the schema of the database has them.
+    /// The query for records that fits the schema of the database.
     records: &'static str,
-    /// The lists that are being read, by their inputs.
+    /// The numbers of the lists that are being read, by their inputs.
     lists: HashMap<Box<str>, i64>,
-    /// Those that are there for this run alone.
+    /// The indices that exist for this run only.
     indices: Vec<&'static str>,
 }
 
-/// Whether what earlier runs have done counts.
+/// Whether the results of earlier runs count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pass {
     GoOn,
-    /// Only what those have done that did not come to their end.
+    /// Only the results of runs that were interrupted count.
     Anew,
 }
 
@@ -53,12 +53,12 @@ impl Pass {
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// To write; made when missing.
+    /// For writing; created if missing.
     Write(Sharing),
-    /// To look into, whoever writes to it.
+    /// For reading, also while another process writes.
     Read,
-    /// To look into without locks: what a run that has ended left, to which nobody writes, or what
-    /// is on a file system that has none.
+    /// For reading without locks: what a run that has ended has left, to which nobody writes, or a
+    /// database on a file system without locks.
     ReadLeft,
 }
 
@@ -84,10 +84,10 @@ impl Access {
 }
 
 impl Store {
-    /// Opens a database at a path in which nothing is a link: one is not followed.
+    /// Opens a database at a path in which nothing is a link: links are not followed.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, Unfit> {
         match Self::open_synced(path, access, "NORMAL") {
-            // What cannot be synced is written all the same.
+            // A database that cannot be synced is written all the same.
             Err(Unfit::Broken(error)) if is_no_sync(&error) && lacks_sync(path) => {
                 Self::open_synced(path, access, "OFF")
             }
@@ -104,19 +104,19 @@ impl Store {
         };
         connection.busy_timeout(PATIENCE)?;
         if access.is_alone() {
-            // Without it, its log needs memory that processes share.
+            // Otherwise SQLite's log needs memory that processes share.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         }
-        // Nothing is changed in what is not ours.
+        // Checked before anything is changed: it may be another program's database.
         schema::version(&connection)?;
         if let Access::Write(_) = access {
-            // A power cut may take the last group, and breaks nothing.
+            // A power cut may lose the last group, but damages nothing.
             connection.pragma_update(None, "synchronous", synchronous)?;
-            // Whatever it says, it keeps a journal.
+            // Whatever the answer, SQLite keeps a journal.
             let _: String =
                 connection
                     .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-            // Rows are appended, and hardly ever looked at again: 512 KiB do.
+            // Rows are appended, and rarely read again: 512 KiB are enough.
             connection.pragma_update(None, "cache_size", -512)?;
             schema::migrate(&mut connection)?;
         }
@@ -144,7 +144,7 @@ impl Store {
         opened.map_err(|unfit| unfit.into_error(path))
     }
 
-    /// Takes over the rows of a run that has ended, as far as there are none at their places.
+    /// Takes over the rows of a run that has ended, except where rows are recorded at their places.
     pub(super) fn take_over(&mut self, other: &Self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
@@ -171,7 +171,7 @@ impl Store {
         transaction.commit()
     }
 
-    /// Returns whether a row of this number is recorded that asks for this, with this URL.
+    /// Returns whether a row of this number is recorded with this key and URL.
     pub(super) fn has_row(&self, row: u64, ask: i64, url: &str) -> rusqlite::Result<bool> {
         let any = "SELECT EXISTS (SELECT 1 FROM list JOIN item ON list = id \
                    WHERE row = ?1 AND ask = ?2 AND url = ?3)";
@@ -179,7 +179,7 @@ impl Store {
         self.connection.query_row(any, row, |found| found.get(0))
     }
 
-    /// Records a group, and what has become of parts, all or nothing.
+    /// Records a group and the progress of parts, all or nothing.
     pub(super) fn record(&mut self, group: &[Record], progress: &Progress) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
@@ -252,17 +252,17 @@ impl Store {
         Ok(Some(list))
     }
 
-    /// Returns whether rows of this input may not be at their places: an older list of it is kept,
-    /// since the run that found it changed did not come to its end, or several runs of one engine
-    /// have gone through it at the same time.
+    /// Returns whether rows of this input may be at other places than their own: an older list of
+    /// it is kept, since the run that found it changed was interrupted, or several runs of one
+    /// engine have read it at the same time.
     pub(super) fn is_scattered(&self, input: &str) -> rusqlite::Result<bool> {
         let lists = "SELECT count(*) > 1 OR EXISTS (SELECT 1 FROM item JOIN list AS of ON list = of.id \
                      WHERE of.input = ?1 AND row >= 4294967296) FROM list WHERE input = ?1";
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something
-    /// else than `ask`, if that is given. One that was taken by its name alone is no row's.
+    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
+    /// key. A file that was taken by its name alone belongs to no row.
     pub(super) fn is_of_another(
         &mut self,
         path: &str,
@@ -301,7 +301,7 @@ impl Store {
             .collect()
     }
 
-    /// Returns what is known of a row that asks for this, at any place in any list; `None` if
+    /// Returns what is known of a row with this key and URL, at any place in any list; `None` if
     /// nothing is.
     pub(super) fn find(
         &mut self,
@@ -309,7 +309,7 @@ impl Store {
         url: &str,
         pass: Pass,
     ) -> rusqlite::Result<Option<Known>> {
-        // Rows are appended without it, which is much cheaper.
+        // Made only when needed: rows are appended without it, which is much cheaper.
         self.index("item_ask", "ask")?;
         self.connection
             .prepare_cached(columns::KNOWN_BY_ASK)?
@@ -364,7 +364,7 @@ impl Store {
                 params![input, list],
             )?;
             if is_finished {
-                // Those that were not taken up: nobody asks for them any more.
+                // Parts that were not taken up: no row requests them any more.
                 let left = parts::numbers_of(&transaction, input)?;
                 let is_left = |part: &u64| !in_use.contains(part);
                 let left: Vec<_> = left.into_iter().filter(is_left).collect();

@@ -1,6 +1,6 @@
-//! What threads wait with in the files whose wake-ups are model-checked: the types of `std`. In the
-//! tests of the feature `model` they are those of shuttle, which runs a test many times, and
-//! chooses each time anew which thread goes on at each lock, wait and notification.
+//! The locks and condition variables of the files whose wake-ups are model-checked: the types of
+//! `std`. In tests with the feature `model` they are those of shuttle, which runs a test many
+//! times, and each time chooses anew which thread runs after each lock, wait and notification.
 
 #[cfg(not(all(test, feature = "model")))]
 mod types {
@@ -24,8 +24,8 @@ mod types {
     pub(crate) use shuttle::sync::atomic::AtomicBool;
     pub(crate) use shuttle::thread;
 
-    /// A wait that may take as long as this never ends by itself; a shorter one always does, at
-    /// whatever moment its turn comes.
+    /// A wait with at least this timeout never times out in the model. A shorter one always
+    /// does, at any moment.
     const FOR_EVER: Duration = Duration::from_secs(1);
 
     #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ mod types {
         guard: shuttle::sync::MutexGuard<'a, T>,
     }
 
-    /// Whether a wait ended since its time had passed.
+    /// Whether a wait ended because it timed out.
     pub(crate) struct TimedOut(bool);
 
     impl TimedOut {

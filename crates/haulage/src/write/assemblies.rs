@@ -1,4 +1,4 @@
-//! All parts with which another response could go on: what is recorded of them is taken from here.
+//! All parts that another response can resume. What is recorded of parts is taken from here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -8,7 +8,7 @@ use super::assembly::{Assembly, Recorder};
 
 use crate::sync::lock;
 
-/// Those parts of a run that can be gone on with, by their numbers.
+/// The parts of a run that can be resumed, by their numbers.
 #[derive(Default)]
 pub(crate) struct Assemblies {
     parts: Mutex<BTreeMap<u64, Arc<Assembly>>>,
@@ -16,7 +16,7 @@ pub(crate) struct Assemblies {
 }
 
 impl Assemblies {
-    /// Tells somebody each time that bytes of any of them are to come.
+    /// Sets what is called each time that a response begins to deliver bytes of a part.
     pub(crate) fn when_bytes_come(&self, tell: impl Fn() + Send + Sync + 'static) {
         let _ = self.recorder.set(Arc::new(tell));
     }

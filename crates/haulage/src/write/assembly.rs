@@ -1,5 +1,5 @@
-//! A part that is put together from what several responses bring: of which entity it is, and which
-//! of its bytes it has.
+//! A part that several responses may write to: which entity it is of, and which of its bytes it
+//! has.
 
 use std::fmt;
 use std::io;
@@ -16,25 +16,25 @@ use crate::plan::resume::Identity;
 use crate::plan::segments::{self, Rules, Running};
 use crate::sync::lock;
 
-/// A part with which another response can go on.
+/// A part that other responses may write to, or resume.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     pub(crate) number: u64,
     pub(crate) identity: Identity,
     /// The file as the first response described it.
     pub(crate) entity: Entity,
-    /// Whose it is, where a later run may find it.
+    /// The row that it is for; `None` where no later run can find it.
     pub(crate) owner: Option<Owner>,
     bytes: Mutex<Bytes>,
-    /// Told when nobody writes to it any more.
+    /// Notified when no response writes to it any more.
     idle: Condvar,
     told: ToldOfBytes,
 }
 
-/// Told when somebody begins to bring bytes of a part.
+/// Called when a response begins to deliver bytes of a part.
 pub(super) type Recorder = Arc<dyn Fn() + Send + Sync>;
 
-/// Who is told that bytes of a part are to come; nobody where it is not recorded.
+/// What is called when a response begins to deliver bytes; nothing where the part is not recorded.
 #[derive(Default)]
 struct ToldOfBytes(OnceLock<Recorder>);
 
@@ -44,32 +44,32 @@ impl fmt::Debug for ToldOfBytes {
     }
 }
 
-/// The row that a part is for, as its record has it.
+/// The row that a part is for, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// The list that it stands in; empty for a command line.
+    /// The list of the row; empty for a command line.
     pub(crate) input: Arc<str>,
-    /// Stands for what it asks for.
+    /// The key of what the row requests.
     pub(crate) ask: i64,
-    /// Its URL as given.
+    /// The row's URL as given.
     pub(crate) url: Arc<str>,
 }
 
 #[derive(Debug, Default)]
 struct Bytes {
-    /// Whether its file is there.
+    /// The file exists.
     is_made: bool,
-    /// What those have brought who write no more.
+    /// The bytes that earlier runs, and segments that have ended, have written.
     here: Pieces,
-    /// The same, by which of the item's URLs has brought it in this run.
+    /// The bytes that this run has written, by the index of the item's URL that delivered them.
     by: Vec<(usize, Pieces)>,
-    /// What is being brought.
+    /// The segments that are being downloaded.
     stretches: Vec<Arc<Stretch>>,
-    /// How many have brought something, and bring no more.
+    /// The number of segments that have delivered bytes and ended.
     brought_by: u32,
 }
 
-/// Bytes that somebody is to bring. Dropped before anything was brought, it gives them back.
+/// A segment to be requested. If it is dropped before its response, its bytes are given back.
 #[derive(Debug)]
 pub(crate) struct Share {
     pub(super) assembly: Arc<Assembly>,
@@ -273,8 +273,8 @@ impl Assembly {
         segments::share(free, &others, rules).is_some()
     }
 
-    /// Stops the requested segments of which no bytes have come. Responses that reach them go on
-    /// across them.
+    /// Stops the requested segments of which no bytes were received. Responses that reach their
+    /// bytes continue through them.
     pub(crate) fn stop_unbegun(&self) {
         for stretch in &self.lock().stretches {
             if stretch.is_range() && stretch.written().is_empty() {
@@ -299,7 +299,7 @@ impl Assembly {
         bytes.brought_by + u32::try_from(under_way.count()).unwrap_or(u32::MAX)
     }
 
-    /// Returns how many of its bytes were here before this run.
+    /// Returns how many of its bytes earlier runs have written.
     pub(crate) fn left_by_earlier_runs(&self) -> u64 {
         let bytes = self.lock();
         let mut earlier = bytes.here.clone();
@@ -397,12 +397,12 @@ impl Assembly {
         }
     }
 
-    /// Sets who is told when bytes are about to come, if that was not set before.
+    /// Sets what is called when a response begins to deliver bytes, if that was not set before.
     pub(super) fn is_recorded_by(&self, recorder: &Recorder) {
         let _ = self.told.0.set(Arc::clone(recorder));
     }
 
-    /// Notes that bytes are to come: they have to be recorded.
+    /// Notes that a response begins to deliver bytes, which have to be recorded.
     pub(super) fn expects_bytes(&self) {
         if let Some(recorder) = self.told.0.get() {
             recorder();
@@ -419,7 +419,7 @@ impl Assembly {
     /// Waits until nobody writes to it any more, but not beyond `until`.
     pub(crate) fn wait_until_idle(&self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now());
-        // In both cases what has been written by now is what counts.
+        // Even after a timeout, what has been written by now counts.
         let _ = self
             .idle
             .wait_timeout_while(self.lock(), left, |bytes| !bytes.stretches.is_empty());

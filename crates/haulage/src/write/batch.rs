@@ -1,4 +1,4 @@
-//! Bytes on their way from the network's threads to the disk's: what goes over at once.
+//! Bytes on their way from network threads to disk threads: what is handed over at once.
 
 use std::io::IoSlice;
 use std::sync::{Mutex, MutexGuard};
@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 
 use crate::sync::lock;
 
-/// Pieces up to this size are copied. To keep the memory that they were read into would cost more:
-/// the reader would need new memory for each small file, and give it back on another thread.
+/// Pieces up to this size are copied. Keeping the memory that they were read into would cost more:
+/// the reader would need new memory for each small file, and another thread would free it.
 const COPIED: usize = 16 << 10;
-/// Most buffers that wait to be used again.
+/// The most buffers that are kept to be used again.
 const MOST_BUFFERS: usize = 64;
 
 /// Bytes of one part, in order.
@@ -36,7 +36,7 @@ impl Batch {
     /// Adds bytes at the end.
     pub(super) fn push(&mut self, bytes: Bytes, buffers: &Buffers) {
         if bytes.is_empty() {
-            // It would look like a disk that takes nothing.
+            // Writing nothing would look like a disk that accepts no bytes.
             return;
         }
         self.length += bytes.len();

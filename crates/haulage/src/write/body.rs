@@ -1,4 +1,4 @@
-//! A body as it is written: its bytes, through what was asked of them, into a part's file.
+//! Writes a body to the file of a part, after decoding and hashing its bytes where required.
 
 use std::io::{self, IoSlice};
 use std::time::SystemTime;
@@ -38,8 +38,8 @@ impl Body {
         }
     }
 
-    /// Writes the next bytes. The part's file is created with the first ones, even if they are
-    /// none; `at_once` if those are all, and nothing is to be replaced by them.
+    /// Writes the next bytes. The first call creates the part's file, even without any bytes.
+    /// `at_once`: these are all the bytes, and the file will replace no other.
     pub(super) fn write(
         &mut self,
         batch: &Batch,
@@ -58,7 +58,7 @@ impl Body {
         self.received += batch.length() as u64;
         let mut slices = batch.slices();
         let content = match &self.place {
-            // What begins elsewhere is read once more in the end.
+            // What does not begin the file is hashed at the end, when the file is read again.
             Some(place) if place.stretch.start() > 0 => None,
             _ => self.content.as_mut(),
         };
@@ -85,8 +85,8 @@ impl Body {
         }
     }
 
-    /// Lets a flow add what it brings: for a body of which nothing is asked as it goes by, and
-    /// whose file is there.
+    /// Lets a flow write its bytes to the file, which must exist. The bytes must need no decoding
+    /// or hashing.
     pub(super) fn take(&mut self, order: flow::Order) {
         match &mut self.file {
             Some(file) => {
@@ -98,7 +98,7 @@ impl Body {
         }
     }
 
-    /// Takes what a socket has for the body, under the same conditions as [`take`](Self::take).
+    /// Writes the bytes that a socket has, under the same conditions as [`take`](Self::take).
     pub(super) fn draw(&mut self, order: draw::Order) -> io::Result<()> {
         let Some(file) = &mut self.file else {
             order.refuse();
@@ -125,7 +125,7 @@ impl Body {
         };
         if let Some(mut file) = self.file.take() {
             if let Some(time) = modified {
-                // A file system without times still has the file.
+                // The file is good even where the file system stores no times.
                 let _ = file.set_modified(time);
             }
             file.close()?;
@@ -167,7 +167,7 @@ impl Body {
         }
         let Hashed { hashes, expected } = match self.content.take() {
             None => Hashed::default(),
-            // What others have brought as well may stand in the place of what went by.
+            // If other responses have written too, their bytes may have replaced hashed ones.
             Some(content) if self.written == total && assembly.brought_by() == 1 => {
                 content.end().map_err(Trouble::Body)?
             }
@@ -204,7 +204,7 @@ impl Body {
         if let Some(place) = &self.place
             && closed.is_some_and(|closed| closed.is_err())
         {
-            // Which of the writes have failed nobody says.
+            // It is not known which of the writes have failed.
             place.stretch.void();
         }
         self.give_up();
@@ -214,7 +214,7 @@ impl Body {
 fn write_all(file: &mut dyn PartFile, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
     while !slices.is_empty() {
         match file.write(slices) {
-            // Whatever is left is empty, or the disk takes no more.
+            // All slices are empty, or the disk accepts no more.
             Ok(0) if slices.iter().all(|slice| slice.is_empty()) => return Ok(()),
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => IoSlice::advance_slices(&mut slices, written),

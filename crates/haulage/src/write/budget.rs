@@ -1,9 +1,9 @@
-//! Memory for files that are kept in memory, shared out before their bytes are received.
+//! Memory for files that are kept in memory, reserved before their bytes are received.
 //!
-//! A file whose length is known waits until there is room for all of it, in the order in which
-//! files ask: so none of them waits for memory that another one holds half of. A file of unknown
-//! length begins with a part of the budget. One at a time may grow beyond it, so that there is
-//! always one that can be completed.
+//! A file of known length waits until there is memory for all of it; files wait in the order in
+//! which they ask. So no file waits for memory that a half-received file occupies. A file of
+//! unknown length begins with a part of the budget. One file at a time may exceed the budget, so
+//! that there is always one that can be completed.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,20 +14,20 @@ use crate::sync::lock;
 
 /// Bytes that one permit stands for.
 const PERMIT: u64 = 1 << 10;
-/// A file of unknown length begins with this part of the budget.
+/// A file of unknown length begins with the budget divided by this.
 const UNKNOWN: u64 = 16;
 
-/// The memory for files of one run.
+/// The memory for the files of one run.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// In bytes.
+    /// The size of the budget in bytes.
     most: u64,
     free: Arc<Semaphore>,
-    /// Taken by the one file that may grow although nothing is free.
+    /// The permit of the one file that may grow although no memory is free.
     overdraft: Arc<Semaphore>,
 }
 
-/// Memory for one file, which is free again when this is dropped.
+/// Memory for one file; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
@@ -36,7 +36,7 @@ pub(crate) struct Reservation {
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Bytes of the budget.
+    /// Reserved bytes of the budget.
     bytes: u64,
     permits: Vec<OwnedSemaphorePermit>,
     overdraft: Option<OwnedSemaphorePermit>,
@@ -135,7 +135,7 @@ impl Reservation {
         if held.overdraft.is_some() || bytes <= held.bytes {
             return Ok(true);
         }
-        // Twice as much at once, so that few steps are needed.
+        // At least doubled, so that few steps are needed.
         let more = held.bytes.max(bytes - held.bytes);
         let permits = Arc::clone(&self.budget.free).try_acquire_many_owned(permits_for(more));
         let Ok(permits) = permits else {
@@ -146,7 +146,7 @@ impl Reservation {
         Ok(true)
     }
 
-    /// Waits until the file may grow although nothing is free.
+    /// Waits until the file may grow although no memory is free.
     pub(crate) async fn grow(&self) {
         let overdraft = acquire(&self.budget.overdraft, 1).await;
         lock(&self.held).overdraft = overdraft;
@@ -158,7 +158,7 @@ async fn acquire(of: &Arc<Semaphore>, permits: u32) -> Option<OwnedSemaphorePerm
     Arc::clone(of).acquire_many_owned(permits).await.ok()
 }
 
-/// Returns the permits for this many bytes: no more than there can be.
+/// Returns the permits for this many bytes, at most as many as there can be.
 fn permits_for(bytes: u64) -> u32 {
     u32::try_from(bytes / PERMIT).unwrap_or(u32::MAX).max(1)
 }

@@ -1,4 +1,4 @@
-//! How the bytes of a large body get from a socket to a file.
+//! Moves the bytes of a large body from a socket to a file.
 
 use std::io::{self, BufRead as _, Read as _};
 use std::net::TcpStream;
@@ -8,20 +8,19 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use rustls::ClientConnection;
 
-/// Bytes that may be in the pipe: more gains nothing, and an ordinary user may have no more than 1
-/// MiB.
+/// Bytes that may be in the pipe. More gains nothing, and an ordinary user may have at most 1 MiB.
 const PIPE: usize = 256 << 10;
 
-/// Takes bytes from one, and puts them into the other.
+/// Takes bytes from a socket, and writes them to a file.
 pub(super) struct Carrier(Way);
 
 enum Way {
     /// Through a pipe (`splice`): the bytes never leave the kernel.
     Pipe { out: OwnedFd, into: OwnedFd },
-    /// Where a kernel, a file system or the descriptors that are left do not allow that.
+    /// Where the kernel, the file system or the limit of descriptors does not allow a pipe.
     Buffer(Box<[u8]>),
-    /// Through what undoes their encryption, one record of TLS after the other: while it is warm it
-    /// is written from where it was decrypted.
+    /// Through the decryption of TLS, one record after another: each is written from where it was
+    /// decrypted, while it is in the CPU's cache.
     Records(Box<ClientConnection>),
 }
 
@@ -36,7 +35,7 @@ impl Carrier {
     pub(super) fn take(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
         if let Way::Pipe { into, .. } = &self.0 {
             match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
-                // Nothing has been taken: it can be done the other way.
+                // Nothing has been taken yet, so a buffer can be used instead.
                 Err(Errno::INVAL | Errno::NOSYS) => self.0 = Way::buffer(),
                 taken => return Ok(taken?),
             }
@@ -68,8 +67,8 @@ impl Carrier {
                         Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                         Ok(put) => left -= put,
                         Err(Errno::INTR) => {}
-                        // A file that takes nothing from a pipe: what is in it goes by hand, and
-                        // the rest too.
+                        // The file accepts nothing from a pipe: what is in the pipe is copied here,
+                        // and the rest goes through a buffer.
                         Err(Errno::INVAL | Errno::NOSYS) => {
                             let mut buffer = vec![0; left].into_boxed_slice();
                             read_exactly(out.as_fd(), &mut buffer)?;
@@ -89,7 +88,7 @@ impl Way {
     fn pipe() -> Self {
         match pipe_with(PipeFlags::CLOEXEC) {
             Ok((out, into)) => {
-                // With a smaller one it goes on in smaller steps.
+                // With a smaller pipe, the steps are smaller.
                 let _ = fcntl_setpipe_size(&into, PIPE);
                 Self::Pipe { out, into }
             }
@@ -114,7 +113,7 @@ fn decrypt(session: &mut ClientConnection, mut socket: &TcpStream) -> io::Result
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        // Answers to what is no body, such as new keys (RFC 8446 §4.6.3).
+        // Replies to messages that are no body, such as new keys (RFC 8446 §4.6.3).
         while session.wants_write() {
             session.write_tls(&mut socket)?;
         }

@@ -1,4 +1,4 @@
-//! How a part becomes a file: under its own name, or beside what stands there.
+//! Gives a part its final name: its own, or another one if a file exists there.
 
 use std::io;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use crate::options::Existing;
 use crate::plan::existing::{InTheWay, Settlement, settle};
 use crate::plan::name::TargetName;
 
-/// Most copies of one name, as in aria2.
+/// The most copies of one name, as in aria2.
 const COPIES: u32 = 9999;
-/// How often a name is tried while what stands there changes, comes and goes: other processes may
-/// want it too.
+/// How often a name is tried while the file there changes, appears or disappears: other processes
+/// may want the name too.
 const TRIES: u32 = 16;
 
-/// How a part becomes a file.
+/// How a part is saved as a file.
 pub(crate) struct Saving {
     pub(crate) target: TargetName,
-    /// The URL as given, of which a distinct name is made.
+    /// The URL as given, from which a distinct name is made.
     pub(crate) given: Arc<str>,
     pub(crate) existing: Existing,
-    /// The length that the response promised.
+    /// The length that the response promised, in bytes; `None` if it did not.
     pub(crate) promised: Option<u64>,
-    /// The length that the file must have; `None` if it may have any.
+    /// The length that the file must have, in bytes; `None` if it may have any.
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
-    /// Told, on a thread of the disk's, once the file has its final name or will not get it.
+    /// Called on a disk thread, once the file has its final name or will not get it.
     pub(crate) done: Box<dyn FnOnce(Result<Saved, Error>) + Send>,
 }
 
@@ -52,11 +52,11 @@ impl Saving {
 pub(crate) struct Saved {
     /// The file's length in bytes.
     pub(crate) length: u64,
-    /// The name it got, where its own was taken.
+    /// The name that it got; `None` for its own.
     pub(crate) renamed: Option<TargetName>,
-    /// What it hashes to, by each algorithm that was asked for.
+    /// Its hashes, by each algorithm that was requested.
     pub(crate) hashes: Vec<Checksum>,
-    /// Its bytes and the memory that they take, where files are kept in memory.
+    /// Its bytes and the memory that they occupy; `None` where files are not kept in memory.
     pub(crate) content: Option<(Bytes, Option<Arc<Reservation>>)>,
 }
 
@@ -77,16 +77,16 @@ impl Saved {
     }
 }
 
-/// What came of a part that was to get its name.
+/// The result of giving a part its name.
 #[derive(Debug)]
 pub(super) enum Named {
-    /// It has its own, or this one.
+    /// It has this name; `None` for its own.
     As(Option<TargetName>),
-    /// What stands at its name is to be compared with it first, which may take long.
+    /// A file exists at its name, and is to be compared with it first, which may take long.
     Taken,
 }
 
-/// Gives a part its final name: asks for a `Verified`, so nothing else gets one.
+/// Gives a part its final name. It requires a `Verified`, so nothing else gets one.
 pub(super) fn name(
     storage: &Storage,
     part: u64,
@@ -112,8 +112,8 @@ pub(super) fn name(
     Ok(Named::As(renamed))
 }
 
-/// Gives a part its own name or, beside another file, its distinct one, after comparing it with
-/// what stands there. Returns the name that it got, `None` for its own.
+/// Gives a part its own name or, beside another file, its distinct one, after comparing it with the
+/// existing file. Returns the name that it got, `None` for its own.
 pub(super) fn name_after_comparing(
     storage: &Storage,
     part: u64,
@@ -158,8 +158,8 @@ fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool
                 match storage.destination.replace(part, target, compared.seen) {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    // It is somebody else's, in a folder where each may remove only their own (the
-                    // sticky bit).
+                    // The file belongs to another user, in a folder where users may remove only
+                    // their own files (the sticky bit).
                     Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
                         return Ok(false);
                     }
@@ -167,7 +167,7 @@ fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool
                 }
             }
             Settlement::Keep => {
-                // What cannot be removed now goes when the next run cleans up.
+                // If this fails, the next run removes the part.
                 let _ = storage.scratch.remove(part);
                 return Ok(true);
             }
@@ -175,7 +175,7 @@ fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool
             Settlement::Unfinished => return Err(unfinished(target, marker.unwrap_or_default())),
         }
     }
-    // It changes all the time, so it is no part of this download.
+    // The existing file changes all the time, so it is no part of this download.
     Ok(false)
 }
 

@@ -1,9 +1,9 @@
-//! Whole parts get their names in groups, each once its bytes would survive a power cut: one sync
-//! for all of them, off the threads that write.
+//! Gives complete parts their names in groups, after one sync that makes the bytes of the whole
+//! group survive a power cut. A thread of its own waits for the sync, not those that write.
 //!
-//! A file that is named before its bytes are on the disk may be there after a power cut, of its
-//! full length, with nothing in it. To sync each on its own would cost many times what it takes to
-//! fetch it.
+//! If a file got its name before its bytes are on the disk, a power cut could leave it with its
+//! full length and nothing in it. Syncing each file on its own would take many times as long as
+//! downloading it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,23 +22,23 @@ use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
 use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread};
 
-/// A group gathers for so many times as long as the last sync took, so that syncs are a small part
-/// of the time; and not so long that what was touched last is cold when it is named.
+/// A group collects parts for this many times the duration of the last sync: so syncs take a small
+/// part of the time, and files get their names while they are still in the caches.
 const PER_SYNC: u32 = 5;
-/// The least and the most that it gathers.
+/// The shortest and the longest time that a group collects parts.
 const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
 /// How long the thread that names parts waits for some before it ends.
 const IDLE: Duration = Duration::from_secs(1);
-/// A group of so many gathers no longer.
+/// A group of this many parts is synced at once.
 const GROUP: usize = 384;
-/// So few are synced one by one: a sync of the whole file system waits for what others have
-/// written, too.
+/// Up to this many parts are synced one by one: a sync of the whole file system also waits for what
+/// other programs have written.
 const FEW: usize = 4;
-/// So many parts are compared with existing files at once, each of which may take a thread of the
-/// disk's for long.
+/// How many parts are compared with existing files at once. Each comparison may occupy a disk
+/// thread for long.
 const COMPARED_AT_ONCE: usize = 4;
 
-/// Gives whole parts their names.
+/// Gives complete parts their names.
 pub(crate) struct Committer(Arc<Shared>);
 
 struct Shared {
@@ -46,32 +46,32 @@ struct Shared {
     syncs: Arc<Syncs>,
     pool: Arc<BlockingPool>,
     durability: Arc<Strictest>,
-    /// What keeps no files has nothing that could be lost.
+    /// Files are kept on a disk; otherwise nothing could be lost in a power cut.
     keeps_files: bool,
     idle: Duration,
     state: Mutex<State>,
     comparing: Mutex<Comparing>,
     changed: Condvar,
-    /// Nothing is in flight, so that nothing would join a group that gathers.
+    /// Nothing is in flight, so no other part could join a group.
     quiet: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<Whole>,
-    /// There is a thread that names them.
+    /// There is a thread that names parts.
     has_thread: bool,
     closed: bool,
 }
 
-/// Parts at whose names something stands that they are compared with.
+/// Parts that are compared with the existing files at their names.
 #[derive(Default)]
 struct Comparing {
     waiting: VecDeque<Whole>,
     at_once: usize,
 }
 
-/// A part that is all that it should be.
+/// A complete and verified part.
 struct Whole {
     part: u64,
     verified: Verified,
@@ -110,7 +110,7 @@ impl Committer {
         }))
     }
 
-    /// Gives a part its name, at once or when its group is synced; whoever saves it is told.
+    /// Gives a part its name, at once or when its group is synced, and then calls its `done`.
     pub(super) fn add(&self, part: u64, verified: Verified, saving: Saving) {
         let whole = Whole {
             part,
@@ -127,7 +127,7 @@ impl Committer {
             let shared = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("haulage-commit".into());
             if thread.spawn(move || shared.run()).is_err() {
-                // Then it is done here, one by one.
+                // Without a thread, the parts are synced and named here.
                 state.has_thread = false;
                 let group = std::mem::take(&mut state.waiting);
                 drop(state);
@@ -141,13 +141,13 @@ impl Committer {
     /// Sets whether nothing is in flight. Then no other part can join a group, and those that wait
     /// get their names at once.
     pub(crate) fn set_quiet(&self, quiet: bool) {
-        // Most of the time nothing has changed: that costs no more than a look.
+        // Usually nothing has changed, and this costs only a look.
         if self.0.is_quiet() == quiet {
             return;
         }
         self.0.quiet.store(quiet, Ordering::Release);
         if quiet {
-            // Whoever gathers has the lock, or looks again before it waits.
+            // A thread that collects parts holds this lock, or looks again before it waits.
             drop(self.0.lock());
             self.0.changed.notify_one();
         }
@@ -177,8 +177,8 @@ impl Shared {
         }
     }
 
-    /// Returns the next group, which is gathered for at most `time`; `None` when the thread ends,
-    /// since there will be no more parts, or have been none for a while.
+    /// Returns the next group, which collects parts for at most `time`; `None` when the thread
+    /// ends, since there will be no more parts, or were none for a while.
     fn gather(&self, time: Duration) -> Option<Vec<Whole>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
@@ -189,7 +189,7 @@ impl Shared {
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             if timeout.timed_out() && state.waiting.is_empty() {
-                // In one step: whoever adds a part sees that, and starts another one.
+                // In one step: a caller that adds a part sees it, and starts another thread.
                 state.has_thread = false;
                 return None;
             }
@@ -216,7 +216,7 @@ impl Shared {
         let took = began.elapsed();
         match synced {
             Ok(()) => {
-                // Where parts are made: two threads at once in one folder wait for each other.
+                // Named where parts are created: two threads in one folder wait for each other.
                 let shared = Arc::clone(self);
                 self.pool.call(move || {
                     for whole in group {
@@ -231,7 +231,7 @@ impl Shared {
                 };
                 for whole in group {
                     let what = format!("cannot sync {}", whole.saving.target.as_str());
-                    // The parts go when the next run begins.
+                    // The next run removes the parts.
                     (whole.saving.done)(Err(Error::disk(&what, same())));
                 }
             }
@@ -255,8 +255,8 @@ impl Shared {
         }
     }
 
-    /// Compares a part with what stands at its name, when its turn comes: the others of its group
-    /// need not wait for that.
+    /// Compares a part with the existing file at its name, now or when other comparisons have
+    /// ended: the rest of its group does not wait for that.
     fn compare_later(self: &Arc<Self>, whole: Whole) {
         let mut comparing = self.comparing();
         if comparing.at_once < COMPARED_AT_ONCE {
@@ -288,7 +288,7 @@ impl Shared {
             next
         };
         if let Some(next) = next {
-            // What waits for the disk has its turn in between.
+            // Submitted again, so that other jobs of the disk threads run in between.
             self.submit_comparison(next);
         }
     }
@@ -297,10 +297,10 @@ impl Shared {
         lock(&self.comparing)
     }
 
-    /// Tells whoever saves a part under which name that was, if not its own, or why it got none.
+    /// Calls `done` with the name that a part got, `None` for its own, or with the error.
     fn tell(&self, whole: Whole, named: Result<Option<TargetName>, Error>) {
         if named.is_err() {
-            // What cannot be removed now goes when the next run cleans up.
+            // If this fails, the next run removes the part.
             let _ = self.storage.scratch.remove(whole.part);
         }
         let saved = named.map(|renamed| {

@@ -1,4 +1,4 @@
-//! What a body's bytes go through on their way to the file, where anything was asked of them.
+//! Decodes, measures and hashes a body's bytes on their way to the file, where that is required.
 
 use std::io::{self, Read};
 
@@ -9,34 +9,34 @@ use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::Layer;
 
-/// Bytes that one read may bring.
+/// The most bytes that one read returns.
 const READ: usize = 256 << 10;
 
-/// What is asked of a body's bytes besides saving them: its codings are undone, and the file that
-/// this makes is measured and hashed. Most bodies have none of it.
+/// What is done with a body's bytes besides saving them: they are decoded, and the resulting file
+/// is measured and hashed. Most bodies need none of this.
 pub(crate) struct Content {
     decoder: Option<Decoder>,
     file: File,
     expected: Expected,
 }
 
-/// What the file's bytes are to come to.
+/// The hashes that the file's bytes should have.
 #[derive(Default)]
 pub(crate) struct Expected {
-    /// By what its row says.
+    /// The checksums that the user gave.
     pub(crate) checksums: Vec<Checksum>,
-    /// By what the response says.
+    /// The digest that the response contains; `None` if there is none.
     pub(crate) digest: Option<Checksum>,
 }
 
-/// What a file's bytes come to, and what they should.
+/// The hashes of a file's bytes, and those that it should have.
 #[derive(Default)]
 pub(super) struct Hashed {
     pub(super) hashes: Vec<Checksum>,
     pub(super) expected: Expected,
 }
 
-/// The file, as far as it has gone by.
+/// The file, as far as its bytes have been processed.
 struct File {
     length: u64,
     most: Option<u64>,
@@ -44,9 +44,9 @@ struct File {
 }
 
 impl Content {
-    /// Undoes these codings, takes at most so many bytes, computes these hashes, and holds the file
-    /// against what is expected; `None` where that is nothing. Whatever is expected is among the
-    /// hashes.
+    /// Creates what decodes these codings, limits the file to `most` bytes, computes these hashes,
+    /// and compares them with the expected ones, which must be among them. Returns `None` if there
+    /// is nothing to do.
     pub(crate) fn asked(
         codings: &[Layer],
         most: Option<u64>,

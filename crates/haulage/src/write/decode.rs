@@ -1,6 +1,6 @@
-//! Codings, undone as the bytes go by, within bounds: however much a few bytes stand for, no more
-//! of it is ever in memory than a buffer for each coding, and the whole may not be too many times
-//! what was received.
+//! Decodes codings while the bytes are received, within bounds: however far a few bytes expand,
+//! memory never holds more than a buffer for each coding, and the result may not be larger than a
+//! certain multiple of what was received.
 
 use std::io;
 
@@ -12,29 +12,29 @@ use super::trouble::Trouble;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::{Coding, Layer, Level, refused};
 
-/// Bytes that one step gives at most.
+/// The most bytes that one step produces.
 const STEP: usize = 64 << 10;
-/// Bytes of a text at hand that are decoded at once.
+/// Bytes of a text in memory that are decoded at once.
 const PIECE: usize = 1 << 10;
 /// The largest window that zstd data may ask for, as a power of two: 8 MiB, the most that the
 /// content coding may use (RFC 9659 §3). Brotli's is 16 MiB at most (RFC 7932 §9.1; not the larger
 /// ones of its later extension), gzip's 32 KiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// What each coding may give: so much, however little was received…
+/// A coding may produce this many bytes, however little was received…
 pub(crate) const FREE: u64 = 64 << 20;
-/// …and so many times what was received. Logs and markup come to 10 or 30, the most that such text
-/// gets to is some 100; a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
+/// …and this many times the bytes received. Logs and markup expand 10 to 30 times, and such text at
+/// most about 100 times; a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
 pub(crate) const RATIO: u64 = 250;
 
-/// Takes what was received, and gives what stood there before the codings.
+/// Takes the bytes received, and produces those from before the codings.
 pub(crate) struct Decoder {
     stages: Vec<Stage>,
     received: u64,
 }
 
 impl Decoder {
-    /// Undoes these codings, in this order.
+    /// Creates a decoder of these codings, in this order.
     pub(crate) fn new(layers: &[Layer]) -> Result<Self, Error> {
         let stages = layers.iter().map(|layer| Stage::new(*layer));
         Ok(Self {
@@ -43,7 +43,7 @@ impl Decoder {
         })
     }
 
-    /// Takes the next bytes that were received, and gives all that they stand for.
+    /// Decodes the next bytes received, and passes the result to `save`.
     pub(crate) fn pass(
         &mut self,
         bytes: &[u8],
@@ -72,8 +72,7 @@ impl Decoder {
     }
 }
 
-/// Decodes a short text that is at hand, up to `most` bytes of it. `is_whole`: nothing of it is
-/// missing.
+/// Decodes a short text in memory, up to `most` bytes of it. `is_whole`: nothing of it is missing.
 ///
 /// # Errors
 /// Of kind `decode` or `incomplete`, where it cannot be decoded that far.
@@ -130,7 +129,7 @@ fn pass(
     }
 }
 
-/// One coding.
+/// The decoder of one coding.
 struct Stage {
     layer: Layer,
     codec: Codec,
@@ -139,25 +138,25 @@ struct Stage {
     buffer: Box<[u8]>,
 }
 
-/// Where a stage stands in its data.
+/// How far a stage has come in its data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     Start,
     Within,
-    /// At an end, after which gzip and zstd may begin again.
+    /// At an end; gzip and zstd data may begin again after it.
     End,
 }
 
 enum Codec {
-    /// `deflate`, whose first bytes will tell whether it has a zlib wrapper. The first one is here,
-    /// if it came alone.
+    /// `deflate`, whose first two bytes will tell whether it has a zlib wrapper. Contains the first
+    /// byte, if it was received alone.
     Unclear(Option<u8>),
     Zlib(Decompress),
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
     Zstd(ZstdDecoder<'static>),
 }
 
-/// What one step came to: bytes read, bytes written, and whether the data has come to an end.
+/// The result of one step: bytes read, bytes written, and whether the data has ended.
 type Step = (usize, usize, bool);
 
 impl Stage {
@@ -183,8 +182,8 @@ impl Stage {
             return Ok((0, 0));
         }
         if self.at == At::End {
-            // RFC 1952 §2.2: members follow one another. RFC 8878 §3: so do frames, as the decoder
-            // knows by itself.
+            // RFC 1952 §2.2: gzip members may follow one another. RFC 8878 §3: so may zstd frames,
+            // which the decoder handles by itself.
             match self.layer.coding {
                 Coding::Gzip => self.codec = Codec::Zlib(gunzip()),
                 Coding::Zstd => {}
@@ -238,7 +237,7 @@ impl Codec {
             Self::Unclear(kept) => match (*kept, bytes) {
                 (Some(first), [second, ..]) => {
                     let mut decoder = Decompress::new(is_zlib(first, *second));
-                    // One byte alone stands for nothing.
+                    // One byte alone decodes to nothing.
                     inflate(&mut decoder, &[first], into)?;
                     *self = Self::Zlib(decoder);
                     self.step(bytes, into)
@@ -403,7 +402,7 @@ mod tests {
                 assert!(found == text && most <= STEP, "{coding:?} {piece}");
             }
             assert_eq!(decode(&[coding], &encode(coding, b""), 1).unwrap().0, b"");
-            // Nothing at all, as some servers send it.
+            // An empty body, as some servers send it.
             assert_eq!(decode(&[coding], b"", 1).unwrap().0, b"");
         }
     }
@@ -424,7 +423,7 @@ mod tests {
             let error = decode(&[Coding::Deflate], &body[..cut], 7).unwrap_err();
             assert!(error.to_string().contains("too early"), "{cut}: {error}");
         }
-        // Stored blocks, as a server sends what does not compress.
+        // Stored blocks, as a server sends data that does not compress.
         let stored = [&[1, 3, 0, 0xfc, 0xff][..], b"abc"].concat();
         for piece in [1, 100] {
             assert_eq!(
@@ -523,7 +522,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Decode, "{coding:?}");
             assert!(error.to_string().contains("--compressed"), "{error}");
         }
-        // Those that have a sum of their own see a single bit.
+        // Formats with a checksum detect a single changed bit.
         for coding in [Coding::Gzip, Coding::Deflate] {
             let mut body = encode(coding, text);
             let sum = body.len() - 5;
@@ -554,8 +553,7 @@ mod tests {
 
     #[test]
     fn a_bomb_within_a_coding_is_refused_though_nothing_of_it_is_saved() {
-        // Frames that zstd skips, so that nothing comes of them; they compress well, and so does
-        // what they become.
+        // Frames that zstd skips, so that they decode to nothing. They compress well, even twice.
         let mut skipped = vec![0x50, 0x2a, 0x4d, 0x18];
         skipped.extend_from_slice(&(70_u32 << 20).to_le_bytes());
         skipped.resize(8 + (70 << 20), 0);

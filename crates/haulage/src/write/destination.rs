@@ -1,4 +1,4 @@
-//! Where complete files go, and what is there already.
+//! Where complete files go, and which files exist there already.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,44 +11,44 @@ use crate::plan::accepted::Accepted;
 use crate::plan::existing::Likeness;
 use crate::plan::name::TargetName;
 
-/// The names of a destination, which are looked at and not changed. Any call may block.
+/// The names of a destination, for looking at them without changing any. Any call may block.
 pub(crate) trait Lookup: Send + Sync + 'static {
-    /// Returns whether nothing stood at any name when the run began: then it need not be asked
-    /// about names that the run has not given itself.
+    /// Returns whether nothing existed at any name when the run began: then only names that the run
+    /// has given need a look.
     fn was_empty(&self) -> bool;
-    /// Returns what it takes in names beyond what every system does; may try that out, once.
+    /// Returns which names it accepts beyond those of every system; may try that out, once.
     fn accepted_names(&self) -> Accepted;
-    /// Returns what stands at a name.
+    /// Returns what exists at a name.
     fn present(&self, target: &TargetName) -> io::Result<Present>;
-    /// Opens the file at a name to read it; `NotFound` when it is gone, `Other` when it is no file
-    /// any more.
+    /// Opens the file at a name to read it. Fails with `NotFound` if it is gone, with `Other` if it
+    /// is no longer a file.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
-    /// Returns what follows a file's name in that of a file beside it which says that another tool
-    /// has not finished it, such as `.aria2`; `None` where there is none.
+    /// Returns the suffix of a file beside this one which says that another tool has not finished
+    /// it, such as `.aria2`; `None` if there is no such file.
     fn marker(&self, target: &TargetName) -> Option<&'static str>;
 }
 
 /// A place that gives complete parts their final names. Any call may block.
 pub(crate) trait Destination: Lookup {
-    /// Gives a part its final name, atomically. With [`Replace::Never`], `AlreadyExists` when
-    /// something stands there.
+    /// Gives a part its final name, atomically. With [`Replace::Never`], fails with `AlreadyExists`
+    /// if something exists there.
     fn commit(&self, part: u64, target: &TargetName, replace: Replace) -> io::Result<()>;
-    /// Compares a complete part with the file at a name, which may be read to its end. `NotFound`
-    /// when nothing stands there any more, `AlreadyExists` when it is no file. A file that cannot
-    /// be read is different.
+    /// Compares a complete part with the file at a name, which may be read to its end. Fails with
+    /// `NotFound` if nothing exists there any more, with `AlreadyExists` if it is no file. A file
+    /// that cannot be read is different.
     fn compare(&self, part: u64, target: &TargetName) -> io::Result<Compared>;
-    /// Puts a part in the place of the file that it was compared with, atomically. `false` when
-    /// that file has changed or gone since, and nothing was done.
+    /// Puts a part in the place of the file that it was compared with, atomically. Returns `false`
+    /// if that file has changed or gone since, and nothing was done.
     fn replace(&self, part: u64, target: &TargetName, seen: Seen) -> io::Result<bool>;
     /// Makes all that was written and named so far survive a power cut.
     fn sync(&self) -> io::Result<()>;
-    /// Returns the bytes of a part that was committed, once, with the memory that they hold; `None`
-    /// where they are elsewhere by now.
+    /// Returns the bytes of a committed part, once, with the memory that they occupy; `None` where
+    /// files are not kept in memory.
     fn hand_over(&self, _part: u64) -> Option<(Bytes, Option<Arc<Reservation>>)> {
         None
     }
-    /// Ends the run: removes what nobody needs any more, and lets other runs in.
-    /// `nothing_is_needed`: no later run asks for what this one has recorded.
+    /// Ends the run: removes what is no longer needed, and lets other runs in. `nothing_is_needed`:
+    /// no later run needs what this one has recorded.
     fn close(&self, nothing_is_needed: bool);
 }
 
@@ -57,39 +57,39 @@ pub(crate) trait Destination: Lookup {
 pub(crate) enum Replace {
     /// Nothing.
     Never,
-    /// A file that stands there, or a link (itself, not what it points to).
+    /// An existing file, or a link (itself, not what it points to).
     Files,
 }
 
-/// What stands at a name.
+/// What exists at a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Present {
     Nothing,
     File {
         /// In bytes.
         length: u64,
-        /// When it was last modified, where that can be told.
+        /// When it was last modified; `None` if that is not known.
         modified: Option<SystemTime>,
     },
-    /// A link that leads to no file: nothing to take for the file, but it can itself be replaced.
+    /// A link that leads to no file. It does not count as the file, but can itself be replaced.
     Link,
-    /// A folder, a pipe, a device: nothing to take for the file, and nothing to replace.
+    /// A folder, a pipe or a device. It does not count as the file, and cannot be replaced.
     Obstacle,
-    /// A file stands where one of its folders should.
+    /// A file exists where one of the name's folders should be.
     NoFolder,
 }
 
-/// What came of comparing a part with the file at a name.
+/// The result of comparing a part with the file at a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Compared {
     pub(crate) likeness: Likeness,
-    /// A symbolic link leads to the file.
+    /// The name is a symbolic link to the file.
     pub(crate) is_link: bool,
-    /// The file as it was before it was read.
+    /// The file before it was read.
     pub(crate) seen: Seen,
 }
 
-/// Tells whether a file is still the one that was looked at.
+/// Identifies a file in one state, to tell later whether it has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) device: u64,

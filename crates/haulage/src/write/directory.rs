@@ -1,9 +1,9 @@
 //! The destination as a directory: parts below `.haul/part/`, renamed to their final names.
 //!
-//! Everything goes through directory handles, so a folder that is moved or replaced by a link
-//! meanwhile leads nowhere else. A part has a short name in a small folder of its own, which is
-//! cheaper to rename from than a long name beside the target. What a file system cannot do is done
-//! in another way: `missing` says how that is told.
+//! All calls go through directory handles, so a folder that is meanwhile moved, or replaced by a
+//! link, leads nowhere else. A part has a short name in a small folder of its own: renaming from
+//! there is cheaper than from a long name beside the target. Each call that a file system lacks has
+//! a substitute; `missing` tells when it is needed.
 #![expect(
     clippy::disallowed_methods,
     reason = "the one module that creates and renames files"
@@ -62,9 +62,9 @@ use crate::sync::lock;
 
 /// The folder in which incomplete files and all that a later run needs are kept.
 const WORKSPACE: &str = ".haul";
-/// The database in it.
+/// The name of the database in it.
 const STATE: &str = "state.db";
-/// Open folders kept at hand.
+/// The most folders that are kept open.
 const FOLDERS: usize = 64;
 
 /// A destination directory, with a place in its workspace for this run.
@@ -75,22 +75,22 @@ pub(crate) struct Directory {
     room: Arc<Room>,
     folders: Mutex<HashMap<Box<str>, Arc<OwnedFd>>>,
     syncing: Syncing,
-    /// Held while a name is looked at and given, where that takes two calls.
+    /// Held while a name is checked and given, where that takes two calls.
     naming: Mutex<()>,
-    /// That of the first run: whether files are written out early.
+    /// The durability of the first run: it decides whether files are written out early.
     durability: Durability,
     /// The number of the next part.
     first_part: AtomicU64,
-    /// Parts that a later run may go on with.
+    /// Parts that a later run may resume.
     left: Mutex<Vec<u64>>,
-    /// It held nothing when it was opened, and no other run was using it, so whatever is below it
-    /// this run has put there.
+    /// It was empty when it was opened, and no other run was using it: everything below it was put
+    /// there by this run.
     was_empty: bool,
 }
 
 impl Directory {
     /// Opens a destination, which is created when missing, and a place in its workspace. A run that
-    /// records lists keeps others out that do. Also returns where its state is kept.
+    /// records lists keeps out others that do. Also returns where its state is kept.
     ///
     /// # Errors
     /// Of kind `disk`, when it cannot be made or written, when another run keeps this one out
@@ -136,8 +136,8 @@ impl Directory {
         Ok((directory, state))
     }
 
-    /// Leaves as much of the file system free as another run wants that uses the folder too, if
-    /// that is more.
+    /// Raises the space that stays free to what another run of the same folder wants, if that is
+    /// more.
     ///
     /// # Errors
     /// Of kind `disk`, when less is free.
@@ -222,7 +222,7 @@ impl Directory {
                 continue;
             };
             match KeptParts::sync(self, part) {
-                // It has got its name meanwhile, and was synced before.
+                // It got its final name meanwhile, and was synced before.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
             }
@@ -371,7 +371,7 @@ impl Destination for Directory {
             };
             let named = claims.link(part, &whole, name);
             if named.is_err() {
-                // Another name may be free.
+                // The part may still get another name.
                 self.unnamed.add(part, whole);
             }
             named
@@ -404,7 +404,7 @@ impl Destination for Directory {
     }
 
     fn close(&self, nothing_is_needed: bool) {
-        // Best effort, all of it: what stays is found by the next run.
+        // All of this is best effort: the next run finds what remains.
         let left = std::mem::take(&mut *lock(&self.left));
         let _ = left::remove_all_but(&self.space.parts, &left);
         if nothing_is_needed {

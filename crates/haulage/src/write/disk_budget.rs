@@ -1,8 +1,8 @@
-//! What the writers of an engine share, so that many folders take no more than one.
+//! What the writers of an engine share, so that many folders use no more than one.
 //!
-//! How many bytes may wait for the disk is not among it: each folder has its own bound, so that a
-//! disk that hangs holds up nobody but its own runs. In all, no more than what the requests in
-//! flight have brought can wait.
+//! The limit of bytes that wait for the disk is not shared: each folder has its own, so that a disk
+//! that hangs delays only its own runs. In total, no more can wait than the requests in flight have
+//! received.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::batch::Buffers;
 
-/// Most bodies that flow to their files directly at once, each with a thread of its own.
+/// The most bodies that are moved directly to their files at once, each on a thread of its own.
 const FLOWS: usize = 8;
 
 /// The buffers and the threads of all writers of an engine.

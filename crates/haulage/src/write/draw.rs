@@ -1,5 +1,5 @@
-//! The step in which a part takes what a socket has for it: on the thread of the disk, so that the
-//! bytes are written while they are warm, and no memory of ours holds them.
+//! The step in which a part takes the bytes that a socket has, on a disk thread: so they are
+//! written while they are in the CPU's cache, and occupy none of our memory.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,19 +13,19 @@ use super::scratch::PartFile;
 use super::stretch::Stretch;
 
 thread_local! {
-    /// Each thread has one, since to make it costs as much as to move a small file.
+    /// One for each thread, since creating one costs as much as moving a small file.
     static CARRIER: RefCell<Carrier> = RefCell::new(Carrier::new(None));
 }
 
-/// What a socket has, and what comes while it is taken.
+/// An order to take what a socket has, and what is received meanwhile.
 pub(super) struct Order {
-    /// Does not block.
+    /// The socket, in non-blocking mode.
     socket: TcpStream,
     most: usize,
     tell: oneshot::Sender<io::Result<u64>>,
 }
 
-/// Why not all have been taken.
+/// Why not all bytes have been taken.
 enum Broken {
     Socket(io::Error),
     File(io::Error),
@@ -44,7 +44,7 @@ impl Order {
     /// segment has left.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The error of the disk.
     pub(super) fn run(
         self,
         file: &dyn PartFile,
@@ -55,13 +55,13 @@ impl Order {
         let (told, result) = match result {
             Ok(()) => (Ok(moved), Ok(())),
             Err(Broken::Socket(error)) => (Err(error), Ok(())),
-            // What is in the pipe belongs to nobody.
+            // The bytes in the pipe belong to no part any more.
             Err(Broken::File(error)) => {
                 CARRIER.replace(Carrier::new(None));
                 return (moved, Err(error));
             }
         };
-        // Whoever waited may have been stopped.
+        // The receiver may have been stopped.
         let _ = self.tell.send(told);
         (moved, result)
     }
@@ -84,7 +84,7 @@ impl Order {
                     return Ok(());
                 }
                 let taken = match carrier.take(&self.socket, most) {
-                    // Its end: whoever waits for more sees that.
+                    // The end of the connection: the receiver finds that out.
                     Ok(0) => return Ok(()),
                     Ok(taken) => taken,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

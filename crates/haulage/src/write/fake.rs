@@ -1,4 +1,4 @@
-//! A disk in memory, for tests: it hangs or fails where it is told to.
+//! A disk in memory, for tests: it hangs or fails when told to.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice, Read};
@@ -23,17 +23,17 @@ pub(crate) enum Operation {
     Sync,
 }
 
-/// What has been done to the disk, in order.
+/// What was done with the disk, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// These bytes have been written to a part, from there on.
+    /// These bytes were written to a part, from this offset on.
     Written(u64, usize, Vec<u8>),
     Named(u64, String),
     SyncedPart(u64),
     Synced,
 }
 
-/// Bytes that begin with this hang when they are written, until [`FakeDisk::go_on`].
+/// A write of bytes that begin with this hangs, until [`FakeDisk::go_on`].
 pub(crate) const HANGS: &[u8] = b"this write hangs";
 
 /// A look at a name that begins with this hangs, until [`FakeDisk::go_on`].
@@ -51,23 +51,23 @@ struct Shared {
 #[derive(Default)]
 struct State {
     parts: HashMap<u64, Vec<u8>>,
-    /// What they were when they were last synced.
+    /// The bytes of each part when it was last synced.
     durable: HashMap<u64, Vec<u8>>,
     first_part: u64,
     files: HashMap<String, Vec<u8>>,
-    /// What fails from now on, with which error number.
+    /// The operations that fail from now on, each with its error number.
     failing: HashMap<Operation, i32>,
-    /// Which operation fails once, counted from now on, with which error number.
+    /// One failure: after how many operations it happens, and its error number.
     failing_once: Option<(usize, i32)>,
     log: Vec<Done>,
     while_syncing: Option<Box<dyn Fn() + Send>>,
-    /// Each write takes at most so many bytes.
+    /// The most bytes that one write accepts; `None` for no limit.
     short_writes: Option<usize>,
-    /// A file is gone just when it is to be read.
+    /// Files are gone at the moment in which they are to be read.
     vanishing: bool,
     goes_on: bool,
     hanging: usize,
-    /// Parts that have been removed.
+    /// The number of parts that have been removed.
     removed: usize,
     closed: HashSet<u64>,
 }
@@ -91,7 +91,7 @@ impl FakeDisk {
         state.failing_once.take().is_some()
     }
 
-    /// Sets what happens in the middle of each sync.
+    /// Sets what is called in the middle of each sync.
     pub(crate) fn while_syncing(&self, happens: impl Fn() + Send + 'static) {
         self.lock().while_syncing = Some(Box::new(happens));
     }
@@ -114,7 +114,7 @@ impl FakeDisk {
         self.lock().vanishing = true;
     }
 
-    /// Lets what hangs go on.
+    /// Lets hanging operations continue.
     pub(crate) fn go_on(&self) {
         self.lock().goes_on = true;
         self.0.changed.notify_all();
@@ -165,8 +165,8 @@ impl FakeDisk {
     }
 }
 
-/// Lets writes go on when it is dropped: a test that fails ends then, instead of waiting for one
-/// that hangs.
+/// Lets writes continue when it is dropped, so that a failing test ends instead of waiting for a
+/// write that hangs.
 pub(crate) struct GoesOn(pub(crate) FakeDisk);
 
 impl Drop for GoesOn {
@@ -273,7 +273,7 @@ impl KeptParts for FakeDisk {
     }
 }
 
-/// There are no other runs here.
+/// There are no other runs on this disk.
 impl LastingParts for FakeDisk {
     fn adopt(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
         let mut state = self.lock();
@@ -437,7 +437,7 @@ pub(crate) fn put(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     file[at..end].copy_from_slice(bytes);
 }
 
-/// A part, and where the next bytes go.
+/// A part, and the offset of its next bytes.
 struct FakePart(FakeDisk, u64, usize);
 
 impl PartFile for FakePart {

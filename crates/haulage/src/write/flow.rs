@@ -1,4 +1,4 @@
-//! The step in which a part takes the rest of a body from its socket by itself.
+//! The step in which a part takes the rest of a body directly from its socket.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
@@ -13,27 +13,27 @@ use crate::event::Transfer;
 use crate::inflow::Inflow;
 use crate::wire::Wire;
 
-/// The rest of a body that is to go to a part.
+/// The rest of a body, to be written to a part.
 pub(crate) struct Flow {
-    /// At the first of its bytes.
+    /// The connection, at the first of these bytes.
     pub(crate) wire: Wire,
-    /// How many there are.
+    /// The number of bytes.
     pub(crate) bytes: u64,
     pub(crate) pace: Pace,
-    /// Told how far it has come.
+    /// Told how many bytes have been moved.
     pub(crate) transfer: Arc<Transfer>,
     pub(crate) inflow: Inflow,
 }
 
-/// A flow on its way to the thread that it will have.
+/// A flow on its way to its thread.
 pub(super) struct Order {
     flow: Flow,
     tell: oneshot::Sender<Result<(), Broken>>,
-    /// There are only so many of these threads.
+    /// The permit for that thread, whose number is limited.
     _place: OwnedSemaphorePermit,
 }
 
-/// Tells what came of a flow. Dropping it stops the flow.
+/// Receives the result of a flow. Dropping it stops the flow.
 pub(super) struct Told {
     result: oneshot::Receiver<Result<(), Broken>>,
     socket: TcpStream,
@@ -55,8 +55,8 @@ pub(super) fn order(flow: Flow, place: OwnedSemaphorePermit) -> Result<(Order, T
 }
 
 impl Order {
-    /// Moves the bytes and reports the result. Returns how many bytes have come to the file. Where
-    /// that is shared, no more are taken than have their place there.
+    /// Moves the bytes and reports the result. Returns how many bytes were written to the file. If
+    /// the part is shared, no more are taken than its segment has left.
     pub(super) fn run(self, file: &dyn PartFile, place: Option<&Place>) -> u64 {
         let flow = self.flow;
         let mut moved = 0;
@@ -81,7 +81,7 @@ impl Order {
             ),
             None => Err(Broken::File(std::io::ErrorKind::Unsupported.into())),
         };
-        // Whoever waited may have been stopped.
+        // The receiver may have been stopped.
         let _ = self.tell.send(result);
         moved
     }
@@ -102,7 +102,7 @@ impl Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        // It may be over, and the socket closed by the other side.
+        // The flow may be over, and the other side may have closed the socket.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }

@@ -1,4 +1,4 @@
-//! Hashes, computed as the bytes go by.
+//! Hashes that are computed while the bytes are received.
 
 use md5::Md5;
 use sha1::Sha1;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::checksum::{Algorithm, Checksum};
 
-/// Hashes of the same bytes, each algorithm once.
+/// Hashes of the same bytes, one for each algorithm.
 #[derive(Default)]
 pub(crate) struct Hashes(Vec<Hash>);
 
@@ -114,8 +114,7 @@ impl Hash {
 mod tests {
     use super::*;
 
-    /// What each algorithm makes of `123456789`, from the tools that people use (`sha256sum`,
-    /// `b3sum`, …).
+    /// The hash of `123456789` by each algorithm, from common tools (`sha256sum`, `b3sum`, …).
     const CHECK: [&str; 6] = [
         "sha256=15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
         "sha512=d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a\

@@ -15,7 +15,7 @@ use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
 
-/// Files that are kept in memory until whoever receives their outcomes takes them.
+/// Files that are kept in memory until the receiver of their outcomes takes them.
 pub(crate) struct Memory {
     budget: Arc<Budget>,
     state: Mutex<State>,
@@ -24,21 +24,21 @@ pub(crate) struct Memory {
 #[derive(Default)]
 struct State {
     parts: HashMap<u64, Part>,
-    /// Files that wait for memory.
+    /// The number of files that wait for memory.
     waiting: usize,
 }
 
-/// A file's bytes, and the memory that was set aside for them.
+/// A file's bytes, and the memory that is reserved for them.
 #[derive(Default)]
 struct Part {
     bytes: Arc<Mutex<Vec<u8>>>,
     reservation: Option<Arc<Reservation>>,
-    /// Each byte of the response may become this many of the file.
+    /// Each byte of the response may become this many bytes of the file.
     scale: u64,
-    /// Its file waits for another attempt. It makes room when others wait for memory: they may hold
-    /// all connections, so that it would never have one.
+    /// Its file waits for another attempt. It is dropped when others wait for memory: they may hold
+    /// all connections, so that this file would never get one.
     is_parked: bool,
-    /// It was committed: its bytes wait for its outcome.
+    /// It was committed, and waits for its outcome.
     is_complete: bool,
 }
 
@@ -78,7 +78,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Waits until a part may have what this many bytes of its response become.
+    /// Waits until there is memory for what this many bytes of a part's response become.
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve).
@@ -100,8 +100,8 @@ impl Memory {
         }
     }
 
-    /// Returns how many bytes of a file are expected from `bytes` of its response. Where that is a
-    /// guess, it is no reason to refuse the file.
+    /// Returns how many bytes of a file are expected from `bytes` of its response. An estimate is
+    /// no reason to refuse the file.
     fn scaled(&self, bytes: u64, scale: u64) -> u64 {
         match scale {
             0 | 1 => bytes,
@@ -112,7 +112,7 @@ impl Memory {
         }
     }
 
-    /// Lets a part go when others wait for memory, until it is [taken back](Self::take_back).
+    /// Lets a part be dropped if others wait for memory, until it is [taken back](Self::take_back).
     pub(crate) fn park(&self, part: u64) {
         let mut state = self.lock();
         if state.waiting > 0 {
@@ -122,7 +122,7 @@ impl Memory {
         }
     }
 
-    /// Takes a parked part back. Returns `false` where it has made room for others.
+    /// Takes a parked part back. Returns `false` if it was dropped.
     pub(crate) fn take_back(&self, part: u64) -> bool {
         let mut state = self.lock();
         let part = state.parts.get_mut(&part);
@@ -148,11 +148,11 @@ impl Memory {
     }
 }
 
-/// A file that may have to wait for memory, as long as this lives.
+/// A file that may have to wait for memory, while this lives.
 struct Waiting<'a>(&'a Memory);
 
 impl<'a> Waiting<'a> {
-    /// Counts one more, and removes what is parked.
+    /// Counts one more waiting file, and removes all parked parts.
     fn new(memory: &'a Memory) -> Self {
         let mut state = memory.lock();
         state.waiting += 1;
@@ -212,7 +212,7 @@ impl KeptParts for Memory {
     }
 }
 
-/// Files are told apart by their rows, so no name is ever taken.
+/// Files are identified by their rows, so no name is ever taken.
 impl Lookup for Memory {
     fn was_empty(&self) -> bool {
         true
@@ -265,7 +265,7 @@ impl Destination for Memory {
         };
         let bytes = match Arc::try_unwrap(part.bytes) {
             Ok(bytes) => bytes.into_inner().unwrap_or_else(PoisonError::into_inner),
-            // Somebody is reading it.
+            // Another thread is reading it.
             Err(shared) => std::mem::take(&mut *lock(&shared)),
         };
         Some((bytes.into(), part.reservation))
@@ -276,7 +276,7 @@ impl Destination for Memory {
     }
 }
 
-/// A part, and where the next bytes go.
+/// A part, and the offset of its next bytes.
 struct OpenPart {
     bytes: Arc<Mutex<Vec<u8>>>,
     at: usize,
@@ -312,7 +312,7 @@ impl PartFile for OpenPart {
     }
 }
 
-/// A part that is read.
+/// A part that is being read.
 struct Reader {
     bytes: Arc<Mutex<Vec<u8>>>,
     at: usize,

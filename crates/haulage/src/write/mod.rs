@@ -1,9 +1,9 @@
-//! From bytes to a file: the one place that creates, writes and renames.
+//! Writes downloaded bytes to files: the only module that creates, writes and renames them.
 //!
-//! A network thread hands bytes over and goes on; a pool of threads writes them, in order, to a
-//! part below `.haul/`. Memory between the two is bounded for each part and in all, so that a slow
-//! disk slows the network instead of filling the memory, and one part that hangs stalls its own
-//! item alone.
+//! A network thread hands bytes over and continues; a pool of threads writes them, in order, to a
+//! part below `.haul/`. Memory between the two is bounded for each part and in total. So a slow
+//! disk slows the network instead of filling the memory, and a part that hangs stalls only its own
+//! item.
 
 mod assemblies;
 mod assembly;

@@ -1,5 +1,5 @@
-//! A stream as the destination: the bytes of one file go out as they come, and none of them can be
-//! taken back.
+//! A stream as the destination: the bytes of one file are written to it as they are received, and
+//! cannot be taken back.
 
 use std::io::{self, IoSlice, Read};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
 
-/// A stream, and whose bytes it has.
+/// A stream, and the part whose bytes were written to it; `None` before the first.
 pub(crate) struct Stream {
     output: Output,
     part: Mutex<Option<u64>>,
@@ -67,7 +67,7 @@ impl Lookup for Stream {
     }
 }
 
-/// It has no names, so nothing stands at any.
+/// It has no names, so none is ever taken.
 impl Destination for Stream {
     fn commit(&self, _part: u64, _target: &TargetName, _replace: Replace) -> io::Result<()> {
         Ok(())

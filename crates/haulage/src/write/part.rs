@@ -1,4 +1,4 @@
-//! A part as its steps see it, which are done in order on the disk's threads.
+//! A part as its steps see it: the disk threads do them in order.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,9 +23,9 @@ use crate::error::Error;
 use crate::pool::{BlockingPool, Job};
 use crate::sync::lock;
 
-/// Bytes of one part that may wait for the disk: one that hangs keeps no more from the others.
+/// The most bytes of one part that wait for the disk: one that hangs leaves room for others.
 const PART_BUDGET: usize = 512 << 10;
-/// A part as its steps see it, on whichever of the disk's threads.
+/// A part as its steps see it, on any of the disk threads.
 pub(super) struct Part {
     number: u64,
     storage: Arc<Storage>,
@@ -33,7 +33,7 @@ pub(super) struct Part {
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
     queue: Mutex<Queue>,
-    /// Told when the disk has caught up.
+    /// Notified when the disk has caught up.
     room: Notify,
     file: Mutex<File>,
 }
@@ -42,20 +42,18 @@ pub(super) struct Part {
 struct Queue {
     steps: Steps,
     bytes: usize,
-    /// Whether it stands in the pool's queue or is being run: so its steps are never run side by
-    /// side.
+    /// It is in the pool's queue, or is being run: so its steps never run at the same time.
     submitted: bool,
     begun: bool,
-    /// A commit or an abandon was pushed.
+    /// A step that ends the part was pushed.
     ended: bool,
     failed: Option<Error>,
 }
 
-/// What is to be done, in order. Of a small file there is one step, and for that nothing is
-/// allocated.
+/// The steps to be done, in order. A small file has only one, for which nothing is allocated.
 #[derive(Default)]
 struct Steps {
-    /// Before all others, if there is one.
+    /// The one before all others, if there is one.
     first: Option<Step>,
     others: VecDeque<Step>,
 }
@@ -74,13 +72,13 @@ impl Steps {
     }
 }
 
-/// What is to be done with a part next. A batch comes with its permits of the budget.
+/// The next step of a part. A batch has its permits of the budget with it.
 pub(super) enum Step {
     Write(Batch, u32),
     Commit(Batch, u32, Saving),
     Flow(flow::Order),
     Draw(draw::Order),
-    /// It is closed, and stays.
+    /// Closes the file, and keeps it.
     Keep,
     Abandon,
 }
@@ -91,7 +89,7 @@ struct File {
 }
 
 impl File {
-    /// Lets a flow add what it brings.
+    /// Lets a flow write its bytes to the file.
     fn take(&mut self, order: flow::Order) {
         if self.failed {
             order.refuse();
@@ -191,7 +189,7 @@ impl Part {
     }
 
     /// Does the same as [`push`](Self::push), for a part that is idle and a step that takes long:
-    /// it has a thread of its own.
+    /// that runs on a thread of its own.
     pub(super) fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
         let mut queue = self.lock();
         queue.steps.push(step);
@@ -201,7 +199,7 @@ impl Part {
         let name = format!("haulage-flow-{}", self.number);
         let thread = thread::Builder::new().name(name);
         if thread.spawn(move || part.run()).is_err() {
-            // No more threads: one of the pool's then, which gets help when it is needed.
+            // No more threads: one of the pool runs it, and the pool starts another when needed.
             pool.submit(Arc::clone(self) as Arc<dyn Job>);
         }
     }
@@ -252,7 +250,7 @@ impl Part {
 
     fn remove(&self, file: &mut File) {
         file.body.give_up();
-        // What cannot be removed now goes when the next run cleans up.
+        // If this fails, the next run removes the part.
         let _ = self.storage.scratch.remove(self.number);
     }
 }
@@ -295,7 +293,7 @@ impl Job for Part {
                         Ok(verified) => self.committer.add(self.number, verified, saving),
                         Err(error) => {
                             if file.body.is_shared() {
-                                // Whoever has it knows whether it is of use still.
+                                // The item knows whether the shared part is still of use.
                                 file.body.keep();
                             } else {
                                 self.remove(&mut file);
@@ -321,7 +319,7 @@ impl Job for Part {
 }
 
 impl Part {
-    /// Gives a batch's memory back first, then its share of the budget.
+    /// Gives a batch's memory back first, then its permits of the budget.
     fn release(&self, batch: Batch, permits: u32) {
         batch.recycle(&self.buffers);
         self.budget.add_permits(permits as usize);

@@ -1,5 +1,5 @@
-//! The place of a body in a part to which others may write too: what it may still write, while they
-//! take some of that, or leave it.
+//! The place of a body in a part that others may write to: which bytes it may still write, while
+//! others take some of them, or leave them.
 
 use std::sync::Arc;
 

@@ -8,25 +8,25 @@ use crate::event::Warning;
 /// How a database is shared with other processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// Others may look into it meanwhile.
+    /// Others may read it meanwhile.
     WithReaders,
-    /// It is locked as a whole: on a file system whose memory cannot be shared between processes.
+    /// It is locked as a whole, since processes cannot share memory through its file system.
     Alone,
-    /// Something else keeps others out; the file system may have no locks.
+    /// Another lock keeps others out; the file system may have no locks.
     AloneWithoutLocks,
 }
 
-/// The state of a run, and what it is opened with.
+/// Where the state of a run is, and how it is opened.
 pub(crate) struct StatePlace {
-    /// Where its database is, or is made when there is something to record.
+    /// The path of its database, which is created when there is something to record.
     pub(crate) database: PathBuf,
     pub(crate) sharing: Sharing,
-    /// The database of lists, for a run that records none and can look into it.
+    /// The database of lists, if this is a run of URLs that can read it.
     pub(crate) lists: Option<PathBuf>,
-    /// Runs that have ended, and whose folders are there.
+    /// Runs that have ended, and whose folders still exist.
     pub(crate) left: Vec<LeftRun>,
     pub(crate) warnings: Vec<Warning>,
-    /// As long as it is held, nobody else looks through what they have left.
+    /// While it is held, no other run looks through what those have left.
     pub(crate) moment: Option<Held>,
 }
 

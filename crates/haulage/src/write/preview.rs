@@ -1,4 +1,4 @@
-//! The destination of a run that only plans: it is looked at, and nothing is made.
+//! The destination of a run that only plans: it is only looked at, and nothing is created.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 
-/// A folder that may or may not be there.
+/// A folder; `None` if it does not exist.
 pub(crate) struct Preview {
     root: Option<OwnedFd>,
     was_empty: bool,

@@ -1,8 +1,8 @@
-//! A large body straight from its socket to its file, on a thread of its own.
+//! Moves a large body directly from its socket to its file, on a thread of its own.
 //!
-//! Bytes that are handed from a network thread to a disk's are cold when they get there: for a file
-//! of 2 GiB that costs as much CPU as the whole download. Here one thread does both. It may block
-//! as it likes: on the server, or on the disk, which then holds up this file and no other.
+//! Bytes that a network thread hands to a disk thread have left the CPU's cache when they arrive:
+//! for a file of 2 GiB that costs as much CPU time as the whole download. Here one thread does
+//! both. It may block on the server, or on the disk, which then delays only this file.
 
 use std::io;
 use std::net::TcpStream;
@@ -16,41 +16,41 @@ use crate::wire::Wire;
 
 /// What is to be moved.
 pub(super) struct Flow<'a> {
-    /// Where its bytes are appended.
+    /// The file to which the bytes are appended.
     pub(super) file: BorrowedFd<'a>,
-    /// How many there are.
+    /// The number of bytes.
     pub(super) bytes: u64,
     pub(super) pace: Pace,
     pub(super) inflow: &'a Inflow,
-    /// What may make them fewer while they come, or more again.
+    /// The place in a shared part, which may become smaller or larger meanwhile.
     pub(super) place: Option<&'a Place>,
 }
 
 /// How slow a server may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// How long it may send nothing.
+    /// The longest time without any bytes.
     pub(crate) timeout: Duration,
-    /// Bytes a second that it must send on average over that time; what the disk takes does not
+    /// Bytes per second that it must send on average over that time; waits for the disk do not
     /// count.
     pub(crate) lowest: u64,
 }
 
-/// Why a flow ended too early.
+/// Why a flow ended early.
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// The server closed the connection.
     Ended,
-    /// It sent nothing for too long.
+    /// The server sent nothing for too long.
     Silent,
-    /// It sent too little for too long.
+    /// The server sent too few bytes for too long.
     Slow,
     Socket(io::Error),
     File(io::Error),
 }
 
-/// Moves all bytes from `wire`, which blocks, and stands at the first byte. `moved` is told again
-/// and again how many bytes were moved, and may fail when the disk is to take no more.
+/// Moves all bytes from `wire`, which is in blocking mode, and at the first byte. Calls `moved`
+/// with the number of bytes of each step; it may fail to stop this.
 pub(super) fn run(
     wire: Wire,
     flow: &Flow<'_>,
@@ -73,7 +73,7 @@ pub(super) fn run(
             Some(_) => break,
         };
         if most == 0 {
-            // Others have taken it over just now.
+            // Another response has just taken over the rest.
             continue;
         }
         let turn = flow.inflow.turn_blocking();
@@ -88,7 +88,7 @@ pub(super) fn run(
                 continue;
             }
             Err(error) if is_timeout(&error) => return Err(Broken::Silent),
-            // TLS that ends without its farewell.
+            // TLS that ends without a close notification.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(Broken::Ended);
             }
@@ -121,7 +121,7 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// What has been received lately.
+/// What has been received since the last check.
 struct Window {
     pace: Pace,
     bytes: u64,

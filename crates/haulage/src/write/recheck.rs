@@ -1,5 +1,5 @@
-//! Files that are there already are hashed on the disk's threads: one after another, and a slice at
-//! a time, so that what is being fetched meanwhile is written in between.
+//! Hashes existing files on the disk threads: one after another, and a slice at a time, so that
+//! downloads are written in between.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -14,11 +14,11 @@ use crate::plan::name::TargetName;
 use crate::pool::{BlockingPool, Job};
 use crate::sync::lock;
 
-/// Bytes that one read may bring.
+/// The most bytes that one read returns.
 const BUFFER: usize = 256 << 10;
-/// Bytes after which what waits for the disk has its turn.
+/// After this many bytes, other jobs of the disk threads have their turn.
 const SLICE: usize = 4 << 20;
-/// Files after which it has: each costs about as much as a few hundred kilobytes.
+/// After this many files they do too: each costs as much as a few hundred kilobytes.
 const FILES: usize = 16;
 
 /// Files to be hashed, in order.
@@ -30,10 +30,10 @@ pub(crate) struct Rechecks {
     work: Mutex<Work>,
 }
 
-/// What came of one.
+/// The result for one file.
 #[derive(Debug)]
 pub(crate) enum Rechecked {
-    /// Its length in bytes, and what it hashes to.
+    /// Its length in bytes, and its hashes.
     Hashed(u64, Vec<Checksum>),
     /// It could not be read.
     Unreadable(io::Error),
@@ -41,13 +41,13 @@ pub(crate) enum Rechecked {
     Stopped,
 }
 
-/// Told, on a thread of the disk's.
+/// Called with the result, on a disk thread.
 type Done = Box<dyn FnOnce(Rechecked) + Send>;
 
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<(TargetName, Hashes, Done)>,
-    /// Whether they stand in the pool's queue or are being worked on.
+    /// The files are in the pool's queue, or are being hashed.
     submitted: bool,
 }
 
@@ -128,7 +128,7 @@ impl Job for Rechecks {
 }
 
 impl Work {
-    /// Reads once, and tells when that was the end. Returns how many bytes it read.
+    /// Reads once, and reports the result at the end of the file. Returns how many bytes it read.
     fn read_on(&mut self, stopping: bool) -> usize {
         let Some((mut file, mut hashes, length, done)) = self.open.take() else {
             return 0;
@@ -217,7 +217,7 @@ mod tests {
         rechecks.add(target("large"), crc32c(), move |checked| {
             tell.send(matches!(checked, Rechecked::Stopped)).unwrap();
         });
-        // It has its turn after the first slice.
+        // This job has its turn after the first slice.
         pool.call(move || stopping.cancel());
         drop(start);
         assert_eq!(told.recv(), Ok(true));

@@ -1,5 +1,5 @@
-//! Room on the destination's file system that is to stay free: a run stops, and can be resumed,
-//! before it takes that too.
+//! Keeps space free on the destination's file system: a run stops, and can be resumed, before it
+//! uses that space.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,15 +11,15 @@ use rustix::fs::fstatvfs;
 
 use crate::options::RunOptions;
 
-/// Bytes written between two looks, each of which costs about as much as writing a few kilobytes.
+/// Bytes written between two checks, each of which costs as much as writing a few kilobytes.
 const STEP: u64 = 4 << 20;
-/// As many on a small file system.
+/// The same for a small file system.
 const SMALL_STEP: u64 = 256 << 10;
 
-/// How much is to stay free, and how much was written since the last look.
+/// How many bytes are to stay free, and how many were written since the last check.
 pub(super) struct Room {
     least: AtomicU64,
-    /// Bytes written between two looks.
+    /// Bytes written between two checks.
     step: AtomicU64,
     written: AtomicU64,
     free: fn(BorrowedFd<'_>) -> Option<u64>,
@@ -44,7 +44,7 @@ impl Room {
         Self { free, ..self }
     }
 
-    /// Leaves as many bytes free as another run wants that uses the same folder, if those are more.
+    /// Raises the bytes that stay free to what another run of the folder wants, if that is more.
     ///
     /// # Errors
     /// `StorageFull`, when fewer are free: then nothing changes for the others.
@@ -67,7 +67,7 @@ impl Room {
     /// Counts bytes that were written, and checks the free space each time they are many.
     ///
     /// # Errors
-    /// `StorageFull`, when what may be written until the next look would not leave enough.
+    /// `StorageFull`, when what may be written until the next check would not leave enough.
     pub(super) fn took(&self, bytes: u64, file: BorrowedFd<'_>) -> io::Result<()> {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
         let step = self.step.load(Ordering::Relaxed);
@@ -99,12 +99,12 @@ impl Room {
     }
 }
 
-/// Returns how many bytes are to stay free, and how many are written between two looks.
+/// Returns how many bytes are to stay free, and how many are written between two checks.
 fn least_and_step(least: Option<u64>, folder: BorrowedFd<'_>) -> (u64, u64) {
     least.map_or_else(
         || {
             let spare = spare(size(folder));
-            // A small file system is to be filled as far as that.
+            // A small file system may be filled up to that, so it is checked more often.
             (spare, spare.clamp(SMALL_STEP, STEP))
         },
         |least| (least, STEP),
@@ -130,7 +130,7 @@ fn spare(size: Option<u64>) -> u64 {
     share.min(RunOptions::DEFAULT_MIN_FREE)
 }
 
-/// Too little is free.
+/// The error when too few bytes are free.
 #[derive(Debug)]
 struct Scarce {
     free: u64,
@@ -169,7 +169,7 @@ mod tests {
         assert!(is_full(room.took(1, folder.as_fd())));
         assert!(!is_full(room.took(STEP - 1, folder.as_fd())));
         assert!(is_full(room.took(STEP, folder.as_fd())));
-        // Of two runs, the one that wants more has its way.
+        // Of two runs, the larger value counts.
         let shared = Room::of(Some(98), folder.as_fd()).seen_by(|_| Some(99));
         shared.look(folder.as_fd()).unwrap();
         assert!(is_full(shared.raise_to(Some(100), folder.as_fd())));
@@ -177,7 +177,7 @@ mod tests {
         shared.raise_to(Some(99), folder.as_fd()).unwrap();
         shared.raise_to(Some(0), folder.as_fd()).unwrap();
         assert_eq!(shared.least(), 99);
-        // Enough to begin with, but not for as much again as was written until this look.
+        // Enough to begin with, but not for writing as much again before the next check.
         let room = Room::of(Some(100), folder.as_fd()).seen_by(|_| Some(100));
         assert!(!is_full(room.look(folder.as_fd())));
         assert!(is_full(room.took(STEP, folder.as_fd())));

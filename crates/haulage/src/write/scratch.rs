@@ -1,16 +1,16 @@
-//! Where the data of files lives until they are complete: the seam at which tests put a disk that
-//! hangs or fails.
+//! Where the data of files is kept until they are complete. Tests put a disk here that hangs or
+//! fails.
 
 use std::io::{self, IoSlice, Read};
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
-/// Room for parts: each is the data of one file that is not complete yet. Any call may block.
+/// A place for parts: each is the data of one file that is not complete yet. Any call may block.
 pub(crate) trait Scratch: Send + Sync + 'static {
-    /// Makes a part that nobody else has.
+    /// Creates a part that does not exist yet.
     fn create(&self, part: u64) -> io::Result<Box<dyn PartFile>>;
-    /// Makes a part of which all bytes are written now, and which gets a name at which nothing
-    /// stands: nobody opens it again.
+    /// Creates a part of which all bytes are written now, and whose final name replaces nothing: it
+    /// is not opened again.
     fn create_whole(&self, part: u64) -> io::Result<Box<dyn PartFile>> {
         self.create(part)
     }
@@ -27,7 +27,7 @@ pub(crate) trait KeptParts {
     fn open(&self, part: u64, at: u64) -> io::Result<Box<dyn PartFile>>;
     /// Opens a part to read it.
     fn read(&self, part: u64) -> io::Result<Box<dyn Read + Send>>;
-    /// Makes the bytes of a part survive a power cut. `NotFound` when it is a part no more.
+    /// Makes the bytes of a part survive a power cut. `NotFound` if it is no longer a part.
     fn sync(&self, part: u64) -> io::Result<()>;
     /// Returns whether the kernel alone can copy from a socket to a part
     /// ([`PartFile::descriptor`]).
@@ -42,9 +42,9 @@ pub(crate) trait LastingParts {
     /// bytes, and removes all others. Returns which of them are there and can be resumed. Called
     /// before anything is written.
     fn adopt(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>>;
-    /// Returns the number from which on those of this run's parts are free.
+    /// Returns the number from which on all are free for this run's parts.
     fn first(&self) -> u64;
-    /// Sets numbers of this run's parts aside for parts that come from elsewhere, and returns the
+    /// Reserves numbers of this run's parts for parts that come from elsewhere, and returns the
     /// first. Called before anything is written.
     fn reserve(&self, count: u64) -> u64;
     /// Sets which parts are kept when the run is over: a later run may resume them.
@@ -52,18 +52,18 @@ pub(crate) trait LastingParts {
     /// Does what [`adopt`](Self::adopt) does with the parts that another run has left in its own
     /// folder.
     fn adopt_left(&self, run: &str, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>>;
-    /// Moves a part that another run has left to this run's parts, under a number that was set
-    /// aside. Returns `false` when somebody else was faster.
+    /// Moves a part that another run has left to this run's parts, under a reserved number. Returns
+    /// `false` if another run has taken it first.
     fn take_left(&self, run: &str, part: u64, number: u64) -> io::Result<bool>;
     /// Removes a part that another run has left.
     fn remove_left(&self, run: &str, part: u64) -> io::Result<()>;
     /// Removes the folder that another run has left, unless a part is in it.
     fn remove_left_run(&self, run: &str) -> io::Result<()>;
-    /// Keeps runs out that record lists; `None` while there is one.
+    /// Keeps out runs that record lists; `None` while there is one.
     fn lock_lists(&self) -> io::Result<Option<Held>>;
 }
 
-/// Something that keeps others out until it is dropped.
+/// Something that keeps other runs out until it is dropped.
 pub(crate) type Held = Box<dyn Send + Sync>;
 
 /// A part being written.
@@ -75,12 +75,12 @@ pub(crate) trait PartFile: Send {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
-    /// Notes that bytes have been written to its descriptor, as many as are given.
+    /// Notes that this many bytes have been written to its descriptor.
     fn flowed(&self, _bytes: u64) -> io::Result<()> {
         Ok(())
     }
     /// Sets the modification time.
     fn set_modified(&mut self, time: SystemTime) -> io::Result<()>;
-    /// Closes it; a file system may tell only now that a write failed.
+    /// Closes it; only now a file system may report that a write has failed.
     fn close(self: Box<Self>) -> io::Result<()>;
 }

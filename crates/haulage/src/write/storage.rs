@@ -1,4 +1,4 @@
-//! What a run writes to: room for parts, and the place where they become files.
+//! What a run writes to: a place for parts, and the destination in which they become files.
 
 use std::io;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use super::memory::Memory;
 use super::preview::Preview;
 use super::scratch::{KeptParts, LastingParts, Scratch};
 
-/// Room for parts, and the destination that takes them from there.
+/// A place for parts, and the destination that gives them their names.
 pub(crate) struct Storage {
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) destination: Arc<dyn Destination>,
-    /// The names of the destination. In a run that only plans, those of the folder that it is for.
+    /// The names of the destination; for a run that only plans, those of the folder it looks at.
     pub(crate) lookup: Arc<dyn Lookup>,
-    /// The memory that files are kept in; `None` where they go elsewhere.
+    /// The memory that files are kept in; `None` if they are saved elsewhere.
     pub(crate) memory: Option<Arc<Memory>>,
 }
 
 impl Storage {
-    /// Returns the storage that is both in one.
+    /// Returns the storage with this as its place for parts and as its destination.
     pub(crate) fn of(both: Arc<impl Scratch + Destination>) -> Arc<Self> {
         Arc::new(Self {
             scratch: Arc::clone(&both) as Arc<dyn Scratch>,

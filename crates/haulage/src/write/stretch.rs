@@ -1,4 +1,4 @@
-//! The bytes of a part that one response brings.
+//! A segment: the bytes of a part that one response delivers.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,44 +7,43 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// Speeds are told as of about this time.
+/// The time over which speeds are averaged.
 const LATELY: Duration = Duration::from_secs(1);
-/// What has come in less time says little.
+/// In less time than this, no speed can be measured.
 const SOON: Duration = Duration::from_millis(20);
 
-/// The bytes that one response brings, one after another: how far it has come, and where it is to
-/// stop. Read by others while it goes on.
+/// The bytes that one response delivers, in order: how far it has come, and where it is to stop.
+/// Others read this meanwhile.
 #[derive(Debug)]
 pub(crate) struct Stretch {
-    /// Which of its item's URLs brings it.
+    /// The index of the item's URL that delivers it.
     source: usize,
     start: u64,
-    /// All before this, from the start on, has been written.
+    /// All bytes from the start to here have been written.
     at: AtomicU64,
     end: AtomicU64,
-    /// How far its response goes, whatever others have taken over meanwhile; or where it has ended
-    /// for good.
+    /// The end of its response, whatever others have taken over; or where it has ended for good.
     most: AtomicU64,
     /// There is a response for it.
     is_answered: AtomicBool,
-    /// It is all that another one, which crawls, had left.
+    /// It takes over all that another segment, which is very slow, had left.
     takes_over: bool,
-    /// It was asked for as a share: it ends where another one begins.
+    /// It was requested as a range: it ends where another one begins.
     is_range: bool,
     began: Instant,
     pace: Mutex<Pace>,
-    /// When it began to flow, if it does.
+    /// When its bytes began to flow directly to the file; empty if they do not.
     flows_since: OnceLock<Instant>,
-    /// Nanoseconds since then in which there was nothing to write.
+    /// Nanoseconds since then in which it waited for the server.
     waited: AtomicU64,
 }
 
-/// How fast it comes.
+/// The speed of a segment, and when it was last measured.
 #[derive(Debug)]
 struct Pace {
     looked: Instant,
     at: u64,
-    /// Bytes per second; `None` before anybody has looked.
+    /// Bytes per second; `None` before the first measurement.
     speed: Option<f64>,
 }
 
@@ -211,7 +210,7 @@ impl Pace {
             return;
         }
         let speed = at.saturating_sub(self.at) as f64 / passed.as_secs_f64();
-        // The older, the less it counts.
+        // The older the speed is, the less it counts.
         let weight = 1.0 - (-passed.as_secs_f64() / LATELY.as_secs_f64()).exp();
         let before = self.speed.unwrap_or(speed);
         self.speed = Some(before + weight * (speed - before));
@@ -242,7 +241,7 @@ mod tests {
         stretch.ends_for_good();
         stretch.goes_on_to(100);
         assert_eq!(stretch.end(), 90, "what followed is gone");
-        // What was brought beyond it all the same is not minus.
+        // Bytes written beyond the end do not make this negative.
         stretch.stop_at(25);
         assert_eq!(stretch.left(), 0);
     }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::options::Durability;
 
-/// The strictest durability of all runs that use a folder: what is kept for one of them is kept for
-/// all, so that files of several runs can be synced and recorded in one group.
+/// The strictest durability of all runs that use a folder. It applies to all of them, so that files
+/// of several runs can be synced and recorded in one group.
 pub(crate) struct Strictest(AtomicU8);
 
 impl Strictest {
@@ -23,7 +23,7 @@ impl Strictest {
         self.0.fetch_max(rank(durability), Ordering::AcqRel);
     }
 
-    /// Notes which runs there are, after one has ended. Nothing changes if there are none.
+    /// Notes which runs remain after one has ended. Nothing changes if there are none.
     pub(crate) fn is_of(&self, runs: impl Iterator<Item = Durability>) {
         if let Some(strictest) = runs.map(rank).max() {
             self.0.store(strictest, Ordering::Release);

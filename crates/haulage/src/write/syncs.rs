@@ -1,8 +1,8 @@
-//! Syncs that are believed only as long as none has failed.
+//! Syncs whose success counts only as long as none has failed.
 //!
-//! Once a sync has failed, the kernel may have dropped what it could not write and think no more of
-//! it: a later sync that succeeds says nothing of those bytes. So after the first failure nothing
-//! more of a run counts as durable.
+//! After a failed sync, the kernel may have dropped the bytes that it could not write, and
+//! forgotten the failure: a later sync that succeeds says nothing about those bytes. So after the
+//! first failure, nothing more of a run counts as durable.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -12,21 +12,21 @@ use super::storage::Storage;
 
 use crate::sync::modelled::{Condvar, Mutex, MutexGuard, lock};
 
-/// The syncs of one run, whoever asks for them.
+/// The syncs of one run, for all callers.
 pub(crate) struct Syncs {
     storage: Arc<Storage>,
-    /// One after another: of two at once, either may be told of a failure that concerns both.
+    /// One sync at a time: of two at once, only one may be told of a failure that concerns both.
     turn: Mutex<()>,
     seen: Mutex<Seen>,
-    /// Told after each.
+    /// Notified after each sync of everything.
     over: Condvar,
 }
 
 #[derive(Default)]
 struct Seen {
-    /// The error number, or the kind, of the first that failed.
+    /// The error number, or the kind, of the first failure; `None` if there was none.
     failed: Option<(Option<i32>, io::ErrorKind)>,
-    /// How many of everything have begun, and how many of those are over.
+    /// How many syncs of everything have begun, and how many of those are over.
     begun: u64,
     over: u64,
 }
@@ -53,7 +53,7 @@ impl Syncs {
     /// Makes all that was written and named so far survive a power cut.
     ///
     /// # Errors
-    /// What this sync met, or an earlier one.
+    /// The error of this sync, or of an earlier one.
     pub(crate) fn all(&self) -> io::Result<()> {
         let turn = self.turn();
         self.seen().begun += 1;
@@ -70,7 +70,7 @@ impl Syncs {
     /// As [`all`](Self::all).
     pub(crate) fn all_with_others(&self, most: Duration) -> io::Result<()> {
         let seen = self.seen();
-        // One that has begun may have passed by what was written last.
+        // A sync that has begun may have missed what was written last.
         let next = seen.begun + 1;
         let (seen, _) = self
             .over
@@ -83,8 +83,8 @@ impl Syncs {
         self.all()
     }
 
-    /// Makes the bytes of these parts survive a power cut. One that is no longer a part was synced
-    /// before it got its name, or does not matter.
+    /// Makes the bytes of these parts survive a power cut. A part that no longer exists was synced
+    /// before it got its name, or is not needed.
     ///
     /// # Errors
     /// As [`all`](Self::all).
@@ -167,7 +167,7 @@ mod tests {
         let same = Arc::clone(&syncs);
         let (tell, told) = std::sync::mpsc::channel();
         disk.while_syncing(move || {
-            // Nobody else syncs meanwhile: it is not over.
+            // No other sync runs: this one is not over.
             let seen = same.seen();
             tell.send((seen.begun, seen.over)).unwrap();
         });

@@ -6,9 +6,9 @@ use crate::error::Error;
 
 /// Why no more of a body can be written.
 pub(crate) enum Trouble {
-    /// The disk.
+    /// The disk failed.
     Disk(io::Error),
-    /// The body itself.
+    /// The body is not acceptable.
     Body(Error),
 }
 

@@ -1,26 +1,26 @@
-//! Only what was verified can be committed.
+//! Verifies what was received: only that can be committed.
 
 use super::content::Expected;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 
-/// What arrived.
+/// What was received of a file.
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
-    /// Bytes received.
+    /// Bytes of the body, as received.
     pub(super) received: u64,
-    /// Bytes of the file.
+    /// Bytes of the file, after decoding.
     pub(super) length: u64,
-    /// What they hash to, by each algorithm that was asked for.
+    /// The file's hashes, by each algorithm that was requested.
     pub(super) hashes: Vec<Checksum>,
 }
 
-/// A part whose bytes are all that they should be. Nothing else makes one.
+/// A part whose length and hashes are as expected. Only this module creates one.
 #[derive(Debug)]
 pub(super) struct Verified(Arrived);
 
 impl Verified {
-    /// Returns what arrived.
+    /// Returns what was received.
     pub(super) fn into_inner(self) -> Arrived {
         self.0
     }

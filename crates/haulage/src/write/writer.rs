@@ -1,4 +1,4 @@
-//! The network's end of a part: bytes go in on a network thread, which goes on.
+//! The network side of a part: a network thread adds bytes, and continues.
 
 use std::io;
 use std::net::TcpStream;
@@ -27,15 +27,14 @@ use super::syncs::Syncs;
 use crate::error::Error;
 use crate::pool::BlockingPool;
 
-/// Bytes that may wait for the disk of one folder in all.
+/// The most bytes that wait for the disk of one folder, in total.
 const BUDGET: usize = 4 << 20;
-/// Bytes that go to the disk's threads at once: one hand-over costs about as much as copying 16
-/// KiB.
+/// Bytes that are handed to the disk threads at once: a hand-over costs as much as copying 16 KiB.
 pub(super) const BATCH: usize = 128 << 10;
 /// Bytes that one permit of the budget stands for.
 const PERMIT: usize = 1 << 10;
 
-/// Makes parts.
+/// Creates parts.
 pub(crate) struct Writer {
     storage: Arc<Storage>,
     committer: Arc<Committer>,
@@ -44,9 +43,9 @@ pub(crate) struct Writer {
     buffers: Arc<Buffers>,
     flows: Arc<Semaphore>,
     parts: AtomicU64,
-    /// Runs that have something in flight.
+    /// The number of runs that have something in flight.
     busy: AtomicUsize,
-    /// Bytes were handed over that can never be taken back.
+    /// Bytes were handed over that cannot be taken back.
     given_away: Arc<AtomicBool>,
 }
 
@@ -83,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Notes that a run has nothing in flight any more. If no run has, nothing could join the files
+    /// Notes that a run has nothing in flight any more. If no run has, no other file can join those
     /// that wait for their names: they get them at once.
     pub(crate) fn run_is_quiet(&self) {
         if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -91,7 +90,7 @@ impl Writer {
         }
     }
 
-    /// Gives the files that wait for their names what they wait for, since a run is being stopped.
+    /// Lets files that wait for their names get them at once, since a run is being stopped.
     pub(crate) fn hurry(&self) {
         self.committer.set_quiet(true);
     }
@@ -145,7 +144,7 @@ impl Writer {
             place.assembly.expects_bytes();
         }
         PartWriter {
-            // What does not begin the file is read once more in the end.
+            // What does not begin the file is hashed at the end, when the file is read again.
             saved_as_it_is: content.is_none()
                 || place
                     .as_ref()
@@ -173,24 +172,24 @@ impl Writer {
     }
 }
 
-/// The network's end of a part. Dropped before [`commit`](Self::commit), it takes the part with it,
-/// unless others can go on with that.
+/// The network side of a part. If it is dropped before [`commit`](Self::commit), the part is
+/// removed, unless others can resume it.
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
     flows: Arc<Semaphore>,
-    /// Nothing is asked of its bytes.
+    /// Its bytes need no decoding or hashing.
     saved_as_it_is: bool,
     pending: Batch,
     place: Option<Place>,
-    /// Bytes that were added.
+    /// The number of bytes that were added.
     sent: u64,
-    /// Where the destination keeps nothing: told before anything is handed over.
+    /// Set before anything is handed over; `None` if the destination keeps parts.
     given_away: Option<Arc<AtomicBool>>,
 }
 
 impl PartWriter {
-    /// Adds bytes at the end, but none beyond the end of its stretch. Waits while the disk is
+    /// Adds bytes at the end, but none beyond the end of its segment. Waits while the disk is
     /// behind.
     ///
     /// # Errors
@@ -203,7 +202,7 @@ impl PartWriter {
             self.sent += takes;
         }
         self.pending.push(bytes, self.part.buffers());
-        // Whoever reads a stream has each byte as soon as it is there.
+        // The reader of a stream gets each byte at once.
         if self.pending.length() < BATCH && self.given_away.is_none() {
             return Ok(());
         }
@@ -244,11 +243,11 @@ impl PartWriter {
         })
     }
 
-    /// Closes a part with which others can go on, once all that was added is written; any other
-    /// goes.
+    /// Closes a part that others can resume, once all added bytes are written; any other part is
+    /// removed.
     ///
     /// # Errors
-    /// What a write of this part met: what has been written is known all the same.
+    /// The error of a write of this part; what has been written is known all the same.
     pub(crate) async fn keep_if_shared(mut self) -> Result<(), Error> {
         if self.place.is_none() {
             return Ok(());
@@ -267,8 +266,8 @@ impl PartWriter {
         }
     }
 
-    /// Returns a permit for a body that is to flow to its file directly; `None` if the disk cannot
-    /// do that, if the bytes are not saved as they come, or if too many bodies do so already.
+    /// Returns a permit for a body whose bytes are moved directly to its file; `None` if the disk
+    /// cannot do that, if the bytes need decoding or hashing, or if too many bodies do so already.
     pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
         if !self.saved_as_it_is || !self.part.takes_direct_copies() {
             return None;
@@ -276,8 +275,8 @@ impl PartWriter {
         Arc::clone(&self.flows).try_acquire_owned().ok()
     }
 
-    /// Adds what comes from a socket, after what has been added so far. It goes to the file on a
-    /// thread of its own.
+    /// Adds bytes that come from a socket, after those added so far. A thread of its own writes
+    /// them to the file.
     ///
     /// # Errors
     /// What an earlier write of this part met.
@@ -294,7 +293,7 @@ impl PartWriter {
                 self.part.push_to_own_thread(&self.pool, Step::Flow(order));
                 let flowed = told.result().await;
                 if let Some(place) = &self.place {
-                    // All that was added before has been written, and all that has flowed.
+                    // All that was added before, and all that has flowed, has been written.
                     let written = place.stretch.written();
                     self.sent = written.end - written.start;
                 }
@@ -319,7 +318,7 @@ impl PartWriter {
         socket: TcpStream,
         most: usize,
     ) -> Result<io::Result<u64>, Error> {
-        // The file is made with the first bytes, even if they are none.
+        // This creates the file, even without any bytes.
         let (batch, permits) = self.take_pending().await;
         self.part.push(&self.pool, Step::Write(batch, permits));
         let (order, told) = draw::order(socket, most);
@@ -348,7 +347,7 @@ impl PartWriter {
         }
     }
 
-    /// Takes what is pending, with its share of the budget.
+    /// Takes what is pending, with its permits of the budget.
     async fn take_pending(&mut self) -> (Batch, u32) {
         let permits = (self.pending.held().div_ceil(PERMIT)).min(BUDGET / PERMIT);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
@@ -362,9 +361,9 @@ impl PartWriter {
 
 impl Drop for PartWriter {
     fn drop(&mut self) {
-        // After a commit this finds nothing to do.
+        // After a commit, there is nothing to do.
         if self.place.is_some() && !self.part.has_ended() {
-            // It is too late to wait for a place in memory.
+            // Here it is not possible to wait for the budget.
             let rest = std::mem::take(&mut self.pending);
             if rest.length() > 0 {
                 self.part.push(&self.pool, Step::Write(rest, 0));

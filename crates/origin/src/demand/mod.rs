@@ -1,6 +1,6 @@
-//! Misbehaviour on demand: scripts that are spelled out in the path.
+//! Misbehaviour on demand: scripts that are written in the path.
 //!
-//! `/bytes/5MiB/name?seed=7&etag=one&ranges&close_at=1M&times=2`; `help.txt` has all of it.
+//! `/bytes/5MiB/name?seed=7&etag=one&ranges&close_at=1M&times=2`; `help.txt` lists all parameters.
 
 mod names;
 mod value;
@@ -11,14 +11,14 @@ use crate::script::Script;
 use names::NAMES;
 use value::{Value, pairs, size};
 
-/// What still counts when a path has been asked for as often as it may misbehave.
+/// Parameters that still apply after a path has misbehaved as often as it may.
 const HARMLESS: [&str; 5] = ["etag", "last_modified", "ranges", "chunked", "header"];
 
 /// Returns the script that the path asks for, or `None` if it is not one of ours. A path that makes
 /// no sense gives a script with the status 400 and the reason.
 pub(crate) fn script(request: &Request) -> Option<Script> {
     let rest = request.path().strip_prefix("/bytes/")?;
-    // Whatever follows is a name for the client, and for counting.
+    // The rest is a name for the client, and a key for counting.
     let len = rest.split_once('/').map_or(rest, |(len, _)| len);
     Some(demanded(len, request).unwrap_or_else(|reason| {
         Script::status(400)

@@ -1,14 +1,14 @@
-//! What can be asked for in a path, by name. `help.txt` tells people of each.
+//! The parameters of a path, by name. `help.txt` documents each.
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::demand::value::Value;
 use crate::script::{RangeLie, Script};
 
-/// Adds to a script what a value asks for.
+/// Applies the value of a parameter to a script.
 type Apply = fn(Script, &Value) -> Result<Script, String>;
 
-/// Where a head is cut unless a value says so: within its second line.
+/// Default offset at which a head is cut: within its second line.
 const WITHIN_HEAD: u64 = 20;
 
 pub(super) const NAMES: &[(&str, Apply)] = &[
@@ -41,7 +41,7 @@ pub(super) const NAMES: &[(&str, Apply)] = &[
         let (offset, value) = value.split_size()?;
         Ok(script.raw_at(offset, value.bytes().to_vec()))
     }),
-    // Waiting.
+    // Delays.
     ("delay", |script, value| Ok(script.delay(value.time()?))),
     ("delay_at", |script, value| {
         let (offset, value) = value.split_size()?;
@@ -62,7 +62,7 @@ pub(super) const NAMES: &[(&str, Apply)] = &[
     ("stall_at", |script, value| {
         Ok(script.stall_at(value.size()?))
     }),
-    // Ending.
+    // Early ends.
     ("close", |script, _| Ok(script.close())),
     ("close_head", |script, value| {
         Ok(script.close_head_at(value.size_or(WITHIN_HEAD)?))
@@ -85,7 +85,7 @@ pub(super) const NAMES: &[(&str, Apply)] = &[
     }),
     ("close_on_reuse", |script, _| Ok(script.close_on_reuse())),
     ("reset_on_reuse", |script, _| Ok(script.reset_on_reuse())),
-    // Too much.
+    // Floods.
     ("headers", |script, value| {
         Ok(script.flood_headers(value.count()?))
     }),

@@ -1,4 +1,4 @@
-//! The values of a query: bytes, and what they can mean.
+//! The values of a query: bytes, and how they are parsed.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 
 use crate::script::Frames;
 
-/// What stands behind a name, decoded. It need not be text.
+/// The decoded value of a parameter. It need not be text.
 #[derive(Debug)]
 pub(super) struct Value(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! A small painter: shapes in a flag's own units, out as an indexed GIF.
+//! A small painter: shapes in a flag's own units, encoded as an indexed GIF.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use gif::{Encoder, Frame};
 
 /// The height of every image, in pixels; the width follows from the flag's ratio. A multiple of 12
-/// has sharp edges between three bands either way.
+/// gives sharp edges between three horizontal or vertical bands.
 pub(super) const HEIGHT: usize = 84;
 
-/// Each pixel is the mean of this many samples a side, which is what smooths the edges.
+/// Each pixel is the mean of this many samples per side, which smooths the edges.
 const SAMPLES: usize = 4;
 
-/// A place on the flag, in the flag's units, y downwards.
+/// A point on the flag, in the flag's units, y downwards.
 pub(super) type Point = (f64, f64);
 
 /// A colour as `0xRRGGBB`.
@@ -47,8 +47,8 @@ pub(super) fn place(figure: &[Point], centre: Point) -> Vec<Point> {
 pub(super) struct Canvas {
     width: f64,
     height: f64,
-    /// Samples to one of the flag's units, across and down; they differ by what rounding the width
-    /// to whole pixels makes of it.
+    /// Samples per unit of the flag, across and down. They differ slightly, since the width is
+    /// rounded to whole pixels.
     scale: (f64, f64),
     /// Samples in a row.
     columns: usize,
@@ -201,7 +201,7 @@ impl Canvas {
     pub(super) fn gif(&self) -> Option<Vec<u8>> {
         let pixels = self.pixels();
         let palette = palette(&pixels);
-        // There are few distinct colours, so each is matched with the palette once.
+        // There are few distinct colours, so each is looked up in the palette once.
         let mut indices = BTreeMap::new();
         let buffer: Vec<u8> = pixels
             .iter()

@@ -1,4 +1,4 @@
-//! Drives a connection, and does what its streams ask for.
+//! Drives an HTTP/2 connection, and carries out the orders of its streams.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,32 +15,32 @@ use crate::leash::Leash;
 use crate::script::Ending;
 use crate::socket::Socket;
 
-/// What a stream asks of its connection.
+/// An order of a stream to its connection.
 pub(super) enum Order {
-    /// What is to be done when everything handed over so far has been written.
+    /// Do this when everything handed to `h2` so far has been written.
     Between(Between),
-    /// Answer no more requests than there are, and close when those have been. First comes this
-    /// frame; the stream, if there is one, is not answered.
+    /// Write this frame, take no further requests, and close when the earlier ones have their
+    /// responses. The stream that is given, if any, gets no response.
     LastCall(Bytes, Option<SendResponse<Bytes>>),
-    /// Nothing more is to come of this stream, which was answered without `h2`.
+    /// Send nothing more on this stream, which was answered without `h2`.
     Keep(SendResponse<Bytes>),
-    /// End the connection under all streams.
+    /// End the connection at once, under all streams.
     End(Ending),
 }
 
-/// What is done between frames.
+/// An action between two frames.
 pub(super) enum Between {
-    /// Say that it has come to that.
+    /// Report that all earlier bytes are written.
     Flush(oneshot::Sender<()>),
-    /// Write these frames, and say so.
+    /// Write these frames, and report that.
     Write(Bytes, Option<oneshot::Sender<()>>),
-    /// Give the connection away to this.
+    /// Hand the connection to this flood.
     Torrent(Torrent),
 }
 
-/// What a connection comes back with.
+/// The next event of a connection.
 pub(super) enum Next {
-    /// With the way to give orders.
+    /// A request, with the channel for its orders.
     Request(
         Box<request::Parts>,
         SendResponse<Bytes>,
@@ -48,22 +48,22 @@ pub(super) enum Next {
     ),
     /// The connection is over.
     End(Ending),
-    /// All that is left of the connection is this.
+    /// The connection is only needed for this flood of frames.
     Torrent(Torrent),
 }
 
 pub(super) struct Driver<S: Socket> {
     h2: Connection<Leash<S>, Bytes>,
     leash: Leash<S>,
-    /// To be handed to the streams, as long as there may be more of them.
+    /// Cloned for each stream; `None` when no further streams are served.
     orders: Option<mpsc::UnboundedSender<Order>>,
     inbox: mpsc::UnboundedReceiver<Order>,
     between: VecDeque<Between>,
-    /// What was begun between frames has to be written before `h2` has another turn.
+    /// Whether frames were written in part: the rest has to be written before `h2` writes again.
     begun: bool,
-    /// Those that shall not be answered: `h2` would reset them if they were dropped.
+    /// Streams that get no response. They are kept, since `h2` resets a stream that is dropped.
     unanswered: Vec<SendResponse<Bytes>>,
-    /// No stream is left to give orders.
+    /// Whether no stream is left that could give orders.
     alone: bool,
 }
 
@@ -84,8 +84,8 @@ impl<S: Socket> Driver<S> {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
-            // Before h2 has its turn: whatever was handed to h2 before the order is what is meant
-            // by it.
+            // Orders are read before h2 runs: an order refers to everything that was handed to h2
+            // before it.
             if let Some(ending) = self.take_orders(cx) {
                 return Poll::Ready(Next::End(ending));
             }
@@ -94,8 +94,7 @@ impl<S: Socket> Driver<S> {
             {
                 return Poll::Ready(next);
             }
-            // While h2 has nothing for us it writes all it can. Only the socket makes it stop
-            // sooner.
+            // `Pending` means that h2 has written all that it has, unless the socket blocks it.
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => match &self.orders {
                     Some(orders) => {
@@ -139,7 +138,7 @@ impl<S: Socket> Driver<S> {
     fn between_frames(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
         while let Some(between) = self.between.pop_front() {
             match between {
-                // A stream that has died meanwhile does not mind.
+                // The stream may have ended meanwhile.
                 Between::Flush(done) => drop(done.send(())),
                 Between::Torrent(torrent) => return Poll::Ready(Some(Next::Torrent(torrent))),
                 Between::Write(mut bytes, done) => {

@@ -1,4 +1,4 @@
-//! HTTP/2, with `h2`: a task per stream, and one that drives the connection.
+//! An HTTP/2 server on `h2`: a task for each stream, and one that drives the connection.
 
 mod driver;
 mod stream;
@@ -19,7 +19,7 @@ use crate::socket::{self, Socket};
 use driver::{Driver, Next};
 use stream::Http2;
 
-/// How much of a stream may wait to be written.
+/// Maximum bytes of a stream that may wait to be written.
 const SEND_BUFFER: usize = 256 << 10;
 
 /// Answers the requests of one connection until either side has enough.

@@ -1,4 +1,4 @@
-//! A response on its way on one stream.
+//! Sends a response on one HTTP/2 stream.
 
 use std::future::poll_fn;
 use std::ops::Range;
@@ -17,15 +17,15 @@ use crate::http2::torrent::Torrent;
 use crate::play::{Over, Wire, lengthless};
 use crate::script::{Ending, Frames, Framing, Script};
 
-/// How much of a body is handed to a stream at once.
+/// Number of bytes of a body that are handed to a stream at once.
 const BLOCK: u64 = 64 << 10;
-/// A map of headers holds hardly more.
+/// Maximum number of headers: a `HeaderMap` holds hardly more.
 const HEADER_LIMIT: u64 = 20_000;
 const VALUE_LIMIT: u64 = 16 << 20;
 
 pub(super) struct Http2 {
     respond: SendResponse<Bytes>,
-    /// Once the head is sent.
+    /// `None` until the head is sent.
     stream: Option<SendStream<Bytes>>,
     orders: mpsc::UnboundedSender<Order>,
     framing: Framing,
@@ -57,7 +57,7 @@ impl Http2 {
             None | Some(Over::Gone) => return,
             Some(Over::Ended(Ending::Reset(reason))) => return self.reset(reason),
             Some(Over::Ended(Ending::Refuse)) => {
-                // Clients have the odd numbers.
+                // Client streams have odd numbers, so this is the one before.
                 let frame = frames::goaway(id.saturating_sub(2), Reason::NO_ERROR);
                 Order::LastCall(frame, Some(self.respond))
             }
@@ -67,7 +67,7 @@ impl Http2 {
             }
             Some(Over::Ended(ending)) => Order::End(ending),
         };
-        // When the connection is over already, so be it.
+        // It fails if the connection has ended already.
         let _ = orders.send(order);
     }
 
@@ -187,7 +187,7 @@ impl Wire for Http2 {
     }
 
     async fn gone(&mut self) {
-        // Whether it is a reset of the stream or the end of the connection.
+        // Ends with a reset of the stream, or with the connection.
         let _ = poll_fn(|cx| match &mut self.stream {
             Some(stream) => stream.poll_reset(cx),
             None => self.respond.poll_reset(cx),
@@ -232,7 +232,7 @@ impl Wire for Http2 {
 
 fn headers(script: &Script) -> HeaderMap {
     let mut headers = script.headers.clone();
-    // Those belong to HTTP/1.1.
+    // These fields belong to HTTP/1.1.
     headers.remove(CONNECTION);
     headers.remove(TRANSFER_ENCODING);
     if script.framing == Framing::Length
@@ -260,7 +260,7 @@ fn numbered(name: &str, number: u64) -> HeaderMap {
 async fn capacity(stream: &mut SendStream<Bytes>, wanted: usize) -> Result<usize, Over> {
     stream.reserve_capacity(wanted);
     loop {
-        // To be looked at first: what is there already is not announced again.
+        // Checked first: capacity that is available already is not announced again.
         let granted = stream.capacity();
         if granted > 0 {
             return Ok(granted);

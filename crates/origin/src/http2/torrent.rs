@@ -1,5 +1,4 @@
-//! Frames after which no response can follow, on a connection that `h2` has nothing more to do
-//! with.
+//! A flood of frames after which no response can follow, on a connection that `h2` no longer uses.
 
 use bytes::Bytes;
 use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
@@ -8,7 +7,7 @@ use crate::frames;
 use crate::script::Ending;
 use crate::socket::{self, Socket};
 
-/// So many frames, and the end.
+/// Frames to send: `first`, then `again` this `number` of times. Then the connection closes.
 pub(super) struct Torrent {
     pub(super) first: Bytes,
     pub(super) again: Bytes,

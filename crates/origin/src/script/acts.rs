@@ -1,4 +1,4 @@
-//! What happens at a point of a response: waiting, ending, saying what nobody expects.
+//! What can happen at a point of a response: waits, early ends, unexpected messages.
 
 use std::time::Duration;
 
@@ -9,53 +9,53 @@ use http::StatusCode;
 use crate::gate::Gate;
 use crate::script::Script;
 
-/// Frames of HTTP/2 that carry nothing.
+/// HTTP/2 frames without content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frames {
-    /// PING, each of which the client has to answer.
+    /// PING: the client must respond to each.
     Ping,
-    /// SETTINGS, each of which the client has to acknowledge. The connection closes after them.
+    /// SETTINGS: the client must acknowledge each. The connection closes after them.
     Settings,
-    /// DATA without a byte, on this stream: within the body.
+    /// Empty DATA frames on this stream, within the body.
     Data,
-    /// HEADERS of this stream whose CONTINUATION does not end, in place of the head. The connection
-    /// closes after them.
+    /// Instead of the head, HEADERS with endless CONTINUATION frames. The connection closes after
+    /// them.
     Continuation,
 }
 
-/// Something that happens at a point of the response.
+/// An event at a point of the response.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Delay(Duration),
     Hold(Gate),
     Stall,
     End(Ending),
-    /// GOAWAY, after which this response still comes to its end.
+    /// GOAWAY, after which this response is still completed.
     LastCall,
-    /// So many responses of this status, 1xx.
+    /// This many interim responses with this status, 1xx.
     Early(StatusCode, u64),
-    /// So many of these frames.
+    /// This many of these frames.
     Flood(Frames, u64),
     /// These bytes, as they are.
     Say(Bytes),
 }
 
-/// How a script ends a response before its end.
+/// How a script ends a response early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// FIN, after TLS's own farewell.
+    /// FIN, after `close_notify` of TLS.
     Close,
     /// FIN alone.
     Truncate,
     /// RST; on HTTP/2 `RST_STREAM`.
     Reset(Reason),
-    /// GOAWAY with an error, and the end of the connection.
+    /// GOAWAY with an error, then the end of the connection.
     Abandon(Reason),
-    /// GOAWAY that does not cover this request, so that it may go again elsewhere.
+    /// GOAWAY that does not cover this request, so that the client may resend it elsewhere.
     Refuse,
 }
 
-/// So many bytes at once, and then this pause.
+/// Sends this many bytes at once, and then pauses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drip {
     pub(crate) bytes: u64,
@@ -66,7 +66,7 @@ impl Act {
     /// Returns whether this spoils the body in which it happens, in every version of HTTP.
     pub(crate) fn spoils(&self) -> bool {
         match self {
-            // Frames are nothing to HTTP/1.1.
+            // HTTP/1.1 has no frames.
             Self::Delay(_) | Self::Hold(_) | Self::LastCall | Self::Flood(..) => false,
             Self::Stall | Self::End(_) | Self::Say(_) => true,
             Self::Early(_, times) => *times == u64::MAX,
@@ -74,7 +74,7 @@ impl Act {
     }
 }
 
-/// Waiting.
+/// Waits.
 impl Script {
     /// Waits before the head.
     #[must_use]
@@ -137,7 +137,7 @@ impl Script {
     }
 }
 
-/// Ending too early.
+/// Early ends.
 impl Script {
     /// Closes the connection cleanly instead of answering.
     #[must_use]
@@ -252,7 +252,7 @@ impl Script {
     }
 }
 
-/// Saying what nobody expects.
+/// Unexpected messages.
 impl Script {
     /// Puts these bytes into the body as they are: on HTTP/1.1 outside of any chunk, on HTTP/2 as
     /// frames. At `u64::MAX` they follow the body.

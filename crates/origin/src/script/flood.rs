@@ -1,10 +1,10 @@
-//! Too much of what a client has to read before, beside or after a body.
+//! Floods: more than a client should read before, beside or after a body.
 
 use http::StatusCode;
 
 use crate::script::{Act, Frames, Framing, Script};
 
-/// A number of `u64::MAX` is endless.
+/// A number of `u64::MAX` means endless.
 impl Script {
     /// Adds this many headers. HTTP/2 sends at most 20,000.
     #[must_use]

@@ -1,4 +1,4 @@
-//! What the origin does for one request, as data: a test writes it down and reads it at a glance.
+//! What the origin does for one request, as data: easy to write and to read in a test.
 
 mod acts;
 mod flood;
@@ -13,14 +13,14 @@ pub use acts::Frames;
 pub(crate) use acts::{Act, Drip, Ending};
 pub use ranges::RangeLie;
 
-/// A response, and the misbehaviour that goes with it.
+/// A response, and its misbehaviour.
 ///
-/// What `_at(n)` names happens once `n` bytes of the body are sent, or all of them if it has fewer;
-/// several at one offset happen in the order in which they were written. A response without a body
-/// (to `HEAD`, or with the status 204 or 304) ends with its head, and nothing of that happens.
+/// A method with `_at(n)` takes effect once `n` bytes of the body are sent, or all of them if it
+/// has fewer. Several at one offset take effect in the order of the calls. A response without a
+/// body (to `HEAD`, or with the status 204 or 304) ends with its head, without any of that.
 ///
-/// What `_head_at(n)` names happens once `n` bytes of the head are sent. On HTTP/2 a head is one
-/// frame, and all that happens before it.
+/// A method with `_head_at(n)` takes effect once `n` bytes of the head are sent. On HTTP/2 a head
+/// is one frame, so all of that happens before it.
 ///
 /// ```
 /// use origin::{Body, Script};
@@ -48,25 +48,25 @@ pub struct Script {
     pub(crate) during: Vec<(u64, Act)>,
     pub(crate) drip_head: Option<Drip>,
     pub(crate) drip: Option<Drip>,
-    /// So many headers more than those above.
+    /// Number of headers to add to those above.
     pub(crate) headers_more: u64,
-    /// A header with a value of so many bytes.
+    /// Bytes in the value of one more header.
     pub(crate) header_bytes: u64,
     pub(crate) trailers: u64,
     pub(crate) ranges: bool,
     pub(crate) range_lie: Option<RangeLie>,
-    /// What the next request on this connection meets.
+    /// What happens at the next request on this connection.
     pub(crate) on_reuse: Option<Ending>,
 }
 
-/// How the end of a body is told, on HTTP/1.1. HTTP/2 has its own way, and only the length is
+/// How the end of a body is marked on HTTP/1.1. HTTP/2 has its own way: only the length may be
 /// declared or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length,
     Chunked,
     Close,
-    /// The body is all that is written, without a head.
+    /// The body is sent alone, without a head.
     Raw,
 }
 
@@ -229,7 +229,7 @@ impl Script {
         match self.framing {
             Framing::Length => inside && act.spoils(),
             Framing::Close if self.headers.contains_key("content-length") => inside && act.spoils(),
-            // Such a body ends like that anyway.
+            // Such a body normally ends with the connection.
             Framing::Close if ends => inside,
             Framing::Close | Framing::Chunked | Framing::Raw => act.spoils(),
         }

@@ -1,38 +1,38 @@
-//! Validators and ranges, as a script says them.
+//! Validators and ranges of a script.
 
 use crate::script::Script;
 
-/// How the origin deceives those who ask for a range. All but [`Unasked`](Self::Unasked) behave
-/// well towards everyone else.
+/// How the origin responds wrongly to a request for a range. All but [`Unasked`](Self::Unasked)
+/// behave well for requests without a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeLie {
     /// 200 with the whole body.
     Ignore,
-    /// 206 that begins one byte before what was asked for, or after it when that is the first one;
-    /// it says so.
+    /// 206 that begins one byte before the requested range, or after it if that begins at 0. The
+    /// response says so.
     WrongStart,
-    /// 206 that says that it ends one byte later than it does.
+    /// 206 whose stated end is one byte too late.
     WrongEnd,
-    /// 206 that says that the whole has one byte more.
+    /// 206 whose stated total length is one byte too large.
     WrongTotal,
-    /// 206 with the first half of what was asked for, which is legal (RFC 9110 §15.3.7).
+    /// 206 with the first half of the requested range, which is legal (RFC 9110 §15.3.7).
     Shorter,
     /// 206 with the first half of the body for a `GET` without Range.
     Unasked,
     /// 206 in `multipart/byteranges` for a single range: its first 64 KiB.
     Multipart,
-    /// 206 whose range is of `items`.
+    /// 206 whose range is in the unit `items`.
     UnknownUnit,
     /// 206 without `Content-Range`.
     Unlabelled,
     /// 206 although `If-Range` names another entity.
     IgnoresIfRange,
-    /// 416 for whatever range, with the true length.
+    /// 416 for any range, with the true length.
     Unsatisfiable,
 }
 
 impl RangeLie {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 11] = [
         Self::Ignore,
         Self::WrongStart,

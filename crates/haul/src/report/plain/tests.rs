@@ -36,7 +36,7 @@ fn a_status_line_has_the_counts_and_who_waits() {
     let (before, after) = plain.gathered.split_once(" waits ").unwrap();
     assert_eq!(before, "0/200 · 0 B · 0 B/s · 127.0.0.1:8080");
     assert!(after.ends_with(" (503, Retry-After)\n"), "{after}");
-    // Once its time has come, it waits no more.
+    // After the end of its wait, the host is not listed.
     plain.gathered.clear();
     plain.add_status(start + Duration::from_secs(3601));
     assert_eq!(plain.gathered, "0/200 · 0 B · 0 B/s\n");

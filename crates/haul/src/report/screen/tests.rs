@@ -2,12 +2,12 @@ use vt100::Parser;
 
 use super::*;
 
-/// A terminal that shows what is written to it.
+/// A terminal emulator that shows what is written to it.
 struct Terminal(Parser);
 
 impl io::Write for Terminal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // As a terminal does by default (termios(3), ONLCR).
+        // As terminals do by default (termios(3), ONLCR).
         for byte in bytes {
             if *byte == b'\n' {
                 self.0.process(b"\r");
@@ -114,7 +114,7 @@ fn a_narrower_terminal_keeps_no_stale_rows() {
     let mut screen = screen(80);
     screen.say("above\n");
     screen.draw(&full(80));
-    // What a terminal does that wraps its lines anew: more rows, and the cursor where its line
+    // A terminal that reflows its lines: there are more rows, and the cursor is where its line
     // begins.
     let wrapped = format!("above\r\n{0}{0}\r\n", "█".repeat(40));
     screen.out.0 = Parser::new(8, 40, 0);

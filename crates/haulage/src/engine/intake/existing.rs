@@ -1,5 +1,5 @@
-//! What stands at a row's name already, and what becomes of the row then. Looks at the disk, on its
-//! threads.
+//! Checks whether a file with a row's name exists already, and decides what happens to the row.
+//! Works on disk threads.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ impl NamedRow {
     pub(crate) fn examine(self, run: &Arc<Run>, known: Option<Known>) {
         let knows_nothing = || run.state.as_ref().is_none_or(|state| !state.knows());
         if known.is_none() && run.parts.storage.lookup.was_empty() && knows_nothing() {
-            // Names are given once each, and a commit looks once more: asking the disk costs as
-            // much as reading the row.
+            // The folder was empty, each name is given once, and a commit checks again. A check of
+            // the disk costs as much as reading the row.
             return run.fetch(self.into_item());
         }
         let look = move |run: &Arc<Run>| match known {
@@ -36,7 +36,7 @@ impl NamedRow {
             None => self.fetch_apart(run),
         };
         if run.options.purpose == Purpose::Plan {
-            // A plan is in the order of its rows.
+            // A plan lists its rows in order.
             return look(run);
         }
         run.ledger.examines();
@@ -113,8 +113,8 @@ impl Run {
 
     pub(crate) fn there(self: &Arc<Self>, target: &TargetName, request: &Request) -> ExistingCheck {
         if self.parts.storage.lookup.was_empty() {
-            // Names are given once each, and a commit looks once more: asking the disk costs as
-            // much as reading the row.
+            // The folder was empty, each name is given once, and a commit checks again. A check of
+            // the disk costs as much as reading the row.
             return ExistingCheck::Fetch;
         }
         let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
@@ -302,7 +302,7 @@ impl Run {
             .rechecks
             .add(target.clone(), hashes, move |checked| {
                 let found = match checked {
-                    // Somebody else may have replaced it since.
+                    // Another program may have replaced the file since.
                     Rechecked::Hashed(bytes, hashes) => {
                         let expected = match differing(&hashes, &request.checksums) {
                             None => &request.checksums[..],
@@ -318,14 +318,14 @@ impl Run {
     }
 }
 
-/// What is done about what stands at a name.
+/// What is done about what exists at a row's name.
 enum Verdict {
     Fetch,
-    /// It is to be seen whether the file that stands there is the row's.
+    /// The existing file is to be compared with the row's.
     Compare,
-    /// A file of this length is the row's.
+    /// The existing file, of this length in bytes, is the row's.
     Take(u64),
-    /// What stands there is in the way; why, in words that fit after its name.
+    /// The row fails; why, in words that fit after the name.
     Fail(&'static str),
 }
 

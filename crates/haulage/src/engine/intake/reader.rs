@@ -1,6 +1,6 @@
-//! Rows come in: each gets its number and its name, and is queued unless its file exists already.
-//! When the rows of slow hosts leave no room for others, they are spilled to the disk, and come
-//! back when their host is requested again or given up.
+//! Reads rows: each gets a number and a name, and is queued unless its file exists already. When
+//! rows of slow hosts leave no room for others, they are spilled to the disk. They return when
+//! their host is requested again or given up.
 
 use std::sync::Arc;
 use std::thread;
@@ -23,7 +23,7 @@ use crate::plan::registry::{Key, Settled};
 use crate::request::{BadRow, Request};
 use crate::state::{Ask, Waiting};
 
-/// How many rows of each host stay in memory: it may answer again at any moment.
+/// How many rows of each host stay in memory: it may respond again at any moment.
 const KEEP: usize = 64;
 
 impl Read for Run {
@@ -104,7 +104,7 @@ impl Run {
             .ledger
             .recall(row, bad.place.as_ref(), ask.as_ref(), &bad.text)
         {
-            // It is recorded as it is.
+            // Nothing is recorded again, unless the record is at another row's place.
             Ok(Some(known)) => ask = known.as_recorded(ask),
             Ok(None) => {}
             Err(error) => {
@@ -145,7 +145,7 @@ impl Run {
                 .accepted(|| self.parts.storage.lookup.accepted_names())
         };
         if self.naming.is_named_later(&request) {
-            // Its name will be made on a network thread, where nothing may block.
+            // The name is made later on a network thread, where nothing may block.
             accepted();
         }
         let wanted = self.naming.wanted(row, &request, &accepted);

@@ -1,4 +1,4 @@
-//! What earlier runs know of a row, and what becomes of it then. Looks at the disk, on its threads.
+//! Decides what happens to a row that earlier runs have recorded. Works on disk threads.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -34,7 +34,7 @@ impl NamedRow {
             (Ok(Present::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(run, place);
                 let mut item = Item::new(self.row, self.request, self.target, self.key);
-                // What was changed here is no file that the server knows.
+                // A file that was changed locally is not one that the server knows.
                 if is_as_recorded(length) && !known.is_by_name_alone() {
                     item.stored = stored(&known, modified);
                 }
@@ -43,7 +43,7 @@ impl NamedRow {
                 }
                 return run.fetch(item);
             }
-            // Nobody has compared it yet.
+            // The file has not been compared yet.
             (Ok(Present::File { .. }), Existing::Auto) if known.is_by_name_alone() => {
                 return self.fetch_apart(run);
             }
@@ -61,7 +61,7 @@ impl NamedRow {
                 Error::disk(&what, cause)
             }
         };
-        // What was saved once is to be known as long as something else is there.
+        // The record of the saved file is kept as long as something else is in its place.
         self.end_known(run, &known, Status::Failed(error));
     }
 
@@ -103,9 +103,9 @@ impl NamedRow {
             return Ok(None);
         };
         let existing = run.options.existing;
-        // A file of the same URL is compared with what the row asks for now.
+        // With `auto`, a file of the same URL is compared with the response instead.
         let ask = (existing != Existing::Auto).then_some(ask);
-        // Otherwise whoever asks has said what becomes of a file that is in the way.
+        // With other values, the user has decided what happens to a file that is in the way.
         let keeps_it = matches!(
             existing,
             Existing::Auto | Existing::Skip | Existing::Refresh

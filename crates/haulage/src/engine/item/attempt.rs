@@ -14,25 +14,25 @@ use crate::write::PartWriter;
 pub(crate) enum AttemptEnd {
     /// The body is complete, and waits to be committed.
     Received(PartWriter, Entity),
-    /// A file stands at the name that the server has given, and decides about the item.
+    /// Something exists at the name that the server gave; this says what happens to the item.
     AtName(ExistingCheck),
-    /// The server says that the file, which this describes, has not changed.
+    /// The server says that the file, which this entity describes, has not changed.
     Unchanged(Entity),
-    /// The file that this describes is at this name already, as far as length and time tell.
+    /// The file of this entity exists already at this name, judging by length and time.
     Exists(Entity, TargetName),
-    /// The item goes on at another URL, after this time.
+    /// The item continues at another URL, after this wait.
     Redirected(Box<Hop>, Duration),
-    /// Its URL as given has got cookies while it was sent elsewhere: it goes there once more.
+    /// The URL where its redirects began has got cookies meanwhile: it is requested once more.
     Home,
-    /// Its response has brought its segment; others bring the rest.
+    /// Its response has delivered its segment; other lanes deliver the rest.
     Segmented(Segments),
-    /// A part of the file is there: the next request asks for the rest.
+    /// A part of the file is received: the next request asks for the rest.
     Resume,
-    /// What was brought cannot be used, for this reason: the file is fetched from its beginning.
+    /// The partial file cannot be used, for this reason: the download restarts.
     Restart(Error),
-    /// The request goes again at once, as if it had not been sent.
+    /// The request is resent at once, as if it had not been sent.
     Resend,
     Failed(Error),
-    /// There is no connection for it yet: it waits.
+    /// There is no connection for it yet: it returns to its queue.
     PutBack,
 }

@@ -1,11 +1,11 @@
-//! What is known of a file that stands at a row's name.
+//! What is known of an existing file at a row's name.
 
 use std::sync::Arc;
 
 use crate::checksum::Checksum;
 use crate::outcome::{Outcome, Renamed, Status, Verified};
 
-/// What is known of a file that is there.
+/// What is known of an existing file.
 #[derive(Clone)]
 pub(crate) struct FileInfo {
     /// Where it is; `None` for the row's own name.
@@ -13,7 +13,7 @@ pub(crate) struct FileInfo {
     pub(crate) bytes: u64,
     pub(crate) verified: Verified,
     pub(crate) hashes: Vec<Checksum>,
-    /// Why it is not at the row's own name.
+    /// Why it is not at the row's own name; `None` if it is.
     pub(crate) renamed: Option<Renamed>,
 }
 
@@ -53,14 +53,14 @@ impl FileInfo {
     }
 }
 
-/// What a look at a row's name says of the row.
+/// What the check of a row's name says of the row.
 pub(crate) enum ExistingCheck {
     /// Its file is to be fetched.
     Fetch,
-    /// A file stands there that is to be hashed first.
+    /// The existing file is to be hashed first.
     Hash,
-    /// A file stands there of which nothing is known: it is compared with the head of the response.
+    /// Nothing is known of the existing file: it is compared with the head of the response.
     Compare,
-    /// The row ends with this status, and a file of this length.
+    /// The row ends with this status; its file has this length in bytes.
     Ends(Status, u64),
 }

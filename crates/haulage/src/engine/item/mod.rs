@@ -1,4 +1,4 @@
-//! An item on its way: a request, and what has become of it so far.
+//! An item: a row while the engine works on it, and its progress.
 
 pub(crate) mod attempt;
 pub(crate) mod existing;
@@ -28,39 +28,39 @@ use crate::plan::registry::Key;
 use crate::request::Request;
 use crate::schedule::retry::{Kept, RetryState};
 
-/// What moves through the host queues.
+/// A row while the engine works on it. It moves through the queues of hosts.
 pub(crate) struct Item {
     pub(crate) row: u64,
     pub(crate) request: Request,
     pub(crate) target: TargetName,
     pub(crate) keys: Keys,
-    /// Which of its URLs is asked.
+    /// Which of its URLs is requested.
     pub(crate) mirrors: Mirrors,
     /// Its failures since it last made progress.
     pub(crate) retries: RetryState,
-    /// Where another of its URLs is, or where redirects have led.
+    /// A mirror, or the target of a redirect, that is requested next; `None` for the URL as given.
     pub(crate) hop: Option<Box<Hop>>,
     pub(crate) hops: u32,
     pub(crate) attempts: u32,
-    /// Its next request begins an attempt; the hops of a redirect belong to the one that they
-    /// follow.
+    /// Whether its next request begins an attempt; the hops of a redirect belong to the attempt of
+    /// the first request.
     pub(crate) begins_attempt: bool,
-    /// How often a request of it went again at once, since a connection was of no use.
+    /// How often one of its requests was resent at once, since a connection was unusable.
     pub(crate) resends: u32,
     pub(crate) http_status: Option<u16>,
-    /// What is known of the file that stands at its name: its requests are conditional on that.
+    /// What is known of the existing file at its name: its requests are conditional on that.
     pub(crate) stored: Stored,
-    /// What stands at its name, as far as its response has to do with that.
+    /// What exists at its name, if that matters for its response.
     pub(crate) at_name: AtName,
-    /// Why its file has another name than was asked for.
+    /// Why its file has another name than was requested; `None` if it has not.
     pub(crate) renamed: Option<Renamed>,
-    /// What has been brought of its file.
+    /// What has been received of its file.
     pub(crate) progress: Progress,
-    /// The segments in which others fetch its file too, while its own response goes on.
+    /// Its segments, if other lanes fetch its file too; `None` while it is not split.
     pub(crate) segments: Option<Segments>,
-    /// What came was not what its checksum, or its server, had said: it is begun again once.
+    /// Whether its file has not matched its checksum or digest: only once is it restarted for that.
     pub(crate) has_mismatched: bool,
-    /// It has left the way of its redirects for its URL, which had got cookies meanwhile.
+    /// Whether it has returned to the URL where its redirects began, which had got cookies.
     pub(crate) has_gone_home: bool,
     /// `None` until its first request.
     pub(crate) under_way: Option<UnderWay>,
@@ -69,15 +69,15 @@ pub(crate) struct Item {
 /// The segments in which lanes fetch an item's file.
 pub(crate) type Segments = Arc<SegmentedDownload<Box<Item>>>;
 
-/// What stands at an item's name.
+/// What exists at an item's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtName {
-    /// Nothing, or what its response is not compared with.
+    /// Nothing, or something that its response is not compared with.
     Nothing,
     /// A file of which nothing is known: it is compared with the head of the response.
     Unknown,
-    /// A file that was found to be another one: the item's own is fetched, whatever its server says
-    /// next.
+    /// A file that turned out to be another one: the item's own is fetched, whatever its server
+    /// says next.
     Compared,
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum AtName {
 #[derive(Clone, Copy)]
 pub(crate) struct Keys {
     pub(crate) own: Key,
-    /// The one that its server has given it.
+    /// The name that its server gave; `None` if it gave none.
     pub(crate) by_server: Option<Key>,
 }
 

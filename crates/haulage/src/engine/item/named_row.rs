@@ -13,7 +13,7 @@ pub(crate) struct NamedRow {
     pub(crate) request: Request,
     /// The name of its file.
     pub(crate) target: TargetName,
-    /// Stands for the name among those that the run has given.
+    /// Identifies the name among those of the run.
     pub(crate) key: Key,
     /// Why its name is not the one that was wanted; `None` if it is.
     pub(crate) renamed: Option<Renamed>,

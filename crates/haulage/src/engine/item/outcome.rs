@@ -1,4 +1,4 @@
-//! Outcomes, as far as an item or a row has come; how it ended is for the caller to add.
+//! Makes outcomes of items and rows; the caller adds how they ended.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -1,27 +1,27 @@
-//! What has been brought of an item's file so far.
+//! What has been received of an item's file so far.
 
 use std::sync::Arc;
 
 use crate::write::Assembly;
 
-/// What has been brought of an item's file.
+/// What has been received of an item's file.
 #[derive(Default)]
 pub(crate) struct Progress {
-    /// The part with which the next request can go on; `None` if there is none.
+    /// The part that the next request can resume; `None` if there is none.
     pub(crate) partial: Option<Arc<Assembly>>,
-    /// The next request asks for the whole file even if a part is there: the server has refused
-    /// ranges.
+    /// Whether the next request asks for the whole file even if there is a part: the server has
+    /// refused ranges.
     pub(crate) ignores_partial: bool,
-    /// How many connections may bring the file at once, where its server has shown that.
+    /// The most segments at once, as its servers have shown; `None` if not known.
     pub(crate) max_segments: Option<usize>,
-    /// Bytes that were there already, so that the last request did not ask for them.
+    /// Bytes that the last request did not ask for, since they had been received before.
     pub(crate) resumed: u64,
-    /// How many responses with the rest of the file brought very little of it.
+    /// How many responses to requests for the rest delivered very few bytes.
     pub(crate) short_responses: u32,
-    /// Why what had been brought was discarded; `None` if nothing was.
+    /// Why received bytes were discarded; `None` if none were.
     pub(crate) restart_reason: Option<Box<str>>,
-    /// Which of the item's URLs have contributed to a file with a wrong checksum. From then on the
-    /// bytes of one URL are not joined to those of another.
+    /// Numbers of the item's URLs that have contributed to a file with a wrong checksum. From then
+    /// on bytes of different URLs are not joined.
     pub(crate) untrusted_sources: Vec<usize>,
 }
 

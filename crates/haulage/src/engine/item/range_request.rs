@@ -1,5 +1,5 @@
-//! Requests for a range of a file of which other bytes are there: the header fields that ask for
-//! it, as long as the file is the same.
+//! Requests for a missing range of a partial file: the header fields that ask for it, as long as
+//! the file is the same.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::write::Assembly;
 /// A request for the rest of a file.
 pub(crate) struct RangeRequest {
     pub(crate) partial: Arc<Assembly>,
-    /// The file as the server that is asked can know it.
+    /// The identity of the file, as the requested server can know it.
     pub(crate) identity: Identity,
     pub(crate) asked: Asked,
 }

@@ -10,9 +10,9 @@ use crate::http_url::HttpUrl;
 pub(crate) struct RobotsQuery {
     /// The key of the host whose robots.txt it is.
     pub(crate) host: Box<str>,
-    /// A URL that nobody has given, so that nothing is sent along that was given for one.
+    /// A URL that nobody gave, so that no credentials or headers given for a URL are sent.
     nobodys: HttpUrl,
-    /// Where it is, or where redirects have led.
+    /// Its URL, or where redirects have led.
     pub(crate) hop: Hop,
     pub(crate) hops: u32,
     /// How often it has failed since `since`.

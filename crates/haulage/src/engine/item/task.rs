@@ -1,4 +1,4 @@
-//! What moves through the host queues.
+//! The tasks in the queues of hosts.
 
 use super::robots_query::RobotsQuery;
 use super::{Item, Segments};
@@ -8,9 +8,9 @@ use crate::http_url::HttpUrl;
 pub(crate) enum Task {
     /// An item's next request.
     Item(Box<Item>),
-    /// A segment of a file that other lanes are fetching, from this one of its sources.
+    /// A segment of a file that other lanes are fetching, and the number of its source.
     Segment(Segments, usize),
-    /// A host's robots.txt. Whatever is to be requested there waits for it.
+    /// A host's robots.txt. All requests to the host wait for it.
     Robots(Box<RobotsQuery>),
 }
 

@@ -1,5 +1,5 @@
-//! A large body goes from its socket to its file directly: decides for which, and takes the
-//! connection for it.
+//! Large bodies go from the socket to the file directly. Decides which ones do, and takes over the
+//! connection for them.
 
 use super::Attempt;
 use super::monitor::{Watch, Whose};
@@ -9,8 +9,8 @@ use crate::fetch::classify;
 use crate::fetch::connection::Connection;
 use crate::write::{Broken, Flow, PartWriter};
 
-/// What is shorter is over before a thread of its own would pay, and would lose its connection,
-/// which others could use.
+/// The shortest such body, in bytes. For a shorter one a thread of its own does not pay, and it
+/// would cost a connection that other requests could use.
 const LARGE: u64 = 32 << 20;
 
 impl Attempt<'_> {
@@ -27,7 +27,7 @@ impl Attempt<'_> {
         let Some(length) = length.filter(|length| *length >= LARGE) else {
             return Ok(false);
         };
-        // What comes is the body itself, and nothing of its framing.
+        // The connection carries only the body itself, without framing.
         let is_bare = body.length().is_some_and(|whole| whole >= length);
         let (true, Some(transfer)) = (is_bare, whose.transfer().cloned()) else {
             return Ok(false);
@@ -42,7 +42,7 @@ impl Attempt<'_> {
         let Some(Connection::Http1(connection)) = self.link.connection.take() else {
             return Ok(false);
         };
-        // It will have no other request.
+        // The connection gets no other request.
         let (mut read, wire) = connection.into_wire().map_err(classify::connection)?;
         read.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         let left = length - read.len() as u64;

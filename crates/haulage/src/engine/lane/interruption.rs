@@ -1,4 +1,4 @@
-//! Tells a lane that the work which it does is to stop.
+//! Tells a lane to stop its current work.
 
 use std::pin::Pin;
 
@@ -9,8 +9,8 @@ use crate::engine::run::Run;
 /// Tells a lane that the run which it works for is paused or being stopped, or that the row which
 /// it fetches is removed.
 ///
-/// It is kept from one piece of work to the next: to register with the run for each would cost more
-/// than to look at it.
+/// It is kept between pieces of work: to register with the run for each would cost more than a
+/// check.
 #[derive(Default)]
 pub(crate) struct Interruption(Option<Registered>);
 
@@ -36,7 +36,7 @@ impl Interruption {
         let registered = self
             .0
             .insert(known.unwrap_or_else(|| Registered::with(run)));
-        // In this order: what changes after it was looked at is told.
+        // In this order: a change after the check wakes the lane.
         while !run.control.stops(row) {
             registered.interrupted.as_mut().await;
             *registered = Registered::with(run);

@@ -1,4 +1,4 @@
-//! Looks from time to time at how a large file comes, and lets others take shares of it.
+//! Checks a large download from time to time, and lets other lanes fetch segments of it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,15 +17,14 @@ use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
 use crate::write::{PartWriter, Place};
 
-/// The first look, at what has come that quickly: less than so many bytes say little of how fast
-/// they come.
+/// When the first check is made, and how many bytes it needs: fewer say little of the throughput.
 const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
 const EVERY: Duration = Duration::from_millis(25);
 
 /// For whom a body is received.
 pub(crate) enum Whose<'a> {
     Item(&'a mut Item),
-    /// As a segment of what others fetch too.
+    /// A segment of a file that other lanes fetch too.
     Segment(&'a Segments),
 }
 
@@ -38,18 +37,19 @@ impl Whose<'_> {
     }
 }
 
-/// How one response of a large file comes.
+/// Watches one response of a large file.
 pub(crate) struct Watch {
     place: Place,
-    /// Other lanes of its host may take shares of it.
+    /// Whether other lanes of its host may fetch segments of the file.
     may_be_split: bool,
     interval: Interval,
     has_looked: bool,
-    /// Whether others are of use, until they are at it: then what is shared knows.
+    /// Decides whether segments are of use; `None` once the file is split: its download decides
+    /// then.
     ramp: Option<Ramp>,
-    /// What shows whether its path loses packets.
+    /// Detects whether its path loses packets; `None` if that is not observed.
     first_loss: Option<FirstLoss>,
-    /// Keeps the server from sending what others bring.
+    /// Keeps the server from sending bytes that other segments deliver.
     window: Option<Window>,
 }
 

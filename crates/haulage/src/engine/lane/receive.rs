@@ -1,4 +1,4 @@
-//! Bodies as they come: from the network to a part, directly where that is worth it.
+//! Receives bodies: from the network to a part, directly where that is worth it.
 
 use bytes::Bytes;
 
@@ -18,12 +18,13 @@ use crate::plan::head::{Entity, Head};
 use crate::plan::size;
 use crate::write::PartWriter;
 
-/// Bytes that the kernel holds: with fewer, to hand them over costs as much as it saves.
+/// The fewest bytes in the kernel that are handed over to a disk thread: with fewer, that costs as
+/// much as it saves.
 const WORTH_DRAWING: usize = 64 << 10;
-/// Most bytes that may be left of a body that is taken from its socket like that. Of what is
-/// longer, some is better received while some is written.
+/// The most bytes left of a body that is received like that. Of a longer one, it is better to
+/// receive some while some is written.
 const SHORT: u64 = 1 << 20;
-/// Bytes of a file that are expected of each byte of a response whose coding is undone.
+/// Expected bytes of a file for each byte of a response whose coding is decoded.
 const EXPANSION: u64 = 8;
 
 impl Attempt<'_> {
@@ -36,7 +37,7 @@ impl Attempt<'_> {
         mut entity: Entity,
     ) -> Result<AttemptEnd, Error> {
         entity.digest = self.run.parts.digest_of(&item.request, head);
-        // Nothing of what there was belongs to this response.
+        // Bytes received before do not belong to this response.
         self.run.parts.discard(&mut item.progress);
         if let Some(under_way) = &item.under_way {
             under_way.transfer.begin(entity.length);
@@ -45,7 +46,7 @@ impl Attempt<'_> {
             .run
             .parts
             .content_of(&item.request, &entity, &head.fields)?;
-        // A name that its server gives is not known to the next run before it is asked.
+        // The next run does not know a name that the server gives before its response.
         let is_findable = !self.run.naming.is_named_later(&item.request);
         let source = item.source(item.mirrors.at());
         item.progress.partial =
@@ -107,7 +108,7 @@ impl Attempt<'_> {
         match received {
             Ok(()) => Ok(part),
             Err(error) => {
-                // What the disk has to say is met again by whoever goes on.
+                // A disk error occurs again when the download is resumed.
                 let _ = part.keep_if_shared().await;
                 Err(error)
             }
@@ -142,8 +143,7 @@ impl Attempt<'_> {
             let next = next(body, self.link, self.inflow);
             let next = match &mut watch {
                 None => Some(next.await?),
-                // One wait, however often it is looked at meanwhile: for each the time would begin
-                // anew.
+                // One wait across all checks: a new wait for each would restart the timeout.
                 Some(watch) => watch.while_needed(next, self.run, &mut whose).await?,
             };
             let Some(next) = next else { break };
@@ -163,7 +163,7 @@ impl Attempt<'_> {
                 transfer.add(length);
             }
         }
-        // What is left of it belongs to others.
+        // The rest of the body belongs to other segments.
         self.link.drain_or_close(body).await;
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Attempt<'_> {
     fn check_size(&self, received: u64, whose: &Whose<'_>) -> Result<(), Error> {
         size::check(received, self.run.options.max_size)?;
         match whose {
-            // What is decoded is longer than its response as a rule.
+            // A decoded file is usually longer than its response.
             Whose::Item(item) => size::check_so_far(received, item.request.size()),
             Whose::Segment(_) => Ok(()),
         }
@@ -193,7 +193,7 @@ impl Attempt<'_> {
         else {
             return Ok(0);
         };
-        // Without a descriptor for it there is the other way.
+        // Without a descriptor for it, the body is received the usual way.
         let Ok(socket) = http1.socket() else {
             return Ok(0);
         };

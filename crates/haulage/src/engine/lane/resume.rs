@@ -1,5 +1,5 @@
-//! How an item goes on with what an earlier request of it, or an earlier run, has brought; and how
-//! it begins again where that is of no use.
+//! Resumes an item from the partial file of an earlier request or run, and restarts it if that file
+//! is of no use.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::plan::size;
 use crate::plan::validator::Agreement;
 use crate::write::Assembly;
 
-/// A response may bring less than was asked for (RFC 9110 §15.3.7). One that brings less than this
+/// A response may deliver fewer bytes than requested (RFC 9110 §15.3.7). With fewer than this, it
 /// is short.
 const SHORT: u64 = 64 << 10;
 /// How many short responses one item may have: a server that sends a few bytes at a time would be
-/// asked for ever.
+/// requested for ever.
 const MOST_SHORT: u32 = 64;
 
 impl Attempt<'_> {

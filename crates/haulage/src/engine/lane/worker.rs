@@ -1,4 +1,4 @@
-//! A network thread: a runtime of its own, on which lanes live and never leave.
+//! A network thread, with a runtime of its own. Lanes live on one thread and never move.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::engine::run::Services;
 use crate::engine::run::work::Work;
 use crate::engine::shared::handover::OpenLane;
 
-/// A thread to be started.
+/// A network thread that is to be started.
 pub(crate) struct Worker {
     number: usize,
     lanes: UnboundedReceiver<OpenLane<Work>>,

@@ -1,5 +1,5 @@
-//! What becomes of an item under way: begun, saved, sent on, or repeated. How it ends is told in
-//! `ended`.
+//! What happens to an item with its attempts: it is begun, saved, redirected or retried. How it
+//! ends is in `finish`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +19,7 @@ impl Run {
     /// Notes that an item's next request is about to be sent, and reports the start of its first
     /// one.
     pub(crate) fn begin(self: &Arc<Self>, item: &mut Item) {
-        // Whatever comes of it is to be recorded anew.
+        // Its outcome is to be recorded anew.
         if let Some(ask) = &mut item.request.ask {
             ask.recorded = None;
         }
@@ -64,7 +64,7 @@ impl Run {
                     if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
                         return run.go_on_with_one(item, &error);
                     }
-                    // What the disk has not taken yet may go on in a later run.
+                    // After a disk error, a later run can resume the partial file.
                     if error.kind() != ErrorKind::Disk {
                         run.parts.discard(&mut item.progress);
                     }
@@ -77,7 +77,7 @@ impl Run {
 
     /// Commits an item's partial file, which is complete now, as [`save`](Self::save) does.
     pub(crate) async fn save_kept(self: &Arc<Self>, item: Box<Item>) {
-        // Nobody comes here without.
+        // There is always one here.
         let Some(kept) = item.progress.partial.clone() else {
             return self.go_on_with(item);
         };
@@ -115,8 +115,8 @@ impl Run {
             });
         }
         item.hop = Some(hop);
-        // Where requests share cookies, the first ones that come back from a login spare the others
-        // that way. Behind all of those they would come too late.
+        // With shared cookies, the first items that return from a login spare the others the
+        // redirects. At the end of the queue they would return too late for that.
         if self.options.cookies.is_some() && wait.is_zero() {
             self.queue_first(item);
         } else {
@@ -140,14 +140,14 @@ impl Run {
         if error.lacks_descriptors() {
             self.services.dispatcher.on_descriptors_exhausted();
         }
-        // What was given away cannot be taken back, for another attempt or for a mirror.
+        // Bytes that were given away cannot be taken back for another attempt or a mirror.
         let is_final =
             error.is_ours() && !error.lacks_descriptors() || self.parts.writer.has_given_away();
         if self.parts.writer.has_given_away() {
             error = error.after_giving_away();
         }
         if error.ends_the_run() {
-            // In this order: with this item's end the run may be over.
+            // In this order: the run may be over once this item ends.
             self.stop(Error::new(error.kind(), error.to_string()));
             return self.end_failed(item, error);
         }
@@ -173,7 +173,7 @@ impl Run {
                 }
                 self.queue_after(item, wait);
             }
-            // The run is being stopped: it would have been tried again, so it has not failed.
+            // The run is being stopped. The item would have been retried, so it has not failed.
             Some(_) => self.cancelled(item),
             None => {
                 let error = self.explained(error);
@@ -212,10 +212,10 @@ impl Run {
         item.attempt_failed(now);
         let has_time = item.retries.stalled(now) < policy.max_time;
         if error.lacks_descriptors() {
-            // Fewer go on from now on: it is none of its tries.
+            // Fewer requests are in flight from now on, so this does not count as a retry.
             return has_time.then(|| policy.base.mul_f64(fastrand::f64()));
         }
-        // One that asks for more than anybody waits is as good as gone, and holds up no mirror.
+        // A wait longer than `max_time` counts as a permanent failure, and delays no mirror.
         let is_begun_again = error.kind() == ErrorKind::Checksum
             && !std::mem::replace(&mut item.has_mismatched, true);
         let passes = may_pass || is_begun_again;

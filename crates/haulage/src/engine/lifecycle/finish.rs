@@ -148,7 +148,7 @@ impl Run {
             return self.end(outcome);
         }
         if settled == Settled::Failed(ErrorKind::Cancelled) && self.stopping.is_cancelled() {
-            // They had not started, so nothing is said of them.
+            // They had not started, so they have no outcome.
             for _ in followers {
                 self.forget();
             }
@@ -227,7 +227,7 @@ impl Run {
         self.sources.stop();
         // In this order: no more rows come in while the queues are emptied.
         self.follow(self.ledger.close());
-        // What is whole has its name before the run is over.
+        // Complete files get their names before the run is over.
         self.parts.writer.hurry();
         for parked in parked {
             self.cancelled(parked.item);

@@ -1,5 +1,5 @@
-//! How a run is paused and resumed, how a row is removed, and what becomes of work that is under
-//! way or waits then.
+//! How a run is paused and resumed, how a row is removed, and what happens then to work in flight
+//! or in a queue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::outcome::{Outcome, Status};
 use crate::priority::Priority;
 use crate::request::Request;
 
-/// How long an item that was interrupted waits for the disk: it may hang.
+/// How long an interrupted item waits until its bytes are written: the disk may hang.
 const WRITE_GRACE: Duration = Duration::from_secs(1);
 
 impl Run {
@@ -35,7 +35,7 @@ impl Run {
             }
             parked.take()
         };
-        // What has begun goes first.
+        // Items that have begun go first.
         let (begun, others): (Vec<_>, Vec<_>) = parked
             .into_iter()
             .partition(|parked| parked.item.under_way.is_some());
@@ -63,7 +63,7 @@ impl Run {
         for work in self.services.robots.withdraw(|work| is_own(&work.run)) {
             match work.task.into_item() {
                 Some(item) if is_own(&work.run) => self.hold_item(item, Duration::ZERO),
-                // Its robots.txt was requested on behalf of this run.
+                // It waited for a robots.txt that was requested on behalf of this run.
                 Some(item) => work.run.queue(item),
                 None => {}
             }
@@ -75,7 +75,7 @@ impl Run {
         match task {
             Task::Item(item) => self.hold_item(item, wait),
             Task::Segment(segments, at) => self.drop_segment(&segments, at),
-            // What waits for it is taken out of the gate.
+            // Items that wait for the robots.txt are taken out of its gate.
             Task::Robots(_) => {}
         }
     }
@@ -113,7 +113,7 @@ impl Run {
         let Some(partial) = item.progress.partial.clone() else {
             return self.queue(item);
         };
-        // What has been received goes to the disk first: the next request is for the rest.
+        // Received bytes are written to the disk first: the next request is for the rest.
         let run = Arc::clone(self);
         self.parts.pool.call(move || {
             partial.wait_until_idle(Instant::now() + WRITE_GRACE);
@@ -134,7 +134,7 @@ impl Run {
         found.extend(gate.withdraw(|work| is_removed(&work.run, &work.task)));
         for work in found {
             if let Some(item) = work.task.into_item() {
-                // It ends there, if it is the one; others have waited with it.
+                // The removed item ends when it is queued; others waited with it for a robots.txt.
                 work.run.queue(item);
             }
         }

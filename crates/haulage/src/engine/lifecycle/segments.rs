@@ -1,4 +1,4 @@
-//! Files in segments: when others are invited to a file, and what follows when they are done.
+//! Files in segments: when other lanes get segments of a file, and what follows when they end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use crate::schedule::key;
 use crate::sync::lock;
 use crate::write::{Assembly, Stretch};
 
-/// Seconds that a remainder must take for a file to be split: below, a connection is not worth its
-/// making.
+/// A file is split if the rest takes at least this many seconds: for less, opening a connection
+/// does not pay.
 const PAYS_AFTER: f64 = 2.0;
 
 impl Run {
@@ -160,7 +160,8 @@ impl Run {
     pub(crate) fn drop_segment(self: &Arc<Self>, segments: &Segments, at: usize) {
         match segments.abandon(at) {
             Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
-            // Whoever brought the last of it has seen to that, and nothing was made room for.
+            // Usually the lane with the last bytes saves the file; else the item's next attempt
+            // does.
             Next::Whole(item) => self.go_on_alone(segments, item, None),
             Next::Segment | Next::Nothing => {}
         }
@@ -202,8 +203,8 @@ impl Run {
                 self.save_kept(item).await;
             }
             Next::Alone(item, failure) => self.go_on_alone(segments, item, failure),
-            // Its own lane asks for its next work at once, and takes it: its connection is warm,
-            // unlike one that would be opened for the segment.
+            // Its own lane asks for its next work at once, and takes the segment: its connection is
+            // warm, unlike one that would be opened for the segment.
             Next::Segment if is_open => self.push_quietly(Task::Segment(Arc::clone(segments), at)),
             Next::Segment => self.queue_segment(segments, at),
             Next::Nothing => {}
@@ -242,7 +243,7 @@ impl Run {
         }
         segments.refuse(at);
         if at == 0 && segments.partial.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
-            // It does not want more than one connection, or has no parts: it is not asked again.
+            // The host refuses a second connection, or ranges: it gets no more segment requests.
             let source = segments.source(at);
             let key = origin::key(segments.request_target(&source).url());
             lock(&self.services.unsplit).insert(key.into());

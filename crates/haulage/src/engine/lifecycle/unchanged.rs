@@ -1,5 +1,5 @@
-//! An item whose response decides about the name of its file, or shows that the file is there
-//! already: by a status 304, or by its length and time.
+//! Items whose response gives the file its name, or shows that the file exists already: by a status
+//! 304, or by its length and time.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,13 +25,13 @@ use crate::plan::registry::{Claim, Settled};
 use crate::write::{Present, Rechecked, differing};
 use http::header::CONTENT_DISPOSITION;
 
-/// An item's file is there already, as far as a response tells.
+/// An existing file that is the item's, according to its response.
 struct There {
-    /// What the response says of it.
+    /// What the response says of the file.
     entity: Entity,
     /// Where it is.
     place: TargetName,
-    /// What shows that it is the server's file: its length, or nothing but the server's word.
+    /// What shows that it is the server's file: its length, or only the server's statement.
     by: Verified,
 }
 
@@ -56,10 +56,10 @@ impl Run {
         item: &Item,
         offered: Offered,
     ) -> Option<TargetName> {
-        // Without a length they tell nothing.
+        // Without a length, length and time show nothing.
         offered.length?;
         let (run, target) = (Arc::clone(self), item.target.clone());
-        // A file that is replaced is kept nowhere else.
+        // Only `auto` saves a second file at a distinct name.
         let keeps_both = self.options.existing == Existing::Auto;
         let distinct = keeps_both.then(|| target.distinct(item.request.url()));
         let distinct = distinct.filter(|distinct| *distinct != target);
@@ -72,7 +72,7 @@ impl Run {
                 existing::Found::AtDistinct => distinct,
                 existing::Found::Nowhere => None,
             };
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = tell.send(place);
         });
         told.await.ok().flatten()
@@ -166,7 +166,7 @@ impl Run {
         if place != item.target {
             self.stands_beside(&mut item, place);
         }
-        // What an earlier run has brought of it is of no use any more.
+        // The partial file of an earlier run is no longer of use.
         self.parts.discard(&mut item.progress);
         let (keys, target) = (item.keys, item.target.clone());
         let outcome = Outcome {
@@ -220,7 +220,7 @@ impl Run {
             } else {
                 run.there(&target, &request)
             };
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = tell.send(there);
         });
         told.await.unwrap_or(ExistingCheck::Fetch)
@@ -229,7 +229,7 @@ impl Run {
     /// Claims the name that an item is to have; says whether an identical row has saved its file
     /// under it.
     fn claim(self: &Arc<Self>, item: &mut Item, headers: &Fields) -> bool {
-        // Once: what another attempt proposes would leave the first name taken by nobody.
+        // Only once: if another attempt claimed another name, nothing would use the first one.
         if item.keys.by_server.is_some() {
             return false;
         }
@@ -250,8 +250,8 @@ impl Run {
                 item.target = name;
                 true
             }
-            // Its own name; or that of an identical row which is under way, and then this one keeps
-            // the URL's own.
+            // The item's own name; or that of an identical row in progress, and then this item
+            // keeps the name from its URL.
             Claim::Same { .. } => false,
         }
     }

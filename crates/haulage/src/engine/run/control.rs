@@ -1,4 +1,4 @@
-//! Whether a run goes on, is paused, or is being stopped, and which of its rows are removed.
+//! Whether a run is running, paused or being stopped, and which of its rows are removed.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -10,19 +10,19 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::item::Item;
 use crate::sync::lock;
 
-/// What a run is told to do.
+/// The phase of a run, and its removed rows.
 pub(crate) struct Control {
     phase: AtomicU8,
-    /// Cancelled, and replaced by another one, when lanes are to look what they are told.
+    /// Cancelled, and replaced by a new one, when lanes are to check the phase and removed rows.
     interrupt: Mutex<CancellationToken>,
-    /// What waits until the run is resumed.
+    /// Items that wait until the run is resumed.
     parked: Mutex<Vec<Parked>>,
-    /// There are removed rows.
+    /// Whether any row has been removed.
     has_removed: AtomicBool,
     removed: Mutex<HashSet<u64>>,
 }
 
-/// Whether a run goes on.
+/// Whether a run is running, paused or being stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Running,
@@ -39,8 +39,8 @@ pub(crate) struct Parked {
     pub(crate) due: Option<Instant>,
 }
 
-/// The items that wait until their run is resumed. While it is held, the run is neither paused nor
-/// resumed nor stopped.
+/// The items that wait until their run is resumed. While this is held, the run cannot be paused,
+/// resumed or stopped.
 pub(crate) struct ParkedItems<'a> {
     control: &'a Control,
     parked: MutexGuard<'a, Vec<Parked>>,

@@ -1,4 +1,4 @@
-//! The events of a run, from whatever thread they come to whoever receives them.
+//! The queue of a run's events: all threads may send, and one receiver takes them.
 
 use std::sync::{Mutex, OnceLock};
 
@@ -10,12 +10,12 @@ use crate::sync::lock;
 /// The events of a run; `None` comes last.
 pub(crate) type EventReceiver = UnboundedReceiver<Option<Event>>;
 
-/// The events of a run. Before somebody receives them, they take no more room than they need: of a
-/// run that is paused there are none.
+/// The events of a run. Before there is a receiver, they take no more memory than needed: a paused
+/// run has no events.
 #[derive(Default)]
 pub(crate) struct EventQueue {
     sender: OnceLock<UnboundedSender<Option<Event>>>,
-    /// What came before somebody received it.
+    /// Events that were sent before there was a receiver.
     early: Mutex<Vec<Option<Event>>>,
 }
 
@@ -28,7 +28,7 @@ impl EventQueue {
         }
         let mut early = lock(&self.early);
         if let Some(sender) = self.sender.get() {
-            // Somebody has begun to receive them meanwhile.
+            // A receiver was created meanwhile.
             return sender.send(event).is_ok();
         }
         early.push(event);
@@ -40,7 +40,7 @@ impl EventQueue {
         let (sender, receiver) = unbounded_channel();
         let mut early = lock(&self.early);
         for event in early.drain(..) {
-            // The receiver is here.
+            // The receiver exists, so this does not fail.
             let _ = sender.send(event);
         }
         let _ = self.sender.set(sender);

@@ -1,9 +1,10 @@
-//! Where a run writes, and what it records there. Runs of one engine that go to the same folder in
-//! the same way share it: one place below `.haul/`, one database, one thread that records.
+//! The folder that a run writes to, and what it records there. Runs of one engine that write to the
+//! same folder in the same way share it: one place below `.haul/`, one database, one thread that
+//! records.
 //!
-//! Until a row is recorded, its number also names its run: each run adds its own `first_row`. In
-//! the database, rows have their numbers in the list; only a list that several runs read has ranges
-//! of higher numbers for all but the first of them.
+//! Until a row is recorded, its number also identifies its run: each run adds its own `first_row`.
+//! In the database, rows have their numbers in the list; only if several runs read the same list,
+//! all but the first of them have ranges of higher numbers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt as _;
@@ -19,13 +20,13 @@ use crate::state::{Ending, State};
 use crate::sync::lock;
 use crate::write::{Directory, DiskBudget, Storage, Strictest, Syncs, Writer};
 
-/// What a run writes to, and records in.
+/// The folder that a run writes to and records in.
 pub(crate) struct Folder {
     pub(crate) storage: Arc<Storage>,
-    /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
+    /// The records of earlier runs, and for later ones; `None` if nothing is recorded.
     pub(crate) state: Option<Arc<State>>,
     pub(crate) writer: Arc<Writer>,
-    /// Where it is one that runs may share.
+    /// The directory, if it is one that runs may share.
     directory: Option<Arc<Directory>>,
     durability: Arc<Strictest>,
     members: Mutex<Members>,
@@ -35,9 +36,9 @@ pub(crate) struct Folder {
 struct Members {
     runs: BTreeMap<u64, Member>,
     next: u64,
-    /// What nobody has been told yet, since there was no run.
+    /// Warnings that no run has received yet, since there was none.
     warnings: Vec<Warning>,
-    /// How those were that have left.
+    /// How the runs ended that have left.
     ending: Ending,
 }
 
@@ -54,11 +55,11 @@ pub(crate) struct Place {
     shared_by: Option<(Arc<Folders>, Key)>,
 }
 
-/// Rows that a run may have, where several record in one place.
+/// The most rows of a run, where several record in one place.
 const ROWS: u64 = 1 << 32;
 
-/// What is equal of runs that share a folder. Of all that record lists there is one, whatever their
-/// options are, since they would exclude each other otherwise.
+/// Runs with equal keys share a folder. All runs that record lists have the same one, whatever
+/// their options are, since they would exclude each other otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     device: u64,
@@ -67,7 +68,7 @@ pub(crate) struct Key {
     of_urls: Option<OfUrls>,
 }
 
-/// What is equal of runs of URLs that share a folder.
+/// The options that are equal for runs of URLs that share a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct OfUrls {
     existing: Existing,
@@ -79,9 +80,9 @@ struct OfUrls {
 #[derive(Default)]
 pub(crate) struct Folders {
     open: Mutex<HashMap<Key, Use>>,
-    /// Told when one has been closed.
+    /// Notified when a folder has been closed.
     closed: Condvar,
-    /// What all of them share.
+    /// Shared by all folders.
     budget: DiskBudget,
 }
 
@@ -101,7 +102,7 @@ impl Folder {
     ) -> Self {
         let syncs = state.as_ref().map(|state| state.syncs());
         let syncs = syncs.unwrap_or_else(|| Arc::new(Syncs::new(Arc::clone(&storage))));
-        // Where something is recorded, files are named and recorded alike.
+        // If there is a state, files are named with the durability with which they are recorded.
         let durability = match &state {
             Some(state) => state.durability(),
             None => Arc::new(Strictest::new(durability)),
@@ -237,7 +238,7 @@ impl Place {
             state.run_ended(self.first_row, own);
         }
         let ending = {
-            // In this order, as where a run enters.
+            // The same order of locks as where a run enters.
             let mut open = self.shared_by.as_ref().map(|(all, _)| lock(&all.open));
             let mut members = lock(&self.folder.members);
             members.runs.remove(&self.first_row);
@@ -323,7 +324,7 @@ impl Folders {
         });
         folder.start();
         let first_row = folder.enter(options.durability, options.existing);
-        // It is there now.
+        // The folder exists now.
         let shared_by = Key::of(path, options).map(|key| {
             open.insert(key.clone(), Use::Open(Arc::clone(&folder)));
             (Arc::clone(self), key)
@@ -351,7 +352,7 @@ impl Key {
 impl OfUrls {
     fn of(options: &RunOptions) -> Self {
         Self {
-            // What earlier runs have recorded counts for all of these.
+            // All of these use what earlier runs have recorded.
             existing: match options.existing {
                 Existing::Skip | Existing::Refresh => Existing::Auto,
                 existing => existing,

@@ -1,5 +1,5 @@
-//! The books of a run: how many rows are on their way, what has become of each, and what the caller
-//! is told. Says what follows, and leaves it to the run.
+//! The ledger of a run: how many rows are open, how each row ended, and the events for the caller.
+//! It returns what follows, and the run does that.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,23 +15,23 @@ use crate::request::Place;
 use crate::row_key::Ask;
 use crate::state::{Known, State};
 
-/// The books of a run.
+/// The ledger of a run.
 pub(crate) struct Ledger {
     window: Window,
     events: EventQueue,
-    /// What earlier runs have recorded, and later ones need to know; `None` if nothing is recorded.
+    /// The records of earlier runs, and for later ones; `None` if nothing is recorded.
     state: Option<Arc<State>>,
     /// Added to the numbers of rows where they are recorded.
     first_row: u64,
     max_errors: Option<u64>,
-    /// Nothing more is to be started.
+    /// Cancelled when nothing more is to be started.
     stopping: CancellationToken,
-    /// Items that have failed.
+    /// How many items have failed.
     failures: AtomicU64,
     all_present: AtomicBool,
     next_row: AtomicU64,
-    /// Rows that are looked up in the records and on the disk, and one more until all input has
-    /// been read.
+    /// How many rows are being looked up in the records and on the disk, plus one until all input
+    /// has been read.
     unexamined: AtomicU64,
     /// How many rows the input has, once all of it has been read.
     input_rows: OnceLock<u64>,
@@ -42,9 +42,9 @@ pub(crate) struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Consequence {
     GoOn,
-    /// As many items have failed as may: the run is to be stopped, and the row settled after that.
+    /// `max_errors` items have failed: the run is to be stopped, and then the row settled.
     TooManyErrors,
-    /// That was the last row: the run is over, which it is once.
+    /// That was the last row: the run is over, which happens once.
     RunOver,
 }
 
@@ -149,7 +149,7 @@ impl Ledger {
         let outcome = match &self.state {
             Some(state) => match state.add(outcome, self.first_row) {
                 Some(outcome) => outcome,
-                // It is told once it is recorded.
+                // Its event is sent once it is recorded.
                 None => return Consequence::GoOn,
             },
             None => outcome,
@@ -214,7 +214,7 @@ impl Ledger {
 
     /// Tells the caller that nothing more will happen.
     pub(crate) fn end_events(&self) {
-        // Nobody may listen any more.
+        // The receiver may be gone.
         self.events.send(None);
     }
 

@@ -1,8 +1,8 @@
 //! The names of rows: which row has which, which rows are identical and wait for the first of them,
-//! and where the files of those that have ended are.
+//! and where the files of ended rows are.
 //!
-//! Names and followers are under one lock, so a row either becomes a follower of an identical one
-//! or learns how that has ended.
+//! Names and followers are under one lock, so a row either becomes a follower of an identical row
+//! or learns how that row ended.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -22,9 +22,9 @@ pub(crate) struct Naming {
     named_by: options::FileNames,
     purpose: Purpose,
     portable_names: bool,
-    /// Each row has its own bytes in memory, whatever it is called.
+    /// Whether files are kept in memory, so that equal names do not conflict.
     is_nameless: bool,
-    /// What the destination takes in names, once a row has needed to know.
+    /// What the destination accepts in names, once a row has needed to know.
     accepted: OnceLock<Accepted>,
     state: Mutex<State>,
 }
@@ -32,20 +32,20 @@ pub(crate) struct Naming {
 #[derive(Default)]
 struct State {
     names: Names,
-    /// Rows that ask for the same as one which is under way.
+    /// Rows that wait for an identical one in progress.
     followers: HashMap<Key, Vec<Follower>>,
 }
 
-/// A row that asks for the same as an earlier one.
+/// The number and the request of a row that is identical to an earlier one.
 pub(crate) type Follower = (u64, Request);
 
-/// What becomes of a row that asks for a name.
+/// What happens to a row that claims a name.
 pub(crate) enum Admitted {
     /// It has this name, and is to be fetched.
     Fresh(Request, TargetName, Key),
-    /// It waits for an identical row that is under way.
+    /// It waits for an identical row in progress.
     Follows,
-    /// An identical row has ended so; its file is at this place if that was saved.
+    /// An identical row has ended like this; its file is at this place if it was saved.
     EndsAs(Request, TargetName, Settled),
 }
 
@@ -95,7 +95,7 @@ impl Naming {
         let mut state = lock(&self.state);
         match self.claim(&mut state.names, wanted, row, &request) {
             Claim::Mine { name, key } => Admitted::Fresh(request, name, key),
-            // The server has to say once more under which name the first one's file was saved.
+            // Only the server's response tells under which name the first one's file was saved.
             Claim::Same {
                 name,
                 key,

@@ -1,5 +1,5 @@
-//! The files that a run is writing, and those that are there: how their bytes are to be checked,
-//! and which of them the next request or the next run can go on with.
+//! The files that a run is writing, and existing ones: how their bytes are verified, and which of
+//! them the next request or the next run can resume.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ use crate::write::{
     Writer,
 };
 
-/// A shorter file is fetched again in about the time that it takes to ask for the rest. Not more
-/// than what counts as progress (see [`RetryState`](crate::schedule::retry::RetryState)): that has
-/// to be kept.
+/// Bytes. A shorter file is fetched again in about the time that a request for the rest takes. Not
+/// more than what counts as progress (see [`RetryState`](crate::schedule::retry::RetryState)): that
+/// has to be kept.
 const WORTH_KEEPING: u64 = 64 << 10;
 
 /// The files of a run.
@@ -33,9 +33,9 @@ pub(crate) struct Parts {
     pub(crate) rechecks: Arc<Rechecks>,
     pub(crate) storage: Arc<Storage>,
     pub(crate) pool: Arc<BlockingPool>,
-    /// The parts with which this run, or a later one, can go on.
+    /// The parts that this run, or a later one, can resume.
     assemblies: Arc<Assemblies>,
-    /// What earlier runs have recorded; `None` if nothing is recorded.
+    /// The records of earlier runs; `None` if nothing is recorded.
     state: Option<Arc<State>>,
     hashes: Vec<Algorithm>,
     codings: ContentEncoding,
@@ -77,7 +77,7 @@ impl Parts {
         headers: &Fields,
     ) -> Result<Option<Box<Content>>, Error> {
         let codings = coding::to_undo(headers, self.codings == ContentEncoding::Decode)?;
-        // What is saved as it was sent is measured as it comes in.
+        // Without a coding to undo, the size is checked as the bytes are received.
         let most = self.max_size.filter(|_| !codings.is_empty());
         let (hashes, expected) = self.expected_of(request, entity);
         Content::asked(&codings, most, hashes, expected)
@@ -239,7 +239,7 @@ impl Parts {
         progress.ignores_partial = false;
         self.assemblies.forget(&partial);
         let storage = Arc::clone(&self.storage);
-        // What cannot be removed now goes when the next run cleans up.
+        // If it cannot be removed now, the next run removes it.
         self.pool
             .call(move || drop(storage.scratch.remove(partial.number)));
     }

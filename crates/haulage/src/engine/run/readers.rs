@@ -1,4 +1,4 @@
-//! The threads that read lists: as many as lists are read at once, and none while none is.
+//! The threads that read lists: one for each list that is being read.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -7,11 +7,11 @@ use std::{io, thread};
 
 use crate::sync::lock;
 
-/// How long a thread waits for another list: to start one for each list costs more than to read a
+/// How long an idle thread waits for another list: to start a thread costs more than to read a
 /// short list.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Something that is read, on a thread that may wait for it.
+/// Something that a thread reads, and that may block it.
 pub(crate) trait Read: Send + Sync + 'static {
     /// Reads until there is nothing more, or no room for it.
     fn read(self: Arc<Self>);
@@ -20,16 +20,16 @@ pub(crate) trait Read: Send + Sync + 'static {
 /// Threads that read.
 pub(crate) struct Readers<R> {
     state: Mutex<State<R>>,
-    /// Told when there is something to read, or when the threads are to end.
+    /// Notified when there is something to read, or when the threads are to end.
     work: Condvar,
-    /// Told when a thread has ended.
+    /// Notified when a thread has ended.
     ended: Condvar,
 }
 
 struct State<R> {
     waiting: VecDeque<Arc<R>>,
     threads: usize,
-    /// Those of them that wait for something to read.
+    /// How many of the threads wait for something to read.
     idle: usize,
     is_closed: bool,
 }

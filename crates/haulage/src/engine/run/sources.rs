@@ -1,5 +1,5 @@
-//! What a run is still to read. A thread reads only while there is something to read and room for
-//! it.
+//! The sources that a run has yet to read. A thread reads only while there is something to read and
+//! room for it.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,21 +7,21 @@ use std::sync::Mutex;
 use crate::request::Row;
 use crate::sync::lock;
 
-/// Rows of which none, or some, have been read.
+/// A source of rows, of which some may have been read.
 pub(crate) struct Source {
     rows: Box<dyn Iterator<Item = Row> + Send>,
-    /// Was read, and has no place yet.
+    /// A row that was read when there was no room for it.
     pending: Option<Row>,
 }
 
-/// What a run is still to read.
+/// The sources that a run has yet to read.
 #[derive(Default)]
 pub(crate) struct Sources(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Box<Source>>,
-    /// A thread reads, or is about to.
+    /// Whether a thread reads, or is about to.
     is_read: bool,
     phase: Phase,
 }
@@ -30,7 +30,7 @@ struct State {
 enum Phase {
     #[default]
     Open,
-    /// No other sources will come.
+    /// No more sources will be added.
     Closed,
     /// The run was told that everything has been read.
     Ended,
@@ -38,7 +38,7 @@ enum Phase {
     Stopped,
 }
 
-/// What a thread that reads does next.
+/// What the thread that reads does next.
 pub(crate) enum NextSource {
     Read(Box<Source>),
     /// Nothing for now: the thread ends.

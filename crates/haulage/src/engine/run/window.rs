@@ -5,35 +5,34 @@ use std::time::Duration;
 
 use crate::sync::lock;
 
-/// Most rows that were read and whose outcome nobody has received yet. This bounds the memory that
-/// a list takes, however long it is.
+/// The most rows that were read and whose outcome has not been received. This bounds the memory
+/// that a list takes, however long it is.
 const LOOK_AHEAD: usize = 2048;
-/// The reader goes on when no more than this many are left. Some hundreds are with the disk's
-/// threads as a rule, until their group is synced: fewer would leave the network with nothing to
-/// do.
+/// The reader continues when at most this many rows are open. Usually some hundreds are with the
+/// disk threads until their group is flushed: with a lower number the network would be idle.
 const REFILL: usize = LOOK_AHEAD / 4 * 3;
-/// The most that this becomes when the rows that were read leave slots free: they are of hosts that
-/// are slow, or dead, and those further down may be of others.
+/// The largest look-ahead, where the rows that were read leave slots free: those are of hosts that
+/// are slow or dead, and later rows may be of others.
 const FARTHEST: usize = 5 * LOOK_AHEAD;
 /// How long the reader waits for room before it asks whether slots are free.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often it waits so long, before its thread ends.
+/// How many times it waits for that before its thread ends.
 const MOST_WAITS: u32 = 10;
 
-/// What becomes of whoever asks for a place.
+/// Whether there is room for one more row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// It has one.
+    /// There is room.
     Open,
-    /// There is none, for hosts that are slow, or dead, have them all.
+    /// There is no room: rows of slow or dead hosts take all of it.
     MakeRoom,
-    /// There is none, and there may not be any soon.
+    /// There is no room, and there may not be any soon.
     Later,
     /// The run is being stopped.
     Closed,
 }
 
-/// Counts rows on their way.
+/// Counts the rows that have been read and not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     state: Mutex<State>,
@@ -42,17 +41,17 @@ pub(crate) struct Window {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Read, and their outcome not received.
+    /// Rows that were read, and whose outcome has not been received.
     open: usize,
-    /// Read, and without an outcome.
+    /// Rows that were read and have no outcome.
     unsettled: usize,
-    /// Those of them that wait on the disk, and are not among the open ones.
+    /// Unsettled rows that are spilled to the disk; they do not count as open.
     aside: usize,
-    /// How far it looks beyond [`LOOK_AHEAD`].
+    /// How many more rows than [`LOOK_AHEAD`] may be open.
     farther: usize,
     phase: Phase,
-    /// Somebody waits until there is room for many: waking them for each row would cost more than
-    /// the row.
+    /// Whether a reader waits until there is room for many rows: to wake it for each row would cost
+    /// more than the row.
     waiting: bool,
 }
 
@@ -62,7 +61,7 @@ enum Phase {
     /// More rows.
     #[default]
     Reading,
-    /// The outcomes of those that were read: there will be no others.
+    /// The outcomes of the rows that were read: there are no more rows.
     Ending,
     /// The same, and nothing more is to be started.
     Stopping,

@@ -1,4 +1,4 @@
-//! The tasks of runs, as the engine hands them out.
+//! The tasks of runs, as the engine dispatches them.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
-//! A file that several lanes fetch at once: who is at it, and what becomes of its item when they
-//! are done.
+//! A file that several lanes fetch at once: how many lanes may take part, and what happens to its
+//! item when they end.
 //!
-//! It begins as one request. While that goes on, idle lanes of its host, and of its mirrors' hosts
-//! under an expected digest, claim segments of what it has left (see
+//! It begins as one request. While its response is received, idle lanes of its host, and of its
+//! mirrors' hosts under an expected digest, claim segments of the missing bytes (see
 //! [`plan::segments`](crate::plan::segments)), as work of those hosts' queues. When a segment ends,
-//! another one may begin; whoever ends last gets the item back and goes on with it. A segment that
-//! fails is never the item's failure: its bytes are free again.
+//! another one may begin; the lane that ends last gets the item back and continues with it. A
+//! segment that fails is never the item's failure: its bytes can be claimed again.
 //!
-//! The item is parked here once its own response has ended before the others. What it is does not
+//! The item is parked here once its own response has ended before the others. Its type does not
 //! matter here: tests park numbers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +27,7 @@ use crate::plan::segments::{self, CRAWLS, Rules};
 use crate::sync::lock;
 use crate::write::{Assembly, Share};
 
-/// Bytes: what is smaller is not split any more.
+/// Bytes: once a file is split, segments of this size may be split even if `least` is larger.
 const LEAST_AGAIN: u64 = 2 << 20;
 
 /// A file that several lanes fetch at once. Parks an item of type `I`.
@@ -50,7 +50,7 @@ pub(crate) struct SegmentedDownload<I> {
 pub(crate) struct Start {
     /// Where segments are requested, and how many.
     pub(crate) sources: Sources,
-    /// How many connections may ever be at it at once.
+    /// The most segments at once.
     pub(crate) max_segments: usize,
     /// Bytes per second of its first response.
     pub(crate) speed: f64,
@@ -62,11 +62,11 @@ pub(crate) struct Start {
 struct State<I> {
     /// The item, once its own response has ended before the others.
     item: Option<I>,
-    /// Why it has, if it did not end well.
+    /// Why its own response failed; `None` if it did not.
     failure: Option<Error>,
     /// Where segments are requested, and how many.
     sources: Sources,
-    /// How many connections may ever be at it at once.
+    /// The most segments at once.
     max_segments: usize,
     /// Bytes per second of the fastest lane so far.
     usual: f64,
@@ -76,7 +76,7 @@ struct State<I> {
 impl<I> State<I> {
     /// Returns how many connections may be at it now.
     fn allowed(&self) -> usize {
-        // Mirrors are there to be used.
+        // The user gave mirrors so that they are used.
         if self.sources.are_several() {
             return self.max_segments;
         }
@@ -93,8 +93,8 @@ impl<I> State<I> {
 pub(crate) enum Next<I> {
     /// The file is complete: its item is to be saved.
     Whole(I),
-    /// No lane is at it any more, and some of it is missing: the item goes on alone, after this
-    /// failure of its own response if there was one.
+    /// No lane fetches the file any more, and bytes are missing: the item continues alone, after
+    /// this failure of its own response if there was one.
     Alone(I, Option<Error>),
     /// Another segment may be requested from the same source, and has been counted.
     Segment,
@@ -206,7 +206,7 @@ impl<I> SegmentedDownload<I> {
     /// Returns whether a segment is worth a new connection.
     pub(crate) fn pays_to_connect(&self) -> bool {
         let (left, state) = (left(&self.partial), self.lock());
-        // Mirrors are there to be used.
+        // The user gave mirrors so that they are used.
         state.sources.are_several() || state.ramp.pays_to_connect(left)
     }
 
@@ -288,7 +288,7 @@ impl<I> SegmentedDownload<I> {
             state.item = item;
             state.failure = failure.or(state.failure.take());
         }
-        // No lane may write to it when it gets its name.
+        // No lane may still write to the file when it gets its name.
         if self.partial.is_whole() && self.partial.is_settled() {
             return state.item.take().map_or(Next::Nothing, Next::Whole);
         }

@@ -11,11 +11,11 @@ use crate::http_url::HttpUrl;
 pub(crate) struct Source {
     /// Which one it is: 0 is the URL as given.
     pub(crate) nth: usize,
-    /// As it stands in the list.
+    /// The URL as it stands in the list.
     pub(crate) listed: HttpUrl,
-    /// Where it is, or where it has led, seen from the URL as given.
+    /// A mirror, or the target of redirects; `None` for the URL as given.
     pub(crate) hop: Option<Hop>,
-    /// How often it has led elsewhere.
+    /// How many redirects it has followed.
     pub(crate) hops: u32,
 }
 
@@ -31,7 +31,7 @@ struct Place {
     active: usize,
     /// How many segments wait for a lane of its host.
     queued: usize,
-    /// How many of both there may be.
+    /// The most active and queued segments together.
     most: usize,
 }
 

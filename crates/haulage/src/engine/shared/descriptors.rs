@@ -1,18 +1,18 @@
-//! How many requests the descriptors that a process may have are enough for.
+//! How many requests the process's limit of descriptors is enough for.
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::schedule::Caps;
 use crate::write::WAITING_FOR_NAMES;
 
-/// What a run has open besides its requests, with room to spare: lists and results, threads' own,
-/// the state's.
+/// Descriptors of a run besides its requests, with room to spare: lists, results, threads, the
+/// state.
 const BESIDES: u64 = 40;
-/// A request has a connection and a part; one that flows to its file directly a pipe and the
-/// connection once more, but there are few of them.
+/// Descriptors of a request: a connection and a part. A body that goes to its file directly also
+/// needs a pipe and the connection once more, but there are few of these.
 const PER_REQUEST: u64 = 4;
 
-/// Caps for which there are descriptors: with fewer lanes it takes longer, and nothing fails.
+/// Lowers caps to what the descriptors allow: fewer lanes take longer, and nothing fails.
 pub(crate) fn within_limits(caps: Caps) -> Caps {
     within(caps, getrlimit(Resource::Nofile).current)
 }

@@ -28,7 +28,7 @@ pub(crate) enum First<W> {
     Connect(Arc<str>),
 }
 
-/// How an idle lane is called.
+/// Wakes an idle lane and hands it work.
 pub(crate) struct LaneHandle<L>(Arc<Slot<L>>);
 
 struct Slot<L> {

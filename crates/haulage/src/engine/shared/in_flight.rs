@@ -1,4 +1,4 @@
-//! How much of a run is in flight.
+//! How many requests of a run are in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::schedule::RunId;
 use crate::write::Writer;
 
-/// Counts what is in flight of one run, and tells its writer when nothing is: then no other file
-/// can join those that wait for their names.
+/// Counts the requests of one run in flight, and tells its writer when there are none: then no
+/// other file can join those that wait for their names.
 ///
-/// It is changed under the lock of the schedule alone.
+/// It is changed only under the lock of the schedule.
 pub(crate) struct InFlight {
     run: RunId,
     count: AtomicUsize,

@@ -24,7 +24,7 @@ use crate::inflow::Rates;
 use crate::options::EngineOptions;
 use crate::pool::BlockingPool;
 
-/// Most threads that wait for the disk, when it hangs.
+/// The most disk threads, when the disk hangs.
 const DISK_THREADS: usize = 16;
 
 /// What all runs of an engine share. Work of theirs is a `W`.
@@ -37,7 +37,7 @@ pub(crate) struct Services<W> {
     pub(crate) pool: Arc<BlockingPool>,
     /// Origins that do not want several requests for one file: scheme, host and port.
     pub(crate) unsplit: Mutex<HashSet<Box<str>>>,
-    /// The engine ends: its threads do, too.
+    /// Cancelled when the engine ends, and its threads with it.
     pub(crate) closing: CancellationToken,
 }
 

@@ -14,8 +14,8 @@ const READ_BUFFERS: usize = 8 << 20;
 const MIN_READ_BUFFER: usize = 64 << 10;
 /// The largest read buffer, in bytes: above it nothing is gained.
 const MAX_READ_BUFFER: usize = 256 << 10;
-/// Routes that are kept although no run uses them: another run of the same route goes on with their
-/// connections.
+/// Routes that are kept although no run uses them, so that a later run of the same route can use
+/// their connections.
 const KEPT: usize = 16;
 
 /// The routes of an engine.

@@ -1,5 +1,5 @@
-//! Which addresses of a host may be connected to: those given by hand in place of a look-up, those
-//! of one family, and those that are public.
+//! Which addresses of a host may be connected to. They can be given by hand instead of looked up,
+//! and limited to one family, or to public addresses.
 
 pub(crate) mod public;
 mod registry;
@@ -12,10 +12,10 @@ use super::origin::{Name, Origin};
 use crate::error::{Error, ErrorKind};
 use crate::options::{AddressFamily, Interface, Resolve, Route};
 
-/// Decides whether an address is public.
+/// A function that decides whether an address is public.
 pub(crate) type Check = fn(IpAddr) -> Result<(), NotPublic>;
 
-/// What a route says about addresses.
+/// The rules of a route for addresses.
 pub(super) struct Addresses {
     given: Vec<Resolve>,
     /// `None` if both families may be connected to.
@@ -28,7 +28,7 @@ pub(super) struct Addresses {
 #[derive(Debug, PartialEq, Eq)]
 struct Family {
     is_ipv6: bool,
-    /// The option that allows no other.
+    /// The option that excludes the other family.
     because: String,
 }
 

@@ -1,4 +1,5 @@
-//! Which addresses are public: globally reachable, with whatever IPv4 address is in them. Pure.
+//! Decides which addresses are public: globally reachable, and so is any IPv4 address inside them.
+//! Pure.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,9 +9,9 @@ use super::registry::{Block, block_of};
 /// Why an address is not public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotPublic {
-    /// It is in this block.
+    /// It is in this block, which is not globally reachable.
     Block(&'static Block),
-    /// In it is an IPv4 address that is not public.
+    /// It contains an IPv4 address that is not public.
     Inside {
         form: Form,
         address: Ipv4Addr,
@@ -95,7 +96,7 @@ impl fmt::Display for Form {
 /// address shows that.
 fn inside(address: Ipv6Addr) -> Option<(Form, Ipv4Addr)> {
     let (form, high, low) = match address.segments() {
-        // These are addresses of their own.
+        // These two are not IPv4-compatible addresses.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => return None,
         [0, 0, 0, 0, 0, 0, high, low] => (Form::Compatible, high, low),
         [0, 0, 0, 0, 0, 0xffff, high, low] => (Form::Mapped, high, low),
@@ -198,7 +199,7 @@ mod tests {
 
     fn not_public() -> impl Strategy<Value = Ipv4Addr> {
         let anywhere = any::<u32>().prop_map(Ipv4Addr::from_bits);
-        // An eighth of all is reserved or multicast, and hardly any is private.
+        // An eighth of all addresses is reserved or multicast, and hardly any is private.
         let private = (any::<u32>(), 0..5_usize).prop_map(|(bits, nth)| {
             let (first, mask) = [
                 (0x0a00_0000, 0xff_ffff),

@@ -1,14 +1,14 @@
-//! Which blocks of addresses are globally reachable, as the IANA registries have them, and what the
-//! other blocks are for.
+//! Which blocks of addresses are globally reachable by the IANA registries, and what the others are
+//! for.
 //!
 //! * IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190), as of 2025-10-09:
 //!   <https://www.iana.org/assignments/iana-ipv4-special-registry/> and
 //!   <https://www.iana.org/assignments/iana-ipv6-special-registry/>. Only blocks whose "Globally
 //!   Reachable" is "True" are public; where it is empty (terminated blocks) or "N/A" (Teredo,
 //!   6to4), they are not.
-//! * IPv4 and IPv6 Address Space registries, for multicast and for what is not assigned.
+//! * IPv4 and IPv6 Address Space registries, for multicast and unassigned addresses.
 //!
-//! To bring them up to date, compare the tables with the registries, and change the date above.
+//! To update the tables, compare them with the registries, and change the date above.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,15 +16,15 @@ use std::net::IpAddr;
 /// A block of addresses, and what it is for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Its first address, in the highest bits.
+    /// Its first address; an IPv4 address is in the highest bits.
     first: u128,
-    /// The bits that its addresses have in common.
+    /// Length of the prefix in bits.
     length: u32,
     /// Whether its addresses are globally reachable.
     pub(super) is_public: bool,
-    /// In words that fit after "is".
+    /// What it is for, in words that fit after "is".
     name: &'static str,
-    /// The RFC that has set it aside.
+    /// The number of the RFC that reserves it.
     rfc: u16,
 }
 
@@ -70,9 +70,9 @@ const fn v6<const N: usize>(
     }
 }
 
-/// What is in none of the blocks below.
+/// All IPv4 addresses outside the blocks below.
 static IPV4_UNICAST: Block = v4([0; 4], 0, PUBLIC, "a public address", 791);
-/// What is in none of the blocks below: IANA has assigned `2000::/3` alone for global use.
+/// All IPv6 addresses outside the blocks below: IANA has assigned only `2000::/3` for global use.
 static IPV6_UNASSIGNED: Block = v6([], 0, NOT, "an address outside of 2000::/3", 4291);
 
 #[rustfmt::skip]
@@ -110,7 +110,7 @@ static IPV6: &[Block] = &[
     v6([], 128, NOT, "the unspecified address", 4291),
     v6([0, 0, 0, 0, 0, 0, 0, 1], 128, NOT, "a loopback address", 4291),
     v6([], 96, NOT, "an IPv4-compatible address", 4291),
-    // Not reachable itself: what is connected to is the IPv4 address in it, which is checked.
+    // Not reachable itself: the connection goes to the IPv4 address in it, which is checked.
     v6([0, 0, 0, 0, 0, 0xffff], 96, PUBLIC, "an IPv4-mapped address", 4291),
     v6([0, 0, 0, 0, 0xffff], 96, NOT, "an IPv4-translated address", 2765),
     // As reachable as the IPv4 address in it, which is checked.
@@ -333,7 +333,7 @@ mod tests {
             keep in 0_u32..129,
         ) {
             for (blocks, is_v4) in [(IPV4, true), (IPV6, false)] {
-                // Most random addresses are in no block, so take some near the blocks.
+                // Most random addresses are in no block, so some near the blocks are added.
                 let near = nth.get(blocks).first ^ bits.checked_shr(keep).unwrap_or(0);
                 for bits in [bits, near] {
                     let address = address(bits, is_v4);

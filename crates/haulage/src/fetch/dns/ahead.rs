@@ -1,6 +1,6 @@
-//! Which names are looked up ahead of time: those of hosts whose work waits for a slot, in the
-//! order in which it came. A few look-ups at once, and not more names than will be asked for while
-//! their answers are kept. Pure: time comes in as a parameter.
+//! Chooses the names that are looked up ahead of time: those of hosts whose work waits for a slot,
+//! in the order in which they were queued. Only a few look-ups run at once, and no more names are
+//! looked up than will be needed while their answers are kept. Pure: time is a parameter.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use std::time::Instant;
 
 use super::{KEPT, MOST_AT_ONCE};
 
-/// Most look-ups ahead of time at once. The other threads are for names that a connection waits
+/// Maximum look-ups ahead of time at once. The other threads are for names that a connection waits
 /// for.
 pub(super) const AT_ONCE: usize = MOST_AT_ONCE / 2;
-/// Most names that were looked up and have not been asked for yet.
+/// Maximum names that were looked up and not needed yet.
 pub(super) const UNUSED: usize = 64;
-/// Most names that wait for a look-up; further ones are looked up when they are needed.
+/// Maximum names that wait for a look-up ahead. Further ones are looked up when they are needed.
 const WAITING: usize = 10_000;
 
-/// Names on the way from a queued row to a look-up.
+/// Names that wait for a look-up ahead, or whose answer was not needed yet.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// In order; a name that is no longer `listed` is passed over.
+    /// In the order of their arrival; a name that is no longer in `listed` is skipped.
     order: VecDeque<Arc<str>>,
     listed: HashSet<Arc<str>>,
-    /// Names that were looked up and have not been asked for, and since when.
+    /// Names that were looked up and not needed yet, and the time of the look-up.
     unused: HashMap<Arc<str>, Instant>,
-    /// Look-ups under way.
+    /// Number of look-ups ahead in progress.
     under_way: usize,
 }
 
@@ -58,7 +58,8 @@ impl Ahead {
             return false;
         }
         if self.unused.len() >= UNUSED {
-            // Their rows may have ended without a request, for instance with their host.
+            // Their rows may have ended without a request, for instance when their host was given
+            // up.
             self.unused.retain(|_, since| now < *since + KEPT);
         }
         self.unused.len() < UNUSED
@@ -148,7 +149,7 @@ mod tests {
         assert!(ahead.begin(now).is_some());
         ahead.ended();
         assert_eq!(ahead.begin(now), None);
-        // What nobody has asked for by then is no longer kept.
+        // Answers that were not needed are no longer kept by then.
         assert!(ahead.begin(now + KEPT).is_some());
     }
 

@@ -1,22 +1,22 @@
-//! The chunked transfer coding (RFC 9112 §7.1), undone as it comes: pure.
+//! Decodes the chunked transfer coding (RFC 9112 §7.1) as bytes are received. Pure.
 
 use std::io;
 
 use bytes::BytesMut;
 
-/// Most bytes by which chunk extensions, which nobody uses, may outweigh the data: a long body may
-/// have one at each of its chunks.
+/// Maximum bytes by which chunk extensions, which are not used, may exceed the data. It is not a
+/// fixed total, since each chunk of a long body may have an extension.
 const MOST_EXTENSIONS: usize = 16 << 10;
-/// Most bytes of its trailers, which say nothing that is used.
+/// Maximum bytes of the trailers, which are not used.
 const MOST_TRAILERS: usize = 64 << 10;
 
-/// How far a body has come.
+/// The position in a body.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
     state: State,
-    /// The size of the chunk whose line is being read, then what is still to come of it.
+    /// Bytes: the size of the chunk whose line is being read, then what remains of that chunk.
     left: u64,
-    /// Bytes of extensions, less those of data.
+    /// Bytes of extensions, minus those of data.
     extensions: usize,
     trailers: usize,
 }
@@ -27,14 +27,14 @@ enum State {
     #[default]
     Line,
     Size,
-    /// Blanks that some servers send after it.
+    /// Blanks that some servers send after the size.
     Blank,
     Extension,
     LineEnd,
     Data,
     DataReturn,
     DataEnd,
-    /// At the beginning of a trailer, or of the last line.
+    /// At the beginning of a trailer, or of the final empty line.
     Trailers,
     Trailer,
     TrailerEnd,
@@ -42,11 +42,11 @@ enum State {
     End,
 }
 
-/// What has come.
+/// What was decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     Bytes(BytesMut),
-    /// Nothing that could be told: more has to be read.
+    /// Nothing yet: more bytes have to be read.
     More,
     End,
 }
@@ -184,7 +184,7 @@ mod tests {
                 let found = undone(bytes.chunks(size)).unwrap();
                 let expected = (body.into(), true);
                 assert_eq!((found.0, found.1), expected, "{sent:?} by {size}");
-                // What came in one piece with the end is left, and so is all after it.
+                // The bytes that came in one piece with the end are left in the buffer.
                 assert!(
                     rest.as_bytes()
                         .ends_with(&found.2[..found.2.len().min(rest.len())])
@@ -226,7 +226,7 @@ mod tests {
         let sent = chunks.repeat(10_000) + "0\r\n\r\n";
         let (body, ended, _) = undone(sent.as_bytes().chunks(1000)).unwrap();
         assert_eq!((body.len(), ended), (1_000_000, true));
-        // More than the data is worth.
+        // More bytes of extensions than of data.
         let tiny = format!("1;{}\r\n!\r\n", "a".repeat(100)).repeat(200);
         assert!(undone([tiny.as_bytes()]).is_err());
     }

@@ -1,4 +1,4 @@
-//! The head of an answer, and how its body ends (RFC 9112 §6.3): pure.
+//! Parses the head of a response, and decides how its body ends (RFC 9112 §6.3). Pure.
 
 use std::mem::MaybeUninit;
 
@@ -13,24 +13,24 @@ use crate::plan::coding;
 use crate::plan::fields::{Fields, without_blanks};
 use crate::plan::head::Head;
 
-/// Headers for which there is room at once. A response with more of them is read more slowly, up to
-/// `MOST_HEAD_LINES`.
+/// Number of header fields that the fast parser has room for. A response with more, up to
+/// `MOST_HEAD_LINES`, is parsed by the slower lenient one.
 const FEW_HEADERS: usize = 128;
-/// Up to so many bytes a head is parsed with each line that comes, so that what is no HTTP is known
-/// soon. Beyond, it is parsed when its end has come: a server that sends it byte by byte could make
-/// it cost the square of its length.
+/// A head of up to this many bytes is parsed again with each line received, so that a response that
+/// is not HTTP is detected early. A longer one is parsed only when its end is received: otherwise a
+/// server that sends byte by byte could make parsing quadratic.
 const SHORT: usize = 8 << 10;
 
-/// A head that is whole.
+/// A complete head.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) head: Head,
     pub(crate) framing: Framing,
-    /// Whether the connection stays for another request (RFC 9112 §9.3).
+    /// Whether the connection may be used for another request (RFC 9112 §9.3).
     pub(crate) persists: bool,
 }
 
-/// How the end of a body is told.
+/// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length(u64),
@@ -81,10 +81,10 @@ pub(crate) fn take(buffer: &mut BytesMut, looked_at: usize) -> Result<Option<Par
 /// Returns whether a head may have ended within the bytes after the first `looked_at`.
 fn may_be_whole(buffer: &[u8], looked_at: usize) -> bool {
     if looked_at < SHORT {
-        // It ends with a line.
+        // It may end with any line.
         return memchr::memchr(b'\n', &buffer[looked_at..]).is_some();
     }
-    // It ends with a blank line, the beginning of which may have been there before.
+    // It ends with a blank line, which may begin in the bytes that were looked at before.
     let new = &buffer[looked_at - 2..];
     let mut ends = memchr::memchr_iter(b'\n', new);
     ends.any(|end| matches!(&new[end + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
@@ -122,7 +122,7 @@ fn parse_leniently(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
         return Ok(None);
     };
     let mut parsed = Parsed::of(head.status, head.version, head.fields)?;
-    // Somebody on the way may have read it differently.
+    // An intermediary may have read the framing differently.
     parsed.persists &= !head.has_odd_framing;
     Ok(Some((head.length, parsed)))
 }
@@ -144,14 +144,14 @@ fn framing(status: StatusCode, version: Version, fields: &Fields) -> Result<Fram
     }
     if fields.contains_key(TRANSFER_ENCODING) {
         match coding::transfer(fields) {
-            // `identity`, or nothing at all.
+            // `identity`, or an empty value.
             Ok(transfer) if !transfer.is_chunked && transfer.codings.is_empty() => {}
-            // §6.1: the framing is faulty.
+            // §6.1: in HTTP/1.0, the framing is faulty.
             Ok(_) | Err(_) if version == Version::HTTP_10 => {
                 return Err(Failure::NotHttp("HTTP/1.0 has no Transfer-Encoding"));
             }
             Ok(transfer) if transfer.is_chunked => return Ok(Framing::Chunked),
-            // An error page may have a coding that is unknown. Its status still counts.
+            // An error page may have an unknown coding. Its status still counts.
             Ok(_) | Err(_) => return Ok(Framing::UntilClose),
         }
     }

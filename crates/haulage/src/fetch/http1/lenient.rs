@@ -1,24 +1,24 @@
-//! Heads that break the grammar of RFC 9112 where browsers and curl do not mind: pure.
+//! Parses heads that break the grammar of RFC 9112 in ways that browsers and curl accept. Pure.
 //!
-//! Each line is read by itself, so that one which cannot be read is dropped and the others count.
-//! The exception is a line that may say where the body ends: two readers who take it differently
-//! see two different streams, and that is how responses are smuggled (RFC 9112 §11.2). Such a line
-//! is read as it is meant, or the whole head is refused.
+//! Each line is read by itself: a line that cannot be read is dropped, and the others count. The
+//! exception is a line that may say where the body ends. If two readers understand it differently,
+//! they see two different streams, which allows response smuggling (RFC 9112 §11.2). Such a line
+//! must have one clear meaning, or the whole head is refused.
 
 use http::{StatusCode, Version};
 
 use crate::fetch::flood::MOST_HEAD_LINES;
 use crate::plan::fields::{Fields, without_blanks};
 
-/// A head, as far as it can be read.
+/// The parts of a head that can be read.
 #[derive(Debug)]
 pub(crate) struct Lenient {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) fields: Fields,
-    /// Bytes of the head, with the blank line that ends it.
+    /// Bytes of the head, including the blank line that ends it.
     pub(crate) length: usize,
-    /// A field that says how the body ends was not written as it should be.
+    /// Whether a field that says how the body ends was malformed.
     pub(crate) has_odd_framing: bool,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn read(buffer: &[u8]) -> Result<Option<Lenient>, &'static str> {
     Err("it has too many headers")
 }
 
-/// The lines of a head, without their ends: LF, with or without CR before it (RFC 9112 §2.2).
+/// The lines of a head, without their line ends: LF, or CR LF (RFC 9112 §2.2).
 struct Lines<'a> {
     rest: &'a [u8],
 }
@@ -70,7 +70,7 @@ impl<'a> Iterator for Lines<'a> {
         let line = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        // Whoever takes either for the end of a line sees other fields.
+        // A parser that takes either for a line end sees other fields.
         Some(match memchr::memchr2(b'\r', 0, line) {
             None => Ok(line),
             Some(_) => Err("a line has a CR or a NUL in it"),
@@ -100,11 +100,12 @@ fn status_line(line: &[u8]) -> Result<(Version, StatusCode), &'static str> {
     (!is_longer).then_some((version, status)).ok_or(no_status)
 }
 
-/// The lines that have been read between the status line and the end.
+/// The field lines between the status line and the end of the head.
 #[derive(Default)]
 struct FieldLines {
     fields: Fields,
-    /// The last line, with the continuations that have come; `None` for one that was dropped.
+    /// The last line, with the continuations read so far; `None` if there is none, or it was
+    /// dropped.
     last: Option<Vec<u8>>,
     last_is_folded: bool,
     has_odd_framing: bool,
@@ -121,7 +122,7 @@ impl FieldLines {
                 self.last_is_folded = true;
                 Ok(())
             }
-            // RFC 9112 §2.2: before the first field it is to be consumed without further
+            // RFC 9112 §2.2: such a line before the first field is consumed without further
             // processing.
             None if is_continuation => drop_line(line),
             _ => {
@@ -367,7 +368,7 @@ mod tests {
             "<html>",
             "SSH-2.0-OpenSSH",
         ] {
-            // It need not be whole to be known.
+            // An incomplete head is enough to tell.
             assert!(read(format!("{line}\r\n").as_bytes()).is_err(), "{line}");
         }
     }

@@ -1,9 +1,8 @@
-//! HTTP/1.1 as a client speaks it that gets files and nothing else (RFC 9112): a request, its
-//! answer, then the next one, on the lane that waits for it. Nothing runs beside it, and nothing is
-//! handed over.
+//! An HTTP/1.1 client for downloads only (RFC 9112): a request, its response, then the next
+//! request, all on the lane that waits for them. No other task or thread takes part.
 //!
-//! It is ours since of what a small file costs, the network's thread spent more than half in a
-//! client that can do all the rest too. Its heads are parsed by httparse.
+//! It is our own because a general client took more than half of the network thread's time for a
+//! small file. httparse parses the heads.
 
 pub(crate) mod chunks;
 pub(crate) mod head;
@@ -33,45 +32,46 @@ use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
 use crate::wire::Wire;
 
-/// A connection.
+/// An HTTP/1.1 connection.
 pub(crate) struct Http1 {
     stream: Stream,
-    /// What has been read and not been used.
+    /// Bytes that were read and not yet used.
     buffer: BytesMut,
     read_size: ReadSize,
     request: Vec<u8>,
-    /// From a request until the end of its answer, and for good after an answer that no other can
-    /// follow.
+    /// True from a request until the end of its response, and for ever after a response that no
+    /// other can follow.
     is_taken: bool,
-    /// Whether the present answer can be followed by another one.
+    /// Whether the current response can be followed by another one.
     persists: bool,
-    /// Whether any request has been answered on it.
+    /// Whether the connection has had a response to any request.
     has_answered: bool,
-    /// What the first packet and its answer took.
+    /// The round trip time of the first packet.
     round_trip: Duration,
-    /// Its other end is a proxy that requests are sent to; `None` for a server, or a tunnel to one.
+    /// The proxy at the other end, which requests are sent to; `None` for a server, or a tunnel to
+    /// one.
     forward: Option<Box<Forward>>,
 }
 
-/// What is to come of an answer's body.
+/// What remains of a response's body.
 pub(crate) enum Coming {
-    /// So many bytes.
+    /// This many bytes.
     Bytes(u64),
     Chunks(Chunks),
-    /// Whatever comes until the connection ends.
+    /// All bytes until the connection closes.
     UntilClose,
     Nothing,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Connection(io::Error),
-    /// Nothing came in answer to the first request of a connection without TLS, as from many
-    /// servers that expect TLS.
+    /// The connection closed without a byte of a response, at its first request and without TLS.
+    /// Many servers that expect TLS do that.
     Mute(io::Error),
     NotHttp(&'static str),
-    /// What came is a record of TLS.
+    /// The bytes received are a TLS record.
     Tls,
 }
 
@@ -136,7 +136,7 @@ impl Http1 {
     /// for, such as 408 (RFC 9110 §15.5.9). It is not to be used after that.
     pub(super) async fn ended(&mut self) {
         let mut byte = [0];
-        // Whatever it is: an end, an error or a byte.
+        // The result does not matter: end of stream, an error or a byte.
         let _ = self.stream.read(&mut byte).await;
         self.is_taken = true;
     }
@@ -195,7 +195,7 @@ impl Http1 {
         line.clear();
         line.extend_from_slice(b"GET ");
         if self.forward.is_some() {
-            // §3.2.2: absolute-form.
+            // §3.2.2: absolute-form, for a proxy.
             line.extend_from_slice(url.origin().as_bytes());
         }
         // §3.2.1: origin-form.
@@ -230,12 +230,13 @@ impl Http1 {
                     return Ok(parsed);
                 }
             }
-            // An alert is shorter than the beginning of a head, so that no parser has seen it yet.
+            // A TLS alert is too short to be parsed as a head, so it is looked for here.
             if is_tls(&self.buffer) {
                 return Err(Failure::Tls);
             }
             looked_at = self.buffer.len();
-            // No more of a large body than there has to be: others may take it as it is.
+            // Reads no more of a large body than it must: the rest may move directly from the
+            // socket to the file.
             let read = self.read(read_size::LEAST).await;
             let read = read.map_err(Failure::Connection)?;
             if read == 0 {
@@ -286,7 +287,7 @@ impl Http1 {
                 if !matches!(coming, Coming::UntilClose) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                // It is never free for another request.
+                // The connection stays taken: no other request can follow.
                 *coming = Coming::Nothing;
             }
         }

@@ -1,9 +1,11 @@
-//! How much to ask a connection for at once: memory for much is taken only where much comes.
+//! How many bytes one read of a connection asks for: much memory is used only where much is
+//! received.
 
-/// Bytes: what a small file and its head fit into.
+/// Bytes: enough for a small file and its head.
 pub(super) const LEAST: usize = 16 << 10;
 
-/// Grows while reads are full, and shrinks when two in a row would have fitted into half.
+/// The size of a read, in bytes. It grows while reads are full, and shrinks after two reads in a
+/// row that would have fitted into half of it.
 pub(super) struct ReadSize {
     bytes: usize,
     most: usize,

@@ -1,4 +1,4 @@
-//! What HTTP/1.1 is spoken over.
+//! The byte stream below HTTP/1.1: TCP, TLS, or TLS within TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

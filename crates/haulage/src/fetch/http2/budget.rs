@@ -1,17 +1,17 @@
-//! How many bytes all HTTP/2 connections of a run may have on the way to them, or here and not
-//! taken yet: the sum of their windows. It bounds the memory of a run whose disk is behind.
+//! Limits the sum of the windows of all HTTP/2 connections of an engine: the bytes that servers may
+//! have sent and that no lane has taken yet. So memory is bounded when the disk is slow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Bytes in all, but for what every connection gets.
+/// Bytes for all connections, besides the `LEAST` of each.
 const TOTAL: u32 = 64 << 20;
-/// One connection gets at most this part of what is left, so that the next one gets some too.
+/// A connection gets at most one `PART`th of what is left, so that the next one gets some too.
 const PART: u32 = 4;
-/// What every connection gets in any case, in bytes.
+/// Bytes that every connection gets in any case.
 pub(super) const LEAST: u32 = 1 << 20;
 
-/// What is left for the connections of a run.
+/// The bytes that are left for the connections of an engine.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: AtomicU32,
@@ -25,11 +25,11 @@ impl Default for Budget {
     }
 }
 
-/// What a connection has of a budget. It is given back when the connection ends.
+/// A connection's share of the budget. It is given back when the connection ends.
 #[derive(Debug)]
 pub(super) struct Share {
     budget: Arc<Budget>,
-    /// Bytes, beyond `LEAST`.
+    /// Bytes beyond `LEAST`.
     more: u32,
 }
 

@@ -1,5 +1,5 @@
-//! What a connection does by itself: it sends and receives frames for its streams, and finds out
-//! how far the server is to send ahead.
+//! The task of a connection: it sends and receives the frames of all streams, and sizes the
+//! windows.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,28 +18,30 @@ use super::losses::Losses;
 use super::window::Window;
 use crate::fetch::tcp::Socket;
 
-/// A connection until its end.
+/// Drives a connection until its end.
 pub(super) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     connection: Connection<S, Bytes>,
-    /// The ping that is sent when nothing else is under way; `None` when it has been answered.
+    /// The ping that is sent before the first request, when nothing else is in flight; `None` after
+    /// its response.
     ping: Option<PingPong>,
-    /// How long that took; before it has been answered, how long the first packet did.
+    /// The time from the ping to its response; until that is known, the round trip of the first
+    /// packet.
     round_trip: Duration,
     window: Window,
-    /// What it has of the windows of all connections.
+    /// The connection's share of the windows of all connections.
     share: Share,
     /// Bytes of bodies that the lanes have taken.
     taken: Arc<AtomicU64>,
-    /// When it was last looked how many those were, and how many.
+    /// When the window was last adapted, and the value of `taken` then.
     before: (Instant, u64),
     gauge: Gauge,
 }
 
-/// Finds out whether packets of a connection are lost.
+/// Measures whether a connection loses packets.
 pub(super) struct Gauge {
     socket: Option<Socket>,
     losses: Losses,
-    /// Whether some have been lost at several times of late.
+    /// Whether packets were lost at several times in the last round trips.
     is_lossy: Arc<AtomicBool>,
 }
 
@@ -120,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if next == self.window {
             return false;
         }
-        // The server may not have heard of the last change yet: there is another look.
+        // The server may not have acknowledged the last change yet: then the next look tries again.
         if next.stream != self.window.stream
             && self
                 .connection
@@ -140,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            // Why it ends, its streams are told.
+            // The streams receive the reason why the connection ends.
             if Pin::new(&mut self.connection).poll(context).is_ready() {
                 return Poll::Ready(());
             }
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     const LENGTH: usize = 48 << 20;
-    /// All have the same, so that a test holds it once.
+    /// All bodies share these bytes, so that a test holds them in memory once.
     static FILE: [u8; LENGTH] = [0; LENGTH];
 
     /// Copies what is read from one end to the other, delayed by this time.
@@ -269,7 +271,7 @@ mod tests {
         let trip = Duration::from_millis(50);
         let (took, window) = takes(trip).await;
         assert_eq!(window.stream, window::LARGEST.stream);
-        // A round trip for each window that was there first would take 2.4 s.
+        // With one round trip for each first window of bytes it would take 2.4 s.
         assert!(took < Duration::from_millis(1200), "{took:?}");
     }
 
@@ -296,7 +298,7 @@ mod tests {
                 bodies.push(answer.await.unwrap().into_body());
             }
         }
-        // By the clock of the test: until nothing moves any more.
+        // Virtual time: long enough that nothing moves any more.
         tokio::time::sleep(Duration::from_mins(1)).await;
         let come = bodies
             .iter_mut()

@@ -1,32 +1,35 @@
-//! Whether a path loses packets: by how many the kernel says have come out of order. Pure.
+//! Decides whether a path loses packets, from the number of out-of-order packets that the kernel
+//! reports. Pure.
 //!
-//! What is sent faster than the narrowest link carries waits in the queue before it, and is lost
-//! when that is full. Such losses are no reason for more connections. They come when a round trip
-//! takes longer than it has to, and others come at any time.
+//! Packets that are sent faster than the narrowest link carries wait in the queue before it, and
+//! are lost when the queue is full. Such losses are no reason for more connections. While the queue
+//! is full, round trips are longer than the shortest one; losses of the path itself happen at any
+//! time.
 
 use std::time::{Duration, Instant};
 
 use crate::fetch::tcp::Seen;
 
-/// Losses that are counted one by one are at least a round trip, and this, apart.
+/// Losses are noted once for each round trip, but not more often than this.
 const LEAST: Duration = Duration::from_millis(25);
-/// How many of the last such times it remembers.
+/// Number of round trips that are remembered.
 const REMEMBERED: u32 = 24;
 
-/// So many separate losses are several: a queue that runs over as a connection begins makes one or
-/// two.
+/// From this many separate losses on, there are several: a queue that overflows when a connection
+/// begins causes only one or two.
 const SEVERAL: u32 = 3;
-/// In so many of those a queue that runs over does not go on losing packets.
+/// If packets were lost in this many round trips, no overflowing queue is the cause: it does not
+/// lose packets for so long.
 const OFTEN: u32 = 12;
 
-/// What was seen of a connection's losses in its last round trips.
+/// The losses of a connection in its last round trips.
 #[derive(Debug)]
 pub(super) struct Losses {
     trip: Duration,
     since: Instant,
-    /// Packets out of order so far.
+    /// Number of out-of-order packets so far.
     late: u32,
-    /// One bit for each round trip, the latest lowest: whether a packet was lost.
+    /// One bit for each round trip, the latest in the lowest bit: whether a packet was lost.
     trips: u32,
 }
 
@@ -59,7 +62,7 @@ impl Losses {
     /// Returns whether packets have been lost at several times, not only once: so a queue that ran
     /// over as a connection began does not count.
     pub(super) fn are_several(&self) -> bool {
-        // Those that follow one another are one.
+        // Losses in consecutive round trips count as one.
         let begun = self.trips & !(self.trips >> 1);
         begun.count_ones() >= SEVERAL || self.trips.count_ones() >= OFTEN
     }

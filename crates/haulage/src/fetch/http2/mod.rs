@@ -1,5 +1,5 @@
-//! HTTP/2 from the client's side (RFC 9113): many requests share a connection, which lives as a
-//! task of its own.
+//! HTTP/2 as a client (RFC 9113): many requests share a connection, which runs in a task of its
+//! own.
 
 mod budget;
 mod driver;
@@ -33,34 +33,34 @@ use crate::http_url::HttpUrl;
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
-/// Most requests at once before the server has said how many it takes (RFC 9113 §6.5.2 recommends
-/// no fewer).
+/// Maximum requests at once before the server has announced its own limit (RFC 9113 §6.5.2
+/// recommends at least this many).
 const MOST_STREAMS: usize = 100;
 
-/// A handle of a connection.
+/// A handle of a shared connection.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    /// Tells one connection from the next to the same host.
+    /// Identifies the connection among those to the same host.
     pub(crate) number: u64,
-    /// The worker thread that it lives on.
+    /// The network thread that the connection runs on.
     pub(crate) worker: usize,
     sender: SendRequest<Bytes>,
     received: Arc<AtomicU64>,
-    /// What the first packet and its answer took.
+    /// The round trip time of the first packet.
     round_trip: Duration,
-    /// Whether packets have been lost at several times of late.
+    /// Whether packets were lost at several times in the last round trips.
     is_lossy: Arc<AtomicBool>,
-    /// Each handle has one.
+    /// Each handle has a clone; its reference count is the number of handles.
     handles: Arc<()>,
     /// Cancelled when the connection takes no further request.
     over: CancellationToken,
 }
 
-/// What is known of the path of a stream that was opened.
+/// What is known about the network path of a new stream.
 pub(super) struct Path {
-    /// What the first packet and its answer took.
+    /// The round trip time of the first packet.
     pub(super) round_trip: Duration,
-    /// `None` where nothing more can be found out.
+    /// The socket that the kernel is asked about; `None` where that is not possible.
     pub(super) socket: Option<Socket>,
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn open(
         .initial_window_size(window.stream)
         .initial_connection_window_size(window.connection)
         .initial_max_send_streams(MOST_STREAMS)
-        // As RFC 9113 §6.5.2 counts them.
+        // The size as RFC 9113 §6.5.2 counts it.
         .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_push(false)
         .handshake(Bounded::new(stream, over.clone()))
@@ -158,7 +158,7 @@ impl Shared {
         let request = request(url, headers).map_err(Unanswered::Failed)?;
         let sender = &mut self.sender;
         let answer = idle.guard(async {
-            // Where the server takes no more at once, it waits here.
+            // Waits here while the server allows no more streams.
             poll_fn(|context| sender.poll_ready(context))
                 .await
                 .map_err(|_| closed())?;
@@ -177,19 +177,19 @@ impl Shared {
     }
 }
 
-/// A body that is being received on a stream of its own. Dropped before its end, it takes its
-/// stream with it.
+/// A body that is being received on a stream of its own. Dropping it before its end resets the
+/// stream.
 pub(crate) struct Incoming {
     stream: RecvStream,
-    /// Bytes to come, where the head says so.
+    /// Bytes that remain; `None` where the head has no length.
     left: Option<u64>,
-    /// What the connection has brought.
+    /// Bytes of bodies that the lanes have taken from the connection.
     received: Arc<AtomicU64>,
 }
 
 impl Incoming {
     fn new(stream: RecvStream, headers: &HeaderMap, received: Arc<AtomicU64>) -> Self {
-        // h2 holds what comes against it (RFC 9113 §8.1.1).
+        // h2 checks the body against this length (RFC 9113 §8.1.1).
         let length = headers.get(http::header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Self {
@@ -231,7 +231,7 @@ impl Incoming {
                 None => break,
             }
         }
-        // They say nothing that is used.
+        // Trailers are read but not used.
         let stream = &mut self.stream;
         let trailers = poll_fn(|context| stream.poll_trailers(context));
         match idle.guard_body(trailers).await? {
@@ -246,7 +246,7 @@ impl Incoming {
 
     /// Notes that so many bytes have been taken, and allows the server to send as many more.
     fn took(&mut self, bytes: usize) {
-        // It fails only for more than has come.
+        // It fails only for more bytes than were received.
         let _ = self.stream.flow_control().release_capacity(bytes);
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
         if let Some(left) = &mut self.left {
@@ -255,7 +255,7 @@ impl Incoming {
     }
 
     fn broken(&self, cause: h2::Error) -> Error {
-        // Neither is an end: that is only `END_STREAM` (RFC 9113 §8.1).
+        // Neither reset is an end of the body: only `END_STREAM` is (RFC 9113 §8.1).
         if cause.is_reset() && matches!(cause.reason(), Some(Reason::NO_ERROR | Reason::CANCEL)) {
             return ended();
         }
@@ -310,8 +310,8 @@ fn request(url: &HttpUrl, headers: &RequestHeaders<'_>) -> Result<Request<()>, E
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
-    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`. What must not be sent (§8.2.2) the
-    // options refuse.
+    // RFC 9113 §8.3.1: `:authority` takes the place of `Host`. The options refuse fields that must
+    // not be sent (§8.2.2).
     for (name, value) in headers.fields() {
         request.headers_mut().append(name, value.clone());
     }

@@ -1,36 +1,37 @@
-//! How far a server may send ahead (RFC 9113 §5.2): as far as it takes to keep the path full. Pure.
+//! Sizes the flow-control windows of HTTP/2 (RFC 9113 §5.2): large enough to keep the path full.
+//! Pure.
 //!
-//! On a long path, what is not acknowledged yet is the throughput times the round trip. A window
-//! that is smaller than that holds the server up; one that is larger is memory, should the disk
-//! fall behind. How far one stream may go only grows. How far all of them may go together follows
-//! what is measured in both directions, since that is what bounds the memory.
+//! The bytes in flight on a path are the throughput times the round trip. A smaller window makes
+//! the server wait; a larger one costs memory if the disk is slow. The window of one stream only
+//! grows. The window of a connection grows and shrinks with what is measured, since it bounds the
+//! memory.
 
 use std::time::Duration;
 
-/// Bytes that may be sent ahead.
+/// Bytes that the server may send before they are acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
-    /// On one stream.
+    /// Bytes on one stream.
     pub(super) stream: u32,
-    /// On all streams of a connection.
+    /// Bytes on all streams of a connection together.
     pub(super) connection: u32,
 }
 
-/// What a connection begins with. More was measured, and brings nothing: a server far away then
-/// sends more at once than the queue before the narrowest link holds.
+/// The first window of a connection. A larger one was measured, and gains nothing: a server far
+/// away then sends more at once than the queue before the narrowest link holds.
 pub(super) const FIRST: Window = Window {
     stream: 8 << 20,
     connection: 8 << 20,
 };
-/// The largest: at 100 ms, 1 Gbit/s.
+/// The largest window: enough for 1 Gbit/s at a round trip of 100 ms.
 pub(super) const LARGEST: Window = Window {
     stream: 16 << 20,
     connection: 16 << 20,
 };
-/// What is left to a connection whose bytes are taken slowly. It is more than is read and written
-/// in one go, so that neither waits for the other.
+/// Bytes: the smallest window of a connection whose bytes are taken slowly. It is more than one
+/// read and one write, so that neither waits for the other.
 const SLOW: u32 = 4 << 20;
-/// A window of more than this many times what is under way is reduced to `KEPT` times that.
+/// A window of more than this many times the bytes in flight is reduced to `KEPT` times these.
 const TOO_LARGE: f64 = 8.0;
 const KEPT: f64 = 4.0;
 
@@ -47,7 +48,7 @@ impl Window {
     pub(super) fn after(self, taken: u64, time: Duration, round_trip: Duration) -> Self {
         let under_way = taken as f64 * round_trip.as_secs_f64() / time.as_secs_f64().max(1e-9);
         if under_way >= self.nearly_all() as f64 {
-            // What the window holds up may be many times as much.
+            // The window is the limit, so the path may have room for many times as much.
             let stream = self.stream.saturating_mul(4).min(LARGEST.stream);
             let all = stream.saturating_mul(4).min(LARGEST.connection);
             return Self {
@@ -106,8 +107,8 @@ mod tests {
         assert_eq!(FIRST.after(12_000_000, SECOND, TRIP), FIRST);
     }
 
-    /// The window is this many times what is under way, since its renewal travels for half a round
-    /// trip, and is sent only when a third of it has been used.
+    /// The window must be this many times the bytes in flight: its update takes half a round trip,
+    /// and is sent only when a third of the window has been used.
     const ROOM: f64 = 1.5;
 
     /// Returns the window after 50 changes on a path with this round trip and a rate of `link`,

@@ -1,4 +1,4 @@
-//! What a failed TLS handshake means, and what can be done about it: one sentence each. Pure.
+//! Explains why a TLS handshake failed, and what can be done about it, in one sentence each. Pure.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError, Pee
 use super::pinned::NotPinned;
 use crate::error::{Error, ErrorKind};
 
-/// Most names of a certificate that a message has.
+/// Maximum names of a certificate that a message lists.
 const MOST_NAMES: usize = 5;
 
 /// Returns what a failed handshake means. A certificate that is not trusted is permanent, and never
@@ -144,7 +144,7 @@ fn distrust(why: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name; check the host in the URL".into()
         }
-        // An authority of the same name has a key of another kind.
+        // A trusted authority of the same name has a key of another kind.
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "it is not signed by the authority of this name that we trust; if it is your own authority's or server's, \
              name its current file with --cacert"
@@ -217,7 +217,7 @@ fn names(presented: &[String]) -> String {
 
 fn date(time: UnixTime) -> String {
     let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-    // Year 9999 is the last one that a date of HTTP has room for.
+    // HTTP dates go up to the year 9999.
     let date = date.filter(|_| time.as_secs() < 253_402_300_800);
     date.map_or_else(|| "a distant day".into(), httpdate::fmt_http_date)
 }

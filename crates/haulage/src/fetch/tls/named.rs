@@ -1,11 +1,11 @@
-//! The certificates in a file that the user has named: authorities, and servers' own certificates.
+//! Trusts the certificates in a file that the user has named: authorities, and servers' own
+//! certificates.
 //!
-//! rustls trusts authorities alone, and refuses a server that presents a certificate for
-//! authorities (`CA:TRUE`), or one of X.509 version 1. Most self-signed certificates are of these
-//! kinds. A server that presents exactly a certificate in the file is trusted here, as with
-//! OpenSSL: a path that has no more than the trusted certificate itself needs no signature of an
-//! authority (RFC 5280 §6). Its name, dates and purpose are checked, and that the server has its
-//! key.
+//! rustls trusts only authorities. It refuses a server whose certificate is one for authorities
+//! (`CA:TRUE`), or of X.509 version 1; most self-signed certificates are of these kinds. Here a
+//! server that presents exactly a certificate of the file is trusted, as with OpenSSL: a path that
+//! consists of the trusted certificate alone needs no signature of an authority (RFC 5280 §6). Its
+//! name, dates and purpose are checked, and that the server has its key.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
-/// Trusts whom the certificates in a file vouch for, and servers that present one of these.
+/// Trusts servers whose certificate is in a file, or is signed by an authority in it.
 #[derive(Debug)]
 pub(super) struct NamedCertificates {
     authorities: Arc<WebPkiServerVerifier>,
@@ -49,7 +49,7 @@ impl NamedCertificates {
         for certificate in certificates {
             refusal = roots.add(certificate.clone()).err().or(refusal);
         }
-        // Among the many of a bundle some may be of kinds that are not known.
+        // A bundle of many certificates may contain some of unknown kinds.
         if let Some(refusal) = refusal.filter(|_| roots.is_empty()) {
             return Err(refusal);
         }
@@ -138,13 +138,13 @@ struct Named {
     key_of_version_1: Option<SubjectPublicKeyInfoDer<'static>>,
 }
 
-/// What a certificate calls its server.
+/// Where a certificate has the name of its server.
 #[derive(Debug)]
 enum Names {
-    /// The alternative names of its subject (RFC 9525 §2).
+    /// In its subject alternative names (RFC 9525 §2).
     Alternative,
-    /// It has none. The subject's common name counts instead, as it did before there were others
-    /// (RFC 6125 §6.4.4); the user has named this very certificate.
+    /// In the common name of its subject, since it has no alternative names. This was usual before
+    /// those existed (RFC 6125 §6.4.4), and the user has named this very certificate.
     Common(Option<String>),
 }
 
@@ -268,8 +268,8 @@ mod tests {
 
     use super::*;
 
-    /// A certificate of version 1 for `localhost`, until 2126, as `openssl x509 -req -signkey`
-    /// makes it.
+    /// A certificate of version 1 for `localhost`, valid until 2126, as `openssl x509 -req
+    /// -signkey` creates it.
     const VERSION_1: &str = "-----BEGIN CERTIFICATE-----
 MIIBIzCBywIUUyo7e5eGgQJ4TaiM14IttDu6ttUwCgYIKoZIzj0EAwIwFDESMBAG
 A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODE4NTEzOVoYDzIxMjYxMTA0MTg1MTM5
@@ -288,7 +288,7 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
 -----END PRIVATE KEY-----
 ";
 
-    /// In 2035.
+    /// A time in 2035, in seconds since 1970.
     const NOW: u64 = 2_051_222_400;
 
     /// What a server presents, and its key.
@@ -438,7 +438,7 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
             let why = certificate_error(shake(its_own, late));
             assert!(matches!(why, CertificateError::ExpiredContext { .. }));
         }
-        // Where there are alternative names, the common name does not count.
+        // A certificate with alternative names is not matched by its common name.
         let why = shake_hands(
             &with_name,
             &with_name.certificate,
@@ -509,7 +509,7 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
         let shake = |host| shake_hands(&server, authority.der(), host, NOW, &TLS13);
         assert_eq!(shake("localhost"), Ok(()));
         assert!(shake("other.example").is_err());
-        // Named itself, it needs no authority.
+        // The server's certificate itself is in the file, so it needs no authority.
         let result = shake_hands(&server, &server.certificate, "localhost", NOW, &TLS13);
         assert_eq!(result, Ok(()));
     }

@@ -1,4 +1,5 @@
-//! Servers that must have one of the keys that the user has named, whoever vouches for them.
+//! Requires that servers have one of the keys that the user has named, whoever signed their
+//! certificates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +12,14 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::options::PinnedKeys;
 
-/// Trusts the servers that another one trusts and that have one of these keys.
+/// Trusts servers that another verifier trusts and that have one of these keys.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) keys: PinnedKeys,
     pub(super) others: Arc<dyn ServerCertVerifier>,
 }
 
-/// The key of a server is not pinned.
+/// The error for a server whose key is not pinned.
 #[derive(Debug)]
 pub(super) struct NotPinned;
 

@@ -1,5 +1,5 @@
-//! The ramp on links and servers in virtual time. A connection doubles its window in each round
-//! trip until the link or its own limit is reached; with losses it halves it now and then.
+//! Tests the ramp with links and servers in virtual time. A connection doubles its window in each
+//! round trip until the link or its own limit is reached; each loss halves it.
 
 use proptest::prelude::*;
 
@@ -12,16 +12,16 @@ const MIB: u64 = 1 << 20;
 struct Link {
     /// Seconds.
     round_trip: f64,
-    /// Bytes per second of all connections together, and of each.
+    /// Maximum bytes per second of all connections together, and of each.
     rate: f64,
     each: f64,
-    /// How likely a packet is lost.
+    /// Probability that a packet is lost.
     loss: f64,
-    /// How many connections bring anything.
+    /// How many connections the server serves. The others get no bytes.
     allows: usize,
     /// Bytes of the file.
     file: u64,
-    /// Seconds after which nothing more comes of the connections that are there then.
+    /// Time in seconds at which all connections that are open then stall for good.
     stalls: f64,
 }
 
@@ -41,13 +41,13 @@ struct Connection {
     window: f64,
 }
 
-/// What became of a download.
+/// How a download went.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Course {
     seconds: f64,
-    /// Most connections at once.
+    /// Maximum number of connections at once.
     most: usize,
-    /// When all were allowed for the first time.
+    /// Seconds until all were allowed for the first time; infinite if they never were.
     all_at: f64,
 }
 
@@ -106,7 +106,7 @@ fn course_of(link: Link, allowed: usize, adapt: impl FnOnce(Ramp) -> Ramp) -> Co
     }
 }
 
-/// Returns how many bytes all connections bring in a step.
+/// Returns how many bytes all connections deliver in a step.
 fn step(connections: &mut [Connection], link: Link, now: f64, random: &mut u64) -> f64 {
     let has_begun = |one: &Connection| now >= one.opened + 2.0 * link.round_trip;
     let is_stalled = |one: &Connection| now > link.stalls && one.opened < link.stalls;

@@ -1,23 +1,23 @@
-//! What is done after each round: more is tried, kept, or given back. Pure.
+//! Decides after each round whether the limit is raised, kept or lowered. Pure.
 
 use std::time::{Duration, Instant};
 
 use super::{Limit, PAUSES, Phase, START};
 use crate::event::LimitChange as Why;
 
-/// Twice as many requests must bring this many times as much to be doubled again.
+/// The limit doubles again if the last doubling raised throughput by this factor.
 const DOUBLES: f64 = 1.25;
-/// Twice as many requests that bring this many times as much are doubled again even where answers
-/// begin later: the line or the window of a connection that they share is being filled.
+/// If it raised throughput by this factor, the limit doubles again even at a higher latency: the
+/// link, or the window of a shared connection, is being filled.
 const FILLS: f64 = 1.5;
-/// Twice as many requests must bring this many times as much to be kept.
+/// A doubled limit is kept if it raised throughput by this factor.
 const KEPT: f64 = 1.1;
-/// Where a round trip takes this many seconds or more, the first step is a leap to `LEAP` times as
-/// many requests: each doubling would cost a round trip or two.
+/// From this round-trip time on, in seconds, the first step is a leap to `LEAP` times as many
+/// requests: each doubling would cost a round trip or two.
 const FAR: f64 = 0.015;
 pub(in crate::schedule) const LEAP: usize = 4;
-/// A few more requests must bring this part of what they would if each brought as much as those
-/// before.
+/// A trial is kept if each additional request raised throughput by at least this share of what each
+/// earlier request contributes.
 const WORTH: f64 = 0.5;
 
 impl Limit {
@@ -84,7 +84,7 @@ impl Limit {
         }
         self.double_next(rate);
         if self.good >= START as f64 {
-            // It was an outage, and is over: the next one is another.
+            // The outage is over: the next one is a new one.
             self.restored = None;
         }
         true
@@ -135,7 +135,7 @@ impl Limit {
             self.pause = PAUSES.0;
         }
         if is_well {
-            // What it refused before it takes now: how much more is found as in the beginning.
+            // It accepts what it refused before: the new limit is found by doubling, as at first.
             self.double_next(rate);
         } else {
             self.step = (more * 2.0).min(self.level);

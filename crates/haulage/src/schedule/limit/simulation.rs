@@ -1,5 +1,4 @@
-//! Servers of several kinds, in virtual time: what the limit makes of each, beside every fixed
-//! number.
+//! Simulates servers of several kinds in virtual time, and compares the limit with every fixed one.
 //!
 //! `python3 -m bench limits` draws them into docs/limits.svg.
 
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Limit, START};
 
-/// Seconds of each course.
+/// The length of each course, in seconds.
 const LENGTH: f64 = 30.0;
 const MOST: usize = 16;
 
@@ -41,7 +40,7 @@ fn refusal(latency: f64) -> Answer {
     }
 }
 
-/// Answers to a request at some second, with so many in flight, itself included.
+/// Answers a request at some second, with this many requests in flight, itself included.
 type Server = Box<dyn FnMut(f64, usize) -> Answer>;
 
 /// Returns a server with this many workers, each of which handles one request at a time; other
@@ -144,12 +143,12 @@ fn servers() -> [Kind; 10] {
     ]
 }
 
-/// What came of a course.
+/// The result of a course.
 #[derive(Default)]
 struct Course {
     answers: f64,
     refused: u64,
-    /// At which second how many were allowed.
+    /// The limit over time: the second, and how many requests were allowed.
     limits: Vec<(f64, f64)>,
 }
 
@@ -188,7 +187,7 @@ fn course(mut server: Server, fixed: Option<usize>) -> Course {
     let mut limit = Limit::new(START, MOST, start);
     let mut course = Course::default();
     let mut events: BinaryHeap<Reverse<Event>> = BinaryHeap::new();
-    // What it has refused keeps no server busy while the refusal is on its way.
+    // A refused request does not occupy the server while the refusal is on its way.
     let mut rejected = 0_usize;
     let (mut now, mut order, mut in_flight, mut bytes, mut next_start) = (0.0, 0, 0, 0, 0.0);
     while now < LENGTH {
@@ -262,7 +261,7 @@ fn it_is_within_a_tenth_of_the_best_fixed_number_on_each_server() {
         let fixed = (1..=MOST).map(|most| (most, course(server(), Some(most))));
         let (most, best) = fixed
             .max_by(|(few, one), (more, other)| {
-                // Of those that bring the same, the one that is refused least.
+                // Of limits with equally many answers, the one with the fewest refusals.
                 let by_answers = one.answers.round().total_cmp(&other.answers.round());
                 by_answers
                     .then(other.refused.cmp(&one.refused))
@@ -279,7 +278,7 @@ fn it_is_within_a_tenth_of_the_best_fixed_number_on_each_server() {
             100.0 * found.refused as f64 / all,
         );
         println!("{line}");
-        // One that changes depends on when a course begins: see below.
+        // A server that changes depends on when a course begins: see below.
         if share < 0.9 && name != CHANGING {
             let _ = writeln!(short, "{line}");
         }
@@ -341,7 +340,7 @@ fn trips(course: &Course, latency: f64, from: f64) -> f64 {
 
 #[test]
 fn a_healthy_server_has_its_limit_back_within_25_round_trips() {
-    // What it refused when limits recovered more slowly, in the whole course.
+    // Refusals in the whole course when limits recovered more slowly.
     for (latency, at_once, well_at, refused) in [
         (0.06, 3, 2.5, 3),
         (0.2, 3, 2.5, 2),

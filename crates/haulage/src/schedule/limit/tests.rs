@@ -99,7 +99,7 @@ fn what_brings_no_more_is_given_back() {
     let mut server = Rounds::new(4, 100);
     assert_eq!(server.until_change(4096, 10), Some(Why::Grows));
     assert_eq!(server.limit.now(), 16);
-    // Four times as many bring a quarter as much each, and twice as many half as much.
+    // At four times as many, each delivers a quarter as much; at twice as many, half as much.
     let why = (0..10).find_map(|_| server.round(1024, LATENCY * 4));
     assert_eq!((why, server.limit.now()), (Some(Why::Slower), 8));
     let why = (0..10).find_map(|_| server.round(2048, LATENCY * 2));
@@ -114,7 +114,7 @@ fn while_the_server_takes_longer_to_answer_nothing_is_tried() {
     for _ in 0..100 {
         assert_eq!(server.round(4096, LATENCY * 2), None);
     }
-    // Once it answers as it did, something is.
+    // Once its latency is as before, more is tried.
     assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
 }
 
@@ -149,7 +149,7 @@ fn what_has_gone_well_for_long_is_halved_too() {
     while server.limit.now() < 15 {
         server.round(4096, LATENCY);
     }
-    // It has come back, and so many have gone well for a while.
+    // The limit has returned, and has gone well for a while.
     for _ in 0..4 {
         assert_eq!(server.round(4096, LATENCY), None);
     }
@@ -180,7 +180,7 @@ fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
         server.now - since
     };
     assert!(pauses(&mut server) > 10 * dear);
-    // That was of use: from then on it costs nothing.
+    // The trial went well: from then on the refusal costs nothing.
     assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
     assert_eq!(server.limit.price, Duration::ZERO);
 }
@@ -227,7 +227,7 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
     assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
     let limits: Vec<_> = (0..9).map(|_| server.round(4096, LATENCY)).collect();
     assert_eq!(server.limit.now(), 16, "{limits:?}");
-    // The next outage is another one. Not if that was a mistake.
+    // A later outage is a new one, but not right after the limit was restored wrongly.
     for expected in [Some(Why::Grows), None] {
         for _ in 0..100 {
             server.now += LATENCY;
@@ -246,7 +246,7 @@ fn answers_from_before_an_outage_do_not_hide_it() {
         server.now += LATENCY / 10;
         server.refused();
         if refusal % 4 == 0 {
-            // It was sent before.
+            // Its request was sent before the refusals.
             server.limit.answered(LATENCY, server.now);
         }
     }
@@ -275,7 +275,7 @@ fn what_was_halved_is_spread_until_an_answer_comes() {
     server.refused();
     assert_eq!(server.limit.now(), 8);
     assert_eq!(server.limit.gap(), Some(LATENCY / 8));
-    // What was sent before the refusal says nothing.
+    // A request sent before the refusal shows nothing.
     server.limit.answered(LATENCY, server.now + LATENCY / 2);
     assert_eq!(server.limit.gap(), Some(LATENCY / 8));
     server.limit.answered(LATENCY, server.now + LATENCY * 2);
@@ -308,7 +308,7 @@ fn long_bodies_are_looked_at_while_they_come() {
     assert_eq!(limits.last(), Some(&16));
 }
 
-/// What may happen to a limit.
+/// What can happen to a limit.
 #[derive(Debug, Clone)]
 enum Happens {
     Answer(u64),
@@ -349,7 +349,7 @@ proptest! {
                 Happens::Look(more, is_used) => {
                     bytes += more;
                     let why = limit.look(now, bytes, is_used);
-                    // After an outage it begins anew with one, even before more wait.
+                    // After an outage it begins again with one request, even if no more wait.
                     prop_assert!(is_used || why.is_none() || limit.level <= 1.0);
                     prop_assert!(limit.level <= (LEAP as f64 * before).max(1.0));
                 }
@@ -366,7 +366,7 @@ fn raise_is_spread_over_one_round_trip_only() {
     assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
     assert_eq!(server.limit.now(), 16);
     assert_eq!(server.limit.gap(), Some(LATENCY / 16));
-    // The limit of all hosts together lets no more go at once than before.
+    // The limit of all hosts together allows no more requests at once than before.
     for _ in 0..16 {
         server.now += LATENCY / 4;
         server.limit.answered(LATENCY, server.now);

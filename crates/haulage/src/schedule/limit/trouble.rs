@@ -1,29 +1,27 @@
-//! A time in which a server refuses more than a few requests: how often it is asked whether that is
-//! over, and when it is. Pure.
+//! Trouble: a time in which a server refuses more than a few requests. Says how often more is tried
+//! meanwhile, and when the trouble is over. Pure.
 //!
-//! To ask costs a request that may be refused. So the first questions follow one another quickly,
-//! within some round trips, and the later ones after a part of the time that the trouble has
-//! lasted.
+//! A trial costs a request that may be refused. So the first trials follow one another within some
+//! round trips, and the later ones after a fraction of the time that the trouble has lasted.
 
 use std::time::{Duration, Instant};
 
 use super::{CALM, PAUSES};
 
-/// The shortest pause between two questions, in round trips, where they are long.
+/// The shortest pause between two trials, in round trips.
 const TRIPS: f64 = 10.0;
-/// This part of the time that the trouble has lasted is the pause, where that is longer.
+/// The pause as a fraction of the time that the trouble has lasted, if that is longer.
 const PART: f64 = 0.3;
-/// A limit of at least this part of the most that it may be can gain little: its pauses are twice
-/// as long.
+/// A limit of at least this fraction of its maximum can gain little: its pauses are twice as long.
 const NEARLY_ALL: f64 = 0.7;
 
 /// Since when a server has been refusing requests, and how many at once it has refused.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trouble {
     since: Instant,
-    /// The fewest requests at once that it has refused.
+    /// The lowest limit at which it has refused requests.
     lowest: f64,
-    /// When it took more for a moment, and then refused as before.
+    /// When it last accepted more for a moment, and then refused as before; `None` if it never did.
     false_start: Option<Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! What hosts have in common on the way to them.
+//! Gates, which several hosts are reached through.
 
 use super::*;
 

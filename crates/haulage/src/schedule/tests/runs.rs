@@ -1,5 +1,5 @@
-//! Many runs in one schedule: a simulation in virtual time, with hosts that are slow, refuse, say
-//! nothing, die and recover, and runs that are paused, resumed, cancelled and made more urgent.
+//! Many runs in one schedule: a simulation in virtual time, with hosts that are slow, refuse, do
+//! not respond, die and recover, and runs that are paused, resumed, cancelled and made more urgent.
 //!
 //! A seed reproduces a simulation: `HAULAGE_SEED=17 cargo test simulated_runs`.
 
@@ -26,11 +26,11 @@ struct Row {
 enum Habit {
     Fast,
     Slow,
-    /// It answers this many at once, and refuses all others.
+    /// It answers this many requests at once, and refuses all others.
     Bears(usize),
-    /// It says nothing for long.
+    /// It does not respond for a long time.
     Silent,
-    /// It refuses everything until then, in ms.
+    /// It refuses all requests until this time, in milliseconds.
     DownUntil(u64),
 }
 
@@ -67,7 +67,7 @@ struct Simulation {
     caps: Caps,
     habits: Vec<Habit>,
     runs: Vec<Run>,
-    /// By when they end.
+    /// By the time at which they end.
     flights: BTreeMap<(Instant, u64), Flight>,
     lanes: u64,
     order: u64,
@@ -189,7 +189,7 @@ impl Simulation {
             assert_eq!(taken.work.run, run);
             self.push(taken.work);
         }
-        // What is in flight stops, and its slots are free.
+        // Requests in flight stop, and their slots are free.
         let own = self
             .flights
             .iter()

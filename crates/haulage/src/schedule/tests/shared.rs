@@ -62,7 +62,7 @@ fn host_whose_path_loses_packets_gets_more_connections() {
     let (mut schedule, host, mut now) = busy_host(16);
     let open = passes(&mut schedule, host, &mut now, 60, true, u64::MAX);
     assert_eq!(open, 16);
-    // Each has enough requests, whatever they have brought so far.
+    // Each connection has enough requests, whatever its throughput so far.
     assert_eq!(schedule.hosts[host.0].limit(), 64);
 }
 

@@ -1,4 +1,4 @@
-//! Hosts that have answered nothing so far.
+//! Hosts that have not responded so far.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
         lanes.extend(grants(&mut schedule).iter().map(opened));
     }
     assert_eq!(lanes.len(), 8);
-    // From then on they answer no more.
+    // From then on they do not respond.
     for _ in 0..5 {
         schedule.look_around(Instant::now());
     }
@@ -124,13 +124,13 @@ fn a_request_gives_way_only_where_somebody_wants_its_slot() {
     assert!(schedule.gives_way(lane, wait));
 }
 
-/// Silent hosts, and one that answers at once, second by second.
+/// A simulation, second by second, of silent hosts and one that responds at once.
 struct Course {
     schedule: Plain,
     now: Instant,
     second: u64,
     good: HostId,
-    /// Requests to silent hosts: since which second.
+    /// Requests to silent hosts, each with the second since when it waits.
     waiting: Vec<(HostId, u32, Duration, u64)>,
     /// The second of each good row.
     ended: Vec<u64>,

@@ -1,5 +1,4 @@
-//! Who waits for whom, and for how long: long bodies, silent hosts, and those that are set aside
-//! hold up no others.
+//! Long bodies, silent hosts, and hosts whose rows are spilled do not hold up other hosts.
 
 use super::*;
 
@@ -27,7 +26,7 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
     assert_eq!(grants(&mut schedule).len(), 2);
-    // Not if nothing comes at all, nor if it has just refused some; and only up to its cap.
+    // Not if no bytes arrive, nor if the host has just refused a request; and only up to its cap.
     assert_eq!(held(&mut schedule, &mut now, 0), 0);
     assert_eq!(held(&mut schedule, &mut now, 1), 1);
     assert_eq!(held(&mut schedule, &mut now, 1), 0);
@@ -106,7 +105,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
         ));
     }
     schedule.look_around(now);
-    // The first of those that wait stay, and what may not go.
+    // The first rows in the queue stay, and so do those that may not be spilled.
     assert_eq!(
         taken(&mut schedule, now),
         [("a".to_owned(), vec![3, 5, 7, 9])]

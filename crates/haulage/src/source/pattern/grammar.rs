@@ -5,9 +5,9 @@ use std::net::Ipv6Addr;
 use super::{Piece, Set, Values, input};
 use crate::error::Error;
 
-/// Most bytes in the name of a set, as in curl.
+/// Maximum bytes in the name of a set, as in curl.
 const MAX_NAME: usize = 64;
-/// Most digits in a number, leading zeros included.
+/// Maximum digits in a number, leading zeros included.
 const MAX_DIGITS: usize = 64;
 
 /// Parses a pattern into its parts, and its sets from left to right. Fails if it breaks the
@@ -36,7 +36,7 @@ pub(super) fn template(template: &str, sets: &[Set]) -> Result<Vec<Piece>, Error
         let index = if digits > 0 {
             let text = &rest[..digits];
             rest = &rest[digits..];
-            // Sets count from 1, so that 0 is none.
+            // Sets are counted from 1, so 0 is invalid.
             let index = text
                 .parse::<usize>()
                 .ok()
@@ -73,8 +73,8 @@ pub(super) fn template(template: &str, sets: &[Set]) -> Result<Vec<Piece>, Error
     Ok(pieces)
 }
 
-/// Reads a pattern from left to right. Every character of the grammar is ASCII, so that bytes will
-/// do.
+/// Reads a pattern from left to right. All special characters are ASCII, so it can look at single
+/// bytes.
 struct Parser<'a> {
     text: &'a str,
     at: usize,

@@ -1,4 +1,4 @@
-//! What a run finds of earlier ones: what is known of a row, and the part of its file that is here.
+//! What a run finds of earlier runs: what is known of a row, and the part of its file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::state::store::Access;
 use crate::write::Assembly;
 
 impl State {
-    /// Takes up the part that an earlier run has left of what a row of this input asks for.
+    /// Takes up the part that an earlier run has left of the file of a row of this input.
     /// `is_checked`: the row has a checksum.
     pub(crate) fn take_up(
         &self,
@@ -45,7 +45,7 @@ impl State {
         let assembly = left.into_iter().rev().fold(assembly, |assembly, found| {
             let (run, number, part) = found;
             if assembly.is_some() {
-                // One of them is enough.
+                // One part is enough.
                 if let Some(lasting) = self.storage.lasting() {
                     let _ = lasting.remove_left(&run, part.number);
                 }
@@ -57,7 +57,7 @@ impl State {
         Some(assembly)
     }
 
-    /// Leaves a part to another run that shares this state and asks for the same.
+    /// Leaves a part to another run that shares this state and has the same row.
     pub(crate) fn leave(&self, partial: &Arc<Assembly>) {
         if let Some(owner) = &partial.owner
             && partial.identity.validator.is_some()
@@ -66,8 +66,8 @@ impl State {
         }
     }
 
-    /// Takes the part that another run has left which shares this state; `None` if there is none
-    /// that this row could go on with.
+    /// Takes the part that another run sharing this state has left; `None` if there is none that
+    /// this row can resume.
     fn take_idle(&self, ask: &Ask, url: &str) -> Option<Arc<Assembly>> {
         let mut idle = lock(&self.idle);
         let is_same = |partial: &Arc<Assembly>| {
@@ -78,7 +78,7 @@ impl State {
         idle.remove(&ask.key)
     }
 
-    /// Moves a part here that another run has left; `None` if that cannot be done.
+    /// Moves a part that another run has left to this run; `None` if that fails.
     fn take_over(
         &self,
         run: &str,
@@ -95,8 +95,8 @@ impl State {
             moved,
             gone: Vec::new(),
         };
-        // In this order: whatever ends this run, its file is recorded where it is. What is recorded
-        // without a file is forgotten.
+        // In this order: whenever this run ends, the file is recorded in the folder that it is in.
+        // A record without a file is forgotten.
         self.write(&mut [], progress).ok()?;
         let taken = self.storage.lasting()?.take_left(run, from, number);
         let is_taken = taken.unwrap_or(false);
@@ -143,7 +143,7 @@ impl State {
             left.ask_for(ask.key, url);
             match self.workspace {
                 Workspace::RemoveWhenDone => left.rows_like(row, ask.key, url),
-                // What is recorded of a list is of that list alone.
+                // What a run of lists records is only of its lists.
                 Workspace::Keep => Vec::new(),
             }
         };
@@ -155,8 +155,8 @@ impl State {
         Ok(())
     }
 
-    /// Returns whether a file is that of a row with another URL, or one that asks for something
-    /// else than `ask`, if that is given.
+    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
+    /// key.
     ///
     /// # Errors
     /// As [`recall`](Self::recall).

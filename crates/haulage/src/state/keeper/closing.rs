@@ -1,4 +1,4 @@
-//! What stays of a run's state when it is over.
+//! What remains of a run's state when the run is over.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -26,9 +26,9 @@ impl State {
         }
     }
 
-    /// Calls `tell` when all that was added so far is recorded, or with the error that prevents it:
-    /// for a run that is over while others go on. Runs that begin after that know of it. What runs
-    /// of URLs add is of use only if they are interrupted, so that nobody waits for it.
+    /// Calls `tell` when everything added so far is recorded, or with the error that prevents it:
+    /// for a run that ends while others continue. Runs that begin later find it. What runs of URLs
+    /// add is needed only if they are interrupted, so for them it is called at once.
     pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
         if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
             return tell(Ok(()));
@@ -56,8 +56,8 @@ impl State {
         tell(answer);
     }
 
-    /// Notes that this many records are in the database, or why they are not, and tells those who
-    /// wait for that.
+    /// Notes that this many records are in the database, or why they are not, and tells the callers
+    /// that wait for that.
     pub(super) fn note_recorded(&self, recorded: Result<u64, &Error>) {
         let told = {
             let mut pending = lock(&self.pending);
@@ -102,11 +102,11 @@ impl State {
             std::mem::take(&mut pending.records)
         };
         if let Some(thread) = lock(&self.thread).take() {
-            // Should it have panicked, what it had in hand is looked at again by the next run.
+            // If it has panicked, the next run looks again at what it was recording.
             let _ = thread.join();
         }
         self.assemblies.wait_until_idle(GRACE);
-        // Should it not be possible to record them, the next run may know what to do with them.
+        // If they cannot be recorded, the next run may still be able to use them.
         self.retain(self.parts_in_hand());
         let is_needed = match self.workspace {
             Workspace::Keep => self.close_list(&mut rest, ending)?,
@@ -128,14 +128,14 @@ impl State {
         Ok(true)
     }
 
-    /// Records the rest of a run of URLs, if a later run could go on with anything of it.
+    /// Records the rest of a run of URLs, if a later run could resume anything of it.
     fn close_urls(&self, rest: &mut [Record], ending: Ending) -> Result<bool, Error> {
         if ending.everything_is_there {
             self.retain(Vec::new());
             return Ok(false);
         }
-        // A run that has come to its end leaves nothing but parts: its files are found as any
-        // others.
+        // A complete run leaves nothing but parts: later runs find its files like any existing
+        // file.
         let counts_rows = !ending.complete;
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
         let is_of_use =

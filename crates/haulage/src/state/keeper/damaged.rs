@@ -1,4 +1,4 @@
-//! A database that turns out to be damaged is put aside, and the run goes on without what it held.
+//! Renames a database that turns out to be damaged; the run continues without its contents.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::write::{LastingParts, set_aside};
 
 type Tell = Box<dyn Fn(Warning) + Send + Sync>;
 
-/// What is not as it should be: kept until somebody listens.
+/// Warnings about the state, kept until a receiver is set.
 #[derive(Default)]
 pub(super) struct Warnings {
     tell: OnceLock<Tell>,
@@ -30,7 +30,7 @@ impl Warnings {
         }
     }
 
-    /// Passes on what there is, and from now on each at once.
+    /// Passes on the warnings so far, and from now on each one at once.
     pub(super) fn tell_to(&self, tell: impl Fn(Warning) + Send + Sync + 'static) {
         let mut early = lock(&self.early);
         early.drain(..).for_each(&tell);
@@ -45,7 +45,7 @@ impl Warnings {
         }
     }
 
-    /// Puts a damaged database aside, and says so.
+    /// Renames a damaged database, and warns about it.
     pub(super) fn put_aside(&self, database: &Path) -> Result<(), Error> {
         let kept = set_aside(database).map_err(|error| {
             let what = format!("{} is damaged and cannot be renamed", database.display());
@@ -71,7 +71,7 @@ pub(super) fn open_lists(
     None
 }
 
-/// Puts the database of lists aside, unless somebody is writing to it.
+/// Renames a damaged database of lists, unless another run is writing to it.
 fn put_lists_aside(path: &Path, lasting: Option<&dyn LastingParts>, warnings: &Warnings) {
     let lock = lasting.map(LastingParts::lock_lists);
     if let Some(Ok(Some(_lock))) = lock {
@@ -115,14 +115,13 @@ impl State {
         let mut lists = lock(&self.lists);
         let answer = lists.as_mut().map(question)?.ok();
         if answer.is_none() {
-            // Whoever writes to it finds out more.
+            // A run that writes to it will find out whether it is damaged.
             *lists = None;
         }
         answer
     }
 
-    /// Puts the database aside after a statement that failed since it is damaged; gives any other
-    /// error back.
+    /// Renames the database if a statement failed because it is damaged; returns any other error.
     pub(super) fn put_aside(
         &self,
         store: &mut Option<Store>,
@@ -131,7 +130,7 @@ impl State {
         if !is_damage(&error) {
             return Err(Failed::Statement(error));
         }
-        // Closed before it is renamed.
+        // Closed before the file is renamed.
         *store = None;
         self.knows.store(false, Ordering::Release);
         self.is_renewed.store(true, Ordering::Release);
@@ -140,7 +139,7 @@ impl State {
     }
 }
 
-/// Why a run cannot go on without its database.
+/// Why a run cannot continue without its database.
 pub(super) enum Failed {
     Statement(rusqlite::Error),
     Rename(Error),

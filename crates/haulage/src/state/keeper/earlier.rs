@@ -18,7 +18,7 @@ pub(super) struct Earlier {
     unfinished: Vec<Unfinished>,
     /// The numbers of all parts that are recorded.
     parts: Vec<u64>,
-    /// There are rows.
+    /// The database has rows.
     pub(super) knows: bool,
 }
 
@@ -55,7 +55,7 @@ impl Earlier {
         if let Some(read) = read {
             return Ok(read);
         }
-        // A run that only plans changes nothing.
+        // A run that only plans renames nothing.
         if access != Access::Read {
             warnings.put_aside(path)?;
         }

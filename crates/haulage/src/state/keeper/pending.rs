@@ -1,4 +1,4 @@
-//! What waits to be recorded, and who waits for that.
+//! What waits to be recorded, and the callers that wait for that.
 
 use std::sync::Mutex;
 
@@ -10,44 +10,44 @@ use crate::state::record::{Failure, Record};
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) records: Vec<Record>,
-    /// Outcomes that nobody is told of before they are recorded, each with what is added to the
-    /// numbers of its run's rows.
+    /// Outcomes that are not reported before they are recorded, each with the number that is added
+    /// to the row numbers of its run.
     pub(super) held: Vec<(u64, Outcome)>,
-    /// How many were added so far, and how many of those have been recorded.
+    /// How many records were added so far, and how many of those have been written.
     pub(super) added: u64,
     pub(super) recorded: u64,
-    /// Runs that have ended, and wait until what they have added is recorded.
+    /// Runs that have ended, and wait until their records are written.
     pub(super) waiting: Vec<Waiting>,
-    /// Why nothing more is recorded.
+    /// Why nothing more is recorded; `None` if there was no failure.
     pub(super) failure: Option<Failure>,
     pub(super) closed: bool,
     /// There is a thread that records.
     pub(super) has_thread: bool,
-    /// Somebody has begun to bring bytes of a part since the thread looked last.
+    /// A response has begun to deliver bytes of a part since the thread looked last.
     pub(super) expects_progress: bool,
 }
 
 pub(super) type TellOfFailure = Box<dyn FnOnce(Error) + Send>;
 
-/// Those who are told what comes of it.
+/// The callbacks for a failure to record, and for the outcomes that were held.
 pub(super) struct Told {
     pub(super) failed: Mutex<Option<TellOfFailure>>,
     pub(super) ended: Box<dyn Fn(u64, Outcome) + Send + Sync>,
 }
 
-/// Waits until so many records are in the database.
+/// A callback that waits until this many records are in the database.
 pub(super) struct Waiting {
     pub(super) added: u64,
     pub(super) tell: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
 
 impl Pending {
-    /// Returns whether others are to join the group.
+    /// Returns whether to wait for more records of the group.
     pub(super) fn gathers(&self) -> bool {
         (1..GROUP).contains(&self.records.len()) && self.waiting.is_empty()
     }
 
-    /// Takes those who wait for no more records than these.
+    /// Takes the callbacks that wait for no more than this many records.
     pub(super) fn take_waiting(&mut self, recorded: u64) -> Vec<Waiting> {
         let is_over = |waiting: &mut Waiting| waiting.added <= recorded;
         self.waiting.extract_if(.., is_over).collect()

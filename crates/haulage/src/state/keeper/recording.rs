@@ -14,8 +14,8 @@ use crate::sync::lock;
 
 impl State {
     /// Records from now on, until [`close`](Self::close), on a thread that runs while there is
-    /// something to record. `failed` is told once, when it cannot; `ended` of each outcome that was
-    /// held until it was recorded.
+    /// something to record. Calls `failed` once if that fails, and `ended` with each outcome that
+    /// was held until it was recorded.
     pub(crate) fn start(
         self: &Arc<Self>,
         failed: impl FnOnce(Error) + Send + 'static,
@@ -36,7 +36,7 @@ impl State {
         });
     }
 
-    /// Notes that bytes of a part are to come, which have to be recorded.
+    /// Notes that a response begins to deliver bytes of a part, which have to be recorded.
     fn expect_progress(self: &Arc<Self>) {
         let started = {
             let mut pending = lock(&self.pending);
@@ -73,9 +73,9 @@ impl State {
         Ok(())
     }
 
-    /// Records nothing any more.
+    /// Stops recording, with an error.
     pub(super) fn fail(&self, error: Error) {
-        // What has its name is done all the same.
+        // Files that have their final names are done all the same.
         let held = {
             let mut pending = lock(&self.pending);
             pending.closed = true;
@@ -97,8 +97,8 @@ impl State {
         }
     }
 
-    /// Returns whether the thread that records ends, since nothing is left to record: it has not
-    /// seen anything to record for a while, and nobody brings bytes that would have to be.
+    /// Returns whether the thread that records ends: it has found nothing to record for a while,
+    /// and no response delivers bytes that would have to be recorded.
     fn ends_thread(&self) -> bool {
         let mut pending = lock(&self.pending);
         let is_idle = pending.records.is_empty()
@@ -118,14 +118,14 @@ impl State {
             let pending = self.wait_while(pending, PROGRESS, |waiting| waiting.records.is_empty());
             let gather = match self.durability.get() {
                 Durability::None | Durability::Batch => GATHER,
-                // A group is what has come while the one before was recorded.
+                // A group is what was added while the group before was being recorded.
                 Durability::Each => Duration::ZERO,
             };
             let mut pending = self.wait_while(pending, gather, Pending::gathers);
             if pending.closed {
                 return Ok(());
             }
-            // The memory of the one before is used again.
+            // The memory of the last group is used again.
             std::mem::swap(&mut pending.records, &mut group);
             let recorded = pending.added;
             let together = if pending.waiting.is_empty() {
@@ -151,7 +151,7 @@ impl State {
         }
     }
 
-    /// Waits while this holds, but not longer than `most`, nor beyond the end.
+    /// Waits while `holds` is true, but at most for `most`, and only until recording ends.
     fn wait_while<'a>(
         &self,
         pending: MutexGuard<'a, Pending>,

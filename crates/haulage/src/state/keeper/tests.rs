@@ -66,7 +66,7 @@ fn what_is_written_while_the_disk_syncs_is_not_recorded_yet() {
     let store = Store::open(&database, Access::Read).unwrap();
     let recorded = store.unfinished().unwrap().pop().unwrap();
     assert_eq!(recorded.end(), 2 << 20);
-    // All that it takes to go on with it.
+    // The record has all that is needed to resume the part.
     let back = recorded.into_assembly(false);
     assert_eq!((back.number, &back.identity), (3, &assembly.identity));
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_part_that_is_none_any_more_is_forgotten() {
     state.assemblies().forget(&parts[0]);
     state.record(&mut [], Duration::ZERO).unwrap();
     assert_eq!(recorded(), [5]);
-    // What is too small to be worth it.
+    // A part that is too small to be worth recording.
     let small = Arc::new(assembly(6));
     small.begin(0..10 << 20, 0).wrote(1000);
     state.assemblies().add(&small);
@@ -115,7 +115,7 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
         first.assemblies().add(&part);
     }
     first.close(ENDING).unwrap();
-    // One of them is not there.
+    // Only one of the two parts has a file.
     let mut file = disk.create(3).unwrap();
     file.write(&[io::IoSlice::new(&vec![0; 1 << 20])]).unwrap();
     drop(file);
@@ -160,7 +160,7 @@ fn after_a_sync_that_failed_nothing_more_is_recorded() {
     part.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&part);
     disk.fail_after(0, 5);
-    // The disk would say yes the second time.
+    // The disk would report success the second time.
     for _ in 0..2 {
         let error = state.record(&mut [], Duration::ZERO).unwrap_err();
         assert!(error.ends_the_run(), "{error}");
@@ -185,7 +185,7 @@ fn what_is_gone_on_with_was_synced_though_nothing_else_is() {
     drop(part.open(&Storage::of(Arc::new(disk.clone())), 0).unwrap());
     part.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&part);
-    // One that has got its name since is none that could be synced.
+    // A part that has got its final name since then is not synced.
     let named = Arc::new(assembly(4));
     named.begin(0..10 << 20, 0).wrote(1 << 20);
     state.assemblies().add(&named);

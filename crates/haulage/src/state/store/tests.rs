@@ -218,7 +218,7 @@ fn another_rows_file_is_told_from_its_own() {
     assert!(store.is_of_another("a/b", Some(2), "u").unwrap());
     assert!(!store.is_of_another("a/b", None, "u").unwrap());
     assert!(store.is_of_another("a/b", None, "v").unwrap());
-    // One that was taken by its name alone may be anybody's.
+    // A file that was taken by its name alone may belong to any row.
     for (verified, is_known) in [(Verified::Nothing, false), (Verified::Length, true)] {
         let taken = Record {
             verified,
@@ -249,7 +249,7 @@ fn what_is_not_ours_or_newer_or_broken_is_not_opened_and_says_so() {
         .execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE t (x)")
         .unwrap();
     assert!(message().contains("another program's"), "{}", message());
-    // Most programs do not say whose database it is.
+    // Most programs set no application ID.
     other
         .execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 0")
         .unwrap();
@@ -296,7 +296,7 @@ fn rows_of_an_older_schema_have_no_counts() {
         )
         .unwrap();
     assert_eq!(read(), None);
-    // The next run that writes adds the columns, and leaves the row as it is.
+    // The next run that writes adds the columns, and leaves the row unchanged.
     drop(store(&folder));
     assert_eq!(read(), None);
 }

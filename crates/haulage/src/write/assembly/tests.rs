@@ -1,4 +1,4 @@
-//! Several responses bring the bytes of one part, and come into each other's way.
+//! Several responses deliver bytes of one part, and their ranges meet.
 
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ fn assembly() -> Arc<Assembly> {
     Arc::new(Assembly::new(1, identity, entity, None))
 }
 
-/// A response that brings bytes of a part.
+/// A response that delivers bytes of a part.
 struct Response {
     place: Place,
-    /// Which byte of the file comes next.
+    /// The offset of its next byte in the file.
     next: u64,
-    /// Bytes that were kept.
+    /// The number of bytes that were kept.
     kept: u64,
 }
 
@@ -90,7 +90,7 @@ fn what_is_asked_for_but_not_answered_is_taken_back() {
     assert!(first.place.takes_more());
     assert_eq!(first.brings(500), 500);
     assert!(assembly.is_whole());
-    // Their answers come too late.
+    // Their responses come too late.
     assert!(second.take().is_none());
     assert!(third.take().is_none());
 }
@@ -114,8 +114,8 @@ fn nobody_goes_on_after_bytes_that_it_has_dropped() {
     let mut first = Response::whole(&assembly);
     let second = share(&assembly).take().unwrap();
     assert_eq!(first.brings(600), 500);
-    // The other one brings nothing: what it was to bring is free, but the first has let some of
-    // that go by.
+    // The other response delivers nothing. Its bytes are free again, but the first response has
+    // already dropped some of them.
     assembly.end(&second);
     assembly.give_back(&second);
     assert_eq!(first.brings(400), 0);
@@ -136,13 +136,13 @@ fn what_crawls_does_not_take_back_what_is_taken_from_it() {
 
 #[derive(Debug, Clone)]
 enum Event {
-    /// A share is asked for.
+    /// A segment is requested.
     Ask,
-    /// There is a response to the nth that has none.
+    /// The nth segment that has no response gets one.
     Answer(usize),
-    /// There is none.
+    /// Its request fails.
     Refuse(usize),
-    /// So many bytes come of the nth response.
+    /// The nth response delivers this many bytes.
     Bring(usize, u64),
     /// The nth response has ended, or broken off.
     End(usize),

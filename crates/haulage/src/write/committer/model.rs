@@ -1,4 +1,4 @@
-//! The committer under other schedules of its threads: whoever saves a part is told once.
+//! The committer under other schedules of its threads: each part is reported once.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::*;
 use crate::options::Existing;
 use crate::sync::modelled::check;
 
-/// Returns what is to be saved, and tells when it is.
+/// Returns what is to be saved; `tell` gets a message when it is.
 fn saving(name: &str, tell: mpsc::Sender<()>) -> (Verified, Saving) {
     let verified = verify(Arrived::default(), None, &super::super::Expected::default());
     let saving = Saving {
@@ -66,7 +66,7 @@ fn parts_of_several_threads_are_named_once() {
             let (verified, saving) = saving("last", tell);
             committer.add(2, verified, saving);
             drop(committer);
-            // None of them is told twice: the channel closes after the third.
+            // No part is reported twice: the channel closes after the third.
             assert_eq!(told.iter().count(), 3);
             for other in others {
                 other.join().unwrap();
@@ -78,7 +78,7 @@ fn parts_of_several_threads_are_named_once() {
 
 #[test]
 fn part_that_is_added_while_another_is_synced_is_not_forgotten() {
-    // The second time its thread may end at any moment.
+    // The second time, the committer's thread may end at any moment.
     for idle in [IDLE, Duration::from_millis(1)] {
         check(move || name_one_after_another(idle));
     }
@@ -91,7 +91,7 @@ fn name_one_after_another(idle: Duration) {
         let (tell, told) = mpsc::channel();
         let (verified, saving) = saving(&part.to_string(), tell);
         committer.add(part, verified, saving);
-        // The next one comes as soon as it is told, and the thread may not be back yet.
+        // Added as soon as the last one is reported; the thread may not be waiting yet.
         told.recv().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Puts a damaged database aside, under another name beside it.
+//! Renames a damaged database, so that a new one can take its place.
 
 use std::fs;
 use std::io;
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::workspace::DATABASE;
 
-/// Added to the name of what is damaged.
+/// Added to the name of a damaged database.
 const DAMAGED: &str = "damaged";
-/// So many of them are kept, and no more: the last one is replaced.
+/// The most damaged databases that are kept: after that, the last one is replaced.
 const MOST: u32 = 99;
 
 /// Renames a database, and what belongs to it, to the first free of `NAME.damaged`,

@@ -1,5 +1,5 @@
-//! Gives a part its final name, in whichever way the file system knows. Where nothing may be
-//! replaced, the first one that asks for a name has it.
+//! Gives a part its final name, with whichever call the file system has. If nothing may be
+//! replaced, the first one that asks for a name gets it.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -14,15 +14,15 @@ use super::part_name;
 use crate::sync::lock;
 use crate::write::destination::Replace;
 
-/// The folder of this run's parts, and the one that all runs have in common.
+/// The folder of this run's parts, and the folder of the parts of all runs.
 pub(super) struct Claims<'a> {
     pub(super) parts: BorrowedFd<'a>,
     pub(super) all: BorrowedFd<'a>,
-    /// Held while a name is looked at and given.
+    /// Held while a name is checked and given.
     pub(super) turn: &'a Mutex<()>,
 }
 
-/// Where a file is to be named.
+/// The final name of a file, in an open folder.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
     pub(super) folder: BorrowedFd<'a>,
@@ -44,12 +44,12 @@ impl Claims<'_> {
             Err(error) if is_no_link(error) => {}
             renamed => return Ok(renamed?),
         }
-        // A link never replaces anything either.
+        // A hard link never replaces anything either.
         match linkat(self.parts, from, to.folder, to.file, AtFlags::empty()) {
             Err(error) if is_no_link(error) => self.look_and_rename(part, to),
             Err(error) => Err(error.into()),
             Ok(()) => {
-                // Should it stay, it goes when the run is over.
+                // If this fails, the end of the run removes it.
                 let _ = unlinkat(self.parts, from, AtFlags::empty());
                 Ok(())
             }
@@ -65,8 +65,8 @@ impl Claims<'_> {
             Err(error) if is_no_link(error) => {}
             linked => return Ok(linked?),
         }
-        // That folder knows no links: the file gets a name among the parts, which was tried out,
-        // and goes the way of those that have one.
+        // That folder allows no such link. The file gets a name among the parts, where links were
+        // tried, and is then renamed like other parts.
         let number = part_name(part);
         linkat(file, "", self.parts, number.as_c_str(), AtFlags::EMPTY_PATH)?;
         self.rename(part, to, Replace::Never).inspect_err(|_| {
@@ -74,8 +74,8 @@ impl Claims<'_> {
         })
     }
 
-    /// Names a part where no call does both: looks whether something stands there, and renames
-    /// then. Other threads and, where the file system has locks, other runs wait meanwhile; other
+    /// Names a part where no single call can: checks that nothing exists at the name, and renames.
+    /// Meanwhile other threads wait and, where the file system has locks, other runs; other
     /// programs do not.
     pub(super) fn look_and_rename(&self, part: u64, to: Name<'_>) -> io::Result<()> {
         let _turn = lock(self.turn);

@@ -1,5 +1,5 @@
-//! A file that stands at a name is compared with a whole part, and replaced only while it is still
-//! the one that was compared.
+//! Compares an existing file with a complete part, and replaces it only while it is still the file
+//! that was compared.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -22,17 +22,17 @@ use super::unnamed::Unnamed;
 use crate::plan::existing::Likeness;
 use crate::sync::lock;
 
-/// Bytes of each of the two files that are held at once.
+/// Bytes of each of the two files that are in memory at once.
 const BUFFER: usize = 128 << 10;
 
-/// How often a file that something else has taken from its name is put back.
+/// How often an exchange is undone while other programs keep changing the name.
 const TRIES: u32 = 16;
-/// How often the lock is tried, a millisecond apart: to replace a file takes microseconds.
+/// How often the lock is tried, a millisecond apart; replacing a file takes microseconds.
 const LOCK_TRIES: u32 = 1000;
 /// Held while a file is replaced.
 static REPLACING: Mutex<()> = Mutex::new(());
 
-/// What other tools put beside a file that they have not finished, after its name.
+/// Suffixes of the files that other tools keep beside an unfinished file.
 const MARKERS: [&str; 15] = [
     ".aria2",            // aria2: the file has its full length from the start
     ".st",               // axel: likewise
@@ -51,8 +51,7 @@ const MARKERS: [&str; 15] = [
     ".ytdl",             // yt-dlp
 ];
 
-/// Returns the marker of another tool that stands beside a name below a folder; `None` where there
-/// is none.
+/// Returns the marker of another tool beside a name below a folder; `None` if there is none.
 pub(in crate::write) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'static str> {
     let mut beside = String::with_capacity(path.len() + 20);
     MARKERS.into_iter().find(|marker| {
@@ -63,8 +62,7 @@ pub(in crate::write) fn marker(root: BorrowedFd<'_>, path: &str) -> Option<&'sta
     })
 }
 
-/// Gives a part without a name its place among the others, so that it can be read, and can replace
-/// a file.
+/// Gives an unnamed part a name among the others, so that it can be read, and can replace a file.
 pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> io::Result<()> {
     let Some(whole) = unnamed.take(part) else {
         return Ok(());
@@ -76,8 +74,8 @@ pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> 
     Ok(linked?)
 }
 
-/// Compares a part with the file of this name in a folder. `NotFound` when nothing stands there any
-/// more, `AlreadyExists` when it is no file.
+/// Compares a part with the file of this name in a folder. Fails with `NotFound` if nothing exists
+/// there any more, with `AlreadyExists` if it is no file.
 pub(super) fn compare(
     mut part: impl Read,
     folder: BorrowedFd<'_>,
@@ -86,7 +84,7 @@ pub(super) fn compare(
     let found = statat(folder, file, AtFlags::SYMLINK_NOFOLLOW)?;
     let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
     let found = if is_link {
-        // One that leads nowhere is in the way like a folder.
+        // A link that leads nowhere is an obstacle, like a folder.
         statat(folder, file, AtFlags::empty()).map_err(|_| io::ErrorKind::AlreadyExists)?
     } else {
         found
@@ -99,11 +97,11 @@ pub(super) fn compare(
         is_link,
         seen: seen(&found),
     };
-    // A pipe that takes the file's place in this moment does not block.
+    // A pipe that takes the file's place at this moment does not block.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let standing = match openat(folder, file, flags, Mode::empty()) {
         Ok(standing) => standing,
-        // Nobody can say that it is the same.
+        // The content is unknown, so it counts as different.
         Err(Errno::ACCESS | Errno::PERM) => return Ok(different),
         Err(error) => return Err(error.into()),
     };
@@ -118,7 +116,7 @@ pub(super) fn compare(
     })
 }
 
-/// Compares a part with a file that stands at its name, byte by byte, as far as it takes.
+/// Compares a part with the existing file at its name, byte by byte, as far as needed.
 ///
 /// # Errors
 /// When the part cannot be read. A file that cannot be read is different.
@@ -141,7 +139,7 @@ fn likeness(part: &mut impl Read, standing: &mut impl Read) -> io::Result<Likene
     }
 }
 
-/// Reads until the buffer is full or the file ends; how many bytes there were.
+/// Reads until the buffer is full or the file ends; returns how many bytes were read.
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -155,11 +153,11 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Puts a part in the place of a file in a folder, if that is still the one that was seen; `false`
-/// if not.
+/// Puts a part in the place of a file in a folder, if that is still the one that was seen; returns
+/// `false` if not.
 ///
-/// The two change places, so that a file which has changed in this very moment is not lost: it is
-/// put back. That is done one at a time, among all processes where the file system has locks.
+/// The two exchange their names, so that a file which has changed at this very moment is not lost:
+/// it is put back. One exchange runs at a time, in all processes where there are locks.
 pub(super) fn replace(
     parts: &OwnedFd,
     part: u64,
@@ -172,11 +170,11 @@ pub(super) fn replace(
     replace_alone(parts, part_name(part).as_c_str(), folder, file, expected)
 }
 
-/// Keeps other processes from replacing files meanwhile, until it is dropped. `None` where they
-/// cannot be kept from it: then a file that changes in this moment is still put back.
+/// Keeps other processes from replacing files, until it is dropped. `None` where that is not
+/// possible: then a file that changes at this moment is still put back.
 fn locked(folder: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    // A lock of its own, whatever others the folder has.
+    // Opened again, so that the lock is independent of others on this folder.
     let folder = openat(folder, ".", flags, Mode::empty()).ok()?;
     for _ in 0..LOCK_TRIES {
         match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
@@ -207,7 +205,7 @@ fn replace_alone(
     match exchange() {
         Ok(()) => {}
         Err(Errno::NOENT) => return Ok(false),
-        // A file system that cannot, or a sandbox that does not let us.
+        // The file system cannot exchange names, or a sandbox forbids it.
         Err(error) if is_no_link(error) => {
             renameat(parts, part, folder, file)?;
             return Ok(true);
@@ -218,7 +216,7 @@ fn replace_alone(
         unlinkat(parts, part, AtFlags::empty())?;
         return Ok(true);
     }
-    // What was taken goes back. Should something else have come to the name meanwhile, that goes
+    // The file that was taken is put back. If another one has got the name meanwhile, that is put
     // back in turn.
     for _ in 0..TRIES {
         exchange()?;

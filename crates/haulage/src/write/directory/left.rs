@@ -1,4 +1,4 @@
-//! Parts that earlier runs have left: which of them are fit to go on with.
+//! Parts that earlier runs have left: keeps those that can be resumed, and removes the others.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -14,7 +14,7 @@ use super::part_name;
 use super::{STATE, lock};
 
 /// Keeps the recorded parts of a folder that have at least the recorded bytes, and removes all
-/// other files. Returns the parts kept, and the number from which on all are free.
+/// other files. Returns the parts kept, and the first number from which on all are free.
 pub(super) fn keep(parts: &OwnedFd, recorded: &[(u64, u64)]) -> io::Result<(Vec<u64>, u64)> {
     let recorded: HashMap<_, _> = recorded.iter().copied().collect();
     let mut kept = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn keep(parts: &OwnedFd, recorded: &[(u64, u64)]) -> io::Result<(Vec<
         kept.extend(fits);
         fits.is_some()
     })?;
-    // Those that are recorded and not there may be named by what is recorded still.
+    // Records may still contain the numbers of parts without a file: those are not used again.
     let first = recorded.keys().map(|part| part.saturating_add(1)).max();
     Ok((kept, first.unwrap_or(0)))
 }
@@ -39,7 +39,7 @@ pub(super) fn remove_all_but(parts: &OwnedFd, left: &[u64]) -> io::Result<()> {
 }
 
 /// Moves a part from the folder of a run that has ended to that of this one, under another number.
-/// `false` when somebody else was faster.
+/// Returns `false` if another run has taken it first.
 pub(super) fn take(from: &OwnedFd, part: u64, to: &OwnedFd, number: u64) -> io::Result<bool> {
     match renameat(
         from,
@@ -88,8 +88,8 @@ pub(super) fn number_of(name: &CStr) -> Option<u64> {
     (part_name(number).as_c_str() == name).then_some(number)
 }
 
-/// Returns whether a part is a file of this user's with at least so many bytes, and without a
-/// second name under which somebody else can have written to it.
+/// Returns whether a part is a file of this user with at least `least` bytes, and without a second
+/// name under which another user could have written to it.
 fn is_ours(parts: &OwnedFd, part: u64, least: u64) -> bool {
     statat(parts, part_name(part), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
         FileType::from_raw_mode(found.st_mode) == FileType::RegularFile

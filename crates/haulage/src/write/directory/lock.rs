@@ -1,5 +1,5 @@
-//! Keeps other runs out of a folder: by `flock(2)`, and where a file system has no locks by a file
-//! that only one can create.
+//! Keeps other runs out of a folder: by `flock(2)` or, where a file system has no locks, by a file
+//! that only one process can create.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -20,28 +20,28 @@ use super::missing::is_no_lock;
 use super::open;
 use super::owner::{Life, Owner};
 
-/// The lock of a workspace, and that of a run's own folder.
+/// The name of the lock of a workspace, and of the lock of a run's own folder.
 pub(super) const LOCK: &str = "lock";
-/// Added to the name of a lock, the name of the file that stands for it where there are no locks.
+/// Added to the name of a lock: the file that replaces it where there are no locks.
 const MARK: &str = ".owner";
 
 /// How long a run waits for the [`Moment`] of another one: two seconds.
 const TRIES: u32 = 2000;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A lock of this process's, given back when it is dropped.
+/// A lock that this process holds until it is dropped.
 pub(super) struct Lock {
-    /// Whether it is one of the file system's own.
+    /// It is a lock of the file system.
     pub(super) is_real: bool,
     file: OwnedFd,
-    /// The file that stands for it, to be removed.
+    /// The file that replaces the lock, and is removed on drop; `None` for a real lock.
     mark: Option<(OwnedFd, String)>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some((folder, name)) = &self.mark {
-            // Should it stay, others see that this process is gone.
+            // If this fails, others see that this process has ended.
             let _ = unlinkat(folder, name.as_str(), AtFlags::empty());
         }
     }
@@ -71,10 +71,10 @@ pub(crate) fn lacks_locks(database: &Path) -> bool {
         .is_ok_and(|file| !has_posix(file, FlockOperation::NonBlockingLockShared))
 }
 
-/// Whether a lock was to be had.
+/// The result of taking a lock.
 pub(super) enum Taken {
     Mine(Lock),
-    /// Somebody else has it: who, and if only a file says so, its name.
+    /// Another process has it: who and, if only a file says so, the name of that file.
     Busy(Option<Owner>, Option<String>),
 }
 
@@ -94,8 +94,7 @@ pub(super) fn take(folder: BorrowedFd<'_>, name: &str, owner: &Owner) -> io::Res
         }
         // A run that ended in this instant may have removed the file that was just locked.
         if is_there(folder, name, &file) {
-            // Only for those who wait: if it cannot be written, they are not told whom they wait
-            // for.
+            // Only for runs that wait: without this, they do not learn whom they wait for.
             let _ = write(&file, owner);
             return Ok(Taken::Mine(Lock {
                 is_real: true,
@@ -145,7 +144,7 @@ fn mark(folder: BorrowedFd<'_>, lock: &str, file: OwnedFd, owner: &Owner) -> io:
                     file,
                     mark: Some((folder.try_clone_to_owned()?, name)),
                 };
-                // Without it, nobody could ever tell that it is not needed any more.
+                // Without an owner, nobody could ever tell that the file is no longer needed.
                 write(&mark, owner)?;
                 return Ok(Taken::Mine(lock));
             }
@@ -216,10 +215,9 @@ fn is_there(folder: BorrowedFd<'_>, name: &str, file: &OwnedFd) -> bool {
         if (now.st_dev, now.st_ino) == (locked.st_dev, locked.st_ino))
 }
 
-/// Keeps others for a moment from looking through a folder, or removing it. A file system that
-/// cannot do this to a folder goes without, and so does a run when another one has been stopped in
-/// such a moment: what is done meanwhile is right all the same, but two runs may both find nothing
-/// to go on with.
+/// Keeps other runs for a moment from looking through a folder, or removing it. A file system that
+/// cannot lock a folder does without; so does a run if another one was suspended at such a moment.
+/// The result is correct all the same, but two runs may both find nothing to resume.
 pub(super) struct Moment(OwnedFd);
 
 impl Moment {
@@ -286,7 +284,7 @@ mod tests {
         let (path, folder) = folder();
         let this = Owner::this("").to_text();
         let process = format!("process {}\n", std::process::id());
-        // Its number was given to this process later.
+        // The process number was given to this process later.
         let (before, after) = this.split_once("started ").unwrap();
         let (_, after) = after.split_once('\n').unwrap();
         leave_mark(&path, &format!("{before}started 1\n{after}"));

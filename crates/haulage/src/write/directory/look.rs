@@ -1,4 +1,4 @@
-//! What stands below a folder.
+//! Looks at what exists below a folder.
 
 use std::ffi::CStr;
 use std::fs::File;

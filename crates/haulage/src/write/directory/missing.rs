@@ -1,4 +1,4 @@
-//! Which errors mean that a call is not there at all, so that another way has to do.
+//! Which errors mean that a call does not exist, so that a substitute is needed.
 
 use rustix::io::Errno;
 

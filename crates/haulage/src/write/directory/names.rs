@@ -1,4 +1,4 @@
-//! Which names the destination's file system takes, found out by making files.
+//! Finds out which names the destination's file system accepts, by creating files.
 
 use std::collections::HashSet;
 use std::io;
@@ -14,7 +14,7 @@ use crate::plan::accepted::Accepted;
 /// them again. A name is accepted if the folder then lists exactly that name: FAT, for example,
 /// creates `a` for `a.`. If this fails, nothing is accepted.
 pub(super) fn accepted(workspace: BorrowedFd<'_>) -> Accepted {
-    // Other processes may try it at the same time.
+    // Other processes may do the same at this time.
     let folder = format!("names-{}", process::id());
     let listed = listed(workspace, &folder).unwrap_or_default();
     let _ = unlinkat(workspace, &*folder, AtFlags::REMOVEDIR);
@@ -27,7 +27,7 @@ fn listed(workspace: BorrowedFd<'_>, folder: &str) -> io::Result<HashSet<Vec<u8>
     let folder = open_folder(workspace, folder)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     for name in Accepted::TRIALS {
-        // Refused or not, the listing tells.
+        // Refused or not, the listing shows it.
         let _ = openat(&folder, name, flags, Mode::from_raw_mode(0o600));
     }
     let mut listed = HashSet::new();

@@ -1,4 +1,4 @@
-//! An open file of a part.
+//! The open file of a part.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -17,11 +17,11 @@ pub(super) fn mode() -> Mode {
     Mode::from_raw_mode(0o666)
 }
 
-/// A part's file, which is written at its end.
+/// A part's file, which is written from its present position on.
 pub(super) struct OpenPart {
     pub(super) file: OwnedFd,
     pub(super) room: Arc<Room>,
-    /// Where it is to be synced in the end.
+    /// Writes the file out early; `None` if it is not synced in the end.
     pub(super) write_out: Option<WriteOut>,
 }
 
@@ -74,7 +74,7 @@ impl PartFile for OpenPart {
         // close it again.
         let closed = unsafe { rustix::io::try_close(self.file.into_raw_fd()) };
         match closed {
-            // Interrupted or not, Linux has closed it; the bytes were taken by `write`.
+            // Even if interrupted, Linux has closed it; `write` has accepted the bytes.
             Ok(()) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -1,34 +1,34 @@
-//! Who uses a folder: which process, of which host, since when. Written next to what it uses, so
-//! that others can tell whether it still runs.
+//! Which process uses a folder: its host, its number and its start. Written into the folder, so
+//! that others can tell whether the process still runs.
 
 use std::fs;
 
 use rustix::process::{Pid, test_kill_process};
 
-/// A process, as others can find it again.
+/// A process, with what others need to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) process: u32,
-    /// When the process was started, in clock ticks since the host was (proc(5)): another one that
-    /// gets its number later has another time.
+    /// When the process was started, in clock ticks since the host was started (proc(5)). A later
+    /// process with the same number has another time.
     started: Option<u64>,
     pub(super) host: String,
-    /// Tells hosts of one name apart.
+    /// Distinguishes hosts of one name.
     machine: String,
-    /// Another one each time that the host is started.
+    /// Changes each time that the host is started.
     boot: String,
-    /// The namespace in which the process has its number.
+    /// The namespace of the process number.
     namespace: String,
     /// What it downloads, in a few words.
     pub(super) title: String,
 }
 
-/// What is known of a process.
+/// Whether a process still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
     Alive,
     Dead,
-    /// It belongs to another host, or to another container.
+    /// Not known: the process belongs to another host, or to another container.
     Unknown,
 }
 
@@ -92,8 +92,8 @@ impl Owner {
 
     fn life_seen_from(&self, here: &Self, started: impl Fn(u32) -> Option<u64>) -> Life {
         if self.boot.is_empty() || self.boot != here.boot {
-            // A machine that has been started anew runs nothing of before. Without its number, a
-            // host of this name may be another one.
+            // After a restart, no process from before runs. Without the machine's number, a host of
+            // this name may be another one.
             let same_machine = !self.machine.is_empty()
                 && (&self.machine, &self.host) == (&here.machine, &here.host);
             return if same_machine && !self.boot.is_empty() && !here.boot.is_empty() {
@@ -128,11 +128,11 @@ fn first_line(text: &str) -> String {
     line.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// Returns when a process was started, in clock ticks since the host was: field 22 of
+/// Returns when a process was started, in clock ticks since the host was started: field 22 of
 /// `/proc/PID/stat` (proc(5)). `None` if that cannot be read.
 fn started(process: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it, in brackets, may hold anything.
+    // The name before it, in parentheses, may contain anything.
     let (_, fields) = text.rsplit_once(") ")?;
     fields.split(' ').nth(19)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Where the state of a destination is kept, and who keeps a run out of it.
+//! Where the state of a destination is kept, and the errors when a run cannot use it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,8 +12,8 @@ use crate::event::Warning;
 use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
 use crate::write::scratch::Held;
 
-/// File systems of the network, by the numbers that `statfs(2)` knows: NFS, SMB, CIFS, SMB2, FUSE
-/// (sshfs and many others), 9P, AFS, Ceph, Lustre, GPFS.
+/// Network file systems, by the numbers of `statfs(2)`: NFS, SMB, CIFS, SMB2, FUSE (sshfs and many
+/// others), 9P, AFS, Ceph, Lustre, GPFS.
 const REMOTE: [u32; 10] = [
     0x6969,
     0x517b,
@@ -45,7 +45,7 @@ pub(super) fn state_place(
     let parts = lists.with_file_name(PARTS);
     let shares_locks = space.locks.files && space.locks.ranges;
     let (database, sharing, readable) = match &space.own {
-        // Nobody opens it but whoever has the lock of its folder.
+        // Only the run that holds the lock of that folder opens it.
         Some(own) => {
             let readable = shares_locks && !is_remote(root) && lists.is_file();
             let own = parts.join(own).join(STATE);
@@ -109,7 +109,7 @@ pub(super) fn busy(path: &Path, owner: Option<&Owner>, mark: Option<&str>) -> Er
     let title = owner.map(|owner| owner.title.as_str());
     let what = title.filter(|title| !title.is_empty()).unwrap_or("a list");
     let waits = format!("{who}, which is downloading {what} into {shown}");
-    // Whether a process of this machine runs is known.
+    // Of a process on this machine, it is known whether it runs.
     let is_sure = owner.is_some_and(|owner| owner.life() == Life::Alive);
     let advice = mark.filter(|_| !is_sure).map_or_else(String::new, |mark| {
         let mark = path.join(WORKSPACE).join(mark);

@@ -1,5 +1,5 @@
-//! Makes what was written and named survive a power cut: by one sync of the file system, and where
-//! there is no such call file by file and folder by folder.
+//! Makes what was written and named survive a power cut: by one sync of the file system or, where
+//! that call is missing, by one of each file and folder.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -21,29 +21,29 @@ pub(super) struct Syncing(RwLock<Way>);
 
 #[derive(Default)]
 enum Way {
-    /// With one call for all of it.
+    /// With one call for the whole file system.
     #[default]
     Whole,
-    /// One by one: these folders have had names put into them since the last sync.
+    /// One by one: the folders in which names were given since the last sync.
     Each(std::sync::Mutex<HashSet<Box<str>>>),
 }
 
-/// Held while a file gets its name, so that no sync overlooks that.
+/// Held while a file gets its name, so that no sync misses the name.
 pub(super) struct Naming<'a>(RwLockReadGuard<'a, Way>);
 
 impl Syncing {
-    /// Notes that a file is about to get its name. The result is held until it has it, so that no
-    /// sync overlooks the name.
+    /// Notes that a file is about to get its name. The result is held until it has the name, so
+    /// that no sync misses it.
     pub(super) fn naming(&self) -> Naming<'_> {
         Naming(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Syncs the file system of a folder. Where it has to be done one by one, `files` syncs what
-    /// has no final name yet, and `folder` opens a folder by its path, for which the empty one
-    /// stands for the destination.
+    /// Syncs the file system of a folder. Where files and folders are synced one by one, `files`
+    /// syncs what has no final name yet, and `folder` opens a folder by its path; the empty path is
+    /// the destination.
     ///
     /// # Errors
-    /// The first that a sync meets.
+    /// The first error of a sync.
     pub(super) fn all(
         &self,
         root: &OwnedFd,
@@ -57,7 +57,7 @@ impl Syncing {
             }
             let mut way = self.write();
             *way = Way::Each(std::sync::Mutex::default());
-            // Which folders it concerns nobody has noted so far: once, all file systems are synced.
+            // So far no folders have been noted, so all file systems are synced this once.
             sync();
         }
         let named = match &*self.read() {
@@ -86,7 +86,7 @@ impl Naming<'_> {
     pub(super) fn is_in(&self, folder: Option<&str>) {
         let Way::Each(named) = &*self.0 else { return };
         let mut named = lock(named);
-        // A folder that was made for it has a name in the one above.
+        // A new folder is a name in the one above, which needs a sync too.
         let mut folder = folder.unwrap_or_default();
         while named.insert(folder.into()) && !folder.is_empty() {
             folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
@@ -94,7 +94,7 @@ impl Naming<'_> {
     }
 }
 
-/// Syncs a file's bytes. A file system that cannot has nothing to lose them from.
+/// Syncs a file's bytes. A file system that has no such call keeps nothing that could be lost.
 pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
     match fdatasync(&file) {
         Err(error) if is_missing(error) => {}
@@ -117,7 +117,7 @@ pub(crate) fn lacks_sync(database: &Path) -> bool {
     answers.into_iter().flatten().any(is_missing)
 }
 
-/// Syncs the names in a folder, where its file system knows such a thing.
+/// Syncs the names in a folder, where its file system can do that.
 fn of_folder(folder: impl AsFd) -> io::Result<()> {
     match fsync(folder) {
         Err(error) if is_missing(error) => Ok(()),

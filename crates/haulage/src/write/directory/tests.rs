@@ -133,12 +133,12 @@ fn what_is_written_at_once_is_a_file_like_any_other_whether_or_not_it_had_a_name
         let about = fs::metadata(&file).unwrap();
         assert_eq!(about.permissions().mode() & 0o111, 0);
         assert_eq!((about.nlink(), about.mtime()), (1, 1_000_000_000));
-        // What stands there stays, and there is another name for it.
+        // The existing file stays, and the part can get another name.
         let taken = save_whole(&directory, 2, "a/b.sh", b"two").unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
         directory.commit(2, &target("c"), Replace::Never).unwrap();
         assert_eq!(fs::read(folder.path().join("c")).unwrap(), b"two");
-        // Or none.
+        // Or no name at all.
         save_whole(&directory, 3, "c", b"three").unwrap_err();
         directory.remove(3).unwrap();
         let gone = directory.commit(3, &target("d"), Replace::Never);
@@ -153,7 +153,7 @@ fn of_what_has_no_name_nothing_stays() {
     let directory = open(folder.path());
     save_whole(&directory, 1, "a", b"one").unwrap();
     if !directory.unnamed.works() {
-        // Its file system cannot do this.
+        // The file system of this folder cannot do this.
         return;
     }
     drop(directory.create_whole(2).unwrap());
@@ -247,7 +247,7 @@ fn parts_of_an_earlier_run_are_removed_unless_they_are_recorded() {
     }
     drop(directory);
     let directory = open_for_lists(folder.path());
-    // The last is shorter than it should be, and one is not there.
+    // The last part is shorter than recorded, and one does not exist.
     let kept = directory.adopt(&[(7, 10), (8, 11), (9, 1)]).unwrap();
     assert_eq!(kept, [7]);
     assert_eq!(directory.first(), 10);

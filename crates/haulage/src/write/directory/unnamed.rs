@@ -1,6 +1,6 @@
-//! Files that have no name before their final one: of a part that is written in one step, nothing
-//! is left when the run ends before it has its name, and that costs less than to give it two
-//! (`O_TMPFILE` in open(2), `AT_EMPTY_PATH` in linkat(2)).
+//! Files that have no name before their final one. If a run ends before a part that is written in
+//! one step has its name, nothing of it remains; and one name costs less than two (`O_TMPFILE` in
+//! open(2), `AT_EMPTY_PATH` in linkat(2)).
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -18,16 +18,16 @@ use super::part_name;
 
 use crate::sync::lock;
 
-/// At most so many of the descriptors that the process may have are held by files that wait for
-/// their names: one in this many.
+/// Files that wait for their names hold at most one in this many of the descriptors that the
+/// process may have.
 pub(crate) const WAITING_FOR_NAMES: u64 = 8;
-/// And no more than these.
+/// The most files that wait for their names.
 const MOST: u64 = 1024;
 
-/// The files that have been closed, as far as their parts are concerned, and wait for their names.
+/// Files of complete parts, which stay open and wait for their names.
 pub(super) struct Unnamed {
     most: usize,
-    /// Whether they can be given one later: tried out with the first.
+    /// Such files can be named later: tried with the first one.
     works: OnceLock<bool>,
     waiting: Mutex<BTreeMap<u64, Arc<OwnedFd>>>,
 }
@@ -36,9 +36,9 @@ impl Unnamed {
     pub(super) fn new(folder: impl AsFd) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let most = i32::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default();
-        // The kernel's table of descriptors is made larger while there are no threads: with them it
-        // waits each time until all processors have passed by (`expand_fdtable`), which takes some
-        // ten milliseconds. Where that fails, it takes those.
+        // Enlarges the kernel's table of descriptors while there are no threads: with them, the
+        // kernel waits each time for all processors (`expand_fdtable`), which takes some ten
+        // milliseconds. If this fails, only that time is lost.
         let _ = fcntl_dupfd_cloexec(folder, most);
         Self {
             most: usize::try_from(most).unwrap_or_default(),
@@ -60,12 +60,12 @@ impl Unnamed {
         let may_be_named = |file: OwnedFd| {
             let name = part_name(part);
             let name = name.as_c_str();
-            // Some file systems know no such thing, and older kernels let only root do this.
+            // Some file systems do not support this, and older kernels allow it only to root.
             linkat(&file, "", parts, name, AtFlags::EMPTY_PATH).is_ok()
                 && unlinkat(parts, name, AtFlags::empty()).is_ok()
         };
         let works = *self.works.get_or_init(|| make().is_some_and(may_be_named));
-        // What there is to say is said to whoever makes one with a name then.
+        // If this fails, creating a file with a name reports the error.
         works.then(make).flatten()
     }
 
@@ -87,7 +87,7 @@ impl Unnamed {
     /// `None` if no file of this part waits.
     pub(super) fn take(&self, part: u64) -> Option<Arc<OwnedFd>> {
         let mut waiting = self.waiting();
-        // Most of the time there is none: that costs no more than a look.
+        // Usually there is none, and this costs only a look.
         if waiting.is_empty() {
             return None;
         }
@@ -99,7 +99,7 @@ impl Unnamed {
     }
 }
 
-/// One that has no name; closed, it waits for that.
+/// The file of a part without a name; when it is closed, it waits for its name.
 pub(super) struct WholePart {
     pub(super) open: OpenPart,
     pub(super) part: u64,

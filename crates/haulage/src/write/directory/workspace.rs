@@ -10,7 +10,7 @@
 //! .haul/part/RUN/state.db what it records, if it lasts long enough or is interrupted
 //! ```
 //!
-//! A run whose lock can be taken has ended. What it has left belongs to whoever moves it away
+//! A run whose lock can be taken has ended. What it has left belongs to the run that moves it
 //! first.
 
 use std::ffi::CStr;
@@ -31,17 +31,17 @@ use crate::sync::lock;
 
 /// The folder of all parts.
 pub(super) const PARTS: &str = "part";
-/// The files of a database.
+/// The suffixes of the files of a database.
 pub(super) const DATABASE: [&str; 3] = ["", "-wal", "-shm"];
-/// How often it is tried again, when another run that ends removes what this one is about to use.
+/// How often opening is tried again, if another run that ends removes what this one needs.
 const ATTEMPTS: u32 = 1000;
 
-/// Whose parts these are.
+/// The kind of run that uses a folder of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Those of the one run that records lists.
+    /// The one run that records lists.
     Lists,
-    /// Those of one of any number of others.
+    /// A run of URLs, of which there may be any number.
     Urls,
 }
 
@@ -50,13 +50,13 @@ pub(super) struct Space {
     workspace: OwnedFd,
     /// The folder of all parts.
     pub(super) all: OwnedFd,
-    /// The folder of this run's.
+    /// The folder of this run's parts.
     pub(super) parts: OwnedFd,
-    /// Its name, where it is this run's own.
+    /// The name of that folder; `None` for a run of lists, which uses the folder of all parts.
     pub(super) own: Option<String>,
-    /// Given back when the run ends.
+    /// The lock of this run, released when it ends.
     lock: Mutex<Option<Lock>>,
-    /// What locks the file system has.
+    /// The locks that the file system has.
     pub(super) locks: Locks,
     /// Runs that have ended without removing their folders.
     pub(super) left: Vec<String>,
@@ -64,9 +64,9 @@ pub(super) struct Space {
     pub(super) has_others: bool,
 }
 
-/// A workspace that was opened, or who keeps this run out of it.
+/// A workspace that was opened, or the run that keeps this one out.
 pub(super) enum Opened {
-    /// Nobody else looks through it as long as the moment lasts.
+    /// No other run looks through it while the moment is held.
     Mine(Space, Moment),
     Busy(Option<Owner>, Option<String>),
 }
@@ -90,7 +90,7 @@ fn try_open(root: BorrowedFd<'_>, whose: Whose, owner: &Owner) -> io::Result<Ope
     let all = made_folder(workspace.as_fd(), PARTS)?;
     let moment = Moment::of(&all)?;
     if !moment.is_at(workspace.as_fd(), PARTS) {
-        // A run that has ended meanwhile took it along.
+        // A run that has ended meanwhile removed it.
         return Err(io::ErrorKind::NotFound.into());
     }
     let (parts, own, lock) = match whose {
@@ -156,7 +156,7 @@ fn others(all: BorrowedFd<'_>, own: Option<&str>) -> io::Result<(Vec<String>, bo
         match open_folder(all, run).and_then(|folder| lock::is_left(folder.as_fd(), LOCK)) {
             Ok(true) => left.push(run.to_owned()),
             Ok(false) => has_others = true,
-            // It is gone, or is none of ours.
+            // The folder is gone, or is not one of ours.
             Err(_) => {}
         }
     }
@@ -184,9 +184,9 @@ fn run_of(name: &CStr) -> Option<&str> {
 /// Which locks a file system has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Locks {
-    /// Those of whole files (`flock(2)`).
+    /// Locks of whole files (`flock(2)`).
     pub(super) files: bool,
-    /// Those of ranges (POSIX), with which a database is shared.
+    /// Locks of byte ranges (POSIX), which are needed to share a database.
     pub(super) ranges: bool,
 }
 
@@ -216,7 +216,7 @@ impl Space {
         Ok(())
     }
 
-    /// Takes the lock of those that record lists for a moment; `None` while there is such a run.
+    /// Takes the lock of runs that record lists for a moment; `None` while there is such a run.
     pub(super) fn lock_lists(&self) -> io::Result<Option<Lock>> {
         match lock::take(self.workspace.as_fd(), LOCK, &Owner::this(""))? {
             Taken::Mine(lock) => Ok(Some(lock)),
@@ -224,8 +224,8 @@ impl Space {
         }
     }
 
-    /// Removes this run's folder, and all of the workspace if nobody else needs it. Best effort:
-    /// what stays is found by the next run.
+    /// Removes this run's folder, and all of the workspace if no other run needs it. Best effort:
+    /// the next run finds what remains.
     pub(super) fn remove(&self, root: BorrowedFd<'_>) {
         let Some(own) = &self.own else { return };
         let Ok(_moment) = Moment::of(&self.all) else {
@@ -233,7 +233,7 @@ impl Space {
         };
         remove_files(self.parts.as_fd());
         remove_folder(self.all.as_fd(), own);
-        // Where lists were recorded, the folder of the parts is theirs too.
+        // If lists were recorded, the folder of parts belongs to them too.
         let lock = statat(&self.workspace, LOCK, AtFlags::SYMLINK_NOFOLLOW);
         if matches!(lock, Err(Errno::NOENT)) {
             remove_folder(self.workspace.as_fd(), PARTS);
@@ -242,7 +242,7 @@ impl Space {
     }
 }
 
-/// Removes from the folder of a run what is no part; its lock comes last.
+/// Removes all files but parts from the folder of a run, its lock last.
 fn remove_files(folder: BorrowedFd<'_>) {
     let database = DATABASE.map(|suffix| format!("{STATE}{suffix}"));
     let locks = [lock::mark_of(LOCK), LOCK.to_owned()];
@@ -256,7 +256,7 @@ fn remove_folder(parent: BorrowedFd<'_>, name: &str) {
     let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
 }
 
-/// Makes a folder; `false` when it is there already.
+/// Creates a folder; returns `false` if it exists already.
 pub(super) fn make_folder(parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     match mkdirat(parent, name, Mode::from_raw_mode(0o777)) {
         Ok(()) => Ok(true),

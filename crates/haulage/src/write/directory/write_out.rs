@@ -1,17 +1,17 @@
-//! A long file is written out while it comes: the sync that waits for its bytes then finds few that
-//! the disk has not begun to take.
+//! Writes a long file out while it is received: the sync that waits for its bytes then finds few
+//! that the disk has not yet begun to write.
 //!
-//! Nothing relies on that. Of what could not be written the sync is told, by the file or by its
-//! file system.
+//! Nothing relies on that. If bytes could not be written, the sync of the file or of its file
+//! system reports it.
 
 use std::cell::Cell;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-/// Bytes written between two times: enough for a disk to take in one go, and less than a file has
-/// that is worth it.
+/// Bytes between two write-outs: enough for a disk to write at once, and fewer than a file has for
+/// which this is worthwhile.
 const STEP: u64 = 4 << 20;
 
-/// What was written to a file since the last time.
+/// How much was written to a file since the last write-out.
 pub(super) struct WriteOut {
     written: Cell<u64>,
     begin: fn(BorrowedFd<'_>),
@@ -47,10 +47,10 @@ impl WriteOut {
     }
 }
 
-/// Begins to write out what of a file is not on the disk, and waits for no more than a place in the
-/// disk's queue (`sync_file_range(2)`).
+/// Begins to write a file's bytes to the disk, and waits at most for a place in the disk's queue
+/// (`sync_file_range(2)`).
 fn begin(file: BorrowedFd<'_>) {
-    // From the first byte to the last.
+    // 0 bytes from offset 0 on mean the whole file.
     let (at, bytes) = (0, 0);
     #[expect(unsafe_code, reason = "no crate offers it otherwise")]
     // SAFETY: it is given no memory, and the descriptor is open for as long as it is borrowed.

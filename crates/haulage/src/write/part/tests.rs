@@ -1,4 +1,4 @@
-//! A part on a disk that hangs, fails, or takes little at a time.
+//! A part on a disk that hangs, fails, or accepts few bytes at a time.
 
 use std::sync::mpsc;
 
@@ -148,7 +148,7 @@ fn a_failure_of_any_operation_is_told_and_leaves_nothing() {
         Operation::Close,
         Operation::Commit,
     ] {
-        // A small body meets it when it is committed, a large one while it is written.
+        // A small body meets the error when it is committed, a large one while it is written.
         for length in [5, 3 << 20] {
             let disk = FakeDisk::default();
             disk.fail(operation, IO_ERROR);
@@ -195,7 +195,7 @@ fn a_disk_that_hangs_holds_the_network_back_within_a_bound() {
         );
         chunk = Bytes::from(vec![1; 64 << 10]);
     }
-    // Another part is not held back by it.
+    // Another part does not wait for it.
     let mut other = writer.part(None);
     other
         .write(Bytes::from_static(&[2; 1000]))

@@ -1,5 +1,5 @@
-//! A file in segments, in random order: nothing is lost, nothing is brought twice, and the item
-//! comes out exactly once.
+//! A file in segments, with random steps: no bytes are lost or delivered twice, and the item is
+//! returned exactly once.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::write::Stretch;
 const TOTAL: u64 = 1000;
 const ITEM: u32 = 7;
 
-/// What may happen. A number chooses one of those to which it can happen.
+/// A random step. A number selects one of the segments that it can apply to.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     /// So many lanes are idle at each source.
@@ -26,19 +26,19 @@ enum Step {
     Answer(usize),
     /// A claimed segment is refused.
     Refuse(usize),
-    /// A response brings bytes.
+    /// A response delivers bytes.
     Bring(usize, u64),
     /// A response ends.
     End(usize),
-    /// The item's own response brings bytes.
+    /// The item's own response delivers bytes.
     BringOwn(u64),
     /// The item's own response ends, well or not.
     Park(bool),
     /// The disk takes no more.
     Fail,
-    /// A source leads elsewhere.
+    /// A source redirects.
     Redirect(usize),
-    /// So many milliseconds pass, and somebody looks.
+    /// This many milliseconds pass, and then the download is observed.
     Observe(u64),
 }
 
@@ -96,9 +96,9 @@ struct Model {
     queued: Vec<usize>,
     claimed: Vec<(usize, Share)>,
     running: Vec<(usize, Arc<Stretch>)>,
-    /// Bytes that were written, by whomever.
+    /// Bytes that were written, by any response.
     written: u64,
-    /// The items that came out.
+    /// The items that were returned.
     ended: Vec<u32>,
 }
 
@@ -258,7 +258,7 @@ proptest! {
         model.finish();
         model.check();
         prop_assert_eq!(&model.ended, &[ITEM], "the item is lost");
-        // What nobody has brought is free again.
+        // Bytes that were not delivered are free again.
         let partial = &model.download.partial;
         prop_assert_eq!(partial.taken().covered(), partial.pieces().covered());
         prop_assert!(partial.is_settled());

@@ -1,4 +1,4 @@
-//! Lanes that are called while they leave: what is given is taken, once.
+//! Lanes that are called while they leave: work that is given is taken, once.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -162,7 +162,7 @@ fn each_marker_is_found_beside_its_file_alone() {
             fs::remove_file(&beside).unwrap();
         }
     }
-    // Safari's is a folder.
+    // Safari's marker is a folder.
     fs::create_dir(folder.path().join("a.download")).unwrap();
     assert_eq!(directory.marker(&target("a")), Some(".download"));
 }
@@ -176,7 +176,7 @@ fn verified(bytes: &[u8]) -> Verified {
     verify(arrived, None, &Expected::default()).unwrap()
 }
 
-/// Names a part of these bytes, which came from this URL, as `name`; the name that it got.
+/// Names a part of these bytes, which came from this URL, as `name`; returns the name that it got.
 fn save(
     directory: &Arc<Directory>,
     number: u64,
@@ -206,7 +206,7 @@ fn a_name_that_two_files_have_taken_is_an_error() {
     put(&folder.path().join("a"), b"another");
     let distinct = save(&directory, 1, "a", "http://h/a", b"hello").unwrap();
     assert_eq!(distinct, target("a").distinct("http://h/a"));
-    // The same again is there already.
+    // The same file exists already.
     let again = save(&directory, 2, "a", "http://h/a", b"hello").unwrap();
     assert_eq!(again, distinct);
     let error = save(&directory, 3, "a", "http://h/a", b"help").unwrap_err();
@@ -216,7 +216,7 @@ fn a_name_that_two_files_have_taken_is_an_error() {
         fs::read(folder.path().join(distinct.as_str())).unwrap(),
         b"hello"
     );
-    // One that has its digits already has no other name.
+    // A name that contains the digits of its URL already has no other distinct name.
     let error = save(&directory, 4, distinct.as_str(), "http://h/a", b"help").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exists);
 }
@@ -232,8 +232,8 @@ fn files_that_want_one_name_at_once_are_all_right() {
             thread::spawn(move || {
                 (0..NAMES)
                     .map(|row| {
-                        // Two fetch the same, the others files of their own; some are parts of
-                        // others.
+                        // Two threads download the same files, the others files of their own; some
+                        // are prefixes of others.
                         let source = thread.max(1);
                         let bytes = vec![b'x'; usize::try_from(row * source + 1).unwrap()];
                         let given = format!("http://h/{source}/{row}");
@@ -252,7 +252,7 @@ fn files_that_want_one_name_at_once_are_all_right() {
     assert_eq!(all.len(), 4 * 40);
     for (saved, bytes) in all {
         let there = fs::read(folder.path().join(saved.unwrap().as_str())).unwrap();
-        // A longer file that begins with it may have taken its place since.
+        // A longer file that begins with it may have replaced it since.
         assert!(there.starts_with(&bytes));
     }
     assert_eq!(parts_left(folder.path()), 0);
