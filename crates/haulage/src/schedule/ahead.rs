@@ -2,12 +2,12 @@
 //! does not wait for handshakes.
 //!
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next answers. Where the round trip is long it
-//! may leap, and as many connections are opened as that needs. While it is not known what the host
-//! speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of
-//! them. Where one file is all that is downloaded, over a long way, its other segments get their
-//! connections while its first request is answered. A host gets no more of them once it has refused anything, and none as long as other hosts
-//! wait for a slot. Connections are within `per_host` in any case.
+//! requests in flight: the limit may double with the next responses. Where the round trip is long
+//! it may leap, and as many connections are opened as that needs. While it is not known what the
+//! host speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of
+//! them. If a single file is downloaded over a long way, its other segments get their connections
+//! while its first request is answered. A host gets no more of them once it has refused anything,
+//! and none as long as other hosts wait for a slot. Connections are within `per_host` in any case.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +59,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self
     }
 
-    /// Opens so many connections for the segments of a file, before it is known how large it is: on a
-    /// long way they would begin late otherwise. Only where nothing else is in flight or waits.
+    /// Opens so many connections for the segments of a file before it is known how large it is: over
+    /// a long way they would begin late otherwise. Does so only if nothing else is in flight or
+    /// waits.
     pub(crate) fn connect_for_segments(&mut self, id: HostId, connections: usize) {
         let host = &mut self.hosts[id.0];
         if self.busy == 1 && host.busy == 1 && host.queue.is_empty() && !self.others_wait() {
