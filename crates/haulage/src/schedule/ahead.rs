@@ -59,9 +59,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self
     }
 
-    /// Opens so many connections for the segments of a file before it is known how large it is: over
-    /// a long way they would begin late otherwise. Does so only if nothing else is in flight or
-    /// waits.
+    /// Opens connections for the segments of a file before its size is known: over a long way they
+    /// would begin late otherwise. Does so only if nothing else is in flight or waits.
     pub(crate) fn connect_for_segments(&mut self, id: HostId, connections: usize) {
         let host = &mut self.hosts[id.0];
         if self.busy == 1 && host.busy == 1 && host.queue.is_empty() && !self.others_wait() {
