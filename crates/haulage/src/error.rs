@@ -276,7 +276,8 @@ impl Error {
             self.kind(),
             ErrorKind::Dns | ErrorKind::Refused | ErrorKind::Input
         );
-        self.is_reported_by_proxy() || !is_ours && !(self.is_of_proxy() && self.is_transient())
+        let is_of_proxy = self.is_of_proxy() && self.is_transient();
+        self.is_reported_by_proxy() || !(is_ours || is_of_proxy)
     }
 
     /// Returns whether a proxy cannot be used now, and may be later.

@@ -1,12 +1,5 @@
 //! The options that log in at servers. What `config/hosts.rs` does about each of them is checked.
 
-#![expect(
-    rustdoc::broken_intra_doc_links,
-    rustdoc::invalid_html_tags,
-    clippy::doc_markdown,
-    reason = "what documents an argument here is its help"
-)]
-
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};

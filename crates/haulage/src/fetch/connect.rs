@@ -148,14 +148,12 @@ impl Connector {
     ) -> Result<Connection, Error> {
         let progress = Progress::default();
         let connect = self.connect_to(origin, worker, &progress);
-        match tokio::time::timeout(most, connect).await {
-            Ok(connected) => connected,
-            Err(_) => {
-                let proxy = self.proxy_of(origin);
-                let error = progress.timed_out(origin, proxy, most);
-                Err(Box::pin(self.explain_timeout(error, proxy, &progress)).await)
-            }
+        if let Ok(connected) = tokio::time::timeout(most, connect).await {
+            return connected;
         }
+        let proxy = self.proxy_of(origin);
+        let error = progress.timed_out(origin, proxy, most);
+        Err(Box::pin(self.explain_timeout(error, proxy, &progress)).await)
     }
 
     async fn connect_to(

@@ -29,6 +29,7 @@ impl Environment {
     /// Returns the value of a variable of this process, as
     /// [`Proxies::from_environment`](crate::Proxies::from_environment) reads it: bytes that are not
     /// UTF-8 are percent-encoded, as a URL has them. `None` if it is not set.
+    #[must_use]
     pub fn variable(name: &str) -> Option<String> {
         env::var_os(name).map(|value| encoded(value.as_bytes()))
     }

@@ -186,7 +186,7 @@ mod tests {
         let mut world = World::new();
         let sent = world.now;
         world.now += Duration::from_secs(1);
-        let (now, policy) = (world.now, world.policy.clone());
+        let (now, policy) = (world.now, world.policy);
         let mut fail = || world.outage.on_failed(sent, now, &policy, 1.0);
         assert!(matches!(fail(), Verdict::Pause(_)));
         for _ in 0..100 {

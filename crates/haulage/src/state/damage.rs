@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 use super::schema::Unfit;
 use crate::error::{Error, ErrorKind};
 
-/// SQLite's code for a statement that does not match the existing tables (`SQLITE_ERROR`).
+/// The code of `SQLite` for a statement that does not match the existing tables (`SQLITE_ERROR`).
 const NO_SUCH_TABLE: i32 = 1;
 
 /// Returns whether a statement failed because the database contains what no haul writes.

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::options::Existing;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
-/// SQLite's file access without locks.
+/// File access of `SQLite` without locks.
 const WITHOUT_LOCKS: &str = "unix-none";
 /// How long to wait while another process that reads the database has locked it.
 const PATIENCE: Duration = Duration::from_secs(10);
