@@ -74,7 +74,7 @@ fn labelled((row, code): (Row, &str)) -> Row {
     row.map(|request| request.labelled(code))
 }
 
-/// The pattern of the twenty flags at a server that has them like this.
+/// Returns the pattern for the URLs of the twenty flags on a server that has these paths.
 fn flags_at(server: &str) -> String {
     format!(
         "{server}/data/flags/{{<cc>{}}}/{{<cc>}}.gif",
@@ -94,7 +94,7 @@ fn farewell(directory: &Path) -> String {
     text
 }
 
-/// A path as a shell takes it.
+/// Returns a path as it is written in a shell: in single quotes if it needs them.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);

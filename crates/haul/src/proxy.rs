@@ -14,8 +14,9 @@ pub(crate) fn proxies(download: &Download) -> Result<Proxies, Problem> {
     of(download, Environment::variable)
 }
 
-/// As curl: `-x` replaces the variables with proxies and `--noproxy` that with exceptions, each for
-/// itself. `-x ''` turns proxies off.
+/// Returns the proxies of a run, from its options and from the environment, as curl does: `-x`
+/// replaces the variables that name proxies, and `--noproxy` the one with exceptions,
+/// independently. `-x ''` turns proxies off. Fails if a value cannot be used.
 fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<Proxies, Problem> {
     let mut proxies = match download.proxy.as_deref() {
         None => Proxies::from_environment(&variable).map_err(|error| {

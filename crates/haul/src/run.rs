@@ -261,7 +261,7 @@ fn at_once() -> ! {
     std::process::exit(Exit::Interrupted as i32)
 }
 
-/// A clock whose first tick comes after one period.
+/// Creates an interval whose first tick comes after one period.
 fn ticks(period: Duration) -> Interval {
     let mut interval = time::interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -184,7 +184,8 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
     Ok(options)
 }
 
-/// What a run of lists downloads, for those who wait for it.
+/// Returns a title for a run of lists, which is shown to runs that wait for it; empty if there are
+/// no lists.
 fn title(lists: &[PathBuf]) -> String {
     let Some(first) = lists.first() else {
         return String::new();
@@ -200,7 +201,7 @@ fn title(lists: &[PathBuf]) -> String {
     }
 }
 
-/// What is to become of the files.
+/// Sets the options about files: their names, what happens to existing ones, and the like.
 fn files(options: &mut RunOptions, download: &Download) {
     options.file_names = if download.content_disposition {
         FileNames::FromServer
@@ -307,7 +308,7 @@ fn has_other_scheme(url: &str) -> bool {
     !scheme.is_empty() && scheme.bytes().all(is_name) && !is_http("http") && !is_http("https")
 }
 
-/// Checksums are those of one file, and of one algorithm there is one.
+/// Checks that `--checksum` is given for a single URL, and once at most for each algorithm.
 fn check_checksums(download: &Download) -> Result<(), Problem> {
     let checksums = &download.checksums;
     if checksums.is_empty() {
@@ -337,8 +338,8 @@ fn one_checksum(but: &str) -> Problem {
         .hint("in a list, after each URL and a tab, sha256=HEX does that")
 }
 
-/// An argument that is neither a URL nor a subcommand: most likely a URL without its scheme, or a
-/// list.
+/// Returns the problem of an argument that is neither a URL nor a subcommand. Most likely it is a
+/// URL without its scheme, or a list.
 fn no_url(argument: &str) -> Problem {
     let (scheme, rest) = split_scheme(argument);
     let host = without_login(rest);
@@ -392,7 +393,8 @@ pub(crate) enum Attended {
 }
 
 impl Attended {
-    /// A bar needs a terminal that can move its cursor, and that nothing else is written to.
+    /// Returns `Yes` if a progress bar can be shown now: standard error is a terminal that can move
+    /// its cursor, and files are not written to a terminal too (`uses_stdout`).
     pub(crate) fn now(uses_stdout: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let shared = uses_stdout && std::io::stdout().is_terminal();

@@ -91,7 +91,8 @@ impl fmt::Display for Size {
     }
 }
 
-/// The bytes of `K`, `KiB`, `KB` and so on.
+/// Returns the number of bytes in a unit: 1 for `B` or an empty text, 1024 for `K` and `KiB`, 1000
+/// for `KB`, and so on; `None` if there is no such unit. Upper and lower case are the same.
 fn unit_of_size(text: &str) -> Option<u64> {
     let text = text.to_ascii_uppercase();
     let Some(prefix) = text.chars().next().filter(|_| text != "B") else {
@@ -110,7 +111,8 @@ fn unit_of_size(text: &str) -> Option<u64> {
 pub(crate) struct Rate(pub(crate) u64);
 
 impl Rate {
-    /// The limit that it stands for, as for curl and aria2: 0 is none.
+    /// Returns the limit in bytes per second; `None` if it is 0, which means no limit, as in curl
+    /// and aria2.
     pub(crate) fn limit(self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.0)
     }
@@ -133,7 +135,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A decimal number times a unit, rounded down; `None` when it is no such number, or too large.
+/// Returns a decimal number times a unit, rounded down; `None` if the text is not a decimal number,
+/// or the result is too large.
 fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -150,7 +153,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
         .checked_add(u64::try_from(part).ok()?)
 }
 
-/// How many at once.
+/// Parses a whole number that must be at least 1.
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".to_owned()),
@@ -201,7 +204,7 @@ impl FromStr for Header {
     }
 }
 
-/// Text that a header may carry.
+/// Returns a text as the value of a header. Fails if it contains control characters.
 pub(crate) fn header_value(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_bytes(text.as_bytes())
         .map_err(|_| "a header cannot carry control characters".to_owned())

@@ -71,12 +71,12 @@ impl ErrorKind {
         Self::Cancelled,
     ];
 
-    /// The kind of this name.
+    /// Returns the kind of this name; `None` if there is none.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The kind's stable name, as results carry it.
+    /// Returns the kind's stable name, as results carry it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,7 +152,7 @@ impl StdError for Error {
 }
 
 impl Error {
-    /// A failure of this kind, with a message of one line.
+    /// Creates a failure of this kind, with a message of one line.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let transient = matches!(
             kind,
@@ -171,14 +171,15 @@ impl Error {
         }))
     }
 
-    /// The same failure with what caused it, for those who want the whole chain.
+    /// Adds what caused the failure, for those who want the whole chain.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same failure, which passes when this other run has ended.
+    /// Sets which other run is the reason, in words that fit after "waiting for": the failure
+    /// passes when that run has ended.
     #[must_use]
     pub(crate) fn held_by(mut self, run: String) -> Self {
         self.0.held_by = Some(run.into());
@@ -192,7 +193,8 @@ impl Error {
         self.0.held_by.as_deref()
     }
 
-    /// A failed file operation: `what` says which, in words that fit before a colon.
+    /// Creates the failure of a file operation: `what` says which, in words that fit before a
+    /// colon.
     #[must_use]
     pub(crate) fn disk(what: &str, cause: io::Error) -> Self {
         let advice = match cause.kind() {
@@ -214,8 +216,8 @@ impl Error {
         .caused_by(cause)
     }
 
-    /// A status that is not a file; 408, 429 and 5xx are worth another attempt (RFC 9110 §15.5.9,
-    /// §15.6; RFC 6585 §4). Others may be if their server says so: see
+    /// Creates the failure for a status that is not a file. 408, 429 and 5xx are worth another
+    /// attempt (RFC 9110 §15.5.9, §15.6; RFC 6585 §4). Others may be if their server says so: see
     /// [`retry_after::later`](crate::plan::retry_after::later).
     pub(crate) fn http(status: http::StatusCode, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Http, message);
@@ -226,14 +228,14 @@ impl Error {
         error
     }
 
-    /// The same failure of a server that asks to be left alone for so long (RFC 9110 §10.2.3).
+    /// Sets how long the server asks to wait (RFC 9110 §10.2.3); `None` if it does not say.
     #[must_use]
     pub(crate) fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait;
         self
     }
 
-    /// The same failure of a request that its server may not have processed at all.
+    /// Marks the failure as that of a request that its server may not have processed at all.
     #[must_use]
     pub(crate) fn maybe_unprocessed(mut self) -> Self {
         self.0.may_be_unprocessed = true;
@@ -244,14 +246,15 @@ impl Error {
         self.0.may_be_unprocessed
     }
 
-    /// The same failure, which is a proxy's own: requests for all other servers fail so, too.
+    /// Marks the failure as a proxy's own: requests through it to all other servers fail in the
+    /// same way.
     #[must_use]
     pub(crate) fn of_proxy(mut self) -> Self {
         self.0.proxy = ProxyPart::Own;
         self
     }
 
-    /// The same failure, which a proxy reports, and which may be about a server.
+    /// Marks the failure as one that a proxy reports, and that may be about a server.
     #[must_use]
     pub(crate) fn reported_by_proxy(mut self) -> Self {
         self.0.proxy = ProxyPart::Reported;
@@ -285,31 +288,32 @@ impl Error {
         self.is_of_proxy() && self.is_transient() && !self.lacks_descriptors()
     }
 
-    /// How long the server asks to wait.
+    /// Returns how long the server asks to wait; `None` if it does not say.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// How long the server asks to be left alone with other requests too.
+    /// Returns how long the server asks to be left alone with other requests, too; `None` if it
+    /// does not say, or means this file alone.
     pub(crate) fn asked_wait_of_host(&self) -> Option<Duration> {
         self.asked_wait().filter(|_| !self.is_of_file_alone())
     }
 
-    /// Whether a status says something about its file and nothing about its server: that the file
-    /// is not ready, not there, or elsewhere. Requests for other files need not wait then.
+    /// Returns whether the status says something about its file and nothing about its server: that
+    /// the file is not ready, not there, or elsewhere. Requests for other files need not wait then.
     pub(crate) fn is_of_file_alone(&self) -> bool {
         self.http_status()
             .is_some_and(|status| !matches!(status, 403 | 408 | 413 | 429 | 500..))
     }
 
-    /// The same failure with more to say.
+    /// Appends more to the message, after a semicolon.
     #[must_use]
     pub(crate) fn and(mut self, more: &str) -> Self {
         self.0.message = format!("{}; {more}", self.0.message).into_boxed_str();
         self
     }
 
-    /// Whether the failure is of this side: no mirror could do better.
+    /// Returns whether the failure is on this side: no mirror could do better.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(
             self.0.kind,
@@ -317,15 +321,15 @@ impl Error {
         )
     }
 
-    /// Says whether trying again may help, where the kind alone does not.
+    /// Sets whether trying again may help, where the kind alone does not tell.
     #[must_use]
     pub(crate) fn transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
         self
     }
 
-    /// The same failure, of a file of which something has been given away that cannot be taken
-    /// back.
+    /// Marks the failure as final, since bytes of the file have been written out that cannot be
+    /// taken back.
     #[must_use]
     pub(crate) fn after_giving_away(mut self) -> Self {
         // Of what could not be written, nothing can be said.
@@ -339,26 +343,28 @@ impl Error {
         self.transient(false)
     }
 
-    /// Its kind.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the same request may well succeed later.
+    /// Returns whether the same request may well succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
 
-    /// The status that the server answered with, where that is the failure.
+    /// Returns the status that the server answered with; `None` if the failure is not about a
+    /// status.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Whether it may mean that a server has more to do than it can. `answered`: the head of an
-    /// answer had come; what breaks off later has other reasons, as a rule.
+    /// Returns whether the failure may mean that a server has more to do than it can. `answered`:
+    /// the head of a response had come; a response that breaks off later usually does so for other
+    /// reasons.
     pub(crate) fn is_overload(&self, answered: bool) -> bool {
         match self.0.kind {
             ErrorKind::Timeout => true,
@@ -373,8 +379,8 @@ impl Error {
         }
     }
 
-    /// Whether this process, or the system, has too many files open: that passes as others are
-    /// closed.
+    /// Returns whether this process, or the system, has too many files open: that passes as others
+    /// are closed.
     pub(crate) fn lacks_descriptors(&self) -> bool {
         let source = self.0.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
@@ -384,14 +390,15 @@ impl Error {
             .any(|lack| number == Some(lack.raw_os_error()))
     }
 
-    /// Whether the host has refused the connection.
+    /// Returns whether the host has refused the connection.
     pub(crate) fn is_refusal(&self) -> bool {
         let source = self.0.source.as_deref();
         let cause = source.and_then(|cause| cause.downcast_ref::<io::Error>());
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Whether the destination itself is unusable, so that no other item could be saved either.
+    /// Returns whether the destination itself is unusable, so that no other item could be saved
+    /// either.
     #[must_use]
     pub(crate) fn ends_the_run(&self) -> bool {
         self.0.kind == ErrorKind::Disk
@@ -411,7 +418,7 @@ impl Error {
     }
 }
 
-/// The text of an I/O error without Rust's `(os error 28)`.
+/// Returns the text of an I/O error without Rust's `(os error 28)`.
 pub(crate) fn plain_io(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

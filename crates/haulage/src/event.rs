@@ -124,7 +124,7 @@ pub enum LimitChange {
 }
 
 impl LimitChange {
-    /// One word for it.
+    /// Returns its stable name, such as `no_gain`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -178,7 +178,7 @@ impl WaitReason {
 }
 
 impl WaitCause {
-    /// The cause that a failure stands for.
+    /// Returns the cause of a wait after this failure.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match (error.kind(), error.http_status()) {
@@ -193,7 +193,7 @@ impl WaitCause {
         }
     }
 
-    /// Its stable name; that of a status is `status`.
+    /// Returns its stable name, such as `refused`; that of any status is `status`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -300,7 +300,7 @@ impl Transfer {
         self.is_waiting.load(Ordering::Relaxed)
     }
 
-    /// Bytes that the body will have, where the server said so.
+    /// Returns the length of the file in bytes; `None` if the server has not told it.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)

@@ -106,9 +106,9 @@ impl Request {
         netrc.of_machine(host, Some(user)).is_some()
     }
 
-    /// The same request, with another URL of the same file: it is asked when those before it have
-    /// failed. Nothing that was given for the first URL's origin is sent to it (`-u`, headers that
-    /// tell something of the user), unless it is there too.
+    /// Adds a mirror, another URL with the same file. It is used when the URLs before it have
+    /// failed. What was given for the first URL's origin (`-u`, headers that tell something about
+    /// the user) is not sent to it, unless it has the same origin.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -118,7 +118,7 @@ impl Request {
         Ok(self)
     }
 
-    /// The same request, saved under this relative path.
+    /// Sets the name of its file, a path relative to the destination.
     ///
     /// # Errors
     /// Of kind `name`, for an absolute path, one with `..`, or an empty one.
@@ -127,7 +127,7 @@ impl Request {
         Ok(self)
     }
 
-    /// The same request, whose file must have this checksum too.
+    /// Adds a checksum that its file must have.
     ///
     /// # Errors
     /// Of kind `input`, when it has another one of the same algorithm.
@@ -146,14 +146,14 @@ impl Request {
         Ok(self)
     }
 
-    /// The same request, called this by whatever reports progress.
+    /// Sets the label, which reports of progress show for it.
     #[must_use]
     pub fn labelled(mut self, label: &str) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// The same request, with the place where it was read.
+    /// Sets the place where it was read.
     #[must_use]
     pub fn read_at(mut self, place: Place) -> Self {
         self.place = Some(place);
@@ -211,7 +211,7 @@ impl Request {
         extra.map_or_else(Vec::new, |extra| extra.carried.clone())
     }
 
-    /// The URL as it was given, without userinfo.
+    /// Returns the URL as it was given, without userinfo.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.given

@@ -116,13 +116,13 @@ impl Proxy {
         Self::start(Kind::Socks, None)
     }
 
-    /// Where it listens: `127.0.0.1:PORT`.
+    /// Returns the address on which it listens, `127.0.0.1:PORT`.
     #[must_use]
     pub fn authority(&self) -> String {
         self.address.to_string()
     }
 
-    /// Its URL with this scheme, and perhaps `USER:PASSWORD`.
+    /// Returns its URL with this scheme and login; `login` is `USER:PASSWORD`, or empty for none.
     #[must_use]
     pub fn url(&self, scheme: &str, login: &str) -> String {
         let at = if login.is_empty() { "" } else { "@" };
@@ -191,19 +191,20 @@ impl Proxy {
         self.shared.0.wait(|state| state.passed.len() >= count);
     }
 
-    /// What it was asked, in the order in which it came.
+    /// Returns the requests that it received, in the order of their arrival.
     #[must_use]
     pub fn log(&self) -> Vec<Passed> {
         self.shared.0.look(|state| state.passed.clone())
     }
 
-    /// How many connections it has accepted.
+    /// Returns how many connections it has accepted.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.0.look(|state| state.accepted)
     }
 
-    /// The most requests that it forwarded at once, each until its response began.
+    /// Returns the maximum number of requests that it forwarded at the same time; each counts until
+    /// its response begins.
     #[must_use]
     pub fn peak_in_flight(&self) -> usize {
         self.shared.0.look(|state| state.peak)

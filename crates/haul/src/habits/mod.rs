@@ -93,7 +93,7 @@ impl Scan {
         }
     }
 
-    /// One `--name` or `--name=value`, without its dashes.
+    /// Translates one long option, `--name` or `--name=value`; `long` is without the dashes.
     fn long(&mut self, long: &str) {
         let (name, inline) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value)),

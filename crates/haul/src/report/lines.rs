@@ -61,7 +61,7 @@ impl Lines {
         self
     }
 
-    /// The lines of an event, added to `out`.
+    /// Adds the lines of an event to `out`.
     pub(crate) fn event(&mut self, event: &Event, out: &mut String) {
         let verbose = self.detail.volume == Volume::Verbose;
         match event {
@@ -144,7 +144,7 @@ impl Lines {
         }
     }
 
-    /// The lines of what the command itself has to say, added to `out`.
+    /// Adds the lines of a notice, a message of the command itself, to `out`.
     pub(crate) fn notice(&self, notice: &Notice<'_>, out: &mut String) {
         match notice {
             Notice::Stopping | Notice::Note(_) if self.detail.volume == Volume::Quiet => {}
@@ -156,7 +156,7 @@ impl Lines {
         }
     }
 
-    /// The closing line, added to `out`.
+    /// Adds the closing lines, with the summary last, to `out`; none if the display is quiet.
     pub(crate) fn finish(&self, summary: &Summary, out: &mut String) {
         if self.detail.volume == Volume::Quiet {
             return;
@@ -188,9 +188,10 @@ impl Lines {
         }
     }
 
-    /// An item has started. The next request goes out while the last file is still being given its
-    /// name; so that nobody who counts lines finds more under way than were asked for, its line
-    /// waits until that one's has come.
+    /// Notes that an item has started, and adds its line to `out` if there is room. The next
+    /// request is sent while the last file is still being given its name. So that the lines never
+    /// show more items under way than `at_once`, the new item's line waits until an earlier item
+    /// has ended.
     fn started(&mut self, transfer: &Arc<Transfer>, out: &mut String) {
         if self.lists_all() {
             self.held.push_back(Arc::clone(transfer));
@@ -198,7 +199,7 @@ impl Lines {
         }
     }
 
-    /// Shows what has started, as far as there is place.
+    /// Shows items that have started, as long as there is room for them.
     fn show_next(&mut self, out: &mut String) {
         while self.has_place()
             && let Some(transfer) = self.held.pop_front()
@@ -208,7 +209,8 @@ impl Lines {
         }
     }
 
-    /// A row has ended, whether or not it was shown.
+    /// Makes room for another item, since this row has ended. If its start was not shown yet, shows
+    /// it now.
     fn make_place(&mut self, row: u64, out: &mut String) {
         self.shown.remove(&row);
         if let Some(at) = self.held.iter().position(|transfer| transfer.row == row)
@@ -282,13 +284,13 @@ impl Lines {
         matches!(self.detail.items, Items::All { .. }) && self.detail.volume != Volume::Quiet
     }
 
-    /// Whether one more may be shown as under way.
+    /// Returns whether one more item may be shown as under way.
     fn has_place(&self) -> bool {
         matches!(self.detail.items, Items::All { at_once } if self.shown.len() < at_once)
     }
 }
 
-/// The lines of a problem, and what to do about it.
+/// Returns the lines of a problem, with its hint if it has one.
 pub(crate) fn problem(problem: &Problem) -> String {
     let mut out = String::new();
     line(&mut out, &format!("error: {problem}"));
@@ -330,7 +332,7 @@ fn failure(
     text
 }
 
-/// What led to an error, each cause on a line of its own.
+/// Adds the causes of an error to `out`, each on a line of its own.
 fn causes(error: &Error, out: &mut String) {
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -37,7 +37,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The state before the first event.
+    /// Creates the state before the first event.
     pub(crate) fn new(total: Total) -> Self {
         Self {
             total,
@@ -129,7 +129,8 @@ impl Progress {
         })
     }
 
-    /// What waits: proxies, hosts, then rows of others that wait for their next attempt.
+    /// Returns what waits at this instant: proxies, hosts, then rows of other hosts that wait for
+    /// their next attempt.
     fn waits(&self, at: Instant) -> Vec<Wait> {
         let wait = |name: &str, until: Instant, why: Option<String>| Wait {
             name: name.to_owned(),
@@ -154,12 +155,12 @@ impl Progress {
     }
 }
 
-/// A host without the scheme before its name.
+/// Returns a host without its scheme.
 pub(crate) fn short(host: &str) -> &str {
     host.split_once("://").map_or(host, |(_, name)| name)
 }
 
-/// Whether a URL is one of this host.
+/// Returns whether a URL is on this host, which is given as `SCHEME://NAME`, with its port if any.
 fn is_at(url: &str, host: &str) -> bool {
     url.strip_prefix(host)
         .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())

@@ -1,14 +1,13 @@
 //! The files that options name: pipes, files without an end, and files that are waited for.
 
-use std::fs::OpenOptions;
 use std::io::{PipeReader, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::Instant;
 
 use origin::{Body, Origin, Script, client_pem};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{PATIENCE, Place};
@@ -139,11 +138,10 @@ fn signal_ends_haul_while_it_waits_for_an_option_file() {
         let mut child = place.command(&arguments).spawn().unwrap();
         // The pipe can be opened as soon as haul has.
         let started = Instant::now();
-        let mut how = OpenOptions::new();
-        how.write(true)
-            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let pipe = place.path().join(&name);
+        let how = OFlags::WRONLY | OFlags::NONBLOCK;
         let writer = loop {
-            if let Ok(writer) = how.open(place.path().join(&name)) {
+            if let Ok(writer) = rustix::fs::open(&pipe, how, Mode::empty()) {
                 break writer;
             }
             assert!(child.try_wait().unwrap().is_none(), "{option}");

@@ -148,7 +148,8 @@ fn max_age(value: &[u8], now: i64) -> Option<i64> {
     })
 }
 
-/// RFC 6265bis §5.6.3. One that is not ASCII matches no host.
+/// Returns the value of a `Domain` attribute in lower case and without a leading dot (RFC 6265bis
+/// §5.6.3). A value that is not ASCII matches no host.
 fn domain(value: &[u8]) -> String {
     let value = value.strip_prefix(b".").unwrap_or(value);
     String::from_utf8_lossy(value).to_ascii_lowercase()

@@ -248,7 +248,8 @@ mod tests {
         DigestChallenge::best(&parse(fields.iter().map(|field| field.as_bytes())))
     }
 
-    /// What is sent, parsed as a challenge is.
+    /// Returns a function that returns, by name, a parameter of the response to the challenge in
+    /// `field`; it is empty if it was not sent.
     fn sent(
         field: &str,
         login: &Credentials,

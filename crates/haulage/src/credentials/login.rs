@@ -153,7 +153,7 @@ mod tests {
         Netrc::parse(text).unwrap()
     }
 
-    /// What a request logs in with, as a text.
+    /// Returns the login that is chosen for a request, as a text.
     fn chosen(logins: &Logins, place: Place<'_>) -> String {
         match choose(Some(logins), place) {
             Login::Pair(pair, source) => {

@@ -305,7 +305,8 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Half the cores, so that the disk and whoever listens have theirs.
+/// Returns the default number of threads: half the cores, from 1 to 8. The other half is for the
+/// disk and for the receiver of the events.
 fn default_threads() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)

@@ -14,17 +14,18 @@ use crate::options::proxies::Proxy;
 /// Bytes of a refusal that are looked at.
 const LOOKED_AT: usize = 4096;
 
-/// A failure before the response's head was complete.
+/// Returns the error of an HTTP/2 exchange that failed before the response's head was complete.
 pub(crate) fn exchange(cause: h2::Error) -> Error {
     of(cause, Phase::Head)
 }
 
-/// A failure in the response's body; `lacking` when it has a length and not all of it has come.
+/// Returns the error of an HTTP/2 response whose body failed; `lacking` if the body has a length
+/// and not all of it has come.
 pub(crate) fn body(cause: h2::Error, lacking: bool) -> Error {
     of(cause, Phase::Body { lacking })
 }
 
-/// The same on HTTP/1.1.
+/// Returns the error of an HTTP/1.1 exchange that failed before the response's head was complete.
 pub(super) fn exchange_of_http1(failure: Failure) -> Error {
     match failure {
         Failure::Connection(cause) => of_io(cause, Phase::Head),
@@ -41,7 +42,8 @@ pub(super) fn exchange_of_http1(failure: Failure) -> Error {
     }
 }
 
-/// The same on a connection to a proxy, to which requests are sent.
+/// Returns the error of an HTTP/1.1 exchange with a proxy that forwards requests, if it failed
+/// before the response's head was complete.
 #[cold]
 pub(super) fn exchange_with_proxy(failure: Failure, proxy: &Proxy) -> Error {
     let what = match failure {
@@ -89,12 +91,12 @@ fn expects_tls(text: &str) -> bool {
     .any(|says| text.contains(says))
 }
 
-/// A failure in a body on HTTP/1.1.
+/// Returns the error of an HTTP/1.1 response whose body failed.
 pub(super) fn body_of_http1(cause: io::Error) -> Error {
     of_io(cause, Phase::Body { lacking: true })
 }
 
-/// A failure of the connection below a body that had been taken past HTTP.
+/// Returns the error of a connection that failed while a body was read directly from its socket.
 pub(crate) fn connection(cause: io::Error) -> Error {
     let tls = cause.get_ref().and_then(|inner| inner.downcast_ref());
     let (kind, message) = tls.map_or_else(
@@ -122,7 +124,8 @@ pub(crate) enum Unanswered {
     Failed(Error),
 }
 
-/// Nothing of the request was sent.
+/// Returns the failure of a request that the server did not process, because it had closed the
+/// connection already.
 pub(crate) fn closed() -> Unanswered {
     let error = Error::new(
         ErrorKind::Reset,
@@ -131,8 +134,8 @@ pub(crate) fn closed() -> Unanswered {
     Unanswered::Unprocessed(Unprocessed::Connection, error)
 }
 
-/// What the server says of a request that failed before its response's head was complete; `None`
-/// when it says nothing.
+/// Returns what the server says it has not processed, after a request failed before its response's
+/// head was complete; `None` if it says nothing.
 pub(crate) fn unprocessed(cause: &h2::Error) -> Option<Unprocessed> {
     if !cause.is_remote() {
         return None;
@@ -167,9 +170,9 @@ fn of(cause: h2::Error, phase: Phase) -> Error {
     error.caused_by(cause)
 }
 
-/// Whether the connection was given up because one of its streams brought a frame that cannot be
-/// read, such as a head with a control character in it. That ends all of them, and which one it was
-/// cannot be told: the others are as good as they were.
+/// Returns whether the connection was given up because of a frame on one of its streams that cannot
+/// be read, such as a head that contains a control character. That ends all streams of the
+/// connection; it is not known which one had the frame, and the others are not at fault.
 fn may_be_anothers(http2: &h2::Error) -> bool {
     let is_unreadable = matches!(
         http2.reason(),
@@ -296,7 +299,8 @@ fn alert_in(text: &str) -> Option<String> {
 }
 
 impl Phase {
-    /// The end came too early.
+    /// Returns the kind and message of an error for an end that came too early; the message begins
+    /// with `how`.
     fn broken_off(self, how: &str) -> (ErrorKind, String) {
         match self {
             Self::Head => (

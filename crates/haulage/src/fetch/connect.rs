@@ -96,7 +96,8 @@ impl Connector {
         }
     }
 
-    /// The same with other names, and other networks that are public.
+    /// Returns this connector with another resolver, and another check of which addresses are
+    /// public.
     #[cfg(test)]
     pub(crate) fn in_network(
         self,

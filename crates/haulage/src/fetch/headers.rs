@@ -247,7 +247,7 @@ impl RequestHeaders<'_> {
         self.host
     }
 
-    /// All but `Host`.
+    /// Returns all header fields except `Host`.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let common = self.common.iter().filter(|(name, _)| {
             let is_replaced = self.is_replaced(name)
@@ -298,14 +298,16 @@ impl RequestHeaders<'_> {
     }
 }
 
-/// The `Host` of requests to the origin of `url`: worked out once by whoever asks it for much.
+/// Returns the `Host` header of requests to the origin of `url`. Callers that send it many requests
+/// keep the value.
 pub(crate) fn host(url: &HttpUrl) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(origin::authority(url)).map_err(|cause| {
         Error::new(ErrorKind::Input, format!("{url} has no usable host")).caused_by(cause)
     })
 }
 
-/// RFC 7617 §2.
+/// Returns the `Authorization` value of the Basic scheme (RFC 7617 §2), marked as sensitive. Fails
+/// if the user name contains a colon.
 pub(in crate::fetch) fn basic(credentials: &Credentials) -> Result<HeaderValue, Error> {
     if credentials.user.contains(&b':') {
         return Err(Error::new(
@@ -329,7 +331,7 @@ mod tests {
 
     const ANY: HeaderValue = HeaderValue::from_static("any.example");
 
-    /// The headers of a request without conditions.
+    /// Returns the headers of a request without conditions.
     fn of(
         headers: &Headers,
         given: &HttpUrl,

@@ -114,6 +114,8 @@ fn default_port(is_https: bool) -> u16 {
 impl FromStr for HostPattern {
     type Err = Error;
 
+    /// Parses a pattern such as `data.example.org`, `*.example.org` or `https://host:8443`.
+    ///
     /// # Errors
     /// Of kind `input`, when this is not the name of a host.
     fn from_str(text: &str) -> Result<Self, Error> {

@@ -92,7 +92,8 @@ pub struct Resolve {
 }
 
 impl Resolve {
-    /// These addresses for a host and port; `*` is any host that has none of its own.
+    /// Creates an entry with the addresses of a host and port; the host `*` stands for any host
+    /// that has no entry of its own.
     ///
     /// # Errors
     /// Of kind `input`, when this is no name of a host, or there is no address.

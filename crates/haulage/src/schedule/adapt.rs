@@ -33,12 +33,13 @@ pub(crate) struct Seen {
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// What people are to know of hosts since this was asked last.
+    /// Returns what users are to be told of hosts that is new since the last call.
     pub(crate) fn news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 
-    /// A lane has the head of a response, whose end is not told of as an answer any more.
+    /// Notes that the head of a response has come, `latency` after its request was sent. The end of
+    /// this response is not reported as an answer any more.
     pub(crate) fn heard(&mut self, id: HostId, latency: Duration, now: Instant) {
         self.prove(id);
         let host = &mut self.hosts[id.0];
@@ -48,14 +49,14 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.look(id, is_used, now);
     }
 
-    /// A lane has seen its host answer as it should, though its work has not ended so.
+    /// Notes that a host has answered as it should, although the work of the lane has not ended so.
     pub(crate) fn answered(&mut self, id: HostId) {
         self.hosts[id.0].health.fine();
         self.offer(id);
     }
 
-    /// A lane has seen a request refused, or not answered, which was sent then; its host is left
-    /// alone for so long.
+    /// Notes that a request that was sent at `sent` was refused, or not answered, and lowers the
+    /// limit of its host. Nothing is sent to the host for `left_alone`.
     pub(crate) fn refused(
         &mut self,
         id: HostId,
@@ -108,7 +109,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.tell_climb(change);
     }
 
-    /// There are no descriptors left for what is in flight.
+    /// Lowers the limit of work in flight in all, since there are no file descriptors left for it.
     pub(crate) fn lacks_descriptors(&mut self, now: Instant) {
         let change = self.climb.shed(now);
         self.caps.idle = self.caps.idle.min(self.climb.now());
@@ -147,8 +148,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.hosts[id.0].trouble = Some(why);
     }
 
-    /// A lane has seen its host in trouble. What follows is done here, but for one thing: the work
-    /// that is given back waited for a host that is given up. `random` is uniform in `[0, 1)`.
+    /// Notes that a host is in trouble, and pauses it or gives it up where that is needed. Returns
+    /// the work that waited for it if it is given up: the caller has to fail that work. `None`
+    /// otherwise. `random` is uniform in `[0, 1)`.
     pub(crate) fn failed(
         &mut self,
         id: HostId,

@@ -2,12 +2,13 @@
 //! does not wait for handshakes.
 //!
 //! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next responses. Where the round trip is long
-//! it may leap, and as many connections are opened as that needs. While it is not known what the
-//! host speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of
-//! them. If a single file is downloaded over a long way, its other segments get their connections
-//! while its first request is answered. A host gets no more of them once it has refused anything,
-//! and none as long as other hosts wait for a slot. Connections are within `per_host` in any case.
+//! requests in flight: the limit may double with the next responses. Where the round trip is long it
+//! may leap, and as many connections are opened as that needs. While it is not known what the host
+//! speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of them.
+//! Where one file is all that is downloaded, over a long way, its other segments get their
+//! connections while its first request is answered. A host gets no more of them once it has refused
+//! anything, and none as long as other hosts wait for a slot. Connections are within `per_host` in
+//! any case.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::limit::LEAP;
 use super::{Grant, HostId, Schedule};
 
 impl<W, L, S> Host<W, L, S> {
-    /// How many lanes it may have, idle ones and those that connect ahead included.
+    /// Returns how many lanes it may have, idle ones and those that connect ahead included.
     pub(super) fn most_lanes(&self) -> usize {
         let limit = self.limit();
         if self.ahead.left == 0 {
@@ -32,7 +33,7 @@ impl<W, L, S> Host<W, L, S> {
         lanes.min(self.limit.most())
     }
 
-    /// Whether another connection is to be opened ahead.
+    /// Returns whether another connection is to be opened ahead.
     fn could_connect_ahead(&self) -> bool {
         let useful = self.busy + self.queue.len();
         let useful = useful.max(match self.ahead.for_segments {
@@ -59,8 +60,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self
     }
 
-    /// Opens connections for the segments of a file before its size is known: over a long way they
-    /// would begin late otherwise. Does so only if nothing else is in flight or waits.
+    /// Opens so many `connections` for the segments of a file, before it is known how large it is:
+    /// on a long way they would begin late otherwise. Does so only where nothing else is in flight
+    /// or waits.
     pub(crate) fn connect_for_segments(&mut self, id: HostId, connections: usize) {
         let host = &mut self.hosts[id.0];
         if self.busy == 1 && host.busy == 1 && host.queue.is_empty() && !self.others_wait() {
@@ -128,8 +130,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         grant
     }
 
-    /// A lane has opened a connection for one request at a time ahead, and waits for work from now
-    /// on. Returns `false` if it is to end instead.
+    /// Notes that a lane has opened an HTTP/1.1 connection ahead, and waits for work from now on.
+    /// Returns `false` if the lane is to end instead.
     pub(crate) fn connected_ahead(&mut self, id: HostId, lane: &L) -> bool {
         match self.hosts[id.0].protocol() {
             // The host speaks both, and the others share a connection.
@@ -154,8 +156,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// A lane could not open its connection ahead, or it is of no use: it ends, and its host gets
-    /// no more of them.
+    /// Ends a lane that could not open its connection ahead, or whose connection is of no use. Its
+    /// host gets no more connections ahead.
     pub(crate) fn gave_up_ahead(&mut self, id: HostId) {
         self.end_ahead(id);
         self.hosts[id.0].ahead.left = 0;

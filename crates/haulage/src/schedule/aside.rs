@@ -28,7 +28,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         taken.filter(|(_, gone)| !gone.is_empty()).collect()
     }
 
-    /// Whether fewer than so many wait for the host of this key, and it is not set aside.
+    /// Returns whether fewer than `enough` pieces of work wait for the host of this key, and it is
+    /// not set aside.
     pub(crate) fn is_asked_for_little(&self, key: &str, now: Instant, enough: usize) -> bool {
         self.by_key.get(key).is_none_or(|id| {
             let host = &self.hosts[id.0];
@@ -37,7 +38,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         })
     }
 
-    /// The key of a host.
+    /// Returns the key of a host.
     pub(crate) fn key(&self, id: super::HostId) -> Arc<str> {
         Arc::clone(&self.hosts[id.0].key)
     }

@@ -76,7 +76,7 @@ impl Silence {
         }
     }
 
-    /// Whether something has come of late.
+    /// Returns whether something has come within the last second, or nothing was asked for.
     fn is_short(&self, now: Instant) -> bool {
         self.since.is_none_or(|since| now < since + LONG)
     }
@@ -186,7 +186,7 @@ impl<W, L, S> Host<W, L, S> {
         }
     }
 
-    /// How many it may have in flight.
+    /// Returns how many requests it may have in flight.
     pub(super) fn limit(&self) -> usize {
         let most = self.limit.most();
         let now = self.limit.now().max(self.least_streams) + self.held.more();
@@ -198,8 +198,7 @@ impl<W, L, S> Host<W, L, S> {
         self.meter.bytes() + ANSWER * self.limit.answers()
     }
 
-    /// Whether it has work for a lane that is open, or for a new one, and may have one more in
-    /// flight.
+    /// Returns whether it has work that may start, on an idle lane or on a new one.
     pub(super) fn could_start(&self) -> bool {
         // What a connection is being opened for waits for that one, unless nothing else goes on:
         // a server that allows one connection may never accept it.
@@ -207,7 +206,8 @@ impl<W, L, S> Host<W, L, S> {
         self.may_start() && (!self.idle.is_empty() || has_room)
     }
 
-    /// Whether it has work for a lane that is open, and may have one more in flight.
+    /// Returns whether it has work that may start on an open lane, and may have one more request in
+    /// flight.
     fn may_start(&self) -> bool {
         !self.queue.is_empty()
             && self.may_be_asked()
@@ -215,7 +215,8 @@ impl<W, L, S> Host<W, L, S> {
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
-    /// Work in flight, and lanes that will take some when their connection is open.
+    /// Returns how many requests are in flight, with the lanes that will take one when their
+    /// connection is open.
     fn claimed(&self) -> usize {
         match self.protocol {
             Protocol::Exclusive => self.busy + self.ahead.lanes,
@@ -231,7 +232,8 @@ impl<W, L, S> Host<W, L, S> {
         self.closed_until.is_none() && !self.pace.waits()
     }
 
-    /// How many more it may have in flight, if nothing waits.
+    /// Returns how many more requests it may have in flight; 0 if some wait already, or none may be
+    /// sent now.
     pub(super) fn spare(&self) -> usize {
         if !self.queue.is_empty() || !self.may_be_asked() {
             return 0;
@@ -261,18 +263,20 @@ impl<W, L, S> Host<W, L, S> {
         Some((run, lease))
     }
 
-    /// Whether those who wait for it wait for longer than others should wait for them.
+    /// Returns whether work that waits for it is likely to wait for long, so that other work should
+    /// not wait behind it.
     pub(super) fn is_set_aside(&self, now: Instant) -> bool {
         let is_closed = self.closed_until.is_some_and(|until| until > now + LONG);
         is_closed || self.health.is_probed(self.limit.most()) || self.silence.is_long(now)
     }
 
-    /// Whether it has said nothing of use for a while, though it was asked.
+    /// Returns whether nothing of use has come from it for at least a second, though it was asked.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
         !self.silence.is_short(now)
     }
 
-    /// Looks what has come from it; whether one more may be in flight for that.
+    /// Looks at what has come from it. Returns whether one more request may be in flight, since no
+    /// response has ended for too long.
     pub(super) fn listen(&mut self, now: Instant) -> bool {
         let heard = self.limit.answers() + self.meter.bytes();
         // One that has given way to others is silent all the same.
@@ -292,7 +296,8 @@ impl<W, L, S> Host<W, L, S> {
         self.busy.saturating_sub(not_yet)
     }
 
-    /// Whether all that it may have in flight is, and more waits.
+    /// Returns whether more work waits than may start now: its limit is reached, or its requests
+    /// are spread over time.
     pub(super) fn is_used(&self) -> bool {
         let is_full = self.claimed() >= self.limit() || self.limit.gap().is_some();
         is_full && !self.queue.is_empty()
@@ -327,7 +332,8 @@ impl<W, L, S> Host<W, L, S> {
         &self.shared
     }
 
-    /// The shared connection of the next lane, if there is any: they take turns.
+    /// Returns the shared connection for the next lane: lanes take the connections in turn. `None`
+    /// if there is none.
     pub(super) fn shared(&self) -> Option<&S> {
         let at = self.lanes.checked_rem(self.shared.len())?;
         self.shared.get(at).map(|(_, shared)| shared)

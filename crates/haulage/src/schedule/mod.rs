@@ -228,31 +228,33 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.look_again(id, until);
     }
 
-    /// A host is to be left alone for so long between two requests, or for as long as all are.
+    /// Sets the least time between two requests to a host, which is never less than its limits say.
     pub(crate) fn keep_delay(&mut self, id: HostId, delay: Duration) {
         let host = &mut self.hosts[id.0];
         host.delay = delay.max(host.caps.delay);
     }
 
-    /// When a lane may send the request that it has ready.
+    /// Returns when a lane may send the request that it has ready, and reserves that time for it.
     pub(crate) fn may_send(&mut self, id: HostId, now: Instant) -> Instant {
         let host = &mut self.hosts[id.0];
         host.pace.may_send(now, host.delay)
     }
 
-    /// Whether something is due earlier since this was asked last.
+    /// Returns whether something has become due earlier than what was due next, since the last
+    /// call.
     pub(crate) fn is_due_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_due_earlier)
     }
 
-    /// A host may be asked again then.
+    /// Notes that a host may be requested again at `at`.
     fn look_again(&mut self, id: HostId, at: Instant) {
         self.hosts[id.0].later += 1;
         self.is_due_earlier |= self.later.next().is_none_or(|next| at < next);
         self.later.push(at, id, Due::Reopen);
     }
 
-    /// When the next piece of work that was put aside is due, or a probe of a proxy.
+    /// Returns when something is due next: work that was put aside, a host that was left alone, or
+    /// a probe of a proxy. `None` if nothing is.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.later
             .next()
@@ -279,8 +281,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// How many more pieces of work the host of this key could have in flight that nobody else
-    /// waits for.
+    /// Returns how many more pieces of work the host of this key could have in flight without a
+    /// slot that others wait for.
     pub(crate) fn spare(&self, key: &str) -> usize {
         if self.others_wait() {
             return 0;
@@ -299,18 +301,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         spare.unwrap_or(self.caps.start).min(slots)
     }
 
-    /// Whether nothing is in flight.
+    /// Returns whether nothing is in flight.
     pub(crate) fn is_quiet(&self) -> bool {
         self.busy == 0
     }
 
-    /// Whether more could be in flight, if there were work for it.
+    /// Returns whether more could be in flight, if there were work for it.
     pub(crate) fn has_room(&self) -> bool {
         !self.is_full()
     }
 
-    /// How much may be in flight in all. What hosts hold that say nothing, or have said nothing so
-    /// far, holds up no others, as far as may be.
+    /// Returns how much work may be in flight in all. Slots of hosts that are silent, or have not
+    /// answered yet, are added up to the maximum, so that these hold up no other hosts.
     fn jobs(&self) -> usize {
         let now = self.climb.now() + self.held.more() + self.silent + self.unproven;
         now.min(self.climb.most())
@@ -330,7 +332,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.is_full() || !self.unproven_may() || self.others_wait()
     }
 
-    /// Whether a host waits for a slot that it could have.
+    /// Returns whether a host waits for a slot that it could have.
     fn others_wait(&self) -> bool {
         self.runs.are_due(self.unproven_may())
     }
@@ -405,8 +407,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         Some(lease)
     }
 
-    /// A lane has ended its work, which was of this run. It gets the next piece, unless others wait
-    /// for its slot and its turn is used up, or their work is more urgent.
+    /// Ends a piece of work of `run`, and returns what its lane does next. The lane gets the next
+    /// piece, unless others wait for its slot and its turn is used up, its host has not answered
+    /// yet, or their work is more urgent.
     pub(crate) fn next(
         &mut self,
         id: HostId,
@@ -455,7 +458,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// An idle lane wants to end. `false` when it was given work in the meantime.
+    /// Ends an idle lane. Returns `false` if it was given work in the meantime, and goes on.
     pub(crate) fn leave(&mut self, id: HostId, lane: &L) -> bool {
         // The id may have been given to another host if the lane is gone; a lane asks only while it
         // is noted.
@@ -471,7 +474,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         true
     }
 
-    /// A busy lane ends together with its work, which was of this run.
+    /// Ends a busy lane together with its work, which was of `run`.
     pub(crate) fn abandon(&mut self, id: HostId, run: RunId) {
         self.end_one(id, run);
         self.close_lane(id);
@@ -487,7 +490,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         rank.is_some_and(|rank| self.runs.are_more_urgent_due(rank, self.unproven_may()))
     }
 
-    /// A piece of work of a run is no longer in flight.
+    /// Notes that a piece of work of a run is no longer in flight.
     fn end_one(&mut self, id: HostId, run: RunId) {
         for other in self.runs.end(run) {
             if other != id && self.hosts.contains(other.0) {
@@ -503,7 +506,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.leave_proxy(id);
     }
 
-    /// A connection has shown what the host speaks.
+    /// Notes what a host speaks, as a connection has shown. `shared` is that connection, with its
+    /// number, if lanes share it.
     pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
         let host = &mut self.hosts[id.0];
         if protocol == Protocol::Exclusive {
@@ -515,37 +519,38 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.offer(id);
     }
 
-    /// A lane makes a connection for work that it has.
+    /// Notes that a lane is making a connection for work that it has.
     pub(crate) fn connects(&mut self, id: HostId) {
         self.hosts[id.0].underway.begin();
     }
 
-    /// It has made it.
+    /// Notes that a lane has made its connection; a round trip takes `trip`.
     pub(crate) fn connected(&mut self, id: HostId, trip: Duration, now: Instant) {
         self.note_trip(id, trip);
         self.hosts[id.0].underway.succeed(trip, now);
     }
 
-    /// A lane could not connect. If it was to find out what the host speaks, another may try.
+    /// Notes that a lane could not connect. If it was to find out what the host speaks, another
+    /// lane may try.
     pub(crate) fn could_not_connect(&mut self, id: HostId) {
         self.hosts[id.0].underway.fail();
         self.hosts[id.0].connecting = false;
         self.offer(id);
     }
 
-    /// How a lane that has work but no connection gets one.
+    /// Decides how a lane that has work but no connection gets one.
     pub(crate) fn way(&mut self, id: HostId) -> Way<S> {
         self.hosts[id.0].way()
     }
 
-    /// Work goes back to the head of its host's queue; its lane then asks for the
+    /// Puts work back at the head of its host's queue; its lane then asks for the
     /// [`next`](Self::next).
     pub(crate) fn put_back(&mut self, id: HostId, run: RunId, work: W) {
         self.hosts[id.0].queue.push_front(run, work);
     }
 
-    /// The host of this key, for the next push: one that is never pushed to is not forgotten.
-    /// `protocol` is what is known of it beforehand.
+    /// Returns the host of this key, which is added if it is new, for the next push: one that is
+    /// never pushed to is not forgotten. `protocol` is what is known of it beforehand.
     pub(crate) fn host(
         &mut self,
         key: &str,

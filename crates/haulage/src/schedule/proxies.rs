@@ -75,7 +75,8 @@ impl Proxies {
         proxy.map_or(Duration::ZERO, |proxy| proxy.patience)
     }
 
-    /// A request to a host behind it has waited for so long in vain.
+    /// Notes that a request to a host behind a proxy has `waited` in vain. Unless the proxy works,
+    /// the next ones wait longer.
     pub(super) fn gave_way(&mut self, proxy: Option<usize>, waited: Duration) {
         if let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at))
             && !proxy.outage.works()
@@ -84,7 +85,8 @@ impl Proxies {
         }
     }
 
-    /// A host has been forgotten.
+    /// Notes that a host behind a proxy has been forgotten. The proxy is forgotten with the last
+    /// host behind it, unless it is down.
     pub(super) fn leave(&mut self, proxy: Option<usize>) {
         let Some(at) = proxy else { return };
         let Some(proxy) = self.all.get_mut(at) else {
@@ -142,7 +144,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         false
     }
 
-    /// A piece of work of a host is in flight.
+    /// Notes that a piece of work of a host is in flight, through its proxy if it has one.
     pub(super) fn enter_proxy(&mut self, id: HostId) {
         if let Some(at) = self.hosts[id.0].proxy {
             let proxy = &mut self.proxies.all[at];
@@ -153,7 +155,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// A piece of work of a host is no longer in flight.
+    /// Notes that a piece of work of a host is no longer in flight, and lets the next host send if
+    /// its proxy has room.
     pub(super) fn leave_proxy(&mut self, id: HostId) {
         let Some(at) = self.hosts[id.0].proxy else {
             return;

@@ -22,7 +22,7 @@ type Plain = Schedule<u32, u32, ()>;
 /// The run that all work is of, where there is no other.
 const RUN: RunId = RunId(0);
 
-/// A schedule with that run.
+/// Returns a schedule in which that run has begun.
 fn begun<W, L: Clone + PartialEq, S: Clone>(
     caps: Caps,
     total: Arc<Meter>,
@@ -69,7 +69,7 @@ fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
     schedule.push_later(id, at, RUN, work);
 }
 
-/// A lane has seen its host answer as it should, or not.
+/// Returns what a lane has seen of a host that has answered as it should, or not.
 fn seen(fine: bool) -> Seen {
     Seen {
         fine,
@@ -300,7 +300,7 @@ fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
     assert_eq!(schedule.failed(host, start, &policy(false), 0.5), None);
 }
 
-/// One that gives a host up at its first failure, unless it is patient.
+/// Returns a policy that gives a host up at its first failure, unless it is `patient`.
 fn policy(patient: bool) -> RetryPolicy {
     RetryPolicy {
         max_time: Duration::from_mins(patient.into()),

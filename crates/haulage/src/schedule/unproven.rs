@@ -40,7 +40,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.unproven < self.most_unproven() || is_alone
     }
 
-    /// How many slots hosts get together that have not answered yet.
+    /// Returns how many slots the hosts that have not answered yet get together.
     pub(super) fn most_unproven(&self) -> usize {
         let most = self.climb.most();
         let half = (most / 2).max(1);
@@ -50,7 +50,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         (half + self.proofs / 2).min(most)
     }
 
-    /// A host has answered something.
+    /// Notes that a host has answered something.
     pub(super) fn prove(&mut self, id: HostId) {
         let host = &mut self.hosts[id.0];
         if std::mem::replace(&mut host.is_proven, true) {

@@ -27,6 +27,8 @@ pub(super) struct Base {
 }
 
 impl Base {
+    /// Parses a base URL, with its credentials.
+    ///
     /// # Errors
     /// Of kind `input`, when the text is no absolute `http` or `https` URL.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
@@ -37,8 +39,8 @@ impl Base {
         })
     }
 
-    /// The request for the file at this path, seen from here: every character of it stands for
-    /// itself.
+    /// Returns the request for the file at a path relative to this base. Every character of the
+    /// path stands for itself: those with a meaning in a URL, except `/`, are percent-encoded.
     pub(super) fn file(&self, path: &str) -> Result<Request, Error> {
         let path = utf8_percent_encode(path, IN_PATH).to_string();
         self.completed(&path)
@@ -68,8 +70,8 @@ impl fmt::Debug for Base {
     }
 }
 
-/// The request for a URL of a list: an absolute one as it is, a relative one as its base completes
-/// it.
+/// Returns the request for a URL of a list: an absolute URL is used as it is, a relative one is
+/// completed by the base. Fails if it is relative and there is no base, or if it is not a URL.
 pub(super) fn request_for(
     text: &str,
     base: Option<&Base>,
@@ -94,8 +96,8 @@ pub(super) fn request_for(
     }
 }
 
-/// Whether a text begins as an absolute URL with an authority does (RFC 3986 §3.1), so that nothing
-/// can complete it.
+/// Returns whether a text begins like an absolute URL with an authority (RFC 3986 §3.1), which no
+/// base completes.
 fn has_scheme(text: &str) -> bool {
     split_scheme(text).is_some_and(|(_, after)| after.starts_with("//"))
 }

@@ -67,8 +67,8 @@ impl ChecksumList<Decompressed<File>> {
 }
 
 impl<R: Read> ChecksumList<R> {
-    /// The list that a reader brings. `input` is what its rows' places call it. The names in it are
-    /// relative to `base` (RFC 3986 §5), which may be the URL of the list itself.
+    /// Creates a list from a reader. `input` is the name of the list in the places of its rows. The
+    /// names in it are relative to `base` (RFC 3986 §5), which may be the URL of the list itself.
     ///
     /// # Errors
     /// Of kind `input`, when `base` is no absolute `http` or `https` URL.
@@ -79,7 +79,7 @@ impl<R: Read> ChecksumList<R> {
         ))
     }
 
-    /// What is left of these lines.
+    /// Creates a list from the lines that have not been read yet.
     pub(super) fn of(lines: Lines<R>, base: Base) -> Self {
         let of_64 = if list_name::is_of_blake3(lines.input()) {
             Algorithm::Blake3
@@ -94,8 +94,8 @@ impl<R: Read> ChecksumList<R> {
         }
     }
 
-    /// What ended the list before its end, if something did. A line that was cut off there is no
-    /// row.
+    /// Takes the error that ended the list too early; `None` if there was none. A line that the
+    /// error cut off is not a row.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.lines.take_error()
     }
@@ -116,7 +116,7 @@ impl<R: Read> Iterator for ChecksumList<R> {
 
 impl<R: Read> FusedIterator for ChecksumList<R> {}
 
-/// How many rows a list of these lines has.
+/// Returns how many rows a list with these lines has. Fails if they cannot be read to the end.
 pub(super) fn count(mut lines: Lines<impl Read>) -> io::Result<u64> {
     let (mut armour, mut rows) = (Armour::default(), 0);
     while let Some(line) = lines.next_of_any_kind() {
@@ -125,12 +125,13 @@ pub(super) fn count(mut lines: Lines<impl Read>) -> io::Result<u64> {
     lines.take_error().map_or(Ok(rows), Err)
 }
 
-/// Whether a line looks like one of such a list, be its algorithm known or not.
+/// Returns whether a line looks like a line of a checksum list, even if its algorithm is not known.
 pub(super) fn is_entry(line: &str) -> bool {
     Entry::of(line).is_some()
 }
 
-/// The line of the next row, if this is one.
+/// Returns the line without what PGP added to it; `None` if it is not a row (a blank line, a
+/// comment, or a line of PGP's own).
 fn row_of<'a>(armour: &mut Armour, line: Line<'a>) -> Option<Line<'a>> {
     armour.text_of(line).filter(Line::says_something)
 }
@@ -197,7 +198,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The file's name.
+    /// Returns the name of the file, unescaped. Fails for `-`, and for an unknown escape.
     fn name(&self) -> Result<Cow<'a, str>, Error> {
         if self.name == "-" {
             return Err(input(
@@ -212,7 +213,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// `HEX  NAME` of a text file, `HEX *NAME` of a binary one, `HEX NAME` as some write it by hand.
+/// Splits `HEX  NAME` (a text file), `HEX *NAME` (a binary file) or `HEX NAME` (written by hand)
+/// into no tag, the hex digits and the name; `None` if the line has another format.
 fn untagged(line: &str) -> Option<(Option<&str>, &str, &str)> {
     let digits = line.bytes().take_while(u8::is_ascii_hexdigit).count();
     let (hex, rest) = line.split_at(digits);
@@ -220,7 +222,8 @@ fn untagged(line: &str) -> Option<(Option<&str>, &str, &str)> {
     (digits >= FEWEST).then(|| (None, hex, name.strip_prefix([' ', '*']).unwrap_or(name)))
 }
 
-/// `SHA256 (NAME) = HEX`, or without the spaces.
+/// Splits `SHA256 (NAME) = HEX`, with or without the spaces, into the tag, the hex digits and the
+/// name; `None` if the line has another format.
 fn tagged(line: &str) -> Option<(Option<&str>, &str, &str)> {
     let (tag, rest) = line.split_once('(')?;
     let tag = tag.strip_suffix(' ').unwrap_or(tag);
@@ -232,7 +235,8 @@ fn tagged(line: &str) -> Option<(Option<&str>, &str, &str)> {
     is_entry.then_some((Some(tag), hex, name))
 }
 
-/// A name as it was before GNU's tools escaped it.
+/// Returns a name as it was before GNU's tools escaped it. Fails if a backslash is not followed by
+/// a backslash, `n` or `r`.
 fn unescaped(name: &str) -> Result<String, Error> {
     let mut plain = String::with_capacity(name.len());
     let mut characters = name.chars();
@@ -282,7 +286,7 @@ mod tests {
         row
     }
 
-    /// A row's URL, name and checksum.
+    /// Returns a row's URL, name and checksum.
     fn told(row: Row) -> (String, RelativeName, String) {
         let request = row.unwrap();
         let [checksum] = &request.checksums[..] else {

@@ -100,7 +100,8 @@ impl Reader<'_> {
         Source::File(Arc::clone(self.path), self.lines.position(at).0)
     }
 
-    /// The text around it is not repeated: there may be a password in it.
+    /// Returns the problem of a file that is not valid TOML. It does not quote the text at that
+    /// position, which may contain a password.
     fn no_toml(&self, error: &toml::de::Error) -> Problem {
         let at = error.span().map_or(0, |span| span.start);
         let (line, before) = self.lines.position(at);

@@ -18,8 +18,8 @@ use crate::schedule::{HostId, Path, Way, key};
 const AHEAD_TIMEOUT: Duration = RunOptions::DEFAULT_CONNECT_TIMEOUT;
 
 impl Link {
-    /// Makes sure of a connection. `false` when another lane is making the one that they will
-    /// share.
+    /// Makes sure that there is a connection. Returns `false` if another lane is making the one
+    /// that they will share. Fails if no connection can be made.
     pub(crate) async fn connected(
         &mut self,
         run: &Run,
@@ -91,8 +91,8 @@ impl Link {
         }
     }
 
-    /// What a lane without a connection does: goes on when it is to make one; otherwise, says
-    /// whether it has got one.
+    /// Decides how a lane without a connection gets one: `Continue` if it is to make one;
+    /// otherwise, `Break` says whether it has got one.
     fn way_to_connect(&mut self) -> ControlFlow<bool> {
         loop {
             self.disconnect();

@@ -203,7 +203,8 @@ impl Attempt<'_> {
         self.receive_whole(item, head, body, entity).await
     }
 
-    /// How long a redirect waits before it is followed.
+    /// Returns how long a redirect waits before it is followed. Fails if the server asks for a
+    /// longer wait than the run allows.
     pub(crate) fn wait_before_following(
         &self,
         head: &Head,

@@ -143,7 +143,8 @@ impl Link {
         }
     }
 
-    /// What its last piece of work has shown of its host.
+    /// Returns what the last piece of work has shown of the host, without the latency if that has
+    /// been counted already.
     pub(crate) fn seen(&self, fine: bool) -> Seen {
         Seen {
             fine,
@@ -154,7 +155,7 @@ impl Link {
         }
     }
 
-    /// How long the head of the present response took.
+    /// Returns how long the head of the present response took; `None` if it has not come.
     fn latency(&self) -> Option<Duration> {
         Some(self.headers_at?.saturating_duration_since(self.sent_at?))
     }
@@ -201,27 +202,29 @@ impl Link {
         self.handle.take()
     }
 
-    /// When the present request was sent, or its connection was asked for.
+    /// Returns when the present request was sent or, before that, when its connection was asked
+    /// for; the present time if neither has happened yet.
     pub(crate) fn asked_at(&self) -> Instant {
         self.sent_at.unwrap_or_else(Instant::now)
     }
 
-    /// Whether a body came for so long before it broke off that it cannot have been silent, or too
-    /// slow, all the time: then the trouble is not older than that.
+    /// Returns whether the head of the present response came more than two timeouts ago. The body
+    /// that broke off cannot have been silent, or too slow, all that time, so the trouble is not
+    /// older than that.
     pub(crate) fn has_answered_for_long(&self) -> bool {
         let silence = self.idle.timeout();
         self.headers_at
             .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
     }
 
-    /// When the request was sent whose failure is a sign that the host has more to do than it can,
-    /// if it is one.
+    /// Returns when the present request was sent, if its failure is a sign that the host has more
+    /// to do than it can; `None` if it is no such sign.
     pub(crate) fn overloaded(&self, error: &Error) -> Option<Instant> {
         let is_sign = error.is_overload(self.headers_at.is_some());
         self.sent_at.filter(|_| is_sign)
     }
 
-    /// Whether a failure is a sign that the host is in trouble.
+    /// Returns whether a failure is a sign that the host is in trouble.
     pub(crate) fn is_trouble(&self, error: &Error) -> bool {
         // What a proxy refuses for good says nothing of the host behind it.
         if error.is_of_proxy() || error.is_reported_by_proxy() && !error.is_transient() {

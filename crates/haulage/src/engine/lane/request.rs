@@ -25,8 +25,10 @@ use crate::plan::head::{self, Head};
 const MOST_RESENDS: u32 = 5;
 
 impl Link {
-    /// The head of the answer to a request, and the body to come; `None` when it waits for a
-    /// connection that another lane makes, or gives way to other hosts.
+    /// Sends a request, and returns the head of the response with the body to come; `None` if the
+    /// request waits for a connection that another lane makes, or gives way to other hosts. Fails
+    /// if no connection can be made, or no response comes, though the request has been resent where
+    /// that is allowed.
     pub(crate) async fn request(
         &mut self,
         run: &Run,
@@ -164,11 +166,11 @@ impl Link {
         !self.connection.as_mut().is_some_and(Connection::is_open)
     }
 
-    /// A request has no answer: gives the connection up where that is the reason, so that it can go
-    /// again at once.
+    /// Prepares the resend of a request that has no response: gives the connection up where that is
+    /// the reason.
     ///
     /// # Errors
-    /// When it is to be a failure.
+    /// When the request may not be resent, so that its attempt fails.
     fn make_way(&mut self, resends: &mut u32, unanswered: Unanswered) -> Result<(), Error> {
         let (unprocessed, error) = match unanswered {
             Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
@@ -192,7 +194,8 @@ impl Link {
         Ok(())
     }
 
-    /// How long the present request may wait for its host. `None` where that has answered before.
+    /// Returns how long the present request may wait for its host; `None` if the host has answered
+    /// before.
     fn patience(&self) -> Option<Patience> {
         let patience = |time| Patience::new(Arc::clone(&self.services), self.host, time);
         self.patience.map(patience)
@@ -207,7 +210,8 @@ impl Link {
     }
 }
 
-/// Whether a response on a connection that has had others may be one that nobody has asked for.
+/// Returns whether a response on a connection that has had others may be one that no request asked
+/// for.
 fn is_unasked(head: &Head) -> bool {
     head::may_be_unasked(head.status, head.version, &head.fields)
 }

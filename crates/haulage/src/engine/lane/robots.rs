@@ -133,7 +133,8 @@ impl Attempt<'_> {
         Ok(found)
     }
 
-    /// The beginning of a text, without whatever codings it has been sent in.
+    /// Reads the beginning of a text, up to `robots::MOST` bytes, and undoes its codings. Fails if
+    /// the body breaks off, or a coding cannot be undone.
     async fn read_some(
         &mut self,
         fields: &Fields,
@@ -155,8 +156,8 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether a failure says nothing of what is allowed, as when the server asks for patience, cannot
-/// answer, or cannot be read. A host that has no robots.txt allows all (§2.3.1.3).
+/// Returns whether a failure says nothing about what is allowed: the server asks for a wait, cannot
+/// answer, or cannot be understood. A host that has no robots.txt allows all (§2.3.1.3).
 fn says_nothing(error: &Error, status: StatusCode) -> bool {
     let has_none = error.is_of_file_alone() && status.is_client_error();
     error.is_transient() && !has_none

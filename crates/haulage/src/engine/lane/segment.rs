@@ -166,7 +166,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// The source that another one has led to.
+    /// Returns the source that a redirect leads to. Fails if the redirect cannot be followed, is
+    /// one too many, or leads to where requests are not known to be allowed.
     fn led_from(&self, source: &Source, from: &HttpUrl, head: &Head) -> Result<Source, Error> {
         let options = &self.run.options;
         let location = head.fields.get(LOCATION);
@@ -196,7 +197,8 @@ impl Attempt<'_> {
     }
 }
 
-/// A file that has changed costs no body so (RFC 9110 §13.1.1, §13.1.4).
+/// Adds the conditions under which a file that has changed is refused, which saves its body (RFC
+/// 9110 §13.1.1, §13.1.4).
 fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
     let Some(validator) = &identity.validator else {
         return;
@@ -206,8 +208,8 @@ fn only_if_unchanged(identity: &Identity, headers: &mut HeaderMap) {
     headers.extend(text(validator.if_unmodified_since()).map(|date| (IF_UNMODIFIED_SINCE, date)));
 }
 
-/// Why an answer to a request for a share is of no use; `None` if it leads elsewhere. A share waits
-/// for nothing: another one brings it.
+/// Returns why a response to the request for a segment is of no use; `None` if it is a redirect to
+/// be followed at once. A segment waits for nothing: another request brings it.
 fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
     match head::read(
         head.status,

@@ -119,9 +119,9 @@ impl Run {
         asker.is_none_or(|asker| self.services.robots.is_allowed(asker, url))
     }
 
-    /// A lane has seen its host in trouble: what follows for the host, and for all that wait for
-    /// it, of whichever run. `overloaded`: when the request was sent which has shown that it has
-    /// too much to do. `false` when it is given up.
+    /// Notes that a lane has seen its host in trouble. If the host is given up, gives up all work
+    /// that waits for it, of whichever run, and returns `false`. `overloaded` is when the request
+    /// was sent that has shown that the host has too much to do; `None` if none has.
     pub(crate) fn host_failed(
         self: &Arc<Self>,
         host: HostId,
@@ -144,13 +144,14 @@ impl Run {
         false
     }
 
-    /// An item waited for a host that is given up, for this reason.
+    /// Fails an item that waited for a host that is given up, for the reason `why`. Only another
+    /// URL of the item can help.
     pub(crate) fn failed_with_host(self: &Arc<Self>, item: Box<Item>, why: &HostUnavailable) {
         self.failed_for_good(item, why.error());
     }
 
-    /// A robots.txt cannot be had, for this reason, and is not asked for again: nothing of its host
-    /// may be (RFC 9309 §2.3.1.4).
+    /// Gives up all work that waited for a robots.txt that cannot be had, for the reason `why`. It
+    /// is not asked for again: nothing of its host may be requested (RFC 9309 §2.3.1.4).
     pub(crate) fn no_robots(self: &Arc<Self>, query: &RobotsQuery, why: &HostUnavailable) {
         for work in self.answer_robots(query, None) {
             work.run.give_up(work.task, why);

@@ -16,9 +16,9 @@ use crate::fetch::origin::Origin;
 use crate::schedule::HostId;
 
 impl Run {
-    /// A lane could not use the proxy of its host, with a request that was sent at `sent`: what
-    /// follows for all that goes through the proxy, of whichever run. Returns why the proxy is
-    /// given up; `None` if what goes through it is to wait.
+    /// Notes that a request that was sent at `sent` could not use the proxy of its host. If the
+    /// proxy is given up, gives up all work that waits for it, of whichever run, and returns why;
+    /// `None` if what goes through it is to wait.
     pub(crate) fn proxy_failed(
         self: &Arc<Self>,
         host: HostId,
@@ -46,8 +46,8 @@ impl Run {
         Some(why)
     }
 
-    /// A task could not begin, since the proxy of its host cannot be used: it waits, and that is
-    /// none of its attempts; if the proxy is given up, it ends.
+    /// Puts back a task that could not begin, since the proxy of its host cannot be used: that does
+    /// not count as an attempt. If the proxy is given up, gives the task up.
     pub(crate) fn wait_for_proxy(
         self: &Arc<Self>,
         host: HostId,

@@ -99,7 +99,8 @@ impl Connector {
         })
     }
 
-    /// Where names are looked up here, tries the addresses of the origin one after the other.
+    /// Connects to an origin through a SOCKS proxy. If the proxy does not resolve names, looks up
+    /// the origin's addresses here, and tries one after the other.
     async fn through_socks(
         &self,
         proxy: &Proxy,

@@ -67,6 +67,8 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
+    /// Creates what forwards requests through a proxy, with the proxy's login.
+    ///
     /// # Errors
     /// Of kind `input`, for credentials that cannot be sent.
     pub(super) fn new(proxy: &Proxy) -> Result<Self, Error> {

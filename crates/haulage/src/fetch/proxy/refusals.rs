@@ -62,6 +62,8 @@ impl Refusals {
         });
     }
 
+    /// Checks that a proxy may be used at `now`: its last refusal, if any, is older than `KEPT`.
+    ///
     /// # Errors
     /// The last refusal, as long as the proxy is not to be asked again.
     pub(crate) fn check(&self, proxy: &Proxy, now: Instant) -> Result<(), Error> {

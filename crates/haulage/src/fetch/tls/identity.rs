@@ -86,8 +86,9 @@ mod tests {
 
     use super::*;
 
-    /// Each has a certificate and its key: made by `openssl genrsa -traditional`, `ecparam` and
-    /// `genpkey`, and with `req -x509`.
+    /// Returns the path of a test file, which contains a certificate and its key. The keys were
+    /// made by `openssl genrsa -traditional`, `ecparam` and `genpkey`, the certificates by
+    /// `req -x509`.
     fn file(name: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fetch/tls/testdata");
         folder.join(format!("{name}.pem"))

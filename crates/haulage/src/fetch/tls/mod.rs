@@ -29,8 +29,8 @@ use crate::options::{HttpVersion, PemFile, Roots, TlsOptions, TlsVersion, Verifi
 pub(super) const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
-/// The TLS settings of a run, with the sessions that its connections resume. Reads files: not for a
-/// network thread.
+/// Creates the TLS settings of a run, with the sessions that its connections resume. It reads
+/// files, so it must not run on a network thread.
 ///
 /// # Errors
 /// Of kind `input`, for a file of certificates or a key that cannot be used.

@@ -147,7 +147,8 @@ mod tests {
         NoProxy::parse(list).matches(&Origin::of(&url).host)
     }
 
-    /// curl 7.88.1 decides the same for each of these; `bench proxies` compares some.
+    /// Compares with the decisions of curl 7.88.1 for the same lists; `bench proxies` runs some of
+    /// them with curl.
     #[test]
     fn hosts_match_as_with_curl() {
         for (list, host, expected) in [

@@ -8,7 +8,7 @@ const REFUSED: WaitReason = WaitReason {
     retry_after: false,
 };
 
-/// So many hosts behind one proxy, with a piece of work each, whose number is that of the host.
+/// Queues one piece of work at each of so many `hosts` behind one proxy, with the host's number.
 fn behind_proxy(schedule: &mut Plain, hosts: u32) {
     for nth in 0..hosts {
         let id = schedule.host(&format!("h{nth}"), Protocol::Exclusive, Instant::now);
@@ -17,7 +17,8 @@ fn behind_proxy(schedule: &mut Plain, hosts: u32) {
     }
 }
 
-/// A lane could not reach the proxy with its work, which was sent at `now`, and puts it back.
+/// Fails a request, sent at `now`, that could not reach the proxy, and puts its work back; if the
+/// proxy is given up, returns the numbers of the work that waited for it instead.
 fn fail(schedule: &mut Plain, (host, work): (HostId, u32), now: Instant) -> Vec<u32> {
     let given_up = schedule.proxy_failed(host, now, now, REFUSED, &RetryPolicy::default(), 1.0);
     if given_up.is_none() {
