@@ -1,14 +1,14 @@
 //! Connections that are opened ahead of the requests that will use them, so that a growing limit
 //! does not wait for handshakes.
 //!
-//! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may have
-//! requests in flight: the limit may double with the next responses. Where the round trip is long
-//! it may leap, and as many connections are opened as that needs. While it is not known what the host
-//! speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs none of them.
-//! Where one file is all that is downloaded, over a long way, its other segments get their
-//! connections while its first request is answered. A host gets no more of them once it has refused
-//! anything, and none as long as other hosts wait for a slot. Connections are within `per_host` in
-//! any case.
+//! Over HTTP/1.1 a host with enough queued work gets up to twice as many connections as it may
+//! have requests in flight: the limit may double with the next responses. Where the round trip is
+//! long it may leap, and as many connections are opened as that needs. While it is not known what
+//! the host speaks, one connection is opened beside the first: a host that speaks HTTP/2 needs
+//! none of them. Where one file is all that is downloaded, over a long way, its other segments get
+//! their connections while its first request is answered. A host gets no more of them once it has
+//! refused anything, and none as long as other hosts wait for a slot. Connections are within
+//! `per_host` in any case.
 
 use std::sync::Arc;
 use std::time::Duration;
