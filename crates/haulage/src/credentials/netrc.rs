@@ -185,7 +185,7 @@ impl<'a> Words<'a> {
         let is_blank = |byte: &&u8| byte.is_ascii_whitespace();
         let length = self.rest.iter().take_while(is_blank).count();
         let (blanks, rest) = self.rest.split_at(length);
-        let lines = blanks.iter().filter(|byte| **byte == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', blanks).count();
         self.line += lines;
         self.at_line_start |= lines > 0;
         self.rest = rest;
