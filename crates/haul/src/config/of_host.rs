@@ -36,7 +36,8 @@ fn counts(setting: &mut Setting, narrower: &[String]) -> bool {
     }
 }
 
-/// Returns what an option is of which a host has only one: both options about a netrc are one.
+/// Returns what an option sets, as names; each has one value for a host. Both options about a netrc
+/// set the same.
 fn kinds(setting: &Setting) -> Vec<String> {
     match (&*setting.key.long, &setting.value) {
         ("header", Value::Texts(headers)) => headers
