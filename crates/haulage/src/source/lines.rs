@@ -49,8 +49,8 @@ enum Phase {
 /// One line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// Without its end (LF or CRLF) and a byte-order mark. If the line is too long, only as far as
-    /// it has been read.
+    /// Without its end (LF or CRLF) and a byte-order mark. If the line is too long, only its first
+    /// `MAX_LINE + 1` bytes.
     pub(super) bytes: &'a [u8],
     number: u64,
     input: &'a Arc<str>,
@@ -139,8 +139,14 @@ impl<R: Read> Lines<R> {
         if self.number == 1 {
             bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         }
+        // How much of a long line is in the buffer depends on where a read ended; what is returned
+        // does not.
+        bytes = match bytes.get(..MAX_LINE + 2) {
+            Some(longer) => &longer[..MAX_LINE + 1],
+            None => bytes.strip_suffix(b"\r").unwrap_or(bytes),
+        };
         Line {
-            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            bytes,
             number: self.number,
             input: &self.input,
         }
@@ -166,8 +172,8 @@ impl<R: Read> Lines<R> {
                 self.filled.start = self.filled.end;
             }
             self.scanned = self.filled.len();
-            // One more byte may be the CR of a line of maximum length.
-            if self.scanned > MAX_LINE + 1 {
+            // A line of maximum length may have a byte-order mark before it and a CR after it.
+            if self.scanned > BYTE_ORDER_MARK.len() + MAX_LINE + 1 {
                 self.phase = Phase::RestOfLine;
                 return Some(self.rest());
             }

@@ -523,6 +523,31 @@ mod tests {
     }
 
     #[test]
+    fn a_long_line_is_shown_alike_wherever_a_read_ends() {
+        for mark in ["", "\u{feff}"] {
+            let text = format!("{mark}http://h/1 {}://\r\nhttp://h/2", "y".repeat(70_000));
+            let whole = rows(text.as_bytes());
+            assert!(whole[0].1.contains("longer than 64 KiB"), "{}", whole[0].1);
+            for cut in (MAX_LINE - 2..MAX_LINE + 8).chain([70_000, 70_015]) {
+                let (first, rest) = text.as_bytes().split_at(cut);
+                assert_eq!(rows(Chunks::new([first, rest, b""])), whole, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_may_have_a_mark_before_its_64_kib() {
+        let fits = format!("http://h/{}", "x".repeat(MAX_LINE - 9));
+        let text = format!("\u{feff}{fits}\r\nhttp://h/2");
+        for cut in MAX_LINE - 2..MAX_LINE + 6 {
+            let (first, rest) = text.as_bytes().split_at(cut);
+            let found = rows(Chunks::new([first, rest, b""]));
+            assert_eq!(found[0], (1, fits.clone()), "{cut}");
+            assert_eq!(found.len(), 2);
+        }
+    }
+
+    #[test]
     fn a_row_is_there_with_its_line_and_a_read_error_ends_the_list() {
         let mut list = TextList::new(
             Chunks::new([
