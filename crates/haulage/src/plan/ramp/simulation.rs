@@ -45,6 +45,8 @@ struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Course {
     seconds: f64,
+    /// Bytes received, of the file or in 600 seconds.
+    bytes: f64,
     /// Maximum number of connections at once.
     most: usize,
     /// Seconds until all were allowed for the first time; infinite if they never were.
@@ -101,6 +103,7 @@ fn course_of(link: Link, allowed: usize, adapt: impl FnOnce(Ramp) -> Ramp) -> Co
     }
     Course {
         seconds: time,
+        bytes: come,
         most: connections.len(),
         all_at,
     }
@@ -323,7 +326,8 @@ fn all_are_tried_at_once_where_many_were_asked_for() {
 }
 
 proptest! {
-    /// Checks that other connections are opened if the first one stalls for good.
+    /// Checks that other connections are opened if the first one stalls for good. If a second one
+    /// has just been opened, that one may do what the first would have done.
     #[test]
     fn what_stalls_is_rescued(
         round_trip in 0.0..0.4_f64,
@@ -335,7 +339,9 @@ proptest! {
         let course = course(link, 4);
         if alone.seconds > 599.0 {
             let rescued = stalls + 60.0 * round_trip + 8.0;
-            prop_assert!(course.all_at <= rescued || course.seconds < 599.0, "{course:?} by {rescued}");
+            let without_stall = self::course(Link { stalls: f64::INFINITY, ..link }, 1);
+            let goes_on = course.bytes > 0.9 * without_stall.bytes;
+            prop_assert!(course.all_at <= rescued || goes_on, "{course:?} by {rescued}");
         }
     }
 
