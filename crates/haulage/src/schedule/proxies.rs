@@ -39,8 +39,20 @@ struct Proxy {
     probing: Option<HostId>,
     /// When its pause is over, or another host may send a probe.
     due: Option<Instant>,
-    /// How long a request waits for a connection before it may have to give way.
+    /// How long a request waits for a connection before it may have to give way. Zero until one has
+    /// given way.
     patience: Duration,
+    /// A request has given way, and other routes have the slots until `due`.
+    is_resting: bool,
+}
+
+impl Proxy {
+    /// Returns whether it lets one more request pass. After one has waited in vain, one at a time
+    /// finds out whether it answers at all.
+    fn lets_pass(&self) -> bool {
+        let is_slow = !self.patience.is_zero() && self.busy > 0;
+        !self.is_resting && !is_slow && self.outage.lets_pass(self.busy)
+    }
 }
 
 /// All work that waited for a proxy that is given up, by the keys of its hosts.
@@ -65,7 +77,7 @@ impl Proxies {
     /// Returns whether a host's proxy lets one more request pass.
     pub(super) fn let_pass(&self, proxy: Option<usize>) -> bool {
         let proxy = self.of(proxy);
-        proxy.is_none_or(|proxy| proxy.outage.lets_pass(proxy.busy))
+        proxy.is_none_or(Proxy::lets_pass)
     }
 
     /// Returns how long the requests of a host wait at least before they give way, as far as its
@@ -76,13 +88,27 @@ impl Proxies {
     }
 
     /// Notes that a request to a host behind a proxy has `waited` in vain. Unless the proxy works,
-    /// the next ones wait longer.
-    pub(super) fn gave_way(&mut self, proxy: Option<usize>, waited: Duration) {
-        if let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at))
-            && !proxy.outage.works()
-        {
-            proxy.patience = proxy.patience.max(unproven::grown(waited));
+    /// other routes now have the slots for as long as this one had, and its next requests wait
+    /// longer. Returns whether something is due earlier than before.
+    pub(super) fn gave_way(
+        &mut self,
+        proxy: Option<usize>,
+        waited: Duration,
+        now: Instant,
+    ) -> bool {
+        let Some(proxy) = proxy.and_then(|at| self.all.get_mut(at)) else {
+            return false;
+        };
+        if proxy.outage.works() {
+            return false;
         }
+        proxy.patience = proxy.patience.max(unproven::grown(waited));
+        // The pauses of a proxy that is down are longer.
+        let rests = !proxy.is_resting && !proxy.outage.is_down();
+        if rests {
+            (proxy.is_resting, proxy.due) = (true, Some(now + waited));
+        }
+        rests
     }
 
     /// Notes that a host behind a proxy has been forgotten. The proxy is forgotten with the last
@@ -121,6 +147,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 probing: None,
                 due: None,
                 patience: Duration::ZERO,
+                is_resting: false,
             });
             proxies.by_name.insert(name, at);
             at
@@ -167,7 +194,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             proxy.probing = None;
             proxy.outage.on_probe_ended();
         }
-        if proxy.outage.lets_pass(proxy.busy) {
+        if proxy.lets_pass() {
             self.offer_waiting(at, 1);
         }
     }
@@ -180,6 +207,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let proxy = &mut self.proxies.all[at];
         if proxy.outage.on_reached() {
             (proxy.probing, proxy.due, proxy.patience) = (None, None, Duration::ZERO);
+            proxy.is_resting = false;
             self.offer_waiting(at, usize::MAX);
         }
     }
@@ -205,6 +233,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             Verdict::GiveUp(until) => (until, true),
         };
         (proxy.probing, proxy.due) = (None, Some(until));
+        proxy.is_resting = false;
         self.is_due_earlier = true;
         let label = Arc::clone(&proxy.label);
         self.news.push(News::ProxyWaits(label, until, why));
@@ -218,7 +247,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let due: Vec<_> = due
             .map(|(at, proxy)| {
                 proxy.outage.on_pause_over();
-                proxy.due = None;
+                (proxy.due, proxy.is_resting) = (None, false);
                 at
             })
             .collect();
@@ -228,6 +257,25 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             let is_any = proxy.probing.is_none() && !proxy.waiting.is_empty();
             proxy.due = is_any.then_some(now + OFFERED);
         }
+    }
+
+    /// Ends the rest of all slow proxies early, since no other route wants the slots. Returns
+    /// whether a host may go on.
+    pub(super) fn wake_slow_proxies(&mut self) -> bool {
+        let resting = self.proxies.all.iter_mut();
+        let resting = resting.filter(|(_, proxy)| proxy.is_resting && !proxy.waiting.is_empty());
+        let resting: Vec<_> = resting
+            .map(|(at, proxy)| {
+                (proxy.is_resting, proxy.due) = (false, None);
+                at
+            })
+            .collect();
+        for at in &resting {
+            if self.proxies.all[*at].lets_pass() {
+                self.offer_waiting(*at, 1);
+            }
+        }
+        !resting.is_empty()
     }
 
     /// Lines up so many of the hosts that wait for a proxy.

@@ -9,7 +9,7 @@
 //! response after a while goes back to its queue when other hosts wait for the slot. With each turn
 //! that it gets it may wait four times as long, so that a slow host is heard in the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{HostId, Schedule};
 
@@ -75,9 +75,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Decides whether a request that has `waited` for a host in vain is to give its slot to
+    /// Decides whether a request that has `waited` until `now` for a host in vain is to give its slot to
     /// another host. Then the host's next ones wait `GROWTH` times as long.
-    pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration) -> bool {
+    pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration, now: Instant) -> bool {
         if self.hosts[id.0].is_proven {
             return false;
         }
@@ -91,7 +91,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if gives_way {
             let host = &mut self.hosts[id.0];
             host.patience = host.patience.max(grown(waited));
-            self.proxies.gave_way(host.proxy, waited);
+            self.is_due_earlier |= self.proxies.gave_way(host.proxy, waited, now);
         }
         gives_way
     }

@@ -86,8 +86,7 @@ fn all_hosts_go_on_when_the_proxy_works_again() {
 
 #[test]
 fn hosts_on_other_routes_are_not_held_up() {
-    // With fewer, the hosts behind the proxy fill the slots of unproven hosts, and all take turns.
-    for jobs in [16, 64] {
+    for jobs in [1, 2, 8, 64] {
         let start = Instant::now();
         let mut schedule: Plain = begun(caps(jobs, 4), Arc::default(), start);
         behind_proxy(&mut schedule, 100);
@@ -107,7 +106,7 @@ fn hosts_on_other_routes_are_not_held_up() {
             now += Duration::from_secs(1);
             schedule.release_due(now);
             for (host, work) in std::mem::take(&mut hanging) {
-                if schedule.gives_way(host, Duration::from_secs(1)) {
+                if schedule.gives_way(host, Duration::from_secs(1), now) {
                     schedule.put_back(host, RUN, work);
                     schedule.abandon(host, RUN);
                 } else {
@@ -124,6 +123,37 @@ fn hosts_on_other_routes_are_not_held_up() {
             }
         }
     }
+}
+
+#[test]
+fn slow_proxy_rests_only_while_others_want_the_slots() {
+    let mut now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut schedule: Plain = begun(caps(1, 4), Arc::default(), now);
+    behind_proxy(&mut schedule, 3);
+    push_unproven(&mut schedule, "direct", 1000);
+    push_unproven(&mut schedule, "direct", 1001);
+    let first = all_opened(&mut schedule)[0];
+    let mut give_way = |schedule: &mut Plain, (host, work): (HostId, u32)| {
+        now += second;
+        assert!(schedule.gives_way(host, second, now));
+        schedule.put_back(host, RUN, work);
+        schedule.abandon(host, RUN);
+    };
+    give_way(&mut schedule, first);
+    assert!(schedule.is_due_earlier());
+    let direct = all_opened(&mut schedule);
+    assert_eq!(direct[0].1, 1000);
+    schedule.abandon(direct[0].0, RUN);
+    assert_eq!(all_opened(&mut schedule)[0].1, 1001);
+    schedule.abandon(direct[0].0, RUN);
+    // Nobody else waits: the rest ends at once, and one request at a time goes through it.
+    let next = all_opened(&mut schedule);
+    assert_eq!(next.len(), 1);
+    assert!(next[0].1 < 1000);
+    schedule.proxy_reached(next[0].0);
+    schedule.abandon(next[0].0, RUN);
+    assert_eq!(all_opened(&mut schedule).len(), 1);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
     assert!(
         lanes
             .iter()
-            .all(|(host, _)| schedule.gives_way(*host, waited))
+            .all(|(host, _)| schedule.gives_way(*host, waited, Instant::now()))
     );
     for (host, _) in &lanes {
         schedule.next(*host, RUN, &1, false, seen(false));
@@ -110,18 +110,21 @@ fn a_request_gives_way_only_where_somebody_wants_its_slot() {
     let wait = Duration::from_secs(1);
     let mut schedule = silent(4, 2, 1);
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
-    assert!(!schedule.gives_way(lanes[0].0, wait), "nobody waits");
+    assert!(
+        !schedule.gives_way(lanes[0].0, wait, Instant::now()),
+        "nobody waits"
+    );
     push_unproven(&mut schedule, "silent 0", 1);
     assert!(
-        !schedule.gives_way(lanes[0].0, wait),
+        !schedule.gives_way(lanes[0].0, wait, Instant::now()),
         "only its own host does"
     );
-    assert!(schedule.gives_way(lanes[1].0, wait));
+    assert!(schedule.gives_way(lanes[1].0, wait, Instant::now()));
     // One slot is shared by time.
     let mut schedule = silent(1, 1, 1);
     let lane = opened(&grants(&mut schedule)[0]).0;
     push(&mut schedule, "proven", Protocol::Exclusive, 1);
-    assert!(schedule.gives_way(lane, wait));
+    assert!(schedule.gives_way(lane, wait, Instant::now()));
 }
 
 /// A simulation, second by second, of silent hosts and one that responds at once.
@@ -153,7 +156,7 @@ impl Course {
         self.give_slots();
         for (host, work, patience, since) in std::mem::take(&mut self.waiting) {
             let is_over = self.second - since >= patience.as_secs();
-            if is_over && self.schedule.gives_way(host, patience) {
+            if is_over && self.schedule.gives_way(host, patience, self.now) {
                 self.schedule.put_back(host, RUN, work);
                 let silent = Seen {
                     now: self.now,

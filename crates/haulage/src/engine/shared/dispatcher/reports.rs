@@ -55,7 +55,7 @@ impl<W: Dispatched> Dispatcher<W> {
 
     /// Returns whether a request that has `waited` for this host has to give way to other hosts.
     pub(crate) fn gives_way(&self, host: HostId, waited: Duration) -> bool {
-        self.lock().gives_way(host, waited)
+        self.lock().gives_way(host, waited, Instant::now())
     }
 
     /// Returns how a lane without a connection gets one.
