@@ -23,8 +23,9 @@ impl Connector {
     /// and has not answered for that reason; `None` if it is not known to do so.
     pub(crate) async fn explain_silence(&self, proxy: &Proxy) -> Option<Error> {
         let refusals = &self.gateway.as_ref()?.refusals;
+        let _turn = refusals.turn().await;
         if !refusals.may_ask(proxy, Doubt::Protocol, Instant::now()) {
-            return None;
+            return refusals.check(proxy, Instant::now()).err();
         }
         let answer = async {
             let (mut stream, _) = self.dial_proxy(proxy).await.ok()?;
@@ -43,6 +44,7 @@ impl Connector {
             return false;
         };
         let refusals = &gateway.refusals;
+        let _turn = refusals.turn().await;
         if !refusals.may_ask(proxy, Doubt::Login, Instant::now()) {
             return refusals.check(proxy, Instant::now()).is_err();
         }

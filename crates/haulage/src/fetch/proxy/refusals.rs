@@ -26,6 +26,8 @@ pub(crate) enum Doubt {
 pub(crate) struct Refusals {
     all: Mutex<Vec<Refusal>>,
     asked: Mutex<Vec<(Proxy, Doubt, Instant)>>,
+    /// Held while a proxy is asked.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,12 @@ struct Refusal {
 }
 
 impl Refusals {
+    /// Waits until no proxy is being asked about a doubt, and until the result is dropped lets
+    /// nobody else ask: who has the same doubt needs that answer before the next request is sent.
+    pub(crate) async fn turn(&self) -> impl Drop {
+        self.asking.lock().await
+    }
+
     /// Returns whether a proxy may be asked about a doubt now: it was not of late.
     pub(crate) fn may_ask(&self, proxy: &Proxy, doubt: Doubt, now: Instant) -> bool {
         let mut asked = lock(&self.asked);
