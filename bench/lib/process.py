@@ -34,3 +34,11 @@ def stop(process):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def wait_until(is_true, seconds):
+    """Asks again and again, for at most so many seconds; returns the last answer."""
+    deadline = time.monotonic() + seconds
+    while not (answer := is_true()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer

@@ -74,6 +74,10 @@ class Running:
         """Lines of its log so far."""
         return len(self.log.read_text(errors="replace").splitlines()) if self.log.exists() else 0
 
+    def has_logged_more_than(self, before):
+        """Whether its log has, or soon gets, more lines: a tunnel is logged when it is closed."""
+        return process.wait_until(lambda: self.lines() > before, 5)
+
 
 def squid(folder, port, login):
     passwords = folder / "passwords"
