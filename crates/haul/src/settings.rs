@@ -54,9 +54,10 @@ impl Settings {
         let inputs = inputs(download, &target)?;
         let mut options = options(download, inputs.given_as)?;
         let skipped = cookies::give(&mut options, download)?;
-        tls::read_files(&mut options.route, download)?;
         options.hosts = config::hosts::options(hosts)?;
         options.route.proxies.hosts = config::hosts::proxies(hosts, download.dry_run)?;
+        options.route.proxy_tls = tls::proxy_options(download, &options.route.proxies)?;
+        tls::read_files(&mut options.route, download)?;
         let mut engine = engine(download);
         engine.hosts = config::hosts::limits(hosts);
         let (destination, reader) = target.open()?;
@@ -172,9 +173,6 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
     logins::read(&mut options, download)?;
     options.route.tls = tls::options(download)?;
     options.route.proxies = proxy::proxies(download)?;
-    if let Some(path) = &download.proxy_cacert {
-        options.route.proxy_tls.roots = haulage::Roots::File(path.clone().into());
-    }
     files(&mut options, download);
     options.workspace = match given_as {
         GivenAs::Urls => Workspace::RemoveWhenDone,

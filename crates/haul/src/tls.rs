@@ -5,7 +5,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use haulage::{Identity, PemFile, PinnedKeys, Roots, Route, TlsOptions, TlsVersion, Verification};
+use haulage::{
+    Identity, PemFile, PinnedKeys, Proxies, Proxy, Roots, Route, TlsOptions, TlsVersion,
+    Verification,
+};
 
 use crate::args::{Download, TlsMax};
 use crate::exit::Problem;
@@ -50,6 +53,22 @@ fn roots(
     if download.insecure {
         return Ok(Roots::System);
     }
+    system_roots(variable)
+}
+
+/// Returns the settings for connections to proxies.
+pub(crate) fn proxy_options(download: &Download, proxies: &Proxies) -> Result<TlsOptions, Problem> {
+    let mut options = TlsOptions::default();
+    if let Some(file) = &download.proxy_cacert {
+        options.roots = Roots::File(file.clone().into());
+    } else if proxies.iter().any(Proxy::is_encrypted) {
+        options.roots = system_roots(|name| env::var_os(name))?;
+    }
+    Ok(options)
+}
+
+/// Returns what the environment names, else the system's certificates.
+fn system_roots(variable: impl Fn(&str) -> Option<OsString>) -> Result<Roots, Problem> {
     let variable = |name| variable(name).filter(|value| !value.is_empty());
     let mut paths: Vec<PathBuf> = variable("SSL_CERT_FILE")
         .map(PathBuf::from)

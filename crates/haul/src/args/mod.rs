@@ -663,6 +663,9 @@ pub(crate) struct Download {
     pub(crate) proxy_user: Option<User>,
 
     /// Trust only the certificates in this PEM file for an https proxy
+    ///
+    /// Without it, what SSL_CERT_FILE and SSL_CERT_DIR name is trusted, and if neither is set, the
+    /// system's certificates. --cacert and --insecure are for servers.
     #[arg(
         long,
         value_name = "FILE",

@@ -44,6 +44,36 @@ fn environment_names_the_proxy_unless_the_command_line_does() {
 }
 
 #[test]
+fn https_proxy_is_verified_as_the_environment_says() {
+    let (origin, proxy) = (origin(), Proxy::https());
+    let place = Place::new();
+    place.write("ca.pem", origin.ca_pem());
+    let (url, named) = (origin.url("/a"), proxy.url("https", ""));
+    let run = |arguments: &[&str], file: &str| -> Ran {
+        let mut command = place.command(&["--retries", "0", "--exists", "overwrite"]);
+        command.args(arguments).arg(&url).env("SSL_CERT_FILE", file);
+        command.output().unwrap().into()
+    };
+    let ran = run(&["-x", &named], "ca.pem");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // -k and --cacert are for servers.
+    for arguments in [&["-k"][..], &["--cacert", "ca.pem"]] {
+        let arguments = [arguments, &["-x", &named]].concat();
+        assert_eq!(run(&arguments, "ca.pem").code, Some(0));
+        let ran = run(&arguments, "none.pem");
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("SSL_CERT_FILE is none.pem"));
+    }
+    // Without an https proxy it is not needed.
+    assert_eq!(run(&["--cacert", "ca.pem"], "none.pem").code, Some(0));
+    let ran = run(
+        &["-x", &named, "--proxy-cacert", "ca.pem", "-k"],
+        "none.pem",
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
 fn login_of_the_proxy_is_shown_nowhere() {
     let (origin, proxy) = (origin(), Proxy::http());
     proxy.ask_for_login("me", "right");

@@ -141,6 +141,12 @@ impl Proxy {
         }
     }
 
+    /// Returns whether the connection to the proxy itself is encrypted: its scheme is `https`.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.address.https
+    }
+
     fn scheme_name(&self) -> &'static str {
         match self.scheme {
             ProxyScheme::Http if self.address.https => "https",
