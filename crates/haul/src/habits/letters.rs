@@ -12,10 +12,10 @@ struct After<'a> {
     rest: &'a str,
     /// The next word; `None` if there is none, or it is an option.
     next: Option<&'a str>,
-    /// Whether the command line has another URL, before the letter or after its value.
-    has_url: bool,
-    /// Whether the command line has a list.
-    has_list: bool,
+    /// The words before the letter's.
+    before: &'a [OsString],
+    /// The words after the letter's.
+    after: &'a [OsString],
 }
 
 impl<'a> After<'a> {
@@ -36,7 +36,23 @@ impl<'a> After<'a> {
     /// Returns whether `-x` is wget's, which takes no value: only a URL, or nothing, follows it,
     /// there is no other URL, and there is no list.
     fn is_wgets_x(&self) -> bool {
-        !self.has_url && !self.has_list && self.stands_alone()
+        !self.has_url() && !self.has_list() && self.stands_alone()
+    }
+
+    /// Returns whether the command line has another URL, before the letter or after its value.
+    fn has_url(&self) -> bool {
+        let is_url = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
+        let mut others = self.before.iter().chain(self.after.iter().skip(1));
+        others.any(is_url)
+    }
+
+    /// Returns whether the command line has a list.
+    fn has_list(&self) -> bool {
+        let is_list = |word: &OsString| {
+            let word = word.to_str().unwrap_or_default();
+            word.starts_with("-i") || word.starts_with("--input")
+        };
+        self.before.iter().chain(self.after).any(is_list)
     }
 
     /// Returns whether the letter has no value: a URL, or nothing, follows it.
@@ -45,7 +61,7 @@ impl<'a> After<'a> {
     }
 }
 
-impl Scan {
+impl Scan<'_> {
     /// Reads one word of short options, given without its dash: keeps our own, and answers those of
     /// other programs.
     pub(super) fn letters(&mut self, word: &str) {
@@ -158,17 +174,11 @@ impl Scan {
     }
 
     fn after<'a>(&'a self, rest: &'a str) -> After<'a> {
-        let left = self.left.as_slice();
-        let is_url = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
-        let is_list = |word: &OsString| {
-            let word = word.to_str().unwrap_or_default();
-            word.starts_with("-i") || word.starts_with("--input")
-        };
         After {
             rest,
             next: self.next_value(),
-            has_url: self.kept.iter().chain(left.iter().skip(1)).any(is_url),
-            has_list: self.kept.iter().chain(left).any(is_list),
+            before: &self.kept,
+            after: self.left.as_slice(),
         }
     }
 }
@@ -213,7 +223,7 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
 /// of its own, as in `-OC-`.
 fn names_file(after: &After<'_>) -> bool {
     if after.rest.is_empty() {
-        let is_name = |next: &str| next == "-" || after.has_url && !next.contains("://");
+        let is_name = |next: &str| next == "-" || after.has_url() && !next.contains("://");
         after.next.is_some_and(is_name)
     } else {
         after.rest.contains(['.', '/', '-']) && !after.rest.ends_with("C-")

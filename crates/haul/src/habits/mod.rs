@@ -67,8 +67,8 @@ pub(crate) fn translate(
 }
 
 /// A walk over the command line, word by word.
-struct Scan {
-    own: Own,
+struct Scan<'a> {
+    own: Own<'a>,
     has_habits: bool,
     /// The command that lists the options.
     help: String,
@@ -78,7 +78,7 @@ struct Scan {
     left: std::vec::IntoIter<OsString>,
 }
 
-impl Scan {
+impl Scan<'_> {
     fn all(&mut self) {
         while let Some(word) = self.left.next() {
             match word.to_str() {

@@ -9,54 +9,38 @@ use super::table::Takes;
 pub(crate) const UNSAFE: [&str; 2] = ["insecure", "allow-downgrade"];
 
 /// The options of one command.
-pub(super) struct Own {
-    longs: Vec<(String, Takes)>,
-    shorts: Vec<(char, Takes)>,
-    suggested: Vec<String>,
-}
+pub(super) struct Own<'a>(&'a Command);
 
-impl Own {
-    /// Reads them from a command that has been built.
-    pub(super) fn of(command: &Command) -> Self {
-        let mut own = Self {
-            longs: Vec::new(),
-            shorts: Vec::new(),
-            suggested: Vec::new(),
-        };
-        for argument in command.get_arguments() {
-            let takes = takes(argument);
-            let aliases = argument.get_all_aliases().unwrap_or_default();
-            let longs = argument.get_long().into_iter().chain(aliases);
-            own.longs.extend(longs.map(|long| (long.to_owned(), takes)));
-            if let Some(short) = argument.get_short() {
-                own.shorts.push((short, takes));
-            }
-            if let Some(long) = argument.get_long()
-                && !argument.is_hide_set()
-                && !UNSAFE.contains(&long)
-            {
-                own.suggested.push(format!("--{long}"));
-            }
-        }
-        own
+impl<'a> Own<'a> {
+    /// Creates them from a command that has been built.
+    pub(super) fn of(command: &'a Command) -> Self {
+        Self(command)
     }
 
     /// Returns whether the option of this name takes a value; `None` when there is no such option.
     pub(super) fn long(&self, name: &str) -> Option<Takes> {
-        let found = self.longs.iter().find(|(long, _)| long == name)?;
-        Some(found.1)
+        let is_named = |argument: &&Arg| {
+            let aliases = argument.get_all_aliases().unwrap_or_default();
+            argument.get_long() == Some(name) || aliases.contains(&name)
+        };
+        self.0.get_arguments().find(is_named).map(takes)
     }
 
     /// Returns whether the option of this letter takes a value; `None` when there is no such
     /// option.
     pub(super) fn short(&self, letter: char) -> Option<Takes> {
-        let found = self.shorts.iter().find(|(short, _)| *short == letter)?;
-        Some(found.1)
+        let is_named = |argument: &&Arg| argument.get_short() == Some(letter);
+        self.0.get_arguments().find(is_named).map(takes)
     }
 
     /// Returns the option that was probably meant.
-    pub(super) fn similar(&self, typed: &str) -> Option<&str> {
-        meant(typed, self.suggested.iter().map(String::as_str))
+    pub(super) fn similar(&self, typed: &str) -> Option<String> {
+        let is_shown = |argument: &&Arg| !argument.is_hide_set();
+        let shown = self.0.get_arguments().filter(is_shown);
+        let longs = shown.filter_map(Arg::get_long);
+        let longs = longs.filter(|long| !UNSAFE.contains(long));
+        let options: Vec<_> = longs.map(|long| format!("--{long}")).collect();
+        meant(typed, options.iter().map(String::as_str)).map(str::to_owned)
     }
 }
 
