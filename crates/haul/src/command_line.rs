@@ -15,6 +15,8 @@ use crate::report;
 pub(crate) struct Read {
     pub(crate) arguments: Arguments,
     pub(crate) command: clap::Command,
+    /// What was typed. Only that of `haul config` still has its values; all others have been moved
+    /// to `arguments`.
     pub(crate) typed: Typed,
     pub(crate) configured: Configured,
 }
@@ -30,8 +32,14 @@ pub(crate) fn read(
         (typed, configured) =
             config::add(&mut command, typed, environment).map_err(Stop::Problems)?;
     }
+    let arguments = match typed.matches.subcommand_name() {
+        // It shows the values as they were typed.
+        Some("config") => Arguments::from_arg_matches(&typed.matches),
+        // Moved, since a copy of all values takes time at each start.
+        _ => Arguments::from_arg_matches_mut(&mut typed.matches),
+    };
     Ok(Read {
-        arguments: Arguments::from_arg_matches(&typed.matches)?,
+        arguments: arguments?,
         command,
         typed,
         configured,
@@ -41,8 +49,8 @@ pub(crate) fn read(
 /// Reads arguments, without what is configured.
 #[cfg(test)]
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Stop> {
-    let (_, typed) = typed(arguments)?;
-    Ok(Arguments::from_arg_matches(&typed.matches)?)
+    let (_, mut typed) = typed(arguments)?;
+    Ok(Arguments::from_arg_matches_mut(&mut typed.matches)?)
 }
 
 fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {

@@ -129,12 +129,12 @@ fn every_option_can_be_set_in_each_place_to_the_same_effect() {
         let from_environment = read(&config, "", &variable).ok().unwrap();
         assert_eq!(line_of(&from_environment, long), expected);
         // The download gets it too, not only what is printed.
-        let words = |read: &Read| format!("{:?}", read.typed.matches.get_raw(&key.id));
+        let options = |read: &Read| format!("{:?}", read.arguments.download);
         let download = read(&url, &in_file, &[]).ok().unwrap();
         let typed = read(&[&url[..], &[on_line(&value).as_str()]].concat(), "", &[])
             .ok()
             .unwrap();
-        assert_eq!(words(&download), words(&typed));
+        assert_eq!(options(&download), options(&typed));
     }
 }
 
