@@ -39,6 +39,8 @@ use crate::values::{
     after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}")
 )]
+// Nothing refers to the group of all options, which takes time at each start.
+#[group(skip)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -133,6 +135,7 @@ pub(crate) struct Recorded {
 
 // What a download takes. As a doc comment, this would become the help of `haul config`.
 #[derive(Debug, Args)]
+#[group(skip)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches on a command line are either there or not"
