@@ -15,6 +15,8 @@ use crate::shown::shown;
 pub(super) const MAX_LINE: usize = 64 * 1024;
 /// Bytes in the buffer: a line of maximum length, and room to read more.
 pub(super) const BUFFER: usize = 2 * MAX_LINE;
+/// Bytes in the buffer at first, if only the first line is wanted.
+const SMALL_BUFFER: usize = 4 * 1024;
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The lines of a list, read on demand. Each is returned as soon as it is complete, however slowly
@@ -23,7 +25,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub(super) struct Lines<R> {
     reader: R,
     input: Arc<str>,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     /// The bytes that have been read and not yet returned.
     filled: Range<usize>,
     /// How many of them are known to contain no line end.
@@ -59,10 +61,20 @@ pub(super) struct Line<'a> {
 impl<R: Read> Lines<R> {
     /// Creates the lines of a reader. `input` is the list's name in the places of its rows.
     pub(super) fn new(reader: R, input: Arc<str>) -> Self {
+        Self::with_buffer(reader, input, BUFFER)
+    }
+
+    /// Creates the lines of a reader of which only the first is wanted. Of a longer list less is
+    /// read, and less memory is used.
+    pub(super) fn first_of(reader: R) -> Self {
+        Self::with_buffer(reader, "".into(), SMALL_BUFFER)
+    }
+
+    fn with_buffer(reader: R, input: Arc<str>, bytes: usize) -> Self {
         Self {
             reader,
             input,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffer: vec![0; bytes],
             filled: 0..0,
             scanned: 0,
             number: 0,
@@ -208,6 +220,7 @@ impl<R: Read> Lines<R> {
         if self.filled.is_empty() {
             self.filled = 0..0;
         } else if self.filled.end == self.buffer.len() {
+            self.buffer.resize(BUFFER, 0);
             self.buffer.copy_within(self.filled.clone(), 0);
             self.filled = 0..self.filled.len();
         }

@@ -39,7 +39,7 @@ impl ListFormat {
     /// # Errors
     /// If reading fails before that line is complete.
     pub fn of_content(reader: impl Read) -> io::Result<Self> {
-        let mut lines = Lines::new(reader, "".into());
+        let mut lines = Lines::first_of(reader);
         let format = Self::of_next(&mut lines);
         lines.take_error().map_or(Ok(format), Err)
     }
@@ -207,6 +207,14 @@ mod tests {
                 ListFormat::Checksums,
             ),
             (format!("\\{MD5}  a\\nb"), ListFormat::Checksums),
+            (
+                format!("{}{MD5}  a", "# sums\n".repeat(10_000)),
+                ListFormat::Checksums,
+            ),
+            (
+                format!("#{}\n{MD5}  a", "x".repeat(10_000)),
+                ListFormat::Checksums,
+            ),
             (format!("SHA384 (a) = {MD5}"), ListFormat::Checksums),
             (
                 "-----BEGIN PGP SIGNED MESSAGE-----\r\n".to_owned(),
