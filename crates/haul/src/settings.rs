@@ -499,8 +499,8 @@ mod tests {
         assert_eq!(options.route.tls.roots, Roots::File("ca.pem".into()));
         assert_eq!(options.route.tls.verification, Verification::Insecure);
         assert!(options.route.proxies.http.is_some());
-        let proxy_roots = options.route.proxy_tls.roots;
-        assert_eq!(proxy_roots, Roots::File("p.pem".into()));
+        let proxy_tls = tls::proxy_options(&download(line), &options.route.proxies).unwrap();
+        assert_eq!(proxy_tls.roots, Roots::File("p.pem".into()));
         assert_eq!(options.layout, Layout::Tree);
         assert_eq!(options.existing, Existing::Overwrite);
         assert_eq!(options.content_encoding, ContentEncoding::Decode);

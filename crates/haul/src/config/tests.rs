@@ -325,7 +325,8 @@ fn sections_of_hosts_arrive_unless_the_command_line_has_more_to_say() {
     assert_eq!(limits[0], "a.example None Some(1)");
     assert_eq!(options[0], "authorization");
     for line in ["--bearer-file=t", "--user-file=u"] {
-        let read = read(&["http://a.example/", line], text, &[]).ok().unwrap();
+        let read = read(&["config", "http://a.example/", line], text, &[]);
+        let read = read.ok().unwrap();
         let section = format!(
             "{:?}",
             shown(&Keys::of(&read.command), &read.typed, &read.configured)

@@ -137,11 +137,11 @@ impl Headers {
 
     /// Returns what a request for `target` logs in with.
     pub(crate) fn login<'a>(&'a self, target: &RequestTarget<'a>) -> Login<'a> {
-        let (at_home, in_url) = place(target);
-        let is_none = self.logins.is_none() && self.hosts.is_empty();
-        if is_none && in_url.is_none() && target.headers.is_none() {
+        let of_run = self.logins.is_some() || !self.hosts.is_empty();
+        if !of_run && !target.may_have_login() {
             return Login::None;
         }
+        let (at_home, in_url) = place(target);
         let place = login::Place {
             host: target.url().host_and_port().0,
             at_home,
@@ -231,16 +231,13 @@ pub(crate) struct RequestHeaders<'a> {
 
 impl RequestHeaders<'_> {
     /// Adds the cookies that a jar has for this URL.
-    pub(crate) fn with_cookies(mut self, jar: Option<&CookieJar>, url: &HttpUrl) -> Self {
-        if let Some(jar) = jar {
-            let given = self.given.filter(|_| self.at_home);
-            let by_hand = given.and_then(|given| given.get(COOKIE));
-            let of_host = self.of_host.as_ref();
-            let by_hand = by_hand.or_else(|| of_host?.get(COOKIE));
-            let by_hand = by_hand.or_else(|| self.common.get(COOKIE));
-            self.cookie = jar.cookie_for(url, by_hand);
-        }
-        self
+    pub(crate) fn add_cookies(&mut self, jar: &CookieJar, url: &HttpUrl) {
+        let given = self.given.filter(|_| self.at_home);
+        let by_hand = given.and_then(|given| given.get(COOKIE));
+        let of_host = self.of_host.as_ref();
+        let by_hand = by_hand.or_else(|| of_host?.get(COOKIE));
+        let by_hand = by_hand.or_else(|| self.common.get(COOKIE));
+        self.cookie = jar.cookie_for(url, by_hand);
     }
 
     pub(super) fn host(&self) -> &HeaderValue {

@@ -82,6 +82,12 @@ impl<'a> RequestTarget<'a> {
         of_run.or_else(|| self.hop?.cookies.as_ref())
     }
 
+    /// Returns whether a login may have been given for this URL alone.
+    pub(crate) fn may_have_login(&self) -> bool {
+        let of_hop = self.hop.and_then(|hop| hop.credentials.as_ref());
+        self.headers.is_some() || self.credentials.is_some() || of_hop.is_some()
+    }
+
     /// Returns the URL that is requested.
     pub(crate) fn url(&self) -> &'a HttpUrl {
         self.hop.map_or(self.given, |hop| &hop.url)

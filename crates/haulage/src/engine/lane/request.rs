@@ -140,11 +140,13 @@ impl Link {
         };
         let login = run.headers.login(&to);
         let authorization = proof.authorize(run, &to, login);
-        let headers = run
+        let mut headers = run
             .headers
             .of(host, &to, conditions, login, authorization)
-            .map_err(Unanswered::Failed)?
-            .with_cookies(to.cookies(run.options.cookies.as_ref()), to.url());
+            .map_err(Unanswered::Failed)?;
+        if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
+            headers.add_cookies(jar, to.url());
+        }
         let Some(connection) = &mut self.connection else {
             return Err(classify::closed());
         };
