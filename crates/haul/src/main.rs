@@ -18,6 +18,7 @@ mod manual;
 mod option_file;
 mod output;
 mod password;
+mod printed;
 mod proxy;
 mod recorded;
 mod report;

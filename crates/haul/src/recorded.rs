@@ -6,8 +6,9 @@ use haulage::{Outcome, Status};
 
 use crate::args::{Ended, Recorded, RowFormat};
 use crate::exit::{Exit, Problem};
+use crate::printed::unwritten;
 use crate::report::escape::printable;
-use crate::report::{format, plan, row};
+use crate::report::{plan, row};
 
 /// Prints the recorded outcomes to standard output. If the reader leaves before the end, that is a
 /// success: it has seen enough. Fails if the state cannot be read or the output not written.
@@ -56,14 +57,4 @@ fn list_line(outcome: &Outcome, out: &mut String) {
         out.push_str(&printable(field));
     }
     out.push('\n');
-}
-
-fn unwritten(cause: &io::Error) -> Result<Exit, Problem> {
-    if cause.kind() == io::ErrorKind::BrokenPipe {
-        return Ok(Exit::Success);
-    }
-    Err(Problem::destination(format!(
-        "cannot write to standard output: {}",
-        format::io(cause)
-    )))
 }

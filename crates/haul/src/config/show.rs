@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 use clap::{ArgMatches, Command};
 use haulage::Request;
@@ -12,7 +11,7 @@ use super::secrets::is_secret;
 use super::setting::{Setting, Value};
 use super::{Configured, HostSection, Typed, of_host};
 use crate::exit::{Exit, Problem};
-use crate::report;
+use crate::{printed, report};
 
 /// What stands for the rest of a value that is not shown.
 const HIDDEN: &str = "…";
@@ -36,14 +35,7 @@ pub(crate) fn print(
         }
         text
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads that and leaves has seen enough.
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-            let what = format!("cannot write to standard output: {cause}");
-            Err(Problem::destination(what))
-        }
-        _ => Ok(Exit::Success),
-    }
+    printed::print(text.as_bytes())
 }
 
 /// Returns all options, and all sections.

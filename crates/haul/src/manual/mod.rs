@@ -3,14 +3,13 @@
 mod page;
 mod roff;
 
-use std::io::{self, Write as _};
-
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::args::Arguments;
 use crate::completions;
 use crate::exit::{Exit, Problem};
+use crate::printed::print;
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
     let mut command = Arguments::command();
@@ -18,19 +17,10 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
     print(completions::script(shell, command).as_bytes())
 }
 
+/// Prints the manual page. It is made as a whole first, since the generators panic where a reader
+/// has left.
 pub(crate) fn page() -> Result<Exit, Problem> {
     let mut command = Arguments::command();
     command.build();
     print(page::page(&command).as_bytes())
-}
-
-/// Writes to standard output in one go; a reader that has left is not an error. (The generators
-/// themselves would panic in that case.)
-fn print(text: &[u8]) -> Result<Exit, Problem> {
-    match io::stdout().lock().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem::destination(
-            format!("cannot write to standard output: {error}"),
-        )),
-        _ => Ok(Exit::Success),
-    }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 
 use origin::{Body, Gate, Origin, Script};
 
-use crate::Place;
+use crate::{Place, Ran};
 
 #[test]
 fn the_file_goes_to_standard_output_and_nowhere_else() {
@@ -75,4 +75,22 @@ fn a_reader_who_has_enough_ends_the_run_quietly() {
         (child.wait().unwrap().code(), stderr.as_str()),
         (Some(0), "")
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn full_disk_is_told_in_plain_words() {
+    let place = Place::new();
+    for arguments in [&["config"][..], &["man"], &["completions", "bash"]] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut command = place.command(arguments);
+        let ran = command.stdout(full).stderr(std::process::Stdio::piped());
+        let ran: Ran = ran.spawn().unwrap().wait_with_output().unwrap().into();
+        assert_eq!(ran.code, Some(3), "{arguments:?}");
+        let expected = "error: cannot write to standard output: No space left on device\n";
+        assert_eq!(ran.stderr, expected, "{arguments:?}");
+    }
 }
