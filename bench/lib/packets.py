@@ -48,7 +48,9 @@ class Connection:
 @contextlib.contextmanager
 def captured(path, wan):
     """Saves the headers of all packets at the near end to `path` for as long as the context lasts."""
-    command = [*wan.inside(wan.near), needs("tcpdump", "tcpdump"), "-i", "wan0", "-s", str(HEADERS), "-B", "65536", "-w", path]
+    # Without the last two options, packets of the last moments would be missing.
+    options = ["-i", "wan0", "-s", str(HEADERS), "-B", "65536", "--immediate-mode", "-U"]
+    command = [*wan.inside(wan.near), needs("tcpdump", "tcpdump"), *options, "-w", path]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         # "tcpdump: listening on wan0, …"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::climb::Came;
 use super::health::Verdict;
 use super::retry::backoff;
-use super::{HostId, Schedule};
+use super::{HostId, Protocol, Schedule};
 use crate::event::{LimitChange, WaitReason};
 use crate::options::RetryPolicy;
 
@@ -38,12 +38,21 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         std::mem::take(&mut self.news)
     }
 
-    /// Notes that the head of a response has come, `latency` after its request was sent. The end of
-    /// this response is not reported as an answer any more.
-    pub(crate) fn heard(&mut self, id: HostId, latency: Duration, now: Instant) {
+    /// Notes that the head of a response has come, `latency` after its request was sent; its body
+    /// has this `length`. The end of this response is not reported as an answer any more.
+    pub(crate) fn heard(
+        &mut self,
+        id: HostId,
+        latency: Duration,
+        length: Option<u64>,
+        now: Instant,
+    ) {
         self.prove(id);
         let host = &mut self.hosts[id.0];
         let is_used = host.is_used();
+        if host.protocol() == Protocol::Exclusive {
+            host.note_head(latency, length, now);
+        }
         host.limit.answered(latency, now);
         self.answers += 1;
         self.look(id, is_used, now);

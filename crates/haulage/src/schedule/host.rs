@@ -10,6 +10,7 @@ use super::limit::ANSWER;
 use super::limit::Limit;
 use super::lines::Lines;
 use super::pace::Pace;
+use super::pipe::Pipe;
 use super::runs::RunId;
 use super::spread::Spread;
 use super::underway::Underway;
@@ -108,6 +109,7 @@ pub(super) struct Host<W, L, S> {
     /// Work in flight.
     pub(super) busy: usize,
     pub(super) underway: Underway,
+    pub(super) pipe: Pipe,
     /// Work that waits for its time.
     pub(super) later: usize,
     pub(super) health: Health,
@@ -163,6 +165,7 @@ impl<W, L, S> Host<W, L, S> {
             trip: Duration::ZERO,
             busy: 0,
             underway: Underway::default(),
+            pipe: Pipe::default(),
             later: 0,
             health: Health::default(),
             trouble: None,
@@ -294,6 +297,13 @@ impl<W, L, S> Host<W, L, S> {
     pub(super) fn answerable(&mut self, now: Instant) -> usize {
         let not_yet = self.underway.unanswerable(self.trip, now);
         self.busy.saturating_sub(not_yet)
+    }
+
+    /// Notes the head of a lane's first response.
+    pub(super) fn note_head(&mut self, latency: Duration, length: Option<u64>, now: Instant) {
+        self.pipe
+            .note_head(latency, now, self.meter.bytes(), length);
+        self.limit.fills(self.pipe.filled(self.trip, self.busy));
     }
 
     /// Returns whether more work waits than may start now: its limit is reached, or its requests

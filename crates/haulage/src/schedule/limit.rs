@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 pub(super) use self::decide::LEAP;
 use self::trouble::Trouble;
+use super::pipe::Filled;
 use crate::event::LimitChange as Why;
 use crate::options::EngineOptions;
 
@@ -99,6 +100,8 @@ pub(super) struct Limit {
     trouble: Option<Trouble>,
     /// How many of the requests in flight can have been answered.
     expected: u64,
+    /// What fills the link, if that is known to be few requests.
+    filled: Option<Filled>,
     /// How often the limit was lowered since the last good response.
     in_vain: u32,
     /// Whether the server has responded again after an outage.
@@ -116,6 +119,8 @@ enum Phase {
     Leaping { before: f64 },
     /// The leap was too far, so half of it is tried. `before`: the throughput before the leap.
     HalfALeap { before: f64 },
+    /// As many requests as fill the link are tried, which bring so much then, in units per second.
+    Filling { rate: f64 },
     /// `more` requests than before are tried. `before`: the throughput without them.
     Trying { more: f64, before: f64 },
     /// The limit rises step by step again, to just below the level that was refused.
@@ -159,6 +164,7 @@ impl Limit {
             cut: None,
             trouble: None,
             expected: u64::MAX,
+            filled: None,
             in_vain: 0,
             is_back: false,
             restored: None,
@@ -223,7 +229,7 @@ impl Limit {
     fn is_spread(&self) -> bool {
         let is_doubled = matches!(
             self.phase,
-            Phase::Doubling { before: Some(_) } | Phase::Leaping { .. }
+            Phase::Doubling { before: Some(_) } | Phase::Leaping { .. } | Phase::Filling { .. }
         );
         let is_ramping = is_doubled && !self.round.settled && self.answers < self.ramps_until;
         let is_halved = matches!(self.phase, Phase::Regaining { .. }) && self.level > 1.0;
@@ -317,6 +323,11 @@ impl Limit {
     /// those whose connections have just been made, or are being made, are not waited for.
     pub(super) fn expects(&mut self, answers: usize) {
         self.expected = answers as u64;
+    }
+
+    /// Notes what fills the link; `None` if that is not known to be few requests.
+    pub(super) fn fills(&mut self, filled: Option<Filled>) {
+        self.filled = filled;
     }
 
     /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it

@@ -21,6 +21,7 @@ mod lines;
 mod members;
 mod outage;
 mod pace;
+mod pipe;
 mod proxies;
 pub(crate) mod retry;
 mod runs;

@@ -163,7 +163,7 @@ impl Link {
     /// Tells the schedule of its first response when the head comes. Its body may take many round
     /// trips, in which more requests could be under way; further responses are told of at their
     /// end.
-    pub(crate) fn count_first_response(&mut self, is_success: bool) {
+    pub(crate) fn count_first_response(&mut self, is_success: bool, length: Option<u64>) {
         if self.first_response != FirstResponse::ToCome || !is_success {
             return;
         }
@@ -173,7 +173,7 @@ impl Link {
         self.first_response = FirstResponse::Counted;
         let streams = self.new_streams();
         let dispatcher = &self.services.dispatcher;
-        dispatcher.on_first_response(self.host, latency, now, streams);
+        dispatcher.on_first_response(self.host, latency, length, now, streams);
     }
 
     /// Returns how many streams its connection allows, once for each connection: its settings come

@@ -88,7 +88,7 @@ impl Link {
                     }
                     self.is_reused = true;
                     self.headers_at = Some(Instant::now());
-                    self.count_first_response(answer.0.status.is_success());
+                    self.count_first_response(answer.0.status.is_success(), answer.1.length());
                     self.idle.begin_body();
                     if self.goes_again(run, to, &answer.0, &mut proof).await {
                         self.drain_or_close(&mut answer.1).await;

@@ -32,6 +32,15 @@ impl Limit {
         let is_good = match self.phase {
             Phase::Doubling { before } => self.double(before, rate, is_slower, now),
             Phase::Leaping { before } => self.leap(before, rate, is_slower, now),
+            Phase::Filling { rate: full } => {
+                if rate >= full * DOUBLES && self.level < self.most {
+                    // The link carries more than the first responses have shown.
+                    self.double_next(rate);
+                } else {
+                    self.hold(now, false);
+                }
+                true
+            }
             Phase::HalfALeap { before } => {
                 let is_kept = rate >= before * KEPT;
                 if !is_kept {
@@ -78,8 +87,14 @@ impl Limit {
             return false;
         }
         if before.is_none() && self.cut.is_none() && self.latency >= FAR {
-            self.phase = Phase::Leaping { before: rate };
-            self.level = (self.level * LEAP as f64).min(self.most);
+            let leap = (self.level * LEAP as f64).min(self.most);
+            if let Some(filled) = self.filled.filter(|filled| filled.by < leap) {
+                self.phase = Phase::Filling { rate: filled.rate };
+                self.level = self.level.max(filled.by);
+            } else {
+                self.phase = Phase::Leaping { before: rate };
+                self.level = leap;
+            }
             return true;
         }
         self.double_next(rate);

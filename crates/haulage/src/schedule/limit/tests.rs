@@ -87,6 +87,35 @@ fn half_a_leap_is_kept_where_it_brings_more() {
 }
 
 #[test]
+fn link_that_few_requests_fill_gets_no_leap() {
+    const BODY: u64 = 200 << 10;
+    let full = 6.0 * (BODY + ANSWER) as f64 / LATENCY.as_secs_f64();
+    for (rate, expected) in [(full, 6), (full / 2.0, 12)] {
+        let mut server = Rounds::new(4, 16);
+        server.limit.fills(Some(Filled { by: 6.0, rate }));
+        assert_eq!(server.until_change(BODY, 10), Some(Why::Grows));
+        assert_eq!(server.limit.now(), 6);
+        server.round(BODY, LATENCY);
+        server.round(BODY, LATENCY);
+        assert_eq!(server.limit.now(), expected, "{rate}");
+    }
+    let mut wide = Rounds::new(4, 16);
+    wide.limit.fills(Some(Filled {
+        by: 30.0,
+        rate: full,
+    }));
+    wide.until_change(BODY, 10);
+    assert_eq!(wide.limit.now(), 16);
+    let mut narrow = Rounds::new(4, 16);
+    narrow.limit.fills(Some(Filled {
+        by: -3.0,
+        rate: full,
+    }));
+    narrow.until_change(BODY, 1);
+    assert_eq!(narrow.limit.now(), 4, "none is taken away");
+}
+
+#[test]
 fn a_server_that_is_near_is_not_leapt_at() {
     let mut server = Rounds::new(4, 100);
     let near = LATENCY / 10;

@@ -201,7 +201,7 @@ fn heads_of_first_responses_raise_the_limit() {
     let latency = Duration::from_millis(200);
     for _ in 0..4 {
         assert_eq!(schedule.hosts[id.0].limit(), 4);
-        schedule.heard(id, latency, start + latency);
+        schedule.heard(id, latency, None, start + latency);
     }
     assert!(schedule.hosts[id.0].limit() >= 8);
 }
@@ -271,8 +271,34 @@ fn first_answers_count_while_other_connections_are_made() {
             schedule.connected(id, trip, start);
         }
         for _ in 0..2 {
-            schedule.heard(id, trip, start + trip);
+            schedule.heard(id, trip, None, start + trip);
         }
         assert_eq!(schedule.hosts[id.0].limit(), expected, "{connecting}");
+    }
+}
+
+#[test]
+fn large_files_over_a_narrow_link_are_not_leapt_at() {
+    let start = Instant::now();
+    let trip = Duration::from_millis(20);
+    for (length, apart, expected) in [
+        (200 << 10, 2300, 4..9),
+        (16 << 10, 2300, 16..17),
+        (200 << 10, 550, 16..17),
+    ] {
+        let mut schedule = ahead(64, 16, 4);
+        for row in 0..20 {
+            push(&mut schedule, "a", Protocol::Exclusive, row);
+        }
+        opens(&mut schedule);
+        let id = host(&mut schedule);
+        schedule.note_trip(id, trip);
+        for number in 0..4 {
+            let now = start + trip + Duration::from_micros(apart * number);
+            schedule.heard(id, trip, Some(length), now);
+            schedule.hosts[id.0].meter.add(14_300);
+        }
+        let limit = schedule.hosts[id.0].limit();
+        assert!(expected.contains(&limit), "{limit} of {length} {apart}");
     }
 }

@@ -165,11 +165,13 @@ impl<W: Dispatched> Dispatcher<W> {
         self.lock().lost_shared(host, connection);
     }
 
-    /// Records when the head of a lane's first response came, and how long it took.
+    /// Records when the head of a lane's first response came, how long it took, and how long its
+    /// body is.
     pub(crate) fn on_first_response(
         &self,
         host: HostId,
         latency: Duration,
+        length: Option<u64>,
         now: Instant,
         streams: Option<usize>,
     ) {
@@ -177,7 +179,7 @@ impl<W: Dispatched> Dispatcher<W> {
         if let Some(streams) = streams {
             schedule.allows_streams(host, streams);
         }
-        schedule.heard(host, latency, now);
+        schedule.heard(host, latency, length, now);
         self.hand_out(schedule);
     }
 
