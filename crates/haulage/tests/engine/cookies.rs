@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use haulage::{CookieJar, Request, Resolve, Row};
 use http::HeaderValue;
 use http::header::COOKIE;
-use origin::{Asked, Body, Origin, Script};
+use origin::{Body, LoggedRequest, Origin, Script};
 
 use crate::bench::{Bench, assert_done, get, kind};
 
 /// The `Cookie` of a request, which has one line at most.
-fn cookie(asked: &Asked) -> Option<String> {
+fn cookie(asked: &LoggedRequest) -> Option<String> {
     let mut lines = asked.headers.get_all(COOKIE).iter();
     let line = lines.next().map(|line| line.to_str().unwrap().to_owned());
     assert!(lines.next().is_none(), "{:?}", asked.headers);

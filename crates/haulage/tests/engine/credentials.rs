@@ -9,7 +9,7 @@ use haulage::{BearerFile, Credentials, Netrc, Outcome, Request};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use md5::{Digest as _, Md5};
-use origin::{Asked, Body, Origin, Script};
+use origin::{Body, LoggedRequest, Origin, Script};
 use sha2::Sha256;
 
 use crate::bench::{Bench, assert_done, get, kind};
@@ -590,7 +590,7 @@ fn nothing_is_sent_where_nothing_was_given() {
     let origin = behind("nothing", BASIC);
     let outcome = Bench::new().fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "http");
-    let bare = |asked: &Asked| {
+    let bare = |asked: &LoggedRequest| {
         !asked.headers.contains_key(AUTHORIZATION) && !asked.headers.contains_key(COOKIE)
     };
     assert!(origin.log().iter().all(bare));

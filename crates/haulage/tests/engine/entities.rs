@@ -1,7 +1,7 @@
 //! Two entities of one length, and what every test that goes on with a file looks at.
 
 use haulage::{Place, Request, Row};
-use origin::{Asked, Body, Origin, Script};
+use origin::{Body, LoggedRequest, Origin, Script};
 
 use crate::bench::Bench;
 
@@ -27,7 +27,7 @@ pub(crate) fn broken(script: Script) -> Script {
     script.close_at(BREAK)
 }
 
-pub(crate) fn header<'a>(asked: &'a Asked, name: &str) -> &'a str {
+pub(crate) fn header<'a>(asked: &'a LoggedRequest, name: &str) -> &'a str {
     let value = asked.headers.get(name);
     value.map_or("", |value| value.to_str().unwrap())
 }

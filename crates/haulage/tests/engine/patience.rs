@@ -431,7 +431,7 @@ fn a_mirrors_own_credentials_follow_a_redirect_within_its_origin_and_no_further(
     let own = second.url("/a").replace("http://", "http://mirror:own@");
     let row = with_mirrors(&first.url("/a"), &[own]);
     assert_done(&Bench::new().run([row]).pop().unwrap());
-    let is_told = |asked: &origin::Asked| asked.headers.contains_key("authorization");
+    let is_told = |asked: &origin::LoggedRequest| asked.headers.contains_key("authorization");
     assert!(second.log().iter().all(is_told));
     assert!(!is_told(&third.log()[0]));
 }
@@ -449,7 +449,7 @@ fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
     let own = second.url("/b").replace("http://", "http://mirror:own@");
     let row = with_mirrors(&first.url("/a"), &[second.url("/a"), own]);
     assert_done(&bench.run([row]).pop().unwrap());
-    let authorization = |asked: &origin::Asked| {
+    let authorization = |asked: &origin::LoggedRequest| {
         asked
             .headers
             .get("authorization")

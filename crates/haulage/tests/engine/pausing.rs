@@ -77,7 +77,7 @@ fn a_paused_run_frees_its_slots_and_resumes_within_its_files() {
     assert_eq!(outcomes.len(), 6);
     outcomes.iter().for_each(assert_done);
     let log = origin.log();
-    let is_range = |asked: &&origin::Asked| asked.headers.contains_key("range");
+    let is_range = |asked: &&origin::LoggedRequest| asked.headers.contains_key("range");
     assert_eq!(log.iter().filter(is_range).count(), 2);
     let resumed: Vec<_> = outcomes.iter().map(|outcome| outcome.resumed).collect();
     assert_eq!(

@@ -238,7 +238,7 @@ fn segment_redirect_framed_twice_ends_its_connection() {
     assert_is(&bench, &a());
     let log = origin.log();
     let is_redirected =
-        |asked: &origin::Asked| asked.path == "/file" && !header(asked, "range").is_empty();
+        |asked: &origin::LoggedRequest| asked.path == "/file" && !header(asked, "range").is_empty();
     let redirected: Vec<_> = (0..log.len())
         .filter(|nth| is_redirected(&log[*nth]))
         .collect();

@@ -8,13 +8,13 @@ use crate::script::Ending;
 use crate::socket::{self, Socket};
 
 /// Frames to send: `first`, then `again` this `number` of times. Then the connection closes.
-pub(super) struct Torrent {
+pub(super) struct FrameFlood {
     pub(super) first: Bytes,
     pub(super) again: Bytes,
     pub(super) number: u64,
 }
 
-impl Torrent {
+impl FrameFlood {
     /// Reads whatever the client sends meanwhile: one that waits for us to read would not read
     /// itself.
     pub(super) async fn pour(self, socket: impl Socket) {

@@ -1,4 +1,4 @@
-//! Misbehaviour on demand: scripts that are written in the path.
+//! Misbehaviour by URL: scripts that are written in the path.
 //!
 //! `/bytes/5MiB/name?seed=7&etag=one&ranges&close_at=1M&times=2`; `help.txt` lists all parameters.
 
@@ -20,14 +20,14 @@ pub(crate) fn script(request: &Request) -> Option<Script> {
     let rest = request.path().strip_prefix("/bytes/")?;
     // The rest is a name for the client, and a key for counting.
     let len = rest.split_once('/').map_or(rest, |(len, _)| len);
-    Some(demanded(len, request).unwrap_or_else(|reason| {
+    Some(scripted(len, request).unwrap_or_else(|reason| {
         Script::status(400)
             .header("content-type", "text/plain")
             .body(Body::of(reason + "\n"))
     }))
 }
 
-fn demanded(len: &str, request: &Request) -> Result<Script, String> {
+fn scripted(len: &str, request: &Request) -> Result<Script, String> {
     let query = request
         .target
         .split_once('?')
@@ -68,13 +68,13 @@ mod tests {
     use crate::routes::tests::request;
     use crate::script::{Act, Ending, Framing, RangeLie};
 
-    fn demand(target: &str) -> Script {
+    fn script_of(target: &str) -> Script {
         script(&request(target)).unwrap()
     }
 
     #[test]
     fn several_at_once() {
-        let script = demand(
+        let script = script_of(
             "/bytes/5MiB?seed=7&delay=100ms&status=503&close_at=1K&reset_at=2&chunked&redirect=/a%3Fb",
         );
         assert_eq!(script.body.len(), 5 << 20);
@@ -94,20 +94,23 @@ mod tests {
 
     #[test]
     fn validators_ranges_and_lies() {
-        let script = demand("/bytes/9/name.bin?etag=one&lie=wrong_start&retry_after=5&length=7");
+        let script = script_of("/bytes/9/name.bin?etag=one&lie=wrong_start&retry_after=5&length=7");
         assert_eq!(script.headers["etag"], "\"one\"");
         assert_eq!(script.headers["retry-after"], "5");
         assert_eq!(script.headers["content-length"], "7");
         assert_eq!(script.range_lie, Some(RangeLie::WrongStart));
-        assert_eq!(demand("/bytes/9?etag=W/%22a%22").headers["etag"], "W/\"a\"");
+        assert_eq!(
+            script_of("/bytes/9?etag=W/%22a%22").headers["etag"],
+            "W/\"a\""
+        );
     }
 
     #[test]
     fn bytes_that_are_no_text() {
-        let script = demand("/bytes/9?raw=HTTP/1.1%20%FF%0D%0A");
+        let script = script_of("/bytes/9?raw=HTTP/1.1%20%FF%0D%0A");
         assert_eq!(script.framing, Framing::Raw);
         assert_eq!(script.body.bytes(), b"HTTP/1.1 \xff\r\n");
-        let script = demand("/bytes/9?header=location:%20/%E4");
+        let script = script_of("/bytes/9?header=location:%20/%E4");
         assert_eq!(script.headers["location"].as_bytes(), b"/\xe4");
     }
 
@@ -127,8 +130,8 @@ mod tests {
     #[test]
     fn by_lot() {
         let drawn = Script::random(7, Body::seeded(3, 90));
-        let demanded = demand("/bytes/90?chaos=7&seed=3");
-        assert_eq!(format!("{demanded:?}"), format!("{drawn:?}"));
+        let chaotic = script_of("/bytes/90?chaos=7&seed=3");
+        assert_eq!(format!("{chaotic:?}"), format!("{drawn:?}"));
     }
 
     #[test]
@@ -153,7 +156,7 @@ mod tests {
             };
             if let Some(asked) = asked.strip_prefix(['?', '&']) {
                 shown += 1;
-                let script = demand(&format!("/bytes/9?{asked}"));
+                let script = script_of(&format!("/bytes/9?{asked}"));
                 assert_ne!(script.status.as_u16(), 400, "{asked}");
             }
         }
@@ -174,7 +177,7 @@ mod tests {
             "/bytes/1?rst_stream=PLEASE",
             "/bytes/1?times=often",
         ] {
-            let script = demand(target);
+            let script = script_of(target);
             assert_eq!(script.status.as_u16(), 400, "{target}");
             assert!(!script.body.is_empty());
         }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::demand::value::Value;
+use crate::query::value::Value;
 use crate::script::{RangeLie, Script};
 
 /// Applies the value of a parameter to a script.

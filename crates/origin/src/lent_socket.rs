@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// One clone is lent as a socket; the other one observes it, and takes it back.
-pub(crate) struct Leash<S> {
+pub(crate) struct LentSocket<S> {
     // There is no contention: both clones are in one task.
     held: Arc<Mutex<Held<S>>>,
 }
@@ -20,7 +20,7 @@ struct Held<S> {
     blocked: bool,
 }
 
-impl<S> Leash<S> {
+impl<S> LentSocket<S> {
     pub(crate) fn new(socket: S) -> Self {
         Self {
             held: Arc::new(Mutex::new(Held {
@@ -36,7 +36,7 @@ impl<S> Leash<S> {
     }
 
     /// Takes the socket back; `None` if the borrower still has it.
-    pub(crate) fn slip(self) -> Option<S> {
+    pub(crate) fn reclaim(self) -> Option<S> {
         let held = Arc::into_inner(self.held)?;
         Some(
             held.into_inner()
@@ -50,7 +50,7 @@ impl<S> Leash<S> {
     }
 }
 
-impl<S> Clone for Leash<S> {
+impl<S> Clone for LentSocket<S> {
     fn clone(&self) -> Self {
         Self {
             held: Arc::clone(&self.held),
@@ -58,7 +58,7 @@ impl<S> Clone for Leash<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Leash<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LentSocket<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -68,7 +68,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Leash<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Leash<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LentSocket<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Plays a script: which events happen, and in which order, in any version of HTTP.
+//! Responds as a script says: which events happen, and in which order, in any version of HTTP.
 
 use std::future;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::script::{Act, Drip, Ending, Frames, Framing, Script};
 const LAST_PIECE: u64 = 16 << 10;
 
 /// A response that is being sent, in one version of HTTP.
-pub(crate) trait Wire: Send {
+pub(crate) trait ResponseWriter: Send {
     /// Begins the response with its head. If it is `over` with that, neither `send` nor `finish`
     /// follows.
     fn head(
@@ -85,71 +85,79 @@ pub(crate) enum Over {
     Ended(Ending),
 }
 
-/// Plays a script to its end, and ends the ticket just before the last byte. Fails if the client is
-/// gone, or with the ending that the script wants.
-pub(crate) async fn play(
+/// Responds as a script says to its end, and ends the ticket just before the last byte. Fails if
+/// the client is gone, or with the ending that the script wants.
+pub(crate) async fn respond(
     script: &Script,
     request: &Request,
-    wire: &mut impl Wire,
+    writer: &mut impl ResponseWriter,
     mut ticket: Ticket,
 ) -> Result<(), Over> {
     for act in &script.before {
-        perform(act, wire).await?;
+        perform(act, writer).await?;
     }
     let over = ends_with_its_head(script, request);
-    if wire.head_is_bytes() {
-        wire.head(script, over).await?;
-        within_head(script, wire).await?;
+    if writer.head_is_bytes() {
+        writer.head(script, over).await?;
+        within_head(script, writer).await?;
         if over {
             ticket.end();
-            return wire.flush().await;
+            return writer.flush().await;
         }
     } else {
-        within_head(script, wire).await?;
+        within_head(script, writer).await?;
         if over {
             ticket.end();
-            return wire.head(script, over).await;
+            return writer.head(script, over).await;
         }
-        wire.head(script, over).await?;
+        writer.head(script, over).await?;
     }
-    body(script, wire, ticket).await
+    body(script, writer, ticket).await
 }
 
 /// Performs the acts within the head, and sends the head as far as they need it.
-async fn within_head(script: &Script, wire: &mut impl Wire) -> Result<(), Over> {
+async fn within_head(script: &Script, writer: &mut impl ResponseWriter) -> Result<(), Over> {
     let mut sent = 0;
     for (offset, act) in &script.within_head {
-        sent += release(script.drip_head, offset.saturating_sub(sent), wire).await?;
-        perform(act, wire).await?;
+        sent += release(script.drip_head, offset.saturating_sub(sent), writer).await?;
+        perform(act, writer).await?;
     }
     if let Some(drip) = script.drip_head {
         // A head in frames is not released in pieces, but is delayed too.
-        perform(&Act::Delay(drip.every), wire).await?;
-        release(script.drip_head, u64::MAX, wire).await?;
+        perform(&Act::Delay(drip.every), writer).await?;
+        release(script.drip_head, u64::MAX, writer).await?;
     }
     Ok(())
 }
 
 /// Sends up to this many bytes of the head, drop by drop if `drip` is set. Returns how many were
 /// sent.
-async fn release(drip: Option<Drip>, bytes: u64, wire: &mut impl Wire) -> Result<u64, Over> {
+async fn release(
+    drip: Option<Drip>,
+    bytes: u64,
+    writer: &mut impl ResponseWriter,
+) -> Result<u64, Over> {
     let Some(drip) = drip else {
-        return wire.release(bytes).await;
+        return writer.release(bytes).await;
     };
     let mut sent = 0;
     while sent < bytes {
-        let released = wire.release(drip.bytes.min(bytes - sent)).await?;
+        let released = writer.release(drip.bytes.min(bytes - sent)).await?;
         if released == 0 {
             break;
         }
         sent += released;
-        perform(&Act::Delay(drip.every), wire).await?;
+        perform(&Act::Delay(drip.every), writer).await?;
     }
     Ok(sent)
 }
 
 /// Sends the body, and performs the acts within it at their offsets.
-async fn body(script: &Script, wire: &mut impl Wire, mut ticket: Ticket) -> Result<(), Over> {
+async fn body(
+    script: &Script,
+    writer: &mut impl ResponseWriter,
+    mut ticket: Ticket,
+) -> Result<(), Over> {
     let body = &script.body;
     let (mut sent, end) = (0, body.len());
     let piece = script
@@ -157,59 +165,66 @@ async fn body(script: &Script, wire: &mut impl Wire, mut ticket: Ticket) -> Resu
         .map_or(LAST_PIECE, |drip| drip.bytes.min(LAST_PIECE));
     for (offset, act) in &script.during {
         let next = sent.max(end.min(*offset));
-        if next == end && wire.counted() {
+        if next == end && writer.counted() {
             let last = next - piece.min(next - sent);
-            pour(script, sent..last, wire).await?;
+            pour(script, sent..last, writer).await?;
             ticket.end();
             sent = last;
         }
-        pour(script, sent..next, wire).await?;
-        wire.flush().await?;
+        pour(script, sent..next, writer).await?;
+        writer.flush().await?;
         sent = next;
-        perform(act, wire).await?;
+        perform(act, writer).await?;
     }
     let last = end - piece.min(end - sent);
-    pour(script, sent..last, wire).await?;
+    pour(script, sent..last, writer).await?;
     ticket.end();
-    wire.finish(body, last..end).await
+    writer.finish(body, last..end).await
 }
 
 /// Sends a part of the body, drop by drop if the script says so.
-async fn pour(script: &Script, part: Range<u64>, wire: &mut impl Wire) -> Result<(), Over> {
+async fn pour(
+    script: &Script,
+    part: Range<u64>,
+    writer: &mut impl ResponseWriter,
+) -> Result<(), Over> {
     let Some(Drip { bytes, every }) = script.drip else {
-        return wire.send(&script.body, part).await;
+        return writer.send(&script.body, part).await;
     };
     let mut start = part.start;
     while start < part.end {
         let end = part.end.min(start.saturating_add(bytes));
-        wire.send(&script.body, start..end).await?;
-        wire.flush().await?;
-        perform(&Act::Delay(every), wire).await?;
+        writer.send(&script.body, start..end).await?;
+        writer.flush().await?;
+        perform(&Act::Delay(every), writer).await?;
         start = end;
     }
     Ok(())
 }
 
-async fn perform(act: &Act, wire: &mut impl Wire) -> Result<(), Over> {
+async fn perform(act: &Act, writer: &mut impl ResponseWriter) -> Result<(), Over> {
     match act {
         // The timer has a resolution of 1 ms, and would wait that long even for zero.
         Act::Delay(time) if time.is_zero() => Ok(()),
-        Act::Delay(time) => wait(time::sleep(*time), wire).await,
-        Act::Hold(gate) => wait(gate.pass(), wire).await,
-        Act::Stall => wait(future::pending(), wire).await,
+        Act::Delay(time) => wait(time::sleep(*time), writer).await,
+        Act::Hold(gate) => wait(gate.pass(), writer).await,
+        Act::Stall => wait(future::pending(), writer).await,
         Act::End(ending) => Err(Over::Ended(*ending)),
-        Act::LastCall => wire.last_call().await,
-        Act::Early(status, number) => wire.early(*status, *number).await,
-        Act::Flood(frames, number) => wire.flood(*frames, *number).await,
-        Act::Say(bytes) => wire.say(bytes).await,
+        Act::LastCall => writer.last_call().await,
+        Act::Early(status, number) => writer.early(*status, *number).await,
+        Act::Flood(frames, number) => writer.flood(*frames, *number).await,
+        Act::Say(bytes) => writer.say(bytes).await,
     }
 }
 
-async fn wait(what: impl Future<Output = ()>, wire: &mut impl Wire) -> Result<(), Over> {
+async fn wait(
+    what: impl Future<Output = ()>,
+    writer: &mut impl ResponseWriter,
+) -> Result<(), Over> {
     tokio::select! {
         biased;
         () = what => Ok(()),
-        () = wire.gone() => Err(Over::Gone),
+        () = writer.gone() => Err(Over::Gone),
     }
 }
 
