@@ -3,7 +3,7 @@
 use haulage::{Place, Request, Row};
 use origin::{Body, LoggedRequest, Origin, Script};
 
-use crate::bench::Bench;
+use crate::test_run::TestRun;
 
 pub(crate) const LENGTH: u64 = 4 << 20;
 /// Where a response breaks off.
@@ -41,12 +41,9 @@ pub(crate) fn ranges(origin: &Origin) -> Vec<String> {
 
 /// Asserts that a destination has this body as its one file, and nothing else.
 #[track_caller]
-pub(crate) fn assert_is(bench: &Bench, body: &Body) {
-    assert!(
-        bench.read("file") == body.bytes(),
-        "the file is another one"
-    );
-    assert_eq!(bench.names(), ["file"]);
+pub(crate) fn assert_is(test: &TestRun, body: &Body) {
+    assert!(test.read("file") == body.bytes(), "the file is another one");
+    assert_eq!(test.names(), ["file"]);
 }
 
 /// A row of a list, which leaves its state.
