@@ -2,7 +2,7 @@
 
 /// Options of other programs with the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Habit {
+pub(super) struct ForeignFlag {
     /// The options as they are typed: `-P`, `--directory-prefix`.
     pub(super) names: &'static [&'static str],
     pub(super) takes: Takes,
@@ -28,8 +28,8 @@ pub(super) enum Answer {
     Tell(&'static str),
 }
 
-const fn accept(names: &'static [&'static str]) -> Habit {
-    Habit {
+const fn accept(names: &'static [&'static str]) -> ForeignFlag {
+    ForeignFlag {
         names,
         takes: Takes::Nothing,
         answer: Answer::Accept,
@@ -37,8 +37,8 @@ const fn accept(names: &'static [&'static str]) -> Habit {
 }
 
 /// Names what means the same; it takes a value if `text` shows one.
-const fn same(names: &'static [&'static str], text: &'static str) -> Habit {
-    Habit {
+const fn same(names: &'static [&'static str], text: &'static str) -> ForeignFlag {
+    ForeignFlag {
         names,
         takes: if shows_value(text) {
             Takes::Value
@@ -49,8 +49,8 @@ const fn same(names: &'static [&'static str], text: &'static str) -> Habit {
     }
 }
 
-const fn tell(names: &'static [&'static str], text: &'static str) -> Habit {
-    Habit {
+const fn tell(names: &'static [&'static str], text: &'static str) -> ForeignFlag {
+    ForeignFlag {
         names,
         takes: Takes::Nothing,
         answer: Answer::Tell(text),
@@ -58,10 +58,10 @@ const fn tell(names: &'static [&'static str], text: &'static str) -> Habit {
 }
 
 /// Turns an option without a value into one with a value.
-const fn valued(habit: Habit) -> Habit {
-    Habit {
+const fn valued(flag: ForeignFlag) -> ForeignFlag {
+    ForeignFlag {
         takes: Takes::Value,
-        ..habit
+        ..flag
     }
 }
 
@@ -77,9 +77,9 @@ const fn shows_value(text: &str) -> bool {
     false
 }
 
-/// Returns the habit of this name, if it is one.
-pub(super) fn find(name: &str) -> Option<&'static Habit> {
-    HABITS.iter().find(|habit| habit.names.contains(&name))
+/// Returns the flag of this name, if it is one.
+pub(super) fn find(name: &str) -> Option<&'static ForeignFlag> {
+    FOREIGN_FLAGS.iter().find(|flag| flag.names.contains(&name))
 }
 
 /// Returns the answer to an option whose first word says what it is about, for those that have no
@@ -92,7 +92,9 @@ pub(super) fn family(name: &str) -> Option<&'static str> {
 /// Returns every name in the table.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    HABITS.iter().flat_map(|habit| habit.names.iter().copied())
+    FOREIGN_FLAGS
+        .iter()
+        .flat_map(|flag| flag.names.iter().copied())
 }
 
 const CERTIFICATES: &str =
@@ -156,7 +158,7 @@ const FAMILIES: [(&str, &str); 12] = [
 ];
 
 #[rustfmt::skip]
-const HABITS: &[Habit] = &[
+const FOREIGN_FLAGS: &[ForeignFlag] = &[
     // What haul does anyway.
     accept(&["-L", "--location"]),
     accept(&["-O", "--remote-name", "--remote-name-all"]),

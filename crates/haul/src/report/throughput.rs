@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// Samples of the bytes and files so far, in the last period.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Throughput {
     samples: VecDeque<Sample>,
 }
 
@@ -19,7 +19,7 @@ struct Sample {
     files: u64,
 }
 
-impl Pace {
+impl Throughput {
     /// Takes note of the bytes received and the files fetched so far.
     pub(crate) fn note(&mut self, at: Instant, bytes: u64, files: u64) {
         while self.samples.len() > 1 && at.duration_since(self.samples[0].at) > WINDOW {
@@ -63,10 +63,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pace_is_that_of_the_last_seconds() {
+    fn throughput_is_that_of_the_last_seconds() {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        assert!(pace.bytes_per_second().abs() < f64::EPSILON);
+        let mut throughput = Throughput::default();
+        assert!(throughput.bytes_per_second().abs() < f64::EPSILON);
         for second in 0..60 {
             // Fast for 30 s, then slow.
             let bytes = if second < 30 {
@@ -74,11 +74,11 @@ mod tests {
             } else {
                 30_000 + (second - 30) * 10
             };
-            pace.note(start + Duration::from_secs(second), bytes, second * 2);
+            throughput.note(start + Duration::from_secs(second), bytes, second * 2);
         }
-        assert!((pace.bytes_per_second() - 10.0).abs() < 0.001);
-        assert!((pace.files_per_second() - 2.0).abs() < 0.001);
-        pace.note(start + Duration::from_mins(1), 0, 0);
-        assert!(pace.bytes_per_second().abs() < f64::EPSILON);
+        assert!((throughput.bytes_per_second() - 10.0).abs() < 0.001);
+        assert!((throughput.files_per_second() - 2.0).abs() < 0.001);
+        throughput.note(start + Duration::from_mins(1), 0, 0);
+        assert!(throughput.bytes_per_second().abs() < f64::EPSILON);
     }
 }

@@ -49,7 +49,7 @@ impl Scan {
     /// Reads one word of short options, given without its dash: keeps our own, and answers those of
     /// other programs.
     pub(super) fn letters(&mut self, word: &str) {
-        if self.habit_of_whole_word(word) {
+        if self.whole_word_flag(word) {
             return;
         }
         let mut own = String::from("-");
@@ -58,7 +58,7 @@ impl Scan {
         while let Some((at, letter)) = letters.next() {
             let rest = letters.as_str();
             let end = match self.own.short(letter) {
-                Some(takes) if !self.is_habit_here(letter, at > 0, rest) => {
+                Some(takes) if !self.is_foreign_here(letter, at > 0, rest) => {
                     own.push(letter);
                     match takes {
                         Takes::Nothing => false,
@@ -87,19 +87,21 @@ impl Scan {
 
     /// Answers a word that is one of wget's options of two letters, such as `-nc`. Returns whether
     /// it was one.
-    fn habit_of_whole_word(&mut self, word: &str) -> bool {
+    fn whole_word_flag(&mut self, word: &str) -> bool {
         let pair = matches!(word, "nc" | "nd" | "nH" | "np" | "nv");
-        let habit = pair.then(|| self.habit(&format!("-{word}"))).flatten();
-        if let Some(habit) = habit {
-            self.answer(&format!("-{word}"), habit, None);
+        let flag = pair
+            .then(|| self.foreign_flag(&format!("-{word}")))
+            .flatten();
+        if let Some(flag) = flag {
+            self.answer(&format!("-{word}"), flag, None);
         }
-        habit.is_some()
+        flag.is_some()
     }
 
     /// Returns whether a letter that is also ours is meant as another program's: aria2c's `-k1M`,
     /// or curl's `-s`, which takes no number.
-    fn is_habit_here(&self, letter: char, has_company: bool, rest: &str) -> bool {
-        if !self.has_habits {
+    fn is_foreign_here(&self, letter: char, has_company: bool, rest: &str) -> bool {
+        if !self.accepts_foreign {
             return false;
         }
         let after = self.after(rest);
@@ -124,31 +126,31 @@ impl Scan {
     fn foreign(&mut self, letter: char, has_company: bool, rest: &str) -> bool {
         // curl's `-s` beside other letters needs no answer: errors are shown anyway, and progress
         // only on a terminal.
-        if letter == 's' && self.has_habits && (has_company || !rest.is_empty()) {
+        if letter == 's' && self.accepts_foreign && (has_company || !rest.is_empty()) {
             return false;
         }
         let typed = format!("-{letter}");
         let after = self.after(rest);
         let name = meaning(letter, &after).unwrap_or(&typed);
-        if name == "-C -" && self.has_habits {
+        if name == "-C -" && self.accepts_foreign {
             if rest.is_empty() {
                 self.left.next();
             }
             return true;
         }
-        let Some(habit) = self.habit(name) else {
+        let Some(flag) = self.foreign_flag(name) else {
             self.unknown(&typed);
             return true;
         };
         // aria2c allows `-ctrue` for a switch.
         let is_switch = matches!(rest, "true" | "=true" | "false" | "=false");
-        let takes_rest = !rest.is_empty() && (habit.takes == Takes::Value || is_switch);
-        if is_switch && habit.takes == Takes::Nothing {
+        let takes_rest = !rest.is_empty() && (flag.takes == Takes::Value || is_switch);
+        if is_switch && flag.takes == Takes::Nothing {
             let value = format!("={}", rest.trim_start_matches('='));
-            self.answer(&typed, habit, Some(value));
+            self.answer(&typed, flag, Some(value));
             return true;
         }
-        self.answer(&typed, habit, takes_rest.then(|| rest.to_owned()));
+        self.answer(&typed, flag, takes_rest.then(|| rest.to_owned()));
         takes_rest
     }
 

@@ -15,7 +15,7 @@ use clap::Command;
 use self::own::Own;
 pub(crate) use self::own::UNSAFE;
 pub(crate) use self::similar::meant;
-use self::table::{Answer, Habit, Takes};
+use self::table::{Answer, ForeignFlag, Takes};
 use crate::exit::Problem;
 
 /// A command line that clap can read.
@@ -44,8 +44,8 @@ pub(crate) fn translate(
         .and_then(|first| command.find_subcommand(first));
     let mut scan = Scan {
         own: Own::of(subcommand.unwrap_or(command)),
-        // The habits are those of downloaders: a subcommand has its own options only.
-        has_habits: subcommand.is_none(),
+        // The flags are those of downloaders: a subcommand has its own options only.
+        accepts_foreign: subcommand.is_none(),
         help: subcommand.map_or_else(
             || "haul --help".to_owned(),
             |subcommand| format!("haul {} --help", subcommand.get_name()),
@@ -69,7 +69,7 @@ pub(crate) fn translate(
 /// A walk over the command line, word by word.
 struct Scan {
     own: Own,
-    has_habits: bool,
+    accepts_foreign: bool,
     /// The command that lists the options.
     help: String,
     kept: Vec<OsString>,
@@ -107,8 +107,8 @@ impl Scan {
             if inline.is_none() {
                 self.left.next();
             }
-        } else if let Some(habit) = self.habit(&typed) {
-            self.answer(&typed, habit, inline.map(|value| format!("={value}")));
+        } else if let Some(flag) = self.foreign_flag(&typed) {
+            self.answer(&typed, flag, inline.map(|value| format!("={value}")));
         } else {
             self.unknown(&typed);
         }
@@ -146,19 +146,19 @@ impl Scan {
         }
     }
 
-    /// Returns the habit of this name, where habits are answered at all.
-    fn habit(&self, name: &str) -> Option<&'static Habit> {
-        self.has_habits.then(|| table::find(name)).flatten()
+    /// Returns the foreign flag of this name, where such flags are answered at all.
+    fn foreign_flag(&self, name: &str) -> Option<&'static ForeignFlag> {
+        self.accepts_foreign.then(|| table::find(name)).flatten()
     }
 
-    /// Does what `habit` asks for. `attached` is a value in the same word, with the `=` before it.
-    fn answer(&mut self, typed: &str, habit: &Habit, attached: Option<String>) {
+    /// Does what `flag` asks for. `attached` is a value in the same word, with the `=` before it.
+    fn answer(&mut self, typed: &str, flag: &ForeignFlag, attached: Option<String>) {
         if let Some(value @ ("=false" | "=no" | "=off" | "=0")) = attached.as_deref()
-            && habit.takes == Takes::Nothing
+            && flag.takes == Takes::Nothing
         {
-            return self.switched_off(typed, value, habit);
+            return self.switched_off(typed, value, flag);
         }
-        let value = match (habit.takes, attached) {
+        let value = match (flag.takes, attached) {
             (_, Some(attached)) => Some((typed.to_owned() + &attached, attached)),
             (Takes::Nothing, None) => None,
             (Takes::Value, None) => self
@@ -168,7 +168,7 @@ impl Scan {
         let value = value
             .as_ref()
             .map(|(whole, value)| (whole.as_str(), value.trim_start_matches('=')));
-        match habit.answer {
+        match flag.answer {
             Answer::Accept => {}
             Answer::Same(text) => {
                 let value = value.filter(|(_, value)| !may_be_secret(value));
@@ -185,12 +185,12 @@ impl Scan {
         }
     }
 
-    /// Turns off what `habit` asks for, as in `--continue=false`.
-    fn switched_off(&mut self, typed: &str, value: &str, habit: &Habit) {
+    /// Turns off what `flag` asks for, as in `--continue=false`.
+    fn switched_off(&mut self, typed: &str, value: &str, flag: &ForeignFlag) {
         let opposite = format!("--no-{}", typed.trim_start_matches('-'));
-        if let Some(opposite) = self.habit(&opposite) {
+        if let Some(opposite) = self.foreign_flag(&opposite) {
             self.answer(&format!("{typed}{value}"), opposite, None);
-        } else if habit.answer == Answer::Accept {
+        } else if flag.answer == Answer::Accept {
             self.problems.push(Problem::usage(format!(
                 "{typed}{value}: haul cannot change this; leave it out"
             )));
@@ -199,7 +199,7 @@ impl Scan {
     }
 
     fn unknown(&mut self, typed: &str) {
-        if self.has_habits
+        if self.accepts_foreign
             && let Some(text) = table::family(typed)
         {
             self.problems

@@ -4,23 +4,23 @@ use std::io::{self, BufWriter, Write as _};
 
 use haulage::{Outcome, Status};
 
-use crate::args::{Ended, Recorded, RowFormat};
+use crate::args::{Ended, ResultsArgs, RowFormat};
 use crate::exit::{Exit, Problem};
 use crate::report::escape::printable;
 use crate::report::{format, plan, row};
 
 /// Prints the recorded outcomes to standard output. If the reader leaves before the end, that is a
 /// success: it has seen enough. Fails if the state cannot be read or the output not written.
-pub(crate) fn print(recorded: &Recorded) -> Result<Exit, Problem> {
+pub(crate) fn print(arguments: &ResultsArgs) -> Result<Exit, Problem> {
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut line = String::new();
-    for outcome in haulage::results(&recorded.directory)? {
+    for outcome in haulage::results(&arguments.directory)? {
         let outcome = outcome?;
-        if !is_asked_for(&outcome, &recorded.statuses) {
+        if !is_asked_for(&outcome, &arguments.statuses) {
             continue;
         }
         line.clear();
-        match recorded.format {
+        match arguments.format {
             RowFormat::Jsonl => row::write_line(&row::ResultRow::from(&outcome), &mut line),
             RowFormat::Text => list_line(&outcome, &mut line),
         }
