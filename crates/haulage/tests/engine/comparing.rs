@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use haulage::{
-    ContentEncoding, Existing, FileNames, Layout, Outcome, Place, Purpose, Renamed, Request, Row,
+    ContentEncoding, Existing, FileNames, Layout, Outcome, Purpose, Renamed, Request, Row,
+    RowLocation,
 };
 use origin::{Body, Gate, Origin, Script};
 
@@ -62,7 +63,7 @@ fn ended(outcome: &Outcome) -> (&'static str, &str) {
 /// A run of URLs as the command makes it, which leaves no state when all is done.
 fn without_state() -> TestRun {
     let mut test = TestRun::new();
-    test.options.workspace = haulage::Workspace::RemoveWhenDone;
+    test.options.state_dir = haulage::StateDir::RemoveWhenDone;
     test
 }
 
@@ -101,7 +102,7 @@ fn a_file_of_the_same_length_and_time_is_skipped_unread() {
         let script = endless(5 << 20).last_modified(OLD).etag("\"one\"");
         origin.on("/a", script.header("content-type", "text/plain"));
         let mut test = TestRun::trusting(&origin);
-        test.options.workspace = haulage::Workspace::RemoveWhenDone;
+        test.options.state_dir = haulage::StateDir::RemoveWhenDone;
         put(&test.path("a"), &vec![7; 5 << 20], Some(OLD));
         let outcome = test.fetch(&origin.url("/a"));
         assert_eq!(ended(&outcome), ("skipped", "a"));
@@ -144,7 +145,7 @@ fn a_partial_file_of_another_tool_is_completed() {
             let body = Body::seeded(3, length);
             origin.on("/a", Script::ok(body.clone()));
             let mut test = TestRun::trusting(&origin);
-            test.options.workspace = haulage::Workspace::RemoveWhenDone;
+            test.options.state_dir = haulage::StateDir::RemoveWhenDone;
             put(&test.path("a"), &body.bytes()[..part], None);
             let outcome = test.fetch(&origin.url("/a"));
             assert_eq!(ended(&outcome), ("done", "a"));
@@ -432,7 +433,7 @@ fn a_thousand_unknown_files_cost_a_request_each_and_no_body() {
     run(&test);
     assert_eq!(origin.tally().requests, 0);
     test.options.existing = Existing::Auto;
-    test.options.workspace = haulage::Workspace::Keep;
+    test.options.state_dir = haulage::StateDir::Keep;
     run(&test);
     assert_eq!(origin.tally().requests, 1000);
     // Now they are known.
@@ -608,7 +609,7 @@ fn a_list_gives_the_same_names_on_every_run() {
             .into_iter()
             .zip(1..)
             .map(|(path, line)| {
-                let place = Place {
+                let place = RowLocation {
                     input: "list".into(),
                     line,
                 };

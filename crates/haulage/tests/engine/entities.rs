@@ -1,6 +1,6 @@
 //! Two entities of one length, and what every test that goes on with a file looks at.
 
-use haulage::{Place, Request, Row};
+use haulage::{Request, Row, RowLocation};
 use origin::{Body, LoggedRequest, Origin, Script};
 
 use crate::test_run::TestRun;
@@ -50,5 +50,7 @@ pub(crate) fn assert_is(test: &TestRun, body: &Body) {
 #[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
 pub(crate) fn listed(url: &str) -> Row {
     let input = "list".into();
-    Ok(Request::new(url).unwrap().read_at(Place { input, line: 1 }))
+    Ok(Request::new(url)
+        .unwrap()
+        .read_at(RowLocation { input, line: 1 }))
 }

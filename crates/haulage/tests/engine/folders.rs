@@ -1,8 +1,8 @@
 //! Several runs of one engine in one folder, at the same time.
 
 use haulage::{
-    Durability, Engine, EngineOptions, ErrorKind, Event, Existing, Place, Request, Row, RunOptions,
-    Workspace,
+    Durability, Engine, EngineOptions, ErrorKind, Event, Existing, Request, Row, RowLocation,
+    RunOptions, StateDir,
 };
 use origin::{Body, Gate, Origin, Script};
 
@@ -16,7 +16,7 @@ fn engine() -> Engine {
 
 fn of_urls(test: &TestRun) -> RunOptions {
     let mut options = test.options.clone();
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     options
 }
 
@@ -26,7 +26,10 @@ fn listed(origin: &Origin, input: &str, count: u64) -> Vec<Row> {
         let name = format!("{input}{line}");
         let request = Request::new(&origin.url(&format!("/{name}"))).unwrap();
         let input = input.into();
-        Ok(request.named(&name).unwrap().read_at(Place { input, line }))
+        Ok(request
+            .named(&name)
+            .unwrap()
+            .read_at(RowLocation { input, line }))
     };
     (1..=count).map(row).collect()
 }

@@ -1,7 +1,7 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, Workspace};
+use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, next_outcome, rest};
@@ -30,7 +30,7 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         .map(|outcome| {
             (
                 outcome.row,
-                outcome.place.as_ref().unwrap().line,
+                outcome.location.as_ref().unwrap().line,
                 kind(outcome),
             )
         })
@@ -404,7 +404,7 @@ fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
     let origin = files();
     let folder = test.path("new");
     let mut options = RunOptions::new(&folder);
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });
     let names: Vec<_> = std::fs::read_dir(folder)

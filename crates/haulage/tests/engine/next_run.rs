@@ -49,7 +49,7 @@ fn a_url_alone_leaves_its_part_too() {
     origin.on("/file", broken(entity()));
     let mut test = TestRun::new();
     test.options.retry.retries = 0;
-    test.options.workspace = haulage::Workspace::RemoveWhenDone;
+    test.options.state_dir = haulage::StateDir::RemoveWhenDone;
     assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
     let outcome = test.fetch(&origin.url("/file"));

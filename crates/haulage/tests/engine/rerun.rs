@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haulage::{Existing, Outcome, Place, Request, RetryFailed, Row};
+use haulage::{Existing, Outcome, Request, RetryFailed, Row, RowLocation};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::test_run::{TestRun, assert_done, block_on, kind, next_outcome, rest};
@@ -11,7 +11,9 @@ use crate::test_run::{TestRun, assert_done, block_on, kind, next_outcome, rest};
 #[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
 fn row(list: &str, line: u64, url: &str) -> Row {
     let input = list.into();
-    Ok(Request::new(url).unwrap().read_at(Place { input, line }))
+    Ok(Request::new(url)
+        .unwrap()
+        .read_at(RowLocation { input, line }))
 }
 
 fn list(name: &str, urls: &[String]) -> Vec<Row> {
@@ -286,7 +288,7 @@ fn bad_rows_are_recorded_too() {
     let rows = || {
         let bad = haulage::BadRow {
             text: "nonsense".to_owned(),
-            place: Some(Place {
+            location: Some(RowLocation {
                 input: "l".into(),
                 line: 1,
             }),
@@ -431,7 +433,7 @@ fn a_url_that_asks_for_the_same_name_in_other_words_is_not_fetched_twice() {
     let test = TestRun::new();
     test.run(list("l", &urls(&origin, &["/1/a"])));
     let request = Request::new(&origin.url("/1/a")).unwrap();
-    let place = Place {
+    let place = RowLocation {
         input: "m".into(),
         line: 1,
     };

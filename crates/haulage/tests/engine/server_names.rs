@@ -163,7 +163,7 @@ fn a_file_that_is_there_is_seen_before_its_body_however_long_that_is() {
         test.options.file_names = FileNames::FromServer;
         test.options.max_size = Some(1000);
         // What one URL has been found to have is not taken from it for the other.
-        test.options.workspace = haulage::Workspace::RemoveWhenDone;
+        test.options.state_dir = haulage::StateDir::RemoveWhenDone;
         for (existing, length) in [(Existing::Skip, 5), (Existing::Auto, 1 << 20)] {
             test.options.existing = existing;
             let there = "x".repeat(length);

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use haulage::{Event, Existing, Workspace};
+use haulage::{Event, Existing, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::entities::{BREAK, a, assert_is, broken, entity, listed};
@@ -12,7 +12,7 @@ use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
 /// A destination for runs of URLs.
 fn urls() -> TestRun {
     let mut test = TestRun::new();
-    test.options.workspace = Workspace::RemoveWhenDone;
+    test.options.state_dir = StateDir::RemoveWhenDone;
     test.options.retry.retries = 0;
     test
 }
@@ -60,7 +60,7 @@ fn run_of_urls_shares_a_folder_with_one_of_lists() {
     origin.on("/file", Script::ok(Body::of("x")).hold(&gate));
     origin.on("/quick", Script::ok(Body::of("y")));
     let mut test = urls();
-    test.options.workspace = Workspace::Keep;
+    test.options.state_dir = StateDir::Keep;
     test.options.title = "a.txt".into();
     let mut list = test.start();
     list.feed([listed(&origin.url("/file"))]);
@@ -68,7 +68,7 @@ fn run_of_urls_shares_a_folder_with_one_of_lists() {
     gate.wait_reached(1);
     let error = test.try_start().unwrap_err();
     assert!(error.busy_with().unwrap().contains("a.txt"), "{error}");
-    test.options.workspace = Workspace::RemoveWhenDone;
+    test.options.state_dir = StateDir::RemoveWhenDone;
     assert_done(&test.fetch(&origin.url("/quick")));
     gate.open();
     assert_done(&block_on(rest(&mut list.events()))[0]);
@@ -117,7 +117,7 @@ fn run_of_lists_takes_up_the_part_of_a_url() {
     let mut test = urls();
     assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
-    test.options.workspace = Workspace::Keep;
+    test.options.state_dir = StateDir::Keep;
     let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.resumed, BREAK);
@@ -202,9 +202,9 @@ fn url_that_a_list_has_saved_is_known_and_one_that_failed_is_tried_again() {
     origin.on("/y/a", Script::ok(Body::of("second")));
     origin.on("/no", Script::status(404));
     let mut test = urls();
-    test.options.workspace = Workspace::Keep;
+    test.options.state_dir = StateDir::Keep;
     test.run(["/x/a", "/no"].map(|path| listed(&origin.url(path))));
-    test.options.workspace = Workspace::RemoveWhenDone;
+    test.options.state_dir = StateDir::RemoveWhenDone;
     origin.on("/no", Script::ok(Body::of("now it is")));
     let rows = ["/x/a", "/y/a", "/no"].map(|path| get(&origin.url(path)));
     let ended: Vec<_> = test

@@ -166,7 +166,7 @@ fn url_with_a_control_character_fails_with_its_line() {
     let mut failed: Vec<_> = outcomes
         .iter()
         .filter(|outcome| outcome.error().is_some())
-        .map(|outcome| (outcome.place.as_ref().unwrap().line, kind(outcome)))
+        .map(|outcome| (outcome.location.as_ref().unwrap().line, kind(outcome)))
         .collect();
     failed.sort_unstable();
     assert_eq!(failed, [2, 3, 4, 5, 6, 7].map(|line| (line, "input")));

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::{State, lock};
 use crate::error::Error;
-use crate::options::Workspace;
-use crate::request::Place;
-use crate::state::ask::Ask;
-use crate::state::known::Known;
+use crate::options::StateDir;
+use crate::request::RowLocation;
 use crate::state::left;
 use crate::state::parts::{Progress, Unfinished};
+use crate::state::prior_record::PriorRecord;
+use crate::state::request_key::RequestKey;
 use crate::state::store::Access;
 use crate::write::Assembly;
 
@@ -19,24 +19,24 @@ impl State {
     /// `is_checked`: the row has a checksum.
     pub(crate) fn take_up(
         &self,
-        ask: &Ask,
+        key: &RequestKey,
         input: &Arc<str>,
         url: &str,
         is_checked: bool,
     ) -> Option<Arc<Assembly>> {
-        if let Some(idle) = self.take_idle(ask, url) {
+        if let Some(idle) = self.take_idle(key, url) {
             return Some(idle);
         }
         let left = if self.has_left {
-            lock(&self.left).take(ask.key, url)
+            lock(&self.left).take(key.hash, url)
         } else {
             Vec::new()
         };
         let own = {
             let mut unfinished = lock(&self.unfinished);
-            let found = unfinished.get(&ask.key);
+            let found = unfinished.get(&key.hash);
             let is_same = found.is_some_and(|part| *part.owner.url == *url);
-            is_same.then(|| unfinished.remove(&ask.key)).flatten()
+            is_same.then(|| unfinished.remove(&key.hash)).flatten()
         };
         let assembly = own.map(|found| Arc::new(found.into_assembly(is_checked)));
         if let Some(assembly) = &assembly {
@@ -62,20 +62,20 @@ impl State {
         if let Some(owner) = &partial.owner
             && partial.identity.validator.is_some()
         {
-            lock(&self.idle).insert(owner.ask, Arc::clone(partial));
+            lock(&self.idle).insert(owner.request_hash, Arc::clone(partial));
         }
     }
 
     /// Takes the part that another run sharing this state has left; `None` if there is none that
     /// this row can resume.
-    fn take_idle(&self, ask: &Ask, url: &str) -> Option<Arc<Assembly>> {
+    fn take_idle(&self, key: &RequestKey, url: &str) -> Option<Arc<Assembly>> {
         let mut idle = lock(&self.idle);
         let is_same = |partial: &Arc<Assembly>| {
             let owner = partial.owner.as_ref();
             owner.is_some_and(|owner| *owner.url == *url) && partial.is_settled()
         };
-        idle.get(&ask.key).filter(|partial| is_same(partial))?;
-        idle.remove(&ask.key)
+        idle.get(&key.hash).filter(|partial| is_same(partial))?;
+        idle.remove(&key.hash)
     }
 
     /// Moves a part that another run has left to this run; `None` if that fails.
@@ -90,7 +90,7 @@ impl State {
         let from = part.number;
         let part = left::taken_over(part, number, input);
         let assembly = Arc::new(part.into_assembly(is_checked));
-        let moved = vec![(Arc::clone(&assembly), assembly.pieces())];
+        let moved = vec![(Arc::clone(&assembly), assembly.range_set())];
         let progress = Progress {
             moved,
             gone: Vec::new(),
@@ -112,18 +112,18 @@ impl State {
         &self,
         first_row: u64,
         row: u64,
-        place: Option<&Place>,
-        ask: &Ask,
+        location: Option<&RowLocation>,
+        key: &RequestKey,
         url: &str,
-    ) -> Result<Option<Known>, Error> {
-        let input = place.map_or("", |place| &place.input);
+    ) -> Result<Option<PriorRecord>, Error> {
+        let input = location.map_or("", |location| &location.input);
         if self.has_left {
-            self.take_over_rows(row, ask, url)?;
+            self.take_over_rows(row, key, url)?;
         }
         let mut lookup = lock(&self.lookup);
         let known = if self.knows.load(Ordering::Acquire) {
             let row = (first_row, row);
-            self.ask(|store| lookup.recall(store, input, row, ask.key, url))?
+            self.query(|store| lookup.recall(store, input, row, key.hash, url))?
         } else {
             lookup.pass_by(input, (first_row, row));
             None
@@ -132,50 +132,53 @@ impl State {
         if known.is_some() || !self.has_lists {
             return Ok(known);
         }
-        Ok(self.ask_lists(|lists| lists.find(ask.key, url)).flatten())
+        Ok(self
+            .query_lists(|lists| lists.find(key.hash, url))
+            .flatten())
     }
 
     /// Takes over what an interrupted run of URLs has recorded, if this row shows that it was the
     /// same.
-    fn take_over_rows(&self, row: u64, ask: &Ask, url: &str) -> Result<(), Error> {
+    fn take_over_rows(&self, row: u64, key: &RequestKey, url: &str) -> Result<(), Error> {
         let same = {
             let mut left = lock(&self.left);
-            left.ask_for(ask.key, url);
-            match self.workspace {
-                Workspace::RemoveWhenDone => left.rows_like(row, ask.key, url),
+            left.mark_requested(key.hash, url);
+            match self.state_dir {
+                StateDir::RemoveWhenDone => left.rows_like(row, key.hash, url),
                 // What a run of lists records is only of its lists.
-                Workspace::Keep => Vec::new(),
+                StateDir::Keep => Vec::new(),
             }
         };
         for earlier in same {
             self.write(&mut [], Progress::default())?;
-            self.ask(|store| store.take_over(&earlier))?;
+            self.query(|store| store.take_over(&earlier))?;
             self.knows.store(true, Ordering::Release);
         }
         Ok(())
     }
 
-    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
+    /// Returns whether a file belongs to a row with another URL or, if `key` is given, with another
     /// key.
     ///
     /// # Errors
     /// As [`recall`](Self::recall).
-    pub(crate) fn is_of_another(
+    pub(crate) fn belongs_to_other_row(
         &self,
         path: &str,
-        ask: Option<&Ask>,
+        key: Option<&RequestKey>,
         url: &str,
     ) -> Result<bool, Error> {
         if self.access == Access::Read {
             return Ok(false);
         }
-        let ask = ask.map(|ask| ask.key);
+        let request_hash = key.map(|key| key.hash);
         if self.knows.load(Ordering::Acquire)
-            && self.ask(|store| store.is_of_another(path, ask, url))? == Some(true)
+            && self.query(|store| store.belongs_to_other_row(path, request_hash, url))?
+                == Some(true)
         {
             return Ok(true);
         }
-        let lists = self.ask_lists(|lists| lists.is_of_another(path, ask, url));
+        let lists = self.query_lists(|lists| lists.belongs_to_other_row(path, request_hash, url));
         Ok(lists == Some(true))
     }
 }

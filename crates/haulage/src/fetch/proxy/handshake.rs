@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::no_reply::{broke, broke_at_once, unreadable, unreadable_socks};
-use super::{Destination, authorization, connect, socks4, socks5, task};
+use super::{Destination, authorization, socks4, socks5, task, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin::Origin;
 use crate::options::proxies::{Proxy, Socks};
@@ -42,11 +42,11 @@ pub(crate) async fn open_tunnel(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<Duration, NotOpened> {
     let task = task(proxy, origin);
-    let request = connect::request(origin, authorization(proxy)?.as_ref());
+    let request = tunnel::request(origin, authorization(proxy)?.as_ref());
     let broke = |cause| NotOpened::Mute(broke(proxy, &task, cause));
     let asked = Instant::now();
     send(stream, &request).await.map_err(broke)?;
-    let mut reader = connect::ReplyReader::default();
+    let mut reader = tunnel::ReplyReader::default();
     let reply = loop {
         // Byte by byte: what follows the answer is the server's.
         let byte = stream.read_u8().await.map_err(broke)?;
@@ -55,7 +55,7 @@ pub(crate) async fn open_tunnel(
             break reply;
         }
     };
-    connect::judge(proxy, &task, &reply)?;
+    tunnel::judge(proxy, &task, &reply)?;
     Ok(asked.elapsed())
 }
 

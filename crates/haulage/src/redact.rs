@@ -28,19 +28,19 @@ fn is_like_a_slash(letter: char) -> bool {
 }
 
 /// Maximum characters of a row that are shown.
-const SHOWN: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
 /// Returns what may be shown of a URL, or of what stands in its place: no userinfo, and no more
 /// than fits in a message.
-pub(crate) fn shown(url: &str) -> String {
-    let mut shown = without_misplaced_userinfo(&without_userinfo(url));
-    if let Some((end, _)) = shown.char_indices().nth(SHOWN - 1)
-        && shown[end..].chars().nth(1).is_some()
+pub(crate) fn redacted(url: &str) -> String {
+    let mut text = without_misplaced_userinfo(&without_userinfo(url));
+    if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS - 1)
+        && text[end..].chars().nth(1).is_some()
     {
-        shown.truncate(end);
-        shown.push('…');
+        text.truncate(end);
+        text.push('…');
     }
-    shown
+    text
 }
 
 /// Returns a text without what may be userinfo where a parser finds none: that of further URLs in
@@ -97,7 +97,7 @@ mod tests {
             ("http://h:80/@scope/x?a:b@c", "http://h:80/@scope/x?a:b@c"),
             ("http://[fe80::abc]/@x", "http://[fe80::abc]/@x"),
         ] {
-            assert_eq!(shown(text), expected);
+            assert_eq!(redacted(text), expected);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::ask::{Ask, Recorded};
 use super::record::{Ended, Failure};
+use super::request_key::{RecordLocation, RequestKey};
 use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::options::RetryFailed;
@@ -11,8 +11,8 @@ use crate::outcome::Verified;
 
 /// What an earlier run has recorded of a row.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(super) ask: i64,
+pub(crate) struct PriorRecord {
+    pub(super) request_hash: i64,
     pub(super) url: Box<str>,
     pub(super) ended: Ended,
     pub(crate) path: Option<Arc<str>>,
@@ -23,12 +23,12 @@ pub(crate) struct Known {
     pub(crate) etag: Option<Box<str>>,
     pub(crate) last_modified: Option<Box<str>>,
     /// Where it is in this run's database; `None` if it is from another one.
-    pub(super) recorded: Option<Recorded>,
+    pub(super) recorded: Option<RecordLocation>,
     /// That is not the row's own place.
     pub(super) is_elsewhere: bool,
 }
 
-impl Known {
+impl PriorRecord {
     /// Returns the path of the row's file, relative to the destination; `None` if the row failed.
     pub(crate) fn file(&self) -> Option<&Arc<str>> {
         match self.ended {
@@ -44,24 +44,28 @@ impl Known {
 
     /// Returns what to record of the row when it ends as it did before; `None` if it is recorded at
     /// its own place already, so that there is nothing to record.
-    pub(crate) fn as_recorded(&self, ask: Option<Ask>) -> Option<Ask> {
-        ask.filter(|_| self.is_elsewhere)
-            .map(|ask| self.with_other_hashes(ask))
+    pub(crate) fn unchanged_record(&self, key: Option<RequestKey>) -> Option<RequestKey> {
+        key.filter(|_| self.is_elsewhere)
+            .map(|key| self.with_other_hashes(key))
     }
 
     /// Returns what to record of the row when only its hashes are new.
-    pub(crate) fn with_other_hashes(&self, ask: Ask) -> Ask {
-        Ask {
+    pub(crate) fn with_other_hashes(&self, key: RequestKey) -> RequestKey {
+        RequestKey {
             recorded: self.recorded,
-            ..ask
+            ..key
         }
     }
 
     /// Returns the failure after which the row is not retried; `None` if it did not fail, or may be
     /// retried.
-    pub(crate) fn is_final(&self, policy: RetryFailed, ask: Option<&Ask>) -> Option<&Failure> {
+    pub(crate) fn final_failure(
+        &self,
+        policy: RetryFailed,
+        key: Option<&RequestKey>,
+    ) -> Option<&Failure> {
         // With another mirror, for example, the row may succeed.
-        let is_as_it_was = ask.is_some_and(|ask| ask.fields == self.fields);
+        let is_as_it_was = key.is_some_and(|key| key.fields == self.fields);
         match &self.ended {
             Ended::Failed(failure) if is_as_it_was && !is_tried_again(failure, policy) => {
                 Some(failure)

@@ -1,4 +1,4 @@
-//! Moves a large body directly from its socket to its file, on a thread of its own.
+//! Copies a large body directly from its socket to its file, on a thread of its own.
 //!
 //! Bytes that a network thread hands to a disk thread have left the CPU's cache when they arrive:
 //! for a file of 2 GiB that costs as much CPU time as the whole download. Here one thread does
@@ -9,26 +9,26 @@ use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::carrier::Carrier;
-use super::place::Place;
-use crate::inflow::Inflow;
-use crate::wire::Wire;
+use super::copier::SocketCopier;
+use crate::raw_connection::RawConnection;
+use crate::throttle::Throttle;
+use crate::write::slot::SegmentSlot;
 
-/// What is to be moved.
-pub(super) struct Flow<'a> {
+/// What is to be copied, and within which limits.
+pub(super) struct CopyParams<'a> {
     /// The file to which the bytes are appended.
     pub(super) file: BorrowedFd<'a>,
     /// The number of bytes.
     pub(super) bytes: u64,
-    pub(super) pace: Pace,
-    pub(super) inflow: &'a Inflow,
-    /// The place in a shared part, which may become smaller or larger meanwhile.
-    pub(super) place: Option<&'a Place>,
+    pub(super) limit: LowSpeedLimit,
+    pub(super) throttle: &'a Throttle,
+    /// The segment of a shared part, which may become smaller or larger meanwhile.
+    pub(super) slot: Option<&'a SegmentSlot>,
 }
 
 /// How slow a server may be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct LowSpeedLimit {
     /// The longest time without any bytes.
     pub(crate) timeout: Duration,
     /// Bytes per second that it must send on average over that time; waits for the disk do not
@@ -36,9 +36,9 @@ pub(crate) struct Pace {
     pub(crate) lowest: u64,
 }
 
-/// Why a flow ended early.
+/// Why a copy ended early.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum CopyError {
     /// The server closed the connection.
     Ended,
     /// The server sent nothing for too long.
@@ -49,62 +49,64 @@ pub(crate) enum Broken {
     File(io::Error),
 }
 
-/// Moves all bytes from `wire`, which is in blocking mode, and at the first byte. Calls `moved`
-/// with the number of bytes of each step; it may fail to stop this.
+/// Copies all bytes from `connection`, which is in blocking mode, and at the first byte. Calls
+/// `moved` with the number of bytes of each step; it may fail to stop this.
 pub(super) fn run(
-    wire: Wire,
-    flow: &Flow<'_>,
+    connection: RawConnection,
+    params: &CopyParams<'_>,
     mut moved: impl FnMut(u64) -> io::Result<()>,
-) -> Result<(), Broken> {
-    let Wire { socket, session } = wire;
+) -> Result<(), CopyError> {
+    let RawConnection { socket, session } = connection;
     socket
-        .set_read_timeout(Some(flow.pace.timeout))
-        .map_err(Broken::Socket)?;
-    if let Some(place) = flow.place {
-        place.stretch.flows();
+        .set_read_timeout(Some(params.limit.timeout))
+        .map_err(CopyError::Socket)?;
+    if let Some(slot) = params.slot {
+        slot.segment.begin_direct_copy();
     }
-    let mut window = Window::new(flow.pace);
-    let mut carrier = Carrier::new(session);
-    let mut left = flow.bytes;
+    let mut window = SpeedWindow::new(params.limit);
+    let mut copier = SocketCopier::new(session);
+    let mut left = params.bytes;
     while left > 0 {
-        let most = match flow.place {
+        let most = match params.slot {
             None => left,
-            Some(place) if place.takes_more() => left.min(place.stretch.left()),
+            Some(slot) if slot.try_extend() => left.min(slot.segment.left()),
             Some(_) => break,
         };
         if most == 0 {
             // Another response has just taken over the rest.
             continue;
         }
-        let turn = flow.inflow.turn_blocking();
-        let most = usize::try_from(most.min(turn.most())).unwrap_or(usize::MAX);
-        let waits = flow.place.is_some() && holds_nothing(&socket);
+        let permit = params.throttle.acquire_blocking();
+        let most = usize::try_from(most.min(permit.max_bytes())).unwrap_or(usize::MAX);
+        let waits = params.slot.is_some() && holds_nothing(&socket);
         let before = Instant::now();
-        let taken = match carrier.take(&socket, most) {
-            Ok(0) => return Err(Broken::Ended),
+        let taken = match copier.read_from(&socket, most) {
+            Ok(0) => return Err(CopyError::Ended),
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                flow.inflow.took(&turn, 0);
+                params.throttle.consumed(&permit, 0);
                 continue;
             }
-            Err(error) if is_timeout(&error) => return Err(Broken::Silent),
+            Err(error) if is_timeout(&error) => return Err(CopyError::Silent),
             // TLS that ends without a close notification.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(Broken::Ended);
+                return Err(CopyError::Ended);
             }
-            Err(error) => return Err(Broken::Socket(error)),
+            Err(error) => return Err(CopyError::Socket(error)),
         };
         let waited = before.elapsed();
-        if let Some(place) = flow.place.filter(|_| waits) {
-            place.stretch.waited(waited);
+        if let Some(slot) = params.slot.filter(|_| waits) {
+            slot.segment.waited(waited);
         }
-        if !window.is_fast_enough(taken, waited) {
-            return Err(Broken::Slow);
+        if !window.observe(taken, waited) {
+            return Err(CopyError::Slow);
         }
-        carrier.put(flow.file, taken).map_err(Broken::File)?;
-        flow.inflow.took(&turn, taken as u64);
+        copier
+            .write_to(params.file, taken)
+            .map_err(CopyError::File)?;
+        params.throttle.consumed(&permit, taken as u64);
         left -= taken as u64;
-        moved(taken as u64).map_err(Broken::File)?;
+        moved(taken as u64).map_err(CopyError::File)?;
     }
     Ok(())
 }
@@ -122,16 +124,16 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// What has been received since the last check.
-struct Window {
-    pace: Pace,
+struct SpeedWindow {
+    limit: LowSpeedLimit,
     bytes: u64,
     waited: Duration,
 }
 
-impl Window {
-    fn new(pace: Pace) -> Self {
+impl SpeedWindow {
+    fn new(limit: LowSpeedLimit) -> Self {
         Self {
-            pace,
+            limit,
             bytes: 0,
             waited: Duration::ZERO,
         }
@@ -139,13 +141,13 @@ impl Window {
 
     /// Counts bytes that came after this wait. Returns whether they come fast enough, which is
     /// checked each time the waits add up to the timeout, and `true` in between.
-    fn is_fast_enough(&mut self, bytes: usize, waited: Duration) -> bool {
+    fn observe(&mut self, bytes: usize, waited: Duration) -> bool {
         self.bytes += bytes as u64;
         self.waited += waited;
-        if self.waited < self.pace.timeout {
+        if self.waited < self.limit.timeout {
             return true;
         }
-        let least = self.pace.lowest as f64 * self.waited.as_secs_f64();
+        let least = self.limit.lowest as f64 * self.waited.as_secs_f64();
         let fast_enough = self.bytes as f64 >= least;
         (self.bytes, self.waited) = (0, Duration::ZERO);
         fast_enough
@@ -161,9 +163,9 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::inflow::{Rates, RunInflow};
+    use crate::throttle::{RateLimits, RunThrottle};
 
-    const PACE: Pace = Pace {
+    const LIMIT: LowSpeedLimit = LowSpeedLimit {
         timeout: Duration::from_secs(10),
         lowest: 1,
     };
@@ -180,18 +182,22 @@ mod tests {
         TcpStream::connect(address).unwrap()
     }
 
-    fn moved(socket: TcpStream, bytes: u64, pace: Pace) -> (Result<(), Broken>, Vec<u8>) {
+    fn moved(
+        socket: TcpStream,
+        bytes: u64,
+        limit: LowSpeedLimit,
+    ) -> (Result<(), CopyError>, Vec<u8>) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"before").unwrap();
         let mut told = 0;
-        let flow = Flow {
+        let params = CopyParams {
             file: file.as_fd(),
             bytes,
-            pace,
-            inflow: &unlimited(),
-            place: None,
+            limit,
+            throttle: &unlimited(),
+            slot: None,
         };
-        let result = run(Wire::plain(socket), &flow, |bytes| {
+        let result = run(RawConnection::plain(socket), &params, |bytes| {
             told += bytes;
             Ok(())
         });
@@ -202,11 +208,11 @@ mod tests {
         (result, content)
     }
 
-    fn unlimited() -> Inflow {
-        Inflow::new(
-            &Arc::new(Rates::new(None, None)),
+    fn unlimited() -> Throttle {
+        Throttle::new(
+            &Arc::new(RateLimits::new(None, None)),
             Arc::default(),
-            Arc::new(RunInflow::new(None)),
+            Arc::new(RunThrottle::new(None)),
         )
     }
 
@@ -215,28 +221,28 @@ mod tests {
     }
 
     #[test]
-    fn so_many_bytes_are_appended_and_no_more() {
+    fn given_number_of_bytes_is_appended_and_no_more() {
         let mut sent = body(3_000_000);
         sent.extend(b"HTTP/1.1 200 OK");
-        let (result, content) = moved(socket(sent, drop), 3_000_000, PACE);
+        let (result, content) = moved(socket(sent, drop), 3_000_000, LIMIT);
         assert!(result.is_ok(), "{result:?}");
         assert!(content[6..] == body(3_000_000));
     }
 
     #[test]
-    fn an_early_end_is_told_from_silence() {
-        let (result, content) = moved(socket(body(1000), drop), 1001, PACE);
-        assert!(matches!(result, Err(Broken::Ended)), "{result:?}");
+    fn early_end_is_told_from_silence() {
+        let (result, content) = moved(socket(body(1000), drop), 1001, LIMIT);
+        assert!(matches!(result, Err(CopyError::Ended)), "{result:?}");
         assert!(content[6..] == body(1000));
-        let pace = Pace {
+        let limit = LowSpeedLimit {
             timeout: Duration::from_millis(20),
             lowest: 1,
         };
         let silent = socket(body(1000), |stream| {
             let _ = (&stream).read(&mut [0]);
         });
-        let (result, _) = moved(silent, 1001, pace);
-        assert!(matches!(result, Err(Broken::Silent)), "{result:?}");
+        let (result, _) = moved(silent, 1001, limit);
+        assert!(matches!(result, Err(CopyError::Silent)), "{result:?}");
     }
 
     #[test]
@@ -246,30 +252,30 @@ mod tests {
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let flow = Flow {
+        let params = CopyParams {
             file: full.as_fd(),
             bytes: 1000,
-            pace: PACE,
-            inflow: &unlimited(),
-            place: None,
+            limit: LIMIT,
+            throttle: &unlimited(),
+            slot: None,
         };
-        let wire = Wire::plain(socket(body(1000), drop));
-        let result = run(wire, &flow, |_| Ok(()));
-        assert!(matches!(result, Err(Broken::File(_))), "{result:?}");
+        let connection = RawConnection::plain(socket(body(1000), drop));
+        let result = run(connection, &params, |_| Ok(()));
+        assert!(matches!(result, Err(CopyError::File(_))), "{result:?}");
     }
 
     #[test]
     fn too_little_for_too_long_is_too_slow() {
-        let mut window = Window::new(Pace {
+        let mut window = SpeedWindow::new(LowSpeedLimit {
             timeout: Duration::from_secs(3),
             lowest: 100,
         });
         let second = Duration::from_secs(1);
-        assert!(window.is_fast_enough(10, second));
-        assert!(window.is_fast_enough(10, second));
-        assert!(!window.is_fast_enough(10, second));
-        assert!(window.is_fast_enough(1, second));
-        assert!(window.is_fast_enough(1, second));
-        assert!(window.is_fast_enough(300, second));
+        assert!(window.observe(10, second));
+        assert!(window.observe(10, second));
+        assert!(!window.observe(10, second));
+        assert!(window.observe(1, second));
+        assert!(window.observe(1, second));
+        assert!(window.observe(300, second));
     }
 }

@@ -1,5 +1,5 @@
-//! The step in which a part takes the bytes that a socket has, on a disk thread: so they are
-//! written while they are in the CPU's cache, and occupy none of our memory.
+//! The operation in which a part takes the bytes that a socket has, on a disk thread: so they
+//! are written while they are in the CPU's cache, and occupy none of our memory.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,17 +8,17 @@ use std::os::fd::AsFd as _;
 
 use tokio::sync::oneshot;
 
-use super::carrier::Carrier;
-use super::scratch::PartFile;
-use super::stretch::Stretch;
+use super::copier::SocketCopier;
+use crate::write::scratch::PartFile;
+use crate::write::segment::Segment;
 
 thread_local! {
     /// One for each thread, since creating one costs as much as moving a small file.
-    static CARRIER: RefCell<Carrier> = RefCell::new(Carrier::new(None));
+    static COPIER: RefCell<SocketCopier> = RefCell::new(SocketCopier::new(None));
 }
 
-/// An order to take what a socket has, and what is received meanwhile.
-pub(super) struct Order {
+/// A job to take what a socket has, and what is received meanwhile.
+pub(in crate::write) struct PollJob {
     /// The socket, in non-blocking mode.
     socket: TcpStream,
     most: usize,
@@ -26,38 +26,41 @@ pub(super) struct Order {
 }
 
 /// Why not all bytes have been taken.
-enum Broken {
+enum PollError {
     Socket(io::Error),
     File(io::Error),
 }
 
-/// Returns an order for at most `most` bytes, and the receiver of how many were taken. It receives
+/// Returns a job for at most `most` bytes, and the receiver of how many were taken. It receives
 /// the errors of the socket; those of the disk are reported by the part.
-pub(super) fn order(socket: TcpStream, most: usize) -> (Order, oneshot::Receiver<io::Result<u64>>) {
+pub(in crate::write) fn poll_job(
+    socket: TcpStream,
+    most: usize,
+) -> (PollJob, oneshot::Receiver<io::Result<u64>>) {
     let (tell, told) = oneshot::channel();
-    let order = Order { socket, most, tell };
-    (order, told)
+    let job = PollJob { socket, most, tell };
+    (job, told)
 }
 
-impl Order {
+impl PollJob {
     /// Takes the bytes, and tells how many. Where a part is shared, no more are taken than its
     /// segment has left.
     ///
     /// # Errors
     /// The error of the disk.
-    pub(super) fn run(
+    pub(in crate::write) fn run(
         self,
         file: &dyn PartFile,
-        stretch: Option<&Stretch>,
+        segment: Option<&Segment>,
     ) -> (u64, io::Result<()>) {
         let mut moved = 0;
-        let result = self.carry(file, stretch, &mut moved);
+        let result = self.carry(file, segment, &mut moved);
         let (told, result) = match result {
             Ok(()) => (Ok(moved), Ok(())),
-            Err(Broken::Socket(error)) => (Err(error), Ok(())),
+            Err(PollError::Socket(error)) => (Err(error), Ok(())),
             // The bytes in the pipe belong to no part any more.
-            Err(Broken::File(error)) => {
-                CARRIER.replace(Carrier::new(None));
+            Err(PollError::File(error)) => {
+                COPIER.replace(SocketCopier::new(None));
                 return (moved, Err(error));
             }
         };
@@ -69,44 +72,45 @@ impl Order {
     fn carry(
         &self,
         file: &dyn PartFile,
-        stretch: Option<&Stretch>,
+        segment: Option<&Segment>,
         moved: &mut u64,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), PollError> {
         let Some(descriptor) = file.descriptor() else {
-            return Err(Broken::File(io::ErrorKind::Unsupported.into()));
+            return Err(PollError::File(io::ErrorKind::Unsupported.into()));
         };
-        CARRIER.with_borrow_mut(|carrier| {
+        COPIER.with_borrow_mut(|copier| {
             let mut left = self.most;
             while left > 0 {
-                let most = stretch.map_or(u64::MAX, Stretch::left);
+                let most = segment.map_or(u64::MAX, Segment::left);
                 let most = left.min(usize::try_from(most).unwrap_or(usize::MAX));
                 if most == 0 {
                     return Ok(());
                 }
-                let taken = match carrier.take(&self.socket, most) {
+                let taken = match copier.read_from(&self.socket, most) {
                     // The end of the connection: the receiver finds that out.
                     Ok(0) => return Ok(()),
                     Ok(taken) => taken,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                    Err(error) => return Err(Broken::Socket(error)),
+                    Err(error) => return Err(PollError::Socket(error)),
                 };
-                carrier
-                    .put(descriptor.as_fd(), taken)
-                    .map_err(Broken::File)?;
+                copier
+                    .write_to(descriptor.as_fd(), taken)
+                    .map_err(PollError::File)?;
                 left -= taken;
                 *moved += taken as u64;
-                if let Some(stretch) = stretch {
-                    stretch.wrote(taken as u64);
+                if let Some(segment) = segment {
+                    segment.wrote(taken as u64);
                 }
-                file.flowed(taken as u64).map_err(Broken::File)?;
+                file.written_directly(taken as u64)
+                    .map_err(PollError::File)?;
             }
             Ok(())
         })
     }
 
-    /// Refuses the order, since the part has failed already: it reports why.
-    pub(super) fn refuse(self) {
+    /// Refuses the job, since the part has failed already: it reports why.
+    pub(in crate::write) fn refuse(self) {
         drop(self.tell);
     }
 }
@@ -165,13 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_taken_and_no_more_than_was_ordered() {
+    fn what_is_there_is_taken_and_no_more_than_was_asked_for() {
         let (near, mut far) = ends();
         send(&mut far, &near, b"hello, next");
         let mut part = Part(tempfile::tempfile().unwrap());
         for (most, expected) in [(5, 5), (2, 2), (100, 4), (100, 0)] {
-            let (order, mut told) = order(near.try_clone().unwrap(), most);
-            let (moved, result) = order.run(&part, None);
+            let (job, mut told) = poll_job(near.try_clone().unwrap(), most);
+            let (moved, result) = job.run(&part, None);
             assert!(result.is_ok());
             assert_eq!(moved, expected);
             assert_eq!(told.try_recv().unwrap().unwrap(), expected);
@@ -181,30 +185,30 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_takes_what_it_has_left() {
+    fn a_segment_takes_what_it_has_left() {
         let (near, mut far) = ends();
         send(&mut far, &near, b"0123456789");
         let mut part = Part(tempfile::tempfile().unwrap());
-        let stretch = Stretch::new(100..104, 0);
-        let (order, _told) = order(near, 10);
-        let (moved, _) = order.run(&part, Some(&stretch));
-        assert_eq!((moved, stretch.left()), (4, 0));
+        let segment = Segment::new(100..104, 0);
+        let (job, _told) = poll_job(near, 10);
+        let (moved, _) = job.run(&part, Some(&segment));
+        assert_eq!((moved, segment.left()), (4, 0));
         assert_eq!(content(&mut part), b"0123");
     }
 
     #[test]
-    fn what_the_disk_says_is_its_parts_to_tell_and_the_next_one_gets_nothing_of_it() {
+    fn file_error_is_reported_by_the_part_not_the_socket() {
         let (near, mut far) = ends();
         send(&mut far, &near, b"lost");
         #[expect(clippy::disallowed_methods, reason = "a device is no download")]
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let (first, mut told) = order(near.try_clone().unwrap(), 10);
+        let (first, mut told) = poll_job(near.try_clone().unwrap(), 10);
         let (moved, result) = first.run(&Part(full), None);
         assert_eq!((moved, result.is_err()), (0, true));
         assert!(told.try_recv().is_err());
         send(&mut far, &near, b"right");
         let mut part = Part(tempfile::tempfile().unwrap());
-        let (second, _told) = order(near, 10);
+        let (second, _told) = poll_job(near, 10);
         assert_eq!(second.run(&part, None).0, 5);
         assert_eq!(content(&mut part), b"right");
     }

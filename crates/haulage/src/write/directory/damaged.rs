@@ -9,11 +9,11 @@ use super::workspace::DATABASE;
 /// Added to the name of a damaged database.
 const DAMAGED: &str = "damaged";
 /// The most damaged databases that are kept: after that, the last one is replaced.
-const MOST: u32 = 99;
+const MAX_DAMAGED: u32 = 99;
 
 /// Renames a database, and what belongs to it, to the first free of `NAME.damaged`,
 /// `NAME.damaged.1`, and so on. Returns the new path.
-pub(crate) fn set_aside(database: &Path) -> io::Result<PathBuf> {
+pub(crate) fn rename_damaged(database: &Path) -> io::Result<PathBuf> {
     let named = |number: u32| match number {
         0 => with_suffix(database, &format!(".{DAMAGED}")),
         number => with_suffix(database, &format!(".{DAMAGED}.{number}")),
@@ -23,10 +23,10 @@ pub(crate) fn set_aside(database: &Path) -> io::Result<PathBuf> {
             .iter()
             .all(|suffix| with_suffix(path, suffix).symlink_metadata().is_err())
     };
-    let mut numbers = (0..MOST).map(named);
+    let mut numbers = (0..MAX_DAMAGED).map(named);
     let new = numbers
         .find(|path| is_free(path))
-        .unwrap_or_else(|| named(MOST));
+        .unwrap_or_else(|| named(MAX_DAMAGED));
     fs::rename(database, &new)?;
     for suffix in &DATABASE[1..] {
         match fs::rename(with_suffix(database, suffix), with_suffix(&new, suffix)) {
@@ -57,7 +57,7 @@ mod tests {
         {
             fs::write(&database, number.to_string()).unwrap();
             fs::write(with_suffix(&database, "-wal"), "log").unwrap();
-            let new = set_aside(&database).unwrap();
+            let new = rename_damaged(&database).unwrap();
             assert_eq!(new, folder.path().join(name));
             assert_eq!(fs::read_to_string(&new).unwrap(), number.to_string());
             assert!(with_suffix(&new, "-wal").is_file());

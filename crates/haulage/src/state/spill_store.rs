@@ -5,11 +5,11 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::ask::{Ask, Recorded};
 use super::columns::number;
+use super::request_key::{RecordLocation, RequestKey};
 use crate::plan::name::{RelativeName, TargetName};
 use crate::plan::registry::Key;
-use crate::request::{Place, Request};
+use crate::request::{Request, RowLocation};
 
 /// A row that has its name, but for which no request has been sent.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Waiting {
 }
 
 /// Spilled rows, by host.
-pub(crate) struct Aside(Connection);
+pub(crate) struct SpillStore(Connection);
 
 const SCHEMA: &str = "
     CREATE TABLE waiting (
@@ -40,7 +40,7 @@ impl Waiting {
     }
 }
 
-impl Aside {
+impl SpillStore {
     pub(crate) fn new() -> rusqlite::Result<Self> {
         // Without a name: SQLite keeps it in memory, and on disk once it is too large.
         let connection = Connection::open("")?;
@@ -62,9 +62,9 @@ impl Aside {
             let mut insert = transaction.prepare_cached(INSERT)?;
             for waiting in rows {
                 let request = &waiting.request;
-                let ask = request.ask.as_ref();
-                let recorded = ask.and_then(|ask| ask.recorded);
-                let place = request.place.as_ref();
+                let key = request.request_key.as_ref();
+                let recorded = key.and_then(|key| key.recorded);
+                let location = request.location.as_ref();
                 let mirrors = request.mirrors.iter().map(|(url, _)| url.as_str());
                 let checksums = request.checksums.iter().map(ToString::to_string);
                 insert.execute(params![
@@ -77,11 +77,11 @@ impl Aside {
                     joined(mirrors),
                     request.name.as_ref().map(RelativeName::as_str),
                     request.label,
-                    place.map(|place| &place.input),
-                    place.map(|place| number(place.line)),
+                    location.map(|location| &location.input),
+                    location.map(|location| number(location.line)),
                     joined(checksums),
-                    ask.map(|ask| ask.key),
-                    ask.and_then(|ask| ask.fields.as_ref()),
+                    key.map(|key| key.hash),
+                    key.and_then(|key| key.fields.as_ref()),
                     recorded.map(|recorded| recorded.list),
                     recorded.map(|recorded| number(recorded.row)),
                 ])?;
@@ -145,15 +145,15 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     request.label = row.get("label")?;
     if let Some(input) = row.get("input")? {
         let line = row.get::<_, i64>("line")?.unsigned_abs();
-        request.place = Some(Place { input, line });
+        request.location = Some(RowLocation { input, line });
     }
-    if let Some(key) = row.get("ask")? {
+    if let Some(hash) = row.get("ask")? {
         let list: Option<i64> = row.get("list")?;
         let at = row.get::<_, Option<i64>>("at")?.unwrap_or_default();
-        request.ask = Some(Ask {
-            key,
+        request.request_key = Some(RequestKey {
+            hash,
             fields: row.get("fields")?,
-            recorded: list.map(|list| Recorded {
+            recorded: list.map(|list| RecordLocation {
                 list,
                 row: at.unsigned_abs(),
             }),
@@ -210,36 +210,36 @@ mod tests {
         let mut request = sums.iter().fold(request, |request, sum| {
             request.checksum(sum.parse().unwrap()).unwrap()
         });
-        request.place = Some(Place {
+        request.location = Some(RowLocation {
             input: "list".into(),
             line: 7,
         });
-        request.ask = Some(Ask {
-            recorded: Some(Recorded { list: 3, row: 4 }),
-            ..Ask::of(&request, Layout::Flat, FileNames::FromUrl)
+        request.request_key = Some(RequestKey {
+            recorded: Some(RecordLocation { list: 3, row: 4 }),
+            ..RequestKey::of(&request, Layout::Flat, FileNames::FromUrl)
         });
         request
     }
 
     #[test]
     fn rows_come_back_as_they_were_and_once() {
-        let mut aside = Aside::new().unwrap();
+        let mut store = SpillStore::new().unwrap();
         let plain = |row| waiting(row, Request::new(&format!("http://h/{row}")).unwrap());
         let rows = [plain(5), waiting(2, full()), plain(9)];
-        aside.put("h", &rows).unwrap();
-        aside.put("other", &[plain(1)]).unwrap();
+        store.put("h", &rows).unwrap();
+        store.put("other", &[plain(1)]).unwrap();
         let shown = |waiting: &Waiting| format!("{waiting:?}");
-        let first = aside.take("h", 2).unwrap();
+        let first = store.take("h", 2).unwrap();
         let expected = [&rows[1], &rows[0]].map(shown);
         assert_eq!(first.iter().map(shown).collect::<Vec<_>>(), expected);
-        assert_eq!(aside.keys().unwrap().len(), 2);
-        let rest = aside.take("h", 2).unwrap();
+        assert_eq!(store.keys().unwrap().len(), 2);
+        let rest = store.take("h", 2).unwrap();
         assert_eq!(
             rest.iter().map(|one| one.row).collect::<Vec<_>>(),
             [9],
             "and no others"
         );
-        assert!(aside.take("h", 2).unwrap().is_empty());
+        assert!(store.take("h", 2).unwrap().is_empty());
     }
 
     #[test]

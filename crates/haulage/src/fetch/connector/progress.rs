@@ -11,7 +11,7 @@ use crate::options::proxies::Proxy;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Step {
+pub(super) enum ConnectStep {
     /// A TCP connection.
     Dial,
     /// TLS with a proxy.
@@ -28,12 +28,12 @@ pub(super) struct Progress(AtomicU8);
 
 impl Progress {
     /// Records that the connection has come to this step.
-    pub(super) fn at(&self, step: Step) {
+    pub(super) fn at(&self, step: ConnectStep) {
         self.0.store(step as u8, Ordering::Relaxed);
     }
 
     /// Returns whether the connection is at this step.
-    pub(super) fn is_at(&self, step: Step) -> bool {
+    pub(super) fn is_at(&self, step: ConnectStep) -> bool {
         self.0.load(Ordering::Relaxed) == step as u8
     }
 
@@ -50,13 +50,13 @@ impl Progress {
                 "{host} did not end the TLS handshake {within}; check that it speaks TLS on this port"
             )
         };
-        let is_own = self.is_at(Step::Dial) || self.is_at(Step::ProxyTls);
+        let is_own = self.is_at(ConnectStep::Dial) || self.is_at(ConnectStep::ProxyTls);
         let message = match proxy {
-            Some(proxy) if self.is_at(Step::Dial) => {
+            Some(proxy) if self.is_at(ConnectStep::Dial) => {
                 format!("no connection to proxy {proxy} {within}")
             }
-            Some(proxy) if self.is_at(Step::ProxyTls) => tls(&format!("proxy {proxy}")),
-            Some(proxy) if self.is_at(Step::Proxy) => {
+            Some(proxy) if self.is_at(ConnectStep::ProxyTls) => tls(&format!("proxy {proxy}")),
+            Some(proxy) if self.is_at(ConnectStep::Proxy) => {
                 format!(
                     "proxy {proxy} did not answer {within} when it was asked for {}; check the scheme and the port of the proxy",
                     task(proxy, origin)
@@ -66,13 +66,13 @@ impl Progress {
                 "{}; it was connected to through proxy {proxy}",
                 tls(&origin.to_string())
             ),
-            None if self.is_at(Step::Tls) => tls(&origin.to_string()),
+            None if self.is_at(ConnectStep::Tls) => tls(&origin.to_string()),
             None => format!("no connection to {origin} {within}"),
         };
         let error = Error::new(ErrorKind::Timeout, message);
         match proxy {
             Some(_) if is_own => error.of_proxy(),
-            Some(_) if self.is_at(Step::Proxy) => error.reported_by_proxy(),
+            Some(_) if self.is_at(ConnectStep::Proxy) => error.reported_by_proxy(),
             _ => error,
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connector, Progress, Step};
+use super::{ConnectStep, Connector, Progress};
 use crate::error::Error;
 use crate::fetch::http1::Stream;
 use crate::fetch::origin::{Name, Origin};
@@ -85,7 +85,7 @@ impl Connector {
         progress: &Progress,
     ) -> Error {
         match proxy {
-            Some(proxy) if progress.is_at(Step::Proxy) => {
+            Some(proxy) if progress.is_at(ConnectStep::Proxy) => {
                 self.explain_silence(proxy).await.unwrap_or(error)
             }
             _ => error,

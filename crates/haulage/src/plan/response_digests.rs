@@ -41,7 +41,7 @@ const STRONGEST_FIRST: [Algorithm; 5] = [
 
 /// The digests of a whole file, of its bytes as they are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Vouched {
+pub(crate) struct ResponseDigests {
     /// The strongest first, each algorithm once.
     pub(crate) checksums: Vec<Checksum>,
     /// Whether the bytes are sent in a content coding. If it is undone, the checksums are not those
@@ -51,11 +51,11 @@ pub(crate) struct Vouched {
 
 /// Returns the digests that a response gives. Only a 200 and a 206 contain a file; the body of any
 /// other response is a message.
-pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
+pub(crate) fn read(status: StatusCode, headers: &Fields) -> ResponseDigests {
     let is_whole = status == StatusCode::OK;
     let says_something = FIELDS.iter().any(|field| headers.contains_key(field));
     if !says_something || !is_whole && status != StatusCode::PARTIAL_CONTENT {
-        return Vouched::default();
+        return ResponseDigests::default();
     }
     let codings = list(headers, &CONTENT_ENCODING);
     let is_encoded = !codings.is_empty();
@@ -78,7 +78,7 @@ pub(crate) fn read(status: StatusCode, headers: &Fields) -> Vouched {
         let claim = claims.iter().find(|claim| claim.algorithm() == algorithm);
         claim.cloned()
     };
-    Vouched {
+    ResponseDigests {
         checksums: STRONGEST_FIRST.into_iter().filter_map(checksum).collect(),
         is_encoded,
     }
@@ -219,7 +219,7 @@ mod tests {
     const CRC32C: &str = "4waSgw==";
     const CRC32C_HEX: &str = "crc32c=e3069283";
 
-    fn vouched(status: u16, fields: &[(&'static str, &str)]) -> Vouched {
+    fn digests(status: u16, fields: &[(&'static str, &str)]) -> ResponseDigests {
         let headers = fields
             .iter()
             .map(|(name, value)| {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn shown(status: u16, fields: &[(&'static str, &str)]) -> Vec<String> {
-        let checksums = vouched(status, fields).checksums;
+        let checksums = digests(status, fields).checksums;
         checksums.iter().map(Checksum::to_string).collect()
     }
 
@@ -258,8 +258,8 @@ mod tests {
         ] {
             assert_eq!(shown(200, &[(name, &value)]), [checksum], "{name}: {value}");
         }
-        let Vouched { checksums, .. } =
-            vouched(200, &[("repr-digest", &format!("sha-512=:{SHA512}:"))]);
+        let ResponseDigests { checksums, .. } =
+            digests(200, &[("repr-digest", &format!("sha-512=:{SHA512}:"))]);
         assert_eq!(checksums[0].algorithm(), Algorithm::Sha512);
         assert_eq!(checksums[0].digest()[..3], [0x60, 0xc0, 0x1a]);
     }
@@ -324,7 +324,7 @@ mod tests {
             let fields = [(name, value)];
             assert!(shown(206, &fields).iter().eq(of_part.iter()), "{name}");
             for status in [203, 204, 404, 416, 500] {
-                assert_eq!(vouched(status, &fields), Vouched::default());
+                assert_eq!(digests(status, &fields), ResponseDigests::default());
             }
         }
     }
@@ -334,14 +334,14 @@ mod tests {
         let dictionary = format!("sha-256=:{SHA256}:");
         let gzip = ("content-encoding", "gzip");
         for name in ["repr-digest", "content-digest"] {
-            let vouched = vouched(200, &[(name, &dictionary), gzip]);
-            assert_eq!((vouched.checksums.len(), vouched.is_encoded), (1, true));
+            let digests = digests(200, &[(name, &dictionary), gzip]);
+            assert_eq!((digests.checksums.len(), digests.is_encoded), (1, true));
         }
         let plain = [
             ("repr-digest", &*dictionary),
             ("content-encoding", "identity"),
         ];
-        assert!(!vouched(200, &plain).is_encoded);
+        assert!(!digests(200, &plain).is_encoded);
         for (name, value) in [
             ("digest", format!("sha-256={SHA256}")),
             ("content-md5", MD5.to_owned()),
@@ -461,8 +461,8 @@ mod tests {
                 .map(|(at, value)| (name(*at), HeaderValue::from_bytes(value).unwrap()))
                 .collect();
             let status = if is_whole { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
-            let vouched = read(status, &headers);
-            let places = vouched.checksums.iter().map(|checksum| {
+            let digests = read(status, &headers);
+            let places = digests.checksums.iter().map(|checksum| {
                 assert_eq!(checksum.digest().len(), checksum.algorithm().digest_length());
                 STRONGEST_FIRST.iter().position(|algorithm| *algorithm == checksum.algorithm())
             });
@@ -478,8 +478,8 @@ mod tests {
                 ("repr-digest", format!("sha-256=:{text}:")),
                 ("digest", format!("SHA-256={text}")),
             ] {
-                let vouched = vouched(200, &[(name, &value)]);
-                prop_assert_eq!(&vouched.checksums, std::slice::from_ref(&checksum));
+                let digests = digests(200, &[(name, &value)]);
+                prop_assert_eq!(&digests.checksums, std::slice::from_ref(&checksum));
             }
         }
     }

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::options::{FileNames, Layout};
 use crate::request::Request;
-pub(crate) use crate::row_key::{Ask, Recorded};
+pub(crate) use crate::request_key::{RecordLocation, RequestKey};
 
-impl Ask {
+impl RequestKey {
     pub(crate) fn of(request: &Request, layout: Layout, naming: FileNames) -> Self {
         let mut hasher = Sha256::new();
         let mut part = |text: &str| {
@@ -34,7 +34,7 @@ impl Ask {
             part(&format!("size={size}"));
         }
         Self {
-            key: key(hasher),
+            hash: hash(hasher),
             fields: fields(request),
             recorded: None,
         }
@@ -45,18 +45,18 @@ impl Ask {
         let mut hasher = Sha256::new();
         hasher.update(text);
         Self {
-            key: key(hasher),
+            hash: hash(hasher),
             fields: None,
             recorded: None,
         }
     }
 }
 
-fn key(hasher: Sha256) -> i64 {
+fn hash(hasher: Sha256) -> i64 {
     let digest = hasher.finalize();
     digest[..8]
         .iter()
-        .fold(0, |key, byte| key << 8 | i64::from(*byte))
+        .fold(0, |hash, byte| hash << 8 | i64::from(*byte))
 }
 
 fn fields(request: &Request) -> Option<Box<str>> {
@@ -77,36 +77,36 @@ fn fields(request: &Request) -> Option<Box<str>> {
 mod tests {
     use super::*;
 
-    fn ask(request: &Request) -> Ask {
-        Ask::of(request, Layout::Flat, FileNames::FromUrl)
+    fn key_of(request: &Request) -> RequestKey {
+        RequestKey::of(request, Layout::Flat, FileNames::FromUrl)
     }
 
     #[test]
     fn it_is_the_same_for_ever_and_another_for_all_that_matters() {
         let request = || Request::new("http://u:secret@host/a").unwrap();
-        let plain = ask(&request());
-        assert_eq!(plain, ask(&Request::new("http://host/a").unwrap()));
-        assert_eq!((plain.key, plain.fields), (KEY, None));
+        let plain = key_of(&request());
+        assert_eq!(plain, key_of(&Request::new("http://host/a").unwrap()));
+        assert_eq!((plain.hash, plain.fields), (HASH, None));
         let sum = "crc32c=00000001".parse().unwrap();
         for other in [
-            ask(&request().named("b").unwrap()),
-            ask(&request().checksum(sum).unwrap()),
-            Ask::of(&request(), Layout::Tree, FileNames::FromUrl),
-            Ask::of(&request(), Layout::Flat, FileNames::FromServer),
+            key_of(&request().named("b").unwrap()),
+            key_of(&request().checksum(sum).unwrap()),
+            RequestKey::of(&request(), Layout::Tree, FileNames::FromUrl),
+            RequestKey::of(&request(), Layout::Flat, FileNames::FromServer),
         ] {
-            assert_ne!(other.key, KEY);
+            assert_ne!(other.hash, HASH);
         }
     }
 
     /// The key in existing databases, which must not change.
-    const KEY: i64 = -7_814_428_072_815_931_641;
+    const HASH: i64 = -7_814_428_072_815_931_641;
 
     #[test]
     fn its_fields_are_those_of_a_list_without_secrets() {
         let request = Request::new("http://h/a").unwrap();
         let request = request.mirror("http://u:secret@m/a").unwrap();
         let request = request.named("x/b").unwrap().labelled("two words");
-        let fields = ask(&request).fields.unwrap();
+        let fields = key_of(&request).fields.unwrap();
         assert_eq!(&*fields, "http://m/a\tout=x/b\tlabel=two words");
     }
 }

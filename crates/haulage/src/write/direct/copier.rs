@@ -12,9 +12,9 @@ use rustls::ClientConnection;
 const PIPE: usize = 256 << 10;
 
 /// Takes bytes from a socket, and writes them to a file.
-pub(super) struct Carrier(Way);
+pub(super) struct SocketCopier(Method);
 
-enum Way {
+enum Method {
     /// Through a pipe (`splice`): the bytes never leave the kernel.
     Pipe { out: OwnedFd, into: OwnedFd },
     /// Where the kernel, the file system or the limit of descriptors does not allow a pipe.
@@ -24,43 +24,43 @@ enum Way {
     Records(Box<ClientConnection>),
 }
 
-impl Carrier {
-    /// Creates a carrier for bytes that are saved as they come or, with a TLS session, are
+impl SocketCopier {
+    /// Creates a copier for bytes that are saved as they come or, with a TLS session, are
     /// decrypted first.
     pub(super) fn new(session: Option<Box<ClientConnection>>) -> Self {
-        Self(session.map_or_else(Way::pipe, Way::Records))
+        Self(session.map_or_else(Method::pipe, Method::Records))
     }
 
     /// Takes at most `most` bytes, and returns how many; 0 at the end.
-    pub(super) fn take(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
-        if let Way::Pipe { into, .. } = &self.0 {
+    pub(super) fn read_from(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
+        if let Method::Pipe { into, .. } = &self.0 {
             match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
                 // Nothing has been taken yet, so a buffer can be used instead.
-                Err(Errno::INVAL | Errno::NOSYS) => self.0 = Way::buffer(),
+                Err(Errno::INVAL | Errno::NOSYS) => self.0 = Method::buffer(),
                 taken => return Ok(taken?),
             }
         }
         match &mut self.0 {
-            Way::Buffer(buffer) => {
+            Method::Buffer(buffer) => {
                 let most = most.min(buffer.len());
                 socket.read(&mut buffer[..most])
             }
-            Way::Records(session) => decrypt(session, socket).map(|held| held.min(most)),
-            Way::Pipe { .. } => Ok(0),
+            Method::Records(session) => decrypt(session, socket).map(|held| held.min(most)),
+            Method::Pipe { .. } => Ok(0),
         }
     }
 
     /// Appends what was taken to a file.
-    pub(super) fn put(&mut self, file: BorrowedFd<'_>, taken: usize) -> io::Result<()> {
+    pub(super) fn write_to(&mut self, file: BorrowedFd<'_>, taken: usize) -> io::Result<()> {
         match &mut self.0 {
-            Way::Buffer(buffer) => write_all(file, &buffer[..taken]),
-            Way::Records(session) => {
+            Method::Buffer(buffer) => write_all(file, &buffer[..taken]),
+            Method::Records(session) => {
                 let mut reader = session.reader();
                 write_all(file, &reader.fill_buf()?[..taken])?;
                 reader.consume(taken);
                 Ok(())
             }
-            Way::Pipe { out, .. } => {
+            Method::Pipe { out, .. } => {
                 let mut left = taken;
                 while left > 0 {
                     match splice(&*out, None, file, None, left, SpliceFlags::MOVE) {
@@ -72,7 +72,7 @@ impl Carrier {
                         Err(Errno::INVAL | Errno::NOSYS) => {
                             let mut buffer = vec![0; left].into_boxed_slice();
                             read_exactly(out.as_fd(), &mut buffer)?;
-                            self.0 = Way::buffer();
+                            self.0 = Method::buffer();
                             return write_all(file, &buffer);
                         }
                         Err(error) => return Err(error.into()),
@@ -84,7 +84,7 @@ impl Carrier {
     }
 }
 
-impl Way {
+impl Method {
     fn pipe() -> Self {
         match pipe_with(PipeFlags::CLOEXEC) {
             Ok((out, into)) => {
@@ -163,11 +163,11 @@ mod tests {
         let sent = body.clone();
         thread::spawn(move || io::Write::write_all(&mut listener.accept().unwrap().0, &sent));
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut carrier = Carrier(Way::buffer());
+        let mut copier = SocketCopier(Method::buffer());
         let mut left = body.len();
         while left > 0 {
-            let taken = carrier.take(&socket, left).unwrap();
-            carrier.put(file.as_file().as_fd(), taken).unwrap();
+            let taken = copier.read_from(&socket, left).unwrap();
+            copier.write_to(file.as_file().as_fd(), taken).unwrap();
             left -= taken;
         }
         assert!(std::fs::read(file.path()).unwrap() == body);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::step::{Progress, Step};
+use super::progress::{ConnectStep, Progress};
 use super::{Connector, Reached, server_name};
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::fetch::connection::Connection;
@@ -79,7 +79,7 @@ impl Connector {
     ) -> Result<Reached, NotOpened> {
         let (stream, mut round_trip) = self.dial_proxy(proxy).await?;
         let mut stream = if proxy.address.https {
-            progress.at(Step::ProxyTls);
+            progress.at(ConnectStep::ProxyTls);
             self.encrypt(gateway, proxy, stream).await?
         } else {
             Stream::Plain(stream)
@@ -88,7 +88,7 @@ impl Connector {
         let forward = if is_forwarded {
             Some(Box::new(Forward::new(proxy)?))
         } else {
-            progress.at(Step::Proxy);
+            progress.at(ConnectStep::Proxy);
             round_trip = open_tunnel(proxy, origin, &mut stream).await?;
             None
         };
@@ -135,7 +135,7 @@ impl Connector {
         progress: &Progress,
     ) -> Result<Reached, NotOpened> {
         let (mut stream, _) = self.dial_proxy(proxy).await?;
-        progress.at(Step::Proxy);
+        progress.at(ConnectStep::Proxy);
         let round_trip = open_socks(proxy, version, origin, to, &mut stream).await?;
         Ok(Reached {
             stream: Stream::Plain(stream),

@@ -1,7 +1,7 @@
 //! From an origin to a connection that speaks HTTP.
 
 mod doubt;
-mod step;
+mod progress;
 mod through;
 
 use std::io;
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
-use self::step::{Progress, Step};
+use self::progress::{ConnectStep, Progress};
 use super::addresses::Addresses;
 use super::connection::Connection;
 use super::dns::Resolver;
@@ -35,8 +35,10 @@ use crate::pool::BlockingPool;
 pub(crate) use super::interface::check as check_interface;
 pub(crate) use super::tls::read_and_check as read_tls_files;
 
-/// Bytes: the smallest and the largest buffer of the kernel's that is set by hand.
-const SLOW_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
+/// The smallest buffer of the kernel that is set by hand, in bytes.
+const MIN_RECEIVE_BUFFER: usize = 4 << 10;
+/// The largest buffer of the kernel that is set by hand, in bytes.
+const MAX_RECEIVE_BUFFER: usize = 64 << 10;
 
 /// What the connectors of all routes share.
 pub(crate) struct Uses {
@@ -210,7 +212,7 @@ impl Connector {
                 HttpVersion::Http2PriorKnowledge => self.http2(stream, worker, round_trip).await,
             };
         }
-        progress.at(Step::Tls);
+        progress.at(ConnectStep::Tls);
         let stream = self.shake_hands(host, origin, stream).await?;
         if stream.protocol() == Some(tls::HTTP2) {
             return self.http2(stream, worker, round_trip).await;
@@ -349,7 +351,7 @@ pub(crate) fn receive_buffer(options: &EngineOptions) -> Option<usize> {
         .chain(&options.limit_rate_per_host);
     let bytes = limits.min()?.get() / 4;
     let bytes = usize::try_from(bytes).ok()?;
-    (bytes <= SLOW_BUFFER.1).then_some(bytes.max(SLOW_BUFFER.0))
+    (bytes <= MAX_RECEIVE_BUFFER).then_some(bytes.max(MIN_RECEIVE_BUFFER))
 }
 
 fn connect_failed(host: &str, cause: io::Error) -> Error {
