@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::args::Arguments;
 use crate::config::{self, Configured, Environment, Typed};
 use crate::exit::{Exit, Problem};
-use crate::habits;
+use crate::foreign_flags;
 use crate::report;
 
 /// Arguments, with what is configured.
@@ -56,7 +56,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
 fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let mut command = built(arguments.get(1).map(OsString::as_os_str));
-    let translated = habits::translate(&command, arguments).map_err(Stop::Problems)?;
+    let translated = foreign_flags::translate(&command, arguments).map_err(Stop::Problems)?;
     let matches = command.try_get_matches_from_mut(&translated.words)?;
     let typed = Typed {
         words: translated.words,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use haulage::source::Pattern;
-use haulage::{EngineOptions, Existing, Row, RunOptions, Workspace};
+use haulage::{EngineOptions, Existing, Row, RunOptions, StateDir};
 use origin::Origin;
 use origin::flags::CODES;
 
@@ -39,7 +39,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
     engine.jobs = JOBS;
     let mut options = RunOptions::new(directory);
     options.existing = Existing::Overwrite;
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     let rows = Pattern::parse(&flags_at(server))?
         .into_iter()
         .zip(CODES)

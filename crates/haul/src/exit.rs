@@ -24,7 +24,7 @@ impl Exit {
     /// Returns the stronger of two statuses. One that the user must act on (a destination or a
     /// command line that cannot be used) is stronger than one that reports items that failed.
     #[must_use]
-    pub(crate) fn and(self, other: Self) -> Self {
+    pub(crate) fn or_worse(self, other: Self) -> Self {
         if other.strength() > self.strength() {
             other
         } else {
@@ -117,8 +117,8 @@ mod tests {
         ];
         for (at, weaker) in rising.into_iter().enumerate() {
             for stronger in rising.into_iter().skip(at) {
-                assert_eq!(weaker.and(stronger), stronger);
-                assert_eq!(stronger.and(weaker), stronger);
+                assert_eq!(weaker.or_worse(stronger), stronger);
+                assert_eq!(stronger.or_worse(weaker), stronger);
             }
         }
     }

@@ -68,7 +68,7 @@ impl Inputs {
             let request = checksums.iter().try_fold(request, expecting);
             request.map_err(|error| BadRow {
                 text: url,
-                place: None,
+                location: None,
                 error,
             })
         });

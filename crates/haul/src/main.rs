@@ -10,7 +10,7 @@ mod config;
 mod cookies;
 mod demo;
 mod exit;
-mod habits;
+mod foreign_flags;
 mod input;
 mod limits;
 mod logins;
@@ -20,8 +20,8 @@ mod output;
 mod password;
 mod printed;
 mod proxy;
-mod recorded;
 mod report;
+mod results_command;
 mod run;
 mod settings;
 mod signal;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         None => download(read),
         Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
         Some(Command::Demo(demo)) => demo::run(demo),
-        Some(Command::Results(recorded)) => recorded::print(recorded),
+        Some(Command::Results(arguments)) => results_command::print(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
     };

@@ -15,7 +15,7 @@ pub(crate) struct Reader(Arc<AtomicBool>);
 
 impl Reader {
     /// Returns whether the reader has closed its end, so that nothing more can be written.
-    pub(crate) fn has_left(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
-use crate::signal::{self, Asked, Heed, Interrupts, Stops};
+use crate::signal::{self, Heed, Interrupts, SignalRequest, Stops};
 use crate::start::{self, Unstarted};
 
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
@@ -78,9 +78,9 @@ enum State {
     Going,
     /// The results cannot be written.
     Unwritable,
-    /// Whoever read our standard output has left. As with any other program in a pipe, that is how
-    /// it is meant to end.
-    Unheard,
+    /// Our standard output was closed by its reader. As with any other program in a pipe, that is
+    /// how it is meant to end.
+    BrokenPipe,
     /// The first signal has come.
     Interrupted,
 }
@@ -152,19 +152,19 @@ impl Run {
         }
         self.save_cookies(display);
         self.sum_up();
-        if self.state == State::Unheard {
+        if self.state == State::BrokenPipe {
             display.leave();
             return self.exit;
         }
         display.finish(&self.summary);
-        self.exit.and(self.summary.exit())
+        self.exit.or_worse(self.summary.exit())
     }
 
     /// Writes the cookies, whatever has ended the run.
     fn save_cookies(&mut self, display: &mut dyn Reporter) {
         let saved = self.cookie_file.as_ref().map(CookieFile::save);
         if let Some(Err(problem)) = saved {
-            self.exit = self.exit.and(problem.exit);
+            self.exit = self.exit.or_worse(problem.exit);
             display.notice(&Notice::Problem(&problem));
         }
     }
@@ -181,8 +181,8 @@ impl Run {
 
     /// Passes a batch on, and writes what came of it.
     fn report(&mut self, batch: &mut Vec<Event>, display: &mut dyn Reporter) {
-        if self.state == State::Going && self.reader.as_ref().is_some_and(Reader::has_left) {
-            self.stop(State::Unheard);
+        if self.state == State::Going && self.reader.as_ref().is_some_and(Reader::is_closed) {
+            self.stop(State::BrokenPipe);
         }
         let broken: Vec<Error> = self.broken.try_iter().collect();
         for event in batch
@@ -190,12 +190,12 @@ impl Run {
             .chain(broken.into_iter().map(Event::InputFailed))
         {
             match &event {
-                Event::InputFailed(_) => self.exit = self.exit.and(Exit::Usage),
-                Event::Stopped(_) => self.exit = self.exit.and(Exit::Destination),
+                Event::InputFailed(_) => self.exit = self.exit.or_worse(Exit::Usage),
+                Event::Stopped(_) => self.exit = self.exit.or_worse(Exit::Destination),
                 _ => {}
             }
             self.summary.count(&event);
-            if self.state != State::Unheard {
+            if self.state != State::BrokenPipe {
                 display.event(&event);
             }
             self.keep(display, |results| results.event(&event));
@@ -215,21 +215,21 @@ impl Run {
         };
         self.results = None;
         match lost {
-            Lost::ReaderLeft => self.stop(State::Unheard),
+            Lost::ReaderClosed => self.stop(State::BrokenPipe),
             Lost::Unwritable(problem) => {
                 self.stop(State::Unwritable);
-                self.exit = self.exit.and(problem.exit);
+                self.exit = self.exit.or_worse(problem.exit);
                 display.notice(&Notice::Problem(&problem));
             }
         }
     }
 
     /// Does what a signal asks for.
-    fn heed(&mut self, asked: Asked, display: &mut dyn Reporter) {
+    fn heed(&mut self, asked: SignalRequest, display: &mut dyn Reporter) {
         match self.stops.heed(asked, Instant::now().into_std()) {
             Heed::Stop => {
                 self.stop(State::Interrupted);
-                self.exit = self.exit.and(Exit::Interrupted);
+                self.exit = self.exit.or_worse(Exit::Interrupted);
                 display.notice(&Notice::Stopping);
             }
             Heed::AtOnce => {

@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use haulage::source::{ListFormat, Pattern};
 use haulage::{
     AddressFamily, Checksum, ContentEncoding, Durability, EngineOptions, Existing, FileNames,
-    HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, RunOptions, Workspace,
+    HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, RunOptions, StateDir,
 };
 use http::header::USER_AGENT;
 
@@ -174,9 +174,9 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
     options.route.tls = tls::options(download)?;
     options.route.proxies = proxy::proxies(download)?;
     files(&mut options, download);
-    options.workspace = match given_as {
-        GivenAs::Urls => Workspace::RemoveWhenDone,
-        GivenAs::List => Workspace::Keep,
+    options.state_dir = match given_as {
+        GivenAs::Urls => StateDir::RemoveWhenDone,
+        GivenAs::List => StateDir::Keep,
     };
     options.title = title(&download.inputs);
     Ok(options)
@@ -506,7 +506,7 @@ mod tests {
         assert_eq!(options.content_encoding, ContentEncoding::Decode);
         assert_eq!(options.min_free, Some(2 << 30));
         assert_eq!(options.hashes, [Algorithm::Md5, Algorithm::Blake3]);
-        assert_eq!(options.workspace, Workspace::RemoveWhenDone);
+        assert_eq!(options.state_dir, StateDir::RemoveWhenDone);
     }
 
     #[test]

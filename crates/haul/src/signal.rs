@@ -19,7 +19,7 @@ const PASSED_ON: Duration = Duration::from_millis(30);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum SignalRequest {
     /// Ctrl-C.
     Stop,
     /// SIGTERM.
@@ -46,25 +46,26 @@ pub(crate) enum Heed {
 /// Remembers the first request to stop.
 #[derive(Debug, Default)]
 pub(crate) struct Stops {
-    first: Option<(Asked, Instant)>,
+    first: Option<(SignalRequest, Instant)>,
 }
 
 impl Stops {
     /// Decides what follows from a signal that comes at this instant.
-    pub(crate) fn heed(&mut self, asked: Asked, at: Instant) -> Heed {
+    pub(crate) fn heed(&mut self, asked: SignalRequest, at: Instant) -> Heed {
         match (asked, self.first) {
-            (Asked::Pause, _) => Heed::Pause,
+            (SignalRequest::Pause, _) => Heed::Pause,
             (_, None) => {
                 self.first = Some((asked, at));
                 Heed::Stop
             }
             (_, Some((_, first))) if at < first + PASSED_ON => Heed::Nothing,
-            (Asked::Terminate | Asked::HangUp, Some((Asked::Terminate | Asked::HangUp, first)))
-                if at < first + ONE_REQUEST =>
-            {
-                Heed::Nothing
+            (
+                SignalRequest::Terminate | SignalRequest::HangUp,
+                Some((SignalRequest::Terminate | SignalRequest::HangUp, first)),
+            ) if at < first + ONE_REQUEST => Heed::Nothing,
+            (SignalRequest::Stop | SignalRequest::Terminate | SignalRequest::HangUp, Some(_)) => {
+                Heed::AtOnce
             }
-            (Asked::Stop | Asked::Terminate | Asked::HangUp, Some(_)) => Heed::AtOnce,
         }
     }
 }
@@ -106,12 +107,12 @@ impl Interrupts {
     }
 
     /// Waits for the next one. A wait that is given up loses none.
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Terminate,
-            () = received(&mut self.hang_up) => Asked::HangUp,
-            () = received(&mut self.pause) => Asked::Pause,
+            _ = self.interrupt.recv() => SignalRequest::Stop,
+            _ = self.terminate.recv() => SignalRequest::Terminate,
+            () = received(&mut self.hang_up) => SignalRequest::HangUp,
+            () = received(&mut self.pause) => SignalRequest::Pause,
         }
     }
 }
@@ -156,11 +157,11 @@ mod tests {
     fn a_second_signal_ends_at_once() {
         let start = Instant::now();
         for (first, second) in [
-            (Asked::Stop, Asked::Stop),
-            (Asked::Stop, Asked::HangUp),
-            (Asked::Stop, Asked::Terminate),
-            (Asked::Terminate, Asked::Stop),
-            (Asked::HangUp, Asked::Stop),
+            (SignalRequest::Stop, SignalRequest::Stop),
+            (SignalRequest::Stop, SignalRequest::HangUp),
+            (SignalRequest::Stop, SignalRequest::Terminate),
+            (SignalRequest::Terminate, SignalRequest::Stop),
+            (SignalRequest::HangUp, SignalRequest::Stop),
         ] {
             let mut stops = Stops::default();
             assert_eq!(stops.heed(first, start), Heed::Stop);
@@ -173,9 +174,9 @@ mod tests {
     fn a_signal_that_is_sent_twice_at_once_stops_once() {
         let start = Instant::now();
         for (first, second) in [
-            (Asked::HangUp, Asked::HangUp),
-            (Asked::Terminate, Asked::Terminate),
-            (Asked::Terminate, Asked::HangUp),
+            (SignalRequest::HangUp, SignalRequest::HangUp),
+            (SignalRequest::Terminate, SignalRequest::Terminate),
+            (SignalRequest::Terminate, SignalRequest::HangUp),
         ] {
             let mut stops = Stops::default();
             assert_eq!(stops.heed(first, start), Heed::Stop);
@@ -189,9 +190,9 @@ mod tests {
     fn a_pause_is_no_request_to_stop() {
         let mut stops = Stops::default();
         let now = Instant::now();
-        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
-        assert_eq!(stops.heed(Asked::Stop, now), Heed::Stop);
-        assert_eq!(stops.heed(Asked::Pause, now), Heed::Pause);
+        assert_eq!(stops.heed(SignalRequest::Pause, now), Heed::Pause);
+        assert_eq!(stops.heed(SignalRequest::Stop, now), Heed::Stop);
+        assert_eq!(stops.heed(SignalRequest::Pause, now), Heed::Pause);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time;
 
 use crate::exit::Problem;
 use crate::report::{Notice, Reporter};
-use crate::signal::{self, Asked, Interrupts};
+use crate::signal::{self, Interrupts, SignalRequest};
 
 /// How often a waiting run checks whether the other run has ended.
 const LOOK: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ pub(crate) async fn start(
         }
         tokio::select! {
             asked = interrupts.next() => {
-                if asked != Asked::Pause {
+                if asked != SignalRequest::Pause {
                     return Err(Unstarted::Interrupted);
                 }
                 display.leave();

@@ -1,5 +1,5 @@
 //! The pure stations, each by itself: what they take for a list of rows, for names, for a head, for
-//! the pieces of a file.
+//! the ranges of a file.
 //!
 //! `cargo bench -p haulage --features bench`
 
@@ -30,7 +30,7 @@ fn requests() -> Vec<Request> {
         .collect()
 }
 
-/// 64 KiB each, those with even numbers first: pieces that are far apart, and then grow together.
+/// 64 KiB each, those with even numbers first: ranges that are far apart, and then grow together.
 fn ranges() -> Vec<Range<u64>> {
     let numbers = (0..2048_u64).step_by(2).chain((1..2047).step_by(2));
     numbers
@@ -79,7 +79,7 @@ fn stations(criterion: &mut Criterion) {
     let ranges = ranges();
     group.throughput(Throughput::Elements(ranges.len() as u64));
     group.bench_function("128 MiB in pieces of 64 KiB", |bencher| {
-        bencher.iter(|| bench::pieces(black_box(&ranges), 2048 << 16));
+        bencher.iter(|| bench::range_set(black_box(&ranges), 2048 << 16));
     });
     group.finish();
 }

@@ -6,14 +6,14 @@
 use std::time::Instant;
 
 use haulage::{
-    Engine, EngineOptions, Error, ErrorKind, Event, Request, Row, Run, RunOptions, Workspace,
+    Engine, EngineOptions, Error, ErrorKind, Event, Request, Row, Run, RunOptions, StateDir,
 };
 
 fn row(server: &str, name: String) -> Row {
     let request = Request::new(&format!("{server}/{name}")).and_then(|row| row.named(&name));
     request.map_err(|error| haulage::BadRow {
         text: name,
-        place: None,
+        location: None,
         error,
     })
 }
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Error> {
         folder => RunOptions::new(folder),
     };
     // As the command has it for URLs.
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     match &**kind {
         "one" => {
             let rows = (0..count).map(move |nth| row(&server, format!("{nth:04}.bin")));

@@ -9,7 +9,7 @@ use crate::fetch::http1::head;
 use crate::options::Layout;
 use crate::plan::accepted::Accepted;
 use crate::plan::layout;
-use crate::plan::pieces::Pieces;
+use crate::plan::range_set::RangeSet;
 use crate::plan::registry::{Claim, Names};
 use crate::request::Request;
 use crate::source::TextList;
@@ -37,12 +37,12 @@ pub fn names(layout: Layout, requests: &[Request]) -> usize {
 /// Returns how many gaps remain in a file of `total` bytes after these ranges were received, in
 /// this order.
 #[must_use]
-pub fn pieces(ranges: &[Range<u64>], total: u64) -> usize {
-    let mut pieces = Pieces::default();
+pub fn range_set(ranges: &[Range<u64>], total: u64) -> usize {
+    let mut set = RangeSet::default();
     for range in ranges {
-        pieces.add(range.clone());
+        set.add(range.clone());
     }
-    let read_back = Pieces::decode(&pieces.encode()).unwrap_or_default();
+    let read_back = RangeSet::decode(&set.encode()).unwrap_or_default();
     read_back.gaps(total).count()
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
-use crate::shown::shown;
+use crate::redact::redacted;
 
 /// A checksum algorithm. SHA-1, MD5 and CRC-32C detect accidental damage; against malice use one of
 /// the others.
@@ -85,7 +85,7 @@ impl FromStr for Algorithm {
         Self::named(name).ok_or_else(|| {
             input(format!(
                 "{:?} is no checksum that is known; there are {}",
-                shown(name),
+                redacted(name),
                 Self::ALL.map(Self::name).join(", ")
             ))
         })
@@ -125,7 +125,7 @@ impl Checksum {
             Some(digest) => Ok(Self { algorithm, digest }),
             None => Err(input(format!(
                 "{:?} is no {algorithm}: that is {wanted} hex digits",
-                shown(hex)
+                redacted(hex)
             ))),
         }
     }
@@ -175,7 +175,7 @@ impl FromStr for Checksum {
         let Some((algorithm, hex)) = text.split_once('=') else {
             return Err(input(format!(
                 "{:?} is no checksum: write ALGO=HEX, as in sha256=…",
-                shown(text)
+                redacted(text)
             )));
         };
         Self::from_hex(algorithm.parse()?, hex)

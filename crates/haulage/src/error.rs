@@ -331,7 +331,7 @@ impl Error {
     /// Marks the failure as final, since bytes of the file have been written out that cannot be
     /// taken back.
     #[must_use]
-    pub(crate) fn after_giving_away(mut self) -> Self {
+    pub(crate) fn not_retryable_after_output(mut self) -> Self {
         // Of what could not be written, nothing can be said.
         if self.0.kind != ErrorKind::Disk {
             self.0.message = format!(

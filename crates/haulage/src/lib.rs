@@ -34,7 +34,7 @@
 //! | `engine` | wires them; the lanes' loop |
 //!
 //! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor,
-//! with `rate`, `meter` and `inflow`, by which whoever receives counts and waits.
+//! with `rate`, `meter` and `throttle`, by which whoever receives counts and waits.
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -51,7 +51,6 @@ mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http_url;
-mod inflow;
 mod meter;
 mod options;
 mod outcome;
@@ -59,14 +58,15 @@ mod plan;
 mod pool;
 mod priority;
 mod rate;
+mod raw_connection;
+mod redact;
 mod request;
-mod row_key;
+mod request_key;
 mod schedule;
-mod shown;
 pub mod source;
 mod state;
 mod sync;
-mod wire;
+mod throttle;
 mod write;
 
 pub use checksum::{Algorithm, Checksum};
@@ -81,11 +81,11 @@ pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Environment, Existing,
     FileNames, HostLimits, HostOptions, HostPattern, HttpVersion, Identity, Interface, Layout,
     NoProxy, Output, PemFile, PinnedKeys, PlainHttp, Proxies, Proxy, Purpose, Resolve, RetryFailed,
-    RetryPolicy, Roots, Route, RunOptions, TlsOptions, TlsVersion, Verification, Workspace,
+    RetryPolicy, Roots, Route, RunOptions, StateDir, TlsOptions, TlsVersion, Verification,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use priority::Priority;
-pub use request::{BadRow, Place, Request, Row};
+pub use request::{BadRow, Request, Row, RowLocation};
 pub use state::{Results, results};
 
 /// Downloads a list: starts an [`Engine`] for this one run, and returns the outcomes as items end.

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::rate::Line;
+use crate::rate::VirtualQueue;
 
-/// Bytes of bodies received so far, and the line of turns to receive more, if that is limited.
+/// Bytes of bodies received so far, and the queue for receiving more, if that is limited.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     bytes: AtomicU64,
-    line: Line,
+    queue: VirtualQueue,
 }
 
 impl Meter {
@@ -20,7 +20,7 @@ impl Meter {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn line(&self) -> &Line {
-        &self.line
+    pub(crate) fn queue(&self) -> &VirtualQueue {
+        &self.queue
     }
 }

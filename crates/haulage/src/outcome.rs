@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::checksum::Checksum;
 use crate::error::Error;
-use crate::request::Place;
-use crate::row_key::Ask;
+use crate::request::RowLocation;
+use crate::request_key::RequestKey;
 use crate::write::Reservation;
 
 /// How one item ended: every row of the input gets exactly one outcome.
@@ -18,7 +18,7 @@ pub struct Outcome {
     /// The number of the row in the input, from 0; bad rows count.
     pub row: u64,
     /// Where in a list the row was read; `None` if it was in none.
-    pub place: Option<Place>,
+    pub location: Option<RowLocation>,
     /// The URL as given, without userinfo.
     pub url: Arc<str>,
     /// The URL of the last response, after redirects; `None` if there was none.
@@ -79,7 +79,7 @@ pub struct Outcome {
     /// The names and values that its [`Request`](crate::Request::carrying) carried.
     pub carried: Vec<(Arc<str>, Arc<str>)>,
     /// What the row asks for; `None` if that is not recorded for later runs.
-    pub(crate) ask: Option<Ask>,
+    pub(crate) request_key: Option<RequestKey>,
     /// The engine's memory for `content`, reserved until the outcome is received.
     pub(crate) reservation: Option<Arc<Reservation>>,
     /// Whether `segments` and `resumed` are known: older versions did not record them.
@@ -93,7 +93,9 @@ impl Outcome {
     /// are not known.
     #[must_use]
     pub fn fields(&self) -> Option<&str> {
-        self.ask.as_ref().and_then(|ask| ask.fields.as_deref())
+        self.request_key
+            .as_ref()
+            .and_then(|key| key.fields.as_deref())
     }
 
     /// Returns [`segments`](Self::segments); `None` for an outcome that an older version recorded

@@ -1,9 +1,9 @@
 //! Limits how many bytes are received per second.
 //!
-//! A reader waits for its turn before each read. Turns form a line: each lasts as long as its
-//! expected bytes take at the limit. If a turn receives more or fewer bytes, the turns after it
-//! move. So many lanes together keep to the limit as one lane would, and none receives much at
-//! once.
+//! A reader takes a ticket before each read, and waits until its time has come. Tickets form a
+//! queue: each lasts as long as its expected bytes take at the limit. If more or fewer bytes are
+//! received with a ticket, those after it move. So many lanes together keep to the limit as one
+//! lane would, and none receives much at once.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,46 +12,49 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// Maximum length of a turn; then its minimum and maximum bytes.
-const TURN: Duration = Duration::from_millis(20);
-const TURN_BYTES: (u64, u64) = (1 << 10, 256 << 10);
+/// Maximum duration of a ticket.
+const MAX_TIME: Duration = Duration::from_millis(20);
+/// Minimum bytes of a ticket, even if they take longer than that.
+const MIN_BYTES: u64 = 1 << 10;
+/// Maximum bytes of a ticket.
+const MAX_BYTES: u64 = 256 << 10;
 /// Time that no reader has used is made up for, up to this much, since timers are late.
 const CATCH_UP: Duration = Duration::from_millis(50);
 /// Shorter waits are skipped.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// Maximum time until a waiting reader looks whether its turn has been moved.
+/// Maximum time until a waiting reader looks whether its ticket has been moved.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A limit in bytes per second, which may change at any time.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub(crate) struct RateLimit {
     /// 0 means no limit.
     rate: AtomicU64,
     changes: AtomicU64,
 }
 
-/// The turns of all readers under one limit.
+/// The tickets of all readers under one limit.
 #[derive(Debug, Default)]
-pub(crate) struct Line(Mutex<Turns>);
+pub(crate) struct VirtualQueue(Mutex<Tickets>);
 
-/// Turns have a time axis of their own. When a turn receives more or fewer bytes than expected, the
-/// axis is shifted, and all waiting turns with it.
+/// Tickets have a time axis of their own. When more or fewer bytes than expected are received with
+/// one, the axis is shifted, and all waiting tickets with it.
 #[derive(Debug, Default)]
-struct Turns {
-    /// The instant at which the axis begins; `None` before the first turn under the limit.
+struct Tickets {
+    /// The instant at which the axis begins; `None` before the first ticket under the limit.
     origin: Option<Instant>,
-    /// When the last turn ends, on that axis.
+    /// When the last ticket ends, on that axis.
     end: Duration,
-    /// Bytes that a turn is expected to receive, by the last ones; `None` before the first has
+    /// Bytes that are expected with a ticket, by the last ones; `None` before the first has
     /// ended.
     usual: Option<u64>,
-    /// The value of `changes` of the limit that the turns were planned under.
+    /// The value of `changes` of the limit that the tickets were planned under.
     change: u64,
 }
 
-/// The place of one turn in the line.
+/// The time at which a reader may read, and how much.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Ticket {
     begins: Duration,
     /// The expected bytes.
     bytes: u64,
@@ -59,7 +62,7 @@ pub(crate) struct Place {
     change: u64,
 }
 
-impl Limit {
+impl RateLimit {
     pub(crate) fn new(rate: Option<NonZeroU64>) -> Self {
         Self {
             rate: AtomicU64::new(rate.map_or(0, NonZeroU64::get)),
@@ -73,57 +76,61 @@ impl Limit {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns how long to wait for the turn at this place, which is set if it is `None`; `None`
-    /// when the turn has come, or when there is no limit.
-    pub(crate) fn wait(&self, line: &Line, place: &mut Option<Place>) -> Option<Duration> {
+    /// Returns how long to wait for the time of this ticket, which is set if it is `None`; `None`
+    /// when its time has come, or when there is no limit.
+    pub(crate) fn wait(
+        &self,
+        queue: &VirtualQueue,
+        ticket: &mut Option<Ticket>,
+    ) -> Option<Duration> {
         let rate = self.rate.load(Ordering::Acquire);
         if rate == 0 {
-            *place = None;
+            *ticket = None;
             return None;
         }
         let (now, change) = (Instant::now(), self.changes.load(Ordering::Acquire));
-        let mut turns = line.lock();
-        let place = match place {
-            Some(place) if place.change == change => place,
-            // After a change of the limit, every reader gets a new turn.
-            _ => place.insert(turns.next(rate, change, now)),
+        let mut tickets = queue.lock();
+        let ticket = match ticket {
+            Some(ticket) if ticket.change == change => ticket,
+            // After a change of the limit, every reader gets a new ticket.
+            _ => ticket.insert(tickets.next(rate, change, now)),
         };
-        let left = turns.time_of(place, now).saturating_duration_since(now);
+        let left = tickets.time_of(ticket, now).saturating_duration_since(now);
         (left >= SHORTEST).then_some(left.min(LOOK))
     }
 }
 
-impl Place {
-    /// Returns how many bytes may be received in this turn.
-    pub(crate) fn most(&self) -> u64 {
-        most_of(self.rate)
+impl Ticket {
+    /// Returns how many bytes may be received with this ticket.
+    pub(crate) fn max_bytes(&self) -> u64 {
+        max_bytes(self.rate)
     }
 }
 
-impl Line {
-    /// Notes how many bytes a turn has brought.
-    pub(crate) fn came(&self, place: &Place, bytes: u64) {
-        self.lock().came(place, bytes);
+impl VirtualQueue {
+    /// Notes how many bytes were received with a ticket.
+    pub(crate) fn settle(&self, ticket: &Ticket, bytes: u64) {
+        self.lock().settle(ticket, bytes);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Turns> {
+    fn lock(&self) -> MutexGuard<'_, Tickets> {
         lock(&self.0)
     }
 }
 
-impl Turns {
-    /// Returns the next turn under a limit of `rate` bytes per second.
-    fn next(&mut self, rate: u64, change: u64, now: Instant) -> Place {
+impl Tickets {
+    /// Returns the next ticket under a limit of `rate` bytes per second.
+    fn next(&mut self, rate: u64, change: u64, now: Instant) -> Ticket {
         if std::mem::replace(&mut self.change, change) != change {
             (self.origin, self.end) = (None, Duration::ZERO);
         }
         let origin = self.origin.get_or_insert(now);
         let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
         *origin += earliest.saturating_duration_since(*origin + self.end);
-        let bytes = self.usual.unwrap_or(most_of(rate)).max(1);
+        let bytes = self.usual.unwrap_or(max_bytes(rate)).max(1);
         let begins = self.end;
         self.end += time_for(bytes, rate);
-        Place {
+        Ticket {
             begins,
             bytes,
             rate,
@@ -131,40 +138,40 @@ impl Turns {
         }
     }
 
-    /// Returns when a turn begins, as things are now.
-    fn time_of(&self, place: &Place, now: Instant) -> Instant {
-        self.origin.map_or(now, |origin| origin + place.begins)
+    /// Returns when the time of a ticket begins, as things are now.
+    fn time_of(&self, ticket: &Ticket, now: Instant) -> Instant {
+        self.origin.map_or(now, |origin| origin + ticket.begins)
     }
 
-    /// Notes how many bytes a turn has brought, and moves the turns after it if that is more or
-    /// less than expected.
-    fn came(&mut self, place: &Place, bytes: u64) {
-        let usual = self.usual.unwrap_or(place.bytes);
+    /// Notes how many bytes were received with a ticket, and moves those after it if that is more
+    /// or less than expected.
+    fn settle(&mut self, ticket: &Ticket, bytes: u64) {
+        let usual = self.usual.unwrap_or(ticket.bytes);
         // A larger number counts at once, a smaller one gradually.
         self.usual = Some(
             usual
                 .saturating_sub(usual.saturating_sub(bytes).div_ceil(8))
                 .max(bytes),
         );
-        if place.change != self.change {
+        if ticket.change != self.change {
             return;
         }
         self.origin = self.origin.and_then(|origin| {
-            if bytes >= place.bytes {
-                Some(origin + time_for(bytes - place.bytes, place.rate))
+            if bytes >= ticket.bytes {
+                Some(origin + time_for(bytes - ticket.bytes, ticket.rate))
             } else {
-                origin.checked_sub(time_for(place.bytes - bytes, place.rate))
+                origin.checked_sub(time_for(ticket.bytes - bytes, ticket.rate))
             }
         });
     }
 }
 
-/// Returns the maximum number of bytes of a turn, at `rate` bytes per second.
-fn most_of(rate: u64) -> u64 {
-    let most = u128::from(rate) * TURN.as_millis() / 1000;
+/// Returns the maximum number of bytes of a ticket, at `rate` bytes per second.
+fn max_bytes(rate: u64) -> u64 {
+    let most = u128::from(rate) * MAX_TIME.as_millis() / 1000;
     u64::try_from(most)
         .unwrap_or(u64::MAX)
-        .clamp(TURN_BYTES.0, TURN_BYTES.1)
+        .clamp(MIN_BYTES, MAX_BYTES)
 }
 
 fn time_for(bytes: u64, rate: u64) -> Duration {
@@ -177,20 +184,20 @@ mod tests {
 
     const RATE: u64 = 1_000_000;
 
-    /// Returns how many bytes come in each 10 ms of the first `millis` milliseconds, when each turn
-    /// of `lanes` lanes brings the next of `sizes`, over and over, and each wait is `late` too
-    /// long.
+    /// Returns how many bytes come in each 10 ms of the first `millis` milliseconds, when each
+    /// ticket of `lanes` lanes brings the next of `sizes`, over and over, and each wait is `late`
+    /// too long.
     fn received(lanes: usize, sizes: &[u64], millis: u64, late: Duration) -> Vec<u64> {
         let start = Instant::now();
-        let (mut turns, mut sizes) = (Turns::default(), sizes.iter().cycle());
-        let mut places: Vec<_> = (0..lanes)
-            .map(|_| (start, turns.next(RATE, 0, start)))
+        let (mut queue, mut sizes) = (Tickets::default(), sizes.iter().cycle());
+        let mut tickets: Vec<_> = (0..lanes)
+            .map(|_| (start, queue.next(RATE, 0, start)))
             .collect();
         let mut windows = vec![0; usize::try_from(millis / 10).unwrap()];
         loop {
-            let (at, place) = places.iter_mut().min_by_key(|(at, _)| *at).unwrap();
+            let (at, ticket) = tickets.iter_mut().min_by_key(|(at, _)| *at).unwrap();
             let now = *at;
-            let left = turns.time_of(place, now).saturating_duration_since(now);
+            let left = queue.time_of(ticket, now).saturating_duration_since(now);
             if left >= SHORTEST {
                 *at += left.min(LOOK) + late;
                 continue;
@@ -201,8 +208,8 @@ mod tests {
             };
             let bytes = *sizes.next().unwrap();
             *window += bytes;
-            turns.came(place, bytes);
-            *place = turns.next(RATE, 0, now);
+            queue.settle(ticket, bytes);
+            *ticket = queue.next(RATE, 0, now);
         }
     }
 
@@ -241,28 +248,31 @@ mod tests {
 
     #[test]
     fn what_was_not_received_is_not_made_up_for() {
-        let (mut turns, start) = (Turns::default(), Instant::now());
-        let place = turns.next(RATE, 0, start);
-        turns.came(&place, 10_000);
+        let (mut tickets, start) = (Tickets::default(), Instant::now());
+        let ticket = tickets.next(RATE, 0, start);
+        tickets.settle(&ticket, 10_000);
         let later = start + Duration::from_mins(1);
-        let place = turns.next(RATE, 0, later);
-        assert_eq!(turns.time_of(&place, later) + CATCH_UP, later);
+        let ticket = tickets.next(RATE, 0, later);
+        assert_eq!(tickets.time_of(&ticket, later) + CATCH_UP, later);
     }
 
     #[test]
     fn a_limit_that_is_lifted_lets_everybody_go() {
-        let (limit, line) = (Limit::new(NonZeroU64::new(1000)), Line::default());
+        let (limit, queue) = (
+            RateLimit::new(NonZeroU64::new(1000)),
+            VirtualQueue::default(),
+        );
         let mut first = None;
-        assert_eq!(limit.wait(&line, &mut first), None);
+        assert_eq!(limit.wait(&queue, &mut first), None);
         let mut second = None;
-        assert_eq!(limit.wait(&line, &mut second), Some(LOOK));
+        assert_eq!(limit.wait(&queue, &mut second), Some(LOOK));
         limit.set(NonZeroU64::new(1_000_000_000));
-        assert_eq!(limit.wait(&line, &mut second), None);
+        assert_eq!(limit.wait(&queue, &mut second), None);
         limit.set(NonZeroU64::new(1000));
-        assert_eq!(limit.wait(&line, &mut first), None);
-        assert_eq!(limit.wait(&line, &mut second), Some(LOOK));
+        assert_eq!(limit.wait(&queue, &mut first), None);
+        assert_eq!(limit.wait(&queue, &mut second), Some(LOOK));
         limit.set(None);
-        assert_eq!(limit.wait(&line, &mut second), None);
+        assert_eq!(limit.wait(&queue, &mut second), None);
         assert!(second.is_none());
     }
 }

@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::options::{HostPattern, check_header};
 use crate::plan::name::RelativeName;
-use crate::row_key::Ask;
-use crate::shown::{shown, without_userinfo};
+use crate::redact::{redacted, without_userinfo};
+use crate::request_key::RequestKey;
 
 /// A file that is wanted.
 #[derive(Debug, Clone)]
@@ -24,11 +24,11 @@ pub struct Request {
     pub(crate) mirrors: Vec<Parsed>,
     pub(crate) name: Option<RelativeName>,
     pub(crate) label: Option<Arc<str>>,
-    pub(crate) place: Option<Place>,
+    pub(crate) location: Option<RowLocation>,
     /// One for each algorithm, in order.
     pub(crate) checksums: Vec<Checksum>,
     /// What it asks for, where that is to be recorded for later runs.
-    pub(crate) ask: Option<Ask>,
+    pub(crate) request_key: Option<RequestKey>,
     /// What few rows have.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -67,7 +67,7 @@ impl Request {
         if !url.contains("://") {
             return Err(input(format!(
                 "{:?} is not a URL: it has no scheme; write http:// or https:// before it",
-                shown(url)
+                redacted(url)
             )));
         }
         let (parsed, credentials) = parse(url).map_err(|cause| not_a_url(url, cause))?;
@@ -86,9 +86,9 @@ impl Request {
             mirrors: Vec::new(),
             name: None,
             label: None,
-            place: None,
+            location: None,
             checksums: Vec::new(),
-            ask: None,
+            request_key: None,
             extra: None,
         })
     }
@@ -155,8 +155,8 @@ impl Request {
 
     /// Sets the place where it was read.
     #[must_use]
-    pub fn read_at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+    pub fn read_at(mut self, location: RowLocation) -> Self {
+        self.location = Some(location);
         self
     }
 
@@ -220,7 +220,7 @@ impl Request {
 
 /// Where a row was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct RowLocation {
     /// The list's name: a path, or `-`.
     pub input: Arc<str>,
     /// The line, from 1.
@@ -233,7 +233,7 @@ pub struct BadRow {
     /// What stands there, as far as it can be shown.
     pub text: String,
     /// Where it stands.
-    pub place: Option<Place>,
+    pub location: Option<RowLocation>,
     /// Why it cannot be used.
     pub error: Error,
 }
@@ -243,7 +243,7 @@ pub type Row = Result<Request, BadRow>;
 
 /// Returns the error for a text that is no URL.
 pub(crate) fn not_a_url(text: &str, cause: UrlError) -> Error {
-    let text = shown(text);
+    let text = redacted(text);
     let message = match &cause {
         UrlError::NotHttp(_) => format!("{text:?} cannot be fetched: only http and https can"),
         _ => format!("{text:?} is not a URL: {cause}"),

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::body::Body;
 use crate::head::{Head, parse};
 use crate::log::Connection;
-use crate::play::{Over, Wire, bodiless, lengthless, play};
+use crate::respond::{Over, ResponseWriter, bodiless, lengthless, respond};
 use crate::script::{Ending, Frames, Framing, Script};
 use crate::shared::Shared;
 use crate::socket::{self, Socket};
@@ -25,7 +25,7 @@ const FLOOD_BLOCK: usize = 128 << 10;
 
 /// Answers the requests of one connection until either side has enough.
 pub(crate) async fn serve(socket: impl Socket, shared: Arc<Shared>, connection: Connection) {
-    let mut wire = Http1 {
+    let mut writer = Http1 {
         socket,
         inbox: BytesMut::new(),
         out: Vec::new(),
@@ -36,15 +36,15 @@ pub(crate) async fn serve(socket: impl Socket, shared: Arc<Shared>, connection: 
         on_reuse: None,
     };
     let over = loop {
-        match wire.answer(&shared, connection.number).await {
-            Ok(()) if wire.keep_alive => {}
+        match writer.answer(&shared, connection.number).await {
+            Ok(()) if writer.keep_alive => {}
             Ok(()) => break Over::Ended(Ending::Close),
             Err(over) => break over,
         }
     };
     drop(connection);
     if let Over::Ended(ending) = over {
-        socket::end(wire.socket, ending).await;
+        socket::end(writer.socket, ending).await;
     }
 }
 
@@ -91,7 +91,7 @@ impl<S: Socket> Http1<S> {
         self.trailers = script.trailers;
         self.on_reuse = script.on_reuse;
         self.bodiless = bodiless(script.status, &request);
-        play(&script, &request, self, ticket).await
+        respond(&script, &request, self, ticket).await
     }
 
     /// Reads the head of a request, or returns the status that refuses it. Fails if the client is
@@ -242,7 +242,7 @@ impl<S: Socket> Http1<S> {
     }
 }
 
-impl<S: Socket> Wire for Http1<S> {
+impl<S: Socket> ResponseWriter for Http1<S> {
     async fn head(&mut self, script: &Script, over: bool) -> Result<(), Over> {
         if self.framing == Framing::Raw {
             return Ok(());

@@ -21,31 +21,31 @@
 //! ```
 //!
 //! Overview: a [`Script`] is what the origin does for one request, a [`Body`] what it sends, a
-//! [`Gate`] where a test holds it. `routes` finds the script, `demand` reads it from a path, `play`
-//! executes it, and `http1` and `http2` write the bytes. `socket` and `leash` end connections, and
-//! `log` records requests. To add a misbehaviour, add an `Act`, or a field of the script, and
-//! handle it in `play`. A [`Proxy`] stands between a client and an origin; what it does is a
-//! [`Reaction`].
+//! [`Gate`] where a test holds it. `routes` finds the script, `query` reads it from a path,
+//! `respond` executes it, and `http1` and `http2` write the bytes. `socket` and `lent_socket` end
+//! connections, and `log` records requests. To add a misbehaviour, add an `Act`, or a field of the
+//! script, and handle it in `respond`. A [`Proxy`] stands between a client and an origin; what it
+//! does is a [`Reaction`].
 
 mod body;
 mod builder;
 mod chaos;
 mod conditions;
-mod demand;
 pub mod flags;
 mod frames;
 mod gate;
 mod head;
 mod http1;
 mod http2;
-mod leash;
+mod lent_socket;
 mod limit;
 mod log;
 mod origin;
-mod play;
 mod proxy;
+mod query;
 mod ranges;
 mod request;
+mod respond;
 mod routes;
 mod script;
 mod server;
@@ -59,7 +59,7 @@ pub use builder::Builder;
 pub use gate::Gate;
 pub use h2::Reason;
 pub use limit::Limit;
-pub use log::{Asked, Tally};
+pub use log::{LoggedRequest, Tally};
 pub use origin::Origin;
 pub use proxy::{Passed, Proxy, Reaction};
 pub use request::Request;

@@ -11,7 +11,7 @@ use crate::signal::Signal;
 
 /// A request as the origin saw it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct LoggedRequest {
     /// When its head was complete.
     pub at: Instant,
     /// When it was no longer [in flight](Tally::in_flight).
@@ -66,7 +66,7 @@ pub(crate) struct Log {
 #[derive(Debug, Default)]
 struct State {
     tally: Tally,
-    asked: Vec<Asked>,
+    asked: Vec<LoggedRequest>,
 }
 
 impl Log {
@@ -79,7 +79,7 @@ impl Log {
 
     /// Notes a request, which counts as in flight until the ticket is ended or dropped.
     pub(crate) fn asked(self: &Arc<Self>, request: &Request) -> Ticket {
-        let entry = (!self.quiet).then(|| Asked {
+        let entry = (!self.quiet).then(|| LoggedRequest {
             at: Instant::now(),
             ended: None,
             method: request.method.clone(),
@@ -95,7 +95,7 @@ impl Log {
             tally.in_flight += 1;
             tally.peak_in_flight = tally.peak_in_flight.max(tally.in_flight);
             entry.map(|entry| {
-                state.asked.push(Asked {
+                state.asked.push(LoggedRequest {
                     in_flight: tally.in_flight,
                     ..entry
                 });
@@ -132,7 +132,7 @@ impl Log {
         });
     }
 
-    pub(crate) fn entries(&self) -> Vec<Asked> {
+    pub(crate) fn entries(&self) -> Vec<LoggedRequest> {
         self.state.look(|state| state.asked.clone())
     }
 

@@ -11,7 +11,7 @@ use clap::Parser;
 use origin::{Limit, Origin, Script};
 
 /// The help for the paths.
-const PATHS: &str = include_str!("demand/help.txt");
+const PATHS: &str = include_str!("query/help.txt");
 /// The paths that the limits apply to.
 const LIMITED: &str = "/bytes/";
 

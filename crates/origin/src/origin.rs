@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::body::Body;
 use crate::flags;
 use crate::limit::Limit;
-use crate::log::{Asked, Tally};
+use crate::log::{LoggedRequest, Tally};
 use crate::request::Request;
 use crate::routes::Sequence;
 use crate::script::Script;
@@ -112,7 +112,7 @@ impl Origin {
     /// Returns the requests so far, in the order in which they came; none if the origin is
     /// [quiet](crate::Builder::quiet).
     #[must_use]
-    pub fn log(&self) -> Vec<Asked> {
+    pub fn log(&self) -> Vec<LoggedRequest> {
         self.shared.log.entries()
     }
 

@@ -16,7 +16,7 @@ const PART_LIMIT: u64 = 64 << 10;
 
 /// The part of a body that is requested.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+enum RequestedRange {
     Whole,
     Part(Range<u64>),
     Unsatisfiable,
@@ -42,31 +42,31 @@ pub(crate) fn answer(mut script: Script, request: &Request) -> Script {
     let asked = if request.method == Method::GET && may_range {
         asked(&request.headers, script.body.len())
     } else {
-        Asked::Whole
+        RequestedRange::Whole
     };
     respond(script, asked)
 }
 
-fn respond(script: Script, asked: Asked) -> Script {
+fn respond(script: Script, asked: RequestedRange) -> Script {
     let len = script.body.len();
     match (asked, script.range_lie) {
-        (Asked::Whole, Some(RangeLie::Unasked)) if len > 1 => part(script, 0..len / 2),
-        (Asked::Whole, _) | (_, Some(RangeLie::Ignore)) => script,
-        (Asked::Unsatisfiable, _) | (_, Some(RangeLie::Unsatisfiable)) => {
+        (RequestedRange::Whole, Some(RangeLie::Unasked)) if len > 1 => part(script, 0..len / 2),
+        (RequestedRange::Whole, _) | (_, Some(RangeLie::Ignore)) => script,
+        (RequestedRange::Unsatisfiable, _) | (_, Some(RangeLie::Unsatisfiable)) => {
             let mut script = refusal(script, StatusCode::RANGE_NOT_SATISFIABLE);
             set(&mut script, CONTENT_RANGE, &format!("bytes */{len}"));
             script
         }
-        (Asked::Part(range), Some(RangeLie::WrongStart)) => {
+        (RequestedRange::Part(range), Some(RangeLie::WrongStart)) => {
             let start = range.start.checked_sub(1).unwrap_or(1).min(range.end - 1);
             part(script, start..range.end)
         }
-        (Asked::Part(range), Some(RangeLie::Shorter)) => {
+        (RequestedRange::Part(range), Some(RangeLie::Shorter)) => {
             let half = (range.end - range.start).div_ceil(2);
             part(script, range.start..range.start + half)
         }
-        (Asked::Part(range), Some(RangeLie::Multipart)) => multipart(script, range),
-        (Asked::Part(range), _) => part(script, range),
+        (RequestedRange::Part(range), Some(RangeLie::Multipart)) => multipart(script, range),
+        (RequestedRange::Part(range), _) => part(script, range),
     }
 }
 
@@ -118,25 +118,25 @@ fn set(script: &mut Script, name: HeaderName, value: &str) {
 
 /// Reads what the `Range` header asks for. Several ranges, other units and invalid values are
 /// ignored, as RFC 9110 §14.2 allows.
-fn asked(headers: &HeaderMap, len: u64) -> Asked {
+fn asked(headers: &HeaderMap, len: u64) -> RequestedRange {
     let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
     let Some((first, last)) = range
         .and_then(|range| range.trim().strip_prefix("bytes="))
         .and_then(|range| range.split_once('-'))
     else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
     let range = match (first.is_empty(), number(first), number(last)) {
         (true, _, Some(suffix)) => len.saturating_sub(suffix)..len,
         (false, Some(first), _) if last.is_empty() => first..len,
         (false, Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(len),
-        _ => return Asked::Whole,
+        _ => return RequestedRange::Whole,
     };
     if range.start < range.end {
-        Asked::Part(range)
+        RequestedRange::Part(range)
     } else {
-        Asked::Unsatisfiable
+        RequestedRange::Unsatisfiable
     }
 }
 
@@ -147,22 +147,22 @@ mod tests {
     #[test]
     fn ranges_are_read() {
         for (text, expected) in [
-            ("bytes=0-0", Asked::Part(0..1)),
-            ("bytes=3-", Asked::Part(3..10)),
-            ("bytes=3-99", Asked::Part(3..10)),
-            ("bytes=-4", Asked::Part(6..10)),
-            ("bytes=-40", Asked::Part(0..10)),
-            ("bytes=10-", Asked::Unsatisfiable),
-            ("bytes=-0", Asked::Unsatisfiable),
-            ("bytes=4-3", Asked::Whole),
-            ("bytes=0-1,3-4", Asked::Whole),
-            ("bytes=-", Asked::Whole),
-            ("bytes=x-3", Asked::Whole),
-            ("items=0-3", Asked::Whole),
+            ("bytes=0-0", RequestedRange::Part(0..1)),
+            ("bytes=3-", RequestedRange::Part(3..10)),
+            ("bytes=3-99", RequestedRange::Part(3..10)),
+            ("bytes=-4", RequestedRange::Part(6..10)),
+            ("bytes=-40", RequestedRange::Part(0..10)),
+            ("bytes=10-", RequestedRange::Unsatisfiable),
+            ("bytes=-0", RequestedRange::Unsatisfiable),
+            ("bytes=4-3", RequestedRange::Whole),
+            ("bytes=0-1,3-4", RequestedRange::Whole),
+            ("bytes=-", RequestedRange::Whole),
+            ("bytes=x-3", RequestedRange::Whole),
+            ("items=0-3", RequestedRange::Whole),
         ] {
             let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(text))]);
             assert_eq!(asked(&headers, 10), expected, "{text}");
         }
-        assert_eq!(asked(&HeaderMap::new(), 10), Asked::Whole);
+        assert_eq!(asked(&HeaderMap::new(), 10), RequestedRange::Whole);
     }
 }

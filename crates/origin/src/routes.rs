@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::demand;
+use crate::query;
 use crate::request::Request;
 use crate::script::Script;
 
@@ -122,7 +122,7 @@ impl Routes {
         drop(table);
         Arc::new(match function {
             Some(Function(function)) => function(request),
-            None => demand::script(request).unwrap_or_else(|| Script::status(404)),
+            None => query::script(request).unwrap_or_else(|| Script::status(404)),
         })
     }
 

@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// With --format text the output is a list that -i reads. To retry only what failed: haul
     /// results DIR --status failed --format text > failed.txt, and then haul -d DIR -i failed.txt
     /// --retry-failed all
-    Results(Recorded),
+    Results(ResultsArgs),
     /// Show the options of a command line, the environment and the configuration file
     ///
     /// Takes the options of a download, and downloads nothing. Each option is a line in the format
@@ -121,7 +121,7 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Recorded {
+pub(crate) struct ResultsArgs {
     /// Folder that a list was downloaded to
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,

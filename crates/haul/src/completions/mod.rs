@@ -179,8 +179,8 @@ mod tests {
             with_secret.build();
             let script = script(shell, with_secret);
             assert!(!script.contains("secret-option"), "{shell}");
-            for habit in ["remote-name", "no-clobber", "create-dirs"] {
-                assert!(!script.contains(habit), "{shell}: {habit}");
+            for flag in ["remote-name", "no-clobber", "create-dirs"] {
+                assert!(!script.contains(flag), "{shell}: {flag}");
             }
             for argument in command().get_arguments() {
                 let long = argument.get_long().unwrap_or("jobs");

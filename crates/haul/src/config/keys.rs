@@ -3,7 +3,7 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use crate::habits::{self, UNSAFE};
+use crate::foreign_flags::{self, UNSAFE};
 
 /// Options that belong to one command line: as defaults they make no sense.
 const OF_ONE_RUN: [&str; 10] = [
@@ -131,7 +131,7 @@ impl Keys {
             .map(|key| format!("--{}", key.long))
             .collect();
         let options = options.iter().map(String::as_str);
-        let meant = habits::meant(&format!("--{name}"), options)?;
+        let meant = foreign_flags::meant(&format!("--{name}"), options)?;
         self.0.iter().find(|key| key.long == meant[2..])
     }
 }

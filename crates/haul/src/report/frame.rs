@@ -7,7 +7,7 @@ use haulage::Transfer;
 
 use crate::report::escape::printable;
 use crate::report::format;
-use crate::report::pace::Pace;
+use crate::report::throughput::Throughput;
 
 /// The state of a run at one instant.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) flights: &'a [Flight<'a>],
     /// The hosts and items that wait.
     pub(crate) waits: &'a [Wait],
-    pub(crate) pace: &'a Pace,
+    pub(crate) throughput: &'a Throughput,
 }
 
 /// A host to which nothing is sent for a while, or an item that waits for its next attempt.
@@ -92,10 +92,11 @@ impl Snapshot<'_> {
         Some(((self.ended as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
-    /// Returns the time left at the current pace, or `None` if it cannot be estimated: the rate has
-    /// not settled, the number of items is unknown, or the result would be 100 hours or more.
+    /// Returns the time left at the current throughput, or `None` if it cannot be estimated: the
+    /// rate has not settled, the number of items is unknown, or the result would be 100 hours or
+    /// more.
     fn time_left(&self) -> Option<Duration> {
-        if self.pace.span() < SETTLED {
+        if self.throughput.span() < SETTLED {
             return None;
         }
         let files = self.total?.checked_sub(self.ended)?;
@@ -106,9 +107,9 @@ impl Snapshot<'_> {
         let seconds = match lengths {
             // All remaining items are in progress, and their lengths are known.
             Some(bytes) if files == self.flights.len() as u64 && files == self.under_way => {
-                bytes as f64 / self.pace.bytes_per_second()
+                bytes as f64 / self.throughput.bytes_per_second()
             }
-            _ => files as f64 / self.pace.files_per_second(),
+            _ => files as f64 / self.throughput.files_per_second(),
         };
         Duration::try_from_secs_f64(seconds)
             .ok()
@@ -153,7 +154,7 @@ fn counts(now: &Snapshot<'_>) -> Vec<String> {
     });
     parts.push(format!(
         "{}/s",
-        format::bytes(whole(now.pace.bytes_per_second()))
+        format::bytes(whole(now.throughput.bytes_per_second()))
     ));
     parts
 }
@@ -253,16 +254,16 @@ mod tests {
 
     use super::*;
 
-    fn pace(bytes_per_second: u64, files_per_second: u64) -> Pace {
+    fn throughput(bytes_per_second: u64, files_per_second: u64) -> Throughput {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        pace.note(start, 0, 0);
-        pace.note(
+        let mut throughput = Throughput::default();
+        throughput.note(start, 0, 0);
+        throughput.note(
             start + Duration::from_secs(4),
             bytes_per_second.saturating_mul(4),
             files_per_second * 4,
         );
-        pace
+        throughput
     }
 
     const FLIGHTS: [Flight<'static>; 3] = [
@@ -294,7 +295,7 @@ mod tests {
             under_way: 3,
             flights: &FLIGHTS,
             waits: &[],
-            pace: &pace(2048, 2),
+            throughput: &throughput(2048, 2),
         };
         assert_eq!(
             frame(&now, 80).join("\n"),
@@ -331,7 +332,7 @@ mod tests {
             under_way: 3,
             flights: &FLIGHTS[..1],
             waits: &waits,
-            pace: &Pace::default(),
+            throughput: &Throughput::default(),
         };
         assert_eq!(
             frame(&now, 160)[1],
@@ -360,7 +361,7 @@ mod tests {
             under_way: 3,
             flights: &FLIGHTS,
             waits: &waits,
-            pace: &pace(19 << 20, 2),
+            throughput: &throughput(19 << 20, 2),
         };
         assert_eq!(
             status(&now),
@@ -380,7 +381,7 @@ mod tests {
             under_way: 0,
             flights: &[],
             waits: &[],
-            pace: &Pace::default(),
+            throughput: &Throughput::default(),
         };
         assert_eq!(status(&now), "1/2 · 1.0 MiB (2.0 MiB resumed) · 0 B/s");
     }
@@ -388,9 +389,9 @@ mod tests {
     #[test]
     fn no_time_left_is_told_before_the_rate_has_settled() {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        pace.note(start, 0, 0);
-        pace.note(start + Duration::from_secs(2), 10, 10);
+        let mut throughput = Throughput::default();
+        throughput.note(start, 0, 0);
+        throughput.note(start + Duration::from_secs(2), 10, 10);
         let mut now = Snapshot {
             ended: 10,
             failed: 0,
@@ -400,13 +401,13 @@ mod tests {
             under_way: 0,
             flights: &[],
             waits: &[],
-            pace: &pace,
+            throughput: &throughput,
         };
         assert!(!frame(&now, 80)[0].contains("left"));
-        let mut later = Pace::default();
+        let mut later = Throughput::default();
         later.note(start, 0, 0);
         later.note(start + Duration::from_secs(3), 10, 100);
-        now.pace = &later;
+        now.throughput = &later;
         assert!(frame(&now, 80)[0].ends_with(" · <1 s left"));
     }
 
@@ -421,7 +422,7 @@ mod tests {
             under_way: 3,
             flights: &[],
             waits: &[],
-            pace: &Pace::default(),
+            throughput: &Throughput::default(),
         };
         assert_eq!(
             frame(&now, 80),
@@ -444,7 +445,7 @@ mod tests {
                 length: Some(1000),
             }],
             waits: &[],
-            pace: &pace(100, 0),
+            throughput: &throughput(100, 0),
         };
         let text = frame(&now, 80).join("\n");
         assert!(
@@ -466,7 +467,7 @@ mod tests {
         ) {
             let waits: Vec<_> = labels.iter().map(|label| wait(label, 9, Some("503"))).collect();
             let flights: Vec<_> = labels.iter().map(|label| Flight { label, received, length }).collect();
-            let now = Snapshot { ended, failed: 1, total, bytes: received, resumed: received, under_way: 0, flights: &flights, waits: &waits, pace: &pace(received, 1) };
+            let now = Snapshot { ended, failed: 1, total, bytes: received, resumed: received, under_way: 0, flights: &flights, waits: &waits, throughput: &throughput(received, 1) };
             for line in frame(&now, columns) {
                 prop_assert!(format::width(&line) <= columns && !line.contains('\n'), "{:?}", line);
             }

@@ -306,7 +306,7 @@ fn failed(outcome: &Outcome, message: &str) -> String {
     let (label, url) = (&*outcome.label, &*outcome.url);
     let attempts = Some(outcome.attempts).filter(|attempts| *attempts > 1);
     let attempts = attempts.map(|attempts| format!("after {attempts} attempts"));
-    let place = outcome.place.as_ref();
+    let place = outcome.location.as_ref();
     let place = place.map(|place| format!("{}:{}", place.input, place.line));
     failure(label, url, message, attempts, place)
 }

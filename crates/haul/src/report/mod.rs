@@ -7,7 +7,6 @@ pub(crate) mod format;
 mod frame;
 mod json;
 mod lines;
-mod pace;
 mod plain;
 pub(crate) mod plan;
 mod progress;
@@ -16,6 +15,7 @@ pub(crate) mod row;
 mod saved;
 mod screen;
 mod summary;
+mod throughput;
 mod total;
 
 use std::io::{self, Write as _};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use haulage::{Event, Status, Transfer, WaitCause, WaitReason};
 
 use crate::report::frame::{Flight, Snapshot, Wait};
-use crate::report::pace::Pace;
+use crate::report::throughput::Throughput;
 use crate::report::total::Total;
 
 /// What waits for less does not seem to.
@@ -33,7 +33,7 @@ pub(crate) struct Progress {
     bytes: u64,
     /// Bytes of these that earlier runs had left.
     resumed: u64,
-    pace: Pace,
+    throughput: Throughput,
 }
 
 impl Progress {
@@ -50,7 +50,7 @@ impl Progress {
             fetched: 0,
             bytes: 0,
             resumed: 0,
-            pace: Pace::default(),
+            throughput: Throughput::default(),
         }
     }
 
@@ -113,7 +113,7 @@ impl Progress {
             bytes += transfer.fetched();
             resumed += transfer.resumed();
         }
-        self.pace.note(at, bytes, self.fetched);
+        self.throughput.note(at, bytes, self.fetched);
         let moving = self.flights.values().filter(|flight| !flight.is_waiting());
         let moving: Vec<Flight<'_>> = moving.map(|transfer| Flight::of(transfer)).collect();
         show(&Snapshot {
@@ -125,7 +125,7 @@ impl Progress {
             under_way: self.flights.len() as u64,
             flights: &moving,
             waits: &self.waits(at),
-            pace: &self.pace,
+            throughput: &self.throughput,
         })
     }
 

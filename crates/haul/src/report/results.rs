@@ -33,7 +33,7 @@ pub(crate) struct Results {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// The reader of standard output has closed it.
-    ReaderLeft,
+    ReaderClosed,
     /// The target cannot be written to, for this reason.
     Unwritable(Problem),
 }
@@ -95,7 +95,9 @@ impl Results {
 
     fn lost(&self, cause: &io::Error) -> Lost {
         match &self.target {
-            ResultsTarget::Output if cause.kind() == io::ErrorKind::BrokenPipe => Lost::ReaderLeft,
+            ResultsTarget::Output if cause.kind() == io::ErrorKind::BrokenPipe => {
+                Lost::ReaderClosed
+            }
             ResultsTarget::Output => Lost::Unwritable(Problem::destination(format!(
                 "cannot write the results to standard output: {}",
                 format::io(cause)

@@ -59,8 +59,8 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
     fn from(outcome: &'a Outcome) -> Self {
         Self {
             row: outcome.row,
-            input: outcome.place.as_ref().map(|place| &*place.input),
-            line: outcome.place.as_ref().map(|place| place.line),
+            input: outcome.location.as_ref().map(|place| &*place.input),
+            line: outcome.location.as_ref().map(|place| place.line),
             url: &outcome.url,
             final_url: outcome.final_url.as_deref(),
             status: outcome.status.name(),

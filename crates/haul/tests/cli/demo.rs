@@ -2,22 +2,22 @@
 
 use origin::flags::CODES;
 
-use crate::Place;
+use crate::TestRun;
 
 #[test]
 fn the_demo_downloads_twenty_flags_and_does_so_again() {
-    let place = Place::new();
+    let test = TestRun::new();
     for _ in 0..2 {
-        let ran = place.haul(&["demo"]);
+        let ran = test.haul(&["demo"]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(ran.stdout, "");
         assert_eq!(
-            place.names("downloads").len(),
+            test.names("downloads").len(),
             20,
             "the workspace is still there"
         );
         for code in CODES {
-            let image = std::fs::read(place.path().join(format!("downloads/{code}.gif"))).unwrap();
+            let image = std::fs::read(test.path().join(format!("downloads/{code}.gif"))).unwrap();
             assert_eq!(Some(image), origin::flags::gif(code), "{code}");
             assert!(
                 ran.stderr.contains(&format!("start  {code}\n")),
@@ -44,9 +44,9 @@ fn the_demo_downloads_twenty_flags_and_does_so_again() {
 
 #[test]
 fn never_more_than_four_are_under_way() {
-    let place = Place::new();
-    let ran = place.haul(&["demo", "-d", "elsewhere"]);
-    assert_eq!(place.names("elsewhere").len(), 20);
+    let test = TestRun::new();
+    let ran = test.haul(&["demo", "-d", "elsewhere"]);
+    assert_eq!(test.names("elsewhere").len(), 20);
     let mut under_way = 0;
     for line in ran.stderr.lines() {
         if line.starts_with("start") {

@@ -3,23 +3,23 @@
 use origin::{Body, Origin, Script};
 use serde_json::json;
 
-use crate::Place;
+use crate::TestRun;
 
 #[test]
 fn urls_become_files_and_the_workspace_goes() {
     let origin = Origin::plain();
     origin.on("/a.bin", Script::ok(Body::of("one")));
     origin.on("/b.bin", Script::ok(Body::of("two")));
-    let place = Place::new();
-    let ran = place.haul(&[
+    let test = TestRun::new();
+    let ran = test.haul(&[
         "-d",
         "new/out",
         &origin.url("/a.bin"),
         &origin.url("/b.bin"),
     ]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(place.names("new/out"), ["a.bin", "b.bin"]);
-    assert_eq!(place.read("new/out/b.bin"), "two");
+    assert_eq!(test.names("new/out"), ["a.bin", "b.bin"]);
+    assert_eq!(test.read("new/out/b.bin"), "two");
     assert!(
         ran.stderr
             .starts_with("2 done, 0 skipped, 0 failed · 6 B in "),
@@ -39,7 +39,7 @@ fn what_is_there_can_be_refreshed() {
     };
     let (old, new) = (file("one", "Sun, 06"), file("two!", "Mon, 07"));
     origin.on("/a.bin", [old.clone(), old, new]);
-    let (place, url) = (Place::new(), origin.url("/a.bin"));
+    let (test, url) = (TestRun::new(), origin.url("/a.bin"));
     let arguments = [
         "--exists",
         "refresh",
@@ -60,10 +60,10 @@ fn what_is_there_can_be_refreshed() {
         ),
         ("1 done, 0 skipped, 0 failed", "done", 200, "two!"),
     ] {
-        let ran = place.haul(&arguments);
+        let ran = test.haul(&arguments);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains(line), "{}", ran.stderr);
-        let row = place.rows("r.jsonl").pop().unwrap();
+        let row = test.rows("r.jsonl").pop().unwrap();
         assert_eq!(
             (&row["status"], &row["http_status"]),
             (&json!(status), &json!(code))
@@ -72,7 +72,7 @@ fn what_is_there_can_be_refreshed() {
             (&row["path"], &row["bytes"]),
             (&json!("a.bin"), &json!(text.len()))
         );
-        assert_eq!(place.read("a.bin"), text);
+        assert_eq!(test.read("a.bin"), text);
     }
 }
 
@@ -83,9 +83,9 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
         "/a.bin",
         [Script::ok(Body::of("one")), Script::ok(Body::of("two"))],
     );
-    let (place, url) = (Place::new(), origin.url("/a.bin"));
-    place.haul(&[&url]);
-    let ran = place.haul(&[&url]);
+    let (test, url) = (TestRun::new(), origin.url("/a.bin"));
+    test.haul(&[&url]);
+    let ran = test.haul(&[&url]);
     assert!(
         ran.stderr.contains("\n0 done, 1 skipped, 0 failed"),
         "{}",
@@ -93,11 +93,11 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
     );
     // It has the length of the response, whose body is not read.
     assert_eq!(
-        (origin.count("/a.bin"), place.read("a.bin").as_str()),
+        (origin.count("/a.bin"), test.read("a.bin").as_str()),
         (2, "one")
     );
-    place.write("a.bin", "any other");
-    let ran = place.haul(&["--exists", "skip", &url]);
+    test.write("a.bin", "any other");
+    let ran = test.haul(&["--exists", "skip", &url]);
     assert!(
         ran.stderr
             .starts_with("already there: a.bin (not checked)\n0 done, 1 skipped"),
@@ -105,17 +105,17 @@ fn what_is_there_is_skipped_unless_told_otherwise() {
         ran.stderr
     );
     assert_eq!(origin.count("/a.bin"), 2);
-    let ran = place.haul(&["--exists", "overwrite", &url]);
-    assert_eq!((ran.code, place.read("a.bin").as_str()), (Some(0), "two"));
+    let ran = test.haul(&["--exists", "overwrite", &url]);
+    assert_eq!((ran.code, test.read("a.bin").as_str()), (Some(0), "two"));
 }
 
 #[test]
 fn a_dry_run_says_what_would_be_fetched_as_a_list_that_can_be_read() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("one")));
-    let place = Place::new();
+    let test = TestRun::new();
     let (first, second) = (origin.url("/a.bin"), origin.url("/x/a.bin"));
-    let plan = place.haul(&["-d", "out", "--dry-run", &first, &second]);
+    let plan = test.haul(&["-d", "out", "--dry-run", &first, &second]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
     assert!(
         plan.stderr.starts_with("2 to fetch, 0 skipped, 0 failed"),
@@ -129,28 +129,28 @@ fn a_dry_run_says_what_would_be_fetched_as_a_list_that_can_be_read() {
         plan.stdout
     );
     assert_eq!(origin.tally().requests, 0);
-    assert!(place.names(".").is_empty());
-    place.write("plan.tsv", &plan.stdout);
-    let ran = place.haul(&["-d", "out", "-i", "plan.tsv"]);
+    assert!(test.names(".").is_empty());
+    test.write("plan.tsv", &plan.stdout);
+    let ran = test.haul(&["-d", "out", "-i", "plan.tsv"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(place.names("out").len(), 3);
-    let again = place.haul(&["-d", "out", "--dry-run", "-i", "plan.tsv"]);
+    assert_eq!(test.names("out").len(), 3);
+    let again = test.haul(&["-d", "out", "--dry-run", "-i", "plan.tsv"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(0), ""));
     assert!(again.stderr.contains("2 skipped"), "{}", again.stderr);
-    let bad = place.haul(&["-d", "out", "--dry-run", "http://a.example:99999/"]);
+    let bad = test.haul(&["-d", "out", "--dry-run", "http://a.example:99999/"]);
     assert_eq!((bad.code, bad.stdout.as_str()), (Some(1), ""));
 }
 
 #[test]
 fn a_run_may_end_at_the_first_failure() {
     let origin = Origin::plain();
-    let place = Place::new();
+    let test = TestRun::new();
     let urls = ["/a", "/b", "/c"].map(|path| origin.url(path));
     for (option, left) in [
         ("--fail-early", "1 failed, 0 partial, 2 not started"),
         ("--max-errors=2", "2 failed, 0 partial, 1 not started"),
     ] {
-        let ran = place.haul(&["-j", "1", option, &urls[0], &urls[1], &urls[2]]);
+        let ran = test.haul(&["-j", "1", option, &urls[0], &urls[1], &urls[2]]);
         assert_eq!(ran.code, Some(1));
         assert!(ran.stderr.contains("stopping: "), "{}", ran.stderr);
         assert!(
@@ -168,16 +168,13 @@ fn one_url_can_be_named_and_so_can_a_pattern() {
     origin.under("/", |request| {
         Script::ok(Body::of(request.path().to_owned()))
     });
-    let place = Place::new();
-    assert_eq!(
-        place.haul(&["-o", "x.bin", &origin.url("/a")]).code,
-        Some(0)
-    );
-    assert_eq!(place.read("x.bin"), "/a");
-    let ran = place.haul(&["-o", "#<n>-#1.bin", &origin.url("/{<n>b,c}")]);
+    let test = TestRun::new();
+    assert_eq!(test.haul(&["-o", "x.bin", &origin.url("/a")]).code, Some(0));
+    assert_eq!(test.read("x.bin"), "/a");
+    let ran = test.haul(&["-o", "#<n>-#1.bin", &origin.url("/{<n>b,c}")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(place.names("."), ["b-b.bin", "c-c.bin", "x.bin"]);
-    assert_eq!(place.haul(&["-g", &origin.url("/[1]")]).code, Some(0));
+    assert_eq!(test.names("."), ["b-b.bin", "c-c.bin", "x.bin"]);
+    assert_eq!(test.haul(&["-g", &origin.url("/[1]")]).code, Some(0));
     assert_eq!(origin.count("/[1]") + origin.count("/%5B1%5D"), 1);
 }
 
@@ -187,13 +184,13 @@ fn a_layout_names_what_is_not_named() {
     origin.under("/", |request| {
         Script::ok(Body::of(request.path().to_owned()))
     });
-    let place = Place::new();
+    let test = TestRun::new();
     let list = format!(
         "{}\tout=named.bin\n{}\n",
         origin.url("/a/b"),
         origin.url("/a/c.gif")
     );
-    place.write("list.txt", &list);
+    test.write("list.txt", &list);
     for (layout, file) in [
         ("flat", "c.gif".to_owned()),
         (
@@ -202,10 +199,10 @@ fn a_layout_names_what_is_not_named() {
         ),
         ("row", "000000001.gif".to_owned()),
     ] {
-        let ran = place.haul(&["-d", layout, "--layout", layout, "-i", "list.txt"]);
+        let ran = test.haul(&["-d", layout, "--layout", layout, "-i", "list.txt"]);
         assert_eq!(ran.code, Some(0), "{layout}: {}", ran.stderr);
-        assert_eq!(place.read(&format!("{layout}/{file}")), "/a/c.gif");
-        assert_eq!(place.read(&format!("{layout}/named.bin")), "/a/b");
+        assert_eq!(test.read(&format!("{layout}/{file}")), "/a/c.gif");
+        assert_eq!(test.read(&format!("{layout}/named.bin")), "/a/b");
     }
 }
 
@@ -213,8 +210,8 @@ fn a_layout_names_what_is_not_named() {
 fn headers_users_and_agents_arrive() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::empty()));
-    let place = Place::new();
-    let ran = place.haul(&[
+    let test = TestRun::new();
+    let ran = test.haul(&[
         "-H",
         "X-Key: 1",
         "-H",
@@ -243,19 +240,19 @@ fn headers_users_and_agents_arrive() {
 fn a_certificate_must_be_vouched_for() {
     let origin = Origin::tls();
     origin.on("/a", Script::ok(Body::of("x")));
-    let (place, url) = (Place::new(), origin.url("/a"));
-    place.write("ca.pem", origin.ca_pem());
-    assert_eq!(place.haul(&["--retries", "0", &url]).code, Some(1));
-    assert!(!place.has("a"));
-    assert_eq!(place.haul(&["--cacert", "ca.pem", &url]).code, Some(0));
-    assert_eq!(place.haul(&["-k", "-o", "b", &url]).code, Some(0));
+    let (test, url) = (TestRun::new(), origin.url("/a"));
+    test.write("ca.pem", origin.ca_pem());
+    assert_eq!(test.haul(&["--retries", "0", &url]).code, Some(1));
+    assert!(!test.has("a"));
+    assert_eq!(test.haul(&["--cacert", "ca.pem", &url]).code, Some(0));
+    assert_eq!(test.haul(&["-k", "-o", "b", &url]).code, Some(0));
 }
 
 #[test]
 fn a_destination_that_cannot_be_made_ends_with_3() {
-    let place = Place::new();
-    place.write("file", "");
-    let ran = place.haul(&["-d", "file/out", "http://a.example/"]);
+    let test = TestRun::new();
+    test.write("file", "");
+    let ran = test.haul(&["-d", "file/out", "http://a.example/"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
 }
@@ -268,31 +265,31 @@ fn a_file_that_was_compressed_for_the_way_is_saved_as_it_was() {
     let body = encoder.finish().unwrap();
     let script = Script::ok(Body::of(body.clone())).header("content-encoding", "gzip");
     origin.on("/a", script);
-    let place = Place::new();
+    let test = TestRun::new();
     let run = |arguments: &[&str]| {
-        let ran = place.haul(&[arguments, &[&origin.url("/a")]].concat());
+        let ran = test.haul(&[arguments, &[&origin.url("/a")]].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     };
     run(&["--compressed"]);
-    assert_eq!(place.read("a"), "hello ".repeat(1000));
+    assert_eq!(test.read("a"), "hello ".repeat(1000));
     run(&["-o", "as-sent"]);
-    assert_eq!(std::fs::read(place.path().join("as-sent")).unwrap(), body);
+    assert_eq!(std::fs::read(test.path().join("as-sent")).unwrap(), body);
 }
 
 #[test]
 fn a_file_that_is_there_is_kept_beside_the_new_one_or_counts_as_failed() {
     let origin = Origin::plain();
     origin.on("/a.gif", Script::ok(Body::of("new")));
-    let place = Place::new();
-    place.write("a.gif", "old");
-    let ran = place.haul(&["--exists", "fail", &origin.url("/a.gif")]);
+    let test = TestRun::new();
+    test.write("a.gif", "old");
+    let ran = test.haul(&["--exists", "fail", &origin.url("/a.gif")]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("overwrite or rename"), "{}", ran.stderr);
     assert!(origin.log().is_empty());
-    let ran = place.haul(&["--exists", "rename", &origin.url("/a.gif")]);
+    let ran = test.haul(&["--exists", "rename", &origin.url("/a.gif")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(
-        (place.read("a.gif"), place.read("a.1.gif")),
+        (test.read("a.gif"), test.read("a.1.gif")),
         ("old".into(), "new".into())
     );
 }
@@ -302,18 +299,18 @@ fn a_file_of_another_url_is_kept_and_the_new_name_is_reported() {
     let origin = Origin::plain();
     origin.on("/v1/setup.exe", Script::ok(Body::of("one")));
     origin.on("/v2/setup.exe", Script::ok(Body::of("two!")));
-    let place = Place::new();
-    assert_eq!(place.haul(&[&origin.url("/v1/setup.exe")]).code, Some(0));
+    let test = TestRun::new();
+    assert_eq!(test.haul(&[&origin.url("/v1/setup.exe")]).code, Some(0));
     for status in ["done", "skipped"] {
-        let ran = place.haul(&["--results", "r.jsonl", &origin.url("/v2/setup.exe")]);
+        let ran = test.haul(&["--results", "r.jsonl", &origin.url("/v2/setup.exe")]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let row = place.rows("r.jsonl").pop().unwrap();
+        let row = test.rows("r.jsonl").pop().unwrap();
         assert_eq!(row["status"], status);
         assert_eq!(row["renamed"], "a different file has its name");
         let path = row["path"].as_str().unwrap();
         assert!(path.starts_with("setup~"), "{path}");
-        assert_eq!(place.read(path), "two!");
-        assert_eq!(place.read("setup.exe"), "one");
+        assert_eq!(test.read(path), "two!");
+        assert_eq!(test.read("setup.exe"), "one");
     }
 }
 
@@ -321,12 +318,12 @@ fn a_file_of_another_url_is_kept_and_the_new_name_is_reported() {
 fn a_disk_without_enough_room_ends_with_3_before_anything_is_asked() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let place = Place::new();
-    let ran = place.haul(&["--min-free", "8000T", "-d", "new", &origin.url("/a")]);
+    let test = TestRun::new();
+    let ran = test.haul(&["--min-free", "8000T", "-d", "new", &origin.url("/a")]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("MiB are free"), "{}", ran.stderr);
     assert!(ran.stderr.contains("make room"), "{}", ran.stderr);
-    assert!(origin.log().is_empty() && place.names("new").is_empty());
+    assert!(origin.log().is_empty() && test.names("new").is_empty());
 }
 
 #[test]
@@ -334,27 +331,27 @@ fn a_file_that_outgrows_a_limit_fails_alone_and_leaves_nothing() {
     let origin = Origin::plain();
     origin.on("/large", Script::ok(Body::seeded(1, 3 << 20)));
     origin.on("/small", Script::ok(Body::of("x")));
-    let place = Place::new();
+    let test = TestRun::new();
     let mut command = std::process::Command::new("sh");
     // In blocks of 512 bytes.
     command
         .args(["-c", "ulimit -f 1000; exec \"$@\"", "sh"])
         .arg(env!("CARGO_BIN_EXE_haul"))
         .args([origin.url("/large"), origin.url("/small")])
-        .current_dir(place.path());
+        .current_dir(test.path());
     let ran: crate::Ran = command.output().unwrap().into();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("ulimit -f"), "{}", ran.stderr);
-    assert_eq!(place.names("."), ["small"]);
+    assert_eq!(test.names("."), ["small"]);
 }
 
 #[test]
 fn a_destination_that_cannot_be_written_ends_with_3_before_anything_is_asked() {
     let origin = Origin::plain();
-    let place = Place::new();
-    place.write("file", "x");
+    let test = TestRun::new();
+    test.write("file", "x");
     for folder in ["/proc/nothing/can/be/made/here", "file", "file/below"] {
-        let ran = place.haul(&["-d", folder, &origin.url("/a")]);
+        let ran = test.haul(&["-d", folder, &origin.url("/a")]);
         assert_eq!(ran.code, Some(3), "{folder}: {}", ran.stderr);
         assert!(ran.stderr.contains(folder), "{}", ran.stderr);
     }
@@ -367,7 +364,7 @@ fn with_few_descriptors_there_are_fewer_requests_at_once_and_no_failures() {
     origin.under("/", |request| {
         Script::ok(Body::seeded(request.path().len() as u64, 300_000))
     });
-    let place = Place::new();
+    let test = TestRun::new();
     let urls: Vec<_> = (0..60)
         .map(|number| origin.url(&format!("/{number}")))
         .collect();
@@ -377,9 +374,9 @@ fn with_few_descriptors_there_are_fewer_requests_at_once_and_no_failures() {
         .arg(env!("CARGO_BIN_EXE_haul"))
         .args(["-d", "all", "--per-host", "64"])
         .args(urls)
-        .current_dir(place.path());
+        .current_dir(test.path());
     let ran: crate::Ran = command.output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(place.names("all").len(), 60);
+    assert_eq!(test.names("all").len(), 60);
     assert_eq!(origin.peak_in_flight(), 1);
 }

@@ -3,7 +3,7 @@
 use origin::{Body, Origin, Script};
 use serde_json::{Value, json};
 
-use crate::Place;
+use crate::TestRun;
 
 /// Returns a response with a text and all headers that results show.
 pub(crate) fn hello() -> Script {
@@ -18,9 +18,9 @@ fn each_item_has_one_row_of_results() {
     let origin = Origin::plain();
     origin.on("/good", hello());
     origin.on("/from", Script::redirect(302, "/good"));
-    let place = Place::new();
-    place.write("there", "old");
-    place.write(
+    let test = TestRun::new();
+    test.write("there", "old");
+    test.write(
         "list.txt",
         &format!("{}\n\nnonsense\n", origin.url("/from")),
     );
@@ -37,9 +37,9 @@ fn each_item_has_one_row_of_results() {
         &urls[0],
         &urls[1],
     ];
-    assert_eq!(place.haul(&arguments).code, Some(1));
+    assert_eq!(test.haul(&arguments).code, Some(1));
 
-    let mut rows = place.rows("r.jsonl");
+    let mut rows = test.rows("r.jsonl");
     rows.sort_by_key(|row| row["row"].as_u64());
     assert_eq!(rows.len(), 4);
     let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
@@ -102,7 +102,7 @@ fn each_item_has_one_row_of_results() {
 fn results_on_standard_output_are_alone_there() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let ran = Place::new().haul(&["--results", "-", &origin.url("/a")]);
+    let ran = TestRun::new().haul(&["--results", "-", &origin.url("/a")]);
     let row: Value = serde_json::from_str(ran.stdout.trim_end()).unwrap();
     assert_eq!(row["status"], "done");
 }
@@ -111,28 +111,25 @@ fn results_on_standard_output_are_alone_there() {
 fn results_replace_those_of_the_last_run_but_not_before_there_is_one() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let place = Place::new();
-    place.write(
+    let test = TestRun::new();
+    test.write(
         "r.jsonl",
         "an older and longer line than any that will be written, so that it would show\n"
             .repeat(20)
             .as_str(),
     );
-    place.write("file", "");
+    test.write("file", "");
     assert_eq!(
-        place
-            .haul(&["--results", "r.jsonl", "-d", "file/x", &origin.url("/a")])
+        test.haul(&["--results", "r.jsonl", "-d", "file/x", &origin.url("/a")])
             .code,
         Some(3)
     );
-    assert!(place.read("r.jsonl").starts_with("an older"));
+    assert!(test.read("r.jsonl").starts_with("an older"));
     assert_eq!(
-        place
-            .haul(&["--results", "r.jsonl", &origin.url("/a")])
-            .code,
+        test.haul(&["--results", "r.jsonl", &origin.url("/a")]).code,
         Some(0)
     );
-    assert_eq!(place.rows("r.jsonl").len(), 1);
+    assert_eq!(test.rows("r.jsonl").len(), 1);
 }
 
 #[test]
@@ -142,9 +139,9 @@ fn nothing_from_a_list_or_a_server_moves_the_cursor() {
         "/a",
         Script::ok(Body::of("x")).header("content-type", "a\u{9b}b"),
     );
-    let place = Place::new();
+    let test = TestRun::new();
     let evil = "evil\u{1b}[2J\u{202e}";
-    place.write(
+    test.write(
         "list.txt",
         &format!("{}\tlabel={evil}\n{evil}\n", origin.url("/a")),
     );
@@ -160,7 +157,7 @@ fn nothing_from_a_list_or_a_server_moves_the_cursor() {
             "-i",
             "list.txt",
         ];
-        let ran = place.haul(&arguments);
+        let ran = test.haul(&arguments);
         for text in [&ran.stderr, &ran.stdout] {
             assert!(text.contains("evil"), "{text}");
             let hazard = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
@@ -174,8 +171,8 @@ fn json_is_all_that_a_program_has_to_read() {
     let origin = Origin::plain();
     origin.on("/a", [Script::status(503), Script::ok(Body::of("x"))]);
     origin.on("/b", Script::redirect(302, "/c"));
-    let place = Place::new();
-    let ran = place.haul(&[
+    let test = TestRun::new();
+    let ran = test.haul(&[
         "--progress",
         "json",
         "-j",
@@ -208,8 +205,8 @@ fn json_is_all_that_a_program_has_to_read() {
 fn plain_progress_has_a_line_for_each_start_and_end() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let (place, url) = (Place::new(), origin.url("/a"));
-    let ran = place.haul(&["--progress", "plain", &url]);
+    let (test, url) = (TestRun::new(), origin.url("/a"));
+    let ran = test.haul(&["--progress", "plain", &url]);
     let lines: Vec<&str> = ran.stderr.lines().collect();
     assert_eq!(lines[0], "start  a");
     assert!(
@@ -217,7 +214,7 @@ fn plain_progress_has_a_line_for_each_start_and_end() {
         "{}",
         lines[1]
     );
-    let ran = place.haul(&["--progress", "plain", &url]);
+    let ran = test.haul(&["--progress", "plain", &url]);
     assert!(
         ran.stderr
             .starts_with("start  a\nskipped a (already there)\n"),
@@ -230,9 +227,9 @@ fn plain_progress_has_a_line_for_each_start_and_end() {
 fn quiet_is_quiet_but_for_failures() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let place = Place::new();
-    assert_eq!(place.haul(&["-q", &origin.url("/a")]).stderr, "");
-    let ran = place.haul(&["-q", &origin.url("/missing")]);
+    let test = TestRun::new();
+    assert_eq!(test.haul(&["-q", &origin.url("/a")]).stderr, "");
+    let ran = test.haul(&["-q", &origin.url("/missing")]);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert!(
         ran.stderr.starts_with("failed: missing: "),
@@ -246,7 +243,7 @@ fn quiet_is_quiet_but_for_failures() {
 fn hashes_that_were_asked_for_stand_in_the_results() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let place = Place::new();
+    let test = TestRun::new();
     let (md5, sha1) = (
         "5d41402abc4b2a76b9719d911017c592",
         "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
@@ -254,14 +251,14 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
     let arguments = ["--results", "r.jsonl", "--hash", "md5", "--checksum"];
     let run = |checksum: &str| {
         let checksum = format!("sha1={checksum}");
-        let ran = place.haul(&[&arguments[..], &[&checksum, &origin.url("/a")]].concat());
-        (ran, place.rows("r.jsonl").pop().unwrap())
+        let ran = test.haul(&[&arguments[..], &[&checksum, &origin.url("/a")]].concat());
+        (ran, test.rows("r.jsonl").pop().unwrap())
     };
     let (ran, row) = run(&sha1.replace('a', "b"));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(row["error"]["kind"], "checksum");
     assert_eq!(row.get("md5"), None);
-    assert!(!place.has("a"));
+    assert!(!test.has("a"));
     // Fetched, and then found there.
     for status in ["done", "skipped"] {
         let (ran, row) = run(sha1);
@@ -276,9 +273,9 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
     // What is there stays when neither it nor the server's has the checksum.
     let (_, row) = run(&sha1.replace('a', "b"));
     assert_eq!(row["error"]["kind"], "checksum");
-    assert_eq!(place.read("a"), "hello");
+    assert_eq!(test.read("a"), "hello");
     let wrong = format!("sha1={}", sha1.replace('a', "b"));
-    let ran = place.haul(&["--exists", "skip", "--checksum", &wrong, &origin.url("/a")]);
+    let ran = test.haul(&["--exists", "skip", "--checksum", &wrong, &origin.url("/a")]);
     assert!(ran.stderr.contains("--exists overwrite"), "{}", ran.stderr);
 }
 
@@ -286,12 +283,12 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
 fn a_failure_is_one_line_and_its_causes_are_for_who_asks() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")).close());
-    let place = Place::new();
+    let test = TestRun::new();
     let url = origin.url("/a");
-    let ran = place.haul(&["--retries", "0", &url]);
+    let ran = test.haul(&["--retries", "0", &url]);
     assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.starts_with("failed: a: "), "{}", ran.stderr);
-    let ran = place.haul(&["--retries", "1", "-v", &url]);
+    let ran = test.haul(&["--retries", "1", "-v", &url]);
     let causes = ran
         .stderr
         .lines()

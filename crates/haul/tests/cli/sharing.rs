@@ -6,13 +6,13 @@ use std::process::{Child, ChildStderr};
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Place, Ran};
+use crate::{Ran, TestRun};
 
 /// A run of a list that waits at a gate.
-fn holding(place: &Place, origin: &Origin, gate: &Gate) -> Child {
+fn holding(test: &TestRun, origin: &Origin, gate: &Gate) -> Child {
     origin.on("/a", Script::ok(Body::of("x")).hold(gate));
-    place.write("urls.txt", &origin.url("/a"));
-    let child = place
+    test.write("urls.txt", &origin.url("/a"));
+    let child = test
         .command(&["-i", "urls.txt", "-d", "d"])
         .spawn()
         .unwrap();
@@ -21,8 +21,8 @@ fn holding(place: &Place, origin: &Origin, gate: &Gate) -> Child {
 }
 
 /// Starts another one, and waits until it has said whom it waits for.
-fn waiting(place: &Place) -> (Child, String, BufReader<ChildStderr>) {
-    let mut child = place
+fn waiting(test: &TestRun) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = test
         .command(&["-i", "urls.txt", "-d", "d"])
         .spawn()
         .unwrap();
@@ -34,9 +34,9 @@ fn waiting(place: &Place) -> (Child, String, BufReader<ChildStderr>) {
 
 #[test]
 fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
-    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
-    let first = holding(&place, &origin, &gate);
-    let (second, said, _errors) = waiting(&place);
+    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+    let first = holding(&test, &origin, &gate);
+    let (second, said, _errors) = waiting(&test);
     let starts = format!("waiting for process {} on ", first.id());
     assert!(said.starts_with(&starts), "{said}");
     assert!(
@@ -53,9 +53,9 @@ fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
 
 #[test]
 fn signal_ends_the_wait_for_another_run() {
-    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
-    let first = holding(&place, &origin, &gate);
-    let (mut second, _, mut errors) = waiting(&place);
+    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+    let first = holding(&test, &origin, &gate);
+    let (mut second, _, mut errors) = waiting(&test);
     kill_process(Pid::from_child(&second), Signal::INT).unwrap();
     let mut said = String::new();
     errors.read_to_string(&mut said).unwrap();
@@ -72,9 +72,9 @@ fn signal_ends_the_wait_for_another_run() {
 
 #[test]
 fn run_that_shall_not_wait_ends_with_3() {
-    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
-    let first = holding(&place, &origin, &gate);
-    let ran = place.haul(&["--no-wait", "-i", "urls.txt", "-d", "d"]);
+    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+    let first = holding(&test, &origin, &gate);
+    let ran = test.haul(&["--no-wait", "-i", "urls.txt", "-d", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     let who = format!("process {} on ", first.id());
     assert!(
@@ -84,7 +84,7 @@ fn run_that_shall_not_wait_ends_with_3() {
     );
     // A URL has no reason to wait.
     origin.on("/b", Script::ok(Body::of("y")));
-    let ran = place.haul(&["-d", "d", &origin.url("/b")]);
+    let ran = test.haul(&["-d", "d", &origin.url("/b")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     gate.open();
     let ran: Ran = first.wait_with_output().unwrap().into();
@@ -93,18 +93,18 @@ fn run_that_shall_not_wait_ends_with_3() {
 
 #[test]
 fn what_a_killed_run_left_goes_with_the_next() {
-    let (origin, gate, place) = (Origin::plain(), Gate::new(), Place::new());
+    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
     origin.on(
         "/a",
         Script::ok(Body::seeded(1, 100_000)).hold_at(1000, &gate),
     );
-    let mut killed = place.command(&[&origin.url("/a")]).spawn().unwrap();
+    let mut killed = test.command(&[&origin.url("/a")]).spawn().unwrap();
     gate.wait_reached(1);
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert_eq!(place.names(".haul/part").len(), 1);
+    assert_eq!(test.names(".haul/part").len(), 1);
     origin.on("/b", Script::ok(Body::of("y")));
-    let ran = place.haul(&[&origin.url("/b")]);
+    let ran = test.haul(&[&origin.url("/b")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(place.names("."), ["b"]);
+    assert_eq!(test.names("."), ["b"]);
 }

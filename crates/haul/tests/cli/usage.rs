@@ -2,14 +2,14 @@
 
 use origin::{Body, Origin, Script};
 
-use crate::Place;
+use crate::TestRun;
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
-    let place = Place::new();
-    place.write("list.txt", "");
-    place.write("SHA256SUMS", "");
-    place.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
+    let test = TestRun::new();
+    test.write("list.txt", "");
+    test.write("SHA256SUMS", "");
+    test.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
     for (line, says) in [
         ("", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
@@ -92,13 +92,13 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("http://a.example/{b", "--globoff"),
     ] {
         let arguments: Vec<&str> = line.split_whitespace().collect();
-        let ran = place.haul(&arguments);
+        let ran = test.haul(&arguments);
         assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
         assert!(ran.stderr.contains(says), "{line}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{line}");
     }
     assert_eq!(
-        place.names("."),
+        test.names("."),
         ["SHA256SUMS", "list.txt", "sums"],
         "something was made on the way"
     );
@@ -108,7 +108,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
 fn options_for_what_haul_does_anyway_are_ignored() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let place = Place::new();
+    let test = TestRun::new();
     for habits in [
         &["-LO"][..],
         &["-c"],
@@ -116,25 +116,25 @@ fn options_for_what_haul_does_anyway_are_ignored() {
         &["-fsSL", "-nc"],
         &["-Z", "-#"],
     ] {
-        let ran = place.haul(&[habits, &[&origin.url("/a")]].concat());
+        let ran = test.haul(&[habits, &[&origin.url("/a")]].concat());
         assert_eq!(ran.code, Some(0), "{habits:?}: {}", ran.stderr);
     }
-    assert_eq!(place.read("a"), "hello");
-    assert_eq!(place.names("."), ["a"]);
+    assert_eq!(test.read("a"), "hello");
+    assert_eq!(test.names("."), ["a"]);
 }
 
 #[test]
 fn certificates_that_cannot_be_read_leave_no_trace() {
-    let place = Place::new();
-    let ran = place.haul(&["--cacert", "missing.pem", "http://a.example/"]);
+    let test = TestRun::new();
+    let ran = test.haul(&["--cacert", "missing.pem", "http://a.example/"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("missing.pem"), "{}", ran.stderr);
-    assert!(!place.has(".haul"));
+    assert!(!test.has(".haul"));
 }
 
 #[test]
 fn the_help_has_the_options_that_there_are_and_no_others() {
-    let help = Place::new().haul(&["--help"]);
+    let help = TestRun::new().haul(&["--help"]);
     assert_eq!(help.code, Some(0));
     let mut options: Vec<&str> = help
         .stdout
@@ -230,15 +230,15 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
 
 #[test]
 fn it_says_its_version_and_writes_its_manual_and_completions() {
-    let place = Place::new();
-    let version = place.haul(&["-V"]).stdout;
+    let test = TestRun::new();
+    let version = test.haul(&["-V"]).stdout;
     assert_eq!(version, format!("haul {}\n", env!("CARGO_PKG_VERSION")));
     for arguments in [
         ["man"].as_slice(),
         &["completions", "bash"],
         &["completions", "zsh"],
     ] {
-        let ran = place.haul(arguments);
+        let ran = test.haul(arguments);
         assert_eq!(
             (ran.code, ran.stderr.as_str()),
             (Some(0), ""),

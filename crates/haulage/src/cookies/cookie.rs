@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::site::{Place, is_within};
+use super::site::{CookieTarget, is_within};
 
 /// A cookie as it is kept (RFC 6265bis §5.7). `Debug` does not show its value.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,16 +57,16 @@ impl Cookie {
     }
 
     /// Returns whether it goes along with a request (RFC 6265bis §5.8.3).
-    pub(crate) fn is_for(&self, place: &Place<'_>, now: i64) -> bool {
+    pub(crate) fn is_for(&self, target: &CookieTarget<'_>, now: i64) -> bool {
         let is_of_host = if self.is_host_only {
-            *self.domain == *place.host
+            *self.domain == *target.host
         } else {
-            place.matches_domain(&self.domain)
+            target.matches_domain(&self.domain)
         };
         is_of_host
-            && (place.is_https || !self.is_secure)
+            && (target.is_https || !self.is_secure)
             && !self.is_expired(now)
-            && matches_path(place.path.as_bytes(), &self.path)
+            && matches_path(target.path.as_bytes(), &self.path)
     }
 
     /// Returns whether it is one of https alone that another one, of plain http, would hide

@@ -23,7 +23,7 @@ use http::header::SET_COOKIE;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::cookie::Cookie;
 pub(crate) use self::header::join;
-pub(crate) use self::site::Place;
+pub(crate) use self::site::CookieTarget;
 use self::store::Store;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
@@ -112,10 +112,10 @@ impl CookieJar {
             )
             .caused_by(cause)
         })?;
-        let place = Place::of(&url);
+        let target = CookieTarget::of(&url);
         let now = now();
-        let cookie = set_cookie::read(set_cookie.as_bytes(), &place, now);
-        let added = cookie.is_some_and(|cookie| self.write().learn(cookie, &place, now));
+        let cookie = set_cookie::read(set_cookie.as_bytes(), &target, now);
+        let added = cookie.is_some_and(|cookie| self.write().learn(cookie, &target, now));
         if added {
             return Ok(());
         }
@@ -145,15 +145,15 @@ impl CookieJar {
         if lines.peek().is_none() {
             return;
         }
-        let (place, now) = (Place::of(url), now());
-        let cookies = lines.filter_map(|line| set_cookie::read(line.0, &place, now));
+        let (target, now) = (CookieTarget::of(url), now());
+        let cookies = lines.filter_map(|line| set_cookie::read(line.0, &target, now));
         let cookies: Vec<_> = cookies.collect();
         if cookies.is_empty() {
             return;
         }
         let mut store = self.write();
         for cookie in cookies {
-            store.learn(cookie, &place, now);
+            store.learn(cookie, &target, now);
         }
     }
 
@@ -164,20 +164,20 @@ impl CookieJar {
         url: &HttpUrl,
         by_hand: Option<&HeaderValue>,
     ) -> Option<HeaderValue> {
-        let place = Place::of(url);
+        let target = CookieTarget::of(url);
         // Others may go on while the value is put together.
-        let site = self.read().site(&place)?;
-        let cookies = site.matching(&place, now());
+        let site = self.read().site(&target)?;
+        let cookies = site.matching(&target, now());
         header::merge(&cookies, by_hand.map(HeaderValue::as_bytes))
     }
 
     /// Returns a number for which cookies a request for `url` has: their names, and whether servers
     /// have set them, but not their values.
     pub(crate) fn kinds_for(&self, url: &HttpUrl) -> u64 {
-        let place = Place::of(url);
-        let site = self.read().site(&place);
+        let target = CookieTarget::of(url);
+        let site = self.read().site(&target);
         let mut hasher = DefaultHasher::new();
-        for kept in site.iter().flat_map(|site| site.matching(&place, now())) {
+        for kept in site.iter().flat_map(|site| site.matching(&target, now())) {
             (&kept.cookie.name, kept.is_learned).hash(&mut hasher);
         }
         hasher.finish()

@@ -2,7 +2,7 @@
 
 use super::cookie::{Cookie, default_path};
 use super::date;
-use super::site::{Place, is_public_suffix};
+use super::site::{CookieTarget, is_public_suffix};
 
 /// Bytes: a cookie whose name and value are longer is ignored (RFC 6265bis §5.6, step 5).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
@@ -11,15 +11,15 @@ const MAX_ATTRIBUTE_BYTES: usize = 1024;
 /// Seconds: the longest that a server can have a cookie kept, 400 days (RFC 6265bis §5.5).
 const MAX_AGE: i64 = 400 * 86_400;
 
-/// Returns the cookie that a response from `place` sets; `None` if it may not. A cookie that has
+/// Returns the cookie that a response from `target` sets; `None` if it may not. A cookie that has
 /// expired removes the one whose place it would take.
-pub(crate) fn read(line: &[u8], place: &Place<'_>, now: i64) -> Option<Cookie> {
+pub(crate) fn read(line: &[u8], target: &CookieTarget<'_>, now: i64) -> Option<Cookie> {
     // A TAB would not come back from a cookie file.
     if line.iter().any(u8::is_ascii_control) {
         return None;
     }
     // Neither would the dot at the beginning of a host: the cookie would be that of another one.
-    if place.host.starts_with('.') {
+    if target.host.starts_with('.') {
         return None;
     }
     let mut parts = line.split(|byte| *byte == b';');
@@ -30,22 +30,22 @@ pub(crate) fn read(line: &[u8], place: &Place<'_>, now: i64) -> Option<Cookie> {
     }
     let attributes = Attributes::of(parts, now);
     let domain = attributes.domain.as_deref().unwrap_or_default();
-    let is_host_only = is_host_only(domain, place)?;
+    let is_host_only = host_only(domain, target)?;
     let path = match attributes.path {
         Some(path) if path.starts_with(b"/") => path,
-        _ => default_path(place.path).as_bytes(),
+        _ => default_path(target.path).as_bytes(),
     };
     let cookie = Cookie {
         name: name.into(),
         value: value.into(),
-        domain: if is_host_only { place.host } else { domain }.into(),
+        domain: if is_host_only { target.host } else { domain }.into(),
         is_host_only,
         path: path.into(),
         is_secure: attributes.is_secure,
         is_http_only: attributes.is_http_only,
         expires: attributes.expires(now),
     };
-    let may_be_secure = place.is_https || !cookie.is_secure;
+    let may_be_secure = target.is_https || !cookie.is_secure;
     let has_path = attributes.path == Some(b"/");
     (may_be_secure && keeps_prefix(&cookie, has_path)).then_some(cookie)
 }
@@ -59,14 +59,14 @@ fn name_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
 
 /// Returns whether a cookie with this `Domain` (empty if it has none) is for the very host that
 /// sets it; `None` if that may not set it (RFC 6265bis §5.7, steps 7 to 10).
-fn is_host_only(domain: &str, place: &Place<'_>) -> Option<bool> {
+fn host_only(domain: &str, target: &CookieTarget<'_>) -> Option<bool> {
     if domain.is_empty() {
         return Some(true);
     }
-    if place.is_address || is_public_suffix(domain) {
-        return (domain == place.host).then_some(true);
+    if target.is_address || is_public_suffix(domain) {
+        return (domain == target.host).then_some(true);
     }
-    place.matches_domain(domain).then_some(false)
+    target.matches_domain(domain).then_some(false)
 }
 
 /// Returns whether a cookie is what the prefix of its name promises (RFC 6265bis §5.7, steps 20
@@ -164,7 +164,7 @@ mod tests {
 
     fn set(url: &str, line: &str) -> Option<Cookie> {
         let url = HttpUrl::of(url);
-        read(line.as_bytes(), &Place::of(&url), NOW)
+        read(line.as_bytes(), &CookieTarget::of(&url), NOW)
     }
 
     fn pair(line: &str) -> Option<(String, String)> {

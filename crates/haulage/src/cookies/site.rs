@@ -6,7 +6,7 @@ use crate::http_url::HttpUrl;
 
 /// The host and path of a request, which cookies are matched with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct CookieTarget<'a> {
     /// In lower case; an IPv6 address without its brackets.
     pub(crate) host: &'a str,
     pub(crate) is_address: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Place<'a> {
     pub(crate) path: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> CookieTarget<'a> {
     pub(crate) fn of(url: &'a HttpUrl) -> Self {
         let host = url.host_and_port().0.trim_matches(['[', ']']);
         Self {
@@ -92,7 +92,7 @@ mod tests {
             ("http://[::1]:80/", "::1"),
         ] {
             let url = HttpUrl::of(url);
-            assert_eq!(Place::of(&url).site(), site, "{url}");
+            assert_eq!(CookieTarget::of(&url).site(), site, "{url}");
         }
     }
 

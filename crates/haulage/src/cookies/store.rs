@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::cookie::Cookie;
-use super::site::{Place, site_of};
+use super::site::{CookieTarget, site_of};
 
 /// Cookies that the servers of one domain may set (RFC 6265bis §6.1).
 const MAX_PER_DOMAIN: usize = 50;
@@ -56,10 +56,10 @@ impl Store {
         self.set(cookie, false, now);
     }
 
-    /// Adds a cookie that a response from `place` sets, and removes others where there are too
+    /// Adds a cookie that a response from `target` sets, and removes others where there are too
     /// many. One that has expired only removes. Returns whether it was accepted.
-    pub(crate) fn learn(&mut self, cookie: Cookie, place: &Place<'_>, now: i64) -> bool {
-        if !place.is_https
+    pub(crate) fn learn(&mut self, cookie: Cookie, target: &CookieTarget<'_>, now: i64) -> bool {
+        if !target.is_https
             && let Some(site) = self.sites.get(site_of(&cookie.domain))
             && site.has_hidden_by(&cookie)
         {
@@ -98,11 +98,11 @@ impl Store {
     }
 
     /// Returns the cookies among which are those of a request; `None` if there are none.
-    pub(crate) fn site(&self, place: &Place<'_>) -> Option<Arc<Site>> {
+    pub(crate) fn site(&self, target: &CookieTarget<'_>) -> Option<Arc<Site>> {
         if self.sites.is_empty() {
             return None;
         }
-        self.sites.get(place.site()).cloned()
+        self.sites.get(target.site()).cloned()
     }
 
     /// Returns all cookies that have not expired.
@@ -138,9 +138,9 @@ impl Store {
 impl Site {
     /// Returns the cookies of a request in the order in which they are sent: those of longer paths
     /// first, and of these the older ones (RFC 6265bis §5.8.3).
-    pub(crate) fn matching(&self, place: &Place<'_>, now: i64) -> Vec<&Kept> {
+    pub(crate) fn matching(&self, target: &CookieTarget<'_>, now: i64) -> Vec<&Kept> {
         let all = self.iter();
-        let mut cookies: Vec<_> = all.filter(|kept| kept.cookie.is_for(place, now)).collect();
+        let mut cookies: Vec<_> = all.filter(|kept| kept.cookie.is_for(target, now)).collect();
         cookies.sort_by_key(|kept| (usize::MAX - kept.cookie.path.len(), kept.created));
         cookies
     }
@@ -248,16 +248,16 @@ mod tests {
 
     fn learn(store: &mut Store, url: &str, line: &str) -> bool {
         let url = HttpUrl::of(url);
-        let place = Place::of(&url);
-        let cookie = set_cookie::read(line.as_bytes(), &place, NOW).unwrap();
-        store.learn(cookie, &place, NOW)
+        let target = CookieTarget::of(&url);
+        let cookie = set_cookie::read(line.as_bytes(), &target, NOW).unwrap();
+        store.learn(cookie, &target, NOW)
     }
 
     fn sent(store: &Store, url: &str) -> String {
         let url = HttpUrl::of(url);
-        let place = Place::of(&url);
-        let site = store.site(&place).unwrap_or_default();
-        let pairs = site.matching(&place, NOW).into_iter().map(|kept| {
+        let target = CookieTarget::of(&url);
+        let site = store.site(&target).unwrap_or_default();
+        let pairs = site.matching(&target, NOW).into_iter().map(|kept| {
             let (name, value) = (&kept.cookie.name, &kept.cookie.value);
             String::from_utf8([name, &b"="[..], value].concat()).unwrap()
         });
@@ -354,7 +354,7 @@ mod tests {
     fn cookies_of_the_user_are_kept_when_servers_set_many() {
         let mut store = Store::default();
         let url = HttpUrl::of("http://own.example/");
-        let own = set_cookie::read(b"own=1", &Place::of(&url), NOW).unwrap();
+        let own = set_cookie::read(b"own=1", &CookieTarget::of(&url), NOW).unwrap();
         store.add(own, NOW);
         learn(&mut store, "http://own.example/", "learned=1");
         for number in 0..MAX_LEARNED {
@@ -370,13 +370,13 @@ mod tests {
     #[test]
     fn many_cookies_of_one_host_are_few_comparisons_for_each() {
         let url = HttpUrl::of("http://h.example/");
-        let place = Place::of(&url);
+        let target = CookieTarget::of(&url);
         let comparisons = |cookies: usize| {
             COMPARISONS.set(0);
             let mut store = Store::default();
             for number in 0..cookies {
                 let line = format!("c{}=1", number * 7919 % cookies);
-                let cookie = set_cookie::read(line.as_bytes(), &place, NOW).unwrap();
+                let cookie = set_cookie::read(line.as_bytes(), &target, NOW).unwrap();
                 store.add(cookie, NOW);
             }
             assert_eq!(store.iter(NOW).count(), cookies);

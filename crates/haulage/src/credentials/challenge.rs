@@ -28,7 +28,7 @@ impl Challenge {
 }
 
 /// Maximum number of challenges, and of parameters of each, that are read.
-const MOST: usize = 64;
+const MAX_ENTRIES: usize = 64;
 
 /// Parses all fields of a response. What cannot be parsed is passed over, up to the next comma.
 pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Challenge> {
@@ -37,12 +37,12 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
         let mut rest = Text(field);
         // A parameter belongs to the challenge before it in the same field.
         let mut current: Option<Challenge> = None;
-        while all.len() < MOST && !rest.0.is_empty() {
+        while all.len() < MAX_ENTRIES && !rest.0.is_empty() {
             let follows_comma = rest.skip(b" \t,").contains(&b',');
             match rest.member() {
                 Some(Member::Parameter(name, value)) => {
                     if let Some(challenge) = &mut current
-                        && challenge.parameters.len() < MOST
+                        && challenge.parameters.len() < MAX_ENTRIES
                     {
                         challenge.parameters.push((name, value));
                     }
@@ -59,7 +59,7 @@ pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<Chall
                 None => rest.skip_member(),
             }
         }
-        if all.len() < MOST {
+        if all.len() < MAX_ENTRIES {
             all.extend(current);
         }
     }
@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn number_of_challenges_is_bounded() {
         let many = "Basic, ".repeat(10_000);
-        assert_eq!(parse([many.as_bytes()]).len(), MOST);
+        assert_eq!(parse([many.as_bytes()]).len(), MAX_ENTRIES);
         let many = format!("Digest {}", "a=b, ".repeat(10_000));
-        assert_eq!(parse([many.as_bytes()])[0].parameters.len(), MOST);
+        assert_eq!(parse([many.as_bytes()])[0].parameters.len(), MAX_ENTRIES);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Logins {
 
 /// Where a request goes, as far as logins are concerned.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct LoginTarget<'a> {
     /// The host as its URL has it.
     pub(crate) host: &'a str,
     /// It is at the origin of the URL as given.
@@ -63,32 +63,32 @@ pub(crate) enum Source {
 }
 
 /// Returns what a request logs in with. `logins` are those of its run, if there are any.
-pub(crate) fn choose<'a>(logins: Option<&'a Logins>, place: Place<'a>) -> Login<'a> {
-    if place.at_home && place.has_own_header {
+pub(crate) fn choose<'a>(logins: Option<&'a Logins>, target: LoginTarget<'a>) -> Login<'a> {
+    if target.at_home && target.has_own_header {
         return Login::Header;
     }
-    if place.in_url.is_none() && place.has_host_header {
+    if target.in_url.is_none() && target.has_host_header {
         return Login::Header;
     }
     let of_run = logins.and_then(|logins| logins.netrc.as_ref());
-    let netrc = place.host_netrc.or(of_run);
-    if let Some(pair) = place.in_url {
-        return with_password(pair, Source::Url, netrc, place.host);
+    let netrc = target.host_netrc.or(of_run);
+    if let Some(pair) = target.in_url {
+        return with_password(pair, Source::Url, netrc, target.host);
     }
-    if let Some(logins) = logins.filter(|_| place.at_home) {
+    if let Some(logins) = logins.filter(|_| target.at_home) {
         if logins.has_header {
             return Login::Header;
         }
         if let Some(pair) = &logins.user {
-            return with_password(pair, Source::User, netrc, place.host);
+            return with_password(pair, Source::User, netrc, target.host);
         }
         if let Some(bearer) = &logins.bearer {
             return Login::Bearer(bearer);
         }
     }
     let found = netrc.and_then(|netrc| {
-        let of_machine = netrc.of_machine(place.host, None);
-        of_machine.or_else(|| netrc.default_login().filter(|_| place.at_home))
+        let of_machine = netrc.of_machine(target.host, None);
+        of_machine.or_else(|| netrc.default_login().filter(|_| target.at_home))
     });
     found.map_or(Login::None, |pair| Login::Pair(pair, Source::Netrc))
 }
@@ -136,8 +136,8 @@ mod tests {
         }
     }
 
-    fn place(host: &str, at_home: bool) -> Place<'_> {
-        Place {
+    fn target(host: &str, at_home: bool) -> LoginTarget<'_> {
+        LoginTarget {
             host,
             at_home,
             in_url: None,
@@ -154,8 +154,8 @@ mod tests {
     }
 
     /// Returns the login that is chosen for a request, as a text.
-    fn chosen(logins: &Logins, place: Place<'_>) -> String {
-        match choose(Some(logins), place) {
+    fn chosen(logins: &Logins, target: LoginTarget<'_>) -> String {
+        match choose(Some(logins), target) {
             Login::Pair(pair, source) => {
                 let text = [&pair.user[..], &pair.password].join(&b':');
                 format!("{source:?} {}", String::from_utf8(text).unwrap())
@@ -173,7 +173,7 @@ mod tests {
             bearer: None,
             netrc: Some(netrc()),
         };
-        let mut at = place("h", true);
+        let mut at = target("h", true);
         (at.in_url, at.has_own_header) = (Some(&in_url), true);
         assert_eq!(chosen(&logins, at), "Header");
         at.has_own_header = false;
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(chosen(&logins, at), "User u:p");
         logins.user = None;
         assert_eq!(chosen(&logins, at), "Netrc n:np");
-        assert_eq!(chosen(&logins, place("g", true)), "Netrc d:dp");
+        assert_eq!(chosen(&logins, target("g", true)), "Netrc d:dp");
         logins.netrc = None;
         assert_eq!(chosen(&logins, at), "None");
     }
@@ -198,12 +198,12 @@ mod tests {
             bearer: None,
             netrc: Some(netrc()),
         };
-        let mut at = place("g", false);
+        let mut at = target("g", false);
         at.has_own_header = true;
         assert_eq!(chosen(&logins, at), "None", "not even the default");
         at.in_url = Some(&in_url);
         assert_eq!(chosen(&logins, at), "Url x:xp");
-        assert_eq!(chosen(&logins, place("h", false)), "Netrc n:np");
+        assert_eq!(chosen(&logins, target("h", false)), "Netrc n:np");
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
             ..Logins::default()
         };
         for (logins, at_home) in [(Some(&logins), true), (Some(&logins), false), (None, false)] {
-            let mut at = place("h", at_home);
+            let mut at = target("h", at_home);
             at.host_netrc = Some(&own);
             let Login::Pair(pair, Source::Netrc) = choose(logins, at) else {
                 panic!("no login");
@@ -224,7 +224,7 @@ mod tests {
             at.has_host_header = true;
             assert_eq!(choose(logins, at), Login::Header);
             // The default entry is for the origin of the URL as given alone.
-            let mut at = place("g", at_home);
+            let mut at = target("g", at_home);
             at.host_netrc = Some(&own);
             assert_eq!(choose(logins, at).credentials().is_some(), at_home);
         }
@@ -237,10 +237,10 @@ mod tests {
             netrc: Some(netrc()),
             ..Logins::default()
         };
-        assert_eq!(chosen(&logins, place("h", true)), "Netrc u:up");
-        assert_eq!(chosen(&logins, place("g", true)), "User u:");
+        assert_eq!(chosen(&logins, target("h", true)), "Netrc u:up");
+        assert_eq!(chosen(&logins, target("g", true)), "User u:");
         let in_url = pair("n", "");
-        let mut at = place("h", false);
+        let mut at = target("h", false);
         at.in_url = Some(&in_url);
         assert_eq!(chosen(&logins, at), "Netrc n:np");
     }

@@ -18,10 +18,10 @@ use crate::sync::lock;
 
 /// Most origins and logins that are kept. When there are more, all are dropped: that costs a 401
 /// for each that asks for Digest.
-const MOST_SPACES: usize = 1024;
+const MAX_SPACES: usize = 1024;
 /// Most responses to challenges for one request: to the one that is known, to a new one, and to
 /// two more that say that only the nonce was too old.
-const MOST_RESPONSES: u8 = 4;
+const MAX_RESPONSES: u8 = 4;
 
 /// The challenges of a run. Without logins, nothing is locked.
 #[derive(Default)]
@@ -173,7 +173,7 @@ fn space<'a>(
     responses: &mut Responses,
 ) -> &'a mut Space {
     let key = key(origin, login);
-    if known.len() >= MOST_SPACES && !known.contains_key(&key) {
+    if known.len() >= MAX_SPACES && !known.contains_key(&key) {
         known.clear();
     }
     known.entry(key).or_insert_with(|| Space {
@@ -209,7 +209,7 @@ impl Responses {
     /// Counts a response that is to be sent; `false` if there were too many.
     fn count_one(&mut self) -> bool {
         self.count += 1;
-        self.count <= MOST_RESPONSES
+        self.count <= MAX_RESPONSES
     }
 }
 
@@ -434,10 +434,10 @@ mod tests {
     fn number_of_spaces_is_bounded() {
         let sessions = DigestSessions::default();
         let offered = offered("Digest nonce=1");
-        for nth in 0..MOST_SPACES * 2 {
+        for nth in 0..MAX_SPACES * 2 {
             let (origin, mut responses) = (format!("http://{nth}"), Responses::default());
             assert!(sessions.on_unauthorized(&origin, &login(), &offered, &mut responses));
         }
-        assert!(lock(&sessions.known).len() <= MOST_SPACES);
+        assert!(lock(&sessions.known).len() <= MAX_SPACES);
     }
 }

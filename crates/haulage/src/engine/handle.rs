@@ -106,13 +106,13 @@ impl RunHandle {
     /// Limits what comes in for this run from now on, in bytes per second, as
     /// [`RunOptions::limit_rate`](crate::RunOptions) does; `None` lifts it.
     pub fn limit_rate(&self, rate: Option<NonZeroU64>) {
-        self.run.inflow.set_limit(rate);
+        self.run.throttle.set_limit(rate);
     }
 
     /// Returns how many bytes have come from the network for this run.
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
-        self.run.inflow.bytes()
+        self.run.throttle.bytes()
     }
 
     /// Returns how many requests of this run are in flight.

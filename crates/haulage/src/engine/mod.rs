@@ -9,7 +9,7 @@
 //!  Services                     Run, its services      reader        enqueue, attempt,    │
 //!   Dispatcher (schedule)        Control                recall        finish, unchanged,  │
 //!   RobotsGate, Routes           Sources, Spill         existing      segments, hold      │
-//!   Rates, BlockingPool          Naming, Parts                        │   ▲               │
+//!   RateLimits, BlockingPool          Naming, Parts                        │   ▲               │
 //!    │  ▲                        Ledger ──────────────────────────────┼───┼───────────────┘
 //!    │  └── Work { run, task } ◄──────────────────────────────────────┘   │
 //!    └────── lease ───► lane/ link, exchange, receive, … ── AttemptEnd ───┘
@@ -70,7 +70,7 @@ use self::run::folder::{Folders, Place};
 use self::run::runs::Runs;
 use self::shared::dispatcher::Hooks;
 use crate::error::{Error, ErrorKind};
-use crate::fetch::connect::{check_interface, read_tls_files};
+use crate::fetch::connector::{check_interface, read_tls_files};
 use crate::fetch::headers::Headers;
 use crate::options::{Destination, EngineOptions, Environment, Purpose, RunOptions};
 use crate::request::Row;
@@ -164,7 +164,7 @@ impl Engine {
     }
 
     /// Starts a run that downloads these rows: checks the options, and opens the destination. A run
-    /// that is recorded ([`Workspace::Keep`](crate::Workspace)) keeps others out that are.
+    /// that is recorded ([`StateDir::Keep`](crate::StateDir)) keeps others out that are.
     ///
     /// # Errors
     /// Of kind `input` for options that cannot be used, of kind `disk` for a destination that

@@ -11,7 +11,7 @@ use super::tests::start_on;
 use crate::event::Event;
 use crate::options::{Durability, RunOptions};
 use crate::outcome::Outcome;
-use crate::request::{Place, Request, Row};
+use crate::request::{Request, Row, RowLocation};
 use crate::state::State;
 use crate::write::Storage;
 use crate::write::fake::{Done, FakeDisk, put};
@@ -58,7 +58,7 @@ fn rows(origin: &Origin) -> Vec<Row> {
         .map(|(line, (name, _))| {
             let request = Request::new(&origin.url(&format!("/{name}"))).unwrap();
             let input = "list".into();
-            Ok(request.read_at(Place { input, line }))
+            Ok(request.read_at(RowLocation { input, line }))
         })
         .collect()
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::classify;
 use super::connection::Connection;
-use super::http1::Coming;
-use super::http2::Incoming;
+use super::http1::BodyState;
+use super::http2::Http2Body;
 use super::idle::IdleTimer;
 use crate::error::{Error, ErrorKind};
 
@@ -15,25 +15,25 @@ const WORTH_DRAINING: u64 = 64 << 10;
 /// A body that is being received.
 pub(crate) enum ResponseBody {
     /// On an HTTP/1.1 connection, which it occupies until its end.
-    Http1(Coming),
+    Http1(BodyState),
     /// On an HTTP/2 stream of its own.
-    Http2(Incoming),
+    Http2(Http2Body),
 }
 
 impl ResponseBody {
     /// Returns how many bytes are to come; `None` where the framing does not say (RFC 9112 §6.3).
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
-            Self::Http1(coming) => coming.length(),
-            Self::Http2(incoming) => incoming.length(),
+            Self::Http1(state) => state.length(),
+            Self::Http2(body) => body.length(),
         }
     }
 
     /// Returns whether it is known that nothing more comes.
     pub(crate) fn is_at_end(&self) -> bool {
         match self {
-            Self::Http1(coming) => coming.is_at_end(),
-            Self::Http2(incoming) => incoming.is_at_end(),
+            Self::Http1(state) => state.is_at_end(),
+            Self::Http2(body) => body.is_at_end(),
         }
     }
 
@@ -41,15 +41,15 @@ impl ResponseBody {
     /// as they are; 0 where none can, as with TLS, chunks or HTTP/2.
     pub(crate) fn held(&self, connection: Option<&Connection>) -> usize {
         match (self, connection) {
-            (Self::Http1(coming), Some(Connection::Http1(http1))) => http1.held(coming),
+            (Self::Http1(state), Some(Connection::Http1(http1))) => http1.held(state),
             _ => 0,
         }
     }
 
     /// Notes that so many bytes of the body have been taken from the socket.
     pub(crate) fn took(&mut self, connection: &mut Option<Connection>, bytes: u64) {
-        if let (Self::Http1(coming), Some(Connection::Http1(http1))) = (self, connection) {
-            http1.took(coming, bytes);
+        if let (Self::Http1(state), Some(Connection::Http1(http1))) = (self, connection) {
+            http1.took(state, bytes);
         }
     }
 
@@ -63,14 +63,14 @@ impl ResponseBody {
         idle: &mut IdleTimer,
     ) -> Result<Option<Bytes>, Error> {
         let bytes = match self {
-            Self::Http1(coming) => {
+            Self::Http1(state) => {
                 let Some(Connection::Http1(http1)) = connection else {
                     return Err(given_up());
                 };
-                let next = idle.guard_body(http1.next(coming)).await?;
+                let next = idle.guard_body(http1.next(state)).await?;
                 next.map_err(classify::body_of_http1)?
             }
-            Self::Http2(incoming) => incoming.next(idle).await?,
+            Self::Http2(body) => body.next(idle).await?,
         };
         if let Some(bytes) = &bytes {
             idle.received(bytes.len());

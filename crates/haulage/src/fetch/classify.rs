@@ -117,21 +117,21 @@ pub(crate) enum Unprocessed {
 }
 
 /// Why there is no response.
-pub(crate) enum Unanswered {
+pub(crate) enum SendError {
     /// The server has certainly not begun to process it: it can go again as if nothing had been.
-    Unprocessed(Unprocessed, Error),
+    NotProcessed(Unprocessed, Error),
     /// It was sent, or may have been, and this happened.
     Failed(Error),
 }
 
 /// Returns the failure of a request that the server did not process, because it had closed the
 /// connection already.
-pub(crate) fn closed() -> Unanswered {
+pub(crate) fn closed_before_request() -> SendError {
     let error = Error::new(
         ErrorKind::Reset,
         "the server closed the connection before it was asked",
     );
-    Unanswered::Unprocessed(Unprocessed::Connection, error)
+    SendError::NotProcessed(Unprocessed::Connection, error)
 }
 
 /// Returns what the server says it has not processed, after a request failed before its response's

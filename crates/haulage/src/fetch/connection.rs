@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::http1::Http1;
-pub(crate) use super::http2::Shared;
+pub(crate) use super::http2::Http2Handle;
 
 /// A connection, or a handle of a shared one.
 pub(crate) enum Connection {
     /// For one request at a time.
     Http1(Http1),
-    Http2(Shared),
+    Http2(Http2Handle),
 }
 
 impl Connection {

@@ -25,9 +25,9 @@ const KEPT: Duration = Duration::from_mins(1);
 /// How long a failure is kept: long enough that rows which wait together cause one look-up.
 const FAILURE_KEPT: Duration = Duration::from_secs(2);
 /// Maximum number of names kept.
-const MOST_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 10_000;
 /// Maximum number of look-ups at once: common resolvers fail under more.
-const MOST_AT_ONCE: usize = 8;
+const MAX_AT_ONCE: usize = 8;
 /// How long a look-up may take before another thread starts the next one. It is short, since a
 /// look-up only waits for the network.
 const WAITS: Duration = Duration::from_millis(1);
@@ -78,7 +78,7 @@ impl Resolver {
 
     fn with(look_up: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         Self {
-            pool: BlockingPool::with_patience("haulage-dns", MOST_AT_ONCE, WAITS),
+            pool: BlockingPool::with_patience("haulage-dns", MAX_AT_ONCE, WAITS),
             shared: Arc::new(Shared {
                 names: Mutex::default(),
                 ahead: Mutex::default(),
@@ -170,9 +170,9 @@ impl Shared {
         if let Some(entry) = names.get(name).filter(|entry| entry.until > now) {
             return Err(entry.answer.clone());
         }
-        if names.len() >= MOST_NAMES {
+        if names.len() >= MAX_NAMES {
             names.retain(|_, entry| entry.until > now);
-            if names.len() >= MOST_NAMES {
+            if names.len() >= MAX_NAMES {
                 names.clear();
             }
         }
@@ -270,8 +270,8 @@ mod tests {
         let resolver = Resolver::new();
         let (_, answer) = watch::channel(None);
         let (now, later) = (Instant::now(), Instant::now() + KEPT);
-        for stale in [0, MOST_NAMES - 1] {
-            *lock(&resolver.shared.names) = (0..MOST_NAMES)
+        for stale in [0, MAX_NAMES - 1] {
+            *lock(&resolver.shared.names) = (0..MAX_NAMES)
                 .map(|number| {
                     let until = if number < stale { now } else { later };
                     let answer = answer.clone();

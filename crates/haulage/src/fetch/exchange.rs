@@ -1,7 +1,7 @@
 //! Sends one request and receives the head of its response.
 
 use super::body::ResponseBody;
-use super::classify::{self, Unanswered};
+use super::classify::{self, SendError};
 use super::connection::Connection;
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
@@ -15,13 +15,13 @@ pub(crate) async fn send(
     url: &HttpUrl,
     headers: &RequestHeaders<'_>,
     idle: &mut IdleTimer,
-) -> Result<(Head, ResponseBody), Unanswered> {
+) -> Result<(Head, ResponseBody), SendError> {
     match connection {
         Connection::Http1(http1) => {
             let answer = idle.guard(http1.get(url, headers)).await;
-            match answer.map_err(Unanswered::Failed)? {
-                Ok((head, coming)) => Ok((head, ResponseBody::Http1(coming))),
-                Err(failure) => Err(Unanswered::Failed(match http1.forward() {
+            match answer.map_err(SendError::Failed)? {
+                Ok((head, state)) => Ok((head, ResponseBody::Http1(state))),
+                Err(failure) => Err(SendError::Failed(match http1.forward() {
                     None => classify::exchange_of_http1(failure),
                     Some(forward) => classify::exchange_with_proxy(failure, &forward.proxy),
                 })),

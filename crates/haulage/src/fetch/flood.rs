@@ -19,9 +19,9 @@ pub(crate) const FLOOD: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
 /// Maximum bytes of a response's head (RFC 9110 §5.4 lets a client limit them), and of trailers on
 /// HTTP/2: the limit of browsers.
-pub(super) const MOST_HEAD_BYTES: usize = 256 << 10;
+pub(super) const MAX_HEAD_BYTES: usize = 256 << 10;
 /// Maximum lines of a response's head after the first, and of trailers on HTTP/2.
-pub(super) const MOST_HEAD_LINES: usize = 1000;
+pub(super) const MAX_HEAD_LINES: usize = 1000;
 /// Maximum bytes on HTTP/1.1 from a request until the head of its response is complete: twice the
 /// longest head, and the bytes of the body that one read may bring.
 pub(super) const BEFORE_AN_ANSWER: usize = 1 << 20;

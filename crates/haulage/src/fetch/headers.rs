@@ -11,7 +11,7 @@ use http::header::{
 };
 
 use super::origin;
-use super::route::RequestTarget;
+use super::request_target::RequestTarget;
 use crate::cookies::{self, CookieJar};
 use crate::credentials::Credentials;
 use crate::credentials::advice;
@@ -142,7 +142,7 @@ impl Headers {
             return Login::None;
         }
         let (at_home, in_url) = place(target);
-        let place = login::Place {
+        let place = login::LoginTarget {
             host: target.url().host_and_port().0,
             at_home,
             in_url,
@@ -324,7 +324,7 @@ pub(in crate::fetch) fn basic(credentials: &Credentials) -> Result<HeaderValue, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::route::Hop;
+    use crate::fetch::request_target::Hop;
 
     const ANY: HeaderValue = HeaderValue::from_static("any.example");
 

@@ -20,11 +20,11 @@ pub(crate) struct IdleTimer {
     alarm: Pin<Box<Sleep>>,
     /// The window in which the body's speed is measured; `None` until the lane had to wait for the
     /// body.
-    window: Option<Window>,
+    window: Option<SpeedWindow>,
 }
 
 /// A period as long as the timeout, in which enough bytes of a body must be received.
-struct Window {
+struct SpeedWindow {
     /// Moved on by the time in which nothing was read from the server.
     ends: Instant,
     bytes: u64,
@@ -73,7 +73,7 @@ impl IdleTimer {
                 return Poll::Ready(Ok(value));
             }
             let until = *silent_until.get_or_insert_with(|| Instant::now() + self.timeout);
-            ready!(self.rings(until, context));
+            ready!(self.poll_alarm(until, context));
             Poll::Ready(Err(self.silent()))
         })
         .await
@@ -101,12 +101,12 @@ impl IdleTimer {
             }
             let until = *silent_until.get_or_insert_with(|| Instant::now() + self.timeout);
             loop {
-                let window = self.window.get_or_insert(Window {
+                let window = self.window.get_or_insert(SpeedWindow {
                     ends: until,
                     bytes: 0,
                 });
                 let window_ends = window.ends;
-                ready!(self.rings(until.min(window_ends), context));
+                ready!(self.poll_alarm(until.min(window_ends), context));
                 if until <= window_ends {
                     return Poll::Ready(Err(self.silent()));
                 }
@@ -124,7 +124,7 @@ impl IdleTimer {
     }
 
     /// Waits for what is not the server's to do, such as the disk: the time does not count.
-    pub(crate) async fn aside<T>(&mut self, future: impl Future<Output = T>) -> T {
+    pub(crate) async fn paused<T>(&mut self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let mut began = None;
         poll_fn(|context| {
@@ -148,7 +148,7 @@ impl IdleTimer {
             if window.bytes < bytes_in(self.lowest_speed, self.timeout) {
                 return Err(self.slow());
             }
-            *window = Window {
+            *window = SpeedWindow {
                 ends: window.ends.max(wait_began) + self.timeout,
                 bytes: 0,
             };
@@ -158,7 +158,7 @@ impl IdleTimer {
 
     /// Returns `Ready` once it is the time `at`. The alarm may have been set for an earlier wait:
     /// if it rings too early, it is set again.
-    fn rings(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_alarm(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
         while self.alarm.as_mut().poll(context).is_ready() {
             if Instant::now() >= at {
                 return Poll::Ready(());
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_stretch_of_a_body_must_bring_enough() {
+    async fn each_window_of_a_body_must_bring_enough() {
         let mut timer = timer(1000);
         let start = Instant::now();
         timer.begin_body();
@@ -284,7 +284,7 @@ mod tests {
         for _ in 0..10 {
             timer.guard_body(tokio::time::sleep(SECOND)).await.unwrap();
             timer.received(1100);
-            timer.aside(tokio::time::sleep(60 * SECOND)).await;
+            timer.paused(tokio::time::sleep(60 * SECOND)).await;
         }
     }
 

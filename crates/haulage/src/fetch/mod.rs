@@ -4,8 +4,8 @@
 pub(crate) mod addresses;
 pub(crate) mod body;
 pub(crate) mod classify;
-pub(crate) mod connect;
 pub(crate) mod connection;
+pub(crate) mod connector;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 pub(crate) mod flood;
@@ -18,6 +18,6 @@ mod interface;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
-pub(crate) mod route;
+pub(crate) mod request_target;
 pub(crate) mod tcp;
 mod tls;

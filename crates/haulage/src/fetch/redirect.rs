@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::options::PlainHttp;
 use crate::plan::fields::Value;
-use crate::shown::shown;
+use crate::redact::redacted;
 
 /// Bytes that are not allowed in a URL, but that servers send in a `Location`.
 const RAW: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
@@ -61,7 +61,7 @@ pub(crate) fn next_hop(
             ErrorKind::Refused,
             format!(
                 "the redirect leads from https to plain http ({}), which anybody on the way could change",
-                shown(next.0.as_str())
+                redacted(next.0.as_str())
             ),
         )),
         _ => Ok(next),
@@ -78,7 +78,7 @@ fn leads_nowhere(text: &str, cause: UrlError) -> Error {
             ErrorKind::Redirect,
             format!(
                 "the redirect leads to {:?}, which is no URL: {cause}",
-                shown(text)
+                redacted(text)
             ),
         ),
     };

@@ -84,12 +84,12 @@ impl FirstLoss {
 /// Bounds how many bytes a server may send ahead, on a connection of whose response only a part is
 /// needed.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct ReceiveWindow {
     socket: Socket,
     is_bounded: bool,
 }
 
-impl Window {
+impl ReceiveWindow {
     pub(super) fn of(socket: Socket) -> Self {
         Self {
             socket,
@@ -262,7 +262,7 @@ mod tests {
         let (mut sender, _) = listener.accept().unwrap();
         sender.write_all(&[0; 1000]).unwrap();
         receiver.peek(&mut [0]).unwrap();
-        let mut window = Window::of(Socket::of(&receiver).unwrap());
+        let mut window = ReceiveWindow::of(Socket::of(&receiver).unwrap());
         for (left, most) in [(Some(9192), 8192), (None, 1 << 30)] {
             window.bound(left);
             assert_eq!(announced_at_most(&window.socket), most);
@@ -276,7 +276,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut receiver = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut sender, _) = listener.accept().unwrap();
-        let mut window = Window::of(Socket::of(&receiver).unwrap());
+        let mut window = ReceiveWindow::of(Socket::of(&receiver).unwrap());
         window.bound(Some(1));
         let sends = std::thread::spawn(move || sender.write_all(&vec![0; MORE]).unwrap());
         window.bound(None);

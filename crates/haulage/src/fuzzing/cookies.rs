@@ -3,7 +3,7 @@
 use super::first_line;
 use crate::cookies::netscape;
 use crate::cookies::set_cookie::{self, MAX_COOKIE_BYTES};
-use crate::cookies::{Cookie, CookieJar, Place};
+use crate::cookies::{Cookie, CookieJar, CookieTarget};
 use crate::http_url::HttpUrl;
 
 /// When it is.
@@ -20,14 +20,14 @@ pub fn set_cookie(data: &[u8]) {
     let Ok((url, _)) = HttpUrl::parse(url) else {
         return;
     };
-    let place = Place::of(&url);
-    let Some(cookie) = set_cookie::read(line, &place, NOW) else {
+    let target = CookieTarget::of(&url);
+    let Some(cookie) = set_cookie::read(line, &target, NOW) else {
         return;
     };
     let length = cookie.name.len() + cookie.value.len();
     assert!(length > 0 && length <= MAX_COOKIE_BYTES);
-    assert!(place.is_https || !cookie.is_secure);
-    assert!(place.matches_domain(&cookie.domain));
+    assert!(target.is_https || !cookie.is_secure);
+    assert!(target.matches_domain(&cookie.domain));
     assert!(cookie.is_host_only || psl::domain_str(&cookie.domain).is_some());
     assert!(
         cookie
@@ -40,7 +40,7 @@ pub fn set_cookie(data: &[u8]) {
         .add(url.as_str(), &String::from_utf8_lossy(line))
         .is_ok()
         && jar.len() == 1
-        && cookie.is_for(&place, NOW);
+        && cookie.is_for(&target, NOW);
     if is_sent_back {
         assert!(jar.cookie_for(&url, None).is_some());
     }

@@ -8,7 +8,7 @@ use super::choice;
 use crate::plan::coding::{Coding, Layer, Level};
 use crate::source::Decompressed;
 use crate::write::decode::{Decoder, FREE, RATIO, decode_beginning};
-use crate::write::trouble::Trouble;
+use crate::write::write_error::WriteError;
 
 /// Number of bytes that are compared with the output of another decoder.
 const COMPARED: usize = 1 << 20;
@@ -66,7 +66,7 @@ fn decoded(layers: &[Layer], data: &[u8], piece: usize) -> Result<Vec<u8>, Strin
             Ok(())
         });
         assert!(all.len() as u64 <= FREE + RATIO * received);
-        passed.map_err(|trouble: Trouble| trouble.on("cannot happen").to_string())?;
+        passed.map_err(|error: WriteError| error.into_error("cannot happen").to_string())?;
     }
     decoder.end().map_err(|error| error.to_string())?;
     Ok(all)

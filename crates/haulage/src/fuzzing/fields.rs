@@ -11,14 +11,14 @@ use super::choice;
 use super::names::check_target;
 use crate::checksum::{Algorithm, Checksum};
 use crate::plan::accepted::Accepted;
-use crate::plan::content_range::{self, Asked, ContentRange};
+use crate::plan::content_range::{self, ContentRange, RequestedRange};
 use crate::plan::disposition;
 use crate::plan::fields::{Fields, without_blanks};
 use crate::plan::name::TargetName;
+use crate::plan::response_digests;
 use crate::plan::resume::{Identity, Verdict};
 use crate::plan::retry_after;
 use crate::plan::validator::{Agreement, Validator};
-use crate::plan::vouched;
 
 /// 2026-01-01T00:00:00Z.
 const NOW: Duration = Duration::from_hours(490_896);
@@ -71,7 +71,7 @@ pub fn content_range(data: &[u8]) {
 fn judge(choice: u8, fields: &Fields) {
     let start = u64::from(choice % 8);
     let end = (choice & 0x40 != 0).then_some(start + 4);
-    let asked = Asked { start, end };
+    let asked = RequestedRange { start, end };
     let header = asked.header();
     assert!(header.is_some_and(|value| value.as_bytes().starts_with(b"bytes=")));
     let identity = Identity {
@@ -162,14 +162,14 @@ pub fn retry_after(data: &[u8]) {
 pub fn digests(data: &[u8]) {
     let fields = fields(data);
     for status in [StatusCode::OK, StatusCode::PARTIAL_CONTENT] {
-        let vouched = vouched::read(status, &fields);
-        let algorithms = vouched.checksums.iter().map(Checksum::algorithm);
+        let digests = response_digests::read(status, &fields);
+        let algorithms = digests.checksums.iter().map(Checksum::algorithm);
         let algorithms: Vec<_> = algorithms.collect();
         let mut different = algorithms.clone();
         different.sort_unstable();
         different.dedup();
         assert_eq!(different.len(), algorithms.len());
-        for checksum in vouched.checksums {
+        for checksum in digests.checksums {
             let algorithm = checksum.algorithm();
             assert_eq!(checksum.digest().len(), algorithm.digest_length());
             let base64 = STANDARD.encode(checksum.digest());
@@ -180,10 +180,10 @@ pub fn digests(data: &[u8]) {
                 Algorithm::Md5 => field("x-goog-hash", &format!("md5={base64}")),
                 _ => field("x-goog-hash", &format!("crc32c={base64}")),
             };
-            assert_eq!(vouched::read(status, &again).checksums, [checksum]);
+            assert_eq!(response_digests::read(status, &again).checksums, [checksum]);
         }
     }
-    let nothing = vouched::read(StatusCode::NOT_FOUND, &fields);
+    let nothing = response_digests::read(StatusCode::NOT_FOUND, &fields);
     assert!(nothing.checksums.is_empty());
 }
 

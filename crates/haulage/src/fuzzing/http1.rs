@@ -166,7 +166,10 @@ fn decide(parsed: &Parsed) {
         Framing::Length(length) => Some(length),
         Framing::Chunked | Framing::UntilClose => None,
     };
-    for asked in [plan::head::Asked::Always, plan::head::Asked::IfChanged] {
+    for asked in [
+        plan::head::RequestKind::Unconditional,
+        plan::head::RequestKind::Conditional,
+    ] {
         let now = SystemTime::UNIX_EPOCH;
         let _ = plan::head::read(head.status, head.version, &head.fields, length, asked, now);
     }

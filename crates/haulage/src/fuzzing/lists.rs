@@ -29,12 +29,12 @@ struct Seen {
 
 fn seen(row: &Row) -> Seen {
     let (place, row) = match row {
-        Ok(request) => (request.place.clone(), Ok(format!("{request:?}"))),
+        Ok(request) => (request.location.clone(), Ok(format!("{request:?}"))),
         Err(bad) => {
             assert!(bad.text.chars().count() <= 200);
             let message = bad.error.to_string();
             assert!(!message.contains(['\n', '\r']), "{message:?}");
-            (bad.place.clone(), Err(format!("{} {message}", bad.text)))
+            (bad.location.clone(), Err(format!("{} {message}", bad.text)))
         }
     };
     Seen {

@@ -12,8 +12,8 @@ mod http1;
 mod lists;
 mod logins;
 mod names;
-mod pieces;
 mod proxies;
+mod range_set;
 mod robots;
 #[cfg(test)]
 mod tests;
@@ -27,8 +27,8 @@ pub use http1::{http1_chunks, http1_head};
 pub use lists::{checksum_list, pattern, text_list};
 pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
-pub use pieces::pieces;
 pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
+pub use range_set::range_set;
 pub use robots::robots;
 pub use urls::{redirect, url};
 
@@ -52,7 +52,7 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("netrc", netrc),
     ("no_proxy", no_proxy),
     ("pattern", pattern),
-    ("pieces", pieces),
+    ("range_set", range_set),
     ("proxy_url", proxy_url),
     ("redirect", redirect),
     ("registry", registry),

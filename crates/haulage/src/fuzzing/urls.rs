@@ -6,8 +6,8 @@ use crate::fetch::redirect::next_hop;
 use crate::http_url::{HttpUrl, split_scheme};
 use crate::options::PlainHttp;
 use crate::plan::fields::Value;
+use crate::redact::{redacted, without_userinfo};
 use crate::request::Request;
-use crate::shown::{shown, without_userinfo};
 use crate::source::prefix::UrlParser;
 
 /// Parses each line as a URL, and as a reference that is seen from the line before it.
@@ -76,7 +76,7 @@ fn check_target(url: &HttpUrl, given: &str) {
 
 /// Checks that what is shown of a text has no userinfo left in it, and is short.
 fn check_shown(text: &str) {
-    let shown = shown(text);
+    let shown = redacted(text);
     assert!(shown.chars().count() <= 200);
     for text in [&shown, &without_userinfo(text)] {
         if let Ok((_, Some(credentials))) = HttpUrl::parse(text) {

@@ -135,7 +135,7 @@ pub struct RunOptions {
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
     /// Whether the run is recorded in `.haul/` in the destination, and with whom it shares that.
-    pub workspace: Workspace,
+    pub state_dir: StateDir,
     /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
     /// shows it.
     pub title: String,
@@ -206,7 +206,7 @@ impl RunOptions {
             content_encoding: ContentEncoding::Keep,
             min_free: None,
             hashes: Vec::new(),
-            workspace: Workspace::Keep,
+            state_dir: StateDir::Keep,
             title: String::new(),
         }
     }
@@ -501,7 +501,7 @@ pub enum ContentEncoding {
 /// What of a run stays in `.haul/` in the destination, and which runs may use the destination at
 /// the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workspace {
+pub enum StateDir {
     /// What became of each row is recorded for the next run. Only one run at a time does that in a
     /// destination: while there is one, another one does not start ([`Error::busy_with`]).
     Keep,

@@ -12,7 +12,7 @@ pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
 /// Maximum number of codings on top of one another. Honest servers apply one. Each further one
 /// multiplies the bytes that a few can expand to, and the memory that decoding takes (as in curl,
 /// after CVE-2022-32206).
-const MOST: usize = 5;
+const MAX_CODINGS: usize = 5;
 
 /// A coding that can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(crate) fn to_undo(headers: &Fields, undoes_content: bool) -> Result<Vec<Laye
     if undoes_content {
         layers.extend(content(headers)?.into_iter().map(layer(Level::Content)));
     }
-    if layers.len() > MOST {
+    if layers.len() > MAX_CODINGS {
         return Err(too_many());
     }
     Ok(layers)
@@ -132,10 +132,10 @@ pub(crate) fn transfer(headers: &Fields) -> Result<Transfer, Error> {
             let coding = Coding::of_transfer(name).ok_or_else(|| unknown_transfer(name))?;
             transfer.codings.push(coding);
         }
-        if transfer.codings.len() > MOST {
+        if transfer.codings.len() > MAX_CODINGS {
             return Err(Error::new(
                 ErrorKind::Protocol,
-                format!("the server sent the file in more than {MOST} transfer codings"),
+                format!("the server sent the file in more than {MAX_CODINGS} transfer codings"),
             ));
         }
     }
@@ -167,7 +167,7 @@ pub(crate) fn content(headers: &Fields) -> Result<Vec<Coding>, Error> {
                 "the server sent the file in the coding {name:?}, which is unknown"
             ))
         })?;
-        if codings.len() == MOST {
+        if codings.len() == MAX_CODINGS {
             return Err(too_many());
         }
         codings.push(coding);
@@ -222,7 +222,7 @@ pub(crate) fn is_none(name: &[u8]) -> bool {
 
 fn too_many() -> Error {
     refused(format!(
-        "the server sent the file in more than {MOST} codings, one on top of another"
+        "the server sent the file in more than {MAX_CODINGS} codings, one on top of another"
     ))
 }
 

@@ -99,9 +99,9 @@ impl<'a> Component<'a> {
 }
 
 /// `~HHHHHHHH`, which makes names distinct.
-pub(super) struct Tag(String);
+pub(super) struct NameTag(String);
 
-impl Tag {
+impl NameTag {
     pub(super) const LENGTH: usize = 9;
 
     pub(super) fn of(given: &str) -> Self {

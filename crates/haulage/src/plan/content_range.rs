@@ -10,7 +10,7 @@ use crate::plan::fields::Fields;
 
 /// The range that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct RequestedRange {
     pub(crate) start: u64,
     /// The first byte after the range; `None` for all bytes to the end of the file.
     pub(crate) end: Option<u64>,
@@ -41,7 +41,7 @@ pub(crate) enum Fault {
     Malformed,
 }
 
-impl Asked {
+impl RequestedRange {
     /// Returns the value of Range, `bytes=5-9` or `bytes=5-`; `None` if the range is empty, because
     /// Range cannot express that.
     pub(crate) fn header(self) -> Option<HeaderValue> {
@@ -55,7 +55,7 @@ impl Asked {
     }
 }
 
-impl From<Range<u64>> for Asked {
+impl From<Range<u64>> for RequestedRange {
     fn from(range: Range<u64>) -> Self {
         Self {
             start: range.start,
@@ -281,12 +281,12 @@ mod tests {
 
     #[test]
     fn a_request_counts_to_the_last_byte() {
-        let header = |start, end| Asked { start, end }.header();
+        let header = |start, end| RequestedRange { start, end }.header();
         let says = |text| Some(HeaderValue::from_static(text));
         assert_eq!(header(0, None), says("bytes=0-"));
         assert_eq!(header(5, Some(6)), says("bytes=5-5"));
         assert_eq!(
-            Asked::from(0..u64::MAX).header(),
+            RequestedRange::from(0..u64::MAX).header(),
             says("bytes=0-18446744073709551614")
         );
         assert_eq!(header(u64::MAX, None), says("bytes=18446744073709551615-"));

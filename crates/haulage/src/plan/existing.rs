@@ -32,7 +32,7 @@ pub(crate) struct Offered {
 
 /// Where the file that a response describes exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum ExistingMatch {
     /// At the item's name.
     AtName,
     /// At its distinct name: an earlier run has saved it beside another file.
@@ -47,14 +47,14 @@ pub(crate) fn judge(
     at_name: Option<Standing>,
     at_distinct: Option<Standing>,
     offered: Offered,
-) -> Found {
+) -> ExistingMatch {
     let is_it = |standing: Standing| is_same(standing, offered);
     if at_name.is_some_and(is_it) {
-        Found::AtName
+        ExistingMatch::AtName
     } else if at_distinct.is_some_and(is_it) {
-        Found::AtDistinct
+        ExistingMatch::AtDistinct
     } else {
-        Found::Nowhere
+        ExistingMatch::Nowhere
     }
 }
 
@@ -183,11 +183,11 @@ mod tests {
     fn the_name_goes_before_the_distinct_name() {
         let (this, other) = (Some(standing(5, None)), Some(standing(7, None)));
         let response = offered(Some(5), None);
-        assert_eq!(judge(this, this, response), Found::AtName);
-        assert_eq!(judge(other, this, response), Found::AtDistinct);
-        assert_eq!(judge(None, this, response), Found::AtDistinct);
-        assert_eq!(judge(other, other, response), Found::Nowhere);
-        assert_eq!(judge(None, None, response), Found::Nowhere);
+        assert_eq!(judge(this, this, response), ExistingMatch::AtName);
+        assert_eq!(judge(other, this, response), ExistingMatch::AtDistinct);
+        assert_eq!(judge(None, this, response), ExistingMatch::AtDistinct);
+        assert_eq!(judge(other, other, response), ExistingMatch::Nowhere);
+        assert_eq!(judge(None, None, response), ExistingMatch::Nowhere);
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
             at_name in any_standing(), at_distinct in any_standing(), offered in any_offer()
         ) {
             let taken = match judge(at_name, at_distinct, offered) {
-                Found::AtName => at_name,
-                Found::AtDistinct => at_distinct,
-                Found::Nowhere => return Ok(()),
+                ExistingMatch::AtName => at_name,
+                ExistingMatch::AtDistinct => at_distinct,
+                ExistingMatch::Nowhere => return Ok(()),
             };
             let taken = taken.unwrap();
             prop_assert_eq!(Some(taken.length), offered.length);

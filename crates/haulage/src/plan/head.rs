@@ -51,10 +51,10 @@ pub(crate) enum Answer {
 
 /// How a file was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Always,
+pub(crate) enum RequestKind {
+    Unconditional,
     /// Only if it differs from the existing file.
-    IfChanged,
+    Conditional,
 }
 
 /// Decides what to do with a response, by its head. `length` is the body's length in bytes
@@ -65,7 +65,7 @@ pub(crate) fn read(
     version: Version,
     headers: &Fields,
     length: Option<u64>,
-    asked: Asked,
+    kind: RequestKind,
     now: SystemTime,
 ) -> Answer {
     match status {
@@ -75,7 +75,7 @@ pub(crate) fn read(
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT => Answer::Redirect(retry_after::wait(headers, now)),
         // RFC 9110 §15.4.5. It means nothing if the request had no conditions.
-        StatusCode::NOT_MODIFIED if asked == Asked::IfChanged => {
+        StatusCode::NOT_MODIFIED if kind == RequestKind::Conditional => {
             Answer::Unchanged(Entity::described(headers, None, Verified::Nothing))
         }
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {
@@ -233,10 +233,10 @@ mod tests {
     use http::header::{CONTENT_RANGE, RETRY_AFTER, TRANSFER_ENCODING};
 
     fn of(status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
-        asked(Asked::Always, status, headers)
+        asked(RequestKind::Unconditional, status, headers)
     }
 
-    fn asked(asked: Asked, status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
+    fn asked(kind: RequestKind, status: u16, headers: &[(HeaderName, &'static str)]) -> Answer {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
@@ -246,7 +246,7 @@ mod tests {
             Version::HTTP_11,
             &headers,
             None,
-            asked,
+            kind,
             SystemTime::UNIX_EPOCH,
         )
     }
@@ -368,7 +368,7 @@ mod tests {
                 Version::HTTP_11,
                 &headers,
                 length,
-                Asked::IfChanged,
+                RequestKind::Conditional,
                 now,
             )
         };
@@ -406,12 +406,13 @@ mod tests {
 
     #[test]
     fn unchanged_is_an_answer_to_those_alone_who_asked_for_changes() {
-        let Answer::Unchanged(entity) = asked(Asked::IfChanged, 304, &[(ETAG, "\"a\"")]) else {
+        let Answer::Unchanged(entity) = asked(RequestKind::Conditional, 304, &[(ETAG, "\"a\"")])
+        else {
             panic!("a 304 is what was asked for");
         };
         assert_eq!(entity.etag.as_deref(), Some("\"a\""));
         for status in [200, 302, 404] {
-            let answer = asked(Asked::IfChanged, status, &[]);
+            let answer = asked(RequestKind::Conditional, status, &[]);
             assert!(!matches!(answer, Answer::Unchanged(_)), "{status}");
         }
     }

@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::component::Tag;
+    use crate::plan::component::NameTag;
     use crate::plan::component::tests::{assert_plain, assert_safe_path, awkward};
 
     const GIVEN: &str = "http://host.example/a";
@@ -127,7 +127,7 @@ mod tests {
 
     /// Returns a name with `~` in place of the URL's tag.
     fn untagged(name: &TargetName, url: &str) -> String {
-        name.as_str().replace(Tag::of(url).as_str(), "~")
+        name.as_str().replace(NameTag::of(url).as_str(), "~")
     }
 
     /// Asserts that the name of a URL is changed to this stem and extension, with the URL's tag.
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(name.as_str().len(), "b3/3d/".len() + 32);
         let other = name_of_spelling("http://HOST.example/a");
         assert_ne!(other, name, "the URL as given is another");
-        let tag = Tag::of(GIVEN);
+        let tag = NameTag::of(GIVEN);
         assert!(
             name.file().starts_with(&tag.as_str()[1..]),
             "the tag's digits are the same"

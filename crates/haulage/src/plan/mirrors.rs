@@ -11,7 +11,7 @@ pub(crate) struct Mirrors {
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextUrl {
     /// Request another URL at once.
     Other,
     /// All have failed: request the first usable one again, after a wait.
@@ -42,7 +42,7 @@ impl Mirrors {
 
     /// Notes that the current URL has failed, moves to the next of the `count` URLs, and returns
     /// what to do. A URL whose failure is not `transient` is left out from now on.
-    pub(crate) fn failed(&mut self, count: usize, transient: bool) -> Next {
+    pub(crate) fn failed(&mut self, count: usize, transient: bool) -> NextUrl {
         if !transient {
             self.gone.resize(self.gone.len().max(self.at + 1), false);
             self.gone[self.at] = true;
@@ -50,12 +50,12 @@ impl Mirrors {
         let usable = |nth: &usize| self.is_usable(*nth);
         if let Some(other) = (self.at + 1..count).find(usable) {
             self.at = other;
-            Next::Other
+            NextUrl::Other
         } else if let Some(first) = (0..count).find(usable) {
             self.at = first;
-            Next::Round
+            NextUrl::Round
         } else {
-            Next::Nothing
+            NextUrl::Nothing
         }
     }
 }
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn without_mirrors_what_may_pass_is_asked_again() {
-        assert_eq!(Mirrors::default().failed(1, true), Next::Round);
-        assert_eq!(Mirrors::default().failed(1, false), Next::Nothing);
+        assert_eq!(Mirrors::default().failed(1, true), NextUrl::Round);
+        assert_eq!(Mirrors::default().failed(1, false), NextUrl::Nothing);
     }
 
     #[test]
@@ -81,13 +81,13 @@ mod tests {
         assert_eq!(
             steps,
             [
-                (1, Next::Other),
-                (2, Next::Other),
-                (0, Next::Round),
-                (2, Next::Other),
-                (0, Next::Round),
-                (2, Next::Other),
-                (2, Next::Nothing),
+                (1, NextUrl::Other),
+                (2, NextUrl::Other),
+                (0, NextUrl::Round),
+                (2, NextUrl::Other),
+                (0, NextUrl::Round),
+                (2, NextUrl::Other),
+                (2, NextUrl::Nothing),
             ]
         );
     }

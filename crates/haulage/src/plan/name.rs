@@ -8,7 +8,7 @@ use std::sync::Arc;
 use memchr::memrchr;
 
 use super::accepted::Accepted;
-use super::component::{self, Component, MAX_COMPONENT, Position, Tag, split_extension};
+use super::component::{self, Component, MAX_COMPONENT, NameTag, Position, split_extension};
 use crate::error::{Error, ErrorKind};
 
 /// Maximum bytes of the folders in a path, each with its `/`. With the longest file name that makes
@@ -98,7 +98,7 @@ impl TargetName {
         components: impl IntoIterator<Item = Component<'a>>,
         given: &str,
     ) -> Self {
-        let tag = LazyCell::new(|| Tag::of(given));
+        let tag = LazyCell::new(|| NameTag::of(given));
         let mut components = components.into_iter().peekable();
         let mut path = String::new();
         let mut changed = false;
@@ -159,7 +159,7 @@ impl TargetName {
         number: u64,
     ) -> Self {
         let mut path = self.0[..folder.start].to_owned();
-        Tag::of(given).put_into(&self.0[folder.clone()], &counter(number), &mut path);
+        NameTag::of(given).put_into(&self.0[folder.clone()], &counter(number), &mut path);
         path.push_str(&self.0[folder.end..]);
         Self(path.into())
     }
@@ -183,7 +183,7 @@ impl TargetName {
             .folder()
             .map_or_else(String::new, |folder| format!("{folder}/"));
         if file.is_changed() {
-            Tag::of(given).put_into(file.as_str(), "", &mut path);
+            NameTag::of(given).put_into(file.as_str(), "", &mut path);
         } else {
             path.push_str(file.as_str());
         }
@@ -211,12 +211,12 @@ impl TargetName {
     }
 
     fn tagged(&self, given: &str, counter: &str) -> Self {
-        let mut path = String::with_capacity(self.0.len() + Tag::LENGTH + counter.len());
+        let mut path = String::with_capacity(self.0.len() + NameTag::LENGTH + counter.len());
         if let Some(folder) = self.folder() {
             path.push_str(folder);
             path.push('/');
         }
-        Tag::of(given).put_into(self.file(), counter, &mut path);
+        NameTag::of(given).put_into(self.file(), counter, &mut path);
         Self(path.into())
     }
 }
@@ -232,8 +232,8 @@ fn counter(number: u64) -> String {
 
 /// Returns the first 100 characters of a text, for a message.
 fn excerpt(text: &str) -> Cow<'_, str> {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
+    const MAX_EXCERPT: usize = 100;
+    match text.char_indices().nth(MAX_EXCERPT) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
@@ -265,7 +265,7 @@ mod tests {
     fn a_distinct_name_has_the_hash_once() {
         let hash = "b33d24b1";
         let name = TargetName("a/b.tar.gz".into());
-        assert_eq!(Tag::of(GIVEN).as_str().to_owned(), format!("~{hash}"));
+        assert_eq!(NameTag::of(GIVEN).as_str().to_owned(), format!("~{hash}"));
         let distinct = name.distinct(GIVEN);
         assert_eq!(distinct.as_str(), format!("a/b.tar~{hash}.gz"));
         assert_eq!(distinct.distinct(GIVEN), distinct);
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_users_path_keeps_its_folders() {
-        let tag = Tag::of(GIVEN).as_str().to_owned();
+        let tag = NameTag::of(GIVEN).as_str().to_owned();
         assert_eq!(user("a/b/c.txt"), "a/b/c.txt");
         assert_eq!(user("./a//b/./c.txt/"), "a/b/c.txt");
         assert_eq!(user("ä/b"), "ä/b");
@@ -315,7 +315,7 @@ mod tests {
     fn a_users_path_that_is_too_long_is_cut_and_says_so() {
         let name = user(&format!("{}b.gif", "folder/".repeat(9_000)));
         assert!((2_000..2_400).contains(&name.len()), "{}", name.len());
-        assert!(name.ends_with(&format!("/b{}.gif", Tag::of(GIVEN).as_str())));
+        assert!(name.ends_with(&format!("/b{}.gif", NameTag::of(GIVEN).as_str())));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::segments::Pace;
+use super::segments::ConnectionSpeed;
 
 /// A rate of more than this factor times that of the window before means that the connection still
 /// speeds up: slow start doubles the rate in each round trip.
@@ -22,17 +22,36 @@ const STALL: f64 = 0.25;
 const GAIN: f64 = 1.1;
 /// If one more connection has this gain, each connection is limited by itself.
 const GAIN_AT_ONCE: f64 = 1.75;
+/// How long the rest of a file must take at least.
+#[derive(Clone, Copy)]
+struct MinRest {
+    round_trips: f64,
+    seconds: f64,
+}
+
 /// How long the rest of the file must take for a trial of one more connection, in round trips and
 /// in seconds. The response that is cut in the end wastes the bytes of up to two round trips: at
 /// most 2% of the rest.
-const PAYS: (f64, f64) = (100.0, 2.0);
+const PAYS: MinRest = MinRest {
+    round_trips: 100.0,
+    seconds: 2.0,
+};
 /// The same where the throughput is uneven or packets are lost: then few bytes are in flight when a
 /// response is cut.
-const PAYS_UNEVEN: (f64, f64) = (10.0, 1.0);
+const PAYS_UNEVEN: MinRest = MinRest {
+    round_trips: 10.0,
+    seconds: 1.0,
+};
 /// The same where the user asked for many connections.
-const PAYS_EAGER: (f64, f64) = (4.0, 0.3);
+const PAYS_EAGER: MinRest = MinRest {
+    round_trips: 4.0,
+    seconds: 0.3,
+};
 /// How long the rest must take for a new connection to be of use: round trips plus seconds.
-const CONNECTS: (f64, f64) = (6.0, 0.1);
+const CONNECTS: MinRest = MinRest {
+    round_trips: 6.0,
+    seconds: 0.1,
+};
 /// Seconds that the rest of a response must take before another segment of it begins, once there
 /// are several connections: the one for that segment is open already.
 const PAYS_AGAIN: f64 = 0.05;
@@ -43,9 +62,13 @@ const PAYS_AGAIN_FAR: f64 = 5.0;
 /// once per round trip, so one alone needs seconds to fill a link. Many servers keep no more than 4
 /// MiB of unacknowledged data per connection, which limits its rate too.
 const FAR: Duration = Duration::from_millis(200);
-/// The length of a trial in round trips, and its minimum and maximum in seconds. The first half
-/// does not count, because new connections are slow then.
-const TRIAL: (f64, f64, f64) = (10.0, 0.3, 3.0);
+/// The length of a trial in round trips. The first half does not count, because new connections are
+/// slow then.
+const TRIAL_ROUND_TRIPS: f64 = 10.0;
+/// Minimum length of a trial, in seconds.
+const MIN_TRIAL: f64 = 0.3;
+/// Maximum length of a trial, in seconds.
+const MAX_TRIAL: f64 = 3.0;
 /// Maximum round trip, in seconds: a longer one is due to a slow server, not to a long path.
 const LONGEST_ROUND_TRIP: f64 = 0.5;
 
@@ -177,7 +200,7 @@ impl Ramp {
     /// new connection needs some round trips until it is fast.
     pub(crate) fn pays_to_connect(&self, left: u64) -> bool {
         let rate = self.stalls.last.unwrap_or(self.dips.best);
-        left as f64 >= rate * (CONNECTS.0 * self.round_trip + CONNECTS.1)
+        left as f64 >= rate * (CONNECTS.round_trips * self.round_trip + CONNECTS.seconds)
     }
 
     /// Returns how long the rest of a response must take at least, so that it pays to request a
@@ -191,10 +214,10 @@ impl Ramp {
         Duration::from_secs_f64(seconds)
     }
 
-    /// Returns the pace at which the connections bring segments. `usual` is the speed of the
+    /// Returns the speed at which the connections bring segments. `usual` is the speed of the
     /// fastest one, in bytes per second.
-    pub(crate) fn pace(&self, usual: f64) -> Pace {
-        Pace {
+    pub(crate) fn connection_speed(&self, usual: f64) -> ConnectionSpeed {
+        ConnectionSpeed {
             usual,
             trip: self.round_trip,
             is_far: self.is_far,
@@ -246,7 +269,7 @@ impl Ramp {
                 }
             }
             Stage::Trial(trial) => {
-                let length = (TRIAL.0 * self.round_trip).clamp(TRIAL.1, TRIAL.2);
+                let length = (TRIAL_ROUND_TRIPS * self.round_trip).clamp(MIN_TRIAL, MAX_TRIAL);
                 let before = trial.before;
                 match trial.verdict(length, grown, seen) {
                     Some(true) => self.stage = Stage::Proven,
@@ -320,7 +343,15 @@ impl Ramp {
 
     /// Returns whether the `left` bytes take at least this number of round trips and of seconds, at
     /// `rate` bytes per second.
-    fn pays(&self, (round_trips, seconds): (f64, f64), left: u64, rate: f64) -> bool {
+    fn pays(
+        &self,
+        MinRest {
+            round_trips,
+            seconds,
+        }: MinRest,
+        left: u64,
+        rate: f64,
+    ) -> bool {
         left as f64 >= rate * seconds.max(round_trips * self.round_trip)
     }
 }

@@ -169,10 +169,10 @@ impl Names {
     }
 
     /// Notes that the file of the row with this name was saved under another name, for rows that
-    /// are identical to it. At most [`MOST_MOVED`] are noted, to limit the memory for a list of any
+    /// are identical to it. At most [`MAX_MOVED`] are noted, to limit the memory for a list of any
     /// length.
     pub(crate) fn moved(&mut self, key: Key, to: TargetName) {
-        if key != Key::NONE && self.moved.len() < MOST_MOVED {
+        if key != Key::NONE && self.moved.len() < MAX_MOVED {
             self.moved.insert(key, to);
         }
     }
@@ -248,7 +248,7 @@ impl Names {
 }
 
 /// Maximum number of copies whose names are kept.
-const MOST_MOVED: usize = 10_000;
+const MAX_MOVED: usize = 10_000;
 /// Number of tables. The first byte of a key is the index of its table.
 const SHARDS: usize = 256;
 /// Entries in the smallest new table; the largest new one has a quarter more.

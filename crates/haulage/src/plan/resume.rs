@@ -12,9 +12,9 @@ use http::StatusCode;
 use http::header::ACCEPT_RANGES;
 
 use crate::plan::coding;
-use crate::plan::content_range::{self, Asked, ContentRange, Fault, is_multipart};
+use crate::plan::content_range::{self, ContentRange, Fault, RequestedRange, is_multipart};
 use crate::plan::fields::Fields;
-use crate::plan::pieces::Pieces;
+use crate::plan::range_set::RangeSet;
 use crate::plan::validator::{Agreement, Validator};
 
 /// Identifies an entity. It is recorded before the first of its bytes.
@@ -31,11 +31,11 @@ pub(crate) struct Identity {
 
 /// What to request next, given the bytes that are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum ResumePlan {
     /// The whole file. No bytes of the partial file are used.
     Whole,
     /// The first missing bytes, up to the next range that is on disk.
-    Rest(Asked),
+    Rest(RequestedRange),
     /// Nothing: the partial file has all bytes.
     Nothing,
 }
@@ -121,18 +121,18 @@ impl Identity {
 
     /// Returns what to request next. If there are bytes after the end of the file, it is unknown
     /// how they came there: then none of the partial file is used.
-    pub(crate) fn step(&self, here: &Pieces) -> Step {
+    pub(crate) fn resume_plan(&self, here: &RangeSet) -> ResumePlan {
         if here.is_whole(self.total) {
-            return Step::Nothing;
+            return ResumePlan::Nothing;
         }
-        let is_within = here.iter().all(|piece| piece.end <= self.total);
+        let is_within = here.iter().all(|range| range.end <= self.total);
         match here.first_gap(self.total) {
             Some(gap) if self.tells_apart() && is_within && here.covered() > 0 => {
                 let end = (gap.end < self.total).then_some(gap.end);
                 let start = gap.start;
-                Step::Rest(Asked { start, end })
+                ResumePlan::Rest(RequestedRange { start, end })
             }
-            _ => Step::Whole,
+            _ => ResumePlan::Whole,
         }
     }
 
@@ -140,7 +140,7 @@ impl Identity {
     /// one, in If-Range. `length` is the body's length according to the framing.
     pub(crate) fn judge(
         &self,
-        asked: Option<Asked>,
+        asked: Option<RequestedRange>,
         status: StatusCode,
         headers: &Fields,
         length: Option<u64>,
@@ -171,7 +171,7 @@ impl Identity {
     /// used.
     fn part(
         &self,
-        asked: Asked,
+        asked: RequestedRange,
         headers: &Fields,
         length: Option<u64>,
     ) -> Result<Verdict, Refusal> {
@@ -224,7 +224,7 @@ impl Identity {
     }
 
     /// Judges a 416 (§15.5.17) to a request for the range `asked`.
-    fn unsatisfied(&self, asked: Asked, headers: &Fields) -> Verdict {
+    fn unsatisfied(&self, asked: RequestedRange, headers: &Fields) -> Verdict {
         let agreement = self.agreement(headers);
         match ContentRange::of(headers) {
             _ if agreement == Agreement::Different => Verdict::Changed,
@@ -311,7 +311,7 @@ mod tests {
     const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const A_DAY_LATER: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
     /// From byte 40 of 100 on.
-    const REST: Asked = Asked {
+    const REST: RequestedRange = RequestedRange {
         start: 40,
         end: None,
     };
@@ -335,7 +335,7 @@ mod tests {
         }
     }
 
-    fn judged(known: &Identity, asked: Asked, status: u16, fields: Given<'_>) -> Verdict {
+    fn judged(known: &Identity, asked: RequestedRange, status: u16, fields: Given<'_>) -> Verdict {
         let status = StatusCode::from_u16(status).unwrap();
         known.judge(Some(asked), status, &head(fields), None)
     }
@@ -354,12 +354,12 @@ mod tests {
         part(range, ETAG, "\"a\"")
     }
 
-    fn pieces(ranges: &[(u64, u64)]) -> Pieces {
-        let mut pieces = Pieces::default();
+    fn range_set(ranges: &[(u64, u64)]) -> RangeSet {
+        let mut set = RangeSet::default();
         for (start, end) in ranges {
-            pieces.add(*start..*end);
+            set.add(*start..*end);
         }
-        pieces
+        set
     }
 
     #[test]
@@ -402,36 +402,39 @@ mod tests {
 
     #[test]
     fn the_first_gap_is_asked_for() {
-        let rest = |start, end| Step::Rest(Asked { start, end });
-        for (here, step) in [
-            (&[][..], Step::Whole),
+        let rest = |start, end| ResumePlan::Rest(RequestedRange { start, end });
+        for (here, plan) in [
+            (&[][..], ResumePlan::Whole),
             (&[(0, 40)], rest(40, None)),
             (&[(0, 40), (60, 100)], rest(40, Some(60))),
             (&[(0, 40), (60, 90)], rest(40, Some(60))),
             (&[(60, 100)], rest(0, Some(60))),
             (&[(0, 99)], rest(99, None)),
-            (&[(0, 100)], Step::Nothing),
-            (&[(0, 101)], Step::Whole),
-            (&[(0, 40), (99, 101)], Step::Whole),
-            (&[(200, 300)], Step::Whole),
+            (&[(0, 100)], ResumePlan::Nothing),
+            (&[(0, 101)], ResumePlan::Whole),
+            (&[(0, 40), (99, 101)], ResumePlan::Whole),
+            (&[(200, 300)], ResumePlan::Whole),
         ] {
-            assert_eq!(known().step(&pieces(here)), step, "{here:?}");
+            assert_eq!(known().resume_plan(&range_set(here)), plan, "{here:?}");
         }
         let unproven = Identity {
             validator: None,
             ..known()
         };
-        assert_eq!(unproven.step(&pieces(&[(0, 40)])), Step::Whole);
+        assert_eq!(
+            unproven.resume_plan(&range_set(&[(0, 40)])),
+            ResumePlan::Whole
+        );
         let checked = Identity {
             is_checked: true,
             ..unproven
         };
-        assert_eq!(checked.step(&pieces(&[(0, 40)])), rest(40, None));
+        assert_eq!(checked.resume_plan(&range_set(&[(0, 40)])), rest(40, None));
         let empty = Identity {
             total: 0,
             ..known()
         };
-        assert_eq!(empty.step(&Pieces::default()), Step::Nothing);
+        assert_eq!(empty.resume_plan(&RangeSet::default()), ResumePlan::Nothing);
     }
 
     #[test]
@@ -439,7 +442,7 @@ mod tests {
         assert_eq!(same("bytes 40-99/100"), Verdict::Continue(40..100));
         assert_eq!(same("bytes 40-40/100"), Verdict::Continue(40..41));
         assert_eq!(same("bytes 40-99/*"), Verdict::Continue(40..100));
-        let middle = Asked::from(40..60);
+        let middle = RequestedRange::from(40..60);
         for (range, sent) in [("bytes 40-59/100", 40..60), ("bytes 40-50/100", 40..51)] {
             let fields = [(CONTENT_RANGE, range), (ETAG, "\"a\"")];
             let verdict = judged(&known(), middle, 206, &fields);
@@ -478,7 +481,7 @@ mod tests {
         }
         for (asked, range) in [(40..60, "bytes 40-60/100"), (40..200, "bytes 40-149/*")] {
             let fields = [(CONTENT_RANGE, range), (ETAG, "\"a\"")];
-            let beyond = judged(&known(), Asked::from(asked), 206, &fields);
+            let beyond = judged(&known(), RequestedRange::from(asked), 206, &fields);
             assert_eq!(beyond, Verdict::Refused(OtherEnd), "{range}");
         }
         let unnamed = judged(&known(), REST, 206, &[(ETAG, "\"a\"")]);
@@ -601,7 +604,7 @@ mod tests {
     #[test]
     fn part_that_is_the_whole_file_is_begun_again_with() {
         use Agreement::{Different, Same, Unknown};
-        let whole = |asked: Asked, range, tag, length| {
+        let whole = |asked: RequestedRange, range, tag, length| {
             let headers = head(&[(CONTENT_RANGE, range), (ETAG, tag)]);
             known().judge(Some(asked), StatusCode::PARTIAL_CONTENT, &headers, length)
         };
@@ -615,7 +618,12 @@ mod tests {
             assert_eq!(verdict, Verdict::StartAgain(agreement), "{range} {tag}");
         }
         // A whole file is not cut down to the missing range.
-        let verdict = whole(Asked::from(0..40), "bytes 0-99/100", "\"a\"", Some(100));
+        let verdict = whole(
+            RequestedRange::from(0..40),
+            "bytes 0-99/100",
+            "\"a\"",
+            Some(100),
+        );
         assert_eq!(verdict, Verdict::StartAgain(Same));
         let verdict = whole(REST, "bytes 0-99/100", "\"a\"", Some(60));
         assert_eq!(verdict, Verdict::Refused(Refusal::OtherStart));
@@ -623,7 +631,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_satisfied_is_complete_only_where_all_is_here_and_the_same() {
-        let end = Asked {
+        let end = RequestedRange {
             start: 100,
             end: None,
         };
@@ -743,7 +751,7 @@ mod tests {
         fn answer(
             &mut self,
             mood: &Mood,
-            asked: Option<(Asked, &str)>,
+            asked: Option<(RequestedRange, &str)>,
         ) -> (StatusCode, Fields, u64) {
             self.version += u8::from(mood.changes);
             let total = self.lengths[usize::from(self.version) % self.lengths.len()];
@@ -786,13 +794,13 @@ mod tests {
         ) {
             let mut server = Server { version: 0, lengths };
             let mut known: Option<Identity> = None;
-            let (mut here, mut file) = (Pieces::default(), Vec::new());
+            let (mut here, mut file) = (RangeSet::default(), Vec::new());
             for (mood, most) in steps {
-                let step = known.as_ref().map_or(Step::Whole, |known| known.step(&here));
-                let asked = match step {
-                    Step::Nothing => break,
-                    Step::Whole => None,
-                    Step::Rest(asked) => Some(asked),
+                let plan = known.as_ref().map_or(ResumePlan::Whole, |known| known.resume_plan(&here));
+                let asked = match plan {
+                    ResumePlan::Nothing => break,
+                    ResumePlan::Whole => None,
+                    ResumePlan::Rest(asked) => Some(asked),
                 };
                 let condition = known.iter().find_map(|known| known.validator.as_ref());
                 let condition = condition.map(|validator| validator.if_range().to_owned());
@@ -806,7 +814,7 @@ mod tests {
                     Verdict::Continue(range) => range.start..range.end.min(range.start + most),
                     Verdict::StartAgain(_) => {
                         known = Identity::of(URL, status, &headers, Some(length), false);
-                        (here, file) = (Pieces::default(), vec![u8::MAX; 100]);
+                        (here, file) = (RangeSet::default(), vec![u8::MAX; 100]);
                         0..length.min(most)
                     }
                     Verdict::Changed | Verdict::Refused(_) => {
@@ -843,7 +851,7 @@ mod tests {
             if !is_known {
                 known.validator = None;
             }
-            let asked = Asked { start, end: length.map(|length| start + length) };
+            let asked = RequestedRange { start, end: length.map(|length| start + length) };
             let status = StatusCode::from_u16(status).unwrap();
             let headers = head(&[(CONTENT_RANGE, &range), (ETAG, &tag)]);
             match known.judge(Some(asked), status, &headers, framed) {

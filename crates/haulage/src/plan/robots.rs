@@ -10,7 +10,7 @@ use memchr::memmem;
 use crate::http_url::HttpUrl;
 
 /// Bytes of the file that are read, at least 500 KiB (RFC 9309 §2.5); the rest is ignored.
-pub(crate) const MOST: usize = 512 << 10;
+pub(crate) const MAX_BYTES: usize = 512 << 10;
 /// Maximum delay of a host.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
 
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn long_rules_on_a_long_path_take_no_long_time() {
         // Comparing at each place would take 10¹¹ steps.
-        let part = "a".repeat(MOST / 2 - 1);
+        let part = "a".repeat(MAX_BYTES / 2 - 1);
         let rules = format!("user-agent: *\ndisallow: /*{part}b");
         let path = format!("/{}", part.repeat(2));
         assert!(allows(&rules, &path));

@@ -10,16 +10,16 @@ pub(crate) const CRAWLS: f64 = 4.0;
 const CRAWLS_FOR: f64 = 0.5;
 
 /// Maximum bytes of a segment until one is complete: its connection may be new, and slow.
-pub(crate) const FIRST: u64 = 4 << 20;
+pub(crate) const MAX_FIRST_BYTES: u64 = 4 << 20;
 /// Maximum duration of a segment, in seconds.
-const LONGEST: f64 = 2.0;
+const MAX_SECONDS: f64 = 2.0;
 /// Maximum duration of a segment in round trips, if that is longer. Between two segments a
 /// connection waits for one round trip: after 40 of them that is 2.5% of its time.
-const LONGEST_TRIPS: f64 = 40.0;
+const MAX_ROUND_TRIPS: f64 = 40.0;
 
 /// How fast connections download segments.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct ConnectionSpeed {
     /// Bytes per second of the fastest connection so far.
     pub(crate) usual: f64,
     /// Seconds that a connection waits between two segments: a round trip.
@@ -37,17 +37,24 @@ pub(crate) struct Pace {
     clippy::cast_sign_loss,
     reason = "speeds are not negative, and what is too large counts as the largest"
 )]
-pub(crate) fn most(left: u64, connections: u64, has_ended: bool, pace: &Pace) -> u64 {
+pub(crate) fn max_length(
+    left: u64,
+    connections: u64,
+    has_ended: bool,
+    speed: &ConnectionSpeed,
+) -> u64 {
     let fair = left / connections;
-    let lasting = (pace.usual * pace.trip * LONGEST_TRIPS) as u64;
+    let lasting = (speed.usual * speed.trip * MAX_ROUND_TRIPS) as u64;
     match has_ended {
-        false if pace.is_far => fair,
-        false if pace.is_proven => FIRST.max(lasting).min(fair),
+        false if speed.is_far => fair,
+        false if speed.is_proven => MAX_FIRST_BYTES.max(lasting).min(fair),
         // Several connections may be no faster than one: then a slow one must not hold many bytes.
-        false => FIRST.min(fair),
+        false => MAX_FIRST_BYTES.min(fair),
         // Half of a fair share, so that all end together. A last segment is not halved, because the
         // wait for another response would cost more.
-        true if fair > lasting / 2 => (fair / 2).min(lasting.max((pace.usual * LONGEST) as u64)),
+        true if fair > lasting / 2 => {
+            (fair / 2).min(lasting.max((speed.usual * MAX_SECONDS) as u64))
+        }
         true => fair,
     }
 }
@@ -80,20 +87,24 @@ pub(crate) struct Running {
 
 /// The range that a connection takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Share {
+pub(crate) enum SegmentChoice {
     /// A range that no response delivers.
     Free(Range<u64>),
     /// A range at the end of what the nth response has yet to deliver.
-    Of(usize, Range<u64>),
+    OfRest(usize, Range<u64>),
 }
 
 /// Decides which bytes a connection takes next: first the range `free`, which no response delivers;
 /// then a range at the end of the response that takes longest, at most half of its rest, if that is
 /// large and takes long. A rest that is too small to split is taken as a whole if it would take
 /// very long. Returns `None` if there is nothing to take.
-pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules) -> Option<Share> {
+pub(crate) fn choose(
+    free: Option<Range<u64>>,
+    running: &[Running],
+    rules: &Rules,
+) -> Option<SegmentChoice> {
     if let Some(free) = free {
-        return Some(Share::Free(free));
+        return Some(SegmentChoice::Free(free));
     }
     let longest = running
         .iter()
@@ -103,7 +114,7 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
     if let Some((nth, Running { rest, .. })) = longest {
         let middle = u64::midpoint(rest.start, rest.end);
         let start = middle.max(rest.end.saturating_sub(rules.most));
-        return Some(Share::Of(nth, start..rest.end));
+        return Some(SegmentChoice::OfRest(nth, start..rest.end));
     }
     let (nth, slowest) = running
         .iter()
@@ -112,7 +123,7 @@ pub(crate) fn share(free: Option<Range<u64>>, running: &[Running], rules: &Rules
         .max_by(|(_, one), (_, other)| one.seconds(rules).total_cmp(&other.seconds(rules)))?;
     slowest
         .crawls(rules)
-        .then(|| Share::Of(nth, slowest.rest.clone()))
+        .then(|| SegmentChoice::OfRest(nth, slowest.rest.clone()))
 }
 
 impl Running {
@@ -172,45 +183,56 @@ mod tests {
     #[test]
     fn segments_last_for_forty_round_trips_or_two_seconds() {
         const MIB: u64 = 1 << 20;
-        let pace = Pace {
+        let middle = ConnectionSpeed {
             usual: 10.0 * MIB as f64,
             trip: 0.1,
             is_far: false,
             is_proven: true,
         };
-        let near = Pace {
+        let near = ConnectionSpeed {
             trip: 0.001,
-            ..pace
+            ..middle
         };
-        let far = Pace {
+        let far = ConnectionSpeed {
             trip: 0.3,
             is_far: true,
-            ..pace
+            ..middle
         };
         let is_proven = false;
-        for (left, has_ended, pace, expected) in [
+        for (left, has_ended, speed, expected) in [
             (1024, false, near, 4),
             (8, false, near, 2),
-            (1024, false, pace, 40),
-            (1024, false, Pace { is_proven, ..pace }, 4),
+            (1024, false, middle, 40),
+            (
+                1024,
+                false,
+                ConnectionSpeed {
+                    is_proven,
+                    ..middle
+                },
+                4,
+            ),
             // The speed is not known yet.
             (1024, false, far, 256),
             (1024, true, near, 20),
-            (1024, true, pace, 40),
+            (1024, true, middle, 40),
             (1024, true, far, 120),
-            (96, true, pace, 12),
+            (96, true, middle, 12),
             // The rest is too small to wait for a response twice.
-            (64, true, pace, 16),
+            (64, true, middle, 16),
         ] {
-            let found = most(left * MIB, 4, has_ended, &pace);
-            assert_eq!(found / MIB, expected, "{left} {has_ended} {pace:?}");
+            let found = max_length(left * MIB, 4, has_ended, &speed);
+            assert_eq!(found / MIB, expected, "{left} {has_ended} {speed:?}");
         }
     }
 
     #[test]
     fn what_nobody_brings_comes_first() {
         let all = [running(0..1000, 10.0)];
-        assert_eq!(share(Some(5..6), &all, &RULES), Some(Share::Free(5..6)));
+        assert_eq!(
+            choose(Some(5..6), &all, &RULES),
+            Some(SegmentChoice::Free(5..6))
+        );
     }
 
     #[test]
@@ -220,16 +242,25 @@ mod tests {
             running(500..901, 50.0),
             running(950..960, 1.0),
         ];
-        assert_eq!(share(None, &all, &RULES), Some(Share::Of(1, 700..901)));
+        assert_eq!(
+            choose(None, &all, &RULES),
+            Some(SegmentChoice::OfRest(1, 700..901))
+        );
     }
 
     #[test]
     fn a_bounded_range_is_taken_from_the_end() {
         let rules = Rules { most: 100, ..RULES };
         let all = [running(0..1000, 50.0)];
-        assert_eq!(share(None, &all, &rules), Some(Share::Of(0, 900..1000)));
+        assert_eq!(
+            choose(None, &all, &rules),
+            Some(SegmentChoice::OfRest(0, 900..1000))
+        );
         let all = [running(0..150, 50.0)];
-        assert_eq!(share(None, &all, &rules), Some(Share::Of(0, 75..150)));
+        assert_eq!(
+            choose(None, &all, &rules),
+            Some(SegmentChoice::OfRest(0, 75..150))
+        );
     }
 
     #[test]
@@ -244,8 +275,8 @@ mod tests {
                 settles: Duration::from_secs(6),
                 ..RULES
             };
-            let found = share(None, &[running(0..20, 50.0), range], &rules);
-            let half = Share::Of(1, 700..900);
+            let found = choose(None, &[running(0..20, 50.0), range], &rules);
+            let half = SegmentChoice::OfRest(1, 700..900);
             assert_eq!(found, is_cut.then_some(half), "{speed}");
         }
     }
@@ -260,18 +291,22 @@ mod tests {
             // No byte has been received yet.
             (0..1000, 0.0, true),
         ] {
-            let found = share(None, &[running(rest.clone(), speed)], &RULES);
+            let found = choose(None, &[running(rest.clone(), speed)], &RULES);
             assert_eq!(found.is_some(), is_split, "{rest:?} at {speed}");
         }
-        assert_eq!(share(None, &[], &RULES), None);
+        assert_eq!(choose(None, &[], &RULES), None);
     }
 
     #[test]
     fn what_crawls_is_taken_over() {
         for (speed, is_taken) in [(10.0, true), (13.0, false), (0.0, true)] {
             let all = [running(10..70, speed), running(70..72, 50.0)];
-            let found = share(None, &all, &RULES);
-            assert_eq!(found, is_taken.then_some(Share::Of(0, 10..70)), "{speed}");
+            let found = choose(None, &all, &RULES);
+            assert_eq!(
+                found,
+                is_taken.then_some(SegmentChoice::OfRest(0, 10..70)),
+                "{speed}"
+            );
         }
         // A range that ends soon is not requested again: a request takes a tenth of this time.
         for (bytes, settles, is_taken) in [(4, 1, false), (40, 1, true), (40, 10, false)] {
@@ -280,7 +315,7 @@ mod tests {
                 ..RULES
             };
             let all = [running(0..bytes, 10.0), running(70..71, 50.0)];
-            let share = share(None, &all, &rules);
+            let share = choose(None, &all, &rules);
             assert_eq!(share.is_some(), is_taken, "{bytes} {settles}");
         }
         let new = Running {
@@ -288,7 +323,7 @@ mod tests {
             speed: None,
             is_range: false,
         };
-        assert_eq!(share(None, &[new], &RULES), None);
-        assert_eq!(share(None, &[running(70..70, 0.0)], &RULES), None);
+        assert_eq!(choose(None, &[new], &RULES), None);
+        assert_eq!(choose(None, &[running(70..70, 0.0)], &RULES), None);
     }
 }

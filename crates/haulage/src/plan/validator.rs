@@ -43,10 +43,10 @@ impl Validator {
     /// (§13.1.5), and a server that sends a weak tag says that bytes may differ although the tag
     /// does not. A tag that breaks the grammar, such as one without quotes, is ignored.
     pub(crate) fn of(headers: &Fields) -> Option<Self> {
-        match Tag::of(headers) {
-            Tag::Strong(tag) => Some(Self::ETag(tag.to_owned())),
-            Tag::Weak(_) | Tag::Unclear => None,
-            Tag::None => {
+        match EntityTag::of(headers) {
+            EntityTag::Strong(tag) => Some(Self::ETag(tag.to_owned())),
+            EntityTag::Weak(_) | EntityTag::Unclear => None,
+            EntityTag::None => {
                 let text = only(headers, LAST_MODIFIED)?;
                 let modified = exact_time(text)?;
                 let sent = httpdate::parse_http_date(only(headers, DATE)?).ok()?;
@@ -95,13 +95,13 @@ impl Validator {
             }
         };
         match self {
-            Self::ETag(own) => match Tag::of(headers) {
-                Tag::Strong(tag) => same(tag == own),
+            Self::ETag(own) => match EntityTag::of(headers) {
+                EntityTag::Strong(tag) => same(tag == own),
                 // The same tag, made weak on the way (by a proxy that compresses): it neither
                 // proves nor disproves that the bytes are the same.
-                Tag::Weak(tag) if tag == own => Agreement::Unknown,
-                Tag::Weak(_) => Agreement::Different,
-                Tag::Unclear | Tag::None => Agreement::Unknown,
+                EntityTag::Weak(tag) if tag == own => Agreement::Unknown,
+                EntityTag::Weak(_) => Agreement::Different,
+                EntityTag::Unclear | EntityTag::None => Agreement::Unknown,
             },
             Self::LastModified(own) => match only(headers, LAST_MODIFIED) {
                 Some(text) if text == own => Agreement::Same,
@@ -134,7 +134,7 @@ impl Validator {
 }
 
 /// The entity tag of a response (§8.8.3).
-enum Tag<'a> {
+enum EntityTag<'a> {
     Strong(&'a str),
     /// The part after `W/`, which is case-sensitive.
     Weak(&'a str),
@@ -144,7 +144,7 @@ enum Tag<'a> {
     None,
 }
 
-impl<'a> Tag<'a> {
+impl<'a> EntityTag<'a> {
     fn of(headers: &'a Fields) -> Self {
         if !headers.contains_key(ETAG) {
             return Self::None;

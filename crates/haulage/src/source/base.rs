@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, split_scheme};
+use crate::redact::redacted;
 use crate::request::{Request, not_a_url};
-use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
 /// What is percent-encoded in a path: all but the unreserved characters (RFC 3986 §2.3) and what
@@ -66,7 +66,7 @@ impl Base {
 
 impl fmt::Debug for Base {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&shown(self.url.as_str()))
+        formatter.write_str(&redacted(self.url.as_str()))
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn request_for(
             format!(
                 "{:?} is not a URL: it has no scheme; write http:// or https:// before it, or say with --base-url what \
                  it is relative to",
-                shown(text)
+                redacted(text)
             ),
         )),
         _ => Request::new(text),

@@ -14,8 +14,8 @@ use super::lines::{Line, Lines};
 use super::list_name;
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
+use crate::redact::redacted;
 use crate::request::Row;
-use crate::shown::shown;
 
 /// Those that a number of hex digits stands for.
 const BY_LENGTH: [Algorithm; 4] = [
@@ -150,7 +150,7 @@ fn request_of(line: Line<'_>, base: &Base, of_64: Algorithm) -> Row {
         base.file(&name)?.named(&name)?.checksum(checksum)
     };
     match request() {
-        Ok(request) => Ok(request.read_at(line.place())),
+        Ok(request) => Ok(request.read_at(line.location())),
         Err(error) => Err(line.refused(entry.name.as_bytes(), error)),
     }
 }
@@ -249,7 +249,7 @@ fn unescaped(name: &str) -> Result<String, Error> {
                 _ => {
                     return Err(input(format!(
                         "{:?} is escaped in a way that is not known: after a backslash comes \\, n or r",
-                        shown(name)
+                        redacted(name)
                     )));
                 }
             },
@@ -478,7 +478,7 @@ mod tests {
                 "{line}: {}",
                 bad.error
             );
-            assert_eq!(bad.place.unwrap().line, 1);
+            assert_eq!(bad.location.unwrap().line, 1);
         }
         assert_eq!(refused(&format!("{MD5}  ../a")).text, "../a");
     }
@@ -496,8 +496,8 @@ mod tests {
         text.extend(b"-----END PGP SIGNATURE-----\n");
         let rows: Vec<_> = list(&text, "SUMS").collect();
         let lines = rows.iter().map(|row| match row {
-            Ok(request) => (request.place.as_ref().unwrap().line, "good".to_owned()),
-            Err(bad) => (bad.place.as_ref().unwrap().line, bad.error.to_string()),
+            Ok(request) => (request.location.as_ref().unwrap().line, "good".to_owned()),
+            Err(bad) => (bad.location.as_ref().unwrap().line, bad.error.to_string()),
         });
         let lines: Vec<_> = lines.collect();
         assert_eq!(
@@ -546,7 +546,7 @@ mod tests {
                         prop_assert!(request.url().starts_with("http://host.example/d/"), "{}", request.url());
                         prop_assert!(request.name.is_some() && request.checksums.len() == 1);
                     }
-                    Err(bad) => prop_assert!(bad.text.chars().count() <= 200 && bad.place.is_some()),
+                    Err(bad) => prop_assert!(bad.text.chars().count() <= 200 && bad.location.is_some()),
                 }
             }
             prop_assert_eq!(count(Lines::new(&text[..], "SUMS".into())).unwrap(), rows.len() as u64);

@@ -8,8 +8,8 @@ use memchr::memchr;
 
 use super::decompressed::read_once;
 use crate::error::{Error, ErrorKind};
-use crate::request::{BadRow, Place};
-use crate::shown::shown;
+use crate::redact::redacted;
+use crate::request::{BadRow, RowLocation};
 
 /// Maximum bytes in a line, without its end.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -264,8 +264,8 @@ impl<'a> Line<'a> {
     }
 
     /// Returns the place of the line in the list.
-    pub(super) fn place(&self) -> Place {
-        Place {
+    pub(super) fn location(&self) -> RowLocation {
+        RowLocation {
             input: Arc::clone(self.input),
             line: self.number,
         }
@@ -274,8 +274,8 @@ impl<'a> Line<'a> {
     /// Returns the bad row for a line that is not a valid row; `part` is what is shown of the line.
     pub(super) fn refused(&self, part: &[u8], error: Error) -> BadRow {
         BadRow {
-            text: shown(String::from_utf8_lossy(part).trim_ascii()),
-            place: Some(self.place()),
+            text: redacted(String::from_utf8_lossy(part).trim_ascii()),
+            location: Some(self.location()),
             error,
         }
     }

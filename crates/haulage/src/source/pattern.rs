@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind};
+use crate::redact::redacted;
 use crate::request::{BadRow, Request, Row};
-use crate::shown::shown;
 
 /// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the
 /// rightmost varies fastest. The grammar is curl's, plus `{<name>}`, which repeats the value of the
@@ -159,8 +159,8 @@ impl Iterator for Expansion {
             None => Ok(request),
         });
         Some(request.map_err(|error| BadRow {
-            text: shown(&url),
-            place: None,
+            text: redacted(&url),
+            location: None,
             error,
         }))
     }

@@ -14,8 +14,8 @@ use super::hints;
 use super::lines::{BUFFER, BYTE_ORDER_MARK, Lines};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Error, ErrorKind};
+use crate::redact::redacted;
 use crate::request::{Request, Row};
-use crate::shown::shown;
 use crate::source::prefix::UrlParser;
 
 /// A text list, read on demand.
@@ -87,7 +87,7 @@ impl<R: Read> Iterator for TextList<R> {
             .text()
             .and_then(|text| request_of(text, self.base.as_ref(), &mut self.urls));
         Some(match request {
-            Ok(request) => Ok(request.read_at(line.place())),
+            Ok(request) => Ok(request.read_at(line.location())),
             Err(error) => Err(line.refused(url_in(line.bytes), error)),
         })
     }
@@ -210,7 +210,7 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
             // As in a URL: in another list, it would end the line.
             return Err(input(format!(
                 "the field {:?} has a carriage return in it; end lines with LF or CRLF",
-                shown(field)
+                redacted(field)
             )));
         }
         request = match field.split_once('=') {
@@ -226,7 +226,7 @@ fn request_of(line: &str, base: Option<&Base>, urls: &mut UrlParser) -> Result<R
             _ => {
                 return Err(input(format!(
                     "the field {:?} is unknown; after the URL may come out=NAME, label=TEXT and ALGO=HEX (a checksum), each after a TAB",
-                    shown(field)
+                    redacted(field)
                 )));
             }
         };
@@ -246,7 +246,7 @@ mod tests {
 
     use super::super::lines::MAX_LINE;
     use super::*;
-    use crate::request::Place;
+    use crate::request::RowLocation;
     use crate::source::ListFormat;
 
     /// Returns these chunks, one for each read, and then fails.
@@ -291,7 +291,7 @@ mod tests {
     fn summary(row: &Row) -> (u64, String) {
         match row {
             Ok(request) => (
-                request.place.as_ref().unwrap().line,
+                request.location.as_ref().unwrap().line,
                 request.url().to_owned(),
             ),
             Err(bad) => {
@@ -299,7 +299,7 @@ mod tests {
                 let message = bad.error.to_string();
                 assert!(!message.contains('\n'));
                 (
-                    bad.place.as_ref().unwrap().line,
+                    bad.location.as_ref().unwrap().line,
                     format!("{}: {message}", bad.text),
                 )
             }
@@ -347,8 +347,8 @@ mod tests {
                 .name
         );
         assert_eq!(
-            request.place,
-            Some(Place {
+            request.location,
+            Some(RowLocation {
                 input: "list".into(),
                 line: 1
             })

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Row, RowIndex, ToSql};
 
-use super::ask::{Ask, Recorded};
-use super::known::Known;
+use super::prior_record::PriorRecord;
 use super::record::{Counts, Ended, Failure, Record, of_millis, to_millis};
+use super::request_key::{RecordLocation, RequestKey};
 use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::outcome::Verified;
-use crate::request::Place;
+use crate::request::RowLocation;
 
 /// The columns that say where a row is.
 macro_rules! place {
@@ -136,7 +136,7 @@ pub(super) const COPY_FIRST: &str = concat!(
 );
 
 pub(super) fn line(record: &Record) -> Option<i64> {
-    record.place.as_ref().map(|place| number(place.line))
+    record.location.as_ref().map(|place| number(place.line))
 }
 
 /// Inserts the rows of a group, one after another. A row has many values in common with the row
@@ -168,9 +168,9 @@ impl<'a, 's> Insert<'a, 's> {
         bind.column(|(list, _)| list)?;
         bind.column(|(_, record)| number(record.row))?;
         bind.column(|(_, record)| line(record))?;
-        bind.column(|(_, record)| record.ask.key)?;
+        bind.column(|(_, record)| record.key.hash)?;
         bind.column(|(_, record)| &record.url)?;
-        bind.column(|(_, record)| record.ask.fields.as_ref())?;
+        bind.column(|(_, record)| record.key.fields.as_ref())?;
         bind.column(|(_, record)| status(record))?;
         bind.column(|(_, record)| record.path.as_ref())?;
         bind.column(|(_, record)| number(record.bytes))?;
@@ -244,14 +244,14 @@ pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn known(row: &Row<'_>, is_elsewhere: bool) -> rusqlite::Result<Known> {
-    Ok(Known {
-        recorded: Some(Recorded {
+pub(super) fn known(row: &Row<'_>, is_elsewhere: bool) -> rusqlite::Result<PriorRecord> {
+    Ok(PriorRecord {
+        recorded: Some(RecordLocation {
             list: row.get(0)?,
             row: unsigned(row, 1)?,
         }),
         is_elsewhere,
-        ask: row.get(2)?,
+        request_hash: row.get(2)?,
         url: row.get(3)?,
         ended: ended(row, 4)?,
         path: row.get(5)?,
@@ -269,12 +269,12 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let line: Option<i64> = row.get("line")?;
     Ok(Record {
         row: unsigned(row, "row")?,
-        place: line.map(|line| Place {
+        location: line.map(|line| RowLocation {
             input,
             line: line.unsigned_abs(),
         }),
-        ask: Ask {
-            key: row.get("ask")?,
+        key: RequestKey {
+            hash: row.get("ask")?,
             fields: row.get("fields")?,
             recorded: None,
         },

@@ -1,10 +1,10 @@
 //! Keeps the state during a run: collects what is to be recorded, and records it in groups.
 
-mod asking;
 mod closing;
 mod damaged;
 mod earlier;
 mod pending;
+mod queries;
 mod recording;
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use super::record::Record;
 use super::store::{Access, Pass, Store};
 use crate::error::Error;
 use crate::event::Warning;
-use crate::options::{Durability, Existing, Purpose, RunOptions, Workspace};
+use crate::options::{Durability, Existing, Purpose, RunOptions, StateDir};
 use crate::outcome::Outcome;
 use crate::sync::lock;
 use crate::write::{Assemblies, Assembly, StatePlace, Storage, Strictest, Syncs};
@@ -41,7 +41,7 @@ const PROGRESS: Duration = Duration::from_secs(2);
 /// How long a group waits for a sync that complete parts need anyway, before it starts its own.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// If this many records wait, the disk is behind, and no more rows are started.
-const MOST: usize = 8 * GROUP;
+const MAX_DAMAGED: usize = 8 * GROUP;
 
 /// How long a run that has ended waits for bytes that were handed to the disk.
 const GRACE: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct State {
     path: PathBuf,
     access: Access,
-    workspace: Workspace,
+    state_dir: StateDir,
     durability: Arc<Strictest>,
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
@@ -123,7 +123,7 @@ impl State {
         Ok(Self {
             path: place.database,
             access,
-            workspace: options.workspace,
+            state_dir: options.state_dir,
             durability: Arc::new(Strictest::new(options.durability)),
             syncs: Arc::new(Syncs::new(Arc::clone(&storage))),
             storage,
@@ -215,7 +215,7 @@ impl State {
             none => none.insert(open()?).record(group, &progress),
         };
         if let Err(error) = written {
-            self.put_aside(&mut store, error).map_err(unwritable)?;
+            self.rename_damaged(&mut store, error).map_err(unwritable)?;
             forget_places(group);
             let store = store.insert(open()?);
             store.record(group, &progress).map_err(unwritable)?;
@@ -265,7 +265,7 @@ impl State {
     /// Waits while the disk is so far behind that no more rows should be begun.
     pub(crate) fn wait_for_room(&self) {
         let mut pending = lock(&self.pending);
-        while pending.records.len() >= MOST && !pending.closed {
+        while pending.records.len() >= MAX_DAMAGED && !pending.closed {
             pending = wait(&self.changed, pending);
         }
     }
@@ -280,7 +280,7 @@ impl State {
 /// Clears where rows are recorded, so that they are recorded in full: the database is a new one.
 fn forget_places(group: &mut [Record]) {
     for record in group {
-        record.ask.recorded = None;
+        record.key.recorded = None;
     }
 }
 

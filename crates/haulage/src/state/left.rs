@@ -30,7 +30,7 @@ struct Left {
     /// The number that the part gets when this run takes it up.
     number: u64,
     /// A row of this run requests its file.
-    is_asked_for: bool,
+    is_requested: bool,
 }
 
 struct Run {
@@ -65,7 +65,7 @@ impl Leftovers {
                     run: run.clone(),
                     part,
                     number,
-                    is_asked_for: false,
+                    is_requested: false,
                 }));
             all.runs.push(Run { run, rows });
         }
@@ -88,11 +88,11 @@ impl Leftovers {
 
     /// Returns the rows of the runs that have this row at the same place, to be taken over; those
     /// of each run only once.
-    pub(super) fn rows_like(&mut self, row: u64, ask: i64, url: &str) -> Vec<Store> {
+    pub(super) fn rows_like(&mut self, row: u64, request_hash: i64, url: &str) -> Vec<Store> {
         if row >= COMPARED {
             return Vec::new();
         }
-        let has_it = |rows: &Store| rows.has_row(row, ask, url).unwrap_or(false);
+        let has_it = |rows: &Store| rows.has_row(row, request_hash, url).unwrap_or(false);
         self.runs
             .iter_mut()
             .filter_map(|run| run.rows.take_if(|rows| has_it(rows)))
@@ -100,25 +100,29 @@ impl Leftovers {
     }
 
     /// Notes that a row requests this: only this run can use what is left of its file.
-    pub(super) fn ask_for(&mut self, ask: i64, url: &str) {
-        let of_this = |left: &&mut Left| is_for(left, ask, url);
+    pub(super) fn mark_requested(&mut self, request_hash: i64, url: &str) {
+        let of_this = |left: &&mut Left| is_for(left, request_hash, url);
         for left in self.parts.iter_mut().filter(of_this) {
-            left.is_asked_for = true;
+            left.is_requested = true;
         }
     }
 
     /// Returns the parts of what a row asks for, the one with most bytes last, each with its run
     /// and with the number that it is to have here.
-    pub(super) fn take(&mut self, ask: i64, url: &str) -> Vec<(Box<str>, u64, Unfinished)> {
+    pub(super) fn take(
+        &mut self,
+        request_hash: i64,
+        url: &str,
+    ) -> Vec<(Box<str>, u64, Unfinished)> {
         let (taken, others) = std::mem::take(&mut self.parts)
             .into_iter()
-            .partition::<Vec<_>, _>(|left| is_for(left, ask, url));
+            .partition::<Vec<_>, _>(|left| is_for(left, request_hash, url));
         self.parts = others;
         let mut taken: Vec<_> = taken
             .into_iter()
             .map(|left| (left.run, left.number, left.part))
             .collect();
-        taken.sort_by_key(|(_, _, part)| part.pieces.covered());
+        taken.sort_by_key(|(_, _, part)| part.ranges.covered());
         taken
     }
 
@@ -135,7 +139,7 @@ impl Leftovers {
             return;
         };
         for left in &self.parts {
-            if is_complete && left.is_asked_for {
+            if is_complete && left.is_requested {
                 let _ = lasting.remove_left(&left.run, left.part.number);
             }
         }
@@ -148,8 +152,8 @@ impl Leftovers {
     }
 }
 
-fn is_for(left: &Left, ask: i64, url: &str) -> bool {
-    left.part.owner.ask == ask && *left.part.owner.url == *url
+fn is_for(left: &Left, request_hash: i64, url: &str) -> bool {
+    left.part.owner.request_hash == request_hash && *left.part.owner.url == *url
 }
 
 /// Returns a part that another run has left as a part of this run, with this number and input.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::columns::{self, known};
-use super::known::Known;
+use super::prior_record::PriorRecord;
 use super::schema::Unfit;
 use super::store::{Access, Store};
 
@@ -26,13 +26,17 @@ impl Lists {
     }
 
     /// Returns what is known of a row with this key and URL that has its file.
-    pub(super) fn find(&mut self, ask: i64, url: &str) -> rusqlite::Result<Option<Known>> {
+    pub(super) fn find(
+        &mut self,
+        request_hash: i64,
+        url: &str,
+    ) -> rusqlite::Result<Option<PriorRecord>> {
         self.look_up()?;
         let mut found = self
             .store
             .connection
             .prepare_cached(columns::KNOWN_BY_OTHERS)?
-            .query_row(params![ask, url], |row| known(row, true))
+            .query_row(params![request_hash, url], |row| known(row, true))
             .optional()?;
         if let Some(known) = &mut found {
             known.recorded = None;
@@ -40,12 +44,12 @@ impl Lists {
         Ok(found)
     }
 
-    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
-    /// key. A file that was taken by its name alone belongs to no row.
-    pub(super) fn is_of_another(
+    /// Returns whether a file belongs to a row with another URL or, if `request_hash` is given,
+    /// with another key. A file that was taken by its name alone belongs to no row.
+    pub(super) fn belongs_to_other_row(
         &mut self,
         path: &str,
-        ask: Option<i64>,
+        request_hash: Option<i64>,
         url: &str,
     ) -> rusqlite::Result<bool> {
         self.look_up()?;
@@ -57,7 +61,7 @@ impl Lists {
                  AND (status IN ('done', 'unchanged') OR status = 'skipped' AND verified <> 'none') \
                  AND NOT (url = ?3 AND (?2 IS NULL OR item.ask = ?2)))",
             )?
-            .query_row(params![path, ask, url], |row| row.get(0))
+            .query_row(params![path, request_hash, url], |row| row.get(0))
     }
 
     /// Indexes all rows in a temporary database: the database of lists has no index, and this run

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::known::Known;
+use super::prior_record::PriorRecord;
 use super::record::Record;
 use super::store::{Access, Pass, Store};
 
@@ -46,7 +46,7 @@ struct Cursor {
     /// Rows may be recorded at other places than their own: the list has changed, in this run or in
     /// one that was interrupted.
     searches: bool,
-    ahead: VecDeque<Known>,
+    ahead: VecDeque<PriorRecord>,
     /// No recorded rows follow those in `ahead`.
     exhausted: bool,
     /// The number of the last row of the list, as it is recorded.
@@ -106,9 +106,9 @@ impl Lookup {
         store: &mut Store,
         input: &str,
         (run, row): (u64, u64),
-        ask: i64,
+        request_hash: i64,
         url: &str,
-    ) -> rusqlite::Result<Option<Known>> {
+    ) -> rusqlite::Result<Option<PriorRecord>> {
         let (pass, reads_only) = (self.run(run).pass, self.reads_only);
         if reads_only && pass == Pass::Anew {
             return Ok(None);
@@ -121,7 +121,7 @@ impl Lookup {
             return if reads_only || pass == Pass::Anew {
                 Ok(None)
             } else {
-                store.find(ask, url, pass)
+                store.find(request_hash, url, pass)
             };
         }
         if !std::mem::replace(&mut cursor.opened, true) {
@@ -130,7 +130,7 @@ impl Lookup {
             cursor.searches = cursor.list.is_none() || store.is_scattered(input)?;
         }
         if let Some(known) = cursor.at(row, store)? {
-            if known.ask == ask && *known.url == *url {
+            if known.request_hash == request_hash && *known.url == *url {
                 return Ok(Some(known));
             }
             if let Some(list) = cursor.list.take()
@@ -143,7 +143,7 @@ impl Lookup {
         if !cursor.searches || reads_only {
             return Ok(None);
         }
-        store.find(ask, url, pass)
+        store.find(request_hash, url, pass)
     }
 
     /// Gives records the numbers under which their rows are recorded. Until then a number also
@@ -154,7 +154,7 @@ impl Lookup {
         }
         for record in group {
             let (run, row) = split(record.row);
-            let input = record.place.as_ref().map_or("", |place| &place.input);
+            let input = record.location.as_ref().map_or("", |place| &place.input);
             record.row = self.cursor(input).first_row(run) + row;
         }
     }
@@ -223,7 +223,7 @@ impl Cursor {
     }
 
     /// Returns what was recorded at a row's own place in its list; `None` if nothing was.
-    fn at(&mut self, row: u64, store: &Store) -> rusqlite::Result<Option<Known>> {
+    fn at(&mut self, row: u64, store: &Store) -> rusqlite::Result<Option<PriorRecord>> {
         let Some(list) = self.list else {
             return Ok(None);
         };

@@ -6,23 +6,23 @@
 //! next run finds a row by its place in its list, which is its key in the database, or, if another
 //! row is there now, by what it requests.
 
-mod aside;
-mod ask;
 mod columns;
 mod damage;
 mod keeper;
-mod known;
 mod left;
 mod lists;
 mod lookup;
 mod parts;
+mod prior_record;
 mod record;
+mod request_key;
 mod results;
 mod schema;
+mod spill_store;
 mod store;
 
-pub(crate) use self::aside::{Aside, Waiting};
-pub(crate) use self::ask::Ask;
 pub(crate) use self::keeper::{Ending, State};
-pub(crate) use self::known::Known;
+pub(crate) use self::prior_record::PriorRecord;
+pub(crate) use self::request_key::RequestKey;
 pub use self::results::{Results, results};
+pub(crate) use self::spill_store::{SpillStore, Waiting};

@@ -10,7 +10,7 @@ use super::columns::number;
 use crate::checksum::Checksum;
 use crate::outcome::Verified;
 use crate::plan::head::Entity;
-use crate::plan::pieces::Pieces;
+use crate::plan::range_set::RangeSet;
 use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
 use crate::write::{Assembly, Owner};
@@ -22,7 +22,7 @@ const WORTH_RECORDING: u64 = 256 << 10;
 #[derive(Default)]
 pub(super) struct Progress {
     /// Parts that have other bytes than recorded.
-    pub(super) moved: Vec<(Arc<Assembly>, Pieces)>,
+    pub(super) moved: Vec<(Arc<Assembly>, RangeSet)>,
     /// The numbers of recorded parts that no longer exist.
     pub(super) gone: Vec<u64>,
 }
@@ -35,7 +35,7 @@ impl Progress {
 
 /// What this run knows to be recorded: the bytes of each part, by its number.
 #[derive(Default)]
-pub(super) struct Recorded(HashMap<u64, Pieces>);
+pub(super) struct Recorded(HashMap<u64, RangeSet>);
 
 impl Recorded {
     /// Returns what has changed since it was recorded, given all parts that exist, in order of
@@ -43,12 +43,12 @@ impl Recorded {
     pub(super) fn progress(&self, parts: &[Arc<Assembly>]) -> Progress {
         let moved = parts.iter().filter_map(|part| {
             part.owner.as_ref()?;
-            let pieces = part.pieces();
+            let ranges = part.range_set();
             let is_new = match self.0.get(&part.number) {
-                Some(recorded) => *recorded != pieces,
-                None => pieces.covered() >= WORTH_RECORDING,
+                Some(recorded) => *recorded != ranges,
+                None => ranges.covered() >= WORTH_RECORDING,
             };
-            is_new.then(|| (Arc::clone(part), pieces))
+            is_new.then(|| (Arc::clone(part), ranges))
         });
         let is_there = |number: &u64| {
             let found = parts.binary_search_by_key(number, |part| part.number);
@@ -67,8 +67,8 @@ impl Recorded {
 
     /// Notes that this progress has been recorded.
     pub(super) fn note(&mut self, progress: Progress) {
-        for (part, pieces) in progress.moved {
-            self.0.insert(part.number, pieces);
+        for (part, ranges) in progress.moved {
+            self.0.insert(part.number, ranges);
         }
         for part in progress.gone {
             self.0.remove(&part);
@@ -77,7 +77,7 @@ impl Recorded {
 
     /// Notes that an earlier run has recorded the present bytes of a part.
     pub(super) fn know(&mut self, assembly: &Assembly) {
-        self.0.insert(assembly.number, assembly.pieces());
+        self.0.insert(assembly.number, assembly.range_set());
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Unfinished {
     source: String,
     validator: Option<Validator>,
     total: u64,
-    pub(super) pieces: Pieces,
+    pub(super) ranges: RangeSet,
     etag: Option<Arc<str>>,
     last_modified: Option<Arc<str>>,
     content_type: Option<Arc<str>>,
@@ -100,7 +100,7 @@ impl Unfinished {
     /// Returns the end of its last range of bytes, in bytes from the start of the file. The file
     /// may end there.
     pub(super) fn end(&self) -> u64 {
-        self.pieces.iter().last().map_or(0, |piece| piece.end)
+        self.ranges.iter().last().map_or(0, |range| range.end)
     }
 
     /// Returns the assembly of the part. `is_checked` if its row's file is verified in the end.
@@ -119,7 +119,7 @@ impl Unfinished {
             last_modified: self.last_modified,
             content_type: self.content_type,
         };
-        Assembly::new(self.number, identity, entity, Some(self.owner)).with(self.pieces)
+        Assembly::new(self.number, identity, entity, Some(self.owner)).with(self.ranges)
     }
 }
 
@@ -127,18 +127,18 @@ pub(super) fn record(connection: &Connection, progress: &Progress) -> rusqlite::
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    for (part, pieces) in &progress.moved {
+    for (part, ranges) in &progress.moved {
         let Some(owner) = &part.owner else { continue };
         let (identity, entity) = (&part.identity, &part.entity);
         insert.execute(params![
             number(part.number),
             owner.input,
-            owner.ask,
+            owner.request_hash,
             owner.url,
             identity.url,
             identity.validator.as_ref().map(Validator::to_text),
             number(identity.total),
-            pieces.encode(),
+            ranges.encode(),
             entity.etag,
             entity.last_modified,
             entity.content_type,
@@ -191,11 +191,11 @@ pub(super) fn is_any(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn unfinished(row: &Row<'_>) -> rusqlite::Result<Option<Unfinished>> {
     let validator: Option<String> = row.get(5)?;
-    let pieces: Vec<u8> = row.get(7)?;
+    let ranges: Vec<u8> = row.get(7)?;
     let digest: Option<String> = row.get(11)?;
     let is_validator = validator.is_some();
     let validator = validator.and_then(|text| Validator::from_text(&text));
-    let Some(pieces) = Pieces::decode(&pieces).filter(|_| is_validator == validator.is_some())
+    let Some(ranges) = RangeSet::decode(&ranges).filter(|_| is_validator == validator.is_some())
     else {
         return Ok(None);
     };
@@ -203,13 +203,13 @@ fn unfinished(row: &Row<'_>) -> rusqlite::Result<Option<Unfinished>> {
         number: unsigned(row, 0)?,
         owner: Owner {
             input: row.get(1)?,
-            ask: row.get(2)?,
+            request_hash: row.get(2)?,
             url: row.get(3)?,
         },
         source: row.get(4)?,
         validator,
         total: unsigned(row, 6)?,
-        pieces,
+        ranges,
         etag: row.get(8)?,
         last_modified: row.get(9)?,
         content_type: row.get(10)?,

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::ask::Ask;
+use super::request_key::RequestKey;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::{Outcome, Status, Verified};
-use crate::request::Place;
+use crate::request::RowLocation;
 
 /// The outcome of a row, with what is needed to request it again.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(super) row: u64,
-    pub(super) place: Option<Place>,
-    pub(super) ask: Ask,
+    pub(super) location: Option<RowLocation>,
+    pub(super) key: RequestKey,
     pub(super) url: Arc<str>,
     pub(super) final_url: Option<Box<str>>,
     pub(super) ended: Ended,
@@ -85,7 +85,7 @@ impl Record {
     /// Returns what is to be recorded of an outcome; `None` if it is not to be recorded, as for a
     /// row that was only cancelled: what was recorded of it remains.
     pub(super) fn of(outcome: &Outcome) -> Option<Self> {
-        let ask = outcome.ask.clone()?;
+        let key = outcome.request_key.clone()?;
         let ended = match &outcome.status {
             Status::Done => Ended::Done,
             Status::Skipped => Ended::Skipped,
@@ -96,8 +96,8 @@ impl Record {
         };
         Some(Self {
             row: outcome.row,
-            place: outcome.place.clone(),
-            ask,
+            location: outcome.location.clone(),
+            key,
             url: Arc::clone(&outcome.url),
             // Most requests are not redirected, so this is the row's URL.
             final_url: outcome
@@ -131,7 +131,7 @@ impl Record {
         Outcome {
             carried: Vec::new(),
             row: self.row,
-            place: self.place,
+            location: self.location,
             final_url: final_url.or_else(|| answered.then(|| self.url.to_string())),
             label: self.path.clone().unwrap_or_else(|| Arc::clone(&self.url)),
             url: self.url,
@@ -163,7 +163,7 @@ impl Record {
             from_earlier_runs: 0,
             kept: 0,
             restart_reason: None,
-            ask: Some(self.ask),
+            request_key: Some(self.key),
         }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::ask::Recorded;
 use super::columns::{self, hashes_of, known, line, number, record};
-use super::known::Known;
 use super::parts::{self, Progress, Unfinished};
+use super::prior_record::PriorRecord;
 use super::record::Record;
+use super::request_key::RecordLocation;
 use super::schema::{self, Unfit};
 use crate::error::Error;
 use crate::options::Existing;
@@ -172,10 +172,10 @@ impl Store {
     }
 
     /// Returns whether a row of this number is recorded with this key and URL.
-    pub(super) fn has_row(&self, row: u64, ask: i64, url: &str) -> rusqlite::Result<bool> {
+    pub(super) fn has_row(&self, row: u64, request_hash: i64, url: &str) -> rusqlite::Result<bool> {
         let any = "SELECT EXISTS (SELECT 1 FROM list JOIN item ON list = id \
                    WHERE row = ?1 AND ask = ?2 AND url = ?3)";
-        let row = params![number(row), ask, url];
+        let row = params![number(row), request_hash, url];
         self.connection.query_row(any, row, |found| found.get(0))
     }
 
@@ -189,7 +189,7 @@ impl Store {
             let mut rehash = transaction
                 .prepare_cached("UPDATE item SET hashes = ?3 WHERE list = ?1 AND row = ?2")?;
             for record in group {
-                let input = record.place.as_ref().map_or("", |place| &place.input);
+                let input = record.location.as_ref().map_or("", |place| &place.input);
                 let list = if let Some(list) = self.lists.get(input) {
                     *list
                 } else {
@@ -198,13 +198,13 @@ impl Store {
                     list
                 };
                 let row = number(record.row);
-                let is_there = match record.ask.recorded {
+                let is_there = match record.key.recorded {
                     None => false,
-                    Some(Recorded {
+                    Some(RecordLocation {
                         list: from,
                         row: at,
                     }) if (from, at) == (list, record.row) => true,
-                    Some(Recorded {
+                    Some(RecordLocation {
                         list: from,
                         row: at,
                     }) => copy.execute(params![list, row, line(record), from, number(at)])? > 0,
@@ -261,12 +261,12 @@ impl Store {
         self.connection.query_row(lists, [input], |row| row.get(0))
     }
 
-    /// Returns whether a file belongs to a row with another URL or, if `ask` is given, with another
-    /// key. A file that was taken by its name alone belongs to no row.
-    pub(super) fn is_of_another(
+    /// Returns whether a file belongs to a row with another URL or, if `request_hash` is given,
+    /// with another key. A file that was taken by its name alone belongs to no row.
+    pub(super) fn belongs_to_other_row(
         &mut self,
         path: &str,
-        ask: Option<i64>,
+        request_hash: Option<i64>,
         url: &str,
     ) -> rusqlite::Result<bool> {
         self.index("item_path", "path")?;
@@ -276,7 +276,7 @@ impl Store {
                     AND (status IN ('done', 'unchanged') OR status = 'skipped' AND verified <> 'none')
                     AND NOT (url = ?3 AND (?2 IS NULL OR ask = ?2)))",
             )?
-            .query_row(params![path, ask, url], |row| row.get(0))
+            .query_row(params![path, request_hash, url], |row| row.get(0))
     }
 
     /// Starts a new list for an input whose rows differ from row `from` on, and copies the rows
@@ -292,7 +292,12 @@ impl Store {
     }
 
     /// Returns what is known of the rows of a list from row `from` on, at most `most` of them.
-    pub(super) fn known(&self, list: i64, from: u64, most: usize) -> rusqlite::Result<Vec<Known>> {
+    pub(super) fn known(
+        &self,
+        list: i64,
+        from: u64,
+        most: usize,
+    ) -> rusqlite::Result<Vec<PriorRecord>> {
         self.connection
             .prepare_cached(columns::KNOWN_FROM)?
             .query_map(params![list, number(from), number(most as u64)], |row| {
@@ -305,15 +310,15 @@ impl Store {
     /// nothing is.
     pub(super) fn find(
         &mut self,
-        ask: i64,
+        request_hash: i64,
         url: &str,
         pass: Pass,
-    ) -> rusqlite::Result<Option<Known>> {
+    ) -> rusqlite::Result<Option<PriorRecord>> {
         // Made only when needed: rows are appended without it, which is much cheaper.
         self.index("item_ask", "ask")?;
         self.connection
             .prepare_cached(columns::KNOWN_BY_ASK)?
-            .query_row(params![ask, url, pass == Pass::GoOn], |row| {
+            .query_row(params![request_hash, url, pass == Pass::GoOn], |row| {
                 known(row, true)
             })
             .optional()

@@ -17,13 +17,13 @@ pub(crate) struct Assemblies {
 
 impl Assemblies {
     /// Sets what is called each time that a response begins to deliver bytes of a part.
-    pub(crate) fn when_bytes_come(&self, tell: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn set_recorder(&self, tell: impl Fn() + Send + Sync + 'static) {
         let _ = self.recorder.set(Arc::new(tell));
     }
 
     pub(crate) fn add(&self, assembly: &Arc<Assembly>) {
         if let Some(recorder) = self.recorder.get() {
-            assembly.is_recorded_by(recorder);
+            assembly.set_recorder(recorder);
         }
         self.lock().insert(assembly.number, Arc::clone(assembly));
     }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use super::scratch::PartFile;
+use super::segment::Segment;
 use super::storage::Storage;
-use super::stretch::Stretch;
 use crate::plan::head::Entity;
-use crate::plan::pieces::Pieces;
+use crate::plan::range_set::RangeSet;
 use crate::plan::resume::Identity;
-use crate::plan::segments::{self, Rules, Running};
+use crate::plan::segments::{self, Rules, Running, SegmentChoice};
 use crate::sync::lock;
 
 /// A part that other responses may write to, or resume.
@@ -28,7 +28,7 @@ pub(crate) struct Assembly {
     bytes: Mutex<Bytes>,
     /// Notified when no response writes to it any more.
     idle: Condvar,
-    told: ToldOfBytes,
+    recorder: RecorderSlot,
 }
 
 /// Called when a response begins to deliver bytes of a part.
@@ -36,11 +36,13 @@ pub(super) type Recorder = Arc<dyn Fn() + Send + Sync>;
 
 /// What is called when a response begins to deliver bytes; nothing where the part is not recorded.
 #[derive(Default)]
-struct ToldOfBytes(OnceLock<Recorder>);
+struct RecorderSlot(OnceLock<Recorder>);
 
-impl fmt::Debug for ToldOfBytes {
+impl fmt::Debug for RecorderSlot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("ToldOfBytes").finish_non_exhaustive()
+        formatter
+            .debug_tuple("RecorderSlot")
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,8 +51,8 @@ impl fmt::Debug for ToldOfBytes {
 pub(crate) struct Owner {
     /// The list of the row; empty for a command line.
     pub(crate) input: Arc<str>,
-    /// The key of what the row requests.
-    pub(crate) ask: i64,
+    /// The hash of what the row requests.
+    pub(crate) request_hash: i64,
     /// The row's URL as given.
     pub(crate) url: Arc<str>,
 }
@@ -60,137 +62,137 @@ struct Bytes {
     /// The file exists.
     is_made: bool,
     /// The bytes that earlier runs, and segments that have ended, have written.
-    here: Pieces,
+    on_disk: RangeSet,
     /// The bytes that this run has written, by the index of the item's URL that delivered them.
-    by: Vec<(usize, Pieces)>,
+    by_source: Vec<(usize, RangeSet)>,
     /// The segments that are being downloaded.
-    stretches: Vec<Arc<Stretch>>,
+    segments: Vec<Arc<Segment>>,
     /// The number of segments that have delivered bytes and ended.
-    brought_by: u32,
+    contributors: u32,
 }
 
-/// A segment to be requested. If it is dropped before its response, its bytes are given back.
+/// A segment to be requested. If it is dropped before its response, its bytes are released.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct SegmentClaim {
     pub(super) assembly: Arc<Assembly>,
-    stretch: Option<Arc<Stretch>>,
+    segment: Option<Arc<Segment>>,
 }
 
-impl Share {
+impl SegmentClaim {
     pub(crate) fn range(&self) -> Range<u64> {
-        self.stretch
+        self.segment
             .as_ref()
-            .map_or(0..0, |stretch| stretch.start()..stretch.end())
+            .map_or(0..0, |segment| segment.start()..segment.end())
     }
 
     /// Limits what its response may deliver to the bytes before `end`.
-    pub(crate) fn ends_at(&self, end: u64) {
-        if let Some(stretch) = &self.stretch {
-            stretch.stop_at(end);
+    pub(crate) fn limit_to(&self, end: u64) {
+        if let Some(segment) = &self.segment {
+            segment.stop_at(end);
         }
     }
 
     /// Returns the segment, now that there is a response for it; `None` if another response has
     /// delivered all of it.
-    pub(crate) fn take(mut self) -> Option<Arc<Stretch>> {
-        if !self.assembly.is_answered(self.stretch.as_ref()?) {
+    pub(crate) fn into_segment(mut self) -> Option<Arc<Segment>> {
+        if !self.assembly.confirm(self.segment.as_ref()?) {
             return None;
         }
-        self.stretch.take()
+        self.segment.take()
     }
 }
 
-impl Drop for Share {
+impl Drop for SegmentClaim {
     fn drop(&mut self) {
-        if let Some(stretch) = self.stretch.take() {
-            self.assembly.give_back(&stretch);
+        if let Some(segment) = self.segment.take() {
+            self.assembly.release(&segment);
         }
     }
 }
 
 impl Bytes {
-    fn taken(&self) -> Pieces {
-        let mut taken = self.here.clone();
-        for stretch in &self.stretches {
-            taken.add(stretch.written());
-            taken.add(stretch.rest());
+    fn claimed(&self) -> RangeSet {
+        let mut claimed = self.on_disk.clone();
+        for segment in &self.segments {
+            claimed.add(segment.written());
+            claimed.add(segment.rest());
         }
-        taken
+        claimed
     }
 
     /// Adds bytes that one of the item's URLs has delivered.
-    fn brought(&mut self, range: Range<u64>, source: usize) {
+    fn add_from(&mut self, range: Range<u64>, source: usize) {
         if range.is_empty() {
             return;
         }
-        self.here.add(range.clone());
-        self.brought_by += 1;
-        let at = self.by.iter().position(|(one, _)| *one == source);
+        self.on_disk.add(range.clone());
+        self.contributors += 1;
+        let at = self.by_source.iter().position(|(one, _)| *one == source);
         let at = at.unwrap_or_else(|| {
-            self.by.push((source, Pieces::default()));
-            self.by.len() - 1
+            self.by_source.push((source, RangeSet::default()));
+            self.by_source.len() - 1
         });
-        self.by[at].1.add(range);
+        self.by_source[at].1.add(range);
     }
 
     /// Returns the first range of bytes that are neither on disk nor being downloaded; `None` if
     /// there is none.
     fn free(&self, total: u64) -> Option<Range<u64>> {
-        self.taken().first_gap(total)
+        self.claimed().first_gap(total)
     }
 
-    fn others(&self, rules: &Rules) -> Vec<Running> {
-        let running = self.stretches.iter().map(|stretch| Running {
-            rest: stretch.rest(),
-            speed: stretch.settled_speed(rules.settles),
-            is_range: stretch.is_range(),
+    fn running(&self, rules: &Rules) -> Vec<Running> {
+        let running = self.segments.iter().map(|segment| Running {
+            rest: segment.rest(),
+            speed: segment.settled_speed(rules.settles),
+            is_range: segment.is_range(),
         });
         running.collect()
     }
 
     /// Returns the bytes that only this source has delivered. Where two sources have, either may
     /// have been the last to write.
-    fn only_from(&self, source: usize) -> Pieces {
-        let mut only = Pieces::default();
-        for (_, own) in self.by.iter().filter(|(one, _)| *one == source) {
+    fn only_from(&self, source: usize) -> RangeSet {
+        let mut only = RangeSet::default();
+        for (_, own) in self.by_source.iter().filter(|(one, _)| *one == source) {
             only = own.clone();
         }
-        for (_, other) in self.by.iter().filter(|(one, _)| *one != source) {
+        for (_, other) in self.by_source.iter().filter(|(one, _)| *one != source) {
             only = only.without(other);
         }
         only
     }
 
-    /// Takes a segment for one of the item's URLs, from the bytes that nobody downloads or from the
-    /// rest of another segment; `None` if there is nothing to take.
-    fn share(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Stretch> {
-        let others = self.others(rules);
-        match segments::share(self.free(total), &others, rules)? {
-            segments::Share::Free(range) => Some(Stretch::new(range, source).that_is_a_range()),
-            segments::Share::Of(nth, range) => {
-                self.stretches[nth].stop_at(range.start);
+    /// Claims a segment for one of the item's URLs, from the bytes that nobody downloads or from
+    /// the rest of another segment; `None` if there is nothing to claim.
+    fn claim(&mut self, total: u64, rules: &Rules, source: usize) -> Option<Segment> {
+        let others = self.running(rules);
+        match segments::choose(self.free(total), &others, rules)? {
+            SegmentChoice::Free(range) => Some(Segment::new(range, source).of_range_request()),
+            SegmentChoice::OfRest(nth, range) => {
+                self.segments[nth].stop_at(range.start);
                 let is_all = range.start == others[nth].rest.start;
-                let stretch = Stretch::new(range, source).that_is_a_range();
+                let segment = Segment::new(range, source).of_range_request();
                 Some(if is_all {
-                    stretch.that_takes_over()
+                    segment.taking_over()
                 } else {
-                    stretch
+                    segment
                 })
             }
         }
     }
 
     /// Returns the first byte at or after `from` that is on disk, or that belongs to a segment
-    /// which may not be taken back; `total` if there is none.
-    fn next_taken(&self, from: u64, total: u64) -> u64 {
-        let mut taken = self.here.clone();
-        for stretch in &self.stretches {
-            taken.add(stretch.written());
-            if !stretch.may_be_taken_back() {
-                taken.add(stretch.rest());
+    /// which cannot be reclaimed; `total` if there is none.
+    fn next_claimed(&self, from: u64, total: u64) -> u64 {
+        let mut claimed = self.on_disk.clone();
+        for segment in &self.segments {
+            claimed.add(segment.written());
+            if !segment.is_reclaimable() {
+                claimed.add(segment.rest());
             }
         }
-        let mut gaps = taken.gaps(total);
+        let mut gaps = claimed.gaps(total);
         gaps.find(|gap| gap.contains(&from))
             .map_or(from, |gap| gap.end)
     }
@@ -211,15 +213,15 @@ impl Assembly {
             owner,
             bytes: Mutex::default(),
             idle: Condvar::new(),
-            told: ToldOfBytes::default(),
+            recorder: RecorderSlot::default(),
         }
     }
 
     /// Sets the bytes of a part that an earlier run has left, whose file exists.
-    pub(crate) fn with(mut self, here: Pieces) -> Self {
+    pub(crate) fn with(mut self, on_disk: RangeSet) -> Self {
         self.bytes = Mutex::new(Bytes {
             is_made: true,
-            here,
+            on_disk,
             ..Bytes::default()
         });
         self
@@ -227,148 +229,150 @@ impl Assembly {
 
     /// Returns which of its bytes have been written. They are durable once everything written so
     /// far has been synced.
-    pub(crate) fn pieces(&self) -> Pieces {
+    pub(crate) fn range_set(&self) -> RangeSet {
         let bytes = self.lock();
-        let mut pieces = bytes.here.clone();
-        for stretch in &bytes.stretches {
-            pieces.add(stretch.written());
+        let mut ranges = bytes.on_disk.clone();
+        for segment in &bytes.segments {
+            ranges.add(segment.written());
         }
-        pieces
+        ranges
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.pieces().is_whole(self.identity.total)
+        self.range_set().is_whole(self.identity.total)
     }
 
     /// Returns the bytes that are on disk or being downloaded.
-    pub(crate) fn taken(&self) -> Pieces {
-        self.lock().taken()
+    pub(crate) fn claimed(&self) -> RangeSet {
+        self.lock().claimed()
     }
 
     /// Begins a segment for a response that one of the item's URLs has sent already.
-    pub(crate) fn begin(&self, range: Range<u64>, source: usize) -> Arc<Stretch> {
-        let stretch = Arc::new(Stretch::new(range, source));
-        stretch.answered();
-        self.lock().stretches.push(Arc::clone(&stretch));
-        stretch
+    pub(crate) fn begin(&self, range: Range<u64>, source: usize) -> Arc<Segment> {
+        let segment = Arc::new(Segment::new(range, source));
+        segment.answered();
+        self.lock().segments.push(Arc::clone(&segment));
+        segment
     }
 
-    /// Takes a segment to request from one of the item's URLs: bytes that nobody downloads, or a
-    /// piece of the rest of another segment; `None` if there is nothing to take.
-    pub(crate) fn share(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<Share> {
+    /// Claims a segment to request from one of the item's URLs: bytes that nobody downloads, or a
+    /// part of the rest of another segment; `None` if there is nothing to claim.
+    pub(crate) fn claim(self: &Arc<Self>, rules: &Rules, source: usize) -> Option<SegmentClaim> {
         let mut bytes = self.lock();
-        let stretch = Arc::new(bytes.share(self.identity.total, rules, source)?);
-        bytes.stretches.push(Arc::clone(&stretch));
-        Some(Share {
+        let segment = Arc::new(bytes.claim(self.identity.total, rules, source)?);
+        bytes.segments.push(Arc::clone(&segment));
+        Some(SegmentClaim {
             assembly: Arc::clone(self),
-            stretch: Some(stretch),
+            segment: Some(segment),
         })
     }
 
-    /// Returns whether [`share`](Self::share) would find a segment.
-    pub(crate) fn is_shareable(&self, rules: &Rules) -> bool {
+    /// Returns whether [`claim`](Self::claim) would find a segment.
+    pub(crate) fn can_claim(&self, rules: &Rules) -> bool {
         let bytes = self.lock();
-        let others = bytes.others(rules);
+        let others = bytes.running(rules);
         let free = bytes.free(self.identity.total);
-        segments::share(free, &others, rules).is_some()
+        segments::choose(free, &others, rules).is_some()
     }
 
     /// Stops the requested segments of which no bytes were received. Responses that reach their
     /// bytes continue through them.
-    pub(crate) fn stop_unbegun(&self) {
-        for stretch in &self.lock().stretches {
-            if stretch.is_range() && stretch.written().is_empty() {
-                stretch.stop_at(stretch.start());
-                stretch.ends_for_good();
+    pub(crate) fn stop_unstarted(&self) {
+        for segment in &self.lock().segments {
+            if segment.is_range() && segment.written().is_empty() {
+                segment.stop_at(segment.start());
+                segment.freeze();
             }
         }
     }
 
     /// Returns how many responses have delivered some of its bytes in this run and have ended.
     pub(crate) fn finished(&self) -> u32 {
-        self.lock().brought_by
+        self.lock().contributors
     }
 
     /// Returns how many responses have delivered some of its bytes in this run.
-    pub(crate) fn brought_by(&self) -> u32 {
+    pub(crate) fn contributors(&self) -> u32 {
         let bytes = self.lock();
         let under_way = bytes
-            .stretches
+            .segments
             .iter()
             .filter(|own| !own.written().is_empty());
-        bytes.brought_by + u32::try_from(under_way.count()).unwrap_or(u32::MAX)
+        bytes.contributors + u32::try_from(under_way.count()).unwrap_or(u32::MAX)
     }
 
     /// Returns how many of its bytes earlier runs have written.
     pub(crate) fn left_by_earlier_runs(&self) -> u64 {
         let bytes = self.lock();
-        let mut earlier = bytes.here.clone();
-        for (_, own) in &bytes.by {
+        let mut earlier = bytes.on_disk.clone();
+        for (_, own) in &bytes.by_source {
             earlier = earlier.without(own);
         }
         earlier.covered()
     }
 
-    /// Gives back a segment whose request has failed. The segment before it is extended over its
+    /// Releases a segment whose request has failed. The segment before it is extended over its
     /// bytes, as far as its response delivers them.
-    fn give_back(&self, given: &Arc<Stretch>) {
+    fn release(&self, given: &Arc<Segment>) {
         let mut bytes = self.lock();
         bytes
-            .stretches
-            .retain(|stretch| !Arc::ptr_eq(stretch, given));
-        let taken = bytes.taken();
-        for gap in taken.gaps(self.identity.total) {
-            let mut before = bytes.stretches.iter();
-            if let Some(before) = before.find(|stretch| stretch.end() == gap.start) {
-                before.goes_on_to(gap.end);
+            .segments
+            .retain(|segment| !Arc::ptr_eq(segment, given));
+        let claimed = bytes.claimed();
+        for gap in claimed.gaps(self.identity.total) {
+            let mut before = bytes.segments.iter();
+            if let Some(before) = before.find(|segment| segment.end() == gap.start) {
+                before.extend_to(gap.end);
             }
         }
     }
 
     /// Notes that there is a response for a segment. Returns `false` if another response has
     /// delivered all of the segment.
-    fn is_answered(&self, stretch: &Stretch) -> bool {
+    fn confirm(&self, segment: &Segment) -> bool {
         let _bytes = self.lock();
-        if stretch.left() == 0 {
+        if segment.left() == 0 {
             return false;
         }
-        stretch.answered();
+        segment.answered();
         true
     }
 
-    /// Extends a segment that has come to its end while its response goes on. It takes back
+    /// Extends a segment that has come to its end while its response goes on. It reclaims
     /// following segments that were requested, but have no response yet, so that it does not matter
     /// what becomes of them. Returns the new end; `None` if the segment has to stop. Then it has
     /// ended for good, since what follows in its response is dropped.
-    pub(super) fn goes_on(&self, own: &Stretch) -> Option<u64> {
+    pub(super) fn extend(&self, own: &Segment) -> Option<u64> {
         let bytes = self.lock();
         let from = own.end();
-        let to = bytes.next_taken(from, self.identity.total).min(own.most());
+        let to = bytes
+            .next_claimed(from, self.identity.total)
+            .min(own.response_end());
         if to <= from {
-            own.ends_for_good();
+            own.freeze();
             return None;
         }
         let within = from..to;
-        for stretch in &bytes.stretches {
-            if stretch.may_be_taken_back() && within.contains(&stretch.start()) {
-                stretch.stop_at(stretch.start());
+        for segment in &bytes.segments {
+            if segment.is_reclaimable() && within.contains(&segment.start()) {
+                segment.stop_at(segment.start());
             }
         }
-        own.goes_on_to(to);
+        own.extend_to(to);
         Some(to)
     }
 
     /// Notes that a segment has ended, and nothing more is written to it.
-    pub(crate) fn end(&self, ended: &Arc<Stretch>) {
+    pub(crate) fn end(&self, ended: &Arc<Segment>) {
         let mut bytes = self.lock();
-        let before = bytes.stretches.len();
+        let before = bytes.segments.len();
         bytes
-            .stretches
-            .retain(|stretch| !Arc::ptr_eq(stretch, ended));
-        if bytes.stretches.len() < before {
-            bytes.brought(ended.written(), ended.source());
+            .segments
+            .retain(|segment| !Arc::ptr_eq(segment, ended));
+        if bytes.segments.len() < before {
+            bytes.add_from(ended.written(), ended.source());
         }
-        if bytes.stretches.is_empty() {
+        if bytes.segments.is_empty() {
             self.idle.notify_all();
         }
     }
@@ -378,7 +382,7 @@ impl Assembly {
     pub(crate) fn sources(&self) -> Vec<(usize, u64)> {
         let bytes = self.lock();
         let mut sources: Vec<_> = bytes
-            .by
+            .by_source
             .iter()
             .map(|(source, _)| (*source, bytes.only_from(*source).covered()))
             .collect();
@@ -390,21 +394,21 @@ impl Assembly {
     /// when nobody writes to the part; segments that were requested deliver nothing any more.
     pub(crate) fn keep_only(&self, source: usize) {
         let mut bytes = self.lock();
-        bytes.here = bytes.only_from(source);
-        bytes.by = vec![(source, bytes.here.clone())];
-        for stretch in &bytes.stretches {
-            stretch.stop_at(stretch.start());
+        bytes.on_disk = bytes.only_from(source);
+        bytes.by_source = vec![(source, bytes.on_disk.clone())];
+        for segment in &bytes.segments {
+            segment.stop_at(segment.start());
         }
     }
 
     /// Sets what is called when a response begins to deliver bytes, if that was not set before.
-    pub(super) fn is_recorded_by(&self, recorder: &Recorder) {
-        let _ = self.told.0.set(Arc::clone(recorder));
+    pub(super) fn set_recorder(&self, recorder: &Recorder) {
+        let _ = self.recorder.0.set(Arc::clone(recorder));
     }
 
     /// Notes that a response begins to deliver bytes, which have to be recorded.
-    pub(super) fn expects_bytes(&self) {
-        if let Some(recorder) = self.told.0.get() {
+    pub(super) fn notify_recorder(&self) {
+        if let Some(recorder) = self.recorder.0.get() {
             recorder();
         }
     }
@@ -413,7 +417,7 @@ impl Assembly {
     /// response does not count: once all bytes are on disk, it has nothing left to deliver.
     pub(crate) fn is_settled(&self) -> bool {
         let bytes = self.lock();
-        !bytes.stretches.iter().any(|stretch| stretch.has_response())
+        !bytes.segments.iter().any(|segment| segment.has_response())
     }
 
     /// Waits until nobody writes to it any more, but not beyond `until`.
@@ -422,7 +426,7 @@ impl Assembly {
         // Even after a timeout, what has been written by now counts.
         let _ = self
             .idle
-            .wait_timeout_while(self.lock(), left, |bytes| !bytes.stretches.is_empty());
+            .wait_timeout_while(self.lock(), left, |bytes| !bytes.segments.is_empty());
     }
 
     /// Opens its file to write from byte `at` on, and creates it if nobody has.

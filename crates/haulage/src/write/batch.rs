@@ -12,7 +12,7 @@ use crate::sync::lock;
 /// the reader would need new memory for each small file, and another thread would free it.
 const COPIED: usize = 16 << 10;
 /// The most buffers that are kept to be used again.
-const MOST_BUFFERS: usize = 64;
+const MAX_BUFFERS: usize = 64;
 
 /// Bytes of one part, in order.
 #[derive(Default)]
@@ -97,7 +97,7 @@ impl Buffers {
     fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut buffers = self.lock();
-        if buffers.len() < MOST_BUFFERS {
+        if buffers.len() < MAX_BUFFERS {
             buffers.push(buffer);
         }
     }

@@ -7,12 +7,12 @@ use super::assembly::Assembly;
 use super::batch::Batch;
 use super::content::{Content, Hashed};
 
-use super::place::Place;
+use super::direct::{CopyJob, PollJob};
 use super::scratch::PartFile;
+use super::slot::SegmentSlot;
 use super::storage::Storage;
-use super::trouble::Trouble;
 use super::verify::{self, Arrived, Verified};
-use super::{draw, flow};
+use super::write_error::WriteError;
 use crate::error::{Error, ErrorKind};
 use crate::plan::size;
 
@@ -22,19 +22,19 @@ pub(super) struct Body {
     file: Option<Box<dyn PartFile>>,
     received: u64,
     written: u64,
-    place: Option<Place>,
+    slot: Option<SegmentSlot>,
 }
 
 impl Body {
     /// Creates a body, with `content` if anything is asked of its bytes besides saving them. It
     /// goes to a part of its own, or to its place in one that others write to.
-    pub(super) fn new(content: Option<Box<Content>>, place: Option<Place>) -> Self {
+    pub(super) fn new(content: Option<Box<Content>>, slot: Option<SegmentSlot>) -> Self {
         Self {
             content,
             file: None,
             received: 0,
             written: 0,
-            place,
+            slot,
         }
     }
 
@@ -46,20 +46,20 @@ impl Body {
         storage: &Storage,
         part: u64,
         at_once: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), WriteError> {
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(match &self.place {
+            None => self.file.insert(match &self.slot {
                 None if at_once => storage.scratch.create_whole(part)?,
                 None => storage.scratch.create(part)?,
-                Some(place) => place.assembly.open(storage, place.stretch.start())?,
+                Some(slot) => slot.assembly.open(storage, slot.segment.start())?,
             }),
         };
         self.received += batch.length() as u64;
         let mut slices = batch.slices();
-        let content = match &self.place {
+        let content = match &self.slot {
             // What does not begin the file is hashed at the end, when the file is read again.
-            Some(place) if place.stretch.start() > 0 => None,
+            Some(slot) if slot.segment.start() > 0 => None,
             _ => self.content.as_mut(),
         };
         let Some(content) = content else {
@@ -80,32 +80,33 @@ impl Body {
 
     /// Tells those who share the part that `bytes` more bytes have been written.
     fn tell(&self, bytes: u64) {
-        if let Some(place) = &self.place {
-            place.stretch.wrote(bytes);
+        if let Some(slot) = &self.slot {
+            slot.segment.wrote(bytes);
         }
     }
 
-    /// Lets a flow write its bytes to the file, which must exist. The bytes must need no decoding
-    /// or hashing.
-    pub(super) fn take(&mut self, order: flow::Order) {
+    /// Copies the bytes of a socket to the file, which must exist, until all have come. The bytes
+    /// must need no decoding or hashing.
+    pub(super) fn copy(&mut self, job: CopyJob) {
         match &mut self.file {
             Some(file) => {
-                let moved = order.run(file.as_ref(), self.place.as_ref());
+                let moved = job.run(file.as_ref(), self.slot.as_ref());
                 self.received += moved;
                 self.written += moved;
             }
-            None => order.refuse(),
+            None => job.refuse(),
         }
     }
 
-    /// Writes the bytes that a socket has, under the same conditions as [`take`](Self::take).
-    pub(super) fn draw(&mut self, order: draw::Order) -> io::Result<()> {
+    /// Copies the bytes that a socket has at the moment, under the same conditions as
+    /// [`copy`](Self::copy).
+    pub(super) fn copy_ready(&mut self, job: PollJob) -> io::Result<()> {
         let Some(file) = &mut self.file else {
-            order.refuse();
+            job.refuse();
             return Ok(());
         };
-        let stretch = self.place.as_ref().map(|place| &*place.stretch);
-        let (moved, result) = order.run(file.as_ref(), stretch);
+        let segment = self.slot.as_ref().map(|slot| &*slot.segment);
+        let (moved, result) = job.run(file.as_ref(), segment);
         self.received += moved;
         self.written += moved;
         result
@@ -118,10 +119,10 @@ impl Body {
         (promised, size): (Option<u64>, Option<u64>),
         modified: Option<SystemTime>,
         storage: &Storage,
-    ) -> Result<Verified, Trouble> {
-        let verified = match self.place.clone() {
-            None => self.verify(promised, size).map_err(Trouble::Body)?,
-            Some(place) => self.verify_assembly(&place.assembly, storage)?,
+    ) -> Result<Verified, WriteError> {
+        let verified = match self.slot.clone() {
+            None => self.verify(promised, size).map_err(WriteError::Body)?,
+            Some(slot) => self.verify_assembly(&slot.assembly, storage)?,
         };
         if let Some(mut file) = self.file.take() {
             if let Some(time) = modified {
@@ -157,10 +158,10 @@ impl Body {
         &mut self,
         assembly: &Assembly,
         storage: &Storage,
-    ) -> Result<Verified, Trouble> {
+    ) -> Result<Verified, WriteError> {
         let total = assembly.identity.total;
         if !assembly.is_whole() {
-            return Err(Trouble::Body(Error::new(
+            return Err(WriteError::Body(Error::new(
                 ErrorKind::Incomplete,
                 format!("of {total} bytes some are missing"),
             )));
@@ -168,8 +169,8 @@ impl Body {
         let Hashed { hashes, expected } = match self.content.take() {
             None => Hashed::default(),
             // If other responses have written too, their bytes may have replaced hashed ones.
-            Some(content) if self.written == total && assembly.brought_by() == 1 => {
-                content.end().map_err(Trouble::Body)?
+            Some(content) if self.written == total && assembly.contributors() == 1 => {
+                content.end().map_err(WriteError::Body)?
             }
             Some(content) => {
                 let mut file = storage.kept_parts()?.read(assembly.number)?;
@@ -181,19 +182,19 @@ impl Body {
             length: total,
             hashes,
         };
-        verify::verify(arrived, Some(total), &expected).map_err(Trouble::Body)
+        verify::verify(arrived, Some(total), &expected).map_err(WriteError::Body)
     }
 
     /// Returns whether others can write to the part, or resume it.
     pub(super) fn is_shared(&self) -> bool {
-        self.place.is_some()
+        self.slot.is_some()
     }
 
     /// Drops the file, whatever is in it, and ends the segment.
     pub(super) fn give_up(&mut self) {
         self.file = None;
-        if let Some(place) = self.place.take() {
-            place.assembly.end(&place.stretch);
+        if let Some(slot) = self.slot.take() {
+            slot.assembly.end(&slot.segment);
         }
     }
 
@@ -201,11 +202,11 @@ impl Body {
     /// discarded.
     pub(super) fn keep(&mut self) {
         let closed = self.file.take().map(PartFile::close);
-        if let Some(place) = &self.place
+        if let Some(slot) = &self.slot
             && closed.is_some_and(|closed| closed.is_err())
         {
             // It is not known which of the writes have failed.
-            place.stretch.void();
+            slot.segment.discard_progress();
         }
         self.give_up();
     }

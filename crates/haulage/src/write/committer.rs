@@ -25,8 +25,10 @@ use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread
 /// A group collects parts for this many times the duration of the last sync: so syncs take a small
 /// part of the time, and files get their names while they are still in the caches.
 const PER_SYNC: u32 = 5;
-/// The shortest and the longest time that a group collects parts.
-const GATHER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
+/// The shortest time that a group collects parts.
+const MIN_GROUP_TIME: Duration = Duration::from_millis(2);
+/// The longest time that a group collects parts.
+const MAX_GROUP_TIME: Duration = Duration::from_secs(1);
 /// How long the thread that names parts waits for some before it ends.
 const IDLE: Duration = Duration::from_secs(1);
 /// A group of this many parts is synced at once.
@@ -171,9 +173,9 @@ impl Shared {
     }
 
     fn run(self: Arc<Self>) {
-        let mut time = GATHER.0;
+        let mut time = MIN_GROUP_TIME;
         while let Some(group) = self.gather(time) {
-            time = (self.commit(group) * PER_SYNC).clamp(GATHER.0, GATHER.1);
+            time = (self.commit(group) * PER_SYNC).clamp(MIN_GROUP_TIME, MAX_GROUP_TIME);
         }
     }
 

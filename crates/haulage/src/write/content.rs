@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::decode::Decoder;
 use super::hash::Hashes;
-use super::trouble::Trouble;
+use super::write_error::WriteError;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::Layer;
@@ -75,11 +75,11 @@ impl Content {
     pub(super) fn pass(
         &mut self,
         bytes: &[u8],
-        save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        save: &mut dyn FnMut(&[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
         let Self { decoder, file, .. } = self;
         let mut save = |bytes: &[u8]| {
-            file.pass(bytes).map_err(Trouble::Body)?;
+            file.pass(bytes).map_err(WriteError::Body)?;
             save(bytes)
         };
         match decoder {

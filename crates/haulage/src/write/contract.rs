@@ -4,13 +4,13 @@ use std::io::{self, IoSlice, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::destination::{Lookup, Present, Replace};
+use super::destination::{Lookup, PathKind, Replace};
 use super::directory::Directory;
 use super::fake::FakeDisk;
 use super::output::Stream;
 use super::preview::Preview;
 use super::storage::Storage;
-use crate::options::{Output, RunOptions, Workspace};
+use crate::options::{Output, RunOptions, StateDir};
 use crate::plan::existing::Likeness;
 use crate::plan::name::{RelativeName, TargetName};
 
@@ -52,8 +52,8 @@ fn kind<T>(result: io::Result<T>) -> io::ErrorKind {
 
 /// Returns the length of the file at a name, if one is there.
 fn length(lookup: &dyn Lookup, name: &str) -> Option<u64> {
-    match lookup.present(&target(name)).unwrap() {
-        Present::File { length, .. } => Some(length),
+    match lookup.stat(&target(name)).unwrap() {
+        PathKind::File { length, .. } => Some(length),
         _ => None,
     }
 }
@@ -241,7 +241,7 @@ macro_rules! contract {
 
 fn directory(path: &Path) -> Arc<Storage> {
     let mut options = RunOptions::new(path);
-    options.workspace = Workspace::Keep;
+    options.state_dir = StateDir::Keep;
     options.min_free = Some(0);
     Storage::of(Arc::new(Directory::open(path, &options).unwrap().0))
 }

@@ -8,7 +8,7 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
 
-use super::trouble::Trouble;
+use super::write_error::WriteError;
 use crate::error::{Error, ErrorKind};
 use crate::plan::coding::{Coding, Layer, Level, refused};
 
@@ -47,8 +47,8 @@ impl Decoder {
     pub(crate) fn pass(
         &mut self,
         bytes: &[u8],
-        save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        save: &mut dyn FnMut(&[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
         self.received += bytes.len() as u64;
         let most = self.received.saturating_mul(RATIO).saturating_add(FREE);
         pass(&mut self.stages, bytes, most, save)
@@ -90,7 +90,7 @@ pub(crate) fn decode_beginning(
             beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
             Ok(())
         });
-        passed.map_err(|trouble| trouble.on("cannot decode"))?;
+        passed.map_err(|error| error.into_error("cannot decode"))?;
         if beginning.len() == most {
             return Ok(beginning);
         }
@@ -105,17 +105,17 @@ fn pass(
     stages: &mut [Stage],
     mut bytes: &[u8],
     most: u64,
-    save: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    save: &mut dyn FnMut(&[u8]) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
     let Some((stage, later)) = stages.split_first_mut() else {
         return save(bytes);
     };
     loop {
-        let (read, written) = stage.step(bytes).map_err(Trouble::Body)?;
+        let (read, written) = stage.step(bytes).map_err(WriteError::Body)?;
         bytes = &bytes[read..];
         stage.given += written as u64;
         if stage.given > most {
-            return Err(Trouble::Body(bomb(stage.layer)));
+            return Err(WriteError::Body(bomb(stage.layer)));
         }
         if written > 0 {
             pass(later, &stage.buffer[..written], most, save)?;
@@ -124,7 +124,7 @@ fn pass(
             return Ok(());
         }
         if (read, written) == (0, 0) {
-            return Err(Trouble::Body(broken(stage.layer, "it is corrupt")));
+            return Err(WriteError::Body(broken(stage.layer, "it is corrupt")));
         }
     }
 }
@@ -157,7 +157,7 @@ enum Codec {
 }
 
 /// The result of one step: bytes read, bytes written, and whether the data has ended.
-type Step = (usize, usize, bool);
+type DecodeStep = (usize, usize, bool);
 
 impl Stage {
     fn new(layer: Layer) -> Result<Self, Error> {
@@ -232,7 +232,7 @@ impl Codec {
         })
     }
 
-    fn step(&mut self, bytes: &[u8], into: &mut [u8]) -> io::Result<Step> {
+    fn step(&mut self, bytes: &[u8], into: &mut [u8]) -> io::Result<DecodeStep> {
         match self {
             Self::Unclear(kept) => match (*kept, bytes) {
                 (Some(first), [second, ..]) => {
@@ -263,7 +263,7 @@ impl Codec {
     }
 }
 
-fn inflate(decoder: &mut Decompress, bytes: &[u8], into: &mut [u8]) -> io::Result<Step> {
+fn inflate(decoder: &mut Decompress, bytes: &[u8], into: &mut [u8]) -> io::Result<DecodeStep> {
     let (read, written) = (decoder.total_in(), decoder.total_out());
     let status = decoder.decompress(bytes, into, FlushDecompress::None)?;
     let count = |total: u64, before: u64| usize::try_from(total - before).unwrap_or(usize::MAX);
@@ -278,7 +278,7 @@ fn unbrotli(
     decoder: &mut BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
     bytes: &[u8],
     into: &mut [u8],
-) -> io::Result<Step> {
+) -> io::Result<DecodeStep> {
     let (mut left, mut read) = (bytes.len(), 0);
     let (mut room, mut written) = (into.len(), 0);
     let mut total = 0;
@@ -377,7 +377,7 @@ mod tests {
                 all.extend_from_slice(bytes);
                 Ok(())
             });
-            taken.map_err(|trouble| trouble.on("cannot happen"))?;
+            taken.map_err(|error| error.into_error("cannot happen"))?;
         }
         decoder.end()?;
         Ok((all, most))
@@ -542,7 +542,7 @@ mod tests {
                 given += bytes.len() as u64;
                 Ok(())
             });
-            let Err(Trouble::Body(error)) = result else {
+            let Err(WriteError::Body(error)) = result else {
                 panic!("{coding:?} took all of it");
             };
             assert_eq!(error.kind(), ErrorKind::Decode);

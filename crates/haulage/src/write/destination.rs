@@ -19,7 +19,7 @@ pub(crate) trait Lookup: Send + Sync + 'static {
     /// Returns which names it accepts beyond those of every system; may try that out, once.
     fn accepted_names(&self) -> Accepted;
     /// Returns what exists at a name.
-    fn present(&self, target: &TargetName) -> io::Result<Present>;
+    fn stat(&self, target: &TargetName) -> io::Result<PathKind>;
     /// Opens the file at a name to read it. Fails with `NotFound` if it is gone, with `Other` if it
     /// is no longer a file.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
@@ -63,7 +63,7 @@ pub(crate) enum Replace {
 
 /// What exists at a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Present {
+pub(crate) enum PathKind {
     Nothing,
     File {
         /// In bytes.

@@ -9,9 +9,9 @@
     reason = "the one module that creates and renames files"
 )]
 
-mod aside;
 mod claim;
 mod compare;
+mod damaged;
 mod left;
 mod lock;
 mod look;
@@ -36,11 +36,11 @@ use std::sync::{Arc, Mutex};
 use rustix::fs::{AtFlags, Mode, OFlags, SeekFrom, openat, unlinkat};
 use rustix::path::DecInt;
 
-pub(crate) use self::aside::set_aside;
 use self::claim::{Claims, Name};
 pub(super) use self::compare::marker;
+pub(crate) use self::damaged::rename_damaged;
 pub(crate) use self::lock::lacks_locks;
-pub(super) use self::look::{holds_no_files, present, read};
+pub(super) use self::look::{holds_no_files, read, stat};
 use self::open::OpenPart;
 pub(crate) use self::state::state_in;
 use self::state::{busy, state_place, unusable};
@@ -50,12 +50,12 @@ pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
 use self::workspace::{Opened, Space, Whose, make_folder, open_folder};
 use self::write_out::WriteOut;
-use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, PathKind, Replace, Seen};
 use super::place_of_state::StatePlace;
 use super::room::Room;
 use super::scratch::{Held, KeptParts, LastingParts, PartFile, Scratch};
 use crate::error::{Error, ErrorKind};
-use crate::options::{Durability, RunOptions, Workspace};
+use crate::options::{Durability, RunOptions, StateDir};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
@@ -110,9 +110,9 @@ impl Directory {
         let reserve = Room::of(options.min_free, root.as_fd());
         reserve.look(root.as_fd()).map_err(failed)?;
         let was_empty = holds_no_files(root.as_fd()).map_err(failed)?;
-        let whose = match options.workspace {
-            Workspace::Keep => Whose::Lists,
-            Workspace::RemoveWhenDone => Whose::Urls,
+        let whose = match options.state_dir {
+            StateDir::Keep => Whose::Lists,
+            StateDir::RemoveWhenDone => Whose::Urls,
         };
         let opened = workspace::open(root.as_fd(), whose, &options.title);
         let (space, moment) = match opened.map_err(|error| unusable(path, error))? {
@@ -347,8 +347,8 @@ impl Lookup for Directory {
         })
     }
 
-    fn present(&self, target: &TargetName) -> io::Result<Present> {
-        present(self.root.as_fd(), target)
+    fn stat(&self, target: &TargetName) -> io::Result<PathKind> {
+        stat(self.root.as_fd(), target)
     }
 
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>> {
@@ -376,7 +376,7 @@ impl Destination for Directory {
             }
             named
         })?;
-        naming.is_in(target.folder());
+        naming.record(target.folder());
         Ok(())
     }
 
@@ -391,7 +391,7 @@ impl Destination for Directory {
         let is_replaced = self.in_folder(target, |folder, file| {
             compare::replace(&self.space.parts, part, folder, file, seen)
         })?;
-        naming.is_in(target.folder());
+        naming.record(target.folder());
         Ok(is_replaced)
     }
 

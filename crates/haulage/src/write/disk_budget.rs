@@ -11,19 +11,19 @@ use tokio::sync::Semaphore;
 use super::batch::Buffers;
 
 /// The most bodies that are moved directly to their files at once, each on a thread of its own.
-const FLOWS: usize = 8;
+const MAX_DIRECT_COPIES: usize = 8;
 
 /// The buffers and the threads of all writers of an engine.
 pub(crate) struct DiskBudget {
     pub(super) buffers: Arc<Buffers>,
-    pub(super) flows: Arc<Semaphore>,
+    pub(super) direct_copies: Arc<Semaphore>,
 }
 
 impl Default for DiskBudget {
     fn default() -> Self {
         Self {
             buffers: Arc::default(),
-            flows: Arc::new(Semaphore::new(FLOWS)),
+            direct_copies: Arc::new(Semaphore::new(MAX_DIRECT_COPIES)),
         }
     }
 }

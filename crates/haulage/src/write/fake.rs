@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, PathKind, Replace, Seen};
 use super::scratch::{Held, KeptParts, LastingParts, PartFile, Scratch};
 use crate::plan::accepted::Accepted;
 use crate::plan::existing::Likeness;
@@ -328,13 +328,13 @@ impl Lookup for FakeDisk {
         Accepted::NOTHING
     }
 
-    fn present(&self, target: &TargetName) -> io::Result<Present> {
+    fn stat(&self, target: &TargetName) -> io::Result<PathKind> {
         let mut state = self.lock();
         if target.as_str().starts_with(HANGING_NAME) {
             state = self.hang(state);
         }
         let file = state.files.get(target.as_str());
-        Ok(file.map_or(Present::Nothing, |bytes| Present::File {
+        Ok(file.map_or(PathKind::Nothing, |bytes| PathKind::File {
             length: bytes.len() as u64,
             modified: None,
         }))

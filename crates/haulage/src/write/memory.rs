@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::budget::{Budget, Reservation};
-use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, PathKind, Replace, Seen};
 use super::scratch::{KeptParts, LastingParts, PartFile, Scratch};
 use crate::error::Error;
 use crate::plan::accepted::Accepted;
@@ -222,8 +222,8 @@ impl Lookup for Memory {
         Accepted::EVERYTHING
     }
 
-    fn present(&self, _target: &TargetName) -> io::Result<Present> {
-        Ok(Present::Nothing)
+    fn stat(&self, _target: &TargetName) -> io::Result<PathKind> {
+        Ok(PathKind::Nothing)
     }
 
     fn read(&self, _target: &TargetName) -> io::Result<Box<dyn Read + Send>> {

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use super::destination::{Compared, Destination, Lookup, Present, Replace, Seen};
+use super::destination::{Compared, Destination, Lookup, PathKind, Replace, Seen};
 use super::scratch::{KeptParts, PartFile, Scratch};
 use crate::options::Output;
 use crate::plan::accepted::Accepted;
@@ -54,8 +54,8 @@ impl Lookup for Stream {
         Accepted::NOTHING
     }
 
-    fn present(&self, _target: &TargetName) -> io::Result<Present> {
-        Ok(Present::Nothing)
+    fn stat(&self, _target: &TargetName) -> io::Result<PathKind> {
+        Ok(PathKind::Nothing)
     }
 
     fn read(&self, _target: &TargetName) -> io::Result<Box<dyn Read + Send>> {

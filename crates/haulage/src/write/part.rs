@@ -1,4 +1,4 @@
-//! A part as its steps see it: the disk threads do them in order.
+//! A part as its operations see it: the disk threads do them in order.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,19 +13,19 @@ use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
 use super::destination::Replace;
-use super::place::Place;
+use super::direct::{CopyJob, PollJob};
 use super::scratch::KeptParts;
+use super::slot::SegmentSlot;
 use super::storage::Storage;
-use super::trouble::Trouble;
 use super::verify::Verified;
-use super::{draw, flow};
+use super::write_error::WriteError;
 use crate::error::Error;
 use crate::pool::{BlockingPool, Job};
 use crate::sync::lock;
 
 /// The most bytes of one part that wait for the disk: one that hangs leaves room for others.
 const PART_BUDGET: usize = 512 << 10;
-/// A part as its steps see it, on any of the disk threads.
+/// A part as its operations see it, on any of the disk threads.
 pub(super) struct Part {
     number: u64,
     storage: Arc<Storage>,
@@ -40,44 +40,44 @@ pub(super) struct Part {
 
 #[derive(Default)]
 struct Queue {
-    steps: Steps,
+    ops: PartOps,
     bytes: usize,
-    /// It is in the pool's queue, or is being run: so its steps never run at the same time.
+    /// It is in the pool's queue, or is being run: so its operations never run at the same time.
     submitted: bool,
     begun: bool,
-    /// A step that ends the part was pushed.
+    /// An operation that ends the part was pushed.
     ended: bool,
     failed: Option<Error>,
 }
 
-/// The steps to be done, in order. A small file has only one, for which nothing is allocated.
+/// The operations to be done, in order. A small file has only one, for which nothing is allocated.
 #[derive(Default)]
-struct Steps {
+struct PartOps {
     /// The one before all others, if there is one.
-    first: Option<Step>,
-    others: VecDeque<Step>,
+    first: Option<PartOp>,
+    others: VecDeque<PartOp>,
 }
 
-impl Steps {
-    fn push(&mut self, step: Step) {
+impl PartOps {
+    fn push(&mut self, op: PartOp) {
         if self.first.is_none() && self.others.is_empty() {
-            self.first = Some(step);
+            self.first = Some(op);
         } else {
-            self.others.push_back(step);
+            self.others.push_back(op);
         }
     }
 
-    fn pop(&mut self) -> Option<Step> {
+    fn pop(&mut self) -> Option<PartOp> {
         self.first.take().or_else(|| self.others.pop_front())
     }
 }
 
-/// The next step of a part. A batch has its permits of the budget with it.
-pub(super) enum Step {
+/// The next operation of a part. A batch has its permits of the budget with it.
+pub(super) enum PartOp {
     Write(Batch, u32),
     Commit(Batch, u32, Saving),
-    Flow(flow::Order),
-    Draw(draw::Order),
+    Copy(CopyJob),
+    Poll(PollJob),
     /// Closes the file, and keeps it.
     Keep,
     Abandon,
@@ -89,12 +89,12 @@ struct File {
 }
 
 impl File {
-    /// Lets a flow write its bytes to the file.
-    fn take(&mut self, order: flow::Order) {
+    /// Copies the bytes of a socket to the file, until all have come.
+    fn copy(&mut self, job: CopyJob) {
         if self.failed {
-            order.refuse();
+            job.refuse();
         } else {
-            self.body.take(order);
+            self.body.copy(job);
         }
     }
 }
@@ -107,7 +107,7 @@ impl Part {
         budget: Arc<Semaphore>,
         buffers: Arc<Buffers>,
         content: Option<Box<Content>>,
-        place: Option<Place>,
+        slot: Option<SegmentSlot>,
     ) -> Self {
         Self {
             number,
@@ -118,13 +118,13 @@ impl Part {
             queue: Mutex::default(),
             room: Notify::new(),
             file: Mutex::new(File {
-                body: Body::new(content, place),
+                body: Body::new(content, slot),
                 failed: false,
             }),
         }
     }
 
-    /// Returns whether steps have been pushed, but none that ends the part.
+    /// Returns whether operations have been pushed, but none that ends the part.
     pub(super) fn is_open(&self) -> bool {
         let queue = self.lock();
         queue.begun && !queue.ended
@@ -172,7 +172,7 @@ impl Part {
         }
     }
 
-    /// Waits until all its steps have been done.
+    /// Waits until all its operations have been done.
     pub(super) async fn wait_until_idle(&self) -> Result<(), Error> {
         loop {
             {
@@ -188,11 +188,11 @@ impl Part {
         }
     }
 
-    /// Does the same as [`push`](Self::push), for a part that is idle and a step that takes long:
-    /// that runs on a thread of its own.
-    pub(super) fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
+    /// Does the same as [`push`](Self::push), for a part that is idle and an operation that takes
+    /// long: that runs on a thread of its own.
+    pub(super) fn push_to_own_thread(self: &Arc<Self>, pool: &BlockingPool, op: PartOp) {
         let mut queue = self.lock();
-        queue.steps.push(step);
+        queue.ops.push(op);
         queue.submitted = true;
         drop(queue);
         let part = Arc::clone(self);
@@ -204,27 +204,27 @@ impl Part {
         }
     }
 
-    pub(super) fn push(self: &Arc<Self>, pool: &BlockingPool, step: Step) {
+    pub(super) fn push(self: &Arc<Self>, pool: &BlockingPool, op: PartOp) {
         let mut queue = self.lock();
         queue.begun = true;
-        queue.ended |= matches!(step, Step::Commit(..) | Step::Keep | Step::Abandon);
-        queue.bytes += match &step {
-            Step::Write(batch, _) | Step::Commit(batch, ..) => batch.length(),
-            Step::Flow(_) | Step::Draw(_) | Step::Keep | Step::Abandon => 0,
+        queue.ended |= matches!(op, PartOp::Commit(..) | PartOp::Keep | PartOp::Abandon);
+        queue.bytes += match &op {
+            PartOp::Write(batch, _) | PartOp::Commit(batch, ..) => batch.length(),
+            PartOp::Copy(_) | PartOp::Poll(_) | PartOp::Keep | PartOp::Abandon => 0,
         };
-        queue.steps.push(step);
+        queue.ops.push(op);
         if !std::mem::replace(&mut queue.submitted, true) {
             drop(queue);
             pool.submit(Arc::clone(self) as Arc<dyn Job>);
         }
     }
 
-    /// Returns whether a step that ends the part has been pushed.
+    /// Returns whether an operation that ends the part has been pushed.
     pub(super) fn has_ended(&self) -> bool {
         self.lock().ended
     }
 
-    fn write(&self, file: &mut File, batch: &Batch, at_once: bool) -> Result<(), Trouble> {
+    fn write(&self, file: &mut File, batch: &Batch, at_once: bool) -> Result<(), WriteError> {
         file.body.write(batch, &self.storage, self.number, at_once)
     }
 
@@ -245,7 +245,7 @@ impl Part {
                     &self.storage,
                 )
             })
-            .map_err(|trouble| trouble.on(&what()))
+            .map_err(|error| error.into_error(&what()))
     }
 
     fn remove(&self, file: &mut File) {
@@ -259,18 +259,18 @@ impl Job for Part {
     fn run(self: Arc<Self>) {
         let mut file = lock(&self.file);
         loop {
-            let step = {
+            let op = {
                 let mut queue = self.lock();
-                let Some(step) = queue.steps.pop() else {
+                let Some(op) = queue.ops.pop() else {
                     queue.submitted = false;
                     drop(queue);
                     self.room.notify_one();
                     return;
                 };
-                step
+                op
             };
-            match step {
-                Step::Write(batch, permits) => {
+            match op {
+                PartOp::Write(batch, permits) => {
                     let result = if file.failed {
                         Ok(())
                     } else {
@@ -278,15 +278,15 @@ impl Job for Part {
                     };
                     let mut queue = self.lock();
                     queue.bytes -= batch.length();
-                    if let Err(trouble) = result {
+                    if let Err(error) = result {
                         file.failed = true;
-                        queue.failed = Some(trouble.on("cannot write"));
+                        queue.failed = Some(error.into_error("cannot write"));
                     }
                     drop(queue);
                     self.release(batch, permits);
                     self.room.notify_one();
                 }
-                Step::Commit(batch, permits, saving) => {
+                PartOp::Commit(batch, permits, saving) => {
                     let finished = self.finish(&mut file, &batch, &saving);
                     self.release(batch, permits);
                     match finished {
@@ -302,17 +302,18 @@ impl Job for Part {
                         }
                     }
                 }
-                Step::Flow(order) => file.take(order),
-                Step::Draw(order) => {
+                PartOp::Copy(job) => file.copy(job),
+                PartOp::Poll(job) => {
                     if file.failed {
-                        order.refuse();
-                    } else if let Err(error) = file.body.draw(order) {
+                        job.refuse();
+                    } else if let Err(error) = file.body.copy_ready(job) {
                         file.failed = true;
-                        self.lock().failed = Some(Trouble::from(error).on("cannot write"));
+                        self.lock().failed =
+                            Some(WriteError::from(error).into_error("cannot write"));
                     }
                 }
-                Step::Keep => file.body.keep(),
-                Step::Abandon => self.remove(&mut file),
+                PartOp::Keep => file.body.keep(),
+                PartOp::Abandon => self.remove(&mut file),
             }
         }
     }

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use super::destination::{Lookup, Present};
-use super::directory::{holds_no_files, marker, present, read};
+use super::destination::{Lookup, PathKind};
+use super::directory::{holds_no_files, marker, read, stat};
 use crate::error::{Error, ErrorKind};
 use crate::plan::accepted::Accepted;
 use crate::plan::name::TargetName;
@@ -61,10 +61,10 @@ impl Lookup for Preview {
         Accepted::EVERYTHING
     }
 
-    fn present(&self, target: &TargetName) -> io::Result<Present> {
+    fn stat(&self, target: &TargetName) -> io::Result<PathKind> {
         match &self.root {
-            Some(root) => present(root.as_fd(), target),
-            None => Ok(Present::Nothing),
+            Some(root) => stat(root.as_fd(), target),
+            None => Ok(PathKind::Nothing),
         }
     }
 

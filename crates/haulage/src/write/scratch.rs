@@ -76,7 +76,7 @@ pub(crate) trait PartFile: Send {
         None
     }
     /// Notes that this many bytes have been written to its descriptor.
-    fn flowed(&self, _bytes: u64) -> io::Result<()> {
+    fn written_directly(&self, _bytes: u64) -> io::Result<()> {
         Ok(())
     }
     /// Sets the modification time.

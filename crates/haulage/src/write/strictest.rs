@@ -24,7 +24,7 @@ impl Strictest {
     }
 
     /// Notes which runs remain after one has ended. Nothing changes if there are none.
-    pub(crate) fn is_of(&self, runs: impl Iterator<Item = Durability>) {
+    pub(crate) fn set_to_strictest_of(&self, runs: impl Iterator<Item = Durability>) {
         if let Some(strictest) = runs.map(rank).max() {
             self.0.store(strictest, Ordering::Release);
         }

@@ -9,19 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::assembly::{Assembly, Share};
+use super::assembly::{Assembly, SegmentClaim};
 use super::batch::{Batch, Buffers};
 use super::commit::Saving;
 use super::committer::Committer;
 use super::content::Content;
+use super::direct::{self, CopyError, DirectCopy};
 use super::disk_budget::DiskBudget;
-use super::draw;
-use super::flow::{self, Flow};
-use super::part::{Part, Step};
-use super::place::Place;
-use super::pump::Broken;
+use super::part::{Part, PartOp};
+use super::segment::Segment;
+use super::slot::SegmentSlot;
 use super::storage::Storage;
-use super::stretch::Stretch;
 use super::strictest::Strictest;
 use super::syncs::Syncs;
 use crate::error::Error;
@@ -41,12 +39,12 @@ pub(crate) struct Writer {
     pool: Arc<BlockingPool>,
     budget: Arc<Semaphore>,
     buffers: Arc<Buffers>,
-    flows: Arc<Semaphore>,
+    direct_copies: Arc<Semaphore>,
     parts: AtomicU64,
     /// The number of runs that have something in flight.
     busy: AtomicUsize,
     /// Bytes were handed over that cannot be taken back.
-    given_away: Arc<AtomicBool>,
+    is_irrevocable: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -60,7 +58,7 @@ impl Writer {
         Self {
             budget: Arc::new(Semaphore::new(BUDGET / PERMIT)),
             buffers: Arc::clone(&shared.buffers),
-            flows: Arc::clone(&shared.flows),
+            direct_copies: Arc::clone(&shared.direct_copies),
             committer: Arc::new(Committer::new(
                 Arc::clone(&storage),
                 syncs,
@@ -69,7 +67,7 @@ impl Writer {
             )),
             parts: AtomicU64::new(storage.first_part()),
             busy: AtomicUsize::new(0),
-            given_away: Arc::default(),
+            is_irrevocable: Arc::default(),
             pool,
             storage,
         }
@@ -97,8 +95,8 @@ impl Writer {
 
     /// Returns whether bytes of a file have been given away and cannot be taken back, so that it
     /// cannot be restarted. This is so as soon as they are handed over.
-    pub(crate) fn has_given_away(&self) -> bool {
-        self.given_away.load(Ordering::Acquire)
+    pub(crate) fn is_irrevocable(&self) -> bool {
+        self.is_irrevocable.load(Ordering::Acquire)
     }
 
     /// Creates a new part, with `content` if anything is asked of its bytes besides saving them.
@@ -114,42 +112,45 @@ impl Writer {
 
     /// Begins to write a segment of a part that others may write to as well, with bytes from one of
     /// its item's URLs.
-    pub(crate) fn bring(
+    pub(crate) fn write_segment(
         &self,
         range: Range<u64>,
         source: usize,
         assembly: &Arc<Assembly>,
         content: Option<Box<Content>>,
     ) -> PartWriter {
-        let place = Place {
+        let slot = SegmentSlot {
             assembly: Arc::clone(assembly),
-            stretch: assembly.begin(range, source),
+            segment: assembly.begin(range, source),
         };
-        self.open(assembly.number, content, Some(place))
+        self.open(assembly.number, content, Some(slot))
     }
 
     /// Begins to write a segment that was requested, now that there is a response for it; `None` if
     /// nothing is left of it.
-    pub(crate) fn bring_share(&self, share: Share) -> Option<PartWriter> {
-        let assembly = Arc::clone(&share.assembly);
-        let place = Place {
-            stretch: share.take()?,
+    pub(crate) fn write_claimed(&self, claim: SegmentClaim) -> Option<PartWriter> {
+        let assembly = Arc::clone(&claim.assembly);
+        let slot = SegmentSlot {
+            segment: claim.into_segment()?,
             assembly,
         };
-        Some(self.open(place.assembly.number, None, Some(place)))
+        Some(self.open(slot.assembly.number, None, Some(slot)))
     }
 
-    fn open(&self, number: u64, content: Option<Box<Content>>, place: Option<Place>) -> PartWriter {
-        if let Some(place) = &place {
-            place.assembly.expects_bytes();
+    fn open(
+        &self,
+        number: u64,
+        content: Option<Box<Content>>,
+        slot: Option<SegmentSlot>,
+    ) -> PartWriter {
+        if let Some(slot) = &slot {
+            slot.assembly.notify_recorder();
         }
         PartWriter {
             // What does not begin the file is hashed at the end, when the file is read again.
             saved_as_it_is: content.is_none()
-                || place
-                    .as_ref()
-                    .is_some_and(|place| place.stretch.start() > 0),
-            place: place.clone(),
+                || slot.as_ref().is_some_and(|slot| slot.segment.start() > 0),
+            slot: slot.clone(),
             sent: 0,
             part: Arc::new(Part::new(
                 number,
@@ -158,16 +159,16 @@ impl Writer {
                 Arc::clone(&self.budget),
                 Arc::clone(&self.buffers),
                 content,
-                place,
+                slot,
             )),
             pool: Arc::clone(&self.pool),
-            flows: Arc::clone(&self.flows),
+            direct_copies: Arc::clone(&self.direct_copies),
             pending: Batch::default(),
-            given_away: self
+            is_irrevocable: self
                 .storage
                 .kept()
                 .is_none()
-                .then(|| Arc::clone(&self.given_away)),
+                .then(|| Arc::clone(&self.is_irrevocable)),
         }
     }
 }
@@ -177,15 +178,15 @@ impl Writer {
 pub(crate) struct PartWriter {
     part: Arc<Part>,
     pool: Arc<BlockingPool>,
-    flows: Arc<Semaphore>,
+    direct_copies: Arc<Semaphore>,
     /// Its bytes need no decoding or hashing.
     saved_as_it_is: bool,
     pending: Batch,
-    place: Option<Place>,
+    slot: Option<SegmentSlot>,
     /// The number of bytes that were added.
     sent: u64,
     /// Set before anything is handed over; `None` if the destination keeps parts.
-    given_away: Option<Arc<AtomicBool>>,
+    is_irrevocable: Option<Arc<AtomicBool>>,
 }
 
 impl PartWriter {
@@ -195,21 +196,21 @@ impl PartWriter {
     /// # Errors
     /// What an earlier write of this part met.
     pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<(), Error> {
-        if let Some(place) = &self.place {
-            let at = place.stretch.start() + self.sent;
-            let takes = place.takes(at, bytes.len() as u64);
-            bytes.truncate(usize::try_from(takes).unwrap_or(usize::MAX));
-            self.sent += takes;
+        if let Some(slot) = &self.slot {
+            let at = slot.segment.start() + self.sent;
+            let admitted = slot.admit(at, bytes.len() as u64);
+            bytes.truncate(usize::try_from(admitted).unwrap_or(usize::MAX));
+            self.sent += admitted;
         }
         self.pending.push(bytes, self.part.buffers());
         // The reader of a stream gets each byte at once.
-        if self.pending.length() < BATCH && self.given_away.is_none() {
+        if self.pending.length() < BATCH && self.is_irrevocable.is_none() {
             return Ok(());
         }
         self.part.wait_for_room().await?;
-        self.give_away();
+        self.set_irrevocable();
         let (batch, permits) = self.take_pending().await;
-        self.part.push(&self.pool, Step::Write(batch, permits));
+        self.part.push(&self.pool, PartOp::Write(batch, permits));
         Ok(())
     }
 
@@ -219,27 +220,27 @@ impl PartWriter {
     }
 
     /// Returns the segment that it writes of a shared part; `None` for a part of its own.
-    pub(crate) fn stretch(&self) -> Option<Arc<Stretch>> {
-        self.place.as_ref().map(|place| Arc::clone(&place.stretch))
+    pub(crate) fn segment(&self) -> Option<Arc<Segment>> {
+        self.slot.as_ref().map(|slot| Arc::clone(&slot.segment))
     }
 
     /// Returns its place in a shared part; `None` for a part of its own.
-    pub(crate) fn place(&self) -> Option<Place> {
-        self.place.clone()
+    pub(crate) fn slot(&self) -> Option<SegmentSlot> {
+        self.slot.clone()
     }
 
     /// Returns how many more bytes its segment takes; `None` for a part of its own.
     pub(crate) fn left(&self) -> Option<u64> {
-        let stretch = &self.place.as_ref()?.stretch;
-        Some(stretch.end().saturating_sub(stretch.start() + self.sent))
+        let segment = &self.slot.as_ref()?.segment;
+        Some(segment.end().saturating_sub(segment.start() + self.sent))
     }
 
     /// Returns whether it takes any more bytes. It does not when others have responses for what
     /// follows.
-    pub(crate) fn takes_more(&self) -> bool {
-        self.place.as_ref().is_none_or(|place| {
-            let at = place.stretch.start() + self.sent;
-            place.takes(at, 1) > 0
+    pub(crate) fn try_extend(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| {
+            let at = slot.segment.start() + self.sent;
+            slot.admit(at, 1) > 0
         })
     }
 
@@ -249,14 +250,14 @@ impl PartWriter {
     /// # Errors
     /// The error of a write of this part; what has been written is known all the same.
     pub(crate) async fn keep_if_shared(mut self) -> Result<(), Error> {
-        if self.place.is_none() {
+        if self.slot.is_none() {
             return Ok(());
         }
         if self.pending.length() > 0 {
             let (rest, permits) = self.take_pending().await;
-            self.part.push(&self.pool, Step::Write(rest, permits));
+            self.part.push(&self.pool, PartOp::Write(rest, permits));
         }
-        self.part.push(&self.pool, Step::Keep);
+        self.part.push(&self.pool, PartOp::Keep);
         let mut written = Ok(());
         loop {
             match self.part.wait_until_idle().await {
@@ -268,11 +269,11 @@ impl PartWriter {
 
     /// Returns a permit for a body whose bytes are moved directly to its file; `None` if the disk
     /// cannot do that, if the bytes need decoding or hashing, or if too many bodies do so already.
-    pub(crate) fn place_for_flow(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn direct_copy_permit(&self) -> Option<OwnedSemaphorePermit> {
         if !self.saved_as_it_is || !self.part.takes_direct_copies() {
             return None;
         }
-        Arc::clone(&self.flows).try_acquire_owned().ok()
+        Arc::clone(&self.direct_copies).try_acquire_owned().ok()
     }
 
     /// Adds bytes that come from a socket, after those added so far. A thread of its own writes
@@ -280,32 +281,32 @@ impl PartWriter {
     ///
     /// # Errors
     /// What an earlier write of this part met.
-    pub(crate) async fn flow(
+    pub(crate) async fn copy_directly(
         &mut self,
-        flow: Flow,
-        place: OwnedSemaphorePermit,
-    ) -> Result<Result<(), Broken>, Error> {
+        copy: DirectCopy,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Result<(), CopyError>, Error> {
         let (batch, permits) = self.take_pending().await;
-        self.part.push(&self.pool, Step::Write(batch, permits));
+        self.part.push(&self.pool, PartOp::Write(batch, permits));
         self.part.wait_until_idle().await?;
-        match flow::order(flow, place) {
-            Ok((order, mut told)) => {
-                self.part.push_to_own_thread(&self.pool, Step::Flow(order));
-                let flowed = told.result().await;
-                if let Some(place) = &self.place {
-                    // All that was added before, and all that has flowed, has been written.
-                    let written = place.stretch.written();
+        match direct::job(copy, permit) {
+            Ok((job, mut handle)) => {
+                self.part.push_to_own_thread(&self.pool, PartOp::Copy(job));
+                let copied = handle.result().await;
+                if let Some(slot) = &self.slot {
+                    // All that was added before, and all that was copied, has been written.
+                    let written = slot.segment.written();
                     self.sent = written.end - written.start;
                 }
-                Ok(flowed)
+                Ok(copied)
             }
-            Err(broken) => Ok(Err(broken)),
+            Err(error) => Ok(Err(error)),
         }
     }
 
     /// Returns whether it can take bytes directly from a socket.
-    pub(crate) fn draws(&self) -> bool {
-        self.saved_as_it_is && self.part.takes_direct_copies() && self.given_away.is_none()
+    pub(crate) fn can_copy_ready(&self) -> bool {
+        self.saved_as_it_is && self.part.takes_direct_copies() && self.is_irrevocable.is_none()
     }
 
     /// Adds what a socket has, at most `most` bytes, after what has been added so far. Returns how
@@ -313,37 +314,37 @@ impl PartWriter {
     ///
     /// # Errors
     /// What a write of this part met.
-    pub(crate) async fn draw(
+    pub(crate) async fn copy_ready(
         &mut self,
         socket: TcpStream,
         most: usize,
     ) -> Result<io::Result<u64>, Error> {
         // This creates the file, even without any bytes.
         let (batch, permits) = self.take_pending().await;
-        self.part.push(&self.pool, Step::Write(batch, permits));
-        let (order, told) = draw::order(socket, most);
-        self.part.push(&self.pool, Step::Draw(order));
-        let Ok(drawn) = told.await else {
+        self.part.push(&self.pool, PartOp::Write(batch, permits));
+        let (job, told) = direct::poll_job(socket, most);
+        self.part.push(&self.pool, PartOp::Poll(job));
+        let Ok(copied) = told.await else {
             self.part.wait_until_idle().await?;
             return Err(Error::disk("cannot write", io::ErrorKind::Other.into()));
         };
-        if let (Ok(drawn), Some(_)) = (&drawn, &self.place) {
-            self.sent += drawn;
+        if let (Ok(copied), Some(_)) = (&copied, &self.slot) {
+            self.sent += copied;
         }
-        Ok(drawn)
+        Ok(copied)
     }
 
     /// Saves the part, of which all bytes have been added; `saving` is told the result.
     pub(crate) async fn commit(mut self, saving: Saving) {
-        self.give_away();
+        self.set_irrevocable();
         let (rest, permits) = self.take_pending().await;
         self.part
-            .push(&self.pool, Step::Commit(rest, permits, saving));
+            .push(&self.pool, PartOp::Commit(rest, permits, saving));
     }
 
-    fn give_away(&self) {
-        if let Some(given_away) = &self.given_away {
-            given_away.store(true, Ordering::Release);
+    fn set_irrevocable(&self) {
+        if let Some(is_irrevocable) = &self.is_irrevocable {
+            is_irrevocable.store(true, Ordering::Release);
         }
     }
 
@@ -352,8 +353,8 @@ impl PartWriter {
         let permits = (self.pending.held().div_ceil(PERMIT)).min(BUDGET / PERMIT);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        if let Ok(share) = self.part.budget().acquire_many(permits).await {
-            share.forget();
+        if let Ok(granted) = self.part.budget().acquire_many(permits).await {
+            granted.forget();
         }
         (std::mem::take(&mut self.pending), permits)
     }
@@ -362,15 +363,15 @@ impl PartWriter {
 impl Drop for PartWriter {
     fn drop(&mut self) {
         // After a commit, there is nothing to do.
-        if self.place.is_some() && !self.part.has_ended() {
+        if self.slot.is_some() && !self.part.has_ended() {
             // Here it is not possible to wait for the budget.
             let rest = std::mem::take(&mut self.pending);
             if rest.length() > 0 {
-                self.part.push(&self.pool, Step::Write(rest, 0));
+                self.part.push(&self.pool, PartOp::Write(rest, 0));
             }
-            self.part.push(&self.pool, Step::Keep);
+            self.part.push(&self.pool, PartOp::Keep);
         } else if self.part.is_open() || self.part.is_in_memory() && !self.part.has_ended() {
-            self.part.push(&self.pool, Step::Abandon);
+            self.part.push(&self.pool, PartOp::Abandon);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! else has any.
 #![expect(clippy::unwrap_used, reason = "a test may end so")]
 
-use haulage::{Engine, EngineOptions, Request, Row, RunOptions, Workspace};
+use haulage::{Engine, EngineOptions, Request, Row, RunOptions, StateDir};
 use origin::{Body, Origin, Script};
 
 fn engine() -> Engine {
@@ -52,7 +52,7 @@ fn engines_leave_no_thread_and_no_descriptor() {
     origin.under("/", |_| Script::ok(Body::of("a")));
     let folder = tempfile::tempdir().unwrap();
     let mut options = RunOptions::new(folder.path());
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     let url = origin.url("/a");
     let mut before = threads_and_descriptors();
     for round in 0..1000 {
@@ -83,7 +83,7 @@ fn paused_runs_take_little_memory_and_no_thread() {
     origin.under("/", |_| Script::ok(Body::of("a")));
     let folder = tempfile::tempdir().unwrap();
     let mut options = RunOptions::new(folder.path());
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     let engine = engine();
     let idle = threads_and_descriptors();
     let before = memory();

@@ -1,9 +1,9 @@
 //! Two entities of one length, and what every test that goes on with a file looks at.
 
-use haulage::{Place, Request, Row};
-use origin::{Asked, Body, Origin, Script};
+use haulage::{Request, Row, RowLocation};
+use origin::{Body, LoggedRequest, Origin, Script};
 
-use crate::bench::Bench;
+use crate::test_run::TestRun;
 
 pub(crate) const LENGTH: u64 = 4 << 20;
 /// Where a response breaks off.
@@ -27,7 +27,7 @@ pub(crate) fn broken(script: Script) -> Script {
     script.close_at(BREAK)
 }
 
-pub(crate) fn header<'a>(asked: &'a Asked, name: &str) -> &'a str {
+pub(crate) fn header<'a>(asked: &'a LoggedRequest, name: &str) -> &'a str {
     let value = asked.headers.get(name);
     value.map_or("", |value| value.to_str().unwrap())
 }
@@ -41,17 +41,16 @@ pub(crate) fn ranges(origin: &Origin) -> Vec<String> {
 
 /// Asserts that a destination has this body as its one file, and nothing else.
 #[track_caller]
-pub(crate) fn assert_is(bench: &Bench, body: &Body) {
-    assert!(
-        bench.read("file") == body.bytes(),
-        "the file is another one"
-    );
-    assert_eq!(bench.names(), ["file"]);
+pub(crate) fn assert_is(test: &TestRun, body: &Body) {
+    assert!(test.read("file") == body.bytes(), "the file is another one");
+    assert_eq!(test.names(), ["file"]);
 }
 
 /// A row of a list, which leaves its state.
 #[expect(clippy::unnecessary_wraps, reason = "this is what a source yields")]
 pub(crate) fn listed(url: &str) -> Row {
     let input = "list".into();
-    Ok(Request::new(url).unwrap().read_at(Place { input, line: 1 }))
+    Ok(Request::new(url)
+        .unwrap()
+        .read_at(RowLocation { input, line: 1 }))
 }

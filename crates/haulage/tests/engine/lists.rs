@@ -1,10 +1,10 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
 use haulage::source::{Pattern, TextList};
-use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, Workspace};
+use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, named, next_outcome, rest};
+use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, next_outcome, rest};
 
 fn files() -> Origin {
     let origin = Origin::plain();
@@ -22,15 +22,15 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         origin.url("/c"),
         origin.url("/d"),
     );
-    let bench = Bench::new();
-    let mut outcomes = bench.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
+    let test = TestRun::new();
+    let mut outcomes = test.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
     outcomes.sort_by_key(|outcome| outcome.row);
     let told: Vec<_> = outcomes
         .iter()
         .map(|outcome| {
             (
                 outcome.row,
-                outcome.place.as_ref().unwrap().line,
+                outcome.location.as_ref().unwrap().line,
                 kind(outcome),
             )
         })
@@ -47,33 +47,32 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         ]
     );
     assert_eq!(&*outcomes[3].label, "二");
-    assert_eq!(bench.read("sub/b.bin"), b"/b");
-    assert_eq!(bench.names(), ["a", "d", "sub"]);
+    assert_eq!(test.read("sub/b.bin"), b"/b");
+    assert_eq!(test.names(), ["a", "d", "sub"]);
 }
 
 #[test]
 fn several_rows_of_one_name_are_all_kept_the_first_under_it() {
     let origin = files();
-    let bench = Bench::new();
+    let test = TestRun::new();
     let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
-    let outcomes = bench.run(urls);
+    let outcomes = test.run(urls);
     outcomes.iter().for_each(assert_done);
-    assert_eq!(bench.read("a.txt"), b"/x/a.txt");
-    assert_eq!(bench.names().len(), 3);
+    assert_eq!(test.read("a.txt"), b"/x/a.txt");
+    assert_eq!(test.names().len(), 3);
     for outcome in &outcomes {
         let name = outcome.path.clone().unwrap();
         assert!(
             outcome
                 .url
-                .ends_with(&String::from_utf8(bench.read(&name)).unwrap()),
+                .ends_with(&String::from_utf8(test.read(&name)).unwrap()),
             "{name}"
         );
     }
     // The same list gives the same names.
     let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
     assert!(
-        bench
-            .run(urls)
+        test.run(urls)
             .iter()
             .all(|outcome| outcome.status.name() == "skipped")
     );
@@ -89,8 +88,8 @@ fn each_layout_gives_the_same_names_on_every_run() {
         (Layout::Hashed, ["done", "done", "done", "skipped"]),
         (Layout::Row, ["done", "done", "done", "done"]),
     ] {
-        let mut bench = Bench::new();
-        bench.options.layout = layout;
+        let mut test = TestRun::new();
+        test.options.layout = layout;
         let told = |run: Vec<Outcome>| {
             let mut told: Vec<_> = run
                 .into_iter()
@@ -99,7 +98,7 @@ fn each_layout_gives_the_same_names_on_every_run() {
             told.sort();
             told
         };
-        let first = told(bench.run(rows()));
+        let first = told(test.run(rows()));
         assert_eq!(
             first.iter().map(|row| row.1).collect::<Vec<_>>(),
             ends,
@@ -107,11 +106,11 @@ fn each_layout_gives_the_same_names_on_every_run() {
         );
         for (_, _, path, url) in &first {
             assert!(
-                url.ends_with(&String::from_utf8(bench.read(path)).unwrap()),
+                url.ends_with(&String::from_utf8(test.read(path)).unwrap()),
                 "{path}"
             );
         }
-        let again = told(bench.run(rows()));
+        let again = told(test.run(rows()));
         for (one, other) in first.iter().zip(&again) {
             assert_eq!((&one.2, "skipped"), (&other.2, other.1), "{layout:?}");
         }
@@ -122,13 +121,13 @@ fn each_layout_gives_the_same_names_on_every_run() {
 fn a_list_that_has_changed_finds_its_files_again() {
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed] {
         let origin = files();
-        let mut bench = Bench::new();
-        bench.options.layout = layout;
+        let mut test = TestRun::new();
+        test.options.layout = layout;
         let run = |paths: &[&str]| {
             let rows: Vec<_> = paths.iter().map(|path| get(&origin.url(path))).collect();
-            for outcome in bench.run(rows) {
+            for outcome in test.run(rows) {
                 assert!(outcome.error().is_none(), "{layout:?}: {outcome:?}");
-                let file = bench.read(outcome.path.as_deref().unwrap());
+                let file = test.read(outcome.path.as_deref().unwrap());
                 let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
                 assert!(is_its_own, "{layout:?}: {outcome:?}");
             }
@@ -145,11 +144,11 @@ fn a_list_that_has_changed_finds_its_files_again() {
 fn where_names_come_from_whole_urls_rows_of_one_name_may_change_places() {
     for layout in [Layout::Tree, Layout::Hashed] {
         let origin = files();
-        let mut bench = Bench::new();
-        bench.options.layout = layout;
+        let mut test = TestRun::new();
+        test.options.layout = layout;
         for paths in [["/x/a", "/y/a"], ["/y/a", "/x/a"]] {
-            for outcome in bench.run(paths.map(|path| get(&origin.url(path)))) {
-                let file = bench.read(outcome.path.as_deref().unwrap());
+            for outcome in test.run(paths.map(|path| get(&origin.url(path)))) {
+                let file = test.read(outcome.path.as_deref().unwrap());
                 let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
                 assert!(is_its_own, "{layout:?}: {outcome:?}");
             }
@@ -185,9 +184,9 @@ fn hostile_urls_become_plain_files_below_the_destination() {
         &deep,
     ];
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
-        let mut bench = Bench::new();
-        bench.options.layout = layout;
-        let outcomes = bench.run(paths.map(|path| get(&origin.url(path))));
+        let mut test = TestRun::new();
+        test.options.layout = layout;
+        let outcomes = test.run(paths.map(|path| get(&origin.url(path))));
         let mut files = Vec::new();
         for outcome in &outcomes {
             assert_done(outcome);
@@ -202,7 +201,7 @@ fn hostile_urls_become_plain_files_below_the_destination() {
                 "{path}"
             );
             assert!(
-                bench.path(&path).symlink_metadata().unwrap().is_file(),
+                test.path(&path).symlink_metadata().unwrap().is_file(),
                 "{path}"
             );
             files.push(path.to_lowercase());
@@ -221,9 +220,9 @@ fn hostile_urls_become_plain_files_below_the_destination() {
 fn in_a_tree_a_file_and_a_folder_of_one_name_are_both_kept() {
     let origin = files();
     for paths in [["/a", "/a/b"], ["/a/b", "/a"]] {
-        let mut bench = Bench::new();
-        bench.options.layout = Layout::Tree;
-        let outcomes = bench.run(paths.map(|path| get(&origin.url(path))));
+        let mut test = TestRun::new();
+        test.options.layout = Layout::Tree;
+        let outcomes = test.run(paths.map(|path| get(&origin.url(path))));
         outcomes.iter().for_each(assert_done);
         let first = outcomes.iter().find(|outcome| outcome.row == 0).unwrap();
         let path = first.path.as_deref().unwrap();
@@ -240,8 +239,8 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
     origin.on("/gone", Script::status(404));
-    let bench = Bench::new();
-    let mut run = bench.start();
+    let test = TestRun::new();
+    let mut run = test.start();
     let mut events = run.events();
     run.feed(["/a", "/a", "/gone"].map(|path| get(&origin.url(path))));
     gate.wait_reached(1);
@@ -267,10 +266,10 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
 #[test]
 fn what_is_there_is_taken_as_it_is_or_replaced() {
     let origin = files();
-    let mut bench = Bench::new();
-    bench.options.existing = Existing::Skip;
-    bench.write("a", "/a?1");
-    let skipped = bench.fetch(&origin.url("/a?2"));
+    let mut test = TestRun::new();
+    test.options.existing = Existing::Skip;
+    test.write("a", "/a?1");
+    let skipped = test.fetch(&origin.url("/a?2"));
     assert_eq!(
         (
             skipped.status.name(),
@@ -280,18 +279,18 @@ fn what_is_there_is_taken_as_it_is_or_replaced() {
         ("skipped", 4, Some("a"))
     );
     assert_eq!(skipped.attempts, 0);
-    assert_eq!(bench.read("a"), b"/a?1");
-    bench.options.existing = Existing::Overwrite;
-    assert_done(&bench.fetch(&origin.url("/a?2")));
-    assert_eq!(bench.read("a"), b"/a?2");
+    assert_eq!(test.read("a"), b"/a?1");
+    test.options.existing = Existing::Overwrite;
+    assert_done(&test.fetch(&origin.url("/a?2")));
+    assert_eq!(test.read("a"), b"/a?2");
 }
 
 #[test]
 fn a_folder_at_the_target_is_an_error_of_that_row() {
     let origin = files();
-    let bench = Bench::new();
-    std::fs::create_dir(bench.path("a")).unwrap();
-    let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let test = TestRun::new();
+    std::fs::create_dir(test.path("a")).unwrap();
+    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     assert_eq!(
         outcomes.iter().map(kind).collect::<Vec<_>>(),
         ["exists", "none"]
@@ -301,12 +300,12 @@ fn a_folder_at_the_target_is_an_error_of_that_row() {
 #[test]
 fn nothing_is_named_into_the_workspace() {
     let origin = files();
-    let bench = Bench::new();
+    let test = TestRun::new();
     let rows = [
         named(&origin.url("/a"), ".haul/lock"),
         get(&origin.url("/.haul")),
     ];
-    for outcome in bench.run(rows) {
+    for outcome in test.run(rows) {
         assert_done(&outcome);
         assert!(!outcome.path.unwrap().starts_with(".haul"));
     }
@@ -315,13 +314,13 @@ fn nothing_is_named_into_the_workspace() {
 #[test]
 fn a_plan_asks_for_nothing_and_makes_nothing() {
     let origin = files();
-    let mut bench = Bench::new();
-    assert_done(&bench.fetch(&origin.url("/there")));
+    let mut test = TestRun::new();
+    assert_done(&test.fetch(&origin.url("/there")));
     let asked = origin.tally().requests;
-    bench.options.purpose = Purpose::Plan;
-    bench.write("unknown", "of another tool");
+    test.options.purpose = Purpose::Plan;
+    test.write("unknown", "of another tool");
     let rows = ["/there", "/new", "/new", "/unknown"].map(|path| get(&origin.url(path)));
-    let mut outcomes = bench.run(rows);
+    let mut outcomes = test.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let ended: Vec<_> = outcomes
         .iter()
@@ -337,8 +336,8 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
         ]
     );
     assert_eq!(origin.tally().requests, asked);
-    assert_eq!(bench.names(), ["there", "unknown"]);
-    let nowhere = bench.path("nowhere");
+    assert_eq!(test.names(), ["there", "unknown"]);
+    let nowhere = test.path("nowhere");
     let mut options = RunOptions::new(&nowhere);
     options.purpose = Purpose::Plan;
     let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
@@ -348,12 +347,12 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
 
 #[test]
 fn a_plan_refuses_what_a_real_run_would() {
-    let mut bench = Bench::new();
-    bench.options.purpose = Purpose::Plan;
-    bench.options.plain_http = PlainHttp::Never;
+    let mut test = TestRun::new();
+    test.options.purpose = Purpose::Plan;
+    test.options.plain_http = PlainHttp::Never;
     let mirrored = Request::new("http://a.invalid/b").unwrap();
     let mirrored = mirrored.mirror("https://a.invalid/b").unwrap();
-    let outcomes = bench.run([get("http://a.invalid/a"), Ok(mirrored)]);
+    let outcomes = test.run([get("http://a.invalid/a"), Ok(mirrored)]);
     let kinds: Vec<_> = outcomes.iter().map(kind).collect();
     assert_eq!(kinds, ["refused", "none"]);
 }
@@ -361,15 +360,14 @@ fn a_plan_refuses_what_a_real_run_would() {
 #[test]
 fn a_pattern_names_its_files() {
     let origin = files();
-    let bench = Bench::new();
+    let test = TestRun::new();
     let pattern = Pattern::parse(&origin.url("/{<cc>cn,in}/{<cc>}-[1-2].gif")).unwrap();
     assert_eq!(pattern.len(), Some(4));
-    bench
-        .run(pattern.output("#<cc>/#2.gif").unwrap())
+    test.run(pattern.output("#<cc>/#2.gif").unwrap())
         .iter()
         .for_each(assert_done);
-    assert_eq!(bench.read("in/2.gif"), b"/in/in-2.gif");
-    assert_eq!(bench.names(), ["cn", "in"]);
+    assert_eq!(test.read("in/2.gif"), b"/in/in-2.gif");
+    assert_eq!(test.names(), ["cn", "in"]);
 }
 
 #[test]
@@ -381,10 +379,10 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         get(&format!("{base}{number}"))
     });
-    let mut bench = Bench::new();
+    let mut test = TestRun::new();
     // With slots to spare it would look for other hosts farther down.
-    (bench.engine.jobs, bench.engine.per_host) = (4, Some(4));
-    let mut run = bench.start();
+    (test.engine.jobs, test.engine.per_host) = (4, Some(4));
+    let mut run = test.start();
     let mut events = run.events();
     run.feed(rows);
     block_on(async {
@@ -398,15 +396,15 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
 
 #[test]
 fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
-    let bench = Bench::new();
-    let run = bench.start();
-    let error = bench.try_start().unwrap_err();
+    let test = TestRun::new();
+    let run = test.start();
+    let error = test.try_start().unwrap_err();
     assert_eq!(error.kind().name(), "disk");
     drop(run);
     let origin = files();
-    let folder = bench.path("new");
+    let folder = test.path("new");
     let mut options = RunOptions::new(&folder);
-    options.workspace = Workspace::RemoveWhenDone;
+    options.state_dir = StateDir::RemoveWhenDone;
     let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();
     block_on(async { while outcomes.next().await.is_some() {} });
     let names: Vec<_> = std::fs::read_dir(folder)

@@ -1,24 +1,24 @@
-//! Mirrors of one item bring shares of its file side by side, where a checksum would find a
+//! Mirrors of one item bring segments of its file side by side, where a checksum would find a
 //! mixture; and one that lies is found. Row 16 of docs/faults.md.
 
 use haulage::{Outcome, Request, Row};
 use origin::{Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, next_outcome};
 use crate::entities::{LENGTH, a, assert_is, b, entity, header, ranges};
 use crate::splitting::{HALF, WAITS, begin, end, slow, waiting};
+use crate::test_run::{TestRun, assert_done, block_on, next_outcome};
 use crate::wild::Closed;
 
 /// One request at a time to each host; and what the first response has left is split once.
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    one_share(&mut bench);
-    bench
+fn test_run() -> TestRun {
+    let mut test = TestRun::new();
+    one_segment(&mut test);
+    test
 }
 
-fn one_share(bench: &mut Bench) {
-    bench.engine.per_host = Some(1);
-    bench.options.min_split_size = 2 << 20;
+fn one_segment(test: &mut TestRun) {
+    test.engine.per_host = Some(1);
+    test.options.min_split_size = 2 << 20;
 }
 
 /// A file that is to be `a`, at one of these.
@@ -32,20 +32,20 @@ fn checked(first: &str, mirror: &str) -> Row {
 /// Fetches a file whose first response waits at a gate until another origin has been asked, and has
 /// answered: it is `a`.
 #[track_caller]
-fn fetched(bench: &Bench, row: Row, other: &Origin, gate: &Gate) -> Outcome {
-    let (_engine, events) = begin(bench, row);
+fn fetched(test: &TestRun, row: Row, other: &Origin, gate: &Gate) -> Outcome {
+    let (_engine, events) = begin(test, row);
     other.wait_until(|tally| tally.requests >= 1 && tally.in_flight == 0);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(bench, &a());
+    assert_is(test, &a());
     outcome
 }
 
-/// Where the one share of a mirror begins, which is the second half of what the first response
+/// Where the one segment of a mirror begins, which is the second half of what the first response
 /// leaves.
 #[track_caller]
-fn share_of(mirror: &Origin) -> u64 {
+fn segment_of(mirror: &Origin) -> u64 {
     let range = ranges(mirror).swap_remove(0);
     let (start, last) = range
         .strip_prefix("bytes=")
@@ -63,15 +63,15 @@ fn under_a_checksum_mirrors_bring_shares_side_by_side() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     // What it calls its copy means nothing elsewhere.
     mirror.on("/copy", Script::entity(a(), "\"another\""));
-    let bench = bench();
+    let test = test_run();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&bench, row, &mirror, &gate);
+    let outcome = fetched(&test, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
-    share_of(&mirror);
+    segment_of(&mirror);
     assert_eq!(mirror.log().len(), 1);
-    let share = &mirror.log()[0];
+    let segment = &mirror.log()[0];
     assert_eq!(
-        (header(share, "if-range"), header(share, "if-match")),
+        (header(segment, "if-range"), header(segment, "if-match")),
         ("", "")
     );
     assert_eq!((outcome.verified.name(), outcome.segments), ("checksum", 2));
@@ -83,25 +83,25 @@ fn without_one_they_do_not() {
     let (first, mirror) = (Origin::plain(), Origin::plain());
     first.on("/file", slow(entity()));
     mirror.on("/copy", entity());
-    let bench = bench();
+    let test = test_run();
     let request = Request::new(&first.url("/file")).unwrap();
     let request = request.mirror(&mirror.url("/copy")).unwrap();
-    let outcome = bench.run([Ok(request)]).pop().unwrap();
+    let outcome = test.run([Ok(request)]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(mirror.log().len(), 0);
 }
 
 #[test]
-fn beside_a_response_over_http2_a_mirror_brings_a_share() {
+fn beside_a_response_over_http2_a_mirror_brings_a_segment() {
     let (first, mirror, gate) = (Origin::tls(), Origin::plain(), Gate::new());
     first.on("/file", entity().hold_at(WAITS, &gate));
     mirror.on("/copy", entity());
-    let mut bench = Bench::trusting(&first);
-    one_share(&mut bench);
+    let mut test = TestRun::trusting(&first);
+    one_segment(&mut test);
     // There would be room for one more.
-    bench.engine.per_host = Some(2);
+    test.engine.per_host = Some(2);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    fetched(&bench, row, &mirror, &gate);
+    fetched(&test, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
 }
 
@@ -109,10 +109,10 @@ fn beside_a_response_over_http2_a_mirror_brings_a_share() {
 fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", Script::entity(b(), "\"a\""));
-    let bench = bench();
+    let test = test_run();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&bench, row, &mirror, &gate);
-    let from_there = format!("bytes={}-", share_of(&mirror));
+    let outcome = fetched(&test, row, &mirror, &gate);
+    let from_there = format!("bytes={}-", segment_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(mirror.log().len(), 1);
     assert_eq!(outcome.verified.name(), "checksum");
@@ -121,17 +121,17 @@ fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
 }
 
 #[test]
-fn after_it_was_found_it_brings_no_share_of_any_other_file() {
+fn after_it_was_found_it_brings_no_segment_of_any_other_file() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", Script::entity(b(), "\"a\""));
     mirror.on("/next", entity());
     first.on("/next", slow(entity()));
-    let bench = bench();
+    let test = test_run();
     let rows = |name: &str, copy: &str| checked(&first.url(name), &mirror.url(copy));
-    let mut run = bench.start();
+    let mut run = test.start();
     let mut events = run.events();
     run.feed([rows("/file", "/copy")]);
-    // It brings all of its share, so that this does not fit.
+    // It brings all of its segment, so that this does not fit.
     mirror.wait_until(|tally| tally.requests >= 1 && tally.in_flight == 0);
     gate.open();
     assert_done(&block_on(next_outcome(&mut events)));
@@ -149,10 +149,10 @@ fn row_16_if_the_first_lies_the_mirror_brings_all_of_it() {
         Script::entity(b(), "\"a\"").hold_at(WAITS, &held)
     });
     mirror.on("/copy", entity());
-    let bench = bench();
+    let test = test_run();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&bench, row, &mirror, &gate);
-    let from_there = format!("bytes={}-", share_of(&mirror));
+    let outcome = fetched(&test, row, &mirror, &gate);
+    let from_there = format!("bytes={}-", segment_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(ranges(&mirror)[1..], [""]);
     assert_eq!(outcome.final_url, Some(mirror.url("/copy")));
@@ -163,11 +163,11 @@ fn what_one_brings_after_another_is_no_mixture_that_is_kept_either() {
     let (first, mirror) = (Origin::plain(), Origin::plain());
     first.on("/file", Script::entity(b(), "\"a\"").close_at(WAITS));
     mirror.on("/copy", entity());
-    let bench = bench();
+    let test = test_run();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = bench.run([row]).pop().unwrap();
+    let outcome = test.run([row]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     // What it had brought is gone on with, and what the other one had, it brings too.
     let rest = format!("bytes={WAITS}-");
     let beginning = format!("bytes=0-{}", WAITS - 1);
@@ -180,10 +180,10 @@ fn a_mirror_may_lead_elsewhere() {
     let nearest = Origin::plain();
     mirror.on("/copy", Script::redirect(302, &nearest.url("/there")));
     nearest.on("/there", entity());
-    let bench = bench();
+    let test = test_run();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    fetched(&bench, row, &nearest, &gate);
-    share_of(&nearest);
+    fetched(&test, row, &nearest, &gate);
+    segment_of(&nearest);
     assert_eq!(ranges(&first), [""]);
 }
 
@@ -205,9 +205,9 @@ fn one_that_is_of_no_use_costs_nothing() {
             scope.spawn(move || {
                 let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
                 mirror.on("/copy", answer);
-                let bench = bench();
+                let test = test_run();
                 let row = checked(&first.url("/file"), &mirror.url("/copy"));
-                fetched(&bench, row, &mirror, &gate);
+                fetched(&test, row, &mirror, &gate);
             });
         }
     });
@@ -218,13 +218,13 @@ fn nor_does_one_that_nobody_is_at() {
     let first = Origin::plain();
     first.on("/file", slow(entity()));
     let gone = Closed::new();
-    let bench = bench();
-    let outcome = bench
+    let test = test_run();
+    let outcome = test
         .run([checked(&first.url("/file"), &gone.url())])
         .pop()
         .unwrap();
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     assert_eq!(first.log().len(), 1);
 }
 
@@ -232,13 +232,13 @@ fn nor_does_one_that_nobody_is_at() {
 fn row_25_what_a_mirror_never_sends_the_first_does() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", entity().hold_at(0, &Gate::new()));
-    let mut bench = bench();
+    let mut test = test_run();
     // It is not given up for its silence.
-    bench.options.timeout = std::time::Duration::from_hours(1);
+    test.options.timeout = std::time::Duration::from_hours(1);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let (_engine, events) = begin(&bench, row);
+    let (_engine, events) = begin(&test, row);
     mirror.wait_until(|tally| tally.requests >= 1);
     gate.open();
     assert_done(&end(events));
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }

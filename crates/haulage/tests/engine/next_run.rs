@@ -6,39 +6,39 @@ use std::fs;
 use haulage::Event;
 use origin::{Body, Origin, RangeLie, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
 use crate::entities::{BREAK, a, assert_is, b, broken, entity, listed, ranges};
+use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
 
 /// A destination in which a run has left a part of `/file`.
-fn interrupted(origin: &Origin) -> Bench {
+fn interrupted(origin: &Origin) -> TestRun {
     origin.on("/file", broken(entity()));
-    let mut bench = Bench::new();
-    bench.options.retry.retries = 0;
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let mut test = TestRun::new();
+    test.options.retry.retries = 0;
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_eq!(kind(&outcome), "incomplete");
-    assert!(bench.names().is_empty());
-    bench
+    assert!(test.names().is_empty());
+    test
 }
 
-fn parts(bench: &Bench) -> Vec<std::path::PathBuf> {
-    let parts = fs::read_dir(bench.path(".haul/part")).unwrap();
+fn parts(test: &TestRun) -> Vec<std::path::PathBuf> {
+    let parts = fs::read_dir(test.path(".haul/part")).unwrap();
     parts.map(|part| part.unwrap().path()).collect()
 }
 
 #[test]
 fn the_next_run_goes_on_where_one_stopped() {
     let origin = Origin::plain();
-    let bench = interrupted(&origin);
-    assert_eq!(parts(&bench).len(), 1);
+    let test = interrupted(&origin);
+    assert_eq!(parts(&test).len(), 1);
     origin.on("/file", entity());
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
     assert_eq!((outcome.attempts, outcome.resumed), (1, BREAK));
-    assert!(parts(&bench).is_empty());
+    assert!(parts(&test).is_empty());
     // It is known as what the first response said that it is.
-    let recorded = haulage::results(bench.path("")).unwrap();
+    let recorded = haulage::results(test.path("")).unwrap();
     let etags: Vec<_> = recorded.map(|row| row.unwrap().etag).collect();
     assert_eq!(etags, [Some("\"a\"".into())]);
 }
@@ -47,24 +47,24 @@ fn the_next_run_goes_on_where_one_stopped() {
 fn a_url_alone_leaves_its_part_too() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut bench = Bench::new();
-    bench.options.retry.retries = 0;
-    bench.options.workspace = haulage::Workspace::RemoveWhenDone;
-    assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
+    let mut test = TestRun::new();
+    test.options.retry.retries = 0;
+    test.options.state_dir = haulage::StateDir::RemoveWhenDone;
+    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
-    let outcome = bench.fetch(&origin.url("/file"));
+    let outcome = test.fetch(&origin.url("/file"));
     assert_done(&outcome);
     assert_eq!(outcome.resumed, BREAK);
-    assert_is(&bench, &a());
-    assert!(!bench.path(".haul").exists());
+    assert_is(&test, &a());
+    assert!(!test.path(".haul").exists());
 }
 
 #[test]
 fn a_run_that_is_stopped_keeps_what_it_has() {
     let origin = Origin::plain();
     origin.on("/file", entity().stall_at(BREAK));
-    let bench = Bench::new();
-    let mut run = bench.start();
+    let test = TestRun::new();
+    let mut run = test.start();
     let mut events = run.events();
     run.feed([listed(&origin.url("/file"))]);
     run.close();
@@ -80,14 +80,14 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
         assert_eq!((stopped.kept, stopped.fetched), (BREAK, BREAK));
     });
     origin.on("/file", entity());
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, BREAK));
     assert_eq!(outcome.fetched, outcome.bytes - BREAK);
     assert_eq!(outcome.kept, 0);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     // What was recorded says the same.
-    let recorded = haulage::results(bench.path("")).unwrap().next().unwrap();
+    let recorded = haulage::results(test.path("")).unwrap().next().unwrap();
     let recorded = recorded.unwrap();
     let counts = (recorded.known_resumed(), recorded.known_segments());
     assert_eq!(counts, (Some(BREAK), Some(1)));
@@ -97,8 +97,8 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
 fn bytes_of_an_earlier_attempt_are_not_of_an_earlier_run() {
     let origin = Origin::plain();
     origin.on("/file", [broken(entity()), entity()]);
-    let bench = Bench::new();
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let test = TestRun::new();
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, 0));
     assert_eq!(outcome.fetched, outcome.bytes);
@@ -109,8 +109,8 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
     let origin = Origin::plain();
     let nameless = Script::ok(Body::seeded(1, 1 << 21)).stall_at(BREAK);
     origin.on("/file", nameless);
-    let bench = Bench::new();
-    let mut run = bench.start();
+    let test = TestRun::new();
+    let mut run = test.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/file"))]);
     run.close();
@@ -131,17 +131,17 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
 fn row_16_between_runs_a_file_may_change() {
     for lie in [None, Some(RangeLie::IgnoresIfRange)] {
         let origin = Origin::plain();
-        let bench = interrupted(&origin);
+        let test = interrupted(&origin);
         let mut entity = Script::entity(b(), "\"b\"");
         if let Some(lie) = lie {
             entity = entity.range_lie(lie);
         }
         origin.on("/file", entity);
-        let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+        let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
         assert_done(&outcome);
-        assert_is(&bench, &b());
+        assert_is(&test, &b());
         assert!(outcome.restart_reason.unwrap().contains("has changed"));
-        assert!(parts(&bench).is_empty());
+        assert!(parts(&test).is_empty());
     }
 }
 
@@ -162,12 +162,12 @@ fn row_62_a_part_that_is_not_as_it_was_left_is_not_used() {
     ];
     for spoil in spoils {
         let origin = Origin::plain();
-        let bench = interrupted(&origin);
-        spoil(&parts(&bench)[0]);
+        let test = interrupted(&origin);
+        spoil(&parts(&test)[0]);
         origin.on("/file", entity());
-        let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+        let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
         assert_done(&outcome);
-        assert_is(&bench, &a());
+        assert_is(&test, &a());
         assert_eq!(ranges(&origin), ["", ""]);
     }
 }
@@ -176,24 +176,24 @@ fn row_62_a_part_that_is_not_as_it_was_left_is_not_used() {
 #[expect(clippy::disallowed_methods, reason = "somebody else's files")]
 fn row_62_a_part_that_nobody_has_recorded_is_removed() {
     let origin = Origin::plain();
-    let bench = interrupted(&origin);
+    let test = interrupted(&origin);
     for name in ["1", "7", "x"] {
-        fs::write(bench.path(".haul/part").join(name), "someone's").unwrap();
+        fs::write(test.path(".haul/part").join(name), "someone's").unwrap();
     }
     origin.on("/file", entity());
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_eq!((outcome.status.name(), outcome.resumed), ("done", BREAK));
-    assert_is(&bench, &a());
-    assert!(parts(&bench).is_empty());
+    assert_is(&test, &a());
+    assert!(parts(&test).is_empty());
 }
 
 #[test]
 fn a_part_goes_when_nobody_asks_for_it_any_more() {
     let origin = Origin::plain();
-    let bench = interrupted(&origin);
+    let test = interrupted(&origin);
     origin.on("/other", Script::ok(Body::of("x")));
-    bench.run([get(&origin.url("/other"))]);
-    assert_eq!(parts(&bench).len(), 1, "the list may be run again");
-    bench.run([listed(&origin.url("/other"))]);
-    assert!(parts(&bench).is_empty());
+    test.run([get(&origin.url("/other"))]);
+    assert_eq!(parts(&test).len(), 1, "the list may be run again");
+    test.run([listed(&origin.url("/other"))]);
+    assert!(parts(&test).is_empty());
 }

@@ -3,7 +3,7 @@
 use haulage::{Credentials, PlainHttp, Request};
 use origin::{Body, Origin, Script};
 
-use crate::bench::{Bench, assert_done, kind};
+use crate::test_run::{TestRun, assert_done, kind};
 
 #[test]
 fn a_redirect_is_followed_and_the_name_is_that_of_the_url_as_given() {
@@ -12,8 +12,8 @@ fn a_redirect_is_followed_and_the_name_is_that_of_the_url_as_given() {
     origin.on("/given.bin", Script::redirect(302, "/b"));
     origin.on("/b", Script::redirect(307, &elsewhere.url("/c.txt")));
     elsewhere.on("/c.txt", Script::ok(Body::seeded(1, 1000)));
-    let bench = Bench::new();
-    let outcome = bench.fetch(&origin.url("/given.bin"));
+    let test = TestRun::new();
+    let outcome = test.fetch(&origin.url("/given.bin"));
     assert_done(&outcome);
     assert_eq!(outcome.path.as_deref(), Some("given.bin"));
     assert_eq!(outcome.final_url, Some(elsewhere.url("/c.txt")));
@@ -27,16 +27,15 @@ fn credentials_stay_with_their_origin() {
     origin.on("/a", Script::redirect(302, &elsewhere.url("/b")));
     elsewhere.on("/b", Script::redirect(302, &origin.url("/c")));
     origin.on("/c", Script::ok(Body::empty()));
-    let mut bench = Bench::new();
-    bench.options.credentials = Some(Credentials {
+    let mut test = TestRun::new();
+    test.options.credentials = Some(Credentials {
         user: "me".into(),
         password: "secret".into(),
     });
-    bench
-        .options
+    test.options
         .headers
         .insert("x-api-key", http::HeaderValue::from_static("secret"));
-    assert_done(&bench.fetch(&origin.url("/a")));
+    assert_done(&test.fetch(&origin.url("/a")));
     let asked = elsewhere.log().pop().unwrap();
     assert!(
         !asked.headers.contains_key("authorization") && !asked.headers.contains_key("x-api-key")
@@ -52,19 +51,19 @@ fn credentials_stay_with_their_origin() {
 fn a_loop_ends_after_the_last_redirect_that_is_allowed() {
     let origin = Origin::plain();
     origin.on("/a", Script::redirect(302, "/a"));
-    let mut bench = Bench::new();
-    bench.options.max_redirects = 4;
-    let outcome = bench.fetch(&origin.url("/a"));
+    let mut test = TestRun::new();
+    test.options.max_redirects = 4;
+    let outcome = test.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "redirect");
     assert_eq!(origin.count("/a"), 5);
-    assert!(bench.names().is_empty());
+    assert!(test.names().is_empty());
 }
 
 #[test]
 fn a_redirect_to_another_scheme_is_refused() {
     let origin = Origin::plain();
     origin.on("/a", Script::redirect(302, "file:///etc/passwd"));
-    assert_eq!(kind(&Bench::new().fetch(&origin.url("/a"))), "refused");
+    assert_eq!(kind(&TestRun::new().fetch(&origin.url("/a"))), "refused");
 }
 
 #[test]
@@ -76,10 +75,10 @@ fn a_location_that_breaks_its_line_is_not_followed() {
         let head =
             format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n");
         origin.on(path, Script::raw(head));
-        let bench = Bench::new();
-        let outcome = bench.fetch(&origin.url(path));
+        let test = TestRun::new();
+        let outcome = test.fetch(&origin.url(path));
         assert_eq!(kind(&outcome), "protocol", "{path}");
-        assert!(bench.names().is_empty(), "{path}");
+        assert!(test.names().is_empty(), "{path}");
     }
 }
 
@@ -93,7 +92,7 @@ fn other_bytes_of_a_location_are_percent_encoded() {
     ] {
         origin.on(path, Script::status(302).header_raw("location", location));
         origin.on(led_to, Script::ok(Body::empty()));
-        let outcome = Bench::new().fetch(&origin.url(path));
+        let outcome = TestRun::new().fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!(origin.count(led_to), 1, "{path}");
     }
@@ -110,10 +109,10 @@ fn plain_http_is_spoken_only_where_it_is_allowed() {
         (PlainHttp::AsGiven, "none", "refused"),
         (PlainHttp::Anywhere, "none", "none"),
     ] {
-        let mut bench = Bench::trusting(&secure);
-        bench.options.plain_http = plain_http;
-        assert_eq!(kind(&bench.fetch(&plain.url("/a"))), given);
-        assert_eq!(kind(&bench.fetch(&secure.url("/down"))), downgraded);
+        let mut test = TestRun::trusting(&secure);
+        test.options.plain_http = plain_http;
+        assert_eq!(kind(&test.fetch(&plain.url("/a"))), given);
+        assert_eq!(kind(&test.fetch(&secure.url("/down"))), downgraded);
     }
     assert_eq!(plain.count("/a"), 3, "what is refused is not asked for");
 }
@@ -122,11 +121,11 @@ fn plain_http_is_spoken_only_where_it_is_allowed() {
 fn a_mirror_takes_the_place_of_a_url_that_is_refused() {
     let (secure, plain) = (Origin::tls(), Origin::plain());
     secure.on("/a", Script::ok(Body::seeded(1, 10)));
-    let mut bench = Bench::trusting(&secure);
-    bench.options.plain_http = PlainHttp::Never;
+    let mut test = TestRun::trusting(&secure);
+    test.options.plain_http = PlainHttp::Never;
     let request = Request::new(&plain.url("/a")).unwrap();
     let request = request.mirror(&secure.url("/a")).unwrap();
-    let outcomes = bench.run([Ok(request)]);
+    let outcomes = test.run([Ok(request)]);
     assert_done(&outcomes[0]);
     assert_eq!((outcomes[0].attempts, plain.count("/a")), (1, 0));
 }
@@ -139,5 +138,5 @@ fn a_long_body_on_a_redirect_is_not_read() {
         Script::redirect(302, "/b").body(Body::seeded(1, 1 << 40)),
     );
     origin.on("/b", Script::ok(Body::seeded(1, 10)));
-    assert_done(&Bench::new().fetch(&origin.url("/a")));
+    assert_done(&TestRun::new().fetch(&origin.url("/a")));
 }

@@ -3,31 +3,31 @@
 
 use std::fs;
 
-use haulage::{Event, Existing, Workspace};
+use haulage::{Event, Existing, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, get, kind, rest};
 use crate::entities::{BREAK, a, assert_is, broken, entity, listed};
+use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
 
 /// A destination for runs of URLs.
-fn urls() -> Bench {
-    let mut bench = Bench::new();
-    bench.options.workspace = Workspace::RemoveWhenDone;
-    bench.options.retry.retries = 0;
-    bench
+fn urls() -> TestRun {
+    let mut test = TestRun::new();
+    test.options.state_dir = StateDir::RemoveWhenDone;
+    test.options.retry.retries = 0;
+    test
 }
 
 /// The folders that runs of URLs have left.
-fn left(bench: &Bench) -> Vec<std::path::PathBuf> {
-    let Ok(parts) = fs::read_dir(bench.path(".haul/part")) else {
+fn left(test: &TestRun) -> Vec<std::path::PathBuf> {
+    let Ok(parts) = fs::read_dir(test.path(".haul/part")) else {
         return Vec::new();
     };
     let paths = parts.map(|part| part.unwrap().path());
     paths.filter(|path| path.is_dir()).collect()
 }
 
-fn assert_nothing_left(bench: &Bench) {
-    assert!(!bench.path(".haul").exists(), "{:?}", left(bench));
+fn assert_nothing_left(test: &TestRun) {
+    assert!(!test.path(".haul").exists(), "{:?}", left(test));
 }
 
 #[test]
@@ -39,18 +39,18 @@ fn runs_of_urls_share_a_folder_and_the_last_one_cleans_up() {
         Script::ok(Body::seeded(1, 100_000)).hold_at(1000, &gate),
     );
     origin.on("/quick", Script::ok(Body::seeded(2, 100_000)));
-    let bench = urls();
-    let mut slow = bench.start();
+    let test = urls();
+    let mut slow = test.start();
     slow.feed([get(&origin.url("/slow"))]);
     slow.close();
     gate.wait_reached(1);
-    assert_done(&bench.fetch(&origin.url("/quick")));
-    assert_eq!(left(&bench).len(), 1, "the other one is under way");
+    assert_done(&test.fetch(&origin.url("/quick")));
+    assert_eq!(left(&test).len(), 1, "the other one is under way");
     gate.open();
     let ended = block_on(rest(&mut slow.events()));
     assert_done(&ended[0]);
-    assert_eq!(bench.names(), ["quick", "slow"]);
-    assert_nothing_left(&bench);
+    assert_eq!(test.names(), ["quick", "slow"]);
+    assert_nothing_left(&test);
 }
 
 #[test]
@@ -59,22 +59,22 @@ fn run_of_urls_shares_a_folder_with_one_of_lists() {
     let gate = Gate::new();
     origin.on("/file", Script::ok(Body::of("x")).hold(&gate));
     origin.on("/quick", Script::ok(Body::of("y")));
-    let mut bench = urls();
-    bench.options.workspace = Workspace::Keep;
-    bench.options.title = "a.txt".into();
-    let mut list = bench.start();
+    let mut test = urls();
+    test.options.state_dir = StateDir::Keep;
+    test.options.title = "a.txt".into();
+    let mut list = test.start();
     list.feed([listed(&origin.url("/file"))]);
     list.close();
     gate.wait_reached(1);
-    let error = bench.try_start().unwrap_err();
+    let error = test.try_start().unwrap_err();
     assert!(error.busy_with().unwrap().contains("a.txt"), "{error}");
-    bench.options.workspace = Workspace::RemoveWhenDone;
-    assert_done(&bench.fetch(&origin.url("/quick")));
+    test.options.state_dir = StateDir::RemoveWhenDone;
+    assert_done(&test.fetch(&origin.url("/quick")));
     gate.open();
     assert_done(&block_on(rest(&mut list.events()))[0]);
-    let recorded = haulage::results(bench.path("")).unwrap();
+    let recorded = haulage::results(test.path("")).unwrap();
     assert_eq!(recorded.count(), 1);
-    assert!(left(&bench).is_empty());
+    assert!(left(&test).is_empty());
 }
 
 #[test]
@@ -84,57 +84,57 @@ fn parts_of_several_runs_are_each_taken_up_by_who_asks_for_them() {
     for path in paths {
         origin.on(path, broken(entity()));
     }
-    let bench = urls();
+    let test = urls();
     for path in paths {
-        assert_eq!(kind(&bench.fetch(&origin.url(path))), "incomplete");
+        assert_eq!(kind(&test.fetch(&origin.url(path))), "incomplete");
     }
-    assert_eq!(left(&bench).len(), 3);
+    assert_eq!(left(&test).len(), 3);
     for path in paths {
         origin.on(path, entity());
     }
     // Two in one run, in another order, and the third one alone.
     let rows = ["/c", "/file"].map(|path| get(&origin.url(path)));
-    for outcome in bench.run(rows) {
+    for outcome in test.run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.resumed, BREAK);
     }
     assert_eq!(
-        left(&bench).len(),
+        left(&test).len(),
         1,
         "the other two are not needed any more"
     );
-    assert_eq!(bench.fetch(&origin.url("/b")).resumed, BREAK);
+    assert_eq!(test.fetch(&origin.url("/b")).resumed, BREAK);
     for name in ["file", "b", "c"] {
-        assert!(bench.read(name) == a().bytes(), "{name}");
+        assert!(test.read(name) == a().bytes(), "{name}");
     }
-    assert_nothing_left(&bench);
+    assert_nothing_left(&test);
 }
 
 #[test]
 fn run_of_lists_takes_up_the_part_of_a_url() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut bench = urls();
-    assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
+    let mut test = urls();
+    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
-    bench.options.workspace = Workspace::Keep;
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    test.options.state_dir = StateDir::Keep;
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.resumed, BREAK);
-    assert_is(&bench, &a());
-    assert!(left(&bench).is_empty());
+    assert_is(&test, &a());
+    assert!(left(&test).is_empty());
 }
 
 #[test]
 fn part_goes_when_its_file_is_there() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut bench = urls();
-    bench.options.existing = Existing::Skip;
-    assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
-    bench.write("file", "somebody else has saved it");
-    assert_eq!(bench.fetch(&origin.url("/file")).status.name(), "skipped");
-    assert_nothing_left(&bench);
+    let mut test = urls();
+    test.options.existing = Existing::Skip;
+    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
+    test.write("file", "somebody else has saved it");
+    assert_eq!(test.fetch(&origin.url("/file")).status.name(), "skipped");
+    assert_nothing_left(&test);
 }
 
 #[test]
@@ -142,12 +142,12 @@ fn part_stays_for_who_asks_for_it_when_others_run() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
     origin.on("/other", Script::ok(Body::of("x")));
-    let bench = urls();
-    assert_eq!(kind(&bench.fetch(&origin.url("/file"))), "incomplete");
-    assert_done(&bench.fetch(&origin.url("/other")));
+    let test = urls();
+    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
+    assert_done(&test.fetch(&origin.url("/other")));
     origin.on("/file", entity());
-    assert_eq!(bench.fetch(&origin.url("/file")).resumed, BREAK);
-    assert_nothing_left(&bench);
+    assert_eq!(test.fetch(&origin.url("/file")).resumed, BREAK);
+    assert_nothing_left(&test);
 }
 
 #[test]
@@ -157,10 +157,10 @@ fn rows_of_an_interrupted_run_are_not_done_again() {
         let gate = Gate::new();
         origin.on("/done", Script::ok(Body::of("x")));
         origin.on("/held", Script::ok(Body::of("y")).hold(&gate));
-        let mut bench = urls();
-        bench.options.existing = existing;
+        let mut test = urls();
+        test.options.existing = existing;
         let rows = || ["/done", "/held"].map(|path| get(&origin.url(path)));
-        let mut run = bench.start();
+        let mut run = test.start();
         let mut events = run.events();
         run.feed(rows());
         run.close();
@@ -171,15 +171,15 @@ fn rows_of_an_interrupted_run_are_not_done_again() {
             rest(&mut events).await;
         });
         drop((run, events));
-        assert_eq!(left(&bench).len(), 1);
+        assert_eq!(left(&test).len(), 1);
         gate.open();
-        let outcomes = bench.run(rows());
+        let outcomes = test.run(rows());
         let mut ended: Vec<_> = outcomes.iter().map(|one| one.status.name()).collect();
         ended.sort_unstable();
         assert_eq!(ended, ["done", "skipped"], "{existing:?}");
         assert_eq!(origin.count("/done"), 1);
-        assert_eq!(bench.names(), ["done", "held"]);
-        assert_nothing_left(&bench);
+        assert_eq!(test.names(), ["done", "held"]);
+        assert_nothing_left(&test);
     }
 }
 
@@ -188,11 +188,11 @@ fn run_that_fails_with_nothing_to_resume_leaves_nothing() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
     origin.on("/b", Script::status(404));
-    let bench = urls();
-    let outcomes = bench.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let test = urls();
+    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     assert_eq!(outcomes.len(), 2);
-    assert_eq!(bench.names(), ["a"]);
-    assert_nothing_left(&bench);
+    assert_eq!(test.names(), ["a"]);
+    assert_nothing_left(&test);
 }
 
 #[test]
@@ -201,13 +201,13 @@ fn url_that_a_list_has_saved_is_known_and_one_that_failed_is_tried_again() {
     origin.on("/x/a", Script::ok(Body::of("first")));
     origin.on("/y/a", Script::ok(Body::of("second")));
     origin.on("/no", Script::status(404));
-    let mut bench = urls();
-    bench.options.workspace = Workspace::Keep;
-    bench.run(["/x/a", "/no"].map(|path| listed(&origin.url(path))));
-    bench.options.workspace = Workspace::RemoveWhenDone;
+    let mut test = urls();
+    test.options.state_dir = StateDir::Keep;
+    test.run(["/x/a", "/no"].map(|path| listed(&origin.url(path))));
+    test.options.state_dir = StateDir::RemoveWhenDone;
     origin.on("/no", Script::ok(Body::of("now it is")));
     let rows = ["/x/a", "/y/a", "/no"].map(|path| get(&origin.url(path)));
-    let ended: Vec<_> = bench
+    let ended: Vec<_> = test
         .run(rows)
         .into_iter()
         .map(|outcome| (outcome.row, outcome.status.name()))
@@ -216,7 +216,7 @@ fn url_that_a_list_has_saved_is_known_and_one_that_failed_is_tried_again() {
     assert!(ended.contains(&(1, "done")) && ended.contains(&(2, "done")));
     assert_eq!(origin.count("/x/a"), 1);
     // The list's file is its own.
-    assert_eq!(bench.read("a"), b"first");
-    let recorded = haulage::results(bench.path("")).unwrap();
+    assert_eq!(test.read("a"), b"first");
+    let recorded = haulage::results(test.path("")).unwrap();
     assert_eq!(recorded.count(), 2);
 }

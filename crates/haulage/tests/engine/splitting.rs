@@ -6,39 +6,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use haulage::{Event, Outcome, Run};
 use origin::{Body, Gate, Limit, Origin, Script};
 
-use crate::bench::{Bench, assert_done, block_on, expecting, get, rest};
 use crate::entities::{LENGTH, a, assert_is, b, entity, header, listed};
+use crate::test_run::{TestRun, assert_done, block_on, expecting, get, rest};
 
 /// Where the first response waits.
 pub(crate) const WAITS: u64 = 1 << 20;
 /// Where the second half of what it leaves begins.
 pub(crate) const HALF: u64 = u64::midpoint(WAITS, LENGTH);
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    bench.options.min_split_size = 256 << 10;
-    bench
+fn test_run() -> TestRun {
+    let mut test = TestRun::new();
+    test.options.min_split_size = 256 << 10;
+    test
 }
 
 /// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a
 /// Range.
 pub(crate) fn waiting(
-    shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
+    segments: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
 ) -> (Origin, Gate) {
-    two_kinds(shares, |first| first)
+    two_kinds(segments, |first| first)
 }
 
 /// The same, and what becomes of the first response then.
 fn two_kinds(
-    shares: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
+    segments: impl Fn(&origin::Request, u64) -> Script + Send + Sync + 'static,
     first: impl Fn(Script) -> Script + Send + Sync + 'static,
 ) -> (Origin, Gate) {
     let (origin, gate) = (Origin::plain(), Gate::new());
     let held = gate.clone();
-    let shares_before = AtomicU64::new(0);
+    let segments_before = AtomicU64::new(0);
     origin.under("/file", move |request| {
         if request.headers.contains_key("range") {
-            shares(request, 1 + shares_before.fetch_add(1, Ordering::Relaxed))
+            segments(request, 1 + segments_before.fetch_add(1, Ordering::Relaxed))
         } else {
             first(entity().hold_at(WAITS, &held))
         }
@@ -46,8 +46,8 @@ fn two_kinds(
     (origin, gate)
 }
 
-pub(crate) fn begin(bench: &Bench, row: haulage::Row) -> (Run, haulage::Events) {
-    let mut run = bench.start();
+pub(crate) fn begin(test: &TestRun, row: haulage::Row) -> (Run, haulage::Events) {
+    let mut run = test.start();
     let events = run.events();
     run.feed([row]);
     run.close();
@@ -61,19 +61,19 @@ pub(crate) fn end(mut events: haulage::Events) -> Outcome {
 #[test]
 fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
     let (origin, gate) = waiting(|_, _| entity());
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     let log = origin.log();
     assert_eq!(header(&log[0], "range"), "");
     let mut ranges: Vec<(u64, u64)> = log[1..]
         .iter()
-        .map(|share| {
-            let range = header(share, "range").strip_prefix("bytes=").unwrap();
+        .map(|segment| {
+            let range = header(segment, "range").strip_prefix("bytes=").unwrap();
             let (start, end) = range.split_once('-').unwrap();
             (start.parse().unwrap(), end.parse().unwrap())
         })
@@ -86,10 +86,10 @@ fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
             .any(|range| (LENGTH / 2..=HALF).contains(&range.0)),
         "{ranges:?}"
     );
-    for share in &log[1..] {
-        assert_eq!(header(share, "if-range"), "\"a\"");
-        assert_eq!(header(share, "if-match"), "\"a\"");
-        assert_eq!(header(share, "accept-encoding"), "identity");
+    for segment in &log[1..] {
+        assert_eq!(header(segment, "if-range"), "\"a\"");
+        assert_eq!(header(segment, "if-match"), "\"a\"");
+        assert_eq!(header(segment, "accept-encoding"), "identity");
     }
     assert_eq!(outcome.attempts, u32::try_from(log.len()).unwrap());
     assert!(outcome.segments >= 3, "{}", outcome.segments);
@@ -105,25 +105,25 @@ fn what_the_others_have_no_answer_for_is_taken_back() {
     let waits = held.clone();
     // It is never opened.
     let (origin, gate) = waiting(move |_, _| entity().hold(&waits));
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     held.wait_reached(2);
     gate.open();
     assert_done(&end(events));
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }
 
 #[test]
 fn they_count_as_requests_to_the_host() {
     let (origin, gate) = waiting(|_, _| entity());
-    let mut bench = bench();
-    bench.engine.per_host = Some(2);
-    bench.options.split = 16;
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let mut test = test_run();
+    test.engine.per_host = Some(2);
+    test.options.split = 16;
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 3);
     gate.open();
     assert_done(&end(events));
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     // The origin learns of a response that was left early, with its connection, only after the next
     // one may have begun.
     assert!(origin.peak_in_flight() <= 4, "{}", origin.peak_in_flight());
@@ -133,19 +133,19 @@ fn they_count_as_requests_to_the_host() {
 fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
     let (origin, gate) = waiting(|_, _| entity());
-    let bench = bench();
-    let (_run, events) = begin(&bench, expecting(&origin.url("/file"), &[&sum]));
+    let test = test_run();
+    let (_run, events) = begin(&test, expecting(&origin.url("/file"), &[&sum]));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
     assert_eq!(outcome.verified.name(), "checksum");
     assert_eq!(outcome.hashes[0].to_string(), sum);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }
 
 #[test]
-fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
+fn rows_16_and_22_segment_of_another_entity_is_not_taken() {
     type Answer = Box<dyn Fn(&origin::Request) -> Script + Send + Sync>;
     // What was asked for, of the other one.
     let part = |request: &origin::Request, tag: &str| {
@@ -172,19 +172,19 @@ fn rows_16_and_22_a_share_of_another_entity_is_not_taken() {
     ];
     for answer in answers {
         let (origin, gate) = waiting(move |request, _| answer(request));
-        let bench = bench();
-        let (_run, events) = begin(&bench, get(&origin.url("/file")));
+        let test = test_run();
+        let (_run, events) = begin(&test, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
         assert_done(&outcome);
         // Whichever it is, it is that one alone.
-        let file = bench.read("file");
+        let file = test.read("file");
         assert!(
             file == a().bytes() || file == b().bytes(),
             "it is a mixture"
         );
-        assert_eq!(bench.names(), ["file"]);
+        assert_eq!(test.names(), ["file"]);
     }
 }
 
@@ -210,12 +210,12 @@ fn answers_that_are_no_part_leave_the_file_to_the_others() {
     for answer in answers {
         let shown = answer.clone();
         let (origin, gate) = waiting(move |_, _| answer.clone());
-        let bench = bench();
-        let (_run, events) = begin(&bench, get(&origin.url("/file")));
+        let test = test_run();
+        let (_run, events) = begin(&test, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
-        assert!(bench.read("file") == a().bytes(), "{shown:?}");
+        assert!(test.read("file") == a().bytes(), "{shown:?}");
     }
 }
 
@@ -230,15 +230,15 @@ fn segment_redirect_framed_twice_ends_its_connection() {
             .chunked()
             .header("content-length", "7")
     });
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     assert_done(&end(events));
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     let log = origin.log();
     let is_redirected =
-        |asked: &origin::Asked| asked.path == "/file" && !header(asked, "range").is_empty();
+        |asked: &origin::LoggedRequest| asked.path == "/file" && !header(asked, "range").is_empty();
     let redirected: Vec<_> = (0..log.len())
         .filter(|nth| is_redirected(&log[*nth]))
         .collect();
@@ -258,13 +258,13 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
     for refusal in [429, 503, 403] {
         let (origin, gate) = waiting(|_, _| entity());
         origin.limit("/file", Limit::at_once(1, Script::status(refusal)));
-        let bench = bench();
-        let (_run, events) = begin(&bench, get(&origin.url("/file")));
+        let test = test_run();
+        let (_run, events) = begin(&test, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
         assert_done(&outcome);
-        assert_is(&bench, &a());
+        assert_is(&test, &a());
     }
 }
 
@@ -272,17 +272,17 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
 fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
     for refusal in [400, 403, 501] {
         let (origin, gate) = waiting(move |_, _| Script::status(refusal));
-        let bench = bench();
-        let (_run, events) = begin(&bench, get(&origin.url("/file")));
+        let test = test_run();
+        let (_run, events) = begin(&test, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
-        assert_is(&bench, &a());
+        assert_is(&test, &a());
     }
 }
 
 #[test]
-fn a_share_that_breaks_off_is_brought_by_others() {
+fn segment_that_breaks_off_is_brought_by_others() {
     let (origin, gate) = waiting(|_, nth| {
         if nth <= 2 {
             entity().close_at(100_000)
@@ -290,33 +290,33 @@ fn a_share_that_breaks_off_is_brought_by_others() {
             entity()
         }
     });
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }
 
 #[test]
 fn the_others_go_on_when_the_first_response_breaks_off() {
-    let shares = Gate::new();
-    let held = shares.clone();
+    let segments = Gate::new();
+    let held = segments.clone();
     let (origin, gate) = two_kinds(
         move |_, _| entity().hold_at(1, &held),
         |first| first.close_at(WAITS),
     );
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
-    shares.wait_reached(1);
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    segments.wait_reached(1);
     gate.open();
     // It has gone.
     origin.wait_until(|tally| tally.in_flight < usize::try_from(tally.requests).unwrap());
-    shares.open();
+    segments.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     let whole = origin
         .log()
         .iter()
@@ -330,15 +330,15 @@ fn shares_that_bring_nothing_more_are_given_up() {
     let held = Gate::new();
     let waits = held.clone();
     let (origin, gate) = waiting(move |_, _| entity().hold_at(0, &waits));
-    let bench = bench();
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    let test = test_run();
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     held.wait_reached(3);
     // The first response has not ended, and nobody else is asked.
     origin.wait_until(|tally| tally.in_flight == 1);
     gate.open();
     held.open();
     assert_done(&end(events));
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }
 
 #[test]
@@ -346,21 +346,21 @@ fn row_25_what_crawls_in_the_end_is_taken_over() {
     // The gate is never opened: what the first response does not bring, others do, to the last
     // byte.
     let (origin, _gate) = waiting(|_, _| entity());
-    let mut bench = bench();
+    let mut test = test_run();
     // It is not given up for its silence.
-    bench.options.timeout = std::time::Duration::from_hours(1);
-    let (_run, events) = begin(&bench, get(&origin.url("/file")));
+    test.options.timeout = std::time::Duration::from_hours(1);
+    let (_run, events) = begin(&test, get(&origin.url("/file")));
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
 }
 
 #[test]
 fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
-    let shares = Gate::new();
-    let (origin, _gate) = waiting(move |_, _| entity().hold_at(200_000, &shares));
-    let bench = bench();
-    let (run, mut events) = begin(&bench, listed(&origin.url("/file")));
+    let segments = Gate::new();
+    let (origin, _gate) = waiting(move |_, _| entity().hold_at(200_000, &segments));
+    let test = test_run();
+    let (run, mut events) = begin(&test, listed(&origin.url("/file")));
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -371,12 +371,12 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
         run.cancel();
         rest(&mut events).await;
     });
-    assert!(bench.names().is_empty());
+    assert!(test.names().is_empty());
     drop((run, events));
     origin.under("/file", |_| entity());
-    let outcome = bench.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&bench, &a());
+    assert_is(&test, &a());
     // But for what two brought at once.
     assert!(outcome.resumed > WAITS + 400_000, "{}", outcome.resumed);
 }
@@ -402,10 +402,10 @@ fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one()
             scope.spawn(move || {
                 let origin = Origin::plain();
                 origin.on("/file", slow(script));
-                let mut bench = bench();
-                bench.options.split = split;
+                let mut test = test_run();
+                test.options.split = split;
                 let row = expecting(&origin.url("/file"), sums);
-                let outcome = bench.run([row]).pop().unwrap();
+                let outcome = test.run([row]).pop().unwrap();
                 assert_done(&outcome);
                 assert_eq!(origin.log().len(), 1);
             });
@@ -417,9 +417,9 @@ fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one()
 fn on_one_http2_connection_a_file_comes_as_one() {
     let origin = Origin::tls();
     origin.on("/file", slow(entity()));
-    let mut bench = Bench::trusting(&origin);
-    bench.options.min_split_size = 256 << 10;
-    let outcome = bench.fetch(&origin.url("/file"));
+    let mut test = TestRun::trusting(&origin);
+    test.options.min_split_size = 256 << 10;
+    let outcome = test.fetch(&origin.url("/file"));
     assert_done(&outcome);
     assert_eq!(origin.log().len(), 1);
 }

@@ -10,8 +10,8 @@ use http::request;
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::http2::torrent::Torrent;
-use crate::leash::Leash;
+use crate::http2::frame_flood::FrameFlood;
+use crate::lent_socket::LentSocket;
 use crate::script::Ending;
 use crate::socket::Socket;
 
@@ -35,7 +35,7 @@ pub(super) enum Between {
     /// Write these frames, and report that.
     Write(Bytes, Option<oneshot::Sender<()>>),
     /// Hand the connection to this flood.
-    Torrent(Torrent),
+    Flood(FrameFlood),
 }
 
 /// The next event of a connection.
@@ -49,12 +49,12 @@ pub(super) enum Next {
     /// The connection is over.
     End(Ending),
     /// The connection is only needed for this flood of frames.
-    Torrent(Torrent),
+    Flood(FrameFlood),
 }
 
 pub(super) struct Driver<S: Socket> {
-    h2: Connection<Leash<S>, Bytes>,
-    leash: Leash<S>,
+    h2: Connection<LentSocket<S>, Bytes>,
+    lent: LentSocket<S>,
     /// Cloned for each stream; `None` when no further streams are served.
     orders: Option<mpsc::UnboundedSender<Order>>,
     inbox: mpsc::UnboundedReceiver<Order>,
@@ -68,11 +68,11 @@ pub(super) struct Driver<S: Socket> {
 }
 
 impl<S: Socket> Driver<S> {
-    pub(super) fn new(h2: Connection<Leash<S>, Bytes>, leash: Leash<S>) -> Self {
+    pub(super) fn new(h2: Connection<LentSocket<S>, Bytes>, lent: LentSocket<S>) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         Self {
             h2,
-            leash,
+            lent,
             orders: Some(orders),
             inbox,
             between: VecDeque::new(),
@@ -104,7 +104,7 @@ impl<S: Socket> Driver<S> {
                     None => self.unanswered.push(respond),
                 },
                 Poll::Ready(_) => return Poll::Ready(Next::End(Ending::Close)),
-                Poll::Pending if self.leash.blocked() => return Poll::Pending,
+                Poll::Pending if self.lent.blocked() => return Poll::Pending,
                 Poll::Pending => match ready!(self.between_frames(cx)) {
                     Some(next) => return Poll::Ready(next),
                     None => return Poll::Pending,
@@ -140,9 +140,9 @@ impl<S: Socket> Driver<S> {
             match between {
                 // The stream may have ended meanwhile.
                 Between::Flush(done) => drop(done.send(())),
-                Between::Torrent(torrent) => return Poll::Ready(Some(Next::Torrent(torrent))),
+                Between::Flood(flood) => return Poll::Ready(Some(Next::Flood(flood))),
                 Between::Write(mut bytes, done) => {
-                    let written = write(&mut self.leash, &mut bytes, cx);
+                    let written = write(&mut self.lent, &mut bytes, cx);
                     self.begun = written.is_pending();
                     match written {
                         Poll::Ready(true) => drop(done.map(|done| done.send(()))),
@@ -162,7 +162,11 @@ impl<S: Socket> Driver<S> {
 }
 
 /// Writes and flushes all bytes. Returns whether that succeeded.
-fn write<S: Socket>(socket: &mut Leash<S>, bytes: &mut Bytes, cx: &mut Context<'_>) -> Poll<bool> {
+fn write<S: Socket>(
+    socket: &mut LentSocket<S>,
+    bytes: &mut Bytes,
+    cx: &mut Context<'_>,
+) -> Poll<bool> {
     while bytes.has_remaining() {
         match ready!(Pin::new(&mut *socket).poll_write(cx, bytes)) {
             Ok(written) if written > 0 => bytes.advance(written),

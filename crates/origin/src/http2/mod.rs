@@ -1,8 +1,8 @@
 //! An HTTP/2 server on `h2`: a task for each stream, and one that drives the connection.
 
 mod driver;
+mod frame_flood;
 mod stream;
-mod torrent;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use h2::server::Builder;
 use http::{Version, request};
 
-use crate::leash::Leash;
+use crate::lent_socket::LentSocket;
 use crate::log;
-use crate::play::play;
 use crate::request::Request;
+use crate::respond::respond;
 use crate::shared::Shared;
 use crate::socket::{self, Socket};
 use driver::{Driver, Next};
@@ -24,40 +24,40 @@ const SEND_BUFFER: usize = 256 << 10;
 
 /// Answers the requests of one connection until either side has enough.
 pub(crate) async fn serve<S: Socket>(socket: S, shared: Arc<Shared>, connection: log::Connection) {
-    let leash = Leash::new(socket);
+    let lent = LentSocket::new(socket);
     let handshake = Builder::new()
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_streams(shared.streams)
-        .handshake(leash.clone());
+        .handshake(lent.clone());
     let Ok(h2) = handshake.await else { return };
-    let mut driver = Driver::new(h2, leash.clone());
+    let mut driver = Driver::new(h2, lent.clone());
 
     let mut on_reuse = None;
     let last = loop {
         match poll_fn(|cx| driver.poll(cx)).await {
-            Next::Request(head, respond, orders) => {
+            Next::Request(head, responder, orders) => {
                 if let Some(ending) = on_reuse {
                     break Next::End(ending);
                 }
                 let mut request = asked(*head, connection.number);
                 let (script, ticket) = shared.asked(&mut request);
                 on_reuse = script.on_reuse;
-                let mut wire = Http2::new(&script, respond, orders);
+                let mut writer = Http2::new(&script, responder, orders);
                 tokio::spawn(async move {
-                    let over = play(&script, &request, &mut wire, ticket).await;
-                    wire.end(over.err()).await;
+                    let over = respond(&script, &request, &mut writer, ticket).await;
+                    writer.end(over.err()).await;
                 });
             }
             last => break last,
         }
     };
     drop(driver);
-    match (last, leash.slip()) {
+    match (last, lent.reclaim()) {
         (Next::End(ending), Some(socket)) => {
             drop(connection);
             socket::end(socket, ending).await;
         }
-        (Next::Torrent(torrent), Some(socket)) => torrent.pour(socket).await,
+        (Next::Flood(flood), Some(socket)) => flood.pour(socket).await,
         _ => {}
     }
 }

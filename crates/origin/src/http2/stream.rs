@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::body::Body;
 use crate::frames;
 use crate::http2::driver::{Between, Order};
-use crate::http2::torrent::Torrent;
-use crate::play::{Over, Wire, lengthless};
+use crate::http2::frame_flood::FrameFlood;
+use crate::respond::{Over, ResponseWriter, lengthless};
 use crate::script::{Ending, Frames, Framing, Script};
 
 /// Number of bytes of a body that are handed to a stream at once.
@@ -122,21 +122,21 @@ impl Http2 {
         Ok(())
     }
 
-    /// Hands the connection over to a torrent of frames, and waits for the end of the stream. Never
+    /// Hands the connection over to a flood of frames, and waits for the end of the stream. Never
     /// succeeds.
     async fn take_over(&mut self, first: Bytes, again: Bytes, number: u64) -> Result<(), Over> {
-        let torrent = Torrent {
+        let flood = FrameFlood {
             first,
             again,
             number,
         };
-        self.order(Order::Between(Between::Torrent(torrent)))?;
+        self.order(Order::Between(Between::Flood(flood)))?;
         self.gone().await;
         Err(Over::Gone)
     }
 }
 
-impl Wire for Http2 {
+impl ResponseWriter for Http2 {
     async fn head(&mut self, script: &Script, over: bool) -> Result<(), Over> {
         if self.framing == Framing::Raw {
             return Ok(());

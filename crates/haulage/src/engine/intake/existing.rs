@@ -17,13 +17,13 @@ use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::Request;
-use crate::state::Known;
-use crate::write::{Present, Rechecked, differing};
+use crate::state::PriorRecord;
+use crate::write::{PathKind, Rechecked, differing};
 
 impl NamedRow {
     /// Looks whether earlier runs, or what stands at its name, end the row, and fetches its file
     /// otherwise. A destination may take its time to say: it is asked on the disk's threads.
-    pub(crate) fn examine(self, run: &Arc<Run>, known: Option<Known>) {
+    pub(crate) fn examine(self, run: &Arc<Run>, known: Option<PriorRecord>) {
         let knows_nothing = || run.state.as_ref().is_none_or(|state| !state.knows());
         if known.is_none() && run.parts.storage.lookup.was_empty() && knows_nothing() {
             // The folder was empty, each name is given once, and a commit checks again. A check of
@@ -118,7 +118,7 @@ impl Run {
             return ExistingCheck::Fetch;
         }
         let failed = |error| ExistingCheck::Ends(Status::Failed(error), 0);
-        let present = match self.parts.storage.lookup.present(target) {
+        let present = match self.parts.storage.lookup.stat(target) {
             Ok(present) => present,
             Err(cause) => {
                 let what = format!("cannot see whether {} is there", target.as_str());
@@ -203,8 +203,8 @@ impl Run {
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
             && matches!(
-                self.parts.storage.lookup.present(&distinct),
-                Ok(Present::File { .. })
+                self.parts.storage.lookup.stat(&distinct),
+                Ok(PathKind::File { .. })
             );
         if !was_saved {
             return self.fetch(item);
@@ -329,21 +329,21 @@ enum Verdict {
     Fail(&'static str),
 }
 
-fn verdict(present: Present, existing: Existing) -> Verdict {
+fn verdict(present: PathKind, existing: Existing) -> Verdict {
     match (present, existing) {
-        (Present::NoFolder, _) => {
+        (PathKind::NoFolder, _) => {
             Verdict::Fail("cannot be made: a file stands where a folder of it should; move it away")
         }
-        (Present::Nothing, _)
+        (PathKind::Nothing, _)
         | (_, Existing::Rename)
-        | (Present::File { .. } | Present::Link, Existing::Overwrite)
-        | (Present::Link, Existing::Refresh) => Verdict::Fetch,
-        (Present::File { .. }, Existing::Auto | Existing::Refresh) => Verdict::Compare,
+        | (PathKind::File { .. } | PathKind::Link, Existing::Overwrite)
+        | (PathKind::Link, Existing::Refresh) => Verdict::Fetch,
+        (PathKind::File { .. }, Existing::Auto | Existing::Refresh) => Verdict::Compare,
         (_, Existing::Fail) => Verdict::Fail(
             "is there already; move it away, or choose what is done with --exists auto, skip, refresh, overwrite or rename",
         ),
-        (Present::File { length, .. }, Existing::Skip) => Verdict::Take(length),
-        (Present::Link | Present::Obstacle, _) => {
+        (PathKind::File { length, .. }, Existing::Skip) => Verdict::Take(length),
+        (PathKind::Link | PathKind::Obstacle, _) => {
             Verdict::Fail("is there and is no file; move it away")
         }
     }

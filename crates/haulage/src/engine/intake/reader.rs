@@ -21,7 +21,7 @@ use crate::outcome::{Outcome, Renamed, Status};
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Key, Settled};
 use crate::request::{BadRow, Request};
-use crate::state::{Ask, Waiting};
+use crate::state::{RequestKey, Waiting};
 
 /// How many rows of each host stay in memory: it may respond again at any moment.
 const KEEP: usize = 64;
@@ -99,13 +99,16 @@ impl Run {
 
     /// Ends a row that could not be parsed as failed. The other rows are not affected.
     fn refuse(self: &Arc<Self>, row: u64, bad: BadRow) {
-        let mut ask = self.state.is_some().then(|| Ask::of_bad_row(&bad.text));
+        let mut key = self
+            .state
+            .is_some()
+            .then(|| RequestKey::of_bad_row(&bad.text));
         match self
             .ledger
-            .recall(row, bad.place.as_ref(), ask.as_ref(), &bad.text)
+            .recall(row, bad.location.as_ref(), key.as_ref(), &bad.text)
         {
             // Nothing is recorded again, unless the record is at another row's place.
-            Ok(Some(known)) => ask = known.as_recorded(ask),
+            Ok(Some(known)) => key = known.unchanged_record(key),
             Ok(None) => {}
             Err(error) => {
                 self.stop(error);
@@ -113,8 +116,8 @@ impl Run {
             }
         }
         self.end(Box::new(Outcome {
-            ask,
-            place: bad.place,
+            request_key: key,
+            location: bad.location,
             status: Status::Failed(bad.error),
             ..outcome::of_row(row, bad.text.into(), SystemTime::now())
         }));
@@ -123,7 +126,7 @@ impl Run {
     /// Gives a request its name, and queues it for its host if there is something to fetch.
     fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
         if self.state.is_some() {
-            request.ask = Some(Ask::of(
+            request.request_key = Some(RequestKey::of(
                 &request,
                 self.options.layout,
                 self.options.file_names,
@@ -132,8 +135,8 @@ impl Run {
         if self.control.is_removed(row) {
             return self.end_unread_removed(row, &request);
         }
-        let (place, ask) = (request.place.as_ref(), request.ask.as_ref());
-        let known = match self.ledger.recall(row, place, ask, request.url()) {
+        let (location, key) = (request.location.as_ref(), request.request_key.as_ref());
+        let known = match self.ledger.recall(row, location, key, request.url()) {
             Ok(known) => known,
             Err(error) => {
                 self.stop(error);

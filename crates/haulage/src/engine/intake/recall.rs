@@ -12,13 +12,15 @@ use crate::options::Existing;
 use crate::outcome::{Renamed, Status};
 use crate::plan::conditional::Stored;
 use crate::plan::name::TargetName;
-use crate::state::Known;
-use crate::write::Present;
+use crate::state::PriorRecord;
+use crate::write::PathKind;
 
 impl NamedRow {
     /// Ends the row as an earlier run did, or goes on to fetch its file. Looks at the disk.
-    pub(crate) fn recall(mut self, run: &Arc<Run>, known: Known) {
-        if let Some(failure) = known.is_final(run.options.retry_failed, self.request.ask.as_ref()) {
+    pub(crate) fn recall(mut self, run: &Arc<Run>, known: PriorRecord) {
+        if let Some(failure) =
+            known.final_failure(run.options.retry_failed, self.request.request_key.as_ref())
+        {
             let error = failure
                 .to_error()
                 .and("it failed so before, and is not tried again; --retry-failed all does");
@@ -29,9 +31,9 @@ impl NamedRow {
         };
         let place = TargetName::of_recorded(path).unwrap_or_else(|| self.target.clone());
         let is_as_recorded = |length| length == known.bytes;
-        let present = run.parts.storage.lookup.present(&place);
+        let present = run.parts.storage.lookup.stat(&place);
         let error = match (present, run.options.existing) {
-            (Ok(Present::File { length, modified }), Existing::Refresh) => {
+            (Ok(PathKind::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(run, place);
                 let mut item = Item::new(self.row, self.request, self.target, self.key);
                 // A file that was changed locally is not one that the server knows.
@@ -44,16 +46,16 @@ impl NamedRow {
                 return run.fetch(item);
             }
             // The file has not been compared yet.
-            (Ok(Present::File { .. }), Existing::Auto) if known.is_by_name_alone() => {
+            (Ok(PathKind::File { .. }), Existing::Auto) if known.is_by_name_alone() => {
                 return self.fetch_apart(run);
             }
-            (Ok(Present::File { length, .. }), _) if is_as_recorded(length) => {
+            (Ok(PathKind::File { length, .. }), _) if is_as_recorded(length) => {
                 let beside = was_beside(&self.target, &place, self.request.url());
                 self.renamed = self.renamed.or(beside);
                 self.stands_at(run, place);
                 return self.take_as_it_is(run, known);
             }
-            (Ok(Present::Nothing), _) => return self.fetch_apart(run),
+            (Ok(PathKind::Nothing), _) => return self.fetch_apart(run),
             (Ok(present), Existing::Skip) => changed(&place, present, known.bytes),
             (Ok(_), _) => return self.fetch_apart(run),
             (Err(cause), _) => {
@@ -74,8 +76,8 @@ impl NamedRow {
     }
 
     /// Ends the row, and keeps what is recorded of it.
-    fn end_known(mut self, run: &Arc<Run>, known: &Known, ended: Status) {
-        self.request.ask = known.as_recorded(self.request.ask);
+    fn end_known(mut self, run: &Arc<Run>, known: &PriorRecord, ended: Status) {
+        self.request.request_key = known.unchanged_record(self.request.request_key);
         self.end(run, ended, FileInfo::of(0));
     }
 
@@ -99,26 +101,26 @@ impl NamedRow {
     /// was saved for another row, of another list or of this one as it was; `None` where it was
     /// not.
     fn apart(&self, run: &Run) -> Result<Option<TargetName>, Error> {
-        let (Some(state), Some(ask)) = (&run.state, &self.request.ask) else {
+        let (Some(state), Some(key)) = (&run.state, &self.request.request_key) else {
             return Ok(None);
         };
         let existing = run.options.existing;
         // With `auto`, a file of the same URL is compared with the response instead.
-        let ask = (existing != Existing::Auto).then_some(ask);
+        let key = (existing != Existing::Auto).then_some(key);
         // With other values, the user has decided what happens to a file that is in the way.
         let keeps_it = matches!(
             existing,
             Existing::Auto | Existing::Skip | Existing::Refresh
         );
         let is_there = || {
-            let present = run.parts.storage.lookup.present(&self.target);
-            matches!(present, Ok(Present::File { .. }))
+            let present = run.parts.storage.lookup.stat(&self.target);
+            matches!(present, Ok(PathKind::File { .. }))
         };
         let url = self.request.url();
         if !keeps_it
             || !state.knows()
             || !is_there()
-            || !state.is_of_another(self.target.as_str(), ask, url)?
+            || !state.belongs_to_other_row(self.target.as_str(), key, url)?
         {
             return Ok(None);
         }
@@ -129,18 +131,18 @@ impl NamedRow {
 
     /// Ends the row, whose file was saved before and is there, of its length; where other hashes
     /// are asked for than are recorded, hashes it first.
-    fn take_as_it_is(mut self, run: &Arc<Run>, known: Known) {
+    fn take_as_it_is(mut self, run: &Arc<Run>, known: PriorRecord) {
         let is_known = |algorithm| {
             let mut hashes = known.hashes.iter();
             hashes.any(|hash| hash.algorithm() == algorithm)
         };
         let wanted = run.parts.hashes_of(&self.request);
         if !wanted.algorithms().all(is_known) {
-            let ask = self.request.ask.take();
-            self.request.ask = ask.map(|ask| known.with_other_hashes(ask));
+            let key = self.request.request_key.take();
+            self.request.request_key = key.map(|key| known.with_other_hashes(key));
             return run.read_first(self.into_item());
         }
-        self.request.ask = known.as_recorded(self.request.ask);
+        self.request.request_key = known.unchanged_record(self.request.request_key);
         let found = FileInfo {
             path: None,
             bytes: known.bytes,
@@ -155,7 +157,7 @@ impl NamedRow {
 /// Returns what is known of an existing file with this modification time. The recorded `ETag` is
 /// left out if that time is not the recorded `Last-Modified`: then the file is no longer the one
 /// that came with it.
-fn stored(known: &Known, modified: Option<SystemTime>) -> Stored {
+fn stored(known: &PriorRecord, modified: Option<SystemTime>) -> Stored {
     let came = known.last_modified.as_deref();
     let came = came.and_then(|text| httpdate::parse_http_date(text).ok());
     let is_as_it_came = came.is_none_or(|came| modified == Some(came));
@@ -175,10 +177,10 @@ fn was_beside(target: &TargetName, place: &TargetName, given: &str) -> Option<Re
 
 /// Returns the error for a row whose saved file was changed or replaced since; `saved` is its
 /// former length in bytes.
-fn changed(place: &TargetName, present: Present, saved: u64) -> Error {
+fn changed(place: &TargetName, present: PathKind, saved: u64) -> Error {
     let place = place.as_str();
     let what = match present {
-        Present::File { length, .. } => format!(
+        PathKind::File { length, .. } => format!(
             "{place} has {length} bytes, not the {saved} that were saved: somebody has changed it"
         ),
         _ => format!("{place} was saved, and something that is no file stands there now"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Segments;
 use super::existing::ExistingCheck;
 use crate::error::Error;
-use crate::fetch::route::Hop;
+use crate::fetch::request_target::Hop;
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::write::PartWriter;

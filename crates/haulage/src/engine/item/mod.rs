@@ -18,7 +18,7 @@ use http::HeaderMap;
 use self::progress::Progress;
 use crate::engine::segments::download::SegmentedDownload;
 use crate::event::Transfer;
-use crate::fetch::route::{Hop, RequestTarget};
+use crate::fetch::request_target::{Hop, RequestTarget};
 use crate::http_url::HttpUrl;
 use crate::outcome::Renamed;
 use crate::plan::conditional::Stored;
@@ -146,7 +146,7 @@ impl Item {
     /// Moves to the next URL to ask, since the current one has failed; `may_pass` tells whether
     /// that failure is transient. Begins at one of the item's own URLs, since a redirect may have
     /// been meant for that one time only.
-    pub(crate) fn next_source(&mut self, may_pass: bool) -> mirrors::Next {
+    pub(crate) fn next_source(&mut self, may_pass: bool) -> mirrors::NextUrl {
         let next = self.mirrors.failed(self.sources(), may_pass);
         self.begin_at_source();
         self.begins_attempt = true;
@@ -236,7 +236,7 @@ impl Item {
         let kept = kept.filter(|_| !self.progress.ignores_partial)?;
         Some(Kept {
             part: kept.number,
-            bytes: kept.pieces().covered(),
+            bytes: kept.range_set().covered(),
             total: kept.identity.total,
         })
     }

@@ -22,8 +22,8 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
     let final_url = item.hop.map_or(item.request.url, |hop| hop.url);
     Outcome {
         carried,
-        place: item.request.place,
-        ask: item.request.ask,
+        location: item.request.location,
+        request_key: item.request.request_key,
         url: item.request.given,
         final_url: item.http_status.map(|_| final_url.into()),
         http_status: item.http_status,
@@ -42,8 +42,8 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
     let label = request.label.clone().unwrap_or_else(|| Arc::clone(&url));
     Outcome {
         carried: request.carried(),
-        place: request.place.clone(),
-        ask: request.ask.clone(),
+        location: request.location.clone(),
+        request_key: request.request_key.clone(),
         url,
         ..of_row(row, label, SystemTime::now())
     }
@@ -53,7 +53,7 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
 pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome {
     Outcome {
         row,
-        place: None,
+        location: None,
         url: Arc::clone(&label),
         final_url: None,
         label,
@@ -78,7 +78,7 @@ pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome 
         kept: 0,
         restart_reason: None,
         carried: Vec::new(),
-        ask: None,
+        request_key: None,
         reservation: None,
         has_counts: true,
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 
 use super::Item;
-use crate::plan::content_range::Asked;
+use crate::plan::content_range::RequestedRange;
 use crate::plan::resume::{self, Identity};
 use crate::write::Assembly;
 
@@ -15,7 +15,7 @@ pub(crate) struct RangeRequest {
     pub(crate) partial: Arc<Assembly>,
     /// The identity of the file, as the requested server can know it.
     pub(crate) identity: Identity,
-    pub(crate) asked: Asked,
+    pub(crate) asked: RequestedRange,
 }
 
 impl RangeRequest {
@@ -27,7 +27,7 @@ impl RangeRequest {
 
 /// Adds the header fields that ask for these bytes, as long as the file is the same (RFC 9110
 /// §13.1.5, §14.2).
-pub(crate) fn add_range(asked: Asked, identity: &Identity, headers: &mut HeaderMap) {
+pub(crate) fn add_range(asked: RequestedRange, identity: &Identity, headers: &mut HeaderMap) {
     let validator = identity.validator.as_ref();
     let if_range = validator.and_then(|own| HeaderValue::from_str(own.if_range()).ok());
     headers.extend(asked.header().map(|range| (RANGE, range)));
@@ -46,13 +46,13 @@ impl Item {
             .as_ref()
             .filter(|_| !self.progress.ignores_partial)?;
         let identity = self.identity_here(partial)?;
-        match identity.step(&partial.taken()) {
-            resume::Step::Rest(asked) => Some(RangeRequest {
+        match identity.resume_plan(&partial.claimed()) {
+            resume::ResumePlan::Rest(asked) => Some(RangeRequest {
                 partial: Arc::clone(partial),
                 identity,
                 asked,
             }),
-            resume::Step::Whole | resume::Step::Nothing => None,
+            resume::ResumePlan::Whole | resume::ResumePlan::Nothing => None,
         }
     }
 

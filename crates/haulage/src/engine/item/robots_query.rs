@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::fetch::origin;
-use crate::fetch::route::{Hop, RequestTarget};
+use crate::fetch::request_target::{Hop, RequestTarget};
 use crate::http_url::HttpUrl;
 
 /// A robots.txt that is being requested.

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::connection::Connection;
-use crate::write::{Broken, Flow, PartWriter};
+use crate::write::{CopyError, DirectCopy, PartWriter};
 
 /// The shortest such body, in bytes. For a shorter one a thread of its own does not pay, and it
 /// would cost a connection that other requests could use.
@@ -33,51 +33,51 @@ impl Attempt<'_> {
             return Ok(false);
         };
         let connection = self.link.connection.as_ref();
-        if !matches!(connection, Some(Connection::Http1(http1)) if http1.has_wire()) {
+        if !matches!(connection, Some(Connection::Http1(http1)) if http1.can_become_raw()) {
             return Ok(false);
         }
-        let Some(place) = part.place_for_flow() else {
+        let Some(thread_permit) = part.direct_copy_permit() else {
             return Ok(false);
         };
         let Some(Connection::Http1(connection)) = self.link.connection.take() else {
             return Ok(false);
         };
         // The connection gets no other request.
-        let (mut read, wire) = connection.into_wire().map_err(classify::connection)?;
+        let (mut read, raw) = connection.into_raw().map_err(classify::connection)?;
         read.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         let left = length - read.len() as u64;
         transfer.add(read.len() as u64);
-        let turn = self.link.idle.aside(self.inflow.turn()).await;
-        self.inflow.took(&turn, read.len() as u64);
+        let permit = self.link.idle.paused(self.throttle.acquire()).await;
+        self.throttle.consumed(&permit, read.len() as u64);
         part.write(read).await?;
-        let flow = Flow {
-            wire,
+        let copy = DirectCopy {
+            connection: raw,
             bytes: left,
-            pace: self.link.pace(),
+            limit: self.link.low_speed_limit(),
             transfer,
-            inflow: self.inflow.clone(),
+            throttle: self.throttle.clone(),
         };
-        let flowing = part.flow(flow, place);
-        let flowed = match watch {
-            None => Some(flowing.await?),
-            Some(watch) => watch.while_needed(flowing, self.run, whose).await?,
+        let copying = part.copy_directly(copy, thread_permit);
+        let copied = match watch {
+            None => Some(copying.await?),
+            Some(watch) => watch.while_needed(copying, self.run, whose).await?,
         };
-        if let Some(flowed) = flowed {
-            flowed.map_err(|broken| self.explain(broken))?;
+        if let Some(copied) = copied {
+            copied.map_err(|error| self.explain(error))?;
         }
         Ok(true)
     }
 
-    fn explain(&self, broken: Broken) -> Error {
-        match broken {
-            Broken::Ended => Error::new(
+    fn explain(&self, error: CopyError) -> Error {
+        match error {
+            CopyError::Ended => Error::new(
                 ErrorKind::Incomplete,
                 "the server closed the connection before the file was complete",
             ),
-            Broken::Silent => self.link.idle.silent(),
-            Broken::Slow => self.link.idle.slow(),
-            Broken::Socket(cause) => classify::connection(cause),
-            Broken::File(cause) => Error::disk("cannot write", cause),
+            CopyError::Silent => self.link.idle.silent(),
+            CopyError::Slow => self.link.idle.slow(),
+            CopyError::Socket(cause) => classify::connection(cause),
+            CopyError::File(cause) => Error::disk("cannot write", cause),
         }
     }
 }

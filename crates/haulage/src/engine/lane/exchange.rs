@@ -16,12 +16,12 @@ use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::origin;
 use crate::fetch::redirect;
-use crate::fetch::route::Hop;
+use crate::fetch::request_target::Hop;
 use crate::options::ContentEncoding;
 use crate::plan::coding;
 use crate::plan::existing::Offered;
 use crate::plan::fields::Fields;
-use crate::plan::head::{self, Answer, Asked, Entity, Head};
+use crate::plan::head::{self, Answer, Entity, Head, RequestKind};
 use crate::plan::name::TargetName;
 use crate::plan::size;
 
@@ -100,9 +100,9 @@ impl Attempt<'_> {
             }
         }
         let asked = if is_conditional {
-            Asked::IfChanged
+            RequestKind::Conditional
         } else {
-            Asked::Always
+            RequestKind::Unconditional
         };
         let answer = head::read(
             head.status,
@@ -259,7 +259,7 @@ impl Attempt<'_> {
             modified: entity.modified(),
         };
         let looks = self.run.place_of(item, offered);
-        self.link.idle.aside(looks).await
+        self.link.idle.paused(looks).await
     }
 }
 

@@ -11,12 +11,12 @@ use crate::engine::run::{Run, Services};
 use crate::engine::shared::handover::{LaneHandle, OpenLane};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
-use crate::fetch::connect::Connector;
 use crate::fetch::connection::Connection;
+use crate::fetch::connector::Connector;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
 use crate::schedule::{HostId, Lease, Seen};
-use crate::write::Pace;
+use crate::write::LowSpeedLimit;
 
 /// How long an idle connection is kept: most servers close theirs after 15 to 75 s.
 const KEEP_IDLE: Duration = Duration::from_secs(15);
@@ -246,8 +246,8 @@ impl Link {
     }
 
     /// Returns how slow a server may be.
-    pub(crate) fn pace(&self) -> Pace {
-        Pace {
+    pub(crate) fn low_speed_limit(&self) -> LowSpeedLimit {
+        LowSpeedLimit {
             timeout: self.idle.timeout(),
             lowest: self.idle.lowest_speed(),
         }

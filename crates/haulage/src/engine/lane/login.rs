@@ -19,7 +19,7 @@ use crate::credentials::sessions::Responses;
 use crate::engine::run::Run;
 use crate::fetch::headers;
 use crate::fetch::origin;
-use crate::fetch::route::RequestTarget;
+use crate::fetch::request_target::RequestTarget;
 use crate::plan::fields::Fields;
 use crate::plan::head::Head;
 
@@ -121,7 +121,7 @@ impl Link {
             let _ = tell.send(());
         });
         // It fails if the pool has been dropped: then nothing more is sent.
-        let _ = self.idle.aside(told).await;
+        let _ = self.idle.paused(told).await;
     }
 }
 

@@ -31,9 +31,9 @@ use crate::engine::run::work::Work;
 use crate::engine::run::{Run, Services};
 use crate::engine::shared::handover::{First, OpenLane};
 use crate::error::Error;
-use crate::inflow::Inflow;
 use crate::meter::Meter;
 use crate::schedule::{Lease, Next};
+use crate::throttle::Throttle;
 
 /// How many pieces of work make a turn, when other hosts wait for a slot.
 const TURN: u32 = 8;
@@ -46,7 +46,7 @@ pub(crate) struct Lane {
     /// Measures what comes from its host.
     meter: Arc<Meter>,
     /// What comes from its host for the run that it worked for last.
-    inflow: Option<Inflow>,
+    throttle: Option<Throttle>,
     interruption: Interruption,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) run: &'a Arc<Run>,
     pub(crate) link: &'a mut Link,
     /// What comes from the host for the run.
-    pub(crate) inflow: &'a Inflow,
+    pub(crate) throttle: &'a Throttle,
 }
 
 impl Lane {
@@ -63,7 +63,7 @@ impl Lane {
         Self {
             link: Link::new(Arc::clone(&services), worker, open),
             meter: Arc::clone(&open.meter),
-            inflow: None,
+            throttle: None,
             interruption: Interruption::default(),
             services,
         }
@@ -123,18 +123,18 @@ impl Lane {
     async fn work(&mut self, lease: Lease<Work>) -> ControlFlow<(), bool> {
         let Work { run, task } = lease.work;
         self.link.begin_work(&run, lease.patience);
-        let inflow = match self.inflow.take() {
-            Some(inflow) if inflow.is_of(&run.inflow) => inflow,
-            _ => Inflow::new(
+        let throttle = match self.throttle.take() {
+            Some(throttle) if throttle.is_of(&run.throttle) => throttle,
+            _ => Throttle::new(
                 &self.services.rates,
                 Arc::clone(&self.meter),
-                Arc::clone(&run.inflow),
+                Arc::clone(&run.throttle),
             ),
         };
         let mut attempt = Attempt {
             run: &run,
             link: &mut self.link,
-            inflow: self.inflow.insert(inflow),
+            throttle: self.throttle.insert(throttle),
         };
         let (connects, interruption) = (lease.connects, &mut self.interruption);
         match task {

@@ -12,14 +12,17 @@ use crate::engine::run::Run;
 use crate::error::Error;
 use crate::event::Transfer;
 use crate::fetch::connection::Connection;
-use crate::fetch::tcp::{FirstLoss, Window};
+use crate::fetch::tcp::{FirstLoss, ReceiveWindow};
 use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
-use crate::write::{PartWriter, Place};
+use crate::write::{PartWriter, SegmentSlot};
 
-/// When the first check is made, and how many bytes it needs: fewer say little of the throughput.
-const FIRST: (Duration, u64) = (Duration::from_millis(25), 256 << 10);
-const EVERY: Duration = Duration::from_millis(25);
+/// Time until the first check.
+const FIRST_CHECK: Duration = Duration::from_millis(25);
+/// Bytes that the first check needs: fewer say little of the throughput.
+const MIN_BYTES_OF_FIRST_CHECK: u64 = 256 << 10;
+/// Time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 /// For whom a body is received.
 pub(crate) enum Whose<'a> {
@@ -39,7 +42,7 @@ impl Whose<'_> {
 
 /// Watches one response of a large file.
 pub(crate) struct Watch {
-    place: Place,
+    slot: SegmentSlot,
     /// Whether other lanes of its host may fetch segments of the file.
     may_be_split: bool,
     interval: Interval,
@@ -50,11 +53,11 @@ pub(crate) struct Watch {
     /// Detects whether its path loses packets; `None` if that is not observed.
     first_loss: Option<FirstLoss>,
     /// Keeps the server from sending bytes that other segments deliver.
-    window: Option<Window>,
+    window: Option<ReceiveWindow>,
 }
 
 impl Attempt<'_> {
-    /// Begins to watch a body that others may take shares of. Several requests on one HTTP/2
+    /// Begins to watch a body that others may take segments of. Several requests on one HTTP/2
     /// connection share what it can bring: there only others than its host do.
     pub(crate) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
         let options = &self.run.options;
@@ -64,11 +67,11 @@ impl Attempt<'_> {
                 Whose::Item(item) => item.joins_mirrors(),
                 Whose::Segment(_) => true,
             };
-        let place = part.place().filter(|Place { stretch, .. }| {
-            let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
+        let slot = part.slot().filter(|SegmentSlot { segment, .. }| {
+            let is_large = segment.left() >= options.min_split_size || segment.start() > 0;
             options.split > 1 && is_shared && is_large
         })?;
-        let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
+        let mut interval = tokio::time::interval_at(Instant::now() + FIRST_CHECK, CHECK_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ramp = self.ramp(whose);
         let first_loss = match &self.link.connection {
@@ -80,7 +83,7 @@ impl Attempt<'_> {
             _ => None,
         };
         Some(Watch {
-            place,
+            slot,
             may_be_split,
             interval,
             has_looked: false,
@@ -119,15 +122,17 @@ impl Watch {
                 brought = &mut brings => return brought.map(Some),
                 _ = self.interval.tick() => self.look(run, whose),
             }
-            if !self.place.takes_more() {
+            if !self.slot.try_extend() {
                 return Ok(None);
             }
         }
     }
 
     fn look(&mut self, run: &Arc<Run>, whose: &mut Whose<'_>) {
-        let written = self.place.stretch.written();
-        if !std::mem::replace(&mut self.has_looked, true) && written.end - written.start < FIRST.1 {
+        let written = self.slot.segment.written();
+        if !std::mem::replace(&mut self.has_looked, true)
+            && written.end - written.start < MIN_BYTES_OF_FIRST_CHECK
+        {
             return;
         }
         match whose {
@@ -135,7 +140,7 @@ impl Watch {
                 let is_lossy = self.first_loss.as_mut().and_then(FirstLoss::look);
                 run.watch(
                     item,
-                    &self.place.stretch,
+                    &self.slot.segment,
                     self.may_be_split,
                     &mut self.ramp,
                     is_lossy,
@@ -144,10 +149,10 @@ impl Watch {
                     self.first_loss = None;
                 }
             }
-            Whose::Segment(segments) => run.watch_segment(segments, self.place.stretch.speed()),
+            Whose::Segment(segments) => run.watch_segment(segments, self.slot.segment.speed()),
         }
         if let Some(window) = &mut self.window {
-            window.bound(self.place.stretch.left_before_cut());
+            window.bound(self.slot.segment.left_before_successor());
         }
     }
 }

@@ -11,16 +11,16 @@ use crate::error::Error;
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
 use crate::fetch::connection::Connection;
-use crate::inflow::{Inflow, Turn};
 use crate::options::ContentEncoding;
 use crate::plan::coding;
 use crate::plan::head::{Entity, Head};
 use crate::plan::size;
+use crate::throttle::{Permit, Throttle};
 use crate::write::PartWriter;
 
 /// The fewest bytes in the kernel that are handed over to a disk thread: with fewer, that costs as
 /// much as it saves.
-const WORTH_DRAWING: usize = 64 << 10;
+const MIN_READY_BYTES: usize = 64 << 10;
 /// The most bytes left of a body that is received like that. Of a longer one, it is better to
 /// receive some while some is written.
 const SHORT: u64 = 1 << 20;
@@ -54,7 +54,7 @@ impl Attempt<'_> {
                 .parts
                 .begin(&item.request, source, head, &entity, is_findable);
         let part = match &item.progress.partial {
-            Some(kept) => self.run.parts.writer.bring(
+            Some(kept) => self.run.parts.writer.write_segment(
                 0..kept.identity.total,
                 item.mirrors.at(),
                 kept,
@@ -89,7 +89,7 @@ impl Attempt<'_> {
         let is_coded = !coding::to_undo(&head.fields, undoes)?.is_empty();
         let scale = if is_coded { EXPANSION } else { 1 };
         let reserved = memory.reserve(part.number(), entity.length, scale);
-        self.link.idle.aside(reserved).await
+        self.link.idle.paused(reserved).await
     }
 
     /// Receives a body, of which so many bytes are to come, or as many of them as its part still
@@ -130,35 +130,35 @@ impl Attempt<'_> {
             return Ok(());
         }
         let mut received = 0;
-        while part.takes_more() {
-            let drawn = self.draw(body, part).await?;
-            if drawn > 0 {
-                received += drawn;
+        while part.try_extend() {
+            let copied = self.copy_ready(body, part).await?;
+            if copied > 0 {
+                received += copied;
                 self.check_size(received, &whose)?;
                 if let Some(transfer) = whose.transfer() {
-                    transfer.add(drawn);
+                    transfer.add(copied);
                 }
                 continue;
             }
-            let next = next(body, self.link, self.inflow);
+            let next = next(body, self.link, self.throttle);
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait across all checks: a new wait for each would restart the timeout.
                 Some(watch) => watch.while_needed(next, self.run, &mut whose).await?,
             };
             let Some(next) = next else { break };
-            let Some((bytes, turn)) = next else {
+            let Some((bytes, permit)) = next else {
                 return Ok(());
             };
             received += bytes.len() as u64;
             self.check_size(received, &whose)?;
             if let Some(memory) = &self.run.parts.storage.memory {
                 let grows = memory.grow(part.number(), received);
-                self.link.idle.aside(grows).await?;
+                self.link.idle.paused(grows).await?;
             }
             let length = bytes.len() as u64;
-            self.inflow.took(&turn, length);
-            self.link.idle.aside(part.write(bytes)).await?;
+            self.throttle.consumed(&permit, length);
+            self.link.idle.paused(part.write(bytes)).await?;
             if let Some(transfer) = whose.transfer() {
                 transfer.add(length);
             }
@@ -182,14 +182,18 @@ impl Attempt<'_> {
 impl Attempt<'_> {
     /// Lets the disk's threads take what the kernel holds of a body, where that is enough to be
     /// worth it: how many bytes that was.
-    async fn draw(&mut self, body: &mut ResponseBody, part: &mut PartWriter) -> Result<u64, Error> {
-        let is_worth_a_look = |left| (WORTH_DRAWING as u64..=SHORT).contains(&left);
-        if !body.length().is_some_and(is_worth_a_look) || !part.draws() {
+    async fn copy_ready(
+        &mut self,
+        body: &mut ResponseBody,
+        part: &mut PartWriter,
+    ) -> Result<u64, Error> {
+        let is_worth_a_look = |left| (MIN_READY_BYTES as u64..=SHORT).contains(&left);
+        if !body.length().is_some_and(is_worth_a_look) || !part.can_copy_ready() {
             return Ok(0);
         }
         let held = body.held(self.link.connection.as_ref());
         let (true, Some(Connection::Http1(http1))) =
-            (held >= WORTH_DRAWING, &mut self.link.connection)
+            (held >= MIN_READY_BYTES, &mut self.link.connection)
         else {
             return Ok(0);
         };
@@ -197,38 +201,38 @@ impl Attempt<'_> {
         let Ok(socket) = http1.socket() else {
             return Ok(0);
         };
-        let turn = self.link.idle.aside(self.inflow.turn()).await;
-        let left = body.length().unwrap_or_default().min(turn.most());
+        let permit = self.link.idle.paused(self.throttle.acquire()).await;
+        let left = body.length().unwrap_or_default().min(permit.max_bytes());
         let left = part.left().map_or(left, |most| left.min(most));
         let most = usize::try_from(left).unwrap_or(usize::MAX);
-        let drawn = self.link.idle.aside(part.draw(socket, most)).await;
-        let bytes = match &drawn {
+        let copied = self.link.idle.paused(part.copy_ready(socket, most)).await;
+        let bytes = match &copied {
             Ok(Ok(bytes)) => *bytes,
             _ => 0,
         };
-        self.inflow.took(&turn, bytes);
+        self.throttle.consumed(&permit, bytes);
         body.took(&mut self.link.connection, bytes);
         self.link
             .idle
             .received(usize::try_from(bytes).unwrap_or(usize::MAX));
-        drawn?.map_err(classify::connection)
+        copied?.map_err(classify::connection)
     }
 }
 
-/// Returns what a body brings next, once it is its lane's turn; `None` at its end.
+/// Returns what a body brings next, once its lane has a permit; `None` at its end.
 async fn next(
     body: &mut ResponseBody,
     link: &mut Link,
-    inflow: &Inflow,
-) -> Result<Option<(Bytes, Turn)>, Error> {
+    throttle: &Throttle,
+) -> Result<Option<(Bytes, Permit)>, Error> {
     if body.is_at_end() {
         return Ok(None);
     }
-    let turn = link.idle.aside(inflow.turn()).await;
+    let permit = link.idle.paused(throttle.acquire()).await;
     match link.next(body).await {
-        Ok(Some(bytes)) => Ok(Some((bytes, turn))),
+        Ok(Some(bytes)) => Ok(Some((bytes, permit))),
         other => {
-            inflow.took(&turn, 0);
+            throttle.consumed(&permit, 0);
             other.map(|_| None)
         }
     }

@@ -12,11 +12,11 @@ use crate::credentials::first_answer::FirstAnswer;
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
-use crate::fetch::classify::{self, Unanswered, Unprocessed};
+use crate::fetch::classify::{self, SendError, Unprocessed};
 use crate::fetch::connection::Connection;
 use crate::fetch::exchange;
 use crate::fetch::headers;
-use crate::fetch::route::RequestTarget;
+use crate::fetch::request_target::RequestTarget;
 use crate::plan::head::{self, Head};
 
 /// How often an item's requests go again at once because a connection was no longer of use. Further
@@ -80,7 +80,7 @@ impl Link {
             match sent {
                 // On a new connection it is the answer, whatever it is.
                 Ok((head, _)) if self.is_reused && is_unasked(&head) => {
-                    self.make_way(resends, classify::closed())?;
+                    self.make_way(resends, classify::closed_before_request())?;
                 }
                 Ok(mut answer) => {
                     if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
@@ -96,8 +96,8 @@ impl Link {
                     }
                     return Ok(Some(answer));
                 }
-                Err(unanswered) => {
-                    if let Err(error) = self.make_way(resends, unanswered) {
+                Err(failure) => {
+                    if let Err(error) = self.make_way(resends, failure) {
                         return Err(self.explain_silence(error).await);
                     }
                 }
@@ -131,11 +131,11 @@ impl Link {
         to: RequestTarget<'_>,
         conditions: &HeaderMap,
         proof: &mut Proof,
-    ) -> Result<(Head, ResponseBody), Unanswered> {
+    ) -> Result<(Head, ResponseBody), SendError> {
         let host = if let Some(host) = &self.host_header {
             host
         } else {
-            let host = headers::host(to.url()).map_err(Unanswered::Failed)?;
+            let host = headers::host(to.url()).map_err(SendError::Failed)?;
             self.host_header.insert(host)
         };
         let login = run.headers.login(&to);
@@ -143,12 +143,12 @@ impl Link {
         let mut headers = run
             .headers
             .of(host, &to, conditions, login, authorization)
-            .map_err(Unanswered::Failed)?;
+            .map_err(SendError::Failed)?;
         if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
             headers.add_cookies(jar, to.url());
         }
         let Some(connection) = &mut self.connection else {
-            return Err(classify::closed());
+            return Err(classify::closed_before_request());
         };
         exchange::send(connection, to.url(), &headers, &mut self.idle).await
     }
@@ -173,15 +173,15 @@ impl Link {
     ///
     /// # Errors
     /// When the request may not be resent, so that its attempt fails.
-    fn make_way(&mut self, resends: &mut u32, unanswered: Unanswered) -> Result<(), Error> {
-        let (unprocessed, error) = match unanswered {
-            Unanswered::Unprocessed(unprocessed, error) => (Some(unprocessed), error),
+    fn make_way(&mut self, resends: &mut u32, failure: SendError) -> Result<(), Error> {
+        let (unprocessed, error) = match failure {
+            SendError::NotProcessed(unprocessed, error) => (Some(unprocessed), error),
             // Closed while it was idle, most likely: that says nothing about this request (RFC 9112
             // §9.3.1).
-            Unanswered::Failed(error) if self.is_reused && error.kind() == ErrorKind::Reset => {
+            SendError::Failed(error) if self.is_reused && error.kind() == ErrorKind::Reset => {
                 (None, error)
             }
-            Unanswered::Failed(error) => return Err(error),
+            SendError::Failed(error) => return Err(error),
         };
         let is_new = !self.is_reused && !matches!(self.connection, Some(Connection::Http2(_)));
         if is_new || *resends == MOST_RESENDS {

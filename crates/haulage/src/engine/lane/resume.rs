@@ -37,8 +37,8 @@ impl Attempt<'_> {
             .partial
             .clone()
             .filter(|kept| kept.is_whole())?;
-        if let Some(ask) = &mut item.request.ask {
-            ask.recorded = None;
+        if let Some(key) = &mut item.request.request_key {
+            key.recorded = None;
         }
         Some(self.complete(item, &kept))
     }
@@ -114,7 +114,7 @@ impl Attempt<'_> {
             self.link.drain_or_close(body).await;
             return Ok(AttemptEnd::Exists(kept.entity.clone(), place));
         }
-        let here = kept.pieces();
+        let here = kept.range_set();
         item.progress.resumed = here.covered();
         if let Some(under_way) = &item.under_way {
             let total = Some(kept.identity.total);
@@ -125,11 +125,11 @@ impl Attempt<'_> {
         }
         let length = range.end - range.start;
         let content = self.run.parts.plain_content(&item.request, &kept.entity)?;
-        let part = self
-            .run
-            .parts
-            .writer
-            .bring(range.clone(), item.mirrors.at(), &kept, content);
+        let part =
+            self.run
+                .parts
+                .writer
+                .write_segment(range.clone(), item.mirrors.at(), &kept, content);
         let part = self
             .receive(Whose::Item(item), body, Some(length), part)
             .await?;

@@ -16,7 +16,7 @@ use crate::fetch::redirect;
 use crate::http_url::HttpUrl;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
-use crate::plan::head::{self, Answer, Asked};
+use crate::plan::head::{self, Answer, RequestKind};
 use crate::plan::robots::{self, Robots};
 use crate::write::decode_beginning;
 
@@ -101,7 +101,7 @@ impl Attempt<'_> {
             head.version,
             &head.fields,
             body.length(),
-            Asked::Always,
+            RequestKind::Unconditional,
             SystemTime::now(),
         );
         let found = match answer {
@@ -133,8 +133,8 @@ impl Attempt<'_> {
         Ok(found)
     }
 
-    /// Reads the beginning of a text, up to `robots::MOST` bytes, and undoes its codings. Fails if
-    /// the body breaks off, or a coding cannot be undone.
+    /// Reads the beginning of a text, up to `robots::MAX_BYTES` bytes, and undoes its codings.
+    /// Fails if the body breaks off, or a coding cannot be undone.
     async fn read_some(
         &mut self,
         fields: &Fields,
@@ -142,17 +142,17 @@ impl Attempt<'_> {
     ) -> Result<Vec<u8>, Error> {
         let layers = coding::to_undo(fields, true)?;
         let mut text = Vec::new();
-        while text.len() < robots::MOST
+        while text.len() < robots::MAX_BYTES
             && let Some(bytes) = self.link.next(body).await?
         {
             text.extend_from_slice(&bytes);
         }
-        let is_whole = text.len() < robots::MOST;
-        text.truncate(robots::MOST);
+        let is_whole = text.len() < robots::MAX_BYTES;
+        text.truncate(robots::MAX_BYTES);
         if layers.is_empty() {
             return Ok(text);
         }
-        decode_beginning(&layers, &text, robots::MOST, is_whole)
+        decode_beginning(&layers, &text, robots::MAX_BYTES, is_whole)
     }
 }
 

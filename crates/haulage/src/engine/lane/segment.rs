@@ -1,4 +1,4 @@
-//! A share of a file that other lanes fetch too: one more request for it.
+//! A segment of a file that other lanes fetch too: one more request for it.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -15,15 +15,15 @@ use crate::engine::item::range_request::add_range;
 use crate::engine::segments::sources::Source;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::redirect;
-use crate::fetch::route::Hop;
+use crate::fetch::request_target::Hop;
 use crate::http_url::HttpUrl;
-use crate::plan::content_range::Asked;
+use crate::plan::content_range::RequestedRange;
 use crate::plan::head::{self, Answer, Head};
 use crate::plan::resume::{Identity, Verdict};
-use crate::write::Share;
+use crate::write::SegmentClaim;
 
 impl Attempt<'_> {
-    /// Takes a share of a file and brings it from one of its sources. Whatever it meets, the file
+    /// Takes a segment of a file and brings it from one of its sources. Whatever it meets, the file
     /// is others' to get.
     pub(crate) async fn segment(
         &mut self,
@@ -34,7 +34,7 @@ impl Attempt<'_> {
     ) -> ControlFlow<(), bool> {
         self.link.connecting = connects;
         let is_worth_it = self.link.is_open() || segments.pays_to_connect();
-        let Some(share) = is_worth_it.then(|| segments.claim(at)).flatten() else {
+        let Some(claim) = is_worth_it.then(|| segments.claim(at)).flatten() else {
             self.link.stop_connecting();
             self.run.drop_segment(segments, at);
             return ControlFlow::Continue(true);
@@ -44,7 +44,7 @@ impl Attempt<'_> {
         let brought = tokio::select! {
             biased;
             () = interruption.of(run, row) => None,
-            brought = self.bring_in_time(segments, at, share, connects) => Some(brought),
+            brought = self.bring_in_time(segments, at, claim, connects) => Some(brought),
         };
         let Some(brought) = brought else {
             let is_stopped = self.stop();
@@ -81,10 +81,10 @@ impl Attempt<'_> {
         &mut self,
         segments: &Segments,
         at: usize,
-        share: Share,
+        claim: SegmentClaim,
         connects: bool,
     ) -> Result<Option<Source>, Error> {
-        let bring = self.bring(segments, at, share, connects);
+        let bring = self.bring(segments, at, claim, connects);
         let Some(deadline) = segments.deadline else {
             return bring.await;
         };
@@ -93,12 +93,12 @@ impl Attempt<'_> {
         brought.await.unwrap_or_else(over)
     }
 
-    /// Brings a share, or says where its source has led.
+    /// Downloads a segment, or says where its source has led.
     async fn bring(
         &mut self,
         segments: &Segments,
         at: usize,
-        share: Share,
+        claim: SegmentClaim,
         connects: bool,
     ) -> Result<Option<Source>, Error> {
         let source = segments.source(at);
@@ -109,7 +109,7 @@ impl Attempt<'_> {
                 "nothing would tell its file from another",
             ));
         };
-        let asked = Asked::from(share.range());
+        let asked = RequestedRange::from(claim.range());
         let mut headers = HeaderMap::new();
         add_range(asked, &identity, &mut headers);
         only_if_unchanged(&identity, &mut headers);
@@ -130,7 +130,7 @@ impl Attempt<'_> {
             identity.judge(Some(asked), head.status, &head.fields, length)
         else {
             // At once: the one before may go on to it before it comes there.
-            drop(share);
+            drop(claim);
             self.link.drain_or_close(&mut body).await;
             return match refused(&head, length) {
                 Some(error) => Err(error),
@@ -138,8 +138,8 @@ impl Attempt<'_> {
             };
         };
         // It may be shorter than what was asked for; the rest is free again.
-        share.ends_at(range.end);
-        let Some(part) = self.run.parts.writer.bring_share(share) else {
+        claim.limit_to(range.end);
+        let Some(part) = self.run.parts.writer.write_claimed(claim) else {
             // The one before was there first.
             self.link.drain_or_close(&mut body).await;
             return Ok(None);
@@ -149,13 +149,13 @@ impl Attempt<'_> {
             .receive(Whose::Segment(segments), &mut body, Some(length), part)
             .await?;
         let missing = part.left();
-        let stretch = part.stretch();
+        let segment = part.segment();
         part.keep_if_shared().await?;
-        if let Some(stretch) = stretch
-            && stretch.end() < range.end
+        if let Some(segment) = segment
+            && segment.end() < range.end
         {
             // Others have taken over some of it.
-            segments.drop_if_slow(at, stretch.speed());
+            segments.drop_if_slow(at, segment.speed());
         }
         match missing {
             Some(0) | None => Ok(None),
@@ -216,7 +216,7 @@ fn refused(head: &Head, length: Option<u64>) -> Option<Error> {
         head.version,
         &head.fields,
         length,
-        head::Asked::Always,
+        head::RequestKind::Unconditional,
         SystemTime::now(),
     ) {
         Answer::Fail(error) => Some(error),

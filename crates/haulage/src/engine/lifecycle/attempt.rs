@@ -9,7 +9,7 @@ use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Transfer};
 use crate::fetch::origin;
-use crate::fetch::route::Hop;
+use crate::fetch::request_target::Hop;
 use crate::plan::head::Entity;
 use crate::plan::mirrors;
 use crate::sync::lock;
@@ -20,8 +20,8 @@ impl Run {
     /// one.
     pub(crate) fn begin(self: &Arc<Self>, item: &mut Item) {
         // Its outcome is to be recorded anew.
-        if let Some(ask) = &mut item.request.ask {
-            ask.recorded = None;
+        if let Some(key) = &mut item.request.request_key {
+            key.recorded = None;
         }
         item.attempts += u32::from(std::mem::take(&mut item.begins_attempt));
         if item.under_way.is_none() {
@@ -142,9 +142,9 @@ impl Run {
         }
         // Bytes that were given away cannot be taken back for another attempt or a mirror.
         let is_final =
-            error.is_ours() && !error.lacks_descriptors() || self.parts.writer.has_given_away();
-        if self.parts.writer.has_given_away() {
-            error = error.after_giving_away();
+            error.is_ours() && !error.lacks_descriptors() || self.parts.writer.is_irrevocable();
+        if self.parts.writer.is_irrevocable() {
+            error = error.not_retryable_after_output();
         }
         if error.ends_the_run() {
             // In this order: the run may be over once this item ends.
@@ -222,9 +222,9 @@ impl Run {
         let may_pass = passes && asked.is_none_or(|asked| asked <= policy.max_time);
         let failed = item.mirrors.at();
         match item.next_source(may_pass) {
-            mirrors::Next::Nothing => None,
-            mirrors::Next::Other => has_time.then_some(Duration::ZERO),
-            mirrors::Next::Round => {
+            mirrors::NextUrl::Nothing => None,
+            mirrors::NextUrl::Other => has_time.then_some(Duration::ZERO),
+            mirrors::NextUrl::Round => {
                 // The wait is for the server that asked for it.
                 let asked = asked.filter(|_| item.mirrors.at() == failed);
                 item.retries.next_round(policy, now, asked, fastrand::f64())

@@ -59,8 +59,8 @@ impl Run {
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
             carried: request.carried(),
-            place: request.place.clone(),
-            ask: request.ask.clone(),
+            location: request.location.clone(),
+            request_key: request.request_key.clone(),
             url: Arc::clone(&request.given),
             path: there.then_some(path),
             renamed,
@@ -79,7 +79,7 @@ impl Run {
         let (keys, target) = (item.keys, item.target.clone());
         let kept = item.progress.partial.as_ref();
         let (content, reservation) = saved.content.unzip();
-        let segments = kept.map_or(1, |kept| kept.brought_by());
+        let segments = kept.map_or(1, |kept| kept.contributors());
         let from_earlier_runs = kept.map_or(0, |kept| kept.left_by_earlier_runs());
         if let Some(copy) = &saved.renamed {
             self.naming.moved(keys.own, copy.clone());
@@ -222,7 +222,7 @@ impl Run {
             parked.take()
         };
         self.stopping.cancel();
-        self.inflow.lift();
+        self.throttle.lift();
         self.control.interrupt();
         self.sources.stop();
         // In this order: no more rows come in while the queues are emptied.

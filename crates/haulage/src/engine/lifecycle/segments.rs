@@ -16,7 +16,7 @@ use crate::plan::ramp::{Connections, Ramp};
 use crate::plan::segments::{self, Rules};
 use crate::schedule::key;
 use crate::sync::lock;
-use crate::write::{Assembly, Stretch};
+use crate::write::{Assembly, Segment};
 
 /// A file is split if the rest takes at least this many seconds: for less, opening a connection
 /// does not pay.
@@ -28,7 +28,7 @@ impl Run {
     pub(crate) fn watch(
         self: &Arc<Self>,
         item: &mut Item,
-        first: &Stretch,
+        first: &Segment,
         may_be_split: bool,
         ramp: &mut Option<Ramp>,
         is_lossy: Option<bool>,
@@ -42,7 +42,7 @@ impl Run {
         let max_segments = item.progress.max_segments.unwrap_or(self.options.split);
         let Some(current) = ramp
             .as_mut()
-            .filter(|ramp| max_segments > 1 && (ramp.is_far() || !first.is_held_up_here()))
+            .filter(|ramp| max_segments > 1 && (ramp.is_far() || !first.is_limited_locally()))
         else {
             return;
         };
@@ -57,7 +57,7 @@ impl Run {
                 PAYS_AFTER
             },
             usual: first.speed(),
-            most: segments::FIRST,
+            most: segments::MAX_FIRST_BYTES,
             settles: current.settles(),
         };
         let sources = (helps || item.joins_mirrors())
@@ -97,7 +97,7 @@ impl Run {
         rules: &Rules,
         many: Option<usize>,
     ) -> Option<Sources> {
-        if !partial.is_shareable(rules) {
+        if !partial.can_claim(rules) {
             return None;
         }
         let unsplit = lock(&self.services.unsplit);
@@ -242,7 +242,7 @@ impl Run {
             return segments.fail(why);
         }
         segments.refuse(at);
-        if at == 0 && segments.partial.brought_by() <= 1 && why.kind() != ErrorKind::Timeout {
+        if at == 0 && segments.partial.contributors() <= 1 && why.kind() != ErrorKind::Timeout {
             // The host refuses a second connection, or ranges: it gets no more segment requests.
             let source = segments.source(at);
             let key = origin::key(segments.request_target(&source).url());

@@ -22,7 +22,7 @@ use crate::plan::fields::Fields;
 use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::{Claim, Settled};
-use crate::write::{Present, Rechecked, differing};
+use crate::write::{PathKind, Rechecked, differing};
 use http::header::CONTENT_DISPOSITION;
 
 /// An existing file that is the item's, according to its response.
@@ -68,9 +68,9 @@ impl Run {
             let standing = |name: &TargetName| run.standing(name, offered);
             let beside = distinct.as_ref().and_then(standing);
             let place = match existing::judge(standing(&target), beside, offered) {
-                existing::Found::AtName => Some(target),
-                existing::Found::AtDistinct => distinct,
-                existing::Found::Nowhere => None,
+                existing::ExistingMatch::AtName => Some(target),
+                existing::ExistingMatch::AtDistinct => distinct,
+                existing::ExistingMatch::Nowhere => None,
             };
             // The receiver may be gone.
             let _ = tell.send(place);
@@ -80,7 +80,7 @@ impl Run {
 
     /// Returns what is known of the file at a name; `None` where none stands there.
     fn standing(self: &Arc<Self>, name: &TargetName, offered: Offered) -> Option<Standing> {
-        let Ok(Present::File { length, modified }) = self.parts.storage.lookup.present(name) else {
+        let Ok(PathKind::File { length, modified }) = self.parts.storage.lookup.stat(name) else {
             return None;
         };
         // To look for markers costs a dozen system calls, and where the length differs they say
@@ -136,8 +136,8 @@ impl Run {
         if hashes.is_empty() {
             self.parts
                 .pool
-                .call(move || match run.parts.storage.lookup.present(&place) {
-                    Ok(Present::File { length, .. }) if there.has_length(length) => {
+                .call(move || match run.parts.storage.lookup.stat(&place) {
+                    Ok(PathKind::File { length, .. }) if there.has_length(length) => {
                         run.end_there(item, there, FileInfo::of(length));
                     }
                     _ => run.fetch_anyway(item, gone(&place)),

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use super::Run;
 use crate::error::Error;
 use crate::event::{Event, Warning};
-use crate::options::{Durability, Existing, RunOptions, Workspace};
+use crate::options::{Durability, Existing, RunOptions, StateDir};
 use crate::pool::BlockingPool;
 use crate::state::{Ending, State};
 use crate::sync::lock;
@@ -243,7 +243,7 @@ impl Place {
             let mut members = lock(&self.folder.members);
             members.runs.remove(&self.first_row);
             let runs = members.runs.values().map(|member| member.durability);
-            self.folder.durability.is_of(runs);
+            self.folder.durability.set_to_strictest_of(runs);
             members.ending.complete &= own.complete;
             members.ending.everything_is_there &= own.everything_is_there;
             if !members.runs.is_empty() {
@@ -344,7 +344,7 @@ impl Key {
         Some(Self {
             device: about.dev(),
             inode: about.ino(),
-            of_urls: (options.workspace == Workspace::RemoveWhenDone).then(|| OfUrls::of(options)),
+            of_urls: (options.state_dir == StateDir::RemoveWhenDone).then(|| OfUrls::of(options)),
         })
     }
 }

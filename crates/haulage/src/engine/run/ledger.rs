@@ -11,9 +11,9 @@ use super::window::{Entry, Window};
 use crate::error::Error;
 use crate::event::Event;
 use crate::outcome::Outcome;
-use crate::request::Place;
-use crate::row_key::Ask;
-use crate::state::{Known, State};
+use crate::request::RowLocation;
+use crate::request_key::RequestKey;
+use crate::state::{PriorRecord, State};
 
 /// The ledger of a run.
 pub(crate) struct Ledger {
@@ -134,12 +134,12 @@ impl Ledger {
     pub(crate) fn recall(
         &self,
         row: u64,
-        place: Option<&Place>,
-        ask: Option<&Ask>,
+        location: Option<&RowLocation>,
+        key: Option<&RequestKey>,
         url: &str,
-    ) -> Result<Option<Known>, Error> {
-        match (&self.state, ask) {
-            (Some(state), Some(ask)) => state.recall(self.first_row, row, place, ask, url),
+    ) -> Result<Option<PriorRecord>, Error> {
+        match (&self.state, key) {
+            (Some(state), Some(key)) => state.recall(self.first_row, row, location, key, url),
             _ => Ok(None),
         }
     }

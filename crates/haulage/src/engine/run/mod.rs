@@ -35,13 +35,13 @@ use crate::credentials::sessions::DigestSessions;
 use crate::engine::shared;
 use crate::engine::shared::in_flight::InFlight;
 use crate::engine::shared::robots::Asker;
-use crate::fetch::connect::Connector;
+use crate::fetch::connector::Connector;
 use crate::fetch::headers::Headers;
-use crate::inflow::RunInflow;
 use crate::options::RunOptions;
 use crate::plan::robots;
 use crate::schedule::RunId;
 use crate::state::State;
+use crate::throttle::RunThrottle;
 use crate::write::Rechecks;
 
 /// What all runs of an engine share.
@@ -69,7 +69,7 @@ pub(crate) struct Run {
     pub(crate) robots_asker: Option<Asker>,
     /// Rows that wait on the disk.
     pub(crate) spill: Spill,
-    pub(crate) inflow: Arc<RunInflow>,
+    pub(crate) throttle: Arc<RunThrottle>,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) control: Control,
     /// Nothing more is to be started.
@@ -126,7 +126,7 @@ pub(crate) fn start(
         state,
         robots_asker,
         spill: Spill::default(),
-        inflow: Arc::new(RunInflow::new(options.limit_rate)),
+        throttle: Arc::new(RunThrottle::new(options.limit_rate)),
         in_flight,
         control: Control::default(),
         stopping,

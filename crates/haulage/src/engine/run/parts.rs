@@ -12,14 +12,14 @@ use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{Entity, Head};
 use crate::plan::name::TargetName;
+use crate::plan::response_digests;
 use crate::plan::resume::Identity;
-use crate::plan::vouched;
 use crate::pool::BlockingPool;
 use crate::request::Request;
 use crate::state::State;
 use crate::write::{
-    Assemblies, Assembly, Content, Expected, Hashes, Owner, PartWriter, Present, Rechecks, Storage,
-    Writer,
+    Assemblies, Assembly, Content, Expected, Hashes, Owner, PartWriter, PathKind, Rechecks,
+    Storage, Writer,
 };
 
 /// Bytes. A shorter file is fetched again in about the time that a request for the rest takes. Not
@@ -124,22 +124,22 @@ impl Parts {
         if !request.checksums.is_empty() {
             return None;
         }
-        let vouched = vouched::read(head.status, &head.fields);
-        if vouched.is_encoded && self.codings == ContentEncoding::Decode {
+        let digests = response_digests::read(head.status, &head.fields);
+        if digests.is_encoded && self.codings == ContentEncoding::Decode {
             return None;
         }
-        vouched.checksums.into_iter().next()
+        digests.checksums.into_iter().next()
     }
 
     /// Returns what an earlier run has brought of a request's file; `None` if nothing.
     pub(crate) fn take_up(&self, request: &Request) -> Option<Arc<Assembly>> {
-        let (Some(state), Some(ask)) = (&self.state, &request.ask) else {
+        let (Some(state), Some(key)) = (&self.state, &request.request_key) else {
             return None;
         };
         let is_checked = !request.checksums.is_empty();
-        let place = request.place.as_ref();
-        let input = place.map_or_else(Arc::default, |place| Arc::clone(&place.input));
-        state.take_up(ask, &input, request.url(), is_checked)
+        let location = request.location.as_ref();
+        let input = location.map_or_else(Arc::default, |location| Arc::clone(&location.input));
+        state.take_up(key, &input, request.url(), is_checked)
     }
 
     /// Begins a part for the file of a response from `source`, if another response could go on with
@@ -161,13 +161,13 @@ impl Parts {
             Some(length),
             !request.checksums.is_empty(),
         )?;
-        let ask = request.ask.as_ref().filter(|_| is_findable);
-        let owner = ask.map(|ask| Owner {
-            input: match &request.place {
-                Some(place) => Arc::clone(&place.input),
+        let key = request.request_key.as_ref().filter(|_| is_findable);
+        let owner = key.map(|key| Owner {
+            input: match &request.location {
+                Some(location) => Arc::clone(&location.input),
                 None => "".into(),
             },
-            ask: ask.key,
+            request_hash: key.hash,
             url: Arc::clone(&request.given),
         });
         let number = self.writer.next_number();
@@ -184,7 +184,7 @@ impl Parts {
     ) -> Result<(PartWriter, Entity), Error> {
         let content = self.plain_content(request, &partial.entity)?;
         let total = partial.identity.total;
-        let part = self.writer.bring(total..total, 0, partial, content);
+        let part = self.writer.write_segment(total..total, 0, partial, content);
         Ok((part, partial.entity.clone()))
     }
 
@@ -202,7 +202,7 @@ impl Parts {
         if partial.owner.is_none() {
             return 0;
         }
-        let kept = partial.pieces().covered().max(received);
+        let kept = partial.range_set().covered().max(received);
         if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
@@ -246,8 +246,8 @@ impl Parts {
 
     /// Returns the length of the file at a name; 0 if there is none.
     pub(crate) fn length_of(&self, target: &TargetName) -> u64 {
-        match self.storage.lookup.present(target) {
-            Ok(Present::File { length, .. }) => length,
+        match self.storage.lookup.stat(target) {
+            Ok(PathKind::File { length, .. }) => length,
             _ => 0,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::item::host_unavailable::HostUnavailable;
 use crate::plan::registry::Key;
-use crate::state::{Aside, Waiting};
+use crate::state::{SpillStore, Waiting};
 use crate::sync::lock;
 
 /// How many rows of a host come back at once.
@@ -27,7 +27,7 @@ pub(crate) struct Spill {
 #[derive(Default)]
 struct Rows {
     /// `None` before any row is spilled.
-    store: Option<Aside>,
+    store: Option<SpillStore>,
     hosts: HashMap<Arc<str>, Host>,
     total: usize,
     /// There is a thread that brings them back.
@@ -149,7 +149,7 @@ impl Spill {
     /// Makes the disk take none.
     #[cfg(test)]
     pub(crate) fn break_it(&self) {
-        lock(&self.rows).store = Aside::broken().ok();
+        lock(&self.rows).store = SpillStore::broken().ok();
     }
 
     /// Returns whether the disk has refused some.
@@ -163,7 +163,7 @@ impl Rows {
     fn put(&mut self, host: &Arc<str>, rows: &[Waiting]) -> rusqlite::Result<()> {
         let store = match &mut self.store {
             Some(store) => store,
-            none => none.insert(Aside::new()?),
+            none => none.insert(SpillStore::new()?),
         };
         store.put(host, rows)?;
         self.hosts.entry(Arc::clone(host)).or_default().rows += rows.len();

@@ -6,7 +6,7 @@ use super::Run;
 use crate::engine::item::task::Task;
 use crate::engine::shared::Dispatched;
 use crate::engine::shared::in_flight::InFlight;
-use crate::fetch::connect::Connector;
+use crate::fetch::connector::Connector;
 use crate::http_url::HttpUrl;
 
 /// A task, and the run that it belongs to.

@@ -18,14 +18,14 @@ use super::sources::{Source, Sources};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::event::Transfer;
-use crate::fetch::route::RequestTarget;
+use crate::fetch::request_target::RequestTarget;
 use http::HeaderMap;
 
 use crate::http_url::{HttpUrl, Parsed};
 use crate::plan::ramp::{Connections, Ramp, Seen};
 use crate::plan::segments::{self, CRAWLS, Rules};
 use crate::sync::lock;
-use crate::write::{Assembly, Share};
+use crate::write::{Assembly, SegmentClaim};
 
 /// Bytes: once a file is split, segments of this size may be split even if `least` is larger.
 const LEAST_AGAIN: u64 = 2 << 20;
@@ -164,8 +164,8 @@ impl<I> SegmentedDownload<I> {
         let lanes = state.allowed().max(1) as u64;
         let left = left(&self.partial);
         let least = self.least.min(LEAST_AGAIN);
-        let pace = state.ramp.pace(state.usual);
-        let most = segments::most(left, lanes, self.partial.finished() > 0, &pace);
+        let speed = state.ramp.connection_speed(state.usual);
+        let most = segments::max_length(left, lanes, self.partial.finished() > 0, &speed);
         Rules {
             least,
             most: most.max(least),
@@ -180,7 +180,7 @@ impl<I> SegmentedDownload<I> {
     pub(crate) fn invite(&self, idle: impl FnOnce(&HttpUrl, &Sources) -> Vec<usize>) -> Vec<usize> {
         let mut state = self.lock();
         let room = state.allowed().saturating_sub(state.sources.busy());
-        if room == 0 || !self.partial.is_shareable(&self.rules(&state)) {
+        if room == 0 || !self.partial.can_claim(&self.rules(&state)) {
             return Vec::new();
         }
         let mut idle = idle(&self.given, &state.sources);
@@ -192,15 +192,15 @@ impl<I> SegmentedDownload<I> {
     /// Claims the bytes of a segment that was queued at a source, now that it has its lane. Returns
     /// `None` if there is nothing left to claim, or no longer room for it; the segment is still
     /// queued then.
-    pub(crate) fn claim(&self, at: usize) -> Option<Share> {
+    pub(crate) fn claim(&self, at: usize) -> Option<SegmentClaim> {
         let mut state = self.lock();
         if state.sources.active() >= state.allowed() || !state.sources.may_begin(at) {
             return None;
         }
         let nth = state.sources.get(at).nth;
-        let share = self.partial.share(&self.rules(&state), nth)?;
+        let claim = self.partial.claim(&self.rules(&state), nth)?;
         state.sources.begin(at);
-        Some(share)
+        Some(claim)
     }
 
     /// Returns whether a segment is worth a new connection.
@@ -256,7 +256,7 @@ impl<I> SegmentedDownload<I> {
             .observe(seen(&self.transfer, &self.partial, now, None));
         let is_refuted = before != Connections::One && state.allowed() == 1;
         if is_refuted {
-            self.partial.stop_unbegun();
+            self.partial.stop_unstarted();
         }
     }
 
@@ -300,9 +300,7 @@ impl<I> SegmentedDownload<I> {
             };
         }
         let has_room = was_active && state.sources.busy() < state.allowed();
-        if has_room
-            && self.partial.is_shareable(&self.rules(&state))
-            && state.sources.queue_again(at)
+        if has_room && self.partial.can_claim(&self.rules(&state)) && state.sources.queue_again(at)
         {
             return Next::Segment;
         }
@@ -317,7 +315,7 @@ impl<I> SegmentedDownload<I> {
 
 /// Returns how many bytes of a file have not been written.
 fn left(partial: &Assembly) -> u64 {
-    let covered = partial.pieces().covered();
+    let covered = partial.range_set().covered();
     partial.identity.total.saturating_sub(covered)
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::fetch::route::Hop;
+use crate::fetch::request_target::Hop;
 use crate::http_url::HttpUrl;
 
 /// One of an item's URLs, as segments are requested from it.

@@ -19,8 +19,8 @@ use super::host_limits::OwnLimits;
 use super::in_flight::InFlight;
 use super::robots::RobotsGate;
 use super::routes::Routes;
-use crate::fetch::connect::Connector;
-use crate::fetch::connection::Shared;
+use crate::fetch::connection::Http2Handle;
+use crate::fetch::connector::Connector;
 use crate::fetch::origin::{self, Origin};
 use crate::http_url::HttpUrl;
 use crate::meter::Meter;
@@ -36,7 +36,7 @@ const IDLE_PER_JOB: usize = 2;
 /// How often hosts are looked at whose requests take long.
 const TICK: Duration = Duration::from_millis(250);
 
-type Hosts<W> = Schedule<W, LaneHandle<Lease<W>>, Shared>;
+type Hosts<W> = Schedule<W, LaneHandle<Lease<W>>, Http2Handle>;
 
 /// Work of some run, as far as the dispatcher has to know it.
 pub(crate) trait Dispatched {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::fetch::connect::Connector;
-use crate::fetch::connection::Shared;
+use crate::fetch::connection::Http2Handle;
+use crate::fetch::connector::Connector;
 use crate::meter::Meter;
 use crate::schedule::{HostId, Lease};
 use crate::sync::modelled::{Mutex, lock};
@@ -15,7 +15,7 @@ pub(crate) struct OpenLane<W> {
     pub(crate) host: HostId,
     /// Makes its connections.
     pub(crate) connector: Arc<Connector>,
-    pub(crate) shared: Option<Shared>,
+    pub(crate) shared: Option<Http2Handle>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) first: First<W>,
 }

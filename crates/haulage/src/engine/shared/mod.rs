@@ -20,9 +20,9 @@ use self::dispatcher::{Dispatcher, Hooks};
 use self::handover::OpenLane;
 use self::robots::RobotsGate;
 use self::routes::Routes;
-use crate::inflow::Rates;
 use crate::options::EngineOptions;
 use crate::pool::BlockingPool;
+use crate::throttle::RateLimits;
 
 /// The most disk threads, when the disk hangs.
 const DISK_THREADS: usize = 16;
@@ -30,7 +30,7 @@ const DISK_THREADS: usize = 16;
 /// What all runs of an engine share. Work of theirs is a `W`.
 pub(crate) struct Services<W> {
     pub(crate) dispatcher: Dispatcher<W>,
-    pub(crate) rates: Arc<Rates>,
+    pub(crate) rates: Arc<RateLimits>,
     pub(crate) robots: Arc<RobotsGate<W>>,
     pub(crate) routes: Arc<Routes>,
     /// Threads for calls that block.
@@ -49,7 +49,10 @@ impl<W: Dispatched + Send + 'static> Services<W> {
         hooks: Hooks,
     ) -> Self {
         let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS));
-        let rates = Arc::new(Rates::new(options.limit_rate, options.limit_rate_per_host));
+        let rates = Arc::new(RateLimits::new(
+            options.limit_rate,
+            options.limit_rate_per_host,
+        ));
         let robots = Arc::new(RobotsGate::default());
         let routes = Arc::new(Routes::new(options, Arc::clone(&pool)));
         let dispatcher = Dispatcher::new(

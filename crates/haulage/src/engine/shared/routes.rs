@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::fetch::connect::{Connector, Uses, receive_buffer};
+use crate::fetch::connector::{Connector, Uses, receive_buffer};
 use crate::fetch::dns::Resolver;
 use crate::options::{EngineOptions, Route};
 use crate::pool::BlockingPool;

@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{KEPT, MOST_AT_ONCE};
+use super::{KEPT, MAX_AT_ONCE};
 
 /// Maximum look-ups ahead of time at once. The other threads are for names that a connection waits
 /// for.
-pub(super) const AT_ONCE: usize = MOST_AT_ONCE / 2;
+pub(super) const AT_ONCE: usize = MAX_AT_ONCE / 2;
 /// Maximum names that were looked up and not needed yet.
 pub(super) const UNUSED: usize = 64;
 /// Maximum names that wait for a look-up ahead. Further ones are looked up when they are needed.

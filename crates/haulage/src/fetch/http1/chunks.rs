@@ -6,9 +6,9 @@ use bytes::BytesMut;
 
 /// Maximum bytes by which chunk extensions, which are not used, may exceed the data. It is not a
 /// fixed total, since each chunk of a long body may have an extension.
-const MOST_EXTENSIONS: usize = 16 << 10;
+const MAX_EXTENSIONS: usize = 16 << 10;
 /// Maximum bytes of the trailers, which are not used.
-const MOST_TRAILERS: usize = 64 << 10;
+const MAX_TRAILERS: usize = 64 << 10;
 
 /// The position in a body.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ impl Chunks {
             (State::Extension, b'\n') => Err("a chunk's line ends without CR"),
             (State::Extension, _) => {
                 self.extensions += 1;
-                let fits = self.extensions <= MOST_EXTENSIONS;
+                let fits = self.extensions <= MAX_EXTENSIONS;
                 fits.then_some(State::Extension)
                     .ok_or("the extensions of chunks are too long")
             }
@@ -121,7 +121,7 @@ impl Chunks {
             (State::Trailers | State::LastEnd, b'\n') => Ok(State::End),
             (State::Trailers | State::Trailer, _) => {
                 self.trailers += 1;
-                let fits = self.trailers <= MOST_TRAILERS;
+                let fits = self.trailers <= MAX_TRAILERS;
                 fits.then_some(State::Trailer)
                     .ok_or("the trailers are too long")
             }
@@ -213,7 +213,7 @@ mod tests {
             let error = undone([sent.as_bytes()]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{sent:?}");
         }
-        let long = "a".repeat(MOST_TRAILERS + 1);
+        let long = "a".repeat(MAX_TRAILERS + 1);
         for sent in [format!("5;{long}"), format!("0\r\n{long}")] {
             let error = undone([sent.as_bytes()]).unwrap_err();
             assert!(error.to_string().ends_with("too long"), "{error}");

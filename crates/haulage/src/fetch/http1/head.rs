@@ -8,13 +8,13 @@ use http::{StatusCode, Version};
 use httparse::Status;
 
 use super::{Failure, lenient};
-use crate::fetch::flood::MOST_HEAD_BYTES;
+use crate::fetch::flood::MAX_HEAD_BYTES;
 use crate::plan::coding;
 use crate::plan::fields::{Fields, without_blanks};
 use crate::plan::head::Head;
 
 /// Number of header fields that the fast parser has room for. A response with more, up to
-/// `MOST_HEAD_LINES`, is parsed by the slower lenient one.
+/// `MAX_HEAD_LINES`, is parsed by the slower lenient one.
 const FEW_HEADERS: usize = 128;
 /// A head of up to this many bytes is parsed again with each line received, so that a response that
 /// is not HTTP is detected early. A longer one is parsed only when its end is received: otherwise a
@@ -128,7 +128,7 @@ fn parse_leniently(buffer: &[u8]) -> Result<Option<(usize, Parsed)>, Failure> {
 }
 
 fn too_long(bytes: usize) -> Result<(), Failure> {
-    if bytes > MOST_HEAD_BYTES {
+    if bytes > MAX_HEAD_BYTES {
         return Err(Failure::NotHttp("its head is too long"));
     }
     Ok(())
@@ -207,7 +207,7 @@ mod tests {
     use http::header::{ETAG, VIA};
 
     use super::*;
-    use crate::fetch::flood::MOST_HEAD_LINES;
+    use crate::fetch::flood::MAX_HEAD_LINES;
     use crate::plan::fields::Value;
 
     fn parse(text: &str) -> Result<Option<Parsed>, Failure> {
@@ -361,9 +361,9 @@ mod tests {
     fn what_is_no_http() {
         let many = format!(
             "HTTP/1.1 200 OK\r\n{}\r\n",
-            "a: b\r\n".repeat(MOST_HEAD_LINES + 1)
+            "a: b\r\n".repeat(MAX_HEAD_LINES + 1)
         );
-        let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MOST_HEAD_BYTES));
+        let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MAX_HEAD_BYTES));
         for text in [
             "HTTP/0.9 200 OK\r\n\r\n",
             "<html>\n\n",
@@ -387,7 +387,7 @@ mod tests {
     fn many_headers_and_long_ones_are_taken() {
         let text = format!(
             "HTTP/1.1 200 OK\r\n{}Content-Length: 3\r\n\r\nabc",
-            format!("Via: {}\r\n", "x".repeat(200)).repeat(MOST_HEAD_LINES - 1)
+            format!("Via: {}\r\n", "x".repeat(200)).repeat(MAX_HEAD_LINES - 1)
         );
         let mut buffer = BytesMut::new();
         let mut looked_at = 0;
@@ -396,7 +396,7 @@ mod tests {
             buffer.extend_from_slice(piece);
             if let Some(parsed) = take(&mut buffer, looked_at).unwrap() {
                 assert_eq!(parsed.framing, Framing::Length(3));
-                assert_eq!(parsed.head.fields.get_all(VIA).count(), MOST_HEAD_LINES - 1);
+                assert_eq!(parsed.head.fields.get_all(VIA).count(), MAX_HEAD_LINES - 1);
                 assert_eq!(&buffer[..], b"abc");
                 return;
             }

@@ -7,7 +7,7 @@
 
 use http::{StatusCode, Version};
 
-use crate::fetch::flood::MOST_HEAD_LINES;
+use crate::fetch::flood::MAX_HEAD_LINES;
 use crate::plan::fields::{Fields, without_blanks};
 
 /// The parts of a head that can be read.
@@ -38,7 +38,7 @@ pub(crate) fn read(buffer: &[u8]) -> Result<Option<Lenient>, &'static str> {
     let (version, status) = status_line(first)?;
     let mut field_lines = FieldLines::default();
     // The continuations of folded lines count too; the blank line at the end does not.
-    for _ in 0..=MOST_HEAD_LINES {
+    for _ in 0..=MAX_HEAD_LINES {
         match lines.next().transpose()? {
             None => return Ok(None),
             Some([]) => {
@@ -386,11 +386,11 @@ mod tests {
     #[test]
     fn lines_are_bounded() {
         let head = |lines| format!("HTTP/1.1 200 OK\r\n{}\r\n", "a:b\r\n".repeat(lines));
-        assert!(read(head(MOST_HEAD_LINES).as_bytes()).unwrap().is_some());
-        assert!(read(head(MOST_HEAD_LINES + 1).as_bytes()).is_err());
+        assert!(read(head(MAX_HEAD_LINES).as_bytes()).unwrap().is_some());
+        assert!(read(head(MAX_HEAD_LINES + 1).as_bytes()).is_err());
         let folds = format!(
             "HTTP/1.1 200 OK\r\na:b\r\n{}",
-            " c\r\n".repeat(MOST_HEAD_LINES)
+            " c\r\n".repeat(MAX_HEAD_LINES)
         );
         assert!(read(folds.as_bytes()).is_err());
     }

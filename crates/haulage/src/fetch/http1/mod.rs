@@ -27,10 +27,10 @@ pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
 use super::proxy::Forward;
-use super::tcp::{FirstLoss, Socket, Window};
+use super::tcp::{FirstLoss, ReceiveWindow, Socket};
 use crate::http_url::HttpUrl;
 use crate::plan::head::Head;
-use crate::wire::Wire;
+use crate::raw_connection::RawConnection;
 
 /// An HTTP/1.1 connection.
 pub(crate) struct Http1 {
@@ -54,13 +54,13 @@ pub(crate) struct Http1 {
 }
 
 /// What remains of a response's body.
-pub(crate) enum Coming {
+pub(crate) enum BodyState {
     /// This many bytes.
-    Bytes(u64),
-    Chunks(Chunks),
+    Length(u64),
+    Chunked(Chunks),
     /// All bytes until the connection closes.
     UntilClose,
-    Nothing,
+    Done,
 }
 
 /// Why there is no response.
@@ -103,9 +103,9 @@ impl Http1 {
         self.forward.as_deref()
     }
 
-    /// Returns whether [`into_wire`](Self::into_wire) succeeds.
-    pub(crate) fn has_wire(&self) -> bool {
-        self.stream.has_wire()
+    /// Returns whether [`into_raw`](Self::into_raw) succeeds.
+    pub(crate) fn can_become_raw(&self) -> bool {
+        self.stream.can_become_raw()
     }
 
     /// Returns what a round trip took when the connection was opened.
@@ -146,23 +146,23 @@ impl Http1 {
         &mut self,
         url: &HttpUrl,
         headers: &RequestHeaders<'_>,
-    ) -> Result<(Head, Coming), Failure> {
+    ) -> Result<(Head, BodyState), Failure> {
         self.is_taken = true;
         self.write_request(url, headers);
         let head = self.exchange().await;
         let head = head.map_err(|failure| self.explained(failure))?;
         self.has_answered = true;
         self.persists = head.persists;
-        let coming = match head.framing {
+        let body = match head.framing {
             Framing::Length(0) => {
                 self.end();
-                Coming::Nothing
+                BodyState::Done
             }
-            Framing::Length(length) => Coming::Bytes(length),
-            Framing::Chunked => Coming::Chunks(Chunks::default()),
-            Framing::UntilClose => Coming::UntilClose,
+            Framing::Length(length) => BodyState::Length(length),
+            Framing::Chunked => BodyState::Chunked(Chunks::default()),
+            Framing::UntilClose => BodyState::UntilClose,
         };
-        Ok((head.head, coming))
+        Ok((head.head, body))
     }
 
     async fn exchange(&mut self) -> Result<head::Parsed, Failure> {
@@ -253,42 +253,42 @@ impl Http1 {
     ///
     /// # Errors
     /// Of kind `UnexpectedEof` when the connection ends before it.
-    pub(super) async fn next(&mut self, coming: &mut Coming) -> io::Result<Option<Bytes>> {
+    pub(super) async fn next(&mut self, body: &mut BodyState) -> io::Result<Option<Bytes>> {
         loop {
-            match coming {
-                Coming::Nothing => return Ok(None),
-                Coming::Bytes(left) if !self.buffer.is_empty() => {
+            match body {
+                BodyState::Done => return Ok(None),
+                BodyState::Length(left) if !self.buffer.is_empty() => {
                     let most = usize::try_from(*left).unwrap_or(usize::MAX);
                     let bytes = self.take(most);
                     *left -= bytes.len() as u64;
                     if *left == 0 {
-                        *coming = Coming::Nothing;
+                        *body = BodyState::Done;
                         self.end();
                     }
                     return Ok(Some(bytes));
                 }
-                Coming::UntilClose if !self.buffer.is_empty() => {
+                BodyState::UntilClose if !self.buffer.is_empty() => {
                     return Ok(Some(self.take(usize::MAX)));
                 }
-                Coming::Chunks(chunks) => match chunks.next(&mut self.buffer)? {
+                BodyState::Chunked(chunks) => match chunks.next(&mut self.buffer)? {
                     Piece::Bytes(bytes) => return Ok(Some(bytes.freeze())),
                     Piece::End => {
-                        *coming = Coming::Nothing;
+                        *body = BodyState::Done;
                         self.end();
                         return Ok(None);
                     }
                     Piece::More => {}
                 },
-                Coming::Bytes(_) | Coming::UntilClose => {}
+                BodyState::Length(_) | BodyState::UntilClose => {}
             }
             let read = self.read(self.read_size.bytes()).await?;
             self.read_size.came(read);
             if read == 0 {
-                if !matches!(coming, Coming::UntilClose) {
+                if !matches!(body, BodyState::UntilClose) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 // The connection stays taken: no other request can follow.
-                *coming = Coming::Nothing;
+                *body = BodyState::Done;
             }
         }
     }
@@ -313,8 +313,8 @@ impl Http1 {
 
     /// Returns how many bytes of this body the kernel has received that can be taken from the
     /// socket as they are; 0 where none can.
-    pub(crate) fn held(&self, coming: &Coming) -> usize {
-        let (Stream::Plain(stream), Coming::Bytes(left)) = (&self.stream, coming) else {
+    pub(crate) fn held(&self, body: &BodyState) -> usize {
+        let (Stream::Plain(stream), BodyState::Length(left)) = (&self.stream, body) else {
             return 0;
         };
         if !self.buffer.is_empty() {
@@ -341,8 +341,8 @@ impl Http1 {
 
     /// Begins to bound how far its server may send ahead. Returns `None` if there is no descriptor
     /// for that.
-    pub(crate) fn window(&self) -> Option<Window> {
-        self.held_socket().map(Window::of)
+    pub(crate) fn window(&self) -> Option<ReceiveWindow> {
+        self.held_socket().map(ReceiveWindow::of)
     }
 
     fn held_socket(&self) -> Option<Socket> {
@@ -350,11 +350,11 @@ impl Http1 {
     }
 
     /// Notes that so many bytes of a body have been taken from the socket.
-    pub(crate) fn took(&mut self, coming: &mut Coming, bytes: u64) {
-        if let Coming::Bytes(left) = coming {
+    pub(crate) fn took(&mut self, body: &mut BodyState, bytes: u64) {
+        if let BodyState::Length(left) = body {
             *left = left.saturating_sub(bytes);
             if *left == 0 {
-                *coming = Coming::Nothing;
+                *body = BodyState::Done;
                 self.end();
             }
         }
@@ -362,8 +362,8 @@ impl Http1 {
 
     /// Takes the connection from under a body: what has been read of it, and perhaps of what comes
     /// after it, and where the rest comes from.
-    pub(crate) fn into_wire(self) -> io::Result<(Bytes, Wire)> {
-        Ok((self.buffer.freeze(), self.stream.into_wire()?))
+    pub(crate) fn into_raw(self) -> io::Result<(Bytes, RawConnection)> {
+        Ok((self.buffer.freeze(), self.stream.into_raw()?))
     }
 }
 
@@ -380,17 +380,17 @@ fn is_end(cause: &io::Error) -> bool {
     )
 }
 
-impl Coming {
+impl BodyState {
     /// Returns how many bytes are to come; `None` where that is not known.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
-            Self::Bytes(left) => Some(*left),
-            Self::Nothing => Some(0),
-            Self::Chunks(_) | Self::UntilClose => None,
+            Self::Length(left) => Some(*left),
+            Self::Done => Some(0),
+            Self::Chunked(_) | Self::UntilClose => None,
         }
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        matches!(self, Self::Nothing)
+        matches!(self, Self::Done)
     }
 }

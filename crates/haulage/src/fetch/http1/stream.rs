@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::wire::Wire;
+use crate::raw_connection::RawConnection;
 
 pub(in crate::fetch) enum Stream {
     Plain(TcpStream),
@@ -36,18 +36,18 @@ impl Stream {
         }
     }
 
-    /// Returns whether [`into_wire`](Self::into_wire) succeeds.
-    pub(super) fn has_wire(&self) -> bool {
+    /// Returns whether [`into_raw`](Self::into_raw) succeeds.
+    pub(super) fn can_become_raw(&self) -> bool {
         !matches!(self, Self::Nested(_))
     }
 
     /// Converts it for a blocking reader. Fails with `Unsupported` for TLS within TLS.
-    pub(super) fn into_wire(self) -> io::Result<Wire> {
+    pub(super) fn into_raw(self) -> io::Result<RawConnection> {
         match self {
-            Self::Plain(socket) => Ok(Wire::plain(socket.into_std()?)),
+            Self::Plain(socket) => Ok(RawConnection::plain(socket.into_std()?)),
             Self::Tls(stream) => {
                 let (socket, session) = stream.into_inner();
-                Ok(Wire {
+                Ok(RawConnection {
                     socket: socket.into_std()?,
                     session: Some(Box::new(session)),
                 })

@@ -27,13 +27,13 @@ impl Default for Budget {
 
 /// A connection's share of the budget. It is given back when the connection ends.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct BudgetShare {
     budget: Arc<Budget>,
     /// Bytes beyond `LEAST`.
     more: u32,
 }
 
-impl Share {
+impl BudgetShare {
     /// Takes this many bytes of the budget, or as many as one connection may have.
     pub(super) fn new(budget: Arc<Budget>, wanted: u32) -> Self {
         let mut share = Self { budget, more: 0 };
@@ -65,7 +65,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         self.resize(0);
     }
@@ -79,7 +79,7 @@ mod tests {
     fn shares_of_many_connections_are_bounded_together() {
         let budget = Arc::default();
         let shares: Vec<_> = (0..100)
-            .map(|_| Share::new(Arc::clone(&budget), 16 << 20))
+            .map(|_| BudgetShare::new(Arc::clone(&budget), 16 << 20))
             .collect();
         assert_eq!(shares[0].bytes(), 16 << 20);
         assert!(shares[1].bytes() >= 8 << 20);
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn share_that_shrinks_leaves_more_to_others() {
         let budget = Arc::default();
-        let mut share = Share::new(Arc::clone(&budget), 16 << 20);
+        let mut share = BudgetShare::new(Arc::clone(&budget), 16 << 20);
         share.resize(4 << 20);
         assert_eq!(share.bytes(), 4 << 20);
         assert_eq!(budget.left.load(Ordering::Relaxed), TOTAL - (3 << 20));

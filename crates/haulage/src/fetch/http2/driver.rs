@@ -13,9 +13,9 @@ use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::budget::Share;
+use super::budget::BudgetShare;
 use super::losses::Losses;
-use super::window::Window;
+use super::window::FlowWindow;
 use crate::fetch::tcp::Socket;
 
 /// Drives a connection until its end.
@@ -27,9 +27,9 @@ pub(super) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     /// The time from the ping to its response; until that is known, the round trip of the first
     /// packet.
     round_trip: Duration,
-    window: Window,
+    window: FlowWindow,
     /// The connection's share of the windows of all connections.
-    share: Share,
+    share: BudgetShare,
     /// Bytes of bodies that the lanes have taken.
     taken: Arc<AtomicU64>,
     /// When the window was last adapted, and the value of `taken` then.
@@ -78,8 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         mut connection: Connection<S, Bytes>,
         taken: Arc<AtomicU64>,
         round_trip: Duration,
-        window: Window,
-        share: Share,
+        window: FlowWindow,
+        share: BudgetShare,
         gauge: Gauge,
     ) -> Self {
         let ping = connection.ping_pong();
@@ -228,10 +228,10 @@ mod tests {
     /// Opens a connection that begins with this window, as far as `budget` allows.
     async fn connect(
         near: DuplexStream,
-        mut window: Window,
+        mut window: FlowWindow,
         budget: &Arc<Budget>,
     ) -> (SendRequest<Bytes>, Driver<DuplexStream>) {
-        let share = Share::new(Arc::clone(budget), window.connection);
+        let share = BudgetShare::new(Arc::clone(budget), window.connection);
         window.connection = share.bytes();
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(window.stream)
@@ -253,7 +253,7 @@ mod tests {
 
     /// Fetches a file over a path that takes so long in each direction. Returns how long that took,
     /// by the clock of the test, and the window at its end.
-    async fn takes(path_takes: Duration) -> (Duration, Window) {
+    async fn takes(path_takes: Duration) -> (Duration, FlowWindow) {
         let (near, far) = way(path_takes);
         tokio::spawn(serve(far));
         let (sender, mut driver) = connect(near, window::FIRST, &Arc::default()).await;

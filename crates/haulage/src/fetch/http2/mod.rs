@@ -21,10 +21,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
-use self::budget::Share;
+use self::budget::BudgetShare;
 use self::driver::{Driver, Gauge};
-use super::classify::{self, Unanswered, closed};
-use super::flood::{Bounded, MOST_HEAD_BYTES, MOST_HEAD_LINES};
+use super::classify::{self, SendError, closed_before_request};
+use super::flood::{Bounded, MAX_HEAD_BYTES, MAX_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
 use super::tcp::Socket;
@@ -35,11 +35,11 @@ use crate::plan::head::Head;
 
 /// Maximum requests at once before the server has announced its own limit (RFC 9113 §6.5.2
 /// recommends at least this many).
-const MOST_STREAMS: usize = 100;
+const MAX_STREAMS: usize = 100;
 
 /// A handle of a shared connection.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct Http2Handle {
     /// Identifies the connection among those to the same host.
     pub(crate) number: u64,
     /// The network thread that the connection runs on.
@@ -72,18 +72,18 @@ pub(super) async fn open(
     worker: usize,
     path: Path,
     budget: Arc<Budget>,
-) -> Result<Shared, Error> {
+) -> Result<Http2Handle, Error> {
     let over = CancellationToken::new();
     let Path { round_trip, socket } = path;
     let mut window = window::FIRST;
-    let share = Share::new(budget, window.connection);
+    let share = BudgetShare::new(budget, window.connection);
     window.connection = share.bytes();
     let (sender, connection) = Builder::new()
         .initial_window_size(window.stream)
         .initial_connection_window_size(window.connection)
-        .initial_max_send_streams(MOST_STREAMS)
+        .initial_max_send_streams(MAX_STREAMS)
         // The size as RFC 9113 §6.5.2 counts it.
-        .max_header_list_size(u32::try_from(MOST_HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_push(false)
         .handshake(Bounded::new(stream, over.clone()))
         .await
@@ -103,7 +103,7 @@ pub(super) async fn open(
         driver.await;
         drop(ends);
     });
-    Ok(Shared {
+    Ok(Http2Handle {
         number,
         worker,
         sender,
@@ -115,7 +115,7 @@ pub(super) async fn open(
     })
 }
 
-impl Shared {
+impl Http2Handle {
     /// Returns whether another request can be sent.
     pub(crate) fn is_open(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
@@ -154,32 +154,32 @@ impl Shared {
         url: &HttpUrl,
         headers: &RequestHeaders<'_>,
         idle: &mut IdleTimer,
-    ) -> Result<(Head, Incoming), Unanswered> {
-        let request = request(url, headers).map_err(Unanswered::Failed)?;
+    ) -> Result<(Head, Http2Body), SendError> {
+        let request = request(url, headers).map_err(SendError::Failed)?;
         let sender = &mut self.sender;
         let answer = idle.guard(async {
             // Waits here while the server allows no more streams.
             poll_fn(|context| sender.poll_ready(context))
                 .await
-                .map_err(|_| closed())?;
+                .map_err(|_| closed_before_request())?;
             let (answer, _) = sender.send_request(request, true).map_err(unsent)?;
-            answer.await.map_err(unanswered)
+            answer.await.map_err(send_error)
         });
-        let (parts, stream) = answer.await.map_err(Unanswered::Failed)??.into_parts();
-        bounded(&parts.headers).map_err(Unanswered::Failed)?;
+        let (parts, stream) = answer.await.map_err(SendError::Failed)??.into_parts();
+        bounded(&parts.headers).map_err(SendError::Failed)?;
         let head = Head {
             status: parts.status,
             version: parts.version,
             fields: Fields::from(&parts.headers),
         };
         let received = Arc::clone(&self.received);
-        Ok((head, Incoming::new(stream, &parts.headers, received)))
+        Ok((head, Http2Body::new(stream, &parts.headers, received)))
     }
 }
 
 /// A body that is being received on a stream of its own. Dropping it before its end resets the
 /// stream.
-pub(crate) struct Incoming {
+pub(crate) struct Http2Body {
     stream: RecvStream,
     /// Bytes that remain; `None` where the head has no length.
     left: Option<u64>,
@@ -187,7 +187,7 @@ pub(crate) struct Incoming {
     received: Arc<AtomicU64>,
 }
 
-impl Incoming {
+impl Http2Body {
     fn new(stream: RecvStream, headers: &HeaderMap, received: Arc<AtomicU64>) -> Self {
         // h2 checks the body against this length (RFC 9113 §8.1.1).
         let length = headers.get(http::header::CONTENT_LENGTH);
@@ -266,10 +266,10 @@ impl Incoming {
 /// Refuses a head, or trailers, with too many lines. h2 bounds their bytes, by leaving out what is
 /// too much of trailers.
 fn bounded(headers: &HeaderMap) -> Result<(), Error> {
-    if headers.len() > MOST_HEAD_LINES {
+    if headers.len() > MAX_HEAD_LINES {
         return Err(Error::new(
             ErrorKind::Protocol,
-            format!("the server sent more than {MOST_HEAD_LINES} headers"),
+            format!("the server sent more than {MAX_HEAD_LINES} headers"),
         ));
     }
     Ok(())
@@ -284,17 +284,17 @@ fn ended() -> Error {
 }
 
 /// Returns the failure of a request that h2 did not accept.
-fn unsent(cause: h2::Error) -> Unanswered {
+fn unsent(cause: h2::Error) -> SendError {
     if cause.is_go_away() || cause.is_io() {
-        return closed();
+        return closed_before_request();
     }
-    Unanswered::Failed(classify::exchange(cause))
+    SendError::Failed(classify::exchange(cause))
 }
 
-fn unanswered(cause: h2::Error) -> Unanswered {
+fn send_error(cause: h2::Error) -> SendError {
     match classify::unprocessed(&cause) {
-        Some(unprocessed) => Unanswered::Unprocessed(unprocessed, classify::exchange(cause)),
-        None => Unanswered::Failed(classify::exchange(cause)),
+        Some(unprocessed) => SendError::NotProcessed(unprocessed, classify::exchange(cause)),
+        None => SendError::Failed(classify::exchange(cause)),
     }
 }
 

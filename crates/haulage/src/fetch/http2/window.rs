@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Bytes that the server may send before they are acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct FlowWindow {
     /// Bytes on one stream.
     pub(super) stream: u32,
     /// Bytes on all streams of a connection together.
@@ -19,12 +19,12 @@ pub(super) struct Window {
 
 /// The first window of a connection. A larger one was measured, and gains nothing: a server far
 /// away then sends more at once than the queue before the narrowest link holds.
-pub(super) const FIRST: Window = Window {
+pub(super) const FIRST: FlowWindow = FlowWindow {
     stream: 8 << 20,
     connection: 8 << 20,
 };
 /// The largest window: enough for 1 Gbit/s at a round trip of 100 ms.
-pub(super) const LARGEST: Window = Window {
+pub(super) const LARGEST: FlowWindow = FlowWindow {
     stream: 16 << 20,
     connection: 16 << 20,
 };
@@ -35,7 +35,7 @@ const SLOW: u32 = 4 << 20;
 const TOO_LARGE: f64 = 8.0;
 const KEPT: f64 = 4.0;
 
-impl Window {
+impl FlowWindow {
     /// Returns from how many bytes under way on, of one stream or of several, the window may be
     /// what holds the server up.
     pub(super) fn nearly_all(self) -> u64 {
@@ -113,7 +113,7 @@ mod tests {
 
     /// Returns the window after 50 changes on a path with this round trip and a rate of `link`,
     /// where the disk takes `disk`, both in bytes per second. Time is virtual.
-    fn follows(mut window: Window, round_trip: Duration, link: f64, disk: f64) -> Window {
+    fn follows(mut window: FlowWindow, round_trip: Duration, link: f64, disk: f64) -> FlowWindow {
         for _ in 0..50 {
             let let_through = f64::from(window.stream.min(window.connection)) / ROOM;
             let rate = link

@@ -1,18 +1,18 @@
 //! Proxies: what is asked of one on a new connection to it (CONNECT, SOCKS), and what it answers.
 
-pub(crate) mod connect;
 pub(crate) mod detect;
-mod exchange;
+mod handshake;
 pub(crate) mod no_reply;
 pub(crate) mod refusals;
 pub(crate) mod socks4;
 pub(crate) mod socks5;
+pub(crate) mod tunnel;
 
 use std::net::IpAddr;
 
 use http::{HeaderValue, StatusCode};
 
-pub(crate) use self::exchange::{NotOpened, open_socks, open_tunnel};
+pub(crate) use self::handshake::{NotOpened, open_socks, open_tunnel};
 use self::refusals::Refusals;
 use super::headers::basic;
 use super::origin::{Name, Origin};
@@ -87,7 +87,7 @@ impl Forward {
 
     /// Returns the error of a response that is the proxy's own.
     pub(crate) fn refused(&self, head: &Head) -> Error {
-        connect::refused(&self.proxy, "the request", head.status, &head.fields)
+        tunnel::refused(&self.proxy, "the request", head.status, &head.fields)
     }
 
     /// Returns what an error response means: 407 is the proxy's own, and some others may be.

@@ -10,7 +10,7 @@ use super::pinned::NotPinned;
 use crate::error::{Error, ErrorKind};
 
 /// Maximum names of a certificate that a message lists.
-const MOST_NAMES: usize = 5;
+const MAX_NAMES: usize = 5;
 
 /// Returns what a failed handshake means. A certificate that is not trusted is permanent, and never
 /// a reason to go on without.
@@ -205,8 +205,8 @@ fn names(presented: &[String]) -> String {
         let name = name.split_once('(').map_or(&**name, |(_, name)| name);
         name.trim_matches(['"', ')']).to_owned()
     };
-    let shown: Vec<_> = presented.iter().take(MOST_NAMES).map(plain).collect();
-    let more = presented.len().saturating_sub(MOST_NAMES);
+    let shown: Vec<_> = presented.iter().take(MAX_NAMES).map(plain).collect();
+    let more = presented.len().saturating_sub(MAX_NAMES);
     let shown = shown.join(", ");
     if more > 0 {
         format!("{shown} and {more} more")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Ending, GRACE, State, Waiting, lock};
 use crate::error::Error;
-use crate::options::Workspace;
+use crate::options::StateDir;
 use crate::state::record::{Failure, Record};
 use crate::state::store::Access;
 
@@ -30,7 +30,7 @@ impl State {
     /// for a run that ends while others continue. Runs that begin later find it. What runs of URLs
     /// add is needed only if they are interrupted, so for them it is called at once.
     pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        if self.workspace != Workspace::Keep || !matches!(self.access, Access::Write(_)) {
+        if self.state_dir != StateDir::Keep || !matches!(self.access, Access::Write(_)) {
             return tell(Ok(()));
         }
         let answer = {
@@ -108,9 +108,9 @@ impl State {
         self.assemblies.wait_until_idle(GRACE);
         // If they cannot be recorded, the next run may still be able to use them.
         self.retain(self.parts_in_hand());
-        let is_needed = match self.workspace {
-            Workspace::Keep => self.close_list(&mut rest, ending)?,
-            Workspace::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
+        let is_needed = match self.state_dir {
+            StateDir::Keep => self.close_list(&mut rest, ending)?,
+            StateDir::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
         };
         let is_recorded = lock(&self.store).take().is_some();
         lock(&self.left).close(ending.complete, is_recorded, self.storage.lasting());
@@ -144,7 +144,7 @@ impl State {
             self.record(rest, Duration::ZERO)?;
         }
         self.tidy(ending)?;
-        let is_needed = self.ask(|store| store.is_of_use(counts_rows))? == Some(true);
+        let is_needed = self.query(|store| store.is_of_use(counts_rows))? == Some(true);
         if is_needed {
             self.leave_recorded()?;
         } else {
@@ -173,7 +173,7 @@ impl State {
 
     /// Keeps the parts that are recorded when the run is over.
     fn leave_recorded(&self) -> Result<(), Error> {
-        if let Some(recorded) = self.ask(|store| store.parts())? {
+        if let Some(recorded) = self.query(|store| store.parts())? {
             self.retain(recorded);
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::state::damage::is_damage;
 use crate::state::lists::Lists;
 use crate::state::parts::Recorded;
 use crate::state::store::Store;
-use crate::write::{LastingParts, set_aside};
+use crate::write::{LastingParts, rename_damaged};
 
 type Tell = Box<dyn Fn(Warning) + Send + Sync>;
 
@@ -46,8 +46,8 @@ impl Warnings {
     }
 
     /// Renames a damaged database, and warns about it.
-    pub(super) fn put_aside(&self, database: &Path) -> Result<(), Error> {
-        let kept = set_aside(database).map_err(|error| {
+    pub(super) fn rename_damaged(&self, database: &Path) -> Result<(), Error> {
+        let kept = rename_damaged(database).map_err(|error| {
             let what = format!("{} is damaged and cannot be renamed", database.display());
             Error::disk(&what, error)
         })?;
@@ -65,30 +65,30 @@ pub(super) fn open_lists(
 ) -> Option<Lists> {
     match Lists::open(path) {
         Ok(lists) => return Some(lists),
-        Err(unfit) if unfit.is_damage(path) => put_lists_aside(path, lasting, warnings),
+        Err(unfit) if unfit.is_damage(path) => rename_damaged_lists(path, lasting, warnings),
         Err(_) => {}
     }
     None
 }
 
 /// Renames a damaged database of lists, unless another run is writing to it.
-fn put_lists_aside(path: &Path, lasting: Option<&dyn LastingParts>, warnings: &Warnings) {
+fn rename_damaged_lists(path: &Path, lasting: Option<&dyn LastingParts>, warnings: &Warnings) {
     let lock = lasting.map(LastingParts::lock_lists);
     if let Some(Ok(Some(_lock))) = lock {
-        let _ = warnings.put_aside(path);
+        let _ = warnings.rename_damaged(path);
     }
 }
 
 impl State {
     /// Asks the database something; `None` if there is none, or none any more.
-    pub(super) fn ask<T>(
+    pub(super) fn query<T>(
         &self,
-        question: impl FnOnce(&mut Store) -> rusqlite::Result<T>,
+        query: impl FnOnce(&mut Store) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
         let mut store = lock(&self.store);
-        match store.as_mut().map(question).transpose() {
+        match store.as_mut().map(query).transpose() {
             Err(error) => {
-                self.put_aside(&mut store, error).map_err(unreadable)?;
+                self.rename_damaged(&mut store, error).map_err(unreadable)?;
                 Ok(None)
             }
             Ok(answer) => Ok(answer),
@@ -102,18 +102,18 @@ impl State {
     ) -> Result<(), Error> {
         let mut store = lock(&self.store);
         if let Some(Err(error)) = store.as_mut().map(change) {
-            self.put_aside(&mut store, error).map_err(unwritable)?;
+            self.rename_damaged(&mut store, error).map_err(unwritable)?;
         }
         Ok(())
     }
 
     /// Asks the database of lists something; `None` if there is none to be asked.
-    pub(super) fn ask_lists<T>(
+    pub(super) fn query_lists<T>(
         &self,
-        question: impl FnOnce(&mut Lists) -> rusqlite::Result<T>,
+        query: impl FnOnce(&mut Lists) -> rusqlite::Result<T>,
     ) -> Option<T> {
         let mut lists = lock(&self.lists);
-        let answer = lists.as_mut().map(question)?.ok();
+        let answer = lists.as_mut().map(query)?.ok();
         if answer.is_none() {
             // A run that writes to it will find out whether it is damaged.
             *lists = None;
@@ -122,7 +122,7 @@ impl State {
     }
 
     /// Renames the database if a statement failed because it is damaged; returns any other error.
-    pub(super) fn put_aside(
+    pub(super) fn rename_damaged(
         &self,
         store: &mut Option<Store>,
         error: rusqlite::Error,
@@ -135,7 +135,9 @@ impl State {
         self.knows.store(false, Ordering::Release);
         self.is_renewed.store(true, Ordering::Release);
         *lock(&self.recorded) = Recorded::default();
-        self.warnings.put_aside(&self.path).map_err(Failed::Rename)
+        self.warnings
+            .rename_damaged(&self.path)
+            .map_err(Failed::Rename)
     }
 }
 

@@ -57,7 +57,7 @@ impl Earlier {
         }
         // A run that only plans renames nothing.
         if access != Access::Read {
-            warnings.put_aside(path)?;
+            warnings.rename_damaged(path)?;
         }
         Ok(nothing())
     }
@@ -95,7 +95,9 @@ impl Earlier {
                 store.forget_parts(&gone).map_err(unwritable)?;
             }
         }
-        let of_ask = recorded.into_iter().map(|part| (part.owner.ask, part));
+        let of_ask = recorded
+            .into_iter()
+            .map(|part| (part.owner.request_hash, part));
         Ok(of_ask.collect())
     }
 }

@@ -29,7 +29,7 @@ impl State {
             ended: Box::new(ended),
         });
         let state = Arc::downgrade(self);
-        self.assemblies.when_bytes_come(move || {
+        self.assemblies.set_recorder(move || {
             if let Some(state) = state.upgrade() {
                 state.expect_progress();
             }

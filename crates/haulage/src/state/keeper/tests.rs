@@ -4,10 +4,10 @@ use super::super::store::Access;
 use super::*;
 use crate::outcome::Verified;
 use crate::plan::head::Entity;
-use crate::plan::pieces::Pieces;
+use crate::plan::range_set::RangeSet;
 use crate::plan::resume::Identity;
 use crate::plan::validator::Validator;
-use crate::state::ask::Ask;
+use crate::state::request_key::RequestKey;
 use crate::write::fake::{Done, FakeDisk};
 use crate::write::scratch::{LastingParts as _, Scratch as _};
 use crate::write::{Assembly, Owner};
@@ -35,7 +35,7 @@ fn assembly(number: u64) -> Assembly {
     };
     let owner = Owner {
         input: "list".into(),
-        ask: 7,
+        request_hash: 7,
         url: "http://h/a".into(),
     };
     Assembly::new(number, identity, entity, Some(owner))
@@ -59,9 +59,9 @@ fn what_is_written_while_the_disk_syncs_is_not_recorded_yet() {
     let state = state(&database, &disk);
     let assembly = Arc::new(assembly(3));
     state.assemblies().add(&assembly);
-    let stretch = assembly.begin(0..10 << 20, 0);
-    stretch.wrote(2 << 20);
-    disk.while_syncing(move || stretch.wrote(1 << 20));
+    let segment = assembly.begin(0..10 << 20, 0);
+    segment.wrote(2 << 20);
+    disk.while_syncing(move || segment.wrote(1 << 20));
     state.record(&mut [], Duration::ZERO).unwrap();
     let store = Store::open(&database, Access::Read).unwrap();
     let recorded = store.unfinished().unwrap().pop().unwrap();
@@ -120,31 +120,31 @@ fn the_next_run_takes_up_what_is_there_and_no_more() {
     file.write(&[io::IoSlice::new(&vec![0; 1 << 20])]).unwrap();
     drop(file);
     let second = state(&database, &disk);
-    let ask = |key| Ask {
-        key,
+    let key = |hash| RequestKey {
+        hash,
         fields: None,
         recorded: None,
     };
     assert!(
         second
-            .take_up(&ask(8), &Arc::default(), "http://h/a", false)
+            .take_up(&key(8), &Arc::default(), "http://h/a", false)
             .is_none()
     );
     assert!(
         second
-            .take_up(&ask(7), &Arc::default(), "http://h/b", false)
+            .take_up(&key(7), &Arc::default(), "http://h/b", false)
             .is_none()
     );
     let part = second
-        .take_up(&ask(7), &Arc::default(), "http://h/a", true)
+        .take_up(&key(7), &Arc::default(), "http://h/a", true)
         .unwrap();
-    let mut here = Pieces::default();
+    let mut here = RangeSet::default();
     here.add(0..1 << 20);
-    assert_eq!((part.number, part.pieces()), (3, here));
+    assert_eq!((part.number, part.range_set()), (3, here));
     assert!(part.identity.is_checked);
     assert!(
         second
-            .take_up(&ask(7), &Arc::default(), "http://h/a", true)
+            .take_up(&key(7), &Arc::default(), "http://h/a", true)
             .is_none()
     );
     assert_eq!(disk.first(), 6);

@@ -1,17 +1,17 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use super::super::ask::Ask;
 use super::super::record::{Counts, Ended, Failure, of_millis, to_millis};
+use super::super::request_key::RequestKey;
 use super::*;
 use crate::error::ErrorKind;
 use crate::outcome::Verified;
-use crate::request::Place;
+use crate::request::RowLocation;
 
 const FILE: &str = "state.db";
 
-fn place(input: &str, line: u64) -> Place {
-    Place {
+fn location(input: &str, line: u64) -> RowLocation {
+    RowLocation {
         input: input.into(),
         line,
     }
@@ -20,9 +20,9 @@ fn place(input: &str, line: u64) -> Place {
 fn record(input: &str, row: u64, url: &str, ended: Ended) -> Record {
     Record {
         row,
-        place: Some(place(input, row + 1)),
-        ask: Ask {
-            key: i64::try_from(url.len()).unwrap(),
+        location: Some(location(input, row + 1)),
+        key: RequestKey {
+            hash: i64::try_from(url.len()).unwrap(),
             fields: Some("label=x".into()),
             recorded: None,
         },
@@ -80,9 +80,9 @@ fn what_one_row_has_and_the_next_has_not_is_told_apart() {
     let mut store = store(&folder);
     let full = |row| record("l", row, "http://h/", failed_with(ErrorKind::Http));
     let bare = |row| Record {
-        place: None,
-        ask: Ask {
-            key: 0,
+        location: None,
+        key: RequestKey {
+            hash: 0,
             fields: None,
             recorded: None,
         },
@@ -112,7 +112,7 @@ fn what_one_row_has_and_the_next_has_not_is_told_apart() {
         let shown = |one: &Record| {
             let texts = (&one.final_url, &one.etag, &one.last_modified);
             let rest = (one.row, &one.url, &one.ended, &one.path, one.http_status);
-            format!("{rest:?} {texts:?} {:?} {:?}", one.ask, one.hashes)
+            format!("{rest:?} {texts:?} {:?} {:?}", one.key, one.hashes)
         };
         assert_eq!(shown(found), shown(given));
     }
@@ -212,12 +212,12 @@ fn another_rows_file_is_told_from_its_own() {
     store
         .record(&[record("l", 0, "u", Ended::Done)], &Progress::default())
         .unwrap();
-    assert!(store.is_of_another("a/b", Some(1), "v").unwrap());
-    assert!(!store.is_of_another("a/b", Some(1), "u").unwrap());
-    assert!(!store.is_of_another("a/c", Some(1), "v").unwrap());
-    assert!(store.is_of_another("a/b", Some(2), "u").unwrap());
-    assert!(!store.is_of_another("a/b", None, "u").unwrap());
-    assert!(store.is_of_another("a/b", None, "v").unwrap());
+    assert!(store.belongs_to_other_row("a/b", Some(1), "v").unwrap());
+    assert!(!store.belongs_to_other_row("a/b", Some(1), "u").unwrap());
+    assert!(!store.belongs_to_other_row("a/c", Some(1), "v").unwrap());
+    assert!(store.belongs_to_other_row("a/b", Some(2), "u").unwrap());
+    assert!(!store.belongs_to_other_row("a/b", None, "u").unwrap());
+    assert!(store.belongs_to_other_row("a/b", None, "v").unwrap());
     // A file that was taken by its name alone may belong to any row.
     for (verified, is_known) in [(Verified::Nothing, false), (Verified::Length, true)] {
         let taken = Record {
@@ -226,8 +226,8 @@ fn another_rows_file_is_told_from_its_own() {
             ..record("l", 0, "u", Ended::Skipped)
         };
         store.record(&[taken], &Progress::default()).unwrap();
-        let is_of_another = store.is_of_another("a/b", None, "v").unwrap();
-        assert_eq!(is_of_another, is_known);
+        let belongs_to_other_row = store.belongs_to_other_row("a/b", None, "v").unwrap();
+        assert_eq!(belongs_to_other_row, is_known);
     }
 }
 

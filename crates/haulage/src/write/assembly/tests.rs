@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::place::Place;
+use super::super::slot::SegmentSlot;
 use super::*;
 use crate::outcome::Verified;
 
@@ -37,7 +37,7 @@ fn assembly() -> Arc<Assembly> {
 
 /// A response that delivers bytes of a part.
 struct Response {
-    place: Place,
+    slot: SegmentSlot,
     /// The offset of its next byte in the file.
     next: u64,
     /// The number of bytes that were kept.
@@ -45,13 +45,13 @@ struct Response {
 }
 
 impl Response {
-    fn new(assembly: &Arc<Assembly>, stretch: Arc<Stretch>) -> Self {
+    fn new(assembly: &Arc<Assembly>, segment: Arc<Segment>) -> Self {
         Self {
-            next: stretch.start(),
+            next: segment.start(),
             kept: 0,
-            place: Place {
+            slot: SegmentSlot {
                 assembly: Arc::clone(assembly),
-                stretch,
+                segment,
             },
         }
     }
@@ -65,44 +65,44 @@ impl Response {
     /// where they are written.
     fn brings(&mut self, bytes: u64) -> u64 {
         let bytes = bytes.min(TOTAL - self.next);
-        let at = self.place.stretch.start() + self.kept;
-        let takes = self.place.takes(at, bytes);
+        let at = self.slot.segment.start() + self.kept;
+        let takes = self.slot.admit(at, bytes);
         assert!(takes == 0 || at == self.next, "byte {} at {at}", self.next);
-        self.place.stretch.wrote(takes);
+        self.slot.segment.wrote(takes);
         self.kept += takes;
         self.next += bytes;
         takes
     }
 }
 
-fn share(assembly: &Arc<Assembly>) -> Share {
-    assembly.share(&RULES, 0).unwrap()
+fn claim(assembly: &Arc<Assembly>) -> SegmentClaim {
+    assembly.claim(&RULES, 0).unwrap()
 }
 
 #[test]
 fn what_is_asked_for_but_not_answered_is_taken_back() {
     let assembly = assembly();
     let mut first = Response::whole(&assembly);
-    let (second, third) = (share(&assembly), share(&assembly));
+    let (second, third) = (claim(&assembly), claim(&assembly));
     assert_eq!((second.range(), third.range()), (500..750, 750..1000));
     assert_eq!(first.brings(500), 500);
-    assert_eq!(first.place.stretch.left(), 0);
-    assert!(first.place.takes_more());
+    assert_eq!(first.slot.segment.left(), 0);
+    assert!(first.slot.try_extend());
     assert_eq!(first.brings(500), 500);
     assert!(assembly.is_whole());
     // Their responses come too late.
-    assert!(second.take().is_none());
-    assert!(third.take().is_none());
+    assert!(second.into_segment().is_none());
+    assert!(third.into_segment().is_none());
 }
 
 #[test]
 fn what_is_answered_is_not() {
     let assembly = assembly();
     let mut first = Response::whole(&assembly);
-    let (second, third) = (share(&assembly), share(&assembly));
-    let mut second = Response::new(&assembly, second.take().unwrap());
+    let (second, third) = (claim(&assembly), claim(&assembly));
+    let mut second = Response::new(&assembly, second.into_segment().unwrap());
     assert_eq!(first.brings(600), 500);
-    assert!(!first.place.takes_more());
+    assert!(!first.slot.try_extend());
     drop(third);
     assert_eq!(second.brings(500), 500);
     assert!(assembly.is_whole());
@@ -112,14 +112,14 @@ fn what_is_answered_is_not() {
 fn nobody_goes_on_after_bytes_that_it_has_dropped() {
     let assembly = assembly();
     let mut first = Response::whole(&assembly);
-    let second = share(&assembly).take().unwrap();
+    let second = claim(&assembly).into_segment().unwrap();
     assert_eq!(first.brings(600), 500);
     // The other response delivers nothing. Its bytes are free again, but the first response has
     // already dropped some of them.
     assembly.end(&second);
-    assembly.give_back(&second);
+    assembly.release(&second);
     assert_eq!(first.brings(400), 0);
-    assert_eq!(share(&assembly).range(), 500..1000);
+    assert_eq!(claim(&assembly).range(), 500..1000);
 }
 
 #[test]
@@ -127,10 +127,10 @@ fn what_crawls_does_not_take_back_what_is_taken_from_it() {
     let assembly = assembly();
     let mut first = Response::whole(&assembly);
     first.brings(100);
-    first.place.stretch.stop_at(100);
-    let rest = Arc::new(Stretch::new(100..TOTAL, 1).that_takes_over());
-    assembly.lock().stretches.push(Arc::clone(&rest));
-    assert!(!first.place.takes_more());
+    first.slot.segment.stop_at(100);
+    let rest = Arc::new(Segment::new(100..TOTAL, 1).taking_over());
+    assembly.lock().segments.push(Arc::clone(&rest));
+    assert!(!first.slot.try_extend());
     assert_eq!(first.brings(100), 0);
 }
 
@@ -167,29 +167,29 @@ proptest! {
         let (mut asked, mut responses) = (Vec::new(), vec![Response::whole(&assembly)]);
         for event in events {
             match event {
-                Event::Ask => asked.extend(assembly.share(&RULES, 0)),
+                Event::Ask => asked.extend(assembly.claim(&RULES, 0)),
                 Event::Answer(nth) if nth < asked.len() => {
-                    let stretch = asked.swap_remove(nth).take();
-                    responses.extend(stretch.map(|one| Response::new(&assembly, one)));
+                    let segment = asked.swap_remove(nth).into_segment();
+                    responses.extend(segment.map(|one| Response::new(&assembly, one)));
                 }
                 Event::Refuse(nth) if nth < asked.len() => drop(asked.swap_remove(nth)),
                 Event::Bring(nth, bytes) if nth < responses.len() => {
                     responses[nth].brings(bytes);
                 }
                 Event::End(nth) if nth < responses.len() => {
-                    assembly.end(&responses.swap_remove(nth).place.stretch);
+                    assembly.end(&responses.swap_remove(nth).slot.segment);
                 }
                 _ => {}
             }
         }
         asked.clear();
         for response in responses {
-            assembly.end(&response.place.stretch);
+            assembly.end(&response.slot.segment);
         }
-        while let Some(share) = assembly.share(&RULES, 0) {
-            let mut last = Response::new(&assembly, share.take().unwrap());
+        while let Some(claim) = assembly.claim(&RULES, 0) {
+            let mut last = Response::new(&assembly, claim.into_segment().unwrap());
             last.brings(TOTAL);
-            assembly.end(&last.place.stretch);
+            assembly.end(&last.slot.segment);
         }
         prop_assert!(assembly.is_whole());
     }

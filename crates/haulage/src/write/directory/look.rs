@@ -11,13 +11,13 @@ use rustix::io::Errno;
 
 use super::WORKSPACE;
 use crate::plan::name::TargetName;
-use crate::write::destination::Present;
+use crate::write::destination::PathKind;
 
 /// Returns what exists at a name below a folder.
-pub(in crate::write) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<Present> {
+pub(in crate::write) fn stat(root: BorrowedFd<'_>, target: &TargetName) -> io::Result<PathKind> {
     let path = target.as_str();
     let type_of = |found: &Stat| FileType::from_raw_mode(found.st_mode);
-    let file = |found: &Stat| Present::File {
+    let file = |found: &Stat| PathKind::File {
         length: u64::try_from(found.st_size).unwrap_or(0),
         modified: modified(found),
     };
@@ -26,12 +26,12 @@ pub(in crate::write) fn present(root: BorrowedFd<'_>, target: &TargetName) -> io
             FileType::RegularFile => file(&found),
             FileType::Symlink => match statat(root, path, AtFlags::empty()) {
                 Ok(led_to) if type_of(&led_to) == FileType::RegularFile => file(&led_to),
-                _ => Present::Link,
+                _ => PathKind::Link,
             },
-            _ => Present::Obstacle,
+            _ => PathKind::Obstacle,
         }),
-        Err(Errno::NOENT) => Ok(Present::Nothing),
-        Err(Errno::NOTDIR) => Ok(Present::NoFolder),
+        Err(Errno::NOENT) => Ok(PathKind::Nothing),
+        Err(Errno::NOTDIR) => Ok(PathKind::NoFolder),
         Err(error) => Err(error.into()),
     }
 }

@@ -47,7 +47,7 @@ impl PartFile for OpenPart {
         Some(self.file.as_fd())
     }
 
-    fn flowed(&self, bytes: u64) -> io::Result<()> {
+    fn written_directly(&self, bytes: u64) -> io::Result<()> {
         self.took(bytes)
     }
 

@@ -83,7 +83,7 @@ impl Syncing {
 impl Naming<'_> {
     /// Notes that the file has its name in this folder below the destination; `None` is the
     /// destination itself.
-    pub(super) fn is_in(&self, folder: Option<&str>) {
+    pub(super) fn record(&self, folder: Option<&str>) {
         let Way::Each(named) = &*self.0 else { return };
         let mut named = lock(named);
         // A new folder is a name in the one above, which needs a sync too.
@@ -137,7 +137,7 @@ mod tests {
         let root = Arc::new(OwnedFd::from(File::open(folder.path()).unwrap()));
         let syncing = Syncing(RwLock::new(Way::Each(Mutex::default())));
         for named in [None, Some("a/b"), Some("a/c"), Some("a/b")] {
-            syncing.naming().is_in(named);
+            syncing.naming().record(named);
         }
         let sync = || {
             let (mut files, synced) = (0, Mutex::new(Vec::new()));

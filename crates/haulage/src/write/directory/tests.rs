@@ -13,23 +13,23 @@ fn target(name: &str) -> TargetName {
     TargetName::portable(&RelativeName::from_user(name).unwrap(), "http://host/x")
 }
 
-fn options(workspace: Workspace) -> RunOptions {
+fn options(state_dir: StateDir) -> RunOptions {
     let mut options = RunOptions::new("not used");
-    options.workspace = workspace;
+    options.state_dir = state_dir;
     options.min_free = Some(0);
     options
 }
 
 /// Opens a destination for a run of URLs.
 fn open(path: &Path) -> Directory {
-    Directory::open(path, &options(Workspace::RemoveWhenDone))
+    Directory::open(path, &options(StateDir::RemoveWhenDone))
         .unwrap()
         .0
 }
 
 /// Opens a destination for a run of lists.
 fn open_for_lists(path: &Path) -> Directory {
-    Directory::open(path, &options(Workspace::Keep)).unwrap().0
+    Directory::open(path, &options(StateDir::Keep)).unwrap().0
 }
 
 /// Saves `bytes` under `name`.
@@ -53,28 +53,22 @@ fn a_part_gets_its_name_and_folders_are_made() {
     save(&directory, 1, "a/b/c.bin", b"one", Replace::Never).unwrap();
     save(&directory, 2, "a/b/d.bin", b"two", Replace::Never).unwrap();
     assert_eq!(fs::read(folder.path().join("a/b/c.bin")).unwrap(), b"one");
-    let found = directory.present(&target("a/b/d.bin")).unwrap();
+    let found = directory.stat(&target("a/b/d.bin")).unwrap();
     let modified = fs::metadata(folder.path().join("a/b/d.bin"))
         .and_then(|about| about.modified())
         .ok();
     assert_eq!(
         found,
-        Present::File {
+        PathKind::File {
             length: 3,
             modified
         }
     );
+    assert_eq!(directory.stat(&target("a/e/f")).unwrap(), PathKind::Nothing);
+    assert_eq!(directory.stat(&target("a/b")).unwrap(), PathKind::Obstacle);
     assert_eq!(
-        directory.present(&target("a/e/f")).unwrap(),
-        Present::Nothing
-    );
-    assert_eq!(
-        directory.present(&target("a/b")).unwrap(),
-        Present::Obstacle
-    );
-    assert_eq!(
-        directory.present(&target("a/b/c.bin/x")).unwrap(),
-        Present::NoFolder
+        directory.stat(&target("a/b/c.bin/x")).unwrap(),
+        PathKind::NoFolder
     );
 }
 
@@ -199,10 +193,7 @@ fn a_link_at_the_target_is_replaced_and_never_written_through() {
     assert_eq!(fs::read(&precious).unwrap(), b"precious");
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"new");
     symlink("nowhere", folder.path().join("dangling")).unwrap();
-    assert_eq!(
-        directory.present(&target("dangling")).unwrap(),
-        Present::Link
-    );
+    assert_eq!(directory.stat(&target("dangling")).unwrap(), PathKind::Link);
 }
 
 #[test]
@@ -217,7 +208,7 @@ fn a_folder_that_is_a_link_does_not_lead_out() {
 #[test]
 fn a_second_run_is_kept_out_until_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = options(Workspace::Keep);
+    let mut options = options(StateDir::Keep);
     options.title = "urls.txt".into();
     let (first, _) = Directory::open(folder.path(), &options).unwrap();
     let Err(error) = Directory::open(folder.path(), &options) else {
@@ -282,7 +273,7 @@ fn the_workspace_goes_when_all_is_there_and_nothing_else_is_in_it() {
 fn a_destination_that_cannot_be_used_says_so() {
     let folder = tempfile::tempdir().unwrap();
     save(&open(folder.path()), 1, "file", b"", Replace::Never).unwrap();
-    let Err(error) = Directory::open(&folder.path().join("file"), &options(Workspace::Keep)) else {
+    let Err(error) = Directory::open(&folder.path().join("file"), &options(StateDir::Keep)) else {
         panic!("a file is no folder");
     };
     assert!(error.to_string().contains("is no folder"), "{error}");
@@ -292,8 +283,8 @@ fn a_destination_that_cannot_be_used_says_so() {
 fn workspace_that_is_no_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(WORKSPACE), "").unwrap();
-    for workspace in [Workspace::Keep, Workspace::RemoveWhenDone] {
-        let Err(error) = Directory::open(folder.path(), &options(workspace)) else {
+    for state_dir in [StateDir::Keep, StateDir::RemoveWhenDone] {
+        let Err(error) = Directory::open(folder.path(), &options(state_dir)) else {
             panic!("a file is no folder");
         };
         let says = error.to_string();
@@ -307,7 +298,7 @@ fn workspace_that_is_no_folder_is_named() {
 #[test]
 fn writing_stops_before_the_room_that_is_to_stay_free_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let mut most = options(Workspace::Keep);
+    let mut most = options(StateDir::Keep);
     most.min_free = Some(u64::MAX);
     let Err(error) = Directory::open(folder.path(), &most) else {
         panic!("nobody has so much");
@@ -331,7 +322,7 @@ fn only_what_is_to_be_synced_is_written_out_early() {
         (Durability::Each, true),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let mut options = options(Workspace::Keep);
+        let mut options = options(StateDir::Keep);
         options.durability = durability;
         let (directory, _) = Directory::open(folder.path(), &options).unwrap();
         let file = tempfile::tempfile().unwrap();
@@ -355,7 +346,7 @@ fn what_is_written_by_hand_and_what_flows_count_for_it() {
         assert_eq!(part.write(&[IoSlice::new(&bytes)]).unwrap(), bytes.len());
         assert_eq!(BEGUN.get(), begun);
     }
-    part.flowed(4 << 20).unwrap();
+    part.written_directly(4 << 20).unwrap();
     assert_eq!(BEGUN.get(), 2);
 }
 

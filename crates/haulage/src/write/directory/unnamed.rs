@@ -22,7 +22,7 @@ use crate::sync::lock;
 /// process may have.
 pub(crate) const WAITING_FOR_NAMES: u64 = 8;
 /// The most files that wait for their names.
-const MOST: u64 = 1024;
+const MAX_WAITING: u64 = 1024;
 
 /// Files of complete parts, which stay open and wait for their names.
 pub(super) struct Unnamed {
@@ -35,7 +35,7 @@ pub(super) struct Unnamed {
 impl Unnamed {
     pub(super) fn new(folder: impl AsFd) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let most = i32::try_from((limit / WAITING_FOR_NAMES).min(MOST)).unwrap_or_default();
+        let most = i32::try_from((limit / WAITING_FOR_NAMES).min(MAX_WAITING)).unwrap_or_default();
         // Enlarges the kernel's table of descriptors while there are no threads: with them, the
         // kernel waits each time for all processors (`expand_fdtable`), which takes some ten
         // milliseconds. If this fails, only that time is lost.

@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::outcome::Verified;
 use crate::plan::head::Entity;
 use crate::plan::resume::Identity;
-use crate::write::Stretch;
+use crate::write::Segment;
 
 const TOTAL: u64 = 1000;
 const ITEM: u32 = 7;
@@ -91,11 +91,11 @@ struct Model {
     now: Instant,
     sources: usize,
     /// The item's own response, until it ends.
-    own: Option<Arc<Stretch>>,
+    own: Option<Arc<Segment>>,
     /// The source of each segment that waits for a lane.
     queued: Vec<usize>,
-    claimed: Vec<(usize, Share)>,
-    running: Vec<(usize, Arc<Stretch>)>,
+    claimed: Vec<(usize, SegmentClaim)>,
+    running: Vec<(usize, Arc<Segment>)>,
     /// Bytes that were written, by any response.
     written: u64,
     /// The items that were returned.
@@ -137,33 +137,33 @@ impl Model {
             }
             Step::Claim(nth) if nth < self.queued.len() => {
                 let at = self.queued.swap_remove(nth);
-                if let Some(share) = self.download.claim(at) {
-                    self.claimed.push((at, share));
+                if let Some(claim) = self.download.claim(at) {
+                    self.claimed.push((at, claim));
                 } else {
                     let next = self.download.abandon(at);
                     self.follow(at, &next);
                 }
             }
             Step::Answer(nth) if nth < self.claimed.len() => {
-                let (at, share) = self.claimed.swap_remove(nth);
-                match share.take() {
-                    Some(stretch) => self.running.push((at, stretch)),
+                let (at, claim) = self.claimed.swap_remove(nth);
+                match claim.into_segment() {
+                    Some(segment) => self.running.push((at, segment)),
                     None => self.end(at),
                 }
             }
             Step::Refuse(nth) if nth < self.claimed.len() => {
-                let (at, share) = self.claimed.swap_remove(nth);
-                drop(share);
+                let (at, claim) = self.claimed.swap_remove(nth);
+                drop(claim);
                 self.download.refuse(at);
                 self.end(at);
             }
             Step::Bring(nth, bytes) if nth < self.running.len() => {
-                let stretch = Arc::clone(&self.running[nth].1);
-                self.write(&stretch, bytes);
+                let segment = Arc::clone(&self.running[nth].1);
+                self.write(&segment, bytes);
             }
             Step::End(nth) if nth < self.running.len() => {
-                let (at, stretch) = self.running.swap_remove(nth);
-                self.download.partial.end(&stretch);
+                let (at, segment) = self.running.swap_remove(nth);
+                self.download.partial.end(&segment);
                 self.end(at);
             }
             Step::BringOwn(bytes) => {
@@ -191,9 +191,9 @@ impl Model {
         }
     }
 
-    fn write(&mut self, stretch: &Stretch, bytes: u64) {
-        let bytes = bytes.min(stretch.left());
-        stretch.wrote(bytes);
+    fn write(&mut self, segment: &Segment, bytes: u64) {
+        let bytes = bytes.min(segment.left());
+        segment.wrote(bytes);
         self.download.transfer.add(bytes);
         self.written += bytes;
     }
@@ -223,7 +223,7 @@ impl Model {
     /// Checks what holds after every step.
     fn check(&self) {
         assert!(self.ended.len() <= 1, "the item came out twice");
-        let covered = self.download.partial.pieces().covered();
+        let covered = self.download.partial.range_set().covered();
         assert_eq!(covered, self.written, "bytes were brought twice");
     }
 
@@ -260,7 +260,7 @@ proptest! {
         prop_assert_eq!(&model.ended, &[ITEM], "the item is lost");
         // Bytes that were not delivered are free again.
         let partial = &model.download.partial;
-        prop_assert_eq!(partial.taken().covered(), partial.pieces().covered());
+        prop_assert_eq!(partial.claimed().covered(), partial.range_set().covered());
         prop_assert!(partial.is_settled());
     }
 }

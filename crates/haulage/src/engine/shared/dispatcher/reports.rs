@@ -7,7 +7,7 @@ use super::{Dispatched, Dispatcher, Hosts, InFlight, count};
 use crate::engine::shared::handover::LaneHandle;
 use crate::error::Error;
 use crate::event::WaitReason;
-use crate::fetch::connection::{Connection, Shared};
+use crate::fetch::connection::{Connection, Http2Handle};
 use crate::options::RetryPolicy;
 use crate::plan::ramp;
 use crate::schedule::{GivenUp, HostId, Lease, Next, Path, Protocol, Seen, Way};
@@ -59,7 +59,7 @@ impl<W: Dispatched> Dispatcher<W> {
     }
 
     /// Returns how a lane without a connection gets one.
-    pub(crate) fn plan_connect(&self, host: HostId) -> Way<Shared> {
+    pub(crate) fn plan_connect(&self, host: HostId) -> Way<Http2Handle> {
         self.lock().way(host)
     }
 
@@ -146,15 +146,15 @@ impl<W: Dispatched> Dispatcher<W> {
         host: HostId,
         path: Path,
         now: Instant,
-        pick: impl FnOnce(&[(u64, Shared)]) -> Option<Shared>,
-    ) -> (Option<Arc<str>>, Option<Shared>) {
+        pick: impl FnOnce(&[(u64, Http2Handle)]) -> Option<Http2Handle>,
+    ) -> (Option<Arc<str>>, Option<Http2Handle>) {
         let mut schedule = self.lock();
         let wanted = schedule.wants_connection(host, path, now);
         (wanted, pick(schedule.shared(host)))
     }
 
     /// Records what came of opening another shared connection; `None` if it could not be had.
-    pub(crate) fn on_another_opened(&self, host: HostId, shared: Option<(u64, Shared)>) {
+    pub(crate) fn on_another_opened(&self, host: HostId, shared: Option<(u64, Http2Handle)>) {
         let mut schedule = self.lock();
         schedule.opened_another(host, shared, Instant::now());
         self.hand_out(schedule);
