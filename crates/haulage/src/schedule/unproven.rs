@@ -75,8 +75,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Decides whether a request that has `waited` until `now` for a host in vain is to give its slot to
-    /// another host. Then the host's next ones wait `GROWTH` times as long.
+    /// Decides whether a request that has `waited` until `now` for a host in vain is to give its
+    /// slot to another host. Then the host's next ones wait `GROWTH` times as long.
     pub(crate) fn gives_way(&mut self, id: HostId, waited: Duration, now: Instant) -> bool {
         if self.hosts[id.0].is_proven {
             return false;
