@@ -9,7 +9,7 @@ use haulage::{
     AddressFamily, Checksum, ContentEncoding, Durability, EngineOptions, Existing, FileNames,
     HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, RunOptions, StateDir,
 };
-use http::header::USER_AGENT;
+use http::header::{HeaderValue, REFERER, USER_AGENT};
 
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
@@ -23,7 +23,7 @@ use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::tls;
-use crate::values::{Rate, ResultsTarget, header_value};
+use crate::values::{Header, Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
 pub(crate) struct Settings {
@@ -161,6 +161,12 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
             Some(header_value(text).map_err(|why| Problem::usage(format!("--user-agent: {why}")))?)
         }
     };
+    let is_replaced = |header: &Header| header.name == REFERER;
+    if let Some(url) = download.referer.as_deref().filter(|url| !url.is_empty())
+        && !download.headers.iter().any(is_replaced)
+    {
+        options.headers.insert(REFERER, referer(url)?);
+    }
     for header in &download.headers {
         if header.name == USER_AGENT {
             options.user_agent = Some(header.value.clone());
@@ -180,6 +186,26 @@ fn options(download: &Download, given_as: GivenAs) -> Result<RunOptions, Problem
     };
     options.title = title(&download.inputs);
     Ok(options)
+}
+
+/// Returns the value of a `Referer` (RFC 9110 §10.1.3): a URL, of which the fragment is not sent.
+///
+/// # Errors
+/// When it cannot be sent, or has a user, who would be told to the server.
+fn referer(url: &str) -> Result<HeaderValue, Problem> {
+    const OPTION: &str = "--referer";
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        let what = format!("{OPTION}: leave the user and the password out of the URL");
+        return Err(Problem::usage(what));
+    }
+    if url.ends_with(";auto") {
+        let what = format!("{OPTION}: haul has no ;auto: it sends no Referer to other hosts");
+        return Err(Problem::usage(what));
+    }
+    let url = url.split('#').next().unwrap_or_default();
+    header_value(url).map_err(|why| Problem::usage(format!("{OPTION}: {why}")))
 }
 
 /// Returns a title for a run of lists, which is shown to runs that wait for it; empty if there are

@@ -518,6 +518,19 @@ pub(crate) struct Download {
     )]
     pub(crate) user_agent: String,
 
+    /// Send this Referer: the page that links to the files
+    ///
+    /// It is sent only to the origin of the URL as given, not to other hosts that it redirects to.
+    /// -H 'Referer: URL' takes its place.
+    #[arg(
+        short = 'e',
+        long,
+        value_name = "URL",
+        alias = "referrer",
+        help_heading = "Requests"
+    )]
+    pub(crate) referer: Option<String>,
+
     #[command(flatten)]
     pub(crate) logins: Logins,
 

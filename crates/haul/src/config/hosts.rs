@@ -8,7 +8,7 @@ use std::fmt;
 use clap::{Command, FromArgMatches as _};
 use haulage::{HostLimits, HostOptions, HostPattern, Proxy};
 use http::HeaderName;
-use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
+use http::header::{AUTHORIZATION, COOKIE, REFERER, USER_AGENT};
 
 use super::effective::Level;
 use super::file::Section;
@@ -207,6 +207,7 @@ impl Stronger {
         headers.extend(logs_in(Replaced::Authorization).then_some(AUTHORIZATION));
         headers.extend(is_stronger("cookie").then_some(COOKIE));
         headers.extend(is_stronger("user-agent").then_some(USER_AGENT));
+        headers.extend(is_stronger("referer").then_some(REFERER));
         Ok(Self { options, headers })
     }
 

@@ -206,7 +206,6 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'e' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => {
             "--execute"
         }
-        'e' => "--referer",
         'k' => "-k SIZE",
         'l' if !after.stands_alone() && !number => "-l FILE",
         'm' if number => "-m N",

@@ -269,7 +269,6 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     tell(&["-G", "--get", "--post301", "--post302", "--post303"], GET_ONLY),
     tell(&["-I", "--head", "--spider", "--use-head"], HEAD),
     same(&["-U"], "-A {TEXT}"),
-    same(&["--referer", "--referrer"], "-H 'Referer: {URL}'"),
     same(&["--no-cache", "--http-no-cache"], "-H 'Cache-Control: no-cache'"),
     same(&["--http-accept-gzip"], "--compressed"),
     valued(same(&["--compression"], "--compressed")),

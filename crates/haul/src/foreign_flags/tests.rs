@@ -163,14 +163,6 @@ fn other_options_are_answered_with_the_equivalent() {
             "-m 60 http://a/",
             "-m: curl's -m is --max-time SECONDS here, and aria2c's is --retries N",
         ),
-        (
-            "-e http://r/ http://a/",
-            r#"-e http://r/ is "-H 'Referer: http://r/'" here"#,
-        ),
-        (
-            "--referer=http://r/ http://a/",
-            r#"--referer=http://r/ is "-H 'Referer: http://r/'" here"#,
-        ),
         ("-N http://a/", r#"-N is "--exists refresh" here"#),
         ("-J http://a/", r#"-J is "--content-disposition" here"#),
         ("-LOJ http://a/", r#"-J is "--content-disposition" here"#),
@@ -373,7 +365,6 @@ fn secrets_are_not_repeated() {
         "--proxy-digest-user me:hush http://a/",
         "--http-proxy-passwd=hush http://a/",
         "--all-proxy-nonsense=hush http://a/",
-        "--referer http://me:hush@a/ http://a/",
         "-B http://me:hush@a/ http://a/",
         "--url=http://me:hush@a/",
     ] {

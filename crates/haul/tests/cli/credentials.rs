@@ -207,7 +207,7 @@ fn token_in_a_file_is_sent() {
     let test = TestRun::new();
     write_private(&test, "token", "t0ken\n");
     assert_done(&test.haul(&["--bearer-file", "token", &origin.url("/a")]));
-    let ran = test.haul(&["--bearer-file", "token", "-e", "x", &origin.url("/a")]);
+    let ran = test.haul(&["--bearer-file", "token", "-u", "a:b", &origin.url("/a")]);
     assert_ne!(ran.code, Some(0));
 }
 

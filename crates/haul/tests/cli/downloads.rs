@@ -237,6 +237,50 @@ fn headers_users_and_agents_arrive() {
 }
 
 #[test]
+fn referer_is_sent_to_the_origin_of_the_url_as_given() {
+    let (origin, other) = (Origin::plain(), Origin::plain());
+    let elsewhere = other.url("/b");
+    origin.on("/a", Script::ok(Body::empty()));
+    origin.on("/to", Script::redirect(302, &elsewhere));
+    other.on("/b", Script::ok(Body::empty()));
+    let page = "http://page.example/list?x=1";
+    let with_fragment = format!("{page}#here");
+    for (arguments, expected) in [
+        (&["-e", page][..], Some(page)),
+        (&["--referrer", &with_fragment], Some(page)),
+        (&["-e", ""], None),
+        (&["-e", page, "-H", "Referer: mine"], Some("mine")),
+    ] {
+        let test = TestRun::new();
+        let urls = [origin.url("/a"), origin.url("/to")];
+        let words = arguments.iter().copied();
+        let words: Vec<_> = words.chain(urls.iter().map(String::as_str)).collect();
+        let ran = test.haul(&words);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let referers = |of: &Origin| -> Vec<Option<String>> {
+            let log = of.log();
+            let values = log.iter().map(|request| request.headers.get("referer"));
+            values
+                .map(|value| value.map(|value| value.to_str().unwrap().to_owned()))
+                .collect()
+        };
+        let expected = expected.map(str::to_owned);
+        let last: Vec<_> = referers(&origin).into_iter().rev().take(2).collect();
+        assert_eq!(last, [expected.clone(), expected], "{arguments:?}");
+        assert_eq!(referers(&other).last(), Some(&None), "{arguments:?}");
+    }
+    for (url, says) in [
+        ("http://me:hush@page.example/", "--referer: leave the user"),
+        ("http://page.example/;auto", "haul has no ;auto"),
+    ] {
+        let ran = TestRun::new().haul(&["-e", url, &origin.url("/a")]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_certificate_must_be_vouched_for() {
     let origin = Origin::tls();
     origin.on("/a", Script::ok(Body::of("x")));

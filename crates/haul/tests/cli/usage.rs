@@ -208,6 +208,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--proxy-user",
         "--public-only",
         "--quiet",
+        "--referer",
         "--resolve",
         "--results",
         "--retries",
