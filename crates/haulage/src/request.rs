@@ -28,7 +28,7 @@ pub struct Request {
     /// One for each algorithm, in order.
     pub(crate) checksums: Vec<Checksum>,
     /// What it asks for, where that is to be recorded for later runs.
-    pub(crate) request_key: Option<RequestKey>,
+    pub(crate) key: Option<RequestKey>,
     /// What few rows have.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -88,7 +88,7 @@ impl Request {
             label: None,
             location: None,
             checksums: Vec::new(),
-            request_key: None,
+            key: None,
             extra: None,
         })
     }

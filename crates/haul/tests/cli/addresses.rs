@@ -2,7 +2,7 @@
 
 use origin::{Body, Origin, Script};
 
-use crate::TestRun;
+use crate::Sandbox;
 
 fn file() -> Origin {
     let origin = Origin::plain();
@@ -14,7 +14,7 @@ fn file() -> Origin {
 fn address_that_is_not_public_is_refused_with_its_reason() {
     let origin = file();
     let port = origin.address().port();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let name = format!("example.org:{port}:10.1.2.3");
     for (host, says) in [
         (
@@ -31,7 +31,7 @@ fn address_that_is_not_public_is_refused_with_its_reason() {
         ),
     ] {
         let url = format!("http://{host}:{port}/a");
-        let ran = test.haul(&[
+        let ran = sandbox.haul(&[
             "--public-only",
             "--resolve",
             &name,
@@ -41,35 +41,35 @@ fn address_that_is_not_public_is_refused_with_its_reason() {
         ]);
         assert_eq!(ran.code, Some(1), "{}", ran.stderr);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
-        let row = &test.rows("r.jsonl")[0];
+        let row = &sandbox.rows("r.jsonl")[0];
         assert_eq!(row["error"]["kind"], "refused");
         assert_eq!(row["attempts"], 1);
     }
     assert_eq!(origin.connections(), 0);
-    assert_eq!(test.haul(&[&origin.url("/a")]).code, Some(0));
+    assert_eq!(sandbox.haul(&[&origin.url("/a")]).code, Some(0));
 }
 
 #[test]
 fn row_that_was_refused_is_tried_without_the_option() {
     let origin = file();
-    let test = TestRun::new();
-    test.write("list.txt", &origin.url("/a"));
-    let ran = test.haul(&["-i", "list.txt", "--public-only"]);
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", &origin.url("/a"));
+    let ran = sandbox.haul(&["-i", "list.txt", "--public-only"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    let ran = test.haul(&["-i", "list.txt"]);
+    let ran = sandbox.haul(&["-i", "list.txt"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
 
 #[test]
 fn interface_is_an_address_or_a_name_of_this_machine() {
     let origin = file();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let url = origin.url("/a");
     for from in ["127.0.0.1", "127.0.0.3", "lo"] {
-        let ran = test.haul(&["--interface", from, "--exists", "overwrite", &url]);
+        let ran = sandbox.haul(&["--interface", from, "--exists", "overwrite", &url]);
         assert_eq!(ran.code, Some(0), "{from}: {}", ran.stderr);
     }
-    let ran = test.haul(&["--interface", "127.0.0.1", "http://[::1]:9/a"]);
+    let ran = sandbox.haul(&["--interface", "127.0.0.1", "http://[::1]:9/a"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let says = "[::1]:9 has no IPv4 address, and no other is allowed (--interface 127.0.0.1)";
     assert!(ran.stderr.contains(says), "{}", ran.stderr);

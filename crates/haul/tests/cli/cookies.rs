@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 /// An origin whose file needs a session, for which a redirect sets a cookie.
 fn origin() -> Origin {
@@ -36,11 +36,11 @@ fn lines(text: &str) -> Vec<&str> {
 
 #[test]
 fn cookies_are_written_and_read_back() {
-    let (origin, test) = (origin(), TestRun::new());
-    let ran = test.haul(&["--save-cookies", "c.txt", &origin.url("/file/a")]);
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let ran = sandbox.haul(&["--save-cookies", "c.txt", &origin.url("/file/a")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(origin.count("/login"), 1);
-    let text = test.read("c.txt");
+    let text = sandbox.read("c.txt");
     assert!(text.starts_with("# Netscape HTTP Cookie File\n"), "{text}");
     let cookies = lines(&text);
     assert_eq!(cookies.len(), 1, "{text}");
@@ -49,7 +49,7 @@ fn cookies_are_written_and_read_back() {
         "{text}"
     );
     assert!(cookies[0].ends_with("\tsession\tgood"), "{text}");
-    let mode = test
+    let mode = sandbox
         .path()
         .join("c.txt")
         .metadata()
@@ -57,49 +57,49 @@ fn cookies_are_written_and_read_back() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
-    let ran = test.haul(&["--load-cookies", "c.txt", &origin.url("/file/b")]);
+    let ran = sandbox.haul(&["--load-cookies", "c.txt", &origin.url("/file/b")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(origin.count("/login"), 1);
     // Nothing else is left.
-    assert_eq!(test.names("."), ["a", "b", "c.txt"]);
+    assert_eq!(sandbox.names("."), ["a", "b", "c.txt"]);
 }
 
 #[test]
 fn cookies_are_written_when_a_run_fails_or_nothing_is_set() {
-    let (origin, test) = (origin(), TestRun::new());
+    let (origin, sandbox) = (origin(), Sandbox::new());
     origin.on("/missing", Script::status(404).header("set-cookie", "a=1"));
-    let ran = test.haul(&["--save-cookies", "c.txt", &origin.url("/missing")]);
+    let ran = sandbox.haul(&["--save-cookies", "c.txt", &origin.url("/missing")]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert_eq!(lines(&test.read("c.txt")).len(), 1);
-    let ran = test.haul(&[
+    assert_eq!(lines(&sandbox.read("c.txt")).len(), 1);
+    let ran = sandbox.haul(&[
         "--save-cookies",
         "c.txt",
         "--dry-run",
         &origin.url("/missing"),
     ]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(lines(&test.read("c.txt")).len(), 1);
+    assert_eq!(lines(&sandbox.read("c.txt")).len(), 1);
     origin.on("/none", Script::ok(Body::of("x")));
-    let ran = test.haul(&["--save-cookies", "c.txt", &origin.url("/none")]);
+    let ran = sandbox.haul(&["--save-cookies", "c.txt", &origin.url("/none")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(lines(&test.read("c.txt")), [""; 0]);
+    assert_eq!(lines(&sandbox.read("c.txt")), [""; 0]);
 }
 
 #[test]
 fn cookies_are_written_when_a_run_is_interrupted() {
-    let (origin, test, gate) = (Origin::plain(), TestRun::new(), Gate::new());
-    test.write("c.txt", "h.example\tFALSE\t/\tFALSE\t0\tkept\t1\n");
+    let (origin, sandbox, gate) = (Origin::plain(), Sandbox::new(), Gate::new());
+    sandbox.write("c.txt", "h.example\tFALSE\t/\tFALSE\t0\tkept\t1\n");
     let file = Script::ok(Body::seeded(1, 1000)).header("set-cookie", "session=good");
     origin.on("/a", file.hold_at(100, &gate));
     let url = origin.url("/a");
     let arguments = ["--load-cookies", "c.txt", "--save-cookies", "c.txt", &url];
-    let child = test.command(&arguments).spawn().unwrap();
+    let child = sandbox.command(&arguments).spawn().unwrap();
     gate.wait_reached(1);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
     assert!(
-        lines(&test.read("c.txt"))
+        lines(&sandbox.read("c.txt"))
             .iter()
             .any(|line| line.ends_with("\tkept\t1"))
     );
@@ -107,13 +107,13 @@ fn cookies_are_written_when_a_run_is_interrupted() {
 
 #[test]
 fn bad_lines_of_a_cookie_file_are_skipped_and_told() {
-    let (origin, test) = (Origin::plain(), TestRun::new());
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     origin.on("/a", Script::ok(Body::of("x")));
     let bad = "secret\n".repeat(2) + "\u{e9}\tsecret\n" + &"h secret\n".repeat(2);
     let good = "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\n";
-    test.write("c.txt", &format!("{bad}{good}"));
+    sandbox.write("c.txt", &format!("{bad}{good}"));
     let url = origin.url("/a");
-    let ran = test.haul(&["--load-cookies", "c.txt", &url]);
+    let ran = sandbox.haul(&["--load-cookies", "c.txt", &url]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(origin.log()[0].headers["cookie"], "name=value");
     for line in [
@@ -130,10 +130,10 @@ fn bad_lines_of_a_cookie_file_are_skipped_and_told() {
 
 #[test]
 fn cookies_are_written_to_a_pipe_that_is_read() {
-    let (origin, test) = (origin(), TestRun::new());
+    let (origin, sandbox) = (origin(), Sandbox::new());
     let (mut reader, writer) = std::io::pipe().unwrap();
     let path = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
-    let ran = test.haul(&["--save-cookies", &path, &origin.url("/file/a")]);
+    let ran = sandbox.haul(&["--save-cookies", &path, &origin.url("/file/a")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     drop(writer);
     let mut text = String::new();
@@ -143,11 +143,11 @@ fn cookies_are_written_to_a_pipe_that_is_read() {
 
 #[test]
 fn cookies_of_the_command_line_go_to_the_url_as_given() {
-    let (origin, test) = (Origin::plain(), TestRun::new());
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let elsewhere = Origin::plain();
     origin.on("/a", Script::redirect(302, &elsewhere.url("/b")));
     elsewhere.on("/b", Script::ok(Body::of("x")));
-    let ran = test.haul(&["-b", "a=b; c=d", "--cookie", "e=f", &origin.url("/a")]);
+    let ran = sandbox.haul(&["-b", "a=b; c=d", "--cookie", "e=f", &origin.url("/a")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(origin.log()[0].headers["cookie"], "a=b; c=d; e=f");
     assert!(!elsewhere.log()[0].headers.contains_key("cookie"));
@@ -155,11 +155,11 @@ fn cookies_of_the_command_line_go_to_the_url_as_given() {
 
 #[test]
 fn cookies_that_cannot_be_used_are_told_before_any_request() {
-    let (origin, test) = (Origin::plain(), TestRun::new());
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = origin.url("/a");
-    test.write("bad.txt", "# comment\nh FALSE / FALSE 0 name secret\n");
-    test.write("json.txt", "[{\"name\": \"secret\"}]");
-    test.write("old.txt", "h\tFALSE\t/\tFALSE\t1\tname\tsecret\n");
+    sandbox.write("bad.txt", "# comment\nh FALSE / FALSE 0 name secret\n");
+    sandbox.write("json.txt", "[{\"name\": \"secret\"}]");
+    sandbox.write("old.txt", "h\tFALSE\t/\tFALSE\t1\tname\tsecret\n");
     for (arguments, says) in [
         (
             ["-b", "old.txt"],
@@ -190,14 +190,14 @@ fn cookies_that_cannot_be_used_are_told_before_any_request() {
             "no/c.txt: its folder does not exist",
         ),
     ] {
-        let ran = test.haul(&[arguments[0], arguments[1], &url]);
+        let ran = sandbox.haul(&[arguments[0], arguments[1], &url]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
         assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
     }
     assert_eq!(origin.log().len(), 0);
     origin.on("/a", Script::ok(Body::of("x")));
-    let ran = test.haul(&["--load-cookies", "old.txt", &url]);
+    let ran = sandbox.haul(&["--load-cookies", "old.txt", &url]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let says = "there are no cookies in old.txt, or all of them have expired";
     assert!(ran.stderr.contains(says), "{}", ran.stderr);

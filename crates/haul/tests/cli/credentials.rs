@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use origin::{Body, Origin, Script};
 
 use crate::terminal::Terminal;
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 /// A server that serves all to `me` with the password `hush`.
 fn basic() -> Origin {
@@ -40,9 +40,9 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-fn write_private(test: &TestRun, name: &str, text: &str) {
-    test.write(name, text);
-    set_mode(&test.path().join(name), 0o600);
+fn write_private(sandbox: &Sandbox, name: &str, text: &str) {
+    sandbox.write(name, text);
+    set_mode(&sandbox.path().join(name), 0o600);
 }
 
 #[track_caller]
@@ -54,14 +54,14 @@ fn assert_done(ran: &Ran) {
 fn netrc_is_found_where_curl_finds_it() {
     let origin = basic();
     let url = origin.url("/a");
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let netrc = "machine 127.0.0.1 login me password hush";
-    write_private(&test, ".netrc", netrc);
-    write_private(&test, "other", netrc);
+    write_private(&sandbox, ".netrc", netrc);
+    write_private(&sandbox, "other", netrc);
     let run = |arguments: &[&str], home: &str, netrc: &str| -> Ran {
-        let mut command = test.command(&[arguments, &["--exists", "overwrite", &url]].concat());
+        let mut command = sandbox.command(&[arguments, &["--exists", "overwrite", &url]].concat());
         let command = command
-            .env("HOME", test.path().join(home))
+            .env("HOME", sandbox.path().join(home))
             .env("NETRC", netrc);
         command.output().unwrap().into()
     };
@@ -90,19 +90,23 @@ fn netrc_is_found_where_curl_finds_it() {
 #[test]
 fn user_who_is_not_in_the_netrc_is_asked_for_a_password() {
     let origin = basic();
-    let test = TestRun::new();
-    write_private(&test, "netrc", "machine 127.0.0.1 login other password x");
-    write_private(&test, "list", &origin.url("/a"));
+    let sandbox = Sandbox::new();
+    write_private(
+        &sandbox,
+        "netrc",
+        "machine 127.0.0.1 login other password x",
+    );
+    write_private(&sandbox, "list", &origin.url("/a"));
     let netrc = ["--netrc-file", "netrc", "-u", "me"];
     let url = origin.url("/a");
     for (given, names_url) in [([url.as_str()].as_slice(), true), (&["-i", "list"], false)] {
-        let mut command = test.command(&[&netrc, given].concat());
+        let mut command = sandbox.command(&[&netrc, given].concat());
         let mut session = Command::new("setsid");
         let session = session
             .arg("--wait")
             .arg(command.get_program())
             .args(command.get_args())
-            .current_dir(test.path());
+            .current_dir(sandbox.path());
         let ran: Ran = session.output().unwrap().into();
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         let says = "-u me has no password, netrc has no entry of this user";
@@ -118,8 +122,8 @@ fn user_who_is_not_in_the_netrc_is_asked_for_a_password() {
 fn login_on_the_command_line_need_not_be_utf8() {
     // "m\xFC:\xFF" in Base64.
     let origin = behind(|headers| authorization(headers) == "Basic bfw6/w==");
-    let test = TestRun::new();
-    let mut command = test.command(&[&origin.url("/a")]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&[&origin.url("/a")]);
     command.arg("-u").arg(OsStr::from_bytes(b"m\xFC:\xFF"));
     assert_done(&command.output().unwrap().into());
 }
@@ -127,11 +131,11 @@ fn login_on_the_command_line_need_not_be_utf8() {
 #[test]
 fn file_with_passwords_that_others_can_read_is_told() {
     let origin = basic();
-    let test = TestRun::new();
-    test.write("netrc", "machine 127.0.0.1 login me password hush");
+    let sandbox = Sandbox::new();
+    sandbox.write("netrc", "machine 127.0.0.1 login me password hush");
     for (mode, is_told) in [(0o600, false), (0o644, true), (0o640, true)] {
-        set_mode(&test.path().join("netrc"), mode);
-        let ran = test.haul(&["--netrc-file", "netrc", &origin.url("/a")]);
+        set_mode(&sandbox.path().join("netrc"), mode);
+        let ran = sandbox.haul(&["--netrc-file", "netrc", &origin.url("/a")]);
         assert_done(&ran);
         let told = ran
             .stderr
@@ -144,25 +148,25 @@ fn file_with_passwords_that_others_can_read_is_told() {
 #[test]
 fn user_and_password_are_read_from_a_file_or_standard_input() {
     let origin = basic();
-    let test = TestRun::new();
-    write_private(&test, "user", "me:hush\r\nmore\n");
-    assert_done(&test.haul(&["--user-file", "user", &origin.url("/a")]));
-    let mut command = test.command(&["--user-file", "-", &origin.url("/b")]);
-    let input = std::fs::File::open(test.path().join("user")).unwrap();
+    let sandbox = Sandbox::new();
+    write_private(&sandbox, "user", "me:hush\r\nmore\n");
+    assert_done(&sandbox.haul(&["--user-file", "user", &origin.url("/a")]));
+    let mut command = sandbox.command(&["--user-file", "-", &origin.url("/b")]);
+    let input = std::fs::File::open(sandbox.path().join("user")).unwrap();
     let ran: Ran = command.stdin(input).output().unwrap().into();
     assert_done(&ran);
 }
 
 /// haul in a session of its own: without a terminal, or with this one.
-fn in_session(test: &TestRun, arguments: &[&str]) -> Command {
-    let haul = test.command(arguments);
+fn in_session(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let haul = sandbox.command(arguments);
     let mut command = Command::new("setsid");
     command
         .arg("--ctty")
         .arg("--wait")
         .arg(haul.get_program())
         .args(haul.get_args())
-        .current_dir(test.path())
+        .current_dir(sandbox.path())
         .stdout(Stdio::piped());
     command
 }
@@ -170,10 +174,10 @@ fn in_session(test: &TestRun, arguments: &[&str]) -> Command {
 #[test]
 fn password_is_asked_for_on_the_terminal_and_not_shown() {
     let origin = basic();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let (mut terminal, slave) = Terminal::new(10, 100);
     let url = origin.url("/a");
-    let mut command = in_session(&test, &["-u", "me", "--progress", "plain", &url]);
+    let mut command = in_session(&sandbox, &["-u", "me", "--progress", "plain", &url]);
     let stdin = slave.try_clone().unwrap();
     let mut child = command.stdin(stdin).stderr(slave).spawn().unwrap();
     drop(command);
@@ -183,14 +187,14 @@ fn password_is_asked_for_on_the_terminal_and_not_shown() {
     while terminal.read() {}
     assert!(child.wait().unwrap().success(), "{:?}", terminal.rows());
     assert!(!shows(&terminal.rows(), "hush"), "{:?}", terminal.rows());
-    assert_eq!(test.read("a"), "file");
+    assert_eq!(sandbox.read("a"), "file");
 }
 
 #[test]
 fn password_cannot_be_asked_for_without_a_terminal() {
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let mut command = Command::new("setsid");
-    let haul = test.command(&["-u", "me", "http://a.example/"]);
+    let haul = sandbox.command(&["-u", "me", "http://a.example/"]);
     command
         .arg("--wait")
         .arg(haul.get_program())
@@ -204,10 +208,10 @@ fn password_cannot_be_asked_for_without_a_terminal() {
 #[test]
 fn token_in_a_file_is_sent() {
     let origin = behind(|headers| authorization(headers) == "Bearer t0ken");
-    let test = TestRun::new();
-    write_private(&test, "token", "t0ken\n");
-    assert_done(&test.haul(&["--bearer-file", "token", &origin.url("/a")]));
-    let ran = test.haul(&["--bearer-file", "token", "-u", "a:b", &origin.url("/a")]);
+    let sandbox = Sandbox::new();
+    write_private(&sandbox, "token", "t0ken\n");
+    assert_done(&sandbox.haul(&["--bearer-file", "token", &origin.url("/a")]));
+    let ran = sandbox.haul(&["--bearer-file", "token", "-u", "a:b", &origin.url("/a")]);
     assert_ne!(ran.code, Some(0));
 }
 
@@ -243,7 +247,7 @@ fn no_secret_is_in_outputs_results_or_the_state() {
         .url("/ask?n=0")
         .replace("http://", &format!("http://y:{secret}-led@"));
     origin.on("/led", Script::redirect(302, &led));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let all = ["/ask?n=0", "/ask?n=1", "/ask?n=2", "/file", "/led"];
     let rows = all.iter().enumerate().flat_map(|(nth, path)| {
         let open = format!("{}\tout=open{nth}", origin.url(path));
@@ -253,20 +257,20 @@ fn no_secret_is_in_outputs_results_or_the_state() {
         [open, own]
     });
     let list: Vec<String> = rows.collect();
-    test.write("list", &list.join("\n"));
+    sandbox.write("list", &list.join("\n"));
     write_private(
-        &test,
+        &sandbox,
         "netrc",
         &format!("machine 127.0.0.1 login n password {secret}-netrc"),
     );
-    write_private(&test, "user", &format!("u:{secret}-file"));
-    write_private(&test, "token", &format!("{secret}-token"));
+    write_private(&sandbox, "user", &format!("u:{secret}-file"));
+    write_private(&sandbox, "token", &format!("{secret}-token"));
     write_private(
-        &test,
+        &sandbox,
         "broken",
         &format!("machine a login u password \"{secret}"),
     );
-    test.write(
+    sandbox.write(
         "bad",
         &format!("http://u:{secret}-bad@exa mple/\nhttp://u:{secret}@h/x\ty=z\n"),
     );
@@ -289,12 +293,12 @@ fn no_secret_is_in_outputs_results_or_the_state() {
         for progress in ["plain", "json"] {
             let (folder, results) = (format!("to{nth}{progress}"), format!("r{nth}.jsonl"));
             let how = ["-v", "-i", "list", "-d", &folder, "--results", &results];
-            let ran = test.haul(&[login, &how, &["--progress", progress]].concat());
+            let ran = sandbox.haul(&[login, &how, &["--progress", progress]].concat());
             outputs.push((
                 format!("{login:?}"),
                 (ran.stdout + &ran.stderr).into_bytes(),
             ));
-            let recorded = test.haul(&["results", &folder]);
+            let recorded = sandbox.haul(&["results", &folder]);
             let recorded = recorded.stdout + &recorded.stderr;
             outputs.push((format!("results of {login:?}"), recorded.into_bytes()));
         }
@@ -307,9 +311,9 @@ fn no_secret_is_in_outputs_results_or_the_state() {
         .collect();
     assert!(sent.len() > 10, "they were sent");
     for given in ["list", "netrc", "user", "token", "broken", "bad"] {
-        std::fs::remove_file(test.path().join(given)).unwrap();
+        std::fs::remove_file(sandbox.path().join(given)).unwrap();
     }
-    contents(test.path(), &mut outputs);
+    contents(sandbox.path(), &mut outputs);
     assert!(outputs.iter().any(|(name, _)| name.ends_with("state.db")));
     for (name, bytes) in &outputs {
         let text = String::from_utf8_lossy(bytes);

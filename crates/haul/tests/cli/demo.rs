@@ -2,22 +2,23 @@
 
 use origin::flags::CODES;
 
-use crate::TestRun;
+use crate::Sandbox;
 
 #[test]
 fn the_demo_downloads_twenty_flags_and_does_so_again() {
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for _ in 0..2 {
-        let ran = test.haul(&["demo"]);
+        let ran = sandbox.haul(&["demo"]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(ran.stdout, "");
         assert_eq!(
-            test.names("downloads").len(),
+            sandbox.names("downloads").len(),
             20,
             "the workspace is still there"
         );
         for code in CODES {
-            let image = std::fs::read(test.path().join(format!("downloads/{code}.gif"))).unwrap();
+            let image =
+                std::fs::read(sandbox.path().join(format!("downloads/{code}.gif"))).unwrap();
             assert_eq!(Some(image), origin::flags::gif(code), "{code}");
             assert!(
                 ran.stderr.contains(&format!("start  {code}\n")),
@@ -44,9 +45,9 @@ fn the_demo_downloads_twenty_flags_and_does_so_again() {
 
 #[test]
 fn never_more_than_four_are_under_way() {
-    let test = TestRun::new();
-    let ran = test.haul(&["demo", "-d", "elsewhere"]);
-    assert_eq!(test.names("elsewhere").len(), 20);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.haul(&["demo", "-d", "elsewhere"]);
+    assert_eq!(sandbox.names("elsewhere").len(), 20);
     let mut under_way = 0;
     for line in ran.stderr.lines() {
         if line.starts_with("start") {

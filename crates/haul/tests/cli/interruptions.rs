@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 fn interrupt(child: &Child) {
     send(child, Signal::INT);
@@ -24,7 +24,7 @@ fn an_interrupted_run_ends_with_130_and_has_a_row_for_what_had_started() {
     origin.under("/", move |_| {
         Script::ok(Body::seeded(1, 1000)).hold_at(100, &held)
     });
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let urls = [origin.url("/a"), origin.url("/b"), origin.url("/c")];
     let arguments = [
         "-j",
@@ -35,27 +35,27 @@ fn an_interrupted_run_ends_with_130_and_has_a_row_for_what_had_started() {
         &urls[1],
         &urls[2],
     ];
-    let child = test.command(&arguments).spawn().unwrap();
+    let child = sandbox.command(&arguments).spawn().unwrap();
     gate.wait_reached(2);
     interrupt(&child);
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
     assert!(ran.stderr.contains("press Ctrl-C again"), "{}", ran.stderr);
-    let rows = test.rows("r.jsonl");
+    let rows = sandbox.rows("r.jsonl");
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(
         rows.iter().all(|row| row["error"]["kind"] == "cancelled"),
         "{rows:?}"
     );
-    assert!(!test.has("a") && !test.has("c"));
+    assert!(!sandbox.has("a") && !sandbox.has("c"));
 }
 
 #[test]
 fn a_list_that_does_not_end_does_not_keep_an_interrupted_run() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    let mut command = test.command(&["-i", "-", "--results", "-"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["-i", "-", "--results", "-"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     writeln!(stdin, "{}", origin.url("/a")).unwrap();
@@ -76,8 +76,8 @@ fn a_reader_who_leaves_is_no_failure() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("x")).hold(&gate));
-    let test = TestRun::new();
-    let mut child = test
+    let sandbox = Sandbox::new();
+    let mut child = sandbox
         .command(&["--results", "-", &origin.url("/a")])
         .spawn()
         .unwrap();
@@ -92,9 +92,9 @@ fn a_reader_who_leaves_is_no_failure() {
 fn results_that_cannot_be_written_end_the_run_with_3() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    std::os::unix::fs::symlink("/dev/full", test.path().join("r.jsonl")).unwrap();
-    let ran = test.haul(&["--results", "r.jsonl", &origin.url("/a")]);
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("/dev/full", sandbox.path().join("r.jsonl")).unwrap();
+    let ran = sandbox.haul(&["--results", "r.jsonl", &origin.url("/a")]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("cannot write the results to r.jsonl"),
@@ -124,26 +124,26 @@ fn forty(origin: &Origin) -> String {
 }
 
 /// What is left of forty by this signal.
-fn stopped_by(signal: Signal) -> (Origin, Gate, TestRun, Ran) {
+fn stopped_by(signal: Signal) -> (Origin, Gate, Sandbox, Ran) {
     let (origin, gate) = half_open();
-    let test = TestRun::new();
-    test.write("list.txt", &forty(&origin));
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", &forty(&origin));
     let arguments = ["-i", "list.txt", "-j", "4", "--results", "-"];
-    let mut child = test.command(&arguments).spawn().unwrap();
+    let mut child = sandbox.command(&arguments).spawn().unwrap();
     let mut rows = BufReader::new(child.stdout.take().unwrap());
     for _ in 0..12 {
         rows.read_line(&mut String::new()).unwrap();
     }
-    test.wait_for_parts(4, 256 << 10);
+    sandbox.wait_for_parts(4, 256 << 10);
     send(&child, signal);
     let ran = child.wait_with_output().unwrap().into();
-    (origin, gate, test, ran)
+    (origin, gate, sandbox, ran)
 }
 
 #[test]
 fn every_signal_stops_at_a_point_to_resume_from() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let (origin, gate, test, ran) = stopped_by(signal);
+        let (origin, gate, sandbox, ran) = stopped_by(signal);
         assert_eq!(ran.code, Some(130), "{}", ran.stderr);
         assert!(
             ran.stderr.ends_with(
@@ -155,10 +155,10 @@ fn every_signal_stops_at_a_point_to_resume_from() {
         );
         assert!(!ran.stderr.contains("failed"), "{}", ran.stderr);
         gate.open();
-        let again = test.haul(&["-i", "list.txt", "--results", "r.jsonl"]);
+        let again = sandbox.haul(&["-i", "list.txt", "--results", "r.jsonl"]);
         assert_eq!(again.code, Some(0), "{}", again.stderr);
         assert_eq!(origin.count("/done/0"), 1);
-        let resumed: u64 = test
+        let resumed: u64 = sandbox
             .rows("r.jsonl")
             .iter()
             .map(|row| row["resumed"].as_u64().unwrap())
@@ -169,7 +169,7 @@ fn every_signal_stops_at_a_point_to_resume_from() {
             "{}",
             again.stderr
         );
-        let recorded = test.haul(&["results", "."]);
+        let recorded = sandbox.haul(&["results", "."]);
         let recorded = recorded.stdout.lines().map(|row| {
             let row: serde_json::Value = serde_json::from_str(row).unwrap();
             row["resumed"].as_u64().unwrap()
@@ -182,11 +182,11 @@ fn every_signal_stops_at_a_point_to_resume_from() {
 fn rows_that_only_wait_are_not_partial() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::status(503).header("retry-after", "60"));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let urls: Vec<_> = (0..5).map(|nth| origin.url(&format!("/{nth}"))).collect();
     let mut arguments = vec!["--progress", "json"];
     arguments.extend(urls.iter().map(String::as_str));
-    let mut child = test.command(&arguments).spawn().unwrap();
+    let mut child = sandbox.command(&arguments).spawn().unwrap();
     let mut events = BufReader::new(child.stderr.take().unwrap());
     let mut event = String::new();
     while !event.contains("\"host_waits\"") {
@@ -212,8 +212,8 @@ fn rows_that_only_wait_are_not_partial() {
 fn a_list_not_read_to_its_end_has_no_total() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    let mut command = test.command(&["-i", "-", "--results", "-"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["-i", "-", "--results", "-"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     writeln!(stdin, "{}", origin.url("/a")).unwrap();
@@ -232,11 +232,11 @@ fn a_list_not_read_to_its_end_has_no_total() {
 /// What becomes of a run that was started with a signal ignored, and that gets it.
 fn ignoring(signal: &str, number: Signal) -> Ran {
     let (origin, gate) = half_open();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let haul = env!("CARGO_BIN_EXE_haul");
     let line = format!("trap '' {signal}; exec {haul} {}", origin.url("/half/a"));
     let mut command = Command::new("sh");
-    command.args(["-c", &line]).current_dir(test.path());
+    command.args(["-c", &line]).current_dir(sandbox.path());
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     gate.wait_reached(1);
     send(&child, number);
@@ -261,11 +261,11 @@ fn a_background_job_of_a_script_can_be_interrupted() {
 #[test]
 fn a_run_that_cannot_write_its_results_says_what_is_left() {
     let (origin, gate) = half_open();
-    let test = TestRun::new();
-    std::os::unix::fs::symlink("/dev/full", test.path().join("r.jsonl")).unwrap();
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("/dev/full", sandbox.path().join("r.jsonl")).unwrap();
     let urls = ["/done/a", "/half/b"].map(|path| origin.url(path));
     let arguments = ["--results", "r.jsonl", &urls[0], &urls[1]];
-    let ran = test.haul(&arguments);
+    let ran = sandbox.haul(&arguments);
     drop(gate);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(

@@ -5,14 +5,14 @@ use std::process::Stdio;
 
 use origin::{Body, Origin, Script};
 
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 #[test]
 fn lists_are_read_from_files_and_from_standard_input() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    test.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "list.txt",
         &format!(
             "# two\n{}\n\n{}\tout=sub/b.bin\n",
@@ -20,31 +20,32 @@ fn lists_are_read_from_files_and_from_standard_input() {
             origin.url("/b")
         ),
     );
-    let mut command = test.command(&["-d", "out", "-i", "list.txt", "-i", "-", &origin.url("/c")]);
-    test.write("more.txt", &origin.url("/d"));
-    let stdin = std::fs::File::open(test.path().join("more.txt")).unwrap();
+    let mut command =
+        sandbox.command(&["-d", "out", "-i", "list.txt", "-i", "-", &origin.url("/c")]);
+    sandbox.write("more.txt", &origin.url("/d"));
+    let stdin = std::fs::File::open(sandbox.path().join("more.txt")).unwrap();
     let ran: Ran = command.stdin(stdin).output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(
-        test.names("out"),
+        sandbox.names("out"),
         [".haul", "a", "c", "d", "sub"],
         "after a list, the workspace stays"
     );
-    assert!(test.has("out/sub/b.bin"));
+    assert!(sandbox.has("out/sub/b.bin"));
 }
 
 #[test]
 fn a_bad_row_fails_alone_and_says_where_it_stands() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    test.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "list.txt",
         &format!("nonsense\n{}\nftp://a.example/\n", origin.url("/a")),
     );
-    let ran = test.haul(&["-i", "list.txt"]);
+    let ran = sandbox.haul(&["-i", "list.txt"]);
     assert_eq!(ran.code, Some(1));
-    assert!(test.has("a"));
+    assert!(sandbox.has("a"));
     for says in ["list.txt:1)", "list.txt:3)", "1 done, 0 skipped, 2 failed"] {
         assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
     }
@@ -52,18 +53,18 @@ fn a_bad_row_fails_alone_and_says_where_it_stands() {
 
 #[test]
 fn a_binary_file_is_refused_as_a_whole() {
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let binary = b"\x7fELF\x02\x01\x01\0\0\0\0\0\n\xff\xfe\n".repeat(1000);
-    test.write_bytes("program", &binary);
+    sandbox.write_bytes("program", &binary);
     for format in ["auto", "text"] {
-        let ran = test.haul(&["-i", "program", "-d", "d", "--input-format", format]);
+        let ran = sandbox.haul(&["-i", "program", "-d", "d", "--input-format", format]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("binary file"), "{}", ran.stderr);
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-        assert!(!test.has("d"));
+        assert!(!sandbox.has("d"));
     }
-    let stdin = std::fs::File::open(test.path().join("program")).unwrap();
-    let mut command = test.command(&["-i", "-", "-d", "d"]);
+    let stdin = std::fs::File::open(sandbox.path().join("program")).unwrap();
+    let mut command = sandbox.command(&["-i", "-", "-d", "d"]);
     let ran: Ran = command.stdin(stdin).output().unwrap().into();
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("binary file"), "{}", ran.stderr);
@@ -75,18 +76,18 @@ fn relative_urls_are_relative_to_the_base_url() {
     origin.under("/", |request| {
         Script::ok(Body::of(request.path().to_owned()))
     });
-    let test = TestRun::new();
-    test.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "list.txt",
         &format!("x/b\n../c\n/d?e\n{}\n", origin.url("/f/g")),
     );
-    let ran = test.haul(&["-d", "none", "-i", "list.txt"]);
+    let ran = sandbox.haul(&["-d", "none", "-i", "list.txt"]);
     assert_eq!(ran.code, Some(1));
     for says in ["list.txt:1)", "--base-url", "1 done, 0 skipped, 3 failed"] {
         assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
     }
     let base = origin.url("/a/");
-    let ran = test.haul(&[
+    let ran = sandbox.haul(&[
         "-d",
         "out",
         "-i",
@@ -98,9 +99,9 @@ fn relative_urls_are_relative_to_the_base_url() {
     ]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     for (name, path) in [("b", "/a/x/b"), ("c", "/c"), ("d", "/d"), ("g", "/f/g")] {
-        assert_eq!(test.read(&format!("out/{name}")), path);
+        assert_eq!(sandbox.read(&format!("out/{name}")), path);
     }
-    let first = test
+    let first = sandbox
         .rows("r.jsonl")
         .into_iter()
         .find(|row| row["row"] == 0)
@@ -123,15 +124,15 @@ fn compressed_lists_are_read_as_they_are_whatever_they_are_called() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
     let line = |path: &str| format!("{}\n", origin.url(path));
-    let test = TestRun::new();
-    test.write_bytes("a.gz", &[gzip(&line("/a")), gzip(&line("/b"))].concat());
-    test.write_bytes("c.txt", &zstd(&line("/c")));
-    test.write_bytes("stdin", &zstd(&line("/d")));
-    let mut command = test.command(&["-d", "out", "-i", "a.gz", "-i", "c.txt", "-i", "-"]);
-    let stdin = std::fs::File::open(test.path().join("stdin")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.write_bytes("a.gz", &[gzip(&line("/a")), gzip(&line("/b"))].concat());
+    sandbox.write_bytes("c.txt", &zstd(&line("/c")));
+    sandbox.write_bytes("stdin", &zstd(&line("/d")));
+    let mut command = sandbox.command(&["-d", "out", "-i", "a.gz", "-i", "c.txt", "-i", "-"]);
+    let stdin = std::fs::File::open(sandbox.path().join("stdin")).unwrap();
     let ran: Ran = command.stdin(stdin).output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(test.names("out"), [".haul", "a", "b", "c", "d"]);
+    assert_eq!(sandbox.names("out"), [".haul", "a", "b", "c", "d"]);
 }
 
 /// What `hello` comes to.
@@ -150,14 +151,14 @@ fn a_list_of_checksums_fetches_what_stands_beside_it_and_keeps_what_is_right() {
     let text = format!(
         "# sums\n{SHA256}  sub/a b.bin\n{SHA256} *wrong\n{SHA256}  ../up\nSHA256 (c#d) = {SHA256}\nnonsense\n{MD5}  e\n"
     );
-    let test = TestRun::new();
-    test.write("SHA256SUMS", &text);
-    test.write_bytes("list", &gzip(&text));
-    test.write("x.b3", &format!("{BLAKE3}  f\n"));
-    test.write("list.txt", &format!("{}\n", origin.url("/d/g")));
+    let sandbox = Sandbox::new();
+    sandbox.write("SHA256SUMS", &text);
+    sandbox.write_bytes("list", &gzip(&text));
+    sandbox.write("x.b3", &format!("{BLAKE3}  f\n"));
+    sandbox.write("list.txt", &format!("{}\n", origin.url("/d/g")));
     for list in ["SHA256SUMS", "list", "-"] {
         let folder = format!("from {list}");
-        let mut command = test.command(&[
+        let mut command = sandbox.command(&[
             "-d",
             &folder,
             "-i",
@@ -171,7 +172,7 @@ fn a_list_of_checksums_fetches_what_stands_beside_it_and_keeps_what_is_right() {
             "--results",
             "r.jsonl",
         ]);
-        let stdin = std::fs::File::open(test.path().join("list")).unwrap();
+        let stdin = std::fs::File::open(sandbox.path().join("list")).unwrap();
         let ran: Ran = command.stdin(stdin).output().unwrap().into();
         assert_eq!(ran.code, Some(1), "{}", ran.stderr);
         for says in [
@@ -182,7 +183,7 @@ fn a_list_of_checksums_fetches_what_stands_beside_it_and_keeps_what_is_right() {
         ] {
             assert!(ran.stderr.contains(&says), "{says}: {}", ran.stderr);
         }
-        let mut rows = test.rows("r.jsonl");
+        let mut rows = sandbox.rows("r.jsonl");
         rows.sort_by_key(|row| row["row"].as_u64());
         assert_eq!(rows[0]["url"], origin.url("/d/sub/a%20b.bin"));
         let told: Vec<_> = rows
@@ -203,21 +204,21 @@ fn a_list_of_checksums_fetches_what_stands_beside_it_and_keeps_what_is_right() {
                 (Some("g"), "length"),
             ]
         );
-        assert_eq!(test.read(&format!("{folder}/sub/a b.bin")), "hello");
+        assert_eq!(sandbox.read(&format!("{folder}/sub/a b.bin")), "hello");
     }
 }
 
 #[test]
 fn checksums_on_standard_input_without_a_base_are_no_list() {
-    let test = TestRun::new();
-    test.write("sums", &format!("{MD5}  a\n"));
-    let mut command = test.command(&["-d", "out", "-i", "-"]);
-    let stdin = std::fs::File::open(test.path().join("sums")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.write("sums", &format!("{MD5}  a\n"));
+    let mut command = sandbox.command(&["-d", "out", "-i", "-"]);
+    let stdin = std::fs::File::open(sandbox.path().join("sums")).unwrap();
     let ran: Ran = command.stdin(stdin).output().unwrap().into();
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("say with --base-url"), "{}", ran.stderr);
-    let mut command = test.command(&["-d", "out", "-i", "-", "--input-format", "text"]);
-    let stdin = std::fs::File::open(test.path().join("sums")).unwrap();
+    let mut command = sandbox.command(&["-d", "out", "-i", "-", "--input-format", "text"]);
+    let stdin = std::fs::File::open(sandbox.path().join("sums")).unwrap();
     let ran: Ran = command.stdin(stdin).output().unwrap().into();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
 }
@@ -229,11 +230,11 @@ fn a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2() {
     let urls: Vec<String> = (0..30).map(|row| origin.url(&format!("/{row}"))).collect();
     let lines = urls.join("\n") + "\n";
     for (name, mut list) in [("list.gz", gzip(&lines)), ("list.zst", zstd(&lines))] {
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         // Of gzip, all but a line of the text and its sum; of zstd, which was one block, nothing.
         list.truncate(list.len() - 12);
-        test.write_bytes(name, &list);
-        let ran = test.haul(&["-d", "out", "-i", name, "--results", "results.jsonl"]);
+        sandbox.write_bytes(name, &list);
+        let ran = sandbox.haul(&["-d", "out", "-i", name, "--results", "results.jsonl"]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         let says = format!("cannot read all of {name}: its ");
         assert!(
@@ -241,7 +242,7 @@ fn a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2() {
             "{}",
             ran.stderr
         );
-        let rows = test.rows("results.jsonl");
+        let rows = sandbox.rows("results.jsonl");
         assert!(
             rows.iter().all(|row| row["status"] == "done"),
             "a cut-off line became a row"
@@ -254,8 +255,8 @@ fn a_compressed_list_that_ends_too_early_is_read_so_far_and_ends_with_2() {
 fn a_line_on_standard_input_is_fetched_before_the_next_one_comes() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    let mut command = test.command(&["-i", "-", "--progress", "plain"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["-i", "-", "--progress", "plain"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     for (number, path) in ["/a", "/b", "/c"].into_iter().enumerate() {

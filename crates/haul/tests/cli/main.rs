@@ -36,7 +36,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder that the command runs in, with a download folder in it.
-struct TestRun {
+struct Sandbox {
     folder: TempDir,
 }
 
@@ -58,7 +58,7 @@ fn ignores_hangups() -> bool {
     ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
-impl TestRun {
+impl Sandbox {
     fn new() -> Self {
         Self {
             folder: TempDir::new().unwrap(),

@@ -10,7 +10,7 @@ use origin::{Body, Origin, Script, client_pem};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{PATIENCE, TestRun};
+use crate::{PATIENCE, Sandbox};
 
 /// A pipe with this text in it, and its path. What has been read from it is not there again.
 fn pipe(text: &str) -> (PipeReader, String) {
@@ -62,12 +62,12 @@ fn each_option_reads_its_file_from_a_pipe() {
             ("--proxy-cacert", pipe(origin.ca_pem())),
             (option, pipe(&text)),
         ];
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         let mut arguments = vec!["-o", "-", &url];
         for (option, (_, path)) in &files {
             arguments.extend([option, path.as_str()]);
         }
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         assert_eq!(ran.code, Some(0), "{option}: {}", ran.stderr);
         let log = origin.log();
         let sent = &log.last().unwrap().headers;
@@ -77,8 +77,8 @@ fn each_option_reads_its_file_from_a_pipe() {
 
 #[test]
 fn file_without_an_end_is_named_with_its_option_and_limit() {
-    let test = TestRun::new();
-    test.write("cert.pem", &client_pem().0);
+    let sandbox = Sandbox::new();
+    sandbox.write("cert.pem", &client_pem().0);
     for (option, limit) in [
         ("--cacert", "16 MiB"),
         ("--capath", "16 MiB"),
@@ -96,7 +96,7 @@ fn file_without_an_end_is_named_with_its_option_and_limit() {
         if option == "--key" {
             arguments.extend(["--cert", "cert.pem"]);
         }
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         assert_eq!(ran.code, Some(2), "{option}: {}", ran.stderr);
         let named = if option == "--config" {
             "error: cannot read /dev/zero: ".to_owned()
@@ -105,14 +105,14 @@ fn file_without_an_end_is_named_with_its_option_and_limit() {
         };
         assert!(ran.stderr.starts_with(&named), "{}", ran.stderr);
         assert!(ran.stderr.contains(limit), "{}", ran.stderr);
-        assert!(!test.has(".haul"));
+        assert!(!sandbox.has(".haul"));
     }
 }
 
 #[test]
 fn signal_ends_haul_while_it_waits_for_an_option_file() {
-    let test = TestRun::new();
-    test.write("cert.pem", &client_pem().0);
+    let sandbox = Sandbox::new();
+    sandbox.write("cert.pem", &client_pem().0);
     for option in [
         "--cacert",
         "--capath",
@@ -127,16 +127,18 @@ fn signal_ends_haul_while_it_waits_for_an_option_file() {
         "--user-file",
     ] {
         let name = format!("pipe{option}");
-        let made = Command::new("mkfifo").arg(test.path().join(&name)).status();
+        let made = Command::new("mkfifo")
+            .arg(sandbox.path().join(&name))
+            .status();
         assert!(made.unwrap().success());
         let mut arguments = vec![option, &name, "http://a.example/"];
         if option == "--key" {
             arguments.extend(["--cert", "cert.pem"]);
         }
-        let mut child = test.command(&arguments).spawn().unwrap();
+        let mut child = sandbox.command(&arguments).spawn().unwrap();
         // The pipe can be opened as soon as haul has.
         let started = Instant::now();
-        let pipe = test.path().join(&name);
+        let pipe = sandbox.path().join(&name);
         let how = OFlags::WRONLY | OFlags::NONBLOCK;
         #[expect(
             clippy::disallowed_methods,
@@ -159,9 +161,9 @@ fn signal_ends_haul_while_it_waits_for_an_option_file() {
 
 #[test]
 fn folder_in_place_of_a_file_is_named_with_its_option() {
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for option in ["--load-cookies", "--netrc-file", "--pinnedpubkey"] {
-        let ran = test.haul(&[option, ".", "http://a.example/"]);
+        let ran = sandbox.haul(&[option, ".", "http://a.example/"]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         let says = format!("error: {option}: cannot read .: Is a directory");
         assert!(ran.stderr.starts_with(&says), "{}", ran.stderr);

@@ -2,23 +2,23 @@
 
 use origin::{Body, Origin, Script};
 
-use crate::TestRun;
+use crate::Sandbox;
 
 #[test]
 fn one_url_is_told_where_its_file_is() {
     let origin = Origin::plain();
     origin.on("/5MiB", Script::ok(Body::of("x".repeat(5 << 20))));
-    let (test, url) = (TestRun::new(), origin.url("/5MiB"));
+    let (sandbox, url) = (Sandbox::new(), origin.url("/5MiB"));
     for (option, line) in [
         ("--progress=auto", "saved 5MiB (5.0 MiB)\n"),
         ("--progress=auto", "already there: 5MiB ("),
         ("--exists=rename", "saved 5MiB.1 (5.0 MiB), not 5MiB"),
     ] {
-        let ran = test.haul(&[option, &url]);
+        let ran = sandbox.haul(&[option, &url]);
         assert!(ran.stderr.starts_with(line), "{}", ran.stderr);
     }
-    assert_eq!(test.haul(&["-q", &url]).stderr, "");
-    let ran = test.haul(&["-o", "-", "--results", "r.jsonl", &url]);
+    assert_eq!(sandbox.haul(&["-q", &url]).stderr, "");
+    let ran = sandbox.haul(&["-o", "-", "--results", "r.jsonl", &url]);
     assert!(!ran.stderr.contains("saved"), "{}", ran.stderr);
 }
 
@@ -26,7 +26,7 @@ fn one_url_is_told_where_its_file_is() {
 fn the_place_of_one_file_includes_its_folder() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
-    let (test, url) = (TestRun::new(), origin.url("/a"));
+    let (sandbox, url) = (Sandbox::new(), origin.url("/a"));
     for (options, line) in [
         (["-d", "x/y"], "saved x/y/a (1 B)\n"),
         (["-d", "./x/y"], "already there: x/y/a ("),
@@ -34,25 +34,25 @@ fn the_place_of_one_file_includes_its_folder() {
         (["-o", "x/y/../b"], "saved x/y/../b (1 B)\n"),
         (["-o", "./c"], "saved c (1 B)\n"),
     ] {
-        let ran = test.haul(&[options[0], options[1], &url]);
+        let ran = sandbox.haul(&[options[0], options[1], &url]);
         assert!(ran.stderr.starts_with(line), "{options:?}: {}", ran.stderr);
     }
 }
 
 #[test]
 fn a_url_that_is_not_http_is_a_usage_error() {
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for url in [
         "ftp://me:hush@a.example/x",
         "s3://bucket/x",
         "file:///etc/passwd",
     ] {
-        let ran = test.haul(&["--dry-run", url]);
+        let ran = sandbox.haul(&["--dry-run", url]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("only http and https"), "{}", ran.stderr);
         assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
     }
-    let ran = test.haul(&["me:hush@a.example/x"]);
+    let ran = sandbox.haul(&["me:hush@a.example/x"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
 }
@@ -66,8 +66,8 @@ fn a_file_with_an_unexpected_name_is_told() {
         ("auto", "saved same~", ".bin (1 B), not same.bin"),
         ("plain", "as same~", ".bin\n"),
     ] {
-        let test = TestRun::new();
-        let ran = test.haul(&["--progress", progress, &urls[0], &urls[1], &urls[2]]);
+        let sandbox = Sandbox::new();
+        let ran = sandbox.haul(&["--progress", progress, &urls[0], &urls[1], &urls[2]]);
         let (_, told) = ran.stderr.split_once(before).unwrap();
         assert_eq!(&told[8..8 + after.len()], after, "{}", ran.stderr);
         assert_eq!(ran.stderr.matches(before).count(), 1, "{}", ran.stderr);
@@ -78,12 +78,12 @@ fn a_file_with_an_unexpected_name_is_told() {
 fn many_unexpected_names_are_told_in_few_lines() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let list: String = (0..30)
         .map(|nth| origin.url(&format!("/{nth}/same\n")))
         .collect();
-    test.write("list.txt", &list);
-    let ran = test.haul(&["-i", "list.txt", "-d", "d"]);
+    sandbox.write("list.txt", &list);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d"]);
     assert_eq!(
         ran.stderr.matches("saved same~").count(),
         20,
@@ -100,9 +100,9 @@ fn many_unexpected_names_are_told_in_few_lines() {
 
 #[test]
 fn an_empty_list_is_told() {
-    let test = TestRun::new();
-    test.write("list.txt", "# nothing yet\n\n");
-    let ran = test.haul(&["-i", "list.txt"]);
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", "# nothing yet\n\n");
+    let ran = sandbox.haul(&["-i", "list.txt"]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
         (Some(0), "the list has no URLs\n")
@@ -113,13 +113,13 @@ fn an_empty_list_is_told() {
 fn a_failure_says_after_how_many_attempts() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(503));
-    let ran = TestRun::new().haul(&["--retries", "1", &origin.url("/a")]);
+    let ran = Sandbox::new().haul(&["--retries", "1", &origin.url("/a")]);
     assert!(
         ran.stderr.contains(" (after 2 attempts, http://"),
         "{}",
         ran.stderr
     );
-    let ran = TestRun::new().haul(&[&origin.url("/missing")]);
+    let ran = Sandbox::new().haul(&[&origin.url("/missing")]);
     assert!(!ran.stderr.contains("attempt"), "{}", ran.stderr);
 }
 
@@ -128,7 +128,7 @@ fn a_host_that_waits_says_why_in_plain() {
     let origin = Origin::plain();
     let busy = Script::status(503).header("retry-after", "1");
     origin.on("/a", [busy, Script::ok(Body::of("x"))]);
-    let ran = TestRun::new().haul(&["--progress", "plain", &origin.url("/a")]);
+    let ran = Sandbox::new().haul(&["--progress", "plain", &origin.url("/a")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let line = format!("waits  {}: no requests for ", origin.authority());
     let (_, told) = ran.stderr.split_once(&line).unwrap();

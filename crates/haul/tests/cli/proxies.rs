@@ -2,7 +2,7 @@
 
 use origin::{Body, Origin, Proxy, Script};
 
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 fn origin() -> Origin {
     let origin = Origin::plain();
@@ -33,8 +33,8 @@ fn environment_names_the_proxy_unless_the_command_line_does() {
         (&[], &["--proxy", &named], true),
     ] {
         let before = proxy.log().len();
-        let test = TestRun::new();
-        let mut command = test.command(arguments);
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(arguments);
         command.arg(&url).envs(variables.iter().copied());
         let ran: Ran = command.output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{variables:?}: {}", ran.stderr);
@@ -46,11 +46,11 @@ fn environment_names_the_proxy_unless_the_command_line_does() {
 #[test]
 fn https_proxy_is_verified_as_the_environment_says() {
     let (origin, proxy) = (origin(), Proxy::https());
-    let test = TestRun::new();
-    test.write("ca.pem", origin.ca_pem());
+    let sandbox = Sandbox::new();
+    sandbox.write("ca.pem", origin.ca_pem());
     let (url, named) = (origin.url("/a"), proxy.url("https", ""));
     let run = |arguments: &[&str], file: &str| -> Ran {
-        let mut command = test.command(&["--retries", "0", "--exists", "overwrite"]);
+        let mut command = sandbox.command(&["--retries", "0", "--exists", "overwrite"]);
         command.args(arguments).arg(&url).env("SSL_CERT_FILE", file);
         command.output().unwrap().into()
     };
@@ -77,7 +77,7 @@ fn https_proxy_is_verified_as_the_environment_says() {
 fn login_of_the_proxy_is_shown_nowhere() {
     let (origin, proxy) = (origin(), Proxy::http());
     proxy.ask_for_login("me", "right");
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let url = origin.url("/a");
     let address = proxy.authority();
     let arguments = ["-v", "-x", &address, "--results", "r.jsonl", &url];
@@ -87,9 +87,9 @@ fn login_of_the_proxy_is_shown_nowhere() {
     ] {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--proxy-user", user]);
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
-        let told = format!("{}{}{}", ran.stdout, ran.stderr, test.read("r.jsonl"));
+        let told = format!("{}{}{}", ran.stdout, ran.stderr, sandbox.read("r.jsonl"));
         for secret in ["hush", "right", "bWU6"] {
             assert!(!told.contains(secret), "{told}");
         }
@@ -98,8 +98,8 @@ fn login_of_the_proxy_is_shown_nowhere() {
 
 #[test]
 fn variable_that_is_no_proxy_is_refused_by_name() {
-    let test = TestRun::new();
-    let mut command = test.command(&["http://127.0.0.1:1/a"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["http://127.0.0.1:1/a"]);
     command.env("http_proxy", "quic://me:hush@h");
     let ran: Ran = command.output().unwrap().into();
     assert_eq!(ran.code, Some(2));
@@ -115,9 +115,9 @@ fn variable_that_is_no_proxy_is_refused_by_name() {
 #[test]
 fn exception_without_effect_is_refused_or_told() {
     let (origin, proxy) = (origin(), Proxy::http());
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let url = origin.url("/a");
-    let ran = test.haul(&["-x", &proxy.authority(), "--noproxy", "a,127.*", &url]);
+    let ran = sandbox.haul(&["-x", &proxy.authority(), "--noproxy", "a,127.*", &url]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     let says = "\"127.*\" matches no host; for a block of addresses, write 127.0.0.0/8";
     assert!(
@@ -130,8 +130,8 @@ fn exception_without_effect_is_refused_or_told() {
         ("no_proxy", true),
         ("http_proxy", false),
     ] {
-        let test = TestRun::new();
-        let mut command = test.command(&["-x", &proxy.authority(), &url]);
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["-x", &proxy.authority(), &url]);
         command.env(variable, "127.*,x");
         let ran: Ran = command.output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -139,8 +139,8 @@ fn exception_without_effect_is_refused_or_told() {
         assert_eq!(told, usize::from(is_told), "{}", ran.stderr);
     }
     // Without a proxy it does no harm.
-    let test = TestRun::new();
-    let mut command = test.command(&[&url]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&[&url]);
     command.env("no_proxy", "127.*");
     let ran: Ran = command.output().unwrap().into();
     assert!(!ran.stderr.contains("127.*"), "{}", ran.stderr);
@@ -153,11 +153,11 @@ fn public_only_that_is_not_enforced_is_told_even_quietly() {
     proxy.know("elsewhere.test", origin.address().ip());
     let url = format!("http://elsewhere.test:{port}/a");
     for arguments in [&["-q"][..], &[], &["-q", "--progress", "json"]] {
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         let mut arguments = arguments.to_vec();
         let named = proxy.authority();
         arguments.extend(["--public-only", "-x", &named, &url]);
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let says = format!("--public-only cannot check the hosts that proxy {named} looks up");
         assert!(ran.stderr.contains(&says), "{arguments:?} {}", ran.stderr);
@@ -168,9 +168,9 @@ fn public_only_that_is_not_enforced_is_told_even_quietly() {
 fn dead_proxy_is_blamed_and_no_server() {
     let (origin, proxy) = (origin(), Proxy::http());
     proxy.stop_listening();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let authority = proxy.authority();
-    let ran = test.haul(&[
+    let ran = sandbox.haul(&[
         "-v",
         "--retry-max-time",
         "0.5",
@@ -193,7 +193,7 @@ fn dead_proxy_is_blamed_and_no_server() {
 fn response_407_without_a_proxy_has_advice() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(407));
-    let ran = TestRun::new().haul(&[&origin.url("/a")]);
+    let ran = Sandbox::new().haul(&[&origin.url("/a")]);
     assert!(
         ran.stderr.contains("give it with -x and --proxy-user"),
         "{}",

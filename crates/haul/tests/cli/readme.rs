@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use origin::Origin;
 
-use crate::TestRun;
+use crate::Sandbox;
 
 /// Records the calls of haul, and stands in for what cargo would build and run.
 const PRELUDE: &str = r#"
@@ -99,24 +99,24 @@ fn repository() -> PathBuf {
 }
 
 /// Makes what a block expects of its reader.
-fn prepare(block: &Block, servers: &Servers) -> TestRun {
-    let test = TestRun::new();
-    test.make("home");
-    test.write("ca.pem", servers.tls.ca_pem());
+fn prepare(block: &Block, servers: &Servers) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.make("home");
+    sandbox.write("ca.pem", servers.tls.ca_pem());
     if block.text.contains("-i urls.txt") && !block.text.contains("> urls.txt") {
-        test.write("urls.txt", &servers.plain.url("/bytes/1K/listed"));
+        sandbox.write("urls.txt", &servers.plain.url("/bytes/1K/listed"));
     }
-    test
+    sandbox
 }
 
 /// Runs a block, and checks the exit status of each call of haul in it.
 fn run(name: &str, block: &Block, servers: &Servers) {
     let at = format!("{name}:{}", block.line);
-    let test = prepare(block, servers);
-    let home = test.path().join("home");
+    let sandbox = prepare(block, servers);
+    let home = sandbox.path().join("home");
     let output = Command::new("bash")
         .args(["-c", &format!("{PRELUDE}{}", servers.rewrite(&block.text))])
-        .current_dir(test.path())
+        .current_dir(sandbox.path())
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", &home)

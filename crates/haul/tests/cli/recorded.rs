@@ -2,29 +2,29 @@
 
 use origin::{Body, Origin, Script};
 
-use crate::TestRun;
+use crate::Sandbox;
 
 /// A list of three of which one is not there, and one is no URL, downloaded to `d`.
-fn downloaded(origin: &Origin) -> TestRun {
+fn downloaded(origin: &Origin) -> Sandbox {
     origin.on("/a", Script::ok(Body::of("aaa")));
     origin.on("/no", Script::status(404));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let list = format!(
         "{}\tout=x/a.bin\nnonsense\n{}\tlabel=gone\thttp://u:secret@127.0.0.1:1/m\n",
         origin.url("/a"),
         origin.url("/no"),
     );
-    test.write("list.txt", &list);
-    let ran = test.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+    sandbox.write("list.txt", &list);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    test
+    sandbox
 }
 
 #[test]
 fn what_became_of_each_item_can_be_asked_for_later() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
-    let ran = test.haul(&["results", "d"]);
+    let sandbox = downloaded(&origin);
+    let ran = sandbox.haul(&["results", "d"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
     let rows: Vec<serde_json::Value> = ran
         .stdout
@@ -42,32 +42,32 @@ fn what_became_of_each_item_can_be_asked_for_later() {
     assert_eq!(rows[0]["path"], "x/a.bin");
     assert_eq!(rows[0]["bytes"], 3);
     assert_eq!(rows[1]["error"]["kind"], "input");
-    let ran = test.haul(&["results", "d", "--status", "done", "--status", "skipped"]);
+    let ran = sandbox.haul(&["results", "d", "--status", "done", "--status", "skipped"]);
     assert_eq!(ran.stdout.lines().count(), 1);
 }
 
 #[test]
 fn what_failed_is_a_list_that_can_be_run_by_itself() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
+    let sandbox = downloaded(&origin);
     let arguments = ["results", "d", "--status", "failed", "--format", "text"];
-    let ran = test.haul(&arguments);
+    let ran = sandbox.haul(&arguments);
     let expected = format!(
         "nonsense\n{}\thttp://127.0.0.1:1/m\tlabel=gone\n",
         origin.url("/no")
     );
     assert_eq!(ran.stdout, expected);
     origin.on("/no", Script::ok(Body::of("now it is")));
-    test.write("failed.txt", &ran.stdout);
-    let ran = test.haul(&["-i", "failed.txt", "-d", "d", "--retry-failed", "all"]);
+    sandbox.write("failed.txt", &ran.stdout);
+    let ran = sandbox.haul(&["-i", "failed.txt", "-d", "d", "--retry-failed", "all"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert_eq!(test.read("d/no"), "now it is");
+    assert_eq!(sandbox.read("d/no"), "now it is");
 }
 
 #[test]
 fn nothing_recorded_is_a_usage_error() {
-    let test = TestRun::new();
-    let ran = test.haul(&["results", "."]);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.haul(&["results", "."]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("nothing is recorded"), "{}", ran.stderr);
 }
@@ -76,10 +76,10 @@ fn nothing_recorded_is_a_usage_error() {
 fn one_file_from_one_url_leaves_no_state() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("aaa")));
-    let test = TestRun::new();
-    let ran = test.haul(&[&origin.url("/a")]);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.haul(&[&origin.url("/a")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(test.names("."), ["a"]);
+    assert_eq!(sandbox.names("."), ["a"]);
 }
 
 /// A way to damage a state, by its path.
@@ -159,11 +159,11 @@ const DAMAGES: [(&str, Damage); 10] = [
 fn damaged_state_is_put_aside_and_the_run_goes_on() {
     let origin = Origin::plain();
     for (what, damage) in DAMAGES {
-        let test = downloaded(&origin);
-        let state = test.path().join("d/.haul/state.db");
+        let sandbox = downloaded(&origin);
+        let state = sandbox.path().join("d/.haul/state.db");
         for nth in ["state.db.damaged", "state.db.damaged.1"] {
             damage(&state);
-            let ran = test.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+            let ran = sandbox.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
             // Two of three can never be downloaded.
             assert_eq!(ran.code, Some(1), "{what}: {}", ran.stderr);
             assert!(
@@ -178,8 +178,8 @@ fn damaged_state_is_put_aside_and_the_run_goes_on() {
                 ran.stderr
             );
             assert!(ran.stderr.contains(nth), "{what}: {}", ran.stderr);
-            assert!(test.has(&format!("d/.haul/{nth}")), "{what}");
-            let ran = test.haul(&["results", "d"]);
+            assert!(sandbox.has(&format!("d/.haul/{nth}")), "{what}");
+            let ran = sandbox.haul(&["results", "d"]);
             assert_eq!(ran.stdout.lines().count(), 3, "{what}: {}", ran.stderr);
         }
     }
@@ -190,15 +190,15 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
     const ROWS: usize = 3000;
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let urls: Vec<String> = (0..ROWS)
         .map(|row| origin.url(&format!("/{row}")))
         .collect();
     let list = urls.join("\n") + "\n";
-    test.write("list.txt", &list);
-    let ran = test.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
+    sandbox.write("list.txt", &list);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d", "--durability", "none"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let state = test.path().join("d/.haul/state.db");
+    let state = sandbox.path().join("d/.haul/state.db");
     let pages = std::fs::metadata(&state).unwrap().len() / 4096;
     // The rows of the second half, and none of the tables' roots.
     for page in pages / 2..pages {
@@ -206,7 +206,7 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
     }
     let asked = origin.log().len();
     // One more, so that something is to be recorded.
-    test.write("list.txt", &format!("{list}{}\n", origin.url("/more")));
+    sandbox.write("list.txt", &format!("{list}{}\n", origin.url("/more")));
     let again = [
         "-i",
         "list.txt",
@@ -217,7 +217,7 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
         "--exists",
         "skip",
     ];
-    let ran = test.haul(&again);
+    let ran = sandbox.haul(&again);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("1 done, 3000 skipped, 0 failed"),
@@ -226,7 +226,7 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
     );
     assert!(ran.stderr.contains("state.db.damaged"), "{}", ran.stderr);
     assert_eq!(origin.log().len(), asked + 1);
-    let ran = test.haul(&["-i", "list.txt", "-d", "d"]);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d"]);
     assert!(
         ran.stderr.contains("0 done, 3001 skipped"),
         "{}",
@@ -238,13 +238,13 @@ fn damage_that_shows_only_later_does_not_end_the_run() {
 fn damaged_state_of_a_list_does_not_keep_a_url() {
     let origin = Origin::plain();
     for (what, damage) in DAMAGES {
-        let test = downloaded(&origin);
-        damage(&test.path().join("d/.haul/state.db"));
+        let sandbox = downloaded(&origin);
+        damage(&sandbox.path().join("d/.haul/state.db"));
         origin.on("/b", Script::ok(Body::of("b")));
-        let ran = test.haul(&[&origin.url("/b"), "-d", "d"]);
+        let ran = sandbox.haul(&[&origin.url("/b"), "-d", "d"]);
         assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
-        assert_eq!(test.read("d/b"), "b");
-        let ran = test.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
+        assert_eq!(sandbox.read("d/b"), "b");
+        let ran = sandbox.haul(&["-i", "list.txt", "-d", "d", "--retries", "0"]);
         assert!(
             ran.stderr.contains("1 skipped, 2 failed"),
             "{what}: {}",
@@ -256,11 +256,11 @@ fn damaged_state_of_a_list_does_not_keep_a_url() {
 #[test]
 fn state_of_a_newer_version_is_left_alone() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
-    let state = test.path().join("d/.haul/state.db");
+    let sandbox = downloaded(&origin);
+    let state = sandbox.path().join("d/.haul/state.db");
     spoil(&state, 60, &[0, 0, 0, 99]);
     let before = std::fs::read(&state).unwrap();
-    let ran = test.haul(&["-i", "list.txt", "-d", "d"]);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("newer version"), "{}", ran.stderr);
     assert_eq!(std::fs::read(&state).unwrap(), before);
@@ -269,23 +269,23 @@ fn state_of_a_newer_version_is_left_alone() {
 #[test]
 fn results_of_a_damaged_state_say_what_to_do() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
+    let sandbox = downloaded(&origin);
     let damaged = "no database at all, and so long that it could be one ".repeat(100);
-    test.write("d/.haul/state.db", &damaged);
-    let ran = test.haul(&["results", "d"]);
+    sandbox.write("d/.haul/state.db", &damaged);
+    let ran = sandbox.haul(&["results", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("move it away"), "{}", ran.stderr);
-    assert_eq!(test.read("d/.haul/state.db"), damaged);
+    assert_eq!(sandbox.read("d/.haul/state.db"), damaged);
 }
 
 #[test]
 fn a_destination_behind_a_link_is_like_any_other() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
-    std::os::unix::fs::symlink("d", test.path().join("link")).unwrap();
-    let ran = test.haul(&["results", "link"]);
+    let sandbox = downloaded(&origin);
+    std::os::unix::fs::symlink("d", sandbox.path().join("link")).unwrap();
+    let ran = sandbox.haul(&["results", "link"]);
     assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stderr);
-    let ran = test.haul(&["-i", "list.txt", "-d", "link", "--retries", "0"]);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "link", "--retries", "0"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("0 done, 1 skipped, 2 failed"),
@@ -297,25 +297,25 @@ fn a_destination_behind_a_link_is_like_any_other() {
 #[test]
 fn a_state_that_is_a_link_is_not_followed() {
     let origin = Origin::plain();
-    let test = downloaded(&origin);
-    let database = test.path().join("d/.haul/state.db");
+    let sandbox = downloaded(&origin);
+    let database = sandbox.path().join("d/.haul/state.db");
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    std::fs::rename(&database, test.path().join("elsewhere.db")).unwrap();
+    std::fs::rename(&database, sandbox.path().join("elsewhere.db")).unwrap();
     std::os::unix::fs::symlink("../../elsewhere.db", &database).unwrap();
-    let ran = test.haul(&["-i", "list.txt", "-d", "d"]);
+    let ran = sandbox.haul(&["-i", "list.txt", "-d", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
 }
 
 #[test]
 fn a_url_that_is_done_leaves_what_is_recorded_of_a_list() {
     let origin = Origin::plain();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     origin.on("/a", Script::ok(Body::of("aaa")));
     origin.on("/b", Script::ok(Body::of("b")));
-    test.write("list.txt", &origin.url("/a"));
-    test.haul(&["-i", "list.txt", "-d", "d"]);
-    let ran = test.haul(&[&origin.url("/b"), "-d", "d"]);
+    sandbox.write("list.txt", &origin.url("/a"));
+    sandbox.haul(&["-i", "list.txt", "-d", "d"]);
+    let ran = sandbox.haul(&[&origin.url("/b"), "-d", "d"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let ran = test.haul(&["results", "d", "--format", "text"]);
+    let ran = sandbox.haul(&["results", "d", "--format", "text"]);
     assert!(ran.stdout.contains(&origin.url("/a")), "{}", ran.stdout);
 }

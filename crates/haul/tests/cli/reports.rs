@@ -3,7 +3,7 @@
 use origin::{Body, Origin, Script};
 use serde_json::{Value, json};
 
-use crate::TestRun;
+use crate::Sandbox;
 
 /// Returns a response with a text and all headers that results show.
 pub(crate) fn hello() -> Script {
@@ -18,9 +18,9 @@ fn each_item_has_one_row_of_results() {
     let origin = Origin::plain();
     origin.on("/good", hello());
     origin.on("/from", Script::redirect(302, "/good"));
-    let test = TestRun::new();
-    test.write("there", "old");
-    test.write(
+    let sandbox = Sandbox::new();
+    sandbox.write("there", "old");
+    sandbox.write(
         "list.txt",
         &format!("{}\n\nnonsense\n", origin.url("/from")),
     );
@@ -37,9 +37,9 @@ fn each_item_has_one_row_of_results() {
         &urls[0],
         &urls[1],
     ];
-    assert_eq!(test.haul(&arguments).code, Some(1));
+    assert_eq!(sandbox.haul(&arguments).code, Some(1));
 
-    let mut rows = test.rows("r.jsonl");
+    let mut rows = sandbox.rows("r.jsonl");
     rows.sort_by_key(|row| row["row"].as_u64());
     assert_eq!(rows.len(), 4);
     let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
@@ -102,7 +102,7 @@ fn each_item_has_one_row_of_results() {
 fn results_on_standard_output_are_alone_there() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let ran = TestRun::new().haul(&["--results", "-", &origin.url("/a")]);
+    let ran = Sandbox::new().haul(&["--results", "-", &origin.url("/a")]);
     let row: Value = serde_json::from_str(ran.stdout.trim_end()).unwrap();
     assert_eq!(row["status"], "done");
 }
@@ -111,25 +111,28 @@ fn results_on_standard_output_are_alone_there() {
 fn results_replace_those_of_the_last_run_but_not_before_there_is_one() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    test.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "r.jsonl",
         "an older and longer line than any that will be written, so that it would show\n"
             .repeat(20)
             .as_str(),
     );
-    test.write("file", "");
+    sandbox.write("file", "");
     assert_eq!(
-        test.haul(&["--results", "r.jsonl", "-d", "file/x", &origin.url("/a")])
+        sandbox
+            .haul(&["--results", "r.jsonl", "-d", "file/x", &origin.url("/a")])
             .code,
         Some(3)
     );
-    assert!(test.read("r.jsonl").starts_with("an older"));
+    assert!(sandbox.read("r.jsonl").starts_with("an older"));
     assert_eq!(
-        test.haul(&["--results", "r.jsonl", &origin.url("/a")]).code,
+        sandbox
+            .haul(&["--results", "r.jsonl", &origin.url("/a")])
+            .code,
         Some(0)
     );
-    assert_eq!(test.rows("r.jsonl").len(), 1);
+    assert_eq!(sandbox.rows("r.jsonl").len(), 1);
 }
 
 #[test]
@@ -139,9 +142,9 @@ fn nothing_from_a_list_or_a_server_moves_the_cursor() {
         "/a",
         Script::ok(Body::of("x")).header("content-type", "a\u{9b}b"),
     );
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let evil = "evil\u{1b}[2J\u{202e}";
-    test.write(
+    sandbox.write(
         "list.txt",
         &format!("{}\tlabel={evil}\n{evil}\n", origin.url("/a")),
     );
@@ -157,7 +160,7 @@ fn nothing_from_a_list_or_a_server_moves_the_cursor() {
             "-i",
             "list.txt",
         ];
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         for text in [&ran.stderr, &ran.stdout] {
             assert!(text.contains("evil"), "{text}");
             let hazard = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
@@ -171,8 +174,8 @@ fn json_is_all_that_a_program_has_to_read() {
     let origin = Origin::plain();
     origin.on("/a", [Script::status(503), Script::ok(Body::of("x"))]);
     origin.on("/b", Script::redirect(302, "/c"));
-    let test = TestRun::new();
-    let ran = test.haul(&[
+    let sandbox = Sandbox::new();
+    let ran = sandbox.haul(&[
         "--progress",
         "json",
         "-j",
@@ -205,8 +208,8 @@ fn json_is_all_that_a_program_has_to_read() {
 fn plain_progress_has_a_line_for_each_start_and_end() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let (test, url) = (TestRun::new(), origin.url("/a"));
-    let ran = test.haul(&["--progress", "plain", &url]);
+    let (sandbox, url) = (Sandbox::new(), origin.url("/a"));
+    let ran = sandbox.haul(&["--progress", "plain", &url]);
     let lines: Vec<&str> = ran.stderr.lines().collect();
     assert_eq!(lines[0], "start  a");
     assert!(
@@ -214,7 +217,7 @@ fn plain_progress_has_a_line_for_each_start_and_end() {
         "{}",
         lines[1]
     );
-    let ran = test.haul(&["--progress", "plain", &url]);
+    let ran = sandbox.haul(&["--progress", "plain", &url]);
     assert!(
         ran.stderr
             .starts_with("start  a\nskipped a (already there)\n"),
@@ -227,9 +230,9 @@ fn plain_progress_has_a_line_for_each_start_and_end() {
 fn quiet_is_quiet_but_for_failures() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let test = TestRun::new();
-    assert_eq!(test.haul(&["-q", &origin.url("/a")]).stderr, "");
-    let ran = test.haul(&["-q", &origin.url("/missing")]);
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.haul(&["-q", &origin.url("/a")]).stderr, "");
+    let ran = sandbox.haul(&["-q", &origin.url("/missing")]);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert!(
         ran.stderr.starts_with("failed: missing: "),
@@ -243,7 +246,7 @@ fn quiet_is_quiet_but_for_failures() {
 fn hashes_that_were_asked_for_stand_in_the_results() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let (md5, sha1) = (
         "5d41402abc4b2a76b9719d911017c592",
         "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
@@ -251,14 +254,14 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
     let arguments = ["--results", "r.jsonl", "--hash", "md5", "--checksum"];
     let run = |checksum: &str| {
         let checksum = format!("sha1={checksum}");
-        let ran = test.haul(&[&arguments[..], &[&checksum, &origin.url("/a")]].concat());
-        (ran, test.rows("r.jsonl").pop().unwrap())
+        let ran = sandbox.haul(&[&arguments[..], &[&checksum, &origin.url("/a")]].concat());
+        (ran, sandbox.rows("r.jsonl").pop().unwrap())
     };
     let (ran, row) = run(&sha1.replace('a', "b"));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(row["error"]["kind"], "checksum");
     assert_eq!(row.get("md5"), None);
-    assert!(!test.has("a"));
+    assert!(!sandbox.has("a"));
     // Fetched, and then found there.
     for status in ["done", "skipped"] {
         let (ran, row) = run(sha1);
@@ -273,9 +276,9 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
     // What is there stays when neither it nor the server's has the checksum.
     let (_, row) = run(&sha1.replace('a', "b"));
     assert_eq!(row["error"]["kind"], "checksum");
-    assert_eq!(test.read("a"), "hello");
+    assert_eq!(sandbox.read("a"), "hello");
     let wrong = format!("sha1={}", sha1.replace('a', "b"));
-    let ran = test.haul(&["--exists", "skip", "--checksum", &wrong, &origin.url("/a")]);
+    let ran = sandbox.haul(&["--exists", "skip", "--checksum", &wrong, &origin.url("/a")]);
     assert!(ran.stderr.contains("--exists overwrite"), "{}", ran.stderr);
 }
 
@@ -283,12 +286,12 @@ fn hashes_that_were_asked_for_stand_in_the_results() {
 fn a_failure_is_one_line_and_its_causes_are_for_who_asks() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")).close());
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let url = origin.url("/a");
-    let ran = test.haul(&["--retries", "0", &url]);
+    let ran = sandbox.haul(&["--retries", "0", &url]);
     assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.starts_with("failed: a: "), "{}", ran.stderr);
-    let ran = test.haul(&["--retries", "1", "-v", &url]);
+    let ran = sandbox.haul(&["--retries", "1", "-v", &url]);
     let causes = ran
         .stderr
         .lines()

@@ -6,13 +6,13 @@ use std::process::{Child, ChildStderr};
 use origin::{Body, Gate, Origin, Script};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 /// A run of a list that waits at a gate.
-fn holding(test: &TestRun, origin: &Origin, gate: &Gate) -> Child {
+fn holding(sandbox: &Sandbox, origin: &Origin, gate: &Gate) -> Child {
     origin.on("/a", Script::ok(Body::of("x")).hold(gate));
-    test.write("urls.txt", &origin.url("/a"));
-    let child = test
+    sandbox.write("urls.txt", &origin.url("/a"));
+    let child = sandbox
         .command(&["-i", "urls.txt", "-d", "d"])
         .spawn()
         .unwrap();
@@ -21,8 +21,8 @@ fn holding(test: &TestRun, origin: &Origin, gate: &Gate) -> Child {
 }
 
 /// Starts another one, and waits until it has said whom it waits for.
-fn waiting(test: &TestRun) -> (Child, String, BufReader<ChildStderr>) {
-    let mut child = test
+fn waiting(sandbox: &Sandbox) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = sandbox
         .command(&["-i", "urls.txt", "-d", "d"])
         .spawn()
         .unwrap();
@@ -34,9 +34,9 @@ fn waiting(test: &TestRun) -> (Child, String, BufReader<ChildStderr>) {
 
 #[test]
 fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
-    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
-    let first = holding(&test, &origin, &gate);
-    let (second, said, _errors) = waiting(&test);
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let first = holding(&sandbox, &origin, &gate);
+    let (second, said, _errors) = waiting(&sandbox);
     let starts = format!("waiting for process {} on ", first.id());
     assert!(said.starts_with(&starts), "{said}");
     assert!(
@@ -53,9 +53,9 @@ fn second_run_of_a_list_says_for_whom_it_waits_and_goes_on() {
 
 #[test]
 fn signal_ends_the_wait_for_another_run() {
-    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
-    let first = holding(&test, &origin, &gate);
-    let (mut second, _, mut errors) = waiting(&test);
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let first = holding(&sandbox, &origin, &gate);
+    let (mut second, _, mut errors) = waiting(&sandbox);
     kill_process(Pid::from_child(&second), Signal::INT).unwrap();
     let mut said = String::new();
     errors.read_to_string(&mut said).unwrap();
@@ -72,9 +72,9 @@ fn signal_ends_the_wait_for_another_run() {
 
 #[test]
 fn run_that_shall_not_wait_ends_with_3() {
-    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
-    let first = holding(&test, &origin, &gate);
-    let ran = test.haul(&["--no-wait", "-i", "urls.txt", "-d", "d"]);
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let first = holding(&sandbox, &origin, &gate);
+    let ran = sandbox.haul(&["--no-wait", "-i", "urls.txt", "-d", "d"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     let who = format!("process {} on ", first.id());
     assert!(
@@ -84,7 +84,7 @@ fn run_that_shall_not_wait_ends_with_3() {
     );
     // A URL has no reason to wait.
     origin.on("/b", Script::ok(Body::of("y")));
-    let ran = test.haul(&["-d", "d", &origin.url("/b")]);
+    let ran = sandbox.haul(&["-d", "d", &origin.url("/b")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     gate.open();
     let ran: Ran = first.wait_with_output().unwrap().into();
@@ -93,18 +93,18 @@ fn run_that_shall_not_wait_ends_with_3() {
 
 #[test]
 fn what_a_killed_run_left_goes_with_the_next() {
-    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
     origin.on(
         "/a",
         Script::ok(Body::seeded(1, 100_000)).hold_at(1000, &gate),
     );
-    let mut killed = test.command(&[&origin.url("/a")]).spawn().unwrap();
+    let mut killed = sandbox.command(&[&origin.url("/a")]).spawn().unwrap();
     gate.wait_reached(1);
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert_eq!(test.names(".haul/part").len(), 1);
+    assert_eq!(sandbox.names(".haul/part").len(), 1);
     origin.on("/b", Script::ok(Body::of("y")));
-    let ran = test.haul(&[&origin.url("/b")]);
+    let ran = sandbox.haul(&[&origin.url("/b")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(test.names("."), ["b"]);
+    assert_eq!(sandbox.names("."), ["b"]);
 }

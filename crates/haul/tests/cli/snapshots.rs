@@ -7,12 +7,12 @@ use insta::assert_snapshot;
 use origin::{Body, Origin, Script};
 
 use crate::reports::hello;
-use crate::{Ran, TestRun};
+use crate::{Ran, Sandbox};
 
 /// Runs haul as on a terminal of 100 columns, and returns what it printed on standard output.
 fn printed(arguments: &[&str]) -> String {
-    let test = TestRun::new();
-    let mut command = test.command(arguments);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(arguments);
     command.env("COLUMNS", "100");
     let ran: Ran = command.output().unwrap().into();
     assert_eq!(
@@ -46,10 +46,10 @@ fn by_row(json: &str) -> String {
     for line in json.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         let is_end = value["event"] == "finished";
-        let test = value["row"].as_u64().or(is_end.then_some(u64::MAX));
-        lines.extend(test.map(|test| (test, line)));
+        let sandbox = value["row"].as_u64().or(is_end.then_some(u64::MAX));
+        lines.extend(sandbox.map(|sandbox| (sandbox, line)));
     }
-    lines.sort_by_key(|(test, _)| *test);
+    lines.sort_by_key(|(sandbox, _)| *sandbox);
     let lines: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
     lines.join("\n")
 }
@@ -91,8 +91,8 @@ fn server() -> Origin {
 /// returned.
 fn downloaded(options: &[&str], paths: &[&str]) -> Ran {
     let origin = server();
-    let test = TestRun::new();
-    test.write("there", "old");
+    let sandbox = Sandbox::new();
+    sandbox.write("there", "old");
     let urls: Vec<String> = paths.iter().map(|path| origin.url(path)).collect();
     let urls = urls.iter().map(String::as_str);
     let arguments: Vec<&str> = ["-j", "1"]
@@ -100,7 +100,7 @@ fn downloaded(options: &[&str], paths: &[&str]) -> Ran {
         .chain(options.iter().copied())
         .chain(urls)
         .collect();
-    let ran = test.haul(&arguments);
+    let ran = sandbox.haul(&arguments);
     let named = |text: &str| text.replace(&origin.authority(), "ORIGIN");
     Ran {
         code: ran.code,
@@ -184,8 +184,8 @@ fn messages_of_a_run_are_as_recorded() {
 
 #[test]
 fn messages_of_usage_are_as_recorded() {
-    let test = TestRun::new();
-    test.write("list.txt", "");
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", "");
     let lines = [
         "",
         "example.org/a",
@@ -209,7 +209,7 @@ fn messages_of_usage_are_as_recorded() {
     ];
     let told = lines.map(|line| {
         let arguments: Vec<&str> = line.split_whitespace().collect();
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         let status = ran.code.unwrap_or(-1);
         let typed = format!("$ haul {line}");
         format!("{}\n{}status {status}\n", typed.trim_end(), ran.stderr)

@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::Parser;
 
-use crate::{PATIENCE, TestRun};
+use crate::{PATIENCE, Sandbox};
 
 const HALF: u64 = 1 << 20;
 
@@ -109,7 +109,7 @@ impl Terminal {
 }
 
 /// A run with a bar on a terminal, which a gate holds up.
-fn held_up(origin: &Origin, gate: &Gate, test: &TestRun, slave: OwnedFd) -> Child {
+fn held_up(origin: &Origin, gate: &Gate, sandbox: &Sandbox, slave: OwnedFd) -> Child {
     let held = gate.clone();
     origin.under("/", move |_| {
         Script::entity(Body::seeded(1, 2 * HALF), "\"a\"").hold_at(HALF, &held)
@@ -118,7 +118,7 @@ fn held_up(origin: &Origin, gate: &Gate, test: &TestRun, slave: OwnedFd) -> Chil
         .map(|nth| origin.url(&format!("/a-long-name-{nth}.bin")))
         .collect();
     let urls: Vec<_> = urls.iter().map(String::as_str).collect();
-    let mut command = test.command(&urls);
+    let mut command = sandbox.command(&urls);
     command
         .env("TERM", "xterm")
         .stderr(slave)
@@ -141,9 +141,9 @@ fn is_bar(row: &str) -> bool {
 fn ctrl_c_leaves_no_line_of_the_bar() {
     for columns in [60, 80, 100, 200] {
         for keys in ["\x03", "abc\x03", "\x03\x03"] {
-            let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+            let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
             let (mut terminal, slave) = Terminal::new(24, columns);
-            let mut child = held_up(&origin, &gate, &test, slave);
+            let mut child = held_up(&origin, &gate, &sandbox, slave);
             terminal.read_bar();
             terminal.type_keys(keys);
             terminal.read_until(|rows| rows.iter().any(|row| row.contains("^C")));
@@ -167,9 +167,9 @@ fn ctrl_c_leaves_no_line_of_the_bar() {
 #[test]
 fn a_resize_leaves_no_line_of_the_bar() {
     for (before, after) in [(100, 50), (60, 200)] {
-        let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+        let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
         let (mut terminal, slave) = Terminal::new(24, before);
-        let mut child = held_up(&origin, &gate, &test, slave);
+        let mut child = held_up(&origin, &gate, &sandbox, slave);
         terminal.read_bar();
         terminal.resize(24, after);
         terminal.shown.screen_mut().set_size(24, after);
@@ -184,11 +184,11 @@ fn a_resize_leaves_no_line_of_the_bar() {
 
 #[test]
 fn a_terminal_that_goes_away_stops_the_run() {
-    let (origin, gate, test) = (Origin::plain(), Gate::new(), TestRun::new());
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
     let (mut terminal, slave) = Terminal::new(24, 80);
-    let mut child = held_up(&origin, &gate, &test, slave);
+    let mut child = held_up(&origin, &gate, &sandbox, slave);
     terminal.read_until(|rows| rows.iter().any(|row| is_bar(row)));
-    test.wait_for_parts(4, 256 << 10);
+    sandbox.wait_for_parts(4, 256 << 10);
     // From now on each write to it fails (EIO).
     drop(terminal);
     send(&child, Signal::HUP);
@@ -198,7 +198,7 @@ fn a_terminal_that_goes_away_stops_the_run() {
         .map(|nth| origin.url(&format!("/a-long-name-{nth}.bin")))
         .collect();
     let urls: Vec<_> = urls.iter().map(String::as_str).collect();
-    let ran = test.haul(&urls);
+    let ran = sandbox.haul(&urls);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
         ran.stderr.contains(" resumed from before)"),
@@ -209,10 +209,10 @@ fn a_terminal_that_goes_away_stops_the_run() {
 
 #[test]
 fn a_run_that_cannot_start_leaves_no_bar() {
-    let test = TestRun::new();
-    test.write("file", "");
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "");
     let (mut terminal, slave) = Terminal::new(24, 80);
-    let mut command = test.command(&["-d", "file/x", "http://127.0.0.1:1/a"]);
+    let mut command = sandbox.command(&["-d", "file/x", "http://127.0.0.1:1/a"]);
     command
         .env("TERM", "xterm")
         .stderr(slave)

@@ -2,14 +2,14 @@
 
 use origin::{Body, Origin, Script};
 
-use crate::TestRun;
+use crate::Sandbox;
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
-    let test = TestRun::new();
-    test.write("list.txt", "");
-    test.write("SHA256SUMS", "");
-    test.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
+    let sandbox = Sandbox::new();
+    sandbox.write("list.txt", "");
+    sandbox.write("SHA256SUMS", "");
+    sandbox.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
     for (line, says) in [
         ("", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
@@ -92,13 +92,13 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
         ("http://a.example/{b", "--globoff"),
     ] {
         let arguments: Vec<&str> = line.split_whitespace().collect();
-        let ran = test.haul(&arguments);
+        let ran = sandbox.haul(&arguments);
         assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
         assert!(ran.stderr.contains(says), "{line}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{line}");
     }
     assert_eq!(
-        test.names("."),
+        sandbox.names("."),
         ["SHA256SUMS", "list.txt", "sums"],
         "something was made on the way"
     );
@@ -108,7 +108,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
 fn options_for_what_haul_does_anyway_are_ignored() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for habits in [
         &["-LO"][..],
         &["-c"],
@@ -116,25 +116,25 @@ fn options_for_what_haul_does_anyway_are_ignored() {
         &["-fsSL", "-nc"],
         &["-Z", "-#"],
     ] {
-        let ran = test.haul(&[habits, &[&origin.url("/a")]].concat());
+        let ran = sandbox.haul(&[habits, &[&origin.url("/a")]].concat());
         assert_eq!(ran.code, Some(0), "{habits:?}: {}", ran.stderr);
     }
-    assert_eq!(test.read("a"), "hello");
-    assert_eq!(test.names("."), ["a"]);
+    assert_eq!(sandbox.read("a"), "hello");
+    assert_eq!(sandbox.names("."), ["a"]);
 }
 
 #[test]
 fn certificates_that_cannot_be_read_leave_no_trace() {
-    let test = TestRun::new();
-    let ran = test.haul(&["--cacert", "missing.pem", "http://a.example/"]);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.haul(&["--cacert", "missing.pem", "http://a.example/"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("missing.pem"), "{}", ran.stderr);
-    assert!(!test.has(".haul"));
+    assert!(!sandbox.has(".haul"));
 }
 
 #[test]
 fn the_help_has_the_options_that_there_are_and_no_others() {
-    let help = TestRun::new().haul(&["--help"]);
+    let help = Sandbox::new().haul(&["--help"]);
     assert_eq!(help.code, Some(0));
     let mut options: Vec<&str> = help
         .stdout
@@ -231,15 +231,15 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
 
 #[test]
 fn it_says_its_version_and_writes_its_manual_and_completions() {
-    let test = TestRun::new();
-    let version = test.haul(&["-V"]).stdout;
+    let sandbox = Sandbox::new();
+    let version = sandbox.haul(&["-V"]).stdout;
     assert_eq!(version, format!("haul {}\n", env!("CARGO_PKG_VERSION")));
     for arguments in [
         ["man"].as_slice(),
         &["completions", "bash"],
         &["completions", "zsh"],
     ] {
-        let ran = test.haul(arguments);
+        let ran = sandbox.haul(arguments);
         assert_eq!(
             (ran.code, ran.stderr.as_str()),
             (Some(0), ""),

@@ -50,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct State {
     path: PathBuf,
     access: Access,
-    state_dir: StateDir,
+    dir: StateDir,
     durability: Arc<Strictest>,
     storage: Arc<Storage>,
     syncs: Arc<Syncs>,
@@ -123,7 +123,7 @@ impl State {
         Ok(Self {
             path: place.database,
             access,
-            state_dir: options.state_dir,
+            dir: options.state_dir,
             durability: Arc::new(Strictest::new(options.durability)),
             syncs: Arc::new(Syncs::new(Arc::clone(&storage))),
             storage,

@@ -62,7 +62,7 @@ impl SpillStore {
             let mut insert = transaction.prepare_cached(INSERT)?;
             for waiting in rows {
                 let request = &waiting.request;
-                let key = request.request_key.as_ref();
+                let key = request.key.as_ref();
                 let recorded = key.and_then(|key| key.recorded);
                 let location = request.location.as_ref();
                 let mirrors = request.mirrors.iter().map(|(url, _)| url.as_str());
@@ -150,7 +150,7 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     if let Some(hash) = row.get("ask")? {
         let list: Option<i64> = row.get("list")?;
         let at = row.get::<_, Option<i64>>("at")?.unwrap_or_default();
-        request.request_key = Some(RequestKey {
+        request.key = Some(RequestKey {
             hash,
             fields: row.get("fields")?,
             recorded: list.map(|list| RecordLocation {
@@ -214,7 +214,7 @@ mod tests {
             input: "list".into(),
             line: 7,
         });
-        request.request_key = Some(RequestKey {
+        request.key = Some(RequestKey {
             recorded: Some(RecordLocation { list: 3, row: 4 }),
             ..RequestKey::of(&request, Layout::Flat, FileNames::FromUrl)
         });

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use haulage::{Event, LimitChange, Outcome};
 use origin::{Body, Limit, Origin, Script};
 
+use crate::sandbox::{Sandbox, assert_done, block_on, get, rest};
 use crate::splitting::waiting;
-use crate::test_run::{TestRun, assert_done, block_on, get, rest};
 
 /// Long enough for requests to overlap.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -22,8 +22,8 @@ fn rows(origin: &Origin, count: u64) -> Vec<haulage::Row> {
 }
 
 /// What a run tells of its hosts' limits, and its outcomes.
-fn limits(test: &TestRun, rows: Vec<haulage::Row>) -> (Vec<(usize, LimitChange)>, Vec<Outcome>) {
-    let mut run = test.start();
+fn limits(sandbox: &Sandbox, rows: Vec<haulage::Row>) -> (Vec<(usize, LimitChange)>, Vec<Outcome>) {
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows);
     run.close();
@@ -44,9 +44,9 @@ fn limits(test: &TestRun, rows: Vec<haulage::Row>) -> (Vec<(usize, LimitChange)>
 fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
     let origin = Origin::plain();
     origin.under("/", |_| file());
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(16);
-    let (limits, outcomes) = limits(&test, rows(&origin, 600));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(16);
+    let (limits, outcomes) = limits(&sandbox, rows(&origin, 600));
     outcomes.iter().for_each(assert_done);
     let mut asked = origin.log();
     asked.sort_by_key(|asked| asked.at);
@@ -71,10 +71,10 @@ fn refusing(most: usize, status: u16, files: u64) -> (Vec<(usize, LimitChange)>,
     let file = Script::ok(Body::seeded(1, 4096)).delay(LATENCY * 4);
     origin.under("/", move |_| file.clone());
     origin.limit("/", Limit::at_once(most, Script::status(status)));
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(16);
-    test.options.retry.base = Duration::from_millis(10);
-    let (limits, outcomes) = limits(&test, rows(&origin, files));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(16);
+    sandbox.options.retry.base = Duration::from_millis(10);
+    let (limits, outcomes) = limits(&sandbox, rows(&origin, files));
     assert_eq!(outcomes.len() as u64, files);
     outcomes.iter().for_each(assert_done);
     (limits, origin.tally().requests - files)
@@ -97,9 +97,9 @@ fn a_server_that_takes_one_at_a_time_gets_one() {
 #[test]
 fn segment_that_is_refused_counts_as_well() {
     let (origin, gate) = waiting(|_, _| Script::status(503));
-    let mut test = TestRun::new();
-    test.options.min_split_size = 256 << 10;
-    let mut run = test.start();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.min_split_size = 256 << 10;
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/file"))]);
     run.close();
@@ -127,10 +127,10 @@ fn bodies_that_break_off_are_no_sign_that_there_are_too_many() {
             file()
         }
     });
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(16);
-    test.options.retry.base = Duration::from_millis(10);
-    let (limits, outcomes) = limits(&test, rows(&origin, 300));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(16);
+    sandbox.options.retry.base = Duration::from_millis(10);
+    let (limits, outcomes) = limits(&sandbox, rows(&origin, 300));
     outcomes.iter().for_each(assert_done);
     let refused = limits.iter().any(|(_, why)| *why == LimitChange::Refused);
     assert!(!refused, "{limits:?}");
@@ -149,13 +149,13 @@ fn with_a_delay_no_two_requests_to_one_host_are_closer_than_that() {
         for path in ["/1", "/4"] {
             origin.on(path, file());
         }
-        let mut test = TestRun::trusting(&origin);
-        test.engine.delay = DELAY;
-        test.options.retry.base = Duration::from_millis(1);
+        let mut sandbox = Sandbox::trusting(&origin);
+        sandbox.engine.delay = DELAY;
+        sandbox.options.retry.base = Duration::from_millis(1);
         let start = Instant::now();
         let mut all = rows(&origin, 5);
         all.extend(rows(&elsewhere, 3));
-        test.run(all).iter().for_each(assert_done);
+        sandbox.run(all).iter().for_each(assert_done);
         for origin in [&origin, &elsewhere] {
             let mut asked = origin.log();
             asked.sort_by_key(|asked| asked.at);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use haulage::Row;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get};
+use crate::sandbox::{Sandbox, assert_done, get};
 use crate::wild::Wild;
 
 /// Twenty rows of this server.
@@ -18,13 +18,13 @@ fn rows(url: impl Fn(usize) -> String) -> Vec<Row> {
 
 /// Runs twenty rows of an origin that holds all responses back; returns how many connections it
 /// has had, and how many requests, before it lets the first one go on.
-fn connections_ahead(origin: &Origin, test: &TestRun, wanted: u64) -> (u64, usize) {
+fn connections_ahead(origin: &Origin, sandbox: &Sandbox, wanted: u64) -> (u64, usize) {
     let gate = Gate::new();
     let held = gate.clone();
     origin.under("/", move |_| Script::ok(Body::seeded(1, 5000)).hold(&held));
     let rows = rows(|number| origin.url(&format!("/{number}")));
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| test.run(rows));
+        let run = scope.spawn(|| sandbox.run(rows));
         gate.wait_reached(1);
         origin.wait_until(|tally| tally.connections >= wanted);
         let seen = (origin.connections(), origin.peak_in_flight());
@@ -37,7 +37,7 @@ fn connections_ahead(origin: &Origin, test: &TestRun, wanted: u64) -> (u64, usiz
 #[test]
 fn connections_are_opened_ahead_of_requests() {
     let origin = Origin::plain();
-    let (connections, requests) = connections_ahead(&origin, &TestRun::new(), 8);
+    let (connections, requests) = connections_ahead(&origin, &Sandbox::new(), 8);
     assert!(connections > requests as u64, "{connections}, {requests}");
     assert!(origin.peak_connections() <= 16);
 }
@@ -45,7 +45,7 @@ fn connections_are_opened_ahead_of_requests() {
 #[test]
 fn a_second_connection_is_opened_before_the_protocol_is_known() {
     let origin = Origin::tls();
-    connections_ahead(&origin, &TestRun::trusting(&origin), 2);
+    connections_ahead(&origin, &Sandbox::trusting(&origin), 2);
     assert_eq!(origin.connections(), 2);
     assert_eq!(origin.tally().requests, 20);
 }
@@ -53,13 +53,13 @@ fn a_second_connection_is_opened_before_the_protocol_is_known() {
 #[test]
 fn connections_ahead_keep_to_the_cap() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(5);
-    connections_ahead(&origin, &test, 5);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(5);
+    connections_ahead(&origin, &sandbox, 5);
     assert_eq!(origin.peak_connections(), 5);
     let origin = Origin::plain();
-    test.engine.per_host = Some(1);
-    connections_ahead(&origin, &test, 1);
+    sandbox.engine.per_host = Some(1);
+    connections_ahead(&origin, &sandbox, 1);
     assert_eq!(origin.connections(), 1);
 }
 
@@ -80,9 +80,9 @@ fn a_server_that_closes_connections_ahead_fails_nothing() {
         }
         stream
     });
-    let mut test = TestRun::new();
-    test.options.retry.retries = 100;
-    let outcomes = test.run(rows(|number| format!("{}{number}", server.url("http"))));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 100;
+    let outcomes = sandbox.run(rows(|number| format!("{}{number}", server.url("http"))));
     assert_eq!(outcomes.len(), 20);
     outcomes.iter().for_each(assert_done);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use origin::{Body, Gate, Origin, Request, Script};
 
-use crate::test_run::{TestRun, and_then, assert_done, get};
+use crate::sandbox::{Sandbox, and_then, assert_done, get};
 
 /// Long enough for requests to overlap: the origin would otherwise have answered each before the
 /// next one comes.
@@ -42,13 +42,13 @@ fn pair() -> (Arc<Origin>, Arc<Origin>) {
 #[test]
 fn neither_host_ever_sees_more_than_its_cap() {
     let (one, two) = pair();
-    let mut test = TestRun::new();
-    test.engine.jobs = 50;
-    test.engine.per_host = Some(3);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 50;
+    sandbox.engine.per_host = Some(3);
     let urls: Vec<_> = (0..2000)
         .map(|number| get(&[&one, &two][number % 2].url(&format!("/file/{number}"))))
         .collect();
-    let outcomes = test.run(urls);
+    let outcomes = sandbox.run(urls);
     assert_eq!(outcomes.len(), 2000);
     outcomes.iter().for_each(assert_done);
     for origin in [&one, &two] {
@@ -95,17 +95,17 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
             large.drip(4 << 10, DRIP)
         });
     }
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     // So many are in flight at once from the start, however slow this machine is.
-    test.engine.jobs = 6;
-    test.engine.per_host = Some(4);
-    test.options.min_split_size = 64 << 10;
+    sandbox.engine.jobs = 6;
+    sandbox.engine.per_host = Some(4);
+    sandbox.options.min_split_size = 64 << 10;
     let rows: Vec<_> = (0..9000)
         .map(|number| (number, format!("/file/{number}")))
         .chain((0..4).map(|number| (number, format!("/large/{number}"))))
         .map(|(number, path)| get(&[&one, &two][number % 2].url(&path)))
         .collect();
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_eq!(outcomes.len(), 9004);
     outcomes.iter().for_each(assert_done);
     let requests = one.tally().requests + two.tally().requests;
@@ -128,12 +128,12 @@ fn the_total_cap_holds_over_all_hosts() {
     for origin in &origins {
         origin.under("/", |_| Script::ok(Body::seeded(1, 2000)));
     }
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
     let urls: Vec<_> = (0..600)
         .map(|number| get(&origins[number % origins.len()].url(&format!("/{number}"))))
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     let mut asked: Vec<_> = origins.iter().flat_map(Origin::log).collect();
     asked.sort_by_key(|asked| asked.at);
     for pair in asked.windows(2) {
@@ -156,14 +156,14 @@ fn hosts_share_the_slots_whatever_the_order_of_the_list() {
         let held = all_read.clone();
         origin.under("/", move |_| Script::ok(Body::seeded(1, 2000)).hold(&held));
     }
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     // With one slot the order of the requests is the schedule's, and nobody else's.
-    test.engine.jobs = 1;
+    sandbox.engine.jobs = 1;
     let rows: Vec<_> = (0..400)
         .map(|number| get(&origins[number / 200].url(&format!("/{number}"))))
         .collect();
     let rows = and_then(rows, move || all_read.open());
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     let mut asked: Vec<_> = (0..origins.len())
         .flat_map(|host| {
             origins[host]
@@ -187,11 +187,11 @@ fn hosts_share_the_slots_whatever_the_order_of_the_list() {
 fn http2_host_is_capped_as_told() {
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(3, 20_000)).delay(LATENCY));
-    let mut test = TestRun::trusting(&origin);
-    test.engine.per_host = Some(3);
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.engine.per_host = Some(3);
     let rows: Vec<_> = (0..300)
         .map(|row| get(&origin.url(&format!("/{row}"))))
         .collect();
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     assert_eq!(origin.peak_in_flight(), 3);
 }

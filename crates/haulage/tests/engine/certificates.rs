@@ -5,7 +5,7 @@ use std::time::Duration;
 use haulage::Verification;
 use origin::{Body, Certificate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, kind};
+use crate::sandbox::{Sandbox, assert_done, kind};
 use crate::wild::Wild;
 
 fn origin(certificate: Certificate) -> Origin {
@@ -25,8 +25,8 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
         (Certificate::SelfSignedAuthority, "--cacert"),
     ] {
         let origin = origin(certificate);
-        let mut test = TestRun::trusting(&origin);
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = Sandbox::trusting(&origin);
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(
             (kind(&outcome), outcome.attempts),
             ("tls", 1),
@@ -37,23 +37,23 @@ fn a_certificate_that_does_not_fit_is_refused_and_it_is_said_why() {
         assert!(error.to_string().contains(says), "{error}");
         assert!(std::error::Error::source(error).is_some());
         assert_eq!(origin.count("/a"), 0, "nothing was asked");
-        test.options.route.tls.verification = Verification::Insecure;
-        assert_done(&test.fetch(&origin.url("/a")));
+        sandbox.options.route.tls.verification = Verification::Insecure;
+        assert_done(&sandbox.fetch(&origin.url("/a")));
     }
     let good = origin(Certificate::Good);
-    assert_done(&TestRun::trusting(&good).fetch(&good.url("/a")));
+    assert_done(&Sandbox::trusting(&good).fetch(&good.url("/a")));
 }
 
 #[test]
 fn certificate_that_is_named_itself_is_trusted() {
     for certificate in [Certificate::SelfSigned, Certificate::SelfSignedAuthority] {
         let (server, other) = (origin(certificate), origin(certificate));
-        let mut test = TestRun::new();
-        test.options.retry.retries = 0;
-        test.trust_itself(&other);
-        assert_eq!(kind(&test.fetch(&server.url("/a"))), "tls");
-        test.trust_itself(&server);
-        assert_done(&test.fetch(&server.url("/a")));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.retry.retries = 0;
+        sandbox.trust_itself(&other);
+        assert_eq!(kind(&sandbox.fetch(&server.url("/a"))), "tls");
+        sandbox.trust_itself(&server);
+        assert_done(&sandbox.fetch(&server.url("/a")));
     }
 }
 
@@ -65,9 +65,9 @@ fn named_certificate_that_is_expired_or_for_another_host_is_refused() {
         (Certificate::OtherHost, "another name, other.example"),
     ] {
         let server = origin(certificate);
-        let mut test = TestRun::new();
-        test.trust_itself(&server);
-        let outcome = test.fetch(&server.url("/a"));
+        let mut sandbox = Sandbox::new();
+        sandbox.trust_itself(&server);
+        let outcome = sandbox.fetch(&server.url("/a"));
         let error = outcome.error().unwrap();
         assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1));
         assert!(error.to_string().contains(says), "{error}");
@@ -76,9 +76,9 @@ fn named_certificate_that_is_expired_or_for_another_host_is_refused() {
 
 /// The message of a failure, at the first attempt.
 fn message(url: &str) -> (&'static str, String) {
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    let outcome = test.fetch(url);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    let outcome = sandbox.fetch(url);
     let error = outcome.error().unwrap();
     assert!(!error.to_string().contains("insecure"), "{error}");
     (kind(&outcome), error.to_string())
@@ -109,10 +109,10 @@ fn https_at_a_plain_server_suggests_http() {
 #[test]
 fn server_that_is_silent_in_the_handshake_is_said_to_be() {
     let server = Wild::serving(|stream| stream);
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    test.options.connect_timeout = Duration::from_secs(1);
-    let outcome = test.fetch(&server.url("https"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    sandbox.options.connect_timeout = Duration::from_secs(1);
+    let outcome = sandbox.fetch(&server.url("https"));
     let error = outcome.error().unwrap().to_string();
     assert_eq!(kind(&outcome), "timeout");
     assert!(error.contains("did not end the TLS handshake"), "{error}");

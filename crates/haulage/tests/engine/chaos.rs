@@ -7,7 +7,7 @@ use haulage::{Outcome, Row};
 use origin::{Body, Origin, Script};
 use proptest::prelude::*;
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, next_outcome, rest};
 
 /// Kinds of failure that a server can be the cause of.
 const ITS_FAULT: [&str; 8] = [
@@ -29,11 +29,11 @@ fn file(seed: u64) -> Body {
 
 /// Runs these rows, and sees the same engine fetch a good one after them. Returns the outcomes of
 /// the former, and the name of the latter.
-async fn run_and_go_on(test: &TestRun, rows: Vec<Row>) -> (Vec<Outcome>, String) {
+async fn run_and_go_on(sandbox: &Sandbox, rows: Vec<Row>) -> (Vec<Outcome>, String) {
     // Elsewhere, since what breaks an HTTP/2 connection breaks all that is on it.
     let elsewhere = Origin::plain();
     elsewhere.under("/", |_| Script::ok(file(0)));
-    let (mut run, mut outcomes) = (test.start(), Vec::new());
+    let (mut run, mut outcomes) = (sandbox.start(), Vec::new());
     let mut events = run.events();
     let count = rows.len();
     run.feed(rows);
@@ -60,16 +60,16 @@ fn survives(origin: &Origin, seeds: &[u64]) -> Result<(), TestCaseError> {
     for seed in seeds {
         origin.on(&format!("/{seed}"), Script::random(*seed, file(*seed)));
     }
-    let mut test = TestRun::new();
-    test.options.timeout = Duration::from_millis(150);
-    test.options.retry.retries = 1;
-    test.options.route.tls.verification = haulage::Verification::Insecure;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.timeout = Duration::from_millis(150);
+    sandbox.options.retry.retries = 1;
+    sandbox.options.route.tls.verification = haulage::Verification::Insecure;
     let rows: Vec<_> = seeds
         .iter()
         .map(|seed| get(&origin.url(&format!("/{seed}"))))
         .collect();
     let start = Instant::now();
-    let (outcomes, good) = block_on(run_and_go_on(&test, rows));
+    let (outcomes, good) = block_on(run_and_go_on(&sandbox, rows));
     prop_assert!(start.elapsed() < BOUND, "it took {:?}", start.elapsed());
     prop_assert_eq!(outcomes.len(), seeds.len());
     let mut names = vec![good];
@@ -80,7 +80,7 @@ fn survives(origin: &Origin, seeds: &[u64]) -> Result<(), TestCaseError> {
             None => {
                 names.push(seed.to_string());
                 prop_assert!(
-                    test.read(&seed.to_string()) == file(seed).bytes(),
+                    sandbox.read(&seed.to_string()) == file(seed).bytes(),
                     "{}",
                     shown()
                 );
@@ -97,7 +97,7 @@ fn survives(origin: &Origin, seeds: &[u64]) -> Result<(), TestCaseError> {
         }
     }
     names.sort();
-    prop_assert_eq!(test.names(), names, "nothing else is left");
+    prop_assert_eq!(sandbox.names(), names, "nothing else is left");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use haulage::{Identity, PemFile, PinnedKeys, Resolve, Roots, TlsVersion, Verific
 use origin::{Body, Origin, Script, client_pem};
 use tempfile::TempDir;
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 fn serving(origin: Origin) -> Origin {
     origin.on("/a", Script::ok(Body::seeded(1, 10)));
@@ -22,11 +22,11 @@ fn demanding() -> Origin {
     serving(origin.start().unwrap())
 }
 
-fn test(origin: &Origin) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.options.retry.retries = 0;
-    test.options.existing = haulage::Existing::Overwrite;
-    test
+fn sandbox(origin: &Origin) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.options.retry.retries = 0;
+    sandbox.options.existing = haulage::Existing::Overwrite;
+    sandbox
 }
 
 /// Files for a run to read.
@@ -45,8 +45,8 @@ impl Files {
     }
 }
 
-fn message(test: &TestRun, url: &str) -> String {
-    let outcome = test.fetch(url);
+fn message(sandbox: &Sandbox, url: &str) -> String {
+    let outcome = sandbox.fetch(url);
     let error = outcome.error().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1), "{error}");
     error.to_string()
@@ -59,19 +59,19 @@ fn client_certificate_lets_the_client_in() {
     let both = files.write("both.pem", &format!("{certificate}{key}"));
     let certificate = files.write("cert.pem", &certificate);
     let key = files.write("key.pem", &key);
-    let mut test = test(&origin);
+    let mut sandbox = sandbox(&origin);
     for identity in [
         Identity::new(certificate, Some(key.into())),
         Identity::new(both, None),
     ] {
-        test.options.route.tls.identity = Some(identity);
+        sandbox.options.route.tls.identity = Some(identity);
         for (least, most) in [
             (None, Some(TlsVersion::Tls12)),
             (Some(TlsVersion::Tls13), None),
         ] {
-            test.options.route.tls.min_version = least;
-            test.options.route.tls.max_version = most;
-            assert_done(&test.fetch(&origin.url("/a")));
+            sandbox.options.route.tls.min_version = least;
+            sandbox.options.route.tls.max_version = most;
+            assert_done(&sandbox.fetch(&origin.url("/a")));
         }
     }
 }
@@ -79,14 +79,14 @@ fn client_certificate_lets_the_client_in() {
 #[test]
 fn server_that_wants_a_certificate_says_so() {
     let origin = demanding();
-    let mut test = test(&origin);
-    let said = message(&test, &origin.url("/a"));
+    let mut sandbox = sandbox(&origin);
+    let said = message(&sandbox, &origin.url("/a"));
     assert!(
         said.contains("asks for a certificate of its clients; give one with --cert"),
         "{said}"
     );
-    test.options.route.tls.max_version = Some(TlsVersion::Tls12);
-    let said = message(&test, &origin.url("/a"));
+    sandbox.options.route.tls.max_version = Some(TlsVersion::Tls12);
+    let said = message(&sandbox, &origin.url("/a"));
     assert!(said.contains("certificate"), "{said}");
     assert_eq!(origin.count("/a"), 0);
 }
@@ -99,10 +99,10 @@ fn client_certificate_of_another_authority_is_refused() {
         .self_signed(&key)
         .unwrap();
     let both = format!("{}{}", certificate.pem(), key.serialize_pem());
-    let mut test = test(&origin);
+    let mut sandbox = sandbox(&origin);
     let identity = Identity::new(files.write("both.pem", &both), None);
-    test.options.route.tls.identity = Some(identity);
-    let said = message(&test, &origin.url("/a"));
+    sandbox.options.route.tls.identity = Some(identity);
+    let said = message(&sandbox, &origin.url("/a"));
     assert!(
         said.contains("client certificate") && said.contains("--cert"),
         "{said}"
@@ -116,13 +116,13 @@ fn identity_that_cannot_be_used_stops_the_run_at_its_start() {
     let (_, other) = client_pem();
     let certificate = files.write("cert.pem", &certificate);
     let other = files.write("key.pem", &other);
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     for (key, says) in [
         (Some(other.into()), "is not that of the first certificate"),
         (None, "name its file with --key"),
     ] {
-        test.options.route.tls.identity = Some(Identity::new(certificate.as_path(), key));
-        let error = test.try_start().unwrap_err();
+        sandbox.options.route.tls.identity = Some(Identity::new(certificate.as_path(), key));
+        let error = sandbox.try_start().unwrap_err();
         assert_eq!(error.kind().name(), "input");
         assert!(error.to_string().contains(says), "{error}");
     }
@@ -133,15 +133,15 @@ fn connections_are_shared_by_runs_of_one_identity_alone() {
     let (origin, files) = (demanding(), Files::new());
     let (certificate, key) = client_pem();
     let both = files.write("both.pem", &format!("{certificate}{key}"));
-    let mut test = test(&origin);
-    let engine = haulage::Engine::start(test.engine.clone()).unwrap();
+    let mut sandbox = sandbox(&origin);
+    let engine = haulage::Engine::start(sandbox.engine.clone()).unwrap();
     let mut fetch = |identity: Option<Identity>| {
-        test.options.route.tls.identity = identity;
+        sandbox.options.route.tls.identity = identity;
         let mut run = engine
-            .run(test.options.clone(), [get(&origin.url("/a"))])
+            .run(sandbox.options.clone(), [get(&origin.url("/a"))])
             .unwrap();
         let mut events = run.events();
-        let mut outcomes = crate::test_run::block_on(crate::test_run::rest(&mut events));
+        let mut outcomes = crate::sandbox::block_on(crate::sandbox::rest(&mut events));
         kind(&outcomes.pop().unwrap())
     };
     let known = Some(Identity::new(both, None));
@@ -158,24 +158,24 @@ fn server_with_another_key_than_the_pinned_one_is_refused() {
     let origin = serving(Origin::tls());
     let right = PinnedKeys::of_file(origin.certificate_pem().as_bytes()).unwrap();
     let wrong = PinnedKeys::of_file(origin.ca_pem().as_bytes()).unwrap();
-    let mut test = test(&origin);
+    let mut sandbox = sandbox(&origin);
     for verification in [Verification::Full, Verification::Insecure] {
-        let tls = &mut test.options.route.tls;
+        let tls = &mut sandbox.options.route.tls;
         tls.verification = verification;
         tls.pinned_keys = right.clone();
-        assert_done(&test.fetch(&origin.url("/a")));
-        test.options.route.tls.pinned_keys = wrong.clone();
-        let said = message(&test, &origin.url("/a"));
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        sandbox.options.route.tls.pinned_keys = wrong.clone();
+        let said = message(&sandbox, &origin.url("/a"));
         assert!(
             said.contains("none of those that --pinnedpubkey names"),
             "{said}"
         );
     }
     // A key that is pinned does not make up for a certificate that is not trusted.
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    test.options.route.tls.pinned_keys = right;
-    let said = message(&test, &origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    sandbox.options.route.tls.pinned_keys = right;
+    let said = message(&sandbox, &origin.url("/a"));
     assert!(said.contains("not signed by a trusted authority"), "{said}");
 }
 
@@ -183,16 +183,16 @@ fn server_with_another_key_than_the_pinned_one_is_refused() {
 fn server_without_an_allowed_version_is_refused() {
     let origin = Origin::builder().tls().tls12_only();
     let origin = serving(origin.start().unwrap());
-    let mut test = test(&origin);
-    assert_done(&test.fetch(&origin.url("/a")));
-    test.options.route.tls.max_version = Some(TlsVersion::Tls12);
-    assert_done(&test.fetch(&origin.url("/a")));
-    test.options.route.tls.max_version = None;
-    test.options.route.tls.min_version = Some(TlsVersion::Tls13);
-    let said = message(&test, &origin.url("/a"));
+    let mut sandbox = sandbox(&origin);
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    sandbox.options.route.tls.max_version = Some(TlsVersion::Tls12);
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    sandbox.options.route.tls.max_version = None;
+    sandbox.options.route.tls.min_version = Some(TlsVersion::Tls13);
+    let said = message(&sandbox, &origin.url("/a"));
     assert!(said.contains("--tlsv1.3"), "{said}");
-    test.options.route.tls.max_version = Some(TlsVersion::Tls12);
-    let error = test.try_start().unwrap_err();
+    sandbox.options.route.tls.max_version = Some(TlsVersion::Tls12);
+    let error = sandbox.try_start().unwrap_err();
     assert!(error.to_string().contains("no version of TLS"), "{error}");
 }
 
@@ -207,10 +207,10 @@ fn authorities_may_be_in_several_files_and_in_folders() {
     folder.write("key.pem", &key);
     folder.write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     let folder_path = folder.0.path().to_owned();
-    let mut test = test(&origin);
+    let mut sandbox = sandbox(&origin);
     let mut kind_with = |roots: Roots| {
-        test.options.route.tls.roots = roots;
-        kind(&test.fetch(&origin.url("/a")))
+        sandbox.options.route.tls.roots = roots;
+        kind(&sandbox.fetch(&origin.url("/a")))
     };
     assert_eq!(kind_with(Roots::File(one.clone().into())), "tls");
     assert_eq!(kind_with(Roots::File(two.clone().into())), "none");
@@ -218,15 +218,15 @@ fn authorities_may_be_in_several_files_and_in_folders() {
         kind_with(Roots::Files(vec![one.into(), two.into()])),
         "none"
     );
-    let mut test = TestRun::new();
-    test.options.route.tls.roots = Roots::Files(vec![folder_path.clone().into()]);
-    let error = test.try_start().unwrap_err().to_string();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.tls.roots = Roots::Files(vec![folder_path.clone().into()]);
+    let error = sandbox.try_start().unwrap_err().to_string();
     assert!(error.contains("none in any of its files"), "{error}");
     folder.write("ca.crt", origin.ca_pem());
-    assert_done(&test.fetch(&origin.url("/a")));
-    test.options.route.tls.roots = Roots::File(folder_path.into());
-    test.options.existing = haulage::Existing::Overwrite;
-    assert_done(&test.fetch(&origin.url("/a")));
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    sandbox.options.route.tls.roots = Roots::File(folder_path.into());
+    sandbox.options.existing = haulage::Existing::Overwrite;
+    assert_done(&sandbox.fetch(&origin.url("/a")));
 }
 
 #[test]
@@ -242,23 +242,23 @@ fn certificate_file_that_is_a_pipe_is_read_once() {
         pipes.push(reader);
         PemFile::from(path)
     };
-    let mut test = test(&origin);
-    test.options.route.tls.roots = Roots::File(pipe(origin.ca_pem()));
+    let mut sandbox = sandbox(&origin);
+    sandbox.options.route.tls.roots = Roots::File(pipe(origin.ca_pem()));
     let both = format!("{certificate}{key}");
-    test.options.route.tls.identity = Some(Identity::new(pipe(&both), None));
-    assert_done(&test.fetch(&origin.url("/a")));
+    sandbox.options.route.tls.identity = Some(Identity::new(pipe(&both), None));
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     let key = files.write("key.pem", &key);
     let identity = Identity::new(pipe(&certificate), Some(key.into()));
-    test.options.route.tls.identity = Some(identity);
-    test.options.route.tls.roots = Roots::Files(vec![pipe(origin.ca_pem())]);
-    assert_done(&test.fetch(&origin.url("/a")));
+    sandbox.options.route.tls.identity = Some(identity);
+    sandbox.options.route.tls.roots = Roots::Files(vec![pipe(origin.ca_pem())]);
+    assert_done(&sandbox.fetch(&origin.url("/a")));
 }
 
 #[test]
 fn certificate_file_without_an_end_stops_the_run_at_its_start() {
-    let mut test = TestRun::new();
-    test.options.route.tls.roots = Roots::File("/dev/zero".into());
-    let error = test.try_start().unwrap_err().to_string();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.tls.roots = Roots::File("/dev/zero".into());
+    let error = sandbox.try_start().unwrap_err().to_string();
     let says = "cannot use the certificates in /dev/zero: it has more than 16 MiB";
     assert!(error.starts_with(says), "{error}");
 }
@@ -267,18 +267,18 @@ fn certificate_file_without_an_end_stops_the_run_at_its_start() {
 fn name_in_the_url_is_verified_whatever_its_address() {
     let origin = serving(Origin::tls());
     let port = origin.address().port();
-    let mut test = test(&origin);
+    let mut sandbox = sandbox(&origin);
     for (name, says) in [
         ("localhost", None),
         ("elsewhere.example", Some("another name")),
     ] {
         let addresses = vec![origin.address().ip()];
         let resolve = Resolve::new(name, port, addresses).unwrap();
-        test.options.route.resolve = vec![resolve];
+        sandbox.options.route.resolve = vec![resolve];
         let url = format!("https://{name}:{port}/a");
         match says {
-            None => assert_done(&test.fetch(&url)),
-            Some(says) => assert!(message(&test, &url).contains(says)),
+            None => assert_done(&sandbox.fetch(&url)),
+            Some(says) => assert!(message(&sandbox, &url).contains(says)),
         }
     }
 }
@@ -290,12 +290,12 @@ fn later_connections_resume_sessions_of_earlier_ones() {
         // Each file has a connection of its own.
         let file = Script::ok(Body::seeded(1, 10)).header("connection", "close");
         origin.under("/", move |_| file.clone().close_at(u64::MAX));
-        let mut test = test(&origin);
-        test.options.route.tls.max_version = Some(version);
+        let mut sandbox = sandbox(&origin);
+        sandbox.options.route.tls.max_version = Some(version);
         let rows: Vec<_> = (0..200)
             .map(|row| get(&origin.url(&format!("/{row}"))))
             .collect();
-        for outcome in test.run(rows) {
+        for outcome in sandbox.run(rows) {
             assert_done(&outcome);
         }
         let tally = origin.tally();

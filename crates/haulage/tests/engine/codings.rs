@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use haulage::{Algorithm, ContentEncoding, Request};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -19,10 +19,10 @@ fn coded(body: Vec<u8>, codings: &str) -> Script {
     Script::ok(Body::of(body)).header("content-encoding", codings)
 }
 
-fn undoing() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.content_encoding = ContentEncoding::Decode;
-    test
+fn undoing() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.content_encoding = ContentEncoding::Decode;
+    sandbox
 }
 
 #[test]
@@ -31,10 +31,10 @@ fn bytes_are_saved_as_they_were_sent_unless_asked_otherwise() {
     let body = gzip(b"hello");
     origin.on("/a.tar.gz", coded(body.clone(), "gzip"));
     origin.on("/b", coded(b"hello".to_vec(), "made-up"));
-    let test = TestRun::new();
-    assert_done(&test.fetch(&origin.url("/a.tar.gz")));
-    assert_done(&test.fetch(&origin.url("/b")));
-    assert_eq!(test.read("a.tar.gz"), body);
+    let sandbox = Sandbox::new();
+    assert_done(&sandbox.fetch(&origin.url("/a.tar.gz")));
+    assert_done(&sandbox.fetch(&origin.url("/b")));
+    assert_eq!(sandbox.read("a.tar.gz"), body);
     assert!(
         origin
             .log()
@@ -53,16 +53,16 @@ fn codings_are_asked_for_and_undone() {
     origin.on("/both", coded(gzip(&zstded), "zstd, gzip"));
     origin.on("/plain", coded(text.clone(), "identity"));
     origin.on("/empty", coded(Vec::new(), "gzip"));
-    let mut test = undoing();
-    test.options.hashes = vec![Algorithm::Sha256];
+    let mut sandbox = undoing();
+    sandbox.options.hashes = vec![Algorithm::Sha256];
     let mut hashes = Vec::new();
     for path in ["/gzip", "/chunked", "/both", "/plain"] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_done(&outcome);
         // The length is the file's, whatever the response's was; and so is the hash.
         assert_eq!(outcome.bytes, text.len() as u64);
         assert_eq!(outcome.verified.name(), "length");
-        assert!(test.read(&path[1..]) == text);
+        assert!(sandbox.read(&path[1..]) == text);
         hashes.extend(outcome.hashes);
     }
     hashes.dedup();
@@ -74,9 +74,9 @@ fn codings_are_asked_for_and_undone() {
         .checksum(hashes.remove(0))
         .unwrap();
     origin.on("/gzip?again", coded(gzipped, "gzip"));
-    let outcome = test.run([Ok(expecting)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(expecting)]).pop().unwrap();
     assert_eq!(outcome.verified.name(), "checksum");
-    let outcome = test.fetch(&origin.url("/empty"));
+    let outcome = sandbox.fetch(&origin.url("/empty"));
     assert_done(&outcome);
     assert_eq!(outcome.bytes, 0);
     for asked in origin.log() {
@@ -102,7 +102,7 @@ fn what_cannot_be_undone_is_no_file_and_is_asked_for_once() {
         "/stacked",
         coded(six_times, "gzip, gzip, gzip, gzip, gzip, gzip"),
     );
-    let test = undoing();
+    let sandbox = undoing();
     for path in [
         "/cut",
         "/cut-open",
@@ -111,10 +111,10 @@ fn what_cannot_be_undone_is_no_file_and_is_asked_for_once() {
         "/unknown",
         "/stacked",
     ] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!((kind(&outcome), outcome.attempts), ("decode", 1), "{path}");
     }
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn a_bomb_is_given_up_and_leaves_nothing() {
     let origin = Origin::plain();
     let bomb = gzip(&gzip(&vec![0; 80 << 20]));
     origin.on("/a", coded(bomb, "gzip, gzip"));
-    let test = undoing();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = undoing();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "decode");
-    assert!(test.names().is_empty());
-    let parts = std::fs::read_dir(test.path(".haul/part")).unwrap();
+    assert!(sandbox.names().is_empty());
+    let parts = std::fs::read_dir(sandbox.path(".haul/part")).unwrap();
     assert_eq!(parts.count(), 0);
 }
 
@@ -147,12 +147,12 @@ fn no_file_is_longer_than_was_allowed_however_it_comes() {
     origin.on("/coded", coded(gzip(&[0; 5001]), "gzip"));
     origin.on("/plain", Script::ok(Body::seeded(1, 5001)));
     origin.on("/fits", coded(gzip(&[0; 5000]), "gzip"));
-    let mut test = undoing();
-    test.options.max_size = Some(5000);
+    let mut sandbox = undoing();
+    sandbox.options.max_size = Some(5000);
     for path in ["/coded", "/plain"] {
-        assert_eq!(kind(&test.fetch(&origin.url(path))), "refused", "{path}");
+        assert_eq!(kind(&sandbox.fetch(&origin.url(path))), "refused", "{path}");
     }
-    let outcomes = test.run([get(&origin.url("/fits"))]);
+    let outcomes = sandbox.run([get(&origin.url("/fits"))]);
     assert_done(&outcomes[0]);
-    assert_eq!(test.names(), ["fits"]);
+    assert_eq!(sandbox.names(), ["fits"]);
 }

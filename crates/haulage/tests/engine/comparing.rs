@@ -11,8 +11,8 @@ use haulage::{
 };
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{
-    TestRun, assert_done, block_on, expecting, get, kind, named, next_outcome, rest,
+use crate::sandbox::{
+    Sandbox, assert_done, block_on, expecting, get, kind, named, next_outcome, rest,
 };
 
 const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -61,10 +61,10 @@ fn ended(outcome: &Outcome) -> (&'static str, &str) {
 }
 
 /// A run of URLs as the command makes it, which leaves no state when all is done.
-fn without_state() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.state_dir = haulage::StateDir::RemoveWhenDone;
-    test
+fn without_state() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.state_dir = haulage::StateDir::RemoveWhenDone;
+    sandbox
 }
 
 #[test]
@@ -72,28 +72,28 @@ fn two_urls_of_one_name_in_two_runs_are_both_kept() {
     let origin = Origin::plain();
     origin.on("/v1/setup.exe", Script::ok(Body::seeded(1, 200_000)));
     origin.on("/v2/setup.exe", Script::ok(Body::seeded(2, 300_000)));
-    let test = without_state();
+    let sandbox = without_state();
     let (first, second) = (origin.url("/v1/setup.exe"), origin.url("/v2/setup.exe"));
-    let one = test.fetch(&first);
+    let one = sandbox.fetch(&first);
     assert_eq!((ended(&one), one.renamed), (("done", "setup.exe"), None));
-    let two = test.fetch(&second);
+    let two = sandbox.fetch(&second);
     let path = two.path.clone().unwrap();
     assert!(
         path.starts_with("setup~") && path.ends_with(".exe"),
         "{path}"
     );
     assert_eq!(two.renamed, Some(Renamed::AnotherFile));
-    assert!(test.read("setup.exe") == Body::seeded(1, 200_000).bytes());
-    assert!(test.read(&path) == Body::seeded(2, 300_000).bytes());
+    assert!(sandbox.read("setup.exe") == Body::seeded(1, 200_000).bytes());
+    assert!(sandbox.read(&path) == Body::seeded(2, 300_000).bytes());
     // Again: neither is fetched, and each is found where it is.
     origin.on("/v1/setup.exe", endless(200_000));
     origin.on("/v2/setup.exe", endless(300_000));
-    assert_eq!(ended(&test.fetch(&first)), ("skipped", "setup.exe"));
-    let again = test.fetch(&second);
+    assert_eq!(ended(&sandbox.fetch(&first)), ("skipped", "setup.exe"));
+    let again = sandbox.fetch(&second);
     assert_eq!(ended(&again), ("skipped", &*path));
     assert_eq!(again.renamed, Some(Renamed::AnotherFile));
     assert_eq!((again.verified.name(), again.attempts), ("length", 1));
-    assert_eq!(test.names().len(), 2);
+    assert_eq!(sandbox.names().len(), 2);
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn a_file_of_the_same_length_and_time_is_skipped_unread() {
     for origin in [Origin::plain(), Origin::tls()] {
         let script = endless(5 << 20).last_modified(OLD).etag("\"one\"");
         origin.on("/a", script.header("content-type", "text/plain"));
-        let mut test = TestRun::trusting(&origin);
-        test.options.state_dir = haulage::StateDir::RemoveWhenDone;
-        put(&test.path("a"), &vec![7; 5 << 20], Some(OLD));
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = Sandbox::trusting(&origin);
+        sandbox.options.state_dir = haulage::StateDir::RemoveWhenDone;
+        put(&sandbox.path("a"), &vec![7; 5 << 20], Some(OLD));
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(ended(&outcome), ("skipped", "a"));
         assert_eq!((outcome.bytes, outcome.segments), (5 << 20, 0));
         assert_eq!((outcome.http_status, outcome.attempts), (Some(200), 1));
@@ -114,8 +114,8 @@ fn a_file_of_the_same_length_and_time_is_skipped_unread() {
         assert_eq!(outcome.content_type.as_deref(), Some("text/plain"));
         assert_eq!(outcome.final_url, Some(origin.url("/a")));
         assert_eq!(origin.log().len(), 1);
-        assert!(test.read("a") == vec![7; 5 << 20], "nothing is written");
-        assert_eq!(test.names(), ["a"]);
+        assert!(sandbox.read("a") == vec![7; 5 << 20], "nothing is written");
+        assert_eq!(sandbox.names(), ["a"]);
     }
 }
 
@@ -123,19 +123,19 @@ fn a_file_of_the_same_length_and_time_is_skipped_unread() {
 fn a_file_of_another_time_is_fetched_and_compared() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")).last_modified(NEW));
-    let test = without_state();
-    put(&test.path("a"), b"hellO", Some(OLD));
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = without_state();
+    put(&sandbox.path("a"), b"hellO", Some(OLD));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(outcome.renamed, Some(Renamed::AnotherFile));
-    assert_eq!(test.read(&outcome.path.unwrap()), b"hello");
-    assert_eq!(test.read("a"), b"hellO");
+    assert_eq!(sandbox.read(&outcome.path.unwrap()), b"hello");
+    assert_eq!(sandbox.read("a"), b"hellO");
     // The same bytes with another time get the server's, so that the next run need not fetch them.
-    let test = without_state();
-    put(&test.path("a"), b"hello", Some(OLD));
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("done", "a"));
-    let about = std::fs::metadata(test.path("a")).unwrap();
+    let sandbox = without_state();
+    put(&sandbox.path("a"), b"hello", Some(OLD));
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("done", "a"));
+    let about = std::fs::metadata(sandbox.path("a")).unwrap();
     assert_eq!(about.modified().unwrap(), time(NEW));
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("skipped", "a"));
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("skipped", "a"));
 }
 
 #[test]
@@ -144,14 +144,14 @@ fn a_partial_file_of_another_tool_is_completed() {
         for origin in [Origin::plain(), Origin::tls()] {
             let body = Body::seeded(3, length);
             origin.on("/a", Script::ok(body.clone()));
-            let mut test = TestRun::trusting(&origin);
-            test.options.state_dir = haulage::StateDir::RemoveWhenDone;
-            put(&test.path("a"), &body.bytes()[..part], None);
-            let outcome = test.fetch(&origin.url("/a"));
+            let mut sandbox = Sandbox::trusting(&origin);
+            sandbox.options.state_dir = haulage::StateDir::RemoveWhenDone;
+            put(&sandbox.path("a"), &body.bytes()[..part], None);
+            let outcome = sandbox.fetch(&origin.url("/a"));
             assert_eq!(ended(&outcome), ("done", "a"));
             assert_eq!((outcome.renamed, outcome.bytes), (None, length));
-            assert!(test.read("a") == body.bytes());
-            assert_eq!(test.names(), ["a"]);
+            assert!(sandbox.read("a") == body.bytes());
+            assert_eq!(sandbox.names(), ["a"]);
         }
     }
 }
@@ -162,19 +162,19 @@ fn a_response_without_length_is_fetched_and_compared() {
         let origin = Origin::plain();
         origin.on("/a", framed(Script::ok(Body::of("hello"))));
         for (there, path) in [("hello", "a"), ("hel", "a"), ("", "a"), ("help", "a~")] {
-            let test = without_state();
-            test.write("a", there);
+            let sandbox = without_state();
+            sandbox.write("a", there);
             for _ in 0..2 {
-                let outcome = test.fetch(&origin.url("/a"));
+                let outcome = sandbox.fetch(&origin.url("/a"));
                 let (status, saved) = ended(&outcome);
                 assert_eq!(status, "done", "{there:?}");
                 assert!(saved.starts_with(path), "{there:?}: {saved}");
-                assert_eq!(test.read(saved), b"hello");
+                assert_eq!(sandbox.read(saved), b"hello");
                 assert_eq!(outcome.renamed.is_some(), path == "a~");
             }
             if path == "a~" {
-                assert_eq!(test.read("a"), there.as_bytes());
-                assert_eq!(test.names().len(), 2);
+                assert_eq!(sandbox.read("a"), there.as_bytes());
+                assert_eq!(sandbox.names().len(), 2);
             }
         }
     }
@@ -189,16 +189,16 @@ fn an_undone_coding_tells_no_length() {
     let coded = encoder.finish().unwrap();
     let script = Script::ok(Body::of(coded.clone())).last_modified(OLD);
     origin.on("/a", script.header("content-encoding", "gzip"));
-    let mut test = without_state();
-    test.options.content_encoding = ContentEncoding::Decode;
+    let mut sandbox = without_state();
+    sandbox.options.content_encoding = ContentEncoding::Decode;
     // Of the length that the encoded body has, and of its time.
-    put(&test.path("a"), &vec![b'x'; coded.len()], Some(OLD));
-    let outcome = test.fetch(&origin.url("/a"));
+    put(&sandbox.path("a"), &vec![b'x'; coded.len()], Some(OLD));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     let path = outcome.path.clone().unwrap();
     assert_eq!(outcome.renamed, Some(Renamed::AnotherFile));
-    assert_eq!(test.read(&path), b"hello hello hello hello");
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("done", &*path));
-    assert_eq!(test.names().len(), 2);
+    assert_eq!(sandbox.read(&path), b"hello hello hello hello");
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("done", &*path));
+    assert_eq!(sandbox.names().len(), 2);
 }
 
 #[test]
@@ -215,23 +215,23 @@ fn a_file_that_another_tool_has_not_finished_is_never_skipped() {
         let origin = Origin::plain();
         let body = Body::seeded(3, 300_000);
         origin.on("/a", Script::ok(body.clone()));
-        let test = without_state();
+        let sandbox = without_state();
         let mut half = body.bytes()[..100_000].to_vec();
         half.resize(300_000, 0);
-        put(&test.path("a"), &half, None);
-        test.write(&format!("a.{marker}"), "");
+        put(&sandbox.path("a"), &half, None);
+        sandbox.write(&format!("a.{marker}"), "");
         for _ in 0..2 {
-            let outcome = test.fetch(&origin.url("/a"));
+            let outcome = sandbox.fetch(&origin.url("/a"));
             assert_eq!(kind(&outcome), "exists", "{marker}");
             let message = outcome.error().unwrap().to_string();
             assert!(message.contains(&format!("a.{marker} says")), "{message}");
-            assert!(test.read("a") == half, "{marker}");
+            assert!(sandbox.read("a") == half, "{marker}");
         }
         // A prefix, or the whole, is completed all the same.
         for there in [&body.bytes()[..100_000], &body.bytes()] {
-            put(&test.path("a"), there, None);
-            assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("done", "a"));
-            assert!(test.read("a") == body.bytes());
+            put(&sandbox.path("a"), there, None);
+            assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("done", "a"));
+            assert!(sandbox.read("a") == body.bytes());
         }
     }
 }
@@ -240,30 +240,33 @@ fn a_file_that_another_tool_has_not_finished_is_never_skipped() {
 fn a_name_and_a_distinct_name_that_are_both_taken_are_an_error() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let mut test = without_state();
-    test.write("a", "one");
-    let distinct = test.fetch(&origin.url("/a")).path.unwrap();
-    test.write(&distinct, "two");
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = without_state();
+    sandbox.write("a", "one");
+    let distinct = sandbox.fetch(&origin.url("/a")).path.unwrap();
+    sandbox.write(&distinct, "two");
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "exists");
     let message = outcome.error().unwrap().to_string();
     for word in ["--exists overwrite", "rename", "skip", &*distinct] {
         assert!(message.contains(word), "{message}");
     }
     assert_eq!(
-        (test.read("a"), test.read(&distinct)),
+        (sandbox.read("a"), sandbox.read(&distinct)),
         (b"one".into(), b"two".into())
     );
     // A part of the file at the distinct name is completed, too.
-    test.write(&distinct, "hel");
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("done", &*distinct));
+    sandbox.write(&distinct, "hel");
+    assert_eq!(
+        ended(&sandbox.fetch(&origin.url("/a"))),
+        ("done", &*distinct)
+    );
     for (existing, path) in [
         (Existing::Skip, "a"),
         (Existing::Rename, "a.1"),
         (Existing::Overwrite, "a"),
     ] {
-        test.options.existing = existing;
-        let outcome = test.fetch(&origin.url("/a"));
+        sandbox.options.existing = existing;
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(ended(&outcome).1, path);
     }
 }
@@ -272,12 +275,12 @@ fn a_name_and_a_distinct_name_that_are_both_taken_are_an_error() {
 fn a_checksum_decides_without_a_request() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("hello")));
-    let test = without_state();
-    test.write("right", "hello");
-    test.write("wrong", "hellO");
+    let sandbox = without_state();
+    sandbox.write("right", "hello");
+    sandbox.write("wrong", "hellO");
     let run = |path: &str| {
         let row = expecting(&origin.url(path), &[HELLO]);
-        test.run([row]).pop().unwrap()
+        sandbox.run([row]).pop().unwrap()
     };
     let right = run("/right");
     assert_eq!(ended(&right), ("skipped", "right"));
@@ -289,14 +292,14 @@ fn a_checksum_decides_without_a_request() {
         (wrong.status.name(), wrong.renamed),
         ("done", Some(Renamed::AnotherFile))
     );
-    assert_eq!(test.read(&path), b"hello");
-    assert_eq!(test.read("wrong"), b"hellO");
+    assert_eq!(sandbox.read(&path), b"hello");
+    assert_eq!(sandbox.read("wrong"), b"hellO");
     // Neither is asked for again: the one at the distinct name is the right one.
     let again = run("/wrong");
     assert_eq!(ended(&again), ("skipped", &*path));
     assert_eq!(again.renamed, Some(Renamed::AnotherFile));
     assert_eq!(origin.log().len(), 1);
-    test.write("half", "hel");
+    sandbox.write("half", "hel");
     assert_eq!(ended(&run("/half")), ("done", "half"));
 }
 
@@ -304,11 +307,11 @@ fn a_checksum_decides_without_a_request() {
 fn a_file_that_is_skipped_is_hashed_for_the_results() {
     let origin = Origin::plain();
     origin.on("/a", five());
-    let mut test = without_state();
-    test.options.hashes = vec!["sha256".parse().unwrap()];
-    test.write("a", "hello");
+    let mut sandbox = without_state();
+    sandbox.options.hashes = vec!["sha256".parse().unwrap()];
+    sandbox.write("a", "hello");
     let url = origin.url("/a");
-    for outcome in test.run([get(&url), get(&url)]) {
+    for outcome in sandbox.run([get(&url), get(&url)]) {
         assert_eq!(ended(&outcome), ("skipped", "a"));
         assert_eq!(outcome.hashes[0].to_string(), HELLO);
     }
@@ -320,17 +323,17 @@ fn a_link_is_neither_replaced_nor_written_through() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")).chunked());
     for (there, path) in [("hello", "a"), ("hel", "a~"), ("other", "a~")] {
-        let (test, outside) = (without_state(), tempfile::tempdir().unwrap());
+        let (sandbox, outside) = (without_state(), tempfile::tempdir().unwrap());
         let file = outside.path().join("file");
         put(&file, there.as_bytes(), None);
-        symlink(&file, test.path("a")).unwrap();
-        let outcome = test.fetch(&origin.url("/a"));
+        symlink(&file, sandbox.path("a")).unwrap();
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let (status, saved) = ended(&outcome);
         assert_eq!(status, "done");
         assert!(saved.starts_with(path), "{there}: {saved}");
-        assert_eq!(test.read(saved), b"hello");
+        assert_eq!(sandbox.read(saved), b"hello");
         assert!(
-            std::fs::symlink_metadata(test.path("a"))
+            std::fs::symlink_metadata(sandbox.path("a"))
                 .unwrap()
                 .is_symlink()
         );
@@ -343,14 +346,14 @@ fn a_file_that_cannot_be_read_is_kept_beside_the_new_one() {
     use std::os::unix::fs::PermissionsExt;
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let test = without_state();
-    test.write("a", "hel");
-    std::fs::set_permissions(test.path("a"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    let sandbox = without_state();
+    sandbox.write("a", "hel");
+    std::fs::set_permissions(sandbox.path("a"), std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root can read it.
-    let is_readable = std::fs::read(test.path("a")).is_ok();
-    let outcome = test.fetch(&origin.url("/a"));
+    let is_readable = std::fs::read(sandbox.path("a")).is_ok();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(outcome.renamed.is_none(), is_readable);
-    assert_eq!(test.read(&outcome.path.unwrap()), b"hello");
+    assert_eq!(sandbox.read(&outcome.path.unwrap()), b"hello");
 }
 
 #[test]
@@ -366,8 +369,8 @@ fn a_file_that_appears_meanwhile_is_compared_like_any_other() {
         let body = Body::seeded(3, length);
         let script = Script::ok(body.clone());
         origin.on("/a", script.hold_at(length / 2, &gate));
-        let test = without_state();
-        let mut run = test.start();
+        let sandbox = without_state();
+        let mut run = sandbox.start();
         let mut events = run.events();
         run.feed([get(&origin.url("/a"))]);
         run.close();
@@ -378,15 +381,15 @@ fn a_file_that_appears_meanwhile_is_compared_like_any_other() {
             "half" => bytes[..bytes.len() / 2].to_vec(),
             _ => b"other".to_vec(),
         };
-        put(&test.path("a"), &appeared, None);
+        put(&sandbox.path("a"), &appeared, None);
         gate.open();
         let outcome = block_on(rest(&mut events)).pop().unwrap();
         assert_done(&outcome);
-        assert!(test.read(outcome.path.as_deref().unwrap()) == bytes);
+        assert!(sandbox.read(outcome.path.as_deref().unwrap()) == bytes);
         assert_eq!(outcome.renamed.is_some(), there == "other");
-        assert_eq!(test.names().len(), 1 + usize::from(there == "other"));
+        assert_eq!(sandbox.names().len(), 1 + usize::from(there == "other"));
         if there == "other" {
-            assert_eq!(test.read("a"), b"other");
+            assert_eq!(sandbox.read("a"), b"other");
         }
     }
 }
@@ -396,48 +399,48 @@ fn a_folder_or_a_pipe_that_appears_meanwhile_is_an_error() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("hello")).hold(&gate));
-    let test = without_state();
-    let mut run = test.start();
+    let sandbox = without_state();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     run.close();
     gate.wait_reached(1);
-    std::fs::create_dir(test.path("a")).unwrap();
+    std::fs::create_dir(sandbox.path("a")).unwrap();
     gate.open();
     let outcome = block_on(rest(&mut events)).pop().unwrap();
     assert_eq!(kind(&outcome), "exists");
     let message = outcome.error().unwrap().to_string();
     assert!(message.contains("no file; move it away"), "{message}");
-    assert!(test.path("a").is_dir());
+    assert!(sandbox.path("a").is_dir());
 }
 
 #[test]
 fn a_thousand_unknown_files_cost_a_request_each_and_no_body() {
     let origin = Origin::plain();
     origin.under("/", |_| endless(1 << 20));
-    let mut test = without_state();
+    let mut sandbox = without_state();
     let urls: Vec<String> = (0..1000)
         .map(|row| origin.url(&format!("/{row}")))
         .collect();
     for row in 0..1000 {
-        let path = test.path(&row.to_string());
+        let path = sandbox.path(&row.to_string());
         put_hole(&path, 1 << 20);
     }
-    let run = |test: &TestRun| {
+    let run = |sandbox: &Sandbox| {
         let rows: Vec<Row> = urls.iter().map(|url| get(url)).collect();
-        for outcome in test.run(rows) {
+        for outcome in sandbox.run(rows) {
             assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
         }
     };
-    test.options.existing = Existing::Skip;
-    run(&test);
+    sandbox.options.existing = Existing::Skip;
+    run(&sandbox);
     assert_eq!(origin.tally().requests, 0);
-    test.options.existing = Existing::Auto;
-    test.options.state_dir = haulage::StateDir::Keep;
-    run(&test);
+    sandbox.options.existing = Existing::Auto;
+    sandbox.options.state_dir = haulage::StateDir::Keep;
+    run(&sandbox);
     assert_eq!(origin.tally().requests, 1000);
     // Now they are known.
-    run(&test);
+    run(&sandbox);
     assert_eq!(origin.tally().requests, 1000);
 }
 
@@ -447,15 +450,15 @@ fn bodies_that_are_not_read_do_not_stop_their_connection() {
     // back.
     let origin = Origin::tls();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1 << 20)));
-    let mut test = TestRun::trusting(&origin);
-    test.engine.per_host = Some(4);
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.engine.per_host = Some(4);
     let rows: Vec<Row> = (0..200)
         .map(|row| {
-            put_hole(&test.path(&row.to_string()), 1 << 20);
+            put_hole(&sandbox.path(&row.to_string()), 1 << 20);
             get(&origin.url(&format!("/{row}")))
         })
         .collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_eq!(outcome.status.name(), "skipped", "{:?}", outcome.error());
     }
     assert_eq!(origin.tally().requests, 200);
@@ -467,19 +470,19 @@ fn bodies_that_are_not_read_do_not_stop_their_connection() {
 fn many_files_are_compared_a_few_at_a_time() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 300_000)).chunked());
-    let test = without_state();
+    let sandbox = without_state();
     let rows: Vec<Row> = (0..40)
         .map(|row| {
             let half = Body::seeded(1, 300_000).bytes()[..row * 1000].to_vec();
-            put(&test.path(&row.to_string()), &half, None);
+            put(&sandbox.path(&row.to_string()), &half, None);
             get(&origin.url(&format!("/{row}")))
         })
         .collect();
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     for row in 0..40 {
-        assert!(test.read(&row.to_string()) == Body::seeded(1, 300_000).bytes());
+        assert!(sandbox.read(&row.to_string()) == Body::seeded(1, 300_000).bytes());
     }
-    assert_eq!(test.names().len(), 40);
+    assert_eq!(sandbox.names().len(), 40);
 }
 
 /// What stands at the name, and what its server says.
@@ -506,14 +509,14 @@ impl Case<'_> {
 
     /// Fetches twice, and sees what has become of each file.
     fn check(&self) {
-        let (origin, test) = (self.origin(), without_state());
+        let (origin, sandbox) = (self.origin(), without_state());
         let outside = tempfile::tempdir().unwrap();
         let leads_to = outside.path().join("file");
         put(&leads_to, self.file, self.times.1);
         if self.is_link {
-            symlink(&leads_to, test.path("a")).unwrap();
+            symlink(&leads_to, sandbox.path("a")).unwrap();
         } else {
-            put(&test.path("a"), self.file, self.times.1);
+            put(&sandbox.path("a"), self.file, self.times.1);
         }
         let case = format!(
             "{} bytes, {:?}, link: {}",
@@ -521,26 +524,26 @@ impl Case<'_> {
             self.times,
             self.is_link
         );
-        let first = test.fetch(&origin.url("/a"));
+        let first = sandbox.fetch(&origin.url("/a"));
         let (status, path) = ended(&first);
         if status == "skipped" {
             // Length and time agree, and nothing else was looked at.
             assert_eq!((path, self.file.len()), ("a", self.body.len()), "{case}");
         } else {
-            assert!(test.read(path) == self.body, "{case}");
+            assert!(sandbox.read(path) == self.body, "{case}");
         }
         let may_be_replaced = path == "a" && status == "done" && self.body.starts_with(self.file);
-        assert!(test.read("a") == self.file || may_be_replaced, "{case}");
+        assert!(sandbox.read("a") == self.file || may_be_replaced, "{case}");
         assert_eq!(first.renamed.is_none(), path == "a", "{case}");
-        assert_eq!(test.path("a").is_symlink(), self.is_link, "{case}");
+        assert_eq!(sandbox.path("a").is_symlink(), self.is_link, "{case}");
         assert!(std::fs::read(&leads_to).unwrap() == self.file, "{case}");
-        let (path, names) = (path.to_owned(), test.names());
-        let second = test.fetch(&origin.url("/a"));
+        let (path, names) = (path.to_owned(), sandbox.names());
+        let second = sandbox.fetch(&origin.url("/a"));
         assert_eq!(ended(&second).1, path, "{case}");
         assert_eq!(second.renamed, first.renamed, "{case}");
-        assert_eq!(test.names(), names, "{case}");
+        assert_eq!(sandbox.names(), names, "{case}");
         assert!(
-            status == "skipped" || test.read(&path) == self.body,
+            status == "skipped" || sandbox.read(&path) == self.body,
             "{case}"
         );
     }
@@ -589,21 +592,21 @@ fn whatever_is_there_nothing_is_lost_and_a_second_run_agrees() {
 fn a_file_that_was_skipped_by_its_name_is_compared_later() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("hello")));
-    let mut test = TestRun::new();
-    test.write("a", "hel");
-    test.options.existing = Existing::Skip;
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("skipped", "a"));
-    test.options.existing = Existing::Auto;
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("done", "a"));
-    assert_eq!(test.read("a"), b"hello");
+    let mut sandbox = Sandbox::new();
+    sandbox.write("a", "hel");
+    sandbox.options.existing = Existing::Skip;
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("skipped", "a"));
+    sandbox.options.existing = Existing::Auto;
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("done", "a"));
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
 fn a_list_gives_the_same_names_on_every_run() {
     let origin = Origin::plain();
     origin.under("/", |request| Script::ok(Body::of(request.target.clone())));
-    let test = TestRun::new();
-    test.write("a", "of another tool");
+    let sandbox = Sandbox::new();
+    sandbox.write("a", "of another tool");
     let rows = || {
         ["/1/a", "/2/a", "/1/a", "/3/b"]
             .into_iter()
@@ -617,7 +620,7 @@ fn a_list_gives_the_same_names_on_every_run() {
             })
     };
     let names = || {
-        let mut outcomes = test.run(rows().collect::<Vec<Row>>());
+        let mut outcomes = sandbox.run(rows().collect::<Vec<Row>>());
         outcomes.sort_by_key(|outcome| outcome.row);
         let names = outcomes.iter().map(|outcome| ended(outcome).1.to_owned());
         (names.collect::<Vec<_>>(), outcomes)
@@ -642,7 +645,7 @@ fn a_list_gives_the_same_names_on_every_run() {
                 .all(|outcome| outcome.status.name() == "skipped")
         );
         assert_eq!(origin.tally().requests, asked);
-        std::fs::remove_dir_all(test.path(".haul")).unwrap();
+        std::fs::remove_dir_all(sandbox.path(".haul")).unwrap();
         // Without a state each is asked for once, and found where it is.
         let (again, outcomes) = names();
         assert_eq!(again, first);
@@ -653,7 +656,7 @@ fn a_list_gives_the_same_names_on_every_run() {
         );
         assert_eq!(origin.tally().requests, asked + 3);
     }
-    assert_eq!(test.read("a"), b"of another tool");
+    assert_eq!(sandbox.read("a"), b"of another tool");
 }
 
 #[test]
@@ -661,24 +664,24 @@ fn each_layout_compares_what_stands_at_its_names() {
     let origin = Origin::plain();
     origin.under("/", |request| Script::ok(Body::of(request.target.clone())));
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
-        let mut test = without_state();
-        test.options.layout = layout;
+        let mut sandbox = without_state();
+        sandbox.options.layout = layout;
         let rows = || {
             [
                 get(&origin.url("/x/a.gif")),
                 named(&origin.url("/x/b"), "y/b.bin"),
             ]
         };
-        for outcome in test.run(rows()) {
+        for outcome in sandbox.run(rows()) {
             assert_done(&outcome);
-            test.write(outcome.path.as_deref().unwrap(), "another");
+            sandbox.write(outcome.path.as_deref().unwrap(), "another");
         }
         for _ in 0..2 {
-            for outcome in test.run(rows()) {
+            for outcome in sandbox.run(rows()) {
                 let path = outcome.path.as_deref().unwrap();
                 assert!(path.contains('~'), "{layout:?}: {path}");
                 let expected = outcome.url.strip_prefix(&origin.url("")).unwrap();
-                assert_eq!(test.read(path), expected.as_bytes());
+                assert_eq!(sandbox.read(path), expected.as_bytes());
                 assert_eq!(outcome.renamed, Some(Renamed::AnotherFile));
             }
         }
@@ -692,24 +695,27 @@ fn a_name_that_the_server_gives_is_compared_as_well() {
     origin.on("/same", named(five()));
     origin.on("/half", named(Script::ok(Body::of("hello there"))));
     origin.on("/other", named(Script::ok(Body::of("other"))));
-    let mut test = without_state();
-    test.options.file_names = FileNames::FromServer;
-    test.write("a", "hello");
-    assert_eq!(ended(&test.fetch(&origin.url("/same"))), ("skipped", "a"));
-    assert_eq!(ended(&test.fetch(&origin.url("/half"))), ("done", "a"));
-    let other = test.fetch(&origin.url("/other"));
+    let mut sandbox = without_state();
+    sandbox.options.file_names = FileNames::FromServer;
+    sandbox.write("a", "hello");
+    assert_eq!(
+        ended(&sandbox.fetch(&origin.url("/same"))),
+        ("skipped", "a")
+    );
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/half"))), ("done", "a"));
+    let other = sandbox.fetch(&origin.url("/other"));
     let path = other.path.clone().unwrap();
     assert!(path.starts_with("a~"), "{path}");
     assert_eq!(other.renamed, Some(Renamed::AnotherFile));
-    let again = test.fetch(&origin.url("/other"));
+    let again = sandbox.fetch(&origin.url("/other"));
     assert_eq!(ended(&again), ("skipped", &*path));
     // A checksum that the file at the name has not: it is fetched once.
     let row = expecting(&origin.url("/same"), &[HELLO]);
     origin.on("/same", named(Script::ok(Body::of("hello"))));
-    let outcome = test.run([row]).pop().unwrap();
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_eq!(outcome.status.name(), "done", "{:?}", outcome.error());
-    assert_eq!(test.read(outcome.path.as_deref().unwrap()), b"hello");
-    assert_eq!(test.read("a"), b"hello there");
+    assert_eq!(sandbox.read(outcome.path.as_deref().unwrap()), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello there");
 }
 
 #[test]
@@ -720,9 +726,9 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
         let body = Body::seeded(3, 2 << 20);
         let entity = || Script::entity(body.clone(), "\"one\"");
         origin.on("/a", [entity().hold_at(1 << 20, &gate), entity()]);
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         block_on(async {
-            let mut run = test.start();
+            let mut run = sandbox.start();
             let mut events = run.events();
             run.feed([get(&origin.url("/a"))]);
             run.close();
@@ -745,8 +751,8 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
         } else {
             vec![7; 3 << 20]
         };
-        put(&test.path("a"), &bytes, None);
-        let outcome = test.fetch(&origin.url("/a"));
+        put(&sandbox.path("a"), &bytes, None);
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let asked = origin.log().pop().unwrap();
         assert!(asked.headers.contains_key("range"), "it goes on");
         let (status, path) = ended(&outcome);
@@ -755,10 +761,10 @@ fn a_part_of_ours_goes_on_beside_an_existing_file() {
         } else {
             assert_eq!(status, "done");
             assert_eq!(outcome.renamed, Some(Renamed::AnotherFile));
-            assert!(test.read(path) == body.bytes());
-            assert!(test.read("a") == bytes);
+            assert!(sandbox.read(path) == body.bytes());
+            assert!(sandbox.read("a") == bytes);
         }
-        let parts = std::fs::read_dir(test.path(".haul/part")).unwrap();
+        let parts = std::fs::read_dir(sandbox.path(".haul/part")).unwrap();
         assert_eq!(parts.count(), 0, "{there}");
     }
 }
@@ -770,13 +776,13 @@ fn a_redirect_and_a_mirror_answer_for_the_file() {
     origin.on("/b", five());
     origin.on("/gone", Script::status(404));
     mirror.on("/gone", five());
-    let test = without_state();
-    test.write("a", "hello");
-    test.write("gone", "hello");
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("skipped", "a"));
+    let sandbox = without_state();
+    sandbox.write("a", "hello");
+    sandbox.write("gone", "hello");
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("skipped", "a"));
     let request = Request::new(&origin.url("/gone")).unwrap();
     let request = request.mirror(&mirror.url("/gone")).unwrap();
-    let outcome = test.run([Ok(request)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(request)]).pop().unwrap();
     assert_eq!(ended(&outcome), ("skipped", "gone"));
     assert_eq!(outcome.final_url, Some(mirror.url("/gone")));
 }
@@ -785,27 +791,27 @@ fn a_redirect_and_a_mirror_answer_for_the_file() {
 fn a_status_that_is_no_file_fails_although_a_file_is_there() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(404));
-    let test = without_state();
-    test.write("a", "hello");
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = without_state();
+    sandbox.write("a", "hello");
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.http_status), ("http", Some(404)));
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
 fn an_empty_file_is_the_same_as_an_empty_response() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::empty()));
-    let test = without_state();
-    test.write("a", "");
-    assert_eq!(ended(&test.fetch(&origin.url("/a"))), ("skipped", "a"));
-    test.write("a", "hello");
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = without_state();
+    sandbox.write("a", "");
+    assert_eq!(ended(&sandbox.fetch(&origin.url("/a"))), ("skipped", "a"));
+    sandbox.write("a", "hello");
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(
         (outcome.bytes, outcome.renamed),
         (0, Some(Renamed::AnotherFile))
     );
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
@@ -813,14 +819,14 @@ fn a_file_that_vanishes_before_the_response_is_fetched() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("hello")).hold(&gate));
-    let test = without_state();
-    test.write("a", "hello");
-    let mut run = test.start();
+    let sandbox = without_state();
+    sandbox.write("a", "hello");
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     run.close();
     gate.wait_reached(1);
-    std::fs::remove_file(test.path("a")).unwrap();
+    std::fs::remove_file(sandbox.path("a")).unwrap();
     gate.open();
     let outcome = block_on(next_outcome(&mut events));
     assert_eq!(ended(&outcome), ("done", "a"));
@@ -830,15 +836,15 @@ fn a_file_that_vanishes_before_the_response_is_fetched() {
 #[test]
 fn a_plan_does_not_call_an_unknown_file_skipped() {
     let origin = Origin::plain();
-    let mut test = without_state();
-    test.options.purpose = Purpose::Plan;
-    test.write("a", "hel");
-    test.write("b", "hello");
+    let mut sandbox = without_state();
+    sandbox.options.purpose = Purpose::Plan;
+    sandbox.write("a", "hel");
+    sandbox.write("b", "hello");
     let rows = [
         get(&origin.url("/a")),
         expecting(&origin.url("/b"), &[HELLO]),
     ];
-    let mut outcomes = test.run(rows);
+    let mut outcomes = sandbox.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let statuses: Vec<_> = outcomes
         .iter()

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::header::COOKIE;
 use origin::{Body, LoggedRequest, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 /// The `Cookie` of a request, which has one line at most.
 fn cookie(asked: &LoggedRequest) -> Option<String> {
@@ -30,12 +30,12 @@ fn file() -> Script {
     Script::ok(Body::seeded(1, 1000))
 }
 
-/// A test in which these names are those of an origin.
-fn named(test: &mut TestRun, origin: &Origin, names: &[&str]) {
+/// A sandbox in which these names are those of an origin.
+fn named(sandbox: &mut Sandbox, origin: &Origin, names: &[&str]) {
     for name in names {
         let addresses: Vec<IpAddr> = vec![origin.address().ip()];
         let resolve = Resolve::new(name, origin.address().port(), addresses).unwrap();
-        test.options.route.resolve.push(resolve);
+        sandbox.options.route.resolve.push(resolve);
     }
 }
 
@@ -58,8 +58,8 @@ fn cookie_of_a_redirect_is_sent_on_later_hops() {
             Script::redirect(302, "/c").header("set-cookie", "second=2"),
         );
         origin.on("/c", file());
-        let test = TestRun::trusting(&origin);
-        assert_done(&test.fetch(&origin.url("/a")));
+        let sandbox = Sandbox::trusting(&origin);
+        assert_done(&sandbox.fetch(&origin.url("/a")));
         assert_eq!(cookies(&origin, "/a"), [None]);
         assert_eq!(cookies(&origin, "/b"), [Some("first=1".into())]);
         assert_eq!(cookies(&origin, "/c"), [Some("first=1; second=2".into())]);
@@ -74,9 +74,9 @@ fn cookie_of_one_item_is_not_sent_for_another() {
         Script::redirect(302, "/b").header("set-cookie", "a=1; Path=/"),
     );
     origin.on("/b", file().header("set-cookie", "b=2; Path=/"));
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
-    for outcome in test.run([get(&origin.url("/a")), get(&origin.url("/b"))]) {
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
+    for outcome in sandbox.run([get(&origin.url("/a")), get(&origin.url("/b"))]) {
         assert_done(&outcome);
     }
     let mut sent = cookies(&origin, "/b");
@@ -87,9 +87,9 @@ fn cookie_of_one_item_is_not_sent_for_another() {
 #[test]
 fn cookie_of_a_redirect_stays_on_its_site() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let names = ["data.one.example", "login.one.example", "two.example"];
-    named(&mut test, &origin, &names);
+    named(&mut sandbox, &origin, &names);
     origin.on(
         "/a",
         Script::redirect(302, &at(&origin, "login.one.example", "/b"))
@@ -106,7 +106,7 @@ fn cookie_of_a_redirect_stays_on_its_site() {
         Script::redirect(302, &at(&origin, "data.one.example", "/d")),
     );
     origin.on("/d", file());
-    assert_done(&test.fetch(&at(&origin, "data.one.example", "/a")));
+    assert_done(&sandbox.fetch(&at(&origin, "data.one.example", "/a")));
     assert_eq!(cookies(&origin, "/b"), [Some("site=2".into())]);
     assert_eq!(cookies(&origin, "/c"), [None]);
     assert_eq!(cookies(&origin, "/d"), [Some("host=1; site=2".into())]);
@@ -115,11 +115,11 @@ fn cookie_of_a_redirect_stays_on_its_site() {
 #[test]
 fn secure_cookie_is_not_sent_over_plain_http() {
     let (secure, plain) = (Origin::tls(), Origin::plain());
-    let mut test = TestRun::trusting(&secure);
-    test.options.plain_http = haulage::PlainHttp::Anywhere;
+    let mut sandbox = Sandbox::trusting(&secure);
+    sandbox.options.plain_http = haulage::PlainHttp::Anywhere;
     // The certificate is for this name.
-    named(&mut test, &plain, &["localhost"]);
-    named(&mut test, &secure, &["localhost"]);
+    named(&mut sandbox, &plain, &["localhost"]);
+    named(&mut sandbox, &secure, &["localhost"]);
     let secure_url = |path: &str| format!("https://localhost:{}{path}", secure.address().port());
     secure.on(
         "/a",
@@ -129,7 +129,7 @@ fn secure_cookie_is_not_sent_over_plain_http() {
     );
     plain.on("/b", Script::redirect(302, &secure_url("/c")));
     secure.on("/c", file());
-    assert_done(&test.fetch(&secure_url("/a")));
+    assert_done(&sandbox.fetch(&secure_url("/a")));
     assert_eq!(cookies(&plain, "/b"), [Some("any=1".into())]);
     assert_eq!(cookies(&secure, "/c"), [Some("any=1; safe=2".into())]);
 }
@@ -137,10 +137,10 @@ fn secure_cookie_is_not_sent_over_plain_http() {
 #[test]
 fn header_given_by_hand_joins_the_cookies_at_its_own_origin() {
     let (origin, elsewhere) = (Origin::plain(), Origin::plain());
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     for value in ["user=1", "more=2; again=3"] {
         let value = HeaderValue::from_static(value);
-        test.options.headers.append(COOKIE, value);
+        sandbox.options.headers.append(COOKIE, value);
     }
     origin.on(
         "/a",
@@ -149,7 +149,7 @@ fn header_given_by_hand_joins_the_cookies_at_its_own_origin() {
     origin.on("/b", Script::redirect(302, &elsewhere.url("/c")));
     // Cookies do not know of ports: the one that was set goes there, the user's do not.
     elsewhere.on("/c", file());
-    assert_done(&test.fetch(&origin.url("/a")));
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     assert_eq!(
         cookies(&origin, "/a"),
         [Some("user=1; more=2; again=3".into())]
@@ -162,26 +162,26 @@ fn header_given_by_hand_joins_the_cookies_at_its_own_origin() {
 #[test]
 fn jar_of_a_run_is_sent_and_learns_from_every_response() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
     let jar = CookieJar::new();
     jar.add(&origin.url("/"), "given=1; Path=/").unwrap();
-    test.options.cookies = Some(jar.clone());
+    sandbox.options.cookies = Some(jar.clone());
     let setting = |script: Script, cookie: &str| script.header("set-cookie", cookie);
     origin.on("/a", setting(file(), "of_file=2; Path=/"));
     origin.on("/b", setting(Script::status(404), "of_error=3; Path=/"));
     origin.on("/c", setting(file(), "given=; Path=/; Max-Age=0"));
     origin.on("/d", file());
     let rows = ["/a", "/b", "/c", "/d"].map(|path| get(&origin.url(path)));
-    let kinds: Vec<_> = test.run(rows).iter().map(kind).collect();
+    let kinds: Vec<_> = sandbox.run(rows).iter().map(kind).collect();
     assert_eq!(kinds, ["none", "http", "none", "none"]);
     let mut sent: Vec<_> = origin.log().iter().filter_map(cookie).collect();
     sent.sort_by_key(String::len);
     assert_eq!(sent[0], "given=1");
     assert_eq!(jar.len(), 2);
     // They are those of the next run, too.
-    test.options.existing = haulage::Existing::Overwrite;
-    assert_done(&test.fetch(&origin.url("/d")));
+    sandbox.options.existing = haulage::Existing::Overwrite;
+    assert_done(&sandbox.fetch(&origin.url("/d")));
     let last = cookies(&origin, "/d").pop().unwrap().unwrap();
     let mut pairs: Vec<_> = last.split("; ").collect();
     pairs.sort_unstable();
@@ -191,13 +191,13 @@ fn jar_of_a_run_is_sent_and_learns_from_every_response() {
 #[test]
 fn cookies_of_a_run_are_sent_for_segments_and_robots_too() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
-    test.options.min_split_size = 256 << 10;
-    test.options.split = 8;
-    test.options.robots = true;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.min_split_size = 256 << 10;
+    sandbox.options.split = 8;
+    sandbox.options.robots = true;
     let jar = CookieJar::new();
     jar.add(&origin.url("/"), "given=1; Path=/").unwrap();
-    test.options.cookies = Some(jar);
+    sandbox.options.cookies = Some(jar);
     let body = Body::seeded(1, 8 << 20);
     let slow = std::time::Duration::from_millis(20);
     origin.on(
@@ -205,7 +205,7 @@ fn cookies_of_a_run_are_sent_for_segments_and_robots_too() {
         Script::entity(body, "\"one\"").drip(64 << 10, slow),
     );
     origin.on("/robots.txt", Script::status(404));
-    let outcome = test.fetch(&origin.url("/large"));
+    let outcome = sandbox.fetch(&origin.url("/large"));
     assert_done(&outcome);
     assert!(outcome.segments > 1, "{}", outcome.segments);
     for asked in origin.log() {
@@ -216,9 +216,9 @@ fn cookies_of_a_run_are_sent_for_segments_and_robots_too() {
 #[test]
 fn segments_send_what_the_redirects_of_their_file_have_set() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
-    test.options.min_split_size = 256 << 10;
-    test.options.split = 8;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.min_split_size = 256 << 10;
+    sandbox.options.split = 8;
     origin.on(
         "/a",
         Script::redirect(302, "/large").header("set-cookie", "a=1"),
@@ -229,7 +229,7 @@ fn segments_send_what_the_redirects_of_their_file_have_set() {
         "/large",
         Script::entity(body, "\"one\"").drip(64 << 10, slow),
     );
-    let outcome = test.fetch(&origin.url("/a"));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert!(outcome.segments > 1, "{}", outcome.segments);
     let sent = cookies(&origin, "/large");
@@ -293,10 +293,10 @@ impl Archive {
         Self { origin, logins }
     }
 
-    fn test_run(&self) -> TestRun {
-        let mut test = TestRun::new();
-        named(&mut test, &self.origin, &[ARCHIVE, LOGIN]);
-        test
+    fn sandbox(&self) -> Sandbox {
+        let mut sandbox = Sandbox::new();
+        named(&mut sandbox, &self.origin, &[ARCHIVE, LOGIN]);
+        sandbox
     }
 
     fn rows(&self, count: usize) -> Vec<Row> {
@@ -330,9 +330,9 @@ impl Archive {
 #[test]
 fn login_with_a_jar_is_needed_once_for_a_run() {
     let archive = Archive::new();
-    let mut test = archive.test_run();
-    test.options.cookies = Some(CookieJar::new());
-    for outcome in test.run(archive.rows(500)) {
+    let mut sandbox = archive.sandbox();
+    sandbox.options.cookies = Some(CookieJar::new());
+    for outcome in sandbox.run(archive.rows(500)) {
         assert_done(&outcome);
     }
     // Those that were under way when the first login came back.
@@ -340,8 +340,8 @@ fn login_with_a_jar_is_needed_once_for_a_run() {
     archive.check_log();
     // The next run needs none.
     let before = archive.logins();
-    test.options.existing = haulage::Existing::Overwrite;
-    for outcome in test.run(archive.rows(20)) {
+    sandbox.options.existing = haulage::Existing::Overwrite;
+    for outcome in sandbox.run(archive.rows(20)) {
         assert_done(&outcome);
     }
     assert_eq!(archive.logins(), before);
@@ -359,13 +359,13 @@ fn item_whose_url_gets_ever_new_cookies_still_ends() {
         };
         script.header("set-cookie", &cookie)
     });
-    let mut test = TestRun::new();
-    test.options.cookies = Some(CookieJar::new());
-    test.options.max_redirects = 1;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.cookies = Some(CookieJar::new());
+    sandbox.options.max_redirects = 1;
     let rows: Vec<_> = (0..40)
         .map(|row| get(&origin.url(&format!("/from/{row}"))))
         .collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
     }
     let log = origin.log();
@@ -376,8 +376,8 @@ fn item_whose_url_gets_ever_new_cookies_still_ends() {
 #[test]
 fn login_without_a_jar_is_needed_once_for_each_file() {
     let archive = Archive::new();
-    let test = archive.test_run();
-    for outcome in test.run(archive.rows(20)) {
+    let sandbox = archive.sandbox();
+    for outcome in sandbox.run(archive.rows(20)) {
         assert_done(&outcome);
     }
     assert_eq!(archive.logins(), 20);

@@ -12,7 +12,7 @@ use md5::{Digest as _, Md5};
 use origin::{Body, LoggedRequest, Origin, Script};
 use sha2::Sha256;
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 const BASIC: &str = "Basic realm=\"x\"";
 
@@ -61,11 +61,11 @@ fn login_that_is_not_utf8_is_sent_as_it_is() {
     // The user "jürgen" and the password "é" in Latin-1.
     let origin = behind("Basic avxyZ2VuOuk=", BASIC);
     let url = origin.url("/a").replace("://", "://j%FCrgen:%E9@");
-    assert_done(&TestRun::new().fetch(&url));
-    let mut test = TestRun::new();
+    assert_done(&Sandbox::new().fetch(&url));
+    let mut sandbox = Sandbox::new();
     let netrc = b"machine \xFF login x\nmachine 127.0.0.1 login j\xFCrgen password \xE9\n";
-    test.options.netrc = Some(Netrc::parse(netrc).unwrap());
-    assert_done(&test.fetch(&origin.url("/a")));
+    sandbox.options.netrc = Some(Netrc::parse(netrc).unwrap());
+    assert_done(&sandbox.fetch(&origin.url("/a")));
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn netrc_logs_in_at_each_host_by_its_name() {
         "/to",
         Script::redirect(302, &with_host(&second.url("/b"), "localhost")),
     );
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let netrc = "machine localhost login b password 2 machine 127.0.0.1 login a password 1";
-    test.options.netrc = Some(Netrc::parse(netrc).unwrap());
-    assert_done(&test.fetch(&first.url("/a")));
-    assert_done(&test.fetch(&first.url("/to")));
+    sandbox.options.netrc = Some(Netrc::parse(netrc).unwrap());
+    assert_done(&sandbox.fetch(&first.url("/a")));
+    assert_done(&sandbox.fetch(&first.url("/to")));
     assert_eq!(
         sent(&first),
         [Some("Basic YTox".into()), Some("Basic YTox".into())]
@@ -103,9 +103,9 @@ fn netrc_entry_and_default_of_one_host_reach_no_other() {
         "machine 127.0.0.1 login a password secret machine localhost",
         "machine 127.0.0.1 login a password secret machine localhost login b",
     ] {
-        let mut test = TestRun::new();
-        test.options.netrc = Some(Netrc::parse(netrc).unwrap());
-        assert_done(&test.fetch(&first.url("/to")));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.netrc = Some(Netrc::parse(netrc).unwrap());
+        assert_done(&sandbox.fetch(&first.url("/to")));
         assert!(sent(&first).pop().unwrap().is_some(), "{netrc}");
         let elsewhere = sent(&second).pop().unwrap();
         let expected = netrc.ends_with("login b").then(|| "Basic Yjo=".to_owned());
@@ -117,23 +117,23 @@ fn netrc_entry_and_default_of_one_host_reach_no_other() {
 fn nearest_login_to_the_row_wins() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("file")));
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let netrc = "machine 127.0.0.1 login n password 4 machine 127.0.0.1 login u password 5";
-    test.options.netrc = Some(Netrc::parse(netrc).unwrap());
+    sandbox.options.netrc = Some(Netrc::parse(netrc).unwrap());
     let own = HeaderValue::from_static("Bearer row");
     let url = origin.url("/a").replace("http://", "http://x:2@");
     let row = Request::new(&url)
         .unwrap()
         .header(AUTHORIZATION, own)
         .unwrap();
-    test.options.credentials = Some(pair("u", "3"));
-    assert_eq!(test.run([Ok(row), get(&format!("{url}?b"))]).len(), 2);
+    sandbox.options.credentials = Some(pair("u", "3"));
+    assert_eq!(sandbox.run([Ok(row), get(&format!("{url}?b"))]).len(), 2);
     let other = origin.url("/b");
-    test.fetch(&other);
-    test.options.credentials = Some(pair("u", ""));
-    test.fetch(&origin.url("/c"));
-    test.options.credentials = None;
-    test.fetch(&origin.url("/d"));
+    sandbox.fetch(&other);
+    sandbox.options.credentials = Some(pair("u", ""));
+    sandbox.fetch(&origin.url("/c"));
+    sandbox.options.credentials = None;
+    sandbox.fetch(&origin.url("/d"));
     let mut log = origin.log();
     log.sort_by_key(|asked| asked.at);
     let sent: Vec<_> = log
@@ -153,9 +153,9 @@ fn nearest_login_to_the_row_wins() {
 #[test]
 fn refusal_names_what_helps_or_which_login_was_refused() {
     let origin = behind("nothing", BASIC);
-    let mut test = TestRun::new();
-    let says = |test: &TestRun, says: &str| {
-        let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    let says = |sandbox: &Sandbox, says: &str| {
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
         let message = message(&outcome);
         assert!(message.contains("401 Unauthorized; "), "{message}");
@@ -164,20 +164,24 @@ fn refusal_names_what_helps_or_which_login_was_refused() {
             "{message}"
         );
     };
-    says(&test, "give a user and a password with -u USER or --netrc");
-    test.options.netrc = Some(Netrc::parse("default login me password secret").unwrap());
     says(
-        &test,
+        &sandbox,
+        "give a user and a password with -u USER or --netrc",
+    );
+    sandbox.options.netrc = Some(Netrc::parse("default login me password secret").unwrap());
+    says(
+        &sandbox,
         "refused the user and password that the netrc file has for 127.0.0.1",
     );
-    test.options.credentials = Some(pair("me", "secret"));
-    says(&test, "refused the user and password given with -u");
-    test.options
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    says(&sandbox, "refused the user and password given with -u");
+    sandbox
+        .options
         .headers
         .insert(AUTHORIZATION, HeaderValue::from_static("Basic secret"));
-    says(&test, "refused the Authorization header");
+    says(&sandbox, "refused the Authorization header");
     let url = origin.url("/a").replace("http://", "http://me:secret@");
-    let outcome = test.fetch(&url);
+    let outcome = sandbox.fetch(&url);
     assert!(
         message(&outcome).ends_with("the user and password of the URL"),
         "{outcome:?}"
@@ -193,32 +197,32 @@ fn netrc_without_what_a_server_asks_for_is_named() {
         "netrc",
         "machine other.example login me password secret",
     );
-    let mut test = TestRun::new();
-    test.options.netrc = Some(Netrc::read(&path).unwrap());
+    let mut sandbox = Sandbox::new();
+    sandbox.options.netrc = Some(Netrc::read(&path).unwrap());
     let (shown, url) = (path.display(), origin.url("/a"));
-    let says = |test: &TestRun, url: &str| message(&test.fetch(url));
+    let says = |sandbox: &Sandbox, url: &str| message(&sandbox.fetch(url));
     assert!(
-        says(&test, &url).ends_with(&format!(
+        says(&sandbox, &url).ends_with(&format!(
             "no entry for 127.0.0.1 in {shown}: add one, or give -u USER"
         )),
         "{}",
-        says(&test, &url)
+        says(&sandbox, &url)
     );
     let no_password =
         format!("no password was sent: {shown} has no entry of this user for 127.0.0.1");
-    let in_url = says(&test, &url.replace("http://", "http://me@"));
+    let in_url = says(&sandbox, &url.replace("http://", "http://me@"));
     assert!(in_url.ends_with(&no_password), "{in_url}");
-    test.options.credentials = Some(pair("me", ""));
-    assert!(says(&test, &url).ends_with(&no_password));
+    sandbox.options.credentials = Some(pair("me", ""));
+    assert!(says(&sandbox, &url).ends_with(&no_password));
 }
 
 #[test]
 fn user_with_a_colon_is_refused_with_its_source() {
     let origin = Origin::plain();
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let netrc = Netrc::parse("machine 127.0.0.1 login a:b password secret").unwrap();
-    test.options.netrc = Some(netrc.with_path("/home/me/.netrc"));
-    let outcome = test.fetch(&origin.url("/a"));
+    sandbox.options.netrc = Some(netrc.with_path("/home/me/.netrc"));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "input");
     let says = message(&outcome);
     assert!(
@@ -226,7 +230,7 @@ fn user_with_a_colon_is_refused_with_its_source() {
         "{says}"
     );
     let url = origin.url("/a").replace("http://", "http://a%3Ab:secret@");
-    let says = message(&test.fetch(&url));
+    let says = message(&sandbox.fetch(&url));
     assert!(says.contains("the user in the URL has a colon"), "{says}");
     assert!(origin.log().is_empty());
 }
@@ -234,10 +238,10 @@ fn user_with_a_colon_is_refused_with_its_source() {
 #[test]
 fn next_run_with_a_login_tries_again_what_was_refused() {
     let origin = behind("Basic bWU6c2VjcmV0", BASIC);
-    let mut test = TestRun::new();
-    assert_eq!(kind(&test.fetch(&origin.url("/a"))), "http");
-    test.options.credentials = Some(pair("me", "secret"));
-    assert_done(&test.fetch(&origin.url("/a")));
+    let mut sandbox = Sandbox::new();
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/a"))), "http");
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    assert_done(&sandbox.fetch(&origin.url("/a")));
 }
 
 #[test]
@@ -247,16 +251,16 @@ fn redirect_to_a_host_without_a_login_says_so() {
         "/a",
         Script::redirect(302, &with_host(&second.url("/b"), "localhost")),
     );
-    let mut test = TestRun::new();
-    test.options.credentials = Some(pair("me", "secret"));
-    let outcome = test.fetch(&first.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    let outcome = sandbox.fetch(&first.url("/a"));
     let says = message(&outcome);
     assert!(
         says.contains("localhost needs a login of its own"),
         "{says}"
     );
-    test.options.netrc = Some(Netrc::default());
-    let says = message(&test.fetch(&first.url("/a")));
+    sandbox.options.netrc = Some(Netrc::default());
+    let says = message(&sandbox.fetch(&first.url("/a")));
     assert!(
         says.contains("no entry for localhost in the netrc file"),
         "{says}"
@@ -281,10 +285,10 @@ fn token_stays_with_its_origin() {
     first.on("/to", Script::redirect(302, &second.url("/b")));
     let folder = tempfile::tempdir().unwrap();
     let path = write_token(&folder, "t0ken\n");
-    let mut test = TestRun::new();
-    test.options.bearer = Some(BearerFile::open(path).unwrap());
-    assert_done(&test.fetch(&first.url("/a")));
-    assert_done(&test.fetch(&first.url("/to")));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.bearer = Some(BearerFile::open(path).unwrap());
+    assert_done(&sandbox.fetch(&first.url("/a")));
+    assert_done(&sandbox.fetch(&first.url("/to")));
     assert_eq!(sent(&second), [None]);
 }
 
@@ -302,16 +306,16 @@ fn token_that_was_replaced_is_read_again_after_a_refusal() {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = write_token(&folder, "one");
-    let mut test = TestRun::new();
-    test.options.bearer = Some(BearerFile::open(&path).unwrap());
-    assert_done(&test.fetch(&origin.url("/a")));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.bearer = Some(BearerFile::open(&path).unwrap());
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     *valid.lock().unwrap() = "Bearer another";
     write_token(&folder, "another");
-    let outcome = test.fetch(&origin.url("/b"));
+    let outcome = sandbox.fetch(&origin.url("/b"));
     assert_done(&outcome);
     assert_eq!(outcome.attempts, 1);
     *valid.lock().unwrap() = "Bearer third";
-    let outcome = test.fetch(&origin.url("/c"));
+    let outcome = sandbox.fetch(&origin.url("/c"));
     let says = message(&outcome);
     let shown = path.display().to_string();
     assert!(
@@ -421,13 +425,13 @@ fn digest_logs_in_once_for_many_files() {
         (Origin::tls(), "SHA-256-sess"),
     ] {
         let (origin, server) = digest(origin, algorithm, u64::MAX);
-        let mut test = TestRun::trusting(&origin);
-        test.options.credentials = Some(pair("me", "secret"));
-        test.options.jobs = Some(1);
+        let mut sandbox = Sandbox::trusting(&origin);
+        sandbox.options.credentials = Some(pair("me", "secret"));
+        sandbox.options.jobs = Some(1);
         let rows: Vec<_> = (0..100)
             .map(|row| get(&origin.url(&format!("/{row}?q"))))
             .collect();
-        for outcome in test.run(rows) {
+        for outcome in sandbox.run(rows) {
             assert_done(&outcome);
             assert_eq!(outcome.attempts, 1);
         }
@@ -447,9 +451,9 @@ fn digest_logs_in_at_a_server_that_closes_after_a_refusal() {
             answer.header("connection", "close")
         }
     });
-    let mut test = TestRun::new();
-    test.options.credentials = Some(pair("me", "secret"));
-    let outcome = test.fetch(&origin.url("/closes/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    let outcome = sandbox.fetch(&origin.url("/closes/a"));
     assert_done(&outcome);
     assert_eq!((outcome.attempts, refusals(&server)), (1, 1));
     assert_eq!(origin.tally().connections, 2);
@@ -460,14 +464,14 @@ fn digest_of_several_lanes_costs_one_refusal() {
     for tls in [false, true] {
         let origin = if tls { Origin::tls() } else { Origin::plain() };
         let (origin, server) = digest(origin, "MD5", u64::MAX);
-        let mut test = TestRun::trusting(&origin);
+        let mut sandbox = Sandbox::trusting(&origin);
         let netrc = "machine 127.0.0.1 login me password secret \
                      machine localhost login me password secret";
-        test.options.netrc = Some(Netrc::parse(netrc).unwrap());
+        sandbox.options.netrc = Some(Netrc::parse(netrc).unwrap());
         let rows: Vec<_> = (0..200)
             .map(|row| get(&origin.url(&format!("/{row}"))))
             .collect();
-        test.run(rows).iter().for_each(assert_done);
+        sandbox.run(rows).iter().for_each(assert_done);
         assert_eq!(refusals(&server), 1, "tls: {tls}");
     }
 }
@@ -475,12 +479,12 @@ fn digest_of_several_lanes_costs_one_refusal() {
 #[test]
 fn nonces_that_expire_in_many_lanes_cost_one_refusal_each() {
     let (origin, server) = digest(Origin::plain(), "MD5", 50);
-    let mut test = TestRun::new();
-    test.options.credentials = Some(pair("me", "secret"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(pair("me", "secret"));
     let rows: Vec<_> = (0..500)
         .map(|row| get(&origin.url(&format!("/{row}"))))
         .collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 1);
     }
@@ -493,13 +497,13 @@ fn nonces_that_expire_in_many_lanes_cost_one_refusal_each() {
 #[test]
 fn stale_nonce_is_replaced_without_an_attempt() {
     let (origin, server) = digest(Origin::plain(), "SHA-256", 10);
-    let mut test = TestRun::new();
-    test.options.credentials = Some(pair("me", "secret"));
-    test.options.jobs = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    sandbox.options.jobs = Some(1);
     let rows: Vec<_> = (0..100)
         .map(|row| get(&origin.url(&format!("/{row}"))))
         .collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 1);
     }
@@ -510,10 +514,10 @@ fn stale_nonce_is_replaced_without_an_attempt() {
 fn wrong_password_is_refused_after_one_response() {
     let (origin, _) = digest(Origin::plain(), "MD5", u64::MAX);
     let url = origin.url("").replace("http://", "http://me:wrong@");
-    let mut test = TestRun::new();
-    test.options.jobs = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.jobs = Some(1);
     let rows: Vec<_> = (0..5).map(|row| get(&format!("{url}/{row}"))).collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
         let says = message(&outcome);
         assert!(
@@ -528,9 +532,9 @@ fn wrong_password_is_refused_after_one_response() {
 #[test]
 fn server_that_calls_each_nonce_stale_is_given_up() {
     let (origin, server) = digest(Origin::plain(), "MD5", 0);
-    let mut test = TestRun::new();
-    test.options.credentials = Some(pair("me", "secret"));
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(pair("me", "secret"));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
     let says = message(&outcome);
     assert!(says.contains("nonces had expired"), "{says}");
@@ -560,12 +564,13 @@ fn digest_logs_in_for_the_rest_of_a_file_and_after_a_redirect() {
     });
     let first = Origin::plain();
     first.on("/to", Script::redirect(302, &origin.url("/broken")));
-    let mut test = TestRun::new();
-    test.options.netrc = Some(Netrc::parse("machine 127.0.0.1 login me password secret").unwrap());
-    let outcome = test.fetch(&first.url("/to"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.netrc =
+        Some(Netrc::parse("machine 127.0.0.1 login me password secret").unwrap());
+    let outcome = sandbox.fetch(&first.url("/to"));
     assert_done(&outcome);
     assert_eq!((outcome.attempts, outcome.resumed > 0), (2, true));
-    assert!(test.read("to") == body.bytes());
+    assert!(sandbox.read("to") == body.bytes());
 }
 
 #[test]
@@ -576,10 +581,11 @@ fn robots_txt_is_read_with_the_login_of_a_netrc() {
         let rules = Script::ok(Body::of("User-agent: *\nDisallow: /no"));
         checks.answer(request, rules)
     });
-    let mut test = TestRun::new();
-    test.options.netrc = Some(Netrc::parse("machine 127.0.0.1 login me password secret").unwrap());
-    test.options.robots = true;
-    let outcomes = test.run([get(&origin.url("/yes")), get(&origin.url("/no"))]);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.netrc =
+        Some(Netrc::parse("machine 127.0.0.1 login me password secret").unwrap());
+    sandbox.options.robots = true;
+    let outcomes = sandbox.run([get(&origin.url("/yes")), get(&origin.url("/no"))]);
     assert_done(&outcomes[0]);
     assert_eq!(kind(&outcomes[1]), "refused");
 }
@@ -587,7 +593,7 @@ fn robots_txt_is_read_with_the_login_of_a_netrc() {
 #[test]
 fn nothing_is_sent_where_nothing_was_given() {
     let origin = behind("nothing", BASIC);
-    let outcome = TestRun::new().fetch(&origin.url("/a"));
+    let outcome = Sandbox::new().fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "http");
     let bare = |asked: &LoggedRequest| {
         !asked.headers.contains_key(AUTHORIZATION) && !asked.headers.contains_key(COOKIE)

@@ -3,7 +3,7 @@
 use haulage::{Request, Row, RowLocation};
 use origin::{Body, LoggedRequest, Origin, Script};
 
-use crate::test_run::TestRun;
+use crate::sandbox::Sandbox;
 
 pub(crate) const LENGTH: u64 = 4 << 20;
 /// Where a response breaks off.
@@ -41,9 +41,12 @@ pub(crate) fn ranges(origin: &Origin) -> Vec<String> {
 
 /// Asserts that a destination has this body as its one file, and nothing else.
 #[track_caller]
-pub(crate) fn assert_is(test: &TestRun, body: &Body) {
-    assert!(test.read("file") == body.bytes(), "the file is another one");
-    assert_eq!(test.names(), ["file"]);
+pub(crate) fn assert_is(sandbox: &Sandbox, body: &Body) {
+    assert!(
+        sandbox.read("file") == body.bytes(),
+        "the file is another one"
+    );
+    assert_eq!(sandbox.names(), ["file"]);
 }
 
 /// A row of a list, which leaves its state.

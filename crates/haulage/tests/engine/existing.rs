@@ -8,7 +8,7 @@ use haulage::{Existing, Outcome};
 use origin::{Body, Gate, Origin, Script};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, next_outcome, rest};
 
 const PRECIOUS: &[u8] = b"precious";
 const POLICIES: [Existing; 6] = [
@@ -79,19 +79,19 @@ impl Stands {
     }
 }
 
-fn fetch(stands: Stands, policy: Existing, origin: &Origin) -> (TestRun, Outcome, bool) {
+fn fetch(stands: Stands, policy: Existing, origin: &Origin) -> (Sandbox, Outcome, bool) {
     let outside = tempfile::tempdir().unwrap();
-    let mut test = TestRun::new();
-    test.options.existing = policy;
-    stands.put(&test.path("a.gif"), outside.path());
-    let outcome = test.fetch(&origin.url("/a.gif"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.existing = policy;
+    stands.put(&sandbox.path("a.gif"), outside.path());
+    let outcome = sandbox.fetch(&origin.url("/a.gif"));
     let file = std::fs::read(outside.path().join("file")).unwrap();
     assert_eq!(file, PRECIOUS, "{stands:?} {policy:?}: written through");
     let folder = std::fs::read_dir(outside.path().join("folder")).unwrap();
     assert_eq!(folder.count(), 0, "{stands:?} {policy:?}: written through");
     assert!(!outside.path().join("nothing").exists());
-    let untouched = stands.stands(&test.path("a.gif"));
-    (test, outcome, untouched)
+    let untouched = stands.stands(&sandbox.path("a.gif"));
+    (sandbox, outcome, untouched)
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
         for stands in ALL {
             let origin = Origin::plain();
             origin.on("/a.gif", Script::ok(Body::of("new")));
-            let (test, outcome, untouched) = fetch(stands, policy, &origin);
+            let (sandbox, outcome, untouched) = fetch(stands, policy, &origin);
             let case = format!("{policy:?} {stands:?}");
             let path = outcome.path.as_deref();
             match policy {
@@ -108,7 +108,7 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
                     assert_done(&outcome);
                     let path = path.unwrap();
                     assert!(path.starts_with("a~"), "{case}: {path}");
-                    assert_eq!(test.read(path), b"new", "{case}");
+                    assert_eq!(sandbox.read(path), b"new", "{case}");
                 }
                 Existing::Skip if stands.is_a_file() => {
                     assert_eq!((outcome.status.name(), path), ("skipped", Some("a.gif")));
@@ -119,15 +119,15 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
                 {
                     assert_done(&outcome);
                     assert_eq!(path, Some("a.gif"), "{case}");
-                    assert_eq!(test.read("a.gif"), b"new", "{case}");
-                    let about = std::fs::symlink_metadata(test.path("a.gif")).unwrap();
+                    assert_eq!(sandbox.read("a.gif"), b"new", "{case}");
+                    let about = std::fs::symlink_metadata(sandbox.path("a.gif")).unwrap();
                     assert!(about.is_file(), "{case}");
                     continue;
                 }
                 Existing::Rename => {
                     assert_done(&outcome);
                     assert_eq!(path, Some("a.1.gif"), "{case}");
-                    assert_eq!(test.read("a.1.gif"), b"new", "{case}");
+                    assert_eq!(sandbox.read("a.1.gif"), b"new", "{case}");
                 }
                 _ => {
                     assert_eq!(kind(&outcome), "exists", "{case}");
@@ -143,17 +143,17 @@ fn each_policy_does_what_it_says_whatever_stands_there() {
 fn a_copy_gets_the_first_free_number() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("new")));
-    let mut test = TestRun::new();
-    test.options.existing = Existing::Rename;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.existing = Existing::Rename;
     for name in ["a.gif", "a.1.gif", "a.3.gif"] {
-        test.write(name, "old");
+        sandbox.write(name, "old");
     }
     for copy in ["a.2.gif", "a.4.gif"] {
-        let outcome = test.fetch(&origin.url("/a.gif"));
+        let outcome = sandbox.fetch(&origin.url("/a.gif"));
         assert_eq!(outcome.path.as_deref(), Some(copy));
-        assert_eq!(test.read(copy), b"new");
+        assert_eq!(sandbox.read(copy), b"new");
     }
-    let outcome = test.fetch(&origin.url("/b.gif"));
+    let outcome = sandbox.fetch(&origin.url("/b.gif"));
     assert_eq!(outcome.path.as_deref(), Some("b.gif"));
 }
 
@@ -161,10 +161,10 @@ fn a_copy_gets_the_first_free_number() {
 fn a_row_that_asks_for_the_same_later_has_the_name_of_the_copy() {
     let origin = Origin::plain();
     origin.on("/a.gif", Script::ok(Body::of("new one")));
-    let mut test = TestRun::new();
-    test.options.existing = Existing::Rename;
-    test.write("a.gif", "old");
-    let mut run = test.start();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.existing = Existing::Rename;
+    sandbox.write("a.gif", "old");
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a.gif"))]);
     let first = block_on(next_outcome(&mut events));
@@ -184,25 +184,25 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
         let origin = Origin::plain();
         let gate = Gate::new();
         origin.on("/a.gif", Script::ok(Body::of("new")).hold(&gate));
-        let mut test = TestRun::new();
-        test.options.existing = policy;
-        let mut run = test.start();
+        let mut sandbox = Sandbox::new();
+        sandbox.options.existing = policy;
+        let mut run = sandbox.start();
         let mut events = run.events();
         // An identical row has the path of the first.
         run.feed([get(&origin.url("/a.gif")), get(&origin.url("/a.gif"))]);
         run.close();
         gate.wait_reached(1);
-        test.write("a.gif", "old");
+        sandbox.write("a.gif", "old");
         gate.open();
         let outcomes = block_on(rest(&mut events));
-        assert_eq!(test.read("a.gif"), b"old");
+        assert_eq!(sandbox.read("a.gif"), b"old");
         if policy == Existing::Rename {
             for outcome in &outcomes {
                 assert_eq!(outcome.path.as_deref(), Some("a.1.gif"));
             }
         } else {
             assert_eq!(kind(&outcomes[0]), "exists", "{policy:?}");
-            assert_eq!(test.names(), ["a.gif"]);
+            assert_eq!(sandbox.names(), ["a.gif"]);
         }
     }
 }
@@ -213,18 +213,18 @@ fn a_file_or_a_link_in_the_place_of_a_folder_is_in_the_way_whatever_the_policy()
     origin.under("/", |_| Script::ok(Body::of("new")));
     let outside = tempfile::tempdir().unwrap();
     for policy in POLICIES {
-        let mut test = TestRun::new();
-        test.options.existing = policy;
-        test.write("file", "old");
-        symlink(outside.path(), test.path("link")).unwrap();
+        let mut sandbox = Sandbox::new();
+        sandbox.options.existing = policy;
+        sandbox.write("file", "old");
+        symlink(outside.path(), sandbox.path("link")).unwrap();
         for name in ["file/a", "link/a"] {
-            let row = crate::test_run::named(&origin.url("/a"), name);
-            let outcome = test.run([row]).pop().unwrap();
+            let row = crate::sandbox::named(&origin.url("/a"), name);
+            let outcome = sandbox.run([row]).pop().unwrap();
             assert_eq!(kind(&outcome), "exists", "{policy:?} {name}");
             let message = outcome.error().unwrap().to_string();
             assert!(message.contains("move it away"), "{message}");
         }
-        assert_eq!(test.read("file"), b"old");
+        assert_eq!(sandbox.read("file"), b"old");
     }
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
 }

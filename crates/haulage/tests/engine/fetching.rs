@@ -3,7 +3,7 @@
 use haulage::Verification;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 use crate::wild::Closed;
 
 #[test]
@@ -17,17 +17,21 @@ fn every_byte_arrives_over_every_transport() {
         for (number, body) in bodies.iter().enumerate() {
             origin.on(&format!("/{number}"), Script::ok(body.clone()));
         }
-        let test = TestRun::trusting(&origin);
+        let sandbox = Sandbox::trusting(&origin);
         let urls: Vec<_> = (0..bodies.len())
             .map(|number| get(&origin.url(&format!("/{number}"))))
             .collect();
-        for outcome in test.run(urls) {
+        for outcome in sandbox.run(urls) {
             assert_done(&outcome);
             assert_eq!(outcome.verified.name(), "length");
             assert_eq!(outcome.attempts, 1);
             let body = &bodies[outcome.label.parse::<usize>().unwrap()];
             assert_eq!(outcome.bytes, body.len());
-            assert!(test.read(&outcome.label) == body.bytes(), "{}", outcome.url);
+            assert!(
+                sandbox.read(&outcome.label) == body.bytes(),
+                "{}",
+                outcome.url
+            );
         }
     }
 }
@@ -38,11 +42,11 @@ fn many_requests_share_one_http2_connection() {
     origin.under("/", |request| {
         Script::ok(Body::seeded(request.path().len() as u64, 5000))
     });
-    let test = TestRun::trusting(&origin);
+    let sandbox = Sandbox::trusting(&origin);
     let urls: Vec<_> = (0..300)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     // A second one is opened before it is known that they can share the first.
     assert!(origin.connections() <= 2);
     assert!(
@@ -57,12 +61,12 @@ fn many_requests_share_one_http2_connection() {
 fn connections_are_kept_and_never_more_than_the_cap() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 5000)));
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(3);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(3);
     let urls: Vec<_> = (0..300)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     assert!(
         origin.connections() <= 3,
         "{} connections",
@@ -75,9 +79,9 @@ fn a_body_that_ends_with_its_connection_is_taken_but_not_verified() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::seeded(1, 70_000)).without_length());
     origin.on("/b", Script::ok(Body::seeded(1, 70_000)).chunked());
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for (path, verified) in [("/a", "none"), ("/b", "length")] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!((outcome.bytes, outcome.verified.name()), (70_000, verified));
     }
@@ -87,12 +91,12 @@ fn a_body_that_ends_with_its_connection_is_taken_but_not_verified() {
 fn a_certificate_that_nobody_vouches_for_is_refused_at_once_and_for_good() {
     let origin = Origin::tls();
     origin.on("/a", Script::ok(Body::seeded(1, 10)));
-    let mut test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("tls", 1));
-    assert!(test.names().is_empty());
-    test.options.route.tls.verification = Verification::Insecure;
-    assert_done(&test.fetch(&origin.url("/a")));
+    assert!(sandbox.names().is_empty());
+    sandbox.options.route.tls.verification = Verification::Insecure;
+    assert_done(&sandbox.fetch(&origin.url("/a")));
 }
 
 #[test]
@@ -103,11 +107,11 @@ fn the_head_says_when_it_was_modified_and_what_it_is() {
         .header("etag", "\"x\"")
         .header("content-type", "image/gif");
     origin.on("/a.gif", script);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a.gif"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a.gif"));
     assert_eq!(outcome.etag.as_deref(), Some("\"x\""));
     assert_eq!(outcome.content_type.as_deref(), Some("image/gif"));
-    let modified = std::fs::metadata(test.path("a.gif"))
+    let modified = std::fs::metadata(sandbox.path("a.gif"))
         .unwrap()
         .modified()
         .unwrap();
@@ -119,11 +123,12 @@ fn the_head_says_when_it_was_modified_and_what_it_is() {
 fn a_request_says_who_asks_and_what_was_given() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::empty()));
-    let mut test = TestRun::new();
-    test.options
+    let mut sandbox = Sandbox::new();
+    sandbox
+        .options
         .headers
         .insert("x-mine", http::HeaderValue::from_static("1"));
-    let outcome = test.fetch(&origin.url("/a").replace("http://", "http://me:secret@"));
+    let outcome = sandbox.fetch(&origin.url("/a").replace("http://", "http://me:secret@"));
     assert_done(&outcome);
     assert!(!format!("{outcome:?}").contains("secret"));
     let asked = origin.log().pop().unwrap();
@@ -140,12 +145,12 @@ fn a_request_says_who_asks_and_what_was_given() {
 
 #[test]
 fn a_host_that_does_not_exist_and_a_port_that_is_closed_say_so() {
-    let mut test = TestRun::new();
-    test.options.retry.retries = 1;
-    let outcome = test.fetch("http://nowhere.invalid/a");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 1;
+    let outcome = sandbox.fetch("http://nowhere.invalid/a");
     assert_eq!(kind(&outcome), "dns");
     let closed = Closed::new();
-    let outcome = test.fetch(&format!("{}/a", closed.url()));
+    let outcome = sandbox.fetch(&format!("{}/a", closed.url()));
     assert_eq!((kind(&outcome), outcome.attempts), ("connect", 2));
 }
 
@@ -156,10 +161,10 @@ fn a_coding_that_hides_the_end_does_not_make_half_a_file_whole() {
         .header("transfer-encoding", "identity")
         .header("content-length", "100");
     origin.on("/a", script.close_at(10));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     // It is no coding, so the length holds.
-    assert_eq!(kind(&test.fetch(&origin.url("/a"))), "incomplete");
-    assert!(test.names().is_empty());
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/a"))), "incomplete");
+    assert!(sandbox.names().is_empty());
 }
 
 #[test]
@@ -168,17 +173,17 @@ fn an_http2_connection_that_is_silent_is_replaced() {
     let never = Gate::new();
     let file = Script::ok(Body::seeded(1, 10));
     origin.on("/a", [file.clone().hold(&never), file]);
-    let mut test = TestRun::trusting(&origin);
-    test.options.timeout = std::time::Duration::from_secs(1);
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.options.timeout = std::time::Duration::from_secs(1);
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!((outcome.attempts, origin.connections()), (2, 2));
 }
 
 #[test]
 fn a_timeout_that_no_clock_can_hold_is_refused() {
-    let mut test = TestRun::new();
-    test.options.timeout = std::time::Duration::MAX;
-    let error = test.try_start().unwrap_err();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.timeout = std::time::Duration::MAX;
+    let error = sandbox.try_start().unwrap_err();
     assert_eq!(error.kind().name(), "input");
 }

@@ -3,7 +3,7 @@
 use haulage::Outcome;
 use origin::{Body, Frames, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, kind};
+use crate::sandbox::{Sandbox, assert_done, kind};
 
 /// All transports, and what they are called.
 fn origins() -> [(&'static str, Origin); 3] {
@@ -22,10 +22,10 @@ fn file() -> Script {
 /// it is guilty of.
 fn fetch(origin: &Origin, script: Script) -> Outcome {
     origin.on("/a", script);
-    let test = TestRun::trusting(origin);
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::trusting(origin);
+    let outcome = sandbox.fetch(&origin.url("/a"));
     if outcome.error().is_some() {
-        assert!(test.names().is_empty());
+        assert!(sandbox.names().is_empty());
     }
     outcome
 }

@@ -6,7 +6,7 @@ use haulage::{
 };
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, named, rest};
 
 const SIZE: u64 = 400_000;
 
@@ -14,8 +14,8 @@ fn engine() -> Engine {
     Engine::start(EngineOptions::default()).unwrap()
 }
 
-fn of_urls(test: &TestRun) -> RunOptions {
-    let mut options = test.options.clone();
+fn of_urls(sandbox: &Sandbox) -> RunOptions {
+    let mut options = sandbox.options.clone();
     options.state_dir = StateDir::RemoveWhenDone;
     options
 }
@@ -45,14 +45,14 @@ fn files() -> Origin {
 #[test]
 fn runs_of_urls_share_a_folder_and_the_last_one_leaves_nothing_else() {
     let origin = files();
-    let (test, engine) = (TestRun::new(), engine());
+    let (sandbox, engine) = (Sandbox::new(), engine());
     let mut runs: Vec<_> = (0..4)
         .map(|run| {
             // Some files are asked for by all of them.
             let own = (0..50).map(|row| format!("/{run}-{row}"));
             let paths = own.chain((0..10).map(|row| format!("/all-{row}")));
             let rows: Vec<_> = paths.map(|path| get(&origin.url(&path))).collect();
-            engine.run(of_urls(&test), rows).unwrap()
+            engine.run(of_urls(&sandbox), rows).unwrap()
         })
         .collect();
     for run in &mut runs {
@@ -62,23 +62,23 @@ fn runs_of_urls_share_a_folder_and_the_last_one_leaves_nothing_else() {
             assert!(outcome.error().is_none(), "{:?}", outcome.error());
             let path = outcome.path.unwrap();
             let asked = outcome.url.rsplit('/').next().unwrap();
-            assert_eq!(test.read(&path), format!("/{asked}").into_bytes());
+            assert_eq!(sandbox.read(&path), format!("/{asked}").into_bytes());
         }
     }
     drop(runs);
-    assert_eq!(test.names().len(), 210);
-    assert!(!test.path(".haul").exists());
+    assert_eq!(sandbox.names().len(), 210);
+    assert!(!sandbox.path(".haul").exists());
 }
 
 #[test]
 fn lists_that_are_read_at_the_same_time_are_recorded_side_by_side() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     {
         let engine = engine();
         let begun = ["a", "b"].map(|input| {
             let rows = listed(&origin, input, 300);
-            engine.run(test.options.clone(), rows).unwrap()
+            engine.run(sandbox.options.clone(), rows).unwrap()
         });
         for mut run in begun {
             block_on(rest(&mut run.events()))
@@ -94,7 +94,7 @@ fn lists_that_are_read_at_the_same_time_are_recorded_side_by_side() {
             .iter()
             .map(|input| {
                 let rows = listed(&origin, input, 300);
-                engine.run(test.options.clone(), rows).unwrap()
+                engine.run(sandbox.options.clone(), rows).unwrap()
             })
             .collect();
         for mut run in begun {
@@ -113,12 +113,12 @@ fn lists_that_are_read_at_the_same_time_are_recorded_side_by_side() {
 #[test]
 fn a_list_that_two_runs_read_at_the_same_time_is_known_to_the_next() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for _ in 0..2 {
         let engine = engine();
         let begun = [1, 2].map(|_| {
             let rows = listed(&origin, "a", 300);
-            engine.run(test.options.clone(), rows).unwrap()
+            engine.run(sandbox.options.clone(), rows).unwrap()
         });
         for mut run in begun {
             let outcomes = block_on(rest(&mut run.events()));
@@ -127,14 +127,14 @@ fn a_list_that_two_runs_read_at_the_same_time_is_known_to_the_next() {
         }
     }
     let before = origin.tally().requests;
-    let outcomes = test.run(listed(&origin, "a", 300));
+    let outcomes = sandbox.run(listed(&origin, "a", 300));
     assert!(
         outcomes
             .iter()
             .all(|outcome| outcome.status.name() == "skipped")
     );
     assert_eq!(origin.tally().requests, before);
-    assert_eq!(test.names().len(), 300);
+    assert_eq!(sandbox.names().len(), 300);
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn what_a_cancelled_run_has_left_is_resumed_by_another_one_beside_it() {
         }
     });
     origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&long));
-    let (test, engine) = (TestRun::new(), engine());
+    let (sandbox, engine) = (Sandbox::new(), engine());
     let rows = [named(&origin.url("/long"), "long")];
-    let mut other = engine.run(of_urls(&test), rows).unwrap();
+    let mut other = engine.run(of_urls(&sandbox), rows).unwrap();
     let half = || [named(&origin.url("/half"), "half")];
-    let mut first = engine.run(of_urls(&test), half()).unwrap();
+    let mut first = engine.run(of_urls(&sandbox), half()).unwrap();
     let mut events = first.events();
     block_on(async {
         let transfer = loop {
@@ -171,7 +171,7 @@ fn what_a_cancelled_run_has_left_is_resumed_by_another_one_beside_it() {
     assert_eq!(kind(&outcomes[0]), "cancelled");
     assert!(outcomes[0].kept > 0);
     // The folder is still in use, so nothing of it was closed.
-    let mut second = engine.run(of_urls(&test), half()).unwrap();
+    let mut second = engine.run(of_urls(&sandbox), half()).unwrap();
     let outcomes = block_on(rest(&mut second.events()));
     assert_done(&outcomes[0]);
     assert!(outcomes[0].resumed > 0, "it began anew");
@@ -179,20 +179,20 @@ fn what_a_cancelled_run_has_left_is_resumed_by_another_one_beside_it() {
     block_on(rest(&mut other.events()))
         .iter()
         .for_each(assert_done);
-    assert_eq!(test.read("half").len() as u64, SIZE);
+    assert_eq!(sandbox.read("half").len() as u64, SIZE);
 }
 
 #[test]
 fn list_of_a_cancelled_run_keeps_the_rows_it_has_not_read() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for input in ["a", "b"] {
-        test.run(listed(&origin, input, 100));
+        sandbox.run(listed(&origin, input, 100));
     }
     assert_eq!(origin.tally().requests, 200);
     {
         let engine = engine();
-        let mut cancelled = engine.open(test.options.clone()).unwrap();
+        let mut cancelled = engine.open(sandbox.options.clone()).unwrap();
         let mut events = cancelled.events();
         cancelled.feed(listed(&origin, "b", 10));
         let mut ended = 0;
@@ -202,13 +202,13 @@ fn list_of_a_cancelled_run_keeps_the_rows_it_has_not_read() {
             }
         });
         let rows = listed(&origin, "a", 100);
-        let mut complete = engine.run(test.options.clone(), rows).unwrap();
+        let mut complete = engine.run(sandbox.options.clone(), rows).unwrap();
         block_on(rest(&mut complete.events()));
         cancelled.cancel();
         block_on(rest(&mut events));
     }
     for input in ["a", "b"] {
-        test.run(listed(&origin, input, 100));
+        sandbox.run(listed(&origin, input, 100));
     }
     assert_eq!(origin.tally().requests, 200);
 }
@@ -216,18 +216,18 @@ fn list_of_a_cancelled_run_keeps_the_rows_it_has_not_read() {
 #[test]
 fn lists_read_at_the_same_time_keep_their_row_numbers() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     {
         let engine = engine();
         let begun = ["a", "b", "c"].map(|input| {
             let rows = listed(&origin, input, 20);
-            engine.run(test.options.clone(), rows).unwrap()
+            engine.run(sandbox.options.clone(), rows).unwrap()
         });
         for mut run in begun {
             block_on(rest(&mut run.events()));
         }
     }
-    let rows = haulage::results(test.path("")).unwrap();
+    let rows = haulage::results(sandbox.path("")).unwrap();
     let mut rows: Vec<_> = rows.map(|outcome| outcome.unwrap().row).collect();
     rows.sort_unstable();
     let each = (0..20).flat_map(|row| [row; 3]);
@@ -239,12 +239,12 @@ fn run_that_has_ended_is_known_while_others_keep_the_folder_open() {
     let (origin, gate) = (files(), Gate::new());
     let held = gate.clone();
     origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&held));
-    let (test, engine) = (TestRun::new(), engine());
+    let (sandbox, engine) = (Sandbox::new(), engine());
     let rows = [named(&origin.url("/long"), "long")];
-    let mut long = engine.run(test.options.clone(), rows).unwrap();
+    let mut long = engine.run(sandbox.options.clone(), rows).unwrap();
     for round in 0..2 {
         let rows = listed(&origin, "a", 50);
-        let mut run = engine.run(test.options.clone(), rows).unwrap();
+        let mut run = engine.run(sandbox.options.clone(), rows).unwrap();
         let outcomes = block_on(rest(&mut run.events()));
         let is_skipped = |outcome: &haulage::Outcome| outcome.status.name() == "skipped";
         let skipped = outcomes
@@ -253,7 +253,7 @@ fn run_that_has_ended_is_known_while_others_keep_the_folder_open() {
             .count();
         assert_eq!(skipped, 50 * round);
         // What has ended is recorded, whatever becomes of the process now.
-        let recorded = haulage::results(test.path("")).unwrap();
+        let recorded = haulage::results(sandbox.path("")).unwrap();
         assert!(recorded.count() >= 50);
     }
     gate.open();
@@ -266,13 +266,13 @@ fn runs_of_lists_share_a_folder_whatever_their_options_are() {
     let (origin, gate) = (files(), Gate::new());
     let held = gate.clone();
     origin.under("/long", move |_| Script::ok(Body::of("a")).hold(&held));
-    let (test, engine) = (TestRun::new(), engine());
+    let (sandbox, engine) = (Sandbox::new(), engine());
     let rows = [named(&origin.url("/long"), "long")];
-    let mut options = test.options.clone();
+    let mut options = sandbox.options.clone();
     options.durability = Durability::None;
     options.min_free = Some(0);
     let mut long = engine.run(options, rows).unwrap();
-    let mut options = test.options.clone();
+    let mut options = sandbox.options.clone();
     options.durability = Durability::Each;
     options.existing = Existing::Overwrite;
     for _ in 0..2 {
@@ -288,7 +288,7 @@ fn runs_of_lists_share_a_folder_whatever_their_options_are() {
                 assert_done(&outcome);
                 ended += 1;
                 // Recorded by now, as only `Each` promises.
-                let recorded = haulage::results(test.path("")).unwrap();
+                let recorded = haulage::results(sandbox.path("")).unwrap();
                 assert!(recorded.count() >= ended);
             }
         });

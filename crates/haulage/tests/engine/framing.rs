@@ -3,16 +3,16 @@
 
 use origin::{Body, Origin, Reason, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 fn file() -> Body {
     Body::seeded(3, 100_000)
 }
 
-fn without_retries(origin: &Origin) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.options.retry.retries = 0;
-    test
+fn without_retries(origin: &Origin) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.options.retry.retries = 0;
+    sandbox
 }
 
 #[test]
@@ -21,12 +21,12 @@ fn what_follows_a_body_is_ignored_and_its_connection_closed() {
     let more = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
     origin.on("/a", Script::ok(file()).raw_at(u64::MAX, more));
     origin.on("/b", Script::ok(Body::seeded(4, 1000)));
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
-    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
+    let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     outcomes.iter().for_each(assert_done);
-    assert!(test.read("a") == file().bytes());
-    assert!(test.read("b") == Body::seeded(4, 1000).bytes());
+    assert!(sandbox.read("a") == file().bytes());
+    assert!(sandbox.read("b") == Body::seeded(4, 1000).bytes());
     assert_eq!(origin.connections(), 2);
 }
 
@@ -39,11 +39,11 @@ fn without_a_length_the_end_of_the_connection_is_the_end_unless_tls_says_nothing
     ] {
         origin.on("/closed", whole());
         origin.on("/truncated", whole().truncate_at(u64::MAX));
-        let test = without_retries(&origin);
-        let outcome = test.fetch(&origin.url("/closed"));
+        let sandbox = without_retries(&origin);
+        let outcome = sandbox.fetch(&origin.url("/closed"));
         assert_done(&outcome);
         assert_eq!(outcome.verified.name(), "none");
-        assert_eq!(kind(&test.fetch(&origin.url("/truncated"))), truncated);
+        assert_eq!(kind(&sandbox.fetch(&origin.url("/truncated"))), truncated);
     }
 }
 
@@ -55,14 +55,14 @@ fn a_connection_that_breaks_within_a_body_leaves_it_incomplete() {
             ("/truncate", Script::ok(file()).truncate_at(50_000)),
             ("/chunked", Script::ok(file()).chunked().close_at(100_000)),
         ];
-        let test = without_retries(&origin);
+        let sandbox = without_retries(&origin);
         for (path, script) in cut {
             origin.on(path, script);
-            let outcome = test.fetch(&origin.url(path));
+            let outcome = sandbox.fetch(&origin.url(path));
             assert_eq!(kind(&outcome), "incomplete", "{}", origin.url(path));
             assert!(outcome.error().unwrap().is_transient());
         }
-        assert!(test.names().is_empty());
+        assert!(sandbox.names().is_empty());
     }
 }
 
@@ -78,7 +78,7 @@ fn a_reset_within_a_body_leaves_it_incomplete() {
 #[test]
 fn an_http2_stream_that_is_reset_is_never_whole_whatever_the_reason() {
     let origin = Origin::tls();
-    let test = without_retries(&origin);
+    let sandbox = without_retries(&origin);
     for reason in [
         Reason::NO_ERROR,
         Reason::CANCEL,
@@ -87,14 +87,14 @@ fn an_http2_stream_that_is_reset_is_never_whole_whatever_the_reason() {
     ] {
         let script = Script::ok(file()).without_length();
         origin.on("/a", script.reset_stream_at(50_000, reason));
-        let outcome = test.fetch(&origin.url("/a"));
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let error = outcome.error().unwrap();
         assert!(
             error.is_transient() && ["reset", "incomplete"].contains(&error.kind().name()),
             "{reason}: {error}"
         );
     }
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn http2_frames_hold_as_much_as_was_promised() {
         ("/same", "100000", "none"),
     ] {
         origin.on(path, Script::ok(file()).header("content-length", length));
-        let test = without_retries(&origin);
-        assert_eq!(kind(&test.fetch(&origin.url(path))), expected, "{path}");
+        let sandbox = without_retries(&origin);
+        assert_eq!(kind(&sandbox.fetch(&origin.url(path))), expected, "{path}");
     }
 }
 
@@ -118,12 +118,12 @@ fn transfer_encoding_wins_over_a_length_and_ends_its_connection() {
         let both = Script::ok(file()).chunked().header("content-length", "7");
         origin.on(path, both);
     }
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
-    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
+    let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     for outcome in outcomes {
         assert_done(&outcome);
-        assert!(test.read(&outcome.label) == file().bytes());
+        assert!(sandbox.read(&outcome.label) == file().bytes());
     }
     assert_eq!(origin.connections(), 2);
 }
@@ -161,29 +161,29 @@ fn chunks_that_cannot_be_read_are_no_http() {
     for (path, chunk) in [("/size", "zz\r\n"), ("/end", "1\r\nxyz\r\n")] {
         let script = Script::ok(file()).chunked().raw_at(100_000, chunk);
         origin.on(path, script);
-        let test = TestRun::new();
-        let outcome = test.fetch(&origin.url(path));
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!((kind(&outcome), outcome.attempts), ("protocol", 1));
-        assert!(test.names().is_empty());
+        assert!(sandbox.names().is_empty());
     }
 }
 
 #[test]
 fn what_has_nothing_to_save_fails_and_an_empty_file_is_one() {
     for origin in [Origin::plain(), Origin::tls()] {
-        let test = TestRun::trusting(&origin);
+        let sandbox = Sandbox::trusting(&origin);
         for status in [204, 205] {
             let path = format!("/{status}");
             origin.on(&path, Script::status(status));
-            let outcome = test.fetch(&origin.url(&path));
+            let outcome = sandbox.fetch(&origin.url(&path));
             assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
         }
         origin.on("/length", Script::ok(Body::empty()));
         origin.on("/chunked", Script::ok(Body::empty()).chunked());
         for name in ["length", "chunked"] {
-            assert_done(&test.fetch(&origin.url(&format!("/{name}"))));
-            assert_eq!(test.read(name), b"");
+            assert_done(&sandbox.fetch(&origin.url(&format!("/{name}"))));
+            assert_eq!(sandbox.read(name), b"");
         }
-        assert_eq!(test.names(), ["chunked", "length"]);
+        assert_eq!(sandbox.names(), ["chunked", "length"]);
     }
 }

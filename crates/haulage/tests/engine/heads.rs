@@ -6,7 +6,7 @@ use std::time::Duration;
 use haulage::FileNames;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, rest};
 
 /// A response of these very bytes, on a connection that stays open.
 fn raw(response: &str) -> Script {
@@ -20,15 +20,15 @@ fn assert_read(head: &str, connections: u64) {
     let origin = Origin::plain();
     origin.on("/a", raw(&format!("{head}hello")));
     origin.on("/b", Script::ok(Body::of("next")));
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
-    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
+    let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     for outcome in &outcomes {
         let error = outcome.error();
         assert!(error.is_none(), "{head:?}: {error:?}");
     }
     assert_eq!(
-        (test.read("a"), test.read("b")),
+        (sandbox.read("a"), sandbox.read("b")),
         (b"hello".to_vec(), b"next".to_vec())
     );
     assert_eq!(origin.connections(), connections, "{head:?}");
@@ -38,14 +38,14 @@ fn assert_read(head: &str, connections: u64) {
 fn assert_no_http(head: &str) {
     let origin = Origin::plain();
     origin.on("/a", raw(&format!("{head}hello")).close_at(u64::MAX));
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(
         (kind(&outcome), outcome.attempts),
         ("protocol", 1),
         "{head:?}"
     );
-    assert!(test.names().is_empty(), "{head:?}");
+    assert!(sandbox.names().is_empty(), "{head:?}");
 }
 
 #[test]
@@ -103,9 +103,9 @@ fn odd_framing_is_read_as_meant_on_a_connection_of_its_own() {
         let origin = Origin::plain();
         let head = format!("HTTP/1.1 200 OK\r\n{name} chunked\r\n\r\n");
         origin.on("/a", raw(&format!("{head}5\r\nhello\r\n0\r\n\r\n")));
-        let test = TestRun::new();
-        assert_done(&test.fetch(&origin.url("/a")));
-        assert_eq!(test.read("a"), b"hello");
+        let sandbox = Sandbox::new();
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        assert_eq!(sandbox.read("a"), b"hello");
     }
 }
 
@@ -146,12 +146,12 @@ fn folded_and_odd_values_are_used_like_any_other() {
         "/control",
         raw("HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=\"a\x01c.txt\"\r\nContent-Length: 1\r\n\r\n2"),
     );
-    let mut test = TestRun::new();
-    test.options.file_names = FileNames::FromServer;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.file_names = FileNames::FromServer;
     for path in ["/folded", "/control"] {
-        assert_done(&test.fetch(&origin.url(path)));
+        assert_done(&sandbox.fetch(&origin.url(path)));
     }
-    let names = test.names();
+    let names = sandbox.names();
     assert!(names.contains(&"a b.txt".to_owned()), "{names:?}");
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names.iter().all(|name| !name.contains('\x01')), "{names:?}");
@@ -163,9 +163,9 @@ fn location_that_is_folded_has_a_space_there() {
     let head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation:\r\n /b\r\n\tc\r\n\r\n";
     origin.on("/a", raw(head));
     origin.on("/b%20c", Script::ok(Body::of("hello")));
-    let test = TestRun::new();
-    assert_done(&test.fetch(&origin.url("/a")));
-    assert_eq!(test.read("a"), b"hello");
+    let sandbox = Sandbox::new();
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn trailers_may_end_with_line_feeds_alone() {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n";
         origin.on("/a", raw(&format!("{head}{trailers}")));
         origin.on("/b", Script::ok(Body::of("next")));
-        let mut test = TestRun::new();
-        test.engine.jobs = 1;
-        let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+        let mut sandbox = Sandbox::new();
+        sandbox.engine.jobs = 1;
+        let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
         outcomes.iter().for_each(assert_done);
-        assert_eq!(test.read("a"), b"hello", "{trailers:?}");
+        assert_eq!(sandbox.read("a"), b"hello", "{trailers:?}");
         assert_eq!(origin.connections(), 1, "{trailers:?}");
     }
 }
@@ -192,12 +192,16 @@ fn large_heads_are_read_up_to_what_browsers_take() {
         origin.on("/long", file().flood_header(250 << 10));
         origin.on("/longer", file().flood_header(300 << 10));
         origin.on("/more", file().flood_headers(1001));
-        let test = TestRun::trusting(&origin);
+        let sandbox = Sandbox::trusting(&origin);
         for path in ["/many", "/long"] {
-            assert_done(&test.fetch(&origin.url(path)));
+            assert_done(&sandbox.fetch(&origin.url(path)));
         }
         for path in ["/longer", "/more"] {
-            assert_eq!(kind(&test.fetch(&origin.url(path))), "protocol", "{path}");
+            assert_eq!(
+                kind(&sandbox.fetch(&origin.url(path))),
+                "protocol",
+                "{path}"
+            );
         }
     }
 }
@@ -205,17 +209,17 @@ fn large_heads_are_read_up_to_what_browsers_take() {
 #[test]
 fn only_200_203_and_a_whole_206_are_files() {
     for origin in [Origin::plain(), Origin::tls()] {
-        let test = TestRun::trusting(&origin);
+        let sandbox = Sandbox::trusting(&origin);
         for status in [201, 204, 205, 206, 207, 208, 218, 226, 299] {
             let path = format!("/{status}");
             origin.on(&path, Script::status(status).body(Body::of("hello")));
-            let outcome = test.fetch(&origin.url(&path));
+            let outcome = sandbox.fetch(&origin.url(&path));
             let expected = if status == 206 { "protocol" } else { "http" };
             let found = (kind(&outcome), outcome.attempts);
             assert_eq!(found, (expected, 1), "{}", origin.url(&path));
             assert_eq!(outcome.http_status, Some(status));
         }
-        assert!(test.names().is_empty());
+        assert!(sandbox.names().is_empty());
         origin.on("/203", Script::status(203).body(Body::of("hello")));
         let whole = Script::status(206).body(Body::of("hello"));
         let whole = whole.header("content-range", "bytes 0-4/5");
@@ -223,10 +227,10 @@ fn only_200_203_and_a_whole_206_are_files() {
         origin.on("/chunked", whole.chunked());
         origin.on("/to", Script::redirect(302, "/whole"));
         for name in ["203", "whole", "chunked", "to"] {
-            let outcome = test.fetch(&origin.url(&format!("/{name}")));
+            let outcome = sandbox.fetch(&origin.url(&format!("/{name}")));
             assert_done(&outcome);
             assert_eq!((outcome.bytes, outcome.verified.name()), (5, "length"));
-            assert_eq!(test.read(name), b"hello");
+            assert_eq!(sandbox.read(name), b"hello");
         }
     }
 }
@@ -250,23 +254,23 @@ fn unasked_206_that_leaves_the_whole_in_doubt_is_refused() {
         ),
     ] {
         origin.on(path, script);
-        let test = TestRun::new();
-        let outcome = test.fetch(&origin.url(path));
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!(
             (kind(&outcome), outcome.attempts),
             ("protocol", 1),
             "{path}"
         );
-        assert!(test.names().is_empty(), "{path}");
+        assert!(sandbox.names().is_empty(), "{path}");
     }
     // Fewer bytes than it says, though its framing is whole.
     let short = part().header("content-range", "bytes 0-5/6").chunked();
     origin.on("/short", [short, Script::ok(Body::of("hello!"))]);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/short"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/short"));
     assert_done(&outcome);
     assert_eq!(
-        (outcome.attempts, test.read("short")),
+        (outcome.attempts, sandbox.read("short")),
         (2, b"hello!".to_vec())
     );
 }
@@ -274,22 +278,22 @@ fn unasked_206_that_leaves_the_whole_in_doubt_is_refused() {
 #[test]
 fn accepted_is_not_ready_and_is_asked_for_again() {
     for origin in [Origin::plain(), Origin::tls()] {
-        let test = TestRun::trusting(&origin);
+        let sandbox = Sandbox::trusting(&origin);
         let not_ready = || Script::status(202).body(Body::of("wait"));
         let ready = Script::ok(Body::of("hello"));
         origin.on("/later", [not_ready(), not_ready(), ready.clone()]);
-        let outcome = test.fetch(&origin.url("/later"));
+        let outcome = sandbox.fetch(&origin.url("/later"));
         assert_done(&outcome);
         assert_eq!(
-            (outcome.attempts, test.read("later")),
+            (outcome.attempts, sandbox.read("later")),
             (3, b"hello".to_vec())
         );
         origin.on("/never", not_ready());
-        let outcome = test.fetch(&origin.url("/never"));
+        let outcome = sandbox.fetch(&origin.url("/never"));
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 6));
         assert_eq!(outcome.http_status, Some(202));
         assert!(outcome.error().unwrap().is_transient());
-        assert_eq!(test.names(), ["later"]);
+        assert_eq!(sandbox.names(), ["later"]);
     }
 }
 
@@ -298,15 +302,15 @@ fn files_that_are_not_ready_do_not_keep_others_waiting() {
     let origin = Origin::plain();
     origin.under("/never/", |_| Script::status(202));
     origin.under("/ready/", |_| Script::ok(Body::of("hello")));
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(2);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(2);
     // A host in trouble is given up after this.
-    test.options.retry.max_time = Duration::from_millis(20);
+    sandbox.options.retry.max_time = Duration::from_millis(20);
     let rows = (0..60).map(|number| {
         let folder = if number < 40 { "never" } else { "ready" };
         get(&origin.url(&format!("/{folder}/{number}")))
     });
-    let outcomes = test.run(rows.collect::<Vec<_>>());
+    let outcomes = sandbox.run(rows.collect::<Vec<_>>());
     let failed = outcomes.iter().filter(|outcome| kind(outcome) == "http");
     let failed: Vec<_> = failed.collect();
     assert_eq!(failed.len(), 40);
@@ -335,12 +339,12 @@ fn http2_head(stream: u8, value: &[u8]) -> Vec<u8> {
 fn http2_head_that_h2_cannot_read_harms_no_other_file() {
     let origin = Origin::tls();
     origin.on("/good", Script::raw(http2_head(1, b"fine")));
-    let test = TestRun::trusting(&origin);
-    assert_done(&test.fetch(&origin.url("/good")));
+    let sandbox = Sandbox::trusting(&origin);
+    assert_done(&sandbox.fetch(&origin.url("/good")));
     let origin = Origin::tls();
     origin.on("/odd", Script::raw(http2_head(1, b"a\x01b")));
-    let test = TestRun::trusting(&origin);
-    let outcome = test.fetch(&origin.url("/odd"));
+    let sandbox = Sandbox::trusting(&origin);
+    let outcome = sandbox.fetch(&origin.url("/odd"));
     assert_eq!(kind(&outcome), "protocol");
     let error = outcome.error().unwrap().to_string();
     assert!(error.contains("--http1.1"), "{error}");
@@ -351,8 +355,8 @@ fn http2_head_that_h2_cannot_read_harms_no_other_file() {
     origin.on("/head", [file.clone().hold(&head), file.clone()]);
     let unreadable = Script::raw(http2_head(5, b"a\x01b")).hold(&odd);
     origin.on("/odd", [unreadable, file]);
-    let test = TestRun::trusting(&origin);
-    let mut run = test.start();
+    let sandbox = Sandbox::trusting(&origin);
+    let mut run = sandbox.start();
     let mut events = run.events();
     for (path, gate) in [("/body", &body), ("/head", &head), ("/odd", &odd)] {
         run.feed([get(&origin.url(path))]);
@@ -365,6 +369,6 @@ fn http2_head_that_h2_cannot_read_harms_no_other_file() {
         assert_eq!(outcome.attempts, 2, "{}", outcome.url);
     }
     for name in ["body", "head", "odd"] {
-        assert!(test.read(name) == Body::seeded(1, 100_000).bytes());
+        assert!(sandbox.read(name) == Body::seeded(1, 100_000).bytes());
     }
 }

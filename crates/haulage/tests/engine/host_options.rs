@@ -6,7 +6,7 @@ use haulage::{HostLimits, HostOptions, Request};
 use http::HeaderValue;
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get};
+use crate::sandbox::{Sandbox, assert_done, get};
 
 /// Long enough for requests to overlap.
 const LATENCY: Duration = Duration::from_millis(2);
@@ -36,11 +36,11 @@ fn host_with_a_limit_of_its_own_never_exceeds_it() {
     // A third of what the other host gets leads here.
     let there = one.url("/moved");
     two.under("/from/", move |_| Script::redirect(302, &there));
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(8);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(8);
     let mut own = limits(&one.authority());
     own.per_host = Some(1);
-    test.engine.hosts.push(own);
+    sandbox.engine.hosts.push(own);
     let urls: Vec<_> = (0..300)
         .map(|number| match number % 3 {
             0 => get(&one.url(&format!("/{number}"))),
@@ -48,7 +48,7 @@ fn host_with_a_limit_of_its_own_never_exceeds_it() {
             _ => get(&two.url(&format!("/from/{number}"))),
         })
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     assert_eq!(one.peak_in_flight(), 1);
     assert!(two.peak_in_flight() > 1, "the other one is not limited");
 }
@@ -57,15 +57,15 @@ fn host_with_a_limit_of_its_own_never_exceeds_it() {
 fn limit_of_one_host_may_be_higher_than_that_of_all() {
     let origin = Origin::plain();
     slow("/", &origin);
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(1);
     let mut own = limits("127.0.0.1:*");
     own.per_host = Some(3);
-    test.engine.hosts.push(own);
+    sandbox.engine.hosts.push(own);
     let urls: Vec<_> = (0..200)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     assert_eq!(origin.peak_in_flight(), 3);
 }
 
@@ -79,18 +79,18 @@ fn limit_of_one_host_holds_over_http2_and_for_segments() {
             .etag("\"one\"")
             .ranges(),
     );
-    let mut test = TestRun::trusting(&origin);
-    test.options.min_split_size = 1 << 20;
-    test.options.split = 8;
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.options.min_split_size = 1 << 20;
+    sandbox.options.split = 8;
     let mut own = limits(&origin.authority());
     own.per_host = Some(2);
-    test.engine.hosts.push(own);
+    sandbox.engine.hosts.push(own);
     let files = (0..100).map(|number| get(&origin.url(&format!("/{number}"))));
     let urls: Vec<_> = [get(&origin.url("/large"))]
         .into_iter()
         .chain(files)
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     assert!(origin.peak_in_flight() <= 2, "{}", origin.peak_in_flight());
 }
 
@@ -101,14 +101,14 @@ fn delay_of_one_host_is_kept_at_that_host_only() {
     for origin in [&one, &two] {
         origin.under("/", |_| Script::ok(Body::of("x")));
     }
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let mut own = limits(&one.authority());
     own.delay = Some(DELAY);
-    test.engine.hosts.push(own);
+    sandbox.engine.hosts.push(own);
     let urls: Vec<_> = (0..10)
         .map(|number| get(&[&one, &two][number % 2].url(&format!("/{number}"))))
         .collect();
-    test.run(urls).iter().for_each(assert_done);
+    sandbox.run(urls).iter().for_each(assert_done);
     let mut times: Vec<_> = one.log().iter().map(|asked| asked.at).collect();
     times.sort_unstable();
     // They are sent no closer; the server may see them a little so.
@@ -133,13 +133,14 @@ fn header_of_a_host_reaches_it_at_every_hop_and_no_other() {
     three.on("/c", Script::redirect(302, &one.url("/d")));
     one.on("/d", Script::ok(Body::of("x")));
     two.on("/e", Script::ok(Body::of("x")));
-    let mut test = TestRun::new();
-    test.options
+    let mut sandbox = Sandbox::new();
+    sandbox
+        .options
         .headers
         .insert("x-key", HeaderValue::from_static("given"));
-    test.options.hosts = vec![with_header(&two.authority(), "x-key", "secret")];
+    sandbox.options.hosts = vec![with_header(&two.authority(), "x-key", "secret")];
     for url in [one.url("/a"), two.url("/e")] {
-        assert_done(&test.fetch(&url));
+        assert_done(&sandbox.fetch(&url));
     }
     let keys = |origin: &Origin| {
         let log = origin.log();
@@ -159,12 +160,12 @@ fn header_of_a_host_reaches_it_at_every_hop_and_no_other() {
 fn header_of_a_row_counts_more_than_that_of_its_host() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
-    let mut test = TestRun::new();
-    test.options.hosts = vec![with_header("127.0.0.1:*", "x-key", "host")];
+    let mut sandbox = Sandbox::new();
+    sandbox.options.hosts = vec![with_header("127.0.0.1:*", "x-key", "host")];
     let row = Request::new(&origin.url("/a")).unwrap();
     let name = http::HeaderName::from_static("x-key");
     let row = row.header(name, HeaderValue::from_static("row")).unwrap();
-    test.run([Ok(row)]).iter().for_each(assert_done);
+    sandbox.run([Ok(row)]).iter().for_each(assert_done);
     let log = origin.log();
     let values: Vec<_> = log[0].headers.get_all("x-key").iter().collect();
     assert_eq!(values, ["row"]);
@@ -172,14 +173,14 @@ fn header_of_a_row_counts_more_than_that_of_its_host() {
 
 #[test]
 fn header_of_a_host_that_frames_messages_is_refused() {
-    let mut test = TestRun::new();
-    test.options.hosts = vec![with_header("a.example", "range", "bytes=1-")];
-    let error = test.try_start().unwrap_err().to_string();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.hosts = vec![with_header("a.example", "range", "bytes=1-")];
+    let error = sandbox.try_start().unwrap_err().to_string();
     assert!(error.contains("haul's own to send"), "{error}");
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     let mut own = limits("a.example");
     own.per_host = Some(0);
-    test.engine.hosts.push(own);
-    let error = test.try_start().unwrap_err().to_string();
+    sandbox.engine.hosts.push(own);
+    let error = sandbox.try_start().unwrap_err().to_string();
     assert!(error.contains("a.example: per-host"), "{error}");
 }

@@ -11,7 +11,7 @@ use haulage::{HttpVersion, Row, Verification};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, next_outcome, rest};
 use crate::wild::Wild;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -28,8 +28,8 @@ fn rows() -> (Sender<Row>, impl Iterator<Item = Row> + Send + 'static) {
 
 /// Fetches a file, sees the client close its connection while the run goes on, and fetches another
 /// one.
-fn assert_noticed(test: &TestRun, server: &Wild, scheme: &str) {
-    let mut run = test.start();
+fn assert_noticed(sandbox: &Sandbox, server: &Wild, scheme: &str) {
+    let mut run = sandbox.start();
     let (send, rows) = rows();
     let mut events = run.events();
     run.feed(rows);
@@ -92,13 +92,13 @@ fn tls_session_is_resumed_on_further_connections() {
         }
         tls.sock
     });
-    let mut test = TestRun::new();
-    test.options.route.tls.verification = Verification::Insecure;
-    test.engine.per_host = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.tls.verification = Verification::Insecure;
+    sandbox.engine.per_host = Some(1);
     let rows: Vec<Row> = (0..6)
         .map(|row| get(&format!("{}{row}", server.url("https"))))
         .collect();
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     assert_eq!(resumed.load(Ordering::Relaxed), 5);
 }
 
@@ -109,7 +109,7 @@ fn idle_connection_that_is_closed_is_given_up() {
         stream.shutdown(Shutdown::Write).unwrap();
         stream
     });
-    assert_noticed(&TestRun::new(), &server, "http");
+    assert_noticed(&Sandbox::new(), &server, "http");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn idle_connection_that_says_408_is_given_up() {
         stream.write_all(REQUEST_TIMEOUT).unwrap();
         stream
     });
-    assert_noticed(&TestRun::new(), &server, "http");
+    assert_noticed(&Sandbox::new(), &server, "http");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn connection_that_takes_no_further_request_is_given_up() {
         stream.write_all(answer).unwrap();
         stream
     });
-    assert_noticed(&TestRun::new(), &server, "http");
+    assert_noticed(&Sandbox::new(), &server, "http");
 }
 
 #[test]
@@ -145,9 +145,9 @@ fn idle_connection_that_says_close_notify_is_given_up() {
         tls.flush().unwrap();
         tls.sock
     });
-    let mut test = TestRun::new();
-    test.options.route.tls.verification = Verification::Insecure;
-    assert_noticed(&test, &server, "https");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.tls.verification = Verification::Insecure;
+    assert_noticed(&sandbox, &server, "https");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn idle_http2_connection_that_says_goodbye_is_given_up() {
         kept.set_nonblocking(false).unwrap();
         kept
     });
-    let mut test = TestRun::new();
-    test.options.route.http = HttpVersion::Http2PriorKnowledge;
-    assert_noticed(&test, &server, "http");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.http = HttpVersion::Http2PriorKnowledge;
+    assert_noticed(&sandbox, &server, "http");
 }

@@ -4,7 +4,7 @@ use haulage::source::{Pattern, TextList};
 use haulage::{Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, named, next_outcome, rest};
 
 fn files() -> Origin {
     let origin = Origin::plain();
@@ -22,8 +22,8 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         origin.url("/c"),
         origin.url("/d"),
     );
-    let test = TestRun::new();
-    let mut outcomes = test.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
+    let sandbox = Sandbox::new();
+    let mut outcomes = sandbox.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
     outcomes.sort_by_key(|outcome| outcome.row);
     let told: Vec<_> = outcomes
         .iter()
@@ -47,32 +47,33 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         ]
     );
     assert_eq!(&*outcomes[3].label, "二");
-    assert_eq!(test.read("sub/b.bin"), b"/b");
-    assert_eq!(test.names(), ["a", "d", "sub"]);
+    assert_eq!(sandbox.read("sub/b.bin"), b"/b");
+    assert_eq!(sandbox.names(), ["a", "d", "sub"]);
 }
 
 #[test]
 fn several_rows_of_one_name_are_all_kept_the_first_under_it() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
-    let outcomes = test.run(urls);
+    let outcomes = sandbox.run(urls);
     outcomes.iter().for_each(assert_done);
-    assert_eq!(test.read("a.txt"), b"/x/a.txt");
-    assert_eq!(test.names().len(), 3);
+    assert_eq!(sandbox.read("a.txt"), b"/x/a.txt");
+    assert_eq!(sandbox.names().len(), 3);
     for outcome in &outcomes {
         let name = outcome.path.clone().unwrap();
         assert!(
             outcome
                 .url
-                .ends_with(&String::from_utf8(test.read(&name)).unwrap()),
+                .ends_with(&String::from_utf8(sandbox.read(&name)).unwrap()),
             "{name}"
         );
     }
     // The same list gives the same names.
     let urls = ["/x/a.txt", "/y/a.txt", "/z/A.txt"].map(|path| get(&origin.url(path)));
     assert!(
-        test.run(urls)
+        sandbox
+            .run(urls)
             .iter()
             .all(|outcome| outcome.status.name() == "skipped")
     );
@@ -88,8 +89,8 @@ fn each_layout_gives_the_same_names_on_every_run() {
         (Layout::Hashed, ["done", "done", "done", "skipped"]),
         (Layout::Row, ["done", "done", "done", "done"]),
     ] {
-        let mut test = TestRun::new();
-        test.options.layout = layout;
+        let mut sandbox = Sandbox::new();
+        sandbox.options.layout = layout;
         let told = |run: Vec<Outcome>| {
             let mut told: Vec<_> = run
                 .into_iter()
@@ -98,7 +99,7 @@ fn each_layout_gives_the_same_names_on_every_run() {
             told.sort();
             told
         };
-        let first = told(test.run(rows()));
+        let first = told(sandbox.run(rows()));
         assert_eq!(
             first.iter().map(|row| row.1).collect::<Vec<_>>(),
             ends,
@@ -106,11 +107,11 @@ fn each_layout_gives_the_same_names_on_every_run() {
         );
         for (_, _, path, url) in &first {
             assert!(
-                url.ends_with(&String::from_utf8(test.read(path)).unwrap()),
+                url.ends_with(&String::from_utf8(sandbox.read(path)).unwrap()),
                 "{path}"
             );
         }
-        let again = told(test.run(rows()));
+        let again = told(sandbox.run(rows()));
         for (one, other) in first.iter().zip(&again) {
             assert_eq!((&one.2, "skipped"), (&other.2, other.1), "{layout:?}");
         }
@@ -121,13 +122,13 @@ fn each_layout_gives_the_same_names_on_every_run() {
 fn a_list_that_has_changed_finds_its_files_again() {
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed] {
         let origin = files();
-        let mut test = TestRun::new();
-        test.options.layout = layout;
+        let mut sandbox = Sandbox::new();
+        sandbox.options.layout = layout;
         let run = |paths: &[&str]| {
             let rows: Vec<_> = paths.iter().map(|path| get(&origin.url(path))).collect();
-            for outcome in test.run(rows) {
+            for outcome in sandbox.run(rows) {
                 assert!(outcome.error().is_none(), "{layout:?}: {outcome:?}");
-                let file = test.read(outcome.path.as_deref().unwrap());
+                let file = sandbox.read(outcome.path.as_deref().unwrap());
                 let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
                 assert!(is_its_own, "{layout:?}: {outcome:?}");
             }
@@ -144,11 +145,11 @@ fn a_list_that_has_changed_finds_its_files_again() {
 fn where_names_come_from_whole_urls_rows_of_one_name_may_change_places() {
     for layout in [Layout::Tree, Layout::Hashed] {
         let origin = files();
-        let mut test = TestRun::new();
-        test.options.layout = layout;
+        let mut sandbox = Sandbox::new();
+        sandbox.options.layout = layout;
         for paths in [["/x/a", "/y/a"], ["/y/a", "/x/a"]] {
-            for outcome in test.run(paths.map(|path| get(&origin.url(path)))) {
-                let file = test.read(outcome.path.as_deref().unwrap());
+            for outcome in sandbox.run(paths.map(|path| get(&origin.url(path)))) {
+                let file = sandbox.read(outcome.path.as_deref().unwrap());
                 let is_its_own = outcome.url.ends_with(std::str::from_utf8(&file).unwrap());
                 assert!(is_its_own, "{layout:?}: {outcome:?}");
             }
@@ -184,9 +185,9 @@ fn hostile_urls_become_plain_files_below_the_destination() {
         &deep,
     ];
     for layout in [Layout::Flat, Layout::Tree, Layout::Hashed, Layout::Row] {
-        let mut test = TestRun::new();
-        test.options.layout = layout;
-        let outcomes = test.run(paths.map(|path| get(&origin.url(path))));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.layout = layout;
+        let outcomes = sandbox.run(paths.map(|path| get(&origin.url(path))));
         let mut files = Vec::new();
         for outcome in &outcomes {
             assert_done(outcome);
@@ -201,7 +202,7 @@ fn hostile_urls_become_plain_files_below_the_destination() {
                 "{path}"
             );
             assert!(
-                test.path(&path).symlink_metadata().unwrap().is_file(),
+                sandbox.path(&path).symlink_metadata().unwrap().is_file(),
                 "{path}"
             );
             files.push(path.to_lowercase());
@@ -220,9 +221,9 @@ fn hostile_urls_become_plain_files_below_the_destination() {
 fn in_a_tree_a_file_and_a_folder_of_one_name_are_both_kept() {
     let origin = files();
     for paths in [["/a", "/a/b"], ["/a/b", "/a"]] {
-        let mut test = TestRun::new();
-        test.options.layout = Layout::Tree;
-        let outcomes = test.run(paths.map(|path| get(&origin.url(path))));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.layout = Layout::Tree;
+        let outcomes = sandbox.run(paths.map(|path| get(&origin.url(path))));
         outcomes.iter().for_each(assert_done);
         let first = outcomes.iter().find(|outcome| outcome.row == 0).unwrap();
         let path = first.path.as_deref().unwrap();
@@ -239,8 +240,8 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
     origin.on("/gone", Script::status(404));
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(["/a", "/a", "/gone"].map(|path| get(&origin.url(path))));
     gate.wait_reached(1);
@@ -266,10 +267,10 @@ fn an_identical_row_is_not_fetched_twice_and_ends_as_the_first_did() {
 #[test]
 fn what_is_there_is_taken_as_it_is_or_replaced() {
     let origin = files();
-    let mut test = TestRun::new();
-    test.options.existing = Existing::Skip;
-    test.write("a", "/a?1");
-    let skipped = test.fetch(&origin.url("/a?2"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.existing = Existing::Skip;
+    sandbox.write("a", "/a?1");
+    let skipped = sandbox.fetch(&origin.url("/a?2"));
     assert_eq!(
         (
             skipped.status.name(),
@@ -279,18 +280,18 @@ fn what_is_there_is_taken_as_it_is_or_replaced() {
         ("skipped", 4, Some("a"))
     );
     assert_eq!(skipped.attempts, 0);
-    assert_eq!(test.read("a"), b"/a?1");
-    test.options.existing = Existing::Overwrite;
-    assert_done(&test.fetch(&origin.url("/a?2")));
-    assert_eq!(test.read("a"), b"/a?2");
+    assert_eq!(sandbox.read("a"), b"/a?1");
+    sandbox.options.existing = Existing::Overwrite;
+    assert_done(&sandbox.fetch(&origin.url("/a?2")));
+    assert_eq!(sandbox.read("a"), b"/a?2");
 }
 
 #[test]
 fn a_folder_at_the_target_is_an_error_of_that_row() {
     let origin = files();
-    let test = TestRun::new();
-    std::fs::create_dir(test.path("a")).unwrap();
-    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("a")).unwrap();
+    let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     assert_eq!(
         outcomes.iter().map(kind).collect::<Vec<_>>(),
         ["exists", "none"]
@@ -300,12 +301,12 @@ fn a_folder_at_the_target_is_an_error_of_that_row() {
 #[test]
 fn nothing_is_named_into_the_workspace() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let rows = [
         named(&origin.url("/a"), ".haul/lock"),
         get(&origin.url("/.haul")),
     ];
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
         assert!(!outcome.path.unwrap().starts_with(".haul"));
     }
@@ -314,13 +315,13 @@ fn nothing_is_named_into_the_workspace() {
 #[test]
 fn a_plan_asks_for_nothing_and_makes_nothing() {
     let origin = files();
-    let mut test = TestRun::new();
-    assert_done(&test.fetch(&origin.url("/there")));
+    let mut sandbox = Sandbox::new();
+    assert_done(&sandbox.fetch(&origin.url("/there")));
     let asked = origin.tally().requests;
-    test.options.purpose = Purpose::Plan;
-    test.write("unknown", "of another tool");
+    sandbox.options.purpose = Purpose::Plan;
+    sandbox.write("unknown", "of another tool");
     let rows = ["/there", "/new", "/new", "/unknown"].map(|path| get(&origin.url(path)));
-    let mut outcomes = test.run(rows);
+    let mut outcomes = sandbox.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let ended: Vec<_> = outcomes
         .iter()
@@ -336,8 +337,8 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
         ]
     );
     assert_eq!(origin.tally().requests, asked);
-    assert_eq!(test.names(), ["there", "unknown"]);
-    let nowhere = test.path("nowhere");
+    assert_eq!(sandbox.names(), ["there", "unknown"]);
+    let nowhere = sandbox.path("nowhere");
     let mut options = RunOptions::new(&nowhere);
     options.purpose = Purpose::Plan;
     let mut outcomes = haulage::download([get(&origin.url("/new"))], options).unwrap();
@@ -347,12 +348,12 @@ fn a_plan_asks_for_nothing_and_makes_nothing() {
 
 #[test]
 fn a_plan_refuses_what_a_real_run_would() {
-    let mut test = TestRun::new();
-    test.options.purpose = Purpose::Plan;
-    test.options.plain_http = PlainHttp::Never;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.purpose = Purpose::Plan;
+    sandbox.options.plain_http = PlainHttp::Never;
     let mirrored = Request::new("http://a.invalid/b").unwrap();
     let mirrored = mirrored.mirror("https://a.invalid/b").unwrap();
-    let outcomes = test.run([get("http://a.invalid/a"), Ok(mirrored)]);
+    let outcomes = sandbox.run([get("http://a.invalid/a"), Ok(mirrored)]);
     let kinds: Vec<_> = outcomes.iter().map(kind).collect();
     assert_eq!(kinds, ["refused", "none"]);
 }
@@ -360,14 +361,15 @@ fn a_plan_refuses_what_a_real_run_would() {
 #[test]
 fn a_pattern_names_its_files() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let pattern = Pattern::parse(&origin.url("/{<cc>cn,in}/{<cc>}-[1-2].gif")).unwrap();
     assert_eq!(pattern.len(), Some(4));
-    test.run(pattern.output("#<cc>/#2.gif").unwrap())
+    sandbox
+        .run(pattern.output("#<cc>/#2.gif").unwrap())
         .iter()
         .for_each(assert_done);
-    assert_eq!(test.read("in/2.gif"), b"/in/in-2.gif");
-    assert_eq!(test.names(), ["cn", "in"]);
+    assert_eq!(sandbox.read("in/2.gif"), b"/in/in-2.gif");
+    assert_eq!(sandbox.names(), ["cn", "in"]);
 }
 
 #[test]
@@ -379,10 +381,10 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         get(&format!("{base}{number}"))
     });
-    let mut test = TestRun::new();
+    let mut sandbox = Sandbox::new();
     // With slots to spare it would look for other hosts farther down.
-    (test.engine.jobs, test.engine.per_host) = (4, Some(4));
-    let mut run = test.start();
+    (sandbox.engine.jobs, sandbox.engine.per_host) = (4, Some(4));
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows);
     block_on(async {
@@ -396,13 +398,13 @@ fn a_long_list_is_read_no_further_than_the_outcomes_are() {
 
 #[test]
 fn a_second_run_is_kept_out_and_a_workspace_that_nobody_needs_goes() {
-    let test = TestRun::new();
-    let run = test.start();
-    let error = test.try_start().unwrap_err();
+    let sandbox = Sandbox::new();
+    let run = sandbox.start();
+    let error = sandbox.try_start().unwrap_err();
     assert_eq!(error.kind().name(), "disk");
     drop(run);
     let origin = files();
-    let folder = test.path("new");
+    let folder = sandbox.path("new");
     let mut options = RunOptions::new(&folder);
     options.state_dir = StateDir::RemoveWhenDone;
     let mut outcomes = haulage::download([get(&origin.url("/a"))], options).unwrap();

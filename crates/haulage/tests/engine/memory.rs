@@ -7,13 +7,13 @@ use flate2::write::GzEncoder;
 use haulage::{ContentEncoding, Destination, Outcome, RunOptions};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, expecting, get, kind};
+use crate::sandbox::{Sandbox, assert_done, expecting, get, kind};
 
 /// A run whose files are kept in this many bytes of memory.
-fn memory(limit: u64) -> TestRun {
-    let mut test = TestRun::new();
-    test.options.destination = Destination::Memory { limit };
-    test
+fn memory(limit: u64) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.destination = Destination::Memory { limit };
+    sandbox
 }
 
 fn content(outcome: &Outcome) -> &[u8] {
@@ -28,19 +28,19 @@ fn outcome_carries_the_bytes_and_nothing_is_on_disk() {
     origin.on("/chunked", Script::ok(small.clone()).chunked());
     origin.on("/until-close", Script::ok(small.clone()).without_length());
     origin.on("/empty", Script::ok(Body::empty()));
-    let test = memory(RunOptions::DEFAULT_MEMORY);
+    let sandbox = memory(RunOptions::DEFAULT_MEMORY);
     let cases = [
         ("/large", large),
         ("/chunked", small.clone()),
         ("/until-close", small),
     ];
     for (path, body) in cases.into_iter().chain([("/empty", Body::empty())]) {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_done(&outcome);
         assert!(content(&outcome) == body.bytes(), "{path}");
         assert_eq!((outcome.bytes, outcome.path.as_deref()), (body.len(), None));
     }
-    assert_eq!(std::fs::read_dir(test.path("")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(sandbox.path("")).unwrap().count(), 0);
 }
 
 #[test]
@@ -117,15 +117,15 @@ fn failing_files_give_their_memory_back() {
         Script::entity(body(), "\"one\"").ranges().reset_at(0)
     });
     origin.under("/good/", move |_| Script::ok(body()));
-    let mut test = memory(150 << 10);
-    test.options.retry.retries = 1;
+    let mut sandbox = memory(150 << 10);
+    sandbox.options.retry.retries = 1;
     let rows: Vec<_> = (0..30)
         .map(|row| {
             let kind = ["cut", "never", "good"][row % 3];
             get(&origin.url(&format!("/{kind}/{row}")))
         })
         .collect();
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     let done = outcomes.iter().filter(|outcome| outcome.error().is_none());
     assert_eq!((outcomes.len(), done.count()), (30, 10));
 }
@@ -136,9 +136,9 @@ fn file_that_is_larger_than_the_memory_is_refused() {
     let body = || Body::seeded(1, 200 << 10);
     origin.on("/known", Script::ok(body()));
     origin.on("/unknown", Script::ok(body()).chunked());
-    let test = memory(100 << 10);
+    let sandbox = memory(100 << 10);
     for path in ["/known", "/unknown"] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!(
             (kind(&outcome), outcome.content),
             ("refused", None),
@@ -155,9 +155,9 @@ fn codings_are_undone_in_memory() {
     encoder.write_all(&text).unwrap();
     let coded = Body::of(encoder.finish().unwrap());
     origin.on("/a", Script::ok(coded).header("content-encoding", "gzip"));
-    let mut test = memory(1 << 20);
-    test.options.content_encoding = ContentEncoding::Decode;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = memory(1 << 20);
+    sandbox.options.content_encoding = ContentEncoding::Decode;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert!(content(&outcome) == text);
 }

@@ -5,20 +5,20 @@ use haulage::{Outcome, Request, Row};
 use origin::{Gate, Origin, Script};
 
 use crate::entities::{LENGTH, a, assert_is, b, entity, header, ranges};
+use crate::sandbox::{Sandbox, assert_done, block_on, next_outcome};
 use crate::splitting::{HALF, WAITS, begin, end, slow, waiting};
-use crate::test_run::{TestRun, assert_done, block_on, next_outcome};
 use crate::wild::Closed;
 
 /// One request at a time to each host; and what the first response has left is split once.
-fn test_run() -> TestRun {
-    let mut test = TestRun::new();
-    one_segment(&mut test);
-    test
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    one_segment(&mut sandbox);
+    sandbox
 }
 
-fn one_segment(test: &mut TestRun) {
-    test.engine.per_host = Some(1);
-    test.options.min_split_size = 2 << 20;
+fn one_segment(sandbox: &mut Sandbox) {
+    sandbox.engine.per_host = Some(1);
+    sandbox.options.min_split_size = 2 << 20;
 }
 
 /// A file that is to be `a`, at one of these.
@@ -32,13 +32,13 @@ fn checked(first: &str, mirror: &str) -> Row {
 /// Fetches a file whose first response waits at a gate until another origin has been asked, and has
 /// answered: it is `a`.
 #[track_caller]
-fn fetched(test: &TestRun, row: Row, other: &Origin, gate: &Gate) -> Outcome {
-    let (_engine, events) = begin(test, row);
+fn fetched(sandbox: &Sandbox, row: Row, other: &Origin, gate: &Gate) -> Outcome {
+    let (_engine, events) = begin(sandbox, row);
     other.wait_until(|tally| tally.requests >= 1 && tally.in_flight == 0);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(test, &a());
+    assert_is(sandbox, &a());
     outcome
 }
 
@@ -63,9 +63,9 @@ fn under_a_checksum_mirrors_bring_shares_side_by_side() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     // What it calls its copy means nothing elsewhere.
     mirror.on("/copy", Script::entity(a(), "\"another\""));
-    let test = test_run();
+    let sandbox = sandbox();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&test, row, &mirror, &gate);
+    let outcome = fetched(&sandbox, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
     segment_of(&mirror);
     assert_eq!(mirror.log().len(), 1);
@@ -83,10 +83,10 @@ fn without_one_they_do_not() {
     let (first, mirror) = (Origin::plain(), Origin::plain());
     first.on("/file", slow(entity()));
     mirror.on("/copy", entity());
-    let test = test_run();
+    let sandbox = sandbox();
     let request = Request::new(&first.url("/file")).unwrap();
     let request = request.mirror(&mirror.url("/copy")).unwrap();
-    let outcome = test.run([Ok(request)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(request)]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(mirror.log().len(), 0);
 }
@@ -96,12 +96,12 @@ fn beside_a_response_over_http2_a_mirror_brings_a_segment() {
     let (first, mirror, gate) = (Origin::tls(), Origin::plain(), Gate::new());
     first.on("/file", entity().hold_at(WAITS, &gate));
     mirror.on("/copy", entity());
-    let mut test = TestRun::trusting(&first);
-    one_segment(&mut test);
+    let mut sandbox = Sandbox::trusting(&first);
+    one_segment(&mut sandbox);
     // There would be room for one more.
-    test.engine.per_host = Some(2);
+    sandbox.engine.per_host = Some(2);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    fetched(&test, row, &mirror, &gate);
+    fetched(&sandbox, row, &mirror, &gate);
     assert_eq!(ranges(&first), [""]);
 }
 
@@ -109,9 +109,9 @@ fn beside_a_response_over_http2_a_mirror_brings_a_segment() {
 fn row_16_of_a_mirror_that_lies_nothing_is_kept_and_nothing_more_is_asked() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", Script::entity(b(), "\"a\""));
-    let test = test_run();
+    let sandbox = sandbox();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&test, row, &mirror, &gate);
+    let outcome = fetched(&sandbox, row, &mirror, &gate);
     let from_there = format!("bytes={}-", segment_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(mirror.log().len(), 1);
@@ -126,9 +126,9 @@ fn after_it_was_found_it_brings_no_segment_of_any_other_file() {
     mirror.on("/copy", Script::entity(b(), "\"a\""));
     mirror.on("/next", entity());
     first.on("/next", slow(entity()));
-    let test = test_run();
+    let sandbox = sandbox();
     let rows = |name: &str, copy: &str| checked(&first.url(name), &mirror.url(copy));
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([rows("/file", "/copy")]);
     // It brings all of its segment, so that this does not fit.
@@ -149,9 +149,9 @@ fn row_16_if_the_first_lies_the_mirror_brings_all_of_it() {
         Script::entity(b(), "\"a\"").hold_at(WAITS, &held)
     });
     mirror.on("/copy", entity());
-    let test = test_run();
+    let sandbox = sandbox();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = fetched(&test, row, &mirror, &gate);
+    let outcome = fetched(&sandbox, row, &mirror, &gate);
     let from_there = format!("bytes={}-", segment_of(&mirror));
     assert_eq!(ranges(&first), [String::new(), from_there]);
     assert_eq!(ranges(&mirror)[1..], [""]);
@@ -163,11 +163,11 @@ fn what_one_brings_after_another_is_no_mixture_that_is_kept_either() {
     let (first, mirror) = (Origin::plain(), Origin::plain());
     first.on("/file", Script::entity(b(), "\"a\"").close_at(WAITS));
     mirror.on("/copy", entity());
-    let test = test_run();
+    let sandbox = sandbox();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let outcome = test.run([row]).pop().unwrap();
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     // What it had brought is gone on with, and what the other one had, it brings too.
     let rest = format!("bytes={WAITS}-");
     let beginning = format!("bytes=0-{}", WAITS - 1);
@@ -180,9 +180,9 @@ fn a_mirror_may_lead_elsewhere() {
     let nearest = Origin::plain();
     mirror.on("/copy", Script::redirect(302, &nearest.url("/there")));
     nearest.on("/there", entity());
-    let test = test_run();
+    let sandbox = sandbox();
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    fetched(&test, row, &nearest, &gate);
+    fetched(&sandbox, row, &nearest, &gate);
     segment_of(&nearest);
     assert_eq!(ranges(&first), [""]);
 }
@@ -205,9 +205,9 @@ fn one_that_is_of_no_use_costs_nothing() {
             scope.spawn(move || {
                 let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
                 mirror.on("/copy", answer);
-                let test = test_run();
+                let sandbox = sandbox();
                 let row = checked(&first.url("/file"), &mirror.url("/copy"));
-                fetched(&test, row, &mirror, &gate);
+                fetched(&sandbox, row, &mirror, &gate);
             });
         }
     });
@@ -218,13 +218,13 @@ fn nor_does_one_that_nobody_is_at() {
     let first = Origin::plain();
     first.on("/file", slow(entity()));
     let gone = Closed::new();
-    let test = test_run();
-    let outcome = test
+    let sandbox = sandbox();
+    let outcome = sandbox
         .run([checked(&first.url("/file"), &gone.url())])
         .pop()
         .unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     assert_eq!(first.log().len(), 1);
 }
 
@@ -232,13 +232,13 @@ fn nor_does_one_that_nobody_is_at() {
 fn row_25_what_a_mirror_never_sends_the_first_does() {
     let ((first, gate), mirror) = (waiting(|_, _| entity()), Origin::plain());
     mirror.on("/copy", entity().hold_at(0, &Gate::new()));
-    let mut test = test_run();
+    let mut sandbox = sandbox();
     // It is not given up for its silence.
-    test.options.timeout = std::time::Duration::from_hours(1);
+    sandbox.options.timeout = std::time::Duration::from_hours(1);
     let row = checked(&first.url("/file"), &mirror.url("/copy"));
-    let (_engine, events) = begin(&test, row);
+    let (_engine, events) = begin(&sandbox, row);
     mirror.wait_until(|tally| tally.requests >= 1);
     gate.open();
     assert_done(&end(events));
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }

@@ -3,7 +3,7 @@
 use haulage::{FileNames, Layout, Purpose};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, named};
+use crate::sandbox::{Sandbox, assert_done, get, named};
 
 /// Paths of URLs, and the names that Linux's own file systems accept for them.
 const AWKWARD: [(&str, &str); 5] = [
@@ -31,17 +31,17 @@ fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
 #[test]
 fn names_keep_what_the_file_system_accepts() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let rows = || AWKWARD.map(|(path, _)| get(&origin.url(path)));
-    test.run(rows()).iter().for_each(assert_done);
+    sandbox.run(rows()).iter().for_each(assert_done);
     let expected = sorted(AWKWARD.map(|(_, name)| name.to_owned()));
-    assert_eq!(test.names(), expected);
-    let workspace = std::fs::read_dir(test.path(".haul")).unwrap();
+    assert_eq!(sandbox.names(), expected);
+    let workspace = std::fs::read_dir(sandbox.path(".haul")).unwrap();
     let left = workspace.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(!left.into_iter().any(|name| name.starts_with("names")));
     // The next run finds them.
     let requests = origin.tally().requests;
-    let again = test.run(rows());
+    let again = sandbox.run(rows());
     assert!(
         again
             .iter()
@@ -49,7 +49,7 @@ fn names_keep_what_the_file_system_accepts() {
         "{again:?}"
     );
     assert_eq!(origin.tally().requests, requests);
-    assert_eq!(test.names(), expected);
+    assert_eq!(sandbox.names(), expected);
 }
 
 #[test]
@@ -62,30 +62,30 @@ fn names_by_hand_by_layout_and_by_server_keep_it_too() {
         "/s",
         Script::ok(Body::of("s")).header("Content-Disposition", disposition),
     );
-    let mut test = TestRun::new();
-    let by_hand = test.run([named(&origin.url("/a"), "x:1/y|2")]);
+    let mut sandbox = Sandbox::new();
+    let by_hand = sandbox.run([named(&origin.url("/a"), "x:1/y|2")]);
     assert_eq!(by_hand[0].path.as_deref(), Some("x:1/y|2"));
-    test.options.layout = Layout::Tree;
-    let in_tree = test.fetch(&origin.url("/d:e/f"));
+    sandbox.options.layout = Layout::Tree;
+    let in_tree = sandbox.fetch(&origin.url("/d:e/f"));
     assert!(
         in_tree.path.as_deref().unwrap().ends_with("/d:e/f"),
         "{in_tree:?}"
     );
-    test.options.layout = Layout::Flat;
-    test.options.file_names = FileNames::FromServer;
-    let by_server = test.fetch(&origin.url("/s"));
+    sandbox.options.layout = Layout::Flat;
+    sandbox.options.file_names = FileNames::FromServer;
+    let by_server = sandbox.fetch(&origin.url("/s"));
     assert_eq!(by_server.path.as_deref(), Some("12:30.txt"));
 }
 
 #[test]
 fn portable_names_are_safe_for_every_system() {
     let origin = files();
-    let mut test = TestRun::new();
-    test.options.portable_names = true;
-    let outcomes = test.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.portable_names = true;
+    let outcomes = sandbox.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
     outcomes.iter().for_each(assert_done);
     let special = |character| "\\<>:\"|?*".contains(character);
-    for name in test.names() {
+    for name in sandbox.names() {
         assert!(
             !name.contains(special) && !name.ends_with([' ', '.']),
             "{name}"
@@ -97,13 +97,13 @@ fn portable_names_are_safe_for_every_system() {
 #[test]
 fn reserved_names_are_changed_on_every_file_system() {
     let origin = files();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for (path, stem) in [
         ("/CON", "_CON~"),
         ("/nul.txt", "_nul~"),
         ("/COM1.x", "_COM1~"),
     ] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_done(&outcome);
         let path = outcome.path.as_deref().unwrap();
         assert!(path.starts_with(stem), "{path}");
@@ -113,9 +113,9 @@ fn reserved_names_are_changed_on_every_file_system() {
 #[test]
 fn a_plan_shows_the_names_and_makes_nothing() {
     let origin = files();
-    let mut test = TestRun::new();
-    test.options.purpose = Purpose::Plan;
-    let planned = test.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.purpose = Purpose::Plan;
+    let planned = sandbox.run(AWKWARD.map(|(path, _)| get(&origin.url(path))));
     let paths = planned
         .iter()
         .map(|outcome| outcome.path.as_deref().unwrap().to_owned());
@@ -123,5 +123,5 @@ fn a_plan_shows_the_names_and_makes_nothing() {
         sorted(paths),
         sorted(AWKWARD.map(|(_, name)| name.to_owned()))
     );
-    assert!(test.names().is_empty() && !test.path(".haul").exists());
+    assert!(sandbox.names().is_empty() && !sandbox.path(".haul").exists());
 }

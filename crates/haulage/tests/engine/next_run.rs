@@ -7,38 +7,38 @@ use haulage::Event;
 use origin::{Body, Origin, RangeLie, Script};
 
 use crate::entities::{BREAK, a, assert_is, b, broken, entity, listed, ranges};
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, rest};
 
 /// A destination in which a run has left a part of `/file`.
-fn interrupted(origin: &Origin) -> TestRun {
+fn interrupted(origin: &Origin) -> Sandbox {
     origin.on("/file", broken(entity()));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_eq!(kind(&outcome), "incomplete");
-    assert!(test.names().is_empty());
-    test
+    assert!(sandbox.names().is_empty());
+    sandbox
 }
 
-fn parts(test: &TestRun) -> Vec<std::path::PathBuf> {
-    let parts = fs::read_dir(test.path(".haul/part")).unwrap();
+fn parts(sandbox: &Sandbox) -> Vec<std::path::PathBuf> {
+    let parts = fs::read_dir(sandbox.path(".haul/part")).unwrap();
     parts.map(|part| part.unwrap().path()).collect()
 }
 
 #[test]
 fn the_next_run_goes_on_where_one_stopped() {
     let origin = Origin::plain();
-    let test = interrupted(&origin);
-    assert_eq!(parts(&test).len(), 1);
+    let sandbox = interrupted(&origin);
+    assert_eq!(parts(&sandbox).len(), 1);
     origin.on("/file", entity());
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     assert_eq!(ranges(&origin), ["", "bytes=1048576-"]);
     assert_eq!((outcome.attempts, outcome.resumed), (1, BREAK));
-    assert!(parts(&test).is_empty());
+    assert!(parts(&sandbox).is_empty());
     // It is known as what the first response said that it is.
-    let recorded = haulage::results(test.path("")).unwrap();
+    let recorded = haulage::results(sandbox.path("")).unwrap();
     let etags: Vec<_> = recorded.map(|row| row.unwrap().etag).collect();
     assert_eq!(etags, [Some("\"a\"".into())]);
 }
@@ -47,24 +47,24 @@ fn the_next_run_goes_on_where_one_stopped() {
 fn a_url_alone_leaves_its_part_too() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    test.options.state_dir = haulage::StateDir::RemoveWhenDone;
-    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    sandbox.options.state_dir = haulage::StateDir::RemoveWhenDone;
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
-    let outcome = test.fetch(&origin.url("/file"));
+    let outcome = sandbox.fetch(&origin.url("/file"));
     assert_done(&outcome);
     assert_eq!(outcome.resumed, BREAK);
-    assert_is(&test, &a());
-    assert!(!test.path(".haul").exists());
+    assert_is(&sandbox, &a());
+    assert!(!sandbox.path(".haul").exists());
 }
 
 #[test]
 fn a_run_that_is_stopped_keeps_what_it_has() {
     let origin = Origin::plain();
     origin.on("/file", entity().stall_at(BREAK));
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([listed(&origin.url("/file"))]);
     run.close();
@@ -80,14 +80,14 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
         assert_eq!((stopped.kept, stopped.fetched), (BREAK, BREAK));
     });
     origin.on("/file", entity());
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, BREAK));
     assert_eq!(outcome.fetched, outcome.bytes - BREAK);
     assert_eq!(outcome.kept, 0);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     // What was recorded says the same.
-    let recorded = haulage::results(test.path("")).unwrap().next().unwrap();
+    let recorded = haulage::results(sandbox.path("")).unwrap().next().unwrap();
     let recorded = recorded.unwrap();
     let counts = (recorded.known_resumed(), recorded.known_segments());
     assert_eq!(counts, (Some(BREAK), Some(1)));
@@ -97,8 +97,8 @@ fn a_run_that_is_stopped_keeps_what_it_has() {
 fn bytes_of_an_earlier_attempt_are_not_of_an_earlier_run() {
     let origin = Origin::plain();
     origin.on("/file", [broken(entity()), entity()]);
-    let test = TestRun::new();
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!((outcome.resumed, outcome.from_earlier_runs), (BREAK, 0));
     assert_eq!(outcome.fetched, outcome.bytes);
@@ -109,8 +109,8 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
     let origin = Origin::plain();
     let nameless = Script::ok(Body::seeded(1, 1 << 21)).stall_at(BREAK);
     origin.on("/file", nameless);
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/file"))]);
     run.close();
@@ -131,17 +131,17 @@ fn a_stopped_file_that_nothing_identifies_keeps_no_bytes() {
 fn row_16_between_runs_a_file_may_change() {
     for lie in [None, Some(RangeLie::IgnoresIfRange)] {
         let origin = Origin::plain();
-        let test = interrupted(&origin);
+        let sandbox = interrupted(&origin);
         let mut entity = Script::entity(b(), "\"b\"");
         if let Some(lie) = lie {
             entity = entity.range_lie(lie);
         }
         origin.on("/file", entity);
-        let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+        let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
         assert_done(&outcome);
-        assert_is(&test, &b());
+        assert_is(&sandbox, &b());
         assert!(outcome.restart_reason.unwrap().contains("has changed"));
-        assert!(parts(&test).is_empty());
+        assert!(parts(&sandbox).is_empty());
     }
 }
 
@@ -162,12 +162,12 @@ fn row_62_a_part_that_is_not_as_it_was_left_is_not_used() {
     ];
     for spoil in spoils {
         let origin = Origin::plain();
-        let test = interrupted(&origin);
-        spoil(&parts(&test)[0]);
+        let sandbox = interrupted(&origin);
+        spoil(&parts(&sandbox)[0]);
         origin.on("/file", entity());
-        let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+        let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
         assert_done(&outcome);
-        assert_is(&test, &a());
+        assert_is(&sandbox, &a());
         assert_eq!(ranges(&origin), ["", ""]);
     }
 }
@@ -176,24 +176,24 @@ fn row_62_a_part_that_is_not_as_it_was_left_is_not_used() {
 #[expect(clippy::disallowed_methods, reason = "somebody else's files")]
 fn row_62_a_part_that_nobody_has_recorded_is_removed() {
     let origin = Origin::plain();
-    let test = interrupted(&origin);
+    let sandbox = interrupted(&origin);
     for name in ["1", "7", "x"] {
-        fs::write(test.path(".haul/part").join(name), "someone's").unwrap();
+        fs::write(sandbox.path(".haul/part").join(name), "someone's").unwrap();
     }
     origin.on("/file", entity());
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_eq!((outcome.status.name(), outcome.resumed), ("done", BREAK));
-    assert_is(&test, &a());
-    assert!(parts(&test).is_empty());
+    assert_is(&sandbox, &a());
+    assert!(parts(&sandbox).is_empty());
 }
 
 #[test]
 fn a_part_goes_when_nobody_asks_for_it_any_more() {
     let origin = Origin::plain();
-    let test = interrupted(&origin);
+    let sandbox = interrupted(&origin);
     origin.on("/other", Script::ok(Body::of("x")));
-    test.run([get(&origin.url("/other"))]);
-    assert_eq!(parts(&test).len(), 1, "the list may be run again");
-    test.run([listed(&origin.url("/other"))]);
-    assert!(parts(&test).is_empty());
+    sandbox.run([get(&origin.url("/other"))]);
+    assert_eq!(parts(&sandbox).len(), 1, "the list may be run again");
+    sandbox.run([listed(&origin.url("/other"))]);
+    assert!(parts(&sandbox).is_empty());
 }

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use haulage::{Destination, Output, Request};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, rest};
 
 /// Gives each write to the test, which may let it wait.
 struct Piped(SyncSender<Vec<u8>>);
@@ -26,15 +26,15 @@ impl Write for Piped {
     }
 }
 
-fn piped(pieces: usize) -> (TestRun, Receiver<Vec<u8>>) {
+fn piped(pieces: usize) -> (Sandbox, Receiver<Vec<u8>>) {
     let (send, received) = sync_channel(pieces);
-    let mut test = TestRun::new();
-    test.options.destination = Destination::Output(Output::new(Piped(send)));
-    (test, received)
+    let mut sandbox = Sandbox::new();
+    sandbox.options.destination = Destination::Output(Output::new(Piped(send)));
+    (sandbox, received)
 }
 
-fn all(test: TestRun, received: &Receiver<Vec<u8>>) -> Vec<u8> {
-    drop(test);
+fn all(sandbox: Sandbox, received: &Receiver<Vec<u8>>) -> Vec<u8> {
+    drop(sandbox);
     received.iter().flatten().collect()
 }
 
@@ -43,13 +43,13 @@ fn every_byte_goes_out_in_order_and_nothing_to_disk() {
     let origin = Origin::plain();
     let body = Body::seeded(1, 5 << 20);
     origin.on("/a", Script::ok(body.clone()));
-    let (test, received) = piped(1 << 20);
-    let outcome = test.fetch(&origin.url("/a"));
+    let (sandbox, received) = piped(1 << 20);
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!((outcome.bytes, outcome.path.as_deref()), (5 << 20, None));
     assert_eq!(outcome.verified.name(), "length");
-    assert_eq!(std::fs::read_dir(test.path("")).unwrap().count(), 0);
-    assert!(all(test, &received) == body.bytes());
+    assert_eq!(std::fs::read_dir(sandbox.path("")).unwrap().count(), 0);
+    assert!(all(sandbox, &received) == body.bytes());
 }
 
 #[test]
@@ -68,15 +68,15 @@ fn what_is_not_the_file_itself_never_goes_out() {
     origin.on("/whole", whole);
     origin.on("/later", [not_ready, Script::ok(Body::of("hello"))]);
     for path in ["/coded", "/whole", "/later"] {
-        let (test, received) = piped(10);
-        assert_done(&test.fetch(&origin.url(path)));
-        assert_eq!(all(test, &received), b"hello", "{path}");
+        let (sandbox, received) = piped(10);
+        assert_done(&sandbox.fetch(&origin.url(path)));
+        assert_eq!(all(sandbox, &received), b"hello", "{path}");
     }
     for (path, status) in [("/part", 206), ("/created", 201)] {
         origin.on(path, Script::status(status).body(Body::of("hello")));
-        let (test, received) = piped(10);
-        assert_ne!(kind(&test.fetch(&origin.url(path))), "none");
-        assert_eq!(all(test, &received), b"", "{path}");
+        let (sandbox, received) = piped(10);
+        assert_ne!(kind(&sandbox.fetch(&origin.url(path))), "none");
+        assert_eq!(all(sandbox, &received), b"", "{path}");
     }
 }
 
@@ -85,8 +85,8 @@ fn bytes_are_there_as_soon_as_they_have_come() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("onetwo")).hold_at(3, &gate));
-    let (test, received) = piped(10);
-    let mut run = test.start();
+    let (sandbox, received) = piped(10);
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     run.close();
@@ -107,8 +107,8 @@ fn a_reader_that_is_slow_slows_the_server() {
     let gate = Gate::new();
     let body = Body::seeded(1, LENGTH);
     origin.on("/a", Script::ok(body).hold_at(LENGTH / 2, &gate));
-    let (test, received) = piped(0);
-    let mut run = test.start();
+    let (sandbox, received) = piped(0);
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     run.close();
@@ -137,12 +137,12 @@ fn once_bytes_have_gone_out_there_is_no_further_attempt() {
         file,
     ];
     origin.on("/a", broken);
-    let (test, received) = piped(1 << 20);
-    let outcome = test.fetch(&origin.url("/a"));
+    let (sandbox, received) = piped(1 << 20);
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("incomplete", 3));
     let message = outcome.error().unwrap().to_string();
     assert!(message.contains("written out"), "{message}");
-    let taken = all(test, &received);
+    let taken = all(sandbox, &received);
     assert!(!taken.is_empty() && taken.len() <= 100_000);
     assert!(Body::seeded(1, 300_000).bytes().starts_with(&taken));
 }
@@ -152,12 +152,12 @@ fn a_wrong_checksum_is_told_of_though_the_bytes_are_out() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("123456789")));
     for (checksum, expected) in [("crc32c=e3069283", "none"), ("crc32c=e3069284", "checksum")] {
-        let (test, received) = piped(10);
+        let (sandbox, received) = piped(10);
         let request = Request::new(&origin.url("/a")).unwrap();
         let request = request.checksum(checksum.parse().unwrap()).unwrap();
-        let outcome = test.run([Ok(request)]).pop().unwrap();
+        let outcome = sandbox.run([Ok(request)]).pop().unwrap();
         assert_eq!(kind(&outcome), expected);
-        assert_eq!(all(test, &received), b"123456789");
+        assert_eq!(all(sandbox, &received), b"123456789");
     }
 }
 
@@ -165,14 +165,14 @@ fn a_wrong_checksum_is_told_of_though_the_bytes_are_out() {
 fn a_second_file_is_not_mixed_with_the_first() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("file")));
-    let (test, received) = piped(10);
-    let outcomes = test.run([get(&origin.url("/a")), get(&origin.url("/b"))]);
+    let (sandbox, received) = piped(10);
+    let outcomes = sandbox.run([get(&origin.url("/a")), get(&origin.url("/b"))]);
     let kinds: Vec<_> = outcomes.iter().map(kind).collect();
     assert!(
         kinds == ["none", "disk"] || kinds == ["disk", "none"],
         "{kinds:?}"
     );
-    assert_eq!(all(test, &received), b"file");
+    assert_eq!(all(sandbox, &received), b"file");
 }
 
 #[test]
@@ -181,11 +181,11 @@ fn once_bytes_have_gone_out_no_mirror_is_asked() {
     let file = Script::ok(Body::seeded(1, 300_000));
     first.on("/a", file.clone().close_at(100_000));
     second.on("/a", file);
-    let (test, received) = piped(1 << 20);
+    let (sandbox, received) = piped(1 << 20);
     let request = Request::new(&first.url("/a")).unwrap();
     let request = request.mirror(&second.url("/a")).unwrap();
-    let outcome = test.run([Ok(request)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(request)]).pop().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("incomplete", 1));
     assert_eq!(second.count("/a"), 0);
-    assert!(all(test, &received).len() <= 100_000);
+    assert!(all(sandbox, &received).len() <= 100_000);
 }

@@ -5,7 +5,7 @@ use http::HeaderValue;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, RANGE};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, kind};
+use crate::sandbox::{Sandbox, assert_done, kind};
 
 fn request(url: &str) -> Request {
     Request::new(url).unwrap()
@@ -22,20 +22,21 @@ fn with(request: Request, headers: &[(HeaderName, &'static str)]) -> Request {
 fn headers_of_a_row_take_the_place_of_those_of_its_run() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("a")));
-    let mut test = TestRun::new();
-    test.options
+    let mut sandbox = Sandbox::new();
+    sandbox
+        .options
         .headers
         .insert(COOKIE, HeaderValue::from_static("run"));
     let credentials = Credentials {
         user: "u".into(),
         password: "p".into(),
     };
-    test.options.credentials = Some(credentials);
+    sandbox.options.credentials = Some(credentials);
     let own = with(
         request(&origin.url("/own")),
         &[(COOKIE, "a"), (COOKIE, "b"), (AUTHORIZATION, "Bearer x")],
     );
-    for outcome in test.run([Ok(own), Ok(request(&origin.url("/other")))]) {
+    for outcome in sandbox.run([Ok(own), Ok(request(&origin.url("/other")))]) {
         assert_done(&outcome);
     }
     for asked in origin.log() {
@@ -59,7 +60,7 @@ fn headers_of_a_row_stay_with_its_origin_unless_they_are_harmless() {
         request(&origin.url("/a")),
         &[(COOKIE, "secret"), (ACCEPT_LANGUAGE, "zh")],
     );
-    assert_done(&TestRun::new().run([Ok(own)])[0]);
+    assert_done(&Sandbox::new().run([Ok(own)])[0]);
     let led = &other.log()[0].headers;
     assert_eq!(
         (led.get(COOKIE), led[ACCEPT_LANGUAGE].as_bytes()),
@@ -80,14 +81,14 @@ fn a_file_of_another_length_than_its_row_says_fails_at_once() {
     origin.on("/known", Script::ok(Body::seeded(1, 5000)));
     origin.on("/unknown", Script::ok(Body::seeded(1, 5000)).chunked());
     origin.on("/endless", Script::ok(Body::seeded(1, 50 << 20)).chunked());
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     for (path, size) in [
         ("/known", 4999),
         ("/unknown", 5001),
         ("/unknown", 4999),
         ("/endless", 10),
     ] {
-        let outcome = &test.run([Ok(request(&origin.url(path)).sized(size))])[0];
+        let outcome = &sandbox.run([Ok(request(&origin.url(path)).sized(size))])[0];
         assert_eq!(
             (kind(outcome), outcome.attempts),
             ("incomplete", 1),
@@ -102,9 +103,9 @@ fn a_file_of_another_length_than_its_row_says_fails_at_once() {
         );
         assert!(outcome.fetched < 5 << 20);
     }
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
     for path in ["/known", "/unknown"] {
-        assert_done(&test.run([Ok(request(&origin.url(path)).sized(5000))])[0]);
+        assert_done(&sandbox.run([Ok(request(&origin.url(path)).sized(5000))])[0]);
     }
 }
 
@@ -115,22 +116,22 @@ fn the_length_that_a_row_says_is_that_of_the_decoded_file() {
     let coded = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c\x4a\x06\0\xc2\x41\x24\x35\x03\0\0\0";
     let script = Script::ok(Body::of(coded.to_vec())).header("content-encoding", "gzip");
     origin.on("/a", script);
-    let mut test = TestRun::new();
-    test.options.content_encoding = ContentEncoding::Decode;
-    assert_done(&test.run([Ok(request(&origin.url("/a")).sized(3))])[0]);
-    assert_eq!(test.read("a"), b"abc");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.content_encoding = ContentEncoding::Decode;
+    assert_done(&sandbox.run([Ok(request(&origin.url("/a")).sized(3))])[0]);
+    assert_eq!(sandbox.read("a"), b"abc");
 }
 
 #[test]
 fn what_a_row_carries_is_in_its_outcome_however_it_ends() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("a")));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let rows = ["/a", "/a", "/missing"].map(|path| {
         let request = request(&origin.url(path)).carrying("caption".into(), path.into());
         Ok(request)
     });
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         let path = outcome.url.strip_prefix(&origin.url("")).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use haulage::{Engine, EngineOptions, Event, Events, Outcome, Row, Run};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, named, next_outcome, rest};
 
 const SIZE: u64 = 400_000;
 
@@ -21,8 +21,8 @@ fn engine(jobs: usize) -> Engine {
     Engine::start(options).unwrap()
 }
 
-fn begin(engine: &Engine, test: &TestRun, rows: Vec<Row>) -> (Run, Events) {
-    let mut run = engine.run(test.options.clone(), rows).unwrap();
+fn begin(engine: &Engine, sandbox: &Sandbox, rows: Vec<Row>) -> (Run, Events) {
+    let mut run = engine.run(sandbox.options.clone(), rows).unwrap();
     let events = run.events();
     (run, events)
 }
@@ -60,7 +60,7 @@ fn a_paused_run_frees_its_slots_and_resumes_within_its_files() {
     let (origin, gate) = half();
     let other = Origin::plain();
     other.under("/", |_| Script::ok(Body::of("b")));
-    let (large, small) = (TestRun::new(), TestRun::new());
+    let (large, small) = (Sandbox::new(), Sandbox::new());
     let engine = engine(2);
     let (run, mut events) = begin(&engine, &large, rows(&origin, "a", 6));
     block_on(wait_for_bytes(&mut events, 2, SIZE / 2));
@@ -94,13 +94,13 @@ fn a_paused_run_frees_its_slots_and_resumes_within_its_files() {
 fn a_run_that_is_paused_before_its_first_request_sends_none_until_it_is_resumed() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("a")));
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.pause();
     run.feed(rows(&origin, "a", 3000));
     run.close();
-    let (engine, second) = (engine(4), TestRun::new());
+    let (engine, second) = (engine(4), Sandbox::new());
     let (_other, mut others) = begin(&engine, &second, rows(&origin, "b", 50));
     block_on(rest(&mut others)).iter().for_each(assert_done);
     assert!(
@@ -119,9 +119,9 @@ fn a_run_that_is_paused_before_its_first_request_sends_none_until_it_is_resumed(
 fn a_paused_run_is_cancelled_or_dropped_like_any_other() {
     for is_dropped in [false, true] {
         let (origin, _gate) = half();
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         let engine = engine(2);
-        let (run, mut events) = begin(&engine, &test, rows(&origin, "a", 6));
+        let (run, mut events) = begin(&engine, &sandbox, rows(&origin, "a", 6));
         block_on(wait_for_bytes(&mut events, 2, SIZE / 2));
         run.pause();
         if is_dropped {
@@ -151,10 +151,10 @@ fn a_file_in_segments_is_paused_and_resumed() {
         };
         whole.hold_at(at, &held)
     });
-    let mut test = TestRun::new();
-    test.options.min_split_size = 256 << 10;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.min_split_size = 256 << 10;
     let engine = engine(4);
-    let (run, mut events) = begin(&engine, &test, vec![get(&origin.url("/file"))]);
+    let (run, mut events) = begin(&engine, &sandbox, vec![get(&origin.url("/file"))]);
     gate.wait_reached(4);
     run.pause();
     while run.in_flight() > 0 {
@@ -164,7 +164,7 @@ fn a_file_in_segments_is_paused_and_resumed() {
     run.resume();
     let outcomes = block_on(rest(&mut events));
     assert_done(&outcomes[0]);
-    assert_eq!(test.read("file").len(), 4 << 20);
+    assert_eq!(sandbox.read("file").len(), 4 << 20);
     assert!(outcomes[0].resumed > 0);
 }
 
@@ -174,9 +174,9 @@ fn pausing_again_and_again_loses_nothing() {
     origin.under("/", |request| {
         Script::entity(Body::seeded(request.path().len() as u64, 100_000), "\"a\"")
     });
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let engine = engine(4);
-    let (run, mut events) = begin(&engine, &test, rows(&origin, "a", 300));
+    let (run, mut events) = begin(&engine, &sandbox, rows(&origin, "a", 300));
     let mut outcomes = Vec::new();
     block_on(async {
         for _ in 0..60 {
@@ -190,7 +190,7 @@ fn pausing_again_and_again_loses_nothing() {
     assert_eq!(outcomes.len(), 300);
     outcomes.iter().for_each(assert_done);
     for outcome in &outcomes {
-        assert_eq!(test.read(&outcome.label).len(), 100_000);
+        assert_eq!(sandbox.read(&outcome.label).len(), 100_000);
     }
 }
 
@@ -202,13 +202,13 @@ fn ended(outcomes: &[Outcome], row: u64) -> &'static str {
 #[test]
 fn a_removed_row_ends_wherever_it_is_and_no_other_does() {
     let (origin, gate) = half();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let engine = engine(1);
     let mut all = rows(&origin, "a", 5);
     // It waits for the row that asks for the same.
     all.push(get(&origin.url("/a1")));
     all.extend(rows(&origin, "b", 3000));
-    let (run, mut events) = begin(&engine, &test, all);
+    let (run, mut events) = begin(&engine, &sandbox, all);
     block_on(wait_for_bytes(&mut events, 1, SIZE / 2));
     // In flight, queued, waiting for another row, and not read yet.
     for row in [0, 2, 5, 3000] {
@@ -221,7 +221,7 @@ fn a_removed_row_ends_wherever_it_is_and_no_other_does() {
     for row in [0, 2, 5, 3000] {
         assert_eq!(ended(&outcomes, row), "cancelled", "row {row}");
     }
-    assert!(!test.path("a0").exists() && !test.path("a2").exists());
+    assert!(!sandbox.path("a0").exists() && !sandbox.path("a2").exists());
     let failed = outcomes.iter().filter(|outcome| outcome.error().is_some());
     assert_eq!(failed.count(), 4);
 }
@@ -229,9 +229,9 @@ fn a_removed_row_ends_wherever_it_is_and_no_other_does() {
 #[test]
 fn a_row_is_removed_from_a_paused_run() {
     let (origin, gate) = half();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let engine = engine(1);
-    let (run, mut events) = begin(&engine, &test, rows(&origin, "a", 3));
+    let (run, mut events) = begin(&engine, &sandbox, rows(&origin, "a", 3));
     block_on(wait_for_bytes(&mut events, 1, SIZE / 2));
     run.pause();
     while run.in_flight() > 0 {
@@ -260,24 +260,24 @@ fn a_row_that_has_ended_stays_as_it_is_when_it_is_removed() {
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::of("a")));
     origin.on("/b", Script::ok(Body::of("b")).hold(&gate));
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let engine = engine(2);
     let all = vec![named(&origin.url("/a"), "a"), named(&origin.url("/b"), "b")];
-    let (run, mut events) = begin(&engine, &test, all);
+    let (run, mut events) = begin(&engine, &sandbox, all);
     let first = block_on(next_outcome(&mut events));
     assert_eq!(first.row, 0);
     run.remove(0);
     gate.open();
     block_on(rest(&mut events)).iter().for_each(assert_done);
-    assert_eq!(test.names(), ["a", "b"]);
+    assert_eq!(sandbox.names(), ["a", "b"]);
 }
 
 #[test]
 fn slots_of_a_paused_run_are_free_within_100_ms() {
     let (origin, _gate) = half();
-    let test = TestRun::new();
+    let sandbox = Sandbox::new();
     let engine = engine(8);
-    let (run, mut events) = begin(&engine, &test, rows(&origin, "a", 8));
+    let (run, mut events) = begin(&engine, &sandbox, rows(&origin, "a", 8));
     block_on(wait_for_bytes(&mut events, 8, SIZE / 2));
     let began = std::time::Instant::now();
     run.pause();

@@ -8,19 +8,19 @@ use haulage::Event;
 use origin::{Body, Gate, Origin, RangeLie, Script};
 
 use crate::entities::{LENGTH, a, assert_is, entity};
+use crate::sandbox::{Sandbox, assert_done, block_on, expecting, get, kind, rest};
 use crate::splitting::{begin, end};
-use crate::test_run::{TestRun, assert_done, block_on, expecting, get, kind, rest};
 
 /// What each response brings before it breaks off.
 const CUT: u64 = 100_000;
 /// The requests that it takes to bring all of the file.
 const REQUESTS: u64 = LENGTH.div_ceil(CUT);
 
-fn test(retries: u32) -> TestRun {
-    let mut test = TestRun::new();
-    test.options.retry.retries = retries;
-    test.options.split = 1;
-    test
+fn sandbox(retries: u32) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = retries;
+    sandbox.options.split = 1;
+    sandbox
 }
 
 fn serving(script: fn() -> Script) -> Origin {
@@ -32,8 +32,8 @@ fn serving(script: fn() -> Script) -> Origin {
 #[test]
 fn attempts_with_progress_do_not_use_up_the_retries() {
     let origin = serving(|| entity().close_at(CUT));
-    let test = test(1);
-    let (_engine, mut events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox(1);
+    let (_engine, mut events) = begin(&sandbox, get(&origin.url("/file")));
     let (mut retries, mut outcome) = (Vec::new(), None);
     block_on(async {
         while let Some(event) = events.next().await {
@@ -46,7 +46,7 @@ fn attempts_with_progress_do_not_use_up_the_retries() {
     });
     let outcome = outcome.unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     assert_eq!(u64::from(outcome.attempts), REQUESTS);
     assert_eq!(retries, (1..REQUESTS).collect::<Vec<_>>(), "each is told");
 }
@@ -54,7 +54,7 @@ fn attempts_with_progress_do_not_use_up_the_retries() {
 #[test]
 fn a_file_of_less_than_256_kib_makes_progress_too() {
     let origin = serving(|| Script::entity(Body::seeded(1, 200_000), "\"a\"").close_at(66_000));
-    let outcome = test(1).fetch(&origin.url("/file"));
+    let outcome = sandbox(1).fetch(&origin.url("/file"));
     assert_done(&outcome);
     assert_eq!((outcome.attempts, outcome.bytes), (4, 200_000));
 }
@@ -68,7 +68,7 @@ fn attempts_that_keep_too_little_or_nothing_count() {
     let scripts = [too_little, no_validator, no_ranges, no_length];
     for (nth, script) in scripts.into_iter().enumerate() {
         let origin = serving(script);
-        let outcome = test(2).fetch(&origin.url("/file"));
+        let outcome = sandbox(2).fetch(&origin.url("/file"));
         let ended = (kind(&outcome), outcome.attempts);
         assert_eq!(ended, ("incomplete", 3), "script {nth}");
     }
@@ -83,7 +83,7 @@ fn a_server_that_only_claims_ranges_is_not_asked_for_ever() {
         let nth = nth.fetch_add(1, Ordering::Relaxed) + 1;
         entity().range_lie(RangeLie::Ignore).close_at(nth * CUT)
     });
-    let outcome = test(2).fetch(&origin.url("/file"));
+    let outcome = sandbox(2).fetch(&origin.url("/file"));
     assert_eq!((kind(&outcome), outcome.attempts), ("incomplete", 3));
 }
 
@@ -95,7 +95,7 @@ fn a_file_that_changes_each_time_is_not_asked_for_ever() {
         let tag = format!("\"{}\"", nth.fetch_add(1, Ordering::Relaxed));
         Script::entity(a(), &tag).close_at(CUT)
     });
-    let outcome = test(2).fetch(&origin.url("/file"));
+    let outcome = sandbox(2).fetch(&origin.url("/file"));
     assert_eq!((kind(&outcome), outcome.attempts), ("incomplete", 3));
 }
 
@@ -106,7 +106,7 @@ fn failures_after_progress_count_from_the_last_of_it() {
     let fails = || Script::status(503);
     let scripts = [cut(), fails(), cut(), fails(), cut(), fails(), fails()];
     origin.on("/file", scripts);
-    let outcome = test(2).fetch(&origin.url("/file"));
+    let outcome = sandbox(2).fetch(&origin.url("/file"));
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 7));
 }
 
@@ -114,10 +114,10 @@ fn failures_after_progress_count_from_the_last_of_it() {
 fn progress_after_a_redirect_counts() {
     let origin = serving(|| entity().close_at(CUT));
     origin.on("/given", Script::redirect(302, "/elsewhere"));
-    let mut test = test(1);
+    let mut sandbox = sandbox(1);
     // As many as one attempt takes.
-    test.options.max_redirects = 1;
-    let outcome = test.fetch(&origin.url("/given"));
+    sandbox.options.max_redirects = 1;
+    let outcome = sandbox.fetch(&origin.url("/given"));
     assert_done(&outcome);
     assert_eq!(origin.count("/elsewhere"), REQUESTS);
 }
@@ -134,7 +134,7 @@ fn file_that_changes_without_end_is_given_up() {
             _ => Script::entity(a(), &etag).close_at(CUT),
         }
     });
-    let outcome = test(2).fetch(&origin.url("/file"));
+    let outcome = sandbox(2).fetch(&origin.url("/file"));
     assert_eq!(kind(&outcome), "incomplete");
     assert!(origin.count("/file") < MOST);
 }
@@ -146,10 +146,10 @@ fn progress_at_any_mirror_counts() {
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
     let row = expecting(&first.url("/file"), &[&sum]);
     let row = row.map(|request| request.mirror(&second.url("/file")).unwrap());
-    let test = test(1);
-    let outcome = test.run([row]).pop().unwrap();
+    let sandbox = sandbox(1);
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     assert_eq!(second.count("/file"), REQUESTS);
 }
 
@@ -171,16 +171,16 @@ fn progress_of_any_segment_counts() {
             _ => entity(),
         }
     });
-    let mut test = test(1);
-    test.options.split = 2;
-    test.options.min_split_size = 256 << 10;
-    let (_engine, events) = begin(&test, get(&origin.url("/file")));
+    let mut sandbox = sandbox(1);
+    sandbox.options.split = 2;
+    sandbox.options.min_split_size = 256 << 10;
+    let (_engine, events) = begin(&sandbox, get(&origin.url("/file")));
     segments_wait.wait_reached(1);
     first_waits.open();
     segments_wait.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn a_long_body_that_breaks_off_leaves_time_for_retries() {
     origin.on("/short", [slow.close_at(40_000), Script::ok(too_short)]);
     let slow = Script::ok(a()).delay_at(10, Duration::from_millis(400));
     origin.on("/unkept", [slow.close_at(CUT), Script::ok(a())]);
-    let mut test = test(5);
-    test.options.retry.max_time = Duration::from_millis(300);
-    assert_done(&test.fetch(&origin.url("/file")));
-    assert_done(&test.fetch(&origin.url("/short")));
-    let unkept = test.fetch(&origin.url("/unkept"));
+    let mut sandbox = sandbox(5);
+    sandbox.options.retry.max_time = Duration::from_millis(300);
+    assert_done(&sandbox.fetch(&origin.url("/file")));
+    assert_done(&sandbox.fetch(&origin.url("/short")));
+    let unkept = sandbox.fetch(&origin.url("/unkept"));
     assert_eq!((kind(&unkept), unkept.attempts), ("incomplete", 1));
 }
 
@@ -207,9 +207,9 @@ fn max_time_ends_an_item_however_it_progresses() {
         let slow = entity().delay_at(10, Duration::from_millis(50));
         slow.close_at(70_000)
     });
-    let mut test = test(5);
-    test.options.max_time = Some(Duration::from_millis(200));
-    let outcome = test.fetch(&origin.url("/file"));
+    let mut sandbox = sandbox(5);
+    sandbox.options.max_time = Some(Duration::from_millis(200));
+    let outcome = sandbox.fetch(&origin.url("/file"));
     assert_ne!(kind(&outcome), "none");
     assert!(outcome.error().unwrap().to_string().contains("--max-time"));
 }
@@ -221,13 +221,13 @@ fn a_host_that_brings_files_piece_by_piece_is_not_given_up() {
         let slow = entity().delay_at(10, Duration::from_millis(100));
         slow.close_at(CUT)
     });
-    let mut test = test(1);
-    test.engine.per_host = Some(1);
-    test.options.retry.max_time = Duration::from_secs(1);
+    let mut sandbox = sandbox(1);
+    sandbox.engine.per_host = Some(1);
+    sandbox.options.retry.max_time = Duration::from_secs(1);
     let rows: Vec<_> = (0..3)
         .map(|nth| get(&origin.url(&format!("/{nth}"))))
         .collect();
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows);
     run.close();

@@ -7,15 +7,15 @@ use std::time::Duration;
 use haulage::{Credentials, HttpVersion, NoProxy, PlainHttp, Proxies, Resolve};
 use origin::{Body, Origin, Passed, Proxy, Reaction, Script};
 
-use crate::test_run::{TestRun, assert_done, kind, named};
+use crate::sandbox::{Sandbox, assert_done, kind, named};
 
-/// A test whose requests go through a proxy, each item tried once.
-fn through(proxy: &Proxy, scheme: &str, login: &str) -> TestRun {
-    let mut test = TestRun::new();
+/// A sandbox whose requests go through a proxy, each item tried once.
+fn through(proxy: &Proxy, scheme: &str, login: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new();
     let url = proxy.url(scheme, login);
-    test.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
-    test.options.retry.retries = 0;
-    test
+    sandbox.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
+    sandbox.options.retry.retries = 0;
+    sandbox
 }
 
 fn file() -> Body {
@@ -27,8 +27,8 @@ fn serving(origin: Origin) -> Origin {
     origin
 }
 
-fn message(test: &TestRun, url: &str) -> (String, bool) {
-    let outcome = test.fetch(url);
+fn message(sandbox: &Sandbox, url: &str) -> (String, bool) {
+    let outcome = sandbox.fetch(url);
     let error = outcome.error().unwrap();
     (error.to_string(), error.is_transient())
 }
@@ -44,13 +44,13 @@ const SOCKS: [(&str, bool); 4] = [
 #[test]
 fn http_is_requested_with_the_whole_url() {
     let (origin, proxy) = (serving(Origin::plain()), Proxy::http());
-    let test = through(&proxy, "http", "me:p%40ss");
+    let sandbox = through(&proxy, "http", "me:p%40ss");
     let url = origin.url("/a%20b?c=d");
     let rows = [named(&url, "a"), named(&origin.url("/"), "b")];
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
     }
-    assert!(test.read("a") == file().bytes());
+    assert!(sandbox.read("a") == file().bytes());
     let log = proxy.log();
     let targets: HashSet<_> = log
         .iter()
@@ -77,15 +77,15 @@ fn http_is_requested_with_the_whole_url() {
 fn https_goes_through_a_tunnel_over_both_versions() {
     for version in [HttpVersion::Negotiated, HttpVersion::Http1] {
         let (origin, proxy) = (serving(Origin::tls()), Proxy::http());
-        let mut test = through(&proxy, "http", "");
-        test.trust(&origin);
-        test.options.route.http = version;
-        test.options.credentials = Some(Credentials {
+        let mut sandbox = through(&proxy, "http", "");
+        sandbox.trust(&origin);
+        sandbox.options.route.http = version;
+        sandbox.options.credentials = Some(Credentials {
             user: "row".into(),
             password: "secret".into(),
         });
-        assert_done(&test.fetch(&origin.url("/a")));
-        assert!(test.read("a") == file().bytes());
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        assert!(sandbox.read("a") == file().bytes());
         let asked = &origin.log()[0];
         let spoken = match version {
             HttpVersion::Http1 => http::Version::HTTP_11,
@@ -109,9 +109,9 @@ fn https_goes_through_a_tunnel_over_both_versions() {
 fn http2_without_tls_goes_through_a_tunnel() {
     let origin = Origin::builder().http2_only().start().unwrap();
     let (origin, proxy) = (serving(origin), Proxy::http());
-    let mut test = through(&proxy, "http", "");
-    test.options.route.http = HttpVersion::Http2PriorKnowledge;
-    assert_done(&test.fetch(&origin.url("/a")));
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.options.route.http = HttpVersion::Http2PriorKnowledge;
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     assert_eq!(proxy.log()[0].how, "CONNECT");
 }
 
@@ -124,32 +124,32 @@ fn scheme_decides_who_looks_names_up() {
     proxy.know("theirs.test", loopback);
     for (scheme, is_remote) in SOCKS {
         let before = proxy.log().len();
-        let mut test = through(&proxy, scheme, "");
+        let mut sandbox = through(&proxy, scheme, "");
         let ours = Resolve::new("ours.test", port, vec![loopback]).unwrap();
-        test.options.route.resolve = vec![ours];
+        sandbox.options.route.resolve = vec![ours];
         let (name, target) = if is_remote {
             ("theirs.test", "theirs.test")
         } else {
             ("ours.test", "127.0.0.1")
         };
-        assert_done(&test.fetch(&format!("http://{name}:{port}/{scheme}")));
+        assert_done(&sandbox.fetch(&format!("http://{name}:{port}/{scheme}")));
         let passed = &proxy.log()[before];
         assert_eq!(passed.target, format!("{target}:{port}"), "{scheme}");
         assert_eq!(passed.how, scheme[..6].to_ascii_uppercase());
     }
     let proxy = Proxy::http();
     proxy.know("theirs.test", loopback);
-    let test = through(&proxy, "http", "");
-    assert_done(&test.fetch(&format!("http://theirs.test:{port}/http")));
+    let sandbox = through(&proxy, "http", "");
+    assert_done(&sandbox.fetch(&format!("http://theirs.test:{port}/http")));
 }
 
 #[test]
 fn socks_carries_https_and_http2() {
     let (origin, proxy) = (serving(Origin::tls()), Proxy::socks());
     for (scheme, _) in SOCKS {
-        let mut test = through(&proxy, scheme, "");
-        test.trust(&origin);
-        assert_done(&test.fetch(&origin.url(&format!("/{scheme}"))));
+        let mut sandbox = through(&proxy, scheme, "");
+        sandbox.trust(&origin);
+        assert_done(&sandbox.fetch(&origin.url(&format!("/{scheme}"))));
     }
     for asked in origin.log() {
         assert_eq!(asked.version, http::Version::HTTP_2);
@@ -169,13 +169,13 @@ fn login_is_sent_to_the_proxy_and_to_it_alone() {
             let url = proxy.url(scheme, "me:hush");
             // Its certificate is for this name.
             let url = url.replace("https://me:hush@127.0.0.1", "https://me:hush@localhost");
-            let mut test = TestRun::new();
-            test.trust(&tls);
-            let roots = test.options.route.tls.roots.clone();
-            test.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
-            test.options.route.proxy_tls.roots = roots;
+            let mut sandbox = Sandbox::new();
+            sandbox.trust(&tls);
+            let roots = sandbox.options.route.tls.roots.clone();
+            sandbox.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
+            sandbox.options.route.proxy_tls.roots = roots;
             for origin in [&plain, &tls] {
-                let outcome = test.fetch(&origin.url(&format!("/{scheme}")));
+                let outcome = sandbox.fetch(&origin.url(&format!("/{scheme}")));
                 assert_done(&outcome);
             }
         }
@@ -206,8 +206,8 @@ fn wrong_or_missing_login_is_told_for_good() {
         for scheme in schemes {
             for login in ["", "you:hush"] {
                 for origin in [&plain, &tls] {
-                    let test = through(&proxy, scheme, login);
-                    let (says, is_transient) = message(&test, &origin.url("/a"));
+                    let sandbox = through(&proxy, scheme, login);
+                    let (says, is_transient) = message(&sandbox, &origin.url("/a"));
                     let what = format!("{scheme} {login}: {says}");
                     assert!(
                         says.contains(&format!("proxy {}", proxy.authority())),
@@ -229,10 +229,10 @@ fn refused_login_is_not_tried_with_each_row() {
     for (origin, most) in [(Origin::plain(), 200), (Origin::tls(), 16)] {
         let (origin, proxy) = (serving(origin), Proxy::http());
         proxy.ask_for_login("me", "right");
-        let test = through(&proxy, "http", "me:wrong");
+        let sandbox = through(&proxy, "http", "me:wrong");
         let url = origin.url("/");
         let rows: Vec<_> = (0..200).map(|row| named(&url, &format!("{row}"))).collect();
-        let outcomes = test.run(rows);
+        let outcomes = sandbox.run(rows);
         assert!(outcomes.iter().all(|outcome| kind(outcome) == "connect"));
         assert!(proxy.log().len() <= most, "{}", proxy.log().len());
     }
@@ -284,9 +284,9 @@ fn refusals_of_an_http_proxy_are_told_as_its_own() {
         ),
     ] {
         proxy.react([reaction]);
-        let mut test = through(&proxy, "http", "");
-        test.trust(&origin);
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = through(&proxy, "http", "");
+        sandbox.trust(&origin);
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let error = outcome.error().unwrap();
         assert_eq!(kind(&outcome), "connect", "{error}");
         assert!(error.to_string().contains(&says), "{error}");
@@ -321,8 +321,8 @@ fn refusals_of_a_socks_proxy_are_told_as_its_own() {
         ("socks4a", Reaction::Close, "closed the connection", true),
     ] {
         proxy.react([reaction]);
-        let test = through(&proxy, scheme, "");
-        let outcome = test.fetch(&origin.url("/a"));
+        let sandbox = through(&proxy, scheme, "");
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let error = outcome.error().unwrap();
         assert_eq!(kind(&outcome), "connect", "{scheme}: {error}");
         let message = error.to_string();
@@ -341,9 +341,9 @@ fn silent_proxy_is_given_up_after_the_connect_timeout() {
         (Proxy::socks(), "socks5h", serving(Origin::plain())),
     ] {
         proxy.react([Reaction::Silent]);
-        let mut test = through(&proxy, scheme, "");
-        test.options.connect_timeout = Duration::from_millis(100);
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = through(&proxy, scheme, "");
+        sandbox.options.connect_timeout = Duration::from_millis(100);
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(kind(&outcome), "timeout");
         let says = outcome.error().unwrap().to_string();
         let expected = format!(
@@ -361,8 +361,8 @@ fn proxy_that_is_not_there_is_named() {
     let (http, socks) = (through(&gone, "http", ""), through(&gone, "socks5", ""));
     let authority = gone.authority();
     drop(gone);
-    for test in [http, socks] {
-        let outcome = test.fetch(&origin.url("/a"));
+    for sandbox in [http, socks] {
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(kind(&outcome), "connect");
         let says = outcome.error().unwrap().to_string();
         assert!(
@@ -370,11 +370,11 @@ fn proxy_that_is_not_there_is_named() {
             "{says}"
         );
     }
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
     let proxy = haulage::Proxy::parse("http://nowhere.invalid:1").unwrap();
-    test.options.route.proxies = Proxies::all(proxy);
-    let outcome = test.fetch(&origin.url("/a"));
+    sandbox.options.route.proxies = Proxies::all(proxy);
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "dns");
     let says = outcome.error().unwrap().to_string();
     assert!(says.starts_with("proxy nowhere.invalid:1: "), "{says}");
@@ -384,10 +384,10 @@ fn proxy_that_is_not_there_is_named() {
 fn transient_refusal_is_tried_again() {
     let (origin, proxy) = (serving(Origin::tls()), Proxy::http());
     proxy.react([Reaction::Refuse(503), Reaction::Close, Reaction::Serve]);
-    let mut test = through(&proxy, "http", "");
-    test.trust(&origin);
-    test.options.retry.retries = 5;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.trust(&origin);
+    sandbox.options.retry.retries = 5;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!(outcome.attempts, 3);
 }
@@ -400,22 +400,22 @@ fn https_proxy_carries_http_and_https() {
     for origin in [Origin::plain(), Origin::tls(), Origin::tls_http1()] {
         let body = large.clone();
         origin.under("/", move |_| Script::ok(body.clone()));
-        let mut test = TestRun::trusting(&origin);
+        let mut sandbox = Sandbox::trusting(&origin);
         let port = proxy.authority().split_once(':').unwrap().1.to_owned();
         let url = format!("https://localhost:{port}");
-        test.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
-        test.options.retry.retries = 0;
+        sandbox.options.route.proxies = Proxies::all(haulage::Proxy::parse(&url).unwrap());
+        sandbox.options.retry.retries = 0;
         // The certificates for servers do not count for the proxy.
-        let (says, _) = message(&test, &origin.url("/a"));
+        let (says, _) = message(&sandbox, &origin.url("/a"));
         assert!(
             says.starts_with("the certificate of proxy localhost:"),
             "{says}"
         );
         assert!(says.contains("--proxy-cacert"), "{says}");
-        test.options.route.proxy_tls.roots = test.options.route.tls.roots.clone();
-        let outcome = test.fetch(&origin.url("/a"));
+        sandbox.options.route.proxy_tls.roots = sandbox.options.route.tls.roots.clone();
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_done(&outcome);
-        assert!(test.read("a") == large.bytes());
+        assert!(sandbox.read("a") == large.bytes());
     }
 }
 
@@ -427,16 +427,16 @@ fn segments_and_resume_work_through_proxies() {
             let body = large.clone();
             let broken = Script::entity(body.clone(), "\"e\"").close_at(3 << 20);
             origin.on("/file", [broken, Script::entity(body, "\"e\"")]);
-            let mut test = through(&proxy, scheme, "");
+            let mut sandbox = through(&proxy, scheme, "");
             if origin.url("").starts_with("https") {
-                test.trust(&origin);
+                sandbox.trust(&origin);
             }
-            test.options.retry.retries = 2;
-            test.options.min_split_size = 256 << 10;
-            test.options.split = 8;
-            let outcome = test.fetch(&origin.url("/file"));
+            sandbox.options.retry.retries = 2;
+            sandbox.options.min_split_size = 256 << 10;
+            sandbox.options.split = 8;
+            let outcome = sandbox.fetch(&origin.url("/file"));
             assert_done(&outcome);
-            assert!(test.read("file") == large.bytes());
+            assert!(sandbox.read("file") == large.bytes());
             let ranges = origin
                 .log()
                 .iter()
@@ -454,13 +454,13 @@ fn robots_are_asked_for_through_the_proxy() {
         "/robots.txt",
         Script::ok(Body::of("User-agent: *\nDisallow: /no")),
     );
-    let mut test = through(&proxy, "http", "");
-    test.options.robots = true;
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.options.robots = true;
     let rows = [
         named(&origin.url("/a"), "a"),
         named(&origin.url("/no"), "no"),
     ];
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_done(&outcomes[0]);
     assert_eq!(kind(&outcomes[1]), "refused");
     let asked: Vec<_> = proxy
@@ -478,11 +478,11 @@ fn redirect_between_http_and_https_stays_on_the_proxy() {
     tls.on("/down", Script::redirect(302, &plain.url("/a")));
     tls.on("/a", Script::ok(file()));
     plain.on("/a", Script::ok(file()));
-    let mut test = through(&proxy, "http", "me:hush");
-    test.trust(&tls);
-    test.options.plain_http = PlainHttp::Anywhere;
-    assert_done(&test.fetch(&plain.url("/up")));
-    assert_done(&test.fetch(&tls.url("/down")));
+    let mut sandbox = through(&proxy, "http", "me:hush");
+    sandbox.trust(&tls);
+    sandbox.options.plain_http = PlainHttp::Anywhere;
+    assert_done(&sandbox.fetch(&plain.url("/up")));
+    assert_done(&sandbox.fetch(&tls.url("/down")));
     let how: Vec<_> = proxy.log().iter().map(|passed| passed.how).collect();
     assert_eq!(how, ["GET", "CONNECT", "CONNECT", "GET"]);
     for asked in plain.log().iter().chain(&tls.log()) {
@@ -493,11 +493,11 @@ fn redirect_between_http_and_https_stays_on_the_proxy() {
 #[test]
 fn bypassed_hosts_are_connected_to_directly() {
     let (origin, proxy) = (serving(Origin::plain()), Proxy::http());
-    let mut test = through(&proxy, "http", "");
+    let mut sandbox = through(&proxy, "http", "");
     for (list, through) in [("127.0.0.0/8", 0), ("*", 0), ("example.org", 1)] {
-        test.options.route.proxies.bypass = NoProxy::parse(list);
+        sandbox.options.route.proxies.bypass = NoProxy::parse(list);
         let name = format!("/{}", list.replace('/', "-").replace('*', "all"));
-        assert_done(&test.fetch(&origin.url(&name)));
+        assert_done(&sandbox.fetch(&origin.url(&name)));
         assert_eq!(proxy.log().len(), through, "{list}");
     }
 }
@@ -509,27 +509,27 @@ fn one_scheme_may_have_a_proxy_and_the_other_none() {
         serving(Origin::tls()),
         Proxy::http(),
     );
-    let mut test = through(&proxy, "http", "");
-    test.trust(&tls);
-    test.options.route.proxies.http = None;
-    assert_done(&test.fetch(&plain.url("/a")));
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.trust(&tls);
+    sandbox.options.route.proxies.http = None;
+    assert_done(&sandbox.fetch(&plain.url("/a")));
     assert_eq!(proxy.log().len(), 0);
-    assert_done(&test.fetch(&tls.url("/b")));
+    assert_done(&sandbox.fetch(&tls.url("/b")));
     assert_eq!(proxy.log().len(), 1);
 }
 
 #[test]
 fn refusal_of_one_host_leaves_others_alone() {
     let (good, proxy) = (serving(Origin::tls()), Proxy::http());
-    let mut test = through(&proxy, "http", "");
-    test.trust(&good);
-    test.options.retry.retries = 5;
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.trust(&good);
+    sandbox.options.retry.retries = 5;
     // The proxy cannot resolve it, so that it answers 503 until no retry is left.
     let rows = [
         named("https://nowhere.invalid/a", "bad"),
         named(&good.url("/a"), "good"),
     ];
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_eq!((kind(&outcomes[0]), outcomes[0].attempts), ("connect", 6));
     assert_done(&outcomes[1]);
     assert_eq!(outcomes[1].attempts, 1);
@@ -540,14 +540,14 @@ fn server_that_answers_407_fails_its_own_row_alone() {
     let (hostile, origin) = (Origin::plain(), serving(Origin::plain()));
     hostile.under("/", |_| Script::status(407));
     let proxy = Proxy::http();
-    let mut test = through(&proxy, "http", "me:secret");
-    test.engine.jobs = 1;
+    let mut sandbox = through(&proxy, "http", "me:secret");
+    sandbox.engine.jobs = 1;
     let rows = [
         named(&hostile.url("/a"), "a"),
         named(&origin.url("/b"), "b"),
         named(&origin.url("/c"), "c"),
     ];
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert!(outcomes[0].error().is_some());
     assert_done(&outcomes[1]);
     assert_done(&outcomes[2]);
@@ -558,29 +558,29 @@ fn response_that_may_be_of_the_proxy_says_so() {
     let (origin, proxy) = (Origin::plain(), Proxy::http());
     origin.on("/403", Script::status(403));
     origin.on("/404", Script::status(404));
-    let test = through(&proxy, "http", "");
+    let sandbox = through(&proxy, "http", "");
     let hint = format!("the response may be that of proxy {}", proxy.authority());
     origin.on("/500", Script::status(500));
     for path in ["/403", "/500"] {
-        let (says, _) = message(&test, &origin.url(path));
+        let (says, _) = message(&sandbox, &origin.url(path));
         assert!(says.contains(&hint), "{says}");
     }
-    let (says, _) = message(&test, &origin.url("/404"));
+    let (says, _) = message(&sandbox, &origin.url("/404"));
     assert!(!says.contains("proxy"), "{says}");
     proxy.react([Reaction::Close]);
-    let (says, is_transient) = message(&test, &origin.url("/1"));
+    let (says, is_transient) = message(&sandbox, &origin.url("/1"));
     assert!(says.contains("it was sent to proxy"), "{says}");
     assert!(is_transient);
     proxy.react([Reaction::Nonsense]);
-    let (says, _) = message(&test, &origin.url("/2"));
+    let (says, _) = message(&sandbox, &origin.url("/2"));
     assert!(says.contains("the answer of proxy"), "{says}");
 }
 
 #[test]
 fn tls_on_the_port_of_an_http_proxy_is_told() {
     let (origin, proxy) = (serving(Origin::plain()), Proxy::https());
-    let test = through(&proxy, "http", "");
-    let (says, _) = message(&test, &origin.url("/a"));
+    let sandbox = through(&proxy, "http", "");
+    let (says, _) = message(&sandbox, &origin.url("/a"));
     assert!(says.contains("write https:// before its name"), "{says}");
 }
 
@@ -590,15 +590,15 @@ fn requests_through_one_proxy_are_limited_together() {
     for origin in [&one, &other] {
         origin.under("/", |_| Script::ok(file()).delay(Duration::from_millis(5)));
     }
-    let mut test = through(&proxy, "http", "");
-    test.engine.per_proxy = Some(3);
+    let mut sandbox = through(&proxy, "http", "");
+    sandbox.engine.per_proxy = Some(3);
     let rows: Vec<_> = (0..60)
         .flat_map(|row| {
             [("a", &one), ("b", &other)].map(|(name, origin)| (row, name, origin.url("/")))
         })
         .map(|(row, name, url)| named(&url, &format!("{name}{row}")))
         .collect();
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
     }
     assert_eq!(proxy.log().len(), 120);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use haulage::{Event, Events, HostPattern, NoProxy, Outcome, Proxies, Row, Warning};
 use origin::{Body, Origin, Proxy, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, kind, named, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, kind, named, rest};
 
 const HOSTS: usize = 2000;
 
@@ -20,11 +20,11 @@ fn serving() -> Origin {
     origin
 }
 
-fn through(url: &str) -> TestRun {
-    let mut test = TestRun::new();
-    test.options.route.proxies = Proxies::all(haulage::Proxy::parse(url).unwrap());
-    test.options.retry.base = Duration::from_millis(20);
-    test
+fn through(url: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.proxies = Proxies::all(haulage::Proxy::parse(url).unwrap());
+    sandbox.options.retry.base = Duration::from_millis(20);
+    sandbox
 }
 
 /// Rows of many hosts, whose names the proxy knows as those of this origin.
@@ -77,15 +77,15 @@ impl Told {
     }
 }
 
-/// Runs these rows on a test.
+/// Runs these rows in a sandbox.
 fn told(
-    test: &TestRun,
+    sandbox: &Sandbox,
     rows: Vec<Row>,
     wait: impl FnMut(usize, usize),
     end: impl FnMut(usize),
 ) -> Told {
-    let engine = haulage::Engine::start(test.engine.clone()).unwrap();
-    let mut run = engine.run(test.options.clone(), rows).unwrap();
+    let engine = haulage::Engine::start(sandbox.engine.clone()).unwrap();
+    let mut run = engine.run(sandbox.options.clone(), rows).unwrap();
     let mut events = run.events();
     block_on(Told::default().rest(&mut events, wait, end))
 }
@@ -95,7 +95,7 @@ fn dead_proxy_counts_once_for_all_hosts_until_it_works() {
     // It can be reached, but closes each connection before it is asked for a host.
     let (origin, proxy) = (serving(), Proxy::socks());
     proxy.hang_up(true);
-    let test = through(&proxy.url("socks5h", ""));
+    let sandbox = through(&proxy.url("socks5h", ""));
     let rows = rows(&proxy, &origin, HOSTS);
     let mut dead = 0;
     let revive = |waits: usize, ended: usize| {
@@ -105,7 +105,7 @@ fn dead_proxy_counts_once_for_all_hosts_until_it_works() {
             proxy.hang_up(false);
         }
     };
-    let told = told(&test, rows, revive, |_| {});
+    let told = told(&sandbox, rows, revive, |_| {});
     assert_eq!(told.outcomes.len(), HOSTS);
     for outcome in &told.outcomes {
         assert_done(outcome);
@@ -119,7 +119,7 @@ fn dead_proxy_counts_once_for_all_hosts_until_it_works() {
 #[test]
 fn proxy_that_dies_halfway_and_comes_back_loses_nothing() {
     let (origin, proxy) = (serving(), Proxy::http());
-    let test = through(&proxy.url("http", ""));
+    let sandbox = through(&proxy.url("http", ""));
     let rows = rows(&proxy, &origin, HOSTS);
     let wait = |waits: usize, _: usize| {
         if waits == 3 {
@@ -131,7 +131,7 @@ fn proxy_that_dies_halfway_and_comes_back_loses_nothing() {
             proxy.stop_listening();
         }
     };
-    let told = told(&test, rows, wait, end);
+    let told = told(&sandbox, rows, wait, end);
     for outcome in &told.outcomes {
         assert_done(outcome);
         // One may have been broken, and none fails because of the outage.
@@ -146,10 +146,10 @@ fn proxy_that_dies_halfway_and_comes_back_loses_nothing() {
 fn rows_fail_together_when_a_dead_proxy_is_given_up() {
     let (origin, proxy) = (serving(), Proxy::socks());
     proxy.hang_up(true);
-    let mut test = through(&proxy.url("socks5h", ""));
-    test.options.retry.max_time = Duration::from_millis(300);
+    let mut sandbox = through(&proxy.url("socks5h", ""));
+    sandbox.options.retry.max_time = Duration::from_millis(300);
     let rows = rows(&proxy, &origin, HOSTS);
-    let told = told(&test, rows, |_, _| {}, |_| {});
+    let told = told(&sandbox, rows, |_, _| {}, |_| {});
     assert_eq!(told.outcomes.len(), HOSTS);
     let authority = proxy.authority();
     for outcome in &told.outcomes {
@@ -172,13 +172,13 @@ fn rows_fail_together_when_a_dead_proxy_is_given_up() {
 fn next_run_tries_what_a_dead_proxy_has_failed() {
     let (origin, proxy) = (serving(), Proxy::http());
     proxy.stop_listening();
-    let mut test = through(&proxy.url("http", ""));
-    test.options.retry.max_time = Duration::from_millis(200);
-    for outcome in test.run(rows(&proxy, &origin, 20)) {
+    let mut sandbox = through(&proxy.url("http", ""));
+    sandbox.options.retry.max_time = Duration::from_millis(200);
+    for outcome in sandbox.run(rows(&proxy, &origin, 20)) {
         assert_eq!(kind(&outcome), "connect");
     }
     proxy.listen();
-    for outcome in test.run(rows(&proxy, &origin, 20)) {
+    for outcome in sandbox.run(rows(&proxy, &origin, 20)) {
         assert_done(&outcome);
     }
 }
@@ -187,15 +187,15 @@ fn next_run_tries_what_a_dead_proxy_has_failed() {
 fn rows_of_other_routes_do_not_wait_for_a_dead_proxy() {
     let (origin, dead, other) = (serving(), Proxy::socks(), Proxy::http());
     dead.hang_up(true);
-    let mut test = through(&dead.url("socks5h", ""));
-    test.engine.jobs = 2;
+    let mut sandbox = through(&dead.url("socks5h", ""));
+    sandbox.engine.jobs = 2;
     let direct = "127.0.0.0/8";
-    test.options.route.proxies.bypass = NoProxy::parse(direct);
+    sandbox.options.route.proxies.bypass = NoProxy::parse(direct);
     let pattern: HostPattern = format!("*.other.test:{}", origin.address().port())
         .parse()
         .unwrap();
     let parsed = haulage::Proxy::parse(&other.url("http", "")).unwrap();
-    test.options.route.proxies.hosts = vec![(pattern, Some(parsed))];
+    sandbox.options.route.proxies.hosts = vec![(pattern, Some(parsed))];
     let port = origin.address().port();
     let mut all = rows(&dead, &origin, 50);
     for nth in 0..10 {
@@ -206,7 +206,7 @@ fn rows_of_other_routes_do_not_wait_for_a_dead_proxy() {
     }
     // The proxy comes back only when all others are there.
     let told = told(
-        &test,
+        &sandbox,
         all,
         |_, _| {},
         |ended| {
@@ -225,14 +225,14 @@ fn rows_of_other_routes_do_not_wait_for_a_dead_proxy() {
 fn robots_txt_waits_for_a_dead_proxy_too() {
     let (origin, proxy) = (serving(), Proxy::http());
     proxy.stop_listening();
-    let mut test = through(&proxy.url("http", ""));
-    test.options.robots = true;
+    let mut sandbox = through(&proxy.url("http", ""));
+    sandbox.options.robots = true;
     let wait = |waits: usize, _: usize| {
         if waits == 2 {
             proxy.listen();
         }
     };
-    let told = told(&test, rows(&proxy, &origin, 10), wait, |_| {});
+    let told = told(&sandbox, rows(&proxy, &origin, 10), wait, |_| {});
     assert_eq!(told.outcomes.len(), 10);
     told.outcomes.iter().for_each(assert_done);
 }
@@ -241,13 +241,13 @@ fn robots_txt_waits_for_a_dead_proxy_too() {
 fn robots_txt_of_one_route_does_not_wait_for_another_one() {
     let (origin, proxy) = (serving(), Proxy::http());
     proxy.stop_listening();
-    let mut test = through(&proxy.url("http", ""));
-    test.options.robots = true;
-    let engine = haulage::Engine::start(test.engine.clone()).unwrap();
+    let mut sandbox = through(&proxy.url("http", ""));
+    sandbox.options.robots = true;
+    let engine = haulage::Engine::start(sandbox.engine.clone()).unwrap();
     let row = || [named(&origin.url("/a"), "a")];
-    let mut stuck = engine.run(test.options.clone(), row()).unwrap();
+    let mut stuck = engine.run(sandbox.options.clone(), row()).unwrap();
     let mut events = stuck.events();
-    let other = TestRun::new();
+    let other = Sandbox::new();
     let mut options = other.options.clone();
     options.robots = true;
     block_on(async {
@@ -259,7 +259,7 @@ fn robots_txt_of_one_route_does_not_wait_for_another_one() {
         assert_done(&outcomes[0]);
         assert_eq!(origin.count("/robots.txt"), 1);
         // And a refusal holds for its own route.
-        let mut options = TestRun::new().options;
+        let mut options = Sandbox::new().options;
         options.robots = true;
         options.route.public_only = true;
         let mut refused = engine.run(options, row()).unwrap();
@@ -272,12 +272,12 @@ fn robots_txt_of_one_route_does_not_wait_for_another_one() {
 fn mirror_on_another_route_is_used_while_a_proxy_is_dead() {
     let (origin, proxy) = (serving(), Proxy::http());
     proxy.stop_listening();
-    let mut test = through(&proxy.url("http", ""));
-    test.options.route.proxies.bypass = NoProxy::parse("127.0.0.1");
+    let mut sandbox = through(&proxy.url("http", ""));
+    sandbox.options.route.proxies.bypass = NoProxy::parse("127.0.0.1");
     let request = haulage::Request::new("http://elsewhere.test/a").unwrap();
     let request = request.named("a").unwrap();
     let row = request.mirror(&origin.url("/a")).unwrap();
-    let outcome = test.run([Ok(row)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(row)]).pop().unwrap();
     assert_done(&outcome);
 }
 
@@ -286,8 +286,8 @@ fn refused_login_fails_all_hosts_after_a_few_requests() {
     for (proxy, scheme) in [(Proxy::http(), "http"), (Proxy::socks(), "socks5h")] {
         let origin = serving();
         proxy.ask_for_login("me", "right");
-        let test = through(&proxy.url(scheme, "me:wrong"));
-        let told = told(&test, rows(&proxy, &origin, HOSTS), |_, _| {}, |_| {});
+        let sandbox = through(&proxy.url(scheme, "me:wrong"));
+        let told = told(&sandbox, rows(&proxy, &origin, HOSTS), |_, _| {}, |_| {});
         assert_eq!(told.outcomes.len(), HOSTS);
         for outcome in &told.outcomes {
             let says = outcome.error().unwrap().to_string();
@@ -295,7 +295,7 @@ fn refused_login_fails_all_hosts_after_a_few_requests() {
             assert_eq!(outcome.attempts, 1);
         }
         // Those that were under way at once, and one that asks about no server.
-        let most = test.engine.jobs + 1;
+        let most = sandbox.engine.jobs + 1;
         assert!(proxy.connections() <= most, "{}", proxy.connections());
         assert_eq!(told.proxy_waits, 0);
     }
@@ -309,10 +309,10 @@ fn proxy_that_speaks_something_else_fails_all_hosts_at_once() {
         (Proxy::http(), "socks4a", "write http://"),
     ] {
         let origin = serving();
-        let mut test = through(&proxy.url(scheme, ""));
+        let mut sandbox = through(&proxy.url(scheme, ""));
         // Some wait for more of what they take for a request.
-        test.options.connect_timeout = Duration::from_millis(200);
-        let told = told(&test, rows(&proxy, &origin, HOSTS), |_, _| {}, |_| {});
+        sandbox.options.connect_timeout = Duration::from_millis(200);
+        let told = told(&sandbox, rows(&proxy, &origin, HOSTS), |_, _| {}, |_| {});
         assert_eq!(told.outcomes.len(), HOSTS);
         let advised = told.outcomes.iter().filter(|outcome| {
             let says = outcome.error().unwrap().to_string();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use haulage::{Request, Resolve};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, block_on, get, kind, next_outcome};
+use crate::sandbox::{Sandbox, block_on, get, kind, next_outcome};
 
 /// Hosts of URLs that denote an address which is not public, or one that this machine gives the
 /// name `localhost`.
@@ -59,34 +59,34 @@ impl Port {
     }
 }
 
-fn public_only() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.route.public_only = true;
+fn public_only() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.route.public_only = true;
     // What is connected to says nothing.
-    test.options.retry.retries = 0;
-    test.options.timeout = Duration::from_secs(5);
-    test
+    sandbox.options.retry.retries = 0;
+    sandbox.options.timeout = Duration::from_secs(5);
+    sandbox
 }
 
 /// Not every resolver knows that name.
-fn know_localhost_with_a_dot(test: &mut TestRun, port: u16) {
+fn know_localhost_with_a_dot(sandbox: &mut Sandbox, port: u16) {
     let localhost = vec![[127, 0, 0, 1].into()];
     let resolve = Resolve::new("localhost.", port, localhost).unwrap();
-    test.options.route.resolve.push(resolve);
+    sandbox.options.route.resolve.push(resolve);
 }
 
 #[test]
 fn no_packet_goes_to_an_address_that_is_not_public() {
     assert!(HOSTS.len() >= 60);
     let port = Port::open();
-    let mut test = public_only();
-    know_localhost_with_a_dot(&mut test, port.number);
+    let mut sandbox = public_only();
+    know_localhost_with_a_dot(&mut sandbox, port.number);
     // Paths of their own keep equal hosts from being one row.
     let rows = HOSTS.iter().enumerate().map(|(nth, host)| {
         let url = format!("http://{host}:{}/{nth}", port.number);
         get(&url)
     });
-    let outcomes = test.run(rows.collect::<Vec<_>>());
+    let outcomes = sandbox.run(rows.collect::<Vec<_>>());
     assert_eq!(outcomes.len(), HOSTS.len());
     for (outcome, host) in outcomes.iter().zip(HOSTS) {
         let error = outcome.error().unwrap();
@@ -108,9 +108,9 @@ fn https_and_http2_are_refused_as_plain_http_is() {
             haulage::HttpVersion::Http2PriorKnowledge,
         ] {
             let port = Port::open();
-            let mut test = public_only();
-            test.options.route.http = http;
-            let outcome = test.fetch(&format!("{scheme}://127.1:{}/a", port.number));
+            let mut sandbox = public_only();
+            sandbox.options.route.http = http;
+            let outcome = sandbox.fetch(&format!("{scheme}://127.1:{}/a", port.number));
             assert_eq!(kind(&outcome), "refused", "{scheme} {http:?}");
             assert!(!port.has_connection());
         }
@@ -133,9 +133,9 @@ fn same_notations_reach_a_server_without_the_option() {
         "[::ffff:127.0.0.1]",
     ] {
         let url = format!("http://{host}:{port}/a");
-        for (mut test, expected) in [(TestRun::new(), "none"), (public_only(), "refused")] {
-            know_localhost_with_a_dot(&mut test, port);
-            assert_eq!(kind(&test.fetch(&url)), expected, "{host}");
+        for (mut sandbox, expected) in [(Sandbox::new(), "none"), (public_only(), "refused")] {
+            know_localhost_with_a_dot(&mut sandbox, port);
+            assert_eq!(kind(&sandbox.fetch(&url)), expected, "{host}");
         }
     }
 }
@@ -143,15 +143,15 @@ fn same_notations_reach_a_server_without_the_option() {
 #[test]
 fn address_that_was_given_for_a_name_is_checked_too() {
     let port = Port::open();
-    let mut test = public_only();
+    let mut sandbox = public_only();
     for addresses in [
         &["127.0.0.1"][..],
         &["::1", "127.0.0.1", "::ffff:127.0.0.1"],
     ] {
         let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
         let resolve = Resolve::new("a.invalid", port.number, addresses).unwrap();
-        test.options.route.resolve = vec![resolve];
-        let outcome = test.fetch(&format!("http://a.invalid:{}/a", port.number));
+        sandbox.options.route.resolve = vec![resolve];
+        let outcome = sandbox.fetch(&format!("http://a.invalid:{}/a", port.number));
         assert_eq!(kind(&outcome), "refused");
         let message = outcome.error().unwrap().to_string();
         assert!(
@@ -165,14 +165,14 @@ fn address_that_was_given_for_a_name_is_checked_too() {
 #[test]
 fn mirror_and_robots_txt_are_refused_too() {
     let port = Port::open();
-    let mut test = public_only();
+    let mut sandbox = public_only();
     let url = |host: &str| format!("http://{host}:{}/a", port.number);
     let request = Request::new(&url("127.0.0.2")).unwrap();
     let request = request.mirror(&url("127.0.0.1")).unwrap();
-    let outcome = test.run([Ok(request)]).pop().unwrap();
+    let outcome = sandbox.run([Ok(request)]).pop().unwrap();
     assert_eq!(kind(&outcome), "refused");
-    test.options.robots = true;
-    let outcome = test.fetch(&url("127.0.0.1"));
+    sandbox.options.robots = true;
+    let outcome = sandbox.fetch(&url("127.0.0.1"));
     assert_eq!(kind(&outcome), "refused");
     assert!(!port.has_connection());
 }
@@ -181,10 +181,10 @@ fn mirror_and_robots_txt_are_refused_too() {
 fn connection_of_another_run_is_not_used() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("a")));
-    let (open, closed) = (TestRun::new(), public_only());
+    let (open, closed) = (Sandbox::new(), public_only());
     let engine = haulage::Engine::start(open.engine.clone()).unwrap();
-    for (test, expected) in [(&open, "none"), (&closed, "refused"), (&open, "none")] {
-        let run = engine.run(test.options.clone(), [get(&origin.url("/a"))]);
+    for (sandbox, expected) in [(&open, "none"), (&closed, "refused"), (&open, "none")] {
+        let run = engine.run(sandbox.options.clone(), [get(&origin.url("/a"))]);
         let mut run = run.unwrap();
         let mut events = run.events();
         let outcome = block_on(next_outcome(&mut events));

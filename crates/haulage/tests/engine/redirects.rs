@@ -3,7 +3,7 @@
 use haulage::{Credentials, PlainHttp, Request};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, kind};
+use crate::sandbox::{Sandbox, assert_done, kind};
 
 #[test]
 fn a_redirect_is_followed_and_the_name_is_that_of_the_url_as_given() {
@@ -12,8 +12,8 @@ fn a_redirect_is_followed_and_the_name_is_that_of_the_url_as_given() {
     origin.on("/given.bin", Script::redirect(302, "/b"));
     origin.on("/b", Script::redirect(307, &elsewhere.url("/c.txt")));
     elsewhere.on("/c.txt", Script::ok(Body::seeded(1, 1000)));
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/given.bin"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/given.bin"));
     assert_done(&outcome);
     assert_eq!(outcome.path.as_deref(), Some("given.bin"));
     assert_eq!(outcome.final_url, Some(elsewhere.url("/c.txt")));
@@ -27,15 +27,16 @@ fn credentials_stay_with_their_origin() {
     origin.on("/a", Script::redirect(302, &elsewhere.url("/b")));
     elsewhere.on("/b", Script::redirect(302, &origin.url("/c")));
     origin.on("/c", Script::ok(Body::empty()));
-    let mut test = TestRun::new();
-    test.options.credentials = Some(Credentials {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(Credentials {
         user: "me".into(),
         password: "secret".into(),
     });
-    test.options
+    sandbox
+        .options
         .headers
         .insert("x-api-key", http::HeaderValue::from_static("secret"));
-    assert_done(&test.fetch(&origin.url("/a")));
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     let asked = elsewhere.log().pop().unwrap();
     assert!(
         !asked.headers.contains_key("authorization") && !asked.headers.contains_key("x-api-key")
@@ -51,19 +52,19 @@ fn credentials_stay_with_their_origin() {
 fn a_loop_ends_after_the_last_redirect_that_is_allowed() {
     let origin = Origin::plain();
     origin.on("/a", Script::redirect(302, "/a"));
-    let mut test = TestRun::new();
-    test.options.max_redirects = 4;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.max_redirects = 4;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "redirect");
     assert_eq!(origin.count("/a"), 5);
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
 }
 
 #[test]
 fn a_redirect_to_another_scheme_is_refused() {
     let origin = Origin::plain();
     origin.on("/a", Script::redirect(302, "file:///etc/passwd"));
-    assert_eq!(kind(&TestRun::new().fetch(&origin.url("/a"))), "refused");
+    assert_eq!(kind(&Sandbox::new().fetch(&origin.url("/a"))), "refused");
 }
 
 #[test]
@@ -75,10 +76,10 @@ fn a_location_that_breaks_its_line_is_not_followed() {
         let head =
             format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n");
         origin.on(path, Script::raw(head));
-        let test = TestRun::new();
-        let outcome = test.fetch(&origin.url(path));
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!(kind(&outcome), "protocol", "{path}");
-        assert!(test.names().is_empty(), "{path}");
+        assert!(sandbox.names().is_empty(), "{path}");
     }
 }
 
@@ -92,7 +93,7 @@ fn other_bytes_of_a_location_are_percent_encoded() {
     ] {
         origin.on(path, Script::status(302).header_raw("location", location));
         origin.on(led_to, Script::ok(Body::empty()));
-        let outcome = TestRun::new().fetch(&origin.url(path));
+        let outcome = Sandbox::new().fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!(origin.count(led_to), 1, "{path}");
     }
@@ -109,10 +110,10 @@ fn plain_http_is_spoken_only_where_it_is_allowed() {
         (PlainHttp::AsGiven, "none", "refused"),
         (PlainHttp::Anywhere, "none", "none"),
     ] {
-        let mut test = TestRun::trusting(&secure);
-        test.options.plain_http = plain_http;
-        assert_eq!(kind(&test.fetch(&plain.url("/a"))), given);
-        assert_eq!(kind(&test.fetch(&secure.url("/down"))), downgraded);
+        let mut sandbox = Sandbox::trusting(&secure);
+        sandbox.options.plain_http = plain_http;
+        assert_eq!(kind(&sandbox.fetch(&plain.url("/a"))), given);
+        assert_eq!(kind(&sandbox.fetch(&secure.url("/down"))), downgraded);
     }
     assert_eq!(plain.count("/a"), 3, "what is refused is not asked for");
 }
@@ -121,11 +122,11 @@ fn plain_http_is_spoken_only_where_it_is_allowed() {
 fn a_mirror_takes_the_place_of_a_url_that_is_refused() {
     let (secure, plain) = (Origin::tls(), Origin::plain());
     secure.on("/a", Script::ok(Body::seeded(1, 10)));
-    let mut test = TestRun::trusting(&secure);
-    test.options.plain_http = PlainHttp::Never;
+    let mut sandbox = Sandbox::trusting(&secure);
+    sandbox.options.plain_http = PlainHttp::Never;
     let request = Request::new(&plain.url("/a")).unwrap();
     let request = request.mirror(&secure.url("/a")).unwrap();
-    let outcomes = test.run([Ok(request)]);
+    let outcomes = sandbox.run([Ok(request)]);
     assert_done(&outcomes[0]);
     assert_eq!((outcomes[0].attempts, plain.count("/a")), (1, 0));
 }
@@ -138,5 +139,5 @@ fn a_long_body_on_a_redirect_is_not_read() {
         Script::redirect(302, "/b").body(Body::seeded(1, 1 << 40)),
     );
     origin.on("/b", Script::ok(Body::seeded(1, 10)));
-    assert_done(&TestRun::new().fetch(&origin.url("/a")));
+    assert_done(&Sandbox::new().fetch(&origin.url("/a")));
 }

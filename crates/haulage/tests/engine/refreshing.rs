@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use haulage::{Algorithm, Existing, FileNames, Outcome, Purpose, Request};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, expecting, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, expecting, get, kind, rest};
 
 const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const NEW: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
@@ -13,10 +13,10 @@ const NEW: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
 const ALWAYS: &str = "always";
 const HELLO: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-/// A test run that refreshes what it has.
-fn refreshing(mut test: TestRun) -> TestRun {
-    test.options.existing = Existing::Refresh;
-    test
+/// A sandbox that refreshes what it has.
+fn refreshing(mut sandbox: Sandbox) -> Sandbox {
+    sandbox.options.existing = Existing::Refresh;
+    sandbox
 }
 
 #[test]
@@ -34,12 +34,12 @@ fn refresh_replaces_a_file_only_with_a_whole_one() {
     ] {
         let origin = Origin::plain();
         origin.on("/a", [Script::status(202), answer]);
-        let test = refreshing(TestRun::new());
-        put(&test, "a", "hello", time(OLD));
-        let outcome = test.fetch(&origin.url("/a"));
+        let sandbox = refreshing(Sandbox::new());
+        put(&sandbox, "a", "hello", time(OLD));
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(outcome.attempts, 2);
         assert_eq!(outcome.error().is_none(), expected == "another");
-        assert_eq!(test.read("a"), expected.as_bytes());
+        assert_eq!(sandbox.read("a"), expected.as_bytes());
         assert_eq!(asked(&origin), [ALWAYS, ALWAYS]);
     }
 }
@@ -50,12 +50,12 @@ fn file(text: &'static str, modified: &str) -> Script {
 }
 
 /// Puts a file there that has the time of its server's, whatever is in it.
-fn put(test: &TestRun, name: &str, text: &str, modified: SystemTime) {
-    test.write(name, text);
+fn put(sandbox: &Sandbox, name: &str, text: &str, modified: SystemTime) {
+    sandbox.write(name, text);
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     let file = std::fs::File::options()
         .write(true)
-        .open(test.path(name))
+        .open(sandbox.path(name))
         .unwrap();
     file.set_modified(modified).unwrap();
 }
@@ -94,10 +94,10 @@ fn assert_unchanged(outcome: &Outcome, path: &str) {
 fn a_file_that_has_not_changed_stays_as_it_is() {
     for origin in [Origin::plain(), Origin::tls()] {
         origin.on("/a", file("hello", OLD).etag("\"one\""));
-        let test = refreshing(TestRun::trusting(&origin));
-        assert_done(&test.fetch(&origin.url("/a")));
-        let before = std::fs::metadata(test.path("a")).unwrap();
-        let outcome = test.fetch(&origin.url("/a"));
+        let sandbox = refreshing(Sandbox::trusting(&origin));
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        let before = std::fs::metadata(sandbox.path("a")).unwrap();
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_unchanged(&outcome, "a");
         assert_eq!(
             (outcome.http_status, outcome.bytes, outcome.attempts),
@@ -110,9 +110,9 @@ fn a_file_that_has_not_changed_stays_as_it_is() {
         assert_eq!(asked(&origin), [ALWAYS, OLD]);
         let headers = origin.log().pop().unwrap().headers;
         assert!(headers.contains_key("if-none-match"));
-        let after = std::fs::metadata(test.path("a")).unwrap();
+        let after = std::fs::metadata(sandbox.path("a")).unwrap();
         assert_eq!(before.modified().unwrap(), after.modified().unwrap());
-        assert_eq!(test.read("a"), b"hello");
+        assert_eq!(sandbox.read("a"), b"hello");
     }
 }
 
@@ -129,20 +129,20 @@ fn a_file_that_has_changed_is_replaced_once_the_new_one_is_complete() {
             file("newer", NEW).hold_at(3, &gate),
         ],
     );
-    let test = refreshing(TestRun::new());
-    assert_done(&test.fetch(&origin.url("/a")));
-    let mut run = test.start();
+    let sandbox = refreshing(Sandbox::new());
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     run.close();
     gate.wait_reached(1);
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
     gate.open();
     let outcome = block_on(rest(&mut events)).pop().unwrap();
     assert_done(&outcome);
     assert_eq!((outcome.attempts, outcome.bytes), (2, 5));
-    assert_eq!(test.read("a"), b"newer");
-    let about = std::fs::metadata(test.path("a")).unwrap();
+    assert_eq!(sandbox.read("a"), b"newer");
+    let about = std::fs::metadata(sandbox.path("a")).unwrap();
     assert_eq!(about.modified().unwrap(), time(NEW));
     // What failed is asked for as before: the file that is there is still the one it was.
     assert_eq!(asked(&origin), [ALWAYS, OLD, OLD]);
@@ -153,10 +153,10 @@ fn what_is_not_there_is_asked_for_without_conditions_and_unchanged_is_no_answer_
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
     origin.on("/b", Script::status(304));
-    let test = refreshing(TestRun::new());
-    test.write("other", "the folder is not empty");
-    assert_done(&test.fetch(&origin.url("/a")));
-    let outcome = test.fetch(&origin.url("/b"));
+    let sandbox = refreshing(Sandbox::new());
+    sandbox.write("other", "the folder is not empty");
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    let outcome = sandbox.fetch(&origin.url("/b"));
     assert_eq!((kind(&outcome), outcome.http_status), ("http", Some(304)));
     assert_eq!(asked(&origin), [ALWAYS, ALWAYS]);
 }
@@ -165,12 +165,12 @@ fn what_is_not_there_is_asked_for_without_conditions_and_unchanged_is_no_answer_
 fn a_file_from_the_future_is_asked_for_without_conditions() {
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
-    let test = refreshing(TestRun::new());
+    let sandbox = refreshing(Sandbox::new());
     let tomorrow = SystemTime::now() + Duration::from_hours(24);
-    put(&test, "a", "other", tomorrow);
-    assert_done(&test.fetch(&origin.url("/a")));
+    put(&sandbox, "a", "other", tomorrow);
+    assert_done(&sandbox.fetch(&origin.url("/a")));
     assert_eq!(asked(&origin), [ALWAYS]);
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn every_hop_of_a_redirect_is_asked_with_conditions() {
     );
     origin.on("/b", Script::redirect(301, &elsewhere.url("/c")));
     elsewhere.on("/c", file("hello", OLD));
-    let test = refreshing(TestRun::new());
-    assert_done(&test.fetch(&origin.url("/a")));
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = refreshing(Sandbox::new());
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_unchanged(&outcome, "a");
     assert_eq!(outcome.final_url, Some(elsewhere.url("/c")));
     assert_eq!(asked(&origin), [ALWAYS, ALWAYS, OLD, OLD]);
@@ -205,15 +205,15 @@ fn a_mirror_is_asked_without_conditions() {
     };
     for at in ["/c", "/a"] {
         origin.on("/a", [file("hello", OLD), Script::status(404)]);
-        let test = refreshing(TestRun::new());
-        assert_done(&test.run([row(at)]).pop().unwrap());
-        let outcome = test.run([row(at)]).pop().unwrap();
+        let sandbox = refreshing(Sandbox::new());
+        assert_done(&sandbox.run([row(at)]).pop().unwrap());
+        let outcome = sandbox.run([row(at)]).pop().unwrap();
         if at == "/c" {
             assert_eq!((kind(&outcome), outcome.http_status), ("http", Some(304)));
-            assert_eq!(test.read("a"), b"hello");
+            assert_eq!(sandbox.read("a"), b"hello");
         } else {
             assert_done(&outcome);
-            assert_eq!(test.read("a"), b"other");
+            assert_eq!(sandbox.read("a"), b"other");
         }
     }
     assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS, OLD]);
@@ -224,11 +224,11 @@ fn a_mirror_is_asked_without_conditions() {
 fn a_file_that_has_not_changed_is_held_against_its_checksum_all_the_same() {
     let origin = Origin::plain();
     origin.under("/", |_| file("hello", OLD));
-    let test = refreshing(TestRun::new());
+    let sandbox = refreshing(Sandbox::new());
     let rows = || ["/right", "/wrong"].map(|path| expecting(&origin.url(path), &[HELLO]));
-    test.run(rows()).iter().for_each(assert_done);
-    put(&test, "wrong", "hellO", time(OLD));
-    let mut outcomes = test.run(rows());
+    sandbox.run(rows()).iter().for_each(assert_done);
+    put(&sandbox, "wrong", "hellO", time(OLD));
+    let mut outcomes = sandbox.run(rows());
     outcomes.sort_by_key(|outcome| outcome.row);
     let [right, wrong] = &outcomes[..] else {
         panic!("{outcomes:?}")
@@ -239,33 +239,33 @@ fn a_file_that_has_not_changed_is_held_against_its_checksum_all_the_same() {
     assert_done(wrong);
     assert_eq!(wrong.attempts, 2);
     assert_eq!(asked(&origin)[2..], [OLD, OLD, ALWAYS]);
-    assert_eq!(test.read("wrong"), b"hello");
+    assert_eq!(sandbox.read("wrong"), b"hello");
 }
 
 #[test]
 fn a_file_stays_when_neither_it_nor_the_servers_has_the_checksum() {
     let origin = Origin::plain();
     origin.on("/a", [file("hello", OLD), file("newer", OLD)]);
-    let mut test = refreshing(TestRun::new());
-    test.options.retry.retries = 0;
+    let mut sandbox = refreshing(Sandbox::new());
+    sandbox.options.retry.retries = 0;
     let row = || [expecting(&origin.url("/a"), &[HELLO])];
-    assert_done(&test.run(row())[0]);
-    put(&test, "a", "hellO", time(OLD));
-    let outcome = test.run(row());
+    assert_done(&sandbox.run(row())[0]);
+    put(&sandbox, "a", "hellO", time(OLD));
+    let outcome = sandbox.run(row());
     assert_eq!(kind(&outcome[0]), "checksum");
     assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
-    assert_eq!(test.read("a"), b"hellO");
+    assert_eq!(sandbox.read("a"), b"hellO");
 }
 
 #[test]
 fn a_file_that_has_not_changed_is_hashed_for_the_results() {
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
-    let mut test = refreshing(TestRun::new());
-    test.options.hashes = vec![Algorithm::Sha256];
-    put(&test, "a", "hello", time(OLD));
+    let mut sandbox = refreshing(Sandbox::new());
+    sandbox.options.hashes = vec![Algorithm::Sha256];
+    put(&sandbox, "a", "hello", time(OLD));
     let url = origin.url("/a");
-    let mut outcomes = test.run([get(&url), get(&url)]);
+    let mut outcomes = sandbox.run([get(&url), get(&url)]);
     outcomes.sort_by_key(|outcome| outcome.row);
     assert_unchanged(&outcomes[0], "a");
     assert_eq!(outcomes[1].status.name(), "skipped", "asked for only once");
@@ -283,20 +283,20 @@ fn a_file_that_has_gone_meanwhile_is_fetched_after_all() {
         let gate = Gate::new();
         let held = file("hello", OLD).hold(&gate);
         origin.on("/a", [file("hello", OLD), held, file("hello", OLD)]);
-        let mut test = refreshing(TestRun::new());
-        test.options.hashes = hashes;
-        assert_done(&test.fetch(&origin.url("/a")));
-        let mut run = test.start();
+        let mut sandbox = refreshing(Sandbox::new());
+        sandbox.options.hashes = hashes;
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        let mut run = sandbox.start();
         let mut events = run.events();
         run.feed([get(&origin.url("/a"))]);
         run.close();
         gate.wait_reached(1);
-        std::fs::remove_file(test.path("a")).unwrap();
+        std::fs::remove_file(sandbox.path("a")).unwrap();
         gate.open();
         let outcome = block_on(rest(&mut events)).pop().unwrap();
         assert_done(&outcome);
         assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
-        assert_eq!(test.read("a"), b"hello");
+        assert_eq!(sandbox.read("a"), b"hello");
     }
 }
 
@@ -307,11 +307,11 @@ fn a_server_that_contradicts_itself_is_not_believed() {
     let first = || file("hello", OLD);
     origin.on("/a", [first(), same.clone(), file("newer", NEW)]);
     origin.on("/b", [first(), same]);
-    let test = refreshing(TestRun::new());
-    let fetch = |path| test.fetch(&origin.url(path));
+    let sandbox = refreshing(Sandbox::new());
+    let fetch = |path| sandbox.fetch(&origin.url(path));
     assert_done(&fetch("/a"));
     assert_done(&fetch("/a"));
-    assert_eq!(test.read("a"), b"newer");
+    assert_eq!(sandbox.read("a"), b"newer");
     assert_eq!(asked(&origin), [ALWAYS, OLD, ALWAYS]);
     assert_done(&fetch("/b"));
     assert_eq!(kind(&fetch("/b")), "http");
@@ -329,20 +329,20 @@ fn a_name_that_the_server_gives_is_compared_with_what_its_response_says() {
     origin.on("/1", named(file("hello", OLD)));
     origin.on("/2", named(file("newer", NEW)));
     origin.on("/3", named(Script::ok(Body::of("undated"))));
-    let mut test = refreshing(TestRun::new());
-    test.options.file_names = FileNames::FromServer;
-    put(&test, "a", "hello", time(OLD));
-    let outcome = test.fetch(&origin.url("/1"));
+    let mut sandbox = refreshing(Sandbox::new());
+    sandbox.options.file_names = FileNames::FromServer;
+    put(&sandbox, "a", "hello", time(OLD));
+    let outcome = sandbox.fetch(&origin.url("/1"));
     assert_unchanged(&outcome, "a");
     assert_eq!((outcome.http_status, outcome.bytes), (Some(200), 5));
     for (path, text) in [("/2", "newer"), ("/3", "undated")] {
-        assert_done(&test.fetch(&origin.url(path)));
-        assert_eq!(test.read("a"), text.as_bytes());
+        assert_done(&sandbox.fetch(&origin.url(path)));
+        assert_eq!(sandbox.read("a"), text.as_bytes());
     }
-    put(&test, "a", "hellO", time(OLD));
-    let outcome = test.run([expecting(&origin.url("/1"), &[HELLO])]);
+    put(&sandbox, "a", "hellO", time(OLD));
+    let outcome = sandbox.run([expecting(&origin.url("/1"), &[HELLO])]);
     assert_done(&outcome[0]);
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
     assert_eq!(
         origin.count("/1"),
         3,
@@ -364,8 +364,8 @@ fn an_unknown_file_is_compared_by_length_and_time() {
         (100_000, OLD, false),
         (200_000, NEW, false),
     ] {
-        let test = refreshing(TestRun::new());
-        put(&test, "a", &"x".repeat(length), time(modified));
+        let sandbox = refreshing(Sandbox::new());
+        put(&sandbox, "a", &"x".repeat(length), time(modified));
         // Whoever reads a body that is not needed waits for ever.
         let stalls = if is_unchanged {
             long().stall_at(0)
@@ -373,14 +373,14 @@ fn an_unknown_file_is_compared_by_length_and_time() {
             long()
         };
         origin.on("/a", stalls);
-        let outcome = test.fetch(&origin.url("/a"));
+        let outcome = sandbox.fetch(&origin.url("/a"));
         if is_unchanged {
             assert_unchanged(&outcome, "a");
             assert_eq!((outcome.http_status, outcome.attempts), (Some(200), 1));
             assert_eq!(outcome.verified.name(), "length");
         } else {
             assert_done(&outcome);
-            assert!(test.read("a") == Body::seeded(1, 200_000).bytes());
+            assert!(sandbox.read("a") == Body::seeded(1, 200_000).bytes());
         }
         assert_eq!(outcome.renamed, None);
     }
@@ -392,14 +392,14 @@ fn half_a_file_of_another_tool_is_not_unchanged() {
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
     for is_recorded in [true, false] {
-        let test = refreshing(TestRun::new());
+        let sandbox = refreshing(Sandbox::new());
         if is_recorded {
-            assert_done(&test.fetch(&origin.url("/a")));
+            assert_done(&sandbox.fetch(&origin.url("/a")));
         }
         // Newer than the server's, so that it would answer 304.
-        test.write("a", "hel");
-        assert_done(&test.fetch(&origin.url("/a")));
-        assert_eq!(test.read("a"), b"hello");
+        sandbox.write("a", "hel");
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        assert_eq!(sandbox.read("a"), b"hello");
     }
     assert!(asked(&origin).iter().all(|asked| *asked == ALWAYS));
 }
@@ -408,38 +408,38 @@ fn half_a_file_of_another_tool_is_not_unchanged() {
 fn a_file_skipped_by_its_name_is_asked_for_without_condition() {
     let origin = Origin::plain();
     origin.on("/a", file("hello", OLD));
-    let mut test = TestRun::new();
-    test.options.existing = Existing::Skip;
-    test.write("a", "hel");
-    assert_eq!(test.fetch(&origin.url("/a")).status.name(), "skipped");
-    let test = refreshing(test);
-    assert_done(&test.fetch(&origin.url("/a")));
-    assert_eq!(test.read("a"), b"hello");
+    let mut sandbox = Sandbox::new();
+    sandbox.options.existing = Existing::Skip;
+    sandbox.write("a", "hel");
+    assert_eq!(sandbox.fetch(&origin.url("/a")).status.name(), "skipped");
+    let sandbox = refreshing(sandbox);
+    assert_done(&sandbox.fetch(&origin.url("/a")));
+    assert_eq!(sandbox.read("a"), b"hello");
     assert_eq!(asked(&origin), [ALWAYS]);
 }
 
 #[test]
 fn a_plan_asks_nobody() {
     let origin = Origin::plain();
-    let mut test = refreshing(TestRun::new());
-    test.options.purpose = Purpose::Plan;
-    test.write("a", "hello");
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = refreshing(Sandbox::new());
+    sandbox.options.purpose = Purpose::Plan;
+    sandbox.write("a", "hello");
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(outcome.status.name(), "planned");
     assert!(origin.log().is_empty());
 }
 
 #[test]
 fn conditions_given_by_hand_are_refused() {
-    let mut test = refreshing(TestRun::new());
+    let mut sandbox = refreshing(Sandbox::new());
     for name in ["if-none-match", "if-modified-since"] {
         let value = http::HeaderValue::from_static("*");
-        test.options.headers.clear();
-        test.options.headers.insert(name, value);
-        let error = haulage::download([], test.options.clone()).unwrap_err();
+        sandbox.options.headers.clear();
+        sandbox.options.headers.insert(name, value);
+        let error = haulage::download([], sandbox.options.clone()).unwrap_err();
         assert_eq!(error.kind().name(), "input");
         assert!(error.to_string().contains(name), "{error}");
     }
-    test.options.existing = Existing::Skip;
-    assert!(haulage::download([], test.options).is_ok());
+    sandbox.options.existing = Existing::Skip;
+    assert!(haulage::download([], sandbox.options).is_ok());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use haulage::Verification;
 use origin::{Body, Gate, Origin, Reason, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 fn file() -> Body {
     Body::seeded(3, 300_000)
@@ -23,11 +23,11 @@ fn what_may_pass_is_tried_again_until_it_has() {
         Script::ok(file()),
     ];
     origin.on("/a", broken);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!((outcome.attempts, outcome.bytes), (6, 300_000));
-    assert!(test.read("a") == file().bytes());
+    assert!(sandbox.read("a") == file().bytes());
 }
 
 #[test]
@@ -36,13 +36,13 @@ fn what_is_permanent_is_asked_for_once_and_leaves_no_file() {
     for status in [204, 206, 400, 401, 403, 404, 410] {
         let path = format!("/{status}");
         origin.on(&path, Script::status(status).body(Body::seeded(1, 100)));
-        let test = TestRun::new();
-        let outcome = test.fetch(&origin.url(&path));
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.fetch(&origin.url(&path));
         assert_ne!(kind(&outcome), "none", "{status}");
         assert_eq!(outcome.http_status, Some(status));
         assert_eq!((outcome.path.as_deref(), outcome.bytes), (None, 0));
         assert_eq!(origin.count(&path), 1, "{status}");
-        assert!(test.names().is_empty(), "{status}");
+        assert!(sandbox.names().is_empty(), "{status}");
     }
 }
 
@@ -51,19 +51,21 @@ fn a_body_that_is_cut_short_is_incomplete_and_leaves_no_file() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(file()).close_at(299_999));
     origin.on("/b", Script::ok(file()).chunked().close_at(299_999));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 1;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 1;
     for path in ["/a", "/b"] {
-        let outcome = test.fetch(&origin.url(path));
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_eq!(
             (kind(&outcome), outcome.attempts),
             ("incomplete", 2),
             "{path}"
         );
     }
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
     assert_eq!(
-        std::fs::read_dir(test.path(".haul/part")).unwrap().count(),
+        std::fs::read_dir(sandbox.path(".haul/part"))
+            .unwrap()
+            .count(),
         0
     );
 }
@@ -77,12 +79,12 @@ fn a_stream_that_was_reset_is_no_whole_body_whatever_the_reason() {
             .without_length()
             .reset_stream_at(100_000, reason);
         origin.on(path, [cut, Script::ok(file()).without_length()]);
-        let mut test = TestRun::new();
-        test.options.route.tls.verification = Verification::Insecure;
-        let outcome = test.fetch(&origin.url(path));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.route.tls.verification = Verification::Insecure;
+        let outcome = sandbox.fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 2, "{reason:?}");
-        assert!(test.read(&path[1..]) == file().bytes(), "{reason:?}");
+        assert!(sandbox.read(&path[1..]) == file().bytes(), "{reason:?}");
     }
 }
 
@@ -90,9 +92,9 @@ fn a_stream_that_was_reset_is_no_whole_body_whatever_the_reason() {
 fn the_attempts_end() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(500));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 2;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 2;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(
         (kind(&outcome), outcome.attempts, outcome.http_status),
         ("http", 3, Some(500))
@@ -106,11 +108,11 @@ fn silence_is_a_timeout() {
     let never = Gate::new();
     origin.on("/head", Script::ok(file()).hold(&never));
     origin.on("/body", Script::ok(file()).hold_at(1000, &never));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
-    test.options.timeout = Duration::from_millis(50);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
+    sandbox.options.timeout = Duration::from_millis(50);
     for path in ["/head", "/body"] {
-        assert_eq!(kind(&test.fetch(&origin.url(path))), "timeout", "{path}");
+        assert_eq!(kind(&sandbox.fetch(&origin.url(path))), "timeout", "{path}");
     }
 }
 
@@ -126,7 +128,7 @@ fn after_a_repetition_the_url_as_given_is_asked_again() {
     );
     origin.on("/expired", Script::status(500));
     origin.on("/fresh", Script::ok(file()));
-    assert_done(&TestRun::new().fetch(&origin.url("/given")));
+    assert_done(&Sandbox::new().fetch(&origin.url("/given")));
     assert_eq!(origin.count("/given"), 2);
 }
 
@@ -137,12 +139,12 @@ fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     origin.under("/", |_| {
         Script::ok(Body::seeded(1, 1000)).header("connection", "close")
     });
-    let mut test = TestRun::new();
-    test.engine.jobs = 1;
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1;
     let urls: Vec<_> = (0..20)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    for outcome in test.run(urls) {
+    for outcome in sandbox.run(urls) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 1);
     }

@@ -3,17 +3,17 @@
 
 use origin::{Body, Gate, Origin, Reason, Script};
 
-use crate::test_run::{TestRun, and_then, assert_done, get, kind};
+use crate::sandbox::{Sandbox, and_then, assert_done, get, kind};
 
 fn file() -> Script {
     Script::ok(Body::seeded(1, 1000))
 }
 
 /// One row after another, each of them on the connection of the one before.
-fn one_at_a_time(origin: &Origin) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.engine.jobs = 1;
-    test
+fn one_at_a_time(origin: &Origin) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.engine.jobs = 1;
+    sandbox
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn row_3_a_second_response_after_the_first_is_no_answer_to_the_next_request() {
         for unasked in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n"] {
             let second = Script::ok(Body::seeded(2, 1000));
             origin.on("/2", [Script::raw(unasked), second]);
-            let test = one_at_a_time(&origin);
-            let outcomes = test.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+            let sandbox = one_at_a_time(&origin);
+            let outcomes = sandbox.run(["/1", "/2"].map(|path| get(&origin.url(path))));
             outcomes.iter().for_each(assert_done);
-            assert!(test.read("2") == Body::seeded(2, 1000).bytes());
+            assert!(sandbox.read("2") == Body::seeded(2, 1000).bytes());
             assert_eq!(outcomes[1].attempts, 1);
         }
     }
@@ -57,10 +57,10 @@ fn a_body_that_ends_with_its_connection_is_asked_for_on_one_of_its_own() {
     let origin = Origin::plain();
     origin.on("/1", file());
     origin.on("/2", file().without_length());
-    let test = one_at_a_time(&origin);
-    let outcomes = test.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+    let sandbox = one_at_a_time(&origin);
+    let outcomes = sandbox.run(["/1", "/2"].map(|path| get(&origin.url(path))));
     outcomes.iter().for_each(assert_done);
-    assert!(test.read("2") == Body::seeded(1, 1000).bytes());
+    assert!(sandbox.read("2") == Body::seeded(1, 1000).bytes());
     assert_eq!(
         (outcomes[1].attempts, outcomes[1].verified.name()),
         (1, "none")
@@ -72,9 +72,9 @@ fn a_second_connection_that_ends_the_same_way_is_a_failure() {
     for origin in [Origin::plain(), Origin::tls_http1()] {
         origin.on("/1", file());
         origin.on("/2", file().close());
-        let mut test = one_at_a_time(&origin);
-        test.options.retry.retries = 1;
-        let mut outcomes = test.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+        let mut sandbox = one_at_a_time(&origin);
+        sandbox.options.retry.retries = 1;
+        let mut outcomes = sandbox.run(["/1", "/2"].map(|path| get(&origin.url(path))));
         outcomes.sort_by_key(|outcome| outcome.row);
         assert_done(&outcomes[0]);
         assert_eq!((kind(&outcomes[1]), outcomes[1].attempts), ("reset", 2));
@@ -87,9 +87,9 @@ fn a_server_that_closes_each_connection_at_once_is_left_alone_in_the_end() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    let mut test = TestRun::new();
-    test.options.retry.retries = 2;
-    let outcome = test.fetch(&format!("http://127.0.0.1:{port}/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 2;
+    let outcome = sandbox.fetch(&format!("http://127.0.0.1:{port}/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("reset", 3));
 }
 
@@ -105,7 +105,7 @@ fn http2_streams_that_were_not_processed_go_again() {
     ] {
         let requests = scripts.len() as u64;
         origin.on(path, scripts);
-        let outcome = TestRun::trusting(&origin).fetch(&origin.url(path));
+        let outcome = Sandbox::trusting(&origin).fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!((outcome.attempts, origin.count(path)), (1, requests));
     }
@@ -116,9 +116,9 @@ fn a_server_that_refuses_everything_is_left_alone_in_the_end() {
     for script in [file().goaway(), file().reset_stream(Reason::REFUSED_STREAM)] {
         let origin = Origin::tls();
         origin.on("/a", script);
-        let mut test = TestRun::trusting(&origin);
-        test.options.retry.retries = 1;
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = Sandbox::trusting(&origin);
+        sandbox.options.retry.retries = 1;
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!((kind(&outcome), outcome.attempts), ("reset", 2));
         assert!(origin.count("/a") < 10, "{} requests", origin.count("/a"));
     }
@@ -141,7 +141,7 @@ fn other_resets_are_failures_that_may_pass() {
         };
         let path = format!("/{reason:?}/{abandon}");
         origin.on(&path, [broken, file()]);
-        let outcome = TestRun::trusting(&origin).fetch(&origin.url(&path));
+        let outcome = Sandbox::trusting(&origin).fetch(&origin.url(&path));
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 2, "{path}");
     }
@@ -168,10 +168,10 @@ fn many_streams_survive_a_connection_that_says_goodbye() {
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
     let rows = and_then(rows, move || all_read.open());
-    let mut test = TestRun::trusting(&origin);
-    test.engine.per_host = Some(16);
-    test.options.retry.retries = 0;
-    for outcome in test.run(rows) {
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.engine.per_host = Some(16);
+    sandbox.options.retry.retries = 0;
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 1, "{outcome:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use haulage::{Credentials, Event, Request};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, next_outcome, rest};
 
 fn file() -> Script {
     Script::ok(Body::seeded(3, 1000))
@@ -20,12 +20,12 @@ fn retry_after_closes_the_host_for_as_long_as_it_asked() {
     let later = Script::status(429).header("retry-after", "1");
     origin.on("/0", [later, file()]);
     origin.under("/", |_| file());
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(1);
     let rows: Vec<_> = (0..5)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     let log = origin.log();
     let waits = log[1..].iter().map(|asked| asked.at - log[0].at);
     assert!(waits.into_iter().all(|wait| wait >= Duration::from_secs(1)));
@@ -36,13 +36,13 @@ fn retry_after_closes_no_other_host() {
     let (busy, other) = (Origin::plain(), Origin::plain());
     busy.under("/", |_| Script::status(429).header("retry-after", LONG));
     other.under("/", |_| file());
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(1);
     let rows = (0..5).flat_map(|number| {
         let path = format!("/{number}");
         [get(&busy.url(&path)), get(&other.url(&path))]
     });
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows.collect::<Vec<_>>());
     run.close();
@@ -66,7 +66,7 @@ fn a_wait_that_is_longer_than_allowed_ends_the_item_at_once() {
         ("/c", "Fri, 31 Dec 9999 23:59:59 GMT"),
     ] {
         origin.on(path, Script::status(503).header("retry-after", wait));
-        let outcome = TestRun::new().fetch(&origin.url(path));
+        let outcome = Sandbox::new().fetch(&origin.url(path));
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 1), "{wait}");
         let message = outcome.error().unwrap().to_string();
         assert!(message.contains("--retry-max-time"), "{message}");
@@ -85,7 +85,7 @@ fn a_wait_that_has_passed_or_cannot_be_read_is_none() {
             path,
             [Script::status(503).header("retry-after", wait), file()],
         );
-        let outcome = TestRun::new().fetch(&origin.url(path));
+        let outcome = Sandbox::new().fetch(&origin.url(path));
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 2, "{wait}");
     }
@@ -112,7 +112,7 @@ fn retry_after_is_honoured_whatever_the_status() {
         .iter()
         .map(|origin| get(&origin.url("/a")))
         .collect();
-    for outcome in TestRun::new().run(rows) {
+    for outcome in Sandbox::new().run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 2);
     }
@@ -128,7 +128,7 @@ fn retry_after_beyond_the_limit_ends_the_item_whatever_the_status() {
         let later = Script::status(status).header("retry-after", "3600");
         origin.on("/a", later.header("location", "/b"));
         origin.on("/b", file());
-        let outcome = TestRun::new().fetch(&origin.url("/a"));
+        let outcome = Sandbox::new().fetch(&origin.url("/a"));
         assert_eq!((kind(&outcome), outcome.attempts), ("http", 1), "{status}");
         let error = outcome.error().unwrap();
         assert!(error.to_string().contains("--retry-max-time"), "{error}");
@@ -142,7 +142,7 @@ fn retry_after_beyond_the_limit_ends_the_item_whatever_the_status() {
 fn gone_is_gone_whatever_it_says_of_later() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(410).header("retry-after", "1"));
-    let outcome = TestRun::new().fetch(&origin.url("/a"));
+    let outcome = Sandbox::new().fetch(&origin.url("/a"));
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
 }
 
@@ -156,17 +156,17 @@ fn rate_limit_that_is_used_up_is_waited_for() {
     };
     let origin = Origin::plain();
     origin.on("/a", [limited(1001), file()]);
-    let outcome = TestRun::new().fetch(&origin.url("/a"));
+    let outcome = Sandbox::new().fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert!(pause(&origin, "/a") >= Duration::from_secs(1));
     origin.on("/long", limited(1000 + 3600));
-    let outcome = TestRun::new().fetch(&origin.url("/long"));
+    let outcome = Sandbox::new().fetch(&origin.url("/long"));
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 1));
     let error = outcome.error().unwrap().to_string();
     assert!(error.contains("3600 s"), "{error}");
     let unlimited = Script::status(403).header("x-ratelimit-remaining", "59");
     origin.on("/other", unlimited);
-    assert_eq!(TestRun::new().fetch(&origin.url("/other")).attempts, 1);
+    assert_eq!(Sandbox::new().fetch(&origin.url("/other")).attempts, 1);
 }
 
 #[test]
@@ -176,10 +176,10 @@ fn rate_limit_met_by_a_resumed_download_is_waited_for() {
     let entity = || Script::entity(body.clone(), "\"a\"");
     let limited = Script::status(403).header("retry-after", "1");
     origin.on("/a", [entity().close_at(600_000), limited, entity()]);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
-    assert!(test.read("a") == body.bytes());
+    assert!(sandbox.read("a") == body.bytes());
     let log = origin.log();
     assert!(log[2].at - log[1].at >= Duration::from_secs(1));
     assert!(log[2].headers.contains_key("range") && outcome.resumed > 0);
@@ -199,7 +199,7 @@ fn redirect_that_asks_to_wait_is_followed_after_that() {
         .iter()
         .map(|(origin, _)| get(&origin.url("/a")))
         .collect();
-    for outcome in TestRun::new().run(rows) {
+    for outcome in Sandbox::new().run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.attempts, 1, "hops are not attempts");
     }
@@ -214,9 +214,9 @@ fn redirect_that_waits_longer_than_max_time_fails_at_once() {
     let origin = Origin::plain();
     let to = Script::redirect(302, "/b").header("retry-after", "60");
     origin.on("/a", to);
-    let mut test = TestRun::new();
-    test.options.max_time = Some(Duration::from_secs(30));
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.max_time = Some(Duration::from_secs(30));
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_ne!(kind(&outcome), "none");
     let error = outcome.error().unwrap().to_string();
     assert!(error.contains("--max-time"), "{error}");
@@ -229,10 +229,10 @@ fn file_that_is_to_be_asked_for_later_keeps_no_other_waiting() {
         let later = Script::status(status).header("retry-after", LONG);
         origin.on("/0", later.header("location", "/c"));
         origin.under("/", |_| file());
-        let mut test = TestRun::new();
-        test.engine.per_host = Some(1);
+        let mut sandbox = Sandbox::new();
+        sandbox.engine.per_host = Some(1);
         let rows = (0..5).map(|number| get(&origin.url(&format!("/{number}"))));
-        let mut run = test.start();
+        let mut run = sandbox.start();
         let mut events = run.events();
         run.feed(rows.collect::<Vec<_>>());
         run.close();
@@ -254,12 +254,12 @@ fn an_outage_is_probed_one_request_at_a_time() {
         let failing = Script::status(503).delay(Duration::from_millis(1));
         if request.nth == 1 { failing } else { file() }
     });
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(4);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(4);
     let rows: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    test.run(rows).iter().for_each(assert_done);
+    sandbox.run(rows).iter().for_each(assert_done);
     let log = origin.log();
     // Sixteen failures and what was in flight with them; then one at a time, until the first that
     // is fine.
@@ -282,14 +282,14 @@ fn an_outage_is_probed_one_request_at_a_time() {
 fn what_waits_for_a_host_that_stays_in_trouble_fails_without_being_asked_for() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::empty()).close());
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(1);
-    test.options.retry.base = Duration::from_millis(200);
-    test.options.retry.max_time = Duration::from_millis(20);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(1);
+    sandbox.options.retry.base = Duration::from_millis(200);
+    sandbox.options.retry.max_time = Duration::from_millis(20);
     let rows: Vec<_> = (0..1000)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_eq!(outcomes.len(), 1000);
     assert!(outcomes.iter().all(|outcome| kind(outcome) == "reset"));
     let asked = origin.tally().requests;
@@ -310,15 +310,15 @@ fn a_host_whose_long_body_breaks_off_has_not_been_in_trouble_all_the_while() {
     origin.on("/0", Script::ok(Body::empty()).close());
     origin.on("/1", slow.close_at(50));
     origin.on("/2", file());
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(1);
-    test.options.timeout = Duration::from_secs(1);
-    test.options.retry.retries = 0;
-    test.options.retry.max_time = Duration::from_millis(20);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(1);
+    sandbox.options.timeout = Duration::from_secs(1);
+    sandbox.options.retry.retries = 0;
+    sandbox.options.retry.max_time = Duration::from_millis(20);
     let rows: Vec<_> = (0..3)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     let kinds: Vec<_> = outcomes[..2].iter().map(kind).collect();
     assert_eq!(kinds, ["reset", "incomplete"]);
     assert_done(&outcomes[2]);
@@ -332,13 +332,13 @@ fn a_host_that_is_slow_holds_up_no_other_whatever_the_order_of_the_list() {
     let held = gate.clone();
     slow.under("/", move |_| file().hold(&held));
     quick.under("/", |_| file());
-    let mut test = TestRun::new();
-    test.options.retry.retries = 0;
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.retries = 0;
     let mut rows: Vec<_> = (0..5000)
         .map(|number| get(&slow.url(&format!("/s{number}"))))
         .collect();
     rows.extend((0..50).map(|number| get(&quick.url(&format!("/q{number}")))));
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows);
     run.close();
@@ -376,13 +376,13 @@ fn a_mirror_is_asked_at_the_first_failure() {
         Script::ok(Body::empty()).reset(),
     ] {
         first.on("/a", failure);
-        let test = TestRun::new();
+        let sandbox = Sandbox::new();
         let row = with_mirrors(&first.url("/a"), &[second.url("/b")]);
-        let outcome = test.run([row]).pop().unwrap();
+        let outcome = sandbox.run([row]).pop().unwrap();
         assert_done(&outcome);
         assert_eq!((outcome.attempts, outcome.path.as_deref()), (2, Some("a")));
         assert_eq!(outcome.final_url, Some(second.url("/b")));
-        assert!(test.read("a") == Body::seeded(3, 1000).bytes());
+        assert!(sandbox.read("a") == Body::seeded(3, 1000).bytes());
     }
 }
 
@@ -393,7 +393,7 @@ fn when_all_have_failed_those_that_may_pass_are_asked_again() {
     second.on("/a", Script::status(404));
     third.on("/a", Script::status(503));
     let row = with_mirrors(&first.url("/a"), &[second.url("/a"), third.url("/a")]);
-    let outcome = TestRun::new().run([row]).pop().unwrap();
+    let outcome = Sandbox::new().run([row]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.attempts, 4);
     assert_eq!(second.count("/a"), 1);
@@ -406,7 +406,7 @@ fn a_mirror_that_asks_to_wait_holds_up_itself_alone() {
         first.on("/a", [Script::status(500), file()]);
         second.on("/a", Script::status(503).header("retry-after", wait));
         let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
-        let outcome = TestRun::new().run([row]).pop().unwrap();
+        let outcome = Sandbox::new().run([row]).pop().unwrap();
         assert_done(&outcome);
         assert_eq!(outcome.attempts, attempts);
         let log = first.log();
@@ -418,7 +418,7 @@ fn a_mirror_that_asks_to_wait_holds_up_itself_alone() {
 fn when_no_mirror_has_it_the_item_fails() {
     let (first, second) = (Origin::plain(), Origin::plain());
     let row = with_mirrors(&first.url("/a"), &[second.url("/a")]);
-    let outcome = TestRun::new().run([row]).pop().unwrap();
+    let outcome = Sandbox::new().run([row]).pop().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("http", 2));
 }
 
@@ -430,7 +430,7 @@ fn a_mirrors_own_credentials_follow_a_redirect_within_its_origin_and_no_further(
     third.on("/c", file());
     let own = second.url("/a").replace("http://", "http://mirror:own@");
     let row = with_mirrors(&first.url("/a"), &[own]);
-    assert_done(&TestRun::new().run([row]).pop().unwrap());
+    assert_done(&Sandbox::new().run([row]).pop().unwrap());
     let is_told = |asked: &origin::LoggedRequest| asked.headers.contains_key("authorization");
     assert!(second.log().iter().all(is_told));
     assert!(!is_told(&third.log()[0]));
@@ -441,14 +441,14 @@ fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
     let (first, second) = (Origin::plain(), Origin::plain());
     second.on("/a", Script::status(404));
     second.on("/b", file());
-    let mut test = TestRun::new();
-    test.options.credentials = Some(Credentials {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.credentials = Some(Credentials {
         user: "me".into(),
         password: "secret".into(),
     });
     let own = second.url("/b").replace("http://", "http://mirror:own@");
     let row = with_mirrors(&first.url("/a"), &[second.url("/a"), own]);
-    assert_done(&test.run([row]).pop().unwrap());
+    assert_done(&sandbox.run([row]).pop().unwrap());
     let authorization = |asked: &origin::LoggedRequest| {
         asked
             .headers
@@ -465,9 +465,9 @@ fn a_mirror_gets_nothing_that_was_meant_for_another_origin() {
 }
 
 /// What is told of the first host that waits, while these scripts are asked for.
-fn first_wait(origin: &Origin, rows: usize, mut test: TestRun) -> String {
-    test.options.retry.base = Duration::from_secs(2);
-    let mut run = test.start();
+fn first_wait(origin: &Origin, rows: usize, mut sandbox: Sandbox) -> String {
+    sandbox.options.retry.base = Duration::from_secs(2);
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(
         (0..rows)
@@ -495,6 +495,6 @@ fn a_host_that_waits_says_why() {
     ] {
         let origin = Origin::plain();
         origin.under("/", move |_| script.clone());
-        assert_eq!(first_wait(&origin, rows, TestRun::new()), why);
+        assert_eq!(first_wait(&origin, rows, Sandbox::new()), why);
     }
 }

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use haulage::{Credentials, Request};
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, named, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, named, rest};
 
 /// An origin with this robots.txt, and files.
 fn with(origin: Origin, robots: &str) -> Origin {
@@ -17,10 +17,10 @@ fn with(origin: Origin, robots: &str) -> Origin {
     origin
 }
 
-fn test(origin: &Origin) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.options.robots = true;
-    test
+fn sandbox(origin: &Origin) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.options.robots = true;
+    sandbox
 }
 
 fn rows(origin: &Origin, folder: &str, count: usize) -> Vec<haulage::Row> {
@@ -39,13 +39,13 @@ fn what_is_not_allowed_is_not_asked_for_and_each_host_is_asked_once() {
             origin,
             "User-agent: *\nDisallow: /\nUser-agent: haulage\nDisallow: /no/\n",
         );
-        let mut test = test(&origin);
+        let mut sandbox = sandbox(&origin);
         let credentials = Credentials {
             user: "u".into(),
             password: "p".into(),
         };
-        test.options.credentials = Some(credentials);
-        let outcomes = test.run(
+        sandbox.options.credentials = Some(credentials);
+        let outcomes = sandbox.run(
             rows(&origin, "yes", 40)
                 .into_iter()
                 .chain(rows(&origin, "no", 40)),
@@ -81,10 +81,13 @@ fn what_is_not_allowed_is_not_asked_for_and_each_host_is_asked_once() {
 #[test]
 fn a_name_of_ones_own_has_its_own_rules() {
     let origin = with(Origin::plain(), "User-agent: mybot\nDisallow: /\n");
-    let mut test = test(&origin);
-    test.run(rows(&origin, "a", 1)).iter().for_each(assert_done);
-    test.options.user_agent = Some("MyBot/2.0 (x)".parse().unwrap());
-    let outcome = test.run(rows(&origin, "b", 1)).pop().unwrap();
+    let mut sandbox = sandbox(&origin);
+    sandbox
+        .run(rows(&origin, "a", 1))
+        .iter()
+        .for_each(assert_done);
+    sandbox.options.user_agent = Some("MyBot/2.0 (x)".parse().unwrap());
+    let outcome = sandbox.run(rows(&origin, "b", 1)).pop().unwrap();
     assert_eq!(kind(&outcome), "refused");
 }
 
@@ -93,11 +96,11 @@ fn its_delay_is_kept_to() {
     const DELAY: Duration = Duration::from_millis(60);
     let origin = with(Origin::plain(), "User-agent: *\nCrawl-delay: 0.06\n");
     let other = with(Origin::plain(), "");
-    let test = test(&origin);
+    let sandbox = sandbox(&origin);
     let all = rows(&origin, "a", 5)
         .into_iter()
         .chain(rows(&other, "b", 20));
-    test.run(all).iter().for_each(assert_done);
+    sandbox.run(all).iter().for_each(assert_done);
     let mut asked = origin.log();
     asked.sort_by_key(|asked| asked.at);
     // Each comes some time after it was sent, and none before; the first of them says so.
@@ -140,9 +143,9 @@ fn none_allows_all_and_one_that_cannot_be_had_nothing() {
         ),
     ] {
         origin.on("/robots.txt", answers);
-        let mut test = test(&origin);
-        test.options.retry.retries = 2;
-        for outcome in test.run(rows(&origin, "a", 20)) {
+        let mut sandbox = sandbox(&origin);
+        sandbox.options.retry.retries = 2;
+        for outcome in sandbox.run(rows(&origin, "a", 20)) {
             if is_allowed {
                 assert_done(&outcome);
                 continue;
@@ -171,9 +174,9 @@ fn robots_txt_in_a_coding_is_decoded() {
     ] {
         let origin = with(Origin::plain(), "");
         origin.on("/robots.txt", script);
-        let test = test(&origin);
-        assert_eq!(kind(&test.fetch(&origin.url("/no/a"))), "refused");
-        assert_done(&test.fetch(&origin.url("/yes/a")));
+        let sandbox = sandbox(&origin);
+        assert_eq!(kind(&sandbox.fetch(&origin.url("/no/a"))), "refused");
+        assert_done(&sandbox.fetch(&origin.url("/yes/a")));
     }
 }
 
@@ -191,18 +194,18 @@ fn it_may_be_elsewhere_and_so_may_what_it_is_about() {
     );
     origin.on("/led", Script::redirect(302, &other.url("/there")));
     origin.on("/round", Script::redirect(302, "/round"));
-    let test = test(&origin);
-    let led = test.fetch(&origin.url("/led"));
+    let sandbox = sandbox(&origin);
+    let led = sandbox.fetch(&origin.url("/led"));
     assert_eq!((kind(&led), led.attempts), ("refused", 1));
-    assert_eq!(kind(&test.fetch(&origin.url("/no"))), "refused");
-    assert_done(&test.fetch(&origin.url("/yes")));
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/no"))), "refused");
+    assert_done(&sandbox.fetch(&origin.url("/yes")));
     // A mirror may allow what the first does not.
     let row = Request::new(&origin.url("/no/a")).unwrap();
     let row = row.mirror(&other.url("/no/a")).unwrap();
-    assert_done(&test.run([Ok(row)])[0]);
+    assert_done(&sandbox.run([Ok(row)])[0]);
     // One that leads nowhere is none.
     origin.on("/robots.txt", Script::redirect(301, "/robots.txt"));
-    assert_done(&test.fetch(&origin.url("/no/b")));
+    assert_done(&sandbox.fetch(&origin.url("/no/b")));
 }
 
 #[test]
@@ -213,8 +216,8 @@ fn what_waits_for_it_has_not_started_when_the_run_is_stopped() {
         "/robots.txt",
         Script::ok(Body::of("# none")).hold_at(0, &gate),
     );
-    let test = test(&origin);
-    let mut run = test.start();
+    let sandbox = sandbox(&origin);
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows(&origin, "a", 30));
     run.feed([get(&origin.url("/a/1"))]);

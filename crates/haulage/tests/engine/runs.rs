@@ -8,7 +8,7 @@ use haulage::{
 use origin::{Body, Gate, Limit, Origin, Script};
 use tempfile::TempDir;
 
-use crate::test_run::{assert_done, block_on, get, next_outcome, rest};
+use crate::sandbox::{assert_done, block_on, get, next_outcome, rest};
 
 fn engine(jobs: usize, per_host: usize) -> Engine {
     let mut options = EngineOptions::default();

@@ -14,7 +14,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use origin::{Body, Origin, Proxy, Script};
 
-use crate::test_run::{assert_done, block_on, rest};
+use crate::sandbox::{assert_done, block_on, rest};
 
 /// Names of the server of the URLs as given, and of another one.
 const HOME: &str = "home.test";

@@ -7,27 +7,27 @@ use haulage::{Event, Existing, StateDir};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::entities::{BREAK, a, assert_is, broken, entity, listed};
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, rest};
 
 /// A destination for runs of URLs.
-fn urls() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.state_dir = StateDir::RemoveWhenDone;
-    test.options.retry.retries = 0;
-    test
+fn urls() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.state_dir = StateDir::RemoveWhenDone;
+    sandbox.options.retry.retries = 0;
+    sandbox
 }
 
 /// The folders that runs of URLs have left.
-fn left(test: &TestRun) -> Vec<std::path::PathBuf> {
-    let Ok(parts) = fs::read_dir(test.path(".haul/part")) else {
+fn left(sandbox: &Sandbox) -> Vec<std::path::PathBuf> {
+    let Ok(parts) = fs::read_dir(sandbox.path(".haul/part")) else {
         return Vec::new();
     };
     let paths = parts.map(|part| part.unwrap().path());
     paths.filter(|path| path.is_dir()).collect()
 }
 
-fn assert_nothing_left(test: &TestRun) {
-    assert!(!test.path(".haul").exists(), "{:?}", left(test));
+fn assert_nothing_left(sandbox: &Sandbox) {
+    assert!(!sandbox.path(".haul").exists(), "{:?}", left(sandbox));
 }
 
 #[test]
@@ -39,18 +39,18 @@ fn runs_of_urls_share_a_folder_and_the_last_one_cleans_up() {
         Script::ok(Body::seeded(1, 100_000)).hold_at(1000, &gate),
     );
     origin.on("/quick", Script::ok(Body::seeded(2, 100_000)));
-    let test = urls();
-    let mut slow = test.start();
+    let sandbox = urls();
+    let mut slow = sandbox.start();
     slow.feed([get(&origin.url("/slow"))]);
     slow.close();
     gate.wait_reached(1);
-    assert_done(&test.fetch(&origin.url("/quick")));
-    assert_eq!(left(&test).len(), 1, "the other one is under way");
+    assert_done(&sandbox.fetch(&origin.url("/quick")));
+    assert_eq!(left(&sandbox).len(), 1, "the other one is under way");
     gate.open();
     let ended = block_on(rest(&mut slow.events()));
     assert_done(&ended[0]);
-    assert_eq!(test.names(), ["quick", "slow"]);
-    assert_nothing_left(&test);
+    assert_eq!(sandbox.names(), ["quick", "slow"]);
+    assert_nothing_left(&sandbox);
 }
 
 #[test]
@@ -59,22 +59,22 @@ fn run_of_urls_shares_a_folder_with_one_of_lists() {
     let gate = Gate::new();
     origin.on("/file", Script::ok(Body::of("x")).hold(&gate));
     origin.on("/quick", Script::ok(Body::of("y")));
-    let mut test = urls();
-    test.options.state_dir = StateDir::Keep;
-    test.options.title = "a.txt".into();
-    let mut list = test.start();
+    let mut sandbox = urls();
+    sandbox.options.state_dir = StateDir::Keep;
+    sandbox.options.title = "a.txt".into();
+    let mut list = sandbox.start();
     list.feed([listed(&origin.url("/file"))]);
     list.close();
     gate.wait_reached(1);
-    let error = test.try_start().unwrap_err();
+    let error = sandbox.try_start().unwrap_err();
     assert!(error.busy_with().unwrap().contains("a.txt"), "{error}");
-    test.options.state_dir = StateDir::RemoveWhenDone;
-    assert_done(&test.fetch(&origin.url("/quick")));
+    sandbox.options.state_dir = StateDir::RemoveWhenDone;
+    assert_done(&sandbox.fetch(&origin.url("/quick")));
     gate.open();
     assert_done(&block_on(rest(&mut list.events()))[0]);
-    let recorded = haulage::results(test.path("")).unwrap();
+    let recorded = haulage::results(sandbox.path("")).unwrap();
     assert_eq!(recorded.count(), 1);
-    assert!(left(&test).is_empty());
+    assert!(left(&sandbox).is_empty());
 }
 
 #[test]
@@ -84,57 +84,57 @@ fn parts_of_several_runs_are_each_taken_up_by_who_asks_for_them() {
     for path in paths {
         origin.on(path, broken(entity()));
     }
-    let test = urls();
+    let sandbox = urls();
     for path in paths {
-        assert_eq!(kind(&test.fetch(&origin.url(path))), "incomplete");
+        assert_eq!(kind(&sandbox.fetch(&origin.url(path))), "incomplete");
     }
-    assert_eq!(left(&test).len(), 3);
+    assert_eq!(left(&sandbox).len(), 3);
     for path in paths {
         origin.on(path, entity());
     }
     // Two in one run, in another order, and the third one alone.
     let rows = ["/c", "/file"].map(|path| get(&origin.url(path)));
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_done(&outcome);
         assert_eq!(outcome.resumed, BREAK);
     }
     assert_eq!(
-        left(&test).len(),
+        left(&sandbox).len(),
         1,
         "the other two are not needed any more"
     );
-    assert_eq!(test.fetch(&origin.url("/b")).resumed, BREAK);
+    assert_eq!(sandbox.fetch(&origin.url("/b")).resumed, BREAK);
     for name in ["file", "b", "c"] {
-        assert!(test.read(name) == a().bytes(), "{name}");
+        assert!(sandbox.read(name) == a().bytes(), "{name}");
     }
-    assert_nothing_left(&test);
+    assert_nothing_left(&sandbox);
 }
 
 #[test]
 fn run_of_lists_takes_up_the_part_of_a_url() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut test = urls();
-    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
+    let mut sandbox = urls();
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/file"))), "incomplete");
     origin.on("/file", entity());
-    test.options.state_dir = StateDir::Keep;
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    sandbox.options.state_dir = StateDir::Keep;
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.resumed, BREAK);
-    assert_is(&test, &a());
-    assert!(left(&test).is_empty());
+    assert_is(&sandbox, &a());
+    assert!(left(&sandbox).is_empty());
 }
 
 #[test]
 fn part_goes_when_its_file_is_there() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
-    let mut test = urls();
-    test.options.existing = Existing::Skip;
-    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
-    test.write("file", "somebody else has saved it");
-    assert_eq!(test.fetch(&origin.url("/file")).status.name(), "skipped");
-    assert_nothing_left(&test);
+    let mut sandbox = urls();
+    sandbox.options.existing = Existing::Skip;
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/file"))), "incomplete");
+    sandbox.write("file", "somebody else has saved it");
+    assert_eq!(sandbox.fetch(&origin.url("/file")).status.name(), "skipped");
+    assert_nothing_left(&sandbox);
 }
 
 #[test]
@@ -142,12 +142,12 @@ fn part_stays_for_who_asks_for_it_when_others_run() {
     let origin = Origin::plain();
     origin.on("/file", broken(entity()));
     origin.on("/other", Script::ok(Body::of("x")));
-    let test = urls();
-    assert_eq!(kind(&test.fetch(&origin.url("/file"))), "incomplete");
-    assert_done(&test.fetch(&origin.url("/other")));
+    let sandbox = urls();
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/file"))), "incomplete");
+    assert_done(&sandbox.fetch(&origin.url("/other")));
     origin.on("/file", entity());
-    assert_eq!(test.fetch(&origin.url("/file")).resumed, BREAK);
-    assert_nothing_left(&test);
+    assert_eq!(sandbox.fetch(&origin.url("/file")).resumed, BREAK);
+    assert_nothing_left(&sandbox);
 }
 
 #[test]
@@ -157,10 +157,10 @@ fn rows_of_an_interrupted_run_are_not_done_again() {
         let gate = Gate::new();
         origin.on("/done", Script::ok(Body::of("x")));
         origin.on("/held", Script::ok(Body::of("y")).hold(&gate));
-        let mut test = urls();
-        test.options.existing = existing;
+        let mut sandbox = urls();
+        sandbox.options.existing = existing;
         let rows = || ["/done", "/held"].map(|path| get(&origin.url(path)));
-        let mut run = test.start();
+        let mut run = sandbox.start();
         let mut events = run.events();
         run.feed(rows());
         run.close();
@@ -171,15 +171,15 @@ fn rows_of_an_interrupted_run_are_not_done_again() {
             rest(&mut events).await;
         });
         drop((run, events));
-        assert_eq!(left(&test).len(), 1);
+        assert_eq!(left(&sandbox).len(), 1);
         gate.open();
-        let outcomes = test.run(rows());
+        let outcomes = sandbox.run(rows());
         let mut ended: Vec<_> = outcomes.iter().map(|one| one.status.name()).collect();
         ended.sort_unstable();
         assert_eq!(ended, ["done", "skipped"], "{existing:?}");
         assert_eq!(origin.count("/done"), 1);
-        assert_eq!(test.names(), ["done", "held"]);
-        assert_nothing_left(&test);
+        assert_eq!(sandbox.names(), ["done", "held"]);
+        assert_nothing_left(&sandbox);
     }
 }
 
@@ -188,11 +188,11 @@ fn run_that_fails_with_nothing_to_resume_leaves_nothing() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
     origin.on("/b", Script::status(404));
-    let test = urls();
-    let outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    let sandbox = urls();
+    let outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     assert_eq!(outcomes.len(), 2);
-    assert_eq!(test.names(), ["a"]);
-    assert_nothing_left(&test);
+    assert_eq!(sandbox.names(), ["a"]);
+    assert_nothing_left(&sandbox);
 }
 
 #[test]
@@ -201,13 +201,13 @@ fn url_that_a_list_has_saved_is_known_and_one_that_failed_is_tried_again() {
     origin.on("/x/a", Script::ok(Body::of("first")));
     origin.on("/y/a", Script::ok(Body::of("second")));
     origin.on("/no", Script::status(404));
-    let mut test = urls();
-    test.options.state_dir = StateDir::Keep;
-    test.run(["/x/a", "/no"].map(|path| listed(&origin.url(path))));
-    test.options.state_dir = StateDir::RemoveWhenDone;
+    let mut sandbox = urls();
+    sandbox.options.state_dir = StateDir::Keep;
+    sandbox.run(["/x/a", "/no"].map(|path| listed(&origin.url(path))));
+    sandbox.options.state_dir = StateDir::RemoveWhenDone;
     origin.on("/no", Script::ok(Body::of("now it is")));
     let rows = ["/x/a", "/y/a", "/no"].map(|path| get(&origin.url(path)));
-    let ended: Vec<_> = test
+    let ended: Vec<_> = sandbox
         .run(rows)
         .into_iter()
         .map(|outcome| (outcome.row, outcome.status.name()))
@@ -216,7 +216,7 @@ fn url_that_a_list_has_saved_is_known_and_one_that_failed_is_tried_again() {
     assert!(ended.contains(&(1, "done")) && ended.contains(&(2, "done")));
     assert_eq!(origin.count("/x/a"), 1);
     // The list's file is its own.
-    assert_eq!(test.read("a"), b"first");
-    let recorded = haulage::results(test.path("")).unwrap();
+    assert_eq!(sandbox.read("a"), b"first");
+    let recorded = haulage::results(sandbox.path("")).unwrap();
     assert_eq!(recorded.count(), 2);
 }

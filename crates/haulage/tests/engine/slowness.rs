@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, kind};
+use crate::sandbox::{Sandbox, assert_done, kind};
 
 const SOON: Duration = Duration::from_millis(200);
 
@@ -12,12 +12,12 @@ fn file() -> Script {
     Script::ok(Body::seeded(1, 10_000))
 }
 
-/// A test on which nothing is repeated, and little time is given.
-fn impatient(origin: &Origin) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.options.retry.retries = 0;
-    test.options.timeout = SOON;
-    test
+/// A sandbox in which nothing is repeated, and little time is given.
+fn impatient(origin: &Origin) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.options.retry.retries = 0;
+    sandbox.options.timeout = SOON;
+    sandbox
 }
 
 #[test]
@@ -39,15 +39,15 @@ fn a_body_that_drips_is_a_stalled_one_below_the_lowest_speed() {
     for origin in [Origin::plain(), Origin::tls()] {
         // 1,000 bytes per second.
         origin.on("/a", file().drip(10, Duration::from_millis(10)));
-        let mut test = impatient(&origin);
+        let mut sandbox = impatient(&origin);
         // Some of them come in this time, however slow this machine is.
-        test.options.timeout = 10 * SOON;
-        test.options.lowest_speed = 50_000;
-        let outcome = test.fetch(&origin.url("/a"));
+        sandbox.options.timeout = 10 * SOON;
+        sandbox.options.lowest_speed = 50_000;
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(kind(&outcome), "timeout");
         let message = outcome.error().unwrap().to_string();
         assert!(message.contains("--lowest-speed"), "{message}");
-        assert!(test.names().is_empty());
+        assert!(sandbox.names().is_empty());
     }
 }
 
@@ -62,17 +62,17 @@ fn what_has_stalled_goes_on_over_a_fresh_connection_from_where_it_was() {
     let goes_on = |origin: Origin| {
         for (path, stalled) in stalled.clone() {
             origin.on(path, [stalled, body()]);
-            let mut test = impatient(&origin);
+            let mut sandbox = impatient(&origin);
             // Some bytes come in this time, however slow this machine is.
-            test.options.timeout = 5 * SOON;
+            sandbox.options.timeout = 5 * SOON;
             // Further attempts may take longer than that, too.
-            test.options.retry.retries = 50;
-            test.options.lowest_speed = 50_000;
-            let outcome = test.fetch(&origin.url(path));
+            sandbox.options.retry.retries = 50;
+            sandbox.options.lowest_speed = 50_000;
+            let outcome = sandbox.fetch(&origin.url(path));
             assert_done(&outcome);
             assert!(outcome.attempts >= 2);
             assert!(outcome.resumed > 0, "it began again");
-            assert!(test.read(&path[1..]) == Body::seeded(2, 1 << 20).bytes());
+            assert!(sandbox.read(&path[1..]) == Body::seeded(2, 1 << 20).bytes());
             let log = origin.log();
             let asked: Vec<_> = log.iter().filter(|asked| asked.path == path).collect();
             assert_ne!(asked[0].connection, asked[1].connection);
@@ -90,13 +90,13 @@ fn a_body_that_others_could_share_and_that_stalls_has_no_more_time_than_any() {
     let origin = Origin::plain();
     let large = Script::entity(Body::seeded(2, 1 << 20), "\"a\"");
     origin.on("/a", large.stall_at(500_000));
-    let mut test = impatient(&origin);
-    test.options.min_split_size = 256 << 10;
+    let mut sandbox = impatient(&origin);
+    sandbox.options.min_split_size = 256 << 10;
     // Nobody has the time to take a share, and only silence counts.
-    test.engine.per_host = Some(1);
-    test.options.lowest_speed = 0;
-    test.options.timeout = 3 * SOON;
-    let outcome = test.fetch(&origin.url("/a"));
+    sandbox.engine.per_host = Some(1);
+    sandbox.options.lowest_speed = 0;
+    sandbox.options.timeout = 3 * SOON;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "timeout");
     let message = outcome.error().unwrap().to_string();
     assert!(message.contains("nothing was received"), "{message}");
@@ -107,11 +107,11 @@ fn a_body_that_drips_fast_enough_is_waited_for() {
     let origin = Origin::plain();
     // Three seconds, in which it comes thrice as fast as it has to.
     origin.on("/a", file().drip(500, Duration::from_millis(150)));
-    let mut test = impatient(&origin);
-    test.options.timeout = 10 * SOON;
-    test.options.lowest_speed = 1000;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = impatient(&origin);
+    sandbox.options.timeout = 10 * SOON;
+    sandbox.options.lowest_speed = 1000;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
-    let timeout = test.options.timeout;
+    let timeout = sandbox.options.timeout;
     assert!(outcome.duration > timeout, "{:?}", outcome.duration);
 }

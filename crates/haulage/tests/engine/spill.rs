@@ -7,7 +7,7 @@ use std::time::Duration;
 use haulage::{Events, Outcome, Row};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, next_outcome, rest};
 use crate::wild::Closed;
 
 /// More than are ever kept in memory.
@@ -26,13 +26,13 @@ fn rows(bad: &str, good: &Origin) -> Vec<Row> {
     bad.chain(good).collect()
 }
 
-fn test_run() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.retry.base = Duration::from_millis(500);
-    test.options.retry.retries = 50;
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.base = Duration::from_millis(500);
+    sandbox.options.retry.retries = 50;
     // Longer than it takes to read all rows, however slow this machine is.
-    test.options.retry.max_time = Duration::from_hours(1);
-    test
+    sandbox.options.retry.max_time = Duration::from_hours(1);
+    sandbox
 }
 
 /// Waits until the rows of the other host are done.
@@ -49,8 +49,8 @@ async fn good(events: &mut Events) -> Vec<Outcome> {
 #[test]
 fn those_behind_a_dead_host_come_first_and_when_the_run_is_stopped_its_rows_have_not_started() {
     let (dead, other) = (Closed::new(), Origin::plain());
-    let test = test_run();
-    let mut run = test.start();
+    let sandbox = sandbox();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(rows(&dead.url(), &other));
     run.close();
@@ -67,9 +67,9 @@ fn those_behind_a_dead_host_come_first_and_when_the_run_is_stopped_its_rows_have
 #[test]
 fn all_rows_of_a_host_that_stays_dead_fail_with_it() {
     let (dead, other) = (Closed::new(), Origin::plain());
-    let mut test = test_run();
-    test.options.retry.max_time = Duration::from_secs(3);
-    let outcomes = test.run(rows(&dead.url(), &other));
+    let mut sandbox = sandbox();
+    sandbox.options.retry.max_time = Duration::from_secs(3);
+    let outcomes = sandbox.run(rows(&dead.url(), &other));
     assert_eq!(outcomes.len(), MANY + FEW);
     let mut numbers: Vec<_> = outcomes.iter().map(|outcome| outcome.row).collect();
     numbers.sort_unstable();
@@ -95,8 +95,8 @@ fn the_rows_of_a_host_that_answers_again_come_as_they_are_named() {
             Script::status(503)
         }
     });
-    let test = test_run();
-    let mut run = test.start();
+    let sandbox = sandbox();
+    let mut run = sandbox.start();
     let mut events = run.events();
     let mut all = rows(&sick.url(""), &other);
     // One that asks for the same as a row that waits on the disk.
@@ -112,7 +112,7 @@ fn the_rows_of_a_host_that_answers_again_come_as_they_are_named() {
         .partition(|outcome| outcome.row == (MANY + FEW) as u64);
     others.into_iter().for_each(assert_done);
     assert_eq!(same[0].status.name(), "skipped");
-    assert_eq!(test.names().len(), MANY + FEW);
+    assert_eq!(sandbox.names().len(), MANY + FEW);
     let asked = sick.tally().requests;
     assert!(asked < MANY as u64 + 200, "{asked}");
 }

@@ -7,17 +7,17 @@ use haulage::{Event, Outcome, Run};
 use origin::{Body, Gate, Limit, Origin, Script};
 
 use crate::entities::{LENGTH, a, assert_is, b, entity, header, listed};
-use crate::test_run::{TestRun, assert_done, block_on, expecting, get, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, expecting, get, rest};
 
 /// Where the first response waits.
 pub(crate) const WAITS: u64 = 1 << 20;
 /// Where the second half of what it leaves begins.
 pub(crate) const HALF: u64 = u64::midpoint(WAITS, LENGTH);
 
-fn test_run() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.min_split_size = 256 << 10;
-    test
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.min_split_size = 256 << 10;
+    sandbox
 }
 
 /// An origin whose `/file` waits at a gate when it is asked for as a whole; what it answers to a
@@ -46,8 +46,8 @@ fn two_kinds(
     (origin, gate)
 }
 
-pub(crate) fn begin(test: &TestRun, row: haulage::Row) -> (Run, haulage::Events) {
-    let mut run = test.start();
+pub(crate) fn begin(sandbox: &Sandbox, row: haulage::Row) -> (Run, haulage::Events) {
+    let mut run = sandbox.start();
     let events = run.events();
     run.feed([row]);
     run.close();
@@ -61,13 +61,13 @@ pub(crate) fn end(mut events: haulage::Events) -> Outcome {
 #[test]
 fn idle_lanes_take_the_second_half_of_the_largest_remainder() {
     let (origin, gate) = waiting(|_, _| entity());
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     let log = origin.log();
     assert_eq!(header(&log[0], "range"), "");
     let mut ranges: Vec<(u64, u64)> = log[1..]
@@ -105,25 +105,25 @@ fn what_the_others_have_no_answer_for_is_taken_back() {
     let waits = held.clone();
     // It is never opened.
     let (origin, gate) = waiting(move |_, _| entity().hold(&waits));
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     held.wait_reached(2);
     gate.open();
     assert_done(&end(events));
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
 fn they_count_as_requests_to_the_host() {
     let (origin, gate) = waiting(|_, _| entity());
-    let mut test = test_run();
-    test.engine.per_host = Some(2);
-    test.options.split = 16;
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let mut sandbox = sandbox();
+    sandbox.engine.per_host = Some(2);
+    sandbox.options.split = 16;
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 3);
     gate.open();
     assert_done(&end(events));
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     // The origin learns of a response that was left early, with its connection, only after the next
     // one may have begun.
     assert!(origin.peak_in_flight() <= 4, "{}", origin.peak_in_flight());
@@ -133,15 +133,15 @@ fn they_count_as_requests_to_the_host() {
 fn what_must_have_a_checksum_is_held_against_it_in_the_end() {
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&a().bytes()));
     let (origin, gate) = waiting(|_, _| entity());
-    let test = test_run();
-    let (_run, events) = begin(&test, expecting(&origin.url("/file"), &[&sum]));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, expecting(&origin.url("/file"), &[&sum]));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
     assert_eq!(outcome.verified.name(), "checksum");
     assert_eq!(outcome.hashes[0].to_string(), sum);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
@@ -172,19 +172,19 @@ fn rows_16_and_22_segment_of_another_entity_is_not_taken() {
     ];
     for answer in answers {
         let (origin, gate) = waiting(move |request, _| answer(request));
-        let test = test_run();
-        let (_run, events) = begin(&test, get(&origin.url("/file")));
+        let sandbox = sandbox();
+        let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
         assert_done(&outcome);
         // Whichever it is, it is that one alone.
-        let file = test.read("file");
+        let file = sandbox.read("file");
         assert!(
             file == a().bytes() || file == b().bytes(),
             "it is a mixture"
         );
-        assert_eq!(test.names(), ["file"]);
+        assert_eq!(sandbox.names(), ["file"]);
     }
 }
 
@@ -210,12 +210,12 @@ fn answers_that_are_no_part_leave_the_file_to_the_others() {
     for answer in answers {
         let shown = answer.clone();
         let (origin, gate) = waiting(move |_, _| answer.clone());
-        let test = test_run();
-        let (_run, events) = begin(&test, get(&origin.url("/file")));
+        let sandbox = sandbox();
+        let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
-        assert!(test.read("file") == a().bytes(), "{shown:?}");
+        assert!(sandbox.read("file") == a().bytes(), "{shown:?}");
     }
 }
 
@@ -230,12 +230,12 @@ fn segment_redirect_framed_twice_ends_its_connection() {
             .chunked()
             .header("content-length", "7")
     });
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 4);
     gate.open();
     assert_done(&end(events));
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     let log = origin.log();
     let is_redirected =
         |asked: &origin::LoggedRequest| asked.path == "/file" && !header(asked, "range").is_empty();
@@ -258,13 +258,13 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
     for refusal in [429, 503, 403] {
         let (origin, gate) = waiting(|_, _| entity());
         origin.limit("/file", Limit::at_once(1, Script::status(refusal)));
-        let test = test_run();
-        let (_run, events) = begin(&test, get(&origin.url("/file")));
+        let sandbox = sandbox();
+        let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         let outcome = end(events);
         assert_done(&outcome);
-        assert_is(&test, &a());
+        assert_is(&sandbox, &a());
     }
 }
 
@@ -272,12 +272,12 @@ fn row_23_a_server_that_allows_one_connection_is_left_with_one() {
 fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
     for refusal in [400, 403, 501] {
         let (origin, gate) = waiting(move |_, _| Script::status(refusal));
-        let test = test_run();
-        let (_run, events) = begin(&test, get(&origin.url("/file")));
+        let sandbox = sandbox();
+        let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
         origin.wait_until(|tally| tally.requests >= 2);
         gate.open();
         assert_done(&end(events));
-        assert_is(&test, &a());
+        assert_is(&sandbox, &a());
     }
 }
 
@@ -290,13 +290,13 @@ fn segment_that_breaks_off_is_brought_by_others() {
             entity()
         }
     });
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     origin.wait_until(|tally| tally.requests >= 2);
     gate.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
@@ -307,8 +307,8 @@ fn the_others_go_on_when_the_first_response_breaks_off() {
         move |_, _| entity().hold_at(1, &held),
         |first| first.close_at(WAITS),
     );
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     segments.wait_reached(1);
     gate.open();
     // It has gone.
@@ -316,7 +316,7 @@ fn the_others_go_on_when_the_first_response_breaks_off() {
     segments.open();
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     let whole = origin
         .log()
         .iter()
@@ -330,15 +330,15 @@ fn shares_that_bring_nothing_more_are_given_up() {
     let held = Gate::new();
     let waits = held.clone();
     let (origin, gate) = waiting(move |_, _| entity().hold_at(0, &waits));
-    let test = test_run();
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     held.wait_reached(3);
     // The first response has not ended, and nobody else is asked.
     origin.wait_until(|tally| tally.in_flight == 1);
     gate.open();
     held.open();
     assert_done(&end(events));
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
@@ -346,21 +346,21 @@ fn row_25_what_crawls_in_the_end_is_taken_over() {
     // The gate is never opened: what the first response does not bring, others do, to the last
     // byte.
     let (origin, _gate) = waiting(|_, _| entity());
-    let mut test = test_run();
+    let mut sandbox = sandbox();
     // It is not given up for its silence.
-    test.options.timeout = std::time::Duration::from_hours(1);
-    let (_run, events) = begin(&test, get(&origin.url("/file")));
+    sandbox.options.timeout = std::time::Duration::from_hours(1);
+    let (_run, events) = begin(&sandbox, get(&origin.url("/file")));
     let outcome = end(events);
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
 }
 
 #[test]
 fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
     let segments = Gate::new();
     let (origin, _gate) = waiting(move |_, _| entity().hold_at(200_000, &segments));
-    let test = test_run();
-    let (run, mut events) = begin(&test, listed(&origin.url("/file")));
+    let sandbox = sandbox();
+    let (run, mut events) = begin(&sandbox, listed(&origin.url("/file")));
     block_on(async {
         let Some(Event::Started(transfer)) = events.next().await else {
             panic!("it starts");
@@ -371,12 +371,12 @@ fn a_run_that_is_stopped_goes_on_with_what_is_missing_in_the_middle() {
         run.cancel();
         rest(&mut events).await;
     });
-    assert!(test.names().is_empty());
+    assert!(sandbox.names().is_empty());
     drop((run, events));
     origin.under("/file", |_| entity());
-    let outcome = test.run([listed(&origin.url("/file"))]).pop().unwrap();
+    let outcome = sandbox.run([listed(&origin.url("/file"))]).pop().unwrap();
     assert_done(&outcome);
-    assert_is(&test, &a());
+    assert_is(&sandbox, &a());
     // But for what two brought at once.
     assert!(outcome.resumed > WAITS + 400_000, "{}", outcome.resumed);
 }
@@ -402,10 +402,10 @@ fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one()
             scope.spawn(move || {
                 let origin = Origin::plain();
                 origin.on("/file", slow(script));
-                let mut test = test_run();
-                test.options.split = split;
+                let mut sandbox = sandbox();
+                sandbox.options.split = split;
                 let row = expecting(&origin.url("/file"), sums);
-                let outcome = test.run([row]).pop().unwrap();
+                let outcome = sandbox.run([row]).pop().unwrap();
                 assert_done(&outcome);
                 assert_eq!(origin.log().len(), 1);
             });
@@ -417,9 +417,9 @@ fn without_a_strong_validator_without_ranges_or_by_request_a_file_comes_as_one()
 fn on_one_http2_connection_a_file_comes_as_one() {
     let origin = Origin::tls();
     origin.on("/file", slow(entity()));
-    let mut test = TestRun::trusting(&origin);
-    test.options.min_split_size = 256 << 10;
-    let outcome = test.fetch(&origin.url("/file"));
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.options.min_split_size = 256 << 10;
+    let outcome = sandbox.fetch(&origin.url("/file"));
     assert_done(&outcome);
     assert_eq!(origin.log().len(), 1);
 }

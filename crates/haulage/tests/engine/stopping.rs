@@ -3,18 +3,18 @@
 use haulage::Event;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get, kind, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, rest};
 
 #[test]
 fn a_run_stops_when_so_many_items_have_failed() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/held", Script::ok(Body::seeded(1, 10)).hold(&gate));
-    let mut test = TestRun::new();
-    test.engine.per_host = Some(2);
-    test.options.max_errors = Some(3);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.per_host = Some(2);
+    sandbox.options.max_errors = Some(3);
     let paths = ["/held", "/404", "/404b", "/404c", "/404d", "/404e"];
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(paths.map(|path| get(&origin.url(path))));
     run.close();
@@ -38,10 +38,10 @@ fn a_run_stops_when_so_many_items_have_failed() {
 fn a_bad_row_counts_as_one_that_failed() {
     let origin = Origin::plain();
     let bad = haulage::source::TextList::new(&b"nonsense\n"[..], "list");
-    let mut test = TestRun::new();
-    test.options.max_errors = Some(1);
+    let mut sandbox = Sandbox::new();
+    sandbox.options.max_errors = Some(1);
     let rows: Vec<_> = bad.chain([get(&origin.url("/a"))]).collect();
-    let outcomes = test.run(rows);
+    let outcomes = sandbox.run(rows);
     assert_eq!(outcomes.len(), 1);
     assert_eq!(origin.tally().requests, 0);
 }
@@ -50,8 +50,8 @@ fn a_bad_row_counts_as_one_that_failed() {
 fn a_run_is_fed_while_it_goes_on() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     block_on(async {
         for number in 0..5 {
@@ -80,9 +80,9 @@ fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
         Script::ok(Body::seeded(1, 100_000)).hold_at(50_000, &body),
     );
     origin.under("/later/", |_| Script::ok(Body::empty()));
-    let mut test = TestRun::new();
-    test.engine.jobs = 2;
-    let mut run = test.start();
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 2;
+    let mut run = sandbox.start();
     let mut events = run.events();
     let later: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/later/{number}"))))
@@ -109,14 +109,15 @@ fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
             ("head", "cancelled")
         ]
     );
-    assert_eq!(test.names(), ["done"]);
+    assert_eq!(sandbox.names(), ["done"]);
     assert_eq!(origin.count("/later/0"), 0);
     // The next run finishes.
     head.open();
     body.open();
     let urls = ["/done", "/head", "/body"].map(|path| get(&origin.url(path)));
     assert!(
-        test.run(urls)
+        sandbox
+            .run(urls)
             .iter()
             .all(|outcome| outcome.error().is_none())
     );
@@ -126,9 +127,9 @@ fn what_is_in_flight_ends_as_cancelled_and_what_had_not_started_has_no_row() {
 fn an_item_that_waits_for_its_repetition_is_cancelled_too() {
     let origin = Origin::plain();
     origin.on("/a", Script::status(503));
-    let mut test = TestRun::new();
-    test.options.retry.base = std::time::Duration::from_hours(1);
-    let mut run = test.start();
+    let mut sandbox = Sandbox::new();
+    sandbox.options.retry.base = std::time::Duration::from_hours(1);
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a"))]);
     let outcomes = block_on(async {
@@ -144,8 +145,8 @@ fn dropping_the_outcomes_stops_the_run() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::empty()).hold(&gate));
-    let test = TestRun::new();
-    let outcomes = haulage::download([get(&origin.url("/a"))], test.options.clone()).unwrap();
+    let sandbox = Sandbox::new();
+    let outcomes = haulage::download([get(&origin.url("/a"))], sandbox.options.clone()).unwrap();
     gate.wait_reached(1);
     drop(outcomes);
     origin.wait_until(|tally| tally.in_flight == 0);
@@ -159,8 +160,8 @@ fn a_list_in_which_rows_come_again_and_again_is_stopped_too() {
         let gate = gate.clone();
         move |_| Script::ok(Body::empty()).hold(&gate)
     });
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     let base = origin.url("/");
     run.feed((0..2_000_000).map(move |number| get(&format!("{base}{}", number / 2))));
@@ -177,8 +178,8 @@ fn rows_behind_a_cancelled_one_have_no_outcome() {
     let origin = Origin::plain();
     let gate = Gate::new();
     origin.on("/a", Script::ok(Body::seeded(1, 10)).hold(&gate));
-    let test = TestRun::new();
-    let mut run = test.start();
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a")), get(&origin.url("/a"))]);
     run.close();

@@ -4,7 +4,7 @@ use haulage::source::{ChecksumList, TextList};
 use haulage::{HttpVersion, Request};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
 /// Targets that a browser's parser would rewrite.
 const TARGETS: [&str; 8] = [
@@ -36,7 +36,7 @@ fn target_is_sent_as_given_in_both_versions() {
     for http in [HttpVersion::Http1, HttpVersion::Negotiated] {
         for target in TARGETS {
             let origin = origin(http);
-            let outcome = TestRun::trusting(&origin).fetch(&origin.url(target));
+            let outcome = Sandbox::trusting(&origin).fetch(&origin.url(target));
             assert_done(&outcome);
             assert_eq!(asked(&origin), [target]);
             assert_eq!(*outcome.url, *origin.url(target));
@@ -57,7 +57,7 @@ fn location_is_followed_as_given_in_both_versions() {
                     continue;
                 }
                 origin.on("/given", Script::redirect(302, &location));
-                let outcome = TestRun::trusting(&origin).fetch(&origin.url("/given"));
+                let outcome = Sandbox::trusting(&origin).fetch(&origin.url("/given"));
                 assert_done(&outcome);
                 assert_eq!(asked(&origin).pop().as_deref(), Some(target), "{location}");
                 assert_eq!(outcome.final_url, Some(origin.url(target)));
@@ -79,7 +79,7 @@ fn relative_location_is_resolved_without_changes() {
         let file = Script::ok(Body::seeded(1, 10));
         origin.under("/", |_| Script::ok(Body::seeded(1, 10)));
         origin.on("/x/given'", [Script::redirect(302, location), file]);
-        assert_done(&TestRun::new().fetch(&origin.url("/x/given'")));
+        assert_done(&Sandbox::new().fetch(&origin.url("/x/given'")));
         assert_eq!(asked(&origin), ["/x/given'", target]);
     }
 }
@@ -89,7 +89,7 @@ fn empty_location_is_a_loop_that_ends() {
     for location in ["", "#f"] {
         let origin = Origin::plain();
         origin.on("/a", Script::redirect(302, location));
-        let outcome = TestRun::new().fetch(&origin.url("/a"));
+        let outcome = Sandbox::new().fetch(&origin.url("/a"));
         assert_eq!(kind(&outcome), "redirect", "{location}");
     }
 }
@@ -100,7 +100,7 @@ fn final_url_never_has_userinfo() {
     let with_user = origin.url("/b").replace("http://", "http://u:secret@");
     origin.on("/a", Script::redirect(302, &with_user));
     origin.on("/b", Script::ok(Body::seeded(1, 10)));
-    let outcome = TestRun::new().fetch(&origin.url("/a").replace("http://", "http://u:secret@"));
+    let outcome = Sandbox::new().fetch(&origin.url("/a").replace("http://", "http://u:secret@"));
     assert_done(&outcome);
     assert_eq!(outcome.final_url, Some(origin.url("/b")));
     assert_eq!(*outcome.url, *origin.url("/a"));
@@ -119,9 +119,9 @@ fn lists_mirrors_and_bases_keep_the_target() {
     );
     let rows = TextList::new(std::io::Cursor::new(list), "-");
     let rows = rows.relative_to(&origin.url("/base'/")).unwrap();
-    let mut test = TestRun::new();
-    test.engine.jobs = 1.try_into().unwrap();
-    test.run(rows).iter().for_each(assert_done);
+    let mut sandbox = Sandbox::new();
+    sandbox.engine.jobs = 1.try_into().unwrap();
+    sandbox.run(rows).iter().for_each(assert_done);
     let mut all = asked(&origin);
     all.sort();
     assert_eq!(
@@ -142,7 +142,7 @@ fn checksum_list_beside_a_base_keeps_the_base() {
     origin.under("/", |_| Script::ok(Body::empty()));
     let sums = "d41d8cd98f00b204e9800998ecf8427e  a'b\n";
     let rows = ChecksumList::new(sums.as_bytes(), "SUMS", &origin.url("/it's/SUMS?x")).unwrap();
-    TestRun::new().run(rows).iter().for_each(assert_done);
+    Sandbox::new().run(rows).iter().for_each(assert_done);
     assert_eq!(asked(&origin), ["/it's/a%27b"]);
 }
 
@@ -162,7 +162,7 @@ fn url_with_a_control_character_fails_with_its_line() {
     );
     let rows = TextList::new(std::io::Cursor::new(list), "list.txt");
     let rows = rows.relative_to(&origin.url("/")).unwrap();
-    let outcomes = TestRun::new().run(rows);
+    let outcomes = Sandbox::new().run(rows);
     let mut failed: Vec<_> = outcomes
         .iter()
         .filter(|outcome| outcome.error().is_some())
@@ -181,8 +181,8 @@ fn urls_that_differ_in_escapes_are_different_files() {
         Script::ok(Body::seeded(request.path().len() as u64, 10))
     });
     let urls = ["/a'", "/a%27"].map(|target| get(&origin.url(target)));
-    let test = TestRun::new();
-    test.run(urls).iter().for_each(assert_done);
-    assert_eq!(test.names().len(), 2);
+    let sandbox = Sandbox::new();
+    sandbox.run(urls).iter().for_each(assert_done);
+    assert_eq!(sandbox.names().len(), 2);
     assert_eq!(origin.log().len(), 2);
 }

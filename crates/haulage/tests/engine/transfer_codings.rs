@@ -8,7 +8,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use haulage::ContentEncoding;
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, expecting, get, kind};
+use crate::sandbox::{Sandbox, assert_done, expecting, get, kind};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -47,14 +47,14 @@ fn text() -> Vec<u8> {
 }
 
 /// Fetches these one after another, the second one on the connection of the first if that stays.
-fn fetch_both(origin: &Origin, test: &mut TestRun, first: Script) -> haulage::Outcome {
+fn fetch_both(origin: &Origin, sandbox: &mut Sandbox, first: Script) -> haulage::Outcome {
     origin.on("/a", first);
     origin.on("/b", Script::ok(Body::of("next")));
-    test.engine.jobs = 1;
-    let mut outcomes = test.run(["/a", "/b"].map(|path| get(&origin.url(path))));
+    sandbox.engine.jobs = 1;
+    let mut outcomes = sandbox.run(["/a", "/b"].map(|path| get(&origin.url(path))));
     let second = outcomes.pop().unwrap();
     assert_done(&second);
-    assert_eq!(test.read("b"), b"next");
+    assert_eq!(sandbox.read("b"), b"next");
     outcomes.pop().unwrap()
 }
 
@@ -73,16 +73,16 @@ fn transfer_codings_are_undone_and_the_connection_goes_on() {
     ] {
         for trailers in [0, 3] {
             let origin = Origin::plain();
-            let mut test = TestRun::new();
+            let mut sandbox = Sandbox::new();
             let mut script = chunked(body.clone(), codings);
             if trailers > 0 {
                 script = script.flood_trailers(trailers);
             }
-            let outcome = fetch_both(&origin, &mut test, script);
+            let outcome = fetch_both(&origin, &mut sandbox, script);
             assert_done(&outcome);
             assert_eq!(outcome.bytes, text.len() as u64, "{codings}");
             assert_eq!(outcome.verified.name(), "length", "{codings}");
-            assert!(test.read("a") == text, "{codings}");
+            assert!(sandbox.read("a") == text, "{codings}");
             assert_eq!(origin.connections(), 1, "{codings}");
         }
     }
@@ -92,20 +92,20 @@ fn transfer_codings_are_undone_and_the_connection_goes_on() {
 fn codings_on_several_lines_are_one_list() {
     let origin = Origin::plain();
     let script = chunked(gzip(&text()), "gzip").header("transfer-encoding", "chunked");
-    let mut test = TestRun::new();
-    assert_done(&fetch_both(&origin, &mut test, script));
-    assert!(test.read("a") == text());
+    let mut sandbox = Sandbox::new();
+    assert_done(&fetch_both(&origin, &mut sandbox, script));
+    assert!(sandbox.read("a") == text());
 }
 
 #[test]
 fn coding_without_chunks_ends_with_its_connection() {
     for origin in [Origin::plain(), Origin::tls_http1()] {
-        let mut test = TestRun::trusting(&origin);
+        let mut sandbox = Sandbox::trusting(&origin);
         // A length beside it does not count (RFC 9112 §6.3).
         let script = open_ended(gzip(&text()), "gzip").header("content-length", "9");
-        let outcome = fetch_both(&origin, &mut test, script);
+        let outcome = fetch_both(&origin, &mut sandbox, script);
         assert_done(&outcome);
-        assert!(test.read("a") == text());
+        assert!(sandbox.read("a") == text());
         assert_eq!(outcome.verified.name(), "none");
     }
 }
@@ -114,12 +114,12 @@ fn coding_without_chunks_ends_with_its_connection() {
 fn no_coding_at_all_leaves_the_length_in_place() {
     for codings in ["identity", "", ",", "Identity, identity"] {
         let origin = Origin::plain();
-        let mut test = TestRun::new();
+        let mut sandbox = Sandbox::new();
         let script = Script::ok(Body::of("hello"))
             .header("transfer-encoding", codings)
             .header("content-length", "5");
-        assert_done(&fetch_both(&origin, &mut test, script));
-        assert_eq!(test.read("a"), b"hello", "{codings:?}");
+        assert_done(&fetch_both(&origin, &mut sandbox, script));
+        assert_eq!(sandbox.read("a"), b"hello", "{codings:?}");
         // Somebody on the way may have taken it differently.
         assert_eq!(origin.connections(), 2, "{codings:?}");
         let cut = Script::ok(Body::of("hello"))
@@ -127,8 +127,8 @@ fn no_coding_at_all_leaves_the_length_in_place() {
             .header("content-length", "9")
             .close_at(5);
         origin.on("/cut", cut);
-        test.options.retry.retries = 0;
-        let outcome = test.fetch(&origin.url("/cut"));
+        sandbox.options.retry.retries = 0;
+        let outcome = sandbox.fetch(&origin.url("/cut"));
         assert_eq!(kind(&outcome), "incomplete", "{codings:?}");
     }
 }
@@ -151,11 +151,11 @@ fn other_transfer_codings_are_no_http_and_leave_nothing() {
         let origin = Origin::plain();
         let script = chunked(gzip(&text()), codings).close_at(u64::MAX);
         origin.on("/a", script);
-        let test = TestRun::new();
-        let outcome = test.fetch(&origin.url("/a"));
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let found = (kind(&outcome), outcome.attempts, outcome.http_status);
         assert_eq!(found, ("protocol", 1, Some(200)), "{codings}");
-        assert!(test.names().is_empty(), "{codings}");
+        assert!(sandbox.names().is_empty(), "{codings}");
     }
 }
 
@@ -184,9 +184,9 @@ fn coding_that_is_cut_or_corrupt_is_never_saved() {
     ] {
         let origin = Origin::plain();
         origin.on("/a", script.clone());
-        let mut test = TestRun::new();
-        test.options.retry.retries = 1;
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.retry.retries = 1;
+        let outcome = sandbox.fetch(&origin.url("/a"));
         let attempts = if expected == "incomplete" { 2 } else { 1 };
         let found = (kind(&outcome), outcome.attempts);
         assert_eq!(
@@ -197,8 +197,8 @@ fn coding_that_is_cut_or_corrupt_is_never_saved() {
         );
         let error = outcome.error().unwrap().to_string();
         assert!(!error.contains("--compressed"), "{error}");
-        assert!(test.names().is_empty());
-        let parts = std::fs::read_dir(test.path(".haul/part")).unwrap();
+        assert!(sandbox.names().is_empty());
+        let parts = std::fs::read_dir(sandbox.path(".haul/part")).unwrap();
         assert_eq!(parts.count(), 0);
     }
 }
@@ -210,12 +210,12 @@ fn transfer_coding_has_the_bounds_of_a_content_coding() {
     origin.on("/bomb", chunked(bomb, "gzip, gzip, chunked"));
     origin.on("/large", chunked(gzip(&[0; 5001]), "gzip, chunked"));
     origin.on("/fits", chunked(gzip(&[0; 5000]), "gzip, chunked"));
-    let mut test = TestRun::new();
-    assert_eq!(kind(&test.fetch(&origin.url("/bomb"))), "decode");
-    test.options.max_size = Some(5000);
-    assert_eq!(kind(&test.fetch(&origin.url("/large"))), "refused");
-    assert_done(&test.fetch(&origin.url("/fits")));
-    assert_eq!(test.names(), ["fits"]);
+    let mut sandbox = Sandbox::new();
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/bomb"))), "decode");
+    sandbox.options.max_size = Some(5000);
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/large"))), "refused");
+    assert_done(&sandbox.fetch(&origin.url("/fits")));
+    assert_eq!(sandbox.names(), ["fits"]);
 }
 
 #[test]
@@ -228,10 +228,10 @@ fn content_coding_below_a_transfer_coding_stays_unless_asked() {
     ] {
         let origin = Origin::plain();
         origin.on("/a", script.clone());
-        let mut test = TestRun::new();
-        test.options.content_encoding = codings;
-        assert_done(&test.fetch(&origin.url("/a")));
-        assert!(test.read("a") == *file);
+        let mut sandbox = Sandbox::new();
+        sandbox.options.content_encoding = codings;
+        assert_done(&sandbox.fetch(&origin.url("/a")));
+        assert!(sandbox.read("a") == *file);
     }
 }
 
@@ -241,7 +241,7 @@ fn checksum_is_that_of_the_file_without_its_transfer_coding() {
     origin.on("/a", chunked(gzip(&text()), "gzip, chunked"));
     let sum = format!("crc32c={:08x}", crc32c::crc32c(&text()));
     let row = expecting(&origin.url("/a"), &[&sum]);
-    let outcome = TestRun::new().run([row]).pop().unwrap();
+    let outcome = Sandbox::new().run([row]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.verified.name(), "checksum");
 }
@@ -259,10 +259,10 @@ fn part_in_a_transfer_coding_is_never_joined() {
         .etag("\"a\"");
     let whole = Script::entity(file.clone(), "\"a\"");
     origin.on("/a", [whole.clone().close_at(512 << 10), part, whole]);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
-    assert!(test.read("a") == file.bytes());
+    assert!(sandbox.read("a") == file.bytes());
     assert_eq!(outcome.resumed, 0);
     let ranges: Vec<_> = origin
         .log()
@@ -278,10 +278,10 @@ fn file_in_a_transfer_coding_is_begun_again_after_a_break() {
     let origin = Origin::plain();
     let coded = || chunked(gzip(&file.bytes()), "gzip, chunked").etag("\"a\"");
     origin.on("/a", [coded().close_at(800 << 10), coded()]);
-    let test = TestRun::new();
-    let outcome = test.fetch(&origin.url("/a"));
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
-    assert!(test.read("a") == file.bytes());
+    assert!(sandbox.read("a") == file.bytes());
     assert_eq!((outcome.attempts, outcome.resumed), (2, 0));
     assert!(!origin.log()[1].headers.contains_key("range"));
 }
@@ -299,7 +299,7 @@ fn status_that_is_no_file_counts_whatever_its_coding() {
         with(302, "gzip, chunked").header("location", "/file"),
     );
     origin.on("/file", Script::ok(Body::of("hello")));
-    let test = TestRun::new();
-    assert_eq!(kind(&test.fetch(&origin.url("/gone"))), "http");
-    assert_done(&test.fetch(&origin.url("/to")));
+    let sandbox = Sandbox::new();
+    assert_eq!(kind(&sandbox.fetch(&origin.url("/gone"))), "http");
+    assert_done(&sandbox.fetch(&origin.url("/to")));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use haulage::Event;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, get};
+use crate::sandbox::{Sandbox, assert_done, block_on, get};
 
 /// A host that never answers.
 struct Silent {
@@ -42,16 +42,16 @@ impl Silent {
     }
 }
 
-/// A test whose requests do not time out.
-fn test_run() -> TestRun {
-    let mut test = TestRun::new();
-    test.options.connect_timeout = Duration::from_mins(10);
-    test.options.timeout = Duration::from_mins(10);
-    test
+/// A sandbox whose requests do not time out.
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.options.connect_timeout = Duration::from_mins(10);
+    sandbox.options.timeout = Duration::from_mins(10);
+    sandbox
 }
 
 /// Rows of silent hosts, and then so many good ones: all of these are done before any other ends.
-fn good_rows_are_done(test: &TestRun, silent: &[Silent], rows: usize, good: usize) {
+fn good_rows_are_done(sandbox: &Sandbox, silent: &[Silent], rows: usize, good: usize) {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(3, 1000)));
     let of_silent = silent
@@ -59,7 +59,7 @@ fn good_rows_are_done(test: &TestRun, silent: &[Silent], rows: usize, good: usiz
         .flat_map(|host| (0..rows).map(|row| get(&host.url(row))));
     let mut all: Vec<_> = of_silent.collect();
     all.extend((0..good).map(|row| get(&origin.url(&format!("/{row}")))));
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed(all);
     run.close();
@@ -79,20 +79,20 @@ fn good_rows_are_done(test: &TestRun, silent: &[Silent], rows: usize, good: usiz
 fn good_rows_behind_64_silent_hosts_are_done_first() {
     let mut silent: Vec<_> = (0..48).map(|_| Silent::accepting()).collect();
     silent.extend((0..16).map(|_| Silent::not_accepting()));
-    good_rows_are_done(&test_run(), &silent, 1, 2000);
+    good_rows_are_done(&sandbox(), &silent, 1, 2000);
 }
 
 #[test]
 fn good_rows_behind_many_rows_of_silent_hosts_are_done_first() {
     let silent: Vec<_> = (0..16).map(|_| Silent::accepting()).collect();
-    good_rows_are_done(&test_run(), &silent, 200, 100);
+    good_rows_are_done(&sandbox(), &silent, 200, 100);
 }
 
 #[test]
 fn one_job_is_shared_with_a_silent_host_by_time() {
-    let mut test = test_run();
-    test.engine.jobs = 1;
-    good_rows_are_done(&test, &[Silent::accepting()], 1, 20);
+    let mut sandbox = sandbox();
+    sandbox.engine.jobs = 1;
+    good_rows_are_done(&sandbox, &[Silent::accepting()], 1, 20);
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn a_slow_host_among_many_silent_ones_is_heard_in_the_end() {
     let (origin, slow) = (Origin::plain(), Gate::new());
     let held = slow.clone();
     origin.under("/", move |_| Script::ok(Body::seeded(3, 1000)).hold(&held));
-    let mut test = test_run();
-    test.engine.jobs = 2;
+    let mut sandbox = sandbox();
+    sandbox.engine.jobs = 2;
     let silent = Silent::accepting();
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([get(&origin.url("/a")), get(&silent.url(0))]);
     run.close();

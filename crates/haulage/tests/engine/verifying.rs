@@ -3,7 +3,7 @@
 use haulage::{Algorithm, Checksum, Existing};
 use origin::{Body, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, block_on, expecting, get, kind, next_outcome, rest};
+use crate::sandbox::{Sandbox, assert_done, block_on, expecting, get, kind, next_outcome, rest};
 
 const HELLO: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const OTHER: &str = "sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9825";
@@ -21,9 +21,9 @@ fn shown(hashes: &[Checksum]) -> Vec<String> {
 
 #[test]
 fn a_file_with_the_right_checksums_is_named_and_vouched_for() {
-    let (origin, test) = (hello(), TestRun::new());
+    let (origin, sandbox) = (hello(), Sandbox::new());
     let row = expecting(&origin.url("/a"), &[HELLO, HELLO_MD5]);
-    let outcome = test.run([row]).pop().unwrap();
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.verified.name(), "checksum");
     assert_eq!(shown(&outcome.hashes), [HELLO, HELLO_MD5]);
@@ -31,19 +31,21 @@ fn a_file_with_the_right_checksums_is_named_and_vouched_for() {
 
 #[test]
 fn a_file_with_a_wrong_checksum_gets_no_name_and_is_asked_for_once_more() {
-    let (origin, test) = (hello(), TestRun::new());
+    let (origin, sandbox) = (hello(), Sandbox::new());
     // One of several is enough.
     let row = expecting(&origin.url("/a"), &[OTHER, HELLO_MD5]);
-    let outcome = test.run([row]).pop().unwrap();
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_eq!((kind(&outcome), outcome.attempts), ("checksum", 2));
     let message = outcome.error().unwrap().to_string();
     for checksum in [HELLO, OTHER] {
         let hex = checksum.strip_prefix("sha256=").unwrap();
         assert!(message.contains(hex), "{message}");
     }
-    assert!(outcome.hashes.is_empty() && test.names().is_empty());
+    assert!(outcome.hashes.is_empty() && sandbox.names().is_empty());
     assert_eq!(
-        std::fs::read_dir(test.path(".haul/part")).unwrap().count(),
+        std::fs::read_dir(sandbox.path(".haul/part"))
+            .unwrap()
+            .count(),
         0
     );
 }
@@ -53,9 +55,9 @@ fn large_bodies_are_hashed_in_order() {
     let origin = Origin::plain();
     let body = Body::seeded(7, 9_000_001);
     origin.on("/a", Script::ok(body.clone()));
-    let mut test = TestRun::new();
-    test.options.hashes = Algorithm::ALL.to_vec();
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.hashes = Algorithm::ALL.to_vec();
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
     assert_eq!(outcome.hashes.len(), Algorithm::ALL.len());
     // A hash that was only computed verifies nothing.
@@ -65,7 +67,7 @@ fn large_bodies_are_hashed_in_order() {
         &origin.url("/a"),
         &all.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    let again = TestRun::new().run([row]).pop().unwrap();
+    let again = Sandbox::new().run([row]).pop().unwrap();
     assert_eq!(again.verified.name(), "checksum");
     // Known from elsewhere: the body is what it was, so this one is right.
     assert!(all.contains(&format!("crc32c={:08x}", crc32c(&body.bytes()))));
@@ -83,24 +85,24 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 #[test]
 fn nothing_is_computed_that_nobody_asked_for() {
-    let (origin, test) = (hello(), TestRun::new());
-    assert!(test.fetch(&origin.url("/a")).hashes.is_empty());
+    let (origin, sandbox) = (hello(), Sandbox::new());
+    assert!(sandbox.fetch(&origin.url("/a")).hashes.is_empty());
 }
 
 #[test]
 fn a_file_that_is_there_is_held_against_its_checksum() {
-    let (origin, mut test) = (hello(), TestRun::new());
-    test.options.existing = Existing::Skip;
-    test.write("right", "hello");
-    test.write("wrong", "hellO");
+    let (origin, mut sandbox) = (hello(), Sandbox::new());
+    sandbox.options.existing = Existing::Skip;
+    sandbox.write("right", "hello");
+    sandbox.write("wrong", "hellO");
     let rows = [
         expecting(&origin.url("/right"), &[HELLO]),
         expecting(&origin.url("/wrong"), &[HELLO]),
         expecting(&origin.url("/missing"), &[HELLO]),
         get(&origin.url("/?none")),
     ];
-    test.write("index.html", "anything");
-    for outcome in test.run(rows) {
+    sandbox.write("index.html", "anything");
+    for outcome in sandbox.run(rows) {
         let status = (outcome.status.name(), outcome.verified.name());
         match outcome.row {
             0 => {
@@ -120,29 +122,29 @@ fn a_file_that_is_there_is_held_against_its_checksum() {
         }
     }
     assert_eq!(origin.log().len(), 1, "only what is missing was asked for");
-    assert_eq!(test.read("wrong"), b"hellO");
+    assert_eq!(sandbox.read("wrong"), b"hellO");
 }
 
 #[test]
 fn overwriting_puts_the_right_file_in_the_place_of_a_wrong_one() {
-    let (origin, mut test) = (hello(), TestRun::new());
-    test.options.existing = Existing::Overwrite;
-    test.write("a", "hellO");
+    let (origin, mut sandbox) = (hello(), Sandbox::new());
+    sandbox.options.existing = Existing::Overwrite;
+    sandbox.write("a", "hellO");
     let row = || expecting(&origin.url("/a"), &[HELLO]);
-    assert_done(&test.run([row()])[0]);
-    assert_eq!(test.read("a"), b"hello");
+    assert_done(&sandbox.run([row()])[0]);
+    assert_eq!(sandbox.read("a"), b"hello");
     let wrong = expecting(&origin.url("/a"), &[OTHER]);
-    assert_eq!(kind(&test.run([wrong])[0]), "checksum");
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(kind(&sandbox.run([wrong])[0]), "checksum");
+    assert_eq!(sandbox.read("a"), b"hello");
 }
 
 #[test]
 fn what_is_there_is_hashed_for_the_results_too_and_for_identical_rows() {
-    let (origin, mut test) = (hello(), TestRun::new());
-    test.options.hashes = vec![Algorithm::Md5];
-    test.write("there", "hello");
+    let (origin, mut sandbox) = (hello(), Sandbox::new());
+    sandbox.options.hashes = vec![Algorithm::Md5];
+    sandbox.write("there", "hello");
     let rows = ["/there", "/there", "/new", "/new"].map(|path| get(&origin.url(path)));
-    for outcome in test.run(rows) {
+    for outcome in sandbox.run(rows) {
         assert_eq!(shown(&outcome.hashes), [HELLO_MD5], "row {}", outcome.row);
         assert_ne!(outcome.verified.name(), "checksum");
     }
@@ -151,14 +153,14 @@ fn what_is_there_is_hashed_for_the_results_too_and_for_identical_rows() {
 
 #[test]
 fn a_row_with_another_checksum_is_another_file() {
-    let (origin, test) = (hello(), TestRun::new());
+    let (origin, sandbox) = (hello(), Sandbox::new());
     let url = origin.url("/a.txt");
     let rows = [
         expecting(&url, &[HELLO]),
         expecting(&url, &[HELLO]),
         expecting(&url, &[OTHER]),
     ];
-    let mut outcomes = test.run(rows);
+    let mut outcomes = sandbox.run(rows);
     outcomes.sort_by_key(|outcome| outcome.row);
     let told: Vec<_> = outcomes
         .iter()
@@ -178,13 +180,13 @@ fn a_row_with_another_checksum_is_another_file() {
 
 #[test]
 fn a_file_that_somebody_has_replaced_is_not_vouched_for() {
-    let (origin, test) = (hello(), TestRun::new());
+    let (origin, sandbox) = (hello(), Sandbox::new());
     let row = || expecting(&origin.url("/a"), &[HELLO]);
-    let mut run = test.start();
+    let mut run = sandbox.start();
     let mut events = run.events();
     run.feed([row()]);
     assert_done(&block_on(next_outcome(&mut events)));
-    test.write("a", "other");
+    sandbox.write("a", "other");
     run.feed([row()]);
     run.close();
     let again = block_on(rest(&mut events)).pop().unwrap();
@@ -209,39 +211,39 @@ fn what_a_response_vouches_for_is_held_against_the_file() {
         ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==".to_owned()),
         ("x-goog-hash", format!("crc32c={HELLO_CRC32C}")),
     ] {
-        let (origin, test) = (Origin::plain(), TestRun::new());
+        let (origin, sandbox) = (Origin::plain(), Sandbox::new());
         let script = |body: &str| Script::ok(Body::of(body.to_owned())).header(name, &value);
         origin.on("/a", script("hello"));
         origin.on("/spoilt", [script("hellO"), script("hello")]);
         origin.on("/wrong", script("hellO"));
-        let outcome = test.fetch(&origin.url("/a"));
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_done(&outcome);
         assert_eq!(outcome.verified.name(), "digest", "{name}");
         assert!(outcome.hashes.is_empty(), "nobody has asked for them");
-        let outcome = test.fetch(&origin.url("/spoilt"));
+        let outcome = sandbox.fetch(&origin.url("/spoilt"));
         assert_done(&outcome);
         assert_eq!(
-            (outcome.attempts, test.read("spoilt")),
+            (outcome.attempts, sandbox.read("spoilt")),
             (2, b"hello".to_vec())
         );
-        let outcome = test.fetch(&origin.url("/wrong"));
+        let outcome = sandbox.fetch(&origin.url("/wrong"));
         assert_eq!((kind(&outcome), outcome.attempts), ("checksum", 2));
         let error = outcome.error().unwrap().to_string();
         assert!(error.contains("its own header says"), "{error}");
-        assert_eq!(test.names(), ["a", "spoilt"]);
+        assert_eq!(sandbox.names(), ["a", "spoilt"]);
     }
 }
 
 #[test]
 fn what_a_row_says_of_its_file_counts_more_than_what_its_server_says() {
-    let (origin, test) = (Origin::plain(), TestRun::new());
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let digest = format!("sha-256=:{OTHER_SHA256}:");
     origin.on(
         "/a",
         Script::ok(Body::of("hello")).header("repr-digest", &digest),
     );
     let row = expecting(&origin.url("/a"), &[HELLO_MD5]);
-    let outcome = test.run([row]).pop().unwrap();
+    let outcome = sandbox.run([row]).pop().unwrap();
     assert_done(&outcome);
     assert_eq!(outcome.verified.name(), "checksum");
 }
@@ -253,15 +255,15 @@ fn a_digest_of_what_was_sent_says_nothing_of_what_that_stands_for() {
     let digest = format!("sha-256=:{OTHER_SHA256}:");
     let script = Script::ok(Body::of(packed)).header("content-encoding", "zstd");
     origin.on("/a", script.header("repr-digest", &digest));
-    let mut test = TestRun::new();
-    test.options.content_encoding = haulage::ContentEncoding::Decode;
-    let outcome = test.fetch(&origin.url("/a"));
+    let mut sandbox = Sandbox::new();
+    sandbox.options.content_encoding = haulage::ContentEncoding::Decode;
+    let outcome = sandbox.fetch(&origin.url("/a"));
     assert_done(&outcome);
-    assert_eq!(test.read("a"), b"hello");
+    assert_eq!(sandbox.read("a"), b"hello");
     // As it was sent, it is not what it should be.
-    test.options.content_encoding = haulage::ContentEncoding::Keep;
-    let outcome = test
-        .run([crate::test_run::named(&origin.url("/a"), "b")])
+    sandbox.options.content_encoding = haulage::ContentEncoding::Keep;
+    let outcome = sandbox
+        .run([crate::sandbox::named(&origin.url("/a"), "b")])
         .pop()
         .unwrap();
     assert_eq!(kind(&outcome), "checksum");
@@ -277,9 +279,9 @@ fn what_was_gone_on_with_is_held_against_what_the_first_response_said() {
         let origin = Origin::plain();
         let first = script().header("x-goog-hash", &goog(sum)).close_at(500_000);
         origin.on("/a", [first, script()]);
-        let mut test = TestRun::new();
-        test.options.retry.retries = 1;
-        let outcome = test.fetch(&origin.url("/a"));
+        let mut sandbox = Sandbox::new();
+        sandbox.options.retry.retries = 1;
+        let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(outcome.verified.name(), status);
         assert_eq!(outcome.error().is_some(), status == "none");
     }

@@ -7,13 +7,13 @@ use haulage::HttpVersion;
 use http::Version;
 use origin::{Body, Gate, Origin, Script};
 
-use crate::test_run::{TestRun, assert_done, get, kind};
+use crate::sandbox::{Sandbox, assert_done, get, kind};
 
-fn test(origin: &Origin, http: HttpVersion) -> TestRun {
-    let mut test = TestRun::trusting(origin);
-    test.options.retry.retries = 0;
-    test.options.route.http = http;
-    test
+fn sandbox(origin: &Origin, http: HttpVersion) -> Sandbox {
+    let mut sandbox = Sandbox::trusting(origin);
+    sandbox.options.retry.retries = 0;
+    sandbox.options.route.http = http;
+    sandbox
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn one_version_can_be_asked_for() {
         (HttpVersion::Http1, Version::HTTP_11),
         (HttpVersion::Http2PriorKnowledge, Version::HTTP_2),
     ] {
-        assert_done(&test(&origin, http).fetch(&origin.url("/a")));
+        assert_done(&sandbox(&origin, http).fetch(&origin.url("/a")));
         assert_eq!(origin.log().pop().unwrap().version, version);
     }
 }
@@ -37,7 +37,7 @@ fn http2_is_spoken_without_tls_where_that_is_known() {
     let rows: Vec<_> = (0..100)
         .map(|number| get(&origin.url(&format!("/{number}"))))
         .collect();
-    let outcomes = test(&origin, HttpVersion::Http2PriorKnowledge).run(rows);
+    let outcomes = sandbox(&origin, HttpVersion::Http2PriorKnowledge).run(rows);
     outcomes.iter().for_each(assert_done);
     assert_eq!(origin.connections(), 1, "the lanes share it");
 }
@@ -51,7 +51,7 @@ fn a_server_that_does_not_speak_what_was_asked_for_fails() {
         (&two, HttpVersion::Http1),
     ] {
         origin.on("/a", Script::ok(Body::seeded(1, 1000)));
-        let outcome = test(origin, http).fetch(&origin.url("/a"));
+        let outcome = sandbox(origin, http).fetch(&origin.url("/a"));
         assert!(["tls", "protocol"].contains(&kind(&outcome)));
         let error = outcome.error().unwrap();
         assert!(
@@ -62,7 +62,7 @@ fn a_server_that_does_not_speak_what_was_asked_for_fails() {
     }
     let plain = Origin::plain();
     plain.on("/a", Script::ok(Body::seeded(1, 1000)));
-    let outcome = test(&plain, HttpVersion::Http2PriorKnowledge).fetch(&plain.url("/a"));
+    let outcome = sandbox(&plain, HttpVersion::Http2PriorKnowledge).fetch(&plain.url("/a"));
     assert!(outcome.error().is_some());
     assert_eq!(plain.count("/a"), 0);
 }
@@ -103,9 +103,9 @@ fn http2_streams_are_as_many_as_the_server_allows() {
     let (origin, gate) = (with_streams(3), Gate::new());
     let held = gate.clone();
     origin.under("/", move |_| Script::ok(Body::seeded(1, 1000)).hold(&held));
-    let (test, rows) = (TestRun::trusting(&origin), rows(&origin, 60));
+    let (sandbox, rows) = (Sandbox::trusting(&origin), rows(&origin, 60));
     let outcomes = std::thread::scope(|scope| {
-        let run = scope.spawn(|| test.run(rows));
+        let run = scope.spawn(|| sandbox.run(rows));
         gate.wait_reached(3);
         gate.open();
         run.join().unwrap()
@@ -119,9 +119,9 @@ fn http2_streams_are_as_many_as_the_server_allows() {
 fn explicit_per_host_caps_http2_streams() {
     let origin = with_streams(100);
     origin.under("/", |_| Script::ok(Body::seeded(1, 1000)));
-    let mut test = TestRun::trusting(&origin);
-    test.engine.per_host = Some(2);
-    let outcomes = test.run(rows(&origin, 60));
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.engine.per_host = Some(2);
+    let outcomes = sandbox.run(rows(&origin, 60));
     outcomes.iter().for_each(assert_done);
     assert_eq!(origin.peak_in_flight(), 2);
 }
@@ -133,9 +133,9 @@ fn few_streams_get_more_connections_within_per_host() {
         origin.under("/", |_| {
             Script::ok(Body::seeded(1, 1000)).delay(Duration::from_millis(10))
         });
-        let mut test = TestRun::trusting(&origin);
-        test.engine.per_host = per_host;
-        let outcomes = test.run(rows(&origin, if per_host.is_none() { 300 } else { 60 }));
+        let mut sandbox = Sandbox::trusting(&origin);
+        sandbox.engine.per_host = per_host;
+        let outcomes = sandbox.run(rows(&origin, if per_host.is_none() { 300 } else { 60 }));
         outcomes.iter().for_each(assert_done);
         let (peak, connections) = peak_of_a_connection(&origin);
         assert!(peak <= 2, "{peak}");

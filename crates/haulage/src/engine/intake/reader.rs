@@ -126,7 +126,7 @@ impl Run {
     /// Gives a request its name, and queues it for its host if there is something to fetch.
     fn admit(self: &Arc<Self>, row: u64, mut request: Request) {
         if self.state.is_some() {
-            request.request_key = Some(RequestKey::of(
+            request.key = Some(RequestKey::of(
                 &request,
                 self.options.layout,
                 self.options.file_names,
@@ -135,7 +135,7 @@ impl Run {
         if self.control.is_removed(row) {
             return self.end_unread_removed(row, &request);
         }
-        let (location, key) = (request.location.as_ref(), request.request_key.as_ref());
+        let (location, key) = (request.location.as_ref(), request.key.as_ref());
         let known = match self.ledger.recall(row, location, key, request.url()) {
             Ok(known) => known,
             Err(error) => {

@@ -19,7 +19,7 @@ impl NamedRow {
     /// Ends the row as an earlier run did, or goes on to fetch its file. Looks at the disk.
     pub(crate) fn recall(mut self, run: &Arc<Run>, known: PriorRecord) {
         if let Some(failure) =
-            known.final_failure(run.options.retry_failed, self.request.request_key.as_ref())
+            known.final_failure(run.options.retry_failed, self.request.key.as_ref())
         {
             let error = failure
                 .to_error()
@@ -77,7 +77,7 @@ impl NamedRow {
 
     /// Ends the row, and keeps what is recorded of it.
     fn end_known(mut self, run: &Arc<Run>, known: &PriorRecord, ended: Status) {
-        self.request.request_key = known.unchanged_record(self.request.request_key);
+        self.request.key = known.unchanged_record(self.request.key);
         self.end(run, ended, FileInfo::of(0));
     }
 
@@ -101,7 +101,7 @@ impl NamedRow {
     /// was saved for another row, of another list or of this one as it was; `None` where it was
     /// not.
     fn apart(&self, run: &Run) -> Result<Option<TargetName>, Error> {
-        let (Some(state), Some(key)) = (&run.state, &self.request.request_key) else {
+        let (Some(state), Some(key)) = (&run.state, &self.request.key) else {
             return Ok(None);
         };
         let existing = run.options.existing;
@@ -138,11 +138,11 @@ impl NamedRow {
         };
         let wanted = run.parts.hashes_of(&self.request);
         if !wanted.algorithms().all(is_known) {
-            let key = self.request.request_key.take();
-            self.request.request_key = key.map(|key| known.with_other_hashes(key));
+            let key = self.request.key.take();
+            self.request.key = key.map(|key| known.with_other_hashes(key));
             return run.read_first(self.into_item());
         }
-        self.request.request_key = known.unchanged_record(self.request.request_key);
+        self.request.key = known.unchanged_record(self.request.key);
         let found = FileInfo {
             path: None,
             bytes: known.bytes,

@@ -23,7 +23,7 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
     Outcome {
         carried,
         location: item.request.location,
-        request_key: item.request.request_key,
+        request_key: item.request.key,
         url: item.request.given,
         final_url: item.http_status.map(|_| final_url.into()),
         http_status: item.http_status,
@@ -43,7 +43,7 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
     Outcome {
         carried: request.carried(),
         location: request.location.clone(),
-        request_key: request.request_key.clone(),
+        request_key: request.key.clone(),
         url,
         ..of_row(row, label, SystemTime::now())
     }

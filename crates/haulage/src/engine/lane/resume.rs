@@ -37,7 +37,7 @@ impl Attempt<'_> {
             .partial
             .clone()
             .filter(|kept| kept.is_whole())?;
-        if let Some(key) = &mut item.request.request_key {
+        if let Some(key) = &mut item.request.key {
             key.recorded = None;
         }
         Some(self.complete(item, &kept))

@@ -20,7 +20,7 @@ impl Run {
     /// one.
     pub(crate) fn begin(self: &Arc<Self>, item: &mut Item) {
         // Its outcome is to be recorded anew.
-        if let Some(key) = &mut item.request.request_key {
+        if let Some(key) = &mut item.request.key {
             key.recorded = None;
         }
         item.attempts += u32::from(std::mem::take(&mut item.begins_attempt));

@@ -60,7 +60,7 @@ impl Run {
         let mut outcome = Outcome {
             carried: request.carried(),
             location: request.location.clone(),
-            request_key: request.request_key.clone(),
+            request_key: request.key.clone(),
             url: Arc::clone(&request.given),
             path: there.then_some(path),
             renamed,

@@ -133,7 +133,7 @@ impl Parts {
 
     /// Returns what an earlier run has brought of a request's file; `None` if nothing.
     pub(crate) fn take_up(&self, request: &Request) -> Option<Arc<Assembly>> {
-        let (Some(state), Some(key)) = (&self.state, &request.request_key) else {
+        let (Some(state), Some(key)) = (&self.state, &request.key) else {
             return None;
         };
         let is_checked = !request.checksums.is_empty();
@@ -161,7 +161,7 @@ impl Parts {
             Some(length),
             !request.checksums.is_empty(),
         )?;
-        let key = request.request_key.as_ref().filter(|_| is_findable);
+        let key = request.key.as_ref().filter(|_| is_findable);
         let owner = key.map(|key| Owner {
             input: match &request.location {
                 Some(location) => Arc::clone(&location.input),

@@ -30,7 +30,7 @@ impl State {
     /// for a run that ends while others continue. Runs that begin later find it. What runs of URLs
     /// add is needed only if they are interrupted, so for them it is called at once.
     pub(crate) fn when_recorded(&self, tell: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        if self.state_dir != StateDir::Keep || !matches!(self.access, Access::Write(_)) {
+        if self.dir != StateDir::Keep || !matches!(self.access, Access::Write(_)) {
             return tell(Ok(()));
         }
         let answer = {
@@ -108,7 +108,7 @@ impl State {
         self.assemblies.wait_until_idle(GRACE);
         // If they cannot be recorded, the next run may still be able to use them.
         self.retain(self.parts_in_hand());
-        let is_needed = match self.state_dir {
+        let is_needed = match self.dir {
             StateDir::Keep => self.close_list(&mut rest, ending)?,
             StateDir::RemoveWhenDone => self.close_urls(&mut rest, ending)?,
         };

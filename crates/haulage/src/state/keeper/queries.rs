@@ -143,7 +143,7 @@ impl State {
         let same = {
             let mut left = lock(&self.left);
             left.mark_requested(key.hash, url);
-            match self.state_dir {
+            match self.dir {
                 StateDir::RemoveWhenDone => left.rows_like(row, key.hash, url),
                 // What a run of lists records is only of its lists.
                 StateDir::Keep => Vec::new(),

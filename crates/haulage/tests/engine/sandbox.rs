@@ -8,7 +8,7 @@ use origin::Origin;
 use tempfile::TempDir;
 
 /// A destination, and the options of the runs into it.
-pub(crate) struct TestRun {
+pub(crate) struct Sandbox {
     folder: TempDir,
     /// For files that a run reads.
     beside: TempDir,
@@ -16,7 +16,7 @@ pub(crate) struct TestRun {
     pub(crate) options: RunOptions,
 }
 
-impl TestRun {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = RunOptions::new(folder.path());
@@ -30,11 +30,11 @@ impl TestRun {
         }
     }
 
-    /// A test run that trusts this origin.
+    /// A sandbox that trusts this origin.
     pub(crate) fn trusting(origin: &Origin) -> Self {
-        let mut test = Self::new();
-        test.trust(origin);
-        test
+        let mut sandbox = Self::new();
+        sandbox.trust(origin);
+        sandbox
     }
 
     /// Trusts this origin and no other, but those of the same process.
