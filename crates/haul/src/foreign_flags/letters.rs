@@ -13,9 +13,9 @@ struct After<'a> {
     /// The next word; `None` if there is none, or it is an option.
     next: Option<&'a str>,
     /// The words before the letter's.
-    before: &'a [OsString],
+    earlier: &'a [OsString],
     /// The words after the letter's.
-    after: &'a [OsString],
+    later: &'a [OsString],
 }
 
 impl<'a> After<'a> {
@@ -42,7 +42,7 @@ impl<'a> After<'a> {
     /// Returns whether the command line has another URL, before the letter or after its value.
     fn has_url(&self) -> bool {
         let is_url = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
-        let mut others = self.before.iter().chain(self.after.iter().skip(1));
+        let mut others = self.earlier.iter().chain(self.later.iter().skip(1));
         others.any(is_url)
     }
 
@@ -52,7 +52,7 @@ impl<'a> After<'a> {
             let word = word.to_str().unwrap_or_default();
             word.starts_with("-i") || word.starts_with("--input")
         };
-        self.before.iter().chain(self.after).any(is_list)
+        self.earlier.iter().chain(self.later).any(is_list)
     }
 
     /// Returns whether the letter has no value: a URL, or nothing, follows it.
@@ -179,8 +179,8 @@ impl Scan<'_> {
         After {
             rest,
             next: self.next_value(),
-            before: &self.kept,
-            after: self.left.as_slice(),
+            earlier: &self.kept,
+            later: self.left.as_slice(),
         }
     }
 }

@@ -303,7 +303,8 @@ impl<W, L, S> Host<W, L, S> {
     pub(super) fn note_head(&mut self, latency: Duration, length: Option<u64>, now: Instant) {
         self.pipe
             .note_head(latency, now, self.meter.bytes(), length);
-        self.limit.fills(self.pipe.filled(self.trip, self.busy));
+        let filled = self.pipe.filled(self.trip, self.busy, ANSWER);
+        self.limit.fills(filled);
     }
 
     /// Returns whether more work waits than may start now: its limit is reached, or its requests

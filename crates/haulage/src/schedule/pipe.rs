@@ -7,8 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::limit::ANSWER;
-
 /// What a server sends on a new connection before it waits for an acknowledgement (RFC 6928).
 const FIRST_FLIGHT: f64 = 14_600.0;
 /// Fewer bytes between two heads say little about the rate.
@@ -37,7 +35,7 @@ pub(super) struct Pipe {
 pub(super) struct Filled {
     /// How many requests fill it when the latest of them begin.
     pub(super) by: f64,
-    /// What they bring then, in units of [`ANSWER`] and bytes, per second.
+    /// What they bring then: bytes per second, and so many for each answer besides its body.
     pub(super) rate: f64,
 }
 
@@ -64,8 +62,8 @@ impl Pipe {
     }
 
     /// Returns what fills the link with this round trip, if `requests` that are in flight keep it
-    /// full.
-    pub(super) fn filled(&self, trip: Duration, requests: usize) -> Option<Filled> {
+    /// full. An answer counts for `answer` bytes besides its body.
+    pub(super) fn filled(&self, trip: Duration, requests: usize, answer: u64) -> Option<Filled> {
         let shortest = self.shortest? as f64;
         let under_way = self.rate * trip.as_secs_f64();
         let is_kept_full = shortest * requests as f64 >= under_way * LASTS;
@@ -73,7 +71,7 @@ impl Pipe {
         (under_way > 0.0 && is_kept_full && is_prompt).then(|| Filled {
             // Those that are in flight have doubled what they send when others begin.
             by: (under_way / FIRST_FLIGHT).floor() - requests as f64,
-            rate: self.rate * (1.0 + ANSWER as f64 / shortest),
+            rate: self.rate * (1.0 + answer as f64 / shortest),
         })
     }
 }
@@ -84,7 +82,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Four heads, each so many microseconds after the one before and with ten packets between.
+    /// Notes four heads, each so many microseconds after the one before, with ten packets between.
     fn heads(apart: u64, latency: Duration, length: Option<u64>) -> Pipe {
         let (mut pipe, start) = (Pipe::default(), Instant::now());
         for number in 0..4 {
@@ -95,7 +93,7 @@ mod tests {
     }
 
     fn filled_by(pipe: &Pipe, trip: Duration) -> Option<f64> {
-        pipe.filled(trip, 4).map(|filled| filled.by)
+        pipe.filled(trip, 4, 0).map(|filled| filled.by)
     }
 
     #[test]

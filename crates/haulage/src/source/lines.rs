@@ -154,7 +154,7 @@ impl<R: Read> Lines<R> {
         // How much of a long line is in the buffer depends on where a read ended; what is returned
         // does not.
         bytes = match bytes.get(..MAX_LINE + 2) {
-            Some(longer) => &longer[..MAX_LINE + 1],
+            Some(longer) => &longer[..=MAX_LINE],
             None => bytes.strip_suffix(b"\r").unwrap_or(bytes),
         };
         Line {
