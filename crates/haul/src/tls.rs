@@ -53,7 +53,7 @@ fn roots(
     if download.insecure {
         return Ok(Roots::System);
     }
-    system_roots(variable)
+    system_roots(variable, "--cacert")
 }
 
 /// Returns the settings for connections to proxies.
@@ -62,27 +62,33 @@ pub(crate) fn proxy_options(download: &Download, proxies: &Proxies) -> Result<Tl
     if let Some(file) = &download.proxy_cacert {
         options.roots = Roots::File(file.clone().into());
     } else if proxies.iter().any(Proxy::is_encrypted) {
-        options.roots = system_roots(|name| env::var_os(name))?;
+        options.roots = system_roots(|name| env::var_os(name), "--proxy-cacert")?;
     }
     Ok(options)
 }
 
 /// Returns what the environment names, else the system's certificates.
-fn system_roots(variable: impl Fn(&str) -> Option<OsString>) -> Result<Roots, Problem> {
+///
+/// # Errors
+/// When it names nothing that exists; the message says that the option `instead` may name others.
+fn system_roots(
+    variable: impl Fn(&str) -> Option<OsString>,
+    instead: &str,
+) -> Result<Roots, Problem> {
     let variable = |name| variable(name).filter(|value| !value.is_empty());
     let mut paths: Vec<PathBuf> = variable("SSL_CERT_FILE")
         .map(PathBuf::from)
         .into_iter()
         .collect();
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        return Err(missing_in("SSL_CERT_FILE", missing));
+        return Err(missing_in("SSL_CERT_FILE", missing, instead));
     }
     if let Some(folders) = variable("SSL_CERT_DIR") {
         // As with OpenSSL, some of them need not exist.
         let there = env::split_paths(&folders).filter(|folder| folder.is_dir());
         paths.extend(there);
         if paths.is_empty() {
-            return Err(missing_in("SSL_CERT_DIR", Path::new(&folders)));
+            return Err(missing_in("SSL_CERT_DIR", Path::new(&folders), instead));
         }
     }
     Ok(if paths.is_empty() {
@@ -92,13 +98,13 @@ fn system_roots(variable: impl Fn(&str) -> Option<OsString>) -> Result<Roots, Pr
     })
 }
 
-fn missing_in(variable: &str, path: &Path) -> Problem {
+fn missing_in(variable: &str, path: &Path, instead: &str) -> Problem {
     Problem::usage(format!(
         "{variable} is {}, which does not exist",
         path.display()
     ))
     .hint(format!(
-        "unset {variable} to use the system's certificates, or name others with --cacert FILE"
+        "unset {variable} to use the system's certificates, or name others with {instead} FILE"
     ))
 }
 
@@ -118,10 +124,16 @@ fn pinned_keys(text: &str) -> Result<PinnedKeys, Problem> {
 /// When one cannot be read, or is too large.
 pub(crate) fn read_files(route: &mut Route, download: &Download) -> Result<(), Problem> {
     let (tls, folder) = (&mut route.tls, download.capath.as_deref());
+    // A pipe that SSL_CERT_FILE names can be read only once.
+    let are_alike = tls.roots == route.proxy_tls.roots;
     if tls.verification == Verification::Full {
         read_roots(&mut tls.roots, "--cacert", folder)?;
     }
-    read_roots(&mut route.proxy_tls.roots, "--proxy-cacert", None)?;
+    if are_alike && tls.verification == Verification::Full {
+        route.proxy_tls.roots = tls.roots.clone();
+    } else {
+        read_roots(&mut route.proxy_tls.roots, "--proxy-cacert", None)?;
+    }
     if let Some(identity) = &mut tls.identity {
         read_file(&mut identity.certificate, "--cert")?;
         if let Some(key) = &mut identity.key {

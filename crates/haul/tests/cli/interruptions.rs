@@ -179,6 +179,31 @@ fn every_signal_stops_at_a_point_to_resume_from() {
 }
 
 #[test]
+fn what_is_too_short_to_resume_is_not_called_partial() {
+    let (origin, gate) = (Origin::plain(), Gate::new());
+    let body = Body::seeded(1, 2 * HALF);
+    origin.on(
+        "/a",
+        Script::entity(body, "\"a\"").hold_at(128 << 10, &gate),
+    );
+    let sandbox = Sandbox::new();
+    let url = origin.url("/a");
+    let child = sandbox.command(&[&url]).spawn().unwrap();
+    sandbox.wait_for_parts(1, 128 << 10);
+    send(&child, Signal::INT);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert!(
+        ran.stderr.contains("0 of 1 done, 0 partial, 1 not started"),
+        "{}",
+        ran.stderr
+    );
+    gate.open();
+    let again = sandbox.haul(&[&url, "--results", "r.jsonl"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(sandbox.rows("r.jsonl")[0]["resumed"], 0);
+}
+
+#[test]
 fn rows_that_only_wait_are_not_partial() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::status(503).header("retry-after", "60"));

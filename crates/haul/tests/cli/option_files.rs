@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{PATIENCE, Sandbox};
 
 /// A pipe with this text in it, and its path. What has been read from it is not there again.
-fn pipe(text: &str) -> (PipeReader, String) {
+pub(crate) fn pipe(text: &str) -> (PipeReader, String) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(text.as_bytes()).unwrap();
     let path = format!("/proc/{}/fd/{}", std::process::id(), reader.as_raw_fd());

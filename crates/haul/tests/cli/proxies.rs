@@ -2,6 +2,7 @@
 
 use origin::{Body, Origin, Proxy, Script};
 
+use crate::option_files::pipe;
 use crate::{Ran, Sandbox};
 
 fn origin() -> Origin {
@@ -64,6 +65,11 @@ fn https_proxy_is_verified_as_the_environment_says() {
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("SSL_CERT_FILE is none.pem"));
     }
+    let ran = run(&["--cacert", "ca.pem", "-x", &named], "none.pem");
+    assert!(ran.stderr.contains("--proxy-cacert FILE"), "{}", ran.stderr);
+    let (_reader, path) = pipe(origin.ca_pem());
+    let ran = run(&["-x", &named], &path);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     // Without an https proxy it is not needed.
     assert_eq!(run(&["--cacert", "ca.pem"], "none.pem").code, Some(0));
     let ran = run(

@@ -22,6 +22,7 @@ mod spill_store;
 mod store;
 
 pub(crate) use self::keeper::{Ending, State};
+pub(crate) use self::parts::WORTH_RECORDING;
 pub(crate) use self::prior_record::PriorRecord;
 pub(crate) use self::request_key::RequestKey;
 pub use self::results::{Results, results};

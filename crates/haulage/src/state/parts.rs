@@ -16,7 +16,7 @@ use crate::plan::validator::Validator;
 use crate::write::{Assembly, Owner};
 
 /// A part with fewer bytes is not recorded: downloading it again takes less time than recording it.
-const WORTH_RECORDING: u64 = 256 << 10;
+pub(crate) const WORTH_RECORDING: u64 = 256 << 10;
 
 /// What has changed in parts since they were recorded.
 #[derive(Default)]

@@ -23,7 +23,7 @@ impl Connector {
     /// and has not answered for that reason; `None` if it is not known to do so.
     pub(crate) async fn explain_silence(&self, proxy: &Proxy) -> Option<Error> {
         let refusals = &self.gateway.as_ref()?.refusals;
-        let _turn = refusals.turn().await;
+        let _turn = refusals.turn(proxy, Doubt::Protocol).await;
         if !refusals.may_ask(proxy, Doubt::Protocol, Instant::now()) {
             return refusals.check(proxy, Instant::now()).err();
         }
@@ -31,7 +31,9 @@ impl Connector {
             let (mut stream, _) = self.dial_proxy(proxy).await.ok()?;
             detect(proxy, &mut stream).await
         };
-        let error = tokio::time::timeout(ANSWER, answer).await.ok()??;
+        let answer = tokio::time::timeout(ANSWER, answer).await;
+        refusals.note_asked(proxy, Doubt::Protocol, Instant::now());
+        let error = answer.ok()??;
         refusals.add(proxy, &error, Instant::now());
         Some(error)
     }
@@ -44,13 +46,14 @@ impl Connector {
             return false;
         };
         let refusals = &gateway.refusals;
-        let _turn = refusals.turn().await;
+        let _turn = refusals.turn(proxy, Doubt::Login).await;
         if !refusals.may_ask(proxy, Doubt::Login, Instant::now()) {
             return refusals.check(proxy, Instant::now()).is_err();
         }
         let refuses = self.refuses_tunnel_to_nowhere(gateway, proxy);
         let refuses = tokio::time::timeout(ANSWER, refuses).await;
         let refuses = refuses == Ok(true);
+        refusals.note_asked(proxy, Doubt::Login, Instant::now());
         if refuses {
             refusals.add(proxy, error, Instant::now());
         }

@@ -2,7 +2,7 @@
 //! protocol that it is taken for. It is not asked again for each row of a list, which could lock
 //! the user out.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -26,9 +26,11 @@ pub(crate) enum Doubt {
 pub(crate) struct Refusals {
     all: Mutex<Vec<Refusal>>,
     asked: Mutex<Vec<(Proxy, Doubt, Instant)>>,
-    /// Held while a proxy is asked.
-    asking: tokio::sync::Mutex<()>,
+    /// What is held while a proxy is asked about a doubt.
+    turns: Mutex<Vec<(Proxy, Doubt, Turn)>>,
 }
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 #[derive(Debug)]
 struct Refusal {
@@ -39,23 +41,37 @@ struct Refusal {
 }
 
 impl Refusals {
-    /// Waits until no proxy is being asked about a doubt, and until the result is dropped lets
+    /// Waits until a proxy is not being asked about a doubt, and until the result is dropped lets
     /// nobody else ask: who has the same doubt needs that answer before the next request is sent.
-    pub(crate) async fn turn(&self) -> impl Drop {
-        self.asking.lock().await
+    pub(crate) async fn turn(&self, proxy: &Proxy, doubt: Doubt) -> impl Drop + use<> {
+        let turn = {
+            let mut turns = lock(&self.turns);
+            let known = turns
+                .iter()
+                .find(|(other, about, _)| other == proxy && *about == doubt);
+            known
+                .map(|(_, _, turn)| Arc::clone(turn))
+                .unwrap_or_else(|| {
+                    let turn = Turn::default();
+                    turns.push((proxy.clone(), doubt, Arc::clone(&turn)));
+                    turn
+                })
+        };
+        turn.lock_owned().await
     }
 
     /// Returns whether a proxy may be asked about a doubt now: it was not of late.
     pub(crate) fn may_ask(&self, proxy: &Proxy, doubt: Doubt, now: Instant) -> bool {
         let mut asked = lock(&self.asked);
         asked.retain(|(_, _, at)| now.saturating_duration_since(*at) < KEPT);
-        let is_asked = asked
+        !asked
             .iter()
-            .any(|(other, about, _)| other == proxy && *about == doubt);
-        if !is_asked {
-            asked.push((proxy.clone(), doubt, now));
-        }
-        !is_asked
+            .any(|(other, about, _)| other == proxy && *about == doubt)
+    }
+
+    /// Records that a proxy has been asked about a doubt, whatever came of it.
+    pub(crate) fn note_asked(&self, proxy: &Proxy, doubt: Doubt, now: Instant) {
+        lock(&self.asked).push((proxy.clone(), doubt, now));
     }
 
     /// Records that a proxy refuses whatever it is asked for, for good.
@@ -90,6 +106,8 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::error::ErrorKind;
 
@@ -98,9 +116,23 @@ mod tests {
         let (refusals, now) = (Refusals::default(), Instant::now());
         let proxy = Proxy::parse("a:1").unwrap();
         let ask = |doubt, at| refusals.may_ask(&proxy, doubt, at);
-        assert!(ask(Doubt::Login, now) && ask(Doubt::Protocol, now));
+        assert!(ask(Doubt::Login, now) && ask(Doubt::Login, now));
+        refusals.note_asked(&proxy, Doubt::Login, now);
+        assert!(ask(Doubt::Protocol, now));
         assert!(!ask(Doubt::Login, now));
         assert!(ask(Doubt::Login, now + KEPT));
+    }
+
+    #[test]
+    fn only_who_has_the_same_doubt_waits_for_its_answer() {
+        let refusals = Refusals::default();
+        let [one, other] = ["a:1", "b:1"].map(|text| Proxy::parse(text).unwrap());
+        let turn = |proxy, doubt| refusals.turn(proxy, doubt).now_or_never();
+        let held = turn(&one, Doubt::Login).unwrap();
+        assert!(turn(&one, Doubt::Login).is_none());
+        assert!(turn(&one, Doubt::Protocol).is_some() && turn(&other, Doubt::Login).is_some());
+        drop(held);
+        assert!(turn(&one, Doubt::Login).is_some());
     }
 
     #[test]
