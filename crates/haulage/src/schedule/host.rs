@@ -218,6 +218,12 @@ impl<W, L, S> Host<W, L, S> {
             && !(self.protocol == Protocol::Unknown && self.connecting)
     }
 
+    /// Returns whether it has work that may start at once or soon: only the time between requests,
+    /// or a short pause, is in the way.
+    pub(super) fn wants_a_slot_soon(&self, now: Instant) -> bool {
+        !self.queue.is_empty() && self.busy < self.limit() && !self.is_set_aside(now)
+    }
+
     /// Returns how many requests are in flight, with the lanes that will take one when their
     /// connection is open.
     fn claimed(&self) -> usize {

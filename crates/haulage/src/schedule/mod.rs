@@ -343,7 +343,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
             let Some((run, id)) = self.runs.pop(self.unproven_may()) else {
-                if !self.runs.are_due(true) && self.wake_slow_proxies() {
+                if !self.runs.are_due(true) && self.wake_slow_proxies(&now) {
                     continue;
                 }
                 break;

@@ -59,6 +59,11 @@ impl Outage {
         self.down.is_some()
     }
 
+    /// Returns whether nothing is to be sent through it for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.down.as_ref().is_some_and(|down| down.is_closed)
+    }
+
     /// Returns whether it has been reached, and has not failed since.
     pub(super) fn works(&self) -> bool {
         self.works

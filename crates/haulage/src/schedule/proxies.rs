@@ -20,6 +20,8 @@ const OFFERED: Duration = Duration::from_secs(1);
 pub(super) struct Proxies {
     by_name: HashMap<Arc<str>, usize>,
     all: Slab<Proxy>,
+    /// When one of them failed, or something was due, for the last time.
+    last: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -42,8 +44,9 @@ struct Proxy {
     /// How long a request waits for a connection before it may have to give way. Zero until one has
     /// given way.
     patience: Duration,
-    /// A request has given way, and other routes have the slots until `due`.
-    is_resting: bool,
+    /// Until when other routes have the slots, since a request has waited in vain; `None` if they
+    /// have not.
+    rests_until: Option<Instant>,
 }
 
 impl Proxy {
@@ -51,7 +54,12 @@ impl Proxy {
     /// finds out whether it answers at all.
     fn lets_pass(&self) -> bool {
         let is_slow = !self.patience.is_zero() && self.busy > 0;
-        !self.is_resting && !is_slow && self.outage.lets_pass(self.busy)
+        self.rests_until.is_none() && !is_slow && self.outage.lets_pass(self.busy)
+    }
+
+    /// Lets other routes have the slots for as long as a request has `waited` in vain until `now`.
+    fn rest(&mut self, waited: Duration, now: Instant) {
+        self.rests_until = self.rests_until.max(Some(now + waited));
     }
 }
 
@@ -103,12 +111,11 @@ impl Proxies {
             return false;
         }
         proxy.patience = proxy.patience.max(unproven::grown(waited));
-        // The pauses of a proxy that is down are longer.
-        let rests = !proxy.is_resting && !proxy.outage.is_down();
-        if rests {
-            (proxy.is_resting, proxy.due) = (true, Some(now + waited));
-        }
-        rests
+        proxy.rest(waited, now);
+        self.last = Some(now);
+        let is_due = proxy.due.is_some();
+        proxy.due = proxy.due.or(proxy.rests_until);
+        !is_due
     }
 
     /// Notes that a host behind a proxy has been forgotten. The proxy is forgotten with the last
@@ -147,7 +154,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 probing: None,
                 due: None,
                 patience: Duration::ZERO,
-                is_resting: false,
+                rests_until: None,
             });
             proxies.by_name.insert(name, at);
             at
@@ -196,6 +203,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         if proxy.lets_pass() {
             self.offer_waiting(at, 1);
+            self.offer_again_later(at, self.proxies.last);
+        }
+    }
+
+    /// Lets another host that waits for a proxy send after a while, unless the one that may send
+    /// now does: its work may be withdrawn before. `now` is `None` as long as the proxy has not
+    /// failed; then several may send.
+    fn offer_again_later(&mut self, at: usize, now: Option<Instant>) {
+        let proxy = &mut self.proxies.all[at];
+        if !proxy.waiting.is_empty() && proxy.probing.is_none() && proxy.due.is_none() {
+            proxy.due = now.map(|now| now + OFFERED);
+            self.is_due_earlier |= now.is_some();
         }
     }
 
@@ -207,7 +226,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let proxy = &mut self.proxies.all[at];
         if proxy.outage.on_reached() {
             (proxy.probing, proxy.due, proxy.patience) = (None, None, Duration::ZERO);
-            proxy.is_resting = false;
+            proxy.rests_until = None;
             self.offer_waiting(at, usize::MAX);
         }
     }
@@ -233,7 +252,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             Verdict::GiveUp(until) => (until, true),
         };
         (proxy.probing, proxy.due) = (None, Some(until));
-        proxy.is_resting = false;
+        proxy.rest(now.saturating_duration_since(sent), now);
+        self.proxies.last = Some(now);
         self.is_due_earlier = true;
         let label = Arc::clone(&proxy.label);
         self.news.push(News::ProxyWaits(label, until, why));
@@ -247,35 +267,46 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let due: Vec<_> = due
             .map(|(at, proxy)| {
                 proxy.outage.on_pause_over();
-                (proxy.due, proxy.is_resting) = (None, false);
+                proxy.rests_until = proxy.rests_until.filter(|until| *until > now);
+                proxy.due = proxy.rests_until;
                 at
             })
             .collect();
         for at in due {
-            self.offer_waiting(at, 1);
-            let proxy = &mut self.proxies.all[at];
-            let is_any = proxy.probing.is_none() && !proxy.waiting.is_empty();
-            proxy.due = is_any.then_some(now + OFFERED);
-        }
-    }
-
-    /// Ends the rest of all slow proxies early, since no other route wants the slots. Returns
-    /// whether a host may go on.
-    pub(super) fn wake_slow_proxies(&mut self) -> bool {
-        let resting = self.proxies.all.iter_mut();
-        let resting = resting.filter(|(_, proxy)| proxy.is_resting && !proxy.waiting.is_empty());
-        let resting: Vec<_> = resting
-            .map(|(at, proxy)| {
-                (proxy.is_resting, proxy.due) = (false, None);
-                at
-            })
-            .collect();
-        for at in &resting {
-            if self.proxies.all[*at].lets_pass() {
-                self.offer_waiting(*at, 1);
+            if self.proxies.all[at].rests_until.is_none() {
+                self.offer_waiting(at, 1);
+                self.offer_again_later(at, Some(now));
             }
         }
-        !resting.is_empty()
+        self.proxies.last = Some(now);
+    }
+
+    /// Ends the rest of all slow proxies early, if no other route wants the slots. Returns whether
+    /// a host may go on.
+    pub(super) fn wake_slow_proxies(&mut self, now: impl Fn() -> Instant) -> bool {
+        let rests = |proxy: &Proxy| proxy.rests_until.is_some() && !proxy.waiting.is_empty();
+        let resting = self.proxies.all.iter();
+        let resting: Vec<_> = resting
+            .filter(|(_, proxy)| rests(proxy) && !proxy.outage.is_paused())
+            .map(|(at, _)| at)
+            .collect();
+        if resting.is_empty() {
+            return false;
+        }
+        let now = now();
+        let mut hosts = self.hosts.iter();
+        if hosts.any(|(_, host)| self.proxies.let_pass(host.proxy) && host.wants_a_slot_soon(now)) {
+            return false;
+        }
+        for at in &resting {
+            let proxy = &mut self.proxies.all[*at];
+            (proxy.rests_until, proxy.due) = (None, None);
+            if proxy.lets_pass() {
+                self.offer_waiting(*at, 1);
+            }
+            self.offer_again_later(*at, Some(now));
+        }
+        true
     }
 
     /// Lines up so many of the hosts that wait for a proxy.

@@ -156,6 +156,121 @@ fn slow_proxy_rests_only_while_others_want_the_slots() {
     assert_eq!(all_opened(&mut schedule).len(), 1);
 }
 
+/// Returns the one piece of work that is handed out at this time.
+fn only_opened(schedule: &mut Plain, now: Instant) -> (HostId, u32) {
+    schedule.release_due(now);
+    let all: Vec<_> = std::iter::from_fn(|| schedule.grant(|| now)).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    opened(&all[0])
+}
+
+#[test]
+fn proxy_that_is_down_gives_others_as_much_time_as_it_took() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    for gives_way in [false, true] {
+        let mut schedule: Plain = begun(caps(1, 4), Arc::default(), start);
+        behind_proxy(&mut schedule, 3);
+        // It is known to be down.
+        let first = only_opened(&mut schedule, start);
+        fail(&mut schedule, first, start);
+        for work in 1000..1100 {
+            push(&mut schedule, "direct", Protocol::Exclusive, work);
+        }
+        let (direct, work) = only_opened(&mut schedule, start);
+        assert!(work >= 1000);
+        schedule.abandon(direct, RUN);
+        let mut now = start + 2 * second;
+        let mut probe = only_opened(&mut schedule, now);
+        while probe.1 >= 1000 {
+            schedule.abandon(probe.0, RUN);
+            probe = only_opened(&mut schedule, now);
+        }
+        // The probe hangs for ten seconds.
+        let sent = now;
+        now += 10 * second;
+        if gives_way {
+            assert!(schedule.gives_way(probe.0, now - sent, now));
+        } else {
+            let policy = RetryPolicy::default();
+            schedule.proxy_failed(probe.0, sent, now, REFUSED, &policy, 1.0);
+        }
+        schedule.put_back(probe.0, RUN, probe.1);
+        schedule.abandon(probe.0, RUN);
+        for _ in 0..9 {
+            now += second;
+            let (host, work) = only_opened(&mut schedule, now);
+            assert!(work >= 1000, "{gives_way}");
+            schedule.abandon(host, RUN);
+        }
+        now += 2 * second;
+        let mut next = only_opened(&mut schedule, now);
+        if next.1 >= 1000 {
+            schedule.abandon(next.0, RUN);
+            next = only_opened(&mut schedule, now);
+        }
+        assert!(next.1 < 1000, "then it is asked again");
+    }
+}
+
+#[test]
+fn slow_proxy_rests_while_another_host_only_keeps_its_delay() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut schedule: Plain = begun(caps(1, 4), Arc::default(), start);
+    behind_proxy(&mut schedule, 3);
+    for work in 1000..1100 {
+        push_unproven(&mut schedule, "direct", work);
+    }
+    let direct = schedule.by_key["direct"];
+    schedule.keep_delay(direct, second / 2);
+    let first = only_opened(&mut schedule, start);
+    let mut now = start + 4 * second;
+    assert!(schedule.gives_way(first.0, 4 * second, now));
+    schedule.put_back(first.0, RUN, first.1);
+    schedule.abandon(first.0, RUN);
+    for _ in 0..6 {
+        let (host, work) = only_opened(&mut schedule, now);
+        assert!(work >= 1000);
+        schedule.abandon(host, RUN);
+        assert!(
+            all_opened(&mut schedule).is_empty(),
+            "its delay is not over"
+        );
+        now += second / 2;
+    }
+}
+
+#[test]
+fn work_behind_a_slow_proxy_is_not_forgotten_with_that_of_another_run() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut schedule: Plain = begun(caps(1, 4), Arc::default(), start);
+    let other = schedule.run_begins(Priority::Normal, None);
+    behind_proxy(&mut schedule, 1);
+    for work in [1000, 1001] {
+        push_unproven(&mut schedule, "direct", work);
+    }
+    let first = only_opened(&mut schedule, start);
+    for (name, run) in [("h1", other), ("h2", RUN)] {
+        let id = schedule.host(name, Protocol::Exclusive, Instant::now);
+        schedule.go_through(id, "p", || "p:1".into());
+        schedule.push(id, run, 2000);
+    }
+    let now = start + second;
+    assert!(schedule.gives_way(first.0, second, now));
+    schedule.abandon(first.0, RUN);
+    let direct = only_opened(&mut schedule, now);
+    schedule.abandon(direct.0, RUN);
+    let direct = only_opened(&mut schedule, now);
+    // The rest is over, and the host of the other run is lined up. Before its turn its work goes.
+    schedule.release_due(now + second);
+    schedule.take_run(other);
+    schedule.abandon(direct.0, RUN);
+    let next = schedule.next_due().unwrap();
+    assert_eq!(only_opened(&mut schedule, next).1, 2000);
+}
+
 #[test]
 fn proxy_that_is_given_up_gives_all_its_work_back() {
     let start = Instant::now();
