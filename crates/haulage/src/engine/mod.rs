@@ -144,7 +144,7 @@ impl Engine {
         let runs = Arc::new(Runs::default());
         let (told, looked_at) = (Arc::clone(&runs), Arc::clone(&runs));
         let hooks = Hooks {
-            tell: Box::new(move |news| told.tell(&news)),
+            tell: Box::new(move |event| told.tell(&event)),
             look: Box::new(move || looked_at.read_on()),
         };
         let services = Arc::new(Services::start(&options, lanes, hooks));

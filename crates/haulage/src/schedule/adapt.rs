@@ -1,46 +1,46 @@
-//! What lanes have seen of their hosts, and what follows: how many requests a host may have in
+//! What lanes have observed of their hosts, and what follows: how many requests a host may have in
 //! flight, and when it is left alone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::climb::Came;
-use super::health::Verdict;
+use super::breaker::BreakerVerdict;
+use super::global_limit::Came;
 use super::retry::backoff;
 use super::{HostId, Protocol, Schedule};
 use crate::event::{LimitChange, WaitReason};
 use crate::options::RetryPolicy;
 
-/// Something that people are to know.
+/// Something that users are to be told.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum ScheduleEvent {
     /// So many may be in flight to it, or in all, now.
-    Limit(Option<Arc<str>>, usize, LimitChange),
+    LimitChanged(Option<Arc<str>>, usize, LimitChange),
     /// Nothing is sent to it before this, and why.
-    Waits(Arc<str>, Instant, Option<WaitReason>),
+    HostWaits(Arc<str>, Instant, Option<WaitReason>),
     /// Nothing is sent through this proxy before this, and why.
     ProxyWaits(Arc<str>, Instant, WaitReason),
 }
 
-/// What a lane has seen of its host during a piece of work.
+/// What a lane has observed of its host during a piece of work.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct Observation {
     /// It has answered as it should.
-    pub(crate) fine: bool,
+    pub(crate) is_ok: bool,
     /// How long the first byte of that answer took.
     pub(crate) latency: Option<Duration>,
     pub(crate) now: Instant,
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Returns what users are to be told of hosts that is new since the last call.
-    pub(crate) fn news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    /// Takes the events since the last call, in their order.
+    pub(crate) fn poll_events(&mut self) -> Vec<ScheduleEvent> {
+        std::mem::take(&mut self.events)
     }
 
-    /// Notes that the head of a response has come, `latency` after its request was sent; its body
+    /// Records that the head of a response has come, `latency` after its request was sent; its body
     /// has this `length`. The end of this response is not reported as an answer any more.
-    pub(crate) fn heard(
+    pub(crate) fn on_first_response(
         &mut self,
         id: HostId,
         latency: Duration,
@@ -51,22 +51,23 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         let is_used = host.is_used();
         if host.protocol() == Protocol::Exclusive {
-            host.note_head(latency, length, now);
+            host.on_head(latency, length, now);
         }
         host.limit.answered(latency, now);
         self.answers += 1;
-        self.look(id, is_used, now);
+        self.observe_host(id, is_used, now);
     }
 
-    /// Notes that a host has answered as it should, although the work of the lane has not ended so.
-    pub(crate) fn answered(&mut self, id: HostId) {
-        self.hosts[id.0].health.fine();
+    /// Records that a host has answered as it should, although the work of the lane has not ended
+    /// so.
+    pub(crate) fn on_success(&mut self, id: HostId) {
+        self.hosts[id.0].breaker.on_success();
         self.offer(id);
     }
 
-    /// Notes that a request that was sent at `sent` was refused, or not answered, and lowers the
+    /// Records that a request that was sent at `sent` was refused, or not answered, and lowers the
     /// limit of its host. Nothing is sent to the host for `left_alone`.
-    pub(crate) fn refused(
+    pub(crate) fn on_refused(
         &mut self,
         id: HostId,
         sent: Instant,
@@ -77,17 +78,17 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         host.ahead.left = 0;
         let before = host.limit.now();
         let change = host.limit.refused(sent, now, left_alone);
-        self.tell_limit(id, before, change);
+        self.emit_limit(id, before, change);
     }
 
-    /// Looks at all hosts, a few times a second: those whose requests take long may change their
-    /// limits meanwhile, or be silent.
-    pub(crate) fn look_around(&mut self, now: Instant) {
+    /// Looks at all hosts: those whose requests take long may change their limits meanwhile, or be
+    /// silent.
+    pub(super) fn observe_hosts(&mut self, now: Instant) {
         self.prove_those_heard();
         let hosts = self.hosts.iter_mut();
-        let held = hosts.filter_map(|(id, host)| host.listen(now).then_some(HostId(id)));
-        let held: Vec<_> = held.collect();
-        for id in held {
+        let blocked = hosts.filter_map(|(id, host)| host.observe(now).then_some(HostId(id)));
+        let blocked: Vec<_> = blocked.collect();
+        for id in blocked {
             self.offer(id);
         }
         let hosts = self.hosts.iter();
@@ -95,72 +96,79 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.silent = silent.map(|(_, host)| host.busy).sum();
         let others_wait = self.others_wait();
         let waits = self.is_full() && others_wait;
-        self.held.look(waits, self.answers, now);
+        self.overcommit.observe(waits, self.answers, now);
         if !others_wait {
-            self.held.is_over();
+            self.overcommit.reset();
         }
         let used = self.hosts.iter().filter(|(_, host)| host.is_used());
         let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
         for id in used {
-            self.look(id, true, now);
+            self.observe_host(id, true, now);
         }
-        self.look_at_all(now);
+        self.observe_total(now);
     }
 
     /// Looks at what comes from all hosts together.
-    pub(super) fn look_at_all(&mut self, now: Instant) {
+    pub(super) fn observe_total(&mut self, now: Instant) {
         let came = Came {
             bytes: self.total.bytes(),
             answers: self.answers,
         };
         let is_used = self.is_full() && self.others_wait();
-        let change = self.climb.look(now, came, is_used);
-        self.tell_climb(change);
+        let change = self.global_limit.look(now, came, is_used);
+        self.emit_global_limit(change);
     }
 
-    /// Lowers the limit of work in flight in all, since there are no file descriptors left for it.
-    pub(crate) fn lacks_descriptors(&mut self, now: Instant) {
-        let change = self.climb.shed(now);
-        self.caps.idle = self.caps.idle.min(self.climb.now());
-        self.tell_climb(change);
+    /// Records that there are no file descriptors left for the work in flight, and lowers the
+    /// global limit.
+    pub(crate) fn on_descriptors_exhausted(&mut self, now: Instant) {
+        let change = self.global_limit.on_descriptors_exhausted(now);
+        self.caps.idle = self.caps.idle.min(self.global_limit.now());
+        self.emit_global_limit(change);
     }
 
-    fn tell_climb(&mut self, change: Option<LimitChange>) {
-        let limit = self.climb.now();
-        self.news
-            .extend(change.map(|why| News::Limit(None, limit, why)));
+    fn emit_global_limit(&mut self, change: Option<LimitChange>) {
+        let limit = self.global_limit.now();
+        self.events
+            .extend(change.map(|why| ScheduleEvent::LimitChanged(None, limit, why)));
     }
 
-    pub(super) fn look(&mut self, id: HostId, is_used: bool, now: Instant) {
+    /// Looks at what comes from a host.
+    pub(super) fn observe_host(&mut self, id: HostId, is_used: bool, now: Instant) {
         let host = &mut self.hosts[id.0];
         let before = host.limit.now();
         let answerable = host.answerable(now);
         host.limit.expects(answerable);
         let change = host.limit.look(now, host.meter.bytes(), is_used);
         if change.is_some() {
-            self.tell_limit(id, before, change);
+            self.emit_limit(id, before, change);
             self.offer(id);
         }
     }
 
-    fn tell_limit(&mut self, id: HostId, before: usize, change: Option<LimitChange>) {
+    fn emit_limit(&mut self, id: HostId, before: usize, change: Option<LimitChange>) {
         let host = &self.hosts[id.0];
         let limit = host.limit.now();
         if let Some(why) = change.filter(|_| limit != before) {
-            self.news
-                .push(News::Limit(Some(Arc::clone(&host.key)), limit, why));
+            self.events.push(ScheduleEvent::LimitChanged(
+                Some(Arc::clone(&host.key)),
+                limit,
+                why,
+            ));
         }
     }
 
-    /// Notes why a host is in trouble, for what is told of it.
-    pub(crate) fn note_trouble(&mut self, id: HostId, why: WaitReason) {
+    /// Records why a host is in trouble, for what is told of it.
+    pub(crate) fn on_trouble(&mut self, id: HostId, why: WaitReason) {
         self.hosts[id.0].trouble = Some(why);
     }
 
-    /// Notes that a host is in trouble, and pauses it or gives it up where that is needed. Returns
-    /// the work that waited for it if it is given up: the caller has to fail that work. `None`
-    /// otherwise. `random` is uniform in `[0, 1)`.
-    pub(crate) fn failed(
+    /// Records that a host is in trouble, and pauses it or gives it up where that is needed.
+    /// `random` is uniform in `[0, 1)`.
+    ///
+    /// Returns the work that waited for it if it is given up: the caller has to fail that work.
+    /// `None` otherwise.
+    pub(crate) fn on_failure(
         &mut self,
         id: HostId,
         now: Instant,
@@ -171,15 +179,18 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         host.ahead.left = 0;
         let per_host = host.limit.most();
         let alone = host.busy <= 1;
-        match host.health.failed(per_host, alone, now, policy, random) {
-            Verdict::GoOn => None,
+        match host
+            .breaker
+            .on_failure(per_host, alone, now, policy, random)
+        {
+            BreakerVerdict::Continue => None,
             // One pause for all that failed together.
-            Verdict::Pause(_) if host.closed_until.is_some() => None,
-            Verdict::Pause(pause) => {
+            BreakerVerdict::Pause(_) if host.closed_until.is_some() => None,
+            BreakerVerdict::Pause(pause) => {
                 self.close(id, now + pause);
                 None
             }
-            Verdict::GiveUp => {
+            BreakerVerdict::GiveUp => {
                 let mut waiting = host.queue.drain();
                 let later = self.later.take(|host| host == id);
                 host.later -= later.len();

@@ -103,8 +103,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         None
     }
 
-    /// Notes what a round trip to a host takes, as seen when a connection was opened.
-    pub(crate) fn note_trip(&mut self, id: HostId, trip: Duration) {
+    /// Records what a round trip to a host takes, as seen when a connection was opened.
+    pub(crate) fn on_round_trip(&mut self, id: HostId, trip: Duration) {
         self.hosts[id.0].trip = trip;
     }
 
@@ -130,16 +130,16 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         grant
     }
 
-    /// Notes that a lane has opened an HTTP/1.1 connection ahead, and waits for work from now on.
+    /// Records that a lane has opened an HTTP/1.1 connection ahead, and waits for work from now on.
     /// Returns `false` if the lane is to end instead.
-    pub(crate) fn connected_ahead(&mut self, id: HostId, lane: &L) -> bool {
+    pub(crate) fn on_connected_ahead(&mut self, id: HostId, lane: &L) -> bool {
         match self.hosts[id.0].protocol() {
             // The host speaks both, and the others share a connection.
             Protocol::Shared => {
-                self.gave_up_ahead(id);
+                self.on_connect_ahead_failed(id);
                 return false;
             }
-            Protocol::Unknown => self.learned(id, Protocol::Exclusive, None),
+            Protocol::Unknown => self.on_protocol_known(id, Protocol::Exclusive, None),
             Protocol::Exclusive => {}
         }
         self.end_ahead(id);
@@ -158,7 +158,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Ends a lane that could not open its connection ahead, or whose connection is of no use. Its
     /// host gets no more connections ahead.
-    pub(crate) fn gave_up_ahead(&mut self, id: HostId) {
+    pub(crate) fn on_connect_ahead_failed(&mut self, id: HostId) {
         self.end_ahead(id);
         self.hosts[id.0].ahead.left = 0;
         self.close_lane(id);

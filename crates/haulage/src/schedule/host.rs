@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::health::Health;
-use super::held::Held;
+use super::breaker::Breaker;
 use super::host_caps::HostCaps;
 use super::limit::ANSWER;
 use super::limit::Limit;
 use super::lines::Lines;
-use super::pace::Pace;
+use super::overcommit::Overcommit;
+use super::pacer::Pacer;
 use super::pipe::Pipe;
 use super::runs::RunId;
 use super::spread::Spread;
@@ -31,10 +31,10 @@ pub(crate) enum Protocol {
 
 /// How a lane that has work but no connection gets one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Way<S> {
-    /// On this one.
-    Share(S),
-    /// It makes one, and tells what came of it.
+pub(crate) enum ConnectPlan<S> {
+    /// It uses this one.
+    Reuse(S),
+    /// It makes one, and reports what came of it.
     Connect,
     /// Another lane is making the one that they will share: its work goes back to the queue.
     Wait,
@@ -53,37 +53,42 @@ pub(super) struct Ahead {
     pub(super) is_considered: bool,
 }
 
-/// What is closed for so much longer is set aside; and what has said nothing for so long is not
-/// asked for more.
-const LONG: Duration = Duration::from_secs(1);
-/// And what has been asked for so long, and has said nothing of use.
-const LONG_SILENCE: Duration = Duration::from_secs(3);
+/// A host that is closed for longer than this is set aside.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+/// A host from which nothing has come for this long is silent: it gets no extra requests.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// A host from which nothing has come for this long has stalled, and is set aside.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 
-/// Since when a host has said nothing of use, though it was asked.
+/// Detects that nothing of use comes from a host, though it was asked.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
-    heard: u64,
+pub(super) struct StallDetector {
+    /// What had come by the last observation.
+    progress: u64,
+    /// When something came last, or the host was asked; `None` while it is not asked.
     since: Option<Instant>,
 }
 
-impl Silence {
-    fn look(&mut self, is_asked: bool, heard: u64, now: Instant) {
+impl StallDetector {
+    /// Records how much has come by `now`. `is_asked`: a request is in flight.
+    fn observe(&mut self, is_asked: bool, progress: u64, now: Instant) {
         if !is_asked {
             self.since = None;
-        } else if std::mem::replace(&mut self.heard, heard) != heard {
+        } else if std::mem::replace(&mut self.progress, progress) != progress {
             self.since = Some(now);
         } else {
             self.since.get_or_insert(now);
         }
     }
 
-    /// Returns whether something has come within the last second, or nothing was asked for.
-    fn is_short(&self, now: Instant) -> bool {
-        self.since.is_none_or(|since| now < since + LONG)
+    /// Returns whether nothing has come for [`SILENT_AFTER`], though the host was asked.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now >= since + SILENT_AFTER)
     }
 
-    fn is_long(&self, now: Instant) -> bool {
-        self.since.is_some_and(|since| now >= since + LONG_SILENCE)
+    /// Returns whether nothing has come for [`STALLED_AFTER`], though the host was asked.
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now >= since + STALLED_AFTER)
     }
 }
 
@@ -112,14 +117,14 @@ pub(super) struct Host<W, L, S> {
     pub(super) pipe: Pipe,
     /// Work that waits for its time.
     pub(super) later: usize,
-    pub(super) health: Health,
+    pub(super) breaker: Breaker,
     /// The last trouble that it was in, if there was any.
     pub(super) trouble: Option<WaitReason>,
-    pub(super) silence: Silence,
-    pub(super) held: Held,
+    pub(super) stall: StallDetector,
+    pub(super) overcommit: Overcommit,
     pub(super) caps: HostCaps,
     pub(super) limit: Limit,
-    pub(super) pace: Pace,
+    pub(super) pacer: Pacer,
     /// The least time between two requests.
     pub(super) delay: Duration,
     pub(super) meter: Arc<Meter>,
@@ -167,13 +172,13 @@ impl<W, L, S> Host<W, L, S> {
             underway: Underway::default(),
             pipe: Pipe::default(),
             later: 0,
-            health: Health::default(),
+            breaker: Breaker::default(),
             trouble: None,
-            silence: Silence::default(),
-            held: Held::default(),
+            stall: StallDetector::default(),
+            overcommit: Overcommit::default(),
             caps,
             limit,
-            pace: Pace::default(),
+            pacer: Pacer::default(),
             delay: Duration::ZERO,
             meter: Arc::default(),
             closed_until: None,
@@ -192,8 +197,8 @@ impl<W, L, S> Host<W, L, S> {
     /// Returns how many requests it may have in flight.
     pub(super) fn limit(&self) -> usize {
         let most = self.limit.most();
-        let now = self.limit.now().max(self.least_streams) + self.held.more();
-        self.health.limit(most).min(now.min(most))
+        let now = self.limit.now().max(self.least_streams) + self.overcommit.extra();
+        self.breaker.limit(most).min(now.min(most))
     }
 
     /// Returns what has come from it so far, in bytes.
@@ -238,7 +243,7 @@ impl<W, L, S> Host<W, L, S> {
     }
 
     pub(super) fn may_be_asked(&self) -> bool {
-        self.closed_until.is_none() && !self.pace.waits()
+        self.closed_until.is_none() && !self.pacer.waits()
     }
 
     /// Returns how many more requests it may have in flight; 0 if some wait already, or none may be
@@ -275,28 +280,30 @@ impl<W, L, S> Host<W, L, S> {
     /// Returns whether work that waits for it is likely to wait for long, so that other work should
     /// not wait behind it.
     pub(super) fn is_set_aside(&self, now: Instant) -> bool {
-        let is_closed = self.closed_until.is_some_and(|until| until > now + LONG);
-        is_closed || self.health.is_probed(self.limit.most()) || self.silence.is_long(now)
+        let is_closed = self
+            .closed_until
+            .is_some_and(|until| until > now + LONG_PAUSE);
+        is_closed || self.breaker.is_half_open(self.limit.most()) || self.stall.is_stalled(now)
     }
 
     /// Returns whether nothing of use has come from it for at least a second, though it was asked.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
-        !self.silence.is_short(now)
+        self.stall.is_silent(now)
     }
 
-    /// Looks at what has come from it. Returns whether one more request may be in flight, since no
+    /// Observes what has come from it. Returns whether one more request may be in flight, since no
     /// response has ended for too long.
-    pub(super) fn listen(&mut self, now: Instant) -> bool {
-        let heard = self.limit.answers() + self.meter.bytes();
+    pub(super) fn observe(&mut self, now: Instant) -> bool {
+        let progress = self.limit.answers() + self.meter.bytes();
         // One that has given way to others is silent all the same.
-        let is_asked = self.busy > 0 || !self.is_proven && self.silence.since.is_some();
-        self.silence.look(is_asked, heard, now);
+        let is_asked = self.busy > 0 || !self.is_proven && self.stall.since.is_some();
+        self.stall.observe(is_asked, progress, now);
         if self.queue.is_empty() || !self.limit.is_calm(now) {
-            self.held.is_over();
+            self.overcommit.reset();
             return false;
         }
-        let waits = self.is_used() && self.silence.is_short(now);
-        self.held.look(waits, self.limit.answers(), now)
+        let waits = self.is_used() && !self.stall.is_silent(now);
+        self.overcommit.observe(waits, self.limit.answers(), now)
     }
 
     /// Returns how many of the requests in flight may have been answered by `now`.
@@ -305,8 +312,8 @@ impl<W, L, S> Host<W, L, S> {
         self.busy.saturating_sub(not_yet)
     }
 
-    /// Notes the head of a lane's first response.
-    pub(super) fn note_head(&mut self, latency: Duration, length: Option<u64>, now: Instant) {
+    /// Records the head of a lane's first response.
+    pub(super) fn on_head(&mut self, latency: Duration, length: Option<u64>, now: Instant) {
         self.pipe
             .note_head(latency, now, self.meter.bytes(), length);
         let filled = self.pipe.filled(self.trip, self.busy, ANSWER);
@@ -320,7 +327,8 @@ impl<W, L, S> Host<W, L, S> {
         is_full && !self.queue.is_empty()
     }
 
-    pub(super) fn learned(&mut self, protocol: Protocol, shared: Option<(u64, S)>) {
+    /// Records what the host speaks, as a connection has shown.
+    pub(super) fn on_protocol_known(&mut self, protocol: Protocol, shared: Option<(u64, S)>) {
         self.connecting = false;
         self.protocol = protocol;
         self.shared.clear();
@@ -336,7 +344,8 @@ impl<W, L, S> Host<W, L, S> {
         self.shared.truncate(most.max(1));
     }
 
-    pub(super) fn lost_shared(&mut self, connection: u64) {
+    /// Records that the shared connection with this number can no longer be used.
+    pub(super) fn on_connection_lost(&mut self, connection: u64) {
         let before = self.shared.len();
         self.shared.retain(|(number, _)| *number != connection);
         if before > 0 && self.shared.is_empty() {
@@ -356,18 +365,19 @@ impl<W, L, S> Host<W, L, S> {
         self.shared.get(at).map(|(_, shared)| shared)
     }
 
-    pub(super) fn way(&mut self) -> Way<S>
+    /// Decides how a lane without a connection gets one.
+    pub(super) fn plan_connect(&mut self) -> ConnectPlan<S>
     where
         S: Clone,
     {
         match (self.protocol, self.shared()) {
-            (_, Some(shared)) => Way::Share(shared.clone()),
-            (Protocol::Exclusive, None) => Way::Connect,
+            (_, Some(shared)) => ConnectPlan::Reuse(shared.clone()),
+            (Protocol::Exclusive, None) => ConnectPlan::Connect,
             (Protocol::Unknown | Protocol::Shared, None) => {
                 if std::mem::replace(&mut self.connecting, true) {
-                    Way::Wait
+                    ConnectPlan::Wait
                 } else {
-                    Way::Connect
+                    ConnectPlan::Connect
                 }
             }
         }
@@ -376,6 +386,6 @@ impl<W, L, S> Host<W, L, S> {
     pub(super) fn is_forgettable(&self) -> bool {
         // What is known against it is kept: rows that come later are to find it.
         let is_idle = self.lanes == 0 && self.opening == 0;
-        is_idle && self.queue.is_empty() && self.later == 0 && self.health.is_good()
+        is_idle && self.queue.is_empty() && self.later == 0 && self.breaker.is_healthy()
     }
 }

@@ -19,8 +19,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.runs.add(priority, jobs.unwrap_or(usize::MAX).max(1))
     }
 
-    /// Notes that all rows of a run have been queued.
-    pub(crate) fn run_has_all(&mut self, run: RunId) {
+    /// Records that all rows of a run have been queued.
+    pub(crate) fn on_input_ended(&mut self, run: RunId) {
         self.runs.note_all(run);
     }
 

@@ -8,10 +8,9 @@
 mod adapt;
 mod ahead;
 mod aside;
-mod climb;
+mod breaker;
 mod gates;
-mod health;
-mod held;
+mod global_limit;
 mod host;
 mod host_caps;
 pub(crate) mod key;
@@ -20,7 +19,8 @@ mod limit;
 mod lines;
 mod members;
 mod outage;
-mod pace;
+mod overcommit;
+mod pacer;
 mod pipe;
 mod proxies;
 pub(crate) mod retry;
@@ -38,21 +38,21 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use self::climb::Climb;
 use self::gates::Gates;
-use self::held::Held;
+use self::global_limit::GlobalLimit;
 use self::host::Host;
 use self::host_caps::HostCaps;
 use self::later::{Due, Later};
 use self::limit::Limit;
 use self::lines::Lines;
+use self::overcommit::Overcommit;
 use self::proxies::Proxies;
 use self::runs::Runs;
 use self::unproven::first_patience;
 use crate::meter::Meter;
 
-pub(crate) use self::adapt::{News, Seen};
-pub(crate) use self::host::{Protocol, Way};
+pub(crate) use self::adapt::{Observation, ScheduleEvent};
+pub(crate) use self::host::{ConnectPlan, Protocol};
 pub(crate) use self::host_caps::OwnCaps;
 pub(crate) use self::limit::first;
 pub(crate) use self::members::Taken;
@@ -110,15 +110,15 @@ pub(crate) struct Schedule<W, L, S> {
     /// Hosts that may be worth one.
     considered: Vec<HostId>,
     /// How many may be busy now.
-    climb: Climb,
-    held: Held,
+    global_limit: GlobalLimit,
+    overcommit: Overcommit,
     /// What is in flight to hosts that have answered before, and have been silent for a while.
     silent: usize,
     /// Counts what comes from all hosts.
     total: Arc<Meter>,
     /// How often any host has answered as it should.
     answers: u64,
-    news: Vec<News>,
+    events: Vec<ScheduleEvent>,
     /// Something is due earlier than anybody who was told when may think.
     is_due_earlier: bool,
 }
@@ -184,12 +184,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             connects_ahead: false,
             ahead: 0,
             considered: Vec::new(),
-            climb: Climb::new(caps.jobs, caps.per_host, now),
-            held: Held::default(),
+            global_limit: GlobalLimit::new(caps.jobs, caps.per_host, now),
+            overcommit: Overcommit::default(),
             silent: 0,
             total,
             answers: 0,
-            news: Vec::new(),
+            events: Vec::new(),
             is_due_earlier: false,
         }
     }
@@ -223,7 +223,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let is_known = |before: Instant| until < before + WORTH_TELLING;
         if !host.closed_until.is_some_and(is_known) {
             let key = Arc::clone(&host.key);
-            self.news.push(News::Waits(key, until, host.trouble));
+            self.events
+                .push(ScheduleEvent::HostWaits(key, until, host.trouble));
         }
         host.closed_until = host.closed_until.max(Some(until));
         self.look_again(id, until);
@@ -238,12 +239,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Returns when a lane may send the request that it has ready, and reserves that time for it.
     pub(crate) fn may_send(&mut self, id: HostId, now: Instant) -> Instant {
         let host = &mut self.hosts[id.0];
-        host.pace.may_send(now, host.delay)
+        host.pacer.may_send(now, host.delay)
     }
 
     /// Returns whether something has become due earlier than what was due next, since the last
-    /// call.
-    pub(crate) fn is_due_earlier(&mut self) -> bool {
+    /// call, and forgets it.
+    pub(crate) fn take_due_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_due_earlier)
     }
 
@@ -254,18 +255,26 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.later.push(at, id, Due::Reopen);
     }
 
-    /// Returns when something is due next: work that was put aside, a host that was left alone, or
-    /// a probe of a proxy. `None` if nothing is.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called at the latest: when
+    /// work that was put aside, a host that was left alone, or a probe of a proxy is due. `None` if
+    /// nothing is. While requests are in flight, it is to be called a few times a second besides.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.later
             .next()
             .into_iter()
-            .chain(self.proxies.next_due())
+            .chain(self.proxies.poll_timeout())
             .min()
     }
 
+    /// Queues what was put aside until `now`, and looks at all hosts: those whose requests take
+    /// long may change their limits meanwhile, or be silent.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.release_due(now);
+        self.observe_hosts(now);
+    }
+
     /// Queues what was put aside until `now`.
-    pub(crate) fn release_due(&mut self, now: Instant) {
+    fn release_due(&mut self, now: Instant) {
         self.release_proxies(now);
         while let Some((id, due)) = self.later.pop_due(now) {
             let host = &mut self.hosts[id.0];
@@ -274,7 +283,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
                 Due::Work(run, work) => host.queue.push_back(run, work),
                 Due::Reopen => {
                     host.closed_until = host.closed_until.filter(|&until| until > now);
-                    host.pace.look(now);
+                    host.pacer.handle_timeout(now);
                 }
             }
             self.offer(id);
@@ -315,8 +324,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Returns how much work may be in flight in all. Slots of hosts that are silent, or have not
     /// answered yet, are added up to the maximum, so that these hold up no other hosts.
     fn jobs(&self) -> usize {
-        let now = self.climb.now() + self.held.more() + self.silent + self.unproven;
-        now.min(self.climb.most())
+        let now = self.global_limit.now() + self.overcommit.extra() + self.silent + self.unproven;
+        now.min(self.global_limit.most())
     }
 
     fn is_full(&self) -> bool {
@@ -340,7 +349,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Gives the next slot away, if there is one and somebody who may use it. To be called until it
     /// gives none after anything that may have made room or brought work.
-    pub(crate) fn grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
+    pub(crate) fn poll_grant(&mut self, now: impl Fn() -> Instant) -> Option<Grant<W, L, S>> {
         while !self.is_full() {
             let Some((run, id)) = self.runs.pop(self.unproven_may()) else {
                 if !self.runs.are_due(true) && self.wake_slow_proxies(&now) {
@@ -404,7 +413,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.unproven += usize::from(!host.is_proven);
         let (gap, delay) = (host.limit.gap(), host.delay);
         if (gap.is_some() || !delay.is_zero())
-            && let Some(next) = host.pace.started(now(), gap, delay)
+            && let Some(next) = host.pacer.on_started(now(), gap, delay)
         {
             self.look_again(id, next);
         }
@@ -420,33 +429,33 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         run: RunId,
         lane: &L,
         turn_is_used_up: bool,
-        seen: Seen,
+        observed: Observation,
     ) -> Next<W> {
-        if seen.latency.is_some() {
+        if observed.latency.is_some() {
             self.prove(id);
         }
         let host = &mut self.hosts[id.0];
         let is_used = host.is_used();
-        if let Some(latency) = seen.latency.filter(|_| seen.fine) {
-            host.limit.answered(latency, seen.now);
+        if let Some(latency) = observed.latency.filter(|_| observed.is_ok) {
+            host.limit.answered(latency, observed.now);
             self.answers += 1;
         }
         // While it still counts as in flight.
-        self.look_at_all(seen.now);
+        self.observe_total(observed.now);
         self.end_one(id, run);
         let others_wait = self.others_wait();
         let host = &mut self.hosts[id.0];
-        if seen.fine && !host.health.is_good() {
-            host.health.fine();
+        if observed.is_ok && !host.breaker.is_healthy() {
+            host.breaker.on_success();
             self.offer(id);
         }
-        self.look(id, is_used, seen.now);
+        self.observe_host(id, is_used, observed.now);
         let is_proven = self.hosts[id.0].is_proven;
         let gives_way = others_wait && (turn_is_used_up || !is_proven || self.is_less_urgent(id));
         let next = |lines: &mut Lines<W>, runs: &Runs| lines.pop(|run| runs.rank(run));
         if !gives_way
             && !self.is_full()
-            && let Some(lease) = self.take(id, next, || seen.now)
+            && let Some(lease) = self.take(id, next, || observed.now)
         {
             return Next::Work(lease);
         }
@@ -510,41 +519,46 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.leave_proxy(id);
     }
 
-    /// Notes what a host speaks, as a connection has shown. `shared` is that connection, with its
+    /// Records what a host speaks, as a connection has shown. `shared` is that connection, with its
     /// number, if lanes share it.
-    pub(crate) fn learned(&mut self, id: HostId, protocol: Protocol, shared: Option<(u64, S)>) {
+    pub(crate) fn on_protocol_known(
+        &mut self,
+        id: HostId,
+        protocol: Protocol,
+        shared: Option<(u64, S)>,
+    ) {
         let host = &mut self.hosts[id.0];
         if protocol == Protocol::Exclusive {
             host.limit.set_most(host.caps.per_host);
         } else if protocol == Protocol::Shared {
             host.limit.shares_a_connection();
         }
-        host.learned(protocol, shared);
+        host.on_protocol_known(protocol, shared);
         self.offer(id);
     }
 
-    /// Notes that a lane is making a connection for work that it has.
-    pub(crate) fn connects(&mut self, id: HostId) {
+    /// Records that a lane is making a connection for work that it has.
+    pub(crate) fn on_connecting(&mut self, id: HostId) {
         self.hosts[id.0].underway.begin();
     }
 
-    /// Notes that a lane has made its connection; a round trip takes `trip`.
-    pub(crate) fn connected(&mut self, id: HostId, trip: Duration, now: Instant) {
-        self.note_trip(id, trip);
+    /// Records that a lane has made its connection; a round trip takes `trip`.
+    pub(crate) fn on_connected(&mut self, id: HostId, trip: Duration, now: Instant) {
+        self.on_round_trip(id, trip);
         self.hosts[id.0].underway.succeed(trip, now);
     }
 
-    /// Notes that a lane could not connect. If it was to find out what the host speaks, another
+    /// Records that a lane could not connect. If it was to find out what the host speaks, another
     /// lane may try.
-    pub(crate) fn could_not_connect(&mut self, id: HostId) {
+    pub(crate) fn on_connect_failed(&mut self, id: HostId) {
         self.hosts[id.0].underway.fail();
         self.hosts[id.0].connecting = false;
         self.offer(id);
     }
 
     /// Decides how a lane that has work but no connection gets one.
-    pub(crate) fn way(&mut self, id: HostId) -> Way<S> {
-        self.hosts[id.0].way()
+    pub(crate) fn plan_connect(&mut self, id: HostId) -> ConnectPlan<S> {
+        self.hosts[id.0].plan_connect()
     }
 
     /// Puts work back at the head of its host's queue; its lane then asks for the

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::outage::{Outage, Verdict};
-use super::{HostId, News, Schedule, unproven};
+use super::{HostId, Schedule, ScheduleEvent, unproven};
 use crate::event::WaitReason;
 use crate::options::RetryPolicy;
 
@@ -68,7 +68,7 @@ pub(crate) type GivenUp<W> = Vec<(Arc<str>, Vec<W>)>;
 
 impl Proxies {
     /// Returns when something is due of any.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.all.iter().filter_map(|(_, proxy)| proxy.due).min()
     }
 
@@ -95,10 +95,10 @@ impl Proxies {
         proxy.map_or(Duration::ZERO, |proxy| proxy.patience)
     }
 
-    /// Notes that a request to a host behind a proxy has `waited` in vain. Unless the proxy works,
-    /// other routes now have the slots for as long as this one had, and its next requests wait
-    /// longer. Returns whether something is due earlier than before.
-    pub(super) fn gave_way(
+    /// Records that a request to a host behind a proxy has `waited` in vain. Unless the proxy
+    /// works, other routes now have the slots for as long as this one had, and its next requests
+    /// wait longer. Returns whether something is due earlier than before.
+    pub(super) fn on_gave_way(
         &mut self,
         proxy: Option<usize>,
         waited: Duration,
@@ -219,7 +219,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     /// Records that the proxy of a host has been reached.
-    pub(crate) fn proxy_reached(&mut self, id: HostId) {
+    pub(crate) fn on_proxy_reached(&mut self, id: HostId) {
         let Some(at) = self.hosts[id.0].proxy else {
             return;
         };
@@ -235,7 +235,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// `sent`. `random` is uniform in `[0, 1)`.
     ///
     /// Returns what waited for it, if it is given up: that has to fail.
-    pub(crate) fn proxy_failed(
+    pub(crate) fn on_proxy_failed(
         &mut self,
         id: HostId,
         sent: Instant,
@@ -256,7 +256,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.proxies.last = Some(now);
         self.is_due_earlier = true;
         let label = Arc::clone(&proxy.label);
-        self.news.push(News::ProxyWaits(label, until, why));
+        self.events
+            .push(ScheduleEvent::ProxyWaits(label, until, why));
         is_given_up.then(|| self.take_behind(at))
     }
 

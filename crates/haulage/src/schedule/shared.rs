@@ -21,9 +21,9 @@ pub(crate) struct Path {
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Notes how many requests at once the server allows on a connection that lanes share
+    /// Records how many requests at once the server allows on a connection that lanes share
     /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §6.5.2).
-    pub(crate) fn allows_streams(&mut self, id: HostId, streams: usize) {
+    pub(crate) fn on_max_streams(&mut self, id: HostId, streams: usize) {
         self.hosts[id.0].streams_each = streams;
         self.count_streams(id);
     }
@@ -41,10 +41,10 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
     }
 
-    /// Notes that the shared connection with this number can no longer be used.
-    pub(crate) fn lost_shared(&mut self, id: HostId, connection: u64) {
+    /// Records that the shared connection with this number can no longer be used.
+    pub(crate) fn on_connection_lost(&mut self, id: HostId, connection: u64) {
         let host = &mut self.hosts[id.0];
-        host.lost_shared(connection);
+        host.on_connection_lost(connection);
         if !host.shared_all().is_empty() {
             self.count_streams(id);
         }
@@ -57,7 +57,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Looks whether more connections would bring more, where one is shared whose `path` is this.
     /// Returns the host's key if the caller is to open another one, and to
-    /// [tell](Self::opened_another) what came of it.
+    /// [report](Self::on_another_opened) what came of it.
     pub(crate) fn wants_connection(
         &mut self,
         id: HostId,
@@ -101,8 +101,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         key
     }
 
-    /// Notes that another connection was opened for a host; `shared` is `None` if it could not be.
-    pub(crate) fn opened_another(&mut self, id: HostId, shared: Option<(u64, S)>, now: Instant) {
+    /// Records that another connection was opened for a host; `shared` is `None` if it could not
+    /// be.
+    pub(crate) fn on_another_opened(&mut self, id: HostId, shared: Option<(u64, S)>, now: Instant) {
         let host = &mut self.hosts[id.0];
         host.opening -= 1;
         let open = host.shared_all().len();
@@ -110,7 +111,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             // If all others are closed, the host counts as unknown, and this one is not used.
             Some(shared) if open > 0 && open < host.spread.wanted() => host.add_shared(shared),
             Some(_) => {}
-            None => host.spread.could_not_open(open, now),
+            None => host.spread.on_connect_failed(open, now),
         }
         self.count_streams(id);
         self.offer(id);

@@ -77,8 +77,8 @@ impl Spread {
         self.wanted
     }
 
-    /// Notes that a connection could not be opened: those there are have to do.
-    pub(super) fn could_not_open(&mut self, open: usize, now: Instant) {
+    /// Records that a connection could not be opened: those there are have to do.
+    pub(super) fn on_connect_failed(&mut self, open: usize, now: Instant) {
         self.give_up(open.max(1), now);
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let (mut spread, start) = (Spread::default(), Instant::now());
         over(&mut spread, &LOSSY, start, 2);
         assert_eq!(spread.wanted(), 4);
-        spread.could_not_open(2, start + Duration::from_secs(2));
+        spread.on_connect_failed(2, start + Duration::from_secs(2));
         assert_eq!(spread.wanted(), 2);
         let later = start + Duration::from_secs(2);
         let wanted = over(&mut spread, &LOSSY, later, 9);

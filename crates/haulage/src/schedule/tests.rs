@@ -46,7 +46,7 @@ fn caps(jobs: usize, per_host: usize) -> Caps {
 
 /// Gives every slot away; new lanes get numbers from `lanes`.
 fn grants(schedule: &mut Plain) -> Vec<Grant<u32, u32, ()>> {
-    std::iter::from_fn(|| schedule.grant(Instant::now)).collect()
+    std::iter::from_fn(|| schedule.poll_grant(Instant::now)).collect()
 }
 
 /// Queues work at the host of this name, which has answered before.
@@ -69,10 +69,10 @@ fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
     schedule.push_later(id, at, RUN, work);
 }
 
-/// Returns what a lane has seen of a host that has answered as it should, or not.
-fn seen(fine: bool) -> Seen {
-    Seen {
-        fine,
+/// Returns what a lane has observed of a host that has answered as it should, or not.
+fn observed(is_ok: bool) -> Observation {
+    Observation {
+        is_ok,
         latency: None,
         now: Instant::now(),
     }
@@ -100,7 +100,7 @@ fn http2_host_starts_with_sixteen_unless_it_refused() {
                 .limit
                 .refused(now, now, Duration::ZERO);
         }
-        schedule.learned(host, Protocol::Shared, None);
+        schedule.on_protocol_known(host, Protocol::Shared, None);
         assert_eq!(schedule.hosts[host.0].limit.now(), expected);
     }
 }
@@ -115,13 +115,13 @@ fn http2_host_gets_what_its_server_allows() {
     let host = schedule.host("https://host.example", Protocol::Unknown, Instant::now);
     let most = |schedule: &Plain| schedule.hosts[host.0].limit.most();
     assert_eq!(most(&schedule), 16);
-    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    schedule.on_protocol_known(host, Protocol::Shared, Some((1, ())));
     for (allowed, expected) in [(100, 40), (30, 30), (1, 1), (0, 1), (50, 40)] {
-        schedule.allows_streams(host, allowed);
+        schedule.on_max_streams(host, allowed);
         assert_eq!(most(&schedule), expected, "{allowed}");
         assert!(schedule.hosts[host.0].limit.now() <= expected);
     }
-    schedule.learned(host, Protocol::Exclusive, None);
+    schedule.on_protocol_known(host, Protocol::Exclusive, None);
     assert_eq!(most(&schedule), 16);
 }
 
@@ -150,7 +150,7 @@ fn until_the_handshake_has_told_one_lane_connects_alone() {
     let first = grants(&mut schedule);
     assert_eq!(first.len(), 1);
     let (host, _) = opened(&first[0]);
-    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    schedule.on_protocol_known(host, Protocol::Shared, Some((1, ())));
     assert_eq!(grants(&mut schedule).len(), 3);
 }
 
@@ -160,7 +160,7 @@ fn when_the_one_that_connects_fails_another_may_try() {
     push(&mut schedule, "a", Protocol::Unknown, 1);
     push(&mut schedule, "a", Protocol::Unknown, 2);
     let (host, _) = opened(&grants(&mut schedule)[0]);
-    schedule.could_not_connect(host);
+    schedule.on_connect_failed(host);
     assert_eq!(grants(&mut schedule).len(), 1);
 }
 
@@ -171,16 +171,16 @@ fn after_a_lost_shared_connection_one_lane_makes_the_next() {
         push(&mut schedule, "a", Protocol::Unknown, work);
     }
     let (host, _) = opened(&grants(&mut schedule)[0]);
-    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    schedule.on_protocol_known(host, Protocol::Shared, Some((1, ())));
     grants(&mut schedule);
-    schedule.lost_shared(host, 1);
-    assert_eq!(schedule.way(host), Way::Connect);
-    assert_eq!(schedule.way(host), Way::Wait);
-    schedule.learned(host, Protocol::Shared, Some((2, ())));
-    schedule.lost_shared(host, 1);
+    schedule.on_connection_lost(host, 1);
+    assert_eq!(schedule.plan_connect(host), ConnectPlan::Connect);
+    assert_eq!(schedule.plan_connect(host), ConnectPlan::Wait);
+    schedule.on_protocol_known(host, Protocol::Shared, Some((2, ())));
+    schedule.on_connection_lost(host, 1);
     assert_eq!(
-        schedule.way(host),
-        Way::Share(()),
+        schedule.plan_connect(host),
+        ConnectPlan::Reuse(()),
         "an old loss says nothing of the new connection"
     );
 }
@@ -200,12 +200,15 @@ fn a_lane_goes_on_until_its_turn_is_used_up_and_others_wait() {
         })
     };
     assert_eq!(
-        schedule.next(host, RUN, &1, true, seen(true)),
+        schedule.next(host, RUN, &1, true, observed(true)),
         lease(2),
         "nobody else waits"
     );
     push(&mut schedule, "b", Protocol::Exclusive, 10);
-    assert_eq!(schedule.next(host, RUN, &1, true, seen(true)), Next::Idle);
+    assert_eq!(
+        schedule.next(host, RUN, &1, true, observed(true)),
+        Next::Idle
+    );
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 10);
 }
 
@@ -216,10 +219,16 @@ fn what_was_put_aside_comes_when_it_is_due() {
     push_later(&mut schedule, "a", start + Duration::from_secs(2), 2);
     push_later(&mut schedule, "a", start + Duration::from_secs(1), 1);
     assert!(grants(&mut schedule).is_empty());
-    assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(1)));
-    schedule.release_due(start + Duration::from_secs(1));
+    assert_eq!(
+        schedule.poll_timeout(),
+        Some(start + Duration::from_secs(1))
+    );
+    schedule.handle_timeout(start + Duration::from_secs(1));
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 1);
-    assert_eq!(schedule.next_due(), Some(start + Duration::from_secs(2)));
+    assert_eq!(
+        schedule.poll_timeout(),
+        Some(start + Duration::from_secs(2))
+    );
 }
 
 #[test]
@@ -228,15 +237,18 @@ fn a_host_that_is_closed_is_left_alone_until_then_and_others_go_on() {
     let start = Instant::now();
     push(&mut schedule, "a", Protocol::Exclusive, 1);
     push(&mut schedule, "a", Protocol::Exclusive, 2);
-    let (host, _) = opened(&schedule.grant(Instant::now).unwrap());
+    let (host, _) = opened(&schedule.poll_grant(Instant::now).unwrap());
     schedule.close(host, start + Duration::from_secs(3));
     schedule.close(host, start + Duration::from_secs(1));
     push(&mut schedule, "b", Protocol::Exclusive, 3);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 3);
-    assert_eq!(schedule.next(host, RUN, &1, false, seen(false)), Next::Idle);
-    schedule.release_due(start + Duration::from_secs(2));
+    assert_eq!(
+        schedule.next(host, RUN, &1, false, observed(false)),
+        Next::Idle
+    );
+    schedule.handle_timeout(start + Duration::from_secs(2));
     assert!(grants(&mut schedule).is_empty(), "the later end counts");
-    schedule.release_due(start + Duration::from_secs(3));
+    schedule.handle_timeout(start + Duration::from_secs(3));
     assert!(matches!(
         grants(&mut schedule)[..],
         [Grant::Resume {
@@ -257,11 +269,14 @@ fn what_waits_for_a_host_that_is_given_up_is_given_back() {
     push_later(&mut schedule, "b", start, 5);
     let (host, _) = opened(&grants(&mut schedule)[0]);
     assert_eq!(
-        schedule.failed(host, start, &policy(false), 0.5),
+        schedule.on_failure(host, start, &policy(false), 0.5),
         Some(vec![2, 3, 4])
     );
-    assert_eq!(schedule.next(host, RUN, &1, false, seen(false)), Next::Idle);
-    schedule.release_due(start + Duration::from_secs(100));
+    assert_eq!(
+        schedule.next(host, RUN, &1, false, observed(false)),
+        Next::Idle
+    );
+    schedule.handle_timeout(start + Duration::from_secs(100));
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 5);
 }
 
@@ -281,11 +296,11 @@ fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
     }
     let (host, _) = opened(&grants(&mut schedule)[0]);
     for _ in 0..20 {
-        schedule.failed(host, start, &policy(true), 1.0);
+        schedule.on_failure(host, start, &policy(true), 1.0);
     }
-    let waits = |news: &News| matches!(news, News::Waits(..));
-    assert!(schedule.news().iter().any(waits));
-    schedule.release_due(start + Duration::from_millis(100));
+    let waits = |event: &ScheduleEvent| matches!(event, ScheduleEvent::HostWaits(..));
+    assert!(schedule.poll_events().iter().any(waits));
+    schedule.handle_timeout(start + Duration::from_millis(100));
     assert!(grants(&mut schedule).is_empty());
 }
 
@@ -297,7 +312,7 @@ fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
     let (host, _) = opened(&grants(&mut schedule)[0]);
-    assert_eq!(schedule.failed(host, start, &policy(false), 0.5), None);
+    assert_eq!(schedule.on_failure(host, start, &policy(false), 0.5), None);
 }
 
 /// Returns a policy that gives a host up at its first failure, unless it is `patient`.
@@ -393,13 +408,13 @@ proptest! {
                 }
                 Step::Pass(seconds) => {
                     now += Duration::from_secs(seconds.into());
-                    schedule.release_due(now);
+                    schedule.handle_timeout(now);
                 }
                 Step::End(lane, used) if !busy.is_empty() => {
                     let at = lane % busy.len();
                     let (host, lane) = busy[at];
                     done += 1;
-                    match schedule.next(host, RUN, &lane, used, seen(used)) {
+                    match schedule.next(host, RUN, &lane, used, observed(used)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -409,9 +424,9 @@ proptest! {
                     let at = lane % busy.len();
                     let (host, lane) = busy[at];
                     done += 1;
-                    let waiting = schedule.failed(host, now, &policy(patient), 0.5);
+                    let waiting = schedule.on_failure(host, now, &policy(patient), 0.5);
                     done += u32::try_from(waiting.map_or(0, |waiting| waiting.len())).unwrap();
-                    match schedule.next(host, RUN, &lane, false, seen(false)) {
+                    match schedule.next(host, RUN, &lane, false, observed(false)) {
                         Next::Work(_) => {}
                         Next::Idle => { busy.remove(at); resting.insert(lane, host); }
                         Next::Close => { busy.remove(at); }
@@ -430,13 +445,13 @@ proptest! {
                 Step::Connected(lane) if !ahead.is_empty() => {
                     let host = ahead.remove(lane % ahead.len());
                     next_lane += 1;
-                    if schedule.connected_ahead(host, &next_lane) {
+                    if schedule.on_connected_ahead(host, &next_lane) {
                         resting.insert(next_lane, host);
                     }
                 }
                 Step::GaveUp(lane) if !ahead.is_empty() => {
                     let host = ahead.remove(lane % ahead.len());
-                    schedule.gave_up_ahead(host);
+                    schedule.on_connect_ahead_failed(host);
                 }
                 Step::End(..) | Step::Fail(_) | Step::Abandon(_) | Step::Leave(_)
                 | Step::Connected(_) | Step::GaveUp(_) => {}
@@ -458,11 +473,11 @@ proptest! {
         }
         // Then everything is done, in the end, and every host is forgotten of which nothing bad is
         // known.
-        schedule.release_due(now + Duration::from_secs(100));
+        schedule.handle_timeout(now + Duration::from_secs(100));
         settle(&mut schedule, &mut busy, &mut resting, &mut ahead, &mut next_lane);
         loop {
             if let Some(host) = ahead.pop() {
-                schedule.gave_up_ahead(host);
+                schedule.on_connect_ahead_failed(host);
             } else if let Some((host, _)) = busy.pop() {
                 schedule.abandon(host, RUN);
                 done += 1;
@@ -476,7 +491,7 @@ proptest! {
             prop_assert!(schedule.leave(host, &lane));
         }
         let rests = schedule.hosts.iter().all(|(_, host)| {
-            host.lanes == 0 && host.queue.is_empty() && host.later == 0 && !host.health.is_good()
+            host.lanes == 0 && host.queue.is_empty() && host.later == 0 && !host.breaker.is_healthy()
         });
         prop_assert!(rests);
         prop_assert!(schedule.by_key.len() == schedule.hosts.len() && !schedule.runs.are_due(true));

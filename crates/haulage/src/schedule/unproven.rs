@@ -42,7 +42,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Returns how many slots the hosts that have not answered yet get together.
     pub(super) fn most_unproven(&self) -> usize {
-        let most = self.climb.most();
+        let most = self.global_limit.most();
         let half = (most / 2).max(1);
         if self.runs.has_proven() {
             return half;
@@ -85,13 +85,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let own = self.hosts[id.0].queue.turns().count();
         let holds_up_unproven = is_full && self.runs.unproven() > own;
         // Half of one slot is its half of the time.
-        let is_over = 2 * self.unproven > self.climb.most();
+        let is_over = 2 * self.unproven > self.global_limit.most();
         let holds_up_proven = is_over && self.runs.has_proven();
         let gives_way = holds_up_unproven || holds_up_proven;
         if gives_way {
             let host = &mut self.hosts[id.0];
             host.patience = host.patience.max(grown(waited));
-            self.is_due_earlier |= self.proxies.gave_way(host.proxy, waited, now);
+            self.is_due_earlier |= self.proxies.on_gave_way(host.proxy, waited, now);
         }
         gives_way
     }

@@ -12,7 +12,7 @@ use crate::fetch::connector::Connector;
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
 use crate::options::RunOptions;
-use crate::schedule::{HostId, Path, Way, key};
+use crate::schedule::{ConnectPlan, HostId, Path, key};
 
 /// How long a connection may take that is opened ahead of any work, whose run is not known.
 const AHEAD_TIMEOUT: Duration = RunOptions::DEFAULT_CONNECT_TIMEOUT;
@@ -30,7 +30,7 @@ impl Link {
             if self.connection.as_mut().is_some_and(Connection::is_open) {
                 return Ok(true);
             }
-            match self.way_to_connect() {
+            match self.plan_connect() {
                 ControlFlow::Break(connected) => return Ok(connected),
                 ControlFlow::Continue(()) => {}
             }
@@ -93,14 +93,14 @@ impl Link {
 
     /// Decides how a lane without a connection gets one: `Continue` if it is to make one;
     /// otherwise, `Break` says whether it has got one.
-    fn way_to_connect(&mut self) -> ControlFlow<bool> {
+    fn plan_connect(&mut self) -> ControlFlow<bool> {
         loop {
             self.disconnect();
-            let way = self.services.dispatcher.plan_connect(self.host);
-            match way {
-                Way::Connect => return ControlFlow::Continue(()),
-                Way::Wait => return ControlFlow::Break(false),
-                Way::Share(shared) => {
+            let plan = self.services.dispatcher.plan_connect(self.host);
+            match plan {
+                ConnectPlan::Connect => return ControlFlow::Continue(()),
+                ConnectPlan::Wait => return ControlFlow::Break(false),
+                ConnectPlan::Reuse(shared) => {
                     let mut shared = Connection::Http2(shared);
                     let is_open = shared.is_open();
                     self.connection = Some(shared);

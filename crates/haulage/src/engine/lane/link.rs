@@ -15,7 +15,7 @@ use crate::fetch::connection::Connection;
 use crate::fetch::connector::Connector;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
-use crate::schedule::{HostId, Lease, Seen};
+use crate::schedule::{HostId, Lease, Observation};
 use crate::write::LowSpeedLimit;
 
 /// How long an idle connection is kept: most servers close theirs after 15 to 75 s.
@@ -145,9 +145,9 @@ impl Link {
 
     /// Returns what the last piece of work has shown of the host, without the latency if that has
     /// been counted already.
-    pub(crate) fn seen(&self, fine: bool) -> Seen {
-        Seen {
-            fine,
+    pub(crate) fn observation(&self, is_ok: bool) -> Observation {
+        Observation {
+            is_ok,
             latency: self
                 .latency()
                 .filter(|_| self.first_response != FirstResponse::Counted),

@@ -91,19 +91,19 @@ impl Lane {
                 self.services.dispatcher.abandon(self.link.host, &in_flight);
                 return;
             };
-            let (seen, streams) = (self.link.seen(fine), self.link.new_streams());
+            let (observed, streams) = (self.link.observation(fine), self.link.new_streams());
             let next = self.services.dispatcher.next(
                 self.link.host,
                 &in_flight,
                 &self.link.handle,
                 turn >= TURN,
-                seen,
+                observed,
                 streams,
             );
             drop(in_flight);
             lease = match next {
                 Next::Work(lease) => {
-                    self.link.spread(seen.now);
+                    self.link.spread(observed.now);
                     lease
                 }
                 Next::Close => return,

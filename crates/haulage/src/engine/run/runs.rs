@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use super::readers::Readers;
 use crate::event::Event;
-use crate::schedule::{News, key};
+use crate::schedule::{ScheduleEvent, key};
 use crate::sync::lock;
 
 /// The runs of an engine that are not over.
@@ -54,10 +54,10 @@ impl Runs {
     }
 
     /// Tells the runs that go on, and have rows that have not ended, what has become of a host.
-    pub(crate) fn tell(&self, news: &News) {
+    pub(crate) fn tell(&self, event: &ScheduleEvent) {
         for run in self.all() {
             if !run.control.is_held_back() && run.ledger.has_open_rows() {
-                run.ledger.emit(event(news));
+                run.ledger.emit(event_of(event));
             }
         }
     }
@@ -105,19 +105,19 @@ fn origin(key: &Arc<str>) -> Arc<str> {
     }
 }
 
-fn event(news: &News) -> Event {
-    match news {
-        News::Limit(host, limit, why) => Event::LimitChanged {
+fn event_of(event: &ScheduleEvent) -> Event {
+    match event {
+        ScheduleEvent::LimitChanged(host, limit, why) => Event::LimitChanged {
             host: host.as_ref().map(origin),
             limit: *limit,
             why: *why,
         },
-        News::Waits(host, until, why) => Event::HostWaits {
+        ScheduleEvent::HostWaits(host, until, why) => Event::HostWaits {
             host: origin(host),
             why: *why,
             wait: until.saturating_duration_since(Instant::now()),
         },
-        News::ProxyWaits(proxy, until, why) => Event::ProxyWaits {
+        ScheduleEvent::ProxyWaits(proxy, until, why) => Event::ProxyWaits {
             proxy: Arc::clone(proxy),
             why: *why,
             wait: until.saturating_duration_since(Instant::now()),

@@ -27,7 +27,7 @@ use crate::meter::Meter;
 use crate::options::{EngineOptions, HttpVersion, RunOptions};
 use crate::priority::Priority;
 use crate::schedule::{
-    self, Caps, Grant, HostId, Lease, News, Next, Protocol, RunId, Schedule, Taken, key,
+    self, Caps, Grant, HostId, Lease, Next, Protocol, RunId, Schedule, ScheduleEvent, Taken, key,
 };
 use crate::sync::lock;
 
@@ -56,7 +56,7 @@ pub(crate) trait Dispatched {
 /// What the dispatcher calls.
 pub(crate) struct Hooks {
     /// Is told what becomes of hosts.
-    pub(crate) tell: Box<dyn Fn(News) + Send + Sync>,
+    pub(crate) tell: Box<dyn Fn(ScheduleEvent) + Send + Sync>,
     /// Looks at runs, a few times a second while something goes on. Returns whether that is to go
     /// on for their sake.
     pub(crate) look: Box<dyn Fn() -> bool + Send + Sync>,
@@ -267,7 +267,7 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Notes that all rows of a run have been queued.
     pub(crate) fn input_ended(&self, run: RunId) {
         let mut schedule = self.lock();
-        schedule.run_has_all(run);
+        schedule.on_input_ended(run);
         self.hand_out(schedule);
     }
 
@@ -278,9 +278,8 @@ impl<W: Dispatched> Dispatcher<W> {
             let now = Instant::now();
             let (due, is_busy) = {
                 let mut schedule = self.lock();
-                schedule.release_due(now);
-                schedule.look_around(now);
-                let (due, is_busy) = (schedule.next_due(), !schedule.is_quiet());
+                schedule.handle_timeout(now);
+                let (due, is_busy) = (schedule.poll_timeout(), !schedule.is_quiet());
                 self.clock_sleeps.store(!is_busy, Ordering::Relaxed);
                 self.hand_out(schedule);
                 (due, is_busy)
@@ -362,18 +361,18 @@ impl<W: Dispatched> Dispatcher<W> {
         if wakes {
             self.clock_sleeps.store(false, Ordering::Relaxed);
         }
-        if schedule.is_due_earlier() || wakes {
+        if schedule.take_due_earlier() || wakes {
             self.clock.notify_one();
         }
-        let news = schedule.news();
+        let events = schedule.poll_events();
         drop(schedule);
-        for news in news {
-            (self.hooks.tell)(news);
+        for event in events {
+            (self.hooks.tell)(event);
         }
     }
 
     fn give_away_slots(&self, schedule: &mut Hosts<W>) {
-        while let Some(grant) = schedule.grant(Instant::now) {
+        while let Some(grant) = schedule.poll_grant(Instant::now) {
             let open = match grant {
                 Grant::Resume { lane, lease } => {
                     lease.work.in_flight().begin();
@@ -398,7 +397,7 @@ impl<W: Dispatched> Dispatcher<W> {
                 Grant::Ahead { host, key, meter } => {
                     let (route, origin) = key::split(&key);
                     let Some(connector) = self.routes.of_number(route) else {
-                        schedule.gave_up_ahead(host);
+                        schedule.on_connect_ahead_failed(host);
                         continue;
                     };
                     OpenLane {

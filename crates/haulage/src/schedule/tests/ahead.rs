@@ -65,8 +65,8 @@ fn while_the_protocol_is_unknown_a_second_connection_is_opened() {
     }
     assert_eq!(opens(&mut schedule), (1, 1));
     let id = host(&mut schedule);
-    schedule.learned(id, Protocol::Shared, Some((1, ())));
-    assert!(!schedule.connected_ahead(id, &9));
+    schedule.on_protocol_known(id, Protocol::Shared, Some((1, ())));
+    assert!(!schedule.on_connected_ahead(id, &9));
     let (work, ahead) = opens(&mut schedule);
     assert!(work >= 3 && ahead == 0, "{work} {ahead}");
 }
@@ -79,7 +79,7 @@ fn a_second_connection_that_is_open_first_tells_the_protocol() {
     }
     assert_eq!(opens(&mut schedule), (1, 1));
     let id = host(&mut schedule);
-    assert!(schedule.connected_ahead(id, &9));
+    assert!(schedule.on_connected_ahead(id, &9));
     assert_eq!(opens(&mut schedule), (3, 4));
 }
 
@@ -94,9 +94,9 @@ fn long_round_trip_opens_connections_for_a_leap() {
         let mut schedule = ahead(64, 16, 4);
         let now = Instant::now();
         let id = host(&mut schedule);
-        schedule.note_trip(id, trip);
+        schedule.on_round_trip(id, trip);
         if refuses {
-            schedule.refused(id, now, now, Duration::ZERO);
+            schedule.on_refused(id, now, now, Duration::ZERO);
         }
         for row in 0..20 {
             push(&mut schedule, "a", Protocol::Exclusive, row);
@@ -116,7 +116,7 @@ fn work_waits_for_the_connection_that_is_opened_for_it() {
     }
     opens(&mut schedule);
     let id = host(&mut schedule);
-    assert!(schedule.connected_ahead(id, &9));
+    assert!(schedule.on_connected_ahead(id, &9));
     assert_eq!(opens(&mut schedule), (0, 0));
     schedule.hosts[id.0].limit = Limit::new(8, 16, Instant::now());
     schedule.offer(id);
@@ -125,7 +125,7 @@ fn work_waits_for_the_connection_that_is_opened_for_it() {
     // Three are being opened for the rest of the eight, and further ones for twice as many.
     assert!(more[1..].iter().all(is_ahead), "{more:?}");
     assert_eq!(more.len(), 1 + 8);
-    assert!(schedule.connected_ahead(id, &10));
+    assert!(schedule.on_connected_ahead(id, &10));
     let more = grants(&mut schedule);
     assert!(matches!(more[..], [Grant::Resume { lane: 10, .. }]));
 }
@@ -151,7 +151,7 @@ fn what_cannot_connect_ahead_is_not_tried_again() {
     assert_eq!(opens(&mut schedule), (4, 4));
     let id = host(&mut schedule);
     for _ in 0..4 {
-        schedule.gave_up_ahead(id);
+        schedule.on_connect_ahead_failed(id);
         assert_eq!(opens(&mut schedule), (0, 0));
     }
     assert_eq!(schedule.hosts[id.0].lanes, 4);
@@ -164,7 +164,7 @@ fn a_host_that_has_refused_something_gets_none_ahead() {
     opens(&mut schedule);
     let id = host(&mut schedule);
     let now = Instant::now();
-    schedule.refused(id, now, now, Duration::ZERO);
+    schedule.on_refused(id, now, now, Duration::ZERO);
     for row in 1..20 {
         push(&mut schedule, "a", Protocol::Exclusive, row);
         assert_eq!(opens(&mut schedule).1, 0);
@@ -201,7 +201,7 @@ fn heads_of_first_responses_raise_the_limit() {
     let latency = Duration::from_millis(200);
     for _ in 0..4 {
         assert_eq!(schedule.hosts[id.0].limit(), 4);
-        schedule.heard(id, latency, None, start + latency);
+        schedule.on_first_response(id, latency, None, start + latency);
     }
     assert!(schedule.hosts[id.0].limit() >= 8);
 }
@@ -214,7 +214,7 @@ fn a_free_connection_takes_work_though_others_are_being_opened() {
     }
     assert_eq!(opens(&mut schedule), (4, 4));
     let id = host(&mut schedule);
-    let next = schedule.next(id, RUN, &1, false, seen(true));
+    let next = schedule.next(id, RUN, &1, false, observed(true));
     assert!(matches!(next, Next::Work(Lease { work: 4, .. })));
 }
 
@@ -229,13 +229,13 @@ fn one_file_far_away_gets_connections_for_its_segments() {
         let id = host(&mut schedule);
         if is_refused {
             let now = Instant::now();
-            schedule.refused(id, now, now, Duration::ZERO);
+            schedule.on_refused(id, now, now, Duration::ZERO);
         }
         schedule.connect_for_segments(id, 3);
         assert_eq!(opens(&mut schedule), (0, expected), "{rows} {is_refused}");
         // One that ends is not opened again.
         if expected > 0 {
-            schedule.connected_ahead(id, &9);
+            schedule.on_connected_ahead(id, &9);
             assert!(schedule.leave(id, &9));
         }
         assert_eq!(opens(&mut schedule), (0, 0));
@@ -265,13 +265,13 @@ fn first_answers_count_while_other_connections_are_made() {
         opens(&mut schedule);
         let id = host(&mut schedule);
         for _ in 0..4 {
-            schedule.connects(id);
+            schedule.on_connecting(id);
         }
         for _ in connecting..4 {
-            schedule.connected(id, trip, start);
+            schedule.on_connected(id, trip, start);
         }
         for _ in 0..2 {
-            schedule.heard(id, trip, None, start + trip);
+            schedule.on_first_response(id, trip, None, start + trip);
         }
         assert_eq!(schedule.hosts[id.0].limit(), expected, "{connecting}");
     }
@@ -292,10 +292,10 @@ fn large_files_over_a_narrow_link_are_not_leapt_at() {
         }
         opens(&mut schedule);
         let id = host(&mut schedule);
-        schedule.note_trip(id, trip);
+        schedule.on_round_trip(id, trip);
         for number in 0..4 {
             let now = start + trip + Duration::from_micros(apart * number);
-            schedule.heard(id, trip, Some(length), now);
+            schedule.on_first_response(id, trip, Some(length), now);
             schedule.hosts[id.0].meter.add(14_300);
         }
         let limit = schedule.hosts[id.0].limit();

@@ -42,10 +42,13 @@ fn lane_behind_a_full_gate_gives_its_place_away_after_its_turn() {
     assert_eq!(first.len(), 1);
     let (host, _) = opened(&first[0]);
     assert!(matches!(
-        schedule.next(host, RUN, &1, false, seen(true)),
+        schedule.next(host, RUN, &1, false, observed(true)),
         Next::Work(_)
     ));
-    assert_eq!(schedule.next(host, RUN, &1, true, seen(true)), Next::Idle);
+    assert_eq!(
+        schedule.next(host, RUN, &1, true, observed(true)),
+        Next::Idle
+    );
     let second = grants(&mut schedule);
     assert_eq!(second.len(), 1);
     assert_ne!(opened(&second[0]).0, host);

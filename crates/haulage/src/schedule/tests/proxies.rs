@@ -20,7 +20,7 @@ fn behind_proxy(schedule: &mut Plain, hosts: u32) {
 /// Fails a request, sent at `now`, that could not reach the proxy, and puts its work back; if the
 /// proxy is given up, returns the numbers of the work that waited for it instead.
 fn fail(schedule: &mut Plain, (host, work): (HostId, u32), now: Instant) -> Vec<u32> {
-    let given_up = schedule.proxy_failed(host, now, now, REFUSED, &RetryPolicy::default(), 1.0);
+    let given_up = schedule.on_proxy_failed(host, now, now, REFUSED, &RetryPolicy::default(), 1.0);
     if given_up.is_none() {
         schedule.put_back(host, RUN, work);
     }
@@ -47,40 +47,43 @@ fn dead_proxy_is_probed_by_one_host_at_a_time() {
     let mut now = start;
     let mut hosts = std::collections::HashSet::new();
     for _ in 0..8 {
-        now = schedule.next_due().unwrap();
-        schedule.release_due(now);
+        now = schedule.poll_timeout().unwrap();
+        schedule.handle_timeout(now);
         let probes = all_opened(&mut schedule);
         assert_eq!(probes.len(), 1);
         // The probe is not sent twice, however long it takes.
-        schedule.release_due(now + Duration::from_secs(20));
+        schedule.handle_timeout(now + Duration::from_secs(20));
         assert!(all_opened(&mut schedule).is_empty());
         hosts.insert(probes[0].0);
         fail(&mut schedule, probes[0], now);
     }
     assert!(hosts.len() > 4, "hosts take turns");
     assert_eq!((now - start).as_secs(), 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60);
-    let waits = |news: &News| matches!(news, News::ProxyWaits(name, ..) if &**name == "p:1");
-    let news = schedule.news();
-    assert!(news.iter().all(waits), "no host is to blame: {news:?}");
-    assert_eq!(news.len(), 9);
+    let waits = |event: &ScheduleEvent| matches!(event, ScheduleEvent::ProxyWaits(name, ..) if &**name == "p:1");
+    let events = schedule.poll_events();
+    assert!(events.iter().all(waits), "no host is to blame: {events:?}");
+    assert_eq!(events.len(), 9);
 }
 
 #[test]
 fn all_hosts_go_on_when_the_proxy_works_again() {
     let start = Instant::now();
     let mut schedule: Plain = begun(caps(64, 4), Arc::default(), start);
-    schedule.climb = Climb::new(64, 64, start);
+    schedule.global_limit = GlobalLimit::new(64, 64, start);
     behind_proxy(&mut schedule, 200);
     let first = all_opened(&mut schedule);
     for work in first {
         fail(&mut schedule, work, start);
     }
-    let now = schedule.next_due().unwrap();
-    schedule.release_due(now);
+    let now = schedule.poll_timeout().unwrap();
+    schedule.handle_timeout(now);
     let (host, _) = all_opened(&mut schedule)[0];
-    schedule.proxy_reached(host);
+    schedule.on_proxy_reached(host);
     assert!(all_opened(&mut schedule).len() > 16);
-    assert!(schedule.next_due().is_none(), "nothing is probed any more");
+    assert!(
+        schedule.poll_timeout().is_none(),
+        "nothing is probed any more"
+    );
     schedule.abandon(host, RUN);
 }
 
@@ -104,7 +107,7 @@ fn hosts_on_other_routes_are_not_held_up() {
             turns += 1;
             assert!(turns < 30, "{jobs}: {done:?}");
             now += Duration::from_secs(1);
-            schedule.release_due(now);
+            schedule.handle_timeout(now);
             for (host, work) in std::mem::take(&mut hanging) {
                 if schedule.gives_way(host, Duration::from_secs(1), now) {
                     schedule.put_back(host, RUN, work);
@@ -141,7 +144,7 @@ fn slow_proxy_rests_only_while_others_want_the_slots() {
         schedule.abandon(host, RUN);
     };
     give_way(&mut schedule, first);
-    assert!(schedule.is_due_earlier());
+    assert!(schedule.take_due_earlier());
     let direct = all_opened(&mut schedule);
     assert_eq!(direct[0].1, 1000);
     schedule.abandon(direct[0].0, RUN);
@@ -151,7 +154,7 @@ fn slow_proxy_rests_only_while_others_want_the_slots() {
     let next = all_opened(&mut schedule);
     assert_eq!(next.len(), 1);
     assert!(next[0].1 < 1000);
-    schedule.proxy_reached(next[0].0);
+    schedule.on_proxy_reached(next[0].0);
     schedule.abandon(next[0].0, RUN);
     assert_eq!(all_opened(&mut schedule).len(), 1);
 }
@@ -159,7 +162,7 @@ fn slow_proxy_rests_only_while_others_want_the_slots() {
 /// Returns the one piece of work that is handed out at this time.
 fn only_opened(schedule: &mut Plain, now: Instant) -> (HostId, u32) {
     schedule.release_due(now);
-    let all: Vec<_> = std::iter::from_fn(|| schedule.grant(|| now)).collect();
+    let all: Vec<_> = std::iter::from_fn(|| schedule.poll_grant(|| now)).collect();
     assert_eq!(all.len(), 1, "{all:?}");
     opened(&all[0])
 }
@@ -193,7 +196,7 @@ fn proxy_that_is_down_gives_others_as_much_time_as_it_took() {
             assert!(schedule.gives_way(probe.0, now - sent, now));
         } else {
             let policy = RetryPolicy::default();
-            schedule.proxy_failed(probe.0, sent, now, REFUSED, &policy, 1.0);
+            schedule.on_proxy_failed(probe.0, sent, now, REFUSED, &policy, 1.0);
         }
         schedule.put_back(probe.0, RUN, probe.1);
         schedule.abandon(probe.0, RUN);
@@ -267,7 +270,7 @@ fn work_behind_a_slow_proxy_is_not_forgotten_with_that_of_another_run() {
     schedule.release_due(now + second);
     schedule.take_run(other);
     schedule.abandon(direct.0, RUN);
-    let next = schedule.next_due().unwrap();
+    let next = schedule.poll_timeout().unwrap();
     assert_eq!(only_opened(&mut schedule, next).1, 2000);
 }
 
@@ -296,8 +299,8 @@ fn proxy_that_is_given_up_gives_all_its_work_back() {
     // Rows that come later wait for one probe, and fail with it.
     behind_proxy(&mut schedule, 10);
     assert!(all_opened(&mut schedule).is_empty());
-    let now = schedule.next_due().unwrap();
-    schedule.release_due(now);
+    let now = schedule.poll_timeout().unwrap();
+    schedule.handle_timeout(now);
     let probes = all_opened(&mut schedule);
     assert_eq!(probes.len(), 1);
     assert_eq!(fail(&mut schedule, probes[0], now).len(), 9);
@@ -327,7 +330,7 @@ fn probe_that_is_withdrawn_makes_room_for_another_host() {
     for work in all_opened(&mut schedule) {
         fail(&mut schedule, work, start);
     }
-    schedule.release_due(schedule.next_due().unwrap());
+    schedule.handle_timeout(schedule.poll_timeout().unwrap());
     let (host, _) = all_opened(&mut schedule)[0];
     schedule.abandon(host, RUN);
     let next = all_opened(&mut schedule);

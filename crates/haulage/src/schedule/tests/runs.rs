@@ -132,7 +132,7 @@ impl Simulation {
                 self.total += 1;
                 self.push(Row { run, number, host });
             }
-            self.schedule.run_has_all(self.runs[run].id);
+            self.schedule.on_input_ended(self.runs[run].id);
         }
         self.hand_out();
         let mut steps = 0;
@@ -157,13 +157,13 @@ impl Simulation {
     }
 
     fn is_anything_left(&mut self) -> bool {
-        if self.flights.is_empty() && self.schedule.next_due().is_none() {
+        if self.flights.is_empty() && self.schedule.poll_timeout().is_none() {
             for run in 0..self.runs.len() {
                 self.resume(run);
             }
             self.hand_out();
         }
-        !self.flights.is_empty() || self.schedule.next_due().is_some()
+        !self.flights.is_empty() || self.schedule.poll_timeout().is_some()
     }
 
     fn push(&mut self, row: Row) {
@@ -234,13 +234,12 @@ impl Simulation {
     /// Advances the time to the next event and handles it.
     fn step(&mut self) {
         let ends = self.flights.keys().next().map(|(at, _)| *at);
-        let due = self.schedule.next_due();
+        let due = self.schedule.poll_timeout();
         let Some(next) = ends.into_iter().chain(due).min() else {
             return;
         };
         self.now = self.now.max(next);
-        self.schedule.release_due(self.now);
-        self.schedule.look_around(self.now);
+        self.schedule.handle_timeout(self.now);
         while let Some(entry) = self.flights.first_entry()
             && entry.key().0 <= self.now
         {
@@ -256,19 +255,19 @@ impl Simulation {
             *self.done.entry(row).or_default() += 1;
         } else {
             self.schedule
-                .refused(flight.host, flight.sent, self.now, Duration::ZERO);
+                .on_refused(flight.host, flight.sent, self.now, Duration::ZERO);
             let later = self.now + Duration::from_millis(self.random.u64(1..2000));
             self.schedule.push_later(flight.host, later, id, row);
         }
-        let seen = Seen {
-            fine: flight.is_fine,
+        let observed = Observation {
+            is_ok: flight.is_fine,
             latency: flight.is_fine.then(|| self.now - flight.sent),
             now: self.now,
         };
         let is_turn_over = self.random.bool();
         let next = self
             .schedule
-            .next(flight.host, id, &flight.lane, is_turn_over, seen);
+            .next(flight.host, id, &flight.lane, is_turn_over, observed);
         if let Next::Work(lease) = next {
             self.send(flight.host, flight.lane, lease.work);
         }
@@ -276,7 +275,7 @@ impl Simulation {
 
     fn hand_out(&mut self) {
         let now = self.now;
-        while let Some(grant) = self.schedule.grant(|| now) {
+        while let Some(grant) = self.schedule.poll_grant(|| now) {
             match grant {
                 Grant::Resume { lane, lease } => {
                     let key = format!("h{}", lease.work.host);
@@ -371,7 +370,7 @@ fn a_hundred_thousand_rows_of_two_runs_take_turns() {
     let mut done = [0_usize; 2];
     let mut last = [None, None];
     while done[0] + done[1] < 100_000 {
-        while let Some(grant) = schedule.grant(|| now) {
+        while let Some(grant) = schedule.poll_grant(|| now) {
             match grant {
                 Grant::Open { host, lease, .. } => {
                     lanes += 1;
@@ -401,8 +400,8 @@ fn a_hundred_thousand_rows_of_two_runs_take_turns() {
             is_over || done[0].abs_diff(done[1]) <= done[0].max(done[1]) / 2 + 16,
             "{done:?}"
         );
-        let fine = seen(true);
-        match schedule.next(host, runs[which], &lane, true, fine) {
+        let observed = observed(true);
+        match schedule.next(host, runs[which], &lane, true, observed) {
             Next::Work(lease) => flights.push((host, lane, lease.work)),
             Next::Idle | Next::Close => {}
         }

@@ -21,8 +21,8 @@ fn busy_host(per_host: usize) -> (Plain, HostId, Instant) {
         schedule.push(host, RUN, work);
     }
     grants(&mut schedule);
-    schedule.learned(host, Protocol::Shared, Some((1, ())));
-    schedule.allows_streams(host, 100);
+    schedule.on_protocol_known(host, Protocol::Shared, Some((1, ())));
+    schedule.on_max_streams(host, 100);
     grants(&mut schedule);
     (schedule, host, now)
 }
@@ -50,7 +50,7 @@ fn passes(
         schedule.hosts[host.0].meter.add(came);
         while schedule.wants_connection(host, path, *now).is_some() {
             let number = u64::from(trip) * 100 + schedule.hosts[host.0].opening as u64 + 1000;
-            schedule.opened_another(host, Some((number, ())), *now);
+            schedule.on_another_opened(host, Some((number, ())), *now);
         }
         grants(schedule);
     }
@@ -92,7 +92,7 @@ fn connections_that_bring_nothing_are_given_up() {
 #[test]
 fn refused_requests_are_no_reason_for_connections() {
     let (mut schedule, host, mut now) = busy_host(16);
-    schedule.refused(host, now, now, Duration::ZERO);
+    schedule.on_refused(host, now, now, Duration::ZERO);
     let open = passes(&mut schedule, host, &mut now, 100, true, u64::MAX);
     assert_eq!(open, 1);
 }
@@ -109,7 +109,7 @@ fn failed_connection_is_not_tried_again_at_once() {
         now += TRIP;
         if schedule.wants_connection(host, path, now).is_some() {
             tried += 1;
-            schedule.opened_another(host, None, now);
+            schedule.on_another_opened(host, None, now);
         }
     }
     assert_eq!(tried, 1);
@@ -123,10 +123,10 @@ fn host_is_not_forgotten_while_it_opens_a_connection() {
     schedule.prove(host);
     schedule.push(host, RUN, 1);
     grants(&mut schedule);
-    schedule.learned(host, Protocol::Shared, Some((1, ())));
+    schedule.on_protocol_known(host, Protocol::Shared, Some((1, ())));
     schedule.hosts[host.0].opening = 1;
     schedule.abandon(host, RUN);
     assert!(schedule.hosts.contains(host.0));
-    schedule.opened_another(host, Some((2, ())), now);
+    schedule.on_another_opened(host, Some((2, ())), now);
     assert!(!schedule.hosts.contains(host.0));
 }

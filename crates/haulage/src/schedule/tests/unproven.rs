@@ -41,10 +41,10 @@ fn new_hosts_wait_once_unproven_ones_have_all_their_slots() {
 fn the_only_host_of_a_run_gets_all_slots() {
     let mut schedule = silent(4, 1, 9);
     assert_eq!(grants(&mut schedule).len(), 2, "another may come");
-    schedule.run_has_all(RUN);
+    schedule.on_input_ended(RUN);
     assert_eq!(grants(&mut schedule).len(), 2);
     let mut schedule = silent(4, 2, 9);
-    schedule.run_has_all(RUN);
+    schedule.on_input_ended(RUN);
     assert_eq!(grants(&mut schedule).len(), 2, "there is another");
 }
 
@@ -53,9 +53,9 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
     let mut schedule = silent(4, 3, 1);
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     assert_eq!(lanes.len(), 2);
-    let answered = Seen {
+    let answered = Observation {
         latency: Some(Duration::ZERO),
-        ..seen(true)
+        ..observed(true)
     };
     schedule.next(lanes[0].0, RUN, &1, false, answered);
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 2000);
@@ -64,9 +64,9 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
 #[test]
 fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
     let mut schedule = silent(8, 100, 1);
-    let answered = Seen {
+    let answered = Observation {
         latency: Some(Duration::ZERO),
-        ..seen(true)
+        ..observed(true)
     };
     let mut lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     assert_eq!(lanes.len(), 4);
@@ -77,7 +77,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
     assert_eq!(lanes.len(), 8);
     // From then on they do not respond.
     for _ in 0..5 {
-        schedule.look_around(Instant::now());
+        schedule.handle_timeout(Instant::now());
     }
     let waited = Duration::from_secs(1);
     assert!(
@@ -86,7 +86,7 @@ fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
             .all(|(host, _)| schedule.gives_way(*host, waited, Instant::now()))
     );
     for (host, _) in &lanes {
-        schedule.next(*host, RUN, &1, false, seen(false));
+        schedule.next(*host, RUN, &1, false, observed(false));
     }
     assert_eq!(grants(&mut schedule).len(), 4);
     let mut schedule = silent(8, 100, 1);
@@ -101,7 +101,7 @@ fn a_first_body_that_is_coming_proves_its_host() {
     let mut schedule = silent(4, 3, 1);
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     schedule.hosts[lanes[0].0.0].meter.add(1);
-    schedule.look_around(Instant::now());
+    schedule.handle_timeout(Instant::now());
     assert_eq!(opened(&grants(&mut schedule)[0]).1, 2000);
 }
 
@@ -152,15 +152,15 @@ impl Course {
     }
 
     fn passes(&mut self) {
-        self.schedule.look_around(self.now);
+        self.schedule.handle_timeout(self.now);
         self.give_slots();
         for (host, work, patience, since) in std::mem::take(&mut self.waiting) {
             let is_over = self.second - since >= patience.as_secs();
             if is_over && self.schedule.gives_way(host, patience, self.now) {
                 self.schedule.put_back(host, RUN, work);
-                let silent = Seen {
+                let silent = Observation {
                     now: self.now,
-                    ..seen(false)
+                    ..observed(false)
                 };
                 assert_eq!(
                     self.schedule.next(host, RUN, &0, false, silent),
@@ -176,7 +176,7 @@ impl Course {
     }
 
     fn give_slots(&mut self) {
-        while let Some(grant) = self.schedule.grant(|| self.now) {
+        while let Some(grant) = self.schedule.poll_grant(|| self.now) {
             match grant {
                 Grant::Open { host, lease, .. } if host != self.good => {
                     let patience = lease.patience.unwrap();
@@ -184,20 +184,20 @@ impl Course {
                 }
                 _ => self.answer(),
             }
-            assert!(self.schedule.unproven <= (self.schedule.climb.most() / 2).max(1));
+            assert!(self.schedule.unproven <= (self.schedule.global_limit.most() / 2).max(1));
         }
     }
 
     /// Answers all work of the good host, as long as it has more.
     fn answer(&mut self) {
-        let fine = Seen {
-            fine: true,
+        let answered = Observation {
+            is_ok: true,
             latency: Some(Duration::from_millis(1)),
             now: self.now,
         };
         loop {
             self.ended.push(self.second);
-            let next = self.schedule.next(self.good, RUN, &0, false, fine);
+            let next = self.schedule.next(self.good, RUN, &0, false, answered);
             if !matches!(next, Next::Work(_)) {
                 return;
             }

@@ -4,12 +4,12 @@ use super::*;
 
 /// Runs for three seconds, in each quarter of which so many bytes come from the first host. Returns
 /// how many grants that leads to.
-fn held(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
+fn extra_at_once(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
     let meter = Arc::clone(&schedule.hosts[0].meter);
     for _ in 0..12 {
         *now += Duration::from_millis(250);
         meter.add(bytes);
-        schedule.look_around(*now);
+        schedule.handle_timeout(*now);
     }
     grants(schedule).len()
 }
@@ -27,35 +27,35 @@ fn small_files_do_not_wait_for_ever_behind_large_ones_of_their_host() {
     }
     assert_eq!(grants(&mut schedule).len(), 2);
     // Not if no bytes arrive, nor if the host has just refused a request; and only up to its cap.
-    assert_eq!(held(&mut schedule, &mut now, 0), 0);
-    assert_eq!(held(&mut schedule, &mut now, 1), 1);
-    assert_eq!(held(&mut schedule, &mut now, 1), 0);
+    assert_eq!(extra_at_once(&mut schedule, &mut now, 0), 0);
+    assert_eq!(extra_at_once(&mut schedule, &mut now, 1), 1);
+    assert_eq!(extra_at_once(&mut schedule, &mut now, 1), 0);
     let host = HostId(0);
-    schedule.refused(host, now, now, Duration::ZERO);
+    schedule.on_refused(host, now, now, Duration::ZERO);
     schedule.abandon(host, RUN);
-    held(&mut schedule, &mut now, 1);
-    assert_eq!(schedule.hosts[0].held.more(), 0);
+    extra_at_once(&mut schedule, &mut now, 1);
+    assert_eq!(schedule.hosts[0].overcommit.extra(), 0);
 }
 
 #[test]
 fn nor_behind_those_of_others() {
     let mut now = Instant::now();
     let mut schedule: Plain = begun(caps(64, 64), Arc::default(), now);
-    schedule.climb = Climb::new(64, 16, now);
+    schedule.global_limit = GlobalLimit::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
     let first = grants(&mut schedule).len();
     assert!(first < 64, "{first}");
     push(&mut schedule, "b", Protocol::Exclusive, 64);
-    assert_eq!(held(&mut schedule, &mut now, 1), 1);
+    assert_eq!(extra_at_once(&mut schedule, &mut now, 1), 1);
 }
 
 #[test]
 fn what_silent_hosts_hold_holds_up_no_others() {
     let mut now = Instant::now();
     let mut schedule: Plain = begun(caps(64, 64), Arc::default(), now);
-    schedule.climb = Climb::new(64, 16, now);
+    schedule.global_limit = GlobalLimit::new(64, 16, now);
     for work in 0..64 {
         push(&mut schedule, "a", Protocol::Exclusive, work);
     }
@@ -65,7 +65,7 @@ fn what_silent_hosts_hold_holds_up_no_others() {
     }
     for _ in 0..14 {
         now += Duration::from_millis(250);
-        schedule.look_around(now);
+        schedule.handle_timeout(now);
     }
     let more = grants(&mut schedule);
     assert_eq!(first + more.len(), 64, "and never more than that");
@@ -93,18 +93,18 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
     assert_eq!(taken(&mut schedule, now), []);
     // One of them answers from time to time, the other never.
     for _ in 0..5 {
-        schedule.look_around(now);
+        schedule.handle_timeout(now);
         now += Duration::from_secs(1);
-        let answered = Seen {
+        let answered = Observation {
             latency: Some(Duration::ZERO),
-            ..seen(true)
+            ..observed(true)
         };
         assert!(matches!(
             schedule.next(lanes[1].0, RUN, &1, false, answered),
             Next::Work(_)
         ));
     }
-    schedule.look_around(now);
+    schedule.handle_timeout(now);
     // The first rows in the queue stay, and so do those that may not be spilled.
     assert_eq!(
         taken(&mut schedule, now),

@@ -10,7 +10,7 @@ use crate::event::WaitReason;
 use crate::fetch::connection::{Connection, Http2Handle};
 use crate::options::RetryPolicy;
 use crate::plan::ramp;
-use crate::schedule::{GivenUp, HostId, Lease, Next, Path, Protocol, Seen, Way};
+use crate::schedule::{ConnectPlan, GivenUp, HostId, Lease, Next, Observation, Path, Protocol};
 
 impl<W: Dispatched> Dispatcher<W> {
     /// Returns what a lane does next whose last piece of work, of the run that counts it in
@@ -22,14 +22,14 @@ impl<W: Dispatched> Dispatcher<W> {
         ended: &Arc<InFlight>,
         lane: &LaneHandle<Lease<W>>,
         is_turn_over: bool,
-        seen: Seen,
+        observed: Observation,
         streams: Option<usize>,
     ) -> Next<W> {
         let mut schedule = self.lock();
         if let Some(streams) = streams {
-            schedule.allows_streams(host, streams);
+            schedule.on_max_streams(host, streams);
         }
-        let next = schedule.next(host, ended.run(), lane, is_turn_over, seen);
+        let next = schedule.next(host, ended.run(), lane, is_turn_over, observed);
         count(ended, &next);
         self.hand_out(schedule);
         next
@@ -59,13 +59,13 @@ impl<W: Dispatched> Dispatcher<W> {
     }
 
     /// Returns how a lane without a connection gets one.
-    pub(crate) fn plan_connect(&self, host: HostId) -> Way<Http2Handle> {
-        self.lock().way(host)
+    pub(crate) fn plan_connect(&self, host: HostId) -> ConnectPlan<Http2Handle> {
+        self.lock().plan_connect(host)
     }
 
     /// Records that a lane makes a connection for work that it has.
     pub(crate) fn on_connecting(&self, host: HostId) {
-        self.lock().connects(host);
+        self.lock().on_connecting(host);
     }
 
     /// Records that a lane has made the connection for work that it has. Opens as many others as
@@ -73,13 +73,13 @@ impl<W: Dispatched> Dispatcher<W> {
     pub(crate) fn on_connected(&self, host: HostId, connection: &Connection, segments: usize) {
         let mut schedule = self.lock();
         let trip = connection.round_trip();
-        schedule.proxy_reached(host);
-        schedule.connected(host, trip, Instant::now());
+        schedule.on_proxy_reached(host);
+        schedule.on_connected(host, trip, Instant::now());
         match connection {
-            Connection::Http1(_) => schedule.learned(host, Protocol::Exclusive, None),
+            Connection::Http1(_) => schedule.on_protocol_known(host, Protocol::Exclusive, None),
             Connection::Http2(shared) => {
                 let shared = (shared.number, shared.clone());
-                schedule.learned(host, Protocol::Shared, Some(shared));
+                schedule.on_protocol_known(host, Protocol::Shared, Some(shared));
             }
         }
         if ramp::is_far(trip) && matches!(connection, Connection::Http1(_)) {
@@ -93,9 +93,9 @@ impl<W: Dispatched> Dispatcher<W> {
     pub(crate) fn on_connect_failed(&self, host: HostId, is_proxy_reached: bool) {
         let mut schedule = self.lock();
         if is_proxy_reached {
-            schedule.proxy_reached(host);
+            schedule.on_proxy_reached(host);
         }
-        schedule.could_not_connect(host);
+        schedule.on_connect_failed(host);
         self.hand_out(schedule);
     }
 
@@ -112,7 +112,7 @@ impl<W: Dispatched> Dispatcher<W> {
     ) -> Option<GivenUp<W>> {
         let (now, why) = (Instant::now(), WaitReason::of(error, false));
         let mut schedule = self.lock();
-        let given_up = schedule.proxy_failed(host, sent, now, why, policy, fastrand::f64());
+        let given_up = schedule.on_proxy_failed(host, sent, now, why, policy, fastrand::f64());
         self.hand_out(schedule);
         given_up
     }
@@ -128,11 +128,11 @@ impl<W: Dispatched> Dispatcher<W> {
     ) -> bool {
         let mut schedule = self.lock();
         let waits = if let Some(round_trip) = round_trip {
-            schedule.proxy_reached(host);
-            schedule.note_trip(host, round_trip);
-            schedule.connected_ahead(host, lane)
+            schedule.on_proxy_reached(host);
+            schedule.on_round_trip(host, round_trip);
+            schedule.on_connected_ahead(host, lane)
         } else {
-            schedule.gave_up_ahead(host);
+            schedule.on_connect_ahead_failed(host);
             false
         };
         self.hand_out(schedule);
@@ -156,13 +156,13 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Records what came of opening another shared connection; `None` if it could not be had.
     pub(crate) fn on_another_opened(&self, host: HostId, shared: Option<(u64, Http2Handle)>) {
         let mut schedule = self.lock();
-        schedule.opened_another(host, shared, Instant::now());
+        schedule.on_another_opened(host, shared, Instant::now());
         self.hand_out(schedule);
     }
 
     /// Records that a shared connection is of no use any more.
     pub(crate) fn on_connection_lost(&self, host: HostId, connection: u64) {
-        self.lock().lost_shared(host, connection);
+        self.lock().on_connection_lost(host, connection);
     }
 
     /// Records when the head of a lane's first response came, how long it took, and how long its
@@ -177,15 +177,15 @@ impl<W: Dispatched> Dispatcher<W> {
     ) {
         let mut schedule = self.lock();
         if let Some(streams) = streams {
-            schedule.allows_streams(host, streams);
+            schedule.on_max_streams(host, streams);
         }
-        schedule.heard(host, latency, length, now);
+        schedule.on_first_response(host, latency, length, now);
         self.hand_out(schedule);
     }
 
     /// Records that a host has answered as it should, although it has failed now.
     pub(crate) fn on_success(&self, host: HostId) {
-        self.lock().answered(host);
+        self.lock().on_success(host);
     }
 
     /// Records that a host is in trouble. `overloaded` is when the request was sent that has shown
@@ -203,7 +203,7 @@ impl<W: Dispatched> Dispatcher<W> {
         let now = Instant::now();
         let mut schedule = self.lock();
         step_back(&mut schedule, host, overloaded, error, policy);
-        let waiting = schedule.failed(host, now, policy, fastrand::f64());
+        let waiting = schedule.on_failure(host, now, policy, fastrand::f64());
         let given_up = waiting.map(|waiting| (schedule.key(host), waiting));
         drop(schedule);
         self.clock.notify_one();
@@ -227,7 +227,7 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Records that there are too few descriptors for what is in flight.
     pub(crate) fn on_descriptors_exhausted(&self) {
         let mut schedule = self.lock();
-        schedule.lacks_descriptors(Instant::now());
+        schedule.on_descriptors_exhausted(Instant::now());
         self.hand_out(schedule);
     }
 }
@@ -244,11 +244,11 @@ fn step_back<W>(
     let now = Instant::now();
     let asked = error.asked_wait_of_host();
     let asked = asked.filter(|asked| *asked <= policy.max_time);
-    schedule.note_trouble(host, WaitReason::of(error, asked.is_some()));
+    schedule.on_trouble(host, WaitReason::of(error, asked.is_some()));
     if let Some(asked) = asked {
         schedule.close(host, now + asked);
     }
     if let Some(sent) = overloaded {
-        schedule.refused(host, sent, now, asked.unwrap_or_default());
+        schedule.on_refused(host, sent, now, asked.unwrap_or_default());
     }
 }

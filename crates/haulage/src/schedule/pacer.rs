@@ -1,13 +1,14 @@
-//! When the next request to one host may be sent, if requests are to be some time apart. Pure.
+//! Paces the requests to one host, if they are to be some time apart: says when the next one may be
+//! sent. Pure.
 
 use std::time::{Duration, Instant};
 
 /// How late a timer may fire without lowering the average rate of requests.
 const LATE: Duration = Duration::from_millis(5);
 
-/// The pace of the requests to a host.
+/// Paces the requests to a host.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     /// When the next piece of work may start; `None` if at any time.
     next: Option<Instant>,
     /// Whether that time has not come yet.
@@ -16,15 +17,15 @@ pub(super) struct Pace {
     sends: Option<Instant>,
 }
 
-impl Pace {
+impl Pacer {
     /// Returns whether the next piece of work has to wait.
     pub(super) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// Notes that a piece of work has started. Returns when the next may start: after `gap` on
+    /// Records that a piece of work has started. Returns when the next may start: after `gap` on
     /// average, and no sooner than after `delay`; `None` if it may start now.
-    pub(super) fn started(
+    pub(super) fn on_started(
         &mut self,
         now: Instant,
         gap: Option<Duration>,
@@ -43,7 +44,7 @@ impl Pace {
     }
 
     /// Checks whether the next piece of work may start now.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.waits &= self.next.is_some_and(|next| next > now);
     }
 
@@ -64,34 +65,34 @@ mod tests {
 
     #[test]
     fn the_average_is_kept_when_clocks_are_late() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pacer, start) = (Pacer::default(), Instant::now());
         let mut now = start;
         for nth in 1..=100 {
-            let next = pace.started(now, Some(GAP), Duration::ZERO).unwrap();
+            let next = pacer.on_started(now, Some(GAP), Duration::ZERO).unwrap();
             assert_eq!(next, start + GAP * nth);
-            assert!(pace.waits());
+            assert!(pacer.waits());
             now = next + LATE / 2;
-            pace.look(now);
-            assert!(!pace.waits());
+            pacer.handle_timeout(now);
+            assert!(!pacer.waits());
         }
         // But unused time is not made up for.
         let later = now + Duration::from_secs(1);
-        let next = pace.started(later, Some(GAP), Duration::ZERO).unwrap();
+        let next = pacer.on_started(later, Some(GAP), Duration::ZERO).unwrap();
         assert_eq!(next + LATE, later + GAP);
-        assert_eq!(pace.started(later, None, Duration::ZERO), None);
+        assert_eq!(pacer.on_started(later, None, Duration::ZERO), None);
     }
 
     #[test]
     fn a_delay_is_never_cut_short() {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let (mut pacer, mut now) = (Pacer::default(), Instant::now());
         for gap in [None, Some(GAP / 2), Some(GAP)] {
-            let next = pace.started(now, gap, GAP).unwrap();
+            let next = pacer.on_started(now, gap, GAP).unwrap();
             assert!(next >= now + GAP);
             now = next + LATE / 2;
         }
-        let first = pace.may_send(now, GAP);
+        let first = pacer.may_send(now, GAP);
         assert_eq!(first, now);
-        assert_eq!(pace.may_send(now + GAP / 4, GAP), now + GAP);
-        assert_eq!(pace.may_send(now + GAP * 9, GAP), now + GAP * 9);
+        assert_eq!(pacer.may_send(now + GAP / 4, GAP), now + GAP);
+        assert_eq!(pacer.may_send(now + GAP * 9, GAP), now + GAP * 9);
     }
 }

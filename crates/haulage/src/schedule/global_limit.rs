@@ -15,24 +15,27 @@ use crate::event::LimitChange as Why;
 const START: usize = 32;
 /// A higher limit is kept if it raises throughput by this factor.
 const GAIN: f64 = 1.05;
-/// A round ends after as many responses as requests may be in flight, but not before the first
-/// duration. While long bodies arrive, it ends after the second.
-const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// A round ends after as many responses as requests may be in flight, but not before this.
+const MIN_ROUND: Duration = Duration::from_millis(100);
+/// While long bodies arrive, a round ends after this.
+const LONG_ROUND: Duration = Duration::from_secs(1);
 /// How many times longer a round is while the limit holds or a trial is measured: there is time.
 const CAREFULLY: u32 = 4;
-/// The wait before the next trial: at first, and at most, after repeated trials without a gain.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The wait before the next trial at first.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest wait before the next trial, after repeated trials without a gain.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// How many requests may be in flight in all.
 #[derive(Debug)]
-pub(super) struct Climb {
+pub(super) struct GlobalLimit {
     now: usize,
     most: usize,
     phase: Phase,
     /// The wait before the next trial.
     pause: Duration,
     /// When descriptors last ran out; `None` if they never have.
-    shed: Option<Instant>,
+    exhausted: Option<Instant>,
     round: Round,
 }
 
@@ -70,7 +73,7 @@ impl Came {
     }
 }
 
-impl Climb {
+impl GlobalLimit {
     /// Creates the limit, at no fewer than `per_host`: that number is found by trying too, and of
     /// two searches at once, each would take the other's bound for the point where more brings
     /// nothing.
@@ -79,8 +82,8 @@ impl Climb {
             now: START.max(per_host).min(most),
             most,
             phase: Phase::Doubling { before: None },
-            pause: PAUSES.0,
-            shed: None,
+            pause: FIRST_PAUSE,
+            exhausted: None,
             round: Round::begin(now, Came::default(), None),
         }
     }
@@ -94,14 +97,17 @@ impl Climb {
         self.most
     }
 
-    /// Lowers the limit for good, since there are no descriptors for so many requests. `None` if
-    /// that changes nothing now.
-    pub(super) fn shed(&mut self, now: Instant) -> Option<Why> {
-        if self.shed.is_some_and(|before| now < before + ROUND.1) {
+    /// Records that there are no descriptors for so many requests, and lowers the limit for good.
+    /// `None` if that changes nothing now.
+    pub(super) fn on_descriptors_exhausted(&mut self, now: Instant) -> Option<Why> {
+        if self
+            .exhausted
+            .is_some_and(|before| now < before + LONG_ROUND)
+        {
             // Failures of requests that were in flight together count once.
             return None;
         }
-        self.shed = Some(now);
+        self.exhausted = Some(now);
         let before = self.now;
         self.most = (self.now / 2).max(1);
         self.now = self.now.min(self.most);
@@ -139,11 +145,11 @@ impl Climb {
         };
         let answers = came.answers - self.round.came.answers;
         if let Some(before) = self.round.before {
-            return answers >= before as u64 || passed >= ROUND.1;
+            return answers >= before as u64 || passed >= LONG_ROUND;
         }
         let has_answers =
-            answers >= u64::from(times) * self.now as u64 && passed >= ROUND.0 * times;
-        let has_bytes = came.bytes > self.round.came.bytes && passed >= ROUND.1 * times;
+            answers >= u64::from(times) * self.now as u64 && passed >= MIN_ROUND * times;
+        let has_bytes = came.bytes > self.round.came.bytes && passed >= LONG_ROUND * times;
         has_answers || has_bytes
     }
 
@@ -171,7 +177,7 @@ impl Climb {
                     self.hold(now, true);
                     return Why::NoGain;
                 }
-                self.pause = PAUSES.0;
+                self.pause = FIRST_PAUSE;
                 self.try_more(rate, now);
             }
             Phase::Holding { until } if now < until => {}
@@ -194,7 +200,7 @@ impl Climb {
 
     fn hold(&mut self, now: Instant, in_vain: bool) {
         if in_vain {
-            self.pause = (self.pause * 2).min(PAUSES.1);
+            self.pause = (self.pause * 2).min(MAX_PAUSE);
         }
         let until = now + self.pause;
         self.phase = Phase::Holding { until };
@@ -217,15 +223,15 @@ mod tests {
 
     /// Runs for so many seconds with hosts that answer `each` times a second per request, but no
     /// more than `all` times in total. Returns the limit after each tenth of a second.
-    fn climbed(climb: &mut Climb, seconds: u64, each: u64, all: u64) -> Vec<usize> {
-        let (start, mut tenths) = (climb.round.since, 0);
-        let before = climb.round.came.answers;
+    fn limits_over(limit: &mut GlobalLimit, seconds: u64, each: u64, all: u64) -> Vec<usize> {
+        let (start, mut tenths) = (limit.round.since, 0);
+        let before = limit.round.came.answers;
         let ticks = (1..=seconds * 10).map(|tick| {
-            tenths += (climb.now as u64 * each).min(all);
+            tenths += (limit.now as u64 * each).min(all);
             let answers = before + tenths / 10;
             let now = start + Duration::from_millis(100 * tick);
-            climb.look(now, Came { bytes: 0, answers }, true);
-            climb.now
+            limit.look(now, Came { bytes: 0, answers }, true);
+            limit.now
         });
         ticks.collect()
     }
@@ -236,20 +242,20 @@ mod tests {
 
     #[test]
     fn it_doubles_to_the_most_where_that_brings_more() {
-        let mut climb = Climb::new(100, 16, Instant::now());
-        let limits = climbed(&mut climb, 2, 10, u64::MAX);
-        assert_eq!(climb.now, 100, "{limits:?}");
+        let mut limit = GlobalLimit::new(100, 16, Instant::now());
+        let limits = limits_over(&mut limit, 2, 10, u64::MAX);
+        assert_eq!(limit.now, 100, "{limits:?}");
         assert_eq!(limits[0], 64, "as soon as there are answers");
         // And never beyond.
         assert_eq!(
-            climbed(&mut climb, 100, 10, u64::MAX).into_iter().max(),
+            limits_over(&mut limit, 100, 10, u64::MAX).into_iter().max(),
             Some(100)
         );
     }
 
     #[test]
     fn it_begins_with_what_one_host_may_have() {
-        let begins = |most, per_host| Climb::new(most, per_host, Instant::now()).now();
+        let begins = |most, per_host| GlobalLimit::new(most, per_host, Instant::now()).now();
         assert_eq!((begins(64, 64), begins(48, 64)), (64, 48));
         assert_eq!((begins(256, 16), begins(8, 16)), (START, 8));
     }
@@ -257,8 +263,8 @@ mod tests {
     #[test]
     fn it_stays_near_what_the_line_carries() {
         for carries in [5, 20, 40, 70] {
-            let mut climb = Climb::new(256, 16, Instant::now());
-            let limits = climbed(&mut climb, 60, 10, carries as u64 * 10);
+            let mut limit = GlobalLimit::new(256, 16, Instant::now());
+            let limits = limits_over(&mut limit, 60, 10, carries as u64 * 10);
             let most = (carries * 5 / 2).max(40);
             assert!(limits[100..].iter().all(|now| *now <= most), "{limits:?}");
             let least = carries.min(16) * 9 / 10;
@@ -268,40 +274,46 @@ mod tests {
 
     #[test]
     fn when_the_line_carries_more_it_finds_out() {
-        let mut climb = Climb::new(256, 16, Instant::now());
-        climbed(&mut climb, 10, 10, 200);
-        let before = climb.now;
-        let limits = climbed(&mut climb, 60, 10, 2000);
+        let mut limit = GlobalLimit::new(256, 16, Instant::now());
+        limits_over(&mut limit, 10, 10, 200);
+        let before = limit.now;
+        let limits = limits_over(&mut limit, 60, 10, 2000);
         assert!(last(&limits) > before * 3, "{before}: {limits:?}");
     }
 
     #[test]
     fn nothing_is_learned_while_it_is_not_used() {
         let start = Instant::now();
-        let mut climb = Climb::new(64, 16, start);
+        let mut limit = GlobalLimit::new(64, 16, start);
         for second in 1..10 {
             let came = Came {
                 bytes: second << 20,
                 answers: 100 * second,
             };
             let now = start + Duration::from_secs(second);
-            assert_eq!(climb.look(now, came, false), None);
+            assert_eq!(limit.look(now, came, false), None);
         }
-        assert_eq!(climb.now, START);
+        assert_eq!(limit.now, START);
     }
 
     #[test]
     fn without_descriptors_it_goes_down_for_good_but_not_to_nothing() {
-        let mut climb = Climb::new(64, 16, Instant::now());
-        climbed(&mut climb, 2, 10, u64::MAX);
+        let mut limit = GlobalLimit::new(64, 16, Instant::now());
+        limits_over(&mut limit, 2, 10, u64::MAX);
         let mut now = Instant::now();
-        assert_eq!(climb.shed(now), Some(Why::NoDescriptors));
-        assert_eq!((climb.now, climb.shed(now)), (32, None));
-        assert_eq!(last(&climbed(&mut climb, 100, 10, u64::MAX)), 32);
+        assert_eq!(
+            limit.on_descriptors_exhausted(now),
+            Some(Why::NoDescriptors)
+        );
+        assert_eq!((limit.now, limit.on_descriptors_exhausted(now)), (32, None));
+        assert_eq!(last(&limits_over(&mut limit, 100, 10, u64::MAX)), 32);
         for _ in 0..10 {
-            now += ROUND.1;
-            climb.shed(now);
+            now += LONG_ROUND;
+            limit.on_descriptors_exhausted(now);
         }
-        assert_eq!((climb.now, climb.shed(now + ROUND.1)), (1, None));
+        assert_eq!(
+            (limit.now, limit.on_descriptors_exhausted(now + LONG_ROUND)),
+            (1, None)
+        );
     }
 }
