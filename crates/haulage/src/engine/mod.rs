@@ -9,7 +9,7 @@
 //!  Services                     Run, its services      reader        enqueue, attempt,    │
 //!   Dispatcher (schedule)        Control                recall        finish, unchanged,  │
 //!   RobotsGate, Routes           Sources, Spill         existing      segments, hold      │
-//!   RateLimits, BlockingPool          Naming, Parts                        │   ▲               │
+//!   RateLimits, BlockingPool     Naming, Parts                        │   ▲               │
 //!    │  ▲                        Ledger ──────────────────────────────┼───┼───────────────┘
 //!    │  └── Work { run, task } ◄──────────────────────────────────────┘   │
 //!    └────── lease ───► lane/ link, exchange, receive, … ── AttemptEnd ───┘

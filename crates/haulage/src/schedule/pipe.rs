@@ -33,7 +33,8 @@ pub(super) struct Pipe {
 /// A link that few requests fill.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Filled {
-    /// How many requests fill it when the latest of them begin.
+    /// How many requests fill it at the moment when the latest of them begin, and those that were
+    /// in flight before send twice as much as at first.
     pub(super) by: f64,
     /// What they bring then: bytes per second, and so many for each answer besides its body.
     pub(super) rate: f64,
