@@ -341,9 +341,9 @@ fn server_name(host: &Name) -> Result<ServerName<'static>, Error> {
     }
 }
 
-/// Returns the bytes that a server may send ahead under a limit that is low, `None` under any
-/// other: a quarter of a second's worth. Where
-/// that is more, the kernel finds out by itself how much it takes to keep a long way full.
+/// Returns the bytes that a server may send ahead under a low rate limit: a quarter of a second's
+/// worth. Returns `None` under any other: then the kernel finds out by itself how many it takes to
+/// keep a long path full.
 pub(crate) fn receive_buffer(options: &EngineOptions) -> Option<usize> {
     let limits = options
         .limit_rate
