@@ -15,6 +15,7 @@ use crate::fetch::connection::Connection;
 use crate::fetch::tcp::{FirstLoss, Window};
 use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
+use crate::plan::segments;
 use crate::write::{PartWriter, Place};
 
 /// When the first check is made, and how many bytes it needs: fewer say little of the throughput.
@@ -65,7 +66,8 @@ impl Attempt<'_> {
                 Whose::Segment(_) => true,
             };
         let place = part.place().filter(|Place { stretch, .. }| {
-            let is_large = stretch.left() >= options.min_split_size || stretch.start() > 0;
+            let least = segments::least_of_idle(options.min_split_size);
+            let is_large = stretch.left() >= least || stretch.start() > 0;
             options.split > 1 && is_shared && is_large
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST.0, EVERY);
