@@ -68,7 +68,8 @@ pub struct RunOptions {
     /// Most requests at once for one file; 1 lets each file come as one. Those beyond the first
     /// count as requests to its host.
     pub split: usize,
-    /// Bytes: of a file, a remainder that is smaller is not split.
+    /// Bytes: of a file, a remainder that is smaller is not split, unless connections are open and
+    /// have nothing else to do: then one of less than 1/32 of this is not.
     pub min_split_size: u64,
     /// When an attempt is repeated.
     pub retry: RetryPolicy,

@@ -58,6 +58,13 @@ const PAYS_AGAIN: f64 = 0.05;
 /// The same on a long path, in round trips: bytes in flight beyond the cut are lost. Half of five
 /// round trips leaves time to close the window before the cut.
 const PAYS_AGAIN_FAR: f64 = 5.0;
+/// How long the rest of a response must take so that a connection that is open and idle brings half
+/// of it, in round trips and in seconds. The speed of such a connection is known after this time
+/// too: it has no slow start before it.
+const HELPS: MinRest = MinRest {
+    round_trips: 5.0,
+    seconds: 0.2,
+};
 /// From this round trip on, all connections begin together with the first. Each doubles its rate
 /// once per round trip, so one alone needs seconds to fill a link. Many servers keep no more than 4
 /// MiB of unacknowledged data per connection, which limits its rate too.
@@ -116,6 +123,8 @@ pub(crate) struct Ramp {
     is_eager: bool,
     /// The round trip is at least [`FAR`]: all connections begin at once.
     is_far: bool,
+    /// Connections that are open and idle bring some of it.
+    is_helped: bool,
 }
 
 /// [`Seen`], with its time in seconds since the beginning.
@@ -174,6 +183,7 @@ impl Ramp {
             failed_trials: 0,
             is_eager: false,
             is_far: false,
+            is_helped: false,
         }
     }
 
@@ -206,12 +216,26 @@ impl Ramp {
     /// Returns how long the rest of a response must take at least, so that it pays to request a
     /// part of it on another open connection.
     pub(crate) fn pays_again_after(&self) -> Duration {
-        let seconds = if self.is_far {
+        let seconds = if self.is_helped {
+            self.helps_after()
+        } else if self.is_far {
             PAYS_AGAIN_FAR * self.round_trip
         } else {
             PAYS_AGAIN
         };
         Duration::from_secs_f64(seconds)
+    }
+
+    /// Returns whether it pays to request half of the `left` bytes of a response on a connection that
+    /// is open and idle. `speed` is that of the response, in bytes per second.
+    pub(crate) fn pays_to_help(&self, left: u64, speed: f64) -> bool {
+        speed > 0.0 && self.pays(HELPS, left, speed)
+    }
+
+    /// Lets all connections download the file: some are open, and have nothing else to do.
+    pub(crate) fn help(&mut self) {
+        self.stage = Stage::Proven;
+        self.is_helped = true;
     }
 
     /// Returns the speed at which the connections bring segments. `usual` is the speed of the
@@ -225,9 +249,18 @@ impl Ramp {
         }
     }
 
-    /// Returns how long a new connection must run before its speed is meaningful.
+    /// Returns how long a connection must run before its speed is meaningful.
     pub(crate) fn settles(&self) -> Duration {
-        Duration::from_secs_f64((20.0 * self.round_trip).max(1.0))
+        let seconds = if self.is_helped {
+            self.helps_after()
+        } else {
+            (20.0 * self.round_trip).max(1.0)
+        };
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn helps_after(&self) -> f64 {
+        (HELPS.round_trips * self.round_trip).max(HELPS.seconds)
     }
 
     /// Cancels a trial for which no other connection was available.

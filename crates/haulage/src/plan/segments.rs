@@ -9,6 +9,15 @@ pub(crate) const CRAWLS: f64 = 4.0;
 /// Seconds that its rest must take at least for that.
 const CRAWLS_FOR: f64 = 0.5;
 
+/// The part of the minimum size that connections which are open and idle may split.
+const LEAST_OF_IDLE: u64 = 32;
+
+/// Returns how many bytes a range must have at least so that idle connections split it, where others
+/// do from `least` on.
+pub(crate) fn least_of_idle(least: u64) -> u64 {
+    least / LEAST_OF_IDLE
+}
+
 /// Maximum bytes of a segment until one is complete: its connection may be new, and slow.
 pub(crate) const MAX_FIRST_BYTES: u64 = 4 << 20;
 /// Maximum duration of a segment, in seconds.

@@ -311,6 +311,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         spare.unwrap_or(self.caps.start).min(slots)
     }
 
+    /// Returns whether the host of this key has an idle lane with a connection that takes one more
+    /// piece of work.
+    pub(crate) fn has_idle(&self, key: &str) -> bool {
+        let host = self.by_key.get(key).map(|id| &self.hosts[id.0]);
+        host.is_some_and(|host| !host.idle.is_empty()) && self.spare(key) > 0
+    }
+
     /// Returns whether nothing is in flight.
     pub(crate) fn is_quiet(&self) -> bool {
         self.busy == 0

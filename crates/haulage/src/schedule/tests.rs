@@ -126,6 +126,24 @@ fn http2_host_gets_what_its_server_allows() {
 }
 
 #[test]
+fn lane_has_nothing_to_do_once_no_work_waits() {
+    let mut schedule: Plain = begun(caps(4, 3), Arc::default(), Instant::now());
+    for work in 0..3 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    let host = opened(&grants(&mut schedule)[0]).0;
+    assert!(!schedule.has_idle("a"), "all of them are at work");
+    schedule.next(host, RUN, &1, true, seen(true));
+    assert!(schedule.has_idle("a") && !schedule.has_idle("b"));
+    push(&mut schedule, "a", Protocol::Exclusive, 3);
+    assert!(!schedule.has_idle("a"), "other work waits for it");
+    // A lane that could be opened does not count.
+    grants(&mut schedule);
+    schedule.abandon(host, RUN);
+    assert!(schedule.spare("a") > 0 && !schedule.has_idle("a"));
+}
+
+#[test]
 fn a_host_has_no_more_in_flight_than_its_cap_and_hosts_take_turns() {
     let mut schedule: Plain = begun(caps(4, 3), Arc::default(), Instant::now());
     for work in 0..10 {

@@ -15,6 +15,7 @@ use crate::fetch::connection::Connection;
 use crate::fetch::tcp::{FirstLoss, ReceiveWindow};
 use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
+use crate::plan::segments;
 use crate::write::{PartWriter, SegmentSlot};
 
 /// Time until the first check.
@@ -68,7 +69,8 @@ impl Attempt<'_> {
                 Whose::Segment(_) => true,
             };
         let slot = part.slot().filter(|SegmentSlot { segment, .. }| {
-            let is_large = segment.left() >= options.min_split_size || segment.start() > 0;
+            let least = segments::least_of_idle(options.min_split_size);
+            let is_large = segment.left() >= least || segment.start() > 0;
             options.split > 1 && is_shared && is_large
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST_CHECK, CHECK_INTERVAL);

@@ -48,9 +48,14 @@ impl Run {
         };
         let now = Instant::now();
         current.observe(seen(&under_way.transfer, partial, now, is_lossy));
+        let mut least = self.options.min_split_size;
+        if self.is_helped(item, first, may_be_split, current) {
+            current.help();
+            least = segments::least_of_idle(least);
+        }
         let helps = current.connections() != Connections::One;
         let rules = Rules {
-            least: self.options.min_split_size,
+            least,
             pays_after: if helps {
                 current.pays_again_after().as_secs_f64()
             } else {
@@ -79,12 +84,25 @@ impl Run {
                 max_segments,
                 speed: rules.usual,
                 ramp,
-                least: self.options.min_split_size,
+                least,
             },
         );
         let segments = Arc::new(segments.sending(item.request.headers()));
         self.invite(&segments);
         item.segments = Some(segments);
+    }
+
+    /// Returns whether connections that are open and have nothing else to do bring half of what a
+    /// response has left, which is too little for opening one. In the end each response comes over
+    /// one of many connections, which is slow to take what the others no longer use.
+    fn is_helped(&self, item: &Item, first: &Segment, may_be_split: bool, ramp: &Ramp) -> bool {
+        let left = first.left();
+        let is_small = left < self.options.min_split_size;
+        if !may_be_split || !is_small || !ramp.pays_to_help(left, first.speed()) {
+            return false;
+        }
+        let key = key::of(self.connector.route(), origin::key(item.url()));
+        self.services.dispatcher.has_idle_connection(&key)
     }
 
     /// Returns where segments of an item's file may be requested, `many` at once of them where its

@@ -254,6 +254,11 @@ impl<W: Dispatched> Dispatcher<W> {
         hosts.map(|host| schedule.spare(host.as_ref())).collect()
     }
 
+    /// Returns whether an open connection to a host has nothing to do, and nothing waits for it.
+    pub(crate) fn has_idle_connection(&self, host: &str) -> bool {
+        self.lock().has_idle(host)
+    }
+
     /// Returns whether hosts may have to be left alone between two requests.
     pub(crate) fn has_delays(&self) -> bool {
         self.has_delay || self.robots.is_used()

@@ -320,6 +320,27 @@ fn rest_on_a_far_path_is_split_again_beyond_five_round_trips() {
 }
 
 #[test]
+fn idle_connections_help_with_what_takes_five_round_trips() {
+    // But at least 0.2 s, and at a speed that is known.
+    for (millis, left, speed, helps) in [
+        (100, 3 * MIB, 25e6, false),
+        (100, 3 * MIB, 5e6, true),
+        (100, 3 * MIB, 7e6, false),
+        (1, 3 * MIB, 25e6, false),
+        (1, 3 * MIB, 15e6, true),
+        (100, 3 * MIB, 0.0, false),
+    ] {
+        let mut ramp = Ramp::new(Duration::from_millis(millis), Instant::now(), 0);
+        let case = format!("{millis} {left} {speed}");
+        assert_eq!(ramp.pays_to_help(left, speed), helps, "{case}");
+        ramp.help();
+        assert_eq!(ramp.connections(), Connections::All);
+        let after = Duration::from_millis(millis * 5).max(Duration::from_millis(200));
+        assert_eq!((ramp.pays_again_after(), ramp.settles()), (after, after));
+    }
+}
+
+#[test]
 fn all_are_tried_at_once_where_many_were_asked_for() {
     let course = course_of(CLEAN, 16, Ramp::eager);
     assert!(course.all_at <= 6.0 * CLEAN.round_trip, "{course:?}");
