@@ -133,7 +133,7 @@ fn lane_has_nothing_to_do_once_no_work_waits() {
     }
     let host = opened(&grants(&mut schedule)[0]).0;
     assert!(!schedule.has_idle("a"), "all of them are at work");
-    schedule.next(host, RUN, &1, true, seen(true));
+    schedule.next(host, RUN, &1, true, observed(true));
     assert!(schedule.has_idle("a") && !schedule.has_idle("b"));
     push(&mut schedule, "a", Protocol::Exclusive, 3);
     assert!(!schedule.has_idle("a"), "other work waits for it");
