@@ -8,7 +8,7 @@ use origin::{Body, Gate, Origin, Script};
 
 use crate::sandbox::{Sandbox, assert_done, block_on, get, kind, named, rest};
 
-const SIZE: u64 = 400_000;
+const SIZE: u64 = 600_000;
 
 fn engine() -> Engine {
     Engine::start(EngineOptions::default()).unwrap()

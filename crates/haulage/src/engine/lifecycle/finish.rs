@@ -18,7 +18,7 @@ use crate::plan::head::Entity;
 use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::Request;
-use crate::state::Ending;
+use crate::state::{Ending, WORTH_RECORDING};
 use crate::write::Saved;
 
 impl Run {
@@ -123,12 +123,13 @@ impl Run {
         let (keys, target) = (item.keys, item.target.clone());
         let under_way = item.under_way.as_ref();
         let received = under_way.map_or(0, |under_way| under_way.transfer.received());
-        let kept = self.parts.kept_for_next_run(&item.progress, received);
+        let kept = self.parts.kept(&item.progress, received);
         if kept > 0 {
             self.parts.leave(&item.progress);
         }
         let outcome = Outcome {
-            kept,
+            // The next process finds only what is recorded.
+            kept: if kept >= WORTH_RECORDING { kept } else { 0 },
             status: Status::Failed(error),
             ..outcome::of_item(item)
         };

@@ -16,7 +16,7 @@ use crate::plan::response_digests;
 use crate::plan::resume::Identity;
 use crate::pool::BlockingPool;
 use crate::request::Request;
-use crate::state::{State, WORTH_RECORDING};
+use crate::state::State;
 use crate::write::{
     Assemblies, Assembly, Content, Expected, Hashes, Owner, PartWriter, PathKind, Rechecks,
     Storage, Writer,
@@ -193,10 +193,10 @@ impl Parts {
         self.assemblies.forget(partial);
     }
 
-    /// Returns how many bytes of an unfinished file are kept for the next run; 0 if they are too few
-    /// to be recorded. What has been handed to the disk counts, `received` bytes of it: it is
-    /// written before the run is over.
-    pub(crate) fn kept_for_next_run(&self, progress: &Progress, received: u64) -> u64 {
+    /// Returns how many bytes of an unfinished file another run of this engine can resume; 0 if they
+    /// are too few. What has been handed to the disk counts, `received` bytes of it: it is written
+    /// before the run is over.
+    pub(crate) fn kept(&self, progress: &Progress, received: u64) -> u64 {
         let (Some(_), Some(partial)) = (&self.state, &progress.partial) else {
             return 0;
         };
@@ -204,7 +204,7 @@ impl Parts {
             return 0;
         }
         let kept = partial.range_set().covered().max(received);
-        if kept >= WORTH_RECORDING { kept } else { 0 }
+        if kept >= WORTH_KEEPING { kept } else { 0 }
     }
 
     /// Leaves a partial file to another run of the same engine that asks for the same, or to the
