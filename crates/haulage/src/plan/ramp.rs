@@ -226,8 +226,8 @@ impl Ramp {
         Duration::from_secs_f64(seconds)
     }
 
-    /// Returns whether it pays to request half of the `left` bytes of a response on a connection that
-    /// is open and idle. `speed` is that of the response, in bytes per second.
+    /// Returns whether it pays to request half of the `left` bytes of a response on a connection
+    /// that is open and idle. `speed` is that of the response, in bytes per second.
     pub(crate) fn pays_to_help(&self, left: u64, speed: f64) -> bool {
         speed > 0.0 && self.pays(HELPS, left, speed)
     }

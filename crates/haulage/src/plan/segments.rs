@@ -12,8 +12,8 @@ const CRAWLS_FOR: f64 = 0.5;
 /// The part of the minimum size that connections which are open and idle may split.
 const LEAST_OF_IDLE: u64 = 32;
 
-/// Returns how many bytes a range must have at least so that idle connections split it, where others
-/// do from `least` on.
+/// Returns how many bytes a range must have at least so that idle connections split it, where
+/// others do from `least` on.
 pub(crate) fn least_of_idle(least: u64) -> u64 {
     least / LEAST_OF_IDLE
 }

@@ -193,9 +193,9 @@ impl Parts {
         self.assemblies.forget(partial);
     }
 
-    /// Returns how many bytes of an unfinished file another run of this engine can resume; 0 if they
-    /// are too few. What has been handed to the disk counts, `received` bytes of it: it is written
-    /// before the run is over.
+    /// Returns how many bytes of an unfinished file another run of this engine can resume; 0 if
+    /// they are too few. What has been handed to the disk counts, `received` bytes of it: it is
+    /// written before the run is over.
     pub(crate) fn kept(&self, progress: &Progress, received: u64) -> u64 {
         let (Some(_), Some(partial)) = (&self.state, &progress.partial) else {
             return 0;

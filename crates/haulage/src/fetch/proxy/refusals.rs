@@ -44,20 +44,21 @@ impl Refusals {
     /// Waits until a proxy is not being asked about a doubt, and until the result is dropped lets
     /// nobody else ask: who has the same doubt needs that answer before the next request is sent.
     pub(crate) async fn turn(&self, proxy: &Proxy, doubt: Doubt) -> impl Drop + use<> {
-        let turn = {
-            let mut turns = lock(&self.turns);
-            let known = turns
-                .iter()
-                .find(|(other, about, _)| other == proxy && *about == doubt);
-            known
-                .map(|(_, _, turn)| Arc::clone(turn))
-                .unwrap_or_else(|| {
-                    let turn = Turn::default();
-                    turns.push((proxy.clone(), doubt, Arc::clone(&turn)));
-                    turn
-                })
-        };
+        let turn = self.turn_of(proxy, doubt);
         turn.lock_owned().await
+    }
+
+    fn turn_of(&self, proxy: &Proxy, doubt: Doubt) -> Turn {
+        let mut turns = lock(&self.turns);
+        let known = turns
+            .iter()
+            .find(|(other, about, _)| other == proxy && *about == doubt);
+        if let Some((_, _, turn)) = known {
+            return Arc::clone(turn);
+        }
+        let turn = Turn::default();
+        turns.push((proxy.clone(), doubt, Arc::clone(&turn)));
+        turn
     }
 
     /// Returns whether a proxy may be asked about a doubt now: it was not of late.
