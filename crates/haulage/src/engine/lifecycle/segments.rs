@@ -92,9 +92,9 @@ impl Run {
         item.segments = Some(segments);
     }
 
-    /// Returns whether connections that are open and have nothing else to do bring half of what a
-    /// response has left, which is too little for opening one. In the end each response comes over
-    /// one of many connections, which is slow to take what the others no longer use.
+    /// Returns whether idle connections download half of the rest of a response, if that rest is
+    /// too small to open a connection for. The last files of a list need this: when the other
+    /// connections become idle, the remaining ones take over their share of the link only slowly.
     fn is_helped(&self, item: &Item, first: &Segment, may_be_split: bool, ramp: &Ramp) -> bool {
         let left = first.left();
         let is_small = left < self.options.min_split_size;
