@@ -1,6 +1,9 @@
 //! Requests that go again at once, since the server has certainly not begun to process them, or
 //! most likely not.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use origin::{Body, Gate, Origin, Reason, Script};
 
 use crate::sandbox::{Sandbox, and_then, assert_done, get, kind};
@@ -86,7 +89,7 @@ fn a_second_connection_that_ends_the_same_way_is_a_failure() {
 fn a_server_that_closes_each_connection_at_once_is_left_alone_in_the_end() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || listener.incoming().for_each(drop));
+    thread::spawn(move || listener.incoming().for_each(drop));
     let mut sandbox = Sandbox::new();
     sandbox.options.retry.retries = 2;
     let outcome = sandbox.fetch(&format!("http://127.0.0.1:{port}/a"));
@@ -109,6 +112,36 @@ fn http2_streams_that_were_not_processed_go_again() {
         assert_done(&outcome);
         assert_eq!((outcome.attempts, origin.count(path)), (1, requests));
     }
+}
+
+/// RFC 9113 §6.8: a server has not processed streams above the one that a GOAWAY names, whatever it
+/// had sent on them before.
+#[test]
+fn http2_body_that_a_goaway_cuts_off_is_requested_again() {
+    let origin = Origin::tls();
+    let (lower, higher) = (Gate::new(), Gate::new());
+    let gates = (lower.clone(), higher.clone());
+    let arrivals = AtomicUsize::new(0);
+    origin.under("/", move |_| {
+        match arrivals.fetch_add(1, Ordering::Relaxed) {
+            0 => file().hold(&gates.0).goaway(),
+            1 => file().hold_at(500, &gates.1),
+            _ => file(),
+        }
+    });
+    let waiting = thread::spawn(move || {
+        higher.wait_reached(1);
+        lower.open();
+    });
+    let mut sandbox = Sandbox::trusting(&origin);
+    sandbox.options.retry.retries = 0;
+    let outcomes = sandbox.run(["/1", "/2"].map(|path| get(&origin.url(path))));
+    waiting.join().unwrap();
+    for outcome in outcomes {
+        assert_done(&outcome);
+        assert_eq!(outcome.attempts, 1, "{outcome:?}");
+    }
+    assert_eq!((origin.count("/1"), origin.count("/2")), (2, 2));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::budget::Budget;
 use self::budget::BudgetShare;
 use self::driver::{Driver, Gauge};
-use super::classify::{self, SendError, closed_before_request};
+use super::classify::{self, SendError, Unprocessed, closed_before_request};
 use super::flood::{Bounded, MAX_HEAD_BYTES, MAX_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
@@ -259,7 +259,13 @@ impl Http2Body {
         if cause.is_reset() && matches!(cause.reason(), Some(Reason::NO_ERROR | Reason::CANCEL)) {
             return ended();
         }
-        classify::body(cause, self.left.is_some_and(|left| left > 0))
+        let is_unprocessed = classify::unprocessed(&cause) == Some(Unprocessed::Connection);
+        let error = classify::body(cause, self.left.is_some_and(|left| left > 0));
+        if is_unprocessed {
+            error.maybe_unprocessed()
+        } else {
+            error
+        }
     }
 }
 
