@@ -66,11 +66,7 @@ impl Inputs {
             let expecting =
                 |request: Request, checksum: &Checksum| request.checksum(checksum.clone());
             let request = checksums.iter().try_fold(request, expecting);
-            request.map_err(|error| BadRow {
-                text: url,
-                location: None,
-                error,
-            })
+            request.map_err(|error| BadRow::new(&url, error))
         });
         self.add(Input {
             rows: Box::new(rows),

@@ -93,6 +93,13 @@ impl Request {
         })
     }
 
+    /// Returns the origin of its URL: scheme, name, and port where it is not the scheme's own. What
+    /// an engine allows for a host, it allows for each origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.url.origin()
+    }
+
     /// Returns whether the host of its URL is one of a pattern's.
     #[must_use]
     pub fn is_at(&self, hosts: &HostPattern) -> bool {
@@ -236,6 +243,19 @@ pub struct BadRow {
     pub location: Option<RowLocation>,
     /// Why it cannot be used.
     pub error: Error,
+}
+
+impl BadRow {
+    /// Creates a bad row that was read in no list. What is shown of its text has no userinfo in it,
+    /// and is cut where it is long.
+    #[must_use]
+    pub fn new(text: &str, error: Error) -> Self {
+        Self {
+            text: redacted(text),
+            location: None,
+            error,
+        }
+    }
 }
 
 /// What a source yields for each row.

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind};
-use crate::redact::redacted;
 use crate::request::{BadRow, Request, Row};
 
 /// A URL with sets `{a,b}` and ranges `[1-20]`, which stands for one URL for each combination; the
@@ -158,11 +157,7 @@ impl Iterator for Expansion {
             Some(name) => request.named(name),
             None => Ok(request),
         });
-        Some(request.map_err(|error| BadRow {
-            text: redacted(&url),
-            location: None,
-            error,
-        }))
+        Some(request.map_err(|error| BadRow::new(&url, error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
