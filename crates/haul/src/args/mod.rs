@@ -1,8 +1,6 @@
 //! The command line as clap reads it: a mirror of the contract, with nothing decided yet.
 
 #![expect(
-    rustdoc::broken_intra_doc_links,
-    rustdoc::invalid_html_tags,
     clippy::doc_markdown,
     reason = "what documents an argument here is its help"
 )]
