@@ -1,74 +1,13 @@
-//! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files
-//! and networks is in the library `haulage`; what is here turns arguments into its options, and its
-//! events into something to look at.
+//! The program `haul`: what concerns the process as a whole. All else is in the library beside it,
+//! which other programs use too.
 
 mod allocator;
-mod args;
-mod command_line;
-mod completions;
-mod config;
-mod cookies;
-mod demo;
-mod exit;
-mod foreign_flags;
-mod input;
 mod limits;
-mod logins;
-mod manual;
-mod option_file;
-mod output;
-mod password;
-mod printed;
-mod proxy;
-mod report;
-mod results_command;
-mod run;
-mod settings;
-mod signal;
-mod start;
-mod target;
-mod tls;
-mod values;
 
 use std::process::ExitCode;
-
-use crate::args::Command;
-use crate::command_line::Read;
-use crate::config::Environment;
-use crate::exit::{Exit, Problem};
-use crate::settings::Settings;
 
 fn main() -> ExitCode {
     allocator::tune();
     limits::raise();
-    let read = match command_line::read(std::env::args_os(), &Environment::of_process()) {
-        Ok(read) => read,
-        Err(stop) => return stop.show().into(),
-    };
-    let ended = match &read.arguments.command {
-        None => download(read),
-        Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
-        Some(Command::Demo(demo)) => demo::run(demo),
-        Some(Command::Results(arguments)) => results_command::print(arguments),
-        Some(Command::Completions { shell }) => manual::completions(*shell),
-        Some(Command::Man) => manual::page(),
-    };
-    ended
-        .unwrap_or_else(|problem: Problem| {
-            report::show(&problem);
-            problem.exit
-        })
-        .into()
-}
-
-fn download(read: Read) -> Result<Exit, Problem> {
-    let mut settings = Settings::new(&read.arguments.download, &read.configured.hosts)?;
-    settings.notes.splice(0..0, read.configured.warnings);
-    run::run(settings)
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
+    haul_command::run_command()
 }

@@ -1,8 +1,6 @@
 //! The command line as clap reads it: a mirror of the contract, with nothing decided yet.
 
 #![expect(
-    rustdoc::broken_intra_doc_links,
-    rustdoc::invalid_html_tags,
     clippy::doc_markdown,
     reason = "what documents an argument here is its help"
 )]
@@ -20,6 +18,7 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
 pub(crate) use self::logins::Logins;
+use crate::password::Prompt;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
 };
@@ -736,6 +735,10 @@ pub(crate) struct Download {
     /// Read no configuration file
     #[arg(long, help_heading = "Configuration")]
     pub(crate) no_config: bool,
+
+    // No option: a program that embeds the command decides it.
+    #[arg(skip)]
+    pub(crate) prompt: Prompt,
 }
 
 impl Arguments {
