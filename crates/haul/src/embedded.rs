@@ -5,12 +5,15 @@
 //! options name are read, and so are the variables that name proxies, certificates and the netrc
 //! file. All functions may block.
 
+mod events;
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
 use haulage::{Checksum, Destination, EngineOptions, Error, Row, RunOptions, StateDir};
 
+pub use self::events::{Level, Log, event_json, outcome_json};
 pub use crate::config::Takes;
 use crate::config::call::{self, Call};
 pub use crate::cookies::CookieFile;

@@ -88,6 +88,13 @@ impl Json {
     }
 }
 
+/// Returns the line of an event; `None` for one that has none.
+pub(super) fn line(event: &Event) -> Option<String> {
+    let mut json = Json::new(Volume::Normal);
+    json.event(event);
+    Some(json.gathered).filter(|line| !line.is_empty())
+}
+
 impl Reporter for Json {
     fn event(&mut self, event: &Event) {
         let quiet = self.volume == Volume::Quiet;

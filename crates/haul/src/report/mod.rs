@@ -6,7 +6,7 @@ pub(crate) mod escape;
 pub(crate) mod format;
 mod frame;
 mod json;
-mod lines;
+pub(crate) mod lines;
 mod plain;
 pub(crate) mod plan;
 mod progress;
@@ -132,6 +132,11 @@ impl Display {
             Self::Json(volume) => Box::new(json::Json::new(volume)),
         }
     }
+}
+
+/// Returns the line of JSON for an event; `None` for one that has none.
+pub(crate) fn json_line(event: &Event) -> Option<String> {
+    json::line(event)
 }
 
 /// Says why the command cannot do what it was asked for.

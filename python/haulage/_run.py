@@ -1,0 +1,527 @@
+"""A run: a list that becomes files, for ``for`` and for ``async for``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from haulage import _haulage
+from haulage._engine import Engine, default_engine
+from haulage._haulage import InputError, Outcome
+from haulage._options import OF_ENGINE, pairs
+from haulage._progress import Progress
+from haulage._request import Request
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, TypeAlias, Unpack
+
+    from haulage._options import Options, Path
+
+    Row: TypeAlias = str | Mapping[str, object] | Request
+    Source: TypeAlias = Row | Path | Iterable[Row] | AsyncIterable[Row] | Any
+
+log = logging.getLogger("haulage")
+
+# Seconds between two looks at whether another run has let go of a folder.
+BUSY = 0.2
+# The longest time, in seconds, that a run which is left early has to stop.
+GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended: how many items in which way, and the bytes of their files."""
+
+    done: int
+    skipped: int
+    unchanged: int
+    failed: int
+    bytes: int
+    elapsed: timedelta
+
+
+@dataclass(frozen=True)
+class Stats(Summary):
+    """How far a run is.
+
+    ``received_bytes`` have come from the network; ``rows`` is how many the input has, ``None``
+    before all of it has been read.
+    """
+
+    received_bytes: int
+    in_flight: int
+    rows: int | None
+
+
+def download(
+    source: Source,
+    dest: Path | None = None,
+    *,
+    engine: Engine | None = None,
+    progress: bool | Callable[[dict[str, Any]], object] = False,
+    **options: Unpack[Options],
+) -> Run:
+    """Downloads a list, and gives an `Outcome` for each item as it ends.
+
+    The result is for ``for`` and for ``async for``; ``.wait()`` and ``await`` give a `Summary`.
+    Items never raise: one that fails has the status ``"failed"``, and an ``error``.
+
+    Args:
+        source: The URLs: an iterable, or an asynchronous one, of str, dict (``url``, ``name``,
+            ``label``, ``checksum``, ``mirrors``, ``headers``, ``size``) or `Request`, read only as
+            far ahead as needed; or the path of a list, as ``haul -i`` reads it; or a table with a
+            column ``url``; or one URL.
+        dest: The folder of the files, created if missing; ``None`` keeps them in memory
+            (``outcome.content``).
+        engine: Shares its limits; by default all runs of the process share one. ``per_host``,
+            ``per_proxy``, ``delay``, ``limit_rate_per_host`` and more than 64 ``jobs`` give the run
+            an engine of its own.
+        progress: ``True`` shows a bar (with tqdm, if it is installed). A function is called with
+            each event, a dict as ``haul --progress json`` shows it.
+        options: The options of ``haul``, with ``_`` for ``-``: durations in seconds or as a
+            `timedelta`, sizes in bytes or as ``"64M"``.
+
+    Raises:
+        InputError: An option or the source cannot be used.
+        DestinationError: The folder cannot be used; raised while the run goes on if that is when
+            it is found out.
+        TypeError: There is no such option.
+
+    >>> outcome = next(iter(haulage.download(urls)))
+    >>> outcome.status, bytes(outcome.content[:4])
+    ('done', b'haul')
+    """
+    return Run(source, dest, engine, progress, dict(options))
+
+
+class Run:
+    """A list that is being downloaded; `download` makes one.
+
+    It goes on while its outcomes are received, and stops, where it can be resumed, when it is
+    closed or no longer referred to.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        dest: Path | None,
+        engine: Engine | None,
+        progress: bool | Callable[[dict[str, Any]], object],
+        options: dict[str, Any],
+    ) -> None:
+        self._started = time.monotonic()
+        self._source = as_rows(source)
+        self._length = length_of(self._source)
+        self._own_engine: Engine | None = None
+        if engine is None:
+            engine = self._choose_engine(options)
+        elif of_engine := sorted(OF_ENGINE & options.keys()):
+            raise TypeError(f"{of_engine[0]} is an option of the engine: give it to haulage.Engine")
+        self._engine = engine
+        self._dest = dest
+        self._options = pairs(options)
+        self._ready: deque[Outcome] = deque()
+        self._progress = Progress.of(progress, self._length)
+        self._observer = progress if callable(progress) else None
+        self._feeder: asyncio.Task[None] | None = None
+        self._is_over = False
+        self._elapsed: float | None = None
+        self._busy: Exception | None = None
+        self._handle = self._open()
+        if self._handle is None and dict(self._options).get("no-wait", "") is None:
+            raise self._busy
+        engine._runs.add(self)
+
+    def _choose_engine(self, options: dict[str, Any]) -> Engine:
+        jobs = options.get("jobs")
+        if OF_ENGINE & options.keys() or (isinstance(jobs, int) and jobs > 64):
+            names = OF_ENGINE | {"jobs"}
+            own = {name: options.pop(name) for name in list(options) if name in names}
+            self._own_engine = Engine._of_options(own)
+            return self._own_engine
+        return default_engine()
+
+    # Starting
+
+    def _open(self) -> _haulage.RunHandle | None:
+        """Starts the run. Returns ``None`` while another one keeps it out of its folder."""
+        path = os.fspath(self._source) if isinstance(self._source, PathOf) else None
+        dest = None if self._dest is None else os.fspath(self._dest)
+        try:
+            handle = self._engine._core.open(
+                dest,
+                self._options,
+                list=path,
+                wants_events=self._observer is not None,
+                wants_log=log.isEnabledFor(logging.DEBUG),
+            )
+        except _haulage.Busy as busy:
+            self._busy = busy
+            return None
+        if path is not None:
+            handle.feed_list(path, self._options)
+        else:
+            self._room = handle.feed_rows()
+        if isinstance(self._source, Iterator):
+            feeder = threading.Thread(
+                target=feed, args=(self._source, handle), name="haulage-source", daemon=True
+            )
+            feeder.start()
+        return handle
+
+    def _opened(self) -> _haulage.RunHandle:
+        while self._handle is None:
+            self._say_busy()
+            time.sleep(BUSY)
+            self._handle = self._open()
+        return self._handle
+
+    async def _opened_async(self) -> _haulage.RunHandle:
+        while self._handle is None:
+            self._say_busy()
+            await asyncio.sleep(BUSY)
+            self._handle = self._open()
+        return self._handle
+
+    def _say_busy(self) -> None:
+        if self._busy is not None:
+            log.info("waiting: %s", self._busy)
+            self._busy = None
+
+    # Receiving
+
+    def __iter__(self) -> Iterator[Outcome]:
+        ready = self._ready
+        while True:
+            while ready:
+                yield ready.popleft()
+            if not self._receive():
+                return
+
+    def _receive(self) -> bool:
+        """Waits for outcomes. Returns whether there may be more."""
+        if self._is_over:
+            return False
+        if isinstance(self._source, AsyncIterable):
+            raise InputError("the source is asynchronous: receive with async for, or await")
+        try:
+            handle = self._opened()
+            return self._take(handle.receive(self._progress.period))
+        except BaseException:
+            self.close()
+            raise
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        return self._outcomes()
+
+    async def _outcomes(self) -> AsyncIterator[Outcome]:
+        ready = self._ready
+        while True:
+            while ready:
+                yield ready.popleft()
+            if not await self._receive_async():
+                return
+
+    async def _receive_async(self) -> bool:
+        """Waits for outcomes. Returns whether there may be more."""
+        if self._is_over:
+            return False
+        try:
+            handle = await self._opened_async()
+            self._start_feeder(handle)
+            if handle.rest:
+                await asyncio.sleep(handle.rest)
+            taken = handle.take()
+            while taken == []:
+                await readable(handle.fileno(), self._progress.period)
+                taken = handle.take()
+                if self._progress.period is not None:
+                    break
+            return self._take(taken)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    def _take(self, items: list[Any] | None) -> bool:
+        """Takes what has happened. Returns whether there may be more."""
+        if items is None:
+            self._end()
+            return False
+        if self._handle is not None and self._handle.has_more_than_outcomes:
+            items = [item for item in items if self._is_outcome(item)]
+        self._ready.extend(items)
+        self._progress.update(self)
+        return True
+
+    def _is_outcome(self, item: Any) -> bool:
+        """Returns whether it is an outcome; tells others whoever wants to know."""
+        if isinstance(item, Outcome):
+            return True
+        if isinstance(item, tuple):
+            level, text = item
+            log.log(level, "%s", text)
+        elif self._observer is not None:
+            self._observer(json.loads(item))
+        return False
+
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._elapsed = time.monotonic() - self._started
+            self._progress.close(self)
+            if self._own_engine is not None:
+                self._own_engine._core.close()
+
+    # Feeding
+
+    def _start_feeder(self, handle: _haulage.RunHandle) -> None:
+        if self._feeder is None and isinstance(self._source, AsyncIterable):
+            feeder = feed_async(self._source, handle, self._room)
+            self._feeder = asyncio.create_task(feeder)
+
+    # Ending
+
+    def wait(self) -> Summary:
+        """Waits for the end, without looking at the outcomes that come until then."""
+        self._ready.clear()
+        while self._receive():
+            self._ready.clear()
+        return self._summary()
+
+    def __await__(self) -> Generator[Any, None, Summary]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> Summary:
+        self._ready.clear()
+        while await self._receive_async():
+            self._ready.clear()
+        return self._summary()
+
+    def close(self) -> None:
+        """Stops the run where it can be resumed, and waits until it has stopped."""
+        if self._is_over:
+            return
+        try:
+            if self._handle is not None:
+                self._handle.cancel()
+                until = time.monotonic() + GRACE
+                while (left := until - time.monotonic()) > 0:
+                    if self._handle.receive(left) is None:
+                        break
+        except (_haulage.HaulageError, RuntimeError):
+            # What has ended it is told elsewhere, or this is the child of a fork.
+            pass
+        finally:
+            self._end()
+
+    async def aclose(self) -> None:
+        """Stops the run where it can be resumed, and waits until it has stopped."""
+        if self._feeder is not None:
+            self._feeder.cancel()
+        if self._is_over:
+            return
+        try:
+            if self._handle is not None:
+                self._handle.cancel()
+                until = time.monotonic() + GRACE
+                while (left := until - time.monotonic()) > 0:
+                    taken = self._handle.take()
+                    if taken is None:
+                        break
+                    if not taken:
+                        await readable(self._handle.fileno(), left)
+        except (_haulage.HaulageError, RuntimeError):
+            pass
+        finally:
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # Controls
+
+    def pause(self) -> None:
+        """Stops transfers where they can be resumed; their slots are free for other runs."""
+        self._opened().pause()
+
+    def resume(self) -> None:
+        """Lets a paused run go on, within the files that it has begun."""
+        self._opened().resume()
+
+    def cancel(self) -> None:
+        """Stops the run. What is under way ends as failed, of kind ``cancelled``; what had not
+        started has no outcome."""
+        if self._handle is not None:
+            self._handle.cancel()
+        else:
+            self._end()
+
+    def remove(self, row: int) -> None:
+        """Removes a row by its number. Unless it has ended, it ends as failed, of kind
+        ``cancelled``, and what was received of its file is discarded."""
+        self._opened().remove(row)
+
+    def limit_rate(self, bytes_per_second: int | None) -> None:
+        """Limits the run from now on; ``None`` lifts the limit."""
+        self._opened().limit_rate(bytes_per_second)
+
+    @property
+    def stats(self) -> Stats:
+        """How far the run is."""
+        handle = self._handle
+        return Stats(
+            *self._counts(),
+            received_bytes=handle.received_bytes if handle is not None else 0,
+            in_flight=handle.in_flight if handle is not None else 0,
+            rows=self._length if handle is None or handle.rows is None else handle.rows,
+        )
+
+    def _summary(self) -> Summary:
+        return Summary(*self._counts())
+
+    def _counts(self) -> tuple[int, int, int, int, int, timedelta]:
+        counts = (0, 0, 0, 0, 0) if self._handle is None else self._handle.counts
+        elapsed = self._elapsed
+        if elapsed is None:
+            elapsed = time.monotonic() - self._started
+        return (*counts, timedelta(seconds=elapsed))
+
+    def __len__(self) -> int:
+        length = self._length
+        if length is None and self._handle is not None:
+            length = self._handle.rows
+        if length is None:
+            raise TypeError("the length of the source is not known")
+        return length
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def as_rows(source: Source) -> Any:
+    """Returns what a source is: an iterator or an asynchronous iterable of rows, or the path of a
+    list."""
+    if isinstance(source, str) and "://" in source:
+        return Sized([source])
+    if isinstance(source, (Mapping, Request)):
+        return Sized([source])
+    if isinstance(source, (str, os.PathLike)):
+        return PathOf(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        raise InputError("the source is bytes; decode it: URLs are str")
+    if hasattr(source, "__arrow_c_stream__"):
+        from haulage._tables import rows_of
+
+        return rows_of(source)
+    if isinstance(source, AsyncIterable):
+        return source
+    try:
+        return Sized(source)
+    except TypeError:
+        name = type(source).__name__
+        what = "an iterable of URLs, the path of a list, or a table"
+        raise InputError(f"the source is of type {name}; it has to be {what}") from None
+
+
+class PathOf(os.PathLike):
+    """The path of a list."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return os.fsdecode(os.fspath(self.path))
+
+
+class Sized(Iterator[Any]):
+    """An iterator that knows the length of what it iterates over; ``None`` if that has none."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = iter(rows)
+        try:
+            self.length: int | None = len(rows)  # type: ignore[arg-type]
+        except TypeError:
+            self.length = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def __next__(self) -> Any:
+        return next(self._rows)
+
+
+def length_of(source: Any) -> int | None:
+    return getattr(source, "length", None)
+
+
+def feed(source: Iterator[Any], handle: _haulage.RunHandle) -> None:
+    """Feeds a run, as far as it has room, on a thread of its own: a source that takes long for its
+    next row, or waits for an outcome, holds up nothing else."""
+    try:
+        handle.add_all(source)
+    except BaseException as error:
+        handle.fail(error)
+    else:
+        handle.close_rows()
+
+
+async def feed_async(
+    source: AsyncIterable[Any], handle: _haulage.RunHandle, room: int
+) -> None:
+    """Feeds a run, as far as it has room."""
+    try:
+        async for row in source:
+            if not handle.add(row):
+                await readable(room, None)
+    except asyncio.CancelledError:
+        handle.close_rows()
+        raise
+    except BaseException as error:
+        handle.fail(error)
+    else:
+        handle.close_rows()
+
+
+async def readable(descriptor: int, seconds: float | None) -> None:
+    """Waits until a descriptor is readable, or this time is over."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_reader(descriptor, wake)
+    timer = None if seconds is None else loop.call_later(seconds, wake)
+    try:
+        await future
+    finally:
+        loop.remove_reader(descriptor)
+        if timer is not None:
+            timer.cancel()
