@@ -89,7 +89,7 @@ fn load(path: &Path, notes: &mut Vec<String>) -> Result<CookieJar, Problem> {
 }
 
 /// Where the cookies of a run are written when it is over.
-pub(crate) struct CookieFile {
+pub struct CookieFile {
     path: PathBuf,
     /// What is there, if it is no file but a pipe or another device.
     device: Option<File>,
@@ -128,7 +128,7 @@ impl CookieFile {
     ///
     /// # Errors
     /// When it cannot be written. Then the old one is still there.
-    pub(crate) fn save(&self) -> Result<(), Problem> {
+    pub fn save(&self) -> Result<(), Problem> {
         let text = self.jar.to_netscape();
         // What a link leads to is replaced, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());

@@ -7,7 +7,7 @@ use haulage::{Error, ErrorKind};
 /// The exit status. Scripts rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Every item is done, existed already, or has not changed.
     Success = 0,
     /// The run finished, and some items failed.
@@ -45,13 +45,14 @@ impl Exit {
 
 /// Why the command cannot continue, in words for its user.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+#[non_exhaustive]
+pub struct Problem {
     /// The exit status of the command.
-    pub(crate) exit: Exit,
+    pub exit: Exit,
     /// What is wrong, in one line.
-    pub(crate) message: String,
+    pub message: String,
     /// What the user can do about it; `None` where that is not known.
-    pub(crate) hint: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Problem {
@@ -95,6 +96,8 @@ impl From<Error> for Problem {
         }
     }
 }
+
+impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,9 +11,12 @@ use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 use crate::exit::Problem;
 use crate::report::format;
 
+/// The rows of a source.
+pub(crate) type Rows = Box<dyn Iterator<Item = Row> + Send>;
+
 /// A source of rows that has not been read yet.
 pub(crate) struct Input {
-    pub(crate) rows: Box<dyn Iterator<Item = Row> + Send>,
+    pub(crate) rows: Rows,
     pub(crate) count: Count,
 }
 
@@ -149,12 +152,7 @@ impl Inputs {
 
     /// Returns the rows, source by source, and a channel that receives an error for each list that
     /// breaks off while it is read.
-    pub(crate) fn into_parts(
-        self,
-    ) -> (
-        impl Iterator<Item = impl Iterator<Item = Row> + Send>,
-        Receiver<Error>,
-    ) {
+    pub(crate) fn into_parts(self) -> (impl Iterator<Item = Rows>, Receiver<Error>) {
         (
             self.sources.into_iter().map(|input| input.rows),
             self.broken,
@@ -167,7 +165,7 @@ impl Inputs {
         name: String,
         format: Option<ListFormat>,
         base: Option<&str>,
-    ) -> Result<Box<dyn Iterator<Item = Row> + Send>, Problem> {
+    ) -> Result<Rows, Problem> {
         let list = List::new(Decompressed::new(reader), name.as_str(), format, base);
         let list = list.map_err(|error| match base {
             Some(_) => Problem::usage(format!("--base-url: {error}")),
@@ -178,11 +176,7 @@ impl Inputs {
         Ok(self.until_broken(list, name))
     }
 
-    fn until_broken<R: Read + Send + 'static>(
-        &self,
-        mut list: List<R>,
-        name: String,
-    ) -> Box<dyn Iterator<Item = Row> + Send> {
+    fn until_broken<R: Read + Send + 'static>(&self, mut list: List<R>, name: String) -> Rows {
         let breaks = self.breaks.clone();
         Box::new(std::iter::from_fn(move || {
             let row = list.next();

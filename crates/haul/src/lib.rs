@@ -1,6 +1,9 @@
 //! `haul`: downloads a list of URLs, of one line or of a hundred million. All that concerns files
 //! and networks is in the library `haulage`; what is here turns arguments into its options, and its
 //! events into something to look at.
+//!
+//! The program calls [`run_command`]. A library for another language, whose functions take the
+//! options of the command, calls [`embedded`].
 
 mod args;
 mod command_line;
@@ -8,6 +11,7 @@ mod completions;
 mod config;
 mod cookies;
 mod demo;
+pub mod embedded;
 mod exit;
 mod foreign_flags;
 mod input;

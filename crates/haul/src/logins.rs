@@ -57,7 +57,8 @@ fn password(user: &User, netrc: Option<&Netrc>, download: &Download) -> Result<V
         }
         None => None,
     };
-    password::ask(&user.shown(), At::Servers, looked_in.as_deref())
+    let looked_in = looked_in.as_deref();
+    password::ask(&user.shown(), At::Servers, looked_in, download.prompt)
 }
 
 /// Returns for which URL a netrc has no entry of a user, in words that fit after "user"; `None` if

@@ -12,6 +12,16 @@ use crate::exit::{Exit, Problem};
 /// What Ctrl-C types.
 const CONTROL_C: u8 = 3;
 
+/// Whether a password may be asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// On the terminal.
+    #[default]
+    Terminal,
+    /// Never: one that is missing is an error.
+    Never,
+}
+
 /// Where a user logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
@@ -34,27 +44,41 @@ impl At {
         }
     }
 
-    fn hint(self) -> &'static str {
-        match self {
-            Self::Servers => "give it with --user-file FILE or --netrc",
-            Self::Proxy => "give it in the URL of the proxy, in the variable https_proxy",
+    fn hint(self, prompt: Prompt) -> &'static str {
+        match (self, prompt) {
+            (Self::Servers, Prompt::Terminal) => "give it with --user-file FILE or --netrc",
+            (Self::Servers, Prompt::Never) => {
+                "write user=\"NAME:PASSWORD\", or give it with user_file or netrc"
+            }
+            (Self::Proxy, Prompt::Terminal) => {
+                "give it in the URL of the proxy, in the variable https_proxy"
+            }
+            (Self::Proxy, Prompt::Never) => "write proxy_user=\"NAME:PASSWORD\"",
         }
     }
 }
 
 /// Asks for the password of a user. Blocks until a line has been typed. `looked_in` says where it
-/// was looked for, and is part of the error where there is no terminal.
-pub(crate) fn ask(user: &str, at: At, looked_in: Option<&str>) -> Result<Vec<u8>, Problem> {
-    let terminal = File::open("/dev/tty").map_err(|_| {
+/// was looked for, and is part of the error where there is no terminal, or none may be used.
+pub(crate) fn ask(
+    user: &str,
+    at: At,
+    looked_in: Option<&str>,
+    prompt: Prompt,
+) -> Result<Vec<u8>, Problem> {
+    let missing = |why: &str| {
         let option = at.option();
         let looked_in = looked_in
             .map(|text| format!(", {text}"))
             .unwrap_or_default();
-        Problem::usage(format!(
-            "{option} {user} has no password{looked_in}, and there is no terminal to ask for it"
-        ))
-        .hint(at.hint())
-    })?;
+        Problem::usage(format!("{option} {user} has no password{looked_in}{why}"))
+            .hint(at.hint(prompt))
+    };
+    if prompt == Prompt::Never {
+        return Err(missing(""));
+    }
+    let terminal =
+        File::open("/dev/tty").map_err(|_| missing(", and there is no terminal to ask for it"))?;
     read(&terminal, user, at).map_err(|cause| {
         if cause.kind() == io::ErrorKind::Interrupted {
             let interrupted = Problem::usage("interrupted; no password was given");
@@ -63,7 +87,7 @@ pub(crate) fn ask(user: &str, at: At, looked_in: Option<&str>) -> Result<Vec<u8>
                 ..interrupted
             };
         }
-        Problem::usage(format!("the password could not be read: {cause}")).hint(at.hint())
+        Problem::usage(format!("the password could not be read: {cause}")).hint(at.hint(prompt))
     })
 }
 

@@ -38,7 +38,7 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
         None => NoProxy::from_environment(&variable),
     };
     if let Some(user) = &download.proxy_user {
-        let credentials = credentials(user, download.dry_run)?;
+        let credentials = credentials(user, download)?;
         for proxy in [&mut proxies.http, &mut proxies.https] {
             if let Some(known) = proxy.take_if(|proxy| !proxy.has_credentials()) {
                 let with = known.with_credentials(credentials.clone());
@@ -51,14 +51,14 @@ fn of(download: &Download, variable: impl Fn(&str) -> Option<String>) -> Result<
 }
 
 /// Returns the login for a proxy; asks for the password if there is none.
-pub(crate) fn credentials(user: &User, is_dry_run: bool) -> Result<Credentials, Problem> {
+pub(crate) fn credentials(user: &User, download: &Download) -> Result<Credentials, Problem> {
     Ok(Credentials {
         user: user.name.clone(),
         password: match &user.password {
             Some(password) => password.clone(),
             // Nothing is sent.
-            None if is_dry_run => Vec::new(),
-            None => password::ask(&user.shown(), At::Proxy, None)?,
+            None if download.dry_run => Vec::new(),
+            None => password::ask(&user.shown(), At::Proxy, None, download.prompt)?,
         },
     })
 }

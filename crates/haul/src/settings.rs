@@ -44,32 +44,34 @@ pub(crate) struct Settings {
     pub(crate) when_busy: WhenBusy,
 }
 
-impl Settings {
+/// What a run and its engine are told, apart from where the rows come from and the files go.
+pub(crate) struct Basis {
+    pub(crate) engine: EngineOptions,
+    pub(crate) options: RunOptions,
+    /// What is said before it begins, each a line.
+    pub(crate) notes: Vec<String>,
+    /// What to say even with --quiet: a promise that cannot be kept.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Basis {
     /// Decides what was left open, with what is configured for some hosts.
     ///
     /// # Errors
     /// When something cannot be used, or be read.
-    pub(crate) fn new(download: &Download, hosts: &[HostSection]) -> Result<Self, Problem> {
-        let target = Target::of(download)?;
-        let inputs = inputs(download, &target)?;
-        let mut options = options(download, inputs.given_as)?;
+    pub(crate) fn new(
+        download: &Download,
+        hosts: &[HostSection],
+        given_as: GivenAs,
+    ) -> Result<Self, Problem> {
+        let mut options = options(download, given_as)?;
         let skipped = cookies::give(&mut options, download)?;
         options.hosts = config::hosts::options(hosts)?;
-        options.route.proxies.hosts = config::hosts::proxies(hosts, download.dry_run)?;
+        options.route.proxies.hosts = config::hosts::proxies(hosts, download)?;
         options.route.proxy_tls = tls::proxy_options(download, &options.route.proxies)?;
         tls::read_files(&mut options.route, download)?;
         let mut engine = engine(download);
         engine.hosts = config::hosts::limits(hosts);
-        let (destination, reader) = target.open()?;
-        options.destination = destination;
-        let results = if download.dry_run {
-            Some((ResultsTarget::Output, Form::Plan))
-        } else {
-            download.results.clone().map(|target| (target, Form::Rows))
-        };
-        let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
-        let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
-        let cookie_file = CookieFile::of(&options, download)?;
         let cookies = cookies::note(&options, download);
         let notes = skipped
             .into_iter()
@@ -83,6 +85,39 @@ impl Settings {
         Ok(Self {
             engine,
             options,
+            notes,
+            warnings,
+        })
+    }
+}
+
+impl Settings {
+    /// Decides what was left open, with what is configured for some hosts.
+    ///
+    /// # Errors
+    /// When something cannot be used, or be read.
+    pub(crate) fn new(download: &Download, hosts: &[HostSection]) -> Result<Self, Problem> {
+        let target = Target::of(download)?;
+        let inputs = inputs(download, &target)?;
+        let Basis {
+            engine,
+            mut options,
+            notes,
+            warnings,
+        } = Basis::new(download, hosts, inputs.given_as)?;
+        let (destination, reader) = target.open()?;
+        options.destination = destination;
+        let results = if download.dry_run {
+            Some((ResultsTarget::Output, Form::Plan))
+        } else {
+            download.results.clone().map(|target| (target, Form::Rows))
+        };
+        let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
+        let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
+        let cookie_file = CookieFile::of(&options, download)?;
+        Ok(Self {
+            engine,
+            options,
             cookie_file,
             inputs,
             display: display(download, Attended::now(uses_stdout)),
@@ -90,12 +125,17 @@ impl Settings {
             reader,
             warnings,
             notes,
-            when_busy: if download.no_wait {
-                WhenBusy::Fail
-            } else {
-                WhenBusy::Wait
-            },
+            when_busy: when_busy(download),
         })
+    }
+}
+
+/// Returns what the run does when its destination is in use.
+pub(crate) fn when_busy(download: &Download) -> WhenBusy {
+    if download.no_wait {
+        WhenBusy::Fail
+    } else {
+        WhenBusy::Wait
     }
 }
 
@@ -210,7 +250,7 @@ fn referer(url: &str) -> Result<HeaderValue, Problem> {
 
 /// Returns a title for a run of lists, which is shown to runs that wait for it; empty if there are
 /// no lists.
-fn title(lists: &[PathBuf]) -> String {
+pub(crate) fn title(lists: &[PathBuf]) -> String {
     let Some(first) = lists.first() else {
         return String::new();
     };
@@ -312,15 +352,27 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
         };
         inputs.add_pattern(pattern, &download.checksums);
     }
+    for path in &download.inputs {
+        add_list(&mut inputs, path, download)?;
+    }
+    Ok(inputs)
+}
+
+/// Adds the list at a path, as the options about lists say.
+///
+/// # Errors
+/// When it cannot be opened, or is no list.
+pub(crate) fn add_list(
+    inputs: &mut Inputs,
+    path: &Path,
+    download: &Download,
+) -> Result<(), Problem> {
     let format = match download.input_format {
         InputFormat::Auto => None,
         InputFormat::Text => Some(ListFormat::Text),
         InputFormat::Checksums => Some(ListFormat::Checksums),
     };
-    for path in &download.inputs {
-        inputs.add_list(path, format, download.base_url.as_deref())?;
-    }
-    Ok(inputs)
+    inputs.add_list(path, format, download.base_url.as_deref())
 }
 
 /// Returns whether a URL is for something else than HTTP, such as `ftp://`. A pattern may stand in
@@ -334,8 +386,7 @@ fn has_other_scheme(url: &str) -> bool {
 
 /// Checks that `--checksum` is given for a single URL, and once at most for each algorithm.
 fn check_checksums(download: &Download) -> Result<(), Problem> {
-    let checksums = &download.checksums;
-    if checksums.is_empty() {
+    if download.checksums.is_empty() {
         return Ok(());
     }
     if !download.inputs.is_empty() {
@@ -344,6 +395,11 @@ fn check_checksums(download: &Download) -> Result<(), Problem> {
     if download.urls.len() > 1 {
         return Err(one_checksum("there are several"));
     }
+    check_algorithms(&download.checksums)
+}
+
+/// Checks that there is one checksum at most for each algorithm.
+pub(crate) fn check_algorithms(checksums: &[Checksum]) -> Result<(), Problem> {
     let twice = |checksum: &&Checksum| {
         let same = |other: &&Checksum| other.algorithm() == checksum.algorithm();
         checksums.iter().filter(same).count() > 1

@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// What a run does when its destination is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhenBusy {
+pub enum WhenBusy {
     /// It waits for the other run, and says so.
     Wait,
     /// It fails.

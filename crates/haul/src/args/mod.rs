@@ -18,6 +18,7 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
 pub(crate) use self::logins::Logins;
+use crate::password::Prompt;
 use crate::values::{
     Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
 };
@@ -734,6 +735,10 @@ pub(crate) struct Download {
     /// Read no configuration file
     #[arg(long, help_heading = "Configuration")]
     pub(crate) no_config: bool,
+
+    // No option: a program that embeds the command decides it.
+    #[arg(skip)]
+    pub(crate) prompt: Prompt,
 }
 
 impl Arguments {

@@ -263,7 +263,7 @@ pub(crate) fn options(sections: &[HostSection]) -> Result<Vec<HostOptions>, Prob
 /// When one cannot be used.
 pub(crate) fn proxies(
     sections: &[HostSection],
-    is_dry_run: bool,
+    download: &Download,
 ) -> Result<Vec<(HostPattern, Option<Proxy>)>, Problem> {
     let mut proxies = Vec::new();
     for section in sections {
@@ -271,7 +271,7 @@ pub(crate) fn proxies(
             None => {}
             Some("") => proxies.push((section.hosts.clone(), None)),
             Some(text) => {
-                let proxy = proxy(section, text, is_dry_run)?;
+                let proxy = proxy(section, text, download)?;
                 proxies.push((section.hosts.clone(), Some(proxy)));
             }
         }
@@ -281,13 +281,13 @@ pub(crate) fn proxies(
 
 /// Returns the proxy of a section, with the section's login if it has none in its URL. That of all
 /// other proxies is not meant for this one.
-fn proxy(section: &HostSection, text: &str, is_dry_run: bool) -> Result<Proxy, Problem> {
+fn proxy(section: &HostSection, text: &str, download: &Download) -> Result<Proxy, Problem> {
     // The values are not repeated: they may have a password in them.
     let wrong = |key, error| Problem::usage(format!("{}: {key}: {error}", section.source));
     let proxy = Proxy::parse(text).map_err(|error| wrong("proxy", error))?;
     match &section.options.proxy_user {
         Some(user) if !proxy.has_credentials() => {
-            let credentials = proxy::credentials(user, is_dry_run)?;
+            let credentials = proxy::credentials(user, download)?;
             let with = proxy.with_credentials(credentials);
             with.map_err(|error| wrong("proxy-user", error))
         }

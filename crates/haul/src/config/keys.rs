@@ -21,9 +21,10 @@ const OF_ONE_RUN: [&str; 10] = [
 
 /// The values that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub enum Takes {
     /// No value: the option is on or off.
     Nothing,
+    /// One value.
     One,
     /// A value each time that the option is given.
     Several,
@@ -44,9 +45,6 @@ pub(super) struct Key {
 impl Key {
     fn of(argument: &Arg) -> Option<Self> {
         let long = argument.get_long()?;
-        if OF_ONE_RUN.contains(&long) {
-            return None;
-        }
         let takes = match argument.get_action() {
             ArgAction::SetTrue => Takes::Nothing,
             ArgAction::Set => Takes::One,
@@ -66,41 +64,61 @@ impl Key {
     pub(super) fn variable(&self) -> String {
         variable(&self.long)
     }
+
+    /// Returns its name as an identifier: `per_host`.
+    pub(super) fn keyword(&self) -> String {
+        keyword(&self.long)
+    }
 }
 
 fn variable(long: &str) -> String {
-    let name = long.replace(['-', '.'], "_").to_ascii_uppercase();
-    format!("HAUL_{name}")
+    format!("HAUL_{}", keyword(long).to_ascii_uppercase())
+}
+
+/// Returns the name of an option as an identifier.
+pub(super) fn keyword(long: &str) -> String {
+    long.replace(['-', '.'], "_")
 }
 
 /// What a name in the file, or in the environment, refers to.
 pub(super) enum Found<'a> {
     Key(&'a Key),
-    /// An option that cannot be configured.
+    /// An option that has no place there.
     OfOneRun,
     /// No option; the key that was probably meant, if there is one.
     Nothing(Option<&'a Key>),
 }
 
-/// The options that can be configured, in the order of the help.
-pub(super) struct Keys(Vec<Key>);
+/// The options that can be set in some place, in the order of the help.
+pub(super) struct Keys {
+    all: Vec<Key>,
+    /// Those that cannot be set there.
+    left_out: &'static [&'static str],
+}
 
 impl Keys {
-    /// Reads them from the command.
+    /// Reads those that can be configured from the command.
     pub(super) fn of(command: &Command) -> Self {
-        Self(command.get_arguments().filter_map(Key::of).collect())
+        Self::without(command, &OF_ONE_RUN)
+    }
+
+    /// Reads all but some from the command.
+    pub(super) fn without(command: &Command, left_out: &'static [&'static str]) -> Self {
+        let mut all: Vec<_> = command.get_arguments().filter_map(Key::of).collect();
+        all.retain(|key| !left_out.contains(&&*key.long));
+        Self { all, left_out }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Finds an option by its name in the file.
     pub(super) fn find(&self, name: &str) -> Found<'_> {
-        if let Some(key) = self.0.iter().find(|key| key.long == name) {
+        if let Some(key) = self.all.iter().find(|key| key.long == name) {
             return Found::Key(key);
         }
-        if OF_ONE_RUN.contains(&name) {
+        if self.left_out.contains(&name) {
             return Found::OfOneRun;
         }
         Found::Nothing(self.similar(&name.trim_start_matches('-').replace('_', "-")))
@@ -108,31 +126,43 @@ impl Keys {
 
     /// Finds an option by its name in the environment.
     pub(super) fn find_variable(&self, name: &str) -> Found<'_> {
-        if let Some(key) = self.0.iter().find(|key| key.variable() == name) {
+        if let Some(key) = self.all.iter().find(|key| key.variable() == name) {
             return Found::Key(key);
         }
-        if OF_ONE_RUN.iter().any(|long| variable(long) == name) {
+        if self.left_out.iter().any(|long| variable(long) == name) {
             return Found::OfOneRun;
         }
         let name = name.strip_prefix("HAUL_").unwrap_or(name);
         Found::Nothing(self.similar(&name.replace('_', "-").to_ascii_lowercase()))
     }
 
+    /// Finds an option by its name as an identifier, or as in the file.
+    pub(super) fn find_keyword(&self, name: &str) -> Found<'_> {
+        let name = keyword(name);
+        if let Some(key) = self.all.iter().find(|key| key.keyword() == name) {
+            return Found::Key(key);
+        }
+        if self.left_out.iter().any(|long| keyword(long) == name) {
+            return Found::OfOneRun;
+        }
+        Found::Nothing(self.similar(&name.trim_start_matches('_').replace('_', "-")))
+    }
+
     /// Returns the option that was probably meant, never one that makes a download less safe.
     fn similar(&self, name: &str) -> Option<&Key> {
         let is_suggested = |key: &&Key| !UNSAFE.contains(&&*key.long);
-        if let Some(same) = self.0.iter().find(|key| key.long == name) {
+        if let Some(same) = self.all.iter().find(|key| key.long == name) {
             return Some(same).filter(is_suggested);
         }
         let options: Vec<_> = self
-            .0
+            .all
             .iter()
             .filter(is_suggested)
             .map(|key| format!("--{}", key.long))
             .collect();
         let options = options.iter().map(String::as_str);
         let meant = foreign_flags::meant(&format!("--{name}"), options)?;
-        self.0.iter().find(|key| key.long == meant[2..])
+        self.all.iter().find(|key| key.long == meant[2..])
     }
 }
 

@@ -5,6 +5,7 @@
 //! Such a value becomes a word like those that are typed (`--jobs=8`), which stands before them.
 //! So every option can be configured, and is checked, without any code of its own.
 
+pub(crate) mod call;
 mod effective;
 mod environment;
 mod file;
@@ -25,6 +26,7 @@ use self::effective::{Level, merge};
 pub(crate) use self::environment::Environment;
 use self::file::File;
 pub(crate) use self::hosts::HostSection;
+pub use self::keys::Takes;
 use self::keys::{Key, Keys};
 use self::setting::Setting;
 pub(crate) use self::show::print;

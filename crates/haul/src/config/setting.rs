@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::keys::Key;
+use super::keys::{Key, keyword};
 use super::secrets::is_secret;
 use crate::exit::Problem;
 
@@ -19,6 +19,8 @@ pub(super) enum Source {
     Variable(String),
     /// This line, counted from 1, of this file.
     File(Arc<Path>, usize),
+    /// The program that embeds the command.
+    Caller,
 }
 
 impl fmt::Display for Source {
@@ -26,6 +28,7 @@ impl fmt::Display for Source {
         match self {
             Self::Variable(name) => formatter.write_str(name),
             Self::File(path, line) => write!(formatter, "{}:{line}", path.display()),
+            Self::Caller => formatter.write_str("the caller"),
         }
     }
 }
@@ -75,7 +78,14 @@ impl Setting {
             Some(ContextValue::Strings(texts)) => texts.join(", "),
             _ => String::new(),
         };
-        let long = &self.key.long;
+        let long = match self.source {
+            Source::Caller => self.key.keyword(),
+            _ => self.key.long.clone(),
+        };
+        let place = match &self.source {
+            Source::Caller => String::new(),
+            source => format!("{source}: "),
+        };
         let what = match text(ContextKind::InvalidValue) {
             value if is_secret(&self.key, &value) => format!("invalid value for {long}"),
             value => format!("invalid value '{value}' for {long}"),
@@ -83,8 +93,7 @@ impl Setting {
         let why = match error.kind() {
             ErrorKind::InvalidValue => {
                 let values = text(ContextKind::ValidValue);
-                let problem =
-                    Problem::usage(format!("{}: {what}: it is one of {values}", self.source));
+                let problem = Problem::usage(format!("{place}{what}: it is one of {values}"));
                 return match text(ContextKind::SuggestedValue) {
                     meant if meant.is_empty() => problem,
                     meant => problem.hint(format!("did you mean {meant}?")),
@@ -95,17 +104,22 @@ impl Setting {
                 // clap's order of the two names depends on the options.
                 let names = [ContextKind::InvalidArg, ContextKind::PriorArg].map(text);
                 let mut names = names.iter().filter_map(|name| {
-                    let name = name.split(' ').next()?;
-                    Some(name.trim_start_matches('-')).filter(|name| name != long)
+                    let name = name.split(' ').next()?.trim_start_matches('-');
+                    let name = match self.source {
+                        Source::Caller => keyword(name),
+                        _ => name.to_owned(),
+                    };
+                    Some(name).filter(|name| *name != long)
                 });
-                let other = names.next().unwrap_or("another option");
-                let what = format!("{}: {long} cannot be used with {other}", self.source);
+                let other = names.next();
+                let other = other.as_deref().unwrap_or("another option");
+                let what = format!("{place}{long} cannot be used with {other}");
                 return Problem::usage(what).hint("remove one of the two");
             }
             _ => None,
         };
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        Problem::usage(format!("{}: {what}{why}", self.source))
+        Problem::usage(format!("{place}{what}{why}"))
     }
 }
 

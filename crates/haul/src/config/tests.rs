@@ -90,7 +90,7 @@ fn every_option_can_be_set_in_each_place_to_the_same_effect() {
         let last = possible.last().map(|value| value.get_name().to_owned());
         let samples = last.into_iter().chain(SAMPLES.map(str::to_owned));
         let on_line = |value: &str| match key.takes {
-            keys::Takes::Nothing => format!("--{long}"),
+            Takes::Nothing => format!("--{long}"),
             _ => format!("--{long}={value}"),
         };
         let with = WITH.iter().find(|(known, _)| *known == long);
@@ -108,9 +108,9 @@ fn every_option_can_be_set_in_each_place_to_the_same_effect() {
             panic!("{long} accepts no sample: add one to SAMPLES");
         };
         let (in_file, in_environment) = match key.takes {
-            keys::Takes::Nothing => (format!("\"{long}\" = true"), "1"),
-            keys::Takes::One => (format!("\"{long}\" = '{value}'"), value.as_str()),
-            keys::Takes::Several => (format!("\"{long}\" = ['{value}']"), value.as_str()),
+            Takes::Nothing => (format!("\"{long}\" = true"), "1"),
+            Takes::One => (format!("\"{long}\" = '{value}'"), value.as_str()),
+            Takes::Several => (format!("\"{long}\" = ['{value}']"), value.as_str()),
         };
         let flag = read(
             &[&config[..], &[on_line(&value).as_str()]].concat(),

@@ -82,7 +82,7 @@ fn line_of(setting: &Setting) -> usize {
 fn line(source: &Source) -> usize {
     match source {
         Source::File(_, line) => *line,
-        Source::Variable(_) => 0,
+        Source::Variable(_) | Source::Caller => 0,
     }
 }
 
