@@ -324,6 +324,7 @@ fn what_cannot_be_used_says_what_can_in_the_words_of_a_caller() {
         let problem = refusal(given);
         let text = shown(&problem);
         assert!(text.contains(says), "{given:?}: {text}");
+        assert!(!text.contains("caller"), "{text}");
         assert_eq!(problem.exit, Exit::Usage);
     }
 }
