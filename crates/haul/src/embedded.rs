@@ -177,7 +177,7 @@ pub struct OptionName {
     pub help: String,
 }
 
-/// Returns all options that [`options`] and [`list`] take, in the order of the command's help.
+/// Returns all options that [`options`] and [`list`] take.
 #[must_use]
 pub fn option_names() -> Vec<OptionName> {
     let names = call::all().into_iter().map(|option| OptionName {

@@ -206,6 +206,8 @@ fn names_have_their_kind_and_can_be_identifiers() {
     );
     let help = &of("netrc_optional").help;
     assert_eq!(help, "The same as netrc, but a missing file is no error");
+    let help = &of("user_file").help;
+    assert_eq!(help, "Read USER:PASSWORD from the first line of this file");
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     assert!(
         names
