@@ -76,8 +76,8 @@ impl EmbeddedOptions {
         of_engine.map(|long| keyword(long)).collect()
     }
 
-    /// Makes the run one of the list at this path, which is recorded for the next run of it, as with
-    /// `-i`.
+    /// Makes the run one of the list at this path, which is recorded for the next run of it, as
+    /// with `-i`.
     pub fn record_list(&mut self, path: &Path) {
         self.run.state_dir = StateDir::Keep;
         self.run.title = settings::title(&[path.to_owned()]);
@@ -139,8 +139,8 @@ pub struct ListFile {
     pub broken: Receiver<Error>,
 }
 
-/// Opens a list in a file, as with `-i`: of URLs or of checksums, compressed or not. Of the options,
-/// which are checked as by [`options`], `input-format` and `base-url` count.
+/// Opens a list in a file, as with `-i`: of URLs or of checksums, compressed or not. Of the
+/// options, which are checked as by [`options`], `input-format` and `base-url` count.
 ///
 /// # Errors
 /// When an option or the file cannot be used.
@@ -180,7 +180,7 @@ pub struct OptionName {
     pub help: String,
 }
 
-/// Returns all options that [`options`] and [`list`] take, in the order of the command's help.
+/// Returns all options that [`options`] and [`list`] take.
 #[must_use]
 pub fn option_names() -> Vec<OptionName> {
     let names = call::all().into_iter().map(|option| OptionName {

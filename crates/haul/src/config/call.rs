@@ -104,7 +104,7 @@ pub(crate) struct CallOption {
     pub(crate) help: String,
 }
 
-/// Returns the options that a program may give, in the order of the help.
+/// Returns the options that a program may give.
 pub(crate) fn all() -> Vec<CallOption> {
     let command = command();
     let keys = Keys::without(&command, &OF_A_COMMAND_LINE);
@@ -125,6 +125,8 @@ pub(crate) fn all() -> Vec<CallOption> {
             takes: key.takes,
             value_name: names.and_then(|names| Some(names.first()?.to_string())),
             help: help
+                // It is refused here.
+                .map(|text| text.replace("; - is standard input", ""))
                 .map(|text| rewritten(&text, &command, &keys))
                 .unwrap_or_default(),
         }

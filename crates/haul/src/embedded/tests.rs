@@ -14,7 +14,7 @@ use super::*;
 use crate::args::Arguments;
 use crate::command_line;
 
-/// Options as pairs; `-` is no value.
+/// Returns options as pairs; `-` is no value.
 fn pairs(given: &[(&str, &str)]) -> Vec<(String, Option<OsString>)> {
     let pair = |(name, value): &(&str, &str)| {
         let value = (*value != "-").then(|| OsString::from(value));
@@ -37,7 +37,7 @@ fn refusal(given: &[(&str, &str)]) -> Problem {
     }
 }
 
-/// The message and the hint of a problem.
+/// Returns the message and the hint of a problem.
 fn shown(problem: &Problem) -> String {
     format!("{problem}; {}", problem.hint.as_deref().unwrap_or_default())
 }
@@ -58,7 +58,7 @@ const SAMPLES: [&str; 12] = [
     "http://a.example:3128",
 ];
 
-/// Options for which the samples will not do: of words, and of files, which are read.
+/// Returns a value for an option that takes one of a few words, or a file, which is read.
 fn sample_of(name: &str, file: &str) -> Option<String> {
     let word = match name {
         "layout" => "tree",
@@ -206,6 +206,8 @@ fn names_have_their_kind_and_can_be_identifiers() {
     );
     let help = &of("netrc_optional").help;
     assert_eq!(help, "The same as netrc, but a missing file is no error");
+    let help = &of("user_file").help;
+    assert_eq!(help, "Read USER:PASSWORD from the first line of this file");
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     assert!(
         names
@@ -324,6 +326,7 @@ fn what_cannot_be_used_says_what_can_in_the_words_of_a_caller() {
         let problem = refusal(given);
         let text = shown(&problem);
         assert!(text.contains(says), "{given:?}: {text}");
+        assert!(!text.contains("caller"), "{text}");
         assert_eq!(problem.exit, Exit::Usage);
     }
 }
@@ -442,8 +445,11 @@ fn configuration_is_not_read_but_proxies_are() {
     // Variables cannot be set in a process of many threads.
     if env::var_os("HAUL_JOBS").is_none() {
         let tests = env::current_exe().unwrap();
+        let folder = TempDir::new().unwrap();
+        let netrc = written(&folder, "netrc", b"machine a login me password pw\n");
         let ended = process::Command::new(tests)
             .args(["--exact", NAME])
+            .env("NETRC", netrc)
             .env("HAUL_JOBS", "7")
             .env("HAUL_CONFIG", "/none/at/all")
             .env("http_proxy", "http://p.example:1")
@@ -459,7 +465,10 @@ fn configuration_is_not_read_but_proxies_are() {
     let options = read(&[]);
     assert_eq!(options.engine.jobs, EngineOptions::DEFAULT_JOBS);
     assert!(options.run.route.proxies.http.is_some());
-    assert!(options.given.is_empty());
+    assert!(options.given.is_empty() && options.run.netrc.is_none());
+    for name in ["netrc", "netrc_optional"] {
+        assert!(read(&[(name, "-")]).run.netrc.is_some(), "{name}");
+    }
 }
 
 fn urls(list: ListFile) -> Vec<String> {

@@ -201,7 +201,7 @@ fn messages_of_usage_are_as_recorded() {
         "--hash md4 http://a.example/",
         "--results a.csv http://a.example/",
         "-o x http://a.example/ http://b.example/",
-        "-o ../x -i list.txt",
+        "-o ../haul-x -i list.txt",
         "--netrc-file missing http://a.example/",
         "-4 -6 http://a.example/",
         "http://a.example/{b",
