@@ -1,0 +1,1 @@
+"""Scripts in Python that download a list: with haulage, and as people write them without it."""
