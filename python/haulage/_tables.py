@@ -6,6 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from haulage._haulage import InputError, Outcome, columns
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from haulage._engine import Engine
     from haulage._options import Options, Path
 
-# Bytes of files that a record batch holds at most, and one more file.
+# What a record batch of results has at most: rows, and bytes of files, and one more file.
+BATCH_ROWS = 8_192
 BATCH_BYTES = 64 << 20
-# What may wait behind a row that takes long: rows that have ended, and the bytes of their files.
+# What may be under way, or wait behind a row that takes long: rows, and the bytes of their files.
 ROWS_AHEAD = 16_384
 BYTES_AHEAD = 256 << 20
+# Rows that may be under way however large their files are.
+ROWS_AT_LEAST = 4
+# The size of a file that is expected before the first one has ended.
+EXPECTED_BYTES = 4 << 20
 
 
 def download_table(
@@ -67,20 +73,15 @@ def download_table(
     if isinstance(table, dict):
         table = pa.table(table)
     reader = reader_of(table)
-    batches = results(
-        reader,
-        Columns(url, name, checksum),
-        dest,
-        content,
-        engine,
-        progress,
-        dict(options),
-    )
-    given = [reader.schema.names]
+    if not hasattr(reader, "schema"):
+        reader = pa.Table.from_batches(list(reader)).to_reader()
+    wanted = Columns(url, name, checksum)
+    check(wanted, reader.schema.names, dest, content, options)
     schema = result_schema(hashes_of(options), content)
-    answered = list(batches)
+    names = distinct(schema.names, reader.schema.names, prefix)
+    answered = list(results(reader, wanted, dest, content, engine, progress, dict(options)))
     result = pa.Table.from_batches([result for _, result in answered], schema)
-    result = result.rename_columns(distinct(schema.names, given[0], prefix))
+    result = result.rename_columns(names)
     return joined(table, [batch for batch, _ in answered], reader.schema, result)
 
 
@@ -100,8 +101,10 @@ def download_batches(
     """Downloads the URLs of a stream of record batches, and gives record batches with the results.
 
     The rows keep their order, and each has exactly one. Memory is bounded however long the stream
-    is: it is read only as far ahead as needed, and a batch with large ``content`` is divided. This
-    is what to call on a cluster, for each part of a table.
+    is: it is read only as far ahead as needed, and batches are divided that are long or have large
+    ``content``. A run that is stopped, by ``max_errors`` for example, still gives every row: those
+    that had not started are failed, of kind ``cancelled``. This is what to call on a cluster, for
+    each part of a table.
 
     Args:
         batches: An iterable of `pyarrow.RecordBatch`, or whatever has the Arrow PyCapsule interface
@@ -115,19 +118,44 @@ def download_batches(
     ...     print(result["bytes"].to_pylist())
     [4096]
     """
-    import pyarrow as pa
-
     reader = reader_of(batches)
     wanted = Columns(url, name, checksum)
+    check(wanted, getattr(reader, "schema", None) and reader.schema.names, dest, content, options)
     answered = results(reader, wanted, dest, content, engine, progress, dict(options))
-    names: list[str] | None = None
+    return beside(answered, prefix)
+
+
+def beside(
+    answered: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]], prefix: str | None
+) -> Iterator[pa.RecordBatch]:
+    """Yields record batches that have the columns of the input, and those of the results."""
+    import pyarrow as pa
+
     for batch, result in answered:
-        if names is None:
-            names = distinct(result.schema.names, batch.schema.names, prefix)
-        schema = pa.schema(
-            [*batch.schema, *(field.with_name(name) for field, name in zip(result.schema, names))]
-        )
+        names = distinct(result.schema.names, batch.schema.names, prefix)
+        fields = [field.with_name(name) for field, name in zip(result.schema, names)]
+        schema = pa.schema([*batch.schema, *fields])
         yield pa.RecordBatch.from_arrays([*batch.columns, *result.columns], schema=schema)
+
+
+def check(
+    wanted: Columns,
+    names: Sequence[str] | None,
+    dest: Path | None,
+    content: bool,
+    options: Any,
+) -> None:
+    """Raises what is wrong before anything is read.
+
+    Args:
+        names: The columns of the input, where they are known.
+    """
+    if content == (dest is not None):
+        raise InputError("give either dest, a folder, or content=True")
+    if "checksum" in options:
+        raise InputError("checksum is the name of a column here")
+    if names is not None:
+        wanted.check(names)
 
 
 class Columns:
@@ -157,7 +185,7 @@ class Columns:
 
 
 class Part:
-    """A batch of rows, and what has become of them."""
+    """Rows that follow each other, and what has become of them."""
 
     def __init__(self, batch: pa.RecordBatch, first: int) -> None:
         self.batch = batch
@@ -165,31 +193,66 @@ class Part:
         self.outcomes: list[Outcome | None] = [None] * batch.num_rows
         # Rows that have been given on, and rows behind them that have ended without a gap.
         self.given = self.ended = 0
+        # Bytes of the files of the rows between the two.
+        self.size = 0
+
+    def on_end(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.row - self.first] = outcome
 
 
 class Ahead:
-    """Keeps the source from running ahead of what is given on."""
+    """Keeps the source from running ahead of what is given on.
 
-    def __init__(self) -> None:
+    A row that starts has to have room, and its file too, whose size is known when it ends. Until
+    then it is taken to be as large as the last ones.
+    """
+
+    def __init__(self, counts_bytes: bool) -> None:
+        self._counts_bytes = counts_bytes
         self._changed = threading.Condition()
         self._rows = 0
+        self._under_way = 0
         self._bytes = 0
+        self._expected = float(EXPECTED_BYTES)
         self._is_over = False
 
-    def add(self, rows: int, size: int) -> None:
-        """Notes that so many rows and bytes are held; negative, that they have been given on."""
+    def start(self) -> None:
+        """Waits until the next row may start, and notes that it does."""
         with self._changed:
-            self._rows += rows
+            while self._is_full() and not self._is_over:
+                self._changed.wait()
+            self._rows += 1
+            self._under_way += 1
+
+    def _is_full(self) -> bool:
+        if self._rows >= ROWS_AHEAD:
+            return True
+        if not self._counts_bytes:
+            return False
+        # Where this is so, a row is under way that the others wait for, or some can be given on: so
+        # this ends.
+        if self._bytes >= BYTES_AHEAD:
+            return True
+        expected = self._bytes + self._under_way * self._expected
+        return self._under_way >= ROWS_AT_LEAST and expected >= BYTES_AHEAD
+
+    def on_end(self, size: int) -> None:
+        """Notes that a row has ended, with so many bytes."""
+        with self._changed:
+            self._under_way -= 1
             self._bytes += size
+            self._expected += (size - self._expected) / 16
             self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Waits until the next row may start."""
+    def on_give(self, rows: int, size: int) -> None:
+        """Notes that so many rows and bytes have been given on."""
         with self._changed:
-            while (self._rows >= ROWS_AHEAD or self._bytes >= BYTES_AHEAD) and not self._is_over:
-                self._changed.wait()
+            self._rows -= rows
+            self._bytes -= size
+            self._changed.notify_all()
 
     def end(self) -> None:
+        """Lets the source go on: nothing that it gives starts any more."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
@@ -205,94 +268,97 @@ def results(
     options: dict[str, Any],
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Downloads the rows of record batches. Yields pairs of record batches: input, and results."""
-    if content == (dest is not None):
-        raise InputError("give either dest, a folder, or content=True")
-    if "checksum" in options:
-        raise InputError("checksum is the name of a column here")
-    return _results(batches, wanted, dest, content, engine, progress, options)
-
-
-def _results(
-    batches: Iterable[pa.RecordBatch],
-    wanted: Columns,
-    dest: Path | None,
-    content: bool,
-    engine: Engine | None,
-    progress: bool,
-    options: dict[str, Any],
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     schema = result_schema(hashes_of(options), content)
+    unread = iter(batches)
+    # Those that are not complete yet, in order; and the one of each row that has not ended. The
+    # thread that reads the source adds to them.
     parts: deque[Part] = deque()
-    ahead = Ahead()
+    part_of: dict[int, Part] = {}
+    empty: list[pa.RecordBatch] = []
+    ahead = Ahead(content)
+
+    def read() -> Iterator[Part]:
+        first = 0
+        for batch in unread:
+            wanted.check(batch.schema.names)
+            # An empty one waits for nothing that would let it be given on.
+            if not batch.num_rows and not empty:
+                empty.append(batch)
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                part = Part(batch.slice(start, BATCH_ROWS), first)
+                first += part.batch.num_rows
+                yield part
+
+    unstarted = read()
 
     def rows() -> Iterator[Any]:
-        first = 0
-        for batch in batches:
-            wanted.check(batch.schema.names)
-            parts.append(Part(batch, first))
-            first += batch.num_rows
-            for row in wanted.rows(batch):
-                ahead.wait()
-                ahead.add(1, 0)
+        for part in unstarted:
+            parts.append(part)
+            for number, row in enumerate(wanted.rows(part.batch), part.first):
+                ahead.start()
+                part_of[number] = part
                 yield row
 
-    held = 0
+    has_rows = False
     with Run(rows(), dest, engine, progress, options) as run:
         try:
             for outcome in run:
-                part = part_of(parts, outcome.row)
-                part.outcomes[outcome.row - part.first] = outcome
-                if content:
-                    ahead.add(0, outcome.bytes)
-                    held += outcome.bytes
-                if part is not parts[0] or outcome.row != part.first + part.ended:
-                    continue
-                for pair in complete(parts, schema, held if content else 0, ahead):
-                    held -= sum_of(pair[1]) if content else 0
-                    yield pair
-            # Where a run was stopped, rows that had not started have no outcome.
-            while parts:
-                part = parts.popleft()
-                if part.given < len(part.outcomes) or not part.outcomes:
-                    yield piece(part, len(part.outcomes), schema)
+                part = part_of.pop(outcome.row)
+                part.on_end(outcome)
+                ahead.on_end(outcome.bytes)
+                if part is parts[0] and outcome.row == part.first + part.ended:
+                    for pair in complete(parts, schema, content, ahead):
+                        has_rows = True
+                        yield pair
         finally:
             ahead.end()
-
-
-def part_of(parts: deque[Part], row: int) -> Part:
-    """Returns the part of a row. Another thread may add parts meanwhile."""
-    at = 0
-    while row >= parts[at].first + len(parts[at].outcomes):
-        at += 1
-    return parts[at]
+        # A run that was stopped leaves rows without an outcome: some that were read, and the rest.
+        run.join_source()
+    for part in chain(parts, unstarted):
+        has_rows = True
+        yield from pieces(part, schema, content)
+    if not has_rows and empty:
+        yield piece(Part(empty[0], 0), 0, schema)
 
 
 def complete(
-    parts: deque[Part], schema: pa.Schema, held: int, ahead: Ahead
+    parts: deque[Part], schema: pa.Schema, content: bool, ahead: Ahead
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yields what is complete: whole batches, or a piece of one that holds many bytes."""
+    """Yields what is complete: whole parts, or a piece of one that has large files."""
     while parts:
         part = parts[0]
-        size = sum(each.bytes for each in part.outcomes[part.given : part.ended] if each)
         while part.ended < len(part.outcomes) and (ended := part.outcomes[part.ended]) is not None:
             part.ended += 1
-            size += ended.bytes
-            if held and size >= BATCH_BYTES:
-                yield give(part, schema, ahead, size)
-                size = 0
+            part.size += ended.bytes
+            if content and part.size >= BATCH_BYTES:
+                yield give(part, schema, ahead)
         if part.ended < len(part.outcomes):
             return
-        if part.given < part.ended or not part.outcomes:
-            yield give(part, schema, ahead, size if held else 0)
+        if part.given < part.ended:
+            yield give(part, schema, ahead)
         parts.popleft()
 
 
-def give(
-    part: Part, schema: pa.Schema, ahead: Ahead, size: int
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+def give(part: Part, schema: pa.Schema, ahead: Ahead) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns the rows that have ended, and lets go of them."""
-    ahead.add(part.given - part.ended, -size)
+    ahead.on_give(part.ended - part.given, part.size)
+    part.size = 0
     return piece(part, part.ended, schema)
+
+
+def pieces(
+    part: Part, schema: pa.Schema, content: bool
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Yields what is left of a part when the run is over: all rows, also those without an outcome."""
+    size = 0
+    for number in range(part.given, len(part.outcomes)):
+        outcome = part.outcomes[number]
+        size += outcome.bytes if content and outcome is not None else 0
+        if size >= BATCH_BYTES:
+            size = 0
+            yield piece(part, number + 1, schema)
+    if part.given < len(part.outcomes):
+        yield piece(part, len(part.outcomes), schema)
 
 
 def piece(part: Part, end: int, schema: pa.Schema) -> tuple[pa.RecordBatch, pa.RecordBatch]:
@@ -305,10 +371,6 @@ def piece(part: Part, end: int, schema: pa.Schema) -> tuple[pa.RecordBatch, pa.R
     lists = columns(outcomes, schema.names)
     arrays = [pa.array(values, field.type) for values, field in zip(lists, schema)]
     return part.batch.slice(start, end - start), pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def sum_of(result: pa.RecordBatch) -> int:
-    return sum(result.column("bytes").to_pylist())
 
 
 def result_schema(hashes: Sequence[str], content: bool) -> pa.Schema:
