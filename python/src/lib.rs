@@ -15,7 +15,12 @@ mod row;
 mod run;
 mod wake_up;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// Serves the allocations of Rust code alone. With it, small files take 0.85 of the CPU.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The compiled part of `haulage`.
 #[pymodule]
