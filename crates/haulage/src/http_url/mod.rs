@@ -122,9 +122,12 @@ impl HttpUrl {
     }
 
     /// Returns `http` or `https`.
-    pub(crate) fn scheme(&self) -> &str {
-        let colon = self.text.find(':');
-        colon.map_or("", |colon| &self.text[..colon])
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.text.starts_with("https:") {
+            "https"
+        } else {
+            "http"
+        }
     }
 
     /// Returns the host, and the port if it is not the scheme's own, as `Host` has them (RFC 9110

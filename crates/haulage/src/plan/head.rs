@@ -196,9 +196,11 @@ pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fie
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
     // A body with an unknown transfer coding ends with its connection too.
-    let vouches = coding::transfer(headers)
-        .is_ok_and(|transfer| framing(version, headers, &transfer) == Verified::Length);
-    has_body && !vouches && !headers.contains_key(CONNECTION)
+    let vouches = || {
+        coding::transfer(headers)
+            .is_ok_and(|transfer| framing(version, headers, &transfer) == Verified::Length)
+    };
+    has_body && !headers.contains_key(CONNECTION) && !vouches()
 }
 
 /// Returns what the end of a body verifies: with a length, a last chunk or `END_STREAM`, that the

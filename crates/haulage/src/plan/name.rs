@@ -202,12 +202,20 @@ impl TargetName {
 
     /// Returns the folders that contain the file; `None` if there are none.
     pub(crate) fn folder(&self) -> Option<&str> {
-        memrchr(b'/', self.0.as_bytes()).map(|slash| &self.0[..slash])
+        self.split().0
     }
 
     /// Returns the file's own name, without folders.
     pub(crate) fn file(&self) -> &str {
-        memrchr(b'/', self.0.as_bytes()).map_or(&self.0, |slash| &self.0[slash + 1..])
+        self.split().1
+    }
+
+    /// Returns the folders, if there are any, and the file's own name.
+    pub(crate) fn split(&self) -> (Option<&str>, &str) {
+        match memrchr(b'/', self.0.as_bytes()) {
+            None => (None, &self.0),
+            Some(slash) => (Some(&self.0[..slash]), &self.0[slash + 1..]),
+        }
     }
 
     fn tagged(&self, given: &str, counter: &str) -> Self {

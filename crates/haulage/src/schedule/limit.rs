@@ -72,7 +72,7 @@ pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
 pub(super) struct Limit {
     /// Requests in flight at once. A fraction stands for pauses between requests.
     level: f64,
-    most: f64,
+    most: usize,
     /// The highest limit that has gone well for a whole round; 0 if there is none, or if requests
     /// were refused at it since.
     good: f64,
@@ -146,9 +146,9 @@ impl Limit {
     /// Creates the limit of a host of which nothing is known: `start` requests at first, and never
     /// more than `most`.
     pub(super) fn new(start: usize, most: usize, now: Instant) -> Self {
-        let most = most.max(1) as f64;
+        let most = most.max(1);
         Self {
-            level: (start.max(1) as f64).min(most),
+            level: start.clamp(1, most) as f64,
             most,
             good: 0.0,
             phase: Phase::Doubling { before: None },
@@ -182,25 +182,20 @@ impl Limit {
     }
 
     /// Returns the most requests that it may ever allow.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it came in as a number"
-    )]
     pub(super) fn most(&self) -> usize {
-        self.most as usize
+        self.most
     }
 
     /// Changes the most that it may ever be.
     pub(super) fn set_most(&mut self, most: usize) {
-        self.most = most.max(1) as f64;
-        self.level = self.level.min(self.most);
+        self.most = most.max(1);
+        self.level = self.level.min(self.most as f64);
     }
 
     /// Raises the limit of a host that speaks HTTP/2, if nothing else is known of it yet.
     pub(super) fn shares_a_connection(&mut self) {
         if self.answers == 0 && self.cut.is_none() {
-            self.level = self.level.max(STREAMS as f64).min(self.most);
+            self.level = self.level.max(STREAMS as f64).min(self.most as f64);
         }
     }
 
@@ -440,7 +435,7 @@ impl Limit {
     }
 
     fn try_more(&mut self, rate: f64, now: Instant) {
-        let more = self.step.min(self.level).min(self.most - self.level);
+        let more = self.step.min(self.level).min(self.most as f64 - self.level);
         if more <= 0.0 {
             return self.hold(now, false);
         }
@@ -456,7 +451,7 @@ impl Limit {
             self.step = (self.step / 2.0).max(LEAST_STEP);
         }
         let trouble = self.trouble.as_ref();
-        let part = self.level / self.most;
+        let part = self.level / self.most as f64;
         let pause = trouble.and_then(|trouble| trouble.pause(self.level, part, self.latency, now));
         let pause = pause.unwrap_or(self.pause);
         let until = now + self.price + pause.max(self.price * RARELY);

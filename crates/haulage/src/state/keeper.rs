@@ -248,8 +248,7 @@ impl State {
             return Some(outcome);
         }
         if !pending.closed {
-            pending.records.push(record);
-            pending.added += 1;
+            pending.add(record);
             // Wakes the thread to begin a group, and when the group is full.
             if matches!(pending.records.len(), 1 | GROUP) {
                 self.changed.notify_all();

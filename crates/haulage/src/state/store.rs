@@ -188,15 +188,15 @@ impl Store {
             let mut copy = transaction.prepare_cached(columns::COPY)?;
             let mut rehash = transaction
                 .prepare_cached("UPDATE item SET hashes = ?3 WHERE list = ?1 AND row = ?2")?;
+            let mut before = None;
             for record in group {
                 let input = record.location.as_ref().map_or("", |place| &place.input);
-                let list = if let Some(list) = self.lists.get(input) {
-                    *list
-                } else {
-                    let list = list_of(&transaction, input)?;
-                    self.lists.insert(input.into(), list);
-                    list
+                let list = match before {
+                    // Most rows are of the list of the row before.
+                    Some((of, list)) if of == input => list,
+                    _ => known_list(&transaction, &mut self.lists, input)?,
                 };
+                before = Some((input, list));
                 let row = number(record.row);
                 let is_there = match record.key.recorded {
                     None => false,
@@ -419,6 +419,21 @@ fn is_finished(connection: &Connection, list: i64) -> rusqlite::Result<bool> {
     connection.query_row("SELECT finished FROM list WHERE id = ?1", [list], |row| {
         row.get(0)
     })
+}
+
+/// Returns the number of the list of an input, which is added if it is new. `known` are those that
+/// need not be looked up.
+fn known_list(
+    connection: &Connection,
+    known: &mut HashMap<Box<str>, i64>,
+    input: &str,
+) -> rusqlite::Result<i64> {
+    if let Some(list) = known.get(input) {
+        return Ok(*list);
+    }
+    let list = list_of(connection, input)?;
+    known.insert(input.into(), list);
+    Ok(list)
 }
 
 fn list_of(connection: &Connection, input: &str) -> rusqlite::Result<i64> {

@@ -193,6 +193,7 @@ impl Shared {
             if timeout.timed_out() && state.waiting.is_empty() {
                 // In one step: a caller that adds a part sees it, and starts another thread.
                 state.has_thread = false;
+                state.waiting = Vec::new();
                 return None;
             }
         }
@@ -200,7 +201,9 @@ impl Shared {
             .changed
             .wait_timeout_while(state, time, |state| self.goes_on_gathering(state))
             .unwrap_or_else(PoisonError::into_inner);
-        Some(std::mem::take(&mut state.waiting))
+        // The next group is most likely as large, and its parts would move each time that it grows.
+        let next = Vec::with_capacity(state.waiting.len());
+        Some(std::mem::replace(&mut state.waiting, next))
     }
 
     /// Returns whether to wait longer for parts that may join the group.

@@ -190,9 +190,9 @@ impl Directory {
         target: &TargetName,
         call: impl FnOnce(BorrowedFd<'_>, &str) -> io::Result<T>,
     ) -> io::Result<T> {
-        match target.folder() {
-            None => call(self.root.as_fd(), target.file()),
-            Some(folder) => call(self.folder(folder)?.as_fd(), target.file()),
+        match target.split() {
+            (None, file) => call(self.root.as_fd(), file),
+            (Some(folder), file) => call(self.folder(folder)?.as_fd(), file),
         }
     }
 
@@ -376,7 +376,7 @@ impl Destination for Directory {
             }
             named
         })?;
-        naming.record(target.folder());
+        naming.record(target);
         Ok(())
     }
 
@@ -391,7 +391,7 @@ impl Destination for Directory {
         let is_replaced = self.in_folder(target, |folder, file| {
             compare::replace(&self.space.parts, part, folder, file, seen)
         })?;
-        naming.record(target.folder());
+        naming.record(target);
         Ok(is_replaced)
     }
 

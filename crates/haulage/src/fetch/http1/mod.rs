@@ -209,12 +209,13 @@ impl Http1 {
             line.extend_from_slice(authorization.as_bytes());
             line.extend_from_slice(b"\r\n");
         }
-        for (name, value) in headers.fields() {
+        // A loop would ask each part of the chain for each field.
+        headers.fields().for_each(|(name, value)| {
             line.extend_from_slice(name.as_str().as_bytes());
             line.extend_from_slice(b": ");
             line.extend_from_slice(value.as_bytes());
             line.extend_from_slice(b"\r\n");
-        }
+        });
         line.extend_from_slice(b"\r\n");
     }
 

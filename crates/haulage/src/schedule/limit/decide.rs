@@ -33,7 +33,7 @@ impl Limit {
             Phase::Doubling { before } => self.double(before, rate, is_slower, now),
             Phase::Leaping { before } => self.leap(before, rate, is_slower, now),
             Phase::Filling { rate: full } => {
-                if rate >= full * DOUBLES && self.level < self.most {
+                if rate >= full * DOUBLES && self.level < self.most as f64 {
                     // The link carries more than the first responses have shown.
                     self.double_next(rate);
                 } else {
@@ -82,12 +82,12 @@ impl Limit {
             self.hold(now, false);
             return false;
         }
-        if self.level >= self.most {
+        if self.level >= self.most as f64 {
             self.hold(now, false);
             return false;
         }
         if before.is_none() && self.cut.is_none() && self.latency >= FAR {
-            let leap = (self.level * LEAP as f64).min(self.most);
+            let leap = (self.level * LEAP as f64).min(self.most as f64);
             if let Some(filled) = self.filled.filter(|filled| filled.by < leap) {
                 self.phase = Phase::Filling { rate: filled.rate };
                 self.level = self.level.max(filled.by);
@@ -107,7 +107,7 @@ impl Limit {
 
     fn double_next(&mut self, rate: f64) {
         self.phase = Phase::Doubling { before: Some(rate) };
-        self.level = (self.level * 2.0).min(self.most);
+        self.level = (self.level * 2.0).min(self.most as f64);
     }
 
     /// Decides after a leap. Returns whether all of it is kept; else half of it is tried out.
@@ -117,7 +117,7 @@ impl Limit {
         if !is_enough {
             self.phase = Phase::HalfALeap { before };
             self.level = (self.level / 2.0).max(self.good);
-        } else if self.level < self.most {
+        } else if self.level < self.most as f64 {
             self.double_next(rate);
         } else {
             self.hold(now, false);

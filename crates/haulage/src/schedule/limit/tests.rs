@@ -33,7 +33,7 @@ impl Rounds {
         for _ in 0..3 {
             server.round(4096, LATENCY);
         }
-        server.limit.most = 100.0;
+        server.limit.most = 100;
         assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
         assert_eq!(server.limit.now(), limit);
         server
@@ -139,7 +139,7 @@ fn what_brings_no_more_is_given_back() {
 fn while_the_server_takes_longer_to_answer_nothing_is_tried() {
     let mut server = Rounds::new(4, 4);
     server.round(4096, LATENCY);
-    server.limit.most = 16.0;
+    server.limit.most = 16;
     for _ in 0..100 {
         assert_eq!(server.round(4096, LATENCY * 2), None);
     }

@@ -7,6 +7,11 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::state::record::{Failure, Record};
 
+/// After so many records, a group gets its memory at once.
+const FEW: usize = 64;
+/// The records for which there is memory then: some more come until a full group is taken.
+const ROOM: usize = GROUP + GROUP / 2;
+
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) records: Vec<Record>,
@@ -42,6 +47,17 @@ pub(super) struct Waiting {
 }
 
 impl Pending {
+    /// Adds a record to the next group.
+    pub(super) fn add(&mut self, record: Record) {
+        if self.records.len() == FEW {
+            // Most likely there will be a whole group. Its records would move each time that it
+            // grows.
+            self.records.reserve(ROOM - FEW);
+        }
+        self.records.push(record);
+        self.added += 1;
+    }
+
     /// Returns whether to wait for more records of the group.
     pub(super) fn gathers(&self) -> bool {
         (1..GROUP).contains(&self.records.len()) && self.waiting.is_empty()

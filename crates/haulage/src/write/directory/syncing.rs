@@ -12,7 +12,7 @@ use rustix::fs::{fdatasync, fsync, sync, syncfs};
 
 use super::lock::LOCK;
 use super::missing::is_missing;
-
+use crate::plan::name::TargetName;
 use crate::sync::lock;
 
 /// How the run's file system is synced.
@@ -81,13 +81,12 @@ impl Syncing {
 }
 
 impl Naming<'_> {
-    /// Notes that the file has its name in this folder below the destination; `None` is the
-    /// destination itself.
-    pub(super) fn record(&self, folder: Option<&str>) {
+    /// Notes that the file has this name now.
+    pub(super) fn record(&self, name: &TargetName) {
         let Way::Each(named) = &*self.0 else { return };
         let mut named = lock(named);
         // A new folder is a name in the one above, which needs a sync too.
-        let mut folder = folder.unwrap_or_default();
+        let mut folder = name.folder().unwrap_or_default();
         while named.insert(folder.into()) && !folder.is_empty() {
             folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
         }
@@ -136,8 +135,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Arc::new(OwnedFd::from(File::open(folder.path()).unwrap()));
         let syncing = Syncing(RwLock::new(Way::Each(Mutex::default())));
-        for named in [None, Some("a/b"), Some("a/c"), Some("a/b")] {
-            syncing.naming().record(named);
+        for name in ["x", "a/b/x", "a/c/x", "a/b/y"] {
+            let name = TargetName::of_safe(name.to_owned());
+            syncing.naming().record(&name);
         }
         let sync = || {
             let (mut files, synced) = (0, Mutex::new(Vec::new()));
