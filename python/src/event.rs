@@ -3,8 +3,8 @@
 use haul_command::embedded::{Level, Log};
 use haulage::Event;
 
-/// Returns the level of an event, as `logging` numbers it, and its lines; `None` for one that is not
-/// shown.
+/// Returns the level of an event, as `logging` numbers it, and its lines; `None` for one that has
+/// none.
 pub(crate) fn lines(log: &mut Log, event: &Event) -> Option<(u8, String)> {
     let level = match Level::of(event) {
         Level::Detail => 10,

@@ -42,8 +42,8 @@ impl<T: Send> OfProcess<T> {
 }
 
 impl<T: Send> Drop for OfProcess<T> {
-    /// Drops the value without the GIL: what it waits for may want the GIL. Where the interpreter is
-    /// about to end, nothing is dropped, as the process ends too.
+    /// Drops the value without the GIL: what it waits for may want the GIL. Where the interpreter
+    /// is about to end, nothing is dropped, as the process ends too.
     #[expect(unsafe_code, reason = "the value is dropped once at most")]
     fn drop(&mut self) {
         if !self.is_here() {

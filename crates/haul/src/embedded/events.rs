@@ -7,8 +7,8 @@ use crate::report::lines::Lines;
 use crate::report::row::{ResultRow, write_line};
 use crate::report::{Detail, Items, Volume};
 
-/// Returns an event as a JSON object, as `--progress json` shows it; `None` for one that it does not
-/// show.
+/// Returns an event as a JSON object, as `--progress json` shows it; `None` for one that it leaves
+/// out.
 #[must_use]
 pub fn event_json(event: &Event) -> Option<String> {
     report::json_line(event)
