@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 from haulage._haulage import InputError, Outcome, columns
@@ -268,6 +268,8 @@ def results(
     options: dict[str, Any],
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Downloads the rows of record batches. Yields pairs of record batches: input, and results."""
+    import pyarrow as pa
+
     schema = result_schema(hashes_of(options), content)
     unread = iter(batches)
     # Those that are not complete yet, in order; and the one of each row that has not ended. The
@@ -317,8 +319,11 @@ def results(
     for part in chain(parts, unstarted):
         has_rows = True
         yield from pieces(part, schema, content)
-    if not has_rows and empty:
-        yield piece(Part(empty[0], 0), 0, schema)
+    # Without rows, an empty batch tells what the columns are.
+    given = empty[0].schema if empty else getattr(batches, "schema", None)
+    if not has_rows and given is not None:
+        nothing = pa.RecordBatch.from_pylist([], schema=given)
+        yield piece(Part(nothing, 0), 0, schema)
 
 
 def complete(
@@ -369,8 +374,28 @@ def piece(part: Part, end: int, schema: pa.Schema) -> tuple[pa.RecordBatch, pa.R
     outcomes = part.outcomes[start:end]
     part.outcomes[start:end] = [None] * (end - start)
     lists = columns(outcomes, schema.names)
-    arrays = [pa.array(values, field.type) for values, field in zip(lists, schema)]
+    arrays = [
+        of_buffers(values) if field.name == "content" else pa.array(values, field.type)
+        for values, field in zip(lists, schema)
+    ]
     return part.batch.slice(start, end - start), pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def of_buffers(values: Sequence[memoryview | None]) -> pa.Array:
+    """Returns an array of type large_binary.
+
+    `pyarrow.array` of memoryviews never lets go of them (pyarrow 26.0.1): every file would stay in
+    memory.
+    """
+    import pyarrow as pa
+
+    ends = accumulate((0 if value is None else len(value) for value in values), initial=0)
+    buffers = [
+        pa.array([value is not None for value in values], pa.bool_()).buffers()[1],
+        pa.array(list(ends), pa.int64()).buffers()[1],
+        pa.py_buffer(b"".join(value for value in values if value is not None)),
+    ]
+    return pa.Array.from_buffers(pa.large_binary(), len(values), buffers)
 
 
 def result_schema(hashes: Sequence[str], content: bool) -> pa.Schema:

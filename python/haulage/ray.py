@@ -140,10 +140,8 @@ class Downloader:
         import pyarrow as pa
 
         rows = table.drop_columns([HOST])
-        # A table without chunks has no batch to tell its columns.
-        batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
         results = download_batches(
-            with_notice(batches, self.arguments["url"]),
+            with_notice(rows.to_batches(), self.arguments["url"]),
             engine=self.engine,
             **self.arguments,
             **self.options,
