@@ -46,7 +46,7 @@ MAX_CONTENT = 1 << 30
 DEFAULT_CONTENT = 256 << 20
 
 
-def download(
+def download(  # type: ignore[misc]  # there is a column of checksums, not an option
     df: DataFrame,
     url: str = "url",
     *,
@@ -85,8 +85,8 @@ def download(
         prefix: Stands before a result's name that the DataFrame has already; ``"haul_"`` by
             default.
         partitions: The number of parts that the hosts are divided into; by default the cluster's
-            parallelism. A task works on all hosts of its part at once, so more parts are not faster:
-            they only make less work to repeat where one is lost.
+            parallelism. A task works on all hosts of its part at once, so more parts are not
+            faster: they only make less work to repeat where one is lost.
         options: As for `haulage.download`. Files that they name have to be on all executors.
 
     Returns:
@@ -110,7 +110,8 @@ def download(
     results = result_schema(hashes_of(given), content)
     names = distinct_for_spark(df, results.names, prefix)
     fields = [StructField(name, spark_type(field)) for name, field in zip(names, results)]
-    task = Task(names, {"url": url, "name": name, "checksum": checksum, "dest": dest}, content, given)
+    columns = {"url": url, "name": name, "checksum": checksum}
+    task = Task(names, {**columns, "dest": dest}, content, given)
     return by_host(df, url, partitions).mapInArrow(task, StructType([*df.schema.fields, *fields]))
 
 
