@@ -321,8 +321,8 @@ def results(
                         yield pair
         finally:
             ahead.end()
-    # A run that was stopped leaves rows without an outcome: some that were read, and the rest, to be
-    # read here as soon as the other thread has let go of the source.
+    # A run that was stopped leaves rows without an outcome: some that were read, and the rest, to
+    # be read here as soon as the other thread has let go of the source.
     with reading:
         for part in chain(parts, unstarted):
             has_rows = True

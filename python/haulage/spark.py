@@ -39,9 +39,8 @@ if TYPE_CHECKING:
 
     from haulage._options import Options, Path
 
-# The longest file that goes into a column: Arrow's and Spark's limit is 2 GiB for all rows of a
-# batch, which has up to 64 MiB beside it. By default it is what an executor's memory can be
-# expected to have room for.
+# The longest file that goes into a column: a value of Spark has less than 2 GiB, and so has a row.
+# By default it is what an executor's memory can be expected to have room for.
 MAX_CONTENT = 1 << 30
 DEFAULT_CONTENT = 256 << 20
 
@@ -153,12 +152,9 @@ class Task:
         fields, columns = list(batch.schema), list(batch.columns)
         for at, name in enumerate(self.names, given):
             field = fields[at]
-            # The JVM reads times in microseconds only, and binary with 32-bit offsets in all
-            # versions; a batch is small enough for them.
+            # The JVM reads times in microseconds only.
             if pa.types.is_timestamp(field.type):
                 columns[at] = columns[at].cast(pa.timestamp("us", "UTC"))
-            elif pa.types.is_large_binary(field.type):
-                columns[at] = columns[at].cast(pa.binary())
             fields[at] = pa.field(name, columns[at].type)
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
