@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, overload
 
 from haulage import _haulage
@@ -38,7 +37,7 @@ def host_of(url: Any) -> Any:
     return pa.array([host_of(each) for each in _values(url)], pa.string())
 
 
-def _values(array: Any) -> Iterable[str | None]:
+def _values(array: Any) -> Any:
     import pyarrow as pa
 
     if isinstance(array, (pa.Array, pa.ChunkedArray)):

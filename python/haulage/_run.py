@@ -141,7 +141,6 @@ class Run:
         self._progress = Progress.of(progress, self._length)
         self._observer = progress if callable(progress) else None
         self._feeder: asyncio.Task[None] | None = None
-        self._source_thread: threading.Thread | None = None
         self._is_over = False
         self._elapsed: float | None = None
         self._busy: Exception | None = None
@@ -185,7 +184,6 @@ class Run:
                 target=feed, args=(self._source, handle), name="haulage-source", daemon=True
             )
             feeder.start()
-            self._source_thread = feeder
         return handle
 
     def _opened(self) -> _haulage.RunHandle:
@@ -297,11 +295,6 @@ class Run:
         if self._feeder is None and isinstance(self._source, AsyncIterable):
             feeder = feed_async(self._source, handle, self._room)
             self._feeder = asyncio.create_task(feeder)
-
-    def join_source(self) -> None:
-        """Waits until a source that is iterated over is left alone. The run has to be over."""
-        if self._source_thread is not None:
-            self._source_thread.join()
 
     # Ending
 

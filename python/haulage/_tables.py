@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 from haulage._haulage import InputError, Outcome, columns
@@ -31,7 +31,7 @@ ROWS_AT_LEAST = 4
 EXPECTED_BYTES = 4 << 20
 
 
-def download_table(
+def download_table(  # type: ignore[misc]  # there is a column of checksums, not an option
     table: Any,
     *,
     url: str = "url",
@@ -85,7 +85,7 @@ def download_table(
     return joined(table, [batch for batch, _ in answered], reader.schema, result)
 
 
-def download_batches(
+def download_batches(  # type: ignore[misc]
     batches: Any,
     *,
     url: str = "url",
@@ -172,7 +172,7 @@ class Columns:
 
     def rows(self, batch: pa.RecordBatch) -> list[Any]:
         """Returns a row for each of a batch's."""
-        urls = batch.column(self.url).to_pylist()
+        urls: list[Any] = batch.column(self.url).to_pylist()
         if self.name is None and self.checksum is None:
             return urls
         nothing = [None] * len(urls)
@@ -214,12 +214,12 @@ class Ahead:
         self._under_way = 0
         self._bytes = 0
         self._expected = float(EXPECTED_BYTES)
-        self._is_over = False
+        self.is_over = False
 
     def start(self) -> None:
         """Waits until the next row may start, and notes that it does."""
         with self._changed:
-            while self._is_full() and not self._is_over:
+            while self._is_full() and not self.is_over:
                 self._changed.wait()
             self._rows += 1
             self._under_way += 1
@@ -254,7 +254,7 @@ class Ahead:
     def end(self) -> None:
         """Lets the source go on: nothing that it gives starts any more."""
         with self._changed:
-            self._is_over = True
+            self.is_over = True
             self._changed.notify_all()
 
 
@@ -268,10 +268,12 @@ def results(
     options: dict[str, Any],
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Downloads the rows of record batches. Yields pairs of record batches: input, and results."""
+    import pyarrow as pa
+
     schema = result_schema(hashes_of(options), content)
     unread = iter(batches)
     # Those that are not complete yet, in order; and the one of each row that has not ended. The
-    # thread that reads the source adds to them.
+    # thread that reads the source adds to both.
     parts: deque[Part] = deque()
     part_of: dict[int, Part] = {}
     empty: list[pa.RecordBatch] = []
@@ -290,10 +292,17 @@ def results(
                 yield part
 
     unstarted = read()
+    reading = threading.Lock()
+
+    def next_part() -> Part | None:
+        with reading:
+            part = None if ahead.is_over else next(unstarted, None)
+            if part is not None:
+                parts.append(part)
+            return part
 
     def rows() -> Iterator[Any]:
-        for part in unstarted:
-            parts.append(part)
+        while (part := next_part()) is not None:
             for number, row in enumerate(wanted.rows(part.batch), part.first):
                 ahead.start()
                 part_of[number] = part
@@ -312,13 +321,17 @@ def results(
                         yield pair
         finally:
             ahead.end()
-        # A run that was stopped leaves rows without an outcome: some that were read, and the rest.
-        run.join_source()
-    for part in chain(parts, unstarted):
-        has_rows = True
-        yield from pieces(part, schema, content)
-    if not has_rows and empty:
-        yield piece(Part(empty[0], 0), 0, schema)
+    # A run that was stopped leaves rows without an outcome: some that were read, and the rest, to
+    # be read here as soon as the other thread has let go of the source.
+    with reading:
+        for part in chain(parts, unstarted):
+            has_rows = True
+            yield from pieces(part, schema, content)
+    # Without rows, an empty batch tells what the columns are.
+    given = empty[0].schema if empty else getattr(batches, "schema", None)
+    if not has_rows and given is not None:
+        nothing = pa.RecordBatch.from_pylist([], schema=given)
+        yield piece(Part(nothing, 0), 0, schema)
 
 
 def complete(
@@ -349,7 +362,7 @@ def give(part: Part, schema: pa.Schema, ahead: Ahead) -> tuple[pa.RecordBatch, p
 def pieces(
     part: Part, schema: pa.Schema, content: bool
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yields what is left of a part when the run is over: all rows, also those without an outcome."""
+    """Yields what is left of a part when the run is over, also rows without an outcome."""
     size = 0
     for number in range(part.given, len(part.outcomes)):
         outcome = part.outcomes[number]
@@ -369,8 +382,28 @@ def piece(part: Part, end: int, schema: pa.Schema) -> tuple[pa.RecordBatch, pa.R
     outcomes = part.outcomes[start:end]
     part.outcomes[start:end] = [None] * (end - start)
     lists = columns(outcomes, schema.names)
-    arrays = [pa.array(values, field.type) for values, field in zip(lists, schema)]
+    arrays = [
+        of_buffers(values) if field.name == "content" else pa.array(values, field.type)
+        for values, field in zip(lists, schema)
+    ]
     return part.batch.slice(start, end - start), pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def of_buffers(values: Sequence[memoryview | None]) -> pa.Array:
+    """Returns an array of type large_binary.
+
+    `pyarrow.array` of memoryviews never lets go of them (pyarrow 26.0.1): every file would stay in
+    memory.
+    """
+    import pyarrow as pa
+
+    ends = accumulate((0 if value is None else len(value) for value in values), initial=0)
+    buffers = [
+        pa.array([value is not None for value in values], pa.bool_()).buffers()[1],
+        pa.array(list(ends), pa.int64()).buffers()[1],
+        pa.py_buffer(b"".join(value for value in values if value is not None)),
+    ]
+    return pa.Array.from_buffers(pa.large_binary(), len(values), buffers)
 
 
 def result_schema(hashes: Sequence[str], content: bool) -> pa.Schema:
@@ -451,7 +484,7 @@ def joined(table: Any, batches: list[pa.RecordBatch], schema: pa.Schema, result:
 
 
 def rows_of(table: Any) -> Iterator[Any]:
-    """Returns the rows of a table that has a column ``url``, and perhaps others that a row knows."""
+    """Returns the rows of a table that has a column ``url``, and perhaps others of a row."""
     reader = reader_of(table)
     known = [name for name in ROW if name in reader.schema.names]
     Columns("url", None, None).check(reader.schema.names)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from haulage._cluster import check_options, folder, with_notice
@@ -33,7 +34,7 @@ HOST = "__haul_host"
 OF_ACTOR = OF_ENGINE | {"jobs"}
 
 
-def download(
+def download(  # type: ignore[misc]  # there is a column of checksums, not an option
     ds: ray.data.Dataset,
     url: str = "url",
     *,
@@ -112,9 +113,7 @@ def download(
 def by_host(ds: ray.data.Dataset, url: str, partitions: int) -> ray.data.Dataset:
     """Returns a Dataset with the same rows and a column ``__haul_host``; the rows of a host are in
     one block."""
-    divided = ds.map_batches(
-        with_host, fn_kwargs={"url": url}, batch_format="pyarrow", zero_copy_batch=True
-    )
+    divided = ds.map_batches(partial(with_host, url=url), batch_format="pyarrow")
     return divided.repartition(partitions, keys=[HOST])
 
 
@@ -140,10 +139,8 @@ class Downloader:
         import pyarrow as pa
 
         rows = table.drop_columns([HOST])
-        # A table without chunks has no batch to tell its columns.
-        batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
         results = download_batches(
-            with_notice(batches, self.arguments["url"]),
+            with_notice(rows.to_batches(), self.arguments["url"]),
             engine=self.engine,
             **self.arguments,
             **self.options,

@@ -39,14 +39,13 @@ if TYPE_CHECKING:
 
     from haulage._options import Options, Path
 
-# The longest file that goes into a column: Arrow's and Spark's limit is 2 GiB for all rows of a
-# batch, which has up to 64 MiB beside it. By default it is what an executor's memory can be
-# expected to have room for.
+# The longest file that goes into a column: a value of Spark has less than 2 GiB, and so has a row.
+# By default it is what an executor's memory can be expected to have room for.
 MAX_CONTENT = 1 << 30
 DEFAULT_CONTENT = 256 << 20
 
 
-def download(
+def download(  # type: ignore[misc]  # there is a column of checksums, not an option
     df: DataFrame,
     url: str = "url",
     *,
@@ -85,8 +84,8 @@ def download(
         prefix: Stands before a result's name that the DataFrame has already; ``"haul_"`` by
             default.
         partitions: The number of parts that the hosts are divided into; by default the cluster's
-            parallelism. A task works on all hosts of its part at once, so more parts are not faster:
-            they only make less work to repeat where one is lost.
+            parallelism. A task works on all hosts of its part at once, so more parts are not
+            faster: they only make less work to repeat where one is lost.
         options: As for `haulage.download`. Files that they name have to be on all executors.
 
     Returns:
@@ -110,7 +109,8 @@ def download(
     results = result_schema(hashes_of(given), content)
     names = distinct_for_spark(df, results.names, prefix)
     fields = [StructField(name, spark_type(field)) for name, field in zip(names, results)]
-    task = Task(names, {"url": url, "name": name, "checksum": checksum, "dest": dest}, content, given)
+    columns = {"url": url, "name": name, "checksum": checksum}
+    task = Task(names, {**columns, "dest": dest}, content, given)
     return by_host(df, url, partitions).mapInArrow(task, StructType([*df.schema.fields, *fields]))
 
 
@@ -152,12 +152,9 @@ class Task:
         fields, columns = list(batch.schema), list(batch.columns)
         for at, name in enumerate(self.names, given):
             field = fields[at]
-            # The JVM reads times in microseconds only, and binary with 32-bit offsets in all
-            # versions; a batch is small enough for them.
+            # The JVM reads times in microseconds only.
             if pa.types.is_timestamp(field.type):
                 columns[at] = columns[at].cast(pa.timestamp("us", "UTC"))
-            elif pa.types.is_large_binary(field.type):
-                columns[at] = columns[at].cast(pa.binary())
             fields[at] = pa.field(name, columns[at].type)
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 

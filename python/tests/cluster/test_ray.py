@@ -23,7 +23,7 @@ import haulage
 import haulage.ray
 import ray
 import ray.data
-from conftest import (
+from courtesy import (
     DELAY,
     PER_HOST,
     ROWS,
@@ -38,9 +38,8 @@ from haulage import InputError
 from ray.cluster_utils import Cluster
 from scripted import Server, body
 
-PATH = os.pathsep.join(
-    [str(Path(haulage.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-)
+# The package may be a checkout that is not installed: for the processes of the nodes.
+os.environ["PYTHONPATH"] = str(Path(haulage.__file__).parents[1])
 NODE = {
     "node_ip_address": "127.0.0.1",
     "include_dashboard": False,
@@ -63,7 +62,6 @@ def cluster() -> Iterator[Cluster]:
         address=cluster.address,
         _node_ip_address="127.0.0.1",
         logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": PATH}},
     )
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield cluster

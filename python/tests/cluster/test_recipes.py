@@ -9,7 +9,7 @@ from pathlib import Path
 
 import haulage
 import pytest
-from conftest import DELAY, PER_HOST, assert_courteous, assert_files, urls
+from courtesy import DELAY, PER_HOST, assert_courteous, assert_files, urls
 from scripted import Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -1,6 +1,6 @@
 """A server for tests: it counts what each host gets, and when.
 
-It answers every name, so that `resolve=["*:PORT:127.0.0.1"]` gives it as many hosts as a test wants.
+It answers every name: `resolve=["*:PORT:127.0.0.1"]` gives it as many hosts as a test wants.
 A path is ``/LENGTH/anything``: the file has that many bytes, which the host and the path decide.
 """
 
@@ -47,10 +47,19 @@ class Server:
 
     async def _listen(self) -> int:
         server = await self._loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
+        self._server = server
         port: int = server.sockets[0].getsockname()[1]
         return port
 
+    async def _close(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

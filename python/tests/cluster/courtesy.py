@@ -1,0 +1,90 @@
+"""What the tests of clusters share: a list over many hosts, and what those have to see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from scripted import Server, body
+
+QUICK = os.environ.get("HAULAGE_QUICK") == "1"
+
+# How many rows the long tests have, over how many hosts.
+ROWS = 2_000 if QUICK else 20_000
+HOSTS = 50
+# What each host is asked for at most: so many requests at once, and one each so many seconds.
+PER_HOST = 2
+DELAY = 0.02
+# What a machine with much else to do may be late by, in seconds.
+TOLERANCE = 0.5
+
+
+def urls(server: Server, rows: int) -> list[str]:
+    """Returns the URLs of a list over many hosts, which all have files of the same names and
+    lengths."""
+    return [
+        server.url(f"h{row % HOSTS}.test", f"/{row // HOSTS % 100 * 50}/{row // HOSTS}.bin")
+        for row in range(rows)
+    ]
+
+
+def split(url: str) -> tuple[str, str]:
+    """Returns the host and the path of a URL."""
+    host, _, path = url.removeprefix("http://").partition("/")
+    return host.partition(":")[0], "/" + path
+
+
+def assert_courteous(server: Server) -> None:
+    """Checks what the hosts have seen."""
+    assert len(server.peak) == HOSTS
+    assert max(server.peak.values()) <= PER_HOST
+    assert server.lead(DELAY) <= TOLERANCE
+
+
+def assert_files(folder: Path, rows: list[tuple[str, str]]) -> None:
+    """Checks that each of these URLs has its file, and that there are no others."""
+    for url, path in rows:
+        assert (folder / path).read_bytes() == body(*split(url)), url
+    found = [path for path in folder.rglob("*.bin") if ".haul" not in path.parts]
+    assert len(found) == len({path for _, path in rows})
+
+
+def processes(parent: int) -> dict[int, str]:
+    """Returns the processes that descend from one: their command lines."""
+    parents, lines = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stat = (folder / "stat").read_text()
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+            lines[int(folder.name)] = line
+    found: dict[int, str] = {}
+    reached = {parent}
+    while reached:
+        reached = {pid for pid, above in parents.items() if above in reached} - found.keys()
+        found.update((pid, lines[pid]) for pid in reached)
+    return found
+
+
+def find(parent: int, is_it: Callable[[str], bool]) -> list[int]:
+    """Returns the descendants of a process with such a command line."""
+    return [pid for pid, line in processes(parent).items() if is_it(line)]
+
+
+def connected(pids: list[int], port: int) -> list[int]:
+    """Returns those of these processes that have a connection to a port."""
+    wanted = f":{port:04X}"
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f"socket:[{fields[9]}]" for fields in table if fields[2].endswith(wanted)}
+    return [pid for pid in pids if inodes & sockets(pid)]
+
+
+def sockets(pid: int) -> set[str]:
+    try:
+        return {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return set()
