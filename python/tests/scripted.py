@@ -11,6 +11,7 @@ import hashlib
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from functools import partial
 
 
@@ -25,10 +26,10 @@ class Server:
     """A server on a free port of loopback, in a thread.
 
     Args:
-        latency: Seconds before each answer.
+        latency: Returns the seconds before the answer for a path.
     """
 
-    def __init__(self, latency: float = 0.0) -> None:
+    def __init__(self, latency: Callable[[str], float] = lambda path: 0.0) -> None:
         self.latency = latency
         self.changed = threading.Condition()
         self.requests = 0
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
         headers = dict(field.lower().split(": ", 1) for field in fields)
         self.host = headers["host"].partition(":")[0]
         self.server.on_request(self.host, path)
-        asyncio.get_running_loop().call_later(self.server.latency, partial(self.answer, path))
+        asyncio.get_running_loop().call_later(self.server.latency(path), partial(self.answer, path))
 
     def answer(self, path: str) -> None:
         if self.host is None:

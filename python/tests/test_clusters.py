@@ -22,7 +22,7 @@ ROOT = str(Path(haulage.__file__).parents[1])
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(latency=0.02) as server:
+    with Server(lambda path: 0.02) as server:
         yield server
 
 

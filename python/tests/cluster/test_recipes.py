@@ -23,7 +23,7 @@ ENV = {**os.environ, "PYTHONPATH": str(Path(haulage.__file__).parents[1])}
 def test_multiprocessing(server: Server, tmp_path: Path) -> None:
     import multiprocessing_recipe
 
-    wanted = urls(server, 1_000)
+    wanted = urls(server, 2_000)
     got = list(
         multiprocessing_recipe.download(
             wanted, str(tmp_path), processes=3, resolve=server.resolve, **COURTESY
@@ -52,8 +52,8 @@ def test_dask(server: Server, tmp_path: Path, scheduler: str) -> None:
     import dask_recipe
     import pandas as pd
 
-    wanted = urls(server, 1_000)
-    df = dd.from_pandas(pd.DataFrame({"url": wanted, "id": range(1_000)}), npartitions=5)
+    wanted = urls(server, 2_000)
+    df = dd.from_pandas(pd.DataFrame({"url": wanted, "id": range(2_000)}), npartitions=5)
     results = dask_recipe.download(
         df, str(tmp_path), parts=3, resolve=server.resolve, **COURTESY
     )
